@@ -1,0 +1,1 @@
+"""Account, permission and size collection over fleets of database servers."""

@@ -1,0 +1,206 @@
+"""Run an engine's account queries and say, by section, what could be read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sync_pipeline.engines.base import (
+    AccountRows,
+    Connection,
+    DatabaseEntry,
+    Engine,
+    Query,
+    sql_text,
+)
+from sync_pipeline.errors import (
+    ConnectError,
+    Phase,
+    PrivilegeError,
+    QueryError,
+    QueryTimeout,
+    SyncError,
+)
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+
+ConnectionOpener = Callable[[str | None], AbstractContextManager[Connection]]
+_UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectScope:
+    """What to read: `object_detail` opens each database, at most `max_databases`."""
+
+    username: str
+    object_detail: bool = True
+    max_databases: int = 500
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read so far of one instance."""
+
+    server: ServerIdentity
+    rows: AccountRows = field(default_factory=AccountRows)
+    sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def report(
+        self, names: Iterable[SectionName], database: str, status: SectionStatus, reason: str = ""
+    ) -> None:
+        """Record how the sections ended; an earlier failure is never painted over."""
+        for name in names:
+            key = SectionKey(name, database)
+            known = self.sections.get(key)
+            if known is None or known.status in (
+                SectionStatus.READ,
+                SectionStatus.NOT_APPLICABLE,
+            ):
+                self.sections[key] = SectionReport(status, reason)
+
+
+def collect_accounts(
+    engine: Engine, open_database: ConnectionOpener, scope: CollectScope, observed_at: datetime
+) -> Snapshot:
+    """Read all accounts and grants of one instance with a constant number of queries.
+
+    Constant a server, and a constant a database where each has its own catalog. A query
+    that fails leaves its sections marked unread; only a failure to list the accounts
+    themselves ends the collection, because nothing can be compared without the list.
+
+    Raises:
+        SyncError: no connection, wrong server, or the list of accounts was not readable.
+    """
+    started = time.monotonic()
+    with open_database(None) as connection:
+        server = engine.identify(connection)
+        reading = _Reading(server)
+        reading.timings["connect_seconds"] = time.monotonic() - started
+        for query in engine.account_queries:
+            if not query.per_database:
+                _read(engine, connection, query, reading)
+        entries = engine.databases(connection, scope.username)
+    _read_databases(engine, open_database, scope, entries, reading)
+    reading.timings["collect_seconds"] = (
+        time.monotonic() - started - reading.timings["connect_seconds"]
+    )
+    return Snapshot(
+        server=server,
+        observed_at=observed_at,
+        accounts=_with_unknown(engine.accounts(reading.rows, server), reading.sections),
+        sections=reading.sections,
+        databases=frozenset(entry.name for entry in entries),
+        warnings=tuple(reading.warnings),
+        timings=reading.timings,
+    )
+
+
+def _read(
+    engine: Engine,
+    connection: Connection,
+    query: Query[Any],
+    reading: _Reading,
+    database: str = "",
+) -> None:
+    file = query.file_for(reading.server.version_number)
+    if file is None:
+        reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
+        return
+    package = type(engine).__module__.rpartition(".")[0]
+    try:
+        found = [query.bind(row) for row in connection.fetch(sql_text(package, file))]
+    except _UNREADABLE as error:
+        _record_unread(query, reading, database, scope_error=error)
+        return
+    reading.rows.put(query, database, found)
+    reading.report(query.fills, database, SectionStatus.READ)
+
+
+def _record_unread(
+    query: Query[Any], reading: _Reading, database: str, scope_error: SyncError
+) -> None:
+    denied = isinstance(scope_error, PrivilegeError)
+    if denied:
+        scope_error.hint = f"It needs: {query.needs}"
+    if SectionName.ACCOUNTS in query.fills:
+        scope_error.phase = Phase.COLLECT
+        raise scope_error
+    status = SectionStatus.DENIED if denied else SectionStatus.FAILED
+    reading.report(query.fills, database, status, str(scope_error))
+    where = f" in database {database}" if database else ""
+    what = ", ".join(query.fills)
+    reading.warnings.append(f"{what} not read{where}: {scope_error}")
+
+
+def _read_databases(
+    engine: Engine,
+    open_database: ConnectionOpener,
+    scope: CollectScope,
+    entries: tuple[DatabaseEntry, ...],
+    reading: _Reading,
+) -> None:
+    queries = [query for query in engine.account_queries if query.per_database]
+    fills = [name for query in queries for name in query.fills]
+    readable = [entry for entry in entries if entry.is_readable]
+    beyond = {entry.name for entry in readable[scope.max_databases :]}
+    for entry in entries:
+        if not scope.object_detail:
+            reading.report(fills, entry.name, SectionStatus.SKIPPED, "The detail level is server.")
+        elif not entry.is_readable:
+            _unreadable(fills, entry, reading)
+        elif entry.name in beyond:
+            limited = replace(
+                entry, reason=f"the limit of {scope.max_databases} databases was reached"
+            )
+            _unreadable(fills, limited, reading)
+        else:
+            _read_database(engine, open_database, queries, entry, reading)
+
+
+def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: _Reading) -> None:
+    status = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
+    needs = f" It needs: {entry.missing}" if entry.missing else ""
+    reading.report(fills, entry.name, status, f"{entry.reason}.{needs}")
+    reading.warnings.append(f"Database {entry.name} was not read: {entry.reason}.{needs}")
+
+
+def _read_database(
+    engine: Engine,
+    open_database: ConnectionOpener,
+    queries: list[Query[Any]],
+    entry: DatabaseEntry,
+    reading: _Reading,
+) -> None:
+    """Read one database; whatever goes wrong in it stays in it."""
+    try:
+        with open_database(entry.name) as connection:
+            for query in queries:
+                _read(engine, connection, query, reading, entry.name)
+    except (ConnectError, *_UNREADABLE) as error:
+        unread = [
+            name
+            for query in queries
+            for name in query.fills
+            if SectionKey(name, entry.name) not in reading.sections
+        ]
+        reading.report(unread, entry.name, SectionStatus.FAILED, str(error))
+        reading.warnings.append(f"Database {entry.name} was not read: {error}")
+
+
+def _with_unknown(
+    accounts: tuple[AccountState, ...], sections: dict[SectionKey, SectionReport]
+) -> tuple[AccountState, ...]:
+    """Mark on every account the sections that this snapshot could not read."""
+    unread = tuple(
+        key
+        for key, report in sections.items()
+        if report.status not in (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
+    )
+    return tuple(replace(account, unknown=unread).canonical() for account in accounts)

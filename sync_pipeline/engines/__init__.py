@@ -1,0 +1,1 @@
+"""Database engines: what each one is asked, and how its answers are read."""

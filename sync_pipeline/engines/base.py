@@ -1,0 +1,167 @@
+"""What an engine is: its queries, its connections, and how rows become accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib import resources
+from typing import Any, Generic, Protocol, TypeVar
+
+from sync_pipeline.errors import QueryError
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.snapshot import ServerIdentity
+
+RowT = TypeVar("RowT")
+Version = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The text of a query for servers from `since` on (the lowest version it fits)."""
+
+    since: Version
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[RowT]):
+    """One read-only catalog query, beside the type of its rows.
+
+    `row` is a data class; columns are bound to its fields by name. `needs` is the
+    statement that lets the monitoring account run it, with `{user}` (and, per database,
+    `{database}`) left open. A server older than every variant does not have the section.
+    """
+
+    name: str
+    row: type[RowT]
+    fills: tuple[SectionName, ...]
+    variants: tuple[Variant, ...]
+    needs: str
+    per_database: bool = False
+
+    def file_for(self, version: Version) -> str | None:
+        """Return the file of the newest variant that fits, or None: not applicable."""
+        fitting = [variant for variant in self.variants if variant.since <= version]
+        return max(fitting, key=lambda variant: variant.since).file if fitting else None
+
+    def bind(self, row: Mapping[str, Any]) -> RowT:
+        """Make a row record from column names.
+
+        Raises:
+            QueryError: the columns are not the fields of the row type.
+        """
+        expected = {item.name for item in fields(self.row)}  # type: ignore[arg-type]
+        if expected != set(row):
+            raise QueryError(
+                f"Query {self.name} returned the columns {sorted(row)}, not {sorted(expected)}."
+            )
+        return self.row(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseEntry:
+    """A database of a server; `reason` says why it can't be opened where it can't.
+
+    `missing` is the grant that would open it, when a privilege is what is missing.
+    """
+
+    name: str
+    is_readable: bool
+    reason: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and as whom to connect. `statement_seconds` bounds every statement."""
+
+    instance: Instance
+    username: str
+    password: Secret
+    statement_seconds: float
+
+
+class Connection(Protocol):
+    """An open, read-only connection of a driver, with its errors already mapped."""
+
+    def fetch(self, sql: str) -> list[dict[str, Any]]:
+        """Run one SELECT and return its rows by column name.
+
+        Raises:
+            SyncError: PrivilegeError, QueryTimeout, ConnectError (lost) or QueryError.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Break the connection from another thread, so that a blocked read returns."""
+        ...
+
+    def close(self) -> None:
+        """Close without raising."""
+        ...
+
+
+class AccountRows:
+    """The rows of every query that could be read, by query and database."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], Sequence[Any]] = {}
+
+    def put(self, query: Query[RowT], database: str, rows: Sequence[RowT]) -> None:
+        """Keep the rows of a query, of one database where the query is per database."""
+        self._rows[(query.name, database)] = rows
+
+    def of(self, query: Query[RowT], database: str = "") -> Sequence[RowT]:
+        """Return the rows of a query; none where it was not read."""
+        return self._rows.get((query.name, database), ())
+
+    def databases(self, query: Query[RowT]) -> tuple[str, ...]:
+        """Return the databases in which a per-database query was read."""
+        return tuple(database for name, database in self._rows if name == query.name)
+
+
+class Engine(Protocol):
+    """One database engine. Instances of it hold no state."""
+
+    name: EngineName
+    default_port: int
+    system_accounts: tuple[str, ...]
+    """LIKE patterns of the accounts that the engine creates for itself."""
+    account_queries: tuple[Query[Any], ...]
+    """What an account sync reads. The one that fills `accounts` comes first."""
+
+    def connect(self, target: Target, database: str | None = None) -> Connection:
+        """Open a bounded, read-only connection.
+
+        Raises:
+            SyncError: ConnectError, AuthenticationError, UnsupportedServer.
+        """
+        ...
+
+    def identify(self, connection: Connection) -> ServerIdentity:
+        """Ask the server what it is.
+
+        Raises:
+            UnsupportedServer: another product, or a version that is too old.
+        """
+        ...
+
+    def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
+        """List the databases that have a catalog of their own; empty where none has."""
+        ...
+
+    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
+        """Build the account states from the rows that could be read. Pure."""
+        ...
+
+    def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:
+        """Return the least-privilege script for the monitoring account, one line a grant."""
+        ...
+
+
+def sql_text(package: str, file: str) -> str:
+    """Return the text of one of an engine's `sql/*.sql` files."""
+    return (resources.files(package) / "sql" / file).read_text(encoding="utf-8")

@@ -1,0 +1,181 @@
+"""The error taxonomy: what can go wrong while a fleet is synced, said in one sentence.
+
+Every error carries the instance, the phase, whether a retry can help, and a hint that
+says what to do next. Secrets never enter an error: the engine modules build messages
+from vendor codes and from names, never from connection strings.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Phase(StrEnum):
+    """The step of one instance's sync in which an error happened."""
+
+    CONFIGURE = "configure"
+    LEASE = "lease"
+    CONNECT = "connect"
+    COLLECT = "collect"
+    RECONCILE = "reconcile"
+    STORE = "store"
+
+
+class ConnectReason(StrEnum):
+    """Why a connection could not be opened."""
+
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    TLS = "tls"
+    UNREACHABLE = "unreachable"
+    TOO_MANY = "too_many_connections"
+    LOST = "lost"
+
+
+class SyncError(Exception):
+    """Base of every error that this system reports to people.
+
+    `kind` is the stable word stored in `sync_instance_records.error_kind`;
+    `retryable` says whether the same attempt, repeated later, can succeed.
+    """
+
+    kind: ClassVar[str] = "sync"
+    default_retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        instance: str | None = None,
+        phase: Phase | None = None,
+        hint: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.instance = instance
+        self.phase = phase
+        self.hint = hint
+        self.retryable = self.default_retryable if retryable is None else retryable
+
+    def at(self, instance: str, phase: Phase) -> SyncError:
+        """Fill in the instance and the phase where the raiser did not know them."""
+        self.instance = self.instance or instance
+        self.phase = self.phase or phase
+        return self
+
+    def __str__(self) -> str:
+        """Return one sentence: instance, what failed, what to do next."""
+        where = f"{self.instance}: " if self.instance else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{where}{self.message}{hint}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep every field when an error crosses a process."""
+        return (_rebuild, (type(self), self.__dict__.copy()))
+
+
+def _rebuild(error_type: type[SyncError], fields: dict[str, object]) -> SyncError:
+    error = error_type.__new__(error_type)
+    Exception.__init__(error, fields["message"])
+    error.__dict__.update(fields)
+    return error
+
+
+class ConfigurationError(SyncError):
+    """A setting, a registry entry or an argument is wrong; nothing was attempted."""
+
+    kind = "configuration"
+
+
+class ConnectError(SyncError):
+    """The server could not be reached: refused, timeout, DNS, TLS."""
+
+    kind = "connect"
+    default_retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: ConnectReason,
+        instance: str | None = None,
+        phase: Phase | None = Phase.CONNECT,
+        hint: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        if retryable is None:
+            retryable = reason is not ConnectReason.TLS
+        super().__init__(message, instance=instance, phase=phase, hint=hint, retryable=retryable)
+        self.reason = reason
+
+
+class AuthenticationError(SyncError):
+    """The server rejected the credential. Never retried: retries lock accounts."""
+
+    kind = "authentication"
+
+
+class PrivilegeError(SyncError):
+    """The monitoring account lacks a privilege; `missing` is the grant it needs."""
+
+    kind = "privilege"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        missing: str | None = None,
+        instance: str | None = None,
+        phase: Phase | None = None,
+        hint: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, instance=instance, phase=phase, hint=hint, retryable=retryable)
+        self.missing = missing
+
+
+class QueryTimeout(SyncError):
+    """A statement, or the whole instance, took longer than its limit."""
+
+    kind = "query_timeout"
+    default_retryable = True
+
+
+class QueryError(SyncError):
+    """The server answered a catalog query with an error."""
+
+    kind = "query"
+
+
+class UnsupportedServer(SyncError):
+    """Another product or an unsupported version listens on the port."""
+
+    kind = "unsupported_server"
+
+
+class SuspiciousSnapshot(SyncError):
+    """A snapshot would deactivate more accounts than the guard allows."""
+
+    kind = "suspicious_snapshot"
+
+
+class LeaseHeld(SyncError):
+    """Another run is syncing this instance now."""
+
+    kind = "lease_held"
+
+
+class StoreUnavailable(SyncError):
+    """The store did not answer; the work is safe to repeat."""
+
+    kind = "store_unavailable"
+    default_retryable = True
+
+
+class StaleClaim(SyncError):
+    """A newer attempt, or the end of the run, took this record from a late worker."""
+
+    kind = "stale_claim"

@@ -1,0 +1,103 @@
+"""Changes of accounts: what reconciliation yields and the change log keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sync_pipeline.model.account import AccountState, AttributeValue
+from sync_pipeline.model.privilege import AccountSetting, Grant, Membership, SectionKey
+
+
+class ChangeType(StrEnum):
+    """Kinds of entries of the account change log."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    REACTIVATE = "reactivate"
+    MODIFY_PRIVILEGE = "modify_privilege"
+    MODIFY_OTHER = "modify_other"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of an account, before and after; None where it was or is absent."""
+
+    name: str
+    before: AttributeValue
+    after: AttributeValue
+    is_absent_before: bool = False
+    is_absent_after: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDiff:
+    """What must be done to one state to get another; `apply` in reconcile does it."""
+
+    fields: tuple[FieldChange, ...] = ()
+    grants_added: tuple[Grant, ...] = ()
+    grants_removed: tuple[Grant, ...] = ()
+    memberships_added: tuple[Membership, ...] = ()
+    memberships_removed: tuple[Membership, ...] = ()
+    settings_added: tuple[AccountSetting, ...] = ()
+    settings_removed: tuple[AccountSetting, ...] = ()
+    sections_learned: tuple[SectionKey, ...] = ()
+    sections_unknown: tuple[SectionKey, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether the two states were equal."""
+        return self == AccountDiff()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """One entry of the change log, before it is written.
+
+    `lines` is the diff for people, one sentence a line; `diff` is what replay applies.
+    """
+
+    account: str
+    change_type: ChangeType
+    diff: AccountDiff
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """One entry of the change log, as the store returns it (`changed_at` is UTC)."""
+
+    id: int
+    instance: str
+    session_id: str
+    changed_at: datetime
+    change: AccountChange
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """An account as the store knows it, before a sync."""
+
+    state: AccountState
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The outcome of comparing the last state with a new snapshot of one instance.
+
+    Counts: `created`, `reactivated`, `deactivated` are of the inventory; `permissions_*`
+    of the permission snapshots. `states` are the accounts to write, active ones, whose
+    permissions were created or updated; `seen` names every account that exists.
+    """
+
+    changes: tuple[AccountChange, ...]
+    states: tuple[AccountState, ...]
+    seen: tuple[str, ...]
+    deactivated: tuple[str, ...]
+    created: tuple[str, ...]
+    reactivated: tuple[str, ...]
+    permissions_created: int
+    permissions_updated: int
+    permissions_unchanged: int

@@ -1,0 +1,83 @@
+"""Instances of the fleet, how to reach them, and how to select some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class EngineName(StrEnum):
+    """Database engines of the fleet."""
+
+    MYSQL = "mysql"
+    MARIADB = "mariadb"
+    POSTGRESQL = "postgresql"
+
+
+class TlsMode(StrEnum):
+    """How much TLS a connection asks for, weakest first (libpq `sslmode` words)."""
+
+    DISABLE = "disable"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """TLS of one instance; the files are paths on the machine that syncs."""
+
+    mode: TlsMode = TlsMode.PREFER
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Time limits of one instance, all in seconds."""
+
+    connect_seconds: float = 10.0
+    statement_seconds: float = 60.0
+    total_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One database server endpoint of the fleet, as the registry holds it."""
+
+    id: int
+    name: str
+    engine: EngineName
+    host: str
+    port: int
+    credential: str
+    database: str | None = None
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    tags: tuple[str, ...] = ()
+    environment: str | None = None
+    description: str | None = None
+    is_active: bool = True
+    server_version: str | None = None
+    last_connected_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which active instances a run takes. Empty means all.
+
+    Values within one field are alternatives; fields narrow one another.
+    """
+
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Return whether nothing narrows this selection."""
+        return not (self.names or self.tags or self.engines or self.environments)

@@ -1,0 +1,52 @@
+"""Accounts as the store returns them to people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change import ChangeType
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFilter:
+    """Which accounts to list. `name` is a LIKE pattern that matches the whole name."""
+
+    instance: str | None = None
+    name: str | None = None
+    engine: str | None = None
+    only_active: bool = True
+    only_superusers: bool = False
+    only_locked: bool = False
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """One account with its permissions and dates (UTC), as last synced."""
+
+    instance: str
+    engine: str
+    state: AccountState
+    is_active: bool
+    first_seen_at: datetime
+    last_seen_at: datetime
+    deleted_at: datetime | None
+    last_sync_at: datetime
+    last_change_at: datetime
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """Which entries of the change log to list. Times are UTC, `[since, until]`."""
+
+    instance: str | None = None
+    account: str | None = None
+    session_id: str | None = None
+    change_types: tuple[ChangeType, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = 200
+    oldest_first: bool = False

@@ -1,0 +1,197 @@
+"""Grants, memberships and settings of an account, and the section each belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SectionName(StrEnum):
+    """A part of a snapshot that is read, or not read, as a whole."""
+
+    ACCOUNTS = "accounts"
+    MEMBERSHIPS = "memberships"
+    SETTINGS = "settings"
+    SERVER = "grants.server"
+    DATABASE = "grants.database"
+    SCHEMA = "grants.schema"
+    TABLE = "grants.table"
+    COLUMN = "grants.column"
+    ROUTINE = "grants.routine"
+    TYPE = "grants.type"
+    LANGUAGE = "grants.language"
+    FOREIGN = "grants.foreign"
+    LARGE_OBJECT = "grants.large_object"
+    DEFAULT = "grants.default"
+    TABLESPACE = "grants.tablespace"
+    PARAMETER = "grants.parameter"
+    PROXY = "grants.proxy"
+
+
+class SecurableKind(StrEnum):
+    """What a privilege is granted on."""
+
+    SERVER = "server"
+    DATABASE = "database"
+    DATABASE_PATTERN = "database pattern"
+    SCHEMA = "schema"
+    TABLE = "table"
+    VIEW = "view"
+    MATERIALIZED_VIEW = "materialized view"
+    FOREIGN_TABLE = "foreign table"
+    PARTITIONED_TABLE = "partitioned table"
+    SEQUENCE = "sequence"
+    COLUMN = "column"
+    FUNCTION = "function"
+    PROCEDURE = "procedure"
+    AGGREGATE = "aggregate"
+    PACKAGE = "package"
+    PACKAGE_BODY = "package body"
+    TYPE = "type"
+    LANGUAGE = "language"
+    FOREIGN_DATA_WRAPPER = "foreign data wrapper"
+    FOREIGN_SERVER = "foreign server"
+    LARGE_OBJECT = "large object"
+    DEFAULT_PRIVILEGE = "default privilege"
+    TABLESPACE = "tablespace"
+    PARAMETER = "parameter"
+    ACCOUNT = "account"
+
+
+_SECTION_OF_KIND = {
+    SecurableKind.SERVER: SectionName.SERVER,
+    SecurableKind.DATABASE: SectionName.DATABASE,
+    SecurableKind.DATABASE_PATTERN: SectionName.DATABASE,
+    SecurableKind.SCHEMA: SectionName.SCHEMA,
+    SecurableKind.TABLE: SectionName.TABLE,
+    SecurableKind.VIEW: SectionName.TABLE,
+    SecurableKind.MATERIALIZED_VIEW: SectionName.TABLE,
+    SecurableKind.FOREIGN_TABLE: SectionName.TABLE,
+    SecurableKind.PARTITIONED_TABLE: SectionName.TABLE,
+    SecurableKind.SEQUENCE: SectionName.TABLE,
+    SecurableKind.COLUMN: SectionName.COLUMN,
+    SecurableKind.FUNCTION: SectionName.ROUTINE,
+    SecurableKind.PROCEDURE: SectionName.ROUTINE,
+    SecurableKind.AGGREGATE: SectionName.ROUTINE,
+    SecurableKind.PACKAGE: SectionName.ROUTINE,
+    SecurableKind.PACKAGE_BODY: SectionName.ROUTINE,
+    SecurableKind.TYPE: SectionName.TYPE,
+    SecurableKind.LANGUAGE: SectionName.LANGUAGE,
+    SecurableKind.FOREIGN_DATA_WRAPPER: SectionName.FOREIGN,
+    SecurableKind.FOREIGN_SERVER: SectionName.FOREIGN,
+    SecurableKind.LARGE_OBJECT: SectionName.LARGE_OBJECT,
+    SecurableKind.DEFAULT_PRIVILEGE: SectionName.DEFAULT,
+    SecurableKind.TABLESPACE: SectionName.TABLESPACE,
+    SecurableKind.PARAMETER: SectionName.PARAMETER,
+    SecurableKind.ACCOUNT: SectionName.PROXY,
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SectionKey:
+    """A section, of the server or of one database where the catalog is per database."""
+
+    name: SectionName
+    database: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.database}" if self.database else str(self.name)
+
+    @classmethod
+    def parse(cls, text: str) -> SectionKey:
+        """Read the form that `str` writes; the first `@` ends the section's name."""
+        name, _, database = text.partition("@")
+        return cls(SectionName(name), database)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Securable:
+    """What a privilege is on. Parts that a kind does not have are empty strings.
+
+    `catalog` is the database whose catalog the grant was read from, where each
+    database has its own catalog (PostgreSQL); it is empty where the server has one
+    catalog (MySQL, MariaDB), whose objects name their database in `database`.
+    """
+
+    kind: SecurableKind
+    database: str = ""
+    schema: str = ""
+    name: str = ""
+    column: str = ""
+    catalog: str = ""
+
+    @property
+    def section(self) -> SectionKey:
+        """Return the section that a grant on this securable is read in."""
+        return SectionKey(_SECTION_OF_KIND[self.kind], self.catalog)
+
+    def __str__(self) -> str:
+        path = ".".join(p for p in (self.database, self.schema, self.name, self.column) if p)
+        return f"{self.kind} {path}" if path else str(self.kind)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """One privilege on one securable to one account.
+
+    `deny` marks a partial revoke (MySQL) or a deny; `recognised` is False where the
+    server reported a privilege that this version does not know: kept raw, flagged.
+    """
+
+    securable: Securable
+    privilege: str
+    grantable: bool = False
+    deny: bool = False
+    grantor: str = ""
+    recognised: bool = True
+
+    @property
+    def section(self) -> SectionKey:
+        """Return the section this grant is read in."""
+        return self.securable.section
+
+    def __str__(self) -> str:
+        verb = "DENY " if self.deny else ""
+        option = " with grant option" if self.grantable else ""
+        by = f" (by {self.grantor})" if self.grantor else ""
+        return f"{verb}{self.privilege} on {self.securable}{option}{by}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Membership:
+    """The account that holds this has `role`. None: the engine has no such option."""
+
+    role: str
+    admin: bool = False
+    inherit: bool | None = None
+    set_role: bool | None = None
+    default: bool | None = None
+    grantor: str = ""
+
+    def __str__(self) -> str:
+        options = [
+            word
+            for word, on in (
+                ("admin", self.admin),
+                ("inherit", self.inherit),
+                ("set", self.set_role),
+                ("default", self.default),
+            )
+            if on
+        ]
+        suffix = f" ({', '.join(options)})" if options else ""
+        by = f" (by {self.grantor})" if self.grantor else ""
+        return f"role {self.role}{suffix}{by}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AccountSetting:
+    """A parameter set for an account, in one database or (empty) in all."""
+
+    database: str
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        where = f" in database {self.database}" if self.database else ""
+        return f"{self.name} = {self.value}{where}"

@@ -1,0 +1,150 @@
+"""Sync sessions and their instance records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class SyncType(StrEnum):
+    """How a session was launched."""
+
+    SCHEDULED_TASK = "scheduled_task"
+    MANUAL_TASK = "manual_task"
+    MANUAL_BATCH = "manual_batch"
+    MANUAL_SINGLE = "manual_single"
+    BACKFILL = "backfill"
+
+
+class SyncCategory(StrEnum):
+    """What a session syncs."""
+
+    ACCOUNT = "account"
+
+
+class SessionStatus(StrEnum):
+    """States of a session."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Return whether the session has ended."""
+        return self in (self.COMPLETED, self.FAILED, self.CANCELLED)
+
+
+class RecordStatus(StrEnum):
+    """States of an instance record."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Return whether the record has ended."""
+        return self not in (self.PENDING, self.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What opening a session needs. `session_id` is the Dagster root run id."""
+
+    session_id: str
+    sync_type: SyncType
+    category: SyncCategory
+    job_name: str
+    run_id: str
+    created_by: str | None = None
+    partition_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A sync session as the store holds it; counts are derived from its records."""
+
+    session_id: str
+    sync_type: SyncType
+    category: SyncCategory
+    status: SessionStatus
+    started_at: datetime
+    completed_at: datetime | None
+    total: int
+    successful: int
+    failed: int
+    skipped: int
+    cancelled: int
+    job_name: str
+    run_id: str
+    created_by: str | None = None
+    partition_key: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncCounters:
+    """Counters of one record, with the meaning its category gives them."""
+
+    items_synced: int = 0
+    items_created: int = 0
+    items_updated: int = 0
+    items_deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """The outcome of one instance in one session."""
+
+    session_id: str
+    instance_id: int
+    instance_name: str
+    category: SyncCategory
+    status: RecordStatus
+    attempt: int
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    counters: SyncCounters = field(default_factory=SyncCounters)
+    error_kind: str | None = None
+    error_message: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordClaim:
+    """Proof that a worker holds the newest attempt of a record: the write fence."""
+
+    session_id: str
+    instance_id: int
+    instance_name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcome:
+    """How the work on one instance ended; `status` is a terminal one."""
+
+    status: RecordStatus
+    counters: SyncCounters = field(default_factory=SyncCounters)
+    error_kind: str | None = None
+    error_message: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """Which sessions to list, newest first, at most `limit`."""
+
+    category: SyncCategory | None = None
+    status: SessionStatus | None = None
+    instance: str | None = None
+    limit: int = 50

@@ -1,0 +1,79 @@
+"""A snapshot of one instance's accounts that states how complete it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.privilege import SectionKey, SectionName
+
+
+class SectionStatus(StrEnum):
+    """Whether a section of a snapshot was read."""
+
+    READ = "read"
+    DENIED = "denied"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class SectionReport:
+    """How reading one section ended; `reason` is a sentence where it was not read."""
+
+    status: SectionStatus
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerIdentity:
+    """What a server says of itself."""
+
+    version: str
+    version_number: tuple[int, ...]
+    tls: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The accounts of one instance at one moment.
+
+    `sections` says what was read. `databases` are all databases the server lists,
+    read or not: grants of a database that is no longer listed are gone, grants of
+    one that was listed and not read are unknown.
+    """
+
+    server: ServerIdentity
+    observed_at: datetime
+    accounts: tuple[AccountState, ...]
+    sections: Mapping[SectionKey, SectionReport]
+    databases: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    def is_known(self, key: SectionKey) -> bool:
+        """Return whether this snapshot says everything about a section.
+
+        A section is known when it was read, does not exist on this server, or
+        belongs to a database that the server no longer has.
+        """
+        report = self.sections.get(key)
+        if report is not None:
+            return report.status in (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
+        if key.database:
+            return key.database not in self.databases
+        return False
+
+    @property
+    def unread(self) -> Mapping[SectionKey, SectionReport]:
+        """Return the sections that exist on the server and were not read."""
+        return {key: report for key, report in self.sections.items() if not self.is_known(key)}
+
+    @property
+    def inventory_is_complete(self) -> bool:
+        """Return whether the list of accounts itself was read whole."""
+        return self.is_known(SectionKey(SectionName.ACCOUNTS))

@@ -1,0 +1,153 @@
+"""Every setting of the system, read from `SYNC_PIPELINE_*` once and passed in."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sync_pipeline.errors import ConfigurationError
+
+CRON_FIELDS = 5
+
+
+class DetailLevel(StrEnum):
+    """How deep grants are read where each database has its own catalog."""
+
+    SERVER = "server"
+    OBJECT = "object"
+
+
+class Settings(BaseSettings):
+    """Settings of one installation. Durations are seconds, shares are 0 to 1."""
+
+    model_config = SettingsConfigDict(env_prefix="SYNC_PIPELINE_", extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default_factory=lambda: Path.home() / ".sync_pipeline",
+        description="Directory that holds all state: store, key file, Dagster home.",
+    )
+    store_url: str = Field(
+        default="",
+        description="SQLAlchemy URL of the store; empty: SQLite in the home directory.",
+    )
+    secret_key: str = Field(
+        default="",
+        repr=False,
+        description="Fernet keys, comma separated, newest first; empty: the key file.",
+    )
+    secret_key_file: Path | None = Field(
+        default=None,
+        description="File of Fernet keys, one a line, newest first; default home/secret.key.",
+    )
+    time_zone: str = Field(default="UTC", description="Time zone of schedules and dates.")
+    account_sync_cron: str = Field(
+        default="*/30 * * * *", description="When the account sync runs, as a cron line."
+    )
+    max_runtime_seconds: int = Field(
+        default=3600, ge=1, description="Longest run; Dagster ends one that takes longer."
+    )
+    step_concurrency: int = Field(
+        default=4, ge=1, le=64, description="Instances synced at once in one run."
+    )
+    lease_seconds: int = Field(
+        default=900, ge=5, description="Time after which the lease of a dead worker expires."
+    )
+    stale_after_seconds: int = Field(
+        default=7200,
+        ge=5,
+        description="Age at which a session with no live run is closed by the reaper.",
+    )
+    detail_level: DetailLevel = Field(
+        default=DetailLevel.OBJECT,
+        description="server: server level and databases only; object: all objects too.",
+    )
+    max_databases: int = Field(
+        default=500, ge=1, description="Databases opened on one instance, at most."
+    )
+    guard_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of known accounts that one sync may deactivate.",
+    )
+    guard_minimum: int = Field(
+        default=5, ge=0, description="Deactivations that are always allowed, up to below this."
+    )
+    excluded_accounts: tuple[str, ...] = Field(
+        default=(),
+        description="LIKE patterns of accounts left out, besides the engine's system accounts.",
+    )
+    include_system_accounts: bool = Field(
+        default=False, description="Also sync the accounts that the engine itself creates."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is not a time zone of the IANA database") from error
+        return value
+
+    @field_validator("account_sync_cron")
+    @classmethod
+    def _cron_has_five_fields(cls, value: str) -> str:
+        if len(value.split()) != CRON_FIELDS:
+            raise ValueError(f"{value!r} is not a cron line of five fields")
+        return value
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment once.
+
+        Raises:
+            ConfigurationError: a variable has a value that is not valid.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = "; ".join(
+                f"SYNC_PIPELINE_{str(item['loc'][0]).upper()}: {item['msg']}"
+                for item in error.errors(include_input=False, include_url=False)
+            )
+            raise ConfigurationError(
+                f"The settings are not valid: {problems}.",
+                hint="Correct the environment variable and run the command again.",
+            ) from None
+
+    @property
+    def effective_store_url(self) -> str:
+        """Return the store's URL, the SQLite file of the home directory by default."""
+        return self.store_url or f"sqlite:///{self.home.absolute() / 'sync_pipeline.db'}"
+
+    @property
+    def effective_key_file(self) -> Path:
+        """Return the file of encryption keys."""
+        return self.secret_key_file or self.home / "secret.key"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Return the directory that DAGSTER_HOME must name."""
+        return self.home.absolute() / "dagster"
+
+
+def project_root() -> Path:
+    """Return the directory that holds workspace.yaml and dagster.yaml.
+
+    Raises:
+        ConfigurationError: the package was installed without its project files.
+    """
+    root = Path(sys.modules["sync_pipeline"].__path__[0]).resolve().parent
+    if not (root / "dagster.yaml").is_file():
+        raise ConfigurationError(
+            f"dagster.yaml is not beside the package in {root}.",
+            hint="Install sync_pipeline from its checkout (uv sync).",
+        )
+    return root
