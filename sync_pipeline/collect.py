@@ -25,7 +25,6 @@ from sync_pipeline.errors import (
     QueryTimeout,
     SyncError,
 )
-from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
 
@@ -94,7 +93,7 @@ def collect_accounts(
     return Snapshot(
         server=server,
         observed_at=observed_at,
-        accounts=_with_unknown(engine.accounts(reading.rows, server), reading.sections),
+        accounts=tuple(account.canonical() for account in engine.accounts(reading.rows, server)),
         sections=reading.sections,
         databases=frozenset(entry.name for entry in entries),
         warnings=tuple(reading.warnings),
@@ -192,15 +191,3 @@ def _read_database(
         ]
         reading.report(unread, entry.name, SectionStatus.FAILED, str(error))
         reading.warnings.append(f"Database {entry.name} was not read: {error}")
-
-
-def _with_unknown(
-    accounts: tuple[AccountState, ...], sections: dict[SectionKey, SectionReport]
-) -> tuple[AccountState, ...]:
-    """Mark on every account the sections that this snapshot could not read."""
-    unread = tuple(
-        key
-        for key, report in sections.items()
-        if report.status not in (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
-    )
-    return tuple(replace(account, unknown=unread).canonical() for account in accounts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,6 @@ from sync_pipeline.model.privilege import (
     AccountSetting,
     Grant,
     Membership,
-    SectionKey,
     Securable,
     SecurableKind,
 )
@@ -33,8 +32,8 @@ class AccountState:
     """Everything an account is and may do, as one instance reported it.
 
     `attributes` are name and value pairs of the accounts section: authentication
-    plugin, expiry (ISO 8601, UTC), limits. `unknown` lists the sections that have
-    never been read for this account, so that "no grants" and "not known" differ.
+    plugin, expiry (ISO 8601, UTC), limits. Which sections were read is a property of
+    the instance, not of the account: the store keeps it beside (`SectionState`).
     """
 
     name: str
@@ -46,7 +45,6 @@ class AccountState:
     memberships: tuple[Membership, ...] = ()
     settings: tuple[AccountSetting, ...] = ()
     grants: tuple[Grant, ...] = ()
-    unknown: tuple[SectionKey, ...] = field(default=())
 
     def canonical(self) -> AccountState:
         """Return the same state with every collection sorted and without repeats."""
@@ -56,7 +54,6 @@ class AccountState:
             memberships=tuple(sorted(set(self.memberships), key=repr)),
             settings=tuple(sorted(set(self.settings))),
             grants=tuple(sorted(set(self.grants))),
-            unknown=tuple(sorted(set(self.unknown))),
         )
 
     @property
@@ -77,7 +74,6 @@ class AccountState:
             "memberships": [membership_to_json(m) for m in state.memberships],
             "settings": [setting_to_json(s) for s in state.settings],
             "grants": [grant_to_json(g) for g in state.grants],
-            "unknown": [str(key) for key in state.unknown],
         }
 
     @classmethod
@@ -93,7 +89,6 @@ class AccountState:
             memberships=tuple(membership_from_json(m) for m in value["memberships"]),
             settings=tuple(setting_from_json(s) for s in value["settings"]),
             grants=tuple(grant_from_json(g) for g in value["grants"]),
-            unknown=tuple(SectionKey.parse(key) for key in value["unknown"]),
         ).canonical()
 
 

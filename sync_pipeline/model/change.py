@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from sync_pipeline.model.account import AccountState, AttributeValue
 from sync_pipeline.model.privilege import AccountSetting, Grant, Membership, SectionKey
+from sync_pipeline.model.snapshot import SectionReport
 
 
 class ChangeType(StrEnum):
@@ -42,8 +44,6 @@ class AccountDiff:
     memberships_removed: tuple[Membership, ...] = ()
     settings_added: tuple[AccountSetting, ...] = ()
     settings_removed: tuple[AccountSetting, ...] = ()
-    sections_learned: tuple[SectionKey, ...] = ()
-    sections_unknown: tuple[SectionKey, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -90,6 +90,7 @@ class Reconciliation:
     Counts: `created`, `reactivated`, `deactivated` are of the inventory; `permissions_*`
     of the permission snapshots. `states` are the accounts to write, active ones, whose
     permissions were created or updated; `seen` names every account that exists.
+    `sections` says how reading each section ended.
     """
 
     changes: tuple[AccountChange, ...]
@@ -101,3 +102,4 @@ class Reconciliation:
     permissions_created: int
     permissions_updated: int
     permissions_unchanged: int
+    sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)

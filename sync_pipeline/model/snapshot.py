@@ -77,3 +77,17 @@ class Snapshot:
     def inventory_is_complete(self) -> bool:
         """Return whether the list of accounts itself was read whole."""
         return self.is_known(SectionKey(SectionName.ACCOUNTS))
+
+
+@dataclass(frozen=True, slots=True)
+class SectionState:
+    """What the store knows of one section of an instance.
+
+    `last_read_at` (UTC) is None where the section has never been read: then "no
+    grants" means "not known".
+    """
+
+    key: SectionKey
+    report: SectionReport
+    checked_at: datetime
+    last_read_at: datetime | None

@@ -1,0 +1,18 @@
+# The commands of a working day; `check` is exactly what CI runs.
+.PHONY: check demo format lock
+
+check:
+	bash .ci/run
+
+demo:
+	python3 scripts/demo.py
+
+format:
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+# Refresh every lock after a change of pyproject.toml (needs uv).
+lock:
+	uv lock
+	uv export --frozen --no-emit-project --no-default-groups --group demo --output-file requirements/demo.txt --quiet
+	uv export --frozen --no-emit-project --no-default-groups --group demo --group dev --output-file requirements/dev.txt --quiet

@@ -1,0 +1,1 @@
+"""A demonstration on private sample servers; it is no part of the installed package."""

@@ -1,0 +1,88 @@
+"""Make the virtual environment from the lock, and find the servers that tests need.
+
+Only the standard library is used: this runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+# Debian package by the program that shows that it is there.
+TEST_PROGRAMS = {
+    "mariadbd": "mariadb-server",
+    "chromium": "chromium",
+}
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+
+
+def say(text: str) -> None:
+    """Print one line of progress."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def run(*command: str | Path) -> None:
+    """Run a command in the checkout; a failure ends this program with its status."""
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def ensure_environment(requirements: str) -> None:
+    """Install the locked requirements and the project into `.venv`, once a change."""
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        sys.exit(f"Python 3.11 to 3.13 is needed; this is {sys.version.split()[0]}.")
+    lock = ROOT / "requirements" / requirements
+    stamp = VENV / f".installed-{requirements}"
+    digest = hashlib.sha256(
+        lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + sys.version.encode()
+    ).hexdigest()
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    if not PYTHON.exists():
+        say(f"Making a virtual environment in {VENV}")
+        run(sys.executable, "-m", "venv", VENV)
+    say(f"Installing the locked packages of {lock.relative_to(ROOT)}")
+    pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    run(*pip, "--require-hashes", "--requirement", lock)
+    run(*pip, "--no-deps", "--editable", ROOT)
+    stamp.write_text(digest)
+
+
+def ensure_programs() -> None:
+    """Install the Debian packages that the tests need, as root; say what is missing."""
+    packages = [
+        package
+        for program, package in TEST_PROGRAMS.items()
+        if shutil.which(program, path=SEARCH_PATH) is None
+    ]
+    if not packages:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        say(f"Not installed and can't be installed without root and apt: {', '.join(packages)}.")
+        say("The tests that need them will fail and say so.")
+        return
+    say(f"Installing {', '.join(packages)}")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    run("apt-get", "update", "-qq")
+    # A package that starts a server of its own on a shared port would be in the way.
+    policy = Path("/usr/sbin/policy-rc.d")
+    made_policy = not policy.exists()
+    if made_policy:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
+    finally:
+        if made_policy:
+            policy.unlink()

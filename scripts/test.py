@@ -1,0 +1,19 @@
+"""Install what the tests need, then run every check that CI runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from environment import PYTHON, ROOT, VENV, ensure_environment, ensure_programs, run
+
+if __name__ == "__main__":
+    ensure_environment("dev.txt")
+    ensure_programs()
+    os.chdir(ROOT)
+    program = VENV / "bin"
+    run(program / "ruff", "format", "--check", ".")
+    run(program / "ruff", "check", ".")
+    run(program / "mypy")
+    run(program / "lint-imports")
+    run(PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *sys.argv[1:])

@@ -1,0 +1,218 @@
+"""Compare the accounts that the store knows with a new snapshot of the instance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sync_pipeline.errors import Phase, SuspiciousSnapshot
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change import (
+    AccountChange,
+    AccountDiff,
+    ChangeType,
+    KnownAccount,
+    Reconciliation,
+)
+from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.snapshot import SectionStatus, Snapshot
+from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
+from sync_pipeline.reconcile.lines import describe
+from sync_pipeline.reconcile.scope import AccountScope
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """How many accounts one sync may deactivate: `share` is 0 to 1.
+
+    Fewer than `minimum` deactivations always pass; `is_forced` lets any number pass.
+    """
+
+    share: float = 0.5
+    minimum: int = 5
+    is_forced: bool = False
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What has been found so far."""
+
+    changes: list[AccountChange] = field(default_factory=list)
+    states: list[AccountState] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    reactivated: list[str] = field(default_factory=list)
+    updated: int = 0
+    unchanged: int = 0
+
+
+def reconcile(
+    known: Sequence[KnownAccount],
+    snapshot: Snapshot,
+    scope: AccountScope,
+    ever_read: Collection[SectionKey] = (),
+) -> Reconciliation:
+    """Return every change between the known accounts and a snapshot, in canonical order.
+
+    Only sections that the snapshot read are compared; what an unread section held is
+    carried over. Accounts outside the scope are neither added nor removed. Accounts
+    are only deactivated when the list of accounts itself was read whole. `ever_read`
+    are the sections that were read at least once before.
+    """
+    before = {account.state.name: account for account in known}
+    first_read = _first_read(snapshot, ever_read) if known else frozenset()
+    found = _Outcome()
+    present = sorted(
+        (account for account in snapshot.accounts if scope.includes(account.name)),
+        key=lambda account: account.name,
+    )
+    for account in present:
+        _compare(before.get(account.name), account, snapshot, first_read, found)
+    names = tuple(account.name for account in present)
+    gone = _gone(before, frozenset(names), snapshot, scope)
+    found.changes.extend(_removal(before[name].state) for name in gone)
+    return Reconciliation(
+        changes=tuple(found.changes),
+        states=tuple(found.states),
+        seen=names,
+        deactivated=gone,
+        created=tuple(found.created),
+        reactivated=tuple(found.reactivated),
+        permissions_created=len(found.created),
+        permissions_updated=found.updated,
+        permissions_unchanged=found.unchanged,
+        sections=dict(snapshot.sections),
+    )
+
+
+def check_guard(
+    result: Reconciliation, known: Sequence[KnownAccount], snapshot: Snapshot, guard: Guard
+) -> None:
+    """Refuse a snapshot that would deactivate too many accounts.
+
+    Raises:
+        SuspiciousSnapshot: the listing was empty (no server has no account: even a
+            forced sync does not believe it), or it lost more than the guard's share.
+    """
+    if not snapshot.accounts:
+        raise SuspiciousSnapshot(
+            "The server listed no account at all, not even the one that asked.",
+            phase=Phase.RECONCILE,
+            hint="Nothing was changed. Check what the monitoring account may read.",
+        )
+    active = sum(account.is_active for account in known)
+    lost = len(result.deactivated)
+    if guard.is_forced or lost < guard.minimum or lost <= guard.share * active:
+        return
+    raise SuspiciousSnapshot(
+        f"The snapshot lacks {lost} of {active} known accounts, more than the guard's "
+        f"{guard.share:.0%}.",
+        phase=Phase.RECONCILE,
+        hint="Nothing was changed. If the accounts were really dropped, sync with --force.",
+    )
+
+
+def _first_read(snapshot: Snapshot, ever_read: Collection[SectionKey]) -> frozenset[SectionKey]:
+    return frozenset(
+        key
+        for key, report in snapshot.sections.items()
+        if report.status is SectionStatus.READ and key not in ever_read
+    )
+
+
+def _compare(
+    before: KnownAccount | None,
+    reported: AccountState,
+    snapshot: Snapshot,
+    first_read: Collection[SectionKey],
+    found: _Outcome,
+) -> None:
+    old = before.state if before else None
+    state = merged(old, reported, snapshot)
+    change = diff(old or blank(state.name), state)
+    if before is None:
+        found.created.append(state.name)
+        found.states.append(state)
+        found.changes.append(_change(state.name, ChangeType.ADD, change, ()))
+        return
+    if not before.is_active:
+        found.reactivated.append(state.name)
+        found.changes.append(_change(state.name, ChangeType.REACTIVATE, change, first_read))
+    else:
+        found.changes.extend(_modifications(state.name, change, first_read))
+    if change.is_empty:
+        found.unchanged += 1
+    else:
+        found.updated += 1
+        found.states.append(state)
+
+
+def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot) -> AccountState:
+    """Return what is now known of an account: read sections new, unread ones carried."""
+
+    def holds(key: SectionKey) -> bool:
+        return snapshot.is_known(key)
+
+    has_memberships = holds(SectionKey(SectionName.MEMBERSHIPS))
+    has_settings = holds(SectionKey(SectionName.SETTINGS))
+    base = old or blank(reported.name)
+    return replace(
+        reported,
+        # Some engines tell a role from a user only by who holds it.
+        kind=reported.kind if has_memberships or old is None else old.kind,
+        memberships=reported.memberships if has_memberships else base.memberships,
+        settings=reported.settings if has_settings else base.settings,
+        grants=(
+            *(grant for grant in reported.grants if holds(grant.section)),
+            *(grant for grant in base.grants if not holds(grant.section)),
+        ),
+    ).canonical()
+
+
+def _modifications(
+    name: str, change: AccountDiff, first_read: Collection[SectionKey]
+) -> tuple[AccountChange, ...]:
+    parts = (
+        (ChangeType.MODIFY_PRIVILEGE, only_privileges(change)),
+        (ChangeType.MODIFY_OTHER, without_privileges(change)),
+    )
+    return tuple(
+        _change(name, change_type, part, first_read)
+        for change_type, part in parts
+        if not part.is_empty
+    )
+
+
+def _change(
+    name: str,
+    change_type: ChangeType,
+    change: AccountDiff,
+    first_read: Collection[SectionKey],
+) -> AccountChange:
+    lines = describe(change, first_read)
+    if change_type is ChangeType.ADD:
+        lines = ("account appeared", *lines)
+    elif change_type is ChangeType.REACTIVATE:
+        lines = ("account is back", *lines)
+    return AccountChange(name, change_type, change, lines)
+
+
+def _removal(state: AccountState) -> AccountChange:
+    """Say what went with an account; its last state stays in the store, so no diff."""
+    held = (*state.memberships, *state.grants)
+    lines = ("account disappeared", *(f"it held {item}" for item in held))
+    return AccountChange(state.name, ChangeType.REMOVE, AccountDiff(), lines)
+
+
+def _gone(
+    before: Mapping[str, KnownAccount],
+    present: frozenset[str],
+    snapshot: Snapshot,
+    scope: AccountScope,
+) -> tuple[str, ...]:
+    if not snapshot.inventory_is_complete:
+        return ()
+    return tuple(
+        name
+        for name, account in sorted(before.items())
+        if account.is_active and name not in present and scope.includes(name)
+    )

@@ -1,0 +1,1 @@
+"""Each operation from start to finish, without Dagster."""

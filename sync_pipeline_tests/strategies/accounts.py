@@ -1,0 +1,110 @@
+"""Random account states, snapshots with unread sections, and histories of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import strategies as st
+
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.privilege import (
+    AccountSetting,
+    Grant,
+    Membership,
+    SectionKey,
+    SectionName,
+    Securable,
+    SecurableKind,
+)
+from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DATABASES = ("", "sales", "my.db")
+SECTION_NAMES = tuple(name for name in SectionName if name is not SectionName.ACCOUNTS)
+
+names = st.sampled_from(
+    [
+        "app",
+        "APP",
+        "a b",
+        "o'brien",
+        'q"uote',
+        "50%",
+        "under_score",
+        "back\\slash",
+        "用户",
+        "x" * 128,
+    ]
+)
+options = st.sampled_from([None, True, False])
+values = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["", "infinity", "scram"])
+)
+
+securables = st.builds(
+    Securable,
+    kind=st.sampled_from(SecurableKind),
+    database=st.sampled_from(["", "sales", "we%ird"]),
+    schema=st.sampled_from(["", "public", "S"]),
+    name=st.sampled_from(["", "orders", 'Or"ders']),
+    column=st.sampled_from(["", "id"]),
+    catalog=st.sampled_from(DATABASES),
+)
+grants = st.builds(
+    Grant,
+    securable=securables,
+    privilege=st.sampled_from(["SELECT", "INSERT", "bit 40"]),
+    grantable=st.booleans(),
+    deny=st.booleans(),
+    grantor=st.sampled_from(["", "root"]),
+    recognised=st.booleans(),
+)
+memberships = st.builds(
+    Membership, role=names, admin=st.booleans(), inherit=options, set_role=options, default=options
+)
+settings = st.builds(
+    AccountSetting,
+    database=st.sampled_from(DATABASES),
+    name=st.sampled_from(["work_mem", "search_path"]),
+    value=st.sampled_from(["", "4MB", '"$user", public']),
+)
+
+
+def states(name: st.SearchStrategy[str] = names) -> st.SearchStrategy[AccountState]:
+    return st.builds(
+        AccountState,
+        name=name,
+        kind=st.sampled_from(AccountKind),
+        can_login=st.booleans(),
+        is_locked=st.booleans(),
+        is_superuser=st.booleans(),
+        attributes=st.dictionaries(
+            st.sampled_from(["plugin", "valid_until", "limit"]), values, max_size=3
+        ).map(lambda items: tuple(items.items())),
+        memberships=st.lists(memberships, max_size=3).map(tuple),
+        settings=st.lists(settings, max_size=2).map(tuple),
+        grants=st.lists(grants, max_size=5).map(tuple),
+    )
+
+
+statuses = st.sampled_from(
+    [SectionStatus.READ, SectionStatus.READ, SectionStatus.DENIED, SectionStatus.FAILED]
+)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn, *, complete: bool = False) -> Snapshot:
+    """A snapshot whose accounts hold items of read sections only, as a server would."""
+    keys = [SectionKey(name, database) for name in SECTION_NAMES for database in DATABASES]
+    sections = {
+        key: SectionReport(SectionStatus.READ if complete else draw(statuses)) for key in keys
+    }
+    sections[SectionKey(SectionName.ACCOUNTS)] = SectionReport(SectionStatus.READ)
+    accounts = draw(st.lists(states(), unique_by=lambda state: state.name, max_size=5))
+    return Snapshot(
+        server=ServerIdentity("test", (1,)),
+        observed_at=NOW,
+        accounts=tuple(accounts),
+        sections=sections,
+        databases=frozenset(database for database in DATABASES if database),
+    )

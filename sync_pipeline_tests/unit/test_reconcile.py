@@ -1,0 +1,288 @@
+"""Reconciliation: properties that hold for every pair of states."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_pipeline.errors import SuspiciousSnapshot
+from sync_pipeline.model.account import AccountKind, AccountState, canonical_json
+from sync_pipeline.model.change import ChangeType, KnownAccount, Reconciliation
+from sync_pipeline.model.change_json import diff_from_json, diff_to_json
+from sync_pipeline.model.privilege import (
+    Grant,
+    Membership,
+    SectionKey,
+    SectionName,
+    Securable,
+    SecurableKind,
+)
+from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.reconcile.accounts import Guard, check_guard, reconcile
+from sync_pipeline.reconcile.diff import apply, blank, diff, only_privileges, without_privileges
+from sync_pipeline.reconcile.replay import replay
+from sync_pipeline.reconcile.scope import AccountScope, like
+from sync_pipeline_tests.strategies.accounts import NOW, names, snapshots, states
+
+EVERYTHING = AccountScope()
+
+
+def written(known: list[KnownAccount], result: Reconciliation) -> list[KnownAccount]:
+    """What the store holds after a reconciliation: written the plain way, as an oracle."""
+    accounts = {account.state.name: account for account in known}
+    for name in result.seen:
+        if name in accounts:
+            accounts[name] = replace(accounts[name], is_active=True)
+    for state in result.states:
+        accounts[state.name] = KnownAccount(state, is_active=True)
+    for name in result.deactivated:
+        accounts[name] = replace(accounts[name], is_active=False)
+    return list(accounts.values())
+
+
+def by_name(known: list[KnownAccount]) -> dict[str, KnownAccount]:
+    return {account.state.name: account for account in known}
+
+
+@given(states(st.just("a")), states(st.just("a")))
+def test_applying_a_diff_gives_the_new_state(old: AccountState, new: AccountState) -> None:
+    assert apply(old, diff(old, new)) == new.canonical()
+    assert apply(old, diff(old, new)).fingerprint == new.fingerprint
+
+
+@given(states(st.just("a")), states(st.just("a")))
+def test_a_diff_survives_json(old: AccountState, new: AccountState) -> None:
+    change = diff(old, new)
+    assert diff_from_json(json.loads(json.dumps(diff_to_json(change)))) == change
+
+
+@given(states(st.just("a")), states(st.just("a")))
+def test_both_halves_of_a_diff_make_the_whole(old: AccountState, new: AccountState) -> None:
+    change = diff(old, new)
+    halfway = apply(old, only_privileges(change))
+    assert apply(halfway, without_privileges(change)) == new.canonical()
+
+
+@given(states())
+def test_a_state_survives_json_and_keeps_its_fingerprint(state: AccountState) -> None:
+    back = AccountState.from_json(json.loads(canonical_json(state.to_json())))
+    assert back == state.canonical()
+    assert back.fingerprint == state.fingerprint
+
+
+@given(states(), st.randoms())
+def test_order_never_counts(state: AccountState, random: object) -> None:
+    def shuffled(items: tuple) -> tuple:
+        listed = list(items)
+        random.shuffle(listed)  # type: ignore[attr-defined]
+        return tuple(listed)
+
+    other = replace(
+        state,
+        grants=shuffled(state.grants + state.grants),
+        memberships=shuffled(state.memberships),
+        settings=shuffled(state.settings),
+        attributes=shuffled(state.attributes),
+    )
+    assert other.fingerprint == state.fingerprint
+    assert diff(state, other).is_empty
+
+
+@given(snapshots(complete=True), snapshots(complete=True))
+def test_a_complete_snapshot_replaces_the_old_state(first: Snapshot, second: Snapshot) -> None:
+    known = written([], reconcile([], first, EVERYTHING))
+    known = written(known, reconcile(known, second, EVERYTHING))
+    active = {name: item.state for name, item in by_name(known).items() if item.is_active}
+    assert active == {account.name: account.canonical() for account in second.accounts}
+
+
+@given(st.lists(snapshots(), min_size=1, max_size=4))
+def test_the_same_snapshot_twice_changes_nothing(history: list[Snapshot]) -> None:
+    known: list[KnownAccount] = []
+    for snapshot in history:
+        known = written(known, reconcile(known, snapshot, EVERYTHING))
+    again = reconcile(known, history[-1], EVERYTHING)
+    assert again.changes == ()
+    assert again.states == ()
+    assert again.permissions_updated == 0
+    assert again.permissions_unchanged == len(history[-1].accounts)
+
+
+@given(snapshots(), snapshots(), st.randoms())
+def test_the_order_of_accounts_never_matters(
+    first: Snapshot, second: Snapshot, random: object
+) -> None:
+    known = written([], reconcile([], first, EVERYTHING))
+    accounts, shuffled_known = list(second.accounts), list(known)
+    random.shuffle(accounts)  # type: ignore[attr-defined]
+    random.shuffle(shuffled_known)  # type: ignore[attr-defined]
+    shuffled = replace(second, accounts=tuple(accounts))
+    assert reconcile(known, second, EVERYTHING) == reconcile(shuffled_known, shuffled, EVERYTHING)
+
+
+@given(st.lists(snapshots(), min_size=1, max_size=5))
+def test_replay_gives_every_past_state(history: list[Snapshot]) -> None:
+    known: list[KnownAccount] = []
+    log = []
+    for snapshot in history:
+        result = reconcile(known, snapshot, EVERYTHING)
+        known = written(known, result)
+        log.extend(result.changes)
+        assert replay(log) == by_name(known)
+
+
+@given(snapshots(), snapshots())
+def test_an_unread_section_is_never_compared_or_cleared(first: Snapshot, second: Snapshot) -> None:
+    known = written([], reconcile([], first, EVERYTHING))
+    after = by_name(written(known, reconcile(known, second, EVERYTHING)))
+    for account in second.accounts:
+        before = by_name(known).get(account.name)
+        for grant in before.state.grants if before else ():
+            if not second.is_known(grant.section):
+                assert grant in after[account.name].state.grants
+        for grant in after[account.name].state.grants:
+            if not second.is_known(grant.section):
+                assert before is not None
+                assert grant in before.state.grants
+
+
+@given(snapshots(), snapshots())
+def test_an_unread_list_of_accounts_deactivates_nobody(first: Snapshot, second: Snapshot) -> None:
+    known = written([], reconcile([], first, EVERYTHING))
+    sections = {
+        **second.sections,
+        SectionKey(SectionName.ACCOUNTS): SectionReport(SectionStatus.FAILED),
+    }
+    assert reconcile(known, replace(second, sections=sections), EVERYTHING).deactivated == ()
+
+
+@given(snapshots(), snapshots(), names)
+def test_what_is_out_of_scope_is_left_alone(
+    first: Snapshot, second: Snapshot, excluded: str
+) -> None:
+    known = written([], reconcile([], first, EVERYTHING))
+    literal = "".join(f"\\{character}" for character in excluded)
+    result = reconcile(known, second, AccountScope((literal,)))
+    touched = {change.account for change in result.changes} | set(result.seen)
+    assert excluded not in touched
+
+
+def _snapshot(*accounts: AccountState, databases: frozenset[str] = frozenset()) -> Snapshot:
+    sections = {SectionKey(name): SectionReport(SectionStatus.READ) for name in SectionName}
+    return Snapshot(ServerIdentity("1", (1,)), NOW, accounts, sections, databases)
+
+
+def _account(name: str, *grants: Grant) -> AccountState:
+    return AccountState(name, AccountKind.USER, can_login=True, grants=grants)
+
+
+SELECT = Grant(Securable(SecurableKind.TABLE, name="t", catalog="sales"), "SELECT")
+
+
+def test_the_log_names_exactly_what_was_granted_and_revoked() -> None:
+    insert = replace(SELECT, privilege="INSERT", grantable=True)
+    known = [KnownAccount(_account("app", SELECT), is_active=True)]
+    changed = replace(
+        _account("app", insert), is_locked=True, memberships=(Membership("boss", admin=True),)
+    )
+    table = SectionKey(SectionName.TABLE, "sales")
+    snapshot = _snapshot(changed, databases=frozenset({"sales"}))
+    sections = {**snapshot.sections, table: SectionReport(SectionStatus.READ)}
+    ever_read = set(sections)
+    result = reconcile(known, replace(snapshot, sections=sections), EVERYTHING, ever_read)
+    lines = {change.change_type: change.lines for change in result.changes}
+    assert lines == {
+        ChangeType.MODIFY_PRIVILEGE: (
+            "granted role boss (admin)",
+            "granted INSERT on table t with grant option",
+            "revoked SELECT on table t",
+        ),
+        ChangeType.MODIFY_OTHER: ("locked",),
+    }
+
+
+def test_what_a_section_shows_when_it_is_first_read_was_not_granted_now() -> None:
+    known = [KnownAccount(_account("app"), is_active=True)]
+    grant = replace(SELECT, securable=Securable(SecurableKind.TABLE, name="t"))
+    result = reconcile(known, _snapshot(_account("app", grant)), EVERYTHING, ever_read=set())
+    assert result.changes[0].lines == ("visible SELECT on table t",)
+
+
+def test_grants_of_a_dropped_database_are_gone() -> None:
+    known = [KnownAccount(_account("app", SELECT), is_active=True)]
+    result = reconcile(known, _snapshot(_account("app")), EVERYTHING)
+    assert result.changes[0].lines == ("revoked SELECT on table t",)
+
+
+def test_grants_of_a_database_that_was_not_read_are_kept() -> None:
+    known = [KnownAccount(_account("app", SELECT), is_active=True)]
+    snapshot = _snapshot(_account("app"), databases=frozenset({"sales"}))
+    assert reconcile(known, snapshot, EVERYTHING).changes == ()
+
+
+def test_a_disappearance_says_what_went_with_the_account() -> None:
+    known = [KnownAccount(_account("app", SELECT), is_active=True)]
+    result = reconcile(known, _snapshot(_account("other")), EVERYTHING)
+    removal = next(change for change in result.changes if change.account == "app")
+    assert removal.change_type is ChangeType.REMOVE
+    assert removal.lines == ("account disappeared", "it held SELECT on table t")
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.floats(0, 1), st.integers(0, 10))
+def test_the_guard_allows_a_share_or_a_few(
+    kept: int, lost: int, share: float, minimum: int
+) -> None:
+    known = [KnownAccount(_account(f"a{i}"), is_active=True) for i in range(kept + lost)]
+    snapshot = _snapshot(*(_account(f"a{i}") for i in range(kept)), _account("self"))
+    result = reconcile(known, snapshot, EVERYTHING)
+    allowed = lost < minimum or lost <= share * (kept + lost)
+    guard = Guard(share, minimum)
+    if allowed:
+        check_guard(result, known, snapshot, guard)
+    else:
+        with pytest.raises(SuspiciousSnapshot, match=f"lacks {lost} of {kept + lost} known"):
+            check_guard(result, known, snapshot, guard)
+        check_guard(result, known, snapshot, replace(guard, is_forced=True))
+
+
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_an_empty_listing_is_never_believed(is_forced: bool) -> None:
+    known = [KnownAccount(_account("only"), is_active=True)]
+    snapshot = _snapshot()
+    result = reconcile(known, snapshot, EVERYTHING)
+    with pytest.raises(SuspiciousSnapshot, match="no account at all"):
+        check_guard(result, known, snapshot, Guard(is_forced=is_forced))
+
+
+@given(names)
+def test_a_fully_escaped_pattern_matches_only_its_name(name: str) -> None:
+    pattern = "".join(f"\\{character}" for character in name)
+    assert like(pattern, name)
+    assert not like(pattern, name + "x")
+    assert not like(pattern, "x" + name)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("pg_%", "pg_monitor", True),
+        ("pg_%", "pgbouncer", True),
+        (r"pg\_%", "pgbouncer", False),
+        (r"pg\_%", "pg_monitor", True),
+        ("a", "ab", False),
+        ("%", "line\nbreak", True),
+        ("A", "a", False),
+        ("trailing\\", "trailing\\", True),
+    ],
+)
+def test_like_patterns(pattern: str, name: str, matches: bool) -> None:
+    assert like(pattern, name) is matches
+
+
+def test_a_blank_state_is_where_every_history_starts() -> None:
+    state = _account("app", SELECT)
+    assert apply(blank("app"), diff(blank("app"), state)) == state.canonical()
