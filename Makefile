@@ -14,5 +14,6 @@ format:
 # Refresh every lock after a change of pyproject.toml (needs uv).
 lock:
 	uv lock
+	uv export --frozen --no-emit-project --no-default-groups --output-file requirements/run.txt --quiet
 	uv export --frozen --no-emit-project --no-default-groups --group demo --output-file requirements/demo.txt --quiet
 	uv export --frozen --no-emit-project --no-default-groups --group demo --group dev --output-file requirements/dev.txt --quiet

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     )
     store_url: str = Field(
         default="",
+        repr=False,
         description="SQLAlchemy URL of the store; empty: SQLite in the home directory.",
     )
     secret_key: str = Field(
@@ -62,6 +63,12 @@ class Settings(BaseSettings):
         default=7200,
         ge=5,
         description="Age at which a session with no live run is closed by the reaper.",
+    )
+    retry_limit: int = Field(
+        default=2, ge=0, le=10, description="How often an instance is tried again in one run."
+    )
+    retry_base_seconds: float = Field(
+        default=5, gt=0, description="Wait before the first retry; it doubles with each one."
     )
     detail_level: DetailLevel = Field(
         default=DetailLevel.OBJECT,
@@ -134,7 +141,7 @@ class Settings(BaseSettings):
 
     @property
     def dagster_home(self) -> Path:
-        """Return the directory that DAGSTER_HOME must name."""
+        """Return the directory in which Dagster keeps its state."""
         return self.home.absolute() / "dagster"
 
 

@@ -81,3 +81,12 @@ class Selection:
     def is_everything(self) -> bool:
         """Return whether nothing narrows this selection."""
         return not (self.names or self.tags or self.engines or self.environments)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What putting instances into the registry did."""
+
+    added: int
+    updated: int
+    unchanged: int

@@ -89,6 +89,7 @@ class Session:
     created_by: str | None = None
     partition_key: str | None = None
     error: str | None = None
+    heartbeat_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

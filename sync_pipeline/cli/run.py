@@ -1,0 +1,256 @@
+"""`sync-pipeline run`: launch a job as the UI would, and see it through."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import IO, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from sync_pipeline.errors import ConfigurationError, StoreUnavailable, SyncError
+from sync_pipeline.model.instance import EngineName, Selection
+from sync_pipeline.model.session import InstanceRecord, RecordStatus, Session, SessionStatus
+from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
+
+DONE, SOME_FAILED, NOT_LAUNCHED, CANCELLED = 0, 1, 3, 130
+SECONDS_TO_LAUNCH = 180.0
+SECONDS_BETWEEN_LOOKS = 0.5
+LINES_OF_LOG = 15
+STYLES = {
+    RecordStatus.COMPLETED: "green",
+    RecordStatus.FAILED: "red",
+    RecordStatus.CANCELLED: "yellow",
+    RecordStatus.SKIPPED: "yellow",
+}
+
+app = typer.Typer(help="Launch a job now and wait for its end.", no_args_is_help=True)
+
+
+@app.callback()
+def run() -> None:
+    """Launch a job now and wait for its end."""
+
+
+@app.command("account-sync")
+def account_sync(
+    instance: Annotated[
+        list[str] | None, typer.Option(help="Only this instance; may be repeated.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only instances with this tag; may be repeated.")
+    ] = None,
+    engine: Annotated[
+        list[EngineName] | None, typer.Option(help="Only this engine; may be repeated.")
+    ] = None,
+    environment: Annotated[
+        list[str] | None, typer.Option(help="Only this environment; may be repeated.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Allow a mass deactivation of accounts.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the session as JSON, and no progress.")
+    ] = False,
+) -> None:
+    """Sync the accounts of all active instances, or of those selected.
+
+    Exit status: 0 all went well, 1 an instance or the run failed, 2 the command is
+    wrong, 3 the run could not be launched, 130 the run was cancelled.
+    """
+    selection = Selection(
+        names=tuple(instance or ()),
+        tags=tuple(tag or ()),
+        engines=tuple(str(item) for item in engine or ()),
+        environments=tuple(environment or ()),
+    )
+    settings = Settings.load()
+    store = Store.open(settings.effective_store_url)
+    try:
+        store.registry.select(selection)  # a wrong name is told before anything is launched
+        console = Console(quiet=as_json, stderr=False)
+        session = _run(store, console, _config(selection, is_forced=force))
+        records = store.sessions.records(session.session_id)
+    finally:
+        store.close()
+    _show(session, records, as_json=as_json)
+    raise typer.Exit(_exit_status(session))
+
+
+def _config(selection: Selection, *, is_forced: bool) -> dict[str, Any]:
+    options = {
+        "instances": list(selection.names),
+        "tags": list(selection.tags),
+        "engines": list(selection.engines),
+        "environments": list(selection.environments),
+        "force": is_forced,
+        "created_by": _user(),
+    }
+    return {"ops": {"select_instances": {"config": options}}}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return "unknown"
+
+
+@dataclass
+class Launcher:
+    """The process that launches the run, and what it has said so far."""
+
+    process: subprocess.Popen[str]
+    log: IO[str]
+    lines: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
+    said: dict[str, Any] = field(default_factory=dict)
+
+    def listen(self) -> None:
+        """Read the launcher's lines until it ends; a thread does this."""
+        for line in self.process.stdout or ():
+            self.lines.put(json.loads(line))
+        self.lines.put(None)
+
+    def session_id(self) -> str:
+        """Wait for the run to be created and return its session.
+
+        Raises:
+            SyncError: the run could not be launched.
+        """
+        deadline = time.monotonic() + SECONDS_TO_LAUNCH
+        while "session_id" not in self.said:
+            remaining = deadline - time.monotonic()
+            try:
+                line = self.lines.get(timeout=max(remaining, 0.01))
+            except queue.Empty:
+                raise self.failure(f"No run was created in {SECONDS_TO_LAUNCH:g} s.") from None
+            if line is None:
+                raise self.failure("The run could not be launched.")
+            self.said.update(line)
+        return str(self.said["session_id"])
+
+    def failure(self, message: str) -> SyncError:
+        """Return an error with what the launcher left to say."""
+        if "error" in self.said:
+            return SyncError(str(self.said["error"]))
+        self.log.seek(0)
+        tail = "".join(self.log.readlines()[-LINES_OF_LOG:])
+        return SyncError(f"{message}\n{tail}".rstrip())
+
+
+@contextmanager
+def _launched(config: dict[str, Any]) -> Iterator[Launcher]:
+    """Start the launcher in a session of its own: it hears of Ctrl-C from us alone."""
+    command = [
+        sys.executable, "-m", "sync_pipeline.orchestration.launch", "account_sync",
+        "--config", json.dumps(config),
+    ]  # fmt: skip
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        launcher = Launcher(process, log)
+        threading.Thread(target=launcher.listen, daemon=True).start()
+        try:
+            yield launcher
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def _run(store: Store, console: Console, config: dict[str, Any]) -> Session:
+    """Launch, show progress, and return the session as it ended.
+
+    Raises:
+        SyncError: the run could not be launched, or ended before it opened a session.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _launched(config) as launcher:
+        try:
+            with console.status("Launching the run"):
+                session_id = launcher.session_id()
+            console.print(f"Run {session_id}")
+            _follow(store, console, launcher, session_id)
+        except KeyboardInterrupt:
+            console.print("Cancelling the run")
+            launcher.process.send_signal(signal.SIGINT)
+            launcher.process.wait()
+        session = store.sessions.get(str(launcher.said.get("session_id", "")) or "none")
+        if session is None:
+            raise launcher.failure("The run ended before it opened a session.")
+        return session
+
+
+def _follow(store: Store, console: Console, launcher: Launcher, session_id: str) -> None:
+    """Show how many instances are done until the launcher ends."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=console.quiet) as progress:
+        task = progress.add_task("Starting", total=None)
+        while launcher.process.poll() is None:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            try:
+                session = store.sessions.get(session_id)
+            except StoreUnavailable:
+                continue  # the run waits for the store too
+            if session is not None:
+                done = session.successful + session.failed + session.skipped + session.cancelled
+                progress.update(task, description="Instances", total=session.total, completed=done)
+
+
+def _exit_status(session: Session) -> int:
+    if session.status is SessionStatus.COMPLETED:
+        return DONE
+    return CANCELLED if session.status is SessionStatus.CANCELLED else SOME_FAILED
+
+
+def _show(session: Session, records: Sequence[InstanceRecord], *, as_json: bool) -> None:
+    if as_json:
+        content = {"session": asdict(session), "records": [asdict(item) for item in records]}
+        typer.echo(json.dumps(content, default=str, ensure_ascii=False, indent=2))
+        return
+    table = Table("instance", "status", "synced", "created", "updated", "deactivated", "message")
+    for record in records:
+        counters = record.counters
+        table.add_row(
+            Text(record.instance_name),
+            Text(record.status, style=STYLES.get(record.status, "")),
+            str(counters.items_synced),
+            str(counters.items_created),
+            str(counters.items_updated),
+            str(counters.items_deleted),
+            Text(record.error_message or ""),
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Session {session.session_id}: {session.status}, {session.successful} of "
+        f"{session.total} completed, {session.failed} failed, {session.skipped} skipped."
+    )
+    if session.error:
+        console.print(Text(session.error))

@@ -1,0 +1,1 @@
+"""Everything that knows Dagster: jobs, schedules, sensors, and how they are started."""

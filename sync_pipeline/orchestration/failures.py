@@ -1,0 +1,62 @@
+"""From the errors of this system to what Dagster does with a step.
+
+An error that a retry can help repeats the step after a wait that doubles and is
+spread by chance; any other ends it at once, whatever retry policies are set. Every run
+carries the tag that keeps Dagster's run retries away from failed steps.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from sync_pipeline.errors import SyncError
+from sync_pipeline.settings import Settings
+
+LONGEST_WAIT_SECONDS = 120.0
+NO_RUN_RETRY_TAGS = {"dagster/retry_on_asset_or_op_failure": "false"}
+
+
+def will_retry(context: dg.OpExecutionContext, settings: Settings) -> bool:
+    """Return whether this attempt is followed by another one if a retry can help."""
+    return context.retry_number < settings.retry_limit
+
+
+@contextmanager
+def dagster_failures(context: dg.OpExecutionContext) -> Iterator[None]:
+    """Turn a SyncError of the block into a retry request or a failure of the step."""
+    try:
+        yield
+    except SyncError as error:
+        settings = Settings.load()
+        if error.retryable and will_retry(context, settings):
+            wait = wait_seconds(context.retry_number, settings.retry_base_seconds)
+            context.log.warning("%s Trying again in %.1f seconds.", error, wait)
+            raise dg.RetryRequested(
+                max_retries=settings.retry_limit, seconds_to_wait=wait
+            ) from error
+        raise failure_of(error) from error
+
+
+def wait_seconds(attempt: int, base_seconds: float) -> float:
+    """Return a wait in seconds, between half of `base * 2 ** attempt` and all of it."""
+    longest = min(base_seconds * 2.0**attempt, LONGEST_WAIT_SECONDS)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+
+
+def failure_of(error: SyncError) -> dg.Failure:
+    """Return the failure that Dagster shows for an error."""
+    metadata: dict[str, dg.MetadataValue] = {
+        "error kind": dg.MetadataValue.text(error.kind),
+        "can a retry help": dg.MetadataValue.bool(error.retryable),
+    }
+    if error.instance:
+        metadata["instance"] = dg.MetadataValue.text(error.instance)
+    if error.phase:
+        metadata["phase"] = dg.MetadataValue.text(str(error.phase))
+    if error.hint:
+        metadata["what to do"] = dg.MetadataValue.text(error.hint)
+    return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)

@@ -1,0 +1,136 @@
+"""What a Dagster run means for the session that it carries out."""
+
+from __future__ import annotations
+
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+
+from sync_pipeline.model.session import (
+    RecordStatus,
+    Session,
+    SessionStatus,
+    SyncCategory,
+)
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.sessions import (
+    Reaped,
+    RunState,
+    close_session,
+    failure_summary,
+    reap,
+)
+
+ACCOUNT_SYNC = "account_sync"
+SCHEDULE_TAG = "dagster/schedule_name"
+CREATED_BY_TAG = "sync_pipeline/created_by"
+FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
+NAMES_IN_TAG = 5
+
+# NOT_STARTED is left out: a run that was made and never handed over must not hold up
+# the schedule until run monitoring ends it.
+UNFINISHED = (
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+)
+_STATE_OF_STATUS = {
+    DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
+    DagsterRunStatus.FAILURE: RunState.FAILED,
+    DagsterRunStatus.CANCELED: RunState.CANCELED,
+}
+_EVENT_OF_STATE = {
+    RunState.FAILED: DagsterEventType.RUN_FAILURE,
+    RunState.CANCELED: DagsterEventType.RUN_CANCELED,
+}
+
+
+def session_id_of(run: DagsterRun) -> str:
+    """Return the session of a run: its root run, so that a re-execution continues it."""
+    return run.root_run_id or run.run_id
+
+
+def state_of(run: DagsterRun | None) -> RunState:
+    """Translate Dagster's status of a run; None is a run that Dagster does not know."""
+    if run is None:
+        return RunState.MISSING
+    return _STATE_OF_STATUS.get(run.status, RunState.ALIVE)
+
+
+def unfinished_run(instance: DagsterInstance, job_name: str) -> DagsterRun | None:
+    """Return a run of the job that is queued or running, if there is one."""
+    runs = instance.get_runs(RunsFilter(job_name=job_name, statuses=list(UNFINISHED)), limit=1)
+    return runs[0] if runs else None
+
+
+def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps) -> Session | None:
+    """Close the session of a run that is over, and leave the summary on the run.
+
+    Safe to repeat: the sensors, the launcher and the reaper all come through here.
+    """
+    state = state_of(run)
+    session_id = session_id_of(run)
+    session = close_session(
+        deps.store, session_id, run.run_id, state, error=_reason(instance, run, state),
+        now=deps.clock(),
+    )  # fmt: skip
+    if session is not None:
+        _leave_summary(instance, run, session, deps)
+    return session
+
+
+def reap_sessions(instance: DagsterInstance, deps: SyncDeps) -> tuple[Reaped, ...]:
+    """Close every session whose run is over, gone, or silent for too long."""
+
+    def state(session: Session) -> RunState:
+        return state_of(instance.get_run_by_id(session.run_id))
+
+    reaped = reap(
+        deps.store,
+        SyncCategory.ACCOUNT,
+        state,
+        deps.clock(),
+        deps.settings.stale_after_seconds,
+    )
+    for closed in reaped:
+        run = instance.get_run_by_id(closed.session.run_id)
+        if run is not None:
+            _leave_summary(instance, run, closed.session, deps)
+    return reaped
+
+
+def _reason(instance: DagsterInstance, run: DagsterRun, state: RunState) -> str | None:
+    """Return what Dagster says of the end of a run that did not succeed."""
+    event_type = _EVENT_OF_STATE.get(state)
+    if event_type is None:
+        return None
+    entries = instance.all_logs(run.run_id, of_type=event_type)
+    message = entries[-1].dagster_event.message if entries and entries[-1].dagster_event else ""
+    return message or f"The run {run.run_id} ended {state}."
+
+
+def _leave_summary(
+    instance: DagsterInstance, run: DagsterRun, session: Session, deps: SyncDeps
+) -> None:
+    """Put the summary of what did not go well on the run, once."""
+    if session.status is SessionStatus.COMPLETED or FAILED_INSTANCES_TAG in run.tags:
+        return
+    records = deps.store.sessions.records(session.session_id)
+    failed = [
+        record.instance_name
+        for record in records
+        if record.status in (RecordStatus.FAILED, RecordStatus.CANCELLED)
+    ]
+    instance.add_run_tags(run.run_id, {FAILED_INSTANCES_TAG: _short_list(failed)})
+    summary = failure_summary(records) or session.error or "No instance was reached."
+    instance.report_engine_event(
+        f"Session {session.session_id} is {session.status}: {session.successful} of "
+        f"{session.total} instances completed.\n{summary}",
+        run,
+    )
+
+
+def _short_list(names: list[str]) -> str:
+    if not names:
+        return "none reached"
+    more = len(names) - NAMES_IN_TAG
+    return ", ".join(names[:NAMES_IN_TAG]) + (f" and {more} more" if more > 0 else "")

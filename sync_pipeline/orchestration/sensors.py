@@ -1,0 +1,54 @@
+"""Sensors that close sessions: at the end of each run, and where nothing said the end."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.orchestration.runs import close_session_of, reap_sessions
+
+RUN_ENDS = (
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+)
+SECONDS_BETWEEN_LOOKS = 5
+SECONDS_BETWEEN_REAPINGS = 30
+
+
+def build_run_end_sensors(job: dg.JobDefinition) -> list[dg.SensorDefinition]:
+    """Return a sensor for each way in which a run of the job can end."""
+    return [_run_end_sensor(job, status) for status in RUN_ENDS]
+
+
+def _run_end_sensor(job: dg.JobDefinition, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        name=f"close_session_on_{status.value.lower()}",
+        run_status=status,
+        monitored_jobs=[job],
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Close the session of a run that ended as {status.value}.",
+    )
+    def close_session(context: dg.RunStatusSensorContext, pipeline: PipelineResource) -> None:
+        with pipeline.open() as deps:
+            close_session_of(context.instance, context.dagster_run, deps)
+
+    return close_session
+
+
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_REAPINGS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Close sessions whose run is over, gone, or silent for too long.",
+)
+def session_reaper(
+    context: dg.SensorEvaluationContext, pipeline: PipelineResource
+) -> dg.SkipReason:
+    """Close what no event closed: a sensor that failed, a run that was deleted."""
+    require_configured(context.instance)
+    with pipeline.open() as deps:
+        reaped = reap_sessions(context.instance, deps)
+    closed = [f"{item.session.session_id}: {item.reason}" for item in reaped]
+    return dg.SkipReason(f"Closed {'; '.join(closed)}" if closed else "No session to close.")

@@ -1,0 +1,1 @@
+"""The store: registry, sessions, accounts and leases, on SQLite or PostgreSQL."""

@@ -1,0 +1,189 @@
+"""Engines and transactions of the store, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
+
+BUSY_SECONDS = 60
+# PostgreSQL takes 65,535 bind values in a statement, SQLite 32,766.
+BIND_LIMIT = 30_000
+_MIGRATION_LOCK = 7_233_114_511
+
+
+class Database:
+    """One database of the store. Safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _checked(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
+
+    @property
+    def engine(self) -> Engine:
+        """Return the SQLAlchemy engine."""
+        return self._engine
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Run one write transaction; SQLite takes its write lock at once.
+
+        Raises:
+            StoreUnavailable: the store does not answer; nothing was written.
+        """
+        with self._guarded(), self._engine.begin() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Run reads in one consistent view.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        with self._guarded(), self._engine.begin() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise self.unavailable(error) from None
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            raise self.unavailable(error) from None
+
+    def unavailable(self, error: DBAPIError) -> StoreUnavailable:
+        """Say that the store does not answer, without its password."""
+        shown = self.url.render_as_string(hide_password=True)
+        reason = " ".join(str(error.orig).split())
+        if self.url.password:
+            reason = reason.replace(str(self.url.password), "***")
+        return StoreUnavailable(
+            f"The store {shown} does not answer: {reason}.",
+            phase=Phase.STORE,
+            hint="Nothing was written; start the store and run the command again.",
+        )
+
+    def upgrade(self) -> None:
+        """Bring the tables to the newest revision; several processes may come at once."""
+        with self._guarded(), self._migration_lock():
+            command.upgrade(self._alembic(), "head")
+
+    def revision(self) -> str | None:
+        """Return the revision of the tables, None where there are none yet."""
+        with self.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+
+    def _alembic(self) -> Config:
+        config = Config()
+        config.set_main_option("script_location", "sync_pipeline:store/migrations")
+        config.attributes["engine"] = self._engine
+        return config
+
+    @contextmanager
+    def _migration_lock(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            with self._engine.connect() as connection:
+                connection.execute(text("SELECT pg_advisory_lock(:k)"), {"k": _MIGRATION_LOCK})
+                try:
+                    yield
+                finally:
+                    connection.execute(
+                        text("SELECT pg_advisory_unlock(:k)"), {"k": _MIGRATION_LOCK}
+                    )
+            return
+        path = Path(str(self.url.database))
+        with path.with_name(f"{path.name}.migrating").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        driver = parsed.get_backend_name(), parsed.get_driver_name()
+    except (ArgumentError, NoSuchModuleError):
+        driver = ("", "")
+        parsed = None
+    if parsed is None or driver not in (("sqlite", "pysqlite"), ("postgresql", "psycopg")):
+        raise ConfigurationError(
+            "SYNC_PIPELINE_STORE_URL is not a URL of a supported store.",
+            hint="Write sqlite:////path/file.db or postgresql+psycopg://user@host/name.",
+        )
+    if driver[0] == "sqlite" and not parsed.database:
+        raise ConfigurationError(
+            "SYNC_PIPELINE_STORE_URL names no file.", hint="Write sqlite:////path/file.db."
+        )
+    return parsed
+
+
+def _sqlite(url: URL) -> Engine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        # The driver must not begin transactions on its own: `write` and `read` do.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=20,
+        connect_args={"connect_timeout": 10, "application_name": "sync_pipeline"},
+    )
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    update: Iterable[str],
+) -> None:
+    """Insert rows, or update the named columns of those that exist, in bulk."""
+    columns = list(update)
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    for chunk in chunks(rows):
+        statement = dialect.insert(table).values(list(chunk))
+        changes = {column: statement.excluded[column] for column in columns}
+        connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changes))
+
+
+def chunks(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Cut rows into pieces that stay below the bind limit of every dialect."""
+    size = max(1, BIND_LIMIT // max(len(rows[0]), 1)) if rows else 1
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

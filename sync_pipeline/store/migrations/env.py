@@ -1,0 +1,20 @@
+"""How Alembic reaches the store: with the engine that the caller opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from sync_pipeline.store.schema import metadata
+
+
+def run() -> None:
+    """Run the migrations in one transaction."""
+    engine = context.config.attributes["engine"]
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+
+
+run()

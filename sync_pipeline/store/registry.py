@@ -1,0 +1,266 @@
+"""Credentials and instances of the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.credential import StoredCredential
+from sync_pipeline.model.instance import (
+    EngineName,
+    ImportCounts,
+    Instance,
+    Selection,
+    Timeouts,
+    TlsMode,
+    TlsOptions,
+)
+from sync_pipeline.store.database import Database, upsert
+from sync_pipeline.store.schema import credentials, instances
+
+
+class Registry:
+    """The registry's tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def credentials(self) -> list[StoredCredential]:
+        """Return every credential, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(credentials).order_by(credentials.c.name))
+            return [_credential(row) for row in rows]
+
+    def credential(self, name: str) -> StoredCredential | None:
+        """Return one credential, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(select(credentials).where(credentials.c.name == name)).first()
+            return _credential(row) if row else None
+
+    def put_credential(self, credential: StoredCredential, now: datetime) -> None:
+        """Add a credential, or replace its user name and secret."""
+        row = {
+            "name": credential.name,
+            "username": credential.username,
+            "secret": credential.secret,
+            "created_at": now,
+            "rotated_at": now,
+        }
+        with self._database.write() as connection:
+            upsert(connection, credentials, [row], ["name"], ["username", "secret", "rotated_at"])
+
+    def delete_credential(self, name: str) -> None:
+        """Delete a credential that no instance uses.
+
+        Raises:
+            ConfigurationError: it does not exist, or instances use it.
+        """
+        with self._database.write() as connection:
+            using = connection.execute(
+                select(instances.c.name)
+                .where(instances.c.credential == name, instances.c.deleted_at.is_(None))
+                .order_by(instances.c.name)
+            )
+            names = [row.name for row in using]
+            if names:
+                raise ConfigurationError(
+                    f"The credential {name!r} is used by {', '.join(names)}.",
+                    hint="Give these instances another credential first.",
+                )
+            done = connection.execute(delete(credentials).where(credentials.c.name == name))
+            if done.rowcount == 0:
+                raise ConfigurationError(
+                    f"The credential {name!r} does not exist.",
+                    hint="See: sync-pipeline credentials list.",
+                )
+
+    def replace_secrets(self, secrets: Mapping[str, str], now: datetime) -> None:
+        """Replace the stored secrets of the named credentials in one transaction."""
+        with self._database.write() as connection:
+            for name, secret in secrets.items():
+                connection.execute(
+                    update(credentials)
+                    .where(credentials.c.name == name)
+                    .values(secret=secret, rotated_at=now)
+                )
+
+    def instances(self, *, include_inactive: bool = True) -> list[Instance]:
+        """Return the instances that were not removed, by name."""
+        query = select(instances).where(instances.c.deleted_at.is_(None))
+        if not include_inactive:
+            query = query.where(instances.c.is_active.is_(True))
+        with self._database.read() as connection:
+            return [_instance(row) for row in connection.execute(query.order_by(instances.c.name))]
+
+    def instance(self, name: str) -> Instance | None:
+        """Return one instance by name, or None where there is none or it was removed."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(instances).where(instances.c.name == name, instances.c.deleted_at.is_(None))
+            ).first()
+            return _instance(row) if row else None
+
+    def by_id(self, instance_id: int) -> Instance | None:
+        """Return one instance by its id, or None where it was removed."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(instances).where(
+                    instances.c.id == instance_id, instances.c.deleted_at.is_(None)
+                )
+            ).first()
+            return _instance(row) if row else None
+
+    def select(self, selection: Selection) -> list[Instance]:
+        """Return the active instances that a selection takes, by name.
+
+        Raises:
+            ConfigurationError: a name does not exist or is not active, or an engine is unknown.
+        """
+        everything = {instance.name: instance for instance in self.instances()}
+        for name in selection.names:
+            if name not in everything:
+                raise ConfigurationError(
+                    f"The instance {name!r} does not exist.",
+                    hint="See: sync-pipeline instances list.",
+                )
+            if not everything[name].is_active:
+                raise ConfigurationError(
+                    f"The instance {name!r} is not active.",
+                    hint=f"Activate it: sync-pipeline instances edit {name} --active.",
+                )
+        for engine in selection.engines:
+            if engine not in tuple(EngineName):
+                raise ConfigurationError(
+                    f"{engine!r} is not an engine.", hint=f"Known are: {', '.join(EngineName)}."
+                )
+        return [item for item in everything.values() if _is_selected(item, selection)]
+
+    def put_instances(self, wanted: Sequence[Instance], now: datetime) -> ImportCounts:
+        """Add or change instances by name, all in one transaction.
+
+        Raises:
+            ConfigurationError: an instance names a credential that does not exist.
+        """
+        with self._database.write() as connection:
+            known = set(connection.scalars(select(credentials.c.name)))
+            for item in wanted:
+                if item.credential not in known:
+                    raise ConfigurationError(
+                        f"The credential {item.credential!r} does not exist.",
+                        instance=item.name,
+                        hint="Add it with: sync-pipeline credentials add.",
+                    )
+            before = {row.name: row for row in connection.execute(select(instances))}
+            added = updated = 0
+            for item in wanted:
+                old = before.get(item.name)
+                if old is None:
+                    connection.execute(
+                        insert(instances).values(**_columns(item), created_at=now, updated_at=now)
+                    )
+                    added += 1
+                elif old.deleted_at is not None or not _is_same(old, item):
+                    connection.execute(
+                        update(instances)
+                        .where(instances.c.id == old.id)
+                        .values(**_columns(item), updated_at=now, deleted_at=None)
+                    )
+                    added += old.deleted_at is not None
+                    updated += old.deleted_at is None
+            return ImportCounts(added, updated, len(wanted) - added - updated)
+
+    def delete_instance(self, name: str, now: datetime) -> None:
+        """Remove an instance from the fleet; its history stays.
+
+        Raises:
+            ConfigurationError: it does not exist.
+        """
+        with self._database.write() as connection:
+            done = connection.execute(
+                update(instances)
+                .where(instances.c.name == name, instances.c.deleted_at.is_(None))
+                .values(deleted_at=now, is_active=False, updated_at=now)
+            )
+            if done.rowcount == 0:
+                raise ConfigurationError(
+                    f"The instance {name!r} does not exist.",
+                    hint="See: sync-pipeline instances list.",
+                )
+
+    def note_connection(self, instance_id: int, version: str, now: datetime) -> None:
+        """Remember the version a server reported, and when it was reached."""
+        with self._database.write() as connection:
+            note_connection(connection, instance_id, version, now)
+
+
+def note_connection(connection: Connection, instance_id: int, version: str, now: datetime) -> None:
+    """Remember a server's version within a caller's transaction."""
+    connection.execute(
+        update(instances)
+        .where(instances.c.id == instance_id)
+        .values(server_version=version, last_connected_at=now)
+    )
+
+
+def _is_selected(instance: Instance, selection: Selection) -> bool:
+    return (
+        instance.is_active
+        and (not selection.names or instance.name in selection.names)
+        and (not selection.tags or bool(set(selection.tags) & set(instance.tags)))
+        and (not selection.engines or instance.engine in selection.engines)
+        and (not selection.environments or instance.environment in selection.environments)
+    )
+
+
+def _is_same(row: Row[Any], item: Instance) -> bool:
+    return all(getattr(row, name) == value for name, value in _columns(item).items())
+
+
+def _columns(item: Instance) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "engine": str(item.engine),
+        "host": item.host,
+        "port": item.port,
+        "database": item.database,
+        "credential": item.credential,
+        "tls_mode": str(item.tls.mode),
+        "tls_ca_file": item.tls.ca_file,
+        "tls_cert_file": item.tls.cert_file,
+        "tls_key_file": item.tls.key_file,
+        "connect_seconds": item.timeouts.connect_seconds,
+        "statement_seconds": item.timeouts.statement_seconds,
+        "total_seconds": item.timeouts.total_seconds,
+        "tags": sorted(item.tags),
+        "environment": item.environment,
+        "description": item.description,
+        "is_active": item.is_active,
+    }
+
+
+def _instance(row: Row[Any]) -> Instance:
+    return Instance(
+        id=row.id,
+        name=row.name,
+        engine=EngineName(row.engine),
+        host=row.host,
+        port=row.port,
+        credential=row.credential,
+        database=row.database,
+        tls=TlsOptions(TlsMode(row.tls_mode), row.tls_ca_file, row.tls_cert_file, row.tls_key_file),
+        timeouts=Timeouts(row.connect_seconds, row.statement_seconds, row.total_seconds),
+        tags=tuple(row.tags),
+        environment=row.environment,
+        description=row.description,
+        is_active=row.is_active,
+        server_version=row.server_version,
+        last_connected_at=row.last_connected_at,
+    )
+
+
+def _credential(row: Row[Any]) -> StoredCredential:
+    return StoredCredential(row.name, row.username, row.secret, row.created_at, row.rotated_at)

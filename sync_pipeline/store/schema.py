@@ -1,0 +1,236 @@
+"""Tables of the store. Sizes are bytes, times are UTC, text keys are exact."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SESSION_ID_LENGTH = 36
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime; SQLite, which has no zones, keeps it as naive UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive datetime: it says no moment."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("the store takes aware datetimes only")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return an aware UTC datetime."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+# SQLite only gives a rowid, and so a generated key, to a column of exactly this type.
+Key = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+def _key() -> Column[Any]:
+    return Column("id", Key, primary_key=True, autoincrement=True)
+
+
+def _instance() -> Column[Any]:
+    return Column("instance_id", Key, ForeignKey("instances.id"), nullable=False)
+
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("username", String(255), nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("rotated_at", UtcDateTime),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    _key(),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("engine", String(32), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("database", String(255)),
+    # No foreign key: a removed instance keeps the name of a credential that may be gone.
+    Column("credential", String(255), nullable=False),
+    Column("tls_mode", String(16), nullable=False),
+    Column("tls_ca_file", Text),
+    Column("tls_cert_file", Text),
+    Column("tls_key_file", Text),
+    Column("connect_seconds", Float, nullable=False),
+    Column("statement_seconds", Float, nullable=False),
+    Column("total_seconds", Float, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("environment", String(255)),
+    Column("description", Text),
+    Column("is_active", Boolean, nullable=False),
+    Column("server_version", Text),
+    Column("last_connected_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+)
+
+sync_sessions = Table(
+    "sync_sessions",
+    metadata,
+    Column("session_id", String(SESSION_ID_LENGTH), primary_key=True),
+    Column("sync_type", String(32), nullable=False),
+    Column("sync_category", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("completed_at", UtcDateTime),
+    Column("total_instances", Integer, nullable=False),
+    Column("successful_instances", Integer, nullable=False),
+    Column("failed_instances", Integer, nullable=False),
+    Column("skipped_instances", Integer, nullable=False),
+    Column("cancelled_instances", Integer, nullable=False),
+    Column("created_by", String(255)),
+    Column("job_name", String(255), nullable=False),
+    Column("run_id", String(SESSION_ID_LENGTH), nullable=False),
+    Column("ended_run_id", String(SESSION_ID_LENGTH)),
+    Column("partition_key", String(255)),
+    Column("error", Text),
+    Column("heartbeat_at", UtcDateTime, nullable=False),
+    Index(None, "sync_category", "status"),
+    Index(None, "started_at"),
+)
+
+sync_instance_records = Table(
+    "sync_instance_records",
+    metadata,
+    _key(),
+    Column(
+        "session_id",
+        String(SESSION_ID_LENGTH),
+        ForeignKey("sync_sessions.session_id"),
+        nullable=False,
+    ),
+    _instance(),
+    Column("instance_name", String(255), nullable=False),
+    Column("sync_category", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("completed_at", UtcDateTime),
+    Column("items_synced", Integer, nullable=False),
+    Column("items_created", Integer, nullable=False),
+    Column("items_updated", Integer, nullable=False),
+    Column("items_deleted", Integer, nullable=False),
+    Column("error_kind", String(64)),
+    Column("error_message", Text),
+    Column("sync_details", Json, nullable=False),
+    UniqueConstraint("session_id", "instance_id"),
+    Index(None, "instance_name"),
+)
+
+instance_accounts = Table(
+    "instance_accounts",
+    metadata,
+    _key(),
+    _instance(),
+    Column("account_name", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    UniqueConstraint("instance_id", "account_name"),
+)
+
+account_permissions = Table(
+    "account_permissions",
+    metadata,
+    Column("account_id", Key, ForeignKey("instance_accounts.id"), primary_key=True),
+    Column("is_superuser", Boolean, nullable=False),
+    Column("is_locked", Boolean, nullable=False),
+    Column("can_login", Boolean, nullable=False),
+    Column("snapshot", Json, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    # {session_id}_{instance_id}; the plain id beside it joins to the session.
+    Column("session_id", String(64), nullable=False),
+    Column(
+        "sync_session_id",
+        String(SESSION_ID_LENGTH),
+        ForeignKey("sync_sessions.session_id"),
+        nullable=False,
+    ),
+    Column("last_sync_at", UtcDateTime, nullable=False),
+    Column("last_change_at", UtcDateTime, nullable=False),
+)
+
+account_change_log = Table(
+    "account_change_log",
+    metadata,
+    _key(),
+    _instance(),
+    Column("account_name", Text, nullable=False),
+    Column("change_type", String(32), nullable=False),
+    Column("diff", Json, nullable=False),
+    Column("lines", Json, nullable=False),
+    Column("session_id", String(SESSION_ID_LENGTH), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Index(None, "instance_id", "changed_at"),
+    Index(None, "session_id"),
+)
+
+instance_sections = Table(
+    "instance_sections",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    Column("section", String(64), primary_key=True),
+    Column("database", String(255), primary_key=True),
+    Column("status", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("checked_at", UtcDateTime, nullable=False),
+    Column("last_read_at", UtcDateTime),
+)
+
+sync_leases = Table(
+    "sync_leases",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    Column("sync_category", String(32), primary_key=True),
+    Column("holder", String(255), nullable=False),
+    Column("acquired_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,41 @@
+"""The store as a whole: open it once, share it between threads."""
+
+from __future__ import annotations
+
+from sync_pipeline.store.accounts import AccountStore
+from sync_pipeline.store.database import Database
+from sync_pipeline.store.leases import LeaseStore
+from sync_pipeline.store.registry import Registry
+from sync_pipeline.store.sessions import SessionStore
+
+
+class Store:
+    """Everything that sync_pipeline remembers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.registry = Registry(database)
+        self.sessions = SessionStore(database)
+        self.accounts = AccountStore(database)
+        self.leases = LeaseStore(database)
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Open a store by its SQLAlchemy URL, making or upgrading its tables.
+
+        Raises:
+            ConfigurationError: the URL is not one of a supported store.
+            StoreUnavailable: the store does not answer.
+        """
+        database = Database(url)
+        database.upgrade()
+        return cls(database)
+
+    @property
+    def schema_revision(self) -> str | None:
+        """Return the Alembic revision of the tables."""
+        return self._database.revision()
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._database.close()

@@ -1,0 +1,344 @@
+"""The account sync of one instance, against real servers and a real store."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from sync_pipeline.errors import AuthenticationError, ConnectError, StaleClaim, SuspiciousSnapshot
+from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.model.change import ChangeType
+from sync_pipeline.model.credential import StoredCredential
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.inventory import AccountFilter, ChangeFilter
+from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.session import (
+    InstanceRecord,
+    NewSession,
+    RecordStatus,
+    SessionStatus,
+    SyncCategory,
+    SyncType,
+)
+from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.history import accounts_at
+from sync_pipeline.workflows.sync_accounts import (
+    AccountSyncReport,
+    SyncOptions,
+    sync_instance_accounts,
+)
+from sync_pipeline_tests.servers.running import RunningServer
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_minutes(self, minutes: float) -> None:
+        self.now += timedelta(minutes=minutes)
+
+
+class Bench:
+    """A store with one PostgreSQL instance, and the ways a test drives it."""
+
+    def __init__(self, server: RunningServer, home: Path) -> None:
+        self.server = server
+        self.clock = Clock()
+        self.settings = Settings(home=home)
+        self.store = Store.open(self.settings.effective_store_url)
+        self.deps = SyncDeps(
+            self.store, SecretVault.open(self.settings), self.settings, self.clock
+        )
+        self.put_password(server.admin_password)
+        self.put(self.unregistered())
+
+    def unregistered(self) -> Instance:
+        return Instance(
+            id=0,
+            name="billing",
+            engine=self.server.engine,
+            host=self.server.host,
+            port=self.server.port,
+            credential="admin",
+            database=self.server.database or None,
+        )
+
+    def put(self, instance: Instance) -> None:
+        self.store.registry.put_instances([instance], self.clock())
+
+    def put_password(self, password: str) -> None:
+        credential = StoredCredential(
+            "admin", self.server.admin_user, self.deps.vault.seal(Secret(password))
+        )
+        self.store.registry.put_credential(credential, self.clock())
+
+    @property
+    def instance(self) -> Instance:
+        found = self.store.registry.instance("billing")
+        assert found is not None
+        return found
+
+    def open(self) -> str:
+        session_id = str(uuid4())
+        new = NewSession(
+            session_id, SyncType.MANUAL_TASK, SyncCategory.ACCOUNT, "account_sync", session_id
+        )
+        self.store.sessions.open(new, [self.instance], self.clock())
+        return session_id
+
+    def sync(self, session_id: str | None = None, **options: bool) -> AccountSyncReport:
+        self.clock.pass_minutes(30)
+        chosen = session_id or self.open()
+        return sync_instance_accounts(
+            self.deps, self.instance, chosen, chosen, SyncOptions(**options)
+        )
+
+    def record(self, session_id: str) -> InstanceRecord:
+        (record,) = self.store.sessions.records(session_id)
+        return record
+
+    def sql(self, *statements: str) -> None:
+        with psycopg.connect(
+            host=self.server.host,
+            port=self.server.port,
+            user=self.server.admin_user,
+            password=self.server.admin_password,
+            dbname=self.server.database,
+            autocommit=True,
+        ) as connection:
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def bench(postgresql_server: RunningServer, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(postgresql_server, tmp_path)
+    yield bench
+    bench.store.close()
+    with psycopg.connect(
+        host=postgresql_server.host,
+        port=postgresql_server.port,
+        user=postgresql_server.admin_user,
+        password=postgresql_server.admin_password,
+        dbname=postgresql_server.database,
+        autocommit=True,
+    ) as connection:
+        names = connection.execute(
+            "SELECT quote_ident(rolname) FROM pg_roles WHERE rolname LIKE 'wf\\_%'"
+        ).fetchall()
+        for (name,) in names:
+            connection.execute(f"DROP OWNED BY {name}")  # type: ignore[arg-type]
+            connection.execute(f"DROP ROLE {name}")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_the_whole_life_of_an_account(bench: Bench) -> None:
+    bench.sql("CREATE ROLE wf_app LOGIN")
+    first = bench.sync()
+    assert first.status is RecordStatus.COMPLETED
+    seen = bench.clock.now
+
+    bench.sql("GRANT pg_monitor TO wf_app", "ALTER ROLE wf_app CREATEDB")
+    bench.sync()
+    granted = bench.clock.now
+
+    bench.sql("DROP ROLE wf_app")
+    bench.sync()
+    dropped = bench.clock.now
+
+    bench.sql("CREATE ROLE wf_app LOGIN")
+    report = bench.sync()
+    assert report.counters.items_deleted == 0
+
+    log = bench.store.accounts.changes(ChangeFilter(account="wf_app", oldest_first=True))
+    assert [entry.change.change_type for entry in log] == [
+        ChangeType.ADD,
+        ChangeType.MODIFY_PRIVILEGE,
+        ChangeType.MODIFY_OTHER,
+        ChangeType.REMOVE,
+        ChangeType.REACTIVATE,
+    ]
+    assert any("granted role pg_monitor" in line for line in log[1].change.lines)
+    assert any("it held role pg_monitor" in line for line in log[3].change.lines)
+    assert any("revoked role pg_monitor" in line for line in log[4].change.lines)
+
+    def at(when: datetime) -> tuple[bool, set[str]]:
+        (found,) = [a for a in accounts_at(bench.store, when) if a.state.name == "wf_app"]
+        return found.is_active, {m.role for m in found.state.memberships}
+
+    assert at(seen) == (True, set())
+    assert at(granted) == (True, {"pg_monitor"})
+    assert at(dropped) == (False, {"pg_monitor"})
+    assert at(bench.clock.now) == (True, set())
+    assert accounts_at(bench.store, START) == ()
+
+
+def test_replay_of_the_log_equals_what_the_store_holds(bench: Bench) -> None:
+    bench.sql("CREATE ROLE wf_a", "CREATE ROLE wf_b LOGIN", "GRANT wf_a TO wf_b")
+    bench.sync()
+    bench.sql("DROP ROLE wf_a", "ALTER ROLE wf_b CONNECTION LIMIT 3")
+    bench.sync()
+    stored = {
+        (view.state.name, view.is_active, view.state.fingerprint)
+        for view in bench.store.accounts.find(AccountFilter(only_active=False))
+    }
+    replayed = {
+        (account.state.name, account.is_active, account.state.fingerprint)
+        for account in accounts_at(bench.store, bench.clock.now)
+    }
+    assert replayed == stored
+
+
+def test_finding_nothing_to_change_is_a_success(bench: Bench) -> None:
+    bench.sync()
+    session_id = bench.open()
+    report = bench.sync(session_id)
+    record = bench.record(session_id)
+    session = bench.store.sessions.get(session_id)
+    assert report.changes == ()
+    assert (record.status, record.counters.items_synced) == (RecordStatus.COMPLETED, 0)
+    assert record.details["permissions"]["unchanged"] > 0
+    assert session is not None
+    assert session.status is SessionStatus.COMPLETED
+
+
+def test_counters_have_the_meaning_of_the_account_category(bench: Bench) -> None:
+    bench.sync()
+    bench.sql("CREATE ROLE wf_new", "CREATE ROLE wf_other")
+    bench.sync()
+    bench.sql("DROP ROLE wf_new", "ALTER ROLE wf_other LOGIN", "CREATE ROLE wf_third")
+    counters = bench.sync().counters
+    assert (counters.items_created, counters.items_updated) == (1, 1)
+    assert (counters.items_synced, counters.items_deleted) == (2, 1)
+
+
+@pytest.mark.parametrize("will_retry", [False, True])
+def test_a_closed_port_is_recorded(bench: Bench, closed_port: int, will_retry: bool) -> None:
+    bench.put(replace(bench.instance, port=closed_port))
+    session_id = bench.open()
+    with pytest.raises(ConnectError, match="billing"):
+        bench.sync(session_id, will_retry=will_retry)
+    record = bench.record(session_id)
+    assert record.status is (RecordStatus.PENDING if will_retry else RecordStatus.FAILED)
+    assert record.error_kind == "connect"
+    assert "billing" in (record.error_message or "")
+
+
+def test_a_wrong_engine_is_recorded_and_never_retried(bench: Bench) -> None:
+    bench.put(replace(bench.instance, engine=bench.instance.engine.__class__("mysql")))
+    session_id = bench.open()
+    with pytest.raises(Exception, match="billing") as caught:
+        bench.sync(session_id, will_retry=True)
+    assert bench.record(session_id).status is RecordStatus.FAILED
+    assert getattr(caught.value, "retryable", True) is False
+
+
+def test_a_missing_credential_is_recorded(bench: Bench) -> None:
+    bench.put_password("env:SYNC_PIPELINE_TEST_NOT_SET")
+    credential = bench.store.registry.credential("admin")
+    assert credential is not None
+    bench.store.registry.put_credential(
+        replace(credential, secret="env:SYNC_PIPELINE_TEST_NOT_SET"), bench.clock()
+    )
+    session_id = bench.open()
+    with pytest.raises(Exception, match="SYNC_PIPELINE_TEST_NOT_SET"):
+        bench.sync(session_id)
+    assert bench.record(session_id).error_kind == "configuration"
+
+
+def test_an_instance_that_another_run_syncs_is_skipped(bench: Bench) -> None:
+    bench.store.leases.acquire(
+        bench.instance.id, SyncCategory.ACCOUNT, "other-run", 3600, bench.clock()
+    )
+    session_id = bench.open()
+    report = bench.sync(session_id)
+    record = bench.record(session_id)
+    session = bench.store.sessions.get(session_id)
+    assert report.status is record.status is RecordStatus.SKIPPED
+    assert "other-run" in (record.error_message or "")
+    assert session is not None
+    assert session.status is SessionStatus.COMPLETED
+
+
+def test_a_snapshot_that_loses_most_accounts_changes_nothing(bench: Bench) -> None:
+    bench.sql(*(f"CREATE ROLE wf_{i}" for i in range(20)))
+    bench.sync()
+    bench.sql(*(f"DROP ROLE wf_{i}" for i in range(20)))
+    session_id = bench.open()
+    with pytest.raises(SuspiciousSnapshot, match="lacks 20 of"):
+        bench.sync(session_id)
+    assert bench.record(session_id).error_kind == "suspicious_snapshot"
+    assert len(bench.store.accounts.find(AccountFilter(name=r"wf\_%"))) == 20
+    assert bench.sync(is_forced=True).counters.items_deleted == 20
+
+
+def test_a_worker_that_comes_too_late_writes_nothing(bench: Bench) -> None:
+    session_id = bench.open()
+    real_clock: Callable[[], datetime] = bench.deps.clock
+    calls = 0
+
+    def close_the_run_meanwhile() -> datetime:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            bench.store.sessions.close_run(
+                session_id, session_id, SessionStatus.FAILED, "The worker died.", real_clock()
+            )
+        return real_clock()
+
+    late = replace(bench.deps, clock=close_the_run_meanwhile)
+    with pytest.raises(StaleClaim):
+        sync_instance_accounts(late, bench.instance, session_id, session_id, SyncOptions())
+    assert bench.record(session_id).status is RecordStatus.FAILED
+    assert bench.store.accounts.find(AccountFilter()) == []
+
+
+def test_an_excluded_account_is_left_alone(bench: Bench) -> None:
+    bench.sql("CREATE ROLE wf_app")
+    bench.sync()
+    bench.deps = replace(
+        bench.deps,
+        settings=bench.settings.model_copy(update={"excluded_accounts": (r"wf\_%",)}),
+    )
+    bench.sql("ALTER ROLE wf_app LOGIN")
+    report = bench.sync()
+    assert all(change.account != "wf_app" for change in report.changes)
+    view = bench.store.accounts.get("billing", "wf_app")
+    assert view is not None
+    assert view.is_active
+    assert not view.state.can_login
+
+
+def test_the_secret_is_read_again_when_it_changed_meanwhile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trust authentication accepts every password, so the refusal comes from the role."""
+    bench.sql("CREATE ROLE wf_gone LOGIN")
+    credential = bench.store.registry.credential("admin")
+    assert credential is not None
+    bench.store.registry.put_credential(replace(credential, username="wf_missing"), bench.clock())
+    session_id = bench.open()
+    with pytest.raises(AuthenticationError):
+        bench.sync(session_id, will_retry=True)
+    assert bench.record(session_id).status is RecordStatus.FAILED
