@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from sync_pipeline.errors import ConfigurationError, StoreUnavailable, SyncError
+from sync_pipeline.errors import StoreUnavailable, SyncError
 from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, Session, SessionStatus
 from sync_pipeline.settings import Settings
@@ -49,6 +49,7 @@ def run() -> None:
 
 @app.command("account-sync")
 def account_sync(
+    *,
     instance: Annotated[
         list[str] | None, typer.Option(help="Only this instance; may be repeated.")
     ] = None,

@@ -1,7 +1,5 @@
 """What a person fills in in the launchpad."""
 
-from __future__ import annotations
-
 import dagster as dg
 from pydantic import Field
 

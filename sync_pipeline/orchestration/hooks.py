@@ -4,8 +4,6 @@ The workflow writes the outcome itself. These hooks write one where it could not
 store was away when the step failed, or a resource failed before the step began.
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
 from sync_pipeline.errors import SyncError

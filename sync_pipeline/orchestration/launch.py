@@ -202,6 +202,9 @@ def main() -> int:
     except SyncError as error:
         announcer.say(error=str(error), kind=error.kind)
         return 1
+    except dg.DagsterError as error:
+        announcer.say(error=f"Dagster could not launch the run: {error}", kind="dagster")
+        return 1
     return 0
 
 

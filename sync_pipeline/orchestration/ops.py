@@ -1,6 +1,7 @@
-"""The steps of `account_sync`: resources in, one workflow call, metadata out."""
+"""The steps of `account_sync`: resources in, one workflow call, metadata out.
 
-from __future__ import annotations
+Annotations are not postponed here: Dagster reads them as types.
+"""
 
 import re
 from collections.abc import Iterator

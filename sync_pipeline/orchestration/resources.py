@@ -1,7 +1,5 @@
 """What the ops, hooks and sensors are given."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime

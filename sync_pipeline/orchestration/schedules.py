@@ -1,7 +1,5 @@
 """When jobs run by themselves."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from sync_pipeline.orchestration.instance import require_configured

@@ -1,6 +1,7 @@
-"""Sensors that close sessions: at the end of each run, and where nothing said the end."""
+"""Sensors that close sessions: at the end of each run, and where nothing said the end.
 
-from __future__ import annotations
+Annotations are not postponed here: Dagster reads them as types.
+"""
 
 import dagster as dg
 

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sync_pipeline.fleet.secrets import SecretVault
 
 from sync_pipeline.errors import AuthenticationError, ConnectError, StaleClaim, SuspiciousSnapshot
-from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.change import ChangeType
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import Instance
@@ -60,9 +60,7 @@ class Bench:
         self.clock = Clock()
         self.settings = Settings(home=home)
         self.store = Store.open(self.settings.effective_store_url)
-        self.deps = SyncDeps(
-            self.store, SecretVault.open(self.settings), self.settings, self.clock
-        )
+        self.deps = SyncDeps(self.store, SecretVault.open(self.settings), self.settings, self.clock)
         self.put_password(server.admin_password)
         self.put(self.unregistered())
 

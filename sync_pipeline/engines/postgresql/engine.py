@@ -1,0 +1,226 @@
+"""PostgreSQL: its connections, its catalog queries and its monitoring account."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from sync_pipeline.engines.base import (
+    AccountRows,
+    Connection,
+    DatabaseEntry,
+    Query,
+    Target,
+    Variant,
+    sql_text,
+)
+from sync_pipeline.engines.postgresql.errors import connect_error, query_error
+from sync_pipeline.engines.postgresql.parse import (
+    AclItem,
+    AclRow,
+    MembershipRow,
+    RoleRow,
+    SettingRow,
+    account_states,
+)
+from sync_pipeline.errors import UnsupportedServer
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import EngineName, TlsMode
+from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.snapshot import ServerIdentity
+
+OLDEST = (14,)
+PACKAGE = "sync_pipeline.engines.postgresql"
+_ANYONE = "nothing: every role may read it"
+_CONNECT = 'GRANT CONNECT ON DATABASE "{database}" TO "{user}";'
+
+ROLES = Query("roles", RoleRow, (SectionName.ACCOUNTS,), (Variant(OLDEST, "roles.sql"),), _ANYONE)
+MEMBERSHIPS = Query(
+    "memberships",
+    MembershipRow,
+    (SectionName.MEMBERSHIPS,),
+    (Variant(OLDEST, "memberships_14.sql"), Variant((16,), "memberships_16.sql")),
+    _ANYONE,
+)
+SETTINGS = Query(
+    "settings",
+    SettingRow,
+    (SectionName.SETTINGS,),
+    (Variant(OLDEST, "settings.sql"),),
+    _ANYONE,
+)
+
+
+def _server_acl(section: SectionName, file: str, since: tuple[int, ...] = OLDEST) -> Query[AclRow]:
+    return Query(file, AclRow, (section,), (Variant(since, f"{file}.sql"),), _ANYONE)
+
+
+def _database_acl(section: SectionName, file: str) -> Query[AclRow]:
+    variants = (Variant(OLDEST, f"{file}.sql"),)
+    return Query(file, AclRow, (section,), variants, _CONNECT, per_database=True)
+
+
+SERVER_ACLS = (
+    _server_acl(SectionName.DATABASE, "databases"),
+    _server_acl(SectionName.TABLESPACE, "tablespaces"),
+    _server_acl(SectionName.PARAMETER, "parameters_15", (15,)),
+)
+DATABASE_ACLS = (
+    _database_acl(SectionName.SCHEMA, "schemas"),
+    _database_acl(SectionName.TABLE, "relations"),
+    _database_acl(SectionName.COLUMN, "columns"),
+    _database_acl(SectionName.ROUTINE, "routines"),
+    _database_acl(SectionName.TYPE, "types"),
+    _database_acl(SectionName.LANGUAGE, "languages"),
+    _database_acl(SectionName.FOREIGN, "foreign"),
+    _database_acl(SectionName.LARGE_OBJECT, "large_objects"),
+    _database_acl(SectionName.DEFAULT, "default_privileges"),
+)
+
+
+class PostgreSqlConnection:
+    """A read-only psycopg connection in one repeatable-read transaction."""
+
+    def __init__(self, raw: psycopg.Connection[dict[str, Any]], instance: str) -> None:
+        self._raw = raw
+        self._instance = instance
+
+    def fetch(self, sql: str) -> list[dict[str, Any]]:
+        """Run one SELECT; without parameters a percent sign is only a percent sign."""
+        try:
+            return self._raw.execute(sql.encode()).fetchall()
+        except psycopg.Error as error:
+            mapped = query_error(error, self._instance)
+            with contextlib.suppress(psycopg.Error):
+                self._raw.rollback()
+            raise mapped from None
+
+    def abort(self) -> None:
+        """Shut the socket, so that a read that waits for the server returns."""
+        with contextlib.suppress(OSError, psycopg.Error):
+            duplicate = socket.socket(fileno=os.dup(self._raw.fileno()))
+            with duplicate:
+                duplicate.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close without raising."""
+        with contextlib.suppress(psycopg.Error):
+            self._raw.close()
+
+
+class PostgreSql:
+    """PostgreSQL 14 to 18 (and newer, read as 18)."""
+
+    name = EngineName.POSTGRESQL
+    default_port = 5432
+    system_accounts: tuple[str, ...] = (r"pg\_%",)
+    account_queries: tuple[Query[Any], ...] = (
+        ROLES,
+        MEMBERSHIPS,
+        SETTINGS,
+        *SERVER_ACLS,
+        *DATABASE_ACLS,
+    )
+
+    def connect(self, target: Target, database: str | None = None) -> Connection:
+        """Open a read-only connection whose statements the server itself bounds."""
+        instance = target.instance
+        milliseconds = max(1, int(target.statement_seconds * 1000))
+        try:
+            raw = psycopg.connect(
+                host=instance.host,
+                port=instance.port,
+                user=target.username,
+                password=target.password.reveal(),
+                dbname=database or instance.database or "postgres",
+                # libpq takes whole seconds, and anything below two as two.
+                connect_timeout=max(2, round(instance.timeouts.connect_seconds)),
+                application_name="sync_pipeline",
+                options=(
+                    f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
+                    "-c search_path=pg_catalog -c client_encoding=UTF8"
+                ),
+                row_factory=dict_row,
+                **_tls(target),
+            )
+        except psycopg.Error as error:
+            raise connect_error(error, instance, target.username) from None
+        raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        raw.read_only = True
+        return PostgreSqlConnection(raw, instance.name)
+
+    def identify(self, connection: Connection) -> ServerIdentity:
+        """Ask for the product, the version and the state of TLS."""
+        (row,) = connection.fetch(sql_text(PACKAGE, "identity.sql"))
+        number = int(row["version_number"])
+        version = (number // 10000, number % 10000)
+        if not str(row["product"]).startswith("PostgreSQL ") or version < OLDEST:
+            raise UnsupportedServer(
+                f"The server is {row['product']}; PostgreSQL 14 or newer is needed.",
+                hint="Upgrade it, or correct the instance's engine.",
+            )
+        return ServerIdentity(str(row["version"]), version, row["tls"])
+
+    def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
+        """List the databases, with the reason where one can't be opened."""
+        return tuple(
+            _entry(row, username)
+            for row in connection.fetch(sql_text(PACKAGE, "catalog_databases.sql"))
+        )
+
+    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
+        """Build one state for each role, and one for PUBLIC."""
+        items = [AclItem("", row) for query in SERVER_ACLS for row in rows.of(query)]
+        items += [
+            AclItem(database, row)
+            for query in DATABASE_ACLS
+            for database in rows.databases(query)
+            for row in rows.of(query, database)
+        ]
+        return account_states(rows.of(ROLES), rows.of(MEMBERSHIPS), rows.of(SETTINGS), items)
+
+    def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
+        """Return the script; PostgreSQL's accounts have no host."""
+        lines = [f"CREATE ROLE {_quoted(username)} LOGIN PASSWORD '<password>';"]
+        lines += [
+            f"GRANT CONNECT ON DATABASE {_quoted(name)} TO {_quoted(username)};"
+            for name in databases
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _entry(row: dict[str, Any], username: str) -> DatabaseEntry:
+    name = str(row["name"])
+    if row["is_invalid"]:
+        return DatabaseEntry(name, is_readable=False, reason="it is invalid; drop it")
+    if not row["allows_connections"]:
+        return DatabaseEntry(name, is_readable=False, reason="it allows no connections")
+    if not row["may_connect"]:
+        missing = f"GRANT CONNECT ON DATABASE {_quoted(name)} TO {_quoted(username)};"
+        return DatabaseEntry(name, is_readable=False, reason="CONNECT is missing", missing=missing)
+    return DatabaseEntry(name, is_readable=True)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _tls(target: Target) -> dict[str, Any]:
+    """Return libpq's TLS parameters; the modes are libpq's own words.
+
+    A file that was not given must not fall back to one in the home directory.
+    """
+    tls = target.instance.tls
+    given = {"sslrootcert": tls.ca_file, "sslcert": tls.cert_file, "sslkey": tls.key_file}
+    parameters = {name: value for name, value in given.items() if value}
+    needs_ca = tls.mode in (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
+    if needs_ca and not tls.ca_file:
+        parameters["sslrootcert"] = "system"
+    mode = TlsMode.VERIFY_FULL if parameters.get("sslrootcert") == "system" else tls.mode
+    return {"sslmode": str(mode), **parameters}

@@ -1,0 +1,184 @@
+"""Rows of PostgreSQL's catalogs become account states. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.privilege import (
+    AccountSetting,
+    Grant,
+    Membership,
+    Securable,
+    SecurableKind,
+)
+
+PUBLIC = "public"
+"""The account that stands for every role; PostgreSQL reserves this role name."""
+
+# PostgreSQL manual, table 5.1 (ACL privilege abbreviations); MAINTAIN since 17.
+PRIVILEGES = frozenset(
+    {
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "TRUNCATE",
+        "REFERENCES",
+        "TRIGGER",
+        "MAINTAIN",
+        "CREATE",
+        "CONNECT",
+        "TEMPORARY",
+        "EXECUTE",
+        "USAGE",
+        "SET",
+        "ALTER SYSTEM",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """A row of `roles.sql`."""
+
+    name: str
+    is_superuser: bool
+    inherits: bool
+    can_create_roles: bool
+    can_create_databases: bool
+    can_login: bool
+    can_replicate: bool
+    bypasses_row_security: bool
+    connection_limit: int
+    valid_until: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRow:
+    """A row of `memberships_*.sql`."""
+
+    role: str
+    member: str
+    grantor: str
+    admin: bool
+    inherit: bool | None
+    set_role: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """A row of `settings.sql`: `setting` is `name=value`."""
+
+    database: str
+    role: str
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
+class AclRow:
+    """One exploded ACL item of any kind of object."""
+
+    kind: str
+    database: str
+    schema: str
+    name: str
+    column_name: str
+    grantee: str
+    grantor: str
+    privilege: str
+    grantable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AclItem:
+    """An ACL row and the database whose catalog holds it (empty: the server's)."""
+
+    catalog: str
+    row: AclRow
+
+
+def account_states(
+    roles: Iterable[RoleRow],
+    memberships: Iterable[MembershipRow],
+    settings: Iterable[SettingRow],
+    items: Iterable[AclItem],
+) -> tuple[AccountState, ...]:
+    """Join the rows into one state for each role, and one for PUBLIC."""
+    members: dict[str, list[Membership]] = defaultdict(list)
+    for row in memberships:
+        members[row.member].append(
+            Membership(row.role, row.admin, row.inherit, row.set_role, None, row.grantor)
+        )
+    parameters: dict[str, list[AccountSetting]] = defaultdict(list)
+    for setting in settings:
+        name, _, value = setting.setting.partition("=")
+        parameters[setting.role or PUBLIC].append(AccountSetting(setting.database, name, value))
+    grants: dict[str, list[Grant]] = defaultdict(list)
+    for item in items:
+        grants[item.row.grantee].append(_grant(item))
+    everyone = AccountState(
+        name=PUBLIC,
+        kind=AccountKind.PUBLIC,
+        can_login=False,
+        settings=tuple(parameters[PUBLIC]),
+        grants=tuple(grants[PUBLIC]),
+    )
+    return (
+        everyone,
+        *(
+            _account(
+                role,
+                tuple(members[role.name]),
+                tuple(parameters[role.name]),
+                tuple(grants[role.name]),
+            )
+            for role in roles
+        ),
+    )
+
+
+def _account(
+    role: RoleRow,
+    memberships: tuple[Membership, ...],
+    settings: tuple[AccountSetting, ...],
+    grants: tuple[Grant, ...],
+) -> AccountState:
+    return AccountState(
+        name=role.name,
+        kind=AccountKind.USER if role.can_login else AccountKind.ROLE,
+        can_login=role.can_login,
+        is_superuser=role.is_superuser,
+        attributes=(
+            ("inherits", role.inherits),
+            ("can_create_roles", role.can_create_roles),
+            ("can_create_databases", role.can_create_databases),
+            ("can_replicate", role.can_replicate),
+            ("bypasses_row_security", role.bypasses_row_security),
+            ("connection_limit", role.connection_limit),
+            ("valid_until", role.valid_until),
+        ),
+        memberships=memberships,
+        settings=settings,
+        grants=grants,
+    )
+
+
+def _grant(item: AclItem) -> Grant:
+    row = item.row
+    return Grant(
+        securable=Securable(
+            kind=SecurableKind(row.kind),
+            database=row.database or item.catalog,
+            schema=row.schema,
+            name=row.name,
+            column=row.column_name,
+            catalog=item.catalog,
+        ),
+        privilege=row.privilege,
+        grantable=row.grantable,
+        grantor=row.grantor,
+        recognised=row.privilege in PRIVILEGES,
+    )

@@ -1,0 +1,39 @@
+-- Privileges on tables, views, materialized views, foreign and partitioned tables and
+-- sequences. Objects of the system's schemas
+-- appear only where their ACL is not what initdb or an extension gave them.
+-- Since 14. Needs CONNECT on the database.
+SELECT
+    CASE c.relkind
+        WHEN 'r' THEN 'table'
+        WHEN 'v' THEN 'view'
+        WHEN 'm' THEN 'materialized view'
+        WHEN 'f' THEN 'foreign table'
+        WHEN 'p' THEN 'partitioned table'
+        ELSE 'sequence'
+    END AS kind,
+    '' AS database,
+    n.nspname AS schema,
+    c.relname AS name,
+    '' AS column_name,
+    CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
+    pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
+    a.privilege_type AS privilege,
+    a.is_grantable AS grantable
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(
+    coalesce(
+        c.relacl,
+        pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)
+    )
+) AS a
+WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
+AND (
+    n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    OR c.relacl IS DISTINCT FROM (
+        SELECT i.initprivs
+        FROM pg_catalog.pg_init_privs AS i
+        WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
+    )
+)
+AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

@@ -1,0 +1,17 @@
+-- Every role and its attributes; no password hash. Since 14. Needs nothing.
+SELECT
+    r.rolname AS name,
+    r.rolsuper AS is_superuser,
+    r.rolinherit AS inherits,
+    r.rolcreaterole AS can_create_roles,
+    r.rolcreatedb AS can_create_databases,
+    r.rolcanlogin AS can_login,
+    r.rolreplication AS can_replicate,
+    r.rolbypassrls AS bypasses_row_security,
+    r.rolconnlimit AS connection_limit,
+    CASE
+        WHEN r.rolvaliduntil IS NULL THEN NULL
+        WHEN NOT isfinite(r.rolvaliduntil) THEN r.rolvaliduntil::text
+        ELSE to_char(r.rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    END AS valid_until
+FROM pg_catalog.pg_roles AS r

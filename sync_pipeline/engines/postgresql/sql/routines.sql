@@ -1,0 +1,27 @@
+-- Privileges on functions, procedures and aggregates, by their identity arguments. Objects of the system's schemas
+-- appear only where their ACL is not what initdb or an extension gave them.
+-- Since 14. Needs CONNECT on the database.
+SELECT
+    CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
+    '' AS database,
+    n.nspname AS schema,
+    p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')' AS name,
+    '' AS column_name,
+    CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
+    pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
+    a.privilege_type AS privilege,
+    a.is_grantable AS grantable
+FROM pg_catalog.pg_proc AS p
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(
+    coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
+) AS a
+WHERE (
+    n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    OR p.proacl IS DISTINCT FROM (
+        SELECT i.initprivs
+        FROM pg_catalog.pg_init_privs AS i
+        WHERE i.classoid = 'pg_catalog.pg_proc'::regclass AND i.objoid = p.oid AND i.objsubid = 0
+    )
+)
+AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

@@ -1,0 +1,31 @@
+-- Privileges on types and domains; row types of tables and array types follow their base.
+-- Objects of the system's schemas
+-- appear only where their ACL is not what initdb or an extension gave them.
+-- Since 14. Needs CONNECT on the database.
+SELECT
+    'type' AS kind,
+    '' AS database,
+    n.nspname AS schema,
+    t.typname AS name,
+    '' AS column_name,
+    CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
+    pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
+    a.privilege_type AS privilege,
+    a.is_grantable AS grantable
+FROM pg_catalog.pg_type AS t
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = t.typrelid
+CROSS JOIN LATERAL pg_catalog.aclexplode(
+    coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))
+) AS a
+WHERE (c.oid IS NULL OR c.relkind = 'c')
+AND NOT EXISTS (SELECT FROM pg_catalog.pg_type AS element WHERE element.typarray = t.oid)
+AND (
+    n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    OR t.typacl IS DISTINCT FROM (
+        SELECT i.initprivs
+        FROM pg_catalog.pg_init_privs AS i
+        WHERE i.classoid = 'pg_catalog.pg_type'::regclass AND i.objoid = t.oid AND i.objsubid = 0
+    )
+)
+AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

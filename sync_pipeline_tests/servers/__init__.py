@@ -1,0 +1,1 @@
+"""Private database servers on random loopback ports and temporary directories."""

