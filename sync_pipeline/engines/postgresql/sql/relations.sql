@@ -1,6 +1,7 @@
 -- Privileges on tables, views, materialized views, foreign and partitioned tables and
 -- sequences. Objects of the system's schemas
--- appear only where their ACL is not what initdb or an extension gave them.
+-- appear only where their ACL is not what initdb or an extension gave them;
+-- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     CASE c.relkind
@@ -30,10 +31,14 @@ CROSS JOIN LATERAL pg_catalog.aclexplode(
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
 AND (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR c.relacl IS DISTINCT FROM (
-        SELECT i.initprivs
-        FROM pg_catalog.pg_init_privs AS i
-        WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
+    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, c.relowner))
+    OR (
+        n.nspname <> 'information_schema'
+        AND c.relacl IS DISTINCT FROM (
+            SELECT i.initprivs
+            FROM pg_catalog.pg_init_privs AS i
+            WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
+        )
     )
 )
 AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

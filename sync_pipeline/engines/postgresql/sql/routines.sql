@@ -1,5 +1,6 @@
 -- Privileges on functions, procedures and aggregates, by their identity arguments. Objects of the system's schemas
--- appear only where their ACL is not what initdb or an extension gave them.
+-- appear only where their ACL is not what initdb or an extension gave them;
+-- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
@@ -18,10 +19,14 @@ CROSS JOIN LATERAL pg_catalog.aclexplode(
 ) AS a
 WHERE (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR p.proacl IS DISTINCT FROM (
-        SELECT i.initprivs
-        FROM pg_catalog.pg_init_privs AS i
-        WHERE i.classoid = 'pg_catalog.pg_proc'::regclass AND i.objoid = p.oid AND i.objsubid = 0
+    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, p.proowner))
+    OR (
+        n.nspname <> 'information_schema'
+        AND p.proacl IS DISTINCT FROM (
+            SELECT i.initprivs
+            FROM pg_catalog.pg_init_privs AS i
+            WHERE i.classoid = 'pg_catalog.pg_proc'::regclass AND i.objoid = p.oid AND i.objsubid = 0
+        )
     )
 )
 AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

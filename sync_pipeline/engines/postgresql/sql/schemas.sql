@@ -1,5 +1,6 @@
 -- Privileges on schemas. Objects of the system's schemas
--- appear only where their ACL is not what initdb or an extension gave them.
+-- appear only where their ACL is not what initdb or an extension gave them;
+-- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     'schema' AS kind,
@@ -17,10 +18,14 @@ CROSS JOIN LATERAL pg_catalog.aclexplode(
 ) AS a
 WHERE (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR n.nspacl IS DISTINCT FROM (
-        SELECT i.initprivs
-        FROM pg_catalog.pg_init_privs AS i
-        WHERE i.classoid = 'pg_catalog.pg_namespace'::regclass AND i.objoid = n.oid AND i.objsubid = 0
+    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, n.nspowner))
+    OR (
+        n.nspname <> 'information_schema'
+        AND n.nspacl IS DISTINCT FROM (
+            SELECT i.initprivs
+            FROM pg_catalog.pg_init_privs AS i
+            WHERE i.classoid = 'pg_catalog.pg_namespace'::regclass AND i.objoid = n.oid AND i.objsubid = 0
+        )
     )
 )
 AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

@@ -1,6 +1,7 @@
 -- Privileges on types and domains; row types of tables and array types follow their base.
 -- Objects of the system's schemas
--- appear only where their ACL is not what initdb or an extension gave them.
+-- appear only where their ACL is not what initdb or an extension gave them;
+-- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     'type' AS kind,
@@ -22,10 +23,14 @@ WHERE (c.oid IS NULL OR c.relkind = 'c')
 AND NOT EXISTS (SELECT FROM pg_catalog.pg_type AS element WHERE element.typarray = t.oid)
 AND (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR t.typacl IS DISTINCT FROM (
-        SELECT i.initprivs
-        FROM pg_catalog.pg_init_privs AS i
-        WHERE i.classoid = 'pg_catalog.pg_type'::regclass AND i.objoid = t.oid AND i.objsubid = 0
+    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, t.typowner))
+    OR (
+        n.nspname <> 'information_schema'
+        AND t.typacl IS DISTINCT FROM (
+            SELECT i.initprivs
+            FROM pg_catalog.pg_init_privs AS i
+            WHERE i.classoid = 'pg_catalog.pg_type'::regclass AND i.objoid = t.oid AND i.objsubid = 0
+        )
     )
 )
 AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'
