@@ -235,7 +235,7 @@ def _show(session: Session, records: Sequence[InstanceRecord], *, as_json: bool)
         content = {"session": asdict(session), "records": [asdict(item) for item in records]}
         typer.echo(json.dumps(content, default=str, ensure_ascii=False, indent=2))
         return
-    table = Table("instance", "status", "synced", "created", "updated", "deactivated", "message")
+    table = Table("instance", "status", "synced", "created", "updated", "deactivated")
     for record in records:
         counters = record.counters
         table.add_row(
@@ -245,13 +245,17 @@ def _show(session: Session, records: Sequence[InstanceRecord], *, as_json: bool)
             str(counters.items_created),
             str(counters.items_updated),
             str(counters.items_deleted),
-            Text(record.error_message or ""),
         )
     console = Console()
     console.print(table)
+    for record in records:
+        if record.error_message:
+            console.print(Text(f"{record.status}: {record.error_message}"))
     console.print(
-        f"Session {session.session_id}: {session.status}, {session.successful} of "
-        f"{session.total} completed, {session.failed} failed, {session.skipped} skipped."
+        f"Session {session.session_id} is {session.status}: {session.successful} of "
+        f"{session.total} completed, {session.failed} failed, {session.skipped} skipped, "
+        f"{session.cancelled} cancelled.",
+        soft_wrap=True,
     )
     if session.error:
         console.print(Text(session.error))

@@ -1,0 +1,109 @@
+"""MariaDB: its connections, its catalog queries and its monitoring account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sync_pipeline.engines.base import (
+    AccountRows,
+    Connection,
+    DatabaseEntry,
+    Query,
+    Target,
+    Variant,
+    sql_text,
+)
+from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
+from sync_pipeline.engines.mysql_protocol.connection import connect
+from sync_pipeline.engines.mysql_protocol.names import account_name, quoted
+from sync_pipeline.engines.mysql_protocol.queries import catalog_query
+from sync_pipeline.engines.mysql_protocol.rows import (
+    ColumnRow,
+    DatabaseRow,
+    ProxyRow,
+    RoutineRow,
+    TableRow,
+    shared_grants,
+)
+from sync_pipeline.errors import UnsupportedServer
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.snapshot import ServerIdentity
+
+OLDEST = (10, 6)
+PACKAGE = "sync_pipeline.engines.mariadb"
+
+ACCOUNTS = catalog_query("global_priv", AccountRow, SectionName.ACCOUNTS, OLDEST)
+ROLES = catalog_query("roles_mapping", RoleMappingRow, SectionName.MEMBERSHIPS, OLDEST)
+DATABASES = catalog_query(
+    "db", DatabaseRow, SectionName.DATABASE, OLDEST, Variant((11, 3), "db_11_3.sql")
+)
+TABLES = catalog_query("tables_priv", TableRow, SectionName.TABLE, OLDEST)
+COLUMNS = catalog_query("columns_priv", ColumnRow, SectionName.COLUMN, OLDEST)
+ROUTINES = catalog_query("procs_priv", RoutineRow, SectionName.ROUTINE, OLDEST)
+PROXIES = catalog_query("proxies_priv", ProxyRow, SectionName.PROXY, OLDEST)
+
+
+class MariaDb:
+    """MariaDB 10.6 and newer."""
+
+    name = EngineName.MARIADB
+    default_port = 3306
+    system_accounts: tuple[str, ...] = ("'mariadb.sys'@'localhost'",)
+    account_queries: tuple[Query[Any], ...] = (
+        ACCOUNTS,
+        ROLES,
+        DATABASES,
+        TABLES,
+        COLUMNS,
+        ROUTINES,
+        PROXIES,
+    )
+
+    def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
+        """Open a read-only connection whose statements the server itself bounds (seconds)."""
+        settings = (
+            f"SET SESSION max_statement_time = {target.statement_seconds:f}, "
+            f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
+            "tx_read_only = 1, time_zone = '+00:00', sql_mode = ''"
+        )
+        return connect(target, "MariaDB", settings)
+
+    def identify(self, connection: Connection) -> ServerIdentity:
+        """Ask for the version and the state of TLS."""
+        (row,) = connection.fetch(sql_text(PACKAGE, "identity.sql"))
+        version = str(row["version"])
+        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+        found = tuple(int(part) for part in numbers.groups()) if numbers else ()
+        if "mariadb" not in f"{version} {row['product']}".lower() or found < OLDEST:
+            raise UnsupportedServer(
+                f"The server is {row['product']} {version}; MariaDB 10.6 or newer is needed.",
+                hint="Upgrade it, or correct the instance's engine.",
+            )
+        cipher = connection.fetch(sql_text(PACKAGE, "tls.sql"))
+        return ServerIdentity(version, found, cipher[0]["Value"] or None if cipher else None)
+
+    def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
+        """Return nothing: the grant tables of all databases are in one catalog."""
+        return ()
+
+    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
+        """Build one state for each account, role and PUBLIC."""
+        grants = shared_grants(
+            rows.of(DATABASES),
+            rows.of(TABLES),
+            rows.of(COLUMNS),
+            rows.of(ROUTINES),
+            rows.of(PROXIES),
+        )
+        return account_states(rows.of(ACCOUNTS), rows.of(ROLES), grants, server.version_number)
+
+    def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
+        """Return the script: one table a line, no more than the queries read."""
+        account = account_name(username, host)
+        lines = [f"CREATE USER {account} IDENTIFIED BY {quoted('<password>')};"]
+        lines += [query.needs.format(user=account) for query in self.account_queries]
+        return "\n".join(lines) + "\n"

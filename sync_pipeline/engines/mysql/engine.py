@@ -1,0 +1,126 @@
+"""MySQL: its connections, its catalog queries and its monitoring account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sync_pipeline.engines.base import (
+    AccountRows,
+    Connection,
+    DatabaseEntry,
+    Query,
+    Target,
+    sql_text,
+)
+from sync_pipeline.engines.mysql.parse import (
+    AccountRow,
+    DefaultRoleRow,
+    DynamicRow,
+    EdgeRow,
+    account_states,
+)
+from sync_pipeline.engines.mysql_protocol.connection import connect
+from sync_pipeline.engines.mysql_protocol.names import account_name, quoted
+from sync_pipeline.engines.mysql_protocol.queries import catalog_query
+from sync_pipeline.engines.mysql_protocol.rows import (
+    ColumnRow,
+    DatabaseRow,
+    ProxyRow,
+    RoutineRow,
+    TableRow,
+    shared_grants,
+)
+from sync_pipeline.errors import UnsupportedServer
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.snapshot import ServerIdentity
+
+OLDEST = (8, 0)
+PACKAGE = "sync_pipeline.engines.mysql"
+
+ACCOUNTS = catalog_query("user", AccountRow, SectionName.ACCOUNTS, OLDEST)
+DYNAMIC = catalog_query("global_grants", DynamicRow, SectionName.SERVER, OLDEST)
+EDGES = catalog_query("role_edges", EdgeRow, SectionName.MEMBERSHIPS, OLDEST)
+DEFAULT_ROLES = catalog_query("default_roles", DefaultRoleRow, SectionName.MEMBERSHIPS, OLDEST)
+DATABASES = catalog_query("db", DatabaseRow, SectionName.DATABASE, OLDEST)
+TABLES = catalog_query("tables_priv", TableRow, SectionName.TABLE, OLDEST)
+COLUMNS = catalog_query("columns_priv", ColumnRow, SectionName.COLUMN, OLDEST)
+ROUTINES = catalog_query("procs_priv", RoutineRow, SectionName.ROUTINE, OLDEST)
+PROXIES = catalog_query("proxies_priv", ProxyRow, SectionName.PROXY, OLDEST)
+
+
+class MySql:
+    """MySQL 8.0 and newer."""
+
+    name = EngineName.MYSQL
+    default_port = 3306
+    system_accounts: tuple[str, ...] = (
+        "'mysql.sys'@'localhost'",
+        "'mysql.session'@'localhost'",
+        "'mysql.infoschema'@'localhost'",
+    )
+    account_queries: tuple[Query[Any], ...] = (
+        ACCOUNTS,
+        DYNAMIC,
+        EDGES,
+        DEFAULT_ROLES,
+        DATABASES,
+        TABLES,
+        COLUMNS,
+        ROUTINES,
+        PROXIES,
+    )
+
+    def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
+        """Open a read-only connection whose statements the server itself bounds."""
+        settings = (
+            f"SET SESSION max_execution_time = {max(1, round(target.statement_seconds * 1000))}, "
+            f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
+            "transaction_read_only = 1, time_zone = '+00:00', sql_mode = ''"
+        )
+        return connect(target, "MySQL", settings)
+
+    def identify(self, connection: Connection) -> ServerIdentity:
+        """Ask for the version and the state of TLS."""
+        (row,) = connection.fetch(sql_text(PACKAGE, "identity.sql"))
+        version = str(row["version"])
+        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+        found = tuple(int(part) for part in numbers.groups()) if numbers else ()
+        if "mariadb" in f"{version} {row['product']}".lower() or found < OLDEST:
+            raise UnsupportedServer(
+                f"The server is {row['product']} {version}; MySQL 8.0 or newer is needed.",
+                hint="Upgrade it, or correct the instance's engine.",
+            )
+        cipher = connection.fetch(sql_text(PACKAGE, "tls.sql"))
+        return ServerIdentity(version, found, cipher[0]["Value"] or None if cipher else None)
+
+    def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
+        """Return nothing: the grant tables of all databases are in one catalog."""
+        return ()
+
+    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
+        """Build one state for each account, roles included."""
+        grants = shared_grants(
+            rows.of(DATABASES),
+            rows.of(TABLES),
+            rows.of(COLUMNS),
+            rows.of(ROUTINES),
+            rows.of(PROXIES),
+        )
+        return account_states(
+            rows.of(ACCOUNTS),
+            rows.of(DYNAMIC),
+            rows.of(EDGES),
+            rows.of(DEFAULT_ROLES),
+            grants,
+        )
+
+    def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
+        """Return the script: one table a line, no more than the queries read."""
+        account = account_name(username, host)
+        lines = [f"CREATE USER {account} IDENTIFIED BY {quoted('<password>')};"]
+        lines += [query.needs.format(user=account) for query in self.account_queries]
+        return "\n".join(lines) + "\n"

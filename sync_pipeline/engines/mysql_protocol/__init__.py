@@ -1,0 +1,1 @@
+"""What MySQL and MariaDB share: the wire protocol, its errors, and how accounts are named."""
