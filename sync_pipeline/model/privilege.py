@@ -47,6 +47,7 @@ class SecurableKind(StrEnum):
     AGGREGATE = "aggregate"
     PACKAGE = "package"
     PACKAGE_BODY = "package body"
+    LIBRARY = "library"
     TYPE = "type"
     LANGUAGE = "language"
     FOREIGN_DATA_WRAPPER = "foreign data wrapper"
@@ -75,6 +76,7 @@ _SECTION_OF_KIND = {
     SecurableKind.AGGREGATE: SectionName.ROUTINE,
     SecurableKind.PACKAGE: SectionName.ROUTINE,
     SecurableKind.PACKAGE_BODY: SectionName.ROUTINE,
+    SecurableKind.LIBRARY: SectionName.ROUTINE,
     SecurableKind.TYPE: SectionName.TYPE,
     SecurableKind.LANGUAGE: SectionName.LANGUAGE,
     SecurableKind.FOREIGN_DATA_WRAPPER: SectionName.FOREIGN,

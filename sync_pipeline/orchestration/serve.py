@@ -99,12 +99,15 @@ class Services:
     code_server: Service
     webserver: Service
     daemon: Service
+    socket: Path
     ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         """Start all three and keep them until `ended` is set."""
         every = (self.code_server, self.webserver, self.daemon)
         try:
+            self.code_server.start()
+            self._wait_for_socket()
             while not self.ended.wait(SECONDS_BETWEEN_LOOKS):
                 for service in every:
                     service.keep()
@@ -113,6 +116,13 @@ class Services:
             cancel_runs()
             self.webserver.stop()
             self.code_server.stop()
+
+    def _wait_for_socket(self) -> None:
+        """Give the code server a head start: the others complain loudly where it is late."""
+        deadline = time.monotonic() + SECONDS_OF_A_GOOD_START
+        while not self.socket.exists() and time.monotonic() < deadline:
+            if self.ended.wait(0.1):
+                return
 
 
 def cancel_runs() -> None:
@@ -154,6 +164,7 @@ def build_services(host: str, port: int, directory: Path) -> Services:
             "daemon",
             [*python, "dagster._daemon", "run", "--workspace", str(workspace), *quiet],
         ),
+        socket=socket,
     )  # fmt: skip
 
 
@@ -163,7 +174,8 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    _LOG.setLevel(logging.INFO)
     try:
         Settings.load()
         os.environ.update(dagster_environment())

@@ -168,15 +168,20 @@ def _snapshot(deps: SyncDeps, engine: Engine, instance: Instance) -> Snapshot:
     deadline = Deadline(instance.timeouts.total_seconds)
     target = target_of(deps, instance)
     try:
-        return _collect(deps, engine, target, deadline)
+        return collect_with(deps, engine, target, deadline)
     except AuthenticationError:
         fresh = target_of(deps, instance)
         if (fresh.username, fresh.password) == (target.username, target.password):
             raise
-        return _collect(deps, engine, fresh, deadline)
+        return collect_with(deps, engine, fresh, deadline)
 
 
-def _collect(deps: SyncDeps, engine: Engine, target: Target, deadline: Deadline) -> Snapshot:
+def collect_with(deps: SyncDeps, engine: Engine, target: Target, deadline: Deadline) -> Snapshot:
+    """Collect all accounts of a target, as deep as the settings say.
+
+    Raises:
+        SyncError: no connection, or the list of accounts was not readable.
+    """
     scope = CollectScope(
         username=target.username,
         object_detail=deps.settings.detail_level is DetailLevel.OBJECT,

@@ -4,25 +4,60 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
+import struct
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pymysql
+from pymysql.constants import CR
 from pymysql.cursors import DictCursor
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.mysql_protocol.errors import connect_error, query_error
-from sync_pipeline.model.instance import TlsMode, TlsOptions
+from sync_pipeline.engines.mysql_protocol.errors import (
+    ServerWithoutTls,
+    connect_error,
+    handshake_timeout,
+    query_error,
+    settings_error,
+    vendor_code,
+)
+from sync_pipeline.engines.mysql_protocol.tls import driver_tls, requires_tls
+from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 
 CLIENT_MARGIN_SECONDS = 5.0
 """How much longer than the server's own limit the client waits for an answer."""
 
+_RAISED_BY_DRIVER = (
+    pymysql.Error,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    struct.error,
+)
+"""PyMySQL parses what a server sends without checks: garbage raises any of these."""
+
 
 class MySqlProtocolConnection:
-    """A PyMySQL connection that maps its errors."""
+    """A PyMySQL connection that maps its errors.
 
-    def __init__(self, raw: pymysql.Connection[DictCursor], instance: str, product: str) -> None:
+    `breaker` is a second descriptor of the connection's socket: shutting it down ends a
+    read that waits in another thread, also after TLS took the first descriptor over.
+    """
+
+    def __init__(
+        self,
+        raw: pymysql.Connection[DictCursor],
+        breaker: socket.socket,
+        instance: str,
+        product: str,
+    ) -> None:
         self._raw = raw
+        self._breaker = breaker
         self._instance = instance
         self._product = product
 
@@ -32,67 +67,134 @@ class MySqlProtocolConnection:
             with self._raw.cursor() as cursor:
                 cursor.execute(sql)
                 return list(cursor.fetchall())
-        except (pymysql.Error, OSError, ValueError) as error:
+        except _RAISED_BY_DRIVER as error:
             raise query_error(error, self._instance, self._product) from None
 
     def abort(self) -> None:
         """Shut the socket, so that a read that waits for the server returns."""
-        raw_socket = getattr(self._raw, "_sock", None)
-        if raw_socket is not None:
-            with contextlib.suppress(OSError):
-                raw_socket.shutdown(socket.SHUT_RDWR)
+        _shut(self._breaker)
 
     def close(self) -> None:
         """Close without raising."""
         with contextlib.suppress(pymysql.Error, OSError):
             self._raw.close()
+        self._breaker.close()
+
+
+class _RefusedPlainText:
+    """Stands for a plugin that sends the password as it is: not on this connection."""
+
+    def __init__(self, connection: pymysql.Connection[DictCursor]) -> None:
+        self._connection = connection
+
+    def authenticate(self, packet: object) -> None:  # noqa: ARG002
+        """Refuse, before the password is sent."""
+        raise pymysql.OperationalError(
+            CR.CR_AUTH_PLUGIN_CANNOT_LOAD,
+            "the server asks for the password in plain text, "
+            "which is sent only where the TLS mode is require or stronger",
+        )
 
 
 def connect(target: Target, product: str, session_settings: str) -> MySqlProtocolConnection:
     """Open a connection; `session_settings` is the statement that bounds and protects it.
 
     Raises:
-        SyncError: ConnectError, AuthenticationError, UnsupportedServer.
+        SyncError: ConnectError, AuthenticationError, UnsupportedServer, or
+            ConfigurationError where a TLS file can't be read.
     """
-    instance = target.instance
+    tls = target.instance.tls
     try:
-        raw = pymysql.connect(
-            host=instance.host,
-            port=instance.port,
-            user=target.username,
-            password=target.password.reveal().encode(),
-            database=None,
-            charset="utf8mb4",
-            autocommit=True,
-            connect_timeout=instance.timeouts.connect_seconds,
-            read_timeout=target.statement_seconds + CLIENT_MARGIN_SECONDS,
-            write_timeout=target.statement_seconds + CLIENT_MARGIN_SECONDS,
-            program_name="sync_pipeline",
-            cursorclass=DictCursor,
-            **_tls(instance.tls),
-        )
-    except (pymysql.Error, OSError, ValueError, IndexError) as error:
-        raise connect_error(error, instance, product, target.username) from None
-    connection = MySqlProtocolConnection(raw, instance.name, product)
-    try:
-        with raw.cursor() as cursor:
-            cursor.execute(session_settings)
-    except (pymysql.Error, OSError) as error:
-        connection.close()
-        raise query_error(error, instance.name, product) from None
+        connection = _open(target, product, tls)
+    except ServerWithoutTls:
+        if tls.mode is not TlsMode.PREFER:
+            raise
+        connection = _open(target, product, TlsOptions(TlsMode.DISABLE))
+    _apply(connection, target.instance, product, session_settings)
     return connection
 
 
-def _tls(tls: TlsOptions) -> dict[str, Any]:
-    if tls.mode is TlsMode.DISABLE:
-        return {"ssl_disabled": True}
-    if tls.mode is TlsMode.PREFER and not (tls.ca_file or tls.cert_file):
-        return {}
-    # PyMySQL's own options check no name when no CA file is given; a context always does.
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    context.check_hostname = tls.mode is TlsMode.VERIFY_FULL
-    if tls.mode not in (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL):
-        context.verify_mode = ssl.CERT_NONE
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    return {"ssl": context}
+def _open(target: Target, product: str, tls: TlsOptions) -> MySqlProtocolConnection:
+    """Connect a socket of our own, so that the whole handshake can be bounded.
+
+    PyMySQL bounds each read of the handshake by the read timeout alone.
+    """
+    instance = target.instance
+    read_seconds = target.statement_seconds + CLIENT_MARGIN_SECONDS
+    options: dict[str, Any] = driver_tls(tls, instance.name)
+    if not requires_tls(tls):
+        options["auth_plugin_map"] = {
+            b"mysql_clear_password": _RefusedPlainText,
+            b"dialog": _RefusedPlainText,
+        }
+    raw = pymysql.Connection(
+        host=instance.host,
+        port=instance.port,
+        user=target.username,
+        password=target.password.reveal().encode(),  # type: ignore[arg-type]
+        charset="utf8mb4",
+        autocommit=True,
+        read_timeout=read_seconds,
+        write_timeout=read_seconds,
+        program_name="sync_pipeline",
+        cursorclass=DictCursor,
+        defer_connect=True,
+        **options,
+    )
+    with _socket(target, product) as (link, breaker):
+        timed_out = threading.Event()
+        watchdog = threading.Timer(
+            instance.timeouts.connect_seconds, lambda: (timed_out.set(), _shut(breaker))
+        )
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            raw.connect(link)
+        except _RAISED_BY_DRIVER as error:
+            if timed_out.is_set():
+                raise handshake_timeout(instance, product) from None
+            raise connect_error(error, instance, product, target.username) from None
+        finally:
+            watchdog.cancel()
+    return MySqlProtocolConnection(raw, breaker, instance.name, product)
+
+
+@contextlib.contextmanager
+def _socket(target: Target, product: str) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Yield a connected socket and its duplicate, both closed where the block raises."""
+    instance = target.instance
+    try:
+        link = socket.create_connection(
+            (instance.host, instance.port), instance.timeouts.connect_seconds
+        )
+    except OSError as error:
+        raise connect_error(error, instance, product, target.username) from None
+    except UnicodeError as error:  # a host name that can't be one
+        unknown = socket.gaierror(socket.EAI_NONAME, str(error))
+        raise connect_error(unknown, instance, product, target.username) from None
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    breaker = link.dup()
+    try:
+        yield link, breaker
+    except BaseException:
+        link.close()
+        breaker.close()
+        raise
+
+
+def _apply(
+    connection: MySqlProtocolConnection, instance: Instance, product: str, settings: str
+) -> None:
+    raw = connection._raw  # noqa: SLF001
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute(settings)
+    except _RAISED_BY_DRIVER as error:
+        connection.close()
+        raise settings_error(error, instance, product, raw.get_server_info()) from None
+
+
+def _shut(link: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)

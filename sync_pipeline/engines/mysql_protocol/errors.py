@@ -1,13 +1,15 @@
 """PyMySQL's errors become the taxonomy: vendor code first, message text last.
 
 Codes: MySQL 8.4 Error Message Reference; MariaDB Error Code Reference. Both share the
-codes used here, except the statement limits (3024 MySQL, 1969 MariaDB).
+codes used here, except the statement limits (3024 MySQL, 1969 MariaDB) and a locked
+account (3118 MySQL, 4151 MariaDB). Codes from 2000 to 2999 are the driver's own.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+from dataclasses import dataclass
 
 import pymysql
 
@@ -24,79 +26,96 @@ from sync_pipeline.errors import (
 )
 from sync_pipeline.model.instance import Instance
 
-REJECTED = frozenset({1044, 1045, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 3159, 4151})
+REJECTED = frozenset({1044, 1045, 1130, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151})
 DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
 TIMED_OUT = frozenset({1205, 1317, 1969, 3024})
 LOST = frozenset({1053, 1927, 2006, 2013, 2055, 4031})
-TOO_MANY = frozenset({1040, 1129, 1203, 1226})
-TLS_FAILED = frozenset({2026})
+UNKNOWN_VARIABLE = 1193
+WITHOUT_TLS = 2026
+
+class ServerWithoutTls(ConnectError):
+    """TLS was asked for and the server offers none: mode `prefer` goes on without."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    reason: ConnectReason
+    hint: str
+    is_retryable: bool | None = None
+
+
+_ROOM = _Refusal(
+    ConnectReason.TOO_MANY, "Raise max_connections or the account's limit of connections."
+)
+REFUSALS = {
+    1040: _ROOM,
+    1203: _ROOM,
+    1226: _ROOM,
+    1129: _Refusal(
+        ConnectReason.UNREACHABLE,
+        "Unblock this host: run FLUSH HOSTS, or mysqladmin flush-hosts.",
+        is_retryable=False,
+    ),
+    WITHOUT_TLS: _Refusal(
+        ConnectReason.TLS, "Turn TLS on in the server, or lower the instance's TLS mode."
+    ),
+    3159: _Refusal(ConnectReason.TLS, "Raise the instance's TLS mode to require or stronger."),
+}
 
 
 def connect_error(error: Exception, instance: Instance, product: str, username: str) -> SyncError:
-    """Map what PyMySQL raised while a connection was opened."""
-    where = f"{instance.host}:{instance.port}"
+    """Map what was raised while a connection was opened."""
+    where = f"{product} at {instance.host}:{instance.port}"
     code, text = _parts(error)
     if code in REJECTED:
         return AuthenticationError(
-            f"{product} at {where} rejected the account {username!r}: {text}.",
+            f"{where} rejected the account {username!r}: {text}.",
             instance=instance.name,
             phase=Phase.CONNECT,
-            hint="Correct the credential (sync-pipeline credentials rotate).",
+            hint="Correct the credential (sync-pipeline credentials rotate) or the account.",
         )
-    if code in TOO_MANY:
-        return ConnectError(
-            f"{product} at {where} takes no more connections: {text}.",
-            reason=ConnectReason.TOO_MANY,
-            instance=instance.name,
-            hint="Raise max_connections or the account's limit, or unblock the host.",
-        )
-    cause = getattr(error, "original_exception", None) or error.__cause__ or error.__context__
-    if code in TLS_FAILED or isinstance(cause, ssl.SSLError) or isinstance(error, ssl.SSLError):
-        return ConnectError(
-            f"{product} at {where} could not be reached ({ConnectReason.TLS}): {text}.",
-            reason=ConnectReason.TLS,
-            instance=instance.name,
-            hint="Check the instance's TLS mode and its CA file.",
-        )
-    return _network_error(error, cause, instance, product, text)
-
-
-def _network_error(
-    error: Exception,
-    cause: BaseException | None,
-    instance: Instance,
-    product: str,
-    text: str,
-) -> SyncError:
-    where = f"{instance.host}:{instance.port}"
-    reason, hint = _network_reason(cause)
-    if reason is None and not isinstance(cause, OSError) and _parts(error)[0] not in LOST:
+    refusal = REFUSALS.get(code) or _network_refusal(error, code)
+    if refusal is None:
         return UnsupportedServer(
-            f"What listens at {where} does not speak the protocol of {product}: {text}.",
+            f"What listens at {instance.host}:{instance.port} does not speak the protocol of "
+            f"{product}: {text}.",
             instance=instance.name,
             phase=Phase.CONNECT,
             hint="Correct the instance's engine or port.",
         )
-    return ConnectError(
-        f"{product} at {where} could not be reached ({reason or ConnectReason.UNREACHABLE}): "
-        f"{text}.",
-        reason=reason or ConnectReason.UNREACHABLE,
+    kind = ServerWithoutTls if code == WITHOUT_TLS else ConnectError
+    return kind(
+        f"{where} could not be reached ({refusal.reason}): {text}.",
+        reason=refusal.reason,
         instance=instance.name,
-        hint=hint,
+        hint=refusal.hint,
+        retryable=refusal.is_retryable,
     )
 
 
-def _network_reason(cause: BaseException | None) -> tuple[ConnectReason | None, str]:
-    if isinstance(cause, socket.gaierror):
-        return ConnectReason.DNS, "Check the host name of the instance."
-    if isinstance(cause, TimeoutError):
-        return (
-            ConnectReason.TIMEOUT,
-            "Check the network, or raise the instance's connect timeout.",
+def handshake_timeout(instance: Instance, product: str) -> SyncError:
+    """Return the error of a port that was open and did not finish the handshake in time."""
+    return ConnectError(
+        f"{product} at {instance.host}:{instance.port} could not be reached "
+        f"({ConnectReason.TIMEOUT}): the port is open, but no handshake was completed within "
+        f"{instance.timeouts.connect_seconds:g} seconds.",
+        reason=ConnectReason.TIMEOUT,
+        instance=instance.name,
+        hint=f"Check that {product} listens there and that the server is not overloaded.",
+    )
+
+
+def settings_error(error: Exception, instance: Instance, product: str, banner: str) -> SyncError:
+    """Map what was raised by the statement that bounds a session."""
+    if vendor_code(error) == UNKNOWN_VARIABLE:
+        return UnsupportedServer(
+            f"What listens at {instance.host}:{instance.port} is not {product}, or too old: it "
+            f"says that it is {banner!r} and {_parts(error)[1]}.",
+            instance=instance.name,
+            phase=Phase.CONNECT,
+            hint="Correct the instance's engine or port.",
         )
-    if isinstance(cause, ConnectionRefusedError):
-        return ConnectReason.REFUSED, "Check that the server runs and its port is right."
-    return None, "Check the network and the server's log."
+    return query_error(error, instance.name, product)
 
 
 def query_error(error: Exception, instance: str, product: str) -> SyncError:
@@ -104,14 +123,13 @@ def query_error(error: Exception, instance: str, product: str) -> SyncError:
     code, text = _parts(error)
     if code in DENIED:
         return PrivilegeError(f"{product} refused a catalog query: {text}.", instance=instance)
-    cause = error.__cause__ or error.__context__
     if code in TIMED_OUT or (code in LOST and "timed out" in text):
         return QueryTimeout(
             f"A catalog query took too long: {text}.",
             instance=instance,
             hint="Look for locks on the catalog, or raise the statement timeout.",
         )
-    if code in LOST or isinstance(cause, OSError) or isinstance(error, pymysql.InterfaceError):
+    if code in LOST or isinstance(error, pymysql.InterfaceError | OSError):
         return ConnectError(
             f"The connection to {product} was lost: {text}.",
             reason=ConnectReason.LOST,
@@ -119,13 +137,53 @@ def query_error(error: Exception, instance: str, product: str) -> SyncError:
             phase=Phase.COLLECT,
             hint="Check the server's log.",
         )
-    return QueryError(
-        f"{product} answered a catalog query with error {code}: {text}.", instance=instance
-    )
+    said = f"error {code}: {text}" if code else f"what the driver can't read: {text}"
+    return QueryError(f"{product} answered a catalog query with {said}.", instance=instance)
+
+
+def vendor_code(error: Exception) -> int:
+    """Return the code of a server's or PyMySQL's error, 0 where it has none."""
+    is_coded = isinstance(error, pymysql.Error) and error.args and isinstance(error.args[0], int)
+    return int(error.args[0]) if is_coded else 0
+
+
+def _network_refusal(error: Exception, code: int) -> _Refusal | None:
+    """Return what is wrong with the network or the server; None: it is another product."""
+    cause = getattr(error, "original_exception", None) or error.__context__ or error
+    for kind, refusal in _BY_CAUSE:
+        if isinstance(cause, kind):
+            return refusal
+    if code in LOST:
+        return _Refusal(ConnectReason.LOST, "Check the server's log.")
+    if 1000 <= code < 2000 or code >= 3000:  # noqa: PLR2004
+        return _Refusal(ConnectReason.UNREACHABLE, "Check the server's log.")
+    return None
+
+
+_BY_CAUSE: tuple[tuple[type[BaseException], _Refusal], ...] = (
+    (
+        ssl.SSLError,
+        _Refusal(ConnectReason.TLS, "Check the instance's TLS mode and its CA file."),
+    ),
+    (socket.gaierror, _Refusal(ConnectReason.DNS, "Check the host name of the instance.")),
+    (
+        TimeoutError,
+        _Refusal(
+            ConnectReason.TIMEOUT, "Check the network, or raise the instance's connect timeout."
+        ),
+    ),
+    (
+        ConnectionRefusedError,
+        _Refusal(ConnectReason.REFUSED, "Check that the server runs and its port is right."),
+    ),
+    (
+        OSError,
+        _Refusal(ConnectReason.UNREACHABLE, "Check the network and the server's log."),
+    ),
+)
 
 
 def _parts(error: Exception) -> tuple[int, str]:
     """Return the vendor code (0: none) and the message on one line, without its full stop."""
-    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[-1]) if error.args else type(error).__name__
-    return code, " ".join(text.split()).rstrip(".")
+    return vendor_code(error), " ".join(text.split()).rstrip(".")

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+_PART = r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|""|\\.)*"|`(?:[^`]|``)*`|[^\s@,'"`]+"""
+_ACCOUNT = re.compile(rf"\s*(?P<user>{_PART})(?:\s*@\s*(?P<host>{_PART}))?\s*(?:,|$)", re.DOTALL)
+_NAME = re.compile(r"'((?:[^']|'')*)'@'((?:[^']|'')*)'", re.DOTALL)
+
 
 def quoted(text: str) -> str:
     """Return text in single quotes, its own quotes doubled."""
@@ -11,3 +18,37 @@ def quoted(text: str) -> str:
 def account_name(user: str, host: str) -> str:
     """Return `'user'@'host'`; an anonymous account is `''@'host'`."""
     return f"{quoted(user)}@{quoted(host)}"
+
+
+def parse_account_name(name: str) -> tuple[str, str]:
+    """Return the user and the host that `account_name` joined.
+
+    Raises:
+        ValueError: the text is not such a name.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not 'user'@'host'")
+    return match[1].replace("''", "'"), match[2].replace("''", "'")
+
+
+def account_list(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the accounts of a list as SQL writes it, host `%` where none is given.
+
+    Source: MySQL 8.4 Reference Manual, 8.2.4 Specifying Account Names. What can't be
+    read ends the list: the server takes no such value.
+    """
+    position = 0
+    while match := _ACCOUNT.match(text, position):
+        yield _plain(match["user"]), _plain(match["host"]) if match["host"] else "%"
+        position = match.end()
+        if position == len(text):
+            return
+
+
+def _plain(part: str) -> str:
+    quote = part[0]
+    if quote not in "'\"`":
+        return part
+    inner = part[1:-1].replace(quote * 2, quote)
+    return inner if quote == "`" else re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from sync_pipeline.engines.mysql_protocol.names import account_name
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
@@ -19,10 +20,7 @@ Principal = tuple[str, str]
 
 GRANT_OPTION = "GRANT"
 # The words of the SET columns that are not the words of GRANT statements.
-_WORDS = {
-    "DELETE VERSIONING ROWS": "DELETE HISTORY",
-    "SHOW VIEW": "SHOW VIEW",
-}
+_WORDS = {"DELETE VERSIONING ROWS": "DELETE HISTORY"}
 OBJECT_PRIVILEGES = frozenset(
     {
         "SELECT",
@@ -47,16 +45,28 @@ OBJECT_PRIVILEGES = frozenset(
         "SHOW CREATE ROUTINE",
     }
 )
+_ROUTINES = {
+    "FUNCTION": SecurableKind.FUNCTION,
+    "PROCEDURE": SecurableKind.PROCEDURE,
+    "PACKAGE": SecurableKind.PACKAGE,
+    "PACKAGE BODY": SecurableKind.PACKAGE_BODY,
+    "LIBRARY": SecurableKind.LIBRARY,
+}
 _UNESCAPED_WILDCARD = re.compile(r"(?:^|[^\\])(?:\\\\)*[%_]")
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseRow:
-    """A row of `mysql.db`; `privileges` are words joined by commas."""
+    """A row of `mysql.db`; `privileges` are words joined by commas.
+
+    `is_literal` is 1 where the server takes `%` and `_` as they are: under MySQL's
+    `partial_revokes`.
+    """
 
     user: str
     host: str
     database: str
+    is_literal: int
     privileges: str
 
 
@@ -134,55 +144,88 @@ def grants_on(
 
 def shared_grants(
     databases: Iterable[DatabaseRow],
-    tables: Iterable[TableRow],
-    columns: Iterable[ColumnRow],
+    tables: Sequence[TableRow],
+    columns: Sequence[ColumnRow],
     routines: Iterable[RoutineRow],
     proxies: Iterable[ProxyRow],
 ) -> dict[Principal, list[Grant]]:
     """Return the grants below the server level, by account."""
     found: dict[Principal, list[Grant]] = defaultdict(list)
-    for row in databases:
-        found[row.user, row.host].extend(grants_on(_database(row.database), row.privileges))
-    grantable_tables: set[tuple[str, str, str, str]] = set()
-    column_tables = {(c.user, c.host, c.database, c.table_name) for c in columns}
-    for table in tables:
-        key = (table.user, table.host, table.database, table.table_name)
-        words = {word.strip().upper() for word in table.privileges.split(",")}
-        if GRANT_OPTION in words:
-            grantable_tables.add(key)
-        if words == {GRANT_OPTION} and key in column_tables:
-            continue  # the option stands on the columns
-        securable = Securable(SecurableKind.TABLE, table.database, "", table.table_name)
-        found[table.user, table.host].extend(grants_on(securable, table.privileges, table.grantor))
-    for column in columns:
-        key = (column.user, column.host, column.database, column.table_name)
-        securable = Securable(
-            SecurableKind.COLUMN, column.database, "", column.table_name, column.column_name
+    for database in databases:
+        found[database.user, database.host].extend(
+            grants_on(_database(database), database.privileges)
         )
-        found[column.user, column.host].extend(
-            grants_on(securable, column.privileges, is_grantable=key in grantable_tables)
-        )
+    for table, grant in chain(_on_tables(tables, columns), _on_columns(tables, columns)):
+        found[table.user, table.host].append(grant)
     for routine in routines:
-        kind = SecurableKind(routine.routine_type.lower())
-        securable = Securable(kind, routine.database, "", routine.routine_name)
-        found[routine.user, routine.host].extend(
-            grants_on(securable, routine.privileges, routine.grantor)
-        )
+        found[routine.user, routine.host].extend(_on_routine(routine))
     for proxy in proxies:
-        proxied = account_name(proxy.proxied_user, proxy.proxied_host)
-        found[proxy.user, proxy.host].append(
-            Grant(
-                Securable(SecurableKind.ACCOUNT, name=proxied),
-                "PROXY",
-                grantable=bool(proxy.grantable),
-                grantor=proxy.grantor,
-            )
-        )
+        found[proxy.user, proxy.host].append(_proxy(proxy))
     return found
 
 
-def _database(pattern: str) -> Securable:
-    """Return the securable of `mysql.db`, whose name is a pattern unless escaped."""
-    is_pattern = _UNESCAPED_WILDCARD.search(pattern) is not None
+def _database(row: DatabaseRow) -> Securable:
+    """Return the securable of `mysql.db`, whose name is a pattern unless escaped.
+
+    The name stays as it is stored, with its escapes: it is what REVOKE must be told.
+    """
+    is_pattern = not row.is_literal and _UNESCAPED_WILDCARD.search(row.database) is not None
     kind = SecurableKind.DATABASE_PATTERN if is_pattern else SecurableKind.DATABASE
-    return Securable(kind, database=pattern)
+    return Securable(kind, database=row.database)
+
+
+def _table_of(row: TableRow | ColumnRow) -> tuple[str, str, str, str]:
+    return row.user, row.host, row.database, row.table_name
+
+
+def _is_grantable(row: TableRow) -> bool:
+    return GRANT_OPTION in {word.strip().upper() for word in row.privileges.split(",")}
+
+
+def _on_tables(
+    tables: Iterable[TableRow], columns: Iterable[ColumnRow]
+) -> Iterator[tuple[TableRow, Grant]]:
+    with_columns = {_table_of(column) for column in columns}
+    for row in tables:
+        if row.privileges.upper() == GRANT_OPTION and _table_of(row) in with_columns:
+            continue  # the option stands on the columns
+        securable = Securable(SecurableKind.TABLE, row.database, "", row.table_name)
+        for grant in grants_on(securable, row.privileges, row.grantor):
+            yield row, grant
+
+
+def _on_columns(
+    tables: Iterable[TableRow], columns: Iterable[ColumnRow]
+) -> Iterator[tuple[ColumnRow, Grant]]:
+    """GRANT OPTION on columns is kept with their table."""
+    grantable = {_table_of(table) for table in tables if _is_grantable(table)}
+    for row in columns:
+        securable = Securable(
+            SecurableKind.COLUMN, row.database, "", row.table_name, row.column_name
+        )
+        is_grantable = _table_of(row) in grantable
+        for grant in grants_on(securable, row.privileges, is_grantable=is_grantable):
+            yield row, grant
+
+
+def _on_routine(row: RoutineRow) -> Iterator[Grant]:
+    """Yield the grants on a routine; one of an unknown type is kept, flagged."""
+    kind = _ROUTINES.get(row.routine_type.upper())
+    securable = Securable(kind or SecurableKind.PROCEDURE, row.database, "", row.routine_name)
+    for grant in grants_on(securable, row.privileges, row.grantor):
+        if kind is None:
+            yield replace(
+                grant, privilege=f"{grant.privilege} ({row.routine_type})", recognised=False
+            )
+        else:
+            yield grant
+
+
+def _proxy(row: ProxyRow) -> Grant:
+    proxied = account_name(row.proxied_user, row.proxied_host)
+    return Grant(
+        Securable(SecurableKind.ACCOUNT, name=proxied),
+        "PROXY",
+        grantable=bool(row.grantable),
+        grantor=row.grantor,
+    )

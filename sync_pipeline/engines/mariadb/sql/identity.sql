@@ -1,4 +1,4 @@
--- What the server is, and the cipher of this connection. Since 10.6. Needs nothing.
+-- What the server is. Since 10.6. Needs nothing.
 SELECT
     VERSION() AS version,
-    @@version_comment AS product
+    @@version_comment AS comment

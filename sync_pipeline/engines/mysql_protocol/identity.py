@@ -1,0 +1,33 @@
+"""What a server says of itself, asked for in the same way of MySQL and MariaDB."""
+
+from __future__ import annotations
+
+import re
+
+from sync_pipeline.engines.base import Connection, Version, sql_text
+from sync_pipeline.errors import Phase, UnsupportedServer
+from sync_pipeline.model.snapshot import ServerIdentity
+
+
+def identify(
+    connection: Connection, package: str, product: str, oldest: Version
+) -> ServerIdentity:
+    """Ask for the product, its version and the cipher of the connection.
+
+    Raises:
+        UnsupportedServer: the other product of the two, or a version before `oldest`.
+    """
+    (row,) = connection.fetch(sql_text(package, "identity.sql"))
+    version, comment = str(row["version"]), str(row["comment"])
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    found = tuple(int(part) for part in numbers.groups()) if numbers else ()
+    is_mariadb = "mariadb" in f"{version} {comment}".lower()
+    if is_mariadb is not (product == "MariaDB") or found < oldest:
+        raise UnsupportedServer(
+            f"The server is {'MariaDB' if is_mariadb else 'MySQL'} {version}; {product} "
+            f"{'.'.join(map(str, oldest))} or newer is needed.",
+            phase=Phase.CONNECT,
+            hint="Correct the instance's engine, or upgrade the server.",
+        )
+    ciphers = connection.fetch(sql_text(package, "tls.sql"))
+    return ServerIdentity(version, found, ciphers[0]["Value"] or None if ciphers else None)

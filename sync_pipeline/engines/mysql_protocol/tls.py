@@ -1,0 +1,50 @@
+"""TLS of a connection: the instance's mode as PyMySQL's options."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from sync_pipeline.errors import ConfigurationError, Phase
+from sync_pipeline.model.instance import TlsMode, TlsOptions
+
+_VERIFYING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
+
+
+def requires_tls(tls: TlsOptions) -> bool:
+    """Return whether a connection without TLS must not come about."""
+    return tls.mode not in (TlsMode.DISABLE, TlsMode.PREFER)
+
+
+def driver_tls(tls: TlsOptions, instance: str) -> dict[str, Any]:
+    """Return the options; a context makes PyMySQL insist on TLS, also where we prefer it.
+
+    Raises:
+        ConfigurationError: the CA, certificate or key file can't be read.
+    """
+    if tls.mode is TlsMode.DISABLE:
+        return {"ssl_disabled": True}
+    try:
+        return {"ssl": _context(tls)}
+    except (OSError, ValueError) as error:
+        files = ", ".join(f for f in (tls.ca_file, tls.cert_file, tls.key_file) if f)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigurationError(
+            f"A TLS file of the instance can't be used ({files}): {reason}.",
+            instance=instance,
+            phase=Phase.CONNECT,
+            hint="Correct it with: sync-pipeline instances edit.",
+        ) from None
+
+
+def _context(tls: TlsOptions) -> ssl.SSLContext:
+    verifies = tls.mode in _VERIFYING
+    context = ssl.create_default_context(cafile=tls.ca_file if verifies else None)
+    # Python 3.13 made this strict; the certificates that MySQL makes at its first start
+    # lack what strictness asks for (they have no key usage extension).
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = tls.mode is TlsMode.VERIFY_FULL
+    context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context

@@ -1,0 +1,1 @@
+"""The fleet's registry: secrets, import and export, and probing of instances."""

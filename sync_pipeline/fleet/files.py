@@ -1,0 +1,144 @@
+"""Import and export of instances as YAML or CSV. Files never hold a secret."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.rows import InstanceRow
+from sync_pipeline.model.instance import Instance
+
+TAG_SEPARATOR = ";"
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """What is wrong in a file, and the line it begins on."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """The instances of a file, and every row that is not one."""
+
+    instances: tuple[Instance, ...]
+    problems: tuple[BadRow, ...]
+
+
+def read_instances(path: Path) -> ParsedFile:
+    """Read a YAML or CSV file whole, and check every row.
+
+    Raises:
+        ConfigurationError: the file can't be read, or has another format.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"The file {path} can't be read ({type(error).__name__}).",
+            hint="Give a UTF-8 file that exists.",
+        ) from None
+    if path.suffix.lower() == ".csv":
+        return _checked(_csv_rows(text))
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return _checked(_yaml_rows(text, path))
+    raise ConfigurationError(
+        f"The file {path} has no known format.", hint="Name it .yaml, .yml or .csv."
+    )
+
+
+def write_instances(instances: Sequence[Instance], file_format: str) -> str:
+    """Return the text of a file that `read_instances` makes the same instances from."""
+    rows = [InstanceRow.of(item).plain() for item in instances]
+    if file_format == "yaml":
+        return yaml.safe_dump({"instances": rows}, allow_unicode=True, sort_keys=False)
+    output = io.StringIO()
+    writer = csv.DictWriter(output, fieldnames=list(InstanceRow.model_fields))
+    writer.writeheader()
+    for row in rows:
+        tags = TAG_SEPARATOR.join(row.pop("tags", ()))
+        writer.writerow({**row, "tags": tags})
+    return output.getvalue()
+
+
+def _checked(rows: Iterator[tuple[int, Any]]) -> ParsedFile:
+    instances: list[Instance] = []
+    problems: list[BadRow] = []
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        if not isinstance(row, dict):
+            problems.append(BadRow(line, "an instance is a mapping of its properties"))
+            continue
+        try:
+            instance = InstanceRow.model_validate(row).instance()
+        except ValidationError as error:
+            problems.extend(BadRow(line, reason) for reason in reasons(error))
+            continue
+        if instance.name in lines:
+            first = lines[instance.name]
+            problems.append(BadRow(line, f"{instance.name!r} is already on line {first}"))
+            continue
+        lines[instance.name] = line
+        instances.append(instance)
+    return ParsedFile(tuple(instances), tuple(problems))
+
+
+def reasons(error: ValidationError) -> Iterator[str]:
+    """Yield one sentence for each problem, without the values: one might be a secret."""
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        where = ".".join(str(part) for part in item["loc"] if isinstance(part, str))
+        yield f"{where}: {item['msg']}"
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(too many columns)")
+    line = 2
+    for row in reader:
+        given: dict[str, Any] = {key: value for key, value in row.items() if value}
+        if "tags" in given:
+            given["tags"] = [tag for tag in given["tags"].split(TAG_SEPARATOR) if tag]
+        yield line, given
+        line = reader.line_num + 1
+
+
+def _yaml_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        entries = _entries(root)
+        if entries is None:
+            raise ConfigurationError(
+                f"The file {path} does not hold a list under `instances`.",
+                hint="Begin it with `instances:` and a list.",
+            )
+        for node in entries.value:
+            yield node.start_mark.line + 1, loader.construct_object(node, deep=True)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise ConfigurationError(
+            f"The file {path}{where} is not valid YAML.", hint="Nothing was imported."
+        ) from None
+    finally:
+        loader.dispose()
+
+
+def _entries(root: yaml.Node | None) -> yaml.SequenceNode | None:
+    if isinstance(root, yaml.MappingNode):
+        for key, value in root.value:
+            if key.value == "instances" and isinstance(value, yaml.SequenceNode):
+                return value
+    return root if isinstance(root, yaml.SequenceNode) else None

@@ -1,0 +1,90 @@
+"""One instance as a file or a command line gives it, checked before it is used."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+HIGHEST_PORT = 65_535
+
+
+class InstanceRow(BaseModel):
+    """A row of an import file. Times are seconds; a missing port is the engine's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    engine: EngineName
+    host: Name
+    port: Annotated[int, Field(ge=1, le=HIGHEST_PORT)] | None = None
+    credential: Name
+    database: Name | None = None
+    tls: TlsMode = TlsMode.PREFER
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    connect_timeout: Seconds = 10.0
+    statement_timeout: Seconds = 60.0
+    total_timeout: Seconds = 300.0
+    tags: tuple[Name, ...] = ()
+    environment: Name | None = None
+    description: str | None = None
+    active: bool = True
+
+    @field_validator("name", "host", "credential", "database", "environment")
+    @classmethod
+    def _is_printable(cls, value: str | None) -> str | None:
+        if value is not None and (not value.isprintable() or value != value.strip()):
+            raise ValueError("has a control character, or a space at its end")
+        return value
+
+    def instance(self) -> Instance:
+        """Return the registry's record; the registry gives it its id."""
+        return Instance(
+            id=0,
+            name=self.name,
+            engine=self.engine,
+            host=self.host,
+            port=self.port or ENGINES[self.engine].default_port,
+            credential=self.credential,
+            database=self.database,
+            tls=TlsOptions(self.tls, self.tls_ca, self.tls_cert, self.tls_key),
+            timeouts=Timeouts(self.connect_timeout, self.statement_timeout, self.total_timeout),
+            tags=tuple(sorted(set(self.tags))),
+            environment=self.environment,
+            description=self.description,
+            is_active=self.active,
+        )
+
+    @classmethod
+    def of(cls, instance: Instance) -> InstanceRow:
+        """Return the row that `instance` makes the same instance from."""
+        return cls(
+            name=instance.name,
+            engine=instance.engine,
+            host=instance.host,
+            port=instance.port,
+            credential=instance.credential,
+            database=instance.database,
+            tls=instance.tls.mode,
+            tls_ca=instance.tls.ca_file,
+            tls_cert=instance.tls.cert_file,
+            tls_key=instance.tls.key_file,
+            connect_timeout=instance.timeouts.connect_seconds,
+            statement_timeout=instance.timeouts.statement_seconds,
+            total_timeout=instance.timeouts.total_seconds,
+            tags=instance.tags,
+            environment=instance.environment,
+            description=instance.description,
+            active=instance.is_active,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Return JSON values, without those that are the default."""
+        return self.model_dump(mode="json", exclude_defaults=True)

@@ -1,0 +1,60 @@
+"""Testing an instance: is it reachable, and may the account read what a sync needs?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sync_pipeline.connect import Deadline
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.errors import Phase, SyncError
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.sync_accounts import collect_with, opener, target_of
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What testing an instance showed. `latency_seconds` is one round trip.
+
+    `unread` says, by section, which grant is missing or what else went wrong.
+    """
+
+    instance: str
+    version: str | None = None
+    tls: str | None = None
+    latency_seconds: float | None = None
+    accounts: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether a sync of this instance would read everything."""
+        return self.error is None and not self.unread
+
+
+def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
+    """Connect, identify, and run every query of the account sync; write nothing of it."""
+    engine = ENGINES[instance.engine]
+    deadline = Deadline(instance.timeouts.total_seconds)
+    try:
+        target = target_of(deps, instance)
+        with opener(engine, target, deadline)(None) as connection:
+            engine.identify(connection)
+            started = time.monotonic()
+            engine.identify(connection)
+            latency = time.monotonic() - started
+        snapshot = collect_with(deps, engine, target, deadline)
+    except SyncError as error:
+        return Probe(instance.name, error=str(error.at(instance.name, Phase.CONNECT)))
+    deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())
+    return Probe(
+        instance=instance.name,
+        version=snapshot.server.version,
+        tls=snapshot.server.tls,
+        latency_seconds=latency,
+        accounts=len(snapshot.accounts),
+        unread={str(key): report.reason for key, report in snapshot.unread.items()},
+    )

@@ -1,0 +1,142 @@
+"""Whatever dies, the session and every record end true, within a bounded time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from sync_pipeline.model.session import RecordStatus, Session, SessionStatus
+from sync_pipeline_tests.orchestration.system import System, held, running_system, wait_for
+from sync_pipeline_tests.servers.running import RunningServer
+
+NEVER = "0 0 1 1 *"
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    home = tmp_path_factory.mktemp("faults")
+    with running_system(home, account_sync_cron=NEVER, retry_base_seconds=0.2) as system:
+        yield system
+
+
+@pytest.fixture(autouse=True)
+def _empty_fleet(system: System) -> None:
+    system.fleet.deactivate_all()
+
+
+@pytest.fixture
+def run_id(
+    system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
+) -> Iterator[str]:
+    """A run that has synced `quick` and hangs in `stuck`, on a lock of its server."""
+    system.fleet.add("stuck", postgresql_server)
+    system.fleet.add("quick", mariadb_server)
+    with held(postgresql_server):
+        run_id = system.launch()
+        system.fleet.wait_running(run_id, "stuck")
+
+        def is_quick_done() -> bool:
+            record = system.fleet.record(run_id, "quick")
+            return record is not None and record.status is RecordStatus.COMPLETED
+
+        wait_for(is_quick_done, 60, "the sync of quick")
+        yield run_id
+
+
+def expect(system: System, run_id: str, status: SessionStatus, stuck: RecordStatus) -> Session:
+    session = system.fleet.ended_session(run_id, 60)
+    assert session.status is status
+    record = system.fleet.record(run_id, "stuck")
+    assert record is not None
+    assert (record.status, bool(record.error_message)) == (stuck, True)
+    quick = system.fleet.record(run_id, "quick")
+    assert quick is not None
+    assert quick.status is RecordStatus.COMPLETED
+    return session
+
+
+def test_step_killed(system: System, run_id: str) -> None:
+    os.kill(system.step_pid(run_id), signal.SIGKILL)
+    assert system.ended_run(run_id) == "FAILURE"
+    expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+
+
+def test_run_terminated(system: System, run_id: str) -> None:
+    system.terminate(run_id)
+    assert system.ended_run(run_id) == "CANCELED"
+    expect(system, run_id, SessionStatus.CANCELLED, RecordStatus.CANCELLED)
+
+
+def test_worker_killed_and_its_orphan_comes_too_late(
+    system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
+) -> None:
+    system.fleet.add("stuck", postgresql_server)
+    system.fleet.add("quick", mariadb_server)
+    with held(postgresql_server) as release:
+        run_id = system.launch()
+        system.fleet.wait_running(run_id, "stuck")
+        wait_for(
+            lambda: (found := system.fleet.record(run_id, "quick"))
+            and found.status is RecordStatus.COMPLETED,
+            60,
+            "the sync of quick",
+        )
+        orphan = system.step_pid(run_id)
+        os.kill(system.worker_pid(run_id), signal.SIGKILL)
+        assert system.ended_run(run_id) == "FAILURE"
+        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+        before = system.fleet.store.sessions.records(run_id)
+        release()
+        wait_for(lambda: not is_alive(orphan), 60, "the end of the orphaned step")
+    assert system.fleet.store.sessions.records(run_id) == before
+
+
+def test_worker_and_code_server_killed(
+    system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
+) -> None:
+    system.fleet.add("stuck", postgresql_server)
+    system.fleet.add("quick", mariadb_server)
+    with held(postgresql_server):
+        run_id = system.launch(tags={"dagster/max_runtime": "25"})
+        system.fleet.wait_running(run_id, "stuck")
+        wait_for(
+            lambda: (found := system.fleet.record(run_id, "quick"))
+            and found.status is RecordStatus.COMPLETED,
+            60,
+            "the sync of quick",
+        )
+        code_server = system.service_pid("grpc")
+        assert code_server is not None
+        for pid in (code_server, system.worker_pid(run_id), system.step_pid(run_id)):
+            os.kill(pid, signal.SIGKILL)
+        assert system.ended_run(run_id, 120) == "FAILURE"
+        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+    # The code server was started again, so the next run works.
+    wait_for(lambda: system.service_pid("grpc") not in (None, code_server), 30, "a new server")
+    next_run = launched_again(system)
+    assert system.ended_run(next_run) == "SUCCESS"
+    assert system.fleet.ended_session(next_run).status is SessionStatus.COMPLETED
+
+
+def launched_again(system: System) -> str:
+    """Launch once the webserver has found the new code server."""
+    wait_for(system.is_loaded, 60, "the new code server")
+    return system.launch()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_stopping_the_system_cancels_what_runs(system: System, run_id: str) -> None:
+    system.stop()
+    expect(system, run_id, SessionStatus.CANCELLED, RecordStatus.CANCELLED)
+    assert system.status(run_id) == "CANCELED"
+    system.start()

@@ -1,0 +1,78 @@
+"""What Dagster is given: names, defaults and limits."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from dagster import DefaultScheduleStatus, DefaultSensorStatus, SensorDefinition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_pipeline.definitions import defs
+from sync_pipeline.orchestration.jobs import build_account_sync
+from sync_pipeline.orchestration.ops import InstanceTask, instance_id_of
+from sync_pipeline.orchestration.schedules import build_account_sync_schedule
+from sync_pipeline.settings import Settings
+
+JOB = defs.resolve_job_def("account_sync")
+REPOSITORY = defs.get_repository_def()
+
+
+def sensors() -> list[SensorDefinition]:
+    return sorted(REPOSITORY.sensor_defs, key=lambda item: item.name)
+
+
+def test_names() -> None:
+    assert sorted(REPOSITORY.job_names) == ["account_sync"]
+    assert sorted(node.name for node in JOB.nodes) == [
+        "finish_session", "open_session", "select_instances", "sync_instance",
+    ]  # fmt: skip
+    assert [item.name for item in REPOSITORY.schedule_defs] == ["account_sync_schedule"]
+    assert [item.name for item in sensors()] == [
+        "close_session_on_canceled", "close_session_on_failure", "close_session_on_success",
+        "session_reaper",
+    ]  # fmt: skip
+    assert {hook.name for hook in JOB.hook_defs} == {"confirm_outcome", "record_failure"}
+
+
+def test_everything_is_on_by_default() -> None:
+    assert all(item.default_status is DefaultSensorStatus.RUNNING for item in sensors())
+    (schedule,) = REPOSITORY.schedule_defs
+    assert schedule.default_status is DefaultScheduleStatus.RUNNING
+    assert schedule.cron_schedule == "*/30 * * * *"
+
+
+def test_limits_come_from_settings() -> None:
+    settings = Settings(
+        max_runtime_seconds=77, account_sync_cron="5 4 * * *", time_zone="Asia/Shanghai"
+    )
+    job = build_account_sync(settings)
+    schedule = build_account_sync_schedule(settings, job)
+    assert job.tags["dagster/max_runtime"] == "77"
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("5 4 * * *", "Asia/Shanghai")
+
+
+def test_failed_steps_never_start_a_run_again() -> None:
+    assert JOB.tags["dagster/retry_on_asset_or_op_failure"] == "false"
+
+
+def test_every_option_of_the_launchpad_is_described() -> None:
+    (op,) = [node.definition for node in JOB.nodes if node.name == "select_instances"]
+    fields = op.config_schema.config_type.fields
+    assert sorted(fields) == [
+        "created_by", "engines", "environments", "force", "instances", "tags",
+    ]  # fmt: skip
+    assert all(field.description for field in fields.values())
+
+
+@given(st.text(max_size=200), st.integers(1, 2**40))
+def test_a_mapping_key_is_valid_and_leads_back_to_the_instance(name: str, number: int) -> None:
+    key = InstanceTask(number, name, is_forced=False).mapping_key
+    assert re.fullmatch(r"[A-Za-z0-9_]+", key)
+    assert instance_id_of(f"sync_instance[{key}]") == number
+
+
+@pytest.mark.parametrize("step_key", ["select_instances", "open_session", "finish_session"])
+def test_other_steps_have_no_instance(step_key: str) -> None:
+    assert instance_id_of(step_key) is None

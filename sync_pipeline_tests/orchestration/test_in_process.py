@@ -1,0 +1,184 @@
+"""The job in one process, on a real Dagster instance, against a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterInstance, ExecuteInProcessResult, RunConfig
+
+from sync_pipeline.definitions import defs
+from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
+from sync_pipeline.orchestration.config import AccountSyncConfig
+from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.runs import FAILED_INSTANCES_TAG, close_session_of, reap_sessions
+from sync_pipeline.orchestration.resources import open_dependencies
+from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
+from sync_pipeline_tests.servers.running import RunningServer, free_port
+
+PASSWORD = "a-password-that-nobody-has"
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    with in_environment(environment_of(tmp_path, retry_base_seconds=0.1, retry_limit=2)):
+        fleet = Fleet(tmp_path)
+        yield fleet
+        fleet.store.close()
+
+
+def run(tags: dict[str, str] | None = None, **config: Any) -> ExecuteInProcessResult:
+    options = AccountSyncConfig(**config)
+    with open_instance() as instance:
+        return defs.resolve_job_def("account_sync").execute_in_process(
+            run_config=RunConfig(ops={"select_instances": options}),
+            instance=instance,
+            tags=tags,
+            raise_on_error=False,
+        )
+
+
+def test_one_instance(fleet: Fleet, postgresql_server: RunningServer) -> None:
+    fleet.add("only", postgresql_server)
+    result = run(instances=["only"], created_by="carol")
+    assert result.success
+    session = fleet.ended_session(result.run_id, 1)
+    assert (session.status, session.sync_type) == (
+        SessionStatus.COMPLETED,
+        SyncType.MANUAL_SINGLE,
+    )
+    assert session.created_by == "carol"
+    (output,) = [
+        event.step_output_data.metadata
+        for event in result.all_events
+        if event.is_successful_output and (event.step_key or "").startswith("sync_instance")
+    ]
+    assert output["accounts created"].value > 0
+    assert "| account | change | what |" in output["changes"].value
+    assert "| total |" in output["durations"].value
+
+
+def test_a_second_run_finds_nothing_to_change(
+    fleet: Fleet, postgresql_server: RunningServer
+) -> None:
+    fleet.add("only", postgresql_server)
+    run()
+    result = run()
+    (record,) = fleet.store.sessions.records(result.run_id)
+    assert record.status is RecordStatus.COMPLETED
+    assert record.counters.items_synced == 0
+
+
+def test_one_failure_does_not_stop_the_others(
+    fleet: Fleet, postgresql_server: RunningServer, mariadb_server: RunningServer
+) -> None:
+    fleet.add("good", postgresql_server)
+    fleet.add("refused", mariadb_server, port=free_port())
+    fleet.add("denied", mariadb_server, password=PASSWORD)
+    result = run()
+    assert not result.success
+    session = fleet.ended_session(result.run_id, 1)
+    assert session.status is SessionStatus.FAILED
+    assert session.sync_type is SyncType.MANUAL_TASK
+    outcomes = {
+        item.instance_name: (item.status, item.error_kind, item.attempt)
+        for item in fleet.store.sessions.records(result.run_id)
+    }
+    assert outcomes == {
+        "good": (RecordStatus.COMPLETED, None, 1),
+        "refused": (RecordStatus.FAILED, "connect", 3),
+        "denied": (RecordStatus.FAILED, "authentication", 1),
+    }
+
+
+def test_no_secret_in_events_or_step_outputs(
+    fleet: Fleet, mariadb_server: RunningServer, tmp_path: Path
+) -> None:
+    fleet.add("denied", mariadb_server, password=PASSWORD)
+    result = run()
+    assert not result.success
+    dagster_home = tmp_path / "dagster"
+    files = [path for path in dagster_home.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
+
+
+def test_no_instance_is_a_completed_session_with_a_note(fleet: Fleet) -> None:
+    result = run()
+    assert result.success
+    session = fleet.ended_session(result.run_id, 1)
+    assert (session.status, session.total) == (SessionStatus.COMPLETED, 0)
+    assert session.error
+
+
+def test_an_unknown_name_fails_with_one_sentence(fleet: Fleet) -> None:
+    result = run(instances=["nobody"])
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    error = failure.step_failure_data.error
+    assert error is not None
+    assert "nobody" in error.message
+    assert fleet.store.sessions.get(result.run_id) is None
+
+
+def test_a_schedule_is_told_from_a_person(
+    fleet: Fleet, postgresql_server: RunningServer
+) -> None:
+    fleet.add("only", postgresql_server)
+    result = run(tags={"dagster/schedule_name": "account_sync_schedule"})
+    session = fleet.ended_session(result.run_id, 1)
+    assert session.sync_type is SyncType.SCHEDULED_TASK
+    assert session.created_by == "account_sync_schedule"
+
+
+@pytest.mark.usefixtures("fleet")
+def test_an_instance_without_our_configuration_is_refused() -> None:
+    with DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_job_def("account_sync").execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    error = failure.step_failure_data.error
+    assert error is not None
+    assert "without the project's dagster.yaml" in error.message
+    assert "sync-pipeline up" in error.message
+
+
+def test_the_summary_is_left_on_the_run_once(
+    fleet: Fleet, mariadb_server: RunningServer
+) -> None:
+    fleet.add("denied", mariadb_server, password=PASSWORD)
+    run_id = run().run_id
+    with open_instance() as instance, open_dependencies() as deps:
+        for _ in range(2):
+            found = instance.get_run_by_id(run_id)
+            assert found is not None
+            close_session_of(instance, found, deps)
+        found = instance.get_run_by_id(run_id)
+        assert found is not None
+        assert found.tags[FAILED_INSTANCES_TAG] == "denied"
+        messages = [
+            entry.dagster_event.message or ""
+            for entry in instance.all_logs(run_id)
+            if entry.dagster_event and entry.dagster_event.is_engine_event
+        ]
+    assert len([text for text in messages if "denied: failed" in text]) == 1
+
+
+def test_the_reaper_closes_the_session_of_a_deleted_run(
+    fleet: Fleet, postgresql_server: RunningServer
+) -> None:
+    fleet.add("only", postgresql_server)
+    result = run()
+    now = fleet.store.sessions.get(result.run_id)
+    assert now is not None
+    fleet.store.sessions.claim(
+        result.run_id, 1, result.run_id, now.started_at
+    )  # as a worker does that then vanishes with its run
+    with open_instance() as instance, open_dependencies() as deps:
+        instance.delete_run(result.run_id)
+        (reaped,) = reap_sessions(instance, deps)
+    assert reaped.session.session_id == result.run_id
+    session = fleet.ended_session(result.run_id, 1)
+    assert session.status is SessionStatus.FAILED
