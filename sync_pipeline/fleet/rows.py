@@ -10,6 +10,8 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+# A CSV file joins an instance's tags with semicolons.
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^;]+$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 HIGHEST_PORT = 65_535
 
@@ -32,7 +34,7 @@ class InstanceRow(BaseModel):
     connect_timeout: Seconds = 10.0
     statement_timeout: Seconds = 60.0
     total_timeout: Seconds = 300.0
-    tags: tuple[Name, ...] = ()
+    tags: tuple[Tag, ...] = ()
     environment: Name | None = None
     description: str | None = None
     active: bool = True

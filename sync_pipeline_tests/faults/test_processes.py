@@ -38,12 +38,16 @@ def run_id(
         run_id = system.launch()
         system.fleet.wait_running(run_id, "stuck")
 
-        def is_quick_done() -> bool:
-            record = system.fleet.record(run_id, "quick")
-            return record is not None and record.status is RecordStatus.COMPLETED
-
-        wait_for(is_quick_done, 60, "the sync of quick")
+        wait_quick(system, run_id)
         yield run_id
+
+
+def wait_quick(system: System, run_id: str) -> None:
+    def is_done() -> bool:
+        record = system.fleet.record(run_id, "quick")
+        return record is not None and record.status is RecordStatus.COMPLETED
+
+    wait_for(is_done, 60, "the sync of quick")
 
 
 def expect(system: System, run_id: str, status: SessionStatus, stuck: RecordStatus) -> Session:
@@ -78,17 +82,13 @@ def test_worker_killed_and_its_orphan_comes_too_late(
     with held(postgresql_server) as release:
         run_id = system.launch()
         system.fleet.wait_running(run_id, "stuck")
-        wait_for(
-            lambda: (found := system.fleet.record(run_id, "quick"))
-            and found.status is RecordStatus.COMPLETED,
-            60,
-            "the sync of quick",
-        )
+        wait_quick(system, run_id)
         orphan = system.step_pid(run_id)
         os.kill(system.worker_pid(run_id), signal.SIGKILL)
         assert system.ended_run(run_id) == "FAILURE"
         expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
         before = system.fleet.store.sessions.records(run_id)
+        assert is_alive(orphan)
         release()
         wait_for(lambda: not is_alive(orphan), 60, "the end of the orphaned step")
     assert system.fleet.store.sessions.records(run_id) == before
@@ -102,12 +102,7 @@ def test_worker_and_code_server_killed(
     with held(postgresql_server):
         run_id = system.launch(tags={"dagster/max_runtime": "25"})
         system.fleet.wait_running(run_id, "stuck")
-        wait_for(
-            lambda: (found := system.fleet.record(run_id, "quick"))
-            and found.status is RecordStatus.COMPLETED,
-            60,
-            "the sync of quick",
-        )
+        wait_quick(system, run_id)
         code_server = system.service_pid("grpc")
         assert code_server is not None
         for pid in (code_server, system.worker_pid(run_id), system.step_pid(run_id)):
@@ -138,5 +133,5 @@ def is_alive(pid: int) -> bool:
 def test_stopping_the_system_cancels_what_runs(system: System, run_id: str) -> None:
     system.stop()
     expect(system, run_id, SessionStatus.CANCELLED, RecordStatus.CANCELLED)
-    assert system.status(run_id) == "CANCELED"
     system.start()
+    assert system.status(run_id) == "CANCELED"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from sync_pipeline.model.instance import Instance, Timeouts
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, Session
 from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.settings import Settings
+from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
 from sync_pipeline_tests.servers.running import RunningServer, free_port
 
@@ -48,6 +49,9 @@ TERMINATE = """
 mutation ($run: String!) {
   terminateRun(runId: $run) { __typename ... on TerminateRunFailure { message } }
 }
+"""
+STATUS = """
+query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }
 """
 LOADED = """
 { workspaceOrError { ... on Workspace { locationEntries {
@@ -151,7 +155,8 @@ class System:
 
     fleet: Fleet
     environment: dict[str, str]
-    port: int = field(default_factory=free_port)
+    port: int
+    command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -165,17 +170,17 @@ class System:
     def start(self) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sync_pipeline.orchestration.serve", "--port",
-                 str(self.port)],
+                self.command,
+                cwd=project_root(),
                 env=self.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-            )  # fmt: skip
+            )
         wait_for(self.is_loaded, START_SECONDS, "the start of the webserver")
 
     def stop(self) -> None:
         assert self.process is not None
-        self.process.terminate()
+        self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(90)
         except subprocess.TimeoutExpired:
@@ -232,10 +237,8 @@ class System:
         return wait_for(look, seconds, f"the end of run {run_id}")
 
     def status(self, run_id: str) -> str:
-        with open_instance() as instance:
-            run = instance.get_run_by_id(run_id)
-            assert run is not None
-            return run.status.value
+        status: str = self.graphql(STATUS, run=run_id)["runOrError"]["status"]
+        return status
 
     def events(self, run_id: str) -> list[DagsterEvent]:
         with open_instance() as instance:
@@ -289,13 +292,29 @@ def in_environment(environment: dict[str, str]) -> Iterator[None]:
         yield
 
 
+def up(port: int) -> list[str]:
+    """Return the command with which people start the system."""
+    return [sys.executable, "-m", "sync_pipeline.orchestration.serve", "--port", str(port)]
+
+
+def dagster_dev(port: int) -> list[str]:
+    """Return Dagster's own command, which knows nothing of ours but the two YAML files."""
+    return [sys.executable, "-m", "dagster", "dev", "--port", str(port)]
+
+
 @contextmanager
-def running_system(home: Path, **settings: object) -> Iterator[System]:
+def running_system(
+    home: Path,
+    command: Callable[[int], list[str]] = up,
+    variables: Mapping[str, str] | None = None,
+    **settings: object,
+) -> Iterator[System]:
     """Start a system and stop it afterwards; its log is printed when a test failed in it."""
-    environment = environment_of(home, **settings)
+    environment = {**environment_of(home, **settings), **(variables or {})}
     with in_environment(environment):
         fleet = Fleet(home, str(settings.get("store_url", "")))
-        system = System(fleet, environment)
+        port = free_port()
+        system = System(fleet, environment, port, command(port))
         try:
             system.start()
             yield system

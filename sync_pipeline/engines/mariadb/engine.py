@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +12,12 @@ from sync_pipeline.engines.base import (
     Query,
     Target,
     Variant,
-    sql_text,
 )
 from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
 from sync_pipeline.engines.mysql_protocol.connection import connect
-from sync_pipeline.engines.mysql_protocol.names import account_name, quoted
-from sync_pipeline.engines.mysql_protocol.queries import catalog_query
+from sync_pipeline.engines.mysql_protocol.identity import identify
+from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.rows import (
     ColumnRow,
     DatabaseRow,
@@ -27,7 +26,6 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     TableRow,
     shared_grants,
 )
-from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionName
@@ -36,15 +34,17 @@ from sync_pipeline.model.snapshot import ServerIdentity
 OLDEST = (10, 6)
 PACKAGE = "sync_pipeline.engines.mariadb"
 
-ACCOUNTS = catalog_query("global_priv", AccountRow, SectionName.ACCOUNTS, OLDEST)
-ROLES = catalog_query("roles_mapping", RoleMappingRow, SectionName.MEMBERSHIPS, OLDEST)
-DATABASES = catalog_query(
-    "db", DatabaseRow, SectionName.DATABASE, OLDEST, Variant((11, 3), "db_11_3.sql")
+ACCOUNTS = catalog_query(
+    "global_priv", AccountRow, (SectionName.ACCOUNTS, SectionName.SERVER), OLDEST
 )
-TABLES = catalog_query("tables_priv", TableRow, SectionName.TABLE, OLDEST)
-COLUMNS = catalog_query("columns_priv", ColumnRow, SectionName.COLUMN, OLDEST)
-ROUTINES = catalog_query("procs_priv", RoutineRow, SectionName.ROUTINE, OLDEST)
-PROXIES = catalog_query("proxies_priv", ProxyRow, SectionName.PROXY, OLDEST)
+ROLES = catalog_query("roles_mapping", RoleMappingRow, (SectionName.MEMBERSHIPS,), OLDEST)
+DATABASES = catalog_query(
+    "db", DatabaseRow, (SectionName.DATABASE,), OLDEST, Variant((11, 3), "db_11_3.sql")
+)
+TABLES = catalog_query("tables_priv", TableRow, (SectionName.TABLE,), OLDEST)
+COLUMNS = catalog_query("columns_priv", ColumnRow, (SectionName.COLUMN,), OLDEST)
+ROUTINES = catalog_query("procs_priv", RoutineRow, (SectionName.ROUTINE,), OLDEST)
+PROXIES = catalog_query("proxies_priv", ProxyRow, (SectionName.PROXY,), OLDEST)
 
 
 class MariaDb:
@@ -65,26 +65,18 @@ class MariaDb:
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
         """Open a read-only connection whose statements the server itself bounds (seconds)."""
-        settings = (
+        return connect(
+            target,
+            "MariaDB",
             f"SET SESSION max_statement_time = {target.statement_seconds:f}, "
             f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
-            "tx_read_only = 1, time_zone = '+00:00', sql_mode = ''"
+            "time_zone = '+00:00', sql_mode = ''",
+            "SET SESSION TRANSACTION READ ONLY",
         )
-        return connect(target, "MariaDB", settings)
 
     def identify(self, connection: Connection) -> ServerIdentity:
-        """Ask for the version and the state of TLS."""
-        (row,) = connection.fetch(sql_text(PACKAGE, "identity.sql"))
-        version = str(row["version"])
-        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-        found = tuple(int(part) for part in numbers.groups()) if numbers else ()
-        if "mariadb" not in f"{version} {row['product']}".lower() or found < OLDEST:
-            raise UnsupportedServer(
-                f"The server is {row['product']} {version}; MariaDB 10.6 or newer is needed.",
-                hint="Upgrade it, or correct the instance's engine.",
-            )
-        cipher = connection.fetch(sql_text(PACKAGE, "tls.sql"))
-        return ServerIdentity(version, found, cipher[0]["Value"] or None if cipher else None)
+        """Ask for the version and the state of TLS; refuse MySQL and what is too old."""
+        return identify(connection, PACKAGE, "MariaDB", OLDEST)
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
         """Return nothing: the grant tables of all databases are in one catalog."""
@@ -103,7 +95,4 @@ class MariaDb:
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
-        account = account_name(username, host)
-        lines = [f"CREATE USER {account} IDENTIFIED BY {quoted('<password>')};"]
-        lines += [query.needs.format(user=account) for query in self.account_queries]
-        return "\n".join(lines) + "\n"
+        return monitoring_script(account_name(username, host), self.account_queries)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,18 +11,20 @@ from sync_pipeline.engines.base import (
     DatabaseEntry,
     Query,
     Target,
-    sql_text,
+    Variant,
 )
 from sync_pipeline.engines.mysql.parse import (
     AccountRow,
     DefaultRoleRow,
     DynamicRow,
     EdgeRow,
+    MandatoryRow,
     account_states,
 )
 from sync_pipeline.engines.mysql_protocol.connection import connect
-from sync_pipeline.engines.mysql_protocol.names import account_name, quoted
-from sync_pipeline.engines.mysql_protocol.queries import catalog_query
+from sync_pipeline.engines.mysql_protocol.identity import identify
+from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.rows import (
     ColumnRow,
     DatabaseRow,
@@ -32,24 +33,35 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     TableRow,
     shared_grants,
 )
-from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (8, 0)
+PARTIAL_REVOKES = (8, 0, 16)
 PACKAGE = "sync_pipeline.engines.mysql"
 
-ACCOUNTS = catalog_query("user", AccountRow, SectionName.ACCOUNTS, OLDEST)
-DYNAMIC = catalog_query("global_grants", DynamicRow, SectionName.SERVER, OLDEST)
-EDGES = catalog_query("role_edges", EdgeRow, SectionName.MEMBERSHIPS, OLDEST)
-DEFAULT_ROLES = catalog_query("default_roles", DefaultRoleRow, SectionName.MEMBERSHIPS, OLDEST)
-DATABASES = catalog_query("db", DatabaseRow, SectionName.DATABASE, OLDEST)
-TABLES = catalog_query("tables_priv", TableRow, SectionName.TABLE, OLDEST)
-COLUMNS = catalog_query("columns_priv", ColumnRow, SectionName.COLUMN, OLDEST)
-ROUTINES = catalog_query("procs_priv", RoutineRow, SectionName.ROUTINE, OLDEST)
-PROXIES = catalog_query("proxies_priv", ProxyRow, SectionName.PROXY, OLDEST)
+ACCOUNTS = catalog_query(
+    "user", AccountRow, (SectionName.ACCOUNTS,), OLDEST, Variant(PARTIAL_REVOKES, "user_8_0_16.sql")
+)
+DYNAMIC = catalog_query("global_grants", DynamicRow, (SectionName.SERVER,), OLDEST)
+EDGES = catalog_query("role_edges", EdgeRow, (SectionName.MEMBERSHIPS,), OLDEST)
+DEFAULT_ROLES = catalog_query("default_roles", DefaultRoleRow, (SectionName.MEMBERSHIPS,), OLDEST)
+MANDATORY_ROLES = Query(
+    "mandatory_roles",
+    MandatoryRow,
+    (SectionName.MEMBERSHIPS,),
+    (Variant(OLDEST, "mandatory_roles.sql"),),
+    "nothing: every account may read it",
+)
+DATABASES = catalog_query(
+    "db", DatabaseRow, (SectionName.DATABASE,), OLDEST, Variant(PARTIAL_REVOKES, "db_8_0_16.sql")
+)
+TABLES = catalog_query("tables_priv", TableRow, (SectionName.TABLE,), OLDEST)
+COLUMNS = catalog_query("columns_priv", ColumnRow, (SectionName.COLUMN,), OLDEST)
+ROUTINES = catalog_query("procs_priv", RoutineRow, (SectionName.ROUTINE,), OLDEST)
+PROXIES = catalog_query("proxies_priv", ProxyRow, (SectionName.PROXY,), OLDEST)
 
 
 class MySql:
@@ -67,6 +79,7 @@ class MySql:
         DYNAMIC,
         EDGES,
         DEFAULT_ROLES,
+        MANDATORY_ROLES,
         DATABASES,
         TABLES,
         COLUMNS,
@@ -76,26 +89,18 @@ class MySql:
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
         """Open a read-only connection whose statements the server itself bounds."""
-        settings = (
+        return connect(
+            target,
+            "MySQL",
             f"SET SESSION max_execution_time = {max(1, round(target.statement_seconds * 1000))}, "
             f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
-            "transaction_read_only = 1, time_zone = '+00:00', sql_mode = ''"
+            "time_zone = '+00:00', sql_mode = ''",
+            "SET SESSION TRANSACTION READ ONLY",
         )
-        return connect(target, "MySQL", settings)
 
     def identify(self, connection: Connection) -> ServerIdentity:
-        """Ask for the version and the state of TLS."""
-        (row,) = connection.fetch(sql_text(PACKAGE, "identity.sql"))
-        version = str(row["version"])
-        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-        found = tuple(int(part) for part in numbers.groups()) if numbers else ()
-        if "mariadb" in f"{version} {row['product']}".lower() or found < OLDEST:
-            raise UnsupportedServer(
-                f"The server is {row['product']} {version}; MySQL 8.0 or newer is needed.",
-                hint="Upgrade it, or correct the instance's engine.",
-            )
-        cipher = connection.fetch(sql_text(PACKAGE, "tls.sql"))
-        return ServerIdentity(version, found, cipher[0]["Value"] or None if cipher else None)
+        """Ask for the version and the state of TLS; refuse MariaDB and what is too old."""
+        return identify(connection, PACKAGE, "MySQL", OLDEST)
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
         """Return nothing: the grant tables of all databases are in one catalog."""
@@ -115,12 +120,10 @@ class MySql:
             rows.of(DYNAMIC),
             rows.of(EDGES),
             rows.of(DEFAULT_ROLES),
+            rows.of(MANDATORY_ROLES),
             grants,
         )
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
-        account = account_name(username, host)
-        lines = [f"CREATE USER {account} IDENTIFIED BY {quoted('<password>')};"]
-        lines += [query.needs.format(user=account) for query in self.account_queries]
-        return "\n".join(lines) + "\n"
+        return monitoring_script(account_name(username, host), self.account_queries)

@@ -2,16 +2,17 @@
 
 Source: MySQL 8.4 Reference Manual, 8.2.3 Grant Tables, 8.2.12 Partial Revokes and
 8.2.10 Using Roles: a role is an account, locked and without a password, that is granted.
+A superuser is an account with SUPER, which is part of ALL PRIVILEGES.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.names import account_list, account_name
 from sync_pipeline.engines.mysql_protocol.rows import GRANT_OPTION, Principal
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
@@ -39,6 +40,9 @@ class AccountRow:
     max_connections: int
     max_user_connections: int
     restrictions: str | None
+    factors: str | None
+    has_additional_password: int
+    failed_login_attempts: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,20 @@ class DefaultRoleRow:
     role_host: str
 
 
+@dataclass(frozen=True, slots=True)
+class MandatoryRow:
+    """The row of `mandatory_roles.sql`: names as SQL writes them."""
+
+    names: str
+    are_all_active: int
+
+
 def account_states(
     accounts: Iterable[AccountRow],
     dynamic: Iterable[DynamicRow],
-    edges: Iterable[EdgeRow],
+    edges: Sequence[EdgeRow],
     defaults: Iterable[DefaultRoleRow],
+    mandatory: Sequence[MandatoryRow],
     grants: dict[Principal, list[Grant]],
 ) -> tuple[AccountState, ...]:
     """Join the rows into one state for each account."""
@@ -89,47 +102,78 @@ def account_states(
                 grantable=row.with_grant_option == "Y",
             )
         )
-    default = {(d.user, d.host, d.role_user, d.role_host) for d in defaults}
-    members: dict[Principal, list[Membership]] = defaultdict(list)
-    roles: set[Principal] = set()
-    for edge in edges:
-        roles.add((edge.role_user, edge.role_host))
-        members[edge.user, edge.host].append(
-            Membership(
-                account_name(edge.role_user, edge.role_host),
-                admin=edge.with_admin_option == "Y",
-                default=(edge.user, edge.host, edge.role_user, edge.role_host) in default,
-            )
-        )
+    roles = _Roles(edges, defaults, mandatory)
     return tuple(
         _account(
             row,
-            is_role=(row.user, row.host) in roles,
-            memberships=tuple(members[row.user, row.host]),
-            grants=(*server[row.user, row.host], *grants.get((row.user, row.host), ())),
+            roles,
+            (*server[row.user, row.host], *grants.get((row.user, row.host), ())),
         )
         for row in accounts
     )
 
 
-def _account(
-    row: AccountRow,
-    *,
-    is_role: bool,
-    memberships: tuple[Membership, ...],
-    grants: tuple[Grant, ...],
-) -> AccountState:
+class _Roles:
+    """Who has which role: by an edge, or because the role is mandatory."""
+
+    def __init__(
+        self,
+        edges: Sequence[EdgeRow],
+        defaults: Iterable[DefaultRoleRow],
+        mandatory: Sequence[MandatoryRow],
+    ) -> None:
+        self._mandatory = [item for row in mandatory for item in account_list(row.names)]
+        self._are_all_active = any(row.are_all_active for row in mandatory)
+        self._default = {((d.user, d.host), (d.role_user, d.role_host)) for d in defaults}
+        self._granted = {(edge.role_user, edge.role_host) for edge in edges}
+        self._edges: dict[Principal, list[EdgeRow]] = defaultdict(list)
+        for edge in edges:
+            self._edges[edge.user, edge.host].append(edge)
+
+    def has(self, principal: Principal) -> bool:
+        """Return whether somebody has this account as a role."""
+        return principal in self._granted or principal in self._mandatory
+
+    def of(self, holder: Principal, *, is_user: bool) -> Iterator[Membership]:
+        """Yield the roles of an account; `default` says which are active at its login.
+
+        Mandatory roles are granted to every user but the anonymous ones, which can't
+        have roles (8.2.10).
+        """
+        held = set()
+        for edge in self._edges[holder]:
+            role = (edge.role_user, edge.role_host)
+            held.add(role)
+            yield self._membership(holder, role, is_admin=edge.with_admin_option == "Y")
+        if is_user and holder[0]:
+            for role in self._mandatory:
+                if role not in held and role != holder:
+                    yield self._membership(holder, role, grantor="mandatory_roles")
+
+    def _membership(
+        self, holder: Principal, role: Principal, *, is_admin: bool = False, grantor: str = ""
+    ) -> Membership:
+        return Membership(
+            account_name(*role),
+            admin=is_admin,
+            default=self._are_all_active or (holder, role) in self._default,
+            grantor=grantor,
+        )
+
+
+def _account(row: AccountRow, roles: _Roles, grants: tuple[Grant, ...]) -> AccountState:
+    principal = (row.user, row.host)
     is_locked = row.account_locked == "Y"
-    looks_like_role = is_locked and not row.has_authentication_string
+    is_role = is_locked and not row.has_authentication_string and roles.has(principal)
     static = tuple(_static(row.privileges))
     return AccountState(
-        name=account_name(row.user, row.host),
-        kind=AccountKind.ROLE if is_role and looks_like_role else AccountKind.USER,
+        name=account_name(*principal),
+        kind=AccountKind.ROLE if is_role else AccountKind.USER,
         can_login=not is_locked,
         is_locked=is_locked,
         is_superuser=any(grant.privilege == "SUPER" for grant in static),
         attributes=tuple(_attributes(row)),
-        memberships=memberships,
+        memberships=tuple(roles.of(principal, is_user=not is_role)),
         grants=(*static, *_denied(row.restrictions), *grants),
     )
 
@@ -157,6 +201,11 @@ def _denied(restrictions: str | None) -> Iterator[Grant]:
 def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
     yield "plugin", row.plugin
     yield "has_authentication_string", bool(row.has_authentication_string)
+    yield "has_additional_password", bool(row.has_additional_password)
+    if row.factors:
+        yield "further_plugins", ", ".join(json.loads(row.factors))
+    if row.failed_login_attempts:
+        yield "failed_login_attempts", int(row.failed_login_attempts)
     yield "password_expired", row.password_expired == "Y"
     yield "password_lifetime", row.password_lifetime
     yield "password_last_changed", row.password_last_changed

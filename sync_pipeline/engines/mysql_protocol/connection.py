@@ -96,8 +96,8 @@ class _RefusedPlainText:
         )
 
 
-def connect(target: Target, product: str, session_settings: str) -> MySqlProtocolConnection:
-    """Open a connection; `session_settings` is the statement that bounds and protects it.
+def connect(target: Target, product: str, *session_settings: str) -> MySqlProtocolConnection:
+    """Open a connection; `session_settings` are the statements that bound and protect it.
 
     Raises:
         SyncError: ConnectError, AuthenticationError, UnsupportedServer, or
@@ -110,7 +110,8 @@ def connect(target: Target, product: str, session_settings: str) -> MySqlProtoco
         if tls.mode is not TlsMode.PREFER:
             raise
         connection = _open(target, product, TlsOptions(TlsMode.DISABLE))
-    _apply(connection, target.instance, product, session_settings)
+    for statement in session_settings:
+        _apply(connection, target.instance, product, statement)
     return connection
 
 
@@ -184,12 +185,12 @@ def _socket(target: Target, product: str) -> Iterator[tuple[socket.socket, socke
 
 
 def _apply(
-    connection: MySqlProtocolConnection, instance: Instance, product: str, settings: str
+    connection: MySqlProtocolConnection, instance: Instance, product: str, statement: str
 ) -> None:
     raw = connection._raw  # noqa: SLF001
     try:
         with raw.cursor() as cursor:
-            cursor.execute(settings)
+            cursor.execute(statement)
     except _RAISED_BY_DRIVER as error:
         connection.close()
         raise settings_error(error, instance, product, raw.get_server_info()) from None

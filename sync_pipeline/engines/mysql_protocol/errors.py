@@ -33,6 +33,7 @@ LOST = frozenset({1053, 1927, 2006, 2013, 2055, 4031})
 UNKNOWN_VARIABLE = 1193
 WITHOUT_TLS = 2026
 
+
 class ServerWithoutTls(ConnectError):
     """TLS was asked for and the server offers none: mode `prefer` goes on without."""
 
@@ -106,7 +107,7 @@ def handshake_timeout(instance: Instance, product: str) -> SyncError:
 
 
 def settings_error(error: Exception, instance: Instance, product: str, banner: str) -> SyncError:
-    """Map what was raised by the statement that bounds a session."""
+    """Map what was raised by a statement that bounds the session."""
     if vendor_code(error) == UNKNOWN_VARIABLE:
         return UnsupportedServer(
             f"What listens at {instance.host}:{instance.port} is not {product}, or too old: it "

@@ -9,9 +9,7 @@ from sync_pipeline.errors import Phase, UnsupportedServer
 from sync_pipeline.model.snapshot import ServerIdentity
 
 
-def identify(
-    connection: Connection, package: str, product: str, oldest: Version
-) -> ServerIdentity:
+def identify(connection: Connection, package: str, product: str, oldest: Version) -> ServerIdentity:
     """Ask for the product, its version and the cipher of the connection.
 
     Raises:

@@ -6,8 +6,16 @@ SELECT
     CAST(COALESCE(JSON_VALUE(Priv, '$.access'), 0) AS CHAR) AS access,
     JSON_VALUE(Priv, '$.version_id') AS version_id,
     JSON_VALUE(Priv, '$.plugin') AS plugin,
-    JSON_EXTRACT(Priv, '$.auth_or[*].plugin') AS other_plugins,
-    COALESCE(JSON_VALUE(Priv, '$.authentication_string'), '') <> '' AS has_authentication_string,
+    (
+        SELECT JSON_ARRAYAGG(COALESCE(element.plugin, '') ORDER BY element.position)
+        FROM JSON_TABLE(
+            Priv, '$.auth_or[*]'
+            COLUMNS (position FOR ORDINALITY, plugin VARCHAR(64) PATH '$.plugin')
+        ) AS element
+    ) AS plugins,
+    COALESCE(JSON_VALUE(Priv, '$.authentication_string'), '') <> ''
+    OR JSON_EXTRACT(Priv, '$.auth_or[*].authentication_string') IS NOT NULL
+        AS has_authentication_string,
     JSON_VALUE(Priv, '$.account_locked') AS account_locked,
     JSON_VALUE(Priv, '$.password_last_changed') AS password_last_changed,
     JSON_VALUE(Priv, '$.password_lifetime') AS password_lifetime,
@@ -17,7 +25,7 @@ SELECT
     JSON_VALUE(Priv, '$.ssl_cipher') AS ssl_cipher,
     JSON_VALUE(Priv, '$.x509_issuer') AS x509_issuer,
     JSON_VALUE(Priv, '$.x509_subject') AS x509_subject,
-    JSON_VALUE(Priv, '$.max_queries') AS max_queries,
+    JSON_VALUE(Priv, '$.max_questions') AS max_questions,
     JSON_VALUE(Priv, '$.max_updates') AS max_updates,
     JSON_VALUE(Priv, '$.max_connections') AS max_connections,
     JSON_VALUE(Priv, '$.max_user_connections') AS max_user_connections,

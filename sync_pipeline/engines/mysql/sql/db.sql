@@ -4,6 +4,7 @@ SELECT
     User AS user,
     Host AS host,
     Db AS `database`,
+    0 AS is_literal,
     CONCAT_WS(
         ',',
         IF(Select_priv = 'Y', 'SELECT', NULL),

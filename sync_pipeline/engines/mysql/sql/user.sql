@@ -1,6 +1,6 @@
--- Every account with its static privileges; no password hash leaves the server, and of
--- User_attributes, which can hold a second one, only named parts. Since 8.0.
--- Needs SELECT on mysql.user.
+-- Every account with its static privileges; no password hash leaves the server.
+-- Since 8.0.11, which had no User_attributes. Needs SELECT on mysql.user.
+SELECT on mysql.user.
 SELECT
     User AS user,
     Host AS host,
@@ -52,5 +52,8 @@ SELECT
     max_updates AS max_updates,
     max_connections AS max_connections,
     max_user_connections AS max_user_connections,
-    CAST(JSON_EXTRACT(User_attributes, '$.Restrictions') AS CHAR) AS restrictions
+    NULL AS restrictions,
+    NULL AS factors,
+    0 AS has_additional_password,
+    NULL AS failed_login_attempts
 FROM mysql.user

@@ -1,0 +1,212 @@
+"""`sync-pipeline accounts`: who can do what, now and at any past moment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sync_pipeline.cli.context import (
+    dependencies,
+    parse_time,
+    say,
+    show_json,
+    show_table,
+    shown_time,
+)
+from sync_pipeline.cli.sessions import resolve_session
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change import ChangeType, LoggedChange
+from sync_pipeline.model.change_json import diff_to_json
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
+from sync_pipeline.model.snapshot import SectionState
+from sync_pipeline.workflows.history import accounts_at
+
+app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+InstanceName = Annotated[str | None, typer.Option("--instance", help="Only this instance.")]
+
+
+@app.command("list")
+def list_(
+    instance: InstanceName = None,
+    engine: Annotated[EngineName | None, typer.Option(help="Only this engine.")] = None,
+    name: Annotated[str | None, typer.Option(help="LIKE pattern of the whole name.")] = None,
+    superusers: Annotated[bool, typer.Option("--superusers", help="Only these.")] = False,
+    locked: Annotated[bool, typer.Option("--locked", help="Only these.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are gone.")] = False,
+    limit: Annotated[int, typer.Option(help="At most.", min=1)] = 1000,
+    as_json: Json = False,
+) -> None:
+    """List accounts as last synced."""
+    wanted = AccountFilter(
+        instance=instance,
+        name=name,
+        engine=engine,
+        only_active=not everything,
+        only_superusers=superusers,
+        only_locked=locked,
+        limit=limit,
+    )
+    with dependencies() as deps:
+        found = deps.store.accounts.find(wanted)
+    if as_json:
+        show_json([_view(item) for item in found])
+        return
+    rows = [
+        (item.instance, *_columns(item.state, is_active=item.is_active),
+         shown_time(item.last_change_at))
+        for item in found
+    ]  # fmt: skip
+    columns = ("instance", "account", "kind", "state", "roles", "grants", "last change")
+    show_table(columns, rows, "No account matches. Sync first: sync-pipeline run account-sync.")
+
+
+@app.command()
+def show(instance: str, account: str, as_json: Json = False) -> None:
+    """Show all that one account is and may do."""
+    with dependencies() as deps:
+        found = deps.store.accounts.get(instance, account)
+        known = deps.store.registry.instance(instance)
+        sections = deps.store.accounts.sections(known.id) if known else []
+    if found is None:
+        raise ConfigurationError(
+            f"The instance {instance!r} has no known account {account!r}.",
+            hint="See: sync-pipeline accounts list.",
+        )
+    unread = [_section_line(item) for item in sections if item.report.reason]
+    if as_json:
+        show_json({**_view(found), "not_read": unread})
+        return
+    state = found.state
+    say(f"{account} on {instance} ({found.engine}): {_state_words(state, found.is_active)}")
+    say(f"first seen {shown_time(found.first_seen_at)}, last {shown_time(found.last_seen_at)}")
+    for name, value in state.attributes:
+        say(f"  {name}: {value}")
+    for item in (*state.memberships, *state.settings, *state.grants):
+        say(f"  {item}")
+    for line in unread:
+        say(f"  not read: {line}")
+
+
+@app.command()
+def changes(
+    instance: InstanceName = None,
+    account: Annotated[str | None, typer.Option(help="Only this account.")] = None,
+    session: Annotated[str | None, typer.Option(help="Only of this one; or `latest`.")] = None,
+    change_type: Annotated[
+        list[ChangeType] | None, typer.Option("--type", help="May be repeated.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
+    until: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
+    limit: Annotated[int, typer.Option(help="At most.", min=1)] = 200,
+    as_json: Json = False,
+) -> None:
+    """Show what was granted, revoked and changed, newest first."""
+    with dependencies() as deps:
+        chosen = resolve_session(deps.store, session).session_id if session else None
+        wanted = ChangeFilter(
+            instance=instance,
+            account=account,
+            session_id=chosen,
+            change_types=tuple(change_type or ()),
+            since=parse_time(since) if since else None,
+            until=parse_time(until) if until else None,
+            limit=limit,
+        )
+        found = deps.store.accounts.changes(wanted)
+    if as_json:
+        show_json([_change(item) for item in found])
+        return
+    rows = [
+        (
+            shown_time(item.changed_at),
+            item.instance,
+            item.change.account,
+            item.change.change_type,
+            "\n".join(item.change.lines),
+        )
+        for item in found
+    ]
+    show_table(("when", "instance", "account", "change", "what"), rows, "Nothing changed.")
+
+
+@app.command()
+def at(
+    time: Annotated[str, typer.Option(help="ISO 8601; UTC without a zone.")],
+    instance: InstanceName = None,
+    name: Annotated[str | None, typer.Option(help="Exactly this account.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also those gone by then.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the accounts as they were at a moment, replayed from the change log."""
+    with dependencies() as deps:
+        found = [
+            item
+            for item in accounts_at(deps.store, parse_time(time), instance)
+            if (everything or item.is_active) and (name is None or item.state.name == name)
+        ]
+    if as_json:
+        show_json(
+            [
+                {
+                    "instance": item.instance,
+                    "is_active": item.is_active,
+                    "state": item.state.to_json(),
+                }
+                for item in found
+            ]
+        )
+        return
+    rows = [(item.instance, *_columns(item.state, is_active=item.is_active)) for item in found]
+    columns = ("instance", "account", "kind", "state", "roles", "grants")
+    show_table(columns, rows, f"No account was known at {time}.")
+
+
+def _columns(state: AccountState, *, is_active: bool) -> tuple[object, ...]:
+    roles = ", ".join(membership.role for membership in state.memberships)
+    return state.name, state.kind, _state_words(state, is_active), roles, len(state.grants)
+
+
+def _state_words(state: AccountState, is_active: bool) -> str:
+    words = (
+        ("gone", not is_active),
+        ("superuser", state.is_superuser),
+        ("locked", state.is_locked),
+        ("can log in", state.can_login),
+    )
+    return ", ".join(word for word, holds in words if holds) or "cannot log in"
+
+
+def _view(view: AccountView) -> dict[str, Any]:
+    return {
+        "instance": view.instance,
+        "engine": view.engine,
+        "is_active": view.is_active,
+        "first_seen_at": view.first_seen_at.isoformat(),
+        "last_seen_at": view.last_seen_at.isoformat(),
+        "last_sync_at": view.last_sync_at.isoformat(),
+        "last_change_at": view.last_change_at.isoformat(),
+        "session_id": view.session_id,
+        "state": view.state.to_json(),
+    }
+
+
+def _change(entry: LoggedChange) -> dict[str, Any]:
+    return {
+        "when": entry.changed_at.isoformat(),
+        "instance": entry.instance,
+        "account": entry.change.account,
+        "change_type": str(entry.change.change_type),
+        "session_id": entry.session_id,
+        "lines": list(entry.change.lines),
+        "diff": diff_to_json(entry.change.diff),
+    }
+
+
+def _section_line(section: SectionState) -> str:
+    last = shown_time(section.last_read_at) or "never"
+    return f"{section.key} (last read: {last}): {section.report.reason}"

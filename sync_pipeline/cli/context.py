@@ -1,0 +1,83 @@
+"""What every command opens, and how it says what it found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+PLAIN_WIDTH = 160
+"""Columns of a table that goes into a file or a pipe."""
+
+
+def utc_now() -> datetime:
+    """Return the present moment, aware."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def dependencies() -> Iterator[SyncDeps]:
+    """Open the store and the secrets that the settings name."""
+    settings = Settings.load()
+    store = Store.open(settings.effective_store_url)
+    try:
+        yield SyncDeps(store, SecretVault.open(settings), settings, utc_now)
+    finally:
+        store.close()
+
+
+def say(text: str) -> None:
+    """Print one line."""
+    typer.echo(text)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON that a script can read; times are ISO 8601."""
+    typer.echo(json.dumps(value, default=str, ensure_ascii=False, indent=2))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
+    """Print a table, or a sentence where there is nothing to show."""
+    if not rows:
+        typer.echo(nothing)
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    console.print(table)
+
+
+def shown_time(moment: datetime | None) -> str:
+    """Return a moment for people, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
+
+
+def parse_time(text: str) -> datetime:
+    """Read an ISO 8601 date or time; without a zone it is UTC.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is not a time.", hint="Write it as 2026-01-31T09:00:00Z."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

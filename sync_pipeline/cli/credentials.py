@@ -1,0 +1,143 @@
+"""`sync-pipeline credentials`: user names and secrets, which are never shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.secrets import check_reference, kind_of
+from sync_pipeline.model.credential import StoredCredential
+from sync_pipeline.model.secret import Secret
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+app = typer.Typer(help="User names and secrets of the fleet.", no_args_is_help=True)
+
+Reference = Annotated[str | None, typer.Option(help="Where the secret is: env:NAME or file:/path.")]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the secret from standard input.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def add(
+    name: str,
+    username: Annotated[str, typer.Option(help="Account on the instances.")],
+    reference: Reference = None,
+    password_stdin: PasswordStdin = False,
+) -> None:
+    """Add a credential; without an option the secret is asked for."""
+    with dependencies() as deps:
+        if deps.store.registry.credential(name) is not None:
+            raise ConfigurationError(
+                f"The credential {name!r} exists already.",
+                hint=f"Change its secret with: sync-pipeline credentials rotate {name}.",
+            )
+        stored = _stored(deps, reference, is_piped=password_stdin)
+        deps.store.registry.put_credential(StoredCredential(name, username, stored), deps.clock())
+    say(f"Credential {name} added.")
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the credentials, without their secrets."""
+    with dependencies() as deps:
+        using: dict[str, list[str]] = {}
+        for instance in deps.store.registry.instances():
+            using.setdefault(instance.credential, []).append(instance.name)
+        found = deps.store.registry.credentials()
+    if as_json:
+        show_json(
+            [
+                {
+                    "name": item.name,
+                    "username": item.username,
+                    "secret": kind_of(item.secret),
+                    "rotated_at": item.rotated_at and item.rotated_at.isoformat(),
+                    "instances": using.get(item.name, []),
+                }
+                for item in found
+            ]
+        )
+        return
+    rows = [
+        (
+            item.name,
+            item.username,
+            kind_of(item.secret),
+            shown_time(item.rotated_at),
+            len(using.get(item.name, [])),
+        )
+        for item in found
+    ]
+    columns = ("name", "username", "secret", "rotated", "instances")
+    show_table(columns, rows, "There is no credential yet: sync-pipeline credentials add.")
+
+
+@app.command()
+def rotate(
+    name: Annotated[str | None, typer.Argument(help="The credential.")] = None,
+    reference: Reference = None,
+    password_stdin: PasswordStdin = False,
+    key: Annotated[
+        bool, typer.Option("--key", help="Make a new key and encrypt every secret with it.")
+    ] = False,
+) -> None:
+    """Give a credential a new secret, or all of them a new key."""
+    if key == (name is not None):
+        raise ConfigurationError("Name a credential, or give --key, not both.")
+    with dependencies() as deps:
+        if name is None:
+            say(f"{_rotate_key(deps)} secrets encrypted with the newest key.")
+            return
+        credential = deps.store.registry.credential(name)
+        if credential is None:
+            raise ConfigurationError(
+                f"The credential {name!r} does not exist.",
+                hint="See: sync-pipeline credentials list.",
+            )
+        stored = _stored(deps, reference, is_piped=password_stdin)
+        deps.store.registry.put_credential(
+            StoredCredential(name, credential.username, stored), deps.clock()
+        )
+    say(f"Credential {name} has a new secret.")
+
+
+@app.command()
+def remove(name: str) -> None:
+    """Remove a credential that no instance uses."""
+    with dependencies() as deps:
+        deps.store.registry.delete_credential(name)
+    say(f"Credential {name} removed.")
+
+
+def _rotate_key(deps: SyncDeps) -> int:
+    """Encrypt every secret again; keys from the environment were put there by the user."""
+    if not deps.vault.has_inline_keys:
+        deps.vault.add_key()
+    before = deps.store.registry.credentials()
+    secrets = {item.name: deps.vault.rotate(item.secret) for item in before}
+    changed = {
+        item.name: secrets[item.name] for item in before if secrets[item.name] != item.secret
+    }
+    deps.store.registry.replace_secrets(changed, deps.clock())
+    return len(changed)
+
+
+def _stored(deps: SyncDeps, reference: str | None, *, is_piped: bool) -> str:
+    if reference is not None:
+        if is_piped:
+            raise ConfigurationError("Give --reference or --password-stdin, not both.")
+        check_reference(reference)
+        return reference
+    if is_piped:
+        value = sys.stdin.read().rstrip("\r\n")
+    else:
+        value = typer.prompt("Secret", hide_input=True, confirmation_prompt=True)
+    if not value:
+        raise ConfigurationError("The secret is empty.", hint="Nothing was written.")
+    return deps.vault.seal(Secret(value))

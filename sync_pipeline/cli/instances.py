@@ -1,0 +1,322 @@
+"""`sync-pipeline instances`: the fleet's registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.files import read_instances, reasons, write_instances
+from sync_pipeline.fleet.rows import InstanceRow
+from sync_pipeline.model.instance import EngineName, Instance, Selection, TlsMode
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.probe import Probe, probe_instance
+
+app = typer.Typer(help="The instances of the fleet.", no_args_is_help=True)
+
+PROBES_AT_ONCE = 8
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Host = Annotated[str | None, typer.Option(help="Host name or address.")]
+Port = Annotated[int | None, typer.Option(help="Port; the engine's own by default.")]
+Credential = Annotated[str | None, typer.Option(help="Name of a credential.")]
+Database = Annotated[str | None, typer.Option(help="Database to connect to first.")]
+Tls = Annotated[TlsMode | None, typer.Option(help="How much TLS is asked for.")]
+TlsFile = Annotated[str | None, typer.Option(help="A PEM file on this machine.")]
+Seconds = Annotated[float | None, typer.Option(help="A limit in seconds.")]
+Environment = Annotated[str | None, typer.Option(help="Such as production.")]
+Description = Annotated[str | None, typer.Option(help="For people.")]
+
+
+@app.command()
+def add(
+    name: str,
+    engine: Annotated[EngineName, typer.Option(help="The engine.")],
+    host: Annotated[str, typer.Option(help="Host name or address.")],
+    credential: Annotated[str, typer.Option(help="Name of a credential.")],
+    port: Port = None,
+    database: Database = None,
+    tls: Tls = None,
+    tls_ca: TlsFile = None,
+    tls_cert: TlsFile = None,
+    tls_key: TlsFile = None,
+    connect_timeout: Seconds = None,
+    statement_timeout: Seconds = None,
+    total_timeout: Seconds = None,
+    tag: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    environment: Environment = None,
+    description: Description = None,
+    inactive: Annotated[
+        bool, typer.Option("--inactive", help="Keep it, but do not sync it.")
+    ] = False,
+) -> None:
+    """Add an instance."""
+    given = {
+        "name": name,
+        "engine": engine,
+        "host": host,
+        "credential": credential,
+        "port": port,
+        "database": database,
+        "tls": tls,
+        "tls_ca": tls_ca,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "connect_timeout": connect_timeout,
+        "statement_timeout": statement_timeout,
+        "total_timeout": total_timeout,
+        "tags": tuple(tag or ()),
+        "environment": environment,
+        "description": description,
+        "active": not inactive,
+    }
+    instance = _checked({key: value for key, value in given.items() if value is not None})
+    with dependencies() as deps:
+        if deps.store.registry.instance(name) is not None:
+            raise ConfigurationError(
+                f"The instance {name!r} exists already.",
+                hint=f"Change it with: sync-pipeline instances edit {name}.",
+            )
+        deps.store.registry.put_instances([instance], deps.clock())
+    say(f"Instance {name} added. Test it with: sync-pipeline instances test {name}")
+
+
+@app.command()
+def edit(
+    name: str,
+    engine: Annotated[EngineName | None, typer.Option(help="The engine.")] = None,
+    host: Host = None,
+    credential: Credential = None,
+    port: Port = None,
+    database: Database = None,
+    tls: Tls = None,
+    tls_ca: TlsFile = None,
+    tls_cert: TlsFile = None,
+    tls_key: TlsFile = None,
+    connect_timeout: Seconds = None,
+    statement_timeout: Seconds = None,
+    total_timeout: Seconds = None,
+    add_tag: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    remove_tag: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    environment: Environment = None,
+    description: Description = None,
+    active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
+) -> None:
+    """Change what is given, and leave the rest as it is."""
+    with dependencies() as deps:
+        before = InstanceRow.of(_existing(deps, name))
+        given = {
+            "engine": engine,
+            "host": host,
+            "credential": credential,
+            "port": port,
+            "database": database,
+            "tls": tls,
+            "tls_ca": tls_ca,
+            "tls_cert": tls_cert,
+            "tls_key": tls_key,
+            "connect_timeout": connect_timeout,
+            "statement_timeout": statement_timeout,
+            "total_timeout": total_timeout,
+            "environment": environment,
+            "description": description,
+            "active": active,
+        }
+        tags = (set(before.tags) | set(add_tag or ())) - set(remove_tag or ())
+        changed = {key: value for key, value in given.items() if value is not None}
+        instance = _checked({**before.model_dump(), **changed, "tags": tuple(tags)})
+        counts = deps.store.registry.put_instances([instance], deps.clock())
+    say(f"Instance {name} changed." if counts.updated else f"Instance {name} was so already.")
+
+
+@app.command("list")
+def list_(
+    tag: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    engine: Annotated[list[EngineName] | None, typer.Option(help="May be repeated.")] = None,
+    environment: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the instances, active or not."""
+    with dependencies() as deps:
+        found = [
+            item
+            for item in deps.store.registry.instances()
+            if (not tag or set(tag) & set(item.tags))
+            and (not engine or item.engine in engine)
+            and (not environment or item.environment in environment)
+        ]
+    if as_json:
+        show_json([_json(item) for item in found])
+        return
+    rows = [
+        (
+            item.name,
+            item.engine,
+            f"{item.host}:{item.port}",
+            item.environment,
+            ", ".join(item.tags),
+            "yes" if item.is_active else "no",
+            item.server_version,
+            shown_time(item.last_connected_at),
+        )
+        for item in found
+    ]
+    columns = ("name", "engine", "address", "environment", "tags", "active", "version", "reached")
+    show_table(columns, rows, "There is no such instance: sync-pipeline instances add.")
+
+
+@app.command()
+def show(name: str, as_json: Json = False) -> None:
+    """Show everything about one instance."""
+    with dependencies() as deps:
+        value = _json(_existing(deps, name))
+    if as_json:
+        show_json(value)
+        return
+    show_table(("property", "value"), [(key, _plain(item)) for key, item in value.items()], "")
+
+
+@app.command()
+def remove(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove an instance from the fleet; its history stays."""
+    if not yes:
+        typer.confirm(f"Remove {name} from the fleet?", abort=True)
+    with dependencies() as deps:
+        deps.store.registry.delete_instance(name, deps.clock())
+    say(f"Instance {name} removed; its sessions and accounts stay in the history.")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A .yaml, .yml or .csv file.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and write nothing.")
+    ] = False,
+) -> None:
+    """Add or change many instances: all of a file, or nothing of it."""
+    parsed = read_instances(file)
+    with dependencies() as deps:
+        known = {item.name for item in deps.store.registry.credentials()}
+        problems = [str(problem) for problem in parsed.problems]
+        problems += [
+            f"{item.name}: there is no credential {item.credential!r}"
+            for item in parsed.instances
+            if item.credential not in known
+        ]
+        if problems:
+            listed = "\n".join(f"  {problem}" for problem in problems)
+            raise ConfigurationError(
+                f"Nothing of {file} was imported:\n{listed}\n",
+                hint="Correct these rows and import it again.",
+            )
+        if dry_run:
+            say(f"{len(parsed.instances)} instances are good; nothing was written.")
+            return
+        counts = deps.store.registry.put_instances(parsed.instances, deps.clock())
+    say(f"{counts.added} added, {counts.updated} changed, {counts.unchanged} unchanged.")
+
+
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(help="Where to; else standard output.")] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="yaml or csv; by the file's name.")
+    ] = None,
+) -> None:
+    """Write the registry as a file that import reads; it holds no secret."""
+    chosen = file_format or ("csv" if file and file.suffix.lower() == ".csv" else "yaml")
+    if chosen not in ("yaml", "csv"):
+        raise ConfigurationError(f"{chosen!r} is not a format.", hint="Give yaml or csv.")
+    with dependencies() as deps:
+        found = deps.store.registry.instances()
+    text = write_instances(found, chosen)
+    if file is None:
+        typer.echo(text, nl=False)
+        return
+    file.write_text(text, encoding="utf-8", newline="")
+    say(f"{len(found)} instances written to {file}.")
+
+
+@app.command("test")
+def probe(
+    names: Annotated[list[str] | None, typer.Argument(help="Instances; or --all.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All active instances.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Connect, and check every privilege that a sync needs. Exit status 1: not all ready."""
+    if everything == bool(names):
+        raise ConfigurationError("Name instances, or give --all, not both.")
+    with dependencies() as deps:
+        if names:
+            chosen = [_existing(deps, name) for name in names]
+        else:
+            chosen = deps.store.registry.select(Selection())
+        with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
+            probes = list(pool.map(lambda item: probe_instance(deps, item), chosen))
+    if as_json:
+        show_json([{**asdict(probe), "is_ready": probe.is_ready} for probe in probes])
+    else:
+        _show_probes(probes)
+    if not all(probe.is_ready for probe in probes):
+        raise typer.Exit(1)
+
+
+def _show_probes(probes: Sequence[Probe]) -> None:
+    rows = [
+        (
+            probe.instance,
+            "ready" if probe.is_ready else "not ready",
+            probe.version,
+            "" if probe.error else probe.tls or "no TLS",
+            "" if probe.latency_seconds is None else f"{probe.latency_seconds * 1000:.1f} ms",
+            probe.accounts,
+        )
+        for probe in probes
+    ]
+    columns = ("instance", "state", "version", "TLS", "latency", "accounts")
+    show_table(columns, rows, "There is no active instance: sync-pipeline instances add.")
+    for probe in probes:
+        if probe.error:
+            say(probe.error)
+        for section, reason in probe.unread.items():
+            say(f"{probe.instance}: {section} can't be read: {reason}")
+
+
+def _existing(deps: SyncDeps, name: str) -> Instance:
+    found = deps.store.registry.instance(name)
+    if found is None:
+        raise ConfigurationError(
+            f"The instance {name!r} does not exist.", hint="See: sync-pipeline instances list."
+        )
+    return found
+
+
+def _checked(given: dict[str, Any]) -> Instance:
+    try:
+        return InstanceRow.model_validate(given).instance()
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"The instance is not valid: {'; '.join(reasons(error))}.",
+            hint="Nothing was written.",
+        ) from None
+
+
+def _json(instance: Instance) -> dict[str, Any]:
+    return {
+        **InstanceRow.of(instance).model_dump(mode="json"),
+        "server_version": instance.server_version,
+        "last_connected_at": instance.last_connected_at and instance.last_connected_at.isoformat(),
+    }
+
+
+def _plain(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

@@ -1,0 +1,41 @@
+"""The `sync-pipeline` command.
+
+Exit status: 0 done, 1 something in the fleet failed, 2 the command or a setting is
+wrong, 3 the store or the run could not be had.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from sync_pipeline.cli import accounts, credentials, grants, instances, run, serve, sessions
+from sync_pipeline.errors import ConfigurationError, SyncError
+
+WRONG_COMMAND, UNAVAILABLE = 2, 3
+
+app = typer.Typer(
+    name="sync-pipeline",
+    help="Know who can do what on every database you own.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(instances.app, name="instances")
+app.add_typer(credentials.app, name="credentials")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(run.app, name="run")
+app.command("grants")(grants.grants)
+app.command("up")(serve.up)
+
+
+def main() -> NoReturn:
+    """Run the command; an error is one sentence on standard error."""
+    try:
+        app()
+    except SyncError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(WRONG_COMMAND if isinstance(error, ConfigurationError) else UNAVAILABLE)
+    sys.exit(0)

@@ -1,0 +1,116 @@
+"""`sync-pipeline sessions`: what every sync did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.session import InstanceRecord, Session, SessionFilter, SessionStatus
+from sync_pipeline.store.store import Store
+
+app = typer.Typer(help="Sync sessions and their records.", no_args_is_help=True)
+
+LATEST = "latest"
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def resolve_session(store: Store, session_id: str) -> Session:
+    """Return the session of an id, of a prefix of one, or of the word `latest`.
+
+    Raises:
+        ConfigurationError: there is none, or more than one.
+    """
+    if session_id == LATEST:
+        newest = store.sessions.list(SessionFilter(limit=1))
+        found = newest[0] if newest else None
+    else:
+        found = store.sessions.get(session_id)
+    if found is None:
+        raise ConfigurationError(
+            f"No single session is called {session_id!r}.",
+            hint="See: sync-pipeline sessions list.",
+        )
+    return found
+
+
+@app.command("list")
+def list_(
+    status: Annotated[SessionStatus | None, typer.Option(help="Only these.")] = None,
+    instance: Annotated[str | None, typer.Option(help="Only with this instance.")] = None,
+    limit: Annotated[int, typer.Option(help="At most.", min=1)] = 20,
+    as_json: Json = False,
+) -> None:
+    """List sessions, newest first."""
+    with dependencies() as deps:
+        wanted = SessionFilter(status=status, instance=instance, limit=limit)
+        found = deps.store.sessions.list(wanted)
+    if as_json:
+        show_json([asdict(item) for item in found])
+        return
+    rows = [
+        (
+            item.session_id,
+            item.sync_type,
+            item.status,
+            shown_time(item.started_at),
+            _seconds(item),
+            f"{item.successful}/{item.total}",
+            item.failed,
+            item.created_by,
+        )
+        for item in found
+    ]
+    columns = ("session", "type", "status", "started", "seconds", "done", "failed", "by")
+    show_table(columns, rows, "There is no session yet: sync-pipeline run account-sync.")
+
+
+@app.command()
+def show(
+    session_id: Annotated[str, typer.Argument(help="An id, its beginning, or `latest`.")],
+    as_json: Json = False,
+) -> None:
+    """Show a session and the record of every instance."""
+    with dependencies() as deps:
+        session = resolve_session(deps.store, session_id)
+        records = deps.store.sessions.records(session.session_id)
+    if as_json:
+        show_json({"session": asdict(session), "records": [asdict(item) for item in records]})
+        return
+    say(
+        f"Session {session.session_id} ({session.sync_type}, by {session.created_by or 'unknown'}) "
+        f"is {session.status}: {session.successful} of {session.total} completed, "
+        f"{session.failed} failed, {session.skipped} skipped, {session.cancelled} cancelled."
+    )
+    say(f"Started {shown_time(session.started_at)}, ended {shown_time(session.completed_at)}.")
+    if session.error:
+        say(session.error)
+    columns = (
+        "instance", "status", "synced", "created", "updated", "deactivated", "seconds", "message",
+    )  # fmt: skip
+    show_table(columns, [_row(item) for item in records], "It has no instance.")
+
+
+def _row(record: InstanceRecord) -> tuple[object, ...]:
+    counters = record.counters
+    warnings = record.details.get("warnings") or []
+    message = record.error_message or "; ".join(str(item) for item in warnings)
+    return (
+        record.instance_name,
+        record.status,
+        counters.items_synced,
+        counters.items_created,
+        counters.items_updated,
+        counters.items_deleted,
+        _seconds(record),
+        message,
+    )
+
+
+def _seconds(item: Session | InstanceRecord) -> str:
+    if item.started_at is None or item.completed_at is None:
+        return ""
+    return f"{(item.completed_at - item.started_at).total_seconds():.1f}"

@@ -1,0 +1,60 @@
+"""The commented PostgreSQL section of dagster.yaml, put in force."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from sync_pipeline.model.session import SessionStatus
+from sync_pipeline.settings import project_root
+from sync_pipeline_tests.orchestration.system import dagster_dev, running_system
+from sync_pipeline_tests.servers.running import RunningServer
+
+DATABASE = "dagster_storage"
+
+
+def variant(port: int) -> str:
+    """Return dagster.yaml after the edit that it describes."""
+    text = (project_root() / "dagster.yaml").read_text()
+    match = re.search(r"# --- PostgreSQL ---\n(.*?)# --- end ---\n", text, re.DOTALL)
+    assert match is not None
+    commented = match[1]
+    section = re.sub(r"^# ?", "", commented, flags=re.MULTILINE)
+    default = re.search(r"^storage:\n(  .*\n)+", text, re.MULTILINE)
+    assert default is not None
+    return text.replace(default[0], section).replace("port: 5432", f"port: {port}")
+
+
+def test_a_run_on_postgresql_storage(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_server: RunningServer
+) -> None:
+    server = postgresql_server
+    where = f"host={server.host} port={server.port} user={server.admin_user}"
+    with psycopg.connect(f"{where} dbname={server.database}", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type]
+    home = tmp_path_factory.mktemp("postgresql")
+    config = Path(tmp_path_factory.mktemp("config"))
+    (config / "dagster.yaml").write_text(variant(server.port))
+    variables = {
+        "DAGSTER_HOME": str(config),
+        "DAGSTER_POSTGRES_HOST": server.host,
+        "DAGSTER_POSTGRES_USER": server.admin_user,
+        "DAGSTER_POSTGRES_PASSWORD": server.admin_password,
+        "DAGSTER_POSTGRES_DB": DATABASE,
+    }
+    with running_system(
+        home, dagster_dev, variables, account_sync_cron="0 0 1 1 *"
+    ) as system:
+        system.fleet.add("pg", server)
+        run_id = system.launch()
+        assert system.ended_run(run_id) == "SUCCESS"
+        assert system.fleet.ended_session(run_id).status is SessionStatus.COMPLETED
+        with psycopg.connect(f"{where} dbname={DATABASE}") as connection:
+            found = connection.execute("SELECT status FROM runs WHERE run_id = %s", [run_id])
+            assert found.fetchone() == ("SUCCESS",)
+    assert not (home / "dagster" / "history").exists()
+    with psycopg.connect(f"{where} dbname={server.database}", autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")  # type: ignore[arg-type]
