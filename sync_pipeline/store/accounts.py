@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import (
@@ -200,7 +200,12 @@ def _write_permissions(
         accounts.c.instance_id == instance_id
     )
     ids = {name: account_id for account_id, name in connection.execute(query)}
-    kinds = [{"id": ids[state.name], "kind": str(state.kind)} for state in result.states]
+    created = set(result.created)
+    kinds = [
+        {"of_id": ids[state.name], "new_kind": str(state.kind)}
+        for state in result.states
+        if state.name not in created
+    ]
     marks = {
         "session_id": f"{session_id}_{instance_id}",
         "sync_session_id": session_id,
@@ -221,7 +226,8 @@ def _write_permissions(
     ]
     upsert(connection, permissions, rows, ["account_id"], rows[0].keys() if rows else ())
     if kinds:
-        connection.execute(update(accounts), kinds)
+        by_id = update(accounts).where(accounts.c.id == bindparam("of_id"))
+        connection.execute(by_id.values(kind=bindparam("new_kind")), kinds)
     seen = [ids[name] for name in result.seen]
     for start in range(0, len(seen), NAMES_A_STATEMENT):
         connection.execute(

@@ -17,6 +17,8 @@ from sync_pipeline.engines.mysql_protocol.rows import GRANT_OPTION, Principal
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
+_YES = "Y"
+
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
@@ -99,7 +101,7 @@ def account_states(
             Grant(
                 Securable(SecurableKind.SERVER),
                 row.privilege.upper(),
-                grantable=row.with_grant_option == "Y",
+                grantable=row.with_grant_option == _YES,
             )
         )
     roles = _Roles(edges, defaults, mandatory)
@@ -144,7 +146,7 @@ class _Roles:
         for edge in self._edges[holder]:
             role = (edge.role_user, edge.role_host)
             held.add(role)
-            yield self._membership(holder, role, is_admin=edge.with_admin_option == "Y")
+            yield self._membership(holder, role, is_admin=edge.with_admin_option == _YES)
         if is_user and holder[0]:
             for role in self._mandatory:
                 if role not in held and role != holder:
@@ -163,7 +165,7 @@ class _Roles:
 
 def _account(row: AccountRow, roles: _Roles, grants: tuple[Grant, ...]) -> AccountState:
     principal = (row.user, row.host)
-    is_locked = row.account_locked == "Y"
+    is_locked = row.account_locked == _YES
     is_role = is_locked and not row.has_authentication_string and roles.has(principal)
     static = tuple(_static(row.privileges))
     return AccountState(
@@ -206,7 +208,7 @@ def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
         yield "further_plugins", ", ".join(json.loads(row.factors))
     if row.failed_login_attempts:
         yield "failed_login_attempts", int(row.failed_login_attempts)
-    yield "password_expired", row.password_expired == "Y"
+    yield "password_expired", row.password_expired == _YES
     yield "password_lifetime", row.password_lifetime
     yield "password_last_changed", row.password_last_changed
     for name in ("max_questions", "max_updates", "max_connections", "max_user_connections"):

@@ -20,7 +20,6 @@ from sync_pipeline.engines.mysql_protocol.errors import (
     handshake_timeout,
     query_error,
     settings_error,
-    vendor_code,
 )
 from sync_pipeline.engines.mysql_protocol.tls import driver_tls, requires_tls
 from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
@@ -81,6 +80,25 @@ class MySqlProtocolConnection:
         self._breaker.close()
 
 
+class _Watchdog:
+    """Shuts a socket when its time is up, unless it is called off before."""
+
+    def __init__(self, seconds: float, link: socket.socket) -> None:
+        self._link = link
+        self.has_fired = False
+        self._timer = threading.Timer(seconds, self._fire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """Call the watchdog off."""
+        self._timer.cancel()
+
+    def _fire(self) -> None:
+        self.has_fired = True
+        _shut(self._link)
+
+
 class _RefusedPlainText:
     """Stands for a plugin that sends the password as it is: not on this connection."""
 
@@ -132,7 +150,7 @@ def _open(target: Target, product: str, tls: TlsOptions) -> MySqlProtocolConnect
         host=instance.host,
         port=instance.port,
         user=target.username,
-        password=target.password.reveal().encode(),  # type: ignore[arg-type]
+        password=target.password.reveal().encode(),
         charset="utf8mb4",
         autocommit=True,
         read_timeout=read_seconds,
@@ -143,16 +161,11 @@ def _open(target: Target, product: str, tls: TlsOptions) -> MySqlProtocolConnect
         **options,
     )
     with _socket(target, product) as (link, breaker):
-        timed_out = threading.Event()
-        watchdog = threading.Timer(
-            instance.timeouts.connect_seconds, lambda: (timed_out.set(), _shut(breaker))
-        )
-        watchdog.daemon = True
-        watchdog.start()
+        watchdog = _Watchdog(instance.timeouts.connect_seconds, breaker)
         try:
             raw.connect(link)
         except _RAISED_BY_DRIVER as error:
-            if timed_out.is_set():
+            if watchdog.has_fired:
                 raise handshake_timeout(instance, product) from None
             raise connect_error(error, instance, product, target.username) from None
         finally:
@@ -193,7 +206,7 @@ def _apply(
             cursor.execute(statement)
     except _RAISED_BY_DRIVER as error:
         connection.close()
-        raise settings_error(error, instance, product, raw.get_server_info()) from None
+        raise settings_error(error, instance, product, raw.get_server_info()) from None  # type: ignore[no-untyped-call]
 
 
 def _shut(link: socket.socket) -> None:

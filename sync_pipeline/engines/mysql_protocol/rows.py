@@ -155,8 +155,8 @@ def shared_grants(
         found[database.user, database.host].extend(
             grants_on(_database(database), database.privileges)
         )
-    for table, grant in chain(_on_tables(tables, columns), _on_columns(tables, columns)):
-        found[table.user, table.host].append(grant)
+    for principal, grant in chain(_on_tables(tables, columns), _on_columns(tables, columns)):
+        found[principal].append(grant)
     for routine in routines:
         found[routine.user, routine.host].extend(_on_routine(routine))
     for proxy in proxies:
@@ -184,19 +184,19 @@ def _is_grantable(row: TableRow) -> bool:
 
 def _on_tables(
     tables: Iterable[TableRow], columns: Iterable[ColumnRow]
-) -> Iterator[tuple[TableRow, Grant]]:
+) -> Iterator[tuple[Principal, Grant]]:
     with_columns = {_table_of(column) for column in columns}
     for row in tables:
         if row.privileges.upper() == GRANT_OPTION and _table_of(row) in with_columns:
             continue  # the option stands on the columns
         securable = Securable(SecurableKind.TABLE, row.database, "", row.table_name)
         for grant in grants_on(securable, row.privileges, row.grantor):
-            yield row, grant
+            yield (row.user, row.host), grant
 
 
 def _on_columns(
     tables: Iterable[TableRow], columns: Iterable[ColumnRow]
-) -> Iterator[tuple[ColumnRow, Grant]]:
+) -> Iterator[tuple[Principal, Grant]]:
     """GRANT OPTION on columns is kept with their table."""
     grantable = {_table_of(table) for table in tables if _is_grantable(table)}
     for row in columns:
@@ -205,7 +205,7 @@ def _on_columns(
         )
         is_grantable = _table_of(row) in grantable
         for grant in grants_on(securable, row.privileges, is_grantable=is_grantable):
-            yield row, grant
+            yield (row.user, row.host), grant
 
 
 def _on_routine(row: RoutineRow) -> Iterator[Grant]:
