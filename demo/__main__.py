@@ -10,9 +10,6 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from sync_pipeline_tests.servers import mariadb, postgresql
-from sync_pipeline_tests.servers.running import RunningServer
-
 from demo.samples import (
     MONITOR,
     MONITOR_PASSWORD,
@@ -23,6 +20,8 @@ from demo.samples import (
     run_script,
 )
 from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline_tests.servers import mariadb, postgresql
+from sync_pipeline_tests.servers.running import RunningServer
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".demo"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pymysql
 from psycopg import sql
+
 from sync_pipeline_tests.servers.running import RunningServer
 
 MONITOR = "sync_monitor"

@@ -39,3 +39,7 @@ def main() -> NoReturn:
         typer.echo(str(error), err=True)
         sys.exit(WRONG_COMMAND if isinstance(error, ConfigurationError) else UNAVAILABLE)
     sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

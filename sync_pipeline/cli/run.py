@@ -19,25 +19,17 @@ from typing import IO, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
+from sync_pipeline.cli.context import dependencies, say, show_json, show_table
 from sync_pipeline.errors import StoreUnavailable, SyncError
 from sync_pipeline.model.instance import EngineName, Selection
-from sync_pipeline.model.session import InstanceRecord, RecordStatus, Session, SessionStatus
-from sync_pipeline.settings import Settings
+from sync_pipeline.model.session import InstanceRecord, Session, SessionStatus
 from sync_pipeline.store.store import Store
 
-DONE, SOME_FAILED, NOT_LAUNCHED, CANCELLED = 0, 1, 3, 130
+DONE, SOME_FAILED, CANCELLED = 0, 1, 130
 SECONDS_TO_LAUNCH = 180.0
 SECONDS_BETWEEN_LOOKS = 0.5
 LINES_OF_LOG = 15
-STYLES = {
-    RecordStatus.COMPLETED: "green",
-    RecordStatus.FAILED: "red",
-    RecordStatus.CANCELLED: "yellow",
-    RecordStatus.SKIPPED: "yellow",
-}
 
 app = typer.Typer(help="Launch a job now and wait for its end.", no_args_is_help=True)
 
@@ -72,7 +64,7 @@ def account_sync(
     """Sync the accounts of all active instances, or of those selected.
 
     Exit status: 0 all went well, 1 an instance or the run failed, 2 the command is
-    wrong, 3 the run could not be launched, 130 the run was cancelled.
+    wrong, 3 the store or the run could not be had, 130 the run was cancelled.
     """
     selection = Selection(
         names=tuple(instance or ()),
@@ -80,16 +72,15 @@ def account_sync(
         engines=tuple(str(item) for item in engine or ()),
         environments=tuple(environment or ()),
     )
-    settings = Settings.load()
-    store = Store.open(settings.effective_store_url)
-    try:
-        store.registry.select(selection)  # a wrong name is told before anything is launched
-        console = Console(quiet=as_json, stderr=False)
-        session = _run(store, console, _config(selection, is_forced=force))
-        records = store.sessions.records(session.session_id)
-    finally:
-        store.close()
-    _show(session, records, as_json=as_json)
+    with dependencies() as deps:
+        deps.store.registry.select(selection)  # a wrong name is told before anything is launched
+        console = Console(quiet=as_json)
+        session = _run(deps.store, console, _config(selection, is_forced=force))
+        records = deps.store.sessions.records(session.session_id)
+    if as_json:
+        show_json({"session": asdict(session), "records": [asdict(item) for item in records]})
+    else:
+        _show(session, records)
     raise typer.Exit(_exit_status(session))
 
 
@@ -145,6 +136,13 @@ class Launcher:
             self.said.update(line)
         return str(self.said["session_id"])
 
+    def end(self) -> None:
+        """Ask the launcher to cancel the run, wait for that, and hear it out."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        while (line := self.lines.get()) is not None:
+            self.said.update(line)
+
     def failure(self, message: str) -> SyncError:
         """Return an error with what the launcher left to say."""
         if "error" in self.said:
@@ -188,6 +186,7 @@ def _run(store: Store, console: Console, config: dict[str, Any]) -> Session:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _launched(config) as launcher:
+        is_cancelled = False
         try:
             with console.status("Launching the run"):
                 session_id = launcher.session_id()
@@ -195,12 +194,19 @@ def _run(store: Store, console: Console, config: dict[str, Any]) -> Session:
             _follow(store, console, launcher, session_id)
         except KeyboardInterrupt:
             console.print("Cancelling the run")
-            launcher.process.send_signal(signal.SIGINT)
-            launcher.process.wait()
-        session = store.sessions.get(str(launcher.said.get("session_id", "")) or "none")
-        if session is None:
-            raise launcher.failure("The run ended before it opened a session.")
-        return session
+            is_cancelled = True
+            launcher.end()
+        session = _session_of(store, launcher)
+        if session is not None:
+            return session
+        if is_cancelled:
+            raise typer.Exit(CANCELLED)
+        raise launcher.failure("The run ended before it opened a session.")
+
+
+def _session_of(store: Store, launcher: Launcher) -> Session | None:
+    session_id = launcher.said.get("session_id")
+    return store.sessions.get(str(session_id)) if session_id else None
 
 
 def _follow(store: Store, console: Console, launcher: Launcher, session_id: str) -> None:
@@ -230,32 +236,25 @@ def _exit_status(session: Session) -> int:
     return CANCELLED if session.status is SessionStatus.CANCELLED else SOME_FAILED
 
 
-def _show(session: Session, records: Sequence[InstanceRecord], *, as_json: bool) -> None:
-    if as_json:
-        content = {"session": asdict(session), "records": [asdict(item) for item in records]}
-        typer.echo(json.dumps(content, default=str, ensure_ascii=False, indent=2))
-        return
-    table = Table("instance", "status", "synced", "created", "updated", "deactivated")
-    for record in records:
-        counters = record.counters
-        table.add_row(
-            Text(record.instance_name),
-            Text(record.status, style=STYLES.get(record.status, "")),
-            str(counters.items_synced),
-            str(counters.items_created),
-            str(counters.items_updated),
-            str(counters.items_deleted),
+def _show(session: Session, records: Sequence[InstanceRecord]) -> None:
+    rows = [
+        (
+            record.instance_name,
+            record.status,
+            record.counters.items_synced,
+            record.counters.items_created,
+            record.counters.items_updated,
+            record.counters.items_deleted,
         )
-    console = Console()
-    console.print(table)
+        for record in records
+    ]
+    columns = ("instance", "status", "synced", "created", "updated", "deactivated")
+    show_table(columns, rows, session.error or "There was nothing to sync.")
     for record in records:
         if record.error_message:
-            console.print(Text(f"{record.status}: {record.error_message}"))
-    console.print(
+            say(f"{record.status}: {record.error_message}")
+    say(
         f"Session {session.session_id} is {session.status}: {session.successful} of "
         f"{session.total} completed, {session.failed} failed, {session.skipped} skipped, "
-        f"{session.cancelled} cancelled.",
-        soft_wrap=True,
+        f"{session.cancelled} cancelled."
     )
-    if session.error:
-        console.print(Text(session.error))

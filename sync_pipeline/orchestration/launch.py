@@ -160,6 +160,8 @@ def run_to_end(launch: Launch, announcer: Announcer, interruption: Interruption)
     """Launch, announce the run, wait for its end, and close its session."""
     settings = Settings.load()
     with open_instance() as instance, open_workspace(instance) as workspace:
+        if interruption.requested:
+            return
         run = create_run(instance, workspace, launch)
         announcer.say(run_id=run.run_id, session_id=session_id_of(run))
         instance.launch_run(run.run_id, workspace)

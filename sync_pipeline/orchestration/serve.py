@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from sync_pipeline.errors import SyncError
+from sync_pipeline.errors import ConfigurationError, SyncError
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.launch import LOCATION, cancel
 from sync_pipeline.orchestration.resources import open_dependencies
@@ -99,7 +100,7 @@ class Services:
     code_server: Service
     webserver: Service
     daemon: Service
-    socket: Path
+    address: Path
     ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -113,14 +114,16 @@ class Services:
                     service.keep()
         finally:
             self.daemon.stop()
-            cancel_runs()
-            self.webserver.stop()
-            self.code_server.stop()
+            try:
+                cancel_runs()
+            finally:
+                self.webserver.stop()
+                self.code_server.stop()
 
     def _wait_for_socket(self) -> None:
         """Give the code server a head start: the others complain loudly where it is late."""
         deadline = time.monotonic() + SECONDS_OF_A_GOOD_START
-        while not self.socket.exists() and time.monotonic() < deadline:
+        while not self.address.exists() and time.monotonic() < deadline:
             if self.ended.wait(0.1):
                 return
 
@@ -138,9 +141,9 @@ def cancel_runs() -> None:
 
 def build_services(host: str, port: int, directory: Path) -> Services:
     """Return the three services; `directory` takes the socket and the workspace."""
-    socket = directory / "code.sock"
+    address = directory / "code.sock"
     workspace = directory / "workspace.yaml"
-    server = {"socket": str(socket), "location_name": LOCATION}
+    server = {"socket": str(address), "location_name": LOCATION}
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
     python = (sys.executable, "-m")
     quiet = ("--log-level", "warning")
@@ -148,7 +151,7 @@ def build_services(host: str, port: int, directory: Path) -> Services:
         code_server=Service(
             "code server",
             [
-                *python, "dagster", "api", "grpc", "--socket", str(socket),
+                *python, "dagster", "api", "grpc", "--socket", str(address),
                 "--module-name", "sync_pipeline.definitions", "--location-name", LOCATION,
                 *quiet,
             ],
@@ -164,8 +167,24 @@ def build_services(host: str, port: int, directory: Path) -> Services:
             "daemon",
             [*python, "dagster._daemon", "run", "--workspace", str(workspace), *quiet],
         ),
-        socket=socket,
+        address=address,
     )  # fmt: skip
+
+
+def require_free(host: str, port: int) -> None:
+    """Make sure that the webserver will get its port.
+
+    Raises:
+        ConfigurationError: something listens there, or the address is not ours.
+    """
+    try:
+        with socket.create_server((host, port)):
+            return
+    except OSError as error:
+        raise ConfigurationError(
+            f"The UI can't listen on {host}:{port}: {error.strerror}.",
+            hint="Choose another port with --port.",
+        ) from None
 
 
 def main() -> int:
@@ -178,6 +197,7 @@ def main() -> int:
     _LOG.setLevel(logging.INFO)
     try:
         Settings.load()
+        require_free(options.host, options.port)
         os.environ.update(dagster_environment())
         with tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory:
             services = build_services(options.host, options.port, Path(directory))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -18,7 +19,9 @@ NEVER = "0 0 1 1 *"
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp("faults")
-    with running_system(home, account_sync_cron=NEVER, retry_base_seconds=0.2) as system:
+    with running_system(
+        home, account_sync_cron=NEVER, retry_base_seconds=0.2, step_concurrency=1
+    ) as system:
         yield system
 
 
@@ -114,6 +117,23 @@ def test_worker_and_code_server_killed(
     next_run = launched_again(system)
     assert system.ended_run(next_run) == "SUCCESS"
     assert system.fleet.ended_session(next_run).status is SessionStatus.COMPLETED
+
+
+def test_instance_removed_during_the_run(
+    system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
+) -> None:
+    system.fleet.add("stuck", postgresql_server)
+    system.fleet.add("waiting", mariadb_server)
+    with held(postgresql_server):
+        run_id = system.launch()
+        system.fleet.wait_running(run_id, "stuck")
+        system.fleet.store.registry.delete_instance("waiting", datetime.now(UTC))
+    assert system.ended_run(run_id) == "SUCCESS"
+    assert system.fleet.ended_session(run_id).status is SessionStatus.COMPLETED
+    record = system.fleet.record(run_id, "waiting")
+    assert record is not None
+    assert record.status is RecordStatus.SKIPPED
+    assert "removed" in (record.error_message or "")
 
 
 def launched_again(system: System) -> str:

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from sync_pipeline.fleet.secrets import SecretVault
 
 from sync_pipeline.errors import (
     AuthenticationError,
@@ -20,6 +19,7 @@ from sync_pipeline.errors import (
     SuspiciousSnapshot,
     SyncError,
 )
+from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.change import ChangeType
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts

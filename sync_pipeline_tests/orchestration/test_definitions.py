@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.definitions import defs
+from sync_pipeline.orchestration.config import AccountSyncConfig
 from sync_pipeline.orchestration.jobs import build_account_sync
 from sync_pipeline.orchestration.ops import InstanceTask, instance_id_of
 from sync_pipeline.orchestration.schedules import build_account_sync_schedule
@@ -58,8 +59,7 @@ def test_failed_steps_never_start_a_run_again() -> None:
 
 
 def test_every_option_of_the_launchpad_is_described() -> None:
-    (op,) = [node.definition for node in JOB.nodes if node.name == "select_instances"]
-    fields = op.config_schema.config_type.fields
+    fields = AccountSyncConfig.to_fields_dict()
     assert sorted(fields) == [
         "created_by", "engines", "environments", "force", "instances", "tags",
     ]  # fmt: skip

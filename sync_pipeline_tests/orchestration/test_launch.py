@@ -29,6 +29,17 @@ query ($run: ID!) { runOrError(runId: $run) { ... on Run {
 """
 
 
+AGAIN = """
+mutation ($run: String!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: FROM_FAILURE}) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp("launch")
@@ -61,6 +72,32 @@ def test_through_the_webserver(
     session = system.fleet.ended_session(run_id)
     assert (session.status, session.total) == (SessionStatus.COMPLETED, 2)
     assert session.sync_type is SyncType.MANUAL_TASK
+
+
+def test_a_re_execution_continues_the_session(
+    system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
+) -> None:
+    system.fleet.add("pg", postgresql_server)
+    system.fleet.add("maria", mariadb_server, password="wrong")
+    run_id = system.launch()
+    assert system.ended_run(run_id) == "FAILURE"
+    assert system.fleet.ended_session(run_id).status is SessionStatus.FAILED
+    system.fleet.add("maria", mariadb_server)
+    again = system.graphql(AGAIN, run=run_id)["launchRunReexecution"]
+    assert again["__typename"] == "LaunchRunSuccess", again
+    second = again["run"]["runId"]
+    assert system.ended_run(second) == "SUCCESS"
+    session = system.fleet.ended_session(run_id)
+    assert (session.status, session.total) == (SessionStatus.COMPLETED, 2)
+    attempts = {
+        item.instance_name: (item.status, item.attempt)
+        for item in system.fleet.store.sessions.records(run_id)
+    }
+    assert attempts == {
+        "pg": (RecordStatus.COMPLETED, 1),
+        "maria": (RecordStatus.COMPLETED, 2),
+    }
+    assert system.fleet.store.sessions.get(second) is None
 
 
 def test_the_command_shows_in_the_ui(system: System, postgresql_server: RunningServer) -> None:

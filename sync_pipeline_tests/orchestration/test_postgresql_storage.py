@@ -34,7 +34,7 @@ def test_a_run_on_postgresql_storage(
     server = postgresql_server
     where = f"host={server.host} port={server.port} user={server.admin_user}"
     with psycopg.connect(f"{where} dbname={server.database}", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {DATABASE}")
     home = tmp_path_factory.mktemp("postgresql")
     config = Path(tmp_path_factory.mktemp("config"))
     (config / "dagster.yaml").write_text(variant(server.port))
@@ -45,9 +45,7 @@ def test_a_run_on_postgresql_storage(
         "DAGSTER_POSTGRES_PASSWORD": server.admin_password,
         "DAGSTER_POSTGRES_DB": DATABASE,
     }
-    with running_system(
-        home, dagster_dev, variables, account_sync_cron="0 0 1 1 *"
-    ) as system:
+    with running_system(home, dagster_dev, variables, account_sync_cron="0 0 1 1 *") as system:
         system.fleet.add("pg", server)
         run_id = system.launch()
         assert system.ended_run(run_id) == "SUCCESS"
@@ -57,4 +55,4 @@ def test_a_run_on_postgresql_storage(
             assert found.fetchone() == ("SUCCESS",)
     assert not (home / "dagster" / "history").exists()
     with psycopg.connect(f"{where} dbname={server.database}", autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")  # type: ignore[arg-type]
+        connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")

@@ -1,20 +1,51 @@
-"""MariaDB servers for the tests, started once a test process."""
+"""MariaDB and MySQL servers for the tests, each started once a test process."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from sync_pipeline_tests.servers.mariadb import installation, run_mariadb
+from sync_pipeline_tests.servers import mariadb, mysql
 from sync_pipeline_tests.servers.running import RunningServer
 
 
 @pytest.fixture(scope="session")
 def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One MariaDB; its absence is a failure, never a skip."""
-    found = installation()
+    found = mariadb.installation()
     if found is None:
         pytest.fail("MariaDB is not installed: apt-get install mariadb-server")
-    with run_mariadb(found, tmp_path_factory.mktemp("mariadb") / "server") as server:
+    with mariadb.run_mariadb(found, tmp_path_factory.mktemp("mariadb") / "server") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One MySQL, where it can be had: Debian stable has none, so its absence is a skip."""
+    directory = tmp_path_factory.mktemp("mysql") / "server"
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(mysql.run_mysql(mysql.obtain(), directory))
+        except (
+            mysql.MySqlUnavailable,
+            OSError,
+            RuntimeError,
+            subprocess.SubprocessError,
+        ) as error:
+            pytest.skip(f"MySQL is not available: {error}")
+        yield server
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("mariadb", marks=pytest.mark.mariadb),
+        pytest.param("mysql", marks=pytest.mark.mysql),
+    ]
+)
+def mysql_family_server(request: pytest.FixtureRequest) -> RunningServer:
+    """Return MariaDB, then MySQL: for what both must do alike."""
+    server: RunningServer = request.getfixturevalue(f"{request.param}_server")
+    return server

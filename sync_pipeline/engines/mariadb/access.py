@@ -61,6 +61,8 @@ _BIT_OF = {word: bit for bit, word in BITS.items()}
 _FIRST_WITH_JSON = 100400
 _LAST_SANE = 999999
 _SPLIT_OF_SUPER = 100502
+_SLAVE_MONITOR_APART = 100509
+_READ_ONLY_APART = 101100
 _KNOWN_BITS = ((110300, 40), (100508, 39), (_SPLIT_OF_SUPER, 38), (0, 30))
 """The versions that added privileges, newest first, and how many bits each one knows."""
 
@@ -97,7 +99,8 @@ def effective_access(access: int, version_id: int, server: int) -> tuple[int, in
     """Return the bits that the server honours and those that it, or we, can't read.
 
     A server reads a mask by the version that wrote it: one from before 10.5.2 gains what
-    was later split from SUPER and REPLICATION SLAVE, and a mask with bits that its own
+    was later split from SUPER and REPLICATION SLAVE (10.11 took READ_ONLY ADMIN from
+    SUPER at last), and a mask with bits that its own
     version did not have counts for nothing. Bits newer than this table stay unread.
     """
     if access in (EVERYTHING, -1):
@@ -109,10 +112,10 @@ def effective_access(access: int, version_id: int, server: int) -> tuple[int, in
     is_newer_than_known = min(version_id, server) >= _KNOWN_BITS[0][0]
     if unknown and not is_newer_than_known:
         return 0, access
-    return (access & mask) | _gained(access, version_id), unknown
+    return (access & mask) | _gained(access, version_id, server), unknown
 
 
-def _gained(access: int, version_id: int) -> int:
+def _gained(access: int, version_id: int, server: int) -> int:
     """Return the bits that a newer server adds to the mask of an older one."""
 
     def has(word: str) -> bool:
@@ -126,8 +129,10 @@ def _gained(access: int, version_id: int) -> int:
             gained.add("REPLICATION MASTER ADMIN")
         if has("BINLOG MONITOR") or has("REPLICATION SLAVE"):
             gained.add("SLAVE MONITOR")
-    elif version_id < 100509 and has("REPLICATION SLAVE ADMIN"):  # noqa: PLR2004
+    elif version_id < _SLAVE_MONITOR_APART and has("REPLICATION SLAVE ADMIN"):
         gained.add("SLAVE MONITOR")
+    if version_id < _READ_ONLY_APART <= server and has("SUPER"):
+        gained.add("READ_ONLY ADMIN")
     return sum(1 << _BIT_OF[word] for word in gained)
 
 

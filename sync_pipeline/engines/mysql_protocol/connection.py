@@ -32,6 +32,7 @@ _RAISED_BY_DRIVER = (
     OSError,
     ValueError,
     LookupError,
+    NameError,
     TypeError,
     AttributeError,
     AssertionError,

@@ -157,7 +157,7 @@ def shared_grants(
         )
     for principal, grant in chain(_on_tables(tables, columns), _on_columns(tables, columns)):
         found[principal].append(grant)
-    for routine in routines:
+    for routine in map(_as_granted, routines):
         found[routine.user, routine.host].extend(_on_routine(routine))
     for proxy in proxies:
         found[proxy.user, proxy.host].append(_proxy(proxy))
@@ -206,6 +206,39 @@ def _on_columns(
         is_grantable = _table_of(row) in grantable
         for grant in grants_on(securable, row.privileges, is_grantable=is_grantable):
             yield (row.user, row.host), grant
+
+
+def _as_granted(row: RoutineRow) -> RoutineRow:
+    """Return a row of `mysql.procs_priv` with its names as they were granted.
+
+    Both servers store the UTF-8 of these names as if it were latin1 (seen on MariaDB
+    10.11 and MySQL 9.7; sql_acl.cc, replace_routine_table). They honour such a grant,
+    and SHOW GRANTS names it, until they load the table again.
+    """
+    return replace(
+        row,
+        user=_from_latin1(row.user),
+        database=_from_latin1(row.database),
+        routine_name=_from_latin1(row.routine_name),
+    )
+
+
+def _from_latin1(text: str) -> str:
+    """Read the bytes behind a text as UTF-8; a text that is none stays as it is."""
+    if text.isascii():
+        return text
+    try:
+        return b"".join(map(_latin1_byte, text)).decode()
+    except UnicodeError:
+        return text
+
+
+def _latin1_byte(character: str) -> bytes:
+    """Return a byte of what the servers call latin1: cp1252, its gaps filled with C1."""
+    try:
+        return character.encode("cp1252")
+    except UnicodeEncodeError:
+        return character.encode("latin-1")
 
 
 def _on_routine(row: RoutineRow) -> Iterator[Grant]:

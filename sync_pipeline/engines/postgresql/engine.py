@@ -20,7 +20,8 @@ from sync_pipeline.engines.base import (
     Variant,
     sql_text,
 )
-from sync_pipeline.engines.postgresql.errors import connect_error, query_error
+from sync_pipeline.engines.postgresql.errors import Attempt, connect_error, query_error
+from sync_pipeline.engines.postgresql.names import grant_connect, quoted
 from sync_pipeline.engines.postgresql.parse import (
     AclItem,
     AclRow,
@@ -115,7 +116,15 @@ class PostgreSqlConnection:
 
 
 class PostgreSql:
-    """PostgreSQL 14 to 18 (and newer, read as 18)."""
+    """PostgreSQL 14 to 18 (and newer, read as 18).
+
+    Grants are what the server's access control lists hold, the built-in defaults where
+    none was set, so an owner's own rights and PUBLIC's are among them. `OWNER` stands
+    beside them for ownership itself, which no list holds. Left out, so that a snapshot
+    stays bounded: objects of the system's schemas whose list is still the one that
+    initdb or an extension gave them, temporary objects, types that follow another
+    (arrays, row types, multiranges from 17), and large objects that nobody was granted.
+    """
 
     name = EngineName.POSTGRESQL
     default_port = 5432
@@ -131,26 +140,24 @@ class PostgreSql:
     def connect(self, target: Target, database: str | None = None) -> Connection:
         """Open a read-only connection whose statements the server itself bounds."""
         instance = target.instance
-        milliseconds = max(1, int(target.statement_seconds * 1000))
+        name = database or instance.database or "postgres"
         try:
             raw = psycopg.connect(
                 host=instance.host,
                 port=instance.port,
                 user=target.username,
                 password=target.password.reveal(),
-                dbname=database or instance.database or "postgres",
+                dbname=name,
                 # libpq takes whole seconds, and anything below two as two.
                 connect_timeout=max(2, round(instance.timeouts.connect_seconds)),
                 application_name="sync_pipeline",
-                options=(
-                    f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
-                    "-c search_path=pg_catalog -c client_encoding=UTF8"
-                ),
+                client_encoding="UTF8",
+                options=_options(target.statement_seconds),
                 row_factory=dict_row,
                 **_tls(target),
             )
-        except psycopg.Error as error:
-            raise connect_error(error, instance, target.username) from None
+        except (psycopg.Error, UnicodeError) as error:
+            raise connect_error(error, Attempt(target, name, is_own=database is None)) from None
         raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         raw.read_only = True
         return PostgreSqlConnection(raw, instance.name)
@@ -187,11 +194,8 @@ class PostgreSql:
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; PostgreSQL's accounts have no host."""
-        lines = [f"CREATE ROLE {_quoted(username)} LOGIN PASSWORD '<password>';"]
-        lines += [
-            f"GRANT CONNECT ON DATABASE {_quoted(name)} TO {_quoted(username)};"
-            for name in databases
-        ]
+        lines = [f"CREATE ROLE {quoted(username)} LOGIN PASSWORD '<password>';"]
+        lines += [grant_connect(name, username) for name in databases]
         return "\n".join(lines) + "\n"
 
 
@@ -202,25 +206,40 @@ def _entry(row: dict[str, Any], username: str) -> DatabaseEntry:
     if not row["allows_connections"]:
         return DatabaseEntry(name, is_readable=False, reason="it allows no connections")
     if not row["may_connect"]:
-        missing = f"GRANT CONNECT ON DATABASE {_quoted(name)} TO {_quoted(username)};"
+        missing = grant_connect(name, username)
         return DatabaseEntry(name, is_readable=False, reason="CONNECT is missing", missing=missing)
     return DatabaseEntry(name, is_readable=True)
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _options(statement_seconds: float) -> str:
+    """Return the parameters of the session, which beat those set for the role.
+
+    The limits are milliseconds. The others keep names as they are, whatever the role
+    or the database sets: the search path decides which types are written in full.
+    """
+    milliseconds = max(1, int(statement_seconds * 1000))
+    parameters = {
+        "statement_timeout": milliseconds,
+        "lock_timeout": milliseconds,
+        "search_path": "pg_catalog",
+        "quote_all_identifiers": "off",
+        "standard_conforming_strings": "on",
+    }
+    return " ".join(f"-c {name}={value}" for name, value in parameters.items())
 
 
 def _tls(target: Target) -> dict[str, Any]:
     """Return libpq's TLS parameters; the modes are libpq's own words.
 
-    A file that was not given must not fall back to one in the home directory.
+    A client certificate is sent only where one was given, never one that lies in the
+    home directory. Checking a server without a CA file uses the system's authorities,
+    which libpq allows with the strictest mode only.
     """
     tls = target.instance.tls
     given = {"sslrootcert": tls.ca_file, "sslcert": tls.cert_file, "sslkey": tls.key_file}
     parameters = {name: value for name, value in given.items() if value}
-    needs_ca = tls.mode in (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
-    if needs_ca and not tls.ca_file:
-        parameters["sslrootcert"] = "system"
-    mode = TlsMode.VERIFY_FULL if parameters.get("sslrootcert") == "system" else tls.mode
-    return {"sslmode": str(mode), **parameters}
+    if not tls.cert_file:
+        parameters["sslcertmode"] = "disable"
+    if tls.mode in (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL) and not tls.ca_file:
+        return {"sslmode": str(TlsMode.VERIFY_FULL), **parameters, "sslrootcert": "system"}
+    return {"sslmode": str(tls.mode), **parameters}

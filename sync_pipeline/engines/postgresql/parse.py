@@ -18,6 +18,9 @@ from sync_pipeline.model.privilege import (
 PUBLIC = "public"
 """The account that stands for every role; PostgreSQL reserves this role name."""
 
+OWNERSHIP = "OWNER"
+"""What the queries report for the owner of an object, beside its access control list."""
+
 # PostgreSQL manual, table 5.1 (ACL privilege abbreviations); MAINTAIN since 17.
 PRIVILEGES = frozenset(
     {
@@ -36,6 +39,7 @@ PRIVILEGES = frozenset(
         "USAGE",
         "SET",
         "ALTER SYSTEM",
+        OWNERSHIP,
     }
 )
 

@@ -1,6 +1,5 @@
 -- Every account with its static privileges; no password hash leaves the server.
 -- Since 8.0.11, which had no User_attributes. Needs SELECT on mysql.user.
-SELECT on mysql.user.
 SELECT
     User AS user,
     Host AS host,

@@ -1,7 +1,6 @@
 -- Every account with its static privileges; no password hash leaves the server, and of
 -- User_attributes, which can hold a second one, only named parts. Since 8.0.16, which added
 -- partial revokes. Needs SELECT on mysql.user.
-SELECT on mysql.user.
 SELECT
     User AS user,
     Host AS host,

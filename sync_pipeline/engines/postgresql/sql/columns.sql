@@ -17,11 +17,14 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL pg_catalog.aclexplode(t.attacl) AS a
 WHERE t.attacl IS NOT NULL
 AND NOT t.attisdropped
-AND t.attacl IS DISTINCT FROM (
-    SELECT i.initprivs
-    FROM pg_catalog.pg_init_privs AS i
-    WHERE i.classoid = 'pg_catalog.pg_class'::regclass
-        AND i.objoid = t.attrelid
-        AND i.objsubid = t.attnum
+AND (
+    n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    OR t.attacl IS DISTINCT FROM (
+        SELECT i.initprivs
+        FROM pg_catalog.pg_init_privs AS i
+        WHERE i.classoid = 'pg_catalog.pg_class'::regclass
+            AND i.objoid = t.attrelid
+            AND i.objsubid = t.attnum
+    )
 )
 AND n.nspname NOT LIKE 'pg\_temp\_%'

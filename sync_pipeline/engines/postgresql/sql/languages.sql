@@ -7,11 +7,16 @@ SELECT
     l.lanname AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
-    pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
+    coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,
     a.privilege_type AS privilege,
     a.is_grantable AS grantable
 FROM pg_catalog.pg_language AS l
-CROSS JOIN LATERAL pg_catalog.aclexplode(
-    coalesce(l.lanacl, pg_catalog.acldefault('l', l.lanowner))
+CROSS JOIN LATERAL (
+    SELECT e.grantee, e.grantor, e.privilege_type, e.is_grantable
+    FROM pg_catalog.aclexplode(
+        coalesce(l.lanacl, pg_catalog.acldefault('l', l.lanowner))
+    ) AS e
+    UNION ALL
+    SELECT l.lanowner, NULL, 'OWNER', FALSE
 ) AS a
 WHERE l.lanispl OR l.lanacl IS NOT NULL

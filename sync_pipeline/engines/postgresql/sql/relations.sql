@@ -17,16 +17,21 @@ SELECT
     c.relname AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
-    pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
+    coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,
     a.privilege_type AS privilege,
     a.is_grantable AS grantable
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL pg_catalog.aclexplode(
-    coalesce(
-        c.relacl,
-        pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)
-    )
+CROSS JOIN LATERAL (
+    SELECT e.grantee, e.grantor, e.privilege_type, e.is_grantable
+    FROM pg_catalog.aclexplode(
+        coalesce(
+            c.relacl,
+            pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)
+        )
+    ) AS e
+    UNION ALL
+    SELECT c.relowner, NULL, 'OWNER', FALSE
 ) AS a
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
 AND (

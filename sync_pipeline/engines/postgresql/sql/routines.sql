@@ -1,5 +1,5 @@
--- Privileges on functions, procedures and aggregates, by their identity arguments. Objects of the system's schemas
--- appear only where their ACL is not what initdb or an extension gave them;
+-- Privileges on functions, procedures and aggregates, by their identity arguments.
+-- Objects of the system's schemas appear only where their ACL is not what initdb or an extension gave them;
 -- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
 -- Since 14. Needs CONNECT on the database.
 SELECT
@@ -9,13 +9,18 @@ SELECT
     p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')' AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
-    pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
+    coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,
     a.privilege_type AS privilege,
     a.is_grantable AS grantable
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-CROSS JOIN LATERAL pg_catalog.aclexplode(
-    coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
+CROSS JOIN LATERAL (
+    SELECT e.grantee, e.grantor, e.privilege_type, e.is_grantable
+    FROM pg_catalog.aclexplode(
+        coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
+    ) AS e
+    UNION ALL
+    SELECT p.proowner, NULL, 'OWNER', FALSE
 ) AS a
 WHERE (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')

@@ -9,12 +9,17 @@ SELECT
     '' AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
-    pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
+    coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,
     a.privilege_type AS privilege,
     a.is_grantable AS grantable
 FROM pg_catalog.pg_namespace AS n
-CROSS JOIN LATERAL pg_catalog.aclexplode(
-    coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))
+CROSS JOIN LATERAL (
+    SELECT e.grantee, e.grantor, e.privilege_type, e.is_grantable
+    FROM pg_catalog.aclexplode(
+        coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))
+    ) AS e
+    UNION ALL
+    SELECT n.nspowner, NULL, 'OWNER', FALSE
 ) AS a
 WHERE (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')

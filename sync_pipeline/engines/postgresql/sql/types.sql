@@ -1,4 +1,5 @@
--- Privileges on types and domains; row types of tables and array types follow their base.
+-- Privileges on types and domains; row types of tables and array types follow their base,
+-- from 17 on multirange types follow their range.
 -- Objects of the system's schemas
 -- appear only where their ACL is not what initdb or an extension gave them;
 -- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
@@ -10,16 +11,22 @@ SELECT
     t.typname AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
-    pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
+    coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,
     a.privilege_type AS privilege,
     a.is_grantable AS grantable
 FROM pg_catalog.pg_type AS t
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = t.typrelid
-CROSS JOIN LATERAL pg_catalog.aclexplode(
-    coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))
+CROSS JOIN LATERAL (
+    SELECT e.grantee, e.grantor, e.privilege_type, e.is_grantable
+    FROM pg_catalog.aclexplode(
+        coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))
+    ) AS e
+    UNION ALL
+    SELECT t.typowner, NULL, 'OWNER', FALSE
 ) AS a
 WHERE (c.oid IS NULL OR c.relkind = 'c')
+AND (t.typtype <> 'm' OR current_setting('server_version_num')::integer < 170000)
 AND NOT EXISTS (SELECT FROM pg_catalog.pg_type AS element WHERE element.typarray = t.oid)
 AND (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')

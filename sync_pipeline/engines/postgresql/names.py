@@ -1,0 +1,13 @@
+"""How names are written in statements that people run."""
+
+from __future__ import annotations
+
+
+def quoted(name: str) -> str:
+    """Return a name as a quoted identifier (PostgreSQL manual, 4.1.1)."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def grant_connect(database: str, username: str) -> str:
+    """Return the statement that lets an account into a database."""
+    return f"GRANT CONNECT ON DATABASE {quoted(database)} TO {quoted(username)};"

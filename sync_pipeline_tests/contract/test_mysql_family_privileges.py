@@ -1,0 +1,139 @@
+"""The least-privilege script: with it all is read; each of its lines is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.model.snapshot import SectionStatus, Snapshot
+from sync_pipeline_tests.contract.mysql_family import Family, RecordingConnection
+from sync_pipeline_tests.servers.running import RunningServer
+
+MONITOR = "mon'i%tor"
+PASSWORD = "<password>"
+
+
+@pytest.fixture
+def family(mysql_family_server: RunningServer) -> Iterator[Family]:
+    found = Family(mysql_family_server)
+    yield found
+    found.run("DROP USER IF EXISTS 'mon''i%tor'@'%'")
+
+
+def script(family: Family) -> list[str]:
+    return family.engine.grants_script(MONITOR, "%", ()).splitlines()
+
+
+def monitored(family: Family) -> Snapshot:
+    return family.snapshot(family.target(MONITOR, PASSWORD))
+
+
+def test_the_script_is_one_user_and_one_table_a_line(family: Family) -> None:
+    first, *lines = script(family)
+    assert first == "CREATE USER 'mon''i%tor'@'%' IDENTIFIED BY '<password>';"
+    assert lines
+    assert all(line.startswith("GRANT SELECT ON mysql.") for line in lines)
+    assert len(set(lines)) == len(lines)
+
+
+def test_with_the_script_everything_is_read(family: Family) -> None:
+    family.run(*script(family))
+    snapshot = monitored(family)
+    assert {report.status for report in snapshot.sections.values()} == {SectionStatus.READ}
+    assert not snapshot.warnings
+    (root_view,) = ({s.name for s in family.snapshot().accounts},)
+    assert {state.name for state in snapshot.accounts} == root_view
+
+
+def test_without_a_line_the_error_names_it(family: Family) -> None:
+    create, *lines = script(family)
+    for left_out in lines:
+        family.run(create, *(line for line in lines if line != left_out))
+        line = left_out.replace("'mon''i%tor'@'%'", "{user}")
+        if left_out == lines[0]:  # the accounts themselves: nothing else can be compared
+            with pytest.raises(PrivilegeError) as caught:
+                monitored(family)
+            assert line in str(caught.value)
+            assert not caught.value.retryable
+        else:
+            snapshot = monitored(family)
+            (report,) = snapshot.unread.values()
+            assert report.status is SectionStatus.DENIED
+            assert line in report.reason
+            assert any(line in warning for warning in snapshot.warnings)
+        family.run("DROP USER 'mon''i%tor'@'%'")
+
+
+def test_no_line_but_the_one_of_the_accounts_ends_the_sync(family: Family) -> None:
+    create, first, *_ = script(family)
+    family.run(create, first)
+    snapshot = monitored(family)
+    assert snapshot.inventory_is_complete
+    assert {report.status for report in snapshot.unread.values()} == {SectionStatus.DENIED}
+
+
+def test_no_password_hash_leaves_the_server(family: Family) -> None:
+    table = "user" if family.is_mysql else "global_priv"
+    connections: list[RecordingConnection] = []
+
+    def record(connection: object) -> RecordingConnection:
+        connections.append(RecordingConnection(connection))  # type: ignore[arg-type]
+        return connections[-1]
+
+    family.run(*script(family))
+    if family.is_mysql:
+        family.run("ALTER USER 'mon''i%tor'@'%' IDENTIFIED BY 'second' RETAIN CURRENT PASSWORD")
+    column = "authentication_string" if family.is_mysql else "Priv"
+    (stored,) = family.rows(f"SELECT {column} FROM mysql.{table} WHERE User = 'mon''i%tor'")
+    password = "second" if family.is_mysql else PASSWORD
+    snapshot = family.snapshot(family.target(MONITOR, password), wrap=record)
+    (connection,) = connections
+    seen = repr(connection.rows) + repr(snapshot)
+    secret = stored[0] if family.is_mysql else stored[0].split('authentication_string":"')[1][:41]
+    assert len(secret) > 30
+    assert secret[:20] not in seen
+    assert "$A$005$" not in seen
+    assert "additional_password" not in seen.replace("has_additional_password", "")
+
+
+def test_thousands_of_accounts_need_no_more_queries(family: Family) -> None:
+    def statements() -> tuple[list[str], Snapshot]:
+        kept: list[RecordingConnection] = []
+
+        def record(connection: object) -> RecordingConnection:
+            kept.append(RecordingConnection(connection))  # type: ignore[arg-type]
+            return kept[-1]
+
+        snapshot = family.snapshot(wrap=record)
+        return [sql for connection in kept for sql in connection.statements], snapshot
+
+    few, before = statements()
+    numbers = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+        " SELECT '%', CONCAT('many', i), {columns} FROM n"
+    )
+    if family.is_mysql:
+        table, limit = "user", "cte_max_recursion_depth"
+        columns, values = "Host, User, ssl_cipher, x509_issuer, x509_subject", "'', '', ''"
+    else:
+        table, limit = "global_priv", "max_recursive_iterations"
+        columns, values = "Host, User, Priv", "'{\"access\":3}'"
+    family.run(
+        f"SET SESSION {limit} = 6000",
+        f"INSERT INTO mysql.{table} ({columns}) {numbers.format(columns=values)}",
+        "INSERT INTO mysql.db (Host, User, Db, Select_priv) "
+        + numbers.format(columns="'app', 'Y'"),
+    )
+    try:
+        many, after = statements()
+    finally:
+        family.run(
+            f"DELETE FROM mysql.{table} WHERE User LIKE 'many%'",
+            "DELETE FROM mysql.db WHERE User LIKE 'many%'",
+        )
+    assert many == few
+    assert len(many) <= 14
+    assert len(after.accounts) == len(before.accounts) + 5000
+    assert all(s.grants for s in after.accounts if s.name.startswith("'many"))

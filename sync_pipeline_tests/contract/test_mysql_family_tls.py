@@ -1,0 +1,140 @@
+"""The five TLS modes against MariaDB without TLS, with it, and against MySQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync_pipeline.connect import Deadline, open_connection
+from sync_pipeline.errors import ConfigurationError, ConnectError, ConnectReason
+from sync_pipeline.model.instance import TlsMode, TlsOptions
+from sync_pipeline_tests.contract.mysql_family import Family
+from sync_pipeline_tests.contract.mysql_faults import Authority, authority
+from sync_pipeline_tests.servers import mariadb
+from sync_pipeline_tests.servers.running import RunningServer
+
+
+@pytest.fixture(scope="module")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return authority(tmp_path_factory.mktemp("tls") / "trusted", "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return authority(tmp_path_factory.mktemp("tls") / "stranger", "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def with_tls(
+    trusted: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    found = mariadb.installation()
+    assert found is not None
+    trusted.key.chmod(0o644)
+    options = [f"--ssl-ca={trusted.ca}", f"--ssl-cert={trusted.certificate}"]
+    options.append(f"--ssl-key={trusted.key}")
+    directory = tmp_path_factory.mktemp("mariadb-tls") / "server"
+    with mariadb.run_mariadb(found, directory, options) as server:
+        yield server
+
+
+def cipher(server: RunningServer, tls: TlsOptions, host: str | None = None) -> str | None:
+    family = Family(server)
+    target = family.target(tls=tls)
+    if host:
+        object.__setattr__(target.instance, "host", host)
+    with open_connection(family.engine, target, Deadline(20)) as connection:
+        return family.engine.identify(connection).tls
+
+
+def refused(server: RunningServer, tls: TlsOptions, host: str | None = None) -> ConnectError:
+    with pytest.raises(ConnectError) as caught:
+        cipher(server, tls, host)
+    assert caught.value.reason is ConnectReason.TLS
+    assert not caught.value.retryable
+    return caught.value
+
+
+@pytest.mark.mariadb
+def test_prefer_goes_on_without_tls_where_there_is_none(mariadb_server: RunningServer) -> None:
+    assert cipher(mariadb_server, TlsOptions(TlsMode.PREFER)) is None
+    assert cipher(mariadb_server, TlsOptions(TlsMode.DISABLE)) is None
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("mode", [TlsMode.REQUIRE, TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL])
+def test_what_requires_tls_fails_where_there_is_none(
+    mariadb_server: RunningServer, mode: TlsMode
+) -> None:
+    assert "Turn TLS on" in str(refused(mariadb_server, TlsOptions(mode)))
+
+
+@pytest.mark.mariadb
+def test_prefer_and_require_take_any_certificate(with_tls: RunningServer) -> None:
+    assert cipher(with_tls, TlsOptions(TlsMode.DISABLE)) is None
+    assert cipher(with_tls, TlsOptions(TlsMode.PREFER))
+    assert cipher(with_tls, TlsOptions(TlsMode.REQUIRE))
+
+
+@pytest.mark.mariadb
+def test_verify_ca_checks_who_signed(
+    with_tls: RunningServer, trusted: Authority, stranger: Authority
+) -> None:
+    assert cipher(with_tls, TlsOptions(TlsMode.VERIFY_CA, str(trusted.ca)))
+    assert cipher(with_tls, TlsOptions(TlsMode.VERIFY_CA, str(trusted.ca)), "localhost")
+    refused(with_tls, TlsOptions(TlsMode.VERIFY_CA, str(stranger.ca)))
+    refused(with_tls, TlsOptions(TlsMode.VERIFY_CA))
+
+
+@pytest.mark.mariadb
+def test_verify_full_checks_the_name_too(
+    with_tls: RunningServer, trusted: Authority, stranger: Authority
+) -> None:
+    assert cipher(with_tls, TlsOptions(TlsMode.VERIFY_FULL, str(trusted.ca)))
+    refused(with_tls, TlsOptions(TlsMode.VERIFY_FULL, str(trusted.ca)), "localhost")
+    refused(with_tls, TlsOptions(TlsMode.VERIFY_FULL, str(stranger.ca)))
+
+
+@pytest.mark.mariadb
+def test_an_account_that_requires_x509_gets_in_with_a_certificate(
+    with_tls: RunningServer, trusted: Authority
+) -> None:
+    family = Family(with_tls)
+    files = (str(trusted.ca), str(trusted.certificate), str(trusted.key))
+    with family.users("'x'@'%' REQUIRE X509"):
+        for mode in (TlsMode.PREFER, TlsMode.VERIFY_FULL):
+            family.engine.connect(family.target("x", tls=TlsOptions(mode, *files))).close()
+
+
+@pytest.mark.mariadb
+def test_a_tls_file_that_is_not_there_is_named(
+    mariadb_server: RunningServer, tmp_path: Path
+) -> None:
+    for options in (
+        TlsOptions(TlsMode.VERIFY_CA, ca_file=str(tmp_path / "missing.pem")),
+        TlsOptions(TlsMode.REQUIRE, cert_file=str(tmp_path / "missing.pem")),
+    ):
+        with pytest.raises(ConfigurationError, match=r"missing\.pem.*No such file"):
+            cipher(mariadb_server, options)
+
+
+@pytest.mark.mysql
+def test_the_certificates_that_mysql_makes_for_itself(mysql_server: RunningServer) -> None:
+    ca = str(mysql_server.directory / "data" / "ca.pem")
+    assert cipher(mysql_server, TlsOptions(TlsMode.DISABLE)) is None
+    assert cipher(mysql_server, TlsOptions(TlsMode.PREFER))
+    assert cipher(mysql_server, TlsOptions(TlsMode.VERIFY_CA, ca))
+    refused(mysql_server, TlsOptions(TlsMode.VERIFY_FULL, ca))
+
+
+@pytest.mark.mysql
+def test_a_server_that_takes_tls_alone_says_so(mysql_server: RunningServer) -> None:
+    family = Family(mysql_server)
+    family.run("SET GLOBAL require_secure_transport = ON")
+    try:
+        error = refused(mysql_server, TlsOptions(TlsMode.DISABLE))
+        assert "require or stronger" in str(error)
+    finally:
+        family.run("SET GLOBAL require_secure_transport = OFF")
