@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,19 +68,24 @@ def listener(banner: bytes | None) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
-            while True:
-                try:
+            # The client may be gone before it is answered, and the listener at the end.
+            with suppress(OSError):
+                while True:
                     link, _ = server.accept()
-                except OSError:
-                    return
-                kept.append(link)
-                if banner is not None:
+                    kept.append(link)
+                    answer(link)
+
+        def answer(link: socket.socket) -> None:
+            if banner is not None:
+                with suppress(OSError):
                     link.sendall(banner)
                     link.shutdown(socket.SHUT_WR)
 
-        threading.Thread(target=serve, daemon=True).start()
+        server_thread = threading.Thread(target=serve)
+        server_thread.start()
         yield server.getsockname()[1]
         server.shutdown(socket.SHUT_RDWR)
+        server_thread.join()
     for link in kept:
         link.close()
 
