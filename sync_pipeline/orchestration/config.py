@@ -1,9 +1,15 @@
 """What a person fills in in the launchpad."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from sync_pipeline.model.instance import Selection
+
+SELECT_INSTANCES = "select_instances"
+"""The op that takes this configuration."""
 
 
 class AccountSyncConfig(dg.Config):
@@ -36,6 +42,19 @@ class AccountSyncConfig(dg.Config):
         default=None,
         description="Who asks for this run; it is kept with the session.",
     )
+
+    @classmethod
+    def of_run(cls, run: dg.DagsterRun) -> Self:
+        """Return what a run was launched with, whether or not it got to read it.
+
+        What this version can't read (a field of another version, a value that Dagster
+        takes from the environment) counts as not given.
+        """
+        run_config: Mapping[str, Any] = run.run_config
+        try:
+            return cls(**run_config["ops"][SELECT_INSTANCES]["config"])
+        except (KeyError, ValidationError):
+            return cls()
 
     def selection(self) -> Selection:
         """Return which instances are asked for."""

@@ -41,7 +41,7 @@ def _close_record(context: dg.HookContext, kind: str, message: str) -> None:
         return
     with context.resources.pipeline.open() as deps:
         was_open = deps.store.sessions.fail_unfinished(
-            session_id_of(run), instance_id, kind, message, deps.clock()
+            session_id_of(run), instance_id, context.run_id, kind, message, deps.clock()
         )
     if was_open:
         context.log.warning("The record of %s was still open: %s", context.step_key, message)

@@ -9,27 +9,20 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from sync_pipeline.model.session import (
-    NewSession,
-    RecordOutcome,
-    RecordStatus,
-    SyncCategory,
-    SyncType,
-)
+from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncType
 from sync_pipeline.orchestration.config import AccountSyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.metadata import report_metadata
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import (
-    ACCOUNT_SYNC,
-    CREATED_BY_TAG,
-    SCHEDULE_TAG,
+    created_by,
+    new_session,
     reap_sessions,
     session_id_of,
+    sync_type_of,
 )
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.sessions import derive_sync_type
 from sync_pipeline.workflows.sync_accounts import (
     AccountSyncReport,
     SyncOptions,
@@ -79,14 +72,12 @@ def select_instances(
         with pipeline.open() as deps:
             selection = config.selection()
             instances = deps.store.registry.select(selection)
-    tags = context.run.tags
-    schedule = tags.get(SCHEDULE_TAG)
     context.log.info("%d active instances are selected.", len(instances))
     context.add_output_metadata({"instances": len(instances)})
     return SelectedInstances(
         tasks=tuple(InstanceTask(item.id, item.name, config.force) for item in instances),
-        sync_type=derive_sync_type(selection, instances, is_scheduled=schedule is not None),
-        created_by=config.created_by or tags.get(CREATED_BY_TAG) or schedule,
+        sync_type=sync_type_of(context.run, selection, len(instances)),
+        created_by=created_by(context.run, config),
     )
 
 
@@ -104,14 +95,7 @@ def open_session(
         known = {item.id: item for item in deps.store.registry.instances()}
         tasks = [task for task in selected.tasks if task.instance_id in known]
         session = deps.store.sessions.open(
-            NewSession(
-                session_id=session_id_of(context.run),
-                sync_type=selected.sync_type,
-                category=SyncCategory.ACCOUNT,
-                job_name=ACCOUNT_SYNC,
-                run_id=context.run_id,
-                created_by=selected.created_by,
-            ),
+            new_session(context.run, selected.sync_type, selected.created_by),
             [known[task.instance_id] for task in tasks],
             deps.clock(),
         )

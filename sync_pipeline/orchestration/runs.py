@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.session import (
+    NewSession,
     RecordStatus,
     Session,
     SessionStatus,
     SyncCategory,
+    SyncType,
 )
+from sync_pipeline.orchestration.config import AccountSyncConfig
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
     Reaped,
     RunState,
     close_session,
+    derive_sync_type,
     failure_summary,
     reap,
 )
@@ -62,19 +67,16 @@ def unfinished_run(instance: DagsterInstance, job_name: str) -> DagsterRun | Non
     return runs[0] if runs else None
 
 
-def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps) -> Session | None:
+def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps) -> Session:
     """Close the session of a run that is over, and leave the summary on the run.
 
     Safe to repeat: the sensors, the launcher and the reaper all come through here.
     """
     state = state_of(run)
-    session_id = session_id_of(run)
     session = close_session(
-        deps.store, session_id, run.run_id, state, error=_reason(instance, run, state),
-        now=deps.clock(),
-    )  # fmt: skip
-    if session is not None:
-        _leave_summary(instance, run, session, deps)
+        deps.store, _unopened(run), state, error=_reason(instance, run, state), now=deps.clock()
+    )
+    _leave_summary(instance, run, session, deps)
     return session
 
 
@@ -96,6 +98,35 @@ def reap_sessions(instance: DagsterInstance, deps: SyncDeps) -> tuple[Reaped, ..
         if run is not None:
             _leave_summary(instance, run, closed.session, deps)
     return reaped
+
+
+def new_session(run: DagsterRun, sync_type: SyncType, created_by: str | None) -> NewSession:
+    """Return the session that a run carries out."""
+    return NewSession(
+        session_id=session_id_of(run),
+        sync_type=sync_type,
+        category=SyncCategory.ACCOUNT,
+        job_name=ACCOUNT_SYNC,
+        run_id=run.run_id,
+        created_by=created_by,
+    )
+
+
+def sync_type_of(run: DagsterRun, selection: Selection, instance_count: int) -> SyncType:
+    """Return how a run was launched, from its tags and what it selects."""
+    return derive_sync_type(selection, instance_count, is_scheduled=SCHEDULE_TAG in run.tags)
+
+
+def created_by(run: DagsterRun, config: AccountSyncConfig) -> str | None:
+    """Return who launched a run, where that is known."""
+    return config.created_by or run.tags.get(CREATED_BY_TAG) or run.tags.get(SCHEDULE_TAG)
+
+
+def _unopened(run: DagsterRun) -> NewSession:
+    """Return the session of a run that may have ended before it opened one."""
+    config = AccountSyncConfig.of_run(run)
+    sync_type = sync_type_of(run, config.selection(), len(config.instances))
+    return new_session(run, sync_type, created_by(run, config))
 
 
 def _reason(instance: DagsterInstance, run: DagsterRun, state: RunState) -> str | None:

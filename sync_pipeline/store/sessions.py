@@ -34,6 +34,7 @@ from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_sessions as sessions
 
 NO_INSTANCE = "No active instance matched, so there was nothing to sync."
+UNOPENED = "The run ended before it opened its session."
 _UNFINISHED = (str(RecordStatus.PENDING), str(RecordStatus.RUNNING))
 _CLEAN: dict[str, Any] = {
     "items_synced": 0,
@@ -58,11 +59,16 @@ class SessionStore:
 
         A session that exists already is continued (a re-execution of its root run):
         exactly the records of these instances are reopened.
+
+        Raises:
+            StaleClaim: the run is over already, so it may start nothing more.
         """
         with self._database.write() as connection:
-            if _locked(connection, new.session_id) is None:
+            known = _locked(connection, new.session_id)
+            if known is None:
                 connection.execute(insert(sessions).values(_new_row(new, now)))
             else:
+                _require_unended(known, new.run_id)
                 connection.execute(
                     update(sessions)
                     .where(sessions.c.session_id == new.session_id)
@@ -88,11 +94,7 @@ class SessionStore:
             ConfigurationError: the session has no record of this instance.
         """
         with self._database.write() as connection:
-            session = _required(connection, session_id, lock=True)
-            if session.ended_run_id == run_id:
-                raise StaleClaim(
-                    f"The run {run_id} is over; this worker came too late.", phase=Phase.STORE
-                )
+            _require_unended(_required(connection, session_id, lock=True), run_id)
             row = connection.execute(
                 select(records).where(
                     records.c.session_id == session_id, records.c.instance_id == instance_id
@@ -145,11 +147,21 @@ class SessionStore:
             finish(connection, claim, outcome, now)
 
     def fail_unfinished(
-        self, session_id: str, instance_id: int, error_kind: str, message: str, now: datetime
+        self,
+        session_id: str,
+        instance_id: int,
+        run_id: str,
+        error_kind: str,
+        message: str,
+        now: datetime,
     ) -> bool:
-        """Fail a record that nothing ended; return whether there was anything to do."""
+        """Fail a record that its run left open; return whether there was anything to do.
+
+        A record that a newer run of the session has reopened is left to that run.
+        """
         with self._database.write() as connection:
-            if _locked(connection, session_id) is None:
+            session = _locked(connection, session_id)
+            if session is None or session.run_id != run_id:
                 return False
             done = connection.execute(
                 update(records)
@@ -186,17 +198,22 @@ class SessionStore:
             session = _locked(connection, session_id)
             if session is None:
                 return None
-            release_of_run(connection, run_id)
-            if session.run_id != run_id or session.ended_run_id == run_id:
-                return _session(session)
-            _end_unfinished(connection, session_id, status, error, now)
-            connection.execute(
-                update(sessions)
-                .where(sessions.c.session_id == session_id)
-                .values(ended_run_id=run_id)
-            )
-            _settle(connection, session_id, now, run_status=status, run_error=error)
-            return _session(_required(connection, session_id))
+            return _close(connection, session, run_id, status, error, now)
+
+    def close_or_record(
+        self, new: NewSession, status: SessionStatus, error: str | None, now: datetime
+    ) -> Session:
+        """End a session as `close_run` does; record it where its run never opened it.
+
+        Such a session has no instance, and its run can't open it any more.
+        """
+        with self._database.write() as connection:
+            session = _locked(connection, new.session_id)
+            if session is None:
+                connection.execute(insert(sessions).values(_new_row(new, now)))
+                session = _required(connection, new.session_id)
+                error = error or UNOPENED
+            return _close(connection, session, new.run_id, status, error, now)
 
     def heartbeat(self, session_id: str, now: datetime) -> None:
         """Note that a session's run is alive."""
@@ -289,6 +306,26 @@ def write_fenced(connection: Connection, claim: RecordClaim, values: dict[str, A
             instance=claim.instance_name,
             phase=Phase.STORE,
         )
+
+
+def _close(
+    connection: Connection,
+    session: Row[Any],
+    run_id: str,
+    status: SessionStatus,
+    error: str | None,
+    now: datetime,
+) -> Session:
+    release_of_run(connection, run_id)
+    if session.run_id != run_id or session.ended_run_id == run_id:
+        return _session(session)
+    session_id = session.session_id
+    _end_unfinished(connection, session_id, status, error, now)
+    connection.execute(
+        update(sessions).where(sessions.c.session_id == session_id).values(ended_run_id=run_id)
+    )
+    _settle(connection, session_id, now, run_status=status, run_error=error)
+    return _session(_required(connection, session_id))
 
 
 def _new_row(new: NewSession, now: datetime) -> dict[str, Any]:
@@ -406,6 +443,11 @@ def _derived(counts: dict[str, int], run_status: SessionStatus | None) -> Sessio
     if counts.get(RecordStatus.CANCELLED):
         return SessionStatus.CANCELLED
     return SessionStatus.COMPLETED
+
+
+def _require_unended(session: Row[Any], run_id: str) -> None:
+    if session.ended_run_id == run_id:
+        raise StaleClaim(f"The run {run_id} is over; this worker came too late.", phase=Phase.STORE)
 
 
 def _locked(connection: Connection, session_id: str) -> Row[Any] | None:

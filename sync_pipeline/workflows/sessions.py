@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sync_pipeline.model.instance import Instance, Selection
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.session import (
     InstanceRecord,
+    NewSession,
     RecordStatus,
     Session,
     SessionStatus,
@@ -45,28 +46,29 @@ class Reaped:
     reason: str
 
 
-def derive_sync_type(
-    selection: Selection, instances: Sequence[Instance], *, is_scheduled: bool
-) -> SyncType:
+def derive_sync_type(selection: Selection, instance_count: int, *, is_scheduled: bool) -> SyncType:
     """Say how a session was launched, from what launched it and what it selected."""
     if is_scheduled:
         return SyncType.SCHEDULED_TASK
     if selection.is_everything:
         return SyncType.MANUAL_TASK
-    return SyncType.MANUAL_SINGLE if len(instances) == 1 else SyncType.MANUAL_BATCH
+    return SyncType.MANUAL_SINGLE if instance_count == 1 else SyncType.MANUAL_BATCH
 
 
 def close_session(
-    store: Store, session_id: str, run_id: str, state: RunState, *, error: str | None, now: datetime
-) -> Session | None:
-    """Close the session of a run that is over; return None where it has no session.
+    store: Store, new: NewSession, state: RunState, *, error: str | None, now: datetime
+) -> Session:
+    """Close the session of a run that is over, and return it.
+
+    A run that ended before it opened its session leaves one too, with no instance, so
+    that no run is without a record.
 
     Raises:
         ValueError: the run is still alive.
     """
     if state is RunState.ALIVE:
         raise ValueError("a session is closed only when its run is over")
-    return store.sessions.close_run(session_id, run_id, _STATUS_OF_RUN[state], error, now)
+    return store.sessions.close_or_record(new, _STATUS_OF_RUN[state], error, now)
 
 
 def reap(
@@ -91,8 +93,8 @@ def reap(
             continue
         reason = _reason(state, stale_after_seconds)
         final = RunState.FAILED if state is RunState.ALIVE else state
-        closed = close_session(
-            store, session.session_id, session.run_id, final, error=reason, now=now
+        closed = store.sessions.close_run(
+            session.session_id, session.run_id, _STATUS_OF_RUN[final], reason, now
         )
         if closed is not None:
             reaped.append(Reaped(closed, reason))

@@ -119,7 +119,13 @@ def test_an_unknown_name_fails_with_one_sentence(fleet: Fleet) -> None:
     error = failure.step_failure_data.error
     assert error is not None
     assert "nobody" in error.message
-    assert fleet.store.sessions.get(result.run_id) is None
+    with open_instance() as instance, open_dependencies() as deps:
+        dagster_run = instance.get_run_by_id(result.run_id)
+        assert dagster_run is not None
+        close_session_of(instance, dagster_run, deps)
+    session = fleet.ended_session(result.run_id, 1)
+    assert (session.status, session.total) == (SessionStatus.FAILED, 0)
+    assert session.sync_type is SyncType.MANUAL_SINGLE
 
 
 def test_a_schedule_is_told_from_a_person(fleet: Fleet, postgresql_server: RunningServer) -> None:
