@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,15 +89,17 @@ def sync_instance_accounts(
     except SyncError as error:
         _record_failure(deps, claim, error.at(instance.name, Phase.COLLECT), options)
         raise
-    except Exception as error:
-        _LOG.exception("%s: unexpected error", instance.name)
+    except Exception as error:  # noqa: BLE001 - raised again as ours
+        # Where it happened, without the exception's text: that may quote anything.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
         failure = SyncError(
             f"An unexpected {type(error).__name__} stopped the sync.",
             instance=instance.name,
             hint="This is a defect of sync_pipeline: please report it with the run's log.",
         )
         _record_failure(deps, claim, failure, options)
-        raise failure from error
+        raise failure from None
 
 
 @contextmanager

@@ -136,6 +136,26 @@ def test_instance_removed_during_the_run(
     assert "removed" in (record.error_message or "")
 
 
+def test_a_run_cancelled_in_the_queue_leaves_a_session(system: System) -> None:
+    daemon = system.service_pid("dagster._daemon")
+    assert daemon is not None
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        run_id = system.launch()
+        system.terminate(run_id)
+        assert system.status(run_id) == "CANCELED"
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+
+    def is_recorded() -> bool:
+        return system.fleet.store.sessions.get(run_id) is not None
+
+    wait_for(is_recorded, 60, "the record of a run that never began")
+    session = system.fleet.ended_session(run_id, 1)
+    assert (session.status, session.total) == (SessionStatus.CANCELLED, 0)
+    assert session.error
+
+
 def launched_again(system: System) -> str:
     """Launch once the webserver has found the new code server."""
     wait_for(system.is_loaded, 60, "the new code server")

@@ -10,6 +10,7 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult, RunConfig
 
 from sync_pipeline.definitions import defs
+from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
 from sync_pipeline.orchestration.config import AccountSyncConfig
 from sync_pipeline.orchestration.instance import open_instance
@@ -91,6 +92,29 @@ def test_one_failure_does_not_stop_the_others(
         "refused": (RecordStatus.FAILED, "connect", 3),
         "denied": (RecordStatus.FAILED, "authentication", 1),
     }
+
+
+def test_a_bug_in_an_engine_is_on_record(
+    fleet: Fleet,
+    postgresql_server: RunningServer,
+    mariadb_server: RunningServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:  # stands in for a bug that we don't know of
+        raise ZeroDivisionError(PASSWORD)
+
+    fleet.add("broken", postgresql_server)
+    fleet.add("sound", mariadb_server)
+    monkeypatch.setattr(PostgreSql, "connect", broken)
+    result = run()
+    assert not result.success
+    session = fleet.ended_session(result.run_id, 1)
+    assert (session.status, session.successful, session.failed) == (SessionStatus.FAILED, 1, 1)
+    record = fleet.record(result.run_id, "broken")
+    assert record is not None
+    assert "ZeroDivisionError" in (record.error_message or "")
+    written = [path for path in fleet.home.rglob("*") if path.is_file()]
+    assert not [path for path in written if PASSWORD.encode() in path.read_bytes()]
 
 
 def test_no_secret_in_events_or_step_outputs(
