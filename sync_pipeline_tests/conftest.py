@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+
 pytest_plugins = [
     "sync_pipeline_tests.servers.fixtures_mysql",
     "sync_pipeline_tests.servers.fixtures_postgresql",
 ]
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT, and let what the tests start hear it.
+
+    A shell that starts the tests in the background has them, and all that they start,
+    ignore it: a `dagster dev` that a test stops would then leave its services behind.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import IO, Annotated, Any
 
@@ -118,23 +118,26 @@ class Launcher:
             self.lines.put(json.loads(line))
         self.lines.put(None)
 
-    def session_id(self) -> str:
-        """Wait for the run to be created and return its session.
+    def session_id(self, interrupted: threading.Event) -> str | None:
+        """Wait for the run to be created and return its session; None when interrupted.
 
         Raises:
             SyncError: the run could not be launched.
         """
         deadline = time.monotonic() + SECONDS_TO_LAUNCH
         while "session_id" not in self.said:
-            remaining = deadline - time.monotonic()
-            try:
-                line = self.lines.get(timeout=max(remaining, 0.01))
-            except queue.Empty:
-                raise self.failure(f"No run was created in {SECONDS_TO_LAUNCH:g} s.") from None
-            if line is None:
-                raise self.failure("The run could not be launched.")
-            self.said.update(line)
+            if interrupted.is_set():
+                return None
+            if time.monotonic() > deadline:
+                raise self.failure(f"No run was created in {SECONDS_TO_LAUNCH:g} s.")
+            with suppress(queue.Empty):
+                self._hear(self.lines.get(timeout=SECONDS_BETWEEN_LOOKS))
         return str(self.said["session_id"])
+
+    def _hear(self, line: dict[str, Any] | None) -> None:
+        if line is None:
+            raise self.failure("The run could not be launched.")
+        self.said.update(line)
 
     def end(self) -> None:
         """Ask the launcher to cancel the run, wait for that, and hear it out."""
@@ -178,28 +181,38 @@ def _launched(config: dict[str, Any]) -> Iterator[Launcher]:
             process.wait()
 
 
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """Yield what Ctrl-C and SIGTERM set, instead of an exception at any point of the code."""
+    interrupted = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: interrupted.set()) for number in signals]
+    try:
+        yield interrupted
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
 def _run(store: Store, console: Console, config: dict[str, Any]) -> Session:
     """Launch, show progress, and return the session as it ended.
 
     Raises:
         SyncError: the run could not be launched, or ended before it opened a session.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _launched(config) as launcher:
-        is_cancelled = False
-        try:
-            with console.status("Launching the run"):
-                session_id = launcher.session_id()
+    with _interruption() as interrupted, _launched(config) as launcher:
+        with console.status("Launching the run"):
+            session_id = launcher.session_id(interrupted)
+        if session_id is not None:
             console.print(f"Run {session_id}")
-            _follow(store, console, launcher, session_id)
-        except KeyboardInterrupt:
+            _follow(store, console, launcher, session_id, interrupted)
+        if interrupted.is_set():
             console.print("Cancelling the run")
-            is_cancelled = True
             launcher.end()
         session = _session_of(store, launcher)
         if session is not None:
             return session
-        if is_cancelled:
+        if interrupted.is_set():
             raise typer.Exit(CANCELLED)
         raise launcher.failure("The run ended before it opened a session.")
 
@@ -209,8 +222,14 @@ def _session_of(store: Store, launcher: Launcher) -> Session | None:
     return store.sessions.get(str(session_id)) if session_id else None
 
 
-def _follow(store: Store, console: Console, launcher: Launcher, session_id: str) -> None:
-    """Show how many instances are done until the launcher ends."""
+def _follow(
+    store: Store,
+    console: Console,
+    launcher: Launcher,
+    session_id: str,
+    interrupted: threading.Event,
+) -> None:
+    """Show how many instances are done until the launcher ends, or somebody interrupts."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -219,8 +238,7 @@ def _follow(store: Store, console: Console, launcher: Launcher, session_id: str)
     )
     with Progress(*columns, console=console, disable=console.quiet) as progress:
         task = progress.add_task("Starting", total=None)
-        while launcher.process.poll() is None:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+        while launcher.process.poll() is None and not interrupted.wait(SECONDS_BETWEEN_LOOKS):
             try:
                 session = store.sessions.get(session_id)
             except StoreUnavailable:
