@@ -7,6 +7,7 @@ import signal
 pytest_plugins = [
     "sync_pipeline_tests.servers.fixtures_mysql",
     "sync_pipeline_tests.servers.fixtures_postgresql",
+    "sync_pipeline_tests.servers.fixtures_store",
 ]
 
 

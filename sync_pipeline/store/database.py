@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -22,6 +24,13 @@ from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 BUSY_SECONDS = 60
 # PostgreSQL takes 65,535 bind values in a statement, SQLite 32,766.
 BIND_LIMIT = 30_000
+# Names are exact: LIKE tells capital letters from small ones, as PostgreSQL does.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "case_sensitive_like=ON",
+)
 _MIGRATION_LOCK = 7_233_114_511
 
 
@@ -62,21 +71,30 @@ class Database:
                 connection.exec_driver_sql("BEGIN")
             yield connection
 
+    def lock(self, connection: Connection, *tables: Table) -> None:
+        """Let no other transaction change these tables before this one ends.
+
+        On SQLite every write transaction keeps the others out already.
+        """
+        if not self.is_sqlite:
+            names = ", ".join(f'"{table.name}"' for table in tables)
+            connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
+
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         try:
             yield
         except OperationalError as error:
-            raise self.unavailable(error) from None
+            raise self.unavailable(error.orig) from None
         except DBAPIError as error:
-            if not error.connection_invalidated:
+            if not (error.connection_invalidated or _is_no_database(error.orig)):
                 raise
-            raise self.unavailable(error) from None
+            raise self.unavailable(error.orig) from None
 
-    def unavailable(self, error: DBAPIError) -> StoreUnavailable:
+    def unavailable(self, error: BaseException | None) -> StoreUnavailable:
         """Say that the store does not answer, without its password."""
         shown = self.url.render_as_string(hide_password=True)
-        reason = " ".join(str(error.orig).split())
+        reason = " ".join(str(error).split())
         if self.url.password:
             reason = reason.replace(str(self.url.password), "***")
         return StoreUnavailable(
@@ -86,9 +104,21 @@ class Database:
         )
 
     def upgrade(self) -> None:
-        """Bring the tables to the newest revision; several processes may come at once."""
+        """Bring the tables to the newest revision; several processes may come at once.
+
+        Raises:
+            ConfigurationError: a newer sync_pipeline made the tables.
+            StoreUnavailable: the store does not answer.
+        """
         with self._guarded(), self._migration_lock():
-            command.upgrade(self._alembic(), "head")
+            try:
+                command.upgrade(self._alembic(), "head")
+            except CommandError:
+                raise ConfigurationError(
+                    f"The store's tables have the revision {self.revision()}, which this "
+                    "version of sync_pipeline does not know.",
+                    hint="A newer version made them: install that one.",
+                ) from None
 
     def revision(self) -> str | None:
         """Return the revision of the tables, None where there are none yet."""
@@ -118,9 +148,20 @@ class Database:
                     )
             return
         path = Path(str(self.url.database))
-        with path.with_name(f"{path.name}.migrating").open("w") as lock:
+        with ExitStack() as stack:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context(path.with_name(f"{path.name}.migrating").open("w"))
+            except OSError as error:
+                raise self.unavailable(error) from None
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _is_no_database(error: BaseException | None) -> bool:
+    """Return whether SQLite found something else in the file, or a damaged database."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 def _checked(url: str) -> URL:
@@ -143,14 +184,13 @@ def _checked(url: str) -> URL:
 
 
 def _sqlite(url: URL) -> Engine:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
         # The driver must not begin transactions on its own: `write` and `read` do.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -60,6 +60,7 @@ class Registry:
             ConfigurationError: it does not exist, or instances use it.
         """
         with self._database.write() as connection:
+            self._database.lock(connection, credentials, instances)
             using = connection.execute(
                 select(instances.c.name)
                 .where(instances.c.credential == name, instances.c.deleted_at.is_(None))
@@ -146,6 +147,7 @@ class Registry:
             ConfigurationError: an instance names a credential that does not exist.
         """
         with self._database.write() as connection:
+            self._database.lock(connection, credentials, instances)
             known = set(connection.scalars(select(credentials.c.name)))
             for item in wanted:
                 if item.credential not in known:

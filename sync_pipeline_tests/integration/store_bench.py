@@ -1,0 +1,127 @@
+"""A store with a small fleet and sessions, as the store's tests drive it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.change import Reconciliation
+from sync_pipeline.model.credential import StoredCredential
+from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.session import (
+    InstanceRecord,
+    NewSession,
+    RecordClaim,
+    RecordOutcome,
+    RecordStatus,
+    Session,
+    SyncCategory,
+    SyncCounters,
+    SyncType,
+)
+from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.reconcile.accounts import reconcile
+from sync_pipeline.reconcile.scope import AccountScope
+from sync_pipeline.store.store import Store
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CREDENTIAL = StoredCredential("monitor", "watcher", "env:WATCHER")
+DONE = RecordOutcome(RecordStatus.COMPLETED, SyncCounters(3, 2, 1, 0), details={"warnings": []})
+FAILED = RecordOutcome(RecordStatus.FAILED, error_kind="connect", error_message="refused")
+
+
+def minutes(count: float) -> datetime:
+    return START + timedelta(minutes=count)
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+def an_instance(name: str, engine: EngineName = EngineName.POSTGRESQL) -> Instance:
+    return Instance(0, name, engine, "127.0.0.1", 5432, CREDENTIAL.name)
+
+
+def an_account(name: str, *, is_locked: bool = False) -> AccountState:
+    return AccountState(name, AccountKind.USER, can_login=True, is_locked=is_locked)
+
+
+def new_session(session_id: str, run_id: str | None = None) -> NewSession:
+    return NewSession(
+        session_id,
+        SyncType.MANUAL_TASK,
+        SyncCategory.ACCOUNT,
+        "account_sync",
+        run_id or session_id,
+    )
+
+
+@dataclass
+class StoreBench:
+    """One store, and a clock that the test sets."""
+
+    store: Store
+    now: datetime = START
+
+    def fleet(self, *names: str) -> list[Instance]:
+        self.store.registry.put_credential(CREDENTIAL, self.now)
+        self.store.registry.put_instances([an_instance(name) for name in names], self.now)
+        found = {item.name: item for item in self.store.registry.instances()}
+        return [found[name] for name in names]
+
+    def open(
+        self, fleet: list[Instance], session_id: str | None = None, run_id: str | None = None
+    ) -> Session:
+        new = new_session(session_id or new_id(), run_id)
+        return self.store.sessions.open(new, fleet, self.now)
+
+    def claim(self, session: Session, instance: Instance, run_id: str | None = None) -> RecordClaim:
+        return self.store.sessions.claim(
+            session.session_id, instance.id, run_id or session.session_id, self.now
+        )
+
+    def session(self, session_id: str) -> Session:
+        found = self.store.sessions.get(session_id)
+        assert found is not None
+        return found
+
+    def record(self, session_id: str, instance: Instance) -> InstanceRecord:
+        records = self.store.sessions.records(session_id)
+        return next(item for item in records if item.instance_id == instance.id)
+
+    def reconciled(
+        self, instance: Instance, *states: AccountState, observed_at: datetime
+    ) -> Reconciliation:
+        snapshot = Snapshot(
+            server=ServerIdentity("18.0", (18, 0)),
+            observed_at=observed_at,
+            accounts=states,
+            sections={
+                SectionKey(name): SectionReport(SectionStatus.READ) for name in SectionName
+            },
+        )
+        accounts = self.store.accounts
+        ever_read = {item.key for item in accounts.sections(instance.id) if item.last_read_at}
+        scope = AccountScope.of((), ())
+        return reconcile(accounts.known(instance.id), snapshot, scope, ever_read)
+
+    def apply(self, instance: Instance, *states: AccountState) -> Session:
+        """Sync one instance, in a session of its own, to these accounts."""
+        session = self.open([instance])
+        claim = self.claim(session, instance)
+        self.apply_claimed(claim, instance, *states)
+        return self.session(session.session_id)
+
+    def apply_claimed(
+        self, claim: RecordClaim, instance: Instance, *states: AccountState
+    ) -> Reconciliation:
+        result = self.reconciled(instance, *states, observed_at=self.now)
+        self.store.accounts.apply(instance.id, result, claim, DONE, self.now, "18.0", self.now)
+        return result
+
+
+def renamed(instance: Instance, name: str) -> Instance:
+    return replace(instance, id=0, name=name)
