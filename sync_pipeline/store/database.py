@@ -168,7 +168,7 @@ def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
         driver = parsed.get_backend_name(), parsed.get_driver_name()
-    except (ArgumentError, NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError, ValueError):  # a port that is no number
         driver = ("", "")
         parsed = None
     if parsed is None or driver not in (("sqlite", "pysqlite"), ("postgresql", "psycopg")):

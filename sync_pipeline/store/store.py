@@ -28,7 +28,11 @@ class Store:
             StoreUnavailable: the store does not answer.
         """
         database = Database(url)
-        database.upgrade()
+        try:
+            database.upgrade()
+        except BaseException:
+            database.close()
+            raise
         return cls(database)
 
     @property

@@ -99,9 +99,7 @@ class StoreBench:
             server=ServerIdentity("18.0", (18, 0)),
             observed_at=observed_at,
             accounts=states,
-            sections={
-                SectionKey(name): SectionReport(SectionStatus.READ) for name in SectionName
-            },
+            sections={SectionKey(name): SectionReport(SectionStatus.READ) for name in SectionName},
         )
         accounts = self.store.accounts
         ever_read = {item.key for item in accounts.sections(instance.id) if item.last_read_at}
