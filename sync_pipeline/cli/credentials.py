@@ -119,13 +119,10 @@ def _rotate_key(deps: SyncDeps) -> int:
     """Encrypt every secret again; keys from the environment were put there by the user."""
     if not deps.vault.has_inline_keys:
         deps.vault.add_key()
-    before = deps.store.registry.credentials()
-    secrets = {item.name: deps.vault.rotate(item.secret) for item in before}
-    changed = {
-        item.name: secrets[item.name] for item in before if secrets[item.name] != item.secret
-    }
-    deps.store.registry.replace_secrets(changed, deps.clock())
-    return len(changed)
+    before = [item.secret for item in deps.store.registry.credentials()]
+    secrets = {secret: deps.vault.rotate(secret) for secret in before}
+    changed = {old: new for old, new in secrets.items() if new != old}
+    return deps.store.registry.replace_secrets(changed, deps.clock())
 
 
 def _stored(deps: SyncDeps, reference: str | None, *, is_piped: bool) -> str:

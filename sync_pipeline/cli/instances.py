@@ -108,7 +108,7 @@ def edit(
     description: Description = None,
     active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
 ) -> None:
-    """Change what is given, and leave the rest as it is."""
+    """Change what is given, and leave the rest; an empty text takes a value away."""
     with dependencies() as deps:
         before = InstanceRow.of(_existing(deps, name))
         given = {

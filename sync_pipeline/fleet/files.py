@@ -45,14 +45,15 @@ def read_instances(path: Path) -> ParsedFile:
         ConfigurationError: the file can't be read, or has another format.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"The file {path} can't be read ({type(error).__name__}).",
             hint="Give a UTF-8 file that exists.",
         ) from None
     if path.suffix.lower() == ".csv":
-        return _checked(_csv_rows(text))
+        return _checked(_csv_rows(text, path))
     if path.suffix.lower() in (".yaml", ".yml"):
         return _checked(_yaml_rows(text, path))
     raise ConfigurationError(
@@ -103,20 +104,27 @@ def reasons(error: ValidationError) -> Iterator[str]:
         yield f"{where}: {item['msg']}"
 
 
-def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:
+def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(too many columns)")
     line = 2
-    for row in reader:
-        given: dict[str, Any] = {key: value for key, value in row.items() if value}
-        if "tags" in given:
-            given["tags"] = [tag for tag in given["tags"].split(TAG_SEPARATOR) if tag]
-        yield line, given
-        line = reader.line_num + 1
+    try:
+        for row in reader:
+            given: dict[str, Any] = {key: value for key, value in row.items() if value}
+            if "tags" in given:
+                given["tags"] = [tag for tag in given["tags"].split(TAG_SEPARATOR) if tag]
+            yield line, given
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ConfigurationError(
+            f"The file {path}, line {line}, is not valid CSV ({error}).",
+            hint="Nothing was imported.",
+        ) from None
 
 
 def _yaml_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         entries = _entries(root)
         if entries is None:
@@ -133,7 +141,8 @@ def _yaml_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
             f"The file {path}{where} is not valid YAML.", hint="Nothing was imported."
         ) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _entries(root: yaml.Node | None) -> yaml.SequenceNode | None:

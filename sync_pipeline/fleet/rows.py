@@ -39,12 +39,32 @@ class InstanceRow(BaseModel):
     description: str | None = None
     active: bool = True
 
-    @field_validator("name", "host", "credential", "database", "environment")
+    @field_validator(
+        "database", "tls_ca", "tls_cert", "tls_key", "environment", "description", mode="before"
+    )
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        """Take an empty text as nothing: CSV can't tell them apart, and `edit` clears by it."""
+        return None if value == "" else value
+
+    @field_validator(
+        "name", "host", "credential", "database", "environment", "tls_ca", "tls_cert", "tls_key"
+    )
     @classmethod
     def _is_printable(cls, value: str | None) -> str | None:
         if value is not None and (not value.isprintable() or value != value.strip()):
             raise ValueError("has a control character, or a space at its end")
         return value
+
+    @field_validator("description")
+    @classmethod
+    def _has_lines_of_text(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        lines = value.replace("\r\n", "\n")
+        if not lines.replace("\n", "").replace("\t", "").isprintable():
+            raise ValueError("has a control character")
+        return lines
 
     def instance(self) -> Instance:
         """Return the registry's record; the registry gives it its id."""

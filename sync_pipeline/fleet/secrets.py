@@ -56,7 +56,16 @@ class SecretVault:
                     phase=Phase.CONFIGURE,
                     hint="Restore the key file, or set the secret again: credentials rotate.",
                 ) from None
-        return Secret(_resolver(scheme)(rest))
+        try:
+            return Secret(_resolver(scheme)(rest))
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an installed package may raise anything
+            raise ConfigurationError(
+                f"The resolver of {scheme!r} secrets failed with {type(error).__name__}.",
+                phase=Phase.CONFIGURE,
+                hint="See the documentation of the package that offers it.",
+            ) from None
 
     def rotate(self, stored: str) -> str:
         """Encrypt a sealed secret again with the newest key; a reference stays as it is."""

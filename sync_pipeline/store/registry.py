@@ -79,15 +79,21 @@ class Registry:
                     hint="See: sync-pipeline credentials list.",
                 )
 
-    def replace_secrets(self, secrets: Mapping[str, str], now: datetime) -> None:
-        """Replace the stored secrets of the named credentials in one transaction."""
+    def replace_secrets(self, secrets: Mapping[str, str], now: datetime) -> int:
+        """Replace stored secrets, old ones by new ones, in one transaction.
+
+        Returns how many credentials changed: one that has another secret by now keeps it.
+        """
+        changed = 0
         with self._database.write() as connection:
-            for name, secret in secrets.items():
-                connection.execute(
+            for before, after in secrets.items():
+                done = connection.execute(
                     update(credentials)
-                    .where(credentials.c.name == name)
-                    .values(secret=secret, rotated_at=now)
+                    .where(credentials.c.secret == before)
+                    .values(secret=after, rotated_at=now)
                 )
+                changed += done.rowcount
+        return changed
 
     def instances(self, *, include_inactive: bool = True) -> list[Instance]:
         """Return the instances that were not removed, by name."""

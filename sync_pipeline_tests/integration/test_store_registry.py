@@ -48,7 +48,7 @@ def test_a_credential_lives(store: Store) -> None:
     registry.put_credential(StoredCredential("b", "other", "env:B"), minutes(5))
     changed = registry.credential("b")
     assert changed == StoredCredential("b", "other", "env:B", START, minutes(5))
-    registry.replace_secrets({"b": "env:C"}, minutes(9))
+    assert registry.replace_secrets({"env:B": "env:C", "env:OLD": "env:D"}, minutes(9)) == 1
     rotated = registry.credential("b")
     assert rotated == StoredCredential("b", "other", "env:C", START, minutes(9))
     registry.delete_credential("b")

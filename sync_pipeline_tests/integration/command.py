@@ -1,0 +1,70 @@
+"""The `sync-pipeline` command as a user runs it, in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync_pipeline.cli.main import main
+from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
+
+CANARY = "c4nary-passw0rd-Ω"
+"""A secret that must be found nowhere but in the vault."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Command:
+    """Runs commands on one home directory, and watches for the canary."""
+
+    def __init__(
+        self, home: Path, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
+    ) -> None:
+        self.home = home
+        self.patch = patch
+        self.capture = capture
+        patch.setenv("SYNC_PIPELINE_HOME", str(home))
+
+    def run(self, *arguments: str, stdin: str = "") -> Said:
+        self.patch.setattr(sys, "argv", ["sync-pipeline", *arguments])
+        self.patch.setattr(sys, "stdin", io.StringIO(stdin))
+        self.capture.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = self.capture.readouterr()
+        assert CANARY not in out + err
+        assert "Traceback" not in err
+        return Said(int(ended.value.code or 0), out, err)
+
+    def ok(self, *arguments: str, stdin: str = "") -> Said:
+        said = self.run(*arguments, stdin=stdin)
+        assert said.status == 0, said
+        assert said.err == ""
+        return said
+
+    def wrong(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command that is bad input: exit status 2, nothing on standard output."""
+        said = self.run(*arguments, stdin=stdin)
+        assert (said.status, said.out) == (2, ""), said
+        return said.err
+
+    def store(self) -> Store:
+        return Store.open(Settings.load().effective_store_url)

@@ -1,0 +1,17 @@
+"""Fixtures of the tests that run the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sync_pipeline_tests.integration.command import Command
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Return the command on an empty home directory."""
+    return Command(tmp_path / "home", monkeypatch, capsys)
