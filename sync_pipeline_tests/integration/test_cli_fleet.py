@@ -1,0 +1,285 @@
+"""`sync-pipeline instances` and `credentials`, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.settings import Settings
+from sync_pipeline_tests.integration.command import CANARY, Command
+
+SCRIPT = Path(sys.executable).with_name("sync-pipeline")
+FLEET = """\
+instances:
+  - name: billing
+    engine: postgresql
+    host: db1.example.net
+    credential: monitor
+    tags: [team=billing, tier=1]
+    environment: production
+  - name: shop
+    engine: mariadb
+    host: db2.example.net
+    port: 3307
+    credential: monitor
+    active: false
+"""
+
+
+@pytest.fixture
+def monitor(command: Command) -> Command:
+    """Return the command with one credential, `monitor`."""
+    add = ("credentials", "add", "monitor", "--username", "watcher", "--password-stdin")
+    command.ok(*add, stdin=f"{CANARY}\n")
+    return command
+
+
+def write(command: Command, name: str, text: str) -> str:
+    path = command.home / name
+    path.write_text(text)
+    return str(path)
+
+
+def names(command: Command, *options: str) -> list[str]:
+    found = command.ok("instances", "list", "--json", *options).json
+    return [item["name"] for item in found]
+
+
+def resolved(command: Command, name: str) -> str:
+    store = command.store()
+    credential = store.registry.credential(name)
+    store.close()
+    assert credential is not None
+    return SecretVault.open(Settings.load()).resolve(credential.secret).reveal()
+
+
+def test_a_credential_is_encrypted_at_rest_and_never_shown(monitor: Command) -> None:
+    listed = monitor.ok("credentials", "list")
+    assert "watcher" in listed.out
+    (shown,) = monitor.ok("credentials", "list", "--json").json
+    assert (shown["secret"], shown["instances"]) == ("encrypted", [])
+    monitor.ok("instances", "import", write(monitor, "fleet.yaml", FLEET))
+    monitor.ok("instances", "show", "billing")
+    monitor.ok("instances", "export")
+    written = [path for path in monitor.home.rglob("*") if path.is_file()]
+    assert {"sync_pipeline.db", "secret.key"} <= {path.name for path in written}
+    assert not [path for path in written if CANARY.encode() in path.read_bytes()]
+
+
+def test_a_rotated_secret_is_the_one_in_force(monitor: Command) -> None:
+    assert resolved(monitor, "monitor") == CANARY
+    monitor.ok("credentials", "rotate", "monitor", "--password-stdin", stdin=f"{CANARY}2\r\n")
+    assert resolved(monitor, "monitor") == f"{CANARY}2"
+    assert "1 secrets" in monitor.ok("credentials", "rotate", "--key").out
+    assert len((monitor.home / "secret.key").read_text().split()) == 2
+    assert resolved(monitor, "monitor") == f"{CANARY}2"
+    monitor.patch.setenv("WATCHER_PASSWORD", "from the environment")
+    monitor.ok("credentials", "rotate", "monitor", "--reference", "env:WATCHER_PASSWORD")
+    assert resolved(monitor, "monitor") == "from the environment"
+    assert "env:WATCHER_PASSWORD" in monitor.ok("credentials", "list").out
+    assert "0 secrets" in monitor.ok("credentials", "rotate", "--key").out
+
+
+def test_the_secret_is_asked_for_on_a_terminal_and_not_echoed(command: Command) -> None:
+    ours, theirs = pty.openpty()
+    asking = subprocess.Popen(
+        [SCRIPT, "credentials", "add", "typed", "--username", "u"],
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = ""
+    for _ in range(2):
+        seen += read_until(ours, ": ")
+        os.write(ours, f"{CANARY}\n".encode())
+    seen += read_until(ours, "added.")
+    assert asking.wait(30) == 0
+    os.close(ours)
+    assert CANARY not in seen
+    assert resolved(command, "typed") == CANARY
+
+
+def read_until(terminal: int, text: str) -> str:
+    seen = ""
+    while text not in seen:
+        seen += os.read(terminal, 1000).decode()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("credentials", "add", "monitor", "--username", "x", "--reference", "env:X"), "exists"),
+        (("credentials", "add", "a", "--username", "x", "--reference", "X"), "a scheme and a name"),
+        (("credentials", "add", "a", "--username", "x", "--reference", "aws:X"), "'aws'"),
+        (("credentials", "add", "a", "--username", "x", "--password-stdin"), "empty"),
+        (
+            (
+                "credentials", "add", "a", "--username", "x",
+                "--password-stdin", "--reference", "env:X",
+            ),
+            "not both",
+        ),
+        (("credentials", "rotate", "nobody", "--reference", "env:X"), "'nobody' does not exist"),
+        (("credentials", "rotate"), "not both"),
+        (("credentials", "rotate", "monitor", "--key"), "not both"),
+        (("credentials", "remove", "nobody"), "'nobody' does not exist"),
+        (("instances", "show", "nobody"), "'nobody' does not exist"),
+        (("instances", "edit", "nobody", "--port", "1"), "'nobody' does not exist"),
+        (("instances", "remove", "nobody", "--yes"), "'nobody' does not exist"),
+        (("instances", "test"), "not both"),
+        (("instances", "test", "nobody"), "'nobody' does not exist"),
+        (("instances", "export", "--format", "xml"), "'xml' is not a format"),
+        (("instances", "import", "/no/such/file.yaml"), "can't be read"),
+        (
+            ("instances", "add", "a", "--engine", "mysql", "--host", "h", "--credential", "none"),
+            "'none' does not exist",
+        ),
+        (
+            (
+                "instances", "add", "a", "--engine", "mysql", "--host", "h",
+                "--credential", "monitor", "--port", "0",
+            ),
+            "port: ",
+        ),
+        (
+            ("instances", "add", "a", "--engine", "db2", "--host", "h", "--credential", "monitor"),
+            "db2",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence(
+    monitor: Command, arguments: tuple[str, ...], message: str
+) -> None:
+    assert message in monitor.wrong(*arguments)
+    assert names(monitor) == []
+    assert len(monitor.ok("credentials", "list", "--json").json) == 1
+
+
+def test_an_instance_lives(monitor: Command) -> None:
+    add = ("instances", "add", "billing", "--host", "db1", "--credential", "monitor")
+    options = ("--engine", "postgresql", "--tls", "verify-full", "--tls-ca", "/etc/ca.pem")
+    more = ("--tag", "b", "--tag", "a", "--environment", "test", "--connect-timeout", "3")
+    monitor.ok(*add, *options, *more)
+    assert "exists already" in monitor.wrong(*add, *options)
+    shown = monitor.ok("instances", "show", "billing", "--json").json
+    assert shown == {
+        "name": "billing",
+        "engine": "postgresql",
+        "host": "db1",
+        "port": 5432,
+        "credential": "monitor",
+        "database": None,
+        "tls": "verify-full",
+        "tls_ca": "/etc/ca.pem",
+        "tls_cert": None,
+        "tls_key": None,
+        "connect_timeout": 3.0,
+        "statement_timeout": 60.0,
+        "total_timeout": 300.0,
+        "tags": ["a", "b"],
+        "environment": "test",
+        "description": None,
+        "active": True,
+        "server_version": None,
+        "last_connected_at": None,
+    }
+    edit = ("instances", "edit", "billing", "--port", "6000", "--add-tag", "c", "--remove-tag", "a")
+    assert "changed" in monitor.ok(*edit, "--inactive", "--environment", "").out
+    assert "so already" in monitor.ok(*edit).out
+    edited = monitor.ok("instances", "show", "billing", "--json").json
+    assert edited == {
+        **shown,
+        "port": 6000,
+        "tags": ["b", "c"],
+        "environment": None,
+        "active": False,
+    }
+    assert "billing" in monitor.wrong("credentials", "remove", "monitor")
+    assert monitor.run("instances", "remove", "billing", stdin="n\n").status != 0
+    assert names(monitor) == ["billing"]
+    monitor.ok("instances", "remove", "billing", "--yes")
+    assert names(monitor) == []
+    monitor.ok("credentials", "remove", "monitor")
+
+
+def test_a_fleet_is_imported_whole_and_safe_to_repeat(monitor: Command) -> None:
+    file = write(monitor, "fleet.yaml", FLEET)
+    assert "nothing was written" in monitor.ok("instances", "import", file, "--dry-run").out
+    assert names(monitor) == []
+    assert "2 added, 0 changed, 0 unchanged" in monitor.ok("instances", "import", file).out
+    assert "0 added, 0 changed, 2 unchanged" in monitor.ok("instances", "import", file).out
+    changed = write(monitor, "fleet.yaml", FLEET.replace("3307", "3308"))
+    assert "0 added, 1 changed, 1 unchanged" in monitor.ok("instances", "import", changed).out
+    assert names(monitor, "--tag", "tier=1") == ["billing"]
+    assert names(monitor, "--engine", "mariadb") == ["shop"]
+    assert names(monitor, "--environment", "production") == ["billing"]
+    assert "db2.example.net:3308" in monitor.ok("instances", "list").out
+
+
+def test_nothing_of_a_bad_file_is_imported(monitor: Command) -> None:
+    rows = yaml.safe_load(FLEET)["instances"]
+    rows += [{**rows[0], "name": "no credential", "credential": "gone"}, {**rows[0], "port": -1}]
+    file = write(monitor, "fleet.yaml", yaml.safe_dump(rows))
+    said = monitor.wrong("instances", "import", file)
+    assert "Nothing of" in said
+    assert "no credential: there is no credential 'gone'" in said
+    assert "port: " in said
+    assert names(monitor) == []
+
+
+@pytest.mark.parametrize("file_format", ["yaml", "csv"])
+def test_an_export_is_an_import(monitor: Command, file_format: str) -> None:
+    monitor.ok("instances", "import", write(monitor, "fleet.yaml", FLEET))
+    before = monitor.ok("instances", "list", "--json").json
+    exported = monitor.home / f"out.{file_format}"
+    assert "2 instances written" in monitor.ok("instances", "export", str(exported)).out
+    printed = monitor.ok("instances", "export", "--format", file_format).out
+    assert printed.splitlines() == exported.read_text().splitlines()
+    for name in ("billing", "shop"):
+        monitor.ok("instances", "remove", name, "--yes")
+    assert "2 added" in monitor.ok("instances", "import", str(exported)).out
+    assert monitor.ok("instances", "list", "--json").json == before
+
+
+def test_hundreds_are_imported_at_once(monitor: Command) -> None:
+    rows = [
+        {"name": f"db{number}", "engine": "mysql", "host": f"h{number}", "credential": "monitor"}
+        for number in range(300)
+    ]
+    file = write(monitor, "fleet.yml", json.dumps({"instances": rows}))
+    assert "300 added" in monitor.ok("instances", "import", file).out
+    assert len(names(monitor)) == 300
+
+
+def test_a_wrong_setting_and_a_store_that_is_away_have_their_exit_status(
+    command: Command, tmp_path: Path
+) -> None:
+    command.patch.setenv("SYNC_PIPELINE_TIME_ZONE", "Mars")
+    assert "SYNC_PIPELINE_TIME_ZONE" in command.wrong("instances", "list")
+    command.patch.delenv("SYNC_PIPELINE_TIME_ZONE")
+    url = f"postgresql+psycopg://u:{CANARY}@127.0.0.1:1/x"
+    command.patch.setenv("SYNC_PIPELINE_STORE_URL", url)
+    said = command.run("instances", "list")
+    assert (said.status, said.out) == (3, "")
+    assert "The store postgresql+psycopg://u:***@127.0.0.1:1/x does not answer" in said.err
+    assert str(tmp_path) not in said.err
+
+
+def test_the_console_script_is_the_command(monitor: Command) -> None:
+    done = subprocess.run(
+        [SCRIPT, "credentials", "list", "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)[0]["name"] == "monitor"
+    wrong = subprocess.run(
+        [SCRIPT, "credentials", "remove", "nobody"], capture_output=True, text=True, check=False
+    )
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.count("\n") == 1
