@@ -1,0 +1,167 @@
+"""`sync-pipeline instances test` and `grants`, against real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pymysql
+import pytest
+
+from sync_pipeline_tests.integration.command import CANARY, Command
+from sync_pipeline_tests.servers.running import RunningServer, free_port
+
+
+def register(
+    command: Command,
+    server: RunningServer,
+    name: str,
+    user: str,
+    *,
+    port: int = 0,
+    engine: str = "",
+) -> None:
+    add = ("credentials", "add", name, "--username", user, "--password-stdin")
+    command.ok(*add, stdin=CANARY)
+    command.ok(
+        "instances", "add", name, "--engine", engine or str(server.engine), "--host", server.host,
+        "--port", str(port or server.port), "--credential", name, "--connect-timeout", "5",
+    )  # fmt: skip
+
+
+def statements(command: Command, *arguments: str) -> list[str]:
+    """Return the lines of a grants script, with the canary as its password."""
+    script = command.ok("grants", *arguments).out
+    assert "<password>" in script
+    lines = [line for line in script.splitlines() if line and not line.startswith("--")]
+    return [line.replace("<password>", CANARY) for line in lines]
+
+
+@pytest.fixture
+def mariadb_admin(mariadb_server: RunningServer) -> Iterator[pymysql.Connection]:  # type: ignore[type-arg]
+    with closing(
+        pymysql.connect(
+            host=mariadb_server.host,
+            port=mariadb_server.port,
+            user=mariadb_server.admin_user,
+            password=mariadb_server.admin_password,
+            charset="utf8mb4",
+            autocommit=True,
+        )
+    ) as connection:
+        yield connection
+        connection.cursor().execute("DROP USER IF EXISTS 'cli_monitor'@'127.0.0.1'")
+
+
+@pytest.fixture
+def postgresql_admin(
+    postgresql_server: RunningServer,
+) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    with psycopg.connect(
+        host=postgresql_server.host,
+        port=postgresql_server.port,
+        user=postgresql_server.admin_user,
+        password=postgresql_server.admin_password,
+        dbname="postgres",
+        autocommit=True,
+    ) as connection:
+        yield connection
+        connection.execute("DROP OWNED BY cli_monitor")
+        connection.execute("DROP ROLE cli_monitor")
+
+
+def test_the_printed_script_makes_a_postgresql_ready(
+    command: Command,
+    postgresql_server: RunningServer,
+    postgresql_admin: psycopg.Connection[tuple[object, ...]],
+) -> None:
+    register(command, postgresql_server, "pg", "cli_monitor")
+    failed = command.run("instances", "test", "pg")
+    assert failed.status == 1
+    assert "pg: PostgreSQL at" in failed.out
+    assert "rejected the account 'cli_monitor'" in failed.out
+    for line in statements(command, "postgresql", "--user", "cli_monitor"):
+        postgresql_admin.execute(line)  # type: ignore[arg-type]
+    (ready,) = command.ok("instances", "test", "--all", "--json").json
+    assert ready["is_ready"]
+    assert ready["unread"] == {}
+    assert ready["error"] is None
+    assert ready["version"].startswith(postgresql_server.version)
+    assert ready["tls"] is None
+    assert 0 < ready["latency_seconds"] < 5
+    assert ready["accounts"] >= 2
+    table = command.ok("instances", "test", "pg").out
+    for word in ("ready", "no TLS", "ms", ready["version"]):
+        assert word in table
+    shown = command.ok("instances", "show", "pg", "--json").json
+    assert shown["server_version"] == ready["version"]
+    assert shown["last_connected_at"]
+
+
+def test_each_missing_grant_of_mariadb_is_named(
+    command: Command,
+    mariadb_server: RunningServer,
+    mariadb_admin: pymysql.Connection,  # type: ignore[type-arg]
+) -> None:
+    register(command, mariadb_server, "maria", "cli_monitor")
+    arguments = ("mariadb", "--user", "cli_monitor", "--host", "127.0.0.1")
+    lines = statements(command, *arguments)
+    with mariadb_admin.cursor() as cursor:
+        for line in lines:
+            cursor.execute(line)
+        (ready,) = command.ok("instances", "test", "maria", "--json").json
+        assert ready["version"].startswith(mariadb_server.version.partition("-")[0])
+        for line in (item for item in lines if item.startswith("GRANT")):
+            table = line.split()[3]
+            cursor.execute(f"REVOKE SELECT ON {table} FROM 'cli_monitor'@'127.0.0.1'")
+            missing = command.run("instances", "test", "maria")
+            assert missing.status == 1
+            assert f"GRANT SELECT ON {table} TO" in missing.out.replace("\n", " ")
+            cursor.execute(line)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"port": "closed"}, ("refused", "Check")),
+        ({"engine": "postgresql"}, ("not PostgreSQL", "engine")),
+        ({"user": "nobody"}, ("rejected", "credentials rotate")),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_with_what_to_do(
+    command: Command,
+    mariadb_server: RunningServer,
+    change: dict[str, str],
+    words: tuple[str, ...],
+) -> None:
+    port = free_port() if change.get("port") else 0
+    user = change.get("user", "root")
+    register(command, mariadb_server, "db", user, port=port, engine=change.get("engine", "mariadb"))
+    said = command.run("instances", "test", "db")
+    assert (said.status, said.err) == (1, "")
+    (sentence,) = [line for line in said.out.splitlines() if line.startswith("db: ")]
+    for word in words:
+        assert word in sentence
+    (probe,) = command.run("instances", "test", "db", "--json").json
+    assert probe["error"] == sentence
+    assert not probe["is_ready"]
+
+
+def test_one_that_fails_does_not_hide_the_others(
+    command: Command, mariadb_server: RunningServer, postgresql_server: RunningServer
+) -> None:
+    register(command, postgresql_server, "good", "postgres")
+    register(command, mariadb_server, "bad", "nobody")
+    said = command.run("instances", "test", "good", "bad", "--json")
+    assert said.status == 1
+    assert [(item["instance"], item["is_ready"]) for item in said.json] == [
+        ("good", True),
+        ("bad", False),
+    ]
+
+
+def test_a_script_is_for_a_known_engine(command: Command) -> None:
+    assert command.run("grants", "db2").status == 2
+    script = command.ok("grants", "postgresql", "--database", "a", "--database", 'b"c').out
+    assert 'GRANT CONNECT ON DATABASE "b""c" TO "sync_monitor";' in script
