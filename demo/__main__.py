@@ -32,7 +32,8 @@ NIGHTS = {"postgresql": POSTGRESQL_NIGHT, "mariadb": MYSQL_NIGHT}
 
 def say(text: str) -> None:
     """Print a heading."""
-    sys.stdout.write(f"\n\033[1m{text}\033[0m\n")
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    sys.stdout.write(f"\n{bold}{text}{plain}\n")
     sys.stdout.flush()
 
 

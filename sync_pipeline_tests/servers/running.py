@@ -16,6 +16,7 @@ from pathlib import Path
 from sync_pipeline.model.instance import EngineName
 
 START_SECONDS = 60
+FREEZE_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,20 @@ def start(
         time.sleep(0.05)
     stop(process, signal.SIGKILL)
     raise RuntimeError(f"{command[0]} did not answer: {log.read_text(errors='replace')[-2000:]}")
+
+
+def freeze(pid: int) -> None:
+    """Stop a process, and wait until every thread of it has stopped: the signal does not."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + FREEZE_SECONDS
+    while not all(map(_is_stopped, Path(f"/proc/{pid}/task").iterdir())):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"process {pid} did not stop")
+        time.sleep(0.01)
+
+
+def _is_stopped(thread: Path) -> bool:
+    return (thread / "stat").read_text().rpartition(") ")[2].startswith("T")
 
 
 def stop(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
