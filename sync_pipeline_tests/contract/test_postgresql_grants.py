@@ -186,7 +186,7 @@ def test_ownership_is_read_even_where_the_owner_gave_up_its_rights(bench: Postgr
         ("schema bench.s", ""),
         ("table bench.s.t", ""),
         ("function bench.s.f()", ""),
-    } | ({("schema bench.public", "")} if bench.major < 15 else set())
+    }
     on_table = [g.privilege for g in grants if g.securable.name == "t"]
     assert on_table == ["OWNER"]
 
