@@ -28,7 +28,7 @@ from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.schema import instances
-from sync_pipeline.store.sessions import finish
+from sync_pipeline.store.session_state import finish_record
 
 NAMES_A_STATEMENT = 20_000
 
@@ -83,7 +83,7 @@ class AccountStore:
             StoreUnavailable: nothing is written.
         """
         with self._database.write() as connection:
-            finish(connection, claim, outcome, now)
+            finish_record(connection, claim, outcome, now)
             _write_inventory(connection, instance_id, result, observed_at)
             _write_permissions(connection, instance_id, result, claim.session_id, observed_at)
             _write_log(connection, instance_id, result.changes, claim.session_id, observed_at)
