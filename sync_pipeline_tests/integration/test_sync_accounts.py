@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+import pymysql
 import pytest
 
 from sync_pipeline.errors import (
@@ -335,15 +338,80 @@ def test_an_excluded_account_is_left_alone(bench: Bench) -> None:
     assert not view.state.can_login
 
 
-def test_the_secret_is_read_again_when_it_changed_meanwhile(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def strict(mariadb_server: RunningServer, tmp_path: Path) -> Iterator[Strict]:
+    """A MariaDB that wants the password `right`, and counts whom it refused."""
+    with pymysql.connect(
+        host=mariadb_server.host,
+        port=mariadb_server.port,
+        user=mariadb_server.admin_user,
+        password=mariadb_server.admin_password,
+        autocommit=True,
+    ) as link:
+        link.cursor().execute("CREATE USER wf_monitor@'%' IDENTIFIED BY 'right'")
+        link.cursor().execute("GRANT SELECT ON mysql.* TO wf_monitor@'%'")
+        bench = Bench(replace(mariadb_server, admin_user="wf_monitor"), tmp_path)
+        yield Strict(bench, link)
+        bench.store.close()
+        link.cursor().execute("DROP USER wf_monitor@'%'")
+
+
+@dataclass
+class Strict:
+    bench: Bench
+    link: pymysql.Connection  # type: ignore[type-arg]
+
+    def refused(self) -> int:
+        with self.link.cursor() as cursor:
+            cursor.execute("SHOW GLOBAL STATUS LIKE 'Access_denied_errors'")
+            row = cursor.fetchone()
+            assert row is not None
+            return int(row[1])
+
+    def sync_with(self, pipe: Path, *passwords: str) -> AccountSyncReport:
+        """Sync while each read of the secret finds the next password in the pipe."""
+        os.mkfifo(pipe)
+
+        def feed() -> None:
+            for password in passwords:
+                with pipe.open("w") as reader:  # opens when somebody reads
+                    pipe.unlink()
+                    os.mkfifo(pipe)  # the next read waits for the next password
+                    reader.write(password)
+
+        credential = StoredCredential("admin", "wf_monitor", f"file:{pipe}")
+        self.bench.store.registry.put_credential(credential, self.bench.clock())
+        feeder = threading.Thread(target=feed, daemon=True)
+        feeder.start()
+        try:
+            return self.bench.sync(will_retry=True)
+        finally:
+            feeder.join(10)
+            assert not feeder.is_alive(), "the secret was read less often than expected"
+
+
+def test_a_rejected_password_is_tried_once(strict: Strict) -> None:
+    strict.bench.put_password("wrong")
+    before = strict.refused()
+    session_id = strict.bench.open()
+    with pytest.raises(AuthenticationError) as caught:
+        strict.bench.sync(session_id, will_retry=True)
+    assert not caught.value.retryable
+    assert strict.bench.record(session_id).status is RecordStatus.FAILED
+    assert strict.refused() == before + 1
+
+
+def test_a_password_that_changed_meanwhile_is_tried_once_more(
+    strict: Strict, tmp_path: Path
 ) -> None:
-    """Trust authentication accepts every password, so the refusal comes from the role."""
-    bench.sql("CREATE ROLE wf_gone LOGIN")
-    credential = bench.store.registry.credential("admin")
-    assert credential is not None
-    bench.store.registry.put_credential(replace(credential, username="wf_missing"), bench.clock())
-    session_id = bench.open()
+    before = strict.refused()
+    report = strict.sync_with(tmp_path / "pipe", "stale", "right")
+    assert report.status is RecordStatus.COMPLETED
+    assert strict.refused() == before + 1
+
+
+def test_no_password_is_tried_a_third_time(strict: Strict, tmp_path: Path) -> None:
+    before = strict.refused()
     with pytest.raises(AuthenticationError):
-        bench.sync(session_id, will_retry=True)
-    assert bench.record(session_id).status is RecordStatus.FAILED
+        strict.sync_with(tmp_path / "pipe", "stale", "wrong")
+    assert strict.refused() == before + 2

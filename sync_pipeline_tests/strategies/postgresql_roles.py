@@ -92,9 +92,21 @@ def _role(draw: st.DrawFn, name: str) -> str:
 def _grant(draw: st.DrawFn) -> str:
     target = draw(st.sampled_from(sorted(_TARGETS)))
     privilege = draw(st.sampled_from(_TARGETS[target]))
-    if target.startswith("TABLE") and draw(st.booleans()):
-        column = draw(st.sampled_from(["a", "b", "a, b"]))
-        privilege = f"{draw(st.sampled_from(COLUMN_PRIVILEGES))} ({column})"
+    return draw(_given_or_taken(privilege, target))
+
+
+@st.composite
+def _column_grant(draw: st.DrawFn) -> str:
+    """Several privileges on few columns, so that one column's list has several items."""
+    chosen = draw(st.lists(st.sampled_from(COLUMN_PRIVILEGES), min_size=1, unique=True))
+    columns = st.sampled_from(["a", "a", "b", "a, b"])
+    privileges = ", ".join(f"{privilege} ({draw(columns)})" for privilege in chosen)
+    relation = draw(st.sampled_from(["t", "t", *RELATIONS]))
+    return draw(_given_or_taken(privileges, f"TABLE s.{relation}"))
+
+
+@st.composite
+def _given_or_taken(draw: st.DrawFn, privilege: str, target: str) -> str:
     grantee = draw(_grantee)
     if draw(st.integers(0, 3)) == 0:
         only = draw(st.sampled_from(["", "GRANT OPTION FOR "]))
@@ -136,6 +148,6 @@ def plans(draw: st.DrawFn) -> Plan:
     memberships = draw(st.lists(_membership(), max_size=6))
     owners = draw(st.lists(_owner(), max_size=4))
     first = [("postgres", text) for text in (*memberships, *owners)]
-    any_grant = st.one_of(_grant(), _grant(), _grant(), _membership(), _default())
+    any_grant = st.one_of(_grant(), _grant(), _column_grant(), _membership(), _default())
     later = draw(st.lists(st.tuples(_who, any_grant), min_size=4, max_size=25))
     return Plan(roles, (*first, *later))

@@ -151,6 +151,23 @@ def test_an_unread_section_is_never_compared_or_cleared(first: Snapshot, second:
 
 
 @given(snapshots(), snapshots())
+def test_unread_memberships_and_settings_stay_as_they_were(
+    first: Snapshot, second: Snapshot
+) -> None:
+    known = written([], reconcile([], first, EVERYTHING))
+    after = by_name(written(known, reconcile(known, second, EVERYTHING)))
+    for account in second.accounts:
+        old = by_name(known).get(account.name)
+        before = old.state if old else blank(account.name)
+        now, reported = after[account.name].state, account.canonical()
+        has_memberships = second.is_known(SectionKey(SectionName.MEMBERSHIPS))
+        has_settings = second.is_known(SectionKey(SectionName.SETTINGS))
+        assert now.memberships == (reported if has_memberships else before).memberships
+        assert now.settings == (reported if has_settings else before).settings
+        assert now.kind == (reported if has_memberships or not old else before).kind
+
+
+@given(snapshots(), snapshots())
 def test_an_unread_list_of_accounts_deactivates_nobody(first: Snapshot, second: Snapshot) -> None:
     known = written([], reconcile([], first, EVERYTHING))
     sections = {
