@@ -12,10 +12,14 @@ from dagster import DagsterInstance, ExecuteInProcessResult, RunConfig
 from sync_pipeline.definitions import defs
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
+from sync_pipeline.orchestration import ops
 from sync_pipeline.orchestration.config import AccountSyncConfig
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.ops import InstanceTask
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import FAILED_INSTANCES_TAG, close_session_of, reap_sessions
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.sync_accounts import AccountSyncReport
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
 from sync_pipeline_tests.servers.running import RunningServer, free_port
 
@@ -115,6 +119,41 @@ def test_a_bug_in_an_engine_is_on_record(
     assert "ZeroDivisionError" in (record.error_message or "")
     written = [path for path in fleet.home.rglob("*") if path.is_file()]
     assert not [path for path in written if PASSWORD.encode() in path.read_bytes()]
+
+
+def test_the_hook_ends_the_record_of_a_step_that_could_not(
+    fleet: Fleet, postgresql_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:  # stands in for a step that fails before its workflow
+        raise ZeroDivisionError(PASSWORD)
+
+    fleet.add("only", postgresql_server)
+    monkeypatch.setattr(ops, "_sync", broken)
+    result = run()
+    assert fleet.ended_session(result.run_id, 1).status is SessionStatus.FAILED
+    record = fleet.record(result.run_id, "only")
+    assert record is not None
+    assert record.error_kind == "unexpected"
+    assert "ZeroDivisionError" in (record.error_message or "")
+    assert PASSWORD not in (record.error_message or "")
+
+
+def test_the_hook_ends_the_record_that_a_step_forgot(
+    fleet: Fleet, postgresql_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgetful(_context: object, deps: SyncDeps, task: InstanceTask) -> AccountSyncReport:
+        """Stand in for a step that succeeds and writes nothing."""
+        assert deps.store.registry.by_id(task.instance_id)
+        return AccountSyncReport(task.name, RecordStatus.COMPLETED, "done")
+
+    fleet.add("only", postgresql_server)
+    monkeypatch.setattr(ops, "_sync", forgetful)
+    result = run()
+    assert result.success
+    assert fleet.ended_session(result.run_id, 1).status is SessionStatus.FAILED
+    record = fleet.record(result.run_id, "only")
+    assert record is not None
+    assert "without recording an outcome" in (record.error_message or "")
 
 
 def test_no_secret_in_events_or_step_outputs(
