@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -44,6 +45,14 @@ def command(*arguments: str, stdin: str | None = None) -> None:
     done = subprocess.run([COMMAND, *arguments], input=stdin, text=True, check=False)
     if done.returncode:
         sys.exit(done.returncode)
+
+
+def leave_running(port: int) -> None:
+    """Serve the UI until Ctrl-C, and let it end in good order before the servers do."""
+    with subprocess.Popen([COMMAND, "up", "--port", str(port)]) as serving:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: serving.send_signal(signal.SIGINT))
+        serving.wait()
 
 
 def start_servers(stack: ExitStack) -> dict[str, RunningServer]:
@@ -117,7 +126,7 @@ def main() -> None:
         command("accounts", "changes", "--session", "latest")
         if options.ui:
             say(f"6. The Dagster UI on http://127.0.0.1:{options.port} (Ctrl-C ends it)")
-            command("up", "--port", str(options.port))
+            leave_running(options.port)
 
 
 if __name__ == "__main__":
