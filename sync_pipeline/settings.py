@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sync_pipeline.errors import ConfigurationError
@@ -108,6 +108,17 @@ class Settings(BaseSettings):
     def _cron_has_five_fields(cls, value: str) -> str:
         if len(value.split()) != CRON_FIELDS:
             raise ValueError(f"{value!r} is not a cron line of five fields")
+        return value
+
+    @field_validator("stale_after_seconds")
+    @classmethod
+    def _outlives_every_run(cls, value: int, info: ValidationInfo) -> int:
+        longest = info.data.get("max_runtime_seconds", 0)
+        if value <= longest:
+            raise ValueError(
+                f"must be more than SYNC_PIPELINE_MAX_RUNTIME_SECONDS ({longest}), or the reaper "
+                "closes sessions whose run is still at work"
+            )
         return value
 
     @classmethod

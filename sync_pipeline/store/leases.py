@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from sync_pipeline.errors import LeaseHeld, Phase
 from sync_pipeline.model.session import SyncCategory
@@ -62,27 +62,6 @@ class LeaseStore:
                 ["instance_id", "sync_category"],
                 ["holder", "acquired_at", "expires_at"],
             )
-
-    def renew(
-        self,
-        instance_id: int,
-        category: SyncCategory,
-        holder: str,
-        seconds: float,
-        now: datetime,
-    ) -> bool:
-        """Prolong a lease that this holder still has; return whether it had it."""
-        with self._database.write() as connection:
-            done = connection.execute(
-                update(sync_leases)
-                .where(
-                    sync_leases.c.instance_id == instance_id,
-                    sync_leases.c.sync_category == str(category),
-                    sync_leases.c.holder == holder,
-                )
-                .values(expires_at=now + timedelta(seconds=seconds))
-            )
-            return done.rowcount == 1
 
     def release(self, instance_id: int, category: SyncCategory, holder: str) -> None:
         """Give a lease back; one that another holder took over meanwhile stays."""

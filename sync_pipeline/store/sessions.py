@@ -217,13 +217,6 @@ class SessionStore:
                 error = error or UNOPENED
             return end_run(connection, session, new.run_id, status, error, now)
 
-    def heartbeat(self, session_id: str, now: datetime) -> None:
-        """Note that a session's run is alive."""
-        with self._database.write() as connection:
-            connection.execute(
-                update(sessions).where(sessions.c.session_id == session_id).values(heartbeat_at=now)
-            )
-
     def get(self, session_id: str) -> Session | None:
         """Return a session by its id or by a prefix that only one has."""
         escaped = session_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

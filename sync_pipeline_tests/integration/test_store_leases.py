@@ -39,17 +39,9 @@ def test_an_expired_lease_is_taken_over_and_its_old_holder_can_t_end_it(
 ) -> None:
     store.leases.acquire(instance_id, ACCOUNT, "dead", 600, START)
     store.leases.acquire(instance_id, ACCOUNT, "heir", 600, minutes(10))
-    assert not store.leases.renew(instance_id, ACCOUNT, "dead", 600, minutes(11))
     store.leases.release(instance_id, ACCOUNT, "dead")
     with pytest.raises(LeaseHeld, match="run heir"):
         store.leases.acquire(instance_id, ACCOUNT, "third", 600, minutes(11))
-
-
-def test_a_renewed_lease_lasts_longer(store: Store, instance_id: int) -> None:
-    store.leases.acquire(instance_id, ACCOUNT, "first", 60, START)
-    assert store.leases.renew(instance_id, ACCOUNT, "first", 600, START)
-    with pytest.raises(LeaseHeld):
-        store.leases.acquire(instance_id, ACCOUNT, "second", 60, minutes(5))
 
 
 def test_the_end_of_a_run_frees_its_leases(store: Store) -> None:

@@ -297,10 +297,14 @@ def test_sessions_are_listed_newest_first_and_filtered(bench: StoreBench) -> Non
     assert [item.session_id for item in unfinished] == opened[:2]
 
 
-def test_a_heartbeat_is_a_sign_of_life(bench: StoreBench) -> None:
-    session = bench.open(bench.fleet("a"))
+def test_every_step_of_a_worker_is_a_sign_of_life(bench: StoreBench) -> None:
+    (instance,) = bench.fleet("a")
+    session = bench.open([instance])
     assert session.heartbeat_at == START
-    bench.store.sessions.heartbeat(session.session_id, minutes(7))
+    bench.now = minutes(3)
+    claim = bench.claim(session, instance)
+    assert bench.session(session.session_id).heartbeat_at == minutes(3)
+    bench.store.sessions.release(claim, "connect", "refused", minutes(7))
     assert bench.session(session.session_id).heartbeat_at == minutes(7)
 
 

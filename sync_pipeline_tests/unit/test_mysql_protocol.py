@@ -11,7 +11,6 @@ from sync_pipeline.engines.mysql.parse import account_states
 from sync_pipeline.engines.mysql_protocol.names import (
     account_list,
     account_name,
-    parse_account_name,
     quoted,
 )
 from sync_pipeline.engines.mysql_protocol.rows import (
@@ -25,20 +24,9 @@ from sync_pipeline.engines.mysql_protocol.rows import (
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 
-@given(st.text(), st.text())
-def test_account_names_round_trip(user: str, host: str) -> None:
-    assert parse_account_name(account_name(user, host)) == (user, host)
-
-
 @given(st.tuples(st.text(), st.text()), st.tuples(st.text(), st.text()))
 def test_two_accounts_never_share_a_name(one: tuple[str, str], two: tuple[str, str]) -> None:
     assert (account_name(*one) == account_name(*two)) == (one == two)
-
-
-@pytest.mark.parametrize("text", ["role", "'a'", "'a'@'b'x", "'a''@'b'", "'a'@b", ""])
-def test_what_is_no_account_name_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not 'user'@'host'"):
-        parse_account_name(text)
 
 
 @given(

@@ -25,6 +25,7 @@ def test_one_home_holds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("ACCOUNT_SYNC_CRON", "every hour", "five fields"),
         ("GUARD_SHARE", "1.5", "less than or equal to 1"),
         ("STEP_CONCURRENCY", "many", "valid integer"),
+        ("STALE_AFTER_SECONDS", "3600", r"more than .*MAX_RUNTIME_SECONDS \(3600\)"),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -32,6 +33,12 @@ def test_a_wrong_setting_is_named(
 ) -> None:
     monkeypatch.setenv(f"SYNC_PIPELINE_{variable}", value)
     with pytest.raises(ConfigurationError, match=f"SYNC_PIPELINE_{variable}.*{reason}"):
+        Settings.load()
+
+
+def test_a_longer_run_needs_a_later_reaper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNC_PIPELINE_MAX_RUNTIME_SECONDS", "90000")
+    with pytest.raises(ConfigurationError, match="SYNC_PIPELINE_STALE_AFTER_SECONDS"):
         Settings.load()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 _PART = r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|""|\\.)*"|`(?:[^`]|``)*`|[^\s@,'"`]+"""
 _ACCOUNT = re.compile(rf"\s*(?P<user>{_PART})(?:\s*@\s*(?P<host>{_PART}))?\s*(?:,|$)", re.DOTALL)
-_NAME = re.compile(r"'((?:[^']|'')*)'@'((?:[^']|'')*)'", re.DOTALL)
 
 
 def quoted(text: str) -> str:
@@ -18,18 +17,6 @@ def quoted(text: str) -> str:
 def account_name(user: str, host: str) -> str:
     """Return `'user'@'host'`; an anonymous account is `''@'host'`."""
     return f"{quoted(user)}@{quoted(host)}"
-
-
-def parse_account_name(name: str) -> tuple[str, str]:
-    """Return the user and the host that `account_name` joined.
-
-    Raises:
-        ValueError: the text is not such a name.
-    """
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise ValueError(f"{name!r} is not 'user'@'host'")
-    return match[1].replace("''", "'"), match[2].replace("''", "'")
 
 
 def account_list(text: str) -> Iterator[tuple[str, str]]:
