@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -12,6 +13,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
 RowT = TypeVar("RowT")
@@ -87,8 +89,12 @@ class Target:
 class Connection(Protocol):
     """An open, read-only connection of a driver, with its errors already mapped."""
 
-    def fetch(self, sql: str) -> list[dict[str, Any]]:
+    def fetch(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[dict[str, Any]]:
         """Run one SELECT and return its rows by column name.
+
+        With parameters the text names them as `%(name)s`; without, a percent sign is one.
 
         Raises:
             SyncError: PrivilegeError, QueryTimeout, ConnectError (lost) or QueryError.
@@ -123,6 +129,64 @@ class AccountRows:
         return tuple(database for name, database in self._rows if name == query.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[RowT]):
+    """The rows of one query, or the measure that says why there are none."""
+
+    rows: Sequence[RowT] = ()
+    failure: Measure | None = None
+
+
+class SizeReader(Protocol):
+    """What an engine is lent to measure one server: queries that fail stay one failure."""
+
+    @property
+    def server(self) -> ServerIdentity:
+        """Return what the server said of itself."""
+        ...
+
+    @property
+    def observed_at(self) -> datetime:
+        """Return when the measuring began (UTC)."""
+        ...
+
+    @property
+    def username(self) -> str:
+        """Return the monitoring account."""
+        ...
+
+    @property
+    def largest_tables(self) -> int:
+        """Return how many tables of each database are asked for, 0: none."""
+        ...
+
+    def read(self, query: Query[RowT], **parameters: object) -> Reading[RowT]:
+        """Run a query on the server's connection; a failure becomes a measure and a warning.
+
+        Raises:
+            SyncError: the connection was lost.
+        """
+        ...
+
+    def read_in(
+        self, database: str, *queries: Query[Any], **parameters: object
+    ) -> tuple[Reading[Any], ...]:
+        """Run queries on a new connection to one database; whatever fails stays in it."""
+        ...
+
+    def databases_now(self, query: Query[RowT]) -> Sequence[RowT]:
+        """Run a listing again on a new connection, for what happened since the first."""
+        ...
+
+    def may_read_in(self, database: str) -> Measure | None:
+        """Return None where one more database may be opened, or why it may not."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Record a sentence for people."""
+        ...
+
+
 class Engine(Protocol):
     """One database engine. Instances of it hold no state."""
 
@@ -130,6 +194,8 @@ class Engine(Protocol):
     default_port: int
     system_accounts: tuple[str, ...]
     """LIKE patterns of the accounts that the engine creates for itself."""
+    system_databases: tuple[str, ...]
+    """LIKE patterns of the databases that have no data of their own."""
     account_queries: tuple[Query[Any], ...]
     """What an account sync reads. The one that fills `accounts` comes first."""
 
@@ -155,6 +221,14 @@ class Engine(Protocol):
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build the account states from the rows that could be read. Pure."""
+        ...
+
+    def sizes(self, reader: SizeReader) -> SizeSnapshot:
+        """Measure every database and the server itself.
+
+        Raises:
+            SyncError: the databases could not be listed, or the connection was lost.
+        """
         ...
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:

@@ -17,20 +17,9 @@ from sync_pipeline.model.change import (
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
+from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.lines import describe
-from sync_pipeline.reconcile.scope import AccountScope
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """How many accounts one sync may deactivate: `share` is 0 to 1.
-
-    Fewer than `minimum` deactivations always pass; `is_forced` lets any number pass.
-    """
-
-    share: float = 0.5
-    minimum: int = 5
-    is_forced: bool = False
+from sync_pipeline.reconcile.scope import Scope
 
 
 @dataclass(slots=True)
@@ -48,7 +37,7 @@ class _Outcome:
 def reconcile(
     known: Sequence[KnownAccount],
     snapshot: Snapshot,
-    scope: AccountScope,
+    scope: Scope,
     ever_read: Collection[SectionKey] = (),
 ) -> Reconciliation:
     """Return every change between the known accounts and a snapshot, in canonical order.
@@ -100,15 +89,7 @@ def check_guard(
             hint="Nothing was changed. Check what the monitoring account may read.",
         )
     active = sum(account.is_active for account in known)
-    lost = len(result.deactivated)
-    if guard.is_forced or lost < guard.minimum or lost <= guard.share * active:
-        return
-    raise SuspiciousSnapshot(
-        f"The snapshot lacks {lost} of {active} known accounts, more than the guard's "
-        f"{guard.share:.0%}.",
-        phase=Phase.RECONCILE,
-        hint="Nothing was changed. If the accounts were really dropped, sync with --force.",
-    )
+    guard.check(len(result.deactivated), active, "accounts")
 
 
 def _first_read(snapshot: Snapshot, ever_read: Collection[SectionKey]) -> frozenset[SectionKey]:
@@ -207,7 +188,7 @@ def _gone(
     before: Mapping[str, KnownAccount],
     present: frozenset[str],
     snapshot: Snapshot,
-    scope: AccountScope,
+    scope: Scope,
 ) -> tuple[str, ...]:
     if not snapshot.inventory_is_complete:
         return ()

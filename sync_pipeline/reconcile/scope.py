@@ -1,4 +1,4 @@
-"""Which accounts are in scope: LIKE patterns that match the whole name."""
+"""Which names are in scope: LIKE patterns that match the whole name."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def like(pattern: str, name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountScope:
-    """The accounts that this system looks after: all but the excluded ones."""
+class Scope:
+    """The accounts or databases that are looked after: all but the excluded ones."""
 
     excluded: tuple[str, ...] = ()
 
@@ -43,6 +43,6 @@ class AccountScope:
         return not any(like(pattern, name) for pattern in self.excluded)
 
     @classmethod
-    def of(cls, *pattern_groups: Iterable[str]) -> AccountScope:
+    def of(cls, *pattern_groups: Iterable[str]) -> Scope:
         """Join several groups of patterns into one scope."""
         return cls(tuple(pattern for group in pattern_groups for pattern in group))

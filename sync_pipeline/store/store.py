@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from sync_pipeline.store.accounts import AccountStore
+from sync_pipeline.store.aggregations import AggregationStore
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.leases import LeaseStore
 from sync_pipeline.store.registry import Registry
 from sync_pipeline.store.sessions import SessionStore
+from sync_pipeline.store.size_queries import SizeQueries
+from sync_pipeline.store.sizes import SizeStore
 
 
 class Store:
@@ -18,6 +21,9 @@ class Store:
         self.sessions = SessionStore(database)
         self.accounts = AccountStore(database)
         self.leases = LeaseStore(database)
+        self.sizes = SizeStore(database)
+        self.size_queries = SizeQueries(database)
+        self.aggregations = AggregationStore(database)
 
     @classmethod
     def open(cls, url: str) -> Store:

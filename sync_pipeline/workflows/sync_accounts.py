@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync_pipeline.collect import CollectScope, ConnectionOpener, collect_accounts
+from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.engines.registry import ENGINES
@@ -34,8 +34,9 @@ from sync_pipeline.model.session import (
     SyncCounters,
 )
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline.reconcile.accounts import Guard, check_guard, reconcile
-from sync_pipeline.reconcile.scope import AccountScope
+from sync_pipeline.reconcile.accounts import check_guard, reconcile
+from sync_pipeline.reconcile.guard import Guard
+from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -216,9 +217,9 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
     return Target(instance, credential.username, password, instance.timeouts.statement_seconds)
 
 
-def _scope(deps: SyncDeps, engine: Engine) -> AccountScope:
+def _scope(deps: SyncDeps, engine: Engine) -> Scope:
     system = () if deps.settings.include_system_accounts else engine.system_accounts
-    return AccountScope.of(system, deps.settings.excluded_accounts)
+    return Scope.of(system, deps.settings.excluded_accounts)
 
 
 def counters_of(result: Reconciliation) -> SyncCounters:
@@ -232,7 +233,7 @@ def counters_of(result: Reconciliation) -> SyncCounters:
 
 
 def _details(
-    result: Reconciliation, snapshot: Snapshot, scope: AccountScope, timings: Mapping[str, float]
+    result: Reconciliation, snapshot: Snapshot, scope: Scope, timings: Mapping[str, float]
 ) -> dict[str, Any]:
     return {
         "inventory": {

@@ -24,7 +24,7 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
-from sync_pipeline.reconcile.scope import AccountScope
+from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.store.store import Store
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -103,7 +103,7 @@ class StoreBench:
         )
         accounts = self.store.accounts
         ever_read = {item.key for item in accounts.sections(instance.id) if item.last_read_at}
-        scope = AccountScope.of((), ())
+        scope = Scope.of((), ())
         return reconcile(accounts.known(instance.id), snapshot, scope, ever_read)
 
     def apply(self, instance: Instance, *states: AccountState) -> Session:

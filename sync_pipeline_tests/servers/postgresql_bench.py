@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from sync_pipeline.collect import CollectScope, collect_accounts
+from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, Target
 from sync_pipeline.engines.postgresql.engine import PostgreSql

@@ -22,13 +22,14 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
-from sync_pipeline.reconcile.accounts import Guard, check_guard, reconcile
+from sync_pipeline.reconcile.accounts import check_guard, reconcile
 from sync_pipeline.reconcile.diff import apply, blank, diff, only_privileges, without_privileges
+from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.replay import replay
-from sync_pipeline.reconcile.scope import AccountScope, like
+from sync_pipeline.reconcile.scope import Scope, like
 from sync_pipeline_tests.strategies.accounts import NOW, names, snapshots, states
 
-EVERYTHING = AccountScope()
+EVERYTHING = Scope()
 
 
 def written(known: list[KnownAccount], result: Reconciliation) -> list[KnownAccount]:
@@ -183,7 +184,7 @@ def test_what_is_out_of_scope_is_left_alone(
 ) -> None:
     known = written([], reconcile([], first, EVERYTHING))
     literal = "".join(f"\\{character}" for character in excluded)
-    result = reconcile(known, second, AccountScope((literal,)))
+    result = reconcile(known, second, Scope((literal,)))
     touched = {change.account for change in result.changes} | set(result.seen)
     assert excluded not in touched
 

@@ -10,10 +10,12 @@ from sync_pipeline.engines.base import (
     Connection,
     DatabaseEntry,
     Query,
+    SizeReader,
     Target,
     Variant,
 )
 from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
+from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
 from sync_pipeline.engines.mysql_protocol.names import account_name
@@ -26,9 +28,11 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     TableRow,
     shared_grants,
 )
+from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (10, 6)
@@ -53,6 +57,7 @@ class MariaDb:
     name = EngineName.MARIADB
     default_port = 3306
     system_accounts: tuple[str, ...] = ("'mariadb.sys'@'localhost'",)
+    system_databases: tuple[str, ...] = SYSTEM_DATABASES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
         ROLES,
@@ -93,6 +98,10 @@ class MariaDb:
         )
         return account_states(rows.of(ACCOUNTS), rows.of(ROLES), grants, server.version_number)
 
+    def sizes(self, reader: SizeReader) -> SizeSnapshot:
+        """Measure every database, the shared files and the logs."""
+        return measure(reader)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
-        return monitoring_script(account_name(username, host), self.account_queries)
+        return monitoring_script(account_name(username, host), (*self.account_queries, *GRANTS))

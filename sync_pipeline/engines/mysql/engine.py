@@ -10,6 +10,7 @@ from sync_pipeline.engines.base import (
     Connection,
     DatabaseEntry,
     Query,
+    SizeReader,
     Target,
     Variant,
 )
@@ -21,6 +22,7 @@ from sync_pipeline.engines.mysql.parse import (
     MandatoryRow,
     account_states,
 )
+from sync_pipeline.engines.mysql.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
 from sync_pipeline.engines.mysql_protocol.names import account_name
@@ -33,9 +35,11 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     TableRow,
     shared_grants,
 )
+from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (8, 0)
@@ -74,6 +78,7 @@ class MySql:
         "'mysql.session'@'localhost'",
         "'mysql.infoschema'@'localhost'",
     )
+    system_databases: tuple[str, ...] = SYSTEM_DATABASES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
         DYNAMIC,
@@ -94,7 +99,8 @@ class MySql:
             "MySQL",
             f"SET SESSION max_execution_time = {max(1, round(target.statement_seconds * 1000))}, "
             f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
-            "time_zone = '+00:00', sql_mode = ''",
+            # Sizes as they are now, not as they were cached up to a day ago.
+            "time_zone = '+00:00', sql_mode = '', information_schema_stats_expiry = 0",
             "SET SESSION TRANSACTION READ ONLY",
         )
 
@@ -124,6 +130,10 @@ class MySql:
             grants,
         )
 
+    def sizes(self, reader: SizeReader) -> SizeSnapshot:
+        """Measure every database, the shared files and the logs."""
+        return measure(reader)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
-        return monitoring_script(account_name(username, host), self.account_queries)
+        return monitoring_script(account_name(username, host), (*self.account_queries, *GRANTS))

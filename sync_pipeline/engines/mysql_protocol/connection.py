@@ -6,7 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pymysql
@@ -61,11 +61,13 @@ class MySqlProtocolConnection:
         self._instance = instance
         self._product = product
 
-    def fetch(self, sql: str) -> list[dict[str, Any]]:
+    def fetch(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[dict[str, Any]]:
         """Run one SELECT; without parameters a percent sign is only a percent sign."""
         try:
             with self._raw.cursor() as cursor:
-                cursor.execute(sql)
+                cursor.execute(sql, parameters)
                 return list(cursor.fetchall())
         except _RAISED_BY_DRIVER as error:
             raise query_error(error, self._instance, self._product) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -16,12 +16,13 @@ from sync_pipeline.engines.base import (
     Connection,
     DatabaseEntry,
     Query,
+    SizeReader,
     Target,
     Variant,
     sql_text,
 )
 from sync_pipeline.engines.postgresql.errors import Attempt, connect_error, query_error
-from sync_pipeline.engines.postgresql.names import grant_connect, quoted
+from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor, quoted
 from sync_pipeline.engines.postgresql.parse import (
     AclItem,
     AclRow,
@@ -30,16 +31,17 @@ from sync_pipeline.engines.postgresql.parse import (
     SettingRow,
     account_states,
 )
+from sync_pipeline.engines.postgresql.sizes import CONNECT, measure
 from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (14,)
 PACKAGE = "sync_pipeline.engines.postgresql"
 _ANYONE = "nothing: every role may read it"
-_CONNECT = 'GRANT CONNECT ON DATABASE "{database}" TO "{user}";'
 
 ROLES = Query("roles", RoleRow, (SectionName.ACCOUNTS,), (Variant(OLDEST, "roles.sql"),), _ANYONE)
 MEMBERSHIPS = Query(
@@ -64,7 +66,7 @@ def _server_acl(section: SectionName, file: str, since: tuple[int, ...] = OLDEST
 
 def _database_acl(section: SectionName, file: str) -> Query[AclRow]:
     variants = (Variant(OLDEST, f"{file}.sql"),)
-    return Query(file, AclRow, (section,), variants, _CONNECT, per_database=True)
+    return Query(file, AclRow, (section,), variants, CONNECT, per_database=True)
 
 
 SERVER_ACLS = (
@@ -92,10 +94,12 @@ class PostgreSqlConnection:
         self._raw = raw
         self._instance = instance
 
-    def fetch(self, sql: str) -> list[dict[str, Any]]:
+    def fetch(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[dict[str, Any]]:
         """Run one SELECT; without parameters a percent sign is only a percent sign."""
         try:
-            return self._raw.execute(sql.encode()).fetchall()
+            return self._raw.execute(sql.encode(), parameters).fetchall()
         except psycopg.Error as error:
             mapped = query_error(error, self._instance)
             with contextlib.suppress(psycopg.Error):
@@ -129,6 +133,7 @@ class PostgreSql:
     name = EngineName.POSTGRESQL
     default_port = 5432
     system_accounts: tuple[str, ...] = (r"pg\_%",)
+    system_databases: tuple[str, ...] = ()
     account_queries: tuple[Query[Any], ...] = (
         ROLES,
         MEMBERSHIPS,
@@ -192,10 +197,15 @@ class PostgreSql:
         ]
         return account_states(rows.of(ROLES), rows.of(MEMBERSHIPS), rows.of(SETTINGS), items)
 
+    def sizes(self, reader: SizeReader) -> SizeSnapshot:
+        """Measure every database, its tablespaces and the write-ahead log."""
+        return measure(reader)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; PostgreSQL's accounts have no host."""
         lines = [f"CREATE ROLE {quoted(username)} LOGIN PASSWORD '<password>';"]
         lines += [grant_connect(name, username) for name in databases]
+        lines.append(grant_monitor(username))
         return "\n".join(lines) + "\n"
 
 

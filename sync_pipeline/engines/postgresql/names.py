@@ -11,3 +11,8 @@ def quoted(name: str) -> str:
 def grant_connect(database: str, username: str) -> str:
     """Return the statement that lets an account into a database."""
     return f"GRANT CONNECT ON DATABASE {quoted(database)} TO {quoted(username)};"
+
+
+def grant_monitor(username: str) -> str:
+    """Return the statement that lets an account measure every database and the logs."""
+    return f"GRANT pg_monitor TO {quoted(username)};"

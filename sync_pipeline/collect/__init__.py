@@ -1,0 +1,1 @@
+"""Run an engine's queries and say how complete the answer is."""

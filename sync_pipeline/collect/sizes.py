@@ -1,0 +1,148 @@
+"""Measure one instance, and say of every value why it is not known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.engines.base import Connection, Engine, Query, Reading, RowT, sql_text
+from sync_pipeline.errors import ConnectError, PrivilegeError, QueryError, QueryTimeout, SyncError
+from sync_pipeline.model.size import Measure, SizeSnapshot
+from sync_pipeline.model.snapshot import ServerIdentity
+
+_UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeScope:
+    """What to measure: `largest_tables` of each database, `max_databases` opened at most."""
+
+    username: str
+    largest_tables: int = 0
+    max_databases: int = 500
+
+
+def collect_sizes(
+    engine: Engine, open_database: ConnectionOpener, scope: SizeScope, observed_at: datetime
+) -> SizeSnapshot:
+    """Measure every database of one instance, and the server's logs and shared files.
+
+    Raises:
+        SyncError: no connection, wrong server, or the databases could not be listed.
+    """
+    started = time.monotonic()
+    with open_database(None) as connection:
+        server = engine.identify(connection)
+        connected = time.monotonic()
+        reader = _Reader(engine, open_database, connection, scope, server, observed_at)
+        snapshot = engine.sizes(reader)
+    return replace(
+        snapshot,
+        warnings=(*reader.warnings, *snapshot.warnings),
+        timings={
+            "connect_seconds": connected - started,
+            "collect_seconds": time.monotonic() - connected,
+        },
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """A `SizeReader` on one open connection."""
+
+    engine: Engine
+    open_database: ConnectionOpener
+    connection: Connection
+    scope: SizeScope
+    server: ServerIdentity
+    observed_at: datetime
+    warnings: list[str] = field(default_factory=list)
+    opened: int = 0
+
+    @property
+    def username(self) -> str:
+        """Return the monitoring account."""
+        return self.scope.username
+
+    @property
+    def largest_tables(self) -> int:
+        """Return how many tables of each database are asked for."""
+        return self.scope.largest_tables
+
+    def read(self, query: Query[RowT], **parameters: object) -> Reading[RowT]:
+        """Run a query on the server's connection."""
+        return self._read(self.connection, query, parameters)
+
+    def read_in(
+        self, database: str, *queries: Query[Any], **parameters: object
+    ) -> tuple[Reading[Any], ...]:
+        """Run queries on a new connection to one database."""
+        self.opened += 1
+        found: list[Reading[Any]] = []
+        try:
+            with self.open_database(database) as connection:
+                found.extend(
+                    self._read(connection, query, parameters, database) for query in queries
+                )
+        except (ConnectError, *_UNREADABLE) as error:
+            failure = self._failure(error, None, database)
+            found += [Reading(failure=failure)] * (len(queries) - len(found))
+        return tuple(found)
+
+    def databases_now(self, query: Query[RowT]) -> Sequence[RowT]:
+        """Run a listing again on a new connection."""
+        with self.open_database(None) as connection:
+            return self._rows(connection, query, {})
+
+    def may_read_in(self, database: str) -> Measure | None:
+        """Return None while fewer databases than the limit were opened."""
+        if self.opened < self.scope.max_databases:
+            return None
+        limit = self.scope.max_databases
+        beyond = Measure.unreachable(
+            f"Database {database} was not opened: the limit of {limit} databases was reached."
+        )
+        self.warn(beyond.reason)
+        return beyond
+
+    def warn(self, message: str) -> None:
+        """Record a sentence, once."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+    def _read(
+        self,
+        connection: Connection,
+        query: Query[RowT],
+        parameters: dict[str, object],
+        database: str = "",
+    ) -> Reading[RowT]:
+        try:
+            return Reading(self._rows(connection, query, parameters))
+        except _UNREADABLE as error:
+            where = database or str(parameters.get("database", ""))
+            return Reading(failure=self._failure(error, query, where))
+
+    def _rows(
+        self, connection: Connection, query: Query[RowT], parameters: dict[str, object]
+    ) -> tuple[RowT, ...]:
+        file = query.file_for(self.server.version_number)
+        if file is None:
+            raise QueryError(f"This version has no query {query.name}.")
+        text = sql_text(type(self.engine).__module__.rpartition(".")[0], file)
+        named = {name: value for name, value in parameters.items() if f"%({name})s" in text}
+        return tuple(query.bind(row) for row in connection.fetch(text, named or None))
+
+    def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
+        where = f"Database {database}: " if database else ""
+        if isinstance(error, PrivilegeError) and query is not None:
+            needs = query.needs.replace("{user}", self.username).replace("{database}", database)
+            failure = Measure.denied(f"{where}{error.message} It needs: {needs}")
+        else:
+            failure = Measure.unreachable(f"{where}{error.message}")
+        self.warn(failure.reason)
+        return failure

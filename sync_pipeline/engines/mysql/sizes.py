@@ -1,0 +1,131 @@
+"""The sizes of a MySQL server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sync_pipeline.engines.base import Query, Reading, RowT, SizeReader, Variant, Version
+from sync_pipeline.engines.mysql_protocol.sizes import (
+    GRANT_FILES,
+    GRANT_TABLES,
+    NameRow,
+    OwnFiles,
+    PrivilegeRow,
+    SchemaRow,
+    ServerFileRow,
+    SharedRow,
+    SizeQueries,
+    TableRow,
+    VariablesRow,
+    keeps_binary_logs,
+    snapshot,
+)
+from sync_pipeline.model.size import NOT_APPLICABLE, Measure, SizeSnapshot
+
+_ANYONE = "nothing: every account may read it"
+_SINCE: Version = (8, 0)
+_REDO_IN_STATUS: Version = (8, 0, 30)
+_CODE = re.compile(r"@([0-9a-f]{4})")
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRow:
+    """A row of `size_files.sql`: a directory of the data directory, as files are named."""
+
+    directory: str
+    sample: str
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedoVariablesRow:
+    """The row of `size_redo.sql`."""
+
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedoStatusRow:
+    """The row of `size_redo_8_0_30.sql`."""
+
+    Variable_name: str
+    Value: str
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryLogRow:
+    """A row of SHOW BINARY LOGS."""
+
+    Log_name: str
+    File_size: int
+    Encrypted: str
+
+
+def _query(
+    name: str, row: type[RowT], needs: str = _ANYONE, since: Version = _SINCE
+) -> Query[RowT]:
+    return Query(name, row, (), (Variant(since, f"{name}.sql"),), needs)
+
+
+SHARED = SizeQueries(
+    databases=_query("size_databases", NameRow, GRANT_TABLES),
+    privileges=_query("size_privileges", PrivilegeRow),
+    schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
+    shared=_query("size_shared_tables", SharedRow, GRANT_FILES),
+    server_files=_query("size_server_files", ServerFileRow, GRANT_FILES),
+    tables=_query("size_tables", TableRow, GRANT_TABLES),
+    variables=_query("size_variables", VariablesRow),
+)
+FILES = _query("size_files", FilesRow, GRANT_FILES)
+REDO = _query("size_redo", RedoVariablesRow)
+REDO_STATUS = _query("size_redo_8_0_30", RedoStatusRow, since=_REDO_IN_STATUS)
+BINARY_LOGS = _query("size_binary_logs", BinaryLogRow, "GRANT REPLICATION CLIENT ON *.* TO {user};")
+GRANTS = (SHARED.schemas, FILES, BINARY_LOGS)
+"""One query for each grant that the sizes need."""
+
+
+def measure(reader: SizeReader) -> SizeSnapshot:
+    """Measure the server with a constant number of queries."""
+    names = [row.name for row in reader.read(SHARED.databases).rows]
+    logs = NOT_APPLICABLE
+    if keeps_binary_logs(reader, SHARED):
+        reading = reader.read(BINARY_LOGS)
+        logs = reading.failure or Measure.known(sum(row.File_size for row in reading.rows))
+    return snapshot(reader, SHARED, _own_files(reader.read(FILES), names), _redo(reader), logs)
+
+
+def _own_files(reading: Reading[FilesRow], names: Iterable[str]) -> OwnFiles:
+    found: dict[str, int] = {}
+    is_whole = True
+    for row in reading.rows:
+        name = database_of(row.directory, row.sample, names)
+        if name is None:
+            is_whole = False
+        else:
+            found[name] = found.get(name, 0) + row.file_bytes
+    return OwnFiles(found, is_whole, reading.failure)
+
+
+def database_of(directory: str, tablespace: str, names: Iterable[str]) -> str | None:
+    """Return the database whose files are in a directory, None where it can't be told.
+
+    Source: MySQL 8.4 Reference Manual 11.2.4 (Mapping of Identifiers to File Names): most
+    characters are four hexadecimal digits after an at sign; letters of some scripts have
+    shorter codes, which only the server knows. There the name of one of the database's
+    tablespaces tells: it is `database/table`, not encoded.
+    """
+    decoded = _CODE.sub(lambda code: chr(int(code[1], 16)), directory)
+    if "@" not in _CODE.sub("", directory):
+        return decoded
+    fitting = [name for name in names if not name.isascii() and tablespace.startswith(f"{name}/")]
+    return max(fitting, key=len, default=None)
+
+
+def _redo(reader: SizeReader) -> Measure:
+    if reader.server.version_number >= _REDO_IN_STATUS:
+        status = reader.read(REDO_STATUS)
+        return status.failure or Measure.known(int(status.rows[0].Value))
+    variables = reader.read(REDO)
+    return variables.failure or Measure.known(variables.rows[0].bytes)

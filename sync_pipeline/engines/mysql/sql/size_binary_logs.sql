@@ -1,0 +1,2 @@
+-- The binary logs. Since 8.0.14. Needs REPLICATION CLIENT.
+SHOW BINARY LOGS

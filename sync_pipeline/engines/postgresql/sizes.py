@@ -1,0 +1,201 @@
+"""The sizes of a PostgreSQL server.
+
+Source: PostgreSQL manual 9.28.7 (Database Object Size Functions) and 9.28.9 (Generic File
+Access Functions): a database's size needs CONNECT or pg_read_all_stats; the listings of
+the write-ahead log and of temporary files need pg_monitor, which has the former too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sync_pipeline.engines.base import Query, SizeReader, Variant
+from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor
+from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.model.size import (
+    NOT_APPLICABLE,
+    DatabaseSize,
+    Measure,
+    SizeSnapshot,
+    TableSize,
+    TablespaceSize,
+)
+
+MONITOR = 'GRANT pg_monitor TO "{user}";'
+CONNECT = 'GRANT CONNECT ON DATABASE "{database}" TO "{user}";'
+SHARED_TABLESPACE = "pg_global"
+_SINCE = (14,)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseRow:
+    """A row of `size_databases.sql`."""
+
+    name: str
+    allows_connections: bool
+    is_invalid: bool
+    may_connect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TotalRow:
+    """The row of `size_database.sql`."""
+
+    total_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsRow:
+    """The row of `size_objects.sql`."""
+
+    data_bytes: int
+    index_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of `size_tables.sql`."""
+
+    schema_name: str
+    table_name: str
+    data_bytes: int
+    index_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TablespaceRow:
+    """A row of `size_tablespaces.sql`."""
+
+    name: str
+    total_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BytesRow:
+    """The row of `size_wal.sql` and of `size_temporary.sql`."""
+
+    bytes: int
+
+
+def _variants(name: str) -> tuple[Variant, ...]:
+    return (Variant(_SINCE, f"{name}.sql"),)
+
+
+DATABASES = Query("size_databases", DatabaseRow, (), _variants("size_databases"), "nothing")
+TOTAL = Query("size_database", TotalRow, (), _variants("size_database"), MONITOR)
+OBJECTS = Query(
+    "size_objects", ObjectsRow, (), _variants("size_objects"), CONNECT, per_database=True
+)
+TABLES = Query("size_tables", TableRow, (), _variants("size_tables"), CONNECT, per_database=True)
+TABLESPACES = Query("size_tablespaces", TablespaceRow, (), _variants("size_tablespaces"), MONITOR)
+WAL = Query("size_wal", BytesRow, (), _variants("size_wal"), MONITOR)
+TEMPORARY = Query("size_temporary", BytesRow, (), _variants("size_temporary"), MONITOR)
+SIZE_QUERIES = (DATABASES, TOTAL, OBJECTS, TABLES, TABLESPACES, WAL, TEMPORARY)
+
+
+def measure(reader: SizeReader) -> SizeSnapshot:
+    """Measure the server: one statement a database, so that one failure stays one.
+
+    A database that is dropped meanwhile is not in the snapshot: what could not be read
+    is looked for once more in a new listing.
+    """
+    listed = reader.read(DATABASES)
+    if listed.failure is not None:
+        raise PrivilegeError(
+            f"The databases could not be listed: {listed.failure.reason}",
+            hint="Check what the monitoring account may read.",
+        )
+    found = [_database(reader, row) for row in listed.rows]
+    if any(item.total.is_missing or item.data.is_missing for item in found):
+        still = {row.name for row in reader.databases_now(DATABASES)}
+        for item in found:
+            if item.name not in still:
+                reader.warn(f"Database {item.name} was dropped while it was measured.")
+        found = [item for item in found if item.name in still]
+    tablespaces, shared = _tablespaces(reader)
+    return SizeSnapshot(
+        server=reader.server,
+        observed_at=reader.observed_at,
+        databases=tuple(found),
+        log=_bytes(reader, WAL),
+        temporary=_bytes(reader, TEMPORARY),
+        shared=shared,
+        tablespaces=tablespaces,
+    )
+
+
+def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
+    name = row.name
+    if row.is_invalid:
+        broken = Measure.unreachable(f"Database {name} is invalid; drop it.")
+        reader.warn(broken.reason)
+        return DatabaseSize(name, broken, broken, broken)
+    total = _total(reader, name)
+    if not row.allows_connections:
+        # Its tables can't be counted, by design of the server: no reason for a warning.
+        return DatabaseSize(name, total)
+    if not row.may_connect:
+        needs = grant_connect(name, reader.username)
+        closed = Measure.denied(f"CONNECT on database {name} is missing. It needs: {needs}")
+        reader.warn(closed.reason)
+        return DatabaseSize(name, total, closed, closed)
+    beyond = reader.may_read_in(name)
+    if beyond is not None:
+        return DatabaseSize(name, total, beyond, beyond)
+    return _detailed(reader, name, total)
+
+
+def _detailed(reader: SizeReader, name: str, total: Measure) -> DatabaseSize:
+    queries = (OBJECTS, TABLES) if reader.largest_tables else (OBJECTS,)
+    objects, *rest = reader.read_in(name, *queries, limit=reader.largest_tables)
+    if objects.failure is not None:
+        return DatabaseSize(name, total, objects.failure, objects.failure)
+    (held,) = objects.rows
+    tables = tuple(
+        TableSize(
+            item.schema_name,
+            item.table_name,
+            item.data_bytes + item.index_bytes,
+            item.data_bytes,
+            item.index_bytes,
+        )
+        for reading in rest
+        for item in reading.rows
+    )
+    data, index = Measure.known(held.data_bytes), Measure.known(held.index_bytes)
+    return DatabaseSize(name, total, data, index, tables=tables)
+
+
+def _total(reader: SizeReader, name: str) -> Measure:
+    reading = reader.read(TOTAL, database=name)
+    if reading.failure is not None:
+        return reading.failure
+    sizes = [row.total_bytes for row in reading.rows if row.total_bytes is not None]
+    return Measure.known(sizes[0]) if sizes else Measure.unreachable(f"Database {name} is gone.")
+
+
+def _bytes(reader: SizeReader, query: Query[BytesRow]) -> Measure:
+    reading = reader.read(query)
+    return reading.failure or Measure.known(reading.rows[0].bytes)
+
+
+def _tablespaces(reader: SizeReader) -> tuple[tuple[TablespaceSize, ...], Measure]:
+    """Return the tablespaces, and what the catalogs shared by all databases take."""
+    reading = reader.read(TABLESPACES)
+    if reading.failure is not None:
+        return (), reading.failure
+    needs = grant_monitor(reader.username)
+    found = tuple(
+        TablespaceSize(
+            row.name,
+            Measure.denied(f"Tablespace {row.name} may not be measured. It needs: {needs}")
+            if row.total_bytes is None
+            else Measure.known(row.total_bytes),
+        )
+        for row in reading.rows
+    )
+    for item in found:
+        if item.total.is_missing:
+            reader.warn(item.total.reason)
+    shared = [item.total for item in found if item.name == SHARED_TABLESPACE]
+    return found, shared[0] if shared else NOT_APPLICABLE

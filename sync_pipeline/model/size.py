@@ -1,0 +1,268 @@
+"""Sizes of one instance at one moment: every value is known, or says why it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from sync_pipeline.model.snapshot import ServerIdentity
+
+
+class MeasureState(StrEnum):
+    """Whether a value was read, and why not where it was not."""
+
+    KNOWN = "known"
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number of bytes, or the reason why there is none. Never 0 for "not known"."""
+
+    state: MeasureState
+    bytes: int | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.bytes is not None) is not (self.state is MeasureState.KNOWN):
+            raise ValueError("exactly a known measure has a number of bytes")
+
+    @classmethod
+    def known(cls, count: int) -> Measure:
+        """Return a value in bytes."""
+        return cls(MeasureState.KNOWN, int(count))
+
+    @classmethod
+    def denied(cls, reason: str) -> Measure:
+        """Return a value that a missing privilege hides; `reason` names the grant."""
+        return cls(MeasureState.DENIED, reason=reason)
+
+    @classmethod
+    def unreachable(cls, reason: str) -> Measure:
+        """Return a value that could not be read although nothing forbids it."""
+        return cls(MeasureState.UNREACHABLE, reason=reason)
+
+    @classmethod
+    def sum(cls, parts: Iterable[Measure]) -> Measure:
+        """Add measures up: unknown where a part is, not applicable where all parts are."""
+        applicable = [part for part in parts if part.state is not MeasureState.NOT_APPLICABLE]
+        if not applicable:
+            return NOT_APPLICABLE
+        for part in applicable:
+            if part.state is not MeasureState.KNOWN:
+                return part
+        return cls.known(sum(part.bytes or 0 for part in applicable))
+
+    @property
+    def is_missing(self) -> bool:
+        """Return whether the server has this value and it was not read."""
+        return self.state in (MeasureState.DENIED, MeasureState.UNREACHABLE)
+
+
+NOT_APPLICABLE = Measure(MeasureState.NOT_APPLICABLE)
+"""The engine has no such value at this level."""
+
+
+class MeasureName(StrEnum):
+    """The values of a database and of an instance; each is a column `<name>_bytes`."""
+
+    TOTAL = "total"
+    DATA = "data"
+    INDEX = "index"
+    LOG = "log"
+    TEMPORARY = "temporary"
+    LOGICAL = "logical"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """One of the largest tables of a database; `total_bytes` is data and indexes."""
+
+    schema: str
+    name: str
+    total_bytes: int
+    data_bytes: int
+    index_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSize:
+    """The sizes of one database.
+
+    `total` is what its files take on disk; `data` and `index` are what its tables and
+    their indexes hold as the engine counts them, and `logical` is both together. `log`
+    and `temporary` are given where the engine keeps them by database.
+    """
+
+    name: str
+    total: Measure
+    data: Measure = NOT_APPLICABLE
+    index: Measure = NOT_APPLICABLE
+    log: Measure = NOT_APPLICABLE
+    temporary: Measure = NOT_APPLICABLE
+    tables: tuple[TableSize, ...] = ()
+
+    @property
+    def logical(self) -> Measure:
+        """Return data and indexes together."""
+        return Measure.sum((self.data, self.index))
+
+    def measures(self) -> Mapping[MeasureName, Measure]:
+        """Return every value by its name."""
+        return {name: getattr(self, name) for name in MeasureName}
+
+
+@dataclass(frozen=True, slots=True)
+class TablespaceSize:
+    """One tablespace; `maximum_bytes` is its autogrow cap, None where it has none."""
+
+    name: str
+    total: Measure
+    maximum_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SizeSnapshot:
+    """The sizes of one instance at one moment.
+
+    `log` (WAL, redo, binary logs), `temporary` and `shared` belong to the server:
+    `shared` are data files of no single database. `inventory_is_complete` says whether
+    every database of the server is listed.
+    """
+
+    server: ServerIdentity
+    observed_at: datetime
+    databases: tuple[DatabaseSize, ...]
+    inventory_is_complete: bool = True
+    log: Measure = NOT_APPLICABLE
+    temporary: Measure = NOT_APPLICABLE
+    shared: Measure = NOT_APPLICABLE
+    tablespaces: tuple[TablespaceSize, ...] = ()
+    warnings: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    def measures(self) -> Mapping[MeasureName, Measure]:
+        """Return the instance's values: sums over its databases, and the server's own.
+
+        A sum is unknown where a part of it is: a lower bound would look like shrinking.
+        """
+        return {
+            MeasureName.TOTAL: Measure.sum(item.total for item in self.databases),
+            MeasureName.DATA: Measure.sum(item.data for item in self.databases),
+            MeasureName.INDEX: Measure.sum(item.index for item in self.databases),
+            MeasureName.LOG: Measure.sum((self.log, *(item.log for item in self.databases))),
+            MeasureName.TEMPORARY: Measure.sum(
+                (self.temporary, *(item.temporary for item in self.databases))
+            ),
+            MeasureName.LOGICAL: Measure.sum(item.logical for item in self.databases),
+        }
+
+    @property
+    def known_bytes(self) -> int:
+        """Return the sum of the totals that are known: at least this much is used."""
+        return sum(item.total.bytes or 0 for item in self.databases)
+
+    @property
+    def unread(self) -> tuple[DatabaseSize, ...]:
+        """Return the databases whose total is not known."""
+        return tuple(item for item in self.databases if item.total.is_missing)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDatabase:
+    """A database that the store has seen on an instance."""
+
+    name: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseReconciliation:
+    """What a snapshot changes in the inventory of databases, each in order of name."""
+
+    seen: tuple[str, ...]
+    created: tuple[str, ...] = ()
+    reactivated: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SizePoint:
+    """One day's size of a database, or of an instance (`database` is empty).
+
+    Bytes; None is not known or not applicable. `unknown` says, by value, what hid it.
+    """
+
+    instance: str
+    database: str
+    collected_date: date
+    total_bytes: int | None
+    data_bytes: int | None = None
+    index_bytes: int | None = None
+    log_bytes: int | None = None
+    temporary_bytes: int | None = None
+    logical_bytes: int | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseView:
+    """A database as the inventory knows it (UTC)."""
+
+    instance: str
+    engine: str
+    name: str
+    is_active: bool
+    first_seen_at: datetime
+    last_seen_at: datetime
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSize:
+    """One day of one instance. `known_bytes` is what its readable databases take.
+
+    `point.total_bytes` is None where a database was not read: see `unread_count`.
+    """
+
+    point: SizePoint
+    engine: str
+    shared_bytes: int | None
+    known_bytes: int
+    database_count: int
+    unread_count: int
+    collected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TablespaceView:
+    """A tablespace on the last measured date, in bytes."""
+
+    name: str
+    total_bytes: int | None
+    maximum_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """One of the largest tables on the last measured date, in bytes."""
+
+    database: str
+    schema: str
+    name: str
+    total_bytes: int
+    data_bytes: int
+    index_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimit:
+    """How large an instance (`database` is empty) or a database may get, in bytes."""
+
+    instance: str
+    database: str
+    limit_bytes: int

@@ -1,0 +1,232 @@
+"""Databases and their daily sizes. Writing a date again replaces that date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from sync_pipeline.model.session import RecordClaim, RecordOutcome
+from sync_pipeline.model.size import (
+    DatabaseReconciliation,
+    KnownDatabase,
+    Measure,
+    MeasureName,
+    SizeSnapshot,
+)
+from sync_pipeline.store.database import Database, chunks
+from sync_pipeline.store.partitions import make_partitions
+from sync_pipeline.store.registry import note_connection
+from sync_pipeline.store.session_state import finish_record
+from sync_pipeline.store.size_schema import (
+    DAILY_TABLES,
+    database_size_stats,
+    instance_databases,
+    instance_size_stats,
+    table_size_stats,
+    tablespace_size_stats,
+)
+
+NAMES_A_STATEMENT = 20_000
+SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredDay:
+    """One instance's sizes of one date (in the fleet's time zone), and what they changed."""
+
+    instance_id: int
+    collected_date: date
+    snapshot: SizeSnapshot
+    inventory: DatabaseReconciliation
+    session_id: str | None = None
+
+
+class SizeStore:
+    """The tables of databases and of daily sizes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, instance_id: int) -> list[KnownDatabase]:
+        """Return every database ever seen on an instance."""
+        table = instance_databases
+        query = select(table).where(table.c.instance_id == instance_id)
+        with self._database.read() as connection:
+            return [
+                KnownDatabase(row.database_name, row.is_active) for row in connection.execute(query)
+            ]
+
+    def apply(
+        self, day: MeasuredDay, claim: RecordClaim, outcome: RecordOutcome, now: datetime
+    ) -> None:
+        """Write one instance's day, with its record, in one transaction.
+
+        Raises:
+            StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
+            StoreUnavailable: nothing is written.
+        """
+        self.prepare([day.collected_date])
+        with self._database.write() as connection:
+            finish_record(connection, claim, outcome, now)
+            _write(connection, [day])
+            note_connection(connection, day.instance_id, day.snapshot.server.version, now)
+
+    def put(self, days: Sequence[MeasuredDay]) -> None:
+        """Write days of several instances in one transaction: imported or generated history."""
+        self.prepare({day.collected_date for day in days})
+        with self._database.write() as connection:
+            _write(connection, days)
+
+    def prepare(self, dates: Iterable[date]) -> tuple[str, ...]:
+        """Make what is needed to store these dates; return the partitions that were made."""
+        if self._database.is_sqlite:
+            return ()
+        with self._database.write() as connection:
+            return make_partitions(connection, dates)
+
+
+def _write(connection: Connection, days: Sequence[MeasuredDay]) -> None:
+    for day in days:
+        _write_inventory(connection, day)
+    ids = _database_ids(connection, days)
+    _replace(connection, days)
+    database_rows: list[dict[str, Any]] = []
+    table_rows: list[dict[str, Any]] = []
+    for day in days:
+        key = {"instance_id": day.instance_id, "collected_date": day.collected_date}
+        provenance = {"collected_at": day.snapshot.observed_at, "session_id": day.session_id}
+        for item in day.snapshot.databases:
+            subject = {**key, "database_id": ids[day.instance_id, item.name]}
+            database_rows.append({**subject, **_values(item.measures()), **provenance})
+            table_rows += [
+                {
+                    **subject,
+                    "schema_name": table.schema,
+                    "table_name": table.name,
+                    "total_bytes": table.total_bytes,
+                    "data_bytes": table.data_bytes,
+                    "index_bytes": table.index_bytes,
+                }
+                for table in item.tables
+            ]
+    rows_of = {
+        database_size_stats: database_rows,
+        table_size_stats: table_rows,
+        instance_size_stats: [_instance_row(day) for day in days],
+        tablespace_size_stats: [row for day in days for row in _tablespace_rows(day)],
+    }
+    for table, rows in rows_of.items():
+        for chunk in chunks(rows):
+            connection.execute(insert(table), list(chunk))
+
+
+def _write_inventory(connection: Connection, day: MeasuredDay) -> None:
+    inventory, seen_at = day.inventory, day.snapshot.observed_at
+    rows = [
+        {
+            "instance_id": day.instance_id,
+            "database_name": name,
+            "is_active": True,
+            "first_seen_at": seen_at,
+            "last_seen_at": seen_at,
+        }
+        for name in inventory.created
+    ]
+    for chunk in chunks(rows):
+        connection.execute(insert(instance_databases), list(chunk))
+    created = set(inventory.created)
+    still = [name for name in inventory.seen if name not in created]
+    present = {"is_active": True, "last_seen_at": seen_at, "deleted_at": None}
+    _mark(connection, day.instance_id, still, present)
+    gone = {"is_active": False, "deleted_at": seen_at}
+    _mark(connection, day.instance_id, inventory.vanished, gone)
+
+
+def _mark(
+    connection: Connection, instance_id: int, names: Sequence[str], values: Mapping[str, Any]
+) -> None:
+    table = instance_databases
+    for start in range(0, len(names), NAMES_A_STATEMENT):
+        connection.execute(
+            update(table)
+            .where(
+                table.c.instance_id == instance_id,
+                table.c.database_name.in_(names[start : start + NAMES_A_STATEMENT]),
+            )
+            .values(values)
+        )
+
+
+def _database_ids(
+    connection: Connection, days: Sequence[MeasuredDay]
+) -> dict[tuple[int, str], int]:
+    table = instance_databases
+    wanted = sorted({day.instance_id for day in days})
+    ids: dict[tuple[int, str], int] = {}
+    for start in range(0, len(wanted), NAMES_A_STATEMENT):
+        some = wanted[start : start + NAMES_A_STATEMENT]
+        for row in connection.execute(select(table).where(table.c.instance_id.in_(some))):
+            ids[row.instance_id, row.database_name] = row.id
+    return ids
+
+
+def _replace(connection: Connection, days: Sequence[MeasuredDay]) -> None:
+    """Take away what these dates held before."""
+    by_date: dict[date, list[int]] = {}
+    for day in days:
+        by_date.setdefault(day.collected_date, []).append(day.instance_id)
+    for collected, instance_ids in by_date.items():
+        for table in DAILY_TABLES:
+            for start in range(0, len(instance_ids), NAMES_A_STATEMENT):
+                some = instance_ids[start : start + NAMES_A_STATEMENT]
+                connection.execute(
+                    delete(table).where(
+                        table.c.collected_date == collected, table.c.instance_id.in_(some)
+                    )
+                )
+
+
+def _values(measures: Mapping[MeasureName, Measure]) -> dict[str, Any]:
+    unknown = {
+        str(name): f"{measure.state}: {measure.reason}"
+        for name, measure in measures.items()
+        if measure.is_missing
+    }
+    numbers = {f"{name}_bytes": measure.bytes for name, measure in measures.items()}
+    return {**numbers, "unknown": unknown or None}
+
+
+def _instance_row(day: MeasuredDay) -> dict[str, Any]:
+    snapshot = day.snapshot
+    values = _values(snapshot.measures())
+    if snapshot.shared.is_missing:
+        reason = f"{snapshot.shared.state}: {snapshot.shared.reason}"
+        values["unknown"] = {**(values["unknown"] or {}), SHARED: reason}
+    return {
+        "instance_id": day.instance_id,
+        "collected_date": day.collected_date,
+        **values,
+        "shared_bytes": snapshot.shared.bytes,
+        "known_bytes": snapshot.known_bytes,
+        "database_count": len(snapshot.databases),
+        "unread_count": len(snapshot.unread),
+        "collected_at": snapshot.observed_at,
+        "session_id": day.session_id,
+    }
+
+
+def _tablespace_rows(day: MeasuredDay) -> list[dict[str, Any]]:
+    return [
+        {
+            "instance_id": day.instance_id,
+            "collected_date": day.collected_date,
+            "tablespace_name": item.name,
+            "total_bytes": item.total.bytes,
+            "maximum_bytes": item.maximum_bytes,
+        }
+        for item in day.snapshot.tablespaces
+    ]
