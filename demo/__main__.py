@@ -1,4 +1,4 @@
-"""Start sample servers, sync their accounts twice, and show what changed between."""
+"""Sync the accounts of sample servers, measure them, aggregate a history, write a report."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from demo.history import DAYS, generate_history
 from demo.samples import (
     MONITOR,
     MONITOR_PASSWORD,
@@ -124,8 +126,25 @@ def main() -> None:
         command("sessions", "show", "latest")
         say("5. What changed")
         command("accounts", "changes", "--session", "latest")
+        say("6. Sizes: collected, with a generated history of the days before")
+        command("run", "capacity-sync")
+        sys.stdout.write(f"{generate_history()} instance days of history were generated.\n")
+        say("7. Aggregations: past months and quarters in one run each, then what is due today")
+        today = datetime.now(UTC).date()
+        since = ("--from", str(today - timedelta(days=DAYS)), "--to", str(today))
+        for period in ("day", "week", "month", "quarter"):
+            command("backfill", "--period", period, *since)
+        command("run", "aggregation")
+        say("8. What is large, what grows, and where that leads")
+        for name in servers:
+            command("capacity", "limit", name, "60MB")
+        command("capacity", "top")
+        command("capacity", "history", next(iter(servers)), "--period", "quarter", *since)
+        command("capacity", "forecast")
+        say("9. The report")
+        command("report", "--output", str(STATE / "capacity.html"))
         if options.ui:
-            say(f"6. The Dagster UI on http://127.0.0.1:{options.port} (Ctrl-C ends it)")
+            say(f"10. The Dagster UI on http://127.0.0.1:{options.port} (Ctrl-C ends it)")
             leave_running(options.port)
 
 

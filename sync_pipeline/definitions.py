@@ -4,19 +4,71 @@ from __future__ import annotations
 
 import dagster as dg
 
-from sync_pipeline.orchestration.jobs import build_account_sync
+from sync_pipeline.model.period import PeriodType
+from sync_pipeline.orchestration.jobs import (
+    build_account_sync,
+    build_aggregate_sizes,
+    build_backfill_sizes,
+    build_capacity_sync,
+    build_maintain_sizes,
+    build_period_job,
+)
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.schedules import build_account_sync_schedule
+from sync_pipeline.orchestration.schedules import build_schedule
 from sync_pipeline.orchestration.sensors import build_run_end_sensors, session_reaper
 from sync_pipeline.settings import Settings
 
 _SETTINGS = Settings.load()
 
 account_sync = build_account_sync(_SETTINGS)
+capacity_sync = build_capacity_sync(_SETTINGS)
+aggregate_sizes = build_aggregate_sizes(_SETTINGS)
+aggregate_day = build_period_job(_SETTINGS, PeriodType.DAY)
+aggregate_week = build_period_job(_SETTINGS, PeriodType.WEEK)
+aggregate_month = build_period_job(_SETTINGS, PeriodType.MONTH)
+aggregate_quarter = build_period_job(_SETTINGS, PeriodType.QUARTER)
+backfill_sizes = build_backfill_sizes(_SETTINGS)
+maintain_sizes = build_maintain_sizes(_SETTINGS)
+
+_SESSION_JOBS = [
+    account_sync,
+    capacity_sync,
+    aggregate_sizes,
+    aggregate_day,
+    aggregate_week,
+    aggregate_month,
+    aggregate_quarter,
+    backfill_sizes,
+]
 
 defs = dg.Definitions(
-    jobs=[account_sync],
-    schedules=[build_account_sync_schedule(_SETTINGS, account_sync)],
-    sensors=[*build_run_end_sensors(account_sync), session_reaper],
+    jobs=[*_SESSION_JOBS, maintain_sizes],
+    schedules=[
+        build_schedule(
+            _SETTINGS,
+            account_sync,
+            _SETTINGS.account_sync_cron,
+            "Sync the accounts of all active instances.",
+        ),
+        build_schedule(
+            _SETTINGS,
+            capacity_sync,
+            _SETTINGS.capacity_sync_cron,
+            "Measure the databases of all active instances.",
+        ),
+        build_schedule(
+            _SETTINGS,
+            aggregate_sizes,
+            _SETTINGS.aggregation_cron,
+            "Aggregate sizes once the collection of the day has ended.",
+        ),
+        build_schedule(
+            _SETTINGS,
+            maintain_sizes,
+            _SETTINGS.maintenance_cron,
+            "Make partitions ahead and prune old sizes.",
+        ),
+    ],
+    sensors=[*build_run_end_sensors(_SESSION_JOBS), session_reaper],
     resources={"pipeline": PipelineResource()},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -50,6 +51,15 @@ class Settings(BaseSettings):
     account_sync_cron: str = Field(
         default="*/30 * * * *", description="When the account sync runs, as a cron line."
     )
+    capacity_sync_cron: str = Field(
+        default="0 3 * * *", description="When sizes are collected, as a cron line."
+    )
+    aggregation_cron: str = Field(
+        default="0 4 * * *", description="When sizes are aggregated, as a cron line."
+    )
+    maintenance_cron: str = Field(
+        default="30 5 * * *", description="When old sizes are pruned, as a cron line."
+    )
     max_runtime_seconds: int = Field(
         default=3600, ge=1, description="Longest run; Dagster ends one that takes longer."
     )
@@ -94,6 +104,44 @@ class Settings(BaseSettings):
         default=False, description="Also sync the accounts that the engine itself creates."
     )
 
+    excluded_databases: tuple[str, ...] = Field(
+        default=(),
+        description="LIKE patterns of databases left out, besides those without data.",
+    )
+    largest_tables: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="How many of the largest tables of each database are kept a day.",
+    )
+    trend_percent: float = Field(
+        default=5,
+        gt=0,
+        description="Change of a period's average from which a size grows or shrinks.",
+    )
+    aggregation_wait_seconds: int = Field(
+        default=3600,
+        ge=0,
+        description="How long the daily aggregation waits for a collection that still runs.",
+    )
+    first_period: date = Field(
+        default=date(2020, 1, 1), description="The day from which periods can be aggregated."
+    )
+    growth_window_days: int = Field(
+        default=90, ge=14, le=400, description="Days of sizes from which growth is estimated."
+    )
+    anomaly_percent: float = Field(
+        default=30, gt=0, description="Growth within three days that is remarkable, in percent ..."
+    )
+    anomaly_bytes: int = Field(
+        default=20 * 2**30, gt=0, description="... and in bytes: both must be reached."
+    )
+    size_retention_days: int = Field(
+        default=1100,
+        ge=400,
+        description="Days for which daily sizes are kept; aggregations stay for ever.",
+    )
+
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
@@ -103,7 +151,9 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not a time zone of the IANA database") from error
         return value
 
-    @field_validator("account_sync_cron")
+    @field_validator(
+        "account_sync_cron", "capacity_sync_cron", "aggregation_cron", "maintenance_cron"
+    )
     @classmethod
     def _cron_has_five_fields(cls, value: str) -> str:
         if len(value.split()) != CRON_FIELDS:

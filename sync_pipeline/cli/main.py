@@ -11,14 +11,25 @@ from typing import NoReturn
 
 import typer
 
-from sync_pipeline.cli import accounts, credentials, grants, instances, run, serve, sessions
+from sync_pipeline.cli import (
+    accounts,
+    backfill,
+    capacity,
+    credentials,
+    grants,
+    instances,
+    report,
+    run,
+    serve,
+    sessions,
+)
 from sync_pipeline.errors import ConfigurationError, SyncError
 
 WRONG_COMMAND, UNAVAILABLE = 2, 3
 
 app = typer.Typer(
     name="sync-pipeline",
-    help="Know who can do what on every database you own.",
+    help="Know who can do what on every database you own, and how fast each one grows.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -29,6 +40,9 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(run.app, name="run")
 app.command("grants")(grants.grants)
 app.command("up")(serve.up)
+app.command("backfill")(backfill.backfill)
+app.command("report")(report.report)
+app.add_typer(capacity.app, name="capacity")
 
 
 def main() -> NoReturn:

@@ -2,277 +2,146 @@
 
 from __future__ import annotations
 
-import getpass
-import json
-import queue
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from typing import IO, Annotated, Any
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sync_pipeline.cli.context import dependencies, say, show_json, show_table
-from sync_pipeline.errors import StoreUnavailable, SyncError
+from sync_pipeline.cli.context import dependencies, show_json
+from sync_pipeline.cli.launch import CANCELLED, run_job, user
+from sync_pipeline.cli.sessions import show_outcome
 from sync_pipeline.model.instance import EngineName, Selection
-from sync_pipeline.model.session import InstanceRecord, Session, SessionStatus
-from sync_pipeline.store.store import Store
+from sync_pipeline.model.session import Session, SessionStatus
 
-DONE, SOME_FAILED, CANCELLED = 0, 1, 130
-SECONDS_TO_LAUNCH = 180.0
-SECONDS_BETWEEN_LOOKS = 0.5
-LINES_OF_LOG = 15
+DONE, SOME_FAILED = 0, 1
 
 app = typer.Typer(help="Launch a job now and wait for its end.", no_args_is_help=True)
 
-
-@app.callback()
-def run() -> None:
-    """Launch a job now and wait for its end."""
+InstanceOption = Annotated[
+    list[str] | None, typer.Option(help="Only this instance; may be repeated.")
+]
+TagOption = Annotated[
+    list[str] | None, typer.Option(help="Only instances with this tag; may be repeated.")
+]
+EngineOption = Annotated[
+    list[EngineName] | None, typer.Option(help="Only this engine; may be repeated.")
+]
+EnvironmentOption = Annotated[
+    list[str] | None, typer.Option(help="Only this environment; may be repeated.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the session as JSON, and no progress.")
+]
 
 
 @app.command("account-sync")
 def account_sync(
     *,
-    instance: Annotated[
-        list[str] | None, typer.Option(help="Only this instance; may be repeated.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="Only instances with this tag; may be repeated.")
-    ] = None,
-    engine: Annotated[
-        list[EngineName] | None, typer.Option(help="Only this engine; may be repeated.")
-    ] = None,
-    environment: Annotated[
-        list[str] | None, typer.Option(help="Only this environment; may be repeated.")
-    ] = None,
+    instance: InstanceOption = None,
+    tag: TagOption = None,
+    engine: EngineOption = None,
+    environment: EnvironmentOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Allow a mass deactivation of accounts.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the session as JSON, and no progress.")
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Sync the accounts of all active instances, or of those selected.
 
     Exit status: 0 all went well, 1 an instance or the run failed, 2 the command is
     wrong, 3 the store or the run could not be had, 130 the run was cancelled.
     """
-    selection = Selection(
+    selection = selection_of(instance, tag, engine, environment)
+    launch("account_sync", selection, as_json=as_json, force=force)
+
+
+@app.command("capacity-sync")
+def capacity_sync(
+    *,
+    instance: InstanceOption = None,
+    tag: TagOption = None,
+    engine: EngineOption = None,
+    environment: EnvironmentOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Allow many databases to have vanished at once.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the databases of all active instances, or of those selected.
+
+    A second collection of a date replaces the first. Exit status: as for account-sync.
+    """
+    selection = selection_of(instance, tag, engine, environment)
+    launch("capacity_sync", selection, as_json=as_json, force=force)
+
+
+@app.command()
+def aggregation(
+    *,
+    instance: InstanceOption = None,
+    tag: TagOption = None,
+    engine: EngineOption = None,
+    environment: EnvironmentOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Aggregate what is due today: the running periods to date, and those that ended.
+
+    It waits for a collection that still runs. Exit status: as for account-sync.
+    """
+    selection = selection_of(instance, tag, engine, environment)
+    launch("aggregate_sizes", selection, as_json=as_json)
+
+
+def selection_of(
+    instance: list[str] | None,
+    tag: list[str] | None,
+    engine: list[EngineName] | None,
+    environment: list[str] | None,
+) -> Selection:
+    """Return what the options of a command select."""
+    return Selection(
         names=tuple(instance or ()),
         tags=tuple(tag or ()),
         engines=tuple(str(item) for item in engine or ()),
         environments=tuple(environment or ()),
     )
+
+
+def launch(
+    job: str, selection: Selection, *, as_json: bool, ever: bool = False, **options: object
+) -> None:
+    """Launch a job, show how it ended, and exit with its status.
+
+    `ever` also finds instances that were removed. A wrong name is told before anything
+    is launched.
+    """
     with dependencies() as deps:
-        deps.store.registry.select(selection)  # a wrong name is told before anything is launched
+        registry = deps.store.registry
+        (registry.select_ever if ever else registry.select)(selection)
         console = Console(quiet=as_json)
-        session = _run(deps.store, console, _config(selection, is_forced=force))
+        session = run_job(deps.store, console, job, _config(selection, options))
         records = deps.store.sessions.records(session.session_id)
     if as_json:
         show_json({"session": asdict(session), "records": [asdict(item) for item in records]})
     else:
-        _show(session, records)
+        show_outcome(session, records)
     raise typer.Exit(_exit_status(session))
 
 
-def _config(selection: Selection, *, is_forced: bool) -> dict[str, Any]:
-    options = {
+def _config(selection: Selection, options: dict[str, object]) -> dict[str, Any]:
+    config = {
         "instances": list(selection.names),
         "tags": list(selection.tags),
         "engines": list(selection.engines),
         "environments": list(selection.environments),
-        "force": is_forced,
-        "created_by": _user(),
+        "created_by": user(),
+        **options,
     }
-    return {"ops": {"select_instances": {"config": options}}}
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in some containers
-        return "unknown"
-
-
-@dataclass
-class Launcher:
-    """The process that launches the run, and what it has said so far."""
-
-    process: subprocess.Popen[str]
-    log: IO[str]
-    lines: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
-    said: dict[str, Any] = field(default_factory=dict)
-
-    def listen(self) -> None:
-        """Read the launcher's lines until it ends; a thread does this."""
-        for line in self.process.stdout or ():
-            self.lines.put(json.loads(line))
-        self.lines.put(None)
-
-    def session_id(self, interrupted: threading.Event) -> str | None:
-        """Wait for the run to be created and return its session; None when interrupted.
-
-        Raises:
-            SyncError: the run could not be launched.
-        """
-        deadline = time.monotonic() + SECONDS_TO_LAUNCH
-        while "session_id" not in self.said:
-            if interrupted.is_set():
-                return None
-            if time.monotonic() > deadline:
-                raise self.failure(f"No run was created in {SECONDS_TO_LAUNCH:g} s.")
-            with suppress(queue.Empty):
-                self._hear(self.lines.get(timeout=SECONDS_BETWEEN_LOOKS))
-        return str(self.said["session_id"])
-
-    def _hear(self, line: dict[str, Any] | None) -> None:
-        if line is None:
-            raise self.failure("The run could not be launched.")
-        self.said.update(line)
-
-    def end(self) -> None:
-        """Ask the launcher to cancel the run, wait for that, and hear it out."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait()
-        while (line := self.lines.get()) is not None:
-            self.said.update(line)
-
-    def failure(self, message: str) -> SyncError:
-        """Return an error with what the launcher left to say."""
-        if "error" in self.said:
-            return SyncError(str(self.said["error"]))
-        self.log.seek(0)
-        tail = "".join(self.log.readlines()[-LINES_OF_LOG:])
-        return SyncError(f"{message}\n{tail}".rstrip())
-
-
-@contextmanager
-def _launched(config: dict[str, Any]) -> Iterator[Launcher]:
-    """Start the launcher in a session of its own: it hears of Ctrl-C from us alone."""
-    command = [
-        sys.executable, "-m", "sync_pipeline.orchestration.launch", "account_sync",
-        "--config", json.dumps(config),
-    ]  # fmt: skip
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-        launcher = Launcher(process, log)
-        threading.Thread(target=launcher.listen, daemon=True).start()
-        try:
-            yield launcher
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            process.wait()
-
-
-@contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """Yield what Ctrl-C and SIGTERM set, instead of an exception at any point of the code."""
-    interrupted = threading.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: interrupted.set()) for number in signals]
-    try:
-        yield interrupted
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _run(store: Store, console: Console, config: dict[str, Any]) -> Session:
-    """Launch, show progress, and return the session as it ended.
-
-    Raises:
-        SyncError: the run could not be launched, or ended before it opened a session.
-    """
-    with _interruption() as interrupted, _launched(config) as launcher:
-        with console.status("Launching the run"):
-            session_id = launcher.session_id(interrupted)
-        if session_id is not None:
-            console.print(f"Run {session_id}")
-            _follow(store, console, launcher, session_id, interrupted)
-        if interrupted.is_set():
-            console.print("Cancelling the run")
-            launcher.end()
-        session = _session_of(store, launcher)
-        if session is not None:
-            return session
-        if interrupted.is_set():
-            raise typer.Exit(CANCELLED)
-        raise launcher.failure("The run ended before it opened a session.")
-
-
-def _session_of(store: Store, launcher: Launcher) -> Session | None:
-    session_id = launcher.said.get("session_id")
-    return store.sessions.get(str(session_id)) if session_id else None
-
-
-def _follow(
-    store: Store,
-    console: Console,
-    launcher: Launcher,
-    session_id: str,
-    interrupted: threading.Event,
-) -> None:
-    """Show how many instances are done until the launcher ends, or somebody interrupts."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=console.quiet) as progress:
-        task = progress.add_task("Starting", total=None)
-        while launcher.process.poll() is None and not interrupted.wait(SECONDS_BETWEEN_LOOKS):
-            try:
-                session = store.sessions.get(session_id)
-            except StoreUnavailable:
-                continue  # the run waits for the store too
-            if session is not None:
-                done = session.successful + session.failed + session.skipped + session.cancelled
-                progress.update(task, description="Instances", total=session.total, completed=done)
+    return {"ops": {"select_instances": {"config": config}}}
 
 
 def _exit_status(session: Session) -> int:
     if session.status is SessionStatus.COMPLETED:
         return DONE
     return CANCELLED if session.status is SessionStatus.CANCELLED else SOME_FAILED
-
-
-def _show(session: Session, records: Sequence[InstanceRecord]) -> None:
-    rows = [
-        (
-            record.instance_name,
-            record.status,
-            record.counters.items_synced,
-            record.counters.items_created,
-            record.counters.items_updated,
-            record.counters.items_deleted,
-        )
-        for record in records
-    ]
-    columns = ("instance", "status", "synced", "created", "updated", "deactivated")
-    show_table(columns, rows, session.error or "There was nothing to sync.")
-    for record in records:
-        if record.error_message:
-            say(f"{record.status}: {record.error_message}")
-    say(
-        f"Session {session.session_id} is {session.status}: {session.successful} of "
-        f"{session.total} completed, {session.failed} failed, {session.skipped} skipped, "
-        f"{session.cancelled} cancelled."
-    )

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, astuple
 from typing import Annotated
 
 import typer
 
 from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.session import InstanceRecord, Session, SessionFilter, SessionStatus
+from sync_pipeline.model.session import (
+    InstanceRecord,
+    Session,
+    SessionFilter,
+    SessionStatus,
+    SyncCategory,
+)
 from sync_pipeline.store.store import Store
 
 app = typer.Typer(help="Sync sessions and their records.", no_args_is_help=True)
 
 LATEST = "latest"
+COUNTERS = {
+    SyncCategory.ACCOUNT: ("synced", "created", "updated", "deactivated"),
+    SyncCategory.CAPACITY: ("measured", "new", "back", "vanished"),
+    SyncCategory.AGGREGATION: ("rows", "-", "-", "-"),
+}
+"""What the four counters of a record mean, by category."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -40,13 +54,16 @@ def resolve_session(store: Store, session_id: str) -> Session:
 @app.command("list")
 def list_(
     status: Annotated[SessionStatus | None, typer.Option(help="Only these.")] = None,
+    category: Annotated[
+        SyncCategory | None, typer.Option(help="Only syncs of this category.")
+    ] = None,
     instance: Annotated[str | None, typer.Option(help="Only with this instance.")] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1)] = 20,
     as_json: Json = False,
 ) -> None:
     """List sessions, newest first."""
     with dependencies() as deps:
-        wanted = SessionFilter(status=status, instance=instance, limit=limit)
+        wanted = SessionFilter(category, status, instance, limit)
         found = deps.store.sessions.list(wanted)
     if as_json:
         show_json([asdict(item) for item in found])
@@ -54,6 +71,7 @@ def list_(
     rows = [
         (
             item.session_id,
+            item.category,
             item.sync_type,
             item.status,
             shown_time(item.started_at),
@@ -64,7 +82,17 @@ def list_(
         )
         for item in found
     ]
-    columns = ("session", "type", "status", "started", "seconds", "done", "failed", "by")
+    columns = (
+        "session",
+        "category",
+        "type",
+        "status",
+        "started",
+        "seconds",
+        "done",
+        "failed",
+        "by",
+    )
     show_table(columns, rows, "There is no session yet: sync-pipeline run account-sync.")
 
 
@@ -88,23 +116,34 @@ def show(
     say(f"Started {shown_time(session.started_at)}, ended {shown_time(session.completed_at)}.")
     if session.error:
         say(session.error)
-    columns = (
-        "instance", "status", "synced", "created", "updated", "deactivated", "seconds", "message",
-    )  # fmt: skip
+    columns = ("instance", "status", *COUNTERS[session.category], "seconds", "message")
     show_table(columns, [_row(item) for item in records], "It has no instance.")
 
 
+def show_outcome(session: Session, records: Sequence[InstanceRecord]) -> None:
+    """Show the records of a session that has just ended, and its summary."""
+    rows = [(record.instance_name, record.status, *astuple(record.counters)) for record in records]
+    columns = ("instance", "status", *COUNTERS[session.category])
+    show_table(columns, rows, session.error or "There was nothing to sync.")
+    for record in records:
+        if record.error_message:
+            say(f"{record.status}: {record.error_message}")
+        for warning in record.details.get("warnings") or []:
+            say(f"{record.instance_name}: {warning}")
+    say(
+        f"Session {session.session_id} is {session.status}: {session.successful} of "
+        f"{session.total} completed, {session.failed} failed, {session.skipped} skipped, "
+        f"{session.cancelled} cancelled."
+    )
+
+
 def _row(record: InstanceRecord) -> tuple[object, ...]:
-    counters = record.counters
     warnings = record.details.get("warnings") or []
     message = record.error_message or "; ".join(str(item) for item in warnings)
     return (
         record.instance_name,
         record.status,
-        counters.items_synced,
-        counters.items_created,
-        counters.items_updated,
-        counters.items_deleted,
+        *astuple(record.counters),
         _seconds(record),
         message,
     )

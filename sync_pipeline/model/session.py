@@ -23,6 +23,8 @@ class SyncCategory(StrEnum):
     """What a session syncs."""
 
     ACCOUNT = "account"
+    CAPACITY = "capacity"
+    AGGREGATION = "aggregation"
 
 
 class SessionStatus(StrEnum):

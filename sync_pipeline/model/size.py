@@ -266,3 +266,29 @@ class SizeLimit:
     instance: str
     database: str
     limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopQuestion:
+    """Which databases are the largest, or (`by_growth`) grew most since `past`.
+
+    Instances that were not measured since `recent` are left out.
+    """
+
+    recent: date
+    past: date
+    by_growth: bool = False
+    limit: int = 10
+    instance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TopDatabase:
+    """One answer: bytes on a date, and by how much it grew since another."""
+
+    instance: str
+    database: str
+    collected_date: date
+    total_bytes: int | None
+    grown_bytes: int | None
+    since: date | None

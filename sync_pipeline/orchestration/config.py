@@ -12,12 +12,12 @@ SELECT_INSTANCES = "select_instances"
 """The op that takes this configuration."""
 
 
-class AccountSyncConfig(dg.Config):
-    """Which instances to sync, and how. Everything empty: all active instances."""
+class SelectionConfig(dg.Config):
+    """Which instances to take. Everything empty: all of them."""
 
     instances: list[str] = Field(
         default_factory=list,
-        description="Names of instances. Empty: all active instances.",
+        description="Names of instances. Empty: all of them.",
     )
     tags: list[str] = Field(
         default_factory=list,
@@ -30,13 +30,6 @@ class AccountSyncConfig(dg.Config):
     environments: list[str] = Field(
         default_factory=list,
         description="Only instances of these environments, for example production.",
-    )
-    force: bool = Field(
-        default=False,
-        description=(
-            "Deactivate accounts even where a sync would deactivate so many at once that "
-            "it looks like a mistake."
-        ),
     )
     created_by: str | None = Field(
         default=None,
@@ -64,3 +57,23 @@ class AccountSyncConfig(dg.Config):
             engines=tuple(self.engines),
             environments=tuple(self.environments),
         )
+
+
+class SyncConfig(SelectionConfig):
+    """Which instances to sync, and how. Everything empty: all active instances."""
+
+    force: bool = Field(
+        default=False,
+        description=(
+            "Deactivate accounts or databases even where a sync would deactivate so many at "
+            "once that it looks like a mistake."
+        ),
+    )
+
+
+class BackfillConfig(SelectionConfig):
+    """Which past periods to aggregate again, all in one run."""
+
+    period: str = Field(description="day, week, month or quarter.")
+    first: str = Field(description="First day, as 2026-01-31; its whole period is taken.")
+    last: str = Field(description="Last day, included; its whole period is taken.")

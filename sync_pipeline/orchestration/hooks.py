@@ -7,8 +7,8 @@ store was away when the step failed, or a resource failed before the step began.
 import dagster as dg
 
 from sync_pipeline.errors import SyncError
-from sync_pipeline.orchestration.ops import instance_id_of
 from sync_pipeline.orchestration.runs import session_id_of
+from sync_pipeline.orchestration.tasks import instance_id_of
 
 UNEXPECTED = "unexpected"
 

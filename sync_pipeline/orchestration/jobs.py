@@ -1,4 +1,4 @@
-"""The job `account_sync`.
+"""The jobs: what they do to one instance, and the limits that the settings give them.
 
 Executor: one process an instance, forked from a server that has everything imported.
 A step costs about 0.3 s of CPU that way, against 3 s with a fresh interpreter, and a
@@ -8,30 +8,134 @@ right for tens to a few hundred instances.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import dagster as dg
 
+from sync_pipeline.model.period import PeriodType
+from sync_pipeline.orchestration.aggregation_ops import (
+    aggregate_instance,
+    select_due,
+    select_partition,
+    select_range,
+)
+from sync_pipeline.orchestration.config import SELECT_INSTANCES
 from sync_pipeline.orchestration.failures import NO_RUN_RETRY_TAGS
 from sync_pipeline.orchestration.hooks import confirm_outcome, record_failure
+from sync_pipeline.orchestration.maintenance import maintain
 from sync_pipeline.orchestration.ops import (
+    collect_sizes,
     finish_session,
     open_session,
     select_instances,
     sync_instance,
 )
-from sync_pipeline.orchestration.runs import ACCOUNT_SYNC
+from sync_pipeline.orchestration.partitions import partitions_of
+from sync_pipeline.orchestration.runs import (
+    ACCOUNT_SYNC,
+    AGGREGATE_PERIOD,
+    AGGREGATE_SIZES,
+    BACKFILL_SIZES,
+    CAPACITY_SYNC,
+)
 from sync_pipeline.settings import Settings
+
+MAINTAIN_SIZES = "maintain_sizes"
 
 
 def build_account_sync(settings: Settings) -> dg.JobDefinition:
-    """Return the job with the limits that the settings give it."""
+    """Return the job that syncs accounts."""
+    return _instance_job(
+        settings,
+        ACCOUNT_SYNC,
+        "Read the accounts and grants of every selected instance and record what changed. "
+        "Everything empty in the launchpad: all active instances.",
+        select_instances,
+        sync_instance,
+    )
+
+
+def build_capacity_sync(settings: Settings) -> dg.JobDefinition:
+    """Return the job that collects sizes."""
+    return _instance_job(
+        settings,
+        CAPACITY_SYNC,
+        "Measure every database of the selected instances. A second collection of a date "
+        "replaces the first. Everything empty in the launchpad: all active instances.",
+        select_instances,
+        collect_sizes,
+    )
+
+
+def build_aggregate_sizes(settings: Settings) -> dg.JobDefinition:
+    """Return the job that aggregates what is due today."""
+    return _instance_job(
+        settings,
+        AGGREGATE_SIZES,
+        "Wait for today's collection, then aggregate the running day, week, month and "
+        "quarter to date, and close those that have ended.",
+        select_due,
+        aggregate_instance,
+        # Waiting for the collection is not work.
+        more_seconds=settings.aggregation_wait_seconds,
+    )
+
+
+def build_period_job(settings: Settings, kind: PeriodType) -> dg.JobDefinition:
+    """Return the job that aggregates one period of a kind, a partition of it."""
+    return _instance_job(
+        settings,
+        AGGREGATE_PERIOD[kind],
+        f"Aggregate the sizes of one {kind} again. Backfill past ones from the Partitions "
+        "tab; `sync-pipeline backfill` does a whole range in one run.",
+        select_partition,
+        aggregate_instance,
+        partitions_def=partitions_of(kind, settings),
+    )
+
+
+def build_backfill_sizes(settings: Settings) -> dg.JobDefinition:
+    """Return the job that aggregates a whole range of periods in one run."""
+    return _instance_job(
+        settings,
+        BACKFILL_SIZES,
+        "Aggregate every period of a kind between two days again, in one run.",
+        select_range,
+        aggregate_instance,
+    )
+
+
+def build_maintain_sizes(settings: Settings) -> dg.JobDefinition:
+    """Return the job that makes the partitions of the months to come and prunes old sizes."""
 
     @dg.job(
-        name=ACCOUNT_SYNC,
-        description=(
-            "Read the accounts and grants of every selected instance and record what "
-            "changed. Everything empty in the launchpad: all active instances."
-        ),
+        name=MAINTAIN_SIZES,
+        description="Make the store's partitions ahead, and prune sizes past their retention.",
         tags={"dagster/max_runtime": str(settings.max_runtime_seconds), **NO_RUN_RETRY_TAGS},
+        executor_def=dg.in_process_executor,
+    )
+    def maintain_sizes() -> None:
+        maintain()
+
+    return maintain_sizes
+
+
+def _instance_job(
+    settings: Settings,
+    name: str,
+    description: str,
+    select: dg.OpDefinition,
+    work: dg.OpDefinition,
+    *,
+    partitions_def: dg.PartitionsDefinition[str] | None = None,
+    more_seconds: int = 0,
+) -> dg.JobDefinition:
+    """Return a job that opens a session and does one step for each instance."""
+    runtime = settings.max_runtime_seconds + more_seconds
+    decorate: Callable[[Callable[[], None]], dg.JobDefinition] = dg.job(
+        name=name,
+        description=description,
+        tags={"dagster/max_runtime": str(runtime), **NO_RUN_RETRY_TAGS},
         executor_def=dg.multiprocess_executor.configured(
             {
                 "max_concurrent": settings.step_concurrency,
@@ -39,8 +143,12 @@ def build_account_sync(settings: Settings) -> dg.JobDefinition:
             }
         ),
         hooks={confirm_outcome, record_failure},
+        partitions_def=partitions_def,
     )
-    def account_sync() -> None:
-        finish_session(open_session(select_instances()).map(sync_instance).collect())
 
-    return account_sync
+    def instances() -> None:
+        # Every job's selection has one name, so that its configuration has one place.
+        selected = select.alias(SELECT_INSTANCES)()
+        finish_session(open_session(selected).map(work).collect())
+
+    return decorate(instances)

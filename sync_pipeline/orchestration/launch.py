@@ -31,6 +31,9 @@ from sync_pipeline.orchestration.instance import dagster_environment, open_insta
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import (
     ACCOUNT_SYNC,
+    AGGREGATE_SIZES,
+    BACKFILL_SIZES,
+    CAPACITY_SYNC,
     CREATED_BY_TAG,
     close_session_of,
     session_id_of,
@@ -38,7 +41,7 @@ from sync_pipeline.orchestration.runs import (
 from sync_pipeline.settings import Settings, project_root
 
 LOCATION = "sync_pipeline"
-JOBS = (ACCOUNT_SYNC,)
+JOBS = (ACCOUNT_SYNC, CAPACITY_SYNC, AGGREGATE_SIZES, BACKFILL_SIZES)
 SECONDS_BETWEEN_LOOKS = 0.25
 SECONDS_TO_CANCEL = 45.0
 SECONDS_BEYOND_MAX_RUNTIME = 60.0

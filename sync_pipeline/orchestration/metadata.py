@@ -5,31 +5,157 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
+from rich import filesize
 
+from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.change import AccountChange
+from sync_pipeline.model.session import Session, SyncCategory
+from sync_pipeline.model.size import SizeSnapshot
+from sync_pipeline.workflows.aggregate_sizes import AggregationReport
+from sync_pipeline.workflows.capacity import top_databases
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.recorded import InstanceReport
 from sync_pipeline.workflows.sync_accounts import AccountSyncReport
+from sync_pipeline.workflows.sync_sizes import SizeReport
 
 MOST_CHANGES = 50
+MOST_DATABASES = 10
+MOST_WARNINGS = 50
 MOST_LINES = 10
 
 
 def report_metadata(report: AccountSyncReport) -> dict[str, dg.MetadataValue]:
-    """Return counts, changes, durations and warnings of one instance's sync."""
+    """Return counts, changes, durations and warnings of one instance's account sync."""
     counters = report.counters
-    metadata: dict[str, dg.MetadataValue] = {
-        "instance": dg.MetadataValue.text(report.instance),
-        "outcome": dg.MetadataValue.text(f"{report.status}: {report.message}"),
+    return {
+        **_common(report),
         "permissions created or updated": dg.MetadataValue.int(counters.items_synced),
         "accounts created": dg.MetadataValue.int(counters.items_created),
         "accounts updated": dg.MetadataValue.int(counters.items_updated),
         "accounts deactivated": dg.MetadataValue.int(counters.items_deleted),
         "changes": dg.MetadataValue.md(changes_table(report.changes)),
     }
+
+
+def size_metadata(report: SizeReport) -> dict[str, dg.MetadataValue]:
+    """Return sizes, durations and warnings of one instance's size collection."""
+    metadata = _common(report)
+    if report.snapshot is not None:
+        largest = sorted(
+            report.snapshot.databases, key=lambda item: (-(item.total.bytes or 0), item.name)
+        )
+        rows = [(item.name, _size(item.total.bytes)) for item in largest[:MOST_DATABASES]]
+        metadata["largest databases"] = dg.MetadataValue.md(_table(("database", "size"), rows))
+        metadata.update(_sizes(report.snapshot))
+    return metadata
+
+
+def aggregation_metadata(report: AggregationReport) -> dict[str, dg.MetadataValue]:
+    """Return how many rows the aggregation of one instance wrote."""
+    return {
+        **_common(report),
+        "rows of databases": dg.MetadataValue.int(report.rows.databases),
+        "rows of the instance": dg.MetadataValue.int(report.rows.instances),
+        "rows replaced": dg.MetadataValue.int(report.rows.replaced),
+    }
+
+
+def size_materialization(report: SizeReport) -> dg.AssetMaterialization:
+    """Return the event by which the UI plots an instance's size over its dates."""
+    metadata = _sizes(report.snapshot) if report.snapshot else {}
+    return dg.AssetMaterialization(
+        asset_key=dg.AssetKey(["sizes", report.instance]),
+        partition=str(report.collected_date),
+        description=report.message,
+        metadata=metadata,
+    )
+
+
+def aggregation_materialization(item: Aggregation) -> dg.AssetMaterialization:
+    """Return the event by which the UI plots an instance's periods of one kind."""
+    numbers = {
+        "average bytes": item.total.avg_bytes,
+        "last bytes": item.total.last_bytes,
+        "change bytes": item.total.change_bytes,
+        "change percent": item.total.change_percent,
+        "databases": item.database_count,
+        "days with data": item.data_count,
+        "days expected": item.expected_count,
+    }
+    return dg.AssetMaterialization(
+        asset_key=dg.AssetKey(["size_aggregations", str(item.period_type), item.instance]),
+        partition=item.period_start.isoformat(),
+        metadata={name: _plotted(number) for name, number in numbers.items() if number is not None},
+    )
+
+
+def session_metadata(
+    deps: SyncDeps, session: Session, outcomes: int
+) -> dict[str, dg.MetadataValue]:
+    """Return the counts of a session, and for sizes the largest and the fastest growing."""
+    metadata: dict[str, dg.MetadataValue] = {
+        "instances synced": dg.MetadataValue.int(outcomes),
+        "completed": dg.MetadataValue.int(session.successful),
+        "skipped": dg.MetadataValue.int(session.skipped),
+        "status": dg.MetadataValue.text(str(session.status)),
+    }
+    if session.category is SyncCategory.ACCOUNT:
+        return metadata
+    for word, by_growth in (("largest", False), ("fastest growing", True)):
+        found = top_databases(deps, by_growth=by_growth, limit=MOST_DATABASES)
+        rows = [
+            (
+                item.instance,
+                item.database,
+                _size(item.total_bytes),
+                _size(item.grown_bytes),
+                str(item.since or ""),
+            )
+            for item in found
+        ]
+        columns = ("instance", "database", "size", "grown by", "since")
+        metadata[word] = dg.MetadataValue.md(_table(columns, rows))
+    return metadata
+
+
+def _common(report: InstanceReport) -> dict[str, dg.MetadataValue]:
+    metadata: dict[str, dg.MetadataValue] = {
+        "instance": dg.MetadataValue.text(report.instance),
+        "outcome": dg.MetadataValue.text(f"{report.status}: {report.message}"),
+    }
     if report.timings:
         metadata["durations"] = dg.MetadataValue.md(durations_table(report.timings))
     if report.warnings:
-        metadata["warnings"] = dg.MetadataValue.md(_bullets(report.warnings))
+        metadata["warnings"] = dg.MetadataValue.md(_bullets(report.warnings[:MOST_WARNINGS]))
     return metadata
+
+
+def _sizes(snapshot: SizeSnapshot) -> dict[str, dg.MetadataValue]:
+    metadata = {
+        f"{name} bytes": _plotted(item.bytes)
+        for name, item in snapshot.measures().items()
+        if item.bytes is not None
+    }
+    metadata["databases"] = _plotted(len(snapshot.databases))
+    metadata["databases not read"] = _plotted(len(snapshot.unread))
+    return metadata
+
+
+def _plotted(number: float) -> dg.MetadataValue:
+    """Return a number that the UI plots; its integers end at 2^31."""
+    return dg.MetadataValue.float(float(number))
+
+
+def _size(count: int | None) -> str:
+    return "" if count is None else filesize.decimal(count)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return "None."
+    lines = [" | ".join(columns), "|".join("---" for _ in columns)]
+    lines += [" | ".join(map(_cell, row)) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def changes_table(changes: Sequence[AccountChange]) -> str:

@@ -1,70 +1,42 @@
-"""The steps of `account_sync`: resources in, one workflow call, metadata out.
+"""The steps that every job shares, and those of the two syncs.
 
 Annotations are not postponed here: Dagster reads them as types.
 """
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import dagster as dg
 
-from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncType
-from sync_pipeline.orchestration.config import AccountSyncConfig
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.session import RecordOutcome, RecordStatus
+from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
-from sync_pipeline.orchestration.metadata import report_metadata
+from sync_pipeline.orchestration.metadata import (
+    report_metadata,
+    session_metadata,
+    size_materialization,
+    size_metadata,
+)
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import (
+    CATEGORY_OF_JOB,
     created_by,
     new_session,
     reap_sessions,
     session_id_of,
     sync_type_of,
 )
+from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.sync_accounts import (
-    AccountSyncReport,
-    SyncOptions,
-    sync_instance_accounts,
-)
-
-LONGEST_SLUG = 40
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceTask:
-    """What a step is told of the instance it syncs; it reads the rest itself."""
-
-    instance_id: int
-    name: str
-    is_forced: bool
-
-    @property
-    def mapping_key(self) -> str:
-        """Return a key that Dagster accepts for any name, readable and unique."""
-        slug = re.sub(r"[^A-Za-z0-9]+", "_", self.name)[:LONGEST_SLUG].strip("_")
-        return f"{slug}_i{self.instance_id}" if slug else f"i{self.instance_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class SelectedInstances:
-    """The selection of one run, as it was resolved."""
-
-    tasks: tuple[InstanceTask, ...]
-    sync_type: SyncType
-    created_by: str | None
-
-
-def instance_id_of(step_key: str) -> int | None:
-    """Return the instance of a mapped step, from its key; None for any other step."""
-    match = re.search(r"\[(?:.*_)?i(\d+)\]$", step_key)
-    return int(match.group(1)) if match else None
+from sync_pipeline.workflows.recorded import InstanceWork
+from sync_pipeline.workflows.sync_accounts import AccountSyncReport, sync_instance_accounts
+from sync_pipeline.workflows.sync_sizes import SizeReport, sync_instance_sizes
 
 
 @dg.op(description="Find the active instances that this run is asked to sync.")
 def select_instances(
-    context: dg.OpExecutionContext, config: AccountSyncConfig, pipeline: PipelineResource
+    context: dg.OpExecutionContext, config: SyncConfig, pipeline: PipelineResource
 ) -> SelectedInstances:
     """Resolve the launchpad's selection against the registry."""
     with dagster_failures(context):
@@ -75,7 +47,7 @@ def select_instances(
     context.log.info("%d active instances are selected.", len(instances))
     context.add_output_metadata({"instances": len(instances)})
     return SelectedInstances(
-        tasks=tuple(InstanceTask(item.id, item.name, config.force) for item in instances),
+        tasks=tasks_of(instances, is_forced=config.force),
         sync_type=sync_type_of(context.run, selection, len(instances)),
         created_by=created_by(context.run, config),
     )
@@ -92,15 +64,15 @@ def open_session(
     with dagster_failures(context), pipeline.open() as deps:
         for reaped in reap_sessions(context.instance, deps):
             context.log.warning("Closed session %s: %s", reaped.session.session_id, reaped.reason)
-        known = {item.id: item for item in deps.store.registry.instances()}
-        tasks = [task for task in selected.tasks if task.instance_id in known]
+        instances = deps.store.registry.ever_by_ids([task.instance_id for task in selected.tasks])
         session = deps.store.sessions.open(
             new_session(context.run, selected.sync_type, selected.created_by),
-            [known[task.instance_id] for task in tasks],
+            instances,
             deps.clock(),
+            selected.nothing,
         )
-    context.log.info("Session %s: %d instances are pending.", session.session_id, len(tasks))
-    for task in tasks:
+    context.log.info("Session %s: %d instances are pending.", session.session_id, len(instances))
+    for task in selected.tasks:
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
 
 
@@ -116,6 +88,20 @@ def sync_instance(
     return str(report.status)
 
 
+@dg.op(description="Measure the databases of one instance.")
+def collect_sizes(
+    context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
+) -> str:
+    """Measure one instance; its record is written whatever happens."""
+    with dagster_failures(context), pipeline.open() as deps:
+        report = _collect(context, deps, task)
+    context.log.info(report.message)
+    context.add_output_metadata(size_metadata(report))
+    if report.snapshot is not None:
+        context.log_event(size_materialization(report))
+    return str(report.status)
+
+
 @dg.op(description="Say how the session ended, where every instance went well.")
 def finish_session(
     context: dg.OpExecutionContext, outcomes: list[str], pipeline: PipelineResource
@@ -123,8 +109,9 @@ def finish_session(
     """Show the session's counts. The last record closed the session, not this step."""
     with dagster_failures(context), pipeline.open() as deps:
         session = deps.store.sessions.get(session_id_of(context.run))
-    if session is None:
-        return
+        if session is None:
+            return
+        metadata = session_metadata(deps, session, len(outcomes))
     note = f" {session.error}" if session.error else ""
     context.log.info(
         "Session %s is %s: %d of %d instances completed, %d skipped.%s",
@@ -135,31 +122,45 @@ def finish_session(
         session.skipped,
         note,
     )
-    context.add_output_metadata(
-        {
-            "instances synced": len(outcomes),
-            "completed": session.successful,
-            "skipped": session.skipped,
-            "status": str(session.status),
-        }
+    context.add_output_metadata(metadata)
+
+
+def work_on(
+    context: dg.OpExecutionContext, deps: SyncDeps, instance: Instance, *, is_exclusive: bool = True
+) -> InstanceWork:
+    """Return the part of this run's session that an instance is."""
+    return InstanceWork(
+        instance=instance,
+        session_id=session_id_of(context.run),
+        run_id=context.run_id,
+        category=CATEGORY_OF_JOB[context.job_name],
+        will_retry=will_retry(context, deps.settings),
+        is_exclusive=is_exclusive,
     )
 
 
 def _sync(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> AccountSyncReport:
-    session_id = session_id_of(context.run)
     instance = deps.store.registry.by_id(task.instance_id)
     if instance is None or not instance.is_active:
-        return _skip_removed(deps, task, session_id, context.run_id)
-    options = SyncOptions(is_forced=task.is_forced, will_retry=will_retry(context, deps.settings))
-    return sync_instance_accounts(deps, instance, session_id, context.run_id, options)
+        return AccountSyncReport(*_skip_removed(context, deps, task))
+    return sync_instance_accounts(deps, work_on(context, deps, instance), is_forced=task.is_forced)
+
+
+def _collect(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> SizeReport:
+    instance = deps.store.registry.by_id(task.instance_id)
+    if instance is None or not instance.is_active:
+        return SizeReport(*_skip_removed(context, deps, task))
+    return sync_instance_sizes(deps, work_on(context, deps, instance), is_forced=task.is_forced)
 
 
 def _skip_removed(
-    deps: SyncDeps, task: InstanceTask, session_id: str, run_id: str
-) -> AccountSyncReport:
+    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask
+) -> tuple[str, RecordStatus, str]:
     """Record as skipped an instance that somebody removed since the run began."""
     message = f"{task.name}: skipped, it was removed or deactivated during the run."
-    claim = deps.store.sessions.claim(session_id, task.instance_id, run_id, deps.clock())
+    claim = deps.store.sessions.claim(
+        session_id_of(context.run), task.instance_id, context.run_id, deps.clock()
+    )
     outcome = RecordOutcome(RecordStatus.SKIPPED, error_kind="configuration", error_message=message)
     deps.store.sessions.finish(claim, outcome, deps.clock())
-    return AccountSyncReport(task.name, RecordStatus.SKIPPED, message)
+    return task.name, RecordStatus.SKIPPED, message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from sync_pipeline.model.instance import Selection
+from sync_pipeline.model.period import PeriodType
 from sync_pipeline.model.session import (
     NewSession,
     RecordStatus,
@@ -13,7 +14,7 @@ from sync_pipeline.model.session import (
     SyncCategory,
     SyncType,
 )
-from sync_pipeline.orchestration.config import AccountSyncConfig
+from sync_pipeline.orchestration.config import SelectionConfig
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
     Reaped,
@@ -25,6 +26,21 @@ from sync_pipeline.workflows.sessions import (
 )
 
 ACCOUNT_SYNC = "account_sync"
+CAPACITY_SYNC = "capacity_sync"
+AGGREGATE_SIZES = "aggregate_sizes"
+BACKFILL_SIZES = "backfill_sizes"
+AGGREGATE_PERIOD = {kind: f"aggregate_{kind}" for kind in PeriodType}
+CATEGORY_OF_JOB = {
+    ACCOUNT_SYNC: SyncCategory.ACCOUNT,
+    CAPACITY_SYNC: SyncCategory.CAPACITY,
+    AGGREGATE_SIZES: SyncCategory.AGGREGATION,
+    BACKFILL_SIZES: SyncCategory.AGGREGATION,
+    **dict.fromkeys(AGGREGATE_PERIOD.values(), SyncCategory.AGGREGATION),
+}
+"""The jobs that leave a session."""
+
+PARTITION_TAG = "dagster/partition"
+BACKFILL_TAG = "dagster/backfill"
 SCHEDULE_TAG = "dagster/schedule_name"
 CREATED_BY_TAG = "sync_pipeline/created_by"
 FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
@@ -88,7 +104,6 @@ def reap_sessions(instance: DagsterInstance, deps: SyncDeps) -> tuple[Reaped, ..
 
     reaped = reap(
         deps.store,
-        SyncCategory.ACCOUNT,
         state,
         deps.clock(),
         deps.settings.stale_after_seconds,
@@ -105,26 +120,29 @@ def new_session(run: DagsterRun, sync_type: SyncType, created_by: str | None) ->
     return NewSession(
         session_id=session_id_of(run),
         sync_type=sync_type,
-        category=SyncCategory.ACCOUNT,
-        job_name=ACCOUNT_SYNC,
+        category=CATEGORY_OF_JOB[run.job_name],
+        job_name=run.job_name,
         run_id=run.run_id,
         created_by=created_by,
+        partition_key=run.tags.get(PARTITION_TAG),
     )
 
 
 def sync_type_of(run: DagsterRun, selection: Selection, instance_count: int) -> SyncType:
     """Return how a run was launched, from its tags and what it selects."""
+    if run.job_name == BACKFILL_SIZES or BACKFILL_TAG in run.tags:
+        return SyncType.BACKFILL
     return derive_sync_type(selection, instance_count, is_scheduled=SCHEDULE_TAG in run.tags)
 
 
-def created_by(run: DagsterRun, config: AccountSyncConfig) -> str | None:
+def created_by(run: DagsterRun, config: SelectionConfig) -> str | None:
     """Return who launched a run, where that is known."""
     return config.created_by or run.tags.get(CREATED_BY_TAG) or run.tags.get(SCHEDULE_TAG)
 
 
 def _unopened(run: DagsterRun) -> NewSession:
     """Return the session of a run that may have ended before it opened one."""
-    config = AccountSyncConfig.of_run(run)
+    config = SelectionConfig.of_run(run)
     sync_type = sync_type_of(run, config.selection(), len(config.instances))
     return new_session(run, sync_type, created_by(run, config))
 

@@ -3,6 +3,8 @@
 Annotations are not postponed here: Dagster reads them as types.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from sync_pipeline.orchestration.instance import require_configured
@@ -18,16 +20,18 @@ SECONDS_BETWEEN_LOOKS = 5
 SECONDS_BETWEEN_REAPINGS = 30
 
 
-def build_run_end_sensors(job: dg.JobDefinition) -> list[dg.SensorDefinition]:
-    """Return a sensor for each way in which a run of the job can end."""
-    return [_run_end_sensor(job, status) for status in RUN_ENDS]
+def build_run_end_sensors(jobs: Sequence[dg.JobDefinition]) -> list[dg.SensorDefinition]:
+    """Return a sensor for each way in which a run of one of the jobs can end."""
+    return [_run_end_sensor(jobs, status) for status in RUN_ENDS]
 
 
-def _run_end_sensor(job: dg.JobDefinition, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+def _run_end_sensor(
+    jobs: Sequence[dg.JobDefinition], status: dg.DagsterRunStatus
+) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         name=f"close_session_on_{status.value.lower()}",
         run_status=status,
-        monitored_jobs=[job],
+        monitored_jobs=list(jobs),
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Close the session of a run that ended as {status.value}.",

@@ -19,7 +19,7 @@ from sync_pipeline.model.instance import (
     TlsMode,
     TlsOptions,
 )
-from sync_pipeline.store.database import Database, upsert
+from sync_pipeline.store.database import BIND_LIMIT, Database, upsert
 from sync_pipeline.store.schema import credentials, instances
 
 
@@ -128,23 +128,38 @@ class Registry:
             ConfigurationError: a name does not exist or is not active, or an engine is unknown.
         """
         everything = {instance.name: instance for instance in self.instances()}
+        _require_known(selection, everything)
         for name in selection.names:
-            if name not in everything:
-                raise ConfigurationError(
-                    f"The instance {name!r} does not exist.",
-                    hint="See: sync-pipeline instances list.",
-                )
             if not everything[name].is_active:
                 raise ConfigurationError(
                     f"The instance {name!r} is not active.",
                     hint=f"Activate it: sync-pipeline instances edit {name} --active.",
                 )
-        for engine in selection.engines:
-            if engine not in tuple(EngineName):
-                raise ConfigurationError(
-                    f"{engine!r} is not an engine.", hint=f"Known are: {', '.join(EngineName)}."
-                )
+        return [
+            item for item in everything.values() if item.is_active and _is_selected(item, selection)
+        ]
+
+    def select_ever(self, selection: Selection) -> list[Instance]:
+        """Return what a selection takes of all instances there ever were, by name.
+
+        Raises:
+            ConfigurationError: a name or an engine is unknown.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(select(instances).order_by(instances.c.name))
+            everything = {row.name: _instance(row) for row in rows}
+        _require_known(selection, everything)
         return [item for item in everything.values() if _is_selected(item, selection)]
+
+    def ever_by_ids(self, instance_ids: Sequence[int]) -> list[Instance]:
+        """Return instances by their ids, also those that were removed, in the same order."""
+        found: dict[int, Instance] = {}
+        with self._database.read() as connection:
+            for start in range(0, len(instance_ids), BIND_LIMIT):
+                some = instance_ids[start : start + BIND_LIMIT]
+                rows = connection.execute(select(instances).where(instances.c.id.in_(some)))
+                found.update({row.id: _instance(row) for row in rows})
+        return [found[item] for item in instance_ids]
 
     def put_instances(self, wanted: Sequence[Instance], now: datetime) -> ImportCounts:
         """Add or change instances by name, all in one transaction.
@@ -214,10 +229,23 @@ def note_connection(connection: Connection, instance_id: int, version: str, now:
     )
 
 
+def _require_known(selection: Selection, everything: Mapping[str, Instance]) -> None:
+    for name in selection.names:
+        if name not in everything:
+            raise ConfigurationError(
+                f"The instance {name!r} does not exist.",
+                hint="See: sync-pipeline instances list.",
+            )
+    for engine in selection.engines:
+        if engine not in tuple(EngineName):
+            raise ConfigurationError(
+                f"{engine!r} is not an engine.", hint=f"Known are: {', '.join(EngineName)}."
+            )
+
+
 def _is_selected(instance: Instance, selection: Selection) -> bool:
     return (
-        instance.is_active
-        and (not selection.names or instance.name in selection.names)
+        (not selection.names or instance.name in selection.names)
         and (not selection.tags or bool(set(selection.tags) & set(instance.tags)))
         and (not selection.engines or instance.engine in selection.engines)
         and (not selection.environments or instance.environment in selection.environments)

@@ -56,8 +56,16 @@ class SessionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, new: NewSession, chosen: Sequence[Instance], now: datetime) -> Session:
+    def open(
+        self,
+        new: NewSession,
+        chosen: Sequence[Instance],
+        now: datetime,
+        nothing: str = NO_INSTANCE,
+    ) -> Session:
         """Write the session and a pending record for every instance, in one transaction.
+
+        `nothing` is what a session without an instance says.
 
         A session that exists already is continued (a re-execution of its root run):
         exactly the records of these instances are reopened.
@@ -82,9 +90,7 @@ class SessionStore:
                 connection.execute(
                     update(sessions)
                     .where(sessions.c.session_id == new.session_id, sessions.c.total_instances == 0)
-                    .values(
-                        status=str(SessionStatus.COMPLETED), completed_at=now, error=NO_INSTANCE
-                    )
+                    .values(status=str(SessionStatus.COMPLETED), completed_at=now, error=nothing)
                 )
             return session_of(required(connection, new.session_id))
 
@@ -248,12 +254,22 @@ class SessionStore:
         with self._database.read() as connection:
             return [session_of(row) for row in connection.execute(ordered.limit(wanted.limit))]
 
-    def unfinished(self, category: SyncCategory) -> Sequence[Session]:
-        """Return the sessions that have not ended, oldest first."""
+    def newest(self, category: SyncCategory, since: datetime) -> Session | None:
+        """Return the session of a category that began last, at `since` or later."""
         query = select(sessions).where(
-            sessions.c.sync_category == str(category),
-            sessions.c.status.in_((str(SessionStatus.PENDING), str(SessionStatus.RUNNING))),
+            sessions.c.sync_category == str(category), sessions.c.started_at >= since
         )
+        with self._database.read() as connection:
+            row = connection.execute(query.order_by(sessions.c.started_at.desc())).first()
+            return session_of(row) if row else None
+
+    def unfinished(self, category: SyncCategory | None = None) -> Sequence[Session]:
+        """Return the sessions (of one category, or all) that have not ended, oldest first."""
+        query = select(sessions).where(
+            sessions.c.status.in_((str(SessionStatus.PENDING), str(SessionStatus.RUNNING)))
+        )
+        if category is not None:
+            query = query.where(sessions.c.sync_category == str(category))
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(sessions.c.started_at))
             return [session_of(row) for row in rows]

@@ -15,6 +15,8 @@ from sync_pipeline.model.size import (
     SizePoint,
     TablespaceView,
     TableView,
+    TopDatabase,
+    TopQuestion,
 )
 from sync_pipeline.store.database import Database, upsert
 from sync_pipeline.store.schema import instances
@@ -101,6 +103,79 @@ class SizeQueries:
                     collected_at=row.collected_at,
                 )
                 for row in connection.execute(ordered)
+            ]
+
+    def top(self, ask: TopQuestion) -> list[TopDatabase]:
+        """Return the largest databases, or those that grew most, each on its newest date.
+
+        An instance counts with its last date since `ask.recent`; growth is against its
+        first date since `ask.past`.
+        """
+        day = instance_size_stats
+        dates = {
+            word: select(day.c.instance_id, chosen(day.c.collected_date).label("day"))
+            .where(day.c.collected_date >= since)
+            .group_by(day.c.instance_id)
+            .subquery(word)
+            for word, chosen, since in (
+                ("newest", func.max, ask.recent),
+                ("oldest", func.min, ask.past),
+            )
+        }
+        newest, oldest = dates["newest"], dates["oldest"]
+        now, before = database_size_stats.alias("now"), database_size_stats.alias("before")
+        grown = now.c.total_bytes - before.c.total_bytes
+        query = (
+            select(
+                instances.c.name,
+                instance_databases.c.database_name,
+                now.c.collected_date,
+                now.c.total_bytes,
+                grown.label("grown_bytes"),
+                before.c.collected_date.label("since"),
+            )
+            .select_from(newest)
+            .join(instances, instances.c.id == newest.c.instance_id)
+            .join(
+                now,
+                and_(
+                    now.c.instance_id == newest.c.instance_id,
+                    now.c.collected_date == newest.c.day,
+                    now.c.collected_date >= ask.recent,
+                ),
+            )
+            .join(instance_databases, instance_databases.c.id == now.c.database_id)
+            .outerjoin(oldest, oldest.c.instance_id == newest.c.instance_id)
+            .outerjoin(
+                before,
+                and_(
+                    before.c.instance_id == now.c.instance_id,
+                    before.c.collected_date == oldest.c.day,
+                    before.c.collected_date < newest.c.day,
+                    before.c.collected_date >= ask.past,
+                    before.c.database_id == now.c.database_id,
+                ),
+            )
+        )
+        if ask.instance is not None:
+            query = query.where(instances.c.name == ask.instance)
+        key = grown if ask.by_growth else now.c.total_bytes
+        if ask.by_growth:
+            query = query.where(grown > 0)
+        ordered = query.order_by(
+            key.desc().nulls_last(), instances.c.name, instance_databases.c.database_name
+        )
+        with self._database.read() as connection:
+            return [
+                TopDatabase(
+                    row.name,
+                    row.database_name,
+                    row.collected_date,
+                    row.total_bytes,
+                    row.grown_bytes,
+                    row.since,
+                )
+                for row in connection.execute(ordered.limit(ask.limit))
             ]
 
     def newest_date(self) -> date | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.size import (
@@ -140,14 +140,23 @@ def _write_inventory(connection: Connection, day: MeasuredDay) -> None:
         connection.execute(insert(instance_databases), list(chunk))
     created = set(inventory.created)
     still = [name for name in inventory.seen if name not in created]
+    table = instance_databases
+    # History may be written after later days: what was seen later stays as it is.
+    is_newer = table.c.last_seen_at <= seen_at
     present = {"is_active": True, "last_seen_at": seen_at, "deleted_at": None}
-    _mark(connection, day.instance_id, still, present)
+    _mark(connection, day.instance_id, still, is_newer, present)
+    earlier = {"first_seen_at": seen_at}
+    _mark(connection, day.instance_id, still, table.c.first_seen_at > seen_at, earlier)
     gone = {"is_active": False, "deleted_at": seen_at}
-    _mark(connection, day.instance_id, inventory.vanished, gone)
+    _mark(connection, day.instance_id, inventory.vanished, is_newer, gone)
 
 
 def _mark(
-    connection: Connection, instance_id: int, names: Sequence[str], values: Mapping[str, Any]
+    connection: Connection,
+    instance_id: int,
+    names: Sequence[str],
+    condition: ColumnElement[bool],
+    values: Mapping[str, Any],
 ) -> None:
     table = instance_databases
     for start in range(0, len(names), NAMES_A_STATEMENT):
@@ -156,6 +165,7 @@ def _mark(
             .where(
                 table.c.instance_id == instance_id,
                 table.c.database_name.in_(names[start : start + NAMES_A_STATEMENT]),
+                condition,
             )
             .values(values)
         )

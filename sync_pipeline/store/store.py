@@ -7,6 +7,7 @@ from sync_pipeline.store.aggregations import AggregationStore
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.leases import LeaseStore
 from sync_pipeline.store.registry import Registry
+from sync_pipeline.store.retention import RetentionStore
 from sync_pipeline.store.sessions import SessionStore
 from sync_pipeline.store.size_queries import SizeQueries
 from sync_pipeline.store.sizes import SizeStore
@@ -24,6 +25,7 @@ class Store:
         self.sizes = SizeStore(database)
         self.size_queries = SizeQueries(database)
         self.aggregations = AggregationStore(database)
+        self.retention = RetentionStore(database)
 
     @classmethod
     def open(cls, url: str) -> Store:

@@ -11,7 +11,8 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.sync_accounts import collect_with, opener, target_of
+from sync_pipeline.workflows.sync_accounts import collect_with
+from sync_pipeline.workflows.target import opener, target_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from sync_pipeline.model.session import (
     RecordStatus,
     Session,
     SessionStatus,
-    SyncCategory,
     SyncType,
 )
 from sync_pipeline.store.store import Store
@@ -73,7 +72,6 @@ def close_session(
 
 def reap(
     store: Store,
-    category: SyncCategory,
     run_state: Callable[[Session], RunState],
     now: datetime,
     stale_after_seconds: int,
@@ -85,7 +83,7 @@ def reap(
     event will ever end the run.
     """
     reaped: list[Reaped] = []
-    for session in store.sessions.unfinished(category):
+    for session in store.sessions.unfinished():
         state = run_state(session)
         last_sign = session.heartbeat_at or session.started_at
         is_stale = now - last_sign > timedelta(seconds=stale_after_seconds)

@@ -2,125 +2,57 @@
 
 from __future__ import annotations
 
-import logging
 import time
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
-from sync_pipeline.connect import Deadline, open_connection
+from sync_pipeline.collect.accounts import CollectScope, collect_accounts
+from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    LeaseHeld,
-    Phase,
-    StaleClaim,
-    StoreUnavailable,
-    SyncError,
-)
 from sync_pipeline.model.change import AccountChange, Reconciliation
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.secret import Secret
-from sync_pipeline.model.session import (
-    RecordClaim,
-    RecordOutcome,
-    RecordStatus,
-    SyncCategory,
-    SyncCounters,
-)
+from sync_pipeline.model.session import RecordClaim, RecordOutcome, RecordStatus, SyncCounters
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import check_guard, reconcile
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
 from sync_pipeline.workflows.dependencies import SyncDeps
-
-_LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """`is_forced` passes the guard; `will_retry` says that a retryable error is tried again."""
-
-    is_forced: bool = False
-    will_retry: bool = False
+from sync_pipeline.workflows.recorded import InstanceReport, InstanceWork, recorded
+from sync_pipeline.workflows.target import opener, with_fresh_secret
 
 
 @dataclass(frozen=True, slots=True)
-class AccountSyncReport:
-    """What one instance's sync did, for metadata and for people."""
+class AccountSyncReport(InstanceReport):
+    """What one instance's account sync did."""
 
-    instance: str
-    status: RecordStatus
-    message: str
-    counters: SyncCounters = field(default_factory=SyncCounters)
     changes: tuple[AccountChange, ...] = ()
-    warnings: tuple[str, ...] = ()
-    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 def sync_instance_accounts(
-    deps: SyncDeps, instance: Instance, session_id: str, run_id: str, options: SyncOptions
+    deps: SyncDeps, work: InstanceWork, *, is_forced: bool = False
 ) -> AccountSyncReport:
     """Sync the accounts of one instance and record the outcome, whatever it is.
 
     An instance that another run is syncing is recorded as skipped, without an error.
+    `is_forced` passes the guard.
 
     Raises:
         SyncError: the sync failed. Its record already says so, or says `pending` with
             the reason where the error can be retried and the caller will retry.
     """
-    claim = deps.store.sessions.claim(session_id, instance.id, run_id, deps.clock())
-    try:
-        with _lease(deps, instance, run_id):
-            return _sync(deps, instance, claim, options)
-    except LeaseHeld as error:
-        outcome = RecordOutcome(
-            RecordStatus.SKIPPED, error_kind=error.kind, error_message=str(error)
-        )
-        deps.store.sessions.finish(claim, outcome, deps.clock())
-        return AccountSyncReport(instance.name, RecordStatus.SKIPPED, str(error))
-    except StaleClaim:
-        raise
-    except SyncError as error:
-        _record_failure(deps, claim, error.at(instance.name, Phase.COLLECT), options)
-        raise
-    except Exception as error:  # noqa: BLE001 - raised again as ours
-        # Where it happened, without the exception's text: that may quote anything.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
-        failure = SyncError(
-            f"An unexpected {type(error).__name__} stopped the sync.",
-            instance=instance.name,
-            hint="This is a defect of sync_pipeline: please report it with the run's log.",
-        )
-        _record_failure(deps, claim, failure, options)
-        raise failure from None
-
-
-@contextmanager
-def _lease(deps: SyncDeps, instance: Instance, run_id: str) -> Iterator[None]:
-    """Hold the instance's lease. Failing to give it back never fails the sync."""
-    leases, category = deps.store.leases, SyncCategory.ACCOUNT
-    # The lease outlives the instance's own deadline, so it can't expire under the work.
-    seconds = max(deps.settings.lease_seconds, instance.timeouts.total_seconds + 60)
-    leases.acquire(instance.id, category, run_id, seconds, deps.clock())
-    try:
-        yield
-    finally:
-        try:
-            leases.release(instance.id, category, run_id)
-        except StoreUnavailable:
-            _LOG.warning("%s: the lease was not released and will expire", instance.name)
+    return recorded(
+        deps,
+        work,
+        lambda claim: _sync(deps, work.instance, claim, is_forced=is_forced),
+        lambda reason: AccountSyncReport(work.instance.name, RecordStatus.SKIPPED, reason),
+    )
 
 
 def _sync(
-    deps: SyncDeps, instance: Instance, claim: RecordClaim, options: SyncOptions
+    deps: SyncDeps, instance: Instance, claim: RecordClaim, *, is_forced: bool
 ) -> AccountSyncReport:
     engine = ENGINES[instance.engine]
     started = time.monotonic()
@@ -134,7 +66,7 @@ def _sync(
     }
     reconcile_started = time.monotonic()
     result = reconcile(known, snapshot, scope, ever_read)
-    guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, options.is_forced)
+    guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
     now = time.monotonic()
     timings = {
@@ -168,16 +100,10 @@ def _sync(
 
 
 def _snapshot(deps: SyncDeps, engine: Engine, instance: Instance) -> Snapshot:
-    """Collect with the stored secret; once more when the secret changed meanwhile."""
     deadline = Deadline(instance.timeouts.total_seconds)
-    target = target_of(deps, instance)
-    try:
-        return collect_with(deps, engine, target, deadline)
-    except AuthenticationError:
-        fresh = target_of(deps, instance)
-        if (fresh.username, fresh.password) == (target.username, target.password):
-            raise
-        return collect_with(deps, engine, fresh, deadline)
+    return with_fresh_secret(
+        deps, instance, lambda target: collect_with(deps, engine, target, deadline)
+    )
 
 
 def collect_with(deps: SyncDeps, engine: Engine, target: Target, deadline: Deadline) -> Snapshot:
@@ -192,29 +118,6 @@ def collect_with(deps: SyncDeps, engine: Engine, target: Target, deadline: Deadl
         max_databases=deps.settings.max_databases,
     )
     return collect_accounts(engine, opener(engine, target, deadline), scope, deps.clock())
-
-
-def opener(engine: Engine, target: Target, deadline: Deadline) -> ConnectionOpener:
-    """Return a function that opens bounded connections to one target."""
-    return lambda database: open_connection(engine, target, deadline, database)
-
-
-def target_of(deps: SyncDeps, instance: Instance) -> Target:
-    """Return where to connect, with the secret as it is now.
-
-    Raises:
-        ConfigurationError: the credential is gone or its secret can't be resolved.
-    """
-    credential = deps.store.registry.credential(instance.credential)
-    if credential is None:
-        raise ConfigurationError(
-            f"The credential {instance.credential!r} does not exist.",
-            instance=instance.name,
-            phase=Phase.CONFIGURE,
-            hint="Add it with: sync-pipeline credentials add.",
-        )
-    password: Secret = deps.vault.resolve(credential.secret)
-    return Target(instance, credential.username, password, instance.timeouts.statement_seconds)
 
 
 def _scope(deps: SyncDeps, engine: Engine) -> Scope:
@@ -266,19 +169,3 @@ def _message(instance: Instance, result: Reconciliation, snapshot: Snapshot) -> 
         f"{len(result.reactivated)} reactivated, {result.permissions_updated} updated, "
         f"{result.permissions_unchanged} unchanged, {len(result.deactivated)} deactivated{warned}"
     )
-
-
-def _record_failure(
-    deps: SyncDeps, claim: RecordClaim, error: SyncError, options: SyncOptions
-) -> None:
-    """Write the failure; a store that is gone is left to the hooks and the reaper."""
-    try:
-        if error.retryable and options.will_retry:
-            deps.store.sessions.release(claim, error.kind, str(error), deps.clock())
-            return
-        outcome = RecordOutcome(
-            RecordStatus.FAILED, error_kind=error.kind, error_message=str(error)
-        )
-        deps.store.sessions.finish(claim, outcome, deps.clock())
-    except (StoreUnavailable, StaleClaim) as unrecorded:
-        _LOG.warning("%s: the failure was not recorded now: %s", claim.instance_name, unrecorded)

@@ -13,9 +13,11 @@ import pytest
 from sync_pipeline.engines.mysql_protocol.names import account_name
 from sync_pipeline.errors import SyncError
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.sync_accounts import SyncOptions, sync_instance_accounts
+from sync_pipeline.workflows.recorded import InstanceWork
+from sync_pipeline.workflows.sync_accounts import sync_instance_accounts
 from sync_pipeline_tests.integration.command import Command
 from sync_pipeline_tests.integration.store_bench import START, StoreBench
 from sync_pipeline_tests.servers.running import RunningServer
@@ -59,7 +61,8 @@ class History:
         self.sessions.append(session_id)
         self.moments.append(now)
         try:
-            sync_instance_accounts(deps, instance, session_id, session_id, SyncOptions())
+            work = InstanceWork(instance, session_id, session_id, SyncCategory.ACCOUNT)
+            sync_instance_accounts(deps, work)
         finally:
             store.close()
 

@@ -40,9 +40,9 @@ from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.history import accounts_at
+from sync_pipeline.workflows.recorded import InstanceWork
 from sync_pipeline.workflows.sync_accounts import (
     AccountSyncReport,
-    SyncOptions,
     sync_instance_accounts,
 )
 from sync_pipeline_tests.servers.running import RunningServer
@@ -107,11 +107,16 @@ class Bench:
         self.store.sessions.open(new, [self.instance], self.clock())
         return session_id
 
-    def sync(self, session_id: str | None = None, **options: bool) -> AccountSyncReport:
+    def sync(
+        self, session_id: str | None = None, *, is_forced: bool = False, will_retry: bool = False
+    ) -> AccountSyncReport:
         self.clock.pass_minutes(30)
-        chosen = session_id or self.open()
-        return sync_instance_accounts(
-            self.deps, self.instance, chosen, chosen, SyncOptions(**options)
+        work = self.work(session_id or self.open(), will_retry=will_retry)
+        return sync_instance_accounts(self.deps, work, is_forced=is_forced)
+
+    def work(self, session_id: str, *, will_retry: bool = False) -> InstanceWork:
+        return InstanceWork(
+            self.instance, session_id, session_id, SyncCategory.ACCOUNT, will_retry=will_retry
         )
 
     def record(self, session_id: str) -> InstanceRecord:
@@ -317,7 +322,7 @@ def test_a_worker_that_comes_too_late_writes_nothing(bench: Bench) -> None:
 
     late = replace(bench.deps, clock=close_the_run_meanwhile)
     with pytest.raises(StaleClaim):
-        sync_instance_accounts(late, bench.instance, session_id, session_id, SyncOptions())
+        sync_instance_accounts(late, bench.work(session_id))
     assert bench.record(session_id).status is RecordStatus.FAILED
     assert bench.store.accounts.find(AccountFilter()) == []
 

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.definitions import defs
-from sync_pipeline.orchestration.config import AccountSyncConfig
-from sync_pipeline.orchestration.jobs import build_account_sync
-from sync_pipeline.orchestration.ops import InstanceTask, instance_id_of
-from sync_pipeline.orchestration.schedules import build_account_sync_schedule
+from sync_pipeline.orchestration.config import BackfillConfig, SyncConfig
+from sync_pipeline.orchestration.jobs import build_account_sync, build_aggregate_sizes
+from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB
+from sync_pipeline.orchestration.schedules import build_schedule
+from sync_pipeline.orchestration.tasks import InstanceTask, instance_id_of
 from sync_pipeline.settings import Settings
 
 JOB = defs.resolve_job_def("account_sync")
@@ -25,11 +26,18 @@ def sensors() -> list[SensorDefinition]:
 
 
 def test_names() -> None:
-    assert sorted(REPOSITORY.job_names) == ["account_sync"]
+    assert sorted(REPOSITORY.job_names) == [
+        "account_sync", "aggregate_day", "aggregate_month", "aggregate_quarter",
+        "aggregate_sizes", "aggregate_week", "backfill_sizes", "capacity_sync", "maintain_sizes",
+    ]  # fmt: skip
+    assert set(REPOSITORY.job_names) - set(CATEGORY_OF_JOB) == {"maintain_sizes"}
     assert sorted(node.name for node in JOB.nodes) == [
         "finish_session", "open_session", "select_instances", "sync_instance",
     ]  # fmt: skip
-    assert [item.name for item in REPOSITORY.schedule_defs] == ["account_sync_schedule"]
+    assert sorted(item.name for item in REPOSITORY.schedule_defs) == [
+        "account_sync_schedule", "aggregate_sizes_schedule", "capacity_sync_schedule",
+        "maintain_sizes_schedule",
+    ]  # fmt: skip
     assert [item.name for item in sensors()] == [
         "close_session_on_canceled", "close_session_on_failure", "close_session_on_success",
         "session_reaper",
@@ -39,9 +47,30 @@ def test_names() -> None:
 
 def test_everything_is_on_by_default() -> None:
     assert all(item.default_status is DefaultSensorStatus.RUNNING for item in sensors())
-    (schedule,) = REPOSITORY.schedule_defs
-    assert schedule.default_status is DefaultScheduleStatus.RUNNING
-    assert schedule.cron_schedule == "*/30 * * * *"
+    schedules = REPOSITORY.schedule_defs
+    assert all(item.default_status is DefaultScheduleStatus.RUNNING for item in schedules)
+    assert {item.job_name: item.cron_schedule for item in schedules} == {
+        "account_sync": "*/30 * * * *",
+        "capacity_sync": "0 3 * * *",
+        "aggregate_sizes": "0 4 * * *",
+        "maintain_sizes": "30 5 * * *",
+    }
+
+
+def test_every_job_that_leaves_a_session_is_watched_to_its_end() -> None:
+    """A run-status sensor that did not monitor a job would leave its sessions to the reaper."""
+    for sensor in sensors():
+        if sensor.name.startswith("close_session"):
+            watched = {target.job_name for target in sensor._monitored_jobs}  # type: ignore[attr-defined]
+            assert watched == set(CATEGORY_OF_JOB)
+    for name in CATEGORY_OF_JOB:
+        hooks = {hook.name for hook in defs.resolve_job_def(name).hook_defs}
+        assert hooks == {"confirm_outcome", "record_failure"}
+
+
+def test_waiting_for_the_collection_is_not_counted_as_runtime() -> None:
+    settings = Settings(max_runtime_seconds=77, aggregation_wait_seconds=1000)
+    assert build_aggregate_sizes(settings).tags["dagster/max_runtime"] == "1077"
 
 
 def test_limits_come_from_settings() -> None:
@@ -49,7 +78,7 @@ def test_limits_come_from_settings() -> None:
         max_runtime_seconds=77, account_sync_cron="5 4 * * *", time_zone="Asia/Shanghai"
     )
     job = build_account_sync(settings)
-    schedule = build_account_sync_schedule(settings, job)
+    schedule = build_schedule(settings, job, settings.account_sync_cron, "")
     assert job.tags["dagster/max_runtime"] == "77"
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("5 4 * * *", "Asia/Shanghai")
 
@@ -59,11 +88,11 @@ def test_failed_steps_never_start_a_run_again() -> None:
 
 
 def test_every_option_of_the_launchpad_is_described() -> None:
-    fields = AccountSyncConfig.to_fields_dict()
-    assert sorted(fields) == [
-        "created_by", "engines", "environments", "force", "instances", "tags",
-    ]  # fmt: skip
-    assert all(field.description for field in fields.values())
+    common = ["created_by", "engines", "environments", "instances", "tags"]
+    for config, more in ((SyncConfig, ["force"]), (BackfillConfig, ["first", "last", "period"])):
+        fields = config.to_fields_dict()
+        assert sorted(fields) == sorted([*common, *more])
+        assert all(field.description for field in fields.values())
 
 
 @given(st.text(max_size=200), st.integers(1, 2**40))

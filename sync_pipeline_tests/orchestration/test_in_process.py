@@ -13,11 +13,11 @@ from sync_pipeline.definitions import defs
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
 from sync_pipeline.orchestration import ops
-from sync_pipeline.orchestration.config import AccountSyncConfig
+from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.ops import InstanceTask
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import FAILED_INSTANCES_TAG, close_session_of, reap_sessions
+from sync_pipeline.orchestration.tasks import InstanceTask
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sync_accounts import AccountSyncReport
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
@@ -35,7 +35,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 
 
 def run(tags: dict[str, str] | None = None, **config: Any) -> ExecuteInProcessResult:
-    options = AccountSyncConfig(**config)
+    options = SyncConfig(**config)
     with open_instance() as instance:
         return defs.resolve_job_def("account_sync").execute_in_process(
             run_config=RunConfig(ops={"select_instances": options}),

@@ -1,0 +1,1 @@
+"""What sizes mean over time: trends, forecasts, anomalies. Pure."""

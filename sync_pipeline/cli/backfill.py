@@ -1,0 +1,55 @@
+"""`sync-pipeline backfill`: aggregate past periods again, all in one run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from sync_pipeline.cli.context import dependencies
+from sync_pipeline.cli.run import (
+    EngineOption,
+    EnvironmentOption,
+    InstanceOption,
+    JsonOption,
+    TagOption,
+    launch,
+    selection_of,
+)
+from sync_pipeline.model.period import PeriodType
+from sync_pipeline.workflows.aggregate_sizes import chosen_range
+from sync_pipeline.workflows.dates import today
+
+DATE = ["%Y-%m-%d"]
+
+
+def backfill(
+    *,
+    period: Annotated[PeriodType, typer.Option(help="The kind of period.")],
+    first: Annotated[
+        datetime, typer.Option("--from", formats=DATE, help="First day; its period is taken.")
+    ],
+    last: Annotated[datetime, typer.Option("--to", formats=DATE, help="Last day, included.")],
+    instance: InstanceOption = None,
+    tag: TagOption = None,
+    engine: EngineOption = None,
+    environment: EnvironmentOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Aggregate every period between two days again, in one run.
+
+    Instances and databases that are gone are aggregated for the days on which they were
+    measured. The result equals what the schedule wrote, or would have written.
+    """
+    with dependencies() as deps:
+        chosen_range(period, first.date(), last.date(), today(deps))
+    launch(
+        "backfill_sizes",
+        selection_of(instance, tag, engine, environment),
+        as_json=as_json,
+        ever=True,
+        period=str(period),
+        first=first.date().isoformat(),
+        last=last.date().isoformat(),
+    )

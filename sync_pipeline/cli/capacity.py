@@ -1,0 +1,348 @@
+"""`sync-pipeline capacity`: what is large, what grows, and when a limit is reached."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ByteSize, TypeAdapter, ValidationError
+from rich import filesize
+
+from sync_pipeline.cli.context import dependencies, say, show_json, show_table
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.aggregation import Aggregation
+from sync_pipeline.model.growth import FORECAST_DAYS, Growth
+from sync_pipeline.model.instance import Selection
+from sync_pipeline.model.period import Period, PeriodRange, PeriodType
+from sync_pipeline.model.size import InstanceSize, SizeLimit, SizePoint
+from sync_pipeline.report.export import ExportFormat, write_export
+from sync_pipeline.workflows import capacity as questions
+from sync_pipeline.workflows.dates import today
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.exports import ExportKind, export_rows
+
+app = typer.Typer(help="Sizes, growth and forecasts.", no_args_is_help=True)
+
+DATE = ["%Y-%m-%d"]
+NOTHING = "Nothing was measured: sync-pipeline run capacity-sync."
+DAYS_SHOWN = 90
+MOST_TABLES = 20
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; sizes are bytes.")]
+Limit = Annotated[int, typer.Option(help="At most.", min=1)]
+InstanceArgument = Annotated[str, typer.Argument(help="Name of the instance.")]
+DatabaseOption = Annotated[str | None, typer.Option(help="Only this database.")]
+From = Annotated[
+    datetime | None, typer.Option("--from", formats=DATE, help="First day. Default: 90 days ago.")
+]
+To = Annotated[datetime | None, typer.Option("--to", formats=DATE, help="Last day: today.")]
+
+
+class Order(StrEnum):
+    """By what databases are ranked."""
+
+    SIZE = "size"
+    GROWTH = "growth"
+
+
+@app.command()
+def top(
+    by: Annotated[Order, typer.Option(help="By size, or by growth in bytes.")] = Order.SIZE,
+    days: Annotated[int, typer.Option(help="Growth in these days.", min=1)] = 30,
+    instance: Annotated[str | None, typer.Option(help="Only this instance.")] = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+) -> None:
+    """Show the largest databases of the fleet, or those that grew most."""
+    with dependencies() as deps:
+        _require_instance(deps, instance)
+        found = questions.top_databases(
+            deps, by_growth=by is Order.GROWTH, limit=limit, days=days, instance=instance
+        )
+    if as_json:
+        show_json([asdict(item) for item in found])
+        return
+    rows = [
+        (
+            item.instance,
+            item.database,
+            shown_size(item.total_bytes),
+            shown_size(item.grown_bytes),
+            item.since,
+            item.collected_date,
+        )
+        for item in found
+    ]
+    columns = ("instance", "database", "size", "grown by", "since", "measured")
+    show_table(columns, rows, NOTHING)
+
+
+@app.command()
+def show(instance: InstanceArgument, as_json: Json = False) -> None:
+    """Show the last measured sizes of an instance: databases, logs, tablespaces, tables."""
+    with dependencies() as deps:
+        _require_instance(deps, instance)
+        queries = deps.store.size_queries
+        newest = queries.instance_sizes(date.min, date.max, instance)[-1:]
+        day = newest[0].point.collected_date if newest else date.min
+        databases = queries.database_points(day, day, instance)
+        inventory = queries.databases(instance)
+        tablespaces = queries.tablespaces(instance)
+        tables = queries.largest_tables(instance, MOST_TABLES)
+        window = queries.database_points(day - timedelta(days=questions.RECENT_DAYS), day, instance)
+        jumps = questions.anomalies(deps, window)
+    gone = [item for item in inventory if not item.is_active]
+    if as_json:
+        show_json(
+            {
+                "instance": asdict(newest[0]) if newest else None,
+                "databases": [asdict(item) for item in databases],
+                "vanished": [asdict(item) for item in gone],
+                "tablespaces": [asdict(item) for item in tablespaces],
+                "tables": [asdict(item) for item in tables],
+                "anomalies": [asdict(item) for item in jumps],
+            }
+        )
+        return
+    if not newest:
+        say(NOTHING)
+        return
+    _show_instance(newest[0])
+    columns = ("database", "on disk", "data", "index", "log", "not known because")
+    largest = sorted(databases, key=lambda item: (-(item.total_bytes or 0), item.database))
+    show_table(columns, [_database_row(item) for item in largest], "It has no database.")
+    if tablespaces:
+        spaces = [
+            (item.name, shown_size(item.total_bytes), shown_size(item.maximum_bytes))
+            for item in tablespaces
+        ]
+        show_table(("tablespace", "on disk", "grows to at most"), spaces, "")
+    if tables:
+        rows = [
+            (item.database, item.schema, item.name, shown_size(item.total_bytes)) for item in tables
+        ]
+        show_table(("database", "schema", "largest tables", "size"), rows, "")
+    for item in gone:
+        say(f"Database {item.name} vanished; last seen {item.last_seen_at:%Y-%m-%d %H:%M}Z.")
+    for jump in jumps:
+        say(str(jump))
+
+
+@app.command()
+def history(
+    instance: InstanceArgument,
+    database: DatabaseOption = None,
+    period: Annotated[PeriodType, typer.Option(help="The kind of period.")] = PeriodType.WEEK,
+    first: From = None,
+    last: To = None,
+    as_json: Json = False,
+) -> None:
+    """Show the aggregated periods of an instance or a database; missing ones too."""
+    with dependencies() as deps:
+        _require_instance(deps, instance)
+        begin, end = _days(deps, first, last)
+        periods = PeriodRange.between(period, begin, end)
+        found = deps.store.aggregations.find(
+            period, periods.start, periods.end, instance, database or ""
+        )
+    if as_json:
+        show_json([asdict(item) for item in found])
+        return
+    by_start = {item.period_start: item for item in found}
+    if not by_start:
+        say("Nothing was aggregated: sync-pipeline backfill computes past periods.")
+        return
+    columns = (
+        "period", "days", "average", "least", "most", "last", "change", "%", "growth %", "trend",
+    )  # fmt: skip
+    show_table(columns, [_period_row(item, by_start.get(item.start)) for item in periods], "")
+
+
+@app.command()
+def forecast(
+    instance: Annotated[
+        str | None, typer.Argument(help="Its databases. Empty: all instances.")
+    ] = None,
+    database: DatabaseOption = None,
+    as_json: Json = False,
+) -> None:
+    """Show the trend of sizes, what they will be, and when a limit is reached."""
+    with dependencies() as deps:
+        _require_instance(deps, instance)
+        found = (
+            questions.instance_growth(deps)
+            if instance is None
+            else questions.database_growth(deps, instance, database)
+        )
+        if instance is not None and database is None:
+            found = [*questions.instance_growth(deps, instance), *found]
+    if as_json:
+        show_json([asdict(item) for item in found])
+        return
+    ahead = [f"in {days} days" for days in FORECAST_DAYS]
+    columns = ("instance", "database", "size", "a day", *ahead, "limit", "days until")
+    show_table(columns, [_growth_row(item) for item in found], NOTHING)
+
+
+@app.command("limit")
+def limit_(
+    instance: InstanceArgument,
+    size: Annotated[str, typer.Argument(help="As 500GB or 2TiB; 0 takes the limit away.")],
+    database: DatabaseOption = None,
+) -> None:
+    """Say how large an instance, or one of its databases, may get."""
+    try:
+        count = int(TypeAdapter(ByteSize).validate_python(size))
+    except ValidationError:
+        raise ConfigurationError(
+            f"{size!r} is not a size.", hint="Write it as 500GB or 2TiB."
+        ) from None
+    with dependencies() as deps:
+        deps.store.size_queries.put_limit(SizeLimit(instance, database or "", count))
+    subject = f"{instance}/{database}" if database else instance
+    say(f"{subject}: limit {shown_size(count)}." if count else f"{subject}: no limit.")
+
+
+@app.command("limits")
+def limits_(as_json: Json = False) -> None:
+    """List the limits."""
+    with dependencies() as deps:
+        found = deps.store.size_queries.limits()
+    if as_json:
+        show_json([asdict(item) for item in found])
+        return
+    rows = [(item.instance, item.database, shown_size(item.limit_bytes)) for item in found]
+    show_table(("instance", "database", "limit"), rows, "There is no limit.")
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
+    what: Annotated[ExportKind, typer.Option(help="Which rows.")] = ExportKind.DATABASES,
+    format_: Annotated[
+        ExportFormat | None, typer.Option("--format", help="Default: the file's ending.")
+    ] = None,
+    period: Annotated[
+        PeriodType, typer.Option(help="Of aggregations: the kind of period.")
+    ] = PeriodType.MONTH,
+    first: From = None,
+    last: To = None,
+) -> None:
+    """Write sizes or aggregations as CSV or Parquet."""
+    chosen = format_ or _format_of(output)
+    with dependencies() as deps:
+        begin, end = _days(deps, first, last)
+        rows = export_rows(deps, what, period, begin, end)
+    write_export(rows, output, chosen)
+    say(f"{len(rows)} rows are in {output}.")
+
+
+def shown_size(count: int | None) -> str:
+    """Return a number of bytes for people; empty where it is not known."""
+    if count is None:
+        return ""
+    return f"-{filesize.decimal(-count)}" if count < 0 else filesize.decimal(count)
+
+
+def _require_instance(deps: SyncDeps, instance: str | None) -> None:
+    if instance is not None:
+        deps.store.registry.select_ever(Selection(names=(instance,)))
+
+
+def _days(deps: SyncDeps, first: datetime | None, last: datetime | None) -> tuple[date, date]:
+    end = last.date() if last else today(deps)
+    begin = first.date() if first else end - timedelta(days=DAYS_SHOWN)
+    if begin > end:
+        raise ConfigurationError(f"The range from {begin} to {end} ends before it begins.")
+    return begin, end
+
+
+def _format_of(output: Path) -> ExportFormat:
+    ending = output.suffix.lstrip(".").lower()
+    if ending not in tuple(ExportFormat):
+        raise ConfigurationError(
+            f"{output} does not say the format.", hint="Add --format csv or --format parquet."
+        )
+    return ExportFormat(ending)
+
+
+def _show_instance(size: InstanceSize) -> None:
+    point = size.point
+    total = shown_size(point.total_bytes) or f"at least {shown_size(size.known_bytes)}"
+    say(
+        f"{point.instance} ({size.engine}) on {point.collected_date}: {total} in "
+        f"{size.database_count} databases, {size.unread_count} not readable."
+    )
+    others = {
+        "shared files": size.shared_bytes,
+        "logs": point.log_bytes,
+        "temporary": point.temporary_bytes,
+    }
+    known = [f"{name} {shown_size(count)}" for name, count in others.items() if count is not None]
+    if known:
+        say(f"Besides: {', '.join(known)}.")
+    for name, reason in sorted(point.unknown.items()):
+        say(f"{name} is not known: {reason}")
+
+
+def _database_row(item: SizePoint) -> tuple[object, ...]:
+    reasons = sorted(set(item.unknown.values()))
+    return (
+        item.database,
+        shown_size(item.total_bytes),
+        shown_size(item.data_bytes),
+        shown_size(item.index_bytes),
+        shown_size(item.log_bytes),
+        " ".join(reasons),
+    )
+
+
+def _period_row(period: Period, found: Aggregation | None) -> tuple[object, ...]:
+    if found is None:
+        return (period.start, f"0/{period.days}", *[""] * 8)
+    total = found.total
+    return (
+        period.start,
+        f"{found.data_count}/{found.expected_count}",
+        shown_size(total.avg_bytes),
+        shown_size(total.min_bytes),
+        shown_size(total.max_bytes),
+        shown_size(total.last_bytes),
+        shown_size(total.change_bytes),
+        _percent(total.change_percent),
+        _percent(total.growth_rate),
+        found.trend,
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:+.1f}"
+
+
+def _growth_row(item: Growth) -> tuple[object, ...]:
+    rate = "too few points"
+    if item.bytes_per_day is not None:
+        rate = shown_size(round(item.bytes_per_day))
+    ahead = {found.days: found for found in item.forecasts}
+    sizes = [
+        f"{shown_size(found.expected_bytes)} "
+        f"({shown_size(found.low_bytes)} to {shown_size(found.high_bytes)})"
+        if (found := ahead.get(days))
+        else ""
+        for days in FORECAST_DAYS
+    ]
+    until = "" if item.days_until_limit is None else f"{item.days_until_limit:.0f}"
+    if item.earliest_days_until_limit is not None:
+        until += f" (at the earliest {item.earliest_days_until_limit:.0f})"
+    return (
+        item.instance,
+        item.database,
+        shown_size(item.last_bytes),
+        rate,
+        *sizes,
+        shown_size(item.limit_bytes),
+        until,
+    )

@@ -1,0 +1,183 @@
+"""Launching a job as a process of its own, and seeing it through on the terminal."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sync_pipeline.errors import StoreUnavailable, SyncError
+from sync_pipeline.model.session import Session
+from sync_pipeline.store.store import Store
+
+CANCELLED = 130
+SECONDS_TO_LAUNCH = 180.0
+SECONDS_BETWEEN_LOOKS = 0.5
+LINES_OF_LOG = 15
+
+
+def user() -> str:
+    """Return who runs this command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return "unknown"
+
+
+@dataclass
+class Launcher:
+    """The process that launches the run, and what it has said so far."""
+
+    process: subprocess.Popen[str]
+    log: IO[str]
+    lines: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
+    said: dict[str, Any] = field(default_factory=dict)
+
+    def listen(self) -> None:
+        """Read the launcher's lines until it ends; a thread does this."""
+        for line in self.process.stdout or ():
+            self.lines.put(json.loads(line))
+        self.lines.put(None)
+
+    def session_id(self, interrupted: threading.Event) -> str | None:
+        """Wait for the run to be created and return its session; None when interrupted.
+
+        Raises:
+            SyncError: the run could not be launched.
+        """
+        deadline = time.monotonic() + SECONDS_TO_LAUNCH
+        while "session_id" not in self.said:
+            if interrupted.is_set():
+                return None
+            if time.monotonic() > deadline:
+                raise self.failure(f"No run was created in {SECONDS_TO_LAUNCH:g} s.")
+            with suppress(queue.Empty):
+                self._hear(self.lines.get(timeout=SECONDS_BETWEEN_LOOKS))
+        return str(self.said["session_id"])
+
+    def _hear(self, line: dict[str, Any] | None) -> None:
+        if line is None:
+            raise self.failure("The run could not be launched.")
+        self.said.update(line)
+
+    def end(self) -> None:
+        """Ask the launcher to cancel the run, wait for that, and hear it out."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        while (line := self.lines.get()) is not None:
+            self.said.update(line)
+
+    def failure(self, message: str) -> SyncError:
+        """Return an error with what the launcher left to say."""
+        if "error" in self.said:
+            return SyncError(str(self.said["error"]))
+        self.log.seek(0)
+        tail = "".join(self.log.readlines()[-LINES_OF_LOG:])
+        return SyncError(f"{message}\n{tail}".rstrip())
+
+
+@contextmanager
+def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
+    """Start the launcher in a session of its own: it hears of Ctrl-C from us alone."""
+    command = [
+        sys.executable, "-m", "sync_pipeline.orchestration.launch", job,
+        "--config", json.dumps(config),
+    ]  # fmt: skip
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        launcher = Launcher(process, log)
+        threading.Thread(target=launcher.listen, daemon=True).start()
+        try:
+            yield launcher
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """Yield what Ctrl-C and SIGTERM set, instead of an exception at any point of the code."""
+    interrupted = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: interrupted.set()) for number in signals]
+    try:
+        yield interrupted
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def run_job(store: Store, console: Console, job: str, config: dict[str, Any]) -> Session:
+    """Launch, show progress, and return the session as it ended.
+
+    Raises:
+        SyncError: the run could not be launched, or ended before it opened a session.
+    """
+    with _interruption() as interrupted, _launched(job, config) as launcher:
+        with console.status("Launching the run"):
+            session_id = launcher.session_id(interrupted)
+        if session_id is not None:
+            console.print(f"Run {session_id}")
+            _follow(store, console, launcher, session_id, interrupted)
+        if interrupted.is_set():
+            console.print("Cancelling the run")
+            launcher.end()
+        session = _session_of(store, launcher)
+        if session is not None:
+            return session
+        if interrupted.is_set():
+            raise typer.Exit(CANCELLED)
+        raise launcher.failure("The run ended before it opened a session.")
+
+
+def _session_of(store: Store, launcher: Launcher) -> Session | None:
+    session_id = launcher.said.get("session_id")
+    return store.sessions.get(str(session_id)) if session_id else None
+
+
+def _follow(
+    store: Store,
+    console: Console,
+    launcher: Launcher,
+    session_id: str,
+    interrupted: threading.Event,
+) -> None:
+    """Show how many instances are done until the launcher ends, or somebody interrupts."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=console.quiet) as progress:
+        task = progress.add_task("Starting", total=None)
+        while launcher.process.poll() is None and not interrupted.wait(SECONDS_BETWEEN_LOOKS):
+            try:
+                session = store.sessions.get(session_id)
+            except StoreUnavailable:
+                continue  # the run waits for the store too
+            if session is not None:
+                done = session.successful + session.failed + session.skipped + session.cancelled
+                progress.update(task, description="Instances", total=session.total, completed=done)

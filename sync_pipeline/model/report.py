@@ -1,0 +1,65 @@
+"""What the capacity report shows, as records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sync_pipeline.model.growth import Anomaly, Growth
+from sync_pipeline.model.session import InstanceRecord, Session
+from sync_pipeline.model.size import InstanceSize, TopDatabase
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Days in a row, both included, on which an instance has no whole size."""
+
+    instance: str
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        """Return how many days it lasts."""
+        return (self.last - self.first).days + 1
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSession:
+    """A session that did not go well, with the records that did not."""
+
+    session: Session
+    records: tuple[InstanceRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetDay:
+    """The fleet on one date: the last known size of each instance, in bytes.
+
+    `carried` of the `instances` were not measured that day and count with an earlier size.
+    """
+
+    day: date
+    total_bytes: int
+    instances: int
+    carried: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetReport:
+    """Everything that the report shows, for `[since, until]` in the fleet's time zone."""
+
+    generated_at: datetime
+    time_zone: str
+    since: date
+    until: date
+    fleet: tuple[FleetDay, ...]
+    sizes: tuple[InstanceSize, ...]
+    newest: tuple[InstanceSize, ...]
+    instances: tuple[Growth, ...]
+    databases: tuple[Growth, ...]
+    largest: tuple[TopDatabase, ...]
+    growing: tuple[TopDatabase, ...]
+    anomalies: tuple[Anomaly, ...]
+    gaps: tuple[Gap, ...]
+    failures: tuple[FailedSession, ...]

@@ -1,0 +1,142 @@
+"""The steps of the aggregations: which periods, of which instances, and one instance.
+
+Annotations are not postponed here: Dagster reads them as types.
+"""
+
+import time
+from datetime import date
+
+import dagster as dg
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.period import Period, PeriodRange, PeriodType
+from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig
+from sync_pipeline.orchestration.failures import dagster_failures
+from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.metadata import (
+    aggregation_materialization,
+    aggregation_metadata,
+)
+from sync_pipeline.orchestration.ops import work_on
+from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.orchestration.runs import (
+    CAPACITY_SYNC,
+    created_by,
+    sync_type_of,
+    unfinished_run,
+)
+from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
+from sync_pipeline.workflows import aggregate_sizes
+from sync_pipeline.workflows.aggregate_sizes import PeriodChoice
+from sync_pipeline.workflows.dates import today
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+SECONDS_BETWEEN_LOOKS = 5.0
+
+
+@dg.op(description="Wait for today's collection, then find the instances to aggregate.")
+def select_due(
+    context: dg.OpExecutionContext, config: SelectionConfig, pipeline: PipelineResource
+) -> SelectedInstances:
+    """Choose what is due today: of each kind the running period and the one that ended."""
+    with dagster_failures(context):
+        require_configured(context.instance)
+        with pipeline.open() as deps:
+            _await_collection(context, deps)
+            return _selected(context, deps, config, PeriodChoice())
+
+
+@dg.op(description="Find the instances that have sizes in the partition's period.")
+def select_partition(
+    context: dg.OpExecutionContext, config: SelectionConfig, pipeline: PipelineResource
+) -> SelectedInstances:
+    """Choose the one period that the partition stands for."""
+    with dagster_failures(context):
+        require_configured(context.instance)
+        kind = PeriodType(context.job_name.rpartition("_")[2])
+        period = Period.of(kind, date.fromisoformat(context.partition_key))
+        with pipeline.open() as deps:
+            choice = PeriodChoice(PeriodRange(period, period))
+            return _selected(context, deps, config, choice)
+
+
+@dg.op(description="Find the instances that have sizes in the periods to compute again.")
+def select_range(
+    context: dg.OpExecutionContext, config: BackfillConfig, pipeline: PipelineResource
+) -> SelectedInstances:
+    """Choose a whole range of periods, for one run."""
+    with dagster_failures(context):
+        require_configured(context.instance)
+        with pipeline.open() as deps:
+            periods = aggregate_sizes.chosen_range(
+                _period_type(config.period), _day(config.first), _day(config.last), today(deps)
+            )
+            return _selected(context, deps, config, PeriodChoice(periods))
+
+
+@dg.op(description="Aggregate the sizes of one instance.")
+def aggregate_instance(
+    context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
+) -> str:
+    """Aggregate one instance, also one that was removed since; its record is written."""
+    with dagster_failures(context), pipeline.open() as deps:
+        instance = deps.store.registry.ever_by_ids([task.instance_id])[0]
+        # No lease: runs of several periods may come at once. Each instance's writes take
+        # turns in the store, and none depends on what another one wrote.
+        work = work_on(context, deps, instance, is_exclusive=False)
+        report = aggregate_sizes.aggregate_instance(deps, work, PeriodChoice(task.periods))
+    context.log.info(report.message)
+    context.add_output_metadata(aggregation_metadata(report))
+    for item in report.shown:
+        context.log_event(aggregation_materialization(item))
+    return str(report.status)
+
+
+def _await_collection(context: dg.OpExecutionContext, deps: SyncDeps) -> None:
+    session, waited = aggregate_sizes.await_collection(
+        deps,
+        lambda: unfinished_run(context.instance, CAPACITY_SYNC) is not None,
+        time.sleep,
+        SECONDS_BETWEEN_LOOKS,
+    )
+    if session is None:
+        context.log.warning("No sizes were collected today: today's periods lack a day.")
+    elif not session.status.is_terminal:
+        context.log.warning(
+            "Session %s still collects after %.0f seconds; what it has not measured is missing "
+            "until the next aggregation.",
+            session.session_id,
+            waited,
+        )
+
+
+def _selected(
+    context: dg.OpExecutionContext, deps: SyncDeps, config: SelectionConfig, choice: PeriodChoice
+) -> SelectedInstances:
+    selection = config.selection()
+    instances = aggregate_sizes.instances_to_aggregate(deps, selection, choice)
+    context.log.info("%d instances are selected.", len(instances))
+    context.add_output_metadata({"instances": len(instances)})
+    return SelectedInstances(
+        tasks=tasks_of(instances, periods=choice.periods),
+        sync_type=sync_type_of(context.run, selection, len(instances)),
+        created_by=created_by(context.run, config),
+        nothing=aggregate_sizes.nothing_to_aggregate(choice),
+    )
+
+
+def _period_type(text: str) -> PeriodType:
+    if text not in tuple(PeriodType):
+        raise ConfigurationError(
+            f"{text!r} is not a kind of period.", hint=f"Known are: {', '.join(PeriodType)}."
+        )
+    return PeriodType(text)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is not a date.", hint="Write it as 2026-01-31."
+        ) from None

@@ -1,0 +1,28 @@
+"""The step of the maintenance job.
+
+Annotations are not postponed here: Dagster reads them as types.
+"""
+
+import dagster as dg
+
+from sync_pipeline.orchestration.failures import dagster_failures
+from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.workflows.maintain_sizes import maintain_sizes
+
+
+@dg.op(description="Make partitions ahead and prune sizes past their retention.")
+def maintain(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+    """Do the store's housekeeping and say what was done."""
+    with dagster_failures(context):
+        require_configured(context.instance)
+        with pipeline.open() as deps:
+            done = maintain_sizes(deps)
+    context.log.info(done.message)
+    context.add_output_metadata(
+        {
+            "partitions made": len(done.made),
+            "pruned before": str(done.pruned_before or ""),
+            "outcome": done.message,
+        }
+    )

@@ -1,0 +1,56 @@
+"""What passes between the steps of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.period import PeriodRange
+from sync_pipeline.model.session import SyncType
+from sync_pipeline.store.sessions import NO_INSTANCE
+
+LONGEST_SLUG = 40
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceTask:
+    """What a step is told of the instance it works on; it reads the rest itself.
+
+    `periods` is what an aggregation computes, None: what is due today.
+    """
+
+    instance_id: int
+    name: str
+    is_forced: bool = False
+    periods: PeriodRange | None = None
+
+    @property
+    def mapping_key(self) -> str:
+        """Return a key that Dagster accepts for any name, readable and unique."""
+        slug = re.sub(r"[^A-Za-z0-9]+", "_", self.name)[:LONGEST_SLUG].strip("_")
+        return f"{slug}_i{self.instance_id}" if slug else f"i{self.instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedInstances:
+    """The selection of one run, as it was resolved; `nothing` is said where it is empty."""
+
+    tasks: tuple[InstanceTask, ...]
+    sync_type: SyncType
+    created_by: str | None
+    nothing: str = NO_INSTANCE
+
+
+def tasks_of(
+    instances: Iterable[Instance], *, is_forced: bool = False, periods: PeriodRange | None = None
+) -> tuple[InstanceTask, ...]:
+    """Return a task for each instance."""
+    return tuple(InstanceTask(item.id, item.name, is_forced, periods) for item in instances)
+
+
+def instance_id_of(step_key: str) -> int | None:
+    """Return the instance of a mapped step, from its key; None for any other step."""
+    match = re.search(r"\[(?:.*_)?i(\d+)\]$", step_key)
+    return int(match.group(1)) if match else None

@@ -1,0 +1,1 @@
+"""Reports and exports, made from records."""

@@ -1,0 +1,72 @@
+"""The capacity report as one HTML file: no network, no other file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from rich import filesize
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.report import FleetReport
+
+
+def render_html(report: FleetReport) -> str:
+    """Return the report as a page. Names of databases are text, whatever they hold."""
+    # Plotly takes half a second to import, which every command would pay.
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    from sync_pipeline.report import charts  # noqa: PLC0415
+
+    environment = Environment(
+        loader=PackageLoader("sync_pipeline.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(size=_size, percent=_percent, whole=_whole)
+    plots = {
+        "fleet": charts.fleet_chart(report.fleet),
+        "instances": charts.instance_chart(report.sizes),
+        "forecast": charts.forecast_chart(report.instances),
+    }
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        plots={name: Markup(plot) for name, plot in plots.items()},  # noqa: S704 - made by Plotly
+        script=Markup(get_plotlyjs()),  # noqa: S704 - Plotly's own
+    )
+
+
+def write_html(report: FleetReport, output: Path) -> None:
+    """Write the report, whole or not at all.
+
+    Raises:
+        ConfigurationError: the file can't be written.
+    """
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        partial.write_text(render_html(report), encoding="utf-8")
+        partial.replace(output)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigurationError(
+            f"{output} can't be written: {error.strerror or error}.",
+            hint="Choose another file with --output.",
+        ) from None
+
+
+def _size(count: float | None) -> str:
+    if count is None:
+        return "–"
+    whole = round(count)
+    return f"−{filesize.decimal(-whole)}" if whole < 0 else filesize.decimal(whole)
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{part / whole:+.0%}" if whole else "–"
+
+
+def _whole(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"

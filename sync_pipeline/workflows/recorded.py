@@ -1,0 +1,132 @@
+"""Work on one instance that leaves a true record, whatever becomes of it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sync_pipeline.errors import LeaseHeld, Phase, StaleClaim, StoreUnavailable, SyncError
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.session import (
+    RecordClaim,
+    RecordOutcome,
+    RecordStatus,
+    SyncCategory,
+    SyncCounters,
+)
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceWork:
+    """One instance's part of a session.
+
+    `will_retry` says that a retryable error is tried again. Work that only one run may do
+    at a time takes a lease (`is_exclusive`).
+    """
+
+    instance: Instance
+    session_id: str
+    run_id: str
+    category: SyncCategory
+    will_retry: bool = False
+    is_exclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceReport:
+    """What the work on one instance did, for metadata and for people."""
+
+    instance: str
+    status: RecordStatus
+    message: str
+    counters: SyncCounters = field(default_factory=SyncCounters)
+    warnings: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+ReportT = TypeVar("ReportT", bound=InstanceReport)
+
+
+def recorded(
+    deps: SyncDeps,
+    work: InstanceWork,
+    do: Callable[[RecordClaim], ReportT],
+    skipped: Callable[[str], ReportT],
+) -> ReportT:
+    """Claim the record, do the work (which completes the record), and record a failure.
+
+    An instance that another run is working on is recorded as skipped; `skipped` makes the
+    report of that from its reason.
+
+    Raises:
+        SyncError: the work failed. The record already says so, or says `pending` with the
+            reason where the error can be retried and the caller will retry.
+    """
+    instance = work.instance
+    claim = deps.store.sessions.claim(work.session_id, instance.id, work.run_id, deps.clock())
+    try:
+        if not work.is_exclusive:
+            return do(claim)
+        with _lease(deps, work):
+            return do(claim)
+    except LeaseHeld as error:
+        outcome = RecordOutcome(
+            RecordStatus.SKIPPED, error_kind=error.kind, error_message=str(error)
+        )
+        deps.store.sessions.finish(claim, outcome, deps.clock())
+        return skipped(str(error))
+    except StaleClaim:
+        raise
+    except SyncError as error:
+        _record_failure(deps, claim, error.at(instance.name, Phase.COLLECT), work)
+        raise
+    except Exception as error:  # noqa: BLE001 - raised again as ours
+        # Where it happened, without the exception's text: that may quote anything.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
+        failure = SyncError(
+            f"An unexpected {type(error).__name__} stopped the sync.",
+            instance=instance.name,
+            hint="This is a defect of sync_pipeline: please report it with the run's log.",
+        )
+        _record_failure(deps, claim, failure, work)
+        raise failure from None
+
+
+@contextmanager
+def _lease(deps: SyncDeps, work: InstanceWork) -> Iterator[None]:
+    """Hold the instance's lease. Failing to give it back never fails the work."""
+    leases, instance = deps.store.leases, work.instance
+    # The lease outlives the instance's own deadline, so it can't expire under the work.
+    seconds = max(deps.settings.lease_seconds, instance.timeouts.total_seconds + 60)
+    leases.acquire(instance.id, work.category, work.run_id, seconds, deps.clock())
+    try:
+        yield
+    finally:
+        try:
+            leases.release(instance.id, work.category, work.run_id)
+        except StoreUnavailable:
+            _LOG.warning("%s: the lease was not released and will expire", instance.name)
+
+
+def _record_failure(
+    deps: SyncDeps, claim: RecordClaim, error: SyncError, work: InstanceWork
+) -> None:
+    """Write the failure; a store that is gone is left to the hooks and the reaper."""
+    try:
+        if error.retryable and work.will_retry:
+            deps.store.sessions.release(claim, error.kind, str(error), deps.clock())
+            return
+        outcome = RecordOutcome(
+            RecordStatus.FAILED, error_kind=error.kind, error_message=str(error)
+        )
+        deps.store.sessions.finish(claim, outcome, deps.clock())
+    except (StoreUnavailable, StaleClaim) as unrecorded:
+        _LOG.warning("%s: the failure was not recorded now: %s", claim.instance_name, unrecorded)

@@ -1,0 +1,51 @@
+"""Where and as whom to connect to an instance, with the secret as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.connect import Deadline, open_connection
+from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.secret import Secret
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+T = TypeVar("T")
+
+
+def with_fresh_secret(deps: SyncDeps, instance: Instance, read: Callable[[Target], T]) -> T:
+    """Read with the stored secret; once more when the secret changed meanwhile."""
+    target = target_of(deps, instance)
+    try:
+        return read(target)
+    except AuthenticationError:
+        fresh = target_of(deps, instance)
+        if (fresh.username, fresh.password) == (target.username, target.password):
+            raise
+        return read(fresh)
+
+
+def opener(engine: Engine, target: Target, deadline: Deadline) -> ConnectionOpener:
+    """Return a function that opens bounded connections to one target."""
+    return lambda database: open_connection(engine, target, deadline, database)
+
+
+def target_of(deps: SyncDeps, instance: Instance) -> Target:
+    """Return where to connect, with the secret as it is now.
+
+    Raises:
+        ConfigurationError: the credential is gone or its secret can't be resolved.
+    """
+    credential = deps.store.registry.credential(instance.credential)
+    if credential is None:
+        raise ConfigurationError(
+            f"The credential {instance.credential!r} does not exist.",
+            instance=instance.name,
+            phase=Phase.CONFIGURE,
+            hint="Add it with: sync-pipeline credentials add.",
+        )
+    password: Secret = deps.vault.resolve(credential.secret)
+    return Target(instance, credential.username, password, instance.timeouts.statement_seconds)
