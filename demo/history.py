@@ -17,14 +17,14 @@ from sync_pipeline.store.store import Store
 
 DAYS = 430
 SHARE_MISSED = 0.01
-RETIRED_DAYS = 60
+RETIRED_DAYS = 120
 
 
 def generate_history() -> int:
     """Write the days before today for every instance; return how many instance days.
 
     Sizes lead up to what was measured today. A few days are missing, one database that
-    the servers no longer have vanished two months ago.
+    the servers no longer have vanished four months ago.
     """
     store = Store.open(Settings.load().effective_store_url)
     try:
@@ -58,7 +58,7 @@ def _snapshot(
     back = (today - day).days
     databases = [_database(point, back, chance) for point in points]
     if back > RETIRED_DAYS:
-        size = 40_000_000 + 90_000 * (DAYS - back)
+        size = 3_000_000 + 9_000 * (DAYS - back)
         databases.append(DatabaseSize("retired", Measure.known(size)))
     return SizeSnapshot(
         server=ServerIdentity("sample", (0,)),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import median
 
 from sync_pipeline.model.growth import FORECAST_DAYS, Forecast, Growth
 from sync_pipeline.model.size import SizePoint
@@ -14,6 +14,12 @@ FEWEST_POINTS = 7
 """Known days, and days between the first and the last, below which nothing is claimed."""
 
 CONFIDENCE = 0.95
+
+NORMAL_SPREAD = 1.96 * 1.4826
+"""Turns the median distance from the line into that of 95 % of days, if those are normal.
+
+The median, because one step in the window would otherwise widen every forecast.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +87,15 @@ def _fit(known: Sequence[SizePoint]) -> _Line:
     days = [float((point.collected_date - origin.collected_date).days) for point in known]
     sizes = [float((point.total_bytes or 0) - (origin.total_bytes or 0)) for point in known]
     fit = stats.theilslopes(sizes, days, alpha=CONFIDENCE, method="joint")
-    off = sorted(
+    off = [
         abs(size - (fit.intercept + fit.slope * day)) for day, size in zip(days, sizes, strict=True)
-    )
+    ]
     return _Line(
         level=float(fit.intercept) + (origin.total_bytes or 0),
         slope=float(fit.slope),
         low_slope=float(fit.low_slope),
         high_slope=float(fit.high_slope),
-        spread=off[math.ceil(CONFIDENCE * len(off)) - 1],
+        spread=NORMAL_SPREAD * median(off),
     )
 
 

@@ -289,6 +289,8 @@ def _show_probes(probes: Sequence[Probe]) -> None:
             say(probe.error)
         for section, reason in probe.unread.items():
             say(f"{probe.instance}: {section} can't be read: {reason}")
+        for reason in probe.unmeasured:
+            say(f"{probe.instance}: sizes: {reason}")
 
 
 def _existing(deps: SyncDeps, name: str) -> Instance:

@@ -25,9 +25,9 @@ LATEST = "latest"
 COUNTERS = {
     SyncCategory.ACCOUNT: ("synced", "created", "updated", "deactivated"),
     SyncCategory.CAPACITY: ("measured", "new", "back", "vanished"),
-    SyncCategory.AGGREGATION: ("rows", "-", "-", "-"),
+    SyncCategory.AGGREGATION: ("rows",),
 }
-"""What the four counters of a record mean, by category."""
+"""What the counters of a record mean, by category; those beyond are not used."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -137,13 +137,17 @@ def show_outcome(session: Session, records: Sequence[InstanceRecord]) -> None:
     )
 
 
+def _counters(record: InstanceRecord) -> tuple[int, ...]:
+    return astuple(record.counters)[: len(COUNTERS[record.category])]
+
+
 def _row(record: InstanceRecord) -> tuple[object, ...]:
     warnings = record.details.get("warnings") or []
     message = record.error_message or "; ".join(str(item) for item in warnings)
     return (
         record.instance_name,
         record.status,
-        *astuple(record.counters),
+        *_counters(record),
         _seconds(record),
         message,
     )

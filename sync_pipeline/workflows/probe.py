@@ -12,6 +12,7 @@ from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sync_accounts import collect_with
+from sync_pipeline.workflows.sync_sizes import measure_with
 from sync_pipeline.workflows.target import opener, target_of
 
 
@@ -19,7 +20,8 @@ from sync_pipeline.workflows.target import opener, target_of
 class Probe:
     """What testing an instance showed. `latency_seconds` is one round trip.
 
-    `unread` says, by section, which grant is missing or what else went wrong.
+    `unread` says, by section, which grant is missing or what else went wrong; `unmeasured`
+    says it of sizes.
     """
 
     instance: str
@@ -28,16 +30,17 @@ class Probe:
     latency_seconds: float | None = None
     accounts: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
+    unmeasured: tuple[str, ...] = ()
     error: str | None = None
 
     @property
     def is_ready(self) -> bool:
-        """Return whether a sync of this instance would read everything."""
-        return self.error is None and not self.unread
+        """Return whether the syncs of this instance would read everything."""
+        return self.error is None and not self.unread and not self.unmeasured
 
 
 def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
-    """Connect, identify, and run every query of the account sync; write nothing of it."""
+    """Connect, identify, and run every query of both syncs; write nothing of it."""
     engine = ENGINES[instance.engine]
     deadline = Deadline(instance.timeouts.total_seconds)
     try:
@@ -48,6 +51,7 @@ def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
             engine.identify(connection)
             latency = time.monotonic() - started
         snapshot = collect_with(deps, engine, target, deadline)
+        sizes = measure_with(deps, engine, target, deadline)
     except SyncError as error:
         return Probe(instance.name, error=str(error.at(instance.name, Phase.CONNECT)))
     deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())
@@ -57,5 +61,6 @@ def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
         tls=snapshot.server.tls,
         latency_seconds=latency,
         accounts=len(snapshot.accounts),
+        unmeasured=sizes.warnings,
         unread={str(key): report.reason for key, report in snapshot.unread.items()},
     )

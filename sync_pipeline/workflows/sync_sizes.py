@@ -11,7 +11,7 @@ from typing import Any
 from sync_pipeline.aggregate.anomalies import BASELINE_DAYS, anomaly
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline
-from sync_pipeline.engines.base import Engine
+from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SuspiciousSnapshot
 from sync_pipeline.model.growth import Anomaly
@@ -102,17 +102,22 @@ def _sync(deps: SyncDeps, instance: Instance, claim: RecordClaim, *, is_forced: 
 
 def _snapshot(deps: SyncDeps, engine: Engine, instance: Instance) -> SizeSnapshot:
     deadline = Deadline(instance.timeouts.total_seconds)
-    settings = deps.settings
     return with_fresh_secret(
-        deps,
-        instance,
-        lambda target: collect_sizes(
-            engine,
-            opener(engine, target, deadline),
-            SizeScope(target.username, settings.largest_tables, settings.max_databases),
-            deps.clock(),
-        ),
+        deps, instance, lambda target: measure_with(deps, engine, target, deadline)
     )
+
+
+def measure_with(
+    deps: SyncDeps, engine: Engine, target: Target, deadline: Deadline
+) -> SizeSnapshot:
+    """Measure a target, as deep as the settings say.
+
+    Raises:
+        SyncError: no connection, or the databases could not be listed.
+    """
+    settings = deps.settings
+    scope = SizeScope(target.username, settings.largest_tables, settings.max_databases)
+    return collect_sizes(engine, opener(engine, target, deadline), scope, deps.clock())
 
 
 def _reconciled(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +10,8 @@ from typing import Any
 
 import pymysql
 
-from sync_pipeline.collect.accounts import CollectScope, collect_accounts
+from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
+from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, Target
 from sync_pipeline.engines.mariadb.engine import MariaDb
@@ -18,6 +19,7 @@ from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsOptions
 from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.servers.running import RunningServer
 
@@ -33,9 +35,11 @@ class RecordingConnection:
         self.statements: list[str] = []
         self.rows: list[dict[str, Any]] = []
 
-    def fetch(self, sql: str) -> list[dict[str, Any]]:
+    def fetch(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[dict[str, Any]]:
         self.statements.append(sql)
-        rows = self._inner.fetch(sql)
+        rows = self._inner.fetch(sql, parameters)
         self.rows.extend(rows)
         return rows
 
@@ -128,14 +132,27 @@ class Family:
         wrap: Callable[[Connection], Connection] = lambda connection: connection,
     ) -> Snapshot:
         whom = target or self.target()
+        scope = CollectScope(whom.username)
+        return collect_accounts(self.engine, self.opener(whom, wrap), scope, OBSERVED_AT)
 
+    def sizes(
+        self,
+        target: Target | None = None,
+        wrap: Callable[[Connection], Connection] = lambda connection: connection,
+        largest_tables: int = 0,
+    ) -> SizeSnapshot:
+        whom = target or self.target()
+        scope = SizeScope(whom.username, largest_tables)
+        return collect_sizes(self.engine, self.opener(whom, wrap), scope, OBSERVED_AT)
+
+    def opener(self, target: Target, wrap: Callable[[Connection], Connection]) -> ConnectionOpener:
         @contextmanager
-        def opener(database: str | None) -> Iterator[Connection]:
-            deadline = Deadline(whom.instance.timeouts.total_seconds)
-            with open_connection(self.engine, whom, deadline, database) as connection:
+        def opened(database: str | None) -> Iterator[Connection]:
+            deadline = Deadline(target.instance.timeouts.total_seconds)
+            with open_connection(self.engine, target, deadline, database) as connection:
                 yield wrap(connection)
 
-        return collect_accounts(self.engine, opener, CollectScope(whom.username), OBSERVED_AT)
+        return opened
 
     def account(self, name: str) -> AccountState:
         found = {state.name: state for state in self.snapshot().accounts}

@@ -176,13 +176,14 @@ def test_connections_can_only_read(bench: PostgresBench) -> None:
 
 
 def test_the_script_is_read_back_by_the_server(bench: PostgresBench) -> None:
-    """The script gives no more than it says: no attribute, no membership, no other grant."""
+    """The script gives no more than it says: no attribute, no other membership or grant."""
     lines = ENGINE.grants_script(USERNAME, "%", ("bench",)).splitlines()
     run_lines(bench, lines)
     account = bench.account(USERNAME)
     assert [(str(g.securable), g.privilege) for g in account.grants] == [
         ("database bench", "CONNECT")
     ]
-    assert account.memberships == ()
+    assert [item.role for item in account.memberships] == ["pg_monitor"]
+    assert not account.memberships[0].admin
     assert not account.is_superuser
     assert not any(value for name, value in account.attributes if name.startswith("can_"))

@@ -61,7 +61,7 @@ def test_every_job_that_leaves_a_session_is_watched_to_its_end() -> None:
     """A run-status sensor that did not monitor a job would leave its sessions to the reaper."""
     for sensor in sensors():
         if sensor.name.startswith("close_session"):
-            watched = {target.job_name for target in sensor._monitored_jobs}  # type: ignore[attr-defined]
+            watched = {target.name for target in sensor._monitored_jobs}  # type: ignore[attr-defined]
             assert watched == set(CATEGORY_OF_JOB)
     for name in CATEGORY_OF_JOB:
         hooks = {hook.name for hook in defs.resolve_job_def(name).hook_defs}

@@ -14,11 +14,12 @@ from sync_pipeline_tests.servers.running import RunningServer
 
 @pytest.fixture(scope="session")
 def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One MariaDB; its absence is a failure, never a skip."""
+    """One MariaDB that keeps binary logs; its absence is a failure, never a skip."""
     found = mariadb.installation()
     if found is None:
         pytest.fail("MariaDB is not installed: apt-get install mariadb-server")
-    with mariadb.run_mariadb(found, tmp_path_factory.mktemp("mariadb") / "server") as server:
+    directory = tmp_path_factory.mktemp("mariadb") / "server"
+    with mariadb.run_mariadb(found, directory, ["--log-bin"]) as server:
         yield server
 
 

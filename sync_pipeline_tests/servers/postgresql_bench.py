@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +12,15 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from sync_pipeline.collect.accounts import CollectScope, collect_accounts
+from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
+from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, Target
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts
 from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.servers.running import RunningServer
 
@@ -44,9 +46,11 @@ class _Counted:
         self._database = database
         self._tally = tally
 
-    def fetch(self, text: str) -> list[dict[str, Any]]:
+    def fetch(
+        self, text: str, parameters: Mapping[str, object] | None = None
+    ) -> list[dict[str, Any]]:
         self._tally.statements.append((self._database, text))
-        return self._inner.fetch(text)
+        return self._inner.fetch(text, parameters)
 
     def abort(self) -> None:
         self._inner.abort()
@@ -113,6 +117,28 @@ class PostgresBench:
     ) -> Snapshot:
         """Read the server as the account sync does, over real connections."""
         target = target or self.target()
+        scope = CollectScope(target.username, object_detail=object_detail)
+        return collect_accounts(ENGINE, self._opener(target, tally, before_database), scope, NOW)
+
+    def sizes(
+        self,
+        target: Target | None = None,
+        *,
+        tally: Tally | None = None,
+        before_database: Callable[[str], None] | None = None,
+        **scope: int,
+    ) -> SizeSnapshot:
+        """Measure the server as the size collection does, over real connections."""
+        target = target or self.target()
+        opener = self._opener(target, tally, before_database)
+        return collect_sizes(ENGINE, opener, SizeScope(target.username, **scope), NOW)
+
+    def _opener(
+        self,
+        target: Target,
+        tally: Tally | None,
+        before_database: Callable[[str], None] | None,
+    ) -> ConnectionOpener:
         deadline = Deadline(target.instance.timeouts.total_seconds)
         counts = tally or Tally()
 
@@ -124,9 +150,7 @@ class PostgresBench:
             with open_connection(ENGINE, target, deadline, database) as connection:
                 yield _Counted(connection, database or "", counts)
 
-        opener: Callable[[str | None], AbstractContextManager[Connection]] = opened
-        scope = CollectScope(target.username, object_detail=object_detail)
-        return collect_accounts(ENGINE, opener, scope, NOW)
+        return opened
 
     def account(self, name: str, snapshot: Snapshot | None = None) -> AccountState:
         """Return one account of a snapshot."""

@@ -7,7 +7,7 @@ the write-ahead log and of temporary files need pg_monitor, which has the former
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import Query, SizeReader, Variant
 from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor
@@ -130,26 +130,28 @@ def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
         broken = Measure.unreachable(f"Database {name} is invalid; drop it.")
         reader.warn(broken.reason)
         return DatabaseSize(name, broken, broken, broken)
-    total = _total(reader, name)
     if not row.allows_connections:
         # Its tables can't be counted, by design of the server: no reason for a warning.
-        return DatabaseSize(name, total)
+        return DatabaseSize(name, _total(reader, name))
     if not row.may_connect:
         needs = grant_connect(name, reader.username)
         closed = Measure.denied(f"CONNECT on database {name} is missing. It needs: {needs}")
         reader.warn(closed.reason)
-        return DatabaseSize(name, total, closed, closed)
+        return DatabaseSize(name, _total(reader, name), closed, closed)
     beyond = reader.may_read_in(name)
     if beyond is not None:
-        return DatabaseSize(name, total, beyond, beyond)
-    return _detailed(reader, name, total)
+        return DatabaseSize(name, _total(reader, name), beyond, beyond)
+    found = _held(reader, name)
+    # Last, because the first connection to a database writes files of its own.
+    return replace(found, total=_total(reader, name))
 
 
-def _detailed(reader: SizeReader, name: str, total: Measure) -> DatabaseSize:
+def _held(reader: SizeReader, name: str) -> DatabaseSize:
+    """Return what the tables of a database hold; its total is still to be read."""
     queries = (OBJECTS, TABLES) if reader.largest_tables else (OBJECTS,)
     objects, *rest = reader.read_in(name, *queries, limit=reader.largest_tables)
     if objects.failure is not None:
-        return DatabaseSize(name, total, objects.failure, objects.failure)
+        return DatabaseSize(name, NOT_APPLICABLE, objects.failure, objects.failure)
     (held,) = objects.rows
     tables = tuple(
         TableSize(
@@ -163,7 +165,7 @@ def _detailed(reader: SizeReader, name: str, total: Measure) -> DatabaseSize:
         for item in reading.rows
     )
     data, index = Measure.known(held.data_bytes), Measure.known(held.index_bytes)
-    return DatabaseSize(name, total, data, index, tables=tables)
+    return DatabaseSize(name, NOT_APPLICABLE, data, index, tables=tables)
 
 
 def _total(reader: SizeReader, name: str) -> Measure:
