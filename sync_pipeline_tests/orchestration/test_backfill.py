@@ -1,0 +1,234 @@
+"""Backfills of past periods: from the UI, by Dagster's command, and in one run by ours.
+
+24 months and 8 quarters of an instance that is there and of one that was removed, each
+way on a real system; all three leave the same tables, apart from the time of computing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from sync_pipeline.model.period import Period, PeriodRange, PeriodType
+from sync_pipeline.model.session import Session, SessionFilter, SessionStatus, SyncType
+from sync_pipeline.model.size import Measure
+from sync_pipeline.settings import project_root
+from sync_pipeline_tests.integration.store_bench import StoreBench
+from sync_pipeline_tests.orchestration.system import System, running_system, wait_for
+from sync_pipeline_tests.strategies.sizes import Day, History, put_history
+
+pytestmark = pytest.mark.timeout(1500)
+
+COMMAND = (sys.executable, "-m", "sync_pipeline.cli.main")
+NEVER = "0 0 1 1 *"
+TODAY = datetime.now(UTC).date()
+LAST_MONTH = Period.of(PeriodType.MONTH, TODAY).previous
+LAST_QUARTER = Period.of(PeriodType.QUARTER, TODAY).previous
+BACKFILL = """
+mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
+"""
+STATUS = """
+query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
+  ... on PartitionBackfill { status unfinishedRuns { id } } } }
+"""
+
+
+def back(period: Period, count: int) -> PeriodRange:
+    """Return the `count` periods that end with this one."""
+    first = period
+    for _ in range(count - 1):
+        first = first.previous
+    return PeriodRange(first, period)
+
+
+MONTHS, QUARTERS = back(LAST_MONTH, 24), back(LAST_QUARTER, 8)
+NOBODY = PeriodRange.between(PeriodType.MONTH, date(2021, 2, 1), date(2021, 2, 1))
+
+
+def history(first: date, last: date) -> History:
+    """Return a size for every fifth day; one database comes late, another vanishes."""
+    days: dict[date, Day] = {}
+    for offset in range(0, (last - first).days, 5):
+        size = Measure.known(10**9 + 10**6 * offset)
+        values = (size, size, Measure.known(offset))
+        days[first + timedelta(days=offset)] = {
+            "app": values,
+            **({"late": values} if offset > 200 else {"early": values}),
+        }
+    return History(days, last)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    home = tmp_path_factory.mktemp("backfill")
+    crons = ("account_sync", "capacity_sync", "aggregation", "maintenance")
+    settings = {f"{name}_cron": NEVER for name in crons}
+    with running_system(home, **settings) as system:
+        bench = StoreBench(system.fleet.store, datetime.now(UTC))
+        here, gone = bench.fleet("here", "gone")
+        start = QUARTERS.needs_from
+        put_history(bench.store, here.id, history(start, TODAY))
+        put_history(bench.store, gone.id, history(start, start + timedelta(days=500)))
+        bench.store.registry.delete_instance("gone", datetime.now(UTC))
+        yield system
+
+
+def rows(system: System) -> list[dict[str, Any]]:
+    """Return every aggregation without the time at which it was computed."""
+    found = [
+        item
+        for periods in (MONTHS, QUARTERS)
+        for database in ("", None)
+        for item in system.fleet.store.aggregations.find(
+            periods.type, date.min, date.max, database=database
+        )
+    ]
+    return [
+        {key: value for key, value in asdict(item).items() if key != "calculated_at"}
+        for item in found
+    ]
+
+
+def forget(system: System) -> None:
+    engine = create_engine(system.fleet.settings.effective_store_url)
+    with engine.begin() as connection:
+        for table in ("database_size_aggregations", "instance_size_aggregations"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    engine.dispose()
+
+
+def ours(system: System, periods: PeriodRange) -> str:
+    """Backfill with our command and return its session."""
+    done = subprocess.run(
+        [*COMMAND, "backfill", "--period", str(periods.type),
+         "--from", str(periods.start), "--to", str(periods.last.start)],
+        env=system.environment, capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def in_one_run(system: System) -> list[dict[str, Any]]:
+    forget(system)
+    ours(system, MONTHS)
+    ours(system, QUARTERS)
+    return rows(system)
+
+
+def runs_of(system: System, job: str) -> list[Session]:
+    sessions = system.fleet.store.sessions.list(SessionFilter(limit=1000))
+    return [item for item in sessions if item.job_name == job]
+
+
+def wait_for_runs(system: System, job: str, count: int) -> list[Session]:
+    """Wait until this many sessions of a job have ended well, each of a partition."""
+
+    def look() -> list[Session] | None:
+        found = runs_of(system, job)
+        is_over = len(found) >= count and all(item.status.is_terminal for item in found)
+        return found if is_over else None
+
+    found = wait_for(look, 600, f"{count} runs of {job}")
+    assert {item.status for item in found} == {SessionStatus.COMPLETED}
+    return found
+
+
+def test_one_run_computes_the_whole_range(system: System) -> None:
+    found = in_one_run(system)
+    months = {item["period_start"] for item in found if item["period_type"] == "month"}
+    assert months == {item.start for item in MONTHS}
+    quarters = {item["period_start"] for item in found if item["period_type"] == "quarter"}
+    assert quarters == {item.start for item in QUARTERS}
+    assert {item["instance"] for item in found} == {"here", "gone"}
+    assert {item["database"] for item in found} == {"", "app", "early", "late"}
+    sessions = runs_of(system, "backfill_sizes")
+    assert len(sessions) == 2
+    assert {item.sync_type for item in sessions} == {SyncType.BACKFILL}
+    assert {(item.total, item.successful) for item in sessions} == {(2, 2)}
+
+
+def test_the_ui_gives_the_same(system: System) -> None:
+    expected = in_one_run(system)
+    forget(system)
+    identifiers = []
+    for periods in (MONTHS, QUARTERS):
+        selector = {
+            "partitionSetName": f"aggregate_{periods.type}_partition_set",
+            "repositorySelector": {
+                "repositoryLocationName": "sync_pipeline",
+                "repositoryName": "__repository__",
+            },
+        }
+        names = [item.start.isoformat() for item in periods]
+        params = {"selector": selector, "partitionNames": names, "fromFailure": False}
+        answer = system.graphql(BACKFILL, params=params)["launchPartitionBackfill"]
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
+        identifiers.append(answer["backfillId"])
+    for periods in (MONTHS, QUARTERS):
+        count = len(list(periods))
+        found = wait_for_runs(system, f"aggregate_{periods.type}", count)
+        assert {item.partition_key for item in found} == {str(item.start) for item in periods}
+        assert {item.sync_type for item in found} == {SyncType.BACKFILL}
+    assert rows(system) == expected
+
+    def is_over(identifier: str) -> bool:
+        answer = system.graphql(STATUS, id=identifier)["partitionBackfillOrError"]
+        return answer["status"] in ("COMPLETED", "COMPLETED_SUCCESS")
+
+    for identifier in identifiers:
+        wait_for(lambda found=identifier: is_over(found), 60, "the end of the backfill")
+
+
+def test_dagsters_command_gives_the_same(system: System) -> None:
+    expected = in_one_run(system)
+    forget(system)
+    before = {kind: len(runs_of(system, f"aggregate_{kind}")) for kind in PeriodType}
+    for periods in (MONTHS, QUARTERS):
+        root = system.environment | {"DAGSTER_HOME": str(project_root())}
+        done = subprocess.run(
+            [sys.executable, "-m", "dagster", "job", "backfill", "--noprompt",
+             "-j", f"aggregate_{periods.type}", "-w", "workspace.yaml",
+             "--from", str(periods.start), "--to", str(periods.last.start)],
+            cwd=project_root(), env=root, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    for periods in (MONTHS, QUARTERS):
+        wanted = before[periods.type] + len(list(periods))
+        wait_for_runs(system, f"aggregate_{periods.type}", wanted)
+    assert rows(system) == expected
+
+
+def test_a_period_without_sizes_ends_completed_and_says_so(system: System) -> None:
+    assert "0 rows were written" in ours(system, NOBODY)
+    session = runs_of(system, "backfill_sizes")[0]
+    assert (session.status, session.total) == (SessionStatus.COMPLETED, 0)
+    assert str(NOBODY) in (session.error or "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--from", "2026-03-01", "--to", "2026-01-01"), "ends before it begins"),
+        (("--from", "2199-01-01", "--to", "2199-02-01"), "in the future"),
+        (("--from", "soon", "--to", "2026-01-01"), "soon"),
+        (("--from", "2026-01-01", "--to", "2026-02-01", "--instance", "nobody"), "nobody"),
+    ],
+)
+def test_bad_input_launches_nothing(system: System, arguments: tuple[str, ...], words: str) -> None:
+    before = len(runs_of(system, "backfill_sizes"))
+    done = subprocess.run(
+        [*COMMAND, "backfill", "--period", "month", *arguments],
+        env=system.environment, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(runs_of(system, "backfill_sizes")) == before

@@ -1,0 +1,193 @@
+"""Trends, forecasts, anomalies and gaps, on points that tell them."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from sync_pipeline.aggregate.anomalies import anomaly
+from sync_pipeline.aggregate.fleet import CARRIED_DAYS, fleet_days, gaps
+from sync_pipeline.aggregate.trend import FEWEST_POINTS, growth
+from sync_pipeline.model.size import SizePoint
+
+START = date(2026, 1, 1)
+GB = 10**9
+
+
+def points(sizes: dict[int, int | None], instance: str = "i") -> list[SizePoint]:
+    """Return points by day since the start."""
+    return [
+        SizePoint(instance, "d", START + timedelta(days=day), size)
+        for day, size in sorted(sizes.items())
+    ]
+
+
+def line(days: int, start: int, slope: int) -> dict[int, int | None]:
+    return {day: start + slope * day for day in range(days)}
+
+
+@given(st.integers(8, 120), st.integers(0, 10**15), st.integers(1, 10**12))
+def test_a_straight_line_is_found_exactly(days: int, start: int, slope: int) -> None:
+    found = growth(points(line(days, start, slope)), limit_bytes=start + slope * (days + 99))
+    assert found is not None
+    assert found.bytes_per_day == pytest.approx(slope)
+    assert found.low_bytes_per_day == pytest.approx(slope)
+    assert found.high_bytes_per_day == pytest.approx(slope)
+    assert found.days_until_limit == pytest.approx(100)
+    last = start + slope * (days - 1)
+    for forecast, ahead in zip(found.forecasts, (30, 90), strict=True):
+        assert forecast.expected_bytes == pytest.approx(last + slope * ahead, rel=1e-9)
+        assert forecast.low_bytes <= forecast.expected_bytes <= forecast.high_bytes
+
+
+@given(st.dictionaries(st.integers(0, 90), st.integers(0, 10**12), min_size=8, max_size=60))
+def test_the_slope_is_the_median_of_all_slopes(sizes: dict[int, int]) -> None:
+    """Sen 1968: computed here pair by pair."""
+    assume(max(sizes) - min(sizes) >= FEWEST_POINTS)
+    found = growth(points(dict(sizes)))
+    assert found is not None
+    ordered = sorted(sizes.items())
+    slopes = [
+        (two[1] - one[1]) / (two[0] - one[0])
+        for index, one in enumerate(ordered)
+        for two in ordered[index + 1 :]
+    ]
+    assert found.bytes_per_day == pytest.approx(stats.scoreatpercentile(slopes, 50), abs=1e-3)
+    assert found.low_bytes_per_day is not None
+    assert found.high_bytes_per_day is not None
+    assert found.bytes_per_day is not None
+    assert found.low_bytes_per_day <= found.bytes_per_day <= found.high_bytes_per_day
+
+
+def test_a_quarter_of_odd_days_does_not_turn_the_trend() -> None:
+    chance = random.Random(7)
+    sizes = line(90, 500 * GB, GB)
+    for day in chance.sample(range(90), 20):
+        sizes[day] = chance.randrange(0, 5000 * GB)
+    found = growth(points(sizes))
+    assert found is not None
+    assert found.bytes_per_day == pytest.approx(GB, rel=0.1)
+    ordinary = stats.linregress(list(sizes), list(sizes.values()))
+    assert abs(ordinary.slope - GB) > abs(found.bytes_per_day - GB)
+
+
+def test_the_interval_holds_what_comes_nine_times_in_ten() -> None:
+    """Of noisy lines, whose future is known here."""
+    inside = 0
+    for seed in range(60):
+        chance = random.Random(seed)
+        noise = [chance.gauss(0, 2 * GB) for _ in range(181)]
+        sizes = {day: round(300 * GB + GB * day + noise[day]) for day in range(91)}
+        found = growth(points(dict(sizes)))
+        assert found is not None
+        (_, later) = found.forecasts
+        true = 300 * GB + GB * 180 + noise[180]
+        inside += later.low_bytes <= true <= later.high_bytes
+    assert inside >= 54
+
+
+@pytest.mark.parametrize("slope", [0, -GB])
+def test_what_does_not_grow_never_reaches_its_limit(slope: int) -> None:
+    found = growth(points(line(40, 100 * GB, slope)), limit_bytes=200 * GB)
+    assert found is not None
+    assert found.days_until_limit is None
+    assert found.earliest_days_until_limit is None
+    assert all(item.low_bytes >= 0 for item in found.forecasts)
+
+
+def test_a_limit_that_is_passed_is_zero_days_away() -> None:
+    found = growth(points(line(40, 100 * GB, GB)), limit_bytes=GB)
+    assert found is not None
+    assert found.days_until_limit == 0
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {0: 1},
+        dict.fromkeys(range(6), 5),
+        {day: None if day % 9 else 1 for day in range(40)},
+        {day: day for day in range(7)},
+    ],
+    ids=["one", "six", "mostly unknown", "six days apart"],
+)
+def test_too_few_points_claim_nothing(sizes: dict[int, int | None]) -> None:
+    found = growth(points(sizes), limit_bytes=100)
+    assert found is not None
+    assert found.bytes_per_day is None
+    assert found.forecasts == ()
+    assert found.days_until_limit is None
+
+
+def test_unknown_days_count_for_nothing() -> None:
+    known = line(40, 100 * GB, GB)
+    holes = {**known, **dict.fromkeys((3, 11, 20), None)}
+    found = growth(points(holes))
+    assert found is not None
+    assert found.points == 37
+    assert found.bytes_per_day == pytest.approx(GB)
+    assert growth(points({1: None})) is None
+    assert growth([]) is None
+
+
+def test_growth_is_that_of_one_subject_in_order() -> None:
+    one, two = points({0: 1, 1: 2})
+    with pytest.raises(ValueError, match="order"):
+        growth([two, one])
+    with pytest.raises(ValueError, match="one subject"):
+        growth([one, *points({3: 1}, "other")])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "baseline"),
+    [
+        ({0: 100 * GB, 1: 131 * GB}, 100 * GB),
+        ({0: 100 * GB, 3: 130 * GB}, 100 * GB),  # exactly 30 %, three days apart
+        ({0: 0, 1: 20 * GB}, 0),  # from nothing, any percentage is reached
+        ({0: 10 * GB, 1: 100 * GB, 2: None, 3: 130 * GB}, 100 * GB),  # the latest baseline
+        ({0: 100 * GB, 1: 129 * GB}, None),  # not the percentage
+        ({0: 10 * GB, 1: 29 * GB}, None),  # not the bytes
+        ({0: 100 * GB, 4: 200 * GB}, None),  # no baseline within three days
+        ({0: 100 * GB}, None),
+        ({0: None, 1: 200 * GB}, None),
+        ({0: 200 * GB, 1: 100 * GB}, None),
+        ({}, None),
+    ],
+)
+def test_anomalies(sizes: dict[int, int | None], baseline: int | None) -> None:
+    found = anomaly(points(sizes), 30, 20 * GB)
+    assert (found.baseline_bytes if found else None) == baseline
+    if found:
+        assert str(found.grown_bytes) in str(found)
+        assert "Database d" in str(found)
+
+
+@given(st.dictionaries(st.integers(0, 60), st.integers(0, 10**15), min_size=1))
+def test_gaps_are_the_days_without_a_size(sizes: dict[int, int]) -> None:
+    until = START + timedelta(days=60)
+    missing = {
+        gap.first + timedelta(days=offset)
+        for gap in gaps(points(dict(sizes)), until)
+        for offset in range(gap.days)
+    }
+    first = min(sizes)
+    expected = {START + timedelta(days=day) for day in range(first, 61) if day not in sizes}
+    assert missing == expected
+
+
+def test_a_day_without_an_instance_is_not_a_smaller_fleet() -> None:
+    a = points(line(30, 100, 0), "a")
+    b = points({day: 50 for day in range(30) if day not in (10, 11) and day < 15}, "b")
+    days = {item.day: item for item in fleet_days([*a, *b], START, START + timedelta(days=29))}
+    at = [days[START + timedelta(days=offset)] for offset in range(30)]
+    assert [item.total_bytes for item in at[:15]] == [150] * 15
+    assert (at[10].carried, at[12].carried) == (1, 0)
+    # What is not measured for longer is gone from the sum.
+    assert at[14 + CARRIED_DAYS].total_bytes == 150
+    assert at[15 + CARRIED_DAYS].total_bytes == 100
+    assert at[15 + CARRIED_DAYS].instances == 1
