@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +11,10 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from sync_pipeline.model.session import SessionStatus
+from sync_pipeline_tests.browser.programs import chromium
 from sync_pipeline_tests.orchestration.system import System, running_system
 from sync_pipeline_tests.servers.running import RunningServer
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 1000.0
 LAUNCHPAD = "/locations/sync_pipeline/jobs/account_sync/playground"
 
@@ -28,11 +27,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.fail("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 800})
         page.set_default_timeout(60 * SECONDS)
         yield page

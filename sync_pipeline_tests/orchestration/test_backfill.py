@@ -116,8 +116,9 @@ def ours(system: System, periods: PeriodRange) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
 def in_one_run(system: System) -> list[dict[str, Any]]:
-    forget(system)
+    """Return what our command writes, with one run for the months and one for the quarters."""
     ours(system, MONTHS)
     ours(system, QUARTERS)
     return rows(system)
@@ -141,8 +142,8 @@ def wait_for_runs(system: System, job: str, count: int) -> list[Session]:
     return found
 
 
-def test_one_run_computes_the_whole_range(system: System) -> None:
-    found = in_one_run(system)
+def test_one_run_computes_the_whole_range(system: System, in_one_run: list[dict[str, Any]]) -> None:
+    found = in_one_run
     months = {item["period_start"] for item in found if item["period_type"] == "month"}
     assert months == {item.start for item in MONTHS}
     quarters = {item["period_start"] for item in found if item["period_type"] == "quarter"}
@@ -155,8 +156,7 @@ def test_one_run_computes_the_whole_range(system: System) -> None:
     assert {(item.total, item.successful) for item in sessions} == {(2, 2)}
 
 
-def test_the_ui_gives_the_same(system: System) -> None:
-    expected = in_one_run(system)
+def test_the_ui_gives_the_same(system: System, in_one_run: list[dict[str, Any]]) -> None:
     forget(system)
     identifiers = []
     for periods in (MONTHS, QUARTERS):
@@ -177,7 +177,7 @@ def test_the_ui_gives_the_same(system: System) -> None:
         found = wait_for_runs(system, f"aggregate_{periods.type}", count)
         assert {item.partition_key for item in found} == {str(item.start) for item in periods}
         assert {item.sync_type for item in found} == {SyncType.BACKFILL}
-    assert rows(system) == expected
+    assert rows(system) == in_one_run
 
     def is_over(identifier: str) -> bool:
         answer = system.graphql(STATUS, id=identifier)["partitionBackfillOrError"]
@@ -187,8 +187,7 @@ def test_the_ui_gives_the_same(system: System) -> None:
         wait_for(lambda found=identifier: is_over(found), 60, "the end of the backfill")
 
 
-def test_dagsters_command_gives_the_same(system: System) -> None:
-    expected = in_one_run(system)
+def test_dagsters_command_gives_the_same(system: System, in_one_run: list[dict[str, Any]]) -> None:
     forget(system)
     before = {kind: len(runs_of(system, f"aggregate_{kind}")) for kind in PeriodType}
     for periods in (MONTHS, QUARTERS):
@@ -203,7 +202,7 @@ def test_dagsters_command_gives_the_same(system: System) -> None:
     for periods in (MONTHS, QUARTERS):
         wanted = before[periods.type] + len(list(periods))
         wait_for_runs(system, f"aggregate_{periods.type}", wanted)
-    assert rows(system) == expected
+    assert rows(system) == in_one_run
 
 
 def test_a_period_without_sizes_ends_completed_and_says_so(system: System) -> None:
