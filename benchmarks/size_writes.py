@@ -3,10 +3,10 @@
     python -m benchmarks.size_writes --store postgresql
     python -m benchmarks.size_writes --store sqlite
 
-The baseline upserts ready rows of one table, in one transaction, with the statement that
-the store's own upsert makes. Ours begins with snapshots, and writes the inventory, the
-databases' and the instances' rows, replacing those of the date: all instances in one
-transaction ("bulk"), and one transaction an instance, which is what the job does.
+The baseline upserts ready rows of one table, in one transaction, in SQLAlchemy's bulk form.
+Ours begins with snapshots, and writes the inventory, the databases' and the instances' rows,
+replacing those of the date: all instances in one transaction ("bulk"), and one transaction
+an instance, which is what the job does.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from sqlalchemy.dialects import postgresql, sqlite
+
 from benchmarks.capacity_bench import QUARTER, Fleet, empty_store, register
 from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
-from sync_pipeline.store.database import Database, upsert
+from sync_pipeline.store.database import Database
 from sync_pipeline.store.size_schema import database_size_stats
 from sync_pipeline.store.sizes import MeasuredDay
 from sync_pipeline.store.store import Store
@@ -88,9 +90,14 @@ def bare_upsert(database: Database, fleet: Fleet) -> float:
     ]
     columns = [name for name in rows[0] if name not in KEYS]
 
+    dialect = sqlite if database.is_sqlite else postgresql
+    statement = dialect.insert(database_size_stats)
+    changes = {name: statement.excluded[name] for name in columns}
+    upsert = statement.on_conflict_do_update(index_elements=list(KEYS), set_=changes)
+
     def write() -> None:
         with database.write() as connection:
-            upsert(connection, database_size_stats, rows, KEYS, columns)
+            connection.execute(upsert, rows)
 
     return timed(write)
 

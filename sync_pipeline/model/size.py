@@ -49,13 +49,13 @@ class Measure:
     @classmethod
     def sum(cls, parts: Iterable[Measure]) -> Measure:
         """Add measures up: unknown where a part is, not applicable where all parts are."""
-        applicable = [part for part in parts if part.state is not MeasureState.NOT_APPLICABLE]
-        if not applicable:
-            return NOT_APPLICABLE
-        for part in applicable:
-            if part.state is not MeasureState.KNOWN:
+        total: int | None = None
+        for part in parts:
+            if part.bytes is not None:
+                total = part.bytes if total is None else total + part.bytes
+            elif part.state is not MeasureState.NOT_APPLICABLE:
                 return part
-        return cls.known(sum(part.bytes or 0 for part in applicable))
+        return NOT_APPLICABLE if total is None else cls(MeasureState.KNOWN, total)
 
     @property
     def is_missing(self) -> bool:
@@ -113,7 +113,14 @@ class DatabaseSize:
 
     def measures(self) -> Mapping[MeasureName, Measure]:
         """Return every value by its name."""
-        return {name: getattr(self, name) for name in MeasureName}
+        return {
+            MeasureName.TOTAL: self.total,
+            MeasureName.DATA: self.data,
+            MeasureName.INDEX: self.index,
+            MeasureName.LOG: self.log,
+            MeasureName.TEMPORARY: self.temporary,
+            MeasureName.LOGICAL: self.logical,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,28 +132,29 @@ def _write(connection: Connection, requests: Sequence[AggregationRequest]) -> Ag
 
 
 def _write_range(connection: Connection, request: AggregationRequest) -> AggregationRows:
-    _take_turns(connection, request.instance_id)
+    _take_turns(connection, request.instance_ids)
     require_sizes(connection, request.periods)
     replaced = 0
     for table in (database_size_aggregations, instance_size_aggregations):
         replaced += connection.execute(
             delete(table).where(
-                table.c.instance_id == request.instance_id,
+                table.c.instance_id.in_(request.instance_ids),
                 table.c.period_type == str(request.periods.type),
                 table.c.period_start >= request.periods.start,
                 table.c.period_start < request.periods.end,
             )
         ).rowcount
     dialect = connection.dialect.name
-    databases = _execute(connection, database_aggregations(request, dialect))
-    written = _execute(connection, instance_aggregations(request, dialect))
+    parameters = request.parameters()
+    databases = _execute(connection, database_aggregations(request, dialect), parameters)
+    written = _execute(connection, instance_aggregations(request, dialect), parameters)
     return AggregationRows(databases, written, replaced)
 
 
-def _execute(connection: Connection, statement: Insert) -> int:
+def _execute(connection: Connection, statement: Insert, parameters: dict[str, Any]) -> int:
     """Return how many rows a statement wrote."""
-    counted = statement.execution_options(preserve_rowcount=True)
-    count = connection.execute(counted).rowcount
+    options = {"preserve_rowcount": True}
+    count = connection.execute(statement, parameters, execution_options=options).rowcount
     if connection.dialect.name == "sqlite":
         # Python's sqlite3 does not count for a statement that begins with WITH.
         count = connection.exec_driver_sql("SELECT changes()").scalar_one()
@@ -182,10 +183,13 @@ def move_horizon(connection: Connection, pruned_before: date) -> None:
     connection.execute(update(size_horizon).values(pruned_before=pruned_before))
 
 
-def _take_turns(connection: Connection, instance_id: int) -> None:
+def _take_turns(connection: Connection, instance_ids: Sequence[int]) -> None:
     """Let two runs that aggregate one instance take turns: both replace the same rows."""
     connection.execute(
-        select(instances.c.id).where(instances.c.id == instance_id).with_for_update(key_share=True)
+        select(instances.c.id)
+        .where(instances.c.id.in_(instance_ids))
+        .order_by(instances.c.id)
+        .with_for_update(key_share=True)
     )
 
 

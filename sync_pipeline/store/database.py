@@ -13,8 +13,24 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -220,6 +236,32 @@ def upsert(
         statement = dialect.insert(table).values(list(chunk))
         changes = {column: statement.excluded[column] for column in columns}
         connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changes))
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, all with the same columns, in the way that is fastest on each store."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        for chunk in chunks(rows):
+            connection.execute(insert(table), list(chunk))
+        return
+    # One array a column: half the time of a statement for each row.
+    names = list(rows[0])
+    columns = [
+        func.unnest(
+            bindparam(f"{name}_array", [row[name] for row in rows], type_=ARRAY(table.c[name].type))
+        )
+        for name in names
+    ]
+    connection.execute(insert(table).from_select(names, select(*columns)))
+
+
+def among(connection: Connection, column: Column[int], ids: Sequence[int]) -> ColumnElement[bool]:
+    """Return that a column is one of many ids; on PostgreSQL these are one value to bind."""
+    if connection.dialect.name == "sqlite":
+        return column.in_(ids)
+    return column == any_(bindparam(None, list(ids), type_=ARRAY(BigInteger)))
 
 
 def chunks(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, select, update
 
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.size import (
@@ -17,7 +17,7 @@ from sync_pipeline.model.size import (
     MeasureName,
     SizeSnapshot,
 )
-from sync_pipeline.store.database import Database, chunks
+from sync_pipeline.store.database import Database, among, insert_rows
 from sync_pipeline.store.partitions import make_partitions
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.session_state import finish_record
@@ -90,9 +90,9 @@ class SizeStore:
 
 
 def _write(connection: Connection, days: Sequence[MeasuredDay]) -> None:
-    for day in days:
-        _write_inventory(connection, day)
+    _add_databases(connection, days)
     ids = _database_ids(connection, days)
+    _mark_databases(connection, days, ids)
     _replace(connection, days)
     database_rows: list[dict[str, Any]] = []
     table_rows: list[dict[str, Any]] = []
@@ -113,62 +113,69 @@ def _write(connection: Connection, days: Sequence[MeasuredDay]) -> None:
                 }
                 for table in item.tables
             ]
-    rows_of = {
-        database_size_stats: database_rows,
-        table_size_stats: table_rows,
-        instance_size_stats: [_instance_row(day) for day in days],
-        tablespace_size_stats: [row for day in days for row in _tablespace_rows(day)],
-    }
-    for table, rows in rows_of.items():
-        for chunk in chunks(rows):
-            connection.execute(insert(table), list(chunk))
+    insert_rows(connection, database_size_stats, database_rows)
+    insert_rows(connection, table_size_stats, table_rows)
+    insert_rows(connection, instance_size_stats, [_instance_row(day) for day in days])
+    tablespaces = [row for day in days for row in _tablespace_rows(day)]
+    insert_rows(connection, tablespace_size_stats, tablespaces)
 
 
-def _write_inventory(connection: Connection, day: MeasuredDay) -> None:
-    inventory, seen_at = day.inventory, day.snapshot.observed_at
+def _add_databases(connection: Connection, days: Sequence[MeasuredDay]) -> None:
     rows = [
         {
             "instance_id": day.instance_id,
             "database_name": name,
             "is_active": True,
-            "first_seen_at": seen_at,
-            "last_seen_at": seen_at,
+            "first_seen_at": day.snapshot.observed_at,
+            "last_seen_at": day.snapshot.observed_at,
         }
-        for name in inventory.created
+        for day in days
+        for name in day.inventory.created
     ]
-    for chunk in chunks(rows):
-        connection.execute(insert(instance_databases), list(chunk))
-    created = set(inventory.created)
-    still = [name for name in inventory.seen if name not in created]
+    insert_rows(connection, instance_databases, rows)
+
+
+def _mark_databases(
+    connection: Connection, days: Sequence[MeasuredDay], ids: Mapping[tuple[int, str], int]
+) -> None:
+    """Say of each database when it was seen, or that it is gone, by the time of measuring."""
+    present: dict[datetime, list[int]] = {}
+    gone: dict[datetime, list[int]] = {}
+    for day in days:
+        created, seen_at = set(day.inventory.created), day.snapshot.observed_at
+        still = [name for name in day.inventory.seen if name not in created]
+        present.setdefault(seen_at, []).extend(ids[day.instance_id, name] for name in still)
+        lost = [ids[day.instance_id, name] for name in day.inventory.vanished]
+        gone.setdefault(seen_at, []).extend(lost)
     table = instance_databases
     # History may be written after later days: what was seen later stays as it is.
-    is_newer = table.c.last_seen_at <= seen_at
-    present = {"is_active": True, "last_seen_at": seen_at, "deleted_at": None}
-    _mark(connection, day.instance_id, still, is_newer, present)
-    earlier = {"first_seen_at": seen_at}
-    _mark(connection, day.instance_id, still, table.c.first_seen_at > seen_at, earlier)
-    gone = {"is_active": False, "deleted_at": seen_at}
-    _mark(connection, day.instance_id, inventory.vanished, is_newer, gone)
+    for seen_at, some in present.items():
+        is_older = table.c.last_seen_at > seen_at
+        values = {
+            "first_seen_at": case(
+                (table.c.first_seen_at > seen_at, seen_at), else_=table.c.first_seen_at
+            ),
+            "last_seen_at": case((is_older, table.c.last_seen_at), else_=seen_at),
+            "is_active": case((is_older, table.c.is_active), else_=True),
+            "deleted_at": case((is_older, table.c.deleted_at), else_=None),
+        }
+        _update(connection, some, values)
+    for seen_at, some in gone.items():
+        is_older = table.c.last_seen_at > seen_at
+        values = {
+            "is_active": case((is_older, table.c.is_active), else_=False),
+            "deleted_at": case((is_older, table.c.deleted_at), else_=seen_at),
+        }
+        _update(connection, some, values)
 
 
-def _mark(
-    connection: Connection,
-    instance_id: int,
-    names: Sequence[str],
-    condition: ColumnElement[bool],
-    values: Mapping[str, Any],
-) -> None:
-    table = instance_databases
-    for start in range(0, len(names), NAMES_A_STATEMENT):
-        connection.execute(
-            update(table)
-            .where(
-                table.c.instance_id == instance_id,
-                table.c.database_name.in_(names[start : start + NAMES_A_STATEMENT]),
-                condition,
-            )
-            .values(values)
+def _update(connection: Connection, ids: Sequence[int], values: Mapping[str, Any]) -> None:
+    for start in range(0, len(ids), NAMES_A_STATEMENT):
+        some = ids[start : start + NAMES_A_STATEMENT]
+        statement = update(instance_databases).where(
+            among(connection, instance_databases.c.id, some)
         )
+        connection.execute(statement.values(values))
 
 
 def _database_ids(
@@ -177,10 +184,13 @@ def _database_ids(
     table = instance_databases
     wanted = sorted({day.instance_id for day in days})
     ids: dict[tuple[int, str], int] = {}
+    columns = (table.c.instance_id, table.c.database_name, table.c.id)
     for start in range(0, len(wanted), NAMES_A_STATEMENT):
         some = wanted[start : start + NAMES_A_STATEMENT]
-        for row in connection.execute(select(table).where(table.c.instance_id.in_(some))):
-            ids[row.instance_id, row.database_name] = row.id
+        for row in connection.execute(
+            select(*columns).where(among(connection, table.c.instance_id, some))
+        ):
+            ids[row[0], row[1]] = row[2]
     return ids
 
 
@@ -195,7 +205,8 @@ def _replace(connection: Connection, days: Sequence[MeasuredDay]) -> None:
                 some = instance_ids[start : start + NAMES_A_STATEMENT]
                 connection.execute(
                     delete(table).where(
-                        table.c.collected_date == collected, table.c.instance_id.in_(some)
+                        table.c.collected_date == collected,
+                        among(connection, table.c.instance_id, some),
                     )
                 )
 
@@ -204,7 +215,7 @@ def _values(measures: Mapping[MeasureName, Measure]) -> dict[str, Any]:
     unknown = {
         str(name): f"{measure.state}: {measure.reason}"
         for name, measure in measures.items()
-        if measure.is_missing
+        if measure.bytes is None and measure.is_missing
     }
     numbers = {f"{name}_bytes": measure.bytes for name, measure in measures.items()}
     return {**numbers, "unknown": unknown or None}

@@ -130,7 +130,7 @@ def _aggregate(
     now = deps.clock()
     requests = [
         AggregationRequest(
-            instance.id, item, date_of(now, deps.settings), deps.settings.trend_percent, now
+            (instance.id,), item, date_of(now, deps.settings), deps.settings.trend_percent, now
         )
         for item in ranges
     ]

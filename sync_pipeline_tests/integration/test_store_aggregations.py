@@ -36,7 +36,7 @@ def request(
 ) -> AggregationRequest:
     periods = PeriodRange.between(kind, first, last)
     now = noon(history.today)
-    return AggregationRequest(instance_id, periods, history.today, TREND_PERCENT, now)
+    return AggregationRequest((instance_id,), periods, history.today, TREND_PERCENT, now)
 
 
 def span(history: History) -> tuple[date, date]:
