@@ -38,7 +38,7 @@ from sync_pipeline.orchestration.runs import (
     close_session_of,
     session_id_of,
 )
-from sync_pipeline.settings import Settings, project_root
+from sync_pipeline.settings import project_root
 
 LOCATION = "sync_pipeline"
 JOBS = (ACCOUNT_SYNC, CAPACITY_SYNC, AGGREGATE_SIZES, BACKFILL_SIZES)
@@ -161,14 +161,13 @@ def cancel(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
 
 def run_to_end(launch: Launch, announcer: Announcer, interruption: Interruption) -> None:
     """Launch, announce the run, wait for its end, and close its session."""
-    settings = Settings.load()
     with open_instance() as instance, open_workspace(instance) as workspace:
         if interruption.requested:
             return
         run = create_run(instance, workspace, launch)
         announcer.say(run_id=run.run_id, session_id=session_id_of(run))
         instance.launch_run(run.run_id, workspace)
-        longest = settings.max_runtime_seconds + SECONDS_BEYOND_MAX_RUNTIME
+        longest = float(run.tags["dagster/max_runtime"]) + SECONDS_BEYOND_MAX_RUNTIME
         ended = watch(instance, run.run_id, interruption, longest)
         with open_dependencies() as deps:
             close_session_of(instance, ended, deps)
