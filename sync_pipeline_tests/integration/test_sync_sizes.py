@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -12,13 +12,14 @@ import pytest
 
 from sync_pipeline.errors import ConnectError, StaleClaim, SuspiciousSnapshot
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory
-from sync_pipeline.model.size import SizePoint, TopQuestion
+from sync_pipeline.model.size import Measure, SizePoint, TopQuestion
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.sync_sizes import sync_instance_sizes
 from sync_pipeline_tests.integration.size_bench import SizeBench
 from sync_pipeline_tests.servers.postgresql_bench import bench_on
 from sync_pipeline_tests.servers.running import RunningServer, free_port
+from sync_pipeline_tests.strategies.sizes import measured, snapshot_of
 
 START = datetime(2026, 3, 1, 3, tzinfo=UTC)
 TODAY = date(2026, 3, 1)
@@ -240,3 +241,24 @@ def test_the_largest_and_the_fastest_growing(bench: SizeBench) -> None:
         earlier = before[item.database].total_bytes or 0
         assert item.grown_bytes == (newest[item.database].total_bytes or 0) - earlier > 0
     assert "fresh" not in {item.database for item in growing}
+
+
+def test_history_that_is_written_later_changes_no_later_sight(bench: SizeBench) -> None:
+    """An import of past days: what was seen after them stays as it was."""
+    server_run(bench, "CREATE DATABASE guest")
+    bench.collect()
+    bench.pass_days(1)
+    server_run(bench, "DROP DATABASE guest")
+    bench.collect()
+    before = {item.name: item for item in bench.store.size_queries.databases("measured")}
+    past = TODAY - timedelta(days=10)
+    size = (Measure.known(1), Measure.known(1), Measure.known(1))
+    names = ("guest", "bench", "ancient")
+    snapshot = snapshot_of(past, dict.fromkeys(names, size))
+    bench.store.sizes.put([measured(bench.store, bench.instance.id, past, snapshot)])
+    after = {item.name: item for item in bench.store.size_queries.databases("measured")}
+    for name in ("guest", "bench"):
+        assert after[name] == replace(before[name], first_seen_at=snapshot.observed_at)
+    assert (after["guest"].is_active, after["bench"].is_active) == (False, True)
+    for name in ("postgres", "template1"):
+        assert after[name] == before[name]
