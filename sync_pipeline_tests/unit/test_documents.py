@@ -60,5 +60,5 @@ def test_both_languages_show_the_same_commands_and_links() -> None:
 
 @pytest.mark.parametrize("text", [README, CHINESE], ids=["english", "chinese"])
 def test_every_link_leads_to_a_file(text: str) -> None:
-    for target in re.findall(r"\]\(([^):]+)\)", text):
+    for target in re.findall(r"\]\(([^):#]+)(?:#[a-z-]+)?\)", text):
         assert (ROOT / target).exists(), target
