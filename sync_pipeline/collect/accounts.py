@@ -128,7 +128,7 @@ def _record_unread(
     denied = isinstance(scope_error, PrivilegeError)
     if denied:
         scope_error.hint = f"It needs: {query.needs}"
-    if SectionName.ACCOUNTS in query.fills:
+    if SectionName.ACCOUNTS in query.fills and not database:
         scope_error.phase = Phase.COLLECT
         raise scope_error
     status = SectionStatus.DENIED if denied else SectionStatus.FAILED

@@ -8,7 +8,9 @@ from datetime import datetime
 from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar
 
+from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.errors import QueryError
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.privilege import SectionName
@@ -229,6 +231,10 @@ class Engine(Protocol):
         Raises:
             SyncError: the databases could not be listed, or the connection was lost.
         """
+        ...
+
+    def access_rules(self, world: AccessWorld) -> AccessRules:
+        """Return how this engine decides what the accounts of a world may do. Pure."""
         ...
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:

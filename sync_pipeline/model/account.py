@@ -12,6 +12,8 @@ from sync_pipeline.model.privilege import (
     AccountSetting,
     Grant,
     Membership,
+    SectionKey,
+    SectionName,
     Securable,
     SecurableKind,
 )
@@ -23,7 +25,10 @@ class AccountKind(StrEnum):
     """What an account is."""
 
     USER = "user"
+    LOGIN = "login"
+    GROUP = "group"
     ROLE = "role"
+    APPLICATION_ROLE = "application role"
     PUBLIC = "public"
 
 
@@ -31,6 +36,7 @@ class AccountKind(StrEnum):
 class AccountState:
     """Everything an account is and may do, as one instance reported it.
 
+    `database` is the database whose catalog the account lives in; empty: the server's.
     `attributes` are name and value pairs of the accounts section: authentication
     plugin, expiry (ISO 8601, UTC), limits. Which sections were read is a property of
     the instance, not of the account: the store keeps it beside (`SectionState`).
@@ -41,10 +47,15 @@ class AccountState:
     can_login: bool
     is_locked: bool = False
     is_superuser: bool = False
+    database: str = ""
     attributes: tuple[tuple[str, AttributeValue], ...] = ()
     memberships: tuple[Membership, ...] = ()
     settings: tuple[AccountSetting, ...] = ()
     grants: tuple[Grant, ...] = ()
+
+    def section(self, name: SectionName) -> SectionKey:
+        """Return the section in which a part of this account is read."""
+        return SectionKey(name, self.database)
 
     def canonical(self) -> AccountState:
         """Return the same state with every collection sorted and without repeats."""
@@ -70,6 +81,7 @@ class AccountState:
             "can_login": state.can_login,
             "is_locked": state.is_locked,
             "is_superuser": state.is_superuser,
+            **({"database": state.database} if state.database else {}),
             "attributes": dict(state.attributes),
             "memberships": [membership_to_json(m) for m in state.memberships],
             "settings": [setting_to_json(s) for s in state.settings],
@@ -85,6 +97,7 @@ class AccountState:
             can_login=value["can_login"],
             is_locked=value["is_locked"],
             is_superuser=value["is_superuser"],
+            database=value.get("database", ""),
             attributes=tuple(sorted(value["attributes"].items())),
             memberships=tuple(membership_from_json(m) for m in value["memberships"]),
             settings=tuple(setting_from_json(s) for s in value["settings"]),

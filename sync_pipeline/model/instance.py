@@ -13,6 +13,8 @@ class EngineName(StrEnum):
     MYSQL = "mysql"
     MARIADB = "mariadb"
     POSTGRESQL = "postgresql"
+    SQLSERVER = "sqlserver"
+    ORACLE = "oracle"
 
 
 class TlsMode(StrEnum):

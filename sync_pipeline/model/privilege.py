@@ -26,6 +26,8 @@ class SectionName(StrEnum):
     TABLESPACE = "grants.tablespace"
     PARAMETER = "grants.parameter"
     PROXY = "grants.proxy"
+    PRINCIPAL = "grants.principal"
+    OTHER = "grants.other"
 
 
 class SecurableKind(StrEnum):
@@ -57,6 +59,19 @@ class SecurableKind(StrEnum):
     TABLESPACE = "tablespace"
     PARAMETER = "parameter"
     ACCOUNT = "account"
+    PRINCIPAL = "principal"
+    SYNONYM = "synonym"
+    QUEUE = "queue"
+    ASSEMBLY = "assembly"
+    CERTIFICATE = "certificate"
+    KEY = "key"
+    SERVICE = "service"
+    ENDPOINT = "endpoint"
+    AVAILABILITY_GROUP = "availability group"
+    FULLTEXT = "fulltext"
+    XML_SCHEMA_COLLECTION = "xml schema collection"
+    DIRECTORY = "directory"
+    OBJECT = "object"
 
 
 _SECTION_OF_KIND = {
@@ -86,6 +101,19 @@ _SECTION_OF_KIND = {
     SecurableKind.TABLESPACE: SectionName.TABLESPACE,
     SecurableKind.PARAMETER: SectionName.PARAMETER,
     SecurableKind.ACCOUNT: SectionName.PROXY,
+    SecurableKind.PRINCIPAL: SectionName.PRINCIPAL,
+    SecurableKind.SYNONYM: SectionName.TABLE,
+    SecurableKind.QUEUE: SectionName.TABLE,
+    SecurableKind.ASSEMBLY: SectionName.OTHER,
+    SecurableKind.CERTIFICATE: SectionName.OTHER,
+    SecurableKind.KEY: SectionName.OTHER,
+    SecurableKind.SERVICE: SectionName.OTHER,
+    SecurableKind.ENDPOINT: SectionName.OTHER,
+    SecurableKind.AVAILABILITY_GROUP: SectionName.OTHER,
+    SecurableKind.FULLTEXT: SectionName.OTHER,
+    SecurableKind.XML_SCHEMA_COLLECTION: SectionName.OTHER,
+    SecurableKind.DIRECTORY: SectionName.OTHER,
+    SecurableKind.OBJECT: SectionName.OTHER,
 }
 
 

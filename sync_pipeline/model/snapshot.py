@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.privilege import SectionKey
 
 
 class SectionStatus(StrEnum):
@@ -72,11 +72,6 @@ class Snapshot:
     def unread(self) -> Mapping[SectionKey, SectionReport]:
         """Return the sections that exist on the server and were not read."""
         return {key: report for key, report in self.sections.items() if not self.is_known(key)}
-
-    @property
-    def inventory_is_complete(self) -> bool:
-        """Return whether the list of accounts itself was read whole."""
-        return self.is_known(SectionKey(SectionName.ACCOUNTS))
 
 
 @dataclass(frozen=True, slots=True)

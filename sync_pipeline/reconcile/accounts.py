@@ -44,7 +44,7 @@ def reconcile(
 
     Only sections that the snapshot read are compared; what an unread section held is
     carried over. Accounts outside the scope are neither added nor removed. Accounts
-    are only deactivated when the list of accounts itself was read whole. `ever_read`
+    are only deactivated when the list of accounts that they were on was read whole. `ever_read`
     are the sections that were read at least once before.
     """
     before = {account.state.name: account for account in known}
@@ -113,13 +113,13 @@ def _compare(
     if before is None:
         found.created.append(state.name)
         found.states.append(state)
-        found.changes.append(_change(state.name, ChangeType.ADD, change, ()))
+        found.changes.append(_change(state, ChangeType.ADD, change, ()))
         return
     if not before.is_active:
         found.reactivated.append(state.name)
-        found.changes.append(_change(state.name, ChangeType.REACTIVATE, change, first_read))
+        found.changes.append(_change(state, ChangeType.REACTIVATE, change, first_read))
     else:
-        found.changes.extend(_modifications(state.name, change, first_read))
+        found.changes.extend(_modifications(state, change, first_read))
     if change.is_empty:
         found.unchanged += 1
     else:
@@ -133,8 +133,8 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
     def holds(key: SectionKey) -> bool:
         return snapshot.is_known(key)
 
-    has_memberships = holds(SectionKey(SectionName.MEMBERSHIPS))
-    has_settings = holds(SectionKey(SectionName.SETTINGS))
+    has_memberships = holds(reported.section(SectionName.MEMBERSHIPS))
+    has_settings = holds(reported.section(SectionName.SETTINGS))
     base = old or blank(reported.name)
     return replace(
         reported,
@@ -150,31 +150,31 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
 
 
 def _modifications(
-    name: str, change: AccountDiff, first_read: Collection[SectionKey]
+    state: AccountState, change: AccountDiff, first_read: Collection[SectionKey]
 ) -> tuple[AccountChange, ...]:
     parts = (
         (ChangeType.MODIFY_PRIVILEGE, only_privileges(change)),
         (ChangeType.MODIFY_OTHER, without_privileges(change)),
     )
     return tuple(
-        _change(name, change_type, part, first_read)
+        _change(state, change_type, part, first_read)
         for change_type, part in parts
         if not part.is_empty
     )
 
 
 def _change(
-    name: str,
+    state: AccountState,
     change_type: ChangeType,
     change: AccountDiff,
     first_read: Collection[SectionKey],
 ) -> AccountChange:
-    lines = describe(change, first_read)
+    lines = describe(change, first_read, state.database)
     if change_type is ChangeType.ADD:
         lines = ("account appeared", *lines)
     elif change_type is ChangeType.REACTIVATE:
         lines = ("account is back", *lines)
-    return AccountChange(name, change_type, change, lines)
+    return AccountChange(state.name, change_type, change, lines)
 
 
 def _removal(state: AccountState) -> AccountChange:
@@ -190,10 +190,11 @@ def _gone(
     snapshot: Snapshot,
     scope: Scope,
 ) -> tuple[str, ...]:
-    if not snapshot.inventory_is_complete:
-        return ()
     return tuple(
         name
         for name, account in sorted(before.items())
-        if account.is_active and name not in present and scope.includes(name)
+        if account.is_active
+        and name not in present
+        and scope.includes(name)
+        and snapshot.is_known(account.state.section(SectionName.ACCOUNTS))
     )

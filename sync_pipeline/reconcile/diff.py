@@ -52,6 +52,7 @@ def apply(state: AccountState, change: AccountDiff) -> AccountState:
         can_login=bool(values["can_login"]),
         is_locked=bool(values["is_locked"]),
         is_superuser=bool(values["is_superuser"]),
+        database=str(values.get("database", "")),
         attributes=tuple(attributes.items()),
         grants=_patched(state.grants, change.grants_removed, change.grants_added),
         memberships=_patched(
@@ -83,6 +84,8 @@ def without_privileges(change: AccountDiff) -> AccountDiff:
 def _fields(state: AccountState) -> dict[str, AttributeValue]:
     fields: dict[str, AttributeValue] = {"kind": str(state.kind)}
     fields.update({name: bool(getattr(state, name)) for name in _FLAGS})
+    if state.database:
+        fields["database"] = state.database
     fields.update({_ATTRIBUTE + name: value for name, value in state.attributes})
     return fields
 

@@ -15,22 +15,26 @@ _FIELD_WORDS = {
 }
 
 
-def describe(change: AccountDiff, first_read: Collection[SectionKey] = ()) -> tuple[str, ...]:
-    """Return one sentence for each thing that a diff changes.
+def describe(
+    change: AccountDiff, first_read: Collection[SectionKey] = (), database: str = ""
+) -> tuple[str, ...]:
+    """Return one sentence for each thing that a diff changes in an account of `database`.
 
     What appears in a section that had never been read before was not necessarily
     granted now: it is called visible, not granted.
     """
     return (
         *(_field_line(item) for item in change.fields),
-        *_appeared(change, first_read),
+        *_appeared(change, first_read, database),
         *_disappeared(change),
     )
 
 
-def _appeared(change: AccountDiff, first_read: Collection[SectionKey]) -> Iterable[str]:
+def _appeared(
+    change: AccountDiff, first_read: Collection[SectionKey], database: str
+) -> Iterable[str]:
     for membership in change.memberships_added:
-        is_new = SectionKey(SectionName.MEMBERSHIPS) not in first_read
+        is_new = SectionKey(SectionName.MEMBERSHIPS, database) not in first_read
         yield f"{'granted' if is_new else 'visible'} {membership}"
     for grant in change.grants_added:
         yield f"{'visible' if grant.section in first_read else 'granted'} {grant}"

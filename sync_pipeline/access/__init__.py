@@ -1,0 +1,1 @@
+"""What accounts can really do, and what a review finds in it. Pure."""

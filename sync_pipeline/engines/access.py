@@ -1,0 +1,146 @@
+"""How an engine decides what an account may do, and the graph walk that engines share. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from sync_pipeline.model.access import (
+    AccountFacts,
+    Decision,
+    EffectivePrivilege,
+    Path,
+    Power,
+    Step,
+)
+from sync_pipeline.model.privilege import Grant, Membership, Securable
+
+
+class AccessRules(Protocol):
+    """The rules of one engine over the accounts of one instance. No I/O.
+
+    Built once a world; every method takes names of accounts of that world. An account
+    that the world does not have holds nothing.
+    """
+
+    def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
+        """Return whether the account has the privilege, by which paths, and what denies it."""
+        ...
+
+    def everything(self, account: str) -> Sequence[EffectivePrivilege]:
+        """Return all that the account has on what the snapshot knows, denies applied.
+
+        One entry a privilege and securable, by its best path. A superuser has one entry:
+        `EVERYTHING` on the server.
+        """
+        ...
+
+    def securables(self, text: str) -> Sequence[Securable]:
+        """Return what a person means by `[KIND:]PATH`, all kinds that fit, most likely first.
+
+        Raises:
+            ConfigurationError: the text can't be read, or names nothing that is known here.
+        """
+        ...
+
+    def powers(self, account: str) -> Sequence[Power]:
+        """Return the powers that the account has, or can get through any chain."""
+        ...
+
+    def facts(self, account: str) -> AccountFacts:
+        """Return what a review asks of the account."""
+        ...
+
+    def is_everyone(self, account: str) -> bool:
+        """Return whether the account stands for all others: PUBLIC, guest."""
+        ...
+
+    def is_write(self, privilege: str) -> bool:
+        """Return whether a privilege changes data, objects or accounts."""
+        ...
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant (or a deny) away."""
+        ...
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes only the grant option away."""
+        ...
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away."""
+        ...
+
+    def disable(self, account: str) -> str:
+        """Return the statement that keeps an account from logging in."""
+        ...
+
+    def drop(self, account: str) -> str:
+        """Return the statement that removes an account."""
+        ...
+
+    def expire(self, account: str) -> str:
+        """Return the statement that gives an account's password an end; empty: there is none."""
+        ...
+
+
+Edge = tuple[str, str]
+"""A neighbour, and how one gets there."""
+
+
+def reach(start: str, edges: Callable[[str], Iterable[Edge]]) -> dict[str, Path]:
+    """Return every account that can be reached from one, by a shortest path; itself first."""
+    found: dict[str, Path] = {start: (Step(start),)}
+    waiting = deque([start])
+    while waiting:
+        here = waiting.popleft()
+        for neighbour, how in edges(here):
+            if neighbour not in found:
+                found[neighbour] = (*found[here], Step(neighbour, how))
+                waiting.append(neighbour)
+    return found
+
+
+def split_kind(text: str) -> tuple[str, tuple[str, ...]]:
+    """Split `[KIND:]a."b.c".d` into the kind (empty where none is given) and its parts.
+
+    A part in double quotes may hold anything; a quote in it is doubled.
+
+    Raises:
+        ValueError: a quote is not closed, or a part is empty.
+    """
+    kind, path = "", text
+    head, colon, rest = text.partition(":")
+    if colon and head and '"' not in head and "." not in head:
+        kind, path = head.strip(), rest
+    return kind, tuple(_parts(path)) if path else ()
+
+
+def _parts(path: str) -> Iterable[str]:
+    position = 0
+    while True:
+        part, position = _part(path, position)
+        yield part
+        if position == len(path):
+            return
+        if path[position] != ".":
+            raise ValueError(f"{path!r}: a dot is expected at character {position + 1}")
+        position += 1
+
+
+def _part(path: str, position: int) -> tuple[str, int]:
+    if path[position : position + 1] == '"':
+        end = position + 1
+        while True:
+            end = path.find('"', end)
+            if end < 0:
+                raise ValueError(f"{path!r}: a quote is not closed")
+            if path[end : end + 2] != '""':
+                return path[position + 1 : end].replace('""', '"'), end + 1
+            end += 2
+    end = path.find(".", position)
+    end = len(path) if end < 0 else end
+    if end == position:
+        raise ValueError(f"{path!r}: a part is empty")
+    return path[position:end], end

@@ -1,0 +1,142 @@
+"""What an account can really do, by which path, and what a review asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import SectionKey, Securable
+from sync_pipeline.model.snapshot import SectionReport
+
+EVERYTHING = "ALL"
+"""The privilege of an account that may do anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessWorld:
+    """One instance's active accounts as last synced, and how well each section was read."""
+
+    instance: str
+    engine: EngineName
+    version: str
+    accounts: Mapping[str, AccountState]
+    sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
+
+
+class Availability(StrEnum):
+    """Whether a privilege is in force at once, or after the account activates a role."""
+
+    AT_LOGIN = "at login"
+    AFTER_SET_ROLE = "after set role"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One account on a path; `how` says how the one before it gets there (first: empty)."""
+
+    account: str
+    how: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.account} ({self.how})" if self.how else self.account
+
+
+Path = tuple[Step, ...]
+"""From the account in question to the one that holds the privilege."""
+
+
+def path_text(path: Path) -> str:
+    """Return a path as people read it: `alice → reporting (member)`."""
+    return " → ".join(map(str, path))
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePrivilege:
+    """One privilege that an account has on one securable, by one path.
+
+    `source` is what gives it at the path's end: the grant, `superuser`, `owner`, a fixed
+    role, a covering privilege. A securable whose parts are empty stands for all of its
+    kind. `lacking` says what else the account needs before it can use the privilege.
+    """
+
+    account: str
+    privilege: str
+    securable: Securable
+    source: str
+    path: Path
+    grantable: bool = False
+    availability: Availability = Availability.AT_LOGIN
+    lacking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether an account has a privilege on a securable.
+
+    `held` are the ways in which it has it, those in force at login first, then shortest
+    first. `denied` says what takes it away. `unknown` names sections that were not read
+    and could change the answer.
+    """
+
+    account: str
+    privilege: str
+    securable: Securable
+    held: tuple[EffectivePrivilege, ...] = ()
+    denied: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def is_allowed(self) -> bool:
+        """Return whether the account has it at login or after activating a role."""
+        return bool(self.held)
+
+    @property
+    def is_allowed_at_login(self) -> bool:
+        """Return whether the account has it without doing anything first."""
+        return any(item.availability is Availability.AT_LOGIN for item in self.held)
+
+
+class PowerKind(StrEnum):
+    """Powers over other accounts and over everything."""
+
+    SUPERUSER = "superuser"
+    GRANT_ADMIN = "grant admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """A power that an account has, or can get by itself, with its path.
+
+    A superuser may do everything. A grant admin may give itself or others privileges or
+    roles that it does not have.
+    """
+
+    kind: PowerKind
+    source: str
+    path: Path
+    availability: Availability = Availability.AT_LOGIN
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What a review asks of any account. None: the engine does not know or has no such thing.
+
+    Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is well; they
+    never hold a password or a hash.
+    """
+
+    is_system: bool = False
+    is_anonymous: bool = False
+    is_any_host: bool = False
+    authentication: str = ""
+    weak_authentication: str = ""
+    never_expires: bool | None = None
+    is_expired: bool | None = None
+    has_password_rules: bool | None = None
+    never_used: bool | None = None
+    last_used_at: datetime | None = None
+    orphaned: str = ""
