@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
-from sync_pipeline.model.growth import FORECAST_DAYS, Forecast, Growth
+from sync_pipeline.model.growth import FORECAST_DAYS, Forecast, Growth, LimitKind
 from sync_pipeline.model.size import SizePoint
 
 FEWEST_POINTS = 7
@@ -36,7 +36,8 @@ class _Line:
 def growth(points: Sequence[SizePoint], limit_bytes: int | None = None) -> Growth | None:
     """Return the growth of one subject, from its points in order of date.
 
-    None where no point is known. Days without a known total count for nothing.
+    None where no point is known. Days without a known total count for nothing. The limit
+    is the lower one of `limit_bytes` (configured) and the files' ceiling on the last day.
 
     Raises:
         ValueError: the points are of two subjects, or out of order.
@@ -46,13 +47,16 @@ def growth(points: Sequence[SizePoint], limit_bytes: int | None = None) -> Growt
     if not known:
         return None
     last = known[-1]
+    limit, kind = _nearest_limit(limit_bytes, last.maximum_bytes)
     base = Growth(
         instance=last.instance,
         database=last.database,
         last_date=last.collected_date,
         last_bytes=last.total_bytes or 0,
         points=len(known),
-        limit_bytes=limit_bytes,
+        limit_bytes=limit,
+        limit_kind=kind,
+        tablespace=last.tablespace,
     )
     span = (last.collected_date - known[0].collected_date).days
     if len(known) < FEWEST_POINTS or span < FEWEST_POINTS:
@@ -64,15 +68,23 @@ def growth(points: Sequence[SizePoint], limit_bytes: int | None = None) -> Growt
         low_bytes_per_day=line.low_slope,
         high_bytes_per_day=line.high_slope,
         forecasts=tuple(_forecast(line, days) for days in FORECAST_DAYS),
-        days_until_limit=_days_until(limit_bytes, base.last_bytes, line.slope),
-        earliest_days_until_limit=_days_until(limit_bytes, base.last_bytes, line.high_slope)
+        days_until_limit=_days_until(limit, base.last_bytes, line.slope),
+        earliest_days_until_limit=_days_until(limit, base.last_bytes, line.high_slope)
         if line.slope > 0
         else None,
     )
 
 
+def _nearest_limit(
+    configured: int | None, ceiling: int | None
+) -> tuple[int | None, LimitKind | None]:
+    if ceiling is not None and (configured is None or ceiling < configured):
+        return ceiling, LimitKind.CEILING
+    return configured, None if configured is None else LimitKind.CONFIGURED
+
+
 def _check(points: Sequence[SizePoint]) -> None:
-    if len({(point.instance, point.database) for point in points}) > 1:
+    if len({(point.instance, point.database, point.tablespace) for point in points}) > 1:
         raise ValueError("growth is that of one subject")
     if any(one.collected_date >= two.collected_date for one, two in pairwise(points)):
         raise ValueError("points come in order of date")

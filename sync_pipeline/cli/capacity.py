@@ -15,7 +15,7 @@ from rich import filesize
 from sync_pipeline.cli.context import dependencies, say, show_json, show_table
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.aggregation import Aggregation
-from sync_pipeline.model.growth import FORECAST_DAYS, Growth
+from sync_pipeline.model.growth import FORECAST_DAYS, Growth, LimitKind
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.size import InstanceSize, SizeLimit, SizePoint
@@ -178,7 +178,8 @@ def forecast(
             else questions.database_growth(deps, instance, database)
         )
         if instance is not None and database is None:
-            found = [*questions.instance_growth(deps, instance), *found]
+            whole = questions.instance_growth(deps, instance)
+            found = [*whole, *found, *questions.tablespace_growth(deps, instance)]
     if as_json:
         show_json([asdict(item) for item in found])
         return
@@ -337,12 +338,13 @@ def _growth_row(item: Growth) -> tuple[object, ...]:
     until = "" if item.days_until_limit is None else f"{item.days_until_limit:.0f}"
     if item.earliest_days_until_limit is not None:
         until += f" (at the earliest {item.earliest_days_until_limit:.0f})"
+    limit = shown_size(item.limit_bytes)
     return (
         item.instance,
-        item.database,
+        f"tablespace {item.tablespace}" if item.tablespace else item.database,
         shown_size(item.last_bytes),
         rate,
         *sizes,
-        shown_size(item.limit_bytes),
+        f"{limit} (ceiling)" if item.limit_kind is LimitKind.CEILING else limit,
         until,
     )

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 FORECAST_DAYS = (30, 90)
+
+
+class LimitKind(StrEnum):
+    """Where a limit comes from: a person (a budget, a disk), or the autogrow cap of files."""
+
+    CONFIGURED = "configured"
+    CEILING = "ceiling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +28,11 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The trend of one database, or of an instance (`database` is empty).
+    """The trend of one database, of a tablespace, or of an instance (both are empty).
 
     `bytes_per_day` and its 95 % interval are None where there are too few points to say;
     below zero it shrinks. `days_until_limit` counts from the last known day; it is None
-    without a limit, and where the size does not grow.
+    without a limit, and where the size does not grow. `limit_kind` says whose limit it is.
     """
 
     instance: str
@@ -39,6 +47,8 @@ class Growth:
     limit_bytes: int | None = None
     days_until_limit: float | None = None
     earliest_days_until_limit: float | None = None
+    limit_kind: LimitKind | None = None
+    tablespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,8 @@ class DatabaseSize:
 
     `total` is what its files take on disk; `data` and `index` are what its tables and
     their indexes hold as the engine counts them, and `logical` is both together. `log`
-    and `temporary` are given where the engine keeps them by database.
+    and `temporary` are given where the engine keeps them by database. `maximum_bytes` is
+    how large its data files may grow, None where they have no cap.
     """
 
     name: str
@@ -105,6 +106,7 @@ class DatabaseSize:
     log: Measure = NOT_APPLICABLE
     temporary: Measure = NOT_APPLICABLE
     tables: tuple[TableSize, ...] = ()
+    maximum_bytes: int | None = None
 
     @property
     def logical(self) -> Measure:
@@ -199,9 +201,10 @@ class DatabaseReconciliation:
 
 @dataclass(frozen=True, slots=True)
 class SizePoint:
-    """One day's size of a database, or of an instance (`database` is empty).
+    """One day's size of a database, of a tablespace, or of an instance (both are empty).
 
     Bytes; None is not known or not applicable. `unknown` says, by value, what hid it.
+    `maximum_bytes` is the autogrow cap of its files, None where they have none.
     """
 
     instance: str
@@ -214,6 +217,8 @@ class SizePoint:
     temporary_bytes: int | None = None
     logical_bytes: int | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
+    maximum_bytes: int | None = None
+    tablespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,28 @@ class SizeQueries:
             found: date | None = connection.scalar(newest)
             return found
 
+    def tablespace_points(self, since: date, until: date, instance: str) -> list[SizePoint]:
+        """Return the sizes of an instance's tablespaces of `[since, until]`, by name and date."""
+        table = tablespace_size_stats
+        query = (
+            select(table)
+            .join(instances, instances.c.id == table.c.instance_id)
+            .where(instances.c.name == instance, table.c.collected_date.between(since, until))
+            .order_by(table.c.tablespace_name, table.c.collected_date)
+        )
+        with self._database.read() as connection:
+            return [
+                SizePoint(
+                    instance=instance,
+                    database="",
+                    collected_date=row.collected_date,
+                    total_bytes=row.total_bytes,
+                    maximum_bytes=row.maximum_bytes,
+                    tablespace=row.tablespace_name,
+                )
+                for row in connection.execute(query)
+            ]
+
     def tablespaces(self, instance: str) -> list[TablespaceView]:
         """Return an instance's tablespaces on the last date it was measured, largest first."""
         table = tablespace_size_stats
@@ -287,4 +309,5 @@ def _point(row: Row[Any], database: str) -> SizePoint:
         temporary_bytes=row.temporary_bytes,
         logical_bytes=row.logical_bytes,
         unknown=row.unknown or {},
+        maximum_bytes=row._mapping.get("maximum_bytes"),  # noqa: SLF001 - the documented way
     )

@@ -127,6 +127,8 @@ database_size_stats = Table(
     metadata,
     *_day_of(_measured_database()),
     *_values(),
+    # How large its data files may grow; NULL where they have no cap.
+    Column("maximum_bytes", BigInteger),
     *_provenance(),
     **_DAILY,
 )

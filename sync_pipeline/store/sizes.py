@@ -101,7 +101,8 @@ def _write(connection: Connection, days: Sequence[MeasuredDay]) -> None:
         provenance = {"collected_at": day.snapshot.observed_at, "session_id": day.session_id}
         for item in day.snapshot.databases:
             subject = {**key, "database_id": ids[day.instance_id, item.name]}
-            database_rows.append({**subject, **_values(item.measures()), **provenance})
+            values = {**_values(item.measures()), "maximum_bytes": item.maximum_bytes}
+            database_rows.append({**subject, **values, **provenance})
             table_rows += [
                 {
                     **subject,

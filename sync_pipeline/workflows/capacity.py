@@ -53,6 +53,15 @@ def database_growth(deps: SyncDeps, instance: str, database: str | None = None) 
     return growths(deps, points)
 
 
+def tablespace_growth(deps: SyncDeps, instance: str) -> list[Growth]:
+    """Return the growth of those tablespaces of an instance that have a ceiling, by name."""
+    now = today(deps)
+    since = now - timedelta(days=deps.settings.growth_window_days)
+    points = deps.store.size_queries.tablespace_points(since, now, instance)
+    found = (growth(own) for own in _subjects(points))
+    return [item for item in found if item is not None and item.limit_bytes is not None]
+
+
 def anomalies(deps: SyncDeps, points: Iterable[SizePoint]) -> list[Anomaly]:
     """Return the subjects whose last size jumped; points by subject and date."""
     settings = deps.settings
@@ -78,6 +87,10 @@ def _instance_points(deps: SyncDeps, instance: str | None) -> list[SizePoint]:
     return [item.point for item in deps.store.size_queries.instance_sizes(since, now, instance)]
 
 
+def _subject(point: SizePoint) -> tuple[str, str, str]:
+    return point.instance, point.database, point.tablespace
+
+
 def _subjects(points: Iterable[SizePoint]) -> Iterable[Sequence[SizePoint]]:
-    for _, own in groupby(points, key=lambda point: (point.instance, point.database)):
+    for _, own in groupby(points, key=_subject):
         yield list(own)

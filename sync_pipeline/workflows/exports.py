@@ -49,6 +49,7 @@ def export_rows(
 
 def _point(item: SizePoint) -> dict[str, Any]:
     row = asdict(item)
+    del row["tablespace"]
     row["unknown"] = "; ".join(f"{name}: {why}" for name, why in sorted(item.unknown.items()))
     return row
 

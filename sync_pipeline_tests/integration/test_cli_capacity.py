@@ -36,7 +36,7 @@ def snapshot(day: date, back: int) -> SizeSnapshot:
     """Return `big`, which grows by 1 GB a day, and others that stay."""
     databases = [
         DatabaseSize("big", Measure.known((900 - back) * GB), Measure.known(GB), Measure.known(1)),
-        DatabaseSize(ODD, Measure.known(5 * GB)),
+        DatabaseSize(ODD, Measure.known(5 * GB), maximum_bytes=8 * GB),
     ]
     if back > 50:
         databases.append(DatabaseSize("old", Measure.known(GB)))
@@ -46,7 +46,10 @@ def snapshot(day: date, back: int) -> SizeSnapshot:
         databases=tuple(databases),
         log=Measure.known(2 * GB),
         temporary=Measure.denied("it is secret"),
-        tablespaces=(TablespaceSize("pg_default", Measure.known(GB), 2 * GB),),
+        tablespaces=(
+            TablespaceSize("capped", Measure.known((900 - back) * GB), 920 * GB),
+            TablespaceSize("open", Measure.known(GB)),
+        ),
     )
 
 
@@ -122,15 +125,19 @@ def test_forecast_and_limits(command: Command, filled: StoreBench) -> None:
     assert [(item["database"], item["limit_bytes"]) for item in limits] == [
         ("", 10**12), ("big", 950 * GB),
     ]  # fmt: skip
-    found = {
-        item["database"]: item
-        for item in command.ok("capacity", "forecast", "alpha", "--json").json
-    }
+    said = command.ok("capacity", "forecast", "alpha", "--json").json
+    found = {item["database"]: item for item in said if not item["tablespace"]}
+    (capped,) = [item for item in said if item["tablespace"]]
+    assert (capped["tablespace"], capped["days_until_limit"]) == ("capped", pytest.approx(20))
+    shown = " ".join(command.ok("capacity", "forecast", "alpha").out.split())
+    assert "tablespace capped" in shown
+    assert "920.0 GB (ceiling)" in shown
     assert found["big"]["bytes_per_day"] == pytest.approx(GB)
     assert found["big"]["days_until_limit"] == pytest.approx(50)
     # A database that vanished in between moves the instance's trend a little.
     assert found[""]["days_until_limit"] == pytest.approx(95, rel=0.05)
     assert found[ODD]["days_until_limit"] is None
+    assert (found[ODD]["limit_bytes"], found[ODD]["limit_kind"]) == (8 * GB, "ceiling")
     assert [item["days"] for item in found["big"]["forecasts"]] == [30, 90]
     table = command.ok("capacity", "forecast").out
     assert "too few points" not in table.split("beta")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from scipy import stats
 from sync_pipeline.aggregate.anomalies import anomaly
 from sync_pipeline.aggregate.fleet import CARRIED_DAYS, fleet_days, gaps
 from sync_pipeline.aggregate.trend import FEWEST_POINTS, growth
+from sync_pipeline.model.growth import LimitKind
 from sync_pipeline.model.size import SizePoint
 
 START = date(2026, 1, 1)
@@ -98,6 +100,25 @@ def test_what_does_not_grow_never_reaches_its_limit(slope: int) -> None:
     assert found.days_until_limit is None
     assert found.earliest_days_until_limit is None
     assert all(item.low_bytes >= 0 for item in found.forecasts)
+
+
+@given(st.none() | st.integers(0, 10**15), st.none() | st.integers(0, 10**15))
+def test_the_nearest_limit_counts(configured: int | None, ceiling: int | None) -> None:
+    sizes = [
+        replace(point, maximum_bytes=ceiling if day == 39 else 1)
+        for day, point in enumerate(points(line(40, 100 * GB, GB)))
+    ]
+    found = growth(sizes, configured)
+    assert found is not None
+    assert found.limit_bytes == min(
+        (x for x in (configured, ceiling) if x is not None), default=None
+    )
+    if found.limit_bytes is None:
+        assert found.limit_kind is None
+    else:
+        limits = {LimitKind.CONFIGURED: configured, LimitKind.CEILING: ceiling}
+        assert limits[LimitKind(str(found.limit_kind))] == found.limit_bytes
+        assert found.days_until_limit == max(0, (found.limit_bytes - 139 * GB) / GB)
 
 
 def test_a_limit_that_is_passed_is_zero_days_away() -> None:

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("log_bytes", sa.BigInteger(), nullable=True),
         sa.Column("temporary_bytes", sa.BigInteger(), nullable=True),
         sa.Column("logical_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("maximum_bytes", sa.BigInteger(), nullable=True),
         sa.Column(
             "unknown",
             sa.JSON(none_as_null=True).with_variant(
