@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from sync_pipeline.model.period import PeriodType
+from sync_pipeline.orchestration.catalog import instance_assets
 from sync_pipeline.orchestration.jobs import (
     build_account_sync,
     build_aggregate_sizes,
@@ -72,3 +73,9 @@ defs = dg.Definitions(
     sensors=[*build_run_end_sensors(_SESSION_JOBS), session_reaper],
     resources={"pipeline": PipelineResource()},
 )
+
+
+@dg.definitions
+def location() -> dg.Definitions:
+    """Return what Dagster loads: the definitions, and the fleet's instances as assets."""
+    return dg.Definitions.merge(defs, dg.Definitions(assets=instance_assets(_SETTINGS)))

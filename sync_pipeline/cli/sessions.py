@@ -122,7 +122,7 @@ def show(
 
 def show_outcome(session: Session, records: Sequence[InstanceRecord]) -> None:
     """Show the records of a session that has just ended, and its summary."""
-    rows = [(record.instance_name, record.status, *astuple(record.counters)) for record in records]
+    rows = [(record.instance_name, record.status, *_counters(record)) for record in records]
     columns = ("instance", "status", *COUNTERS[session.category])
     show_table(columns, rows, session.error or "There was nothing to sync.")
     for record in records:

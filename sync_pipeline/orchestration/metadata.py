@@ -11,6 +11,7 @@ from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.change import AccountChange
 from sync_pipeline.model.session import Session, SyncCategory
 from sync_pipeline.model.size import SizeSnapshot
+from sync_pipeline.orchestration.catalog import aggregation_key, size_key
 from sync_pipeline.workflows.aggregate_sizes import AggregationReport
 from sync_pipeline.workflows.capacity import top_databases
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -64,7 +65,7 @@ def size_materialization(report: SizeReport) -> dg.AssetMaterialization:
     """Return the event by which the UI plots an instance's size over its dates."""
     metadata = _sizes(report.snapshot) if report.snapshot else {}
     return dg.AssetMaterialization(
-        asset_key=dg.AssetKey(["sizes", report.instance]),
+        asset_key=size_key(report.instance),
         partition=str(report.collected_date),
         description=report.message,
         metadata=metadata,
@@ -83,7 +84,7 @@ def aggregation_materialization(item: Aggregation) -> dg.AssetMaterialization:
         "days expected": item.expected_count,
     }
     return dg.AssetMaterialization(
-        asset_key=dg.AssetKey(["size_aggregations", str(item.period_type), item.instance]),
+        asset_key=aggregation_key(item.period_type, item.instance),
         partition=item.period_start.isoformat(),
         metadata={name: _plotted(number) for name, number in numbers.items() if number is not None},
     )

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from dagster import DefaultScheduleStatus, DefaultSensorStatus, SensorDefinition
+from dagster._core.definitions.definitions_load_context import DefinitionsLoadType
+from dagster._utils.test.definitions import scoped_definitions_load_context
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.definitions import defs
+from sync_pipeline.definitions import defs, location
+from sync_pipeline.model.period import PeriodType
+from sync_pipeline.orchestration import catalog
 from sync_pipeline.orchestration.config import BackfillConfig, SyncConfig
 from sync_pipeline.orchestration.jobs import build_account_sync, build_aggregate_sizes
 from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB
 from sync_pipeline.orchestration.schedules import build_schedule
 from sync_pipeline.orchestration.tasks import InstanceTask, instance_id_of
 from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
+from sync_pipeline_tests.integration.store_bench import StoreBench
 
 JOB = defs.resolve_job_def("account_sync")
 REPOSITORY = defs.get_repository_def()
@@ -105,3 +114,50 @@ def test_a_mapping_key_is_valid_and_leads_back_to_the_instance(name: str, number
 @pytest.mark.parametrize("step_key", ["select_instances", "open_session", "finish_session"])
 def test_other_steps_have_no_instance(step_key: str) -> None:
     assert instance_id_of(step_key) is None
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The store of a new home, where the location has not been loaded yet."""
+    monkeypatch.setenv("SYNC_PIPELINE_HOME", str(tmp_path))
+    catalog.instance_assets.cache_clear()
+    store = Store.open(Settings.load().effective_store_url)
+    yield store
+    store.close()
+    catalog.instance_assets.cache_clear()
+
+
+def test_the_code_server_has_each_instance_as_assets(store: Store) -> None:
+    StoreBench(store, datetime.now(UTC)).fleet("one", "odd 'name' 100%/é")
+    repository = location().get_repository_def()
+    keys = repository.asset_graph.get_all_asset_keys()
+    assert keys == {
+        key
+        for name in ("one", "odd 'name' 100%/é")
+        for key in (
+            catalog.size_key(name),
+            *(catalog.aggregation_key(kind, name) for kind in PeriodType),
+        )
+    }
+    assert set(repository.job_names) >= set(CATEGORY_OF_JOB)
+
+
+def test_no_more_instances_are_assets_than_the_ui_bears(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "MOST_INSTANCES", 1)
+    StoreBench(store, datetime.now(UTC)).fleet("a", "b")
+    assert {spec.key.path[-1] for spec in catalog.instance_assets(Settings.load())} == {"a"}
+
+
+def test_the_processes_of_a_run_leave_the_assets_out(store: Store) -> None:
+    StoreBench(store, datetime.now(UTC)).fleet("one")
+    with scoped_definitions_load_context(DefinitionsLoadType.RECONSTRUCTION):
+        assert not location().get_repository_def().asset_graph.get_all_asset_keys()
+
+
+def test_the_jobs_load_without_a_store(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", f"sqlite:///{tmp_path / 'no' / 'such' / 'place'}")
+    assert set(location().get_repository_def().job_names) >= set(CATEGORY_OF_JOB)
