@@ -9,6 +9,7 @@ from sync_pipeline.engines.oracle.access_decide import Decisions
 from sync_pipeline.engines.oracle.access_facts import facts_of
 from sync_pipeline.engines.oracle.access_objects import KnownObjects
 from sync_pipeline.engines.oracle.access_remedies import Remedies
+from sync_pipeline.engines.oracle.access_roles import is_public
 from sync_pipeline.engines.oracle.access_securables import SecurableReader
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -17,7 +18,6 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
     Power,
 )
-from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 
 
@@ -63,7 +63,7 @@ class OracleAccess:
     def is_everyone(self, account: str) -> bool:
         """Return whether the account is PUBLIC."""
         state = self._world.accounts.get(account)
-        return state is not None and state.kind is AccountKind.PUBLIC
+        return state is not None and is_public(state)
 
     def is_write(self, privilege: str) -> bool:
         """Return whether a privilege changes data, objects or accounts."""

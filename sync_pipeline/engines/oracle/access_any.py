@@ -40,7 +40,7 @@ _ANY: dict[str, tuple[tuple[str, ...], frozenset[Kind]]] = {
     "EXECUTE ANY PROCEDURE": (("EXECUTE",), PROGRAMS),
     "ALTER ANY PROCEDURE": (("ALTER",), PROGRAMS),
     "DROP ANY PROCEDURE": (("DROP",), PROGRAMS),
-    # "Equivalent to granting the DEBUG object privilege on all applicable objects."
+    # Stands for DEBUG on everything that has this object privilege.
     "DEBUG ANY PROCEDURE": (("DEBUG",), PROGRAMS | TABLES_AND_VIEWS | {Kind.TYPE}),
     "EXECUTE ANY TYPE": (("EXECUTE",), frozenset({Kind.TYPE})),
     "ALTER ANY TYPE": (("ALTER",), frozenset({Kind.TYPE})),

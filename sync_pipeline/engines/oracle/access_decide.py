@@ -52,9 +52,7 @@ class Decisions:
             return Decision(account, privilege, securable)
         operation = " ".join(privilege.upper().split())
         found = self._all if operation in _ALL else self._one
-        held = tuple(
-            replace(item, privilege=privilege) for item in found(account, operation, securable)
-        )
+        held = found(account, operation, securable)
         decision = Decision(account, privilege, securable, held)
         if decision.is_allowed_at_login:
             return decision
@@ -72,19 +70,14 @@ class Decisions:
         found: dict[tuple[str, Securable], EffectivePrivilege] = {}
         for way in self._roles.ways(account):
             for held in self._all_held(way, server):
-                item = self._effective(way, held)
+                item = self._effective(way, held, held.privilege, held.securable)
                 known = found.get((item.privilege, item.securable))
                 if known is None or _rank(item) < _rank(known):
                     found[item.privilege, item.securable] = item
         whole = found.get((EVERYTHING, server))
         if whole and whole.availability is Availability.AT_LOGIN:
             return (whole,)
-        return tuple(
-            sorted(
-                found.values(),
-                key=lambda item: (item is not whole, item.securable, item.privilege),
-            )
-        )
+        return tuple(sorted(found.values(), key=lambda item: (item is not whole, _place(item))))
 
     def _all_held(self, way: Way, server: Securable) -> Iterator[Held]:
         if held := self._reach.superuser(way, EVERYTHING, server):
@@ -99,7 +92,7 @@ class Decisions:
         self, account: str, operation: str, securable: Securable
     ) -> tuple[EffectivePrivilege, ...]:
         found = {
-            replace(self._effective(way, held), privilege=operation, securable=securable)
+            self._effective(way, held, operation, securable)
             for way in self._roles.ways(account)
             for held in self._reach.held(way, operation, securable)
         }
@@ -117,16 +110,18 @@ class Decisions:
             return ()
         weakest = max((way[0] for way in ways), key=_rank)
         grantable = all(any(item.grantable for item in way) for way in ways)
-        return (replace(weakest, grantable=grantable),)
+        return (replace(weakest, privilege=operation, grantable=grantable),)
 
-    def _effective(self, way: Way, held: Held) -> EffectivePrivilege:
+    def _effective(
+        self, way: Way, held: Held, privilege: str, securable: Securable
+    ) -> EffectivePrivilege:
         account = way.path[0].account
         connection = (connecting_as(held.connects_as),) if held.connects_as else ()
         login = self._logins.lacking(account, connects_as=bool(held.connects_as))
         return EffectivePrivilege(
             account=account,
-            privilege=held.privilege,
-            securable=held.securable,
+            privilege=privilege,
+            securable=securable,
             source=held.source,
             path=way.path,
             grantable=held.grantable,
@@ -170,6 +165,12 @@ def _rank(item: EffectivePrivilege) -> tuple[bool, int, int, bool, str, str]:
         item.source,
         repr(item.path),
     )
+
+
+def _place(item: EffectivePrivilege) -> tuple[str, ...]:
+    """Return the sort key of a listing: by object, then privilege."""
+    on = item.securable
+    return (on.kind, on.database, on.schema, on.name, on.column, item.privilege)
 
 
 def major_version(version: str) -> int:

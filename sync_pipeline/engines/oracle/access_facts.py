@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sync_pipeline.engines.oracle.access_names import SYS, local_name
 from sync_pipeline.engines.oracle.access_predefined import ADMINISTRATIVE, SYSDBA
-from sync_pipeline.engines.oracle.access_roles import is_user
+from sync_pipeline.engines.oracle.access_roles import is_public, is_user
 from sync_pipeline.engines.oracle.access_status import attribute, authentication_of, status_of
 from sync_pipeline.model.access import AccountFacts
-from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.account import AccountState
 
 _PASSWORD = "PASSWORD"  # noqa: S105 - an authentication type, not a password
 _UNLIMITED = "UNLIMITED"
@@ -27,8 +27,7 @@ def facts_of(state: AccountState) -> AccountFacts:
     ANONYMOUS is the account by which Oracle XML DB lets people in without a name.
     """
     name = local_name(state.name, state.database)
-    is_public = state.kind is AccountKind.PUBLIC
-    is_system = is_public or attribute(state, "is_oracle_maintained") is True
+    is_system = is_public(state) or attribute(state, "is_oracle_maintained") is True
     if not is_user(state):
         return AccountFacts(is_system=is_system, authentication=authentication_of(state))
     has_password = authentication_of(state) == _PASSWORD

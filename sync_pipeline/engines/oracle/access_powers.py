@@ -52,8 +52,8 @@ class Powers:
     def superuser_by(self, way: Way) -> str:
         """Return what makes the holder at a way's end a superuser; empty: it is none.
 
-        SYS, SYSDBA ("the most powerful administrative privilege") and the role DBA (all
-        system privileges). PDB_DBA is none: it holds what was granted to it.
+        SYS, whoever may connect AS SYSDBA, and the role DBA (all system privileges). PDB_DBA
+        is none: it holds what was granted to it.
         """
         container = self._container(way)
         name = local_name(way.holder, container)

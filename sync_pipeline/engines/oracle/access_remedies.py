@@ -14,10 +14,10 @@ from sync_pipeline.engines.oracle.access_names import (
     identifier,
     local_name,
 )
-from sync_pipeline.engines.oracle.access_roles import is_user
+from sync_pipeline.engines.oracle.access_roles import is_public, is_user
 from sync_pipeline.engines.oracle.access_status import attribute, authentication_of
 from sync_pipeline.model.access import AccessWorld
-from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 from sync_pipeline.model.privilege import SecurableKind as Kind
 
@@ -60,7 +60,7 @@ class Remedies:
         """
         container = container_of(grant.securable)
         grantee = self._written(account, container)
-        again = Grant(grant.securable, grant.privilege, grantor=grant.grantor)
+        again = Grant(grant.securable, self._with_hierarchy(account, grant), grantor=grant.grantor)
         kept = (*self._kept(account, grant), again)
         return self._in_container(container, _revoke_but(grant, kept, grantee))
 
@@ -90,7 +90,7 @@ class Remedies:
         one is removed in the root (DROP USER, DROP ROLE).
         """
         state = self._world.accounts.get(account)
-        if state is None or state.kind is AccountKind.PUBLIC:
+        if state is None or is_public(state):
             return ""
         kind = "USER" if is_user(state) else "ROLE"
         statement = f"DROP {kind} {self._written(account, state.database)};"
@@ -142,6 +142,16 @@ class Remedies:
             and (other.securable.column or on.column)
             and table_key(other.securable) == table_key(on)
         )
+
+    def _with_hierarchy(self, account: str, grant: Grant) -> str:
+        """Return the privilege with the hierarchy option where the account has it too."""
+        state = self._world.accounts.get(account)
+        extended = grant.privilege + _HIERARCHY
+        has_it = state is not None and any(
+            other.privilege == extended and other.securable == grant.securable
+            for other in state.grants
+        )
+        return extended if has_it else grant.privilege
 
     def _written(self, account: str, container: str) -> str:
         name = local_name(account, container)

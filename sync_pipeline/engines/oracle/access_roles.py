@@ -133,16 +133,26 @@ class RoleGraph:
             )
         if authentication == _GLOBAL:
             return _Edge(membership.role, "global role")
-        if state.kind is AccountKind.ROLE:
+        if is_role(state):
             return _Edge(membership.role, "role")
         if membership.default is False:
             return _Edge(membership.role, "role, not default", needs_set_role=True)
         return _Edge(membership.role, "default role")
 
 
+def is_role(state: AccountState) -> bool:
+    """Return whether an account is a role, other than PUBLIC."""
+    return state.kind in {AccountKind.ROLE, AccountKind.APPLICATION_ROLE} and not is_public(state)
+
+
+def is_public(state: AccountState) -> bool:
+    """Return whether an account is PUBLIC, of any container; no user or role bears its name."""
+    return local_name(state.name, state.database) == PUBLIC
+
+
 def is_user(state: AccountState) -> bool:
     """Return whether an account is a person's or a program's, not a role and not PUBLIC."""
-    return state.kind not in {AccountKind.ROLE, AccountKind.APPLICATION_ROLE, AccountKind.PUBLIC}
+    return not is_role(state) and not is_public(state)
 
 
 def _further(way: Way, edge: _Edge) -> Way:
