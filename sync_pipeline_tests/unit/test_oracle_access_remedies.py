@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,16 @@ def test_a_table_whose_columns_are_granted_apart_keeps_them() -> None:
     assert OracleAccess(world(state)).revoke("A", grant("UPDATE on TABLE HR.EMP")) == (
         "REVOKE UPDATE ON HR.EMP FROM A;\nGRANT UPDATE (PAY) ON HR.EMP TO A;"
     )
+
+
+def test_only_what_the_revoke_would_take_is_granted_again() -> None:
+    column = "UPDATE on COLUMN HR.EMP.PAY"
+    by_other = grant("UPDATE on COLUMN HR.EMP.NAME", grantor="BOB")
+    twice = ("SELECT on TABLE HR.EMP", "SELECT on TABLE HR.EMP WITH OPTION")
+    state = user("A", column, *twice)
+    rules = OracleAccess(world(replace(state, grants=(*state.grants, by_other))))
+    assert rules.revoke("A", grant(column)) == "REVOKE UPDATE ON HR.EMP FROM A;"
+    assert rules.revoke("A", grant(twice[0])) == "REVOKE SELECT ON HR.EMP FROM A;"
 
 
 def test_who_granted_it_must_revoke_it() -> None:

@@ -76,10 +76,11 @@ def test_of_two_ways_to_a_role_the_one_with_less_to_do_is_told() -> None:
     (held,) = decide(
         user("ALICE", roles=("PW", has("OFF", default=False))),
         role("PW", roles=("R",), authentication="PASSWORD"),
-        role("OFF", roles=("R",)),
+        role("OFF", roles=("MORE",)),
+        role("MORE", roles=("R",)),
         role("R", "SELECT on TABLE HR.EMP"),
     ).held
-    assert [step.account for step in held.path] == ["ALICE", "OFF", "R"]
+    assert [step.account for step in held.path] == ["ALICE", "OFF", "MORE", "R"]
     assert held.lacking == ()
 
 
@@ -157,6 +158,11 @@ def test_what_a_sysdba_has_by_itself_still_needs_create_session() -> None:
     assert lacking["SELECT on table HR.EMP"] == ("CREATE SESSION",)
 
 
+def test_what_a_sysbackup_has_by_itself_still_needs_create_session() -> None:
+    (held,) = decide(user("OPS", "SYSBACKUP", "SELECT on TABLE HR.EMP", connects=False)).held
+    assert held.lacking == ("CREATE SESSION",)
+
+
 def test_sysbackup_lends_its_privileges_in_its_own_connection() -> None:
     (held,) = decide(
         user("OPS", "SYSBACKUP"), privilege="SELECT", securable="VIEW SYS.DBA_USERS"
@@ -183,6 +189,12 @@ def test_who_may_grant_it_on(
     account: AccountState, privilege: str, securable: str, *, grantable: bool
 ) -> None:
     assert decide(account, privilege=privilege, securable=securable).held[0].grantable is grantable
+
+
+def test_of_two_grants_the_one_that_may_be_granted_on_is_told() -> None:
+    account = user("A", "SELECT on TABLE HR.EMP", "SELECT on TABLE HR.EMP WITH OPTION")
+    (held,) = decide(account).held
+    assert held.grantable
 
 
 def test_all_on_a_table_is_every_privilege_of_a_table() -> None:
@@ -300,6 +312,15 @@ def test_superusers_and_how_they_are(
     assert power.availability is Availability.AT_LOGIN
 
 
+def test_a_superuser_after_set_role_has_its_other_powers_beside_it() -> None:
+    account = user("A", "GRANT ANY ROLE", roles=(has("DBA", default=False),))
+    powers = OracleAccess(world(account)).powers("A")
+    assert [(power.kind, power.availability) for power in powers] == [
+        (PowerKind.SUPERUSER, Availability.AFTER_SET_ROLE),
+        (PowerKind.GRANT_ADMIN, Availability.AT_LOGIN),
+    ]
+
+
 def test_a_dba_of_a_container_is_a_superuser_there() -> None:
     boss = user("BOSS", roles=("DBA",), pdb="PDB1")
     (power,) = OracleAccess(world(boss, user("SYS"))).powers("PDB1.BOSS")
@@ -381,6 +402,12 @@ def test_nothing_unknown_could_change_what_is_already_in_force() -> None:
     assert rules.decide("HR", "SELECT", EMP).unknown == ()
 
 
+def test_what_is_in_force_only_after_set_role_could_be_at_login_by_what_was_not_read() -> None:
+    state = user("A", roles=(has("DBA", default=False),))
+    rules = OracleAccess(world(state, sections=unread(SectionName.TABLE)))
+    assert rules.decide("A", "SELECT", EMP).unknown == ("grants.table",)
+
+
 def test_create_session_is_not_missed_where_it_could_not_be_read() -> None:
     state = user("A", "SELECT on TABLE HR.EMP", connects=False)
     rules = OracleAccess(world(state, sections=unread(SectionName.SERVER)))
@@ -393,9 +420,10 @@ def test_a_section_that_a_version_does_not_have_is_not_unknown() -> None:
 
 
 def test_roles_that_the_snapshot_leaves_out_are_named() -> None:
-    rules = OracleAccess(world(user("A", roles=("CONNECT", "AQ_ADMINISTRATOR_ROLE"))))
-    assert rules.decide("A", "SELECT", EMP).unknown == (
+    state = user("A", roles=("CONNECT", "AQ_ADMINISTRATOR_ROLE", "RESOURCE"))
+    assert OracleAccess(world(state)).decide("A", "SELECT", EMP).unknown == (
         "the contents of role AQ_ADMINISTRATOR_ROLE, which the snapshot leaves out",
+        "the contents of role RESOURCE, which the snapshot leaves out",
     )
 
 

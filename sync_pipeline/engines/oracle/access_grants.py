@@ -86,7 +86,7 @@ class Grants:
 def _of_state(state: AccountState) -> Holding:
     found: Holding = {}
     for grant in sorted(state.grants, key=lambda grant: (not grant.grantable, grant)):
-        if grant.deny or container_of(grant.securable) != state.database:
+        if container_of(grant.securable) != state.database:
             continue
         held = Held(grant.privilege.upper(), grant.securable, str(grant), grant.grantable)
         found.setdefault((key_of(grant.securable), held.privilege), held)
