@@ -63,13 +63,21 @@ def test_a_life_time_without_limit_never_expires(limit: str | None, *, expected:
 
 
 @pytest.mark.parametrize(
-    ("function", "expected"),
-    [("NULL", False), ("ORA12C_VERIFY_FUNCTION", True), ("FROM ROOT", True), (None, None)],
+    ("function", "life_time", "expected"),
+    [
+        ("NULL", "180", False),
+        (None, "180", False),
+        (None, "UNLIMITED", False),
+        ("ORA12C_VERIFY_FUNCTION", "180", True),
+        ("FROM ROOT", None, True),
+        (None, None, None),
+    ],
 )
 def test_without_a_function_there_are_no_password_rules(
-    function: str | None, *, expected: bool
+    function: str | None, life_time: str | None, *, expected: bool
 ) -> None:
-    assert with_password(password_verify_function=function).has_password_rules is expected
+    found = with_password(password_verify_function=function, password_life_time=life_time)
+    assert found.has_password_rules is expected
 
 
 @pytest.mark.parametrize("authentication", ["EXTERNAL", "GLOBAL", "NONE"])
@@ -106,6 +114,11 @@ def test_the_last_login_is_told_and_its_lack_too() -> None:
     unused = with_password(last_login=None)
     assert (unused.never_used, unused.last_used_at) == (True, None)
     assert with_password().never_used is None
+
+
+def test_a_last_login_that_is_only_a_day_begins_it() -> None:
+    found = with_password(last_login="2026-05-01")
+    assert found.last_used_at == datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def test_connections_as_sysdba_leave_no_last_login() -> None:

@@ -185,10 +185,14 @@ OBJECT_CASES = [
     object_privilege("REFERENCES on COLUMN HR.EMP.ID", "REFERENCES", "COLUMN HR.EMP.ID", LOGIN),
     object_privilege("QUOTA 1024 on TABLESPACE USERS", "QUOTA", "TABLESPACE USERS", LOGIN),
     object_privilege("QUOTA 0 on TABLESPACE USERS", "QUOTA", "TABLESPACE USERS", NO),
-    # The hierarchy option extends READ or SELECT to subviews.
-    object_privilege("SELECT WITH HIERARCHY OPTION on VIEW HR.V", "SELECT", "VIEW HR.V", LOGIN),
-    object_privilege("READ WITH HIERARCHY OPTION on VIEW HR.V", "READ", "VIEW HR.V", LOGIN),
-    object_privilege("READ WITH HIERARCHY OPTION on VIEW HR.V", "SELECT", "VIEW HR.V", NO),
+    # The hierarchy option extends a privilege on a view to its subviews.
+    object_privilege(
+        "SELECT WITH HIERARCHY OPTION on VIEW HR.V",
+        "SELECT WITH HIERARCHY OPTION",
+        "VIEW HR.V",
+        LOGIN,
+    ),
+    object_privilege("SELECT on VIEW HR.V", "SELECT WITH HIERARCHY OPTION", "VIEW HR.V", NO),
 ]
 
 SCHEMA_CASES = [

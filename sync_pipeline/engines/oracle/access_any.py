@@ -187,19 +187,12 @@ def _covering_in_schema(operation: str) -> tuple[str, ...]:
 def covered_by(operation: str, kind: Kind) -> tuple[str, ...]:
     """Return the object privileges that allow an operation on an object, itself first.
 
-    SELECT allows what READ does, and FOR UPDATE beside it; the hierarchy option extends a
-    privilege on a view to its subviews.
+    SELECT allows what READ does, and FOR UPDATE beside it. A hierarchy option stands beside
+    the privilege that it extends to subviews, and is none by itself.
     """
     queries = kind in RELATIONS or kind in {Kind.COLUMN, Kind.OBJECT}
     if operation == "READ" and queries:
-        return (
-            "READ",
-            "READ WITH HIERARCHY OPTION",
-            "SELECT",
-            "SELECT WITH HIERARCHY OPTION",
-        )
-    if operation == "SELECT" and queries:
-        return ("SELECT", "SELECT WITH HIERARCHY OPTION")
+        return ("READ", "SELECT")
     if operation == "LOCK" and kind in TABLES_AND_VIEWS:
         return ("LOCK", *LOCKING, "UPDATE")
     return (operation,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sync_pipeline.engines.oracle.access_names import SYS, local_name
 from sync_pipeline.engines.oracle.access_predefined import ADMINISTRATIVE, SYSDBA
@@ -67,9 +67,15 @@ def _never_expires(state: AccountState) -> bool | None:
 
 
 def _has_password_rules(state: AccountState) -> bool | None:
-    """Return whether a function checks new passwords; NULL: none does."""
-    function = str(attribute(state, "password_verify_function") or "").strip().upper()
-    return function != _NO_FUNCTION if function else None
+    """Return whether a function checks new passwords.
+
+    A profile without one keeps NULL there. A profile that was not read has no life time
+    either, which every profile has.
+    """
+    function = attribute(state, "password_verify_function")
+    if function is None and attribute(state, "password_life_time") is None:
+        return None
+    return function not in {None, "", _NO_FUNCTION}
 
 
 def _never_used(state: AccountState, last_login: datetime | None) -> bool | None:
@@ -85,4 +91,8 @@ def _never_used(state: AccountState, last_login: datetime | None) -> bool | None
 
 
 def _moment(value: object) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) and value else None
+    """Return a moment; a day alone is its beginning in UTC."""
+    if not isinstance(value, str) or not value:
+        return None
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -93,7 +93,6 @@ class SecurableReader:
         for name in _as_written_or_upper(parts[0]) if parts else ():
             if name in pluggable:
                 yield name, parts[1:]
-                break
         for container in self._known.containers:
             yield container, parts
 
