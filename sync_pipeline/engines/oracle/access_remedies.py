@@ -1,0 +1,222 @@
+"""The statements that take access away. Pure; nothing here runs them.
+
+SQL Language Reference: REVOKE, GRANT, ALTER USER, ALTER PROFILE, DROP USER, DROP ROLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sync_pipeline.engines.oracle.access_grants import table_key
+from sync_pipeline.engines.oracle.access_names import (
+    PUBLIC,
+    container_of,
+    identifier,
+    local_name,
+)
+from sync_pipeline.engines.oracle.access_roles import is_public, is_user
+from sync_pipeline.engines.oracle.access_status import attribute, authentication_of
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.privilege import Grant, Membership, Securable
+from sync_pipeline.model.privilege import SecurableKind as Kind
+
+_ROOT = "CDB$ROOT"
+_DEFAULT_PROFILE = "DEFAULT"
+_HIERARCHY = " WITH HIERARCHY OPTION"
+_LIFE_TIME_DAYS = 180
+"""What PASSWORD_LIFE_TIME is in the profile DEFAULT of a new database (CREATE PROFILE)."""
+
+# Privileges on a user, which have a clause of their own (GRANT, ON USER).
+_ON_USER = frozenset({"INHERIT PRIVILEGES", "INHERIT REMOTE PRIVILEGES", "TRANSLATE SQL"})
+
+
+class Remedies:
+    """Statements for the accounts of one world, each for the container it belongs to."""
+
+    def __init__(self, world: AccessWorld) -> None:
+        self._world = world
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant away.
+
+        REVOKE names no columns: it takes the privilege from the whole table, so what is to
+        stay is granted again.
+        """
+        container = container_of(grant.securable)
+        grantee = self._written(account, container)
+        if grant.securable.kind is Kind.TABLESPACE:
+            quota = f"ALTER USER {grantee} QUOTA 0 ON {identifier(grant.securable.name)};"
+            return self._in_container(container, [quota])
+        return self._in_container(
+            container, _revoke_but(grant, self._kept(account, grant), grantee)
+        )
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statements that take only the grant or admin option away.
+
+        GRANT, WITH GRANT OPTION and WITH ADMIN OPTION: only by taking the privilege away
+        and granting it again without.
+        """
+        container = container_of(grant.securable)
+        grantee = self._written(account, container)
+        again = Grant(grant.securable, self._with_hierarchy(account, grant), grantor=grant.grantor)
+        kept = (*self._kept(account, grant), again)
+        return self._in_container(container, _revoke_but(grant, kept, grantee))
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away."""
+        container = self._container(account)
+        role = self._written(membership.role, container)
+        grantee = self._written(account, container)
+        return self._in_container(container, [f"REVOKE {role} FROM {grantee};"])
+
+    def disable(self, account: str) -> str:
+        """Return the statement that locks an account; empty for roles, which can't log in.
+
+        The state of a common user is one for all containers (ALTER USER, CONTAINER).
+        """
+        state = self._world.accounts.get(account)
+        if state is None or not is_user(state):
+            return ""
+        statement = f"ALTER USER {self._written(account, state.database)} ACCOUNT LOCK"
+        everywhere = " CONTAINER = ALL" if _is_common(state) else ""
+        return self._in_container(_home(state), [f"{statement}{everywhere};"])
+
+    def drop(self, account: str) -> str:
+        """Return the statement that removes an account.
+
+        Without CASCADE, so that a user who owns objects is not removed with them; a common
+        one is removed in the root (DROP USER, DROP ROLE).
+        """
+        state = self._world.accounts.get(account)
+        if state is None or is_public(state):
+            return ""
+        kind = "USER" if is_user(state) else "ROLE"
+        statement = f"DROP {kind} {self._written(account, state.database)};"
+        return self._in_container(_home(state), [statement])
+
+    def expire(self, account: str) -> str:
+        """Return the statement that gives an account's password an end.
+
+        A profile of the same container with a limit where one is in use, DEFAULT first;
+        otherwise the limit is set in the account's own profile. Empty where there is no
+        password.
+        """
+        state = self._world.accounts.get(account)
+        if state is None or not is_user(state) or authentication_of(state) != "PASSWORD":
+            return ""
+        profile = self._profile_with_limit(state.database)
+        if profile:
+            user = self._written(account, state.database)
+            statement = f"ALTER USER {user} PROFILE {_profile(profile)};"
+        else:
+            own = _profile(str(attribute(state, "profile") or _DEFAULT_PROFILE))
+            statement = f"ALTER PROFILE {own} LIMIT PASSWORD_LIFE_TIME {_LIFE_TIME_DAYS};"
+        return self._in_container(state.database, [statement])
+
+    def _profile_with_limit(self, container: str) -> str:
+        limited = {
+            str(attribute(state, "profile"))
+            for state in self._world.accounts.values()
+            if state.database == container
+            and attribute(state, "profile")
+            and str(attribute(state, "password_life_time") or "").replace(".", "", 1).isdigit()
+        }
+        if _DEFAULT_PROFILE in limited:
+            return _DEFAULT_PROFILE
+        return min(limited, default="")
+
+    def _kept(self, account: str, grant: Grant) -> tuple[Grant, ...]:
+        """Return the grants that a REVOKE takes away beside the one it is meant for."""
+        on = grant.securable
+        state = self._world.accounts.get(account)
+        if state is None or not (on.column or _is_table(on)):
+            return ()
+        return tuple(
+            other
+            for other in sorted(state.grants)
+            if other != grant
+            and other.privilege == grant.privilege
+            and other.grantor == grant.grantor
+            and (other.securable.column or on.column)
+            and table_key(other.securable) == table_key(on)
+        )
+
+    def _with_hierarchy(self, account: str, grant: Grant) -> str:
+        """Return the privilege with the hierarchy option where the account has it too."""
+        state = self._world.accounts.get(account)
+        extended = grant.privilege + _HIERARCHY
+        has_it = state is not None and any(
+            other.privilege == extended and other.securable == grant.securable
+            for other in state.grants
+        )
+        return extended if has_it else grant.privilege
+
+    def _written(self, account: str, container: str) -> str:
+        name = local_name(account, container)
+        return PUBLIC if name == PUBLIC else identifier(name)
+
+    def _container(self, account: str) -> str:
+        state = self._world.accounts.get(account)
+        return state.database if state else ""
+
+    def _in_container(self, container: str, statements: Iterable[str]) -> str:
+        switch = [f"ALTER SESSION SET CONTAINER = {identifier(container)};"] if container else []
+        return "\n".join([*switch, *statements])
+
+
+def _revoke_but(grant: Grant, kept: Iterable[Grant], grantee: str) -> list[str]:
+    """Return the statements that take a privilege away and grant again what is to stay.
+
+    Only who granted an object privilege can revoke it (REVOKE, prerequisites).
+    """
+    schema = grant.securable.schema
+    is_foreign = grant.securable.kind is not Kind.SCHEMA and grant.grantor not in {"", schema}
+    comment = [f"-- As {grant.grantor}, who granted it."] if schema and is_foreign else []
+    revoke = f"REVOKE {_privilege(grant)}{_on(grant)} FROM {grantee};"
+    return [*comment, revoke, *(_grant_again(other, grantee) for other in kept)]
+
+
+def _privilege(grant: Grant) -> str:
+    return grant.privilege.removesuffix(_HIERARCHY)
+
+
+def _grant_again(grant: Grant, grantee: str) -> str:
+    column = f" ({identifier(grant.securable.column)})" if grant.securable.column else ""
+    options = _HIERARCHY if grant.privilege.endswith(_HIERARCHY) else ""
+    if grant.grantable:
+        is_admin = grant.securable.kind in {Kind.SERVER, Kind.SCHEMA}
+        options += " WITH ADMIN OPTION" if is_admin else " WITH GRANT OPTION"
+    return f"GRANT {_privilege(grant)}{column}{_on(grant)} TO {grantee}{options};"
+
+
+def _on(grant: Grant) -> str:
+    """Return the ON clause of GRANT and REVOKE; empty for a system privilege."""
+    securable = grant.securable
+    if securable.kind is Kind.SERVER:
+        return ""
+    if securable.kind is Kind.SCHEMA:
+        return f" ON SCHEMA {identifier(securable.schema)}"
+    if securable.kind is Kind.DIRECTORY:
+        return f" ON DIRECTORY {identifier(securable.name)}"
+    if grant.privilege in _ON_USER:
+        return f" ON USER {identifier(securable.name)}"
+    return f" ON {identifier(securable.schema)}.{identifier(securable.name)}"
+
+
+def _is_table(securable: Securable) -> bool:
+    return securable.kind in {Kind.TABLE, Kind.VIEW, Kind.MATERIALIZED_VIEW}
+
+
+def _is_common(state: AccountState) -> bool:
+    return attribute(state, "is_common") is True
+
+
+def _home(state: AccountState) -> str:
+    """Return the container in which an account's own state is changed."""
+    return _ROOT if _is_common(state) else state.database
+
+
+def _profile(name: str) -> str:
+    return name if name == _DEFAULT_PROFILE else identifier(name)

@@ -1,0 +1,163 @@
+"""Which roles an account has, how it gets to each, and when they are active.
+
+Database Security Guide, "About User Roles" and "Specifying the Type of Role
+Authorization"; SQL Language Reference, SET ROLE and ALTER USER (DEFAULT ROLE).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sync_pipeline.engines.oracle.access_names import PUBLIC, account_name, local_name
+from sync_pipeline.engines.oracle.access_predefined import PREDEFINED_ROLES
+from sync_pipeline.engines.oracle.access_status import authentication_of
+from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.privilege import Membership
+
+EVERYONE = "everyone"
+
+# DBA_ROLES.AUTHENTICATION_TYPE of roles that something must allow: how one gets to such a
+# role, and what that is. CREATE ROLE: only its package enables a role IDENTIFIED USING one.
+_SECURED = {
+    "PASSWORD": ("password role", "the password of role {role}"),
+    "EXTERNAL": ("external role", "an operating system or network service that allows {role}"),
+    "APPLICATION": (
+        "application role",
+        "the package of role {role}: no person can enable the role",
+    ),
+}
+# SET ROLE: global roles are enabled at login, by the directory.
+_GLOBAL = "GLOBAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an account comes to hold what another account or a role holds."""
+
+    path: Path
+    lacking: tuple[str, ...] = ()
+    needs_set_role: bool = False
+
+    @property
+    def holder(self) -> str:
+        """Return the account at the path's end."""
+        return self.path[-1].account
+
+    @property
+    def is_direct(self) -> bool:
+        """Return whether the account itself is the holder."""
+        return len(self.path) == 1
+
+    @property
+    def availability(self) -> Availability:
+        """Return when the holder's privileges are in force."""
+        return Availability.AFTER_SET_ROLE if self.needs_set_role else Availability.AT_LOGIN
+
+    @property
+    def rank(self) -> tuple[bool, int, int, tuple[str, ...]]:
+        """Return the sort key: in force at login, then with least to do, then shortest."""
+        names = tuple(step.account for step in self.path)
+        return (self.needs_set_role, len(self.lacking), len(self.path), names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    to: str
+    how: str
+    needs_set_role: bool = False
+    lacking: str = ""
+
+
+class RoleGraph:
+    """The accounts of a world and the roles they have, each in its own container."""
+
+    def __init__(self, world: AccessWorld) -> None:
+        self._world = world
+        self._ways: dict[str, tuple[Way, ...]] = {}
+
+    def ways(self, account: str) -> tuple[Way, ...]:
+        """Return the best way to everything that the account holds, best first, itself first."""
+        if account not in self._ways:
+            state = self._world.accounts.get(account)
+            found = self._walk(account, state.database) if state else ()
+            self._ways[account] = tuple(found)
+        return self._ways[account]
+
+    def _walk(self, account: str, container: str) -> Iterator[Way]:
+        start = Way((Step(account),))
+        waiting = [(start.rank, start)]
+        seen: set[str] = set()
+        while waiting:
+            _, way = heapq.heappop(waiting)
+            if way.holder in seen:
+                continue
+            seen.add(way.holder)
+            yield way
+            for edge in self._edges(way.holder, container):
+                if edge.to not in seen:
+                    further = _further(way, edge)
+                    heapq.heappush(waiting, (further.rank, further))
+
+    def _edges(self, account: str, container: str) -> Iterator[_Edge]:
+        state = self._world.accounts.get(account)
+        if state is None:
+            name = local_name(account, container)
+            for role in PREDEFINED_ROLES[name].roles if name in PREDEFINED_ROLES else ():
+                yield _Edge(account_name(container, role), "predefined role")
+            return
+        everyone = account_name(container, PUBLIC)
+        if is_user(state) and everyone in self._world.accounts:
+            yield _Edge(everyone, EVERYONE)
+        for membership in state.memberships:
+            yield self._edge(state, membership)
+
+    def _edge(self, state: AccountState, membership: Membership) -> _Edge:
+        """Return how a role is reached.
+
+        A role with a password, of a package or of an external service is never active by
+        itself; since 11g it can't be granted to a role either, but a database that was
+        upgraded may hold such a grant. A role of a role is active with it.
+        """
+        role = self._world.accounts.get(membership.role)
+        authentication = authentication_of(role) if role else ""
+        if authentication in _SECURED:
+            how, lacking = _SECURED[authentication]
+            return _Edge(
+                membership.role,
+                how,
+                needs_set_role=True,
+                lacking=lacking.format(role=membership.role),
+            )
+        if authentication == _GLOBAL:
+            return _Edge(membership.role, "global role")
+        if is_role(state):
+            return _Edge(membership.role, "role")
+        if membership.default is False:
+            return _Edge(membership.role, "role, not default", needs_set_role=True)
+        return _Edge(membership.role, "default role")
+
+
+def is_role(state: AccountState) -> bool:
+    """Return whether an account is a role, other than PUBLIC."""
+    return state.kind in {AccountKind.ROLE, AccountKind.APPLICATION_ROLE} and not is_public(state)
+
+
+def is_public(state: AccountState) -> bool:
+    """Return whether an account is PUBLIC, of any container; no user or role bears its name."""
+    return local_name(state.name, state.database) == PUBLIC
+
+
+def is_user(state: AccountState) -> bool:
+    """Return whether an account is a person's or a program's, not a role and not PUBLIC."""
+    return not is_role(state) and not is_public(state)
+
+
+def _further(way: Way, edge: _Edge) -> Way:
+    return Way(
+        path=(*way.path, Step(edge.to, edge.how)),
+        lacking=(*way.lacking, edge.lacking) if edge.lacking else way.lacking,
+        needs_set_role=way.needs_set_role or edge.needs_set_role,
+    )
