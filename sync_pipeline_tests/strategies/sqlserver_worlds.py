@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.sqlserver.access_names import database_account
+from sync_pipeline.engines.sqlserver.access_names import database_account, split_account
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.instance import EngineName
@@ -150,15 +150,11 @@ class Draft:
                 name=name,
                 kind=kind,
                 can_login=kind not in (AccountKind.ROLE, AccountKind.APPLICATION_ROLE),
-                database=_database(name),
+                database=split_account(name)[0],
                 attributes=tuple(self.attributes.get(name, {}).items()),
                 memberships=tuple(self.memberships.get(name, ())),
                 grants=tuple(self.grants.get(name, ())),
             )
-
-
-def _database(account: str) -> str:
-    return account[1:].partition("]")[0] if account.startswith("[") else ""
 
 
 def world(text: str) -> AccessWorld:
