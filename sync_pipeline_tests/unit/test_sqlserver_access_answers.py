@@ -128,6 +128,30 @@ class TestPath:
     def test_the_server_rights_of_a_login_are_not_those_of_its_user(self) -> None:
         assert not ask(f"{TED}; member ted sysadmin", "sales.ted", "SELECT", "DATABASE sales").held
 
+    def test_dbo_of_one_database_is_nobody_elsewhere(self) -> None:
+        text = "role sales.r; role hr.r"
+        assert ask(text, "sales.dbo", "SELECT", "DATABASE sales").is_allowed
+        assert not ask(text, "sales.dbo", "SELECT", "DATABASE hr").is_allowed
+        assert not ask(text, "sales.dbo", "SHUTDOWN", "SERVER").is_allowed
+
+    def test_a_login_without_user_that_may_connect_has_what_public_has(self) -> None:
+        text = "login ted; grant CONNECT ANY DATABASE to ted; grant SELECT to sales.public"
+        (held,) = ask(text, "ted", "SELECT", "DATABASE sales").held
+        assert path_text(held.path) == "ted → [sales].[public] (every user)"
+
+    def test_a_login_without_user_that_may_not_connect_has_not(self) -> None:
+        assert not ask(
+            "login ted; grant SELECT to sales.public", "ted", "SELECT", "DATABASE sales"
+        ).held
+
+    def test_a_server_role_is_neither_guest_nor_public(self) -> None:
+        text = (
+            "serverrole ops; grant CONNECT to sales.guest; grant SELECT to sales.guest"
+            "; grant VIEW ANY DATABASE to public"
+        )
+        assert not ask(text, "ops", "SELECT", "DATABASE sales").held
+        assert not ask(text, "ops", "VIEW ANY DATABASE", "SERVER").held
+
 
 class TestOption:
     def test_a_grant_with_the_option_is_grantable(self) -> None:
@@ -189,6 +213,12 @@ class TestPartOfAWhole:
             f"{TED}; grant SELECT to sales.ted; {denies}", "ted", "SELECT", "DATABASE sales"
         ).held
         assert held.source.endswith("and 2 more (denied)")
+
+    def test_a_deny_elsewhere_is_not(self) -> None:
+        text = f"{TED}; grant SELECT on SCHEMA sales.a to sales.ted"
+        text += "; deny SELECT on TABLE sales.b.t to sales.ted"
+        (held,) = ask(text, "ted", "SELECT", "SCHEMA sales.a").held
+        assert held.source == "SELECT on schema sales.a"
 
     def test_a_deny_of_something_else_is_not(self) -> None:
         text = f"{TED}; grant SELECT to sales.ted; deny INSERT on TABLE sales.dbo.t to sales.ted"
@@ -272,6 +302,27 @@ class TestLacking:
         assert held.availability is Availability.AFTER_SET_ROLE
         assert held.lacking == ("sp_setapprole with the password of the application role",)
 
+    def test_a_locked_login_must_be_unlocked(self) -> None:
+        of = world("login ted; member ted sysadmin")
+        locked = replace(of.accounts["ted"], is_locked=True)
+        rules = SqlServerAccess(replace(of, accounts={**of.accounts, "ted": locked}))
+        held = rules.decide("ted", "SHUTDOWN", on("SERVER")).held
+        assert held[0].lacking == ("login ted is locked",)
+
+    @pytest.mark.parametrize("kind", ["CERTIFICATE_MAPPED", "ASYMMETRIC_KEY_MAPPED"])
+    def test_certificates_and_keys_do_not_connect(self, kind: str) -> None:
+        of = world(f"{TED}; grant SHUTDOWN to ted; grant SELECT to sales.ted")
+        accounts = {
+            name: replace(one, attributes=(("type", kind),)) for name, one in of.accounts.items()
+        }
+        rules = SqlServerAccess(replace(of, accounts=accounts))
+        for account, permission, securable in (
+            ("ted", "SHUTDOWN", "SERVER"),
+            ("[sales].[ted]", "SELECT", "DATABASE sales"),
+        ):
+            held = rules.decide(account, permission, on(securable)).held
+            assert held[0].lacking[0].startswith("signed code")
+
     def test_an_orphan_needs_its_login(self) -> None:
         of = world("user sales.ted; grant SELECT to sales.ted")
         state = of.accounts["[sales].[ted]"]
@@ -310,6 +361,12 @@ class TestUnknown:
             "public of database sales"
             in rules.decide("ted", "SELECT", on("DATABASE sales")).unknown[0]
         )
+
+    def test_nothing_matters_to_a_superuser(self) -> None:
+        key = SectionKey(SectionName.MEMBERSHIPS, "sales")
+        text = r"windows CORP\ann; group CORP\dba; member CORP\ann sysadmin"
+        rules = SqlServerAccess(with_sections(text, {key: SectionStatus.FAILED}))
+        assert rules.decide(r"CORP\ann", "SELECT", on("DATABASE sales")).unknown == ()
 
     def test_windows_accounts_may_be_in_groups(self) -> None:
         text = r"windows CORP\ann; login ted; group CORP\dba; member CORP\dba sysadmin"
@@ -388,6 +445,10 @@ class TestEverything:
             ("CONNECT SQL", "server"),
             ("CONNECT", "database sales"),
         }
+
+    def test_a_login_that_may_enter_all_databases_has_what_public_has_in_each(self) -> None:
+        text = "login ted; grant CONNECT ANY DATABASE to ted; grant SELECT to sales.public"
+        assert ("SELECT", "database sales") in listed(text, "ted")
 
     def test_an_owner_of_a_schema_controls_it(self) -> None:
         found = listed(f"{TED}; own SCHEMA sales.hr by sales.ted", "sales.ted")

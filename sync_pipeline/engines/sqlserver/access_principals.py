@@ -151,8 +151,8 @@ class Principals:
         dbo = database_account(database, DBO)
         users = self.users_of(login, database)
         if self.owns(login, database) or dbo in users:
-            path = (Step(login), Step(dbo, "owner of the database"))
-            return self._user_context(dbo, path, server)
+            owner = (Step(login), Step(dbo, "owner of the database"))
+            return self._user_context(dbo, owner, server)
         if server.sysadmin:
             path = (*server.sysadmin, Step(dbo, "sysadmin is dbo"))
             return replace(self._user_context(dbo, path, server), dbo=None)
