@@ -291,10 +291,6 @@ class TestLacking:
     ) -> None:
         assert ask(text, account, "SELECT", "DATABASE sales").held[0].lacking == lacking
 
-    def test_a_permission_is_not_what_is_missing_for_itself(self) -> None:
-        text = "login ted; role sales.r; grant CONNECT ANY DATABASE to ted"
-        assert ask(text, "ted", "CONNECT", "DATABASE sales").held[0].lacking == ()
-
     def test_an_application_role_is_in_force_after_its_password(self) -> None:
         (held,) = ask(
             "approle sales.app; grant SELECT to sales.app", "sales.app", "SELECT", "DATABASE sales"
@@ -455,6 +451,14 @@ class TestEverything:
         assert found == {
             ("CONNECT", "database sales"): "CONNECT on database sales",
             ("CONTROL", "schema sales.hr"): "owner of schema sales.hr",
+        }
+
+    def test_what_an_owner_is_denied_by_name_is_not_listed_beside_control(self) -> None:
+        text = f"{TED}; own TABLE sales.hr.t by sales.ted"
+        text += "; deny SELECT on TABLE sales.hr.t to sales.public"
+        assert set(listed(text, "sales.ted")) == {
+            ("CONNECT", "database sales"),
+            ("CONTROL", "table sales.hr.t"),
         }
 
     def test_a_role_lists_its_own_and_not_that_of_public(self) -> None:

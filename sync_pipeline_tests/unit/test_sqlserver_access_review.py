@@ -97,6 +97,14 @@ class TestPowers:
                     )
                 ],
             ),
+            (
+                f"{TED}; role sales.r; grant ALTER on PRINCIPAL sales.r to sales.ted",
+                [(ADMIN, "ALTER on principal sales.r", "ted → [sales].[ted] (user)")],
+            ),
+            (
+                f"{TED}; role sales.r; own PRINCIPAL sales.r by sales.ted",
+                [(ADMIN, "owner of principal sales.r", "ted → [sales].[ted] (user)")],
+            ),
             (f"{TED}; member sales.ted sales.db_datawriter", []),
             (f"{TED}; grant SELECT to sales.ted with grant option", []),
         ],
@@ -148,6 +156,12 @@ class TestChains:
             world("login ted; grant IMPERSONATE on PRINCIPAL sa to ted")
         ).powers("ted")
         assert power.kind is SUPER
+
+    def test_dbo_need_not_be_stored(self) -> None:
+        of = world(f"{TED}; grant IMPERSONATE on PRINCIPAL sales.dbo to sales.ted")
+        accounts = {name: one for name, one in of.accounts.items() if name != "[sales].[dbo]"}
+        (power,) = SqlServerAccess(replace(of, accounts=accounts)).powers("ted")
+        assert (power.kind, power.source) == (ADMIN, "dbo of database sales")
 
     def test_who_may_impersonate_any_login_is_superuser(self) -> None:
         (power,) = SqlServerAccess(world("login ted; grant IMPERSONATE ANY LOGIN to ted")).powers(
@@ -305,7 +319,8 @@ class TestFacts:
 
 
 WORLD = (
-    r"login ted; login a]b; group CORP\dba; windows CORP\ann; serverrole ops; user sales.ted ted"
+    r"login ted; login sa; login a]b; group CORP\dba; windows CORP\ann; serverrole ops"
+    "; user sales.ted ted"
     "; role sales.r; approle sales.app; contained sales.web"
 )
 RULES = SqlServerAccess(world(WORLD))
@@ -327,6 +342,18 @@ class TestRemedies:
                 "ALTER",
                 "PRINCIPAL ops",
                 "USE [master]; REVOKE ALTER ON SERVER ROLE::[ops] FROM [ted];",
+            ),
+            (
+                "ted",
+                "VIEW DEFINITION",
+                "PRINCIPAL sysadmin",
+                "USE [master]; REVOKE VIEW DEFINITION ON SERVER ROLE::[sysadmin] FROM [ted];",
+            ),
+            (
+                "sales.ted",
+                "VIEW DEFINITION",
+                "PRINCIPAL sales.db_datareader",
+                "USE [sales]; REVOKE VIEW DEFINITION ON ROLE::[db_datareader] FROM [ted];",
             ),
             (
                 "ted",
@@ -433,6 +460,8 @@ class TestRemedies:
     def test_ownership_is_handed_over(self) -> None:
         database = Grant(replace(on("DATABASE sales"), catalog=""), "OWNER")
         assert RULES.revoke("ted", database) == "ALTER AUTHORIZATION ON DATABASE::[sales] TO [sa];"
+        role = Grant(on("PRINCIPAL ops"), "OWNER")
+        assert RULES.revoke("ted", role) == "ALTER AUTHORIZATION ON SERVER ROLE::[ops] TO [sa];"
         schema = Grant(on("SCHEMA sales.hr"), "OWNER")
         assert RULES.revoke("[sales].[ted]", schema) == (
             "USE [sales]; ALTER AUTHORIZATION ON SCHEMA::[hr] TO [dbo];"
@@ -466,6 +495,12 @@ class TestRemedies:
                 r"USE [master]; DENY CONNECT SQL TO [CORP\dba];",
                 r"DROP LOGIN [CORP\dba];",
                 "",
+            ),
+            (
+                "sa",
+                "ALTER LOGIN [sa] DISABLE;",
+                "",
+                "ALTER LOGIN [sa] WITH CHECK_POLICY = ON, CHECK_EXPIRATION = ON;",
             ),
             ("ops", "", "DROP SERVER ROLE [ops];", ""),
             ("public", "", "", ""),

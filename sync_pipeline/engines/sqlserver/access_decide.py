@@ -121,7 +121,7 @@ class Decider:
         context: Context,
         ways: Ways,
     ) -> Sequence[EffectivePrivilege]:
-        lacking = self._entry.lacking(account, permission, database_of(securable))
+        lacking = self._entry.lacking(account, database_of(securable))
         active = self._entry.availability(account)
         but = self._exceptions(context, permission, securable)
 

@@ -40,7 +40,7 @@ class Entry:
     def __init__(self, principals: Principals, allows: Allows) -> None:
         self._principals = principals
         self._allows = allows
-        self._found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+        self._found: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def availability(self, account: str) -> Availability:
         """Return when what an account holds is in force.
@@ -51,54 +51,51 @@ class Entry:
         role = self._principals.kind_of(account) is AccountKind.APPLICATION_ROLE
         return Availability.AFTER_SET_ROLE if role else Availability.AT_LOGIN
 
-    def lacking(self, account: str, permission: str, database: str) -> tuple[str, ...]:
-        """Return what an account needs to use a permission; roles need nothing, members do.
-
-        The permission asked about is not named as what is missing for itself.
-        """
+    def lacking(self, account: str, database: str) -> tuple[str, ...]:
+        """Return what an account needs to use what it holds; roles need nothing, members do."""
         key = (account, database)
         if key not in self._found:
             self._found[key] = tuple(self._lacking(account, database))
-        return tuple(text for needed, text in self._found[key] if needed != permission)
+        return self._found[key]
 
-    def _lacking(self, account: str, database: str) -> list[tuple[str, str]]:
+    def _lacking(self, account: str, database: str) -> list[str]:
         state = self._principals.accounts[account]
         if state.kind is AccountKind.APPLICATION_ROLE:
-            return [("", "sp_setapprole with the password of the application role")]
+            return ["sp_setapprole with the password of the application role"]
         if state.kind in (AccountKind.ROLE, AccountKind.PUBLIC):
             return []
         server = self._user(state) if state.database else self._login(state)
         return [*server, *self._database(account, database)]
 
-    def _login(self, login: AccountState) -> list[tuple[str, str]]:
+    def _login(self, login: AccountState) -> list[str]:
         if is_mapped_to_key(login):
-            return [("", "signed code: a login of a certificate or key cannot connect")]
+            return ["signed code: a login of a certificate or key cannot connect"]
         lacking = []
         if attribute(login, "is_disabled") is True:
-            lacking.append(("", f"login {login.name} is disabled"))
+            lacking.append(f"login {login.name} is disabled")
         if login.is_locked:
-            lacking.append(("", f"login {login.name} is locked"))
+            lacking.append(f"login {login.name} is locked")
         if not self._allows(login.name, CONNECT_SQL, SERVER):
-            lacking.append((CONNECT_SQL, f"CONNECT SQL for login {login.name}"))
+            lacking.append(f"CONNECT SQL for login {login.name}")
         return lacking
 
-    def _user(self, user: AccountState) -> list[tuple[str, str]]:
+    def _user(self, user: AccountState) -> list[str]:
         if is_mapped_to_key(user):
-            return [("", "signed code: a user of a certificate or key cannot connect")]
+            return ["signed code: a user of a certificate or key cannot connect"]
         if login := self._principals.login_of(user):
             return self._login(login)
         if attribute(user, "login") or split_account(user.name)[1] == GUEST:
             return []
         if attribute(user, "authentication_type") == "NONE":
-            return [("", "EXECUTE AS: the user has no login")]
+            return ["EXECUTE AS: the user has no login"]
         if attribute(user, "is_orphaned") is True:
-            return [("", "a login: that of the user is gone")]
+            return ["a login: that of the user is gone"]
         return []
 
-    def _database(self, account: str, database: str) -> list[tuple[str, str]]:
+    def _database(self, account: str, database: str) -> list[str]:
         if not database:
             return []
         on = Securable(SecurableKind.DATABASE, database=database, catalog=database)
         if self._allows(account, CONNECT, on):
             return []
-        return [(CONNECT, f"CONNECT on database {database}")]
+        return [f"CONNECT on database {database}"]

@@ -30,8 +30,7 @@ class Everything:
     def of(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return one entry a permission and securable, by its best path."""
         if self._principals.context(account, "").sysadmin:
-            held = self._decider.decide(account, EVERYTHING, SERVER).held
-            return held[:1]
+            return self._decider.decide(account, EVERYTHING, SERVER).held
         candidates = set(self._candidates(account, ""))
         for database in self._principals.entered(account):
             candidates.update(self._candidates(account, database))

@@ -33,7 +33,7 @@ from sync_pipeline.model.privilege import Securable, SecurableKind
 SA = "sa"
 
 _SERVER_ADMINS = ("ALTER ANY LOGIN", "ALTER ANY SERVER ROLE")
-_DATABASE_ADMINS = ("ALTER ANY ROLE", "ALTER ANY USER", "ALTER ANY APPLICATION ROLE")
+_DATABASE_ADMINS = (CONTROL, "ALTER ANY ROLE", "ALTER ANY USER", "ALTER ANY APPLICATION ROLE")
 _TAKEN_BY = {
     SecurableClass.LOGIN: ("IMPERSONATE", "EXECUTE AS LOGIN"),
     SecurableClass.USER: ("IMPERSONATE", "EXECUTE AS USER"),
@@ -103,10 +103,6 @@ class Powers:
 
     def _database(self, account: str, database: str, path: Path) -> Iterable[Power]:
         on = Securable(SecurableKind.DATABASE, database=database, catalog=database)
-        control = self._held(account, CONTROL, on)
-        yield from (_power(PowerKind.GRANT_ADMIN, held, path, database) for held in control)
-        if control:
-            return
         for permission in _DATABASE_ADMINS:
             for held in self._held(account, permission, on):
                 yield _power(PowerKind.GRANT_ADMIN, held, path, database)

@@ -75,7 +75,7 @@ class Unknown:
         state = self._world.accounts.get(account)
         if state is None:
             return False
-        if state.kind is AccountKind.GROUP or is_windows(state):
+        if is_windows(state):
             return True
         login = self._principals.login_of(state)
         return login is not None and is_windows(login)
