@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sync_pipeline.engines.sqlserver.access_covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access_entry import Entry
@@ -35,6 +36,7 @@ COLUMN_OVER_TABLE = (
     " over the grant on the column"
 )
 _SHOWN_EXCEPTIONS = 3
+_REMEMBERED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +72,22 @@ class Decider:
         if not context.identities:
             return Decision(account, permission, securable)
         ways = self.ways(context, permission, securable)
-        held: Sequence[EffectivePrivilege] = ()
-        if context.is_unlimited or not ways.denied:
-            held = self._held(account, permission, securable, context, ways)
         return Decision(
             account,
             permission,
             securable,
-            tuple(held),
+            self._held(account, permission, securable, context, ways),
             tuple(_denial(way) for way in ways.denied),
             self._unknowns(account, securable, context, ways),
         )
+
+    def held(
+        self, account: str, permission: str, securable: Securable
+    ) -> tuple[EffectivePrivilege, ...]:
+        """Return the ways of `decide` alone, for who asks many questions."""
+        context = self._principals.context(account, database_of(securable))
+        ways = self.ways(context, permission, securable)
+        return self._held(account, permission, securable, context, ways)
 
     def allows(self, account: str, permission: str, securable: Securable) -> bool:
         """Return whether an account has a permission, whatever it may lack to use it."""
@@ -93,13 +100,14 @@ class Decider:
     def ways(self, context: Context, permission: str, securable: Securable) -> Ways:
         """Return the grants that give a permission and the denies that take it, if any can."""
         levels = space(level_of(securable, self._principals.kind_of))
-        wanted = _wanted(levels, permission)
+        wanted = _wanted(levels[0], permission)
         found = sorted(
             (
                 Way(path, holding)
                 for account, path in context.identities.items()
-                for level, covered_by in wanted
-                for holding in self._holdings.at(account, level, covered_by)
+                if (held_by := self._holdings.of(account))
+                for key in wanted
+                for holding in held_by.get(key, ())
             ),
             key=lambda way: len(way.path),
         )
@@ -120,7 +128,9 @@ class Decider:
         securable: Securable,
         context: Context,
         ways: Ways,
-    ) -> Sequence[EffectivePrivilege]:
+    ) -> tuple[EffectivePrivilege, ...]:
+        if ways.denied or not (ways.held or context.is_unlimited):
+            return ()
         lacking = self._entry.lacking(account, database_of(securable))
         active = self._entry.availability(account)
         but = self._exceptions(context, permission, securable)
@@ -141,7 +151,7 @@ class Decider:
             if not (context.sysadmin and way.path[-1].account == SYSADMIN)
         ]
         found.sort(key=lambda item: len(item.path))
-        return found
+        return tuple(found)
 
     def _unknowns(
         self, account: str, securable: Securable, context: Context, ways: Ways
@@ -154,18 +164,17 @@ class Decider:
 
     def _exceptions(self, context: Context, permission: str, securable: Securable) -> str:
         """Return what denies take away of parts of a permission that is held as a whole."""
+        denies = [deny for account in context.identities for deny in self._holdings.denies(account)]
         level = level_of(securable, self._principals.kind_of)
-        if self._is_exempt(context, space(level)):
+        if not denies or self._is_exempt(context, space(level)):
             return ""
         asked = (level.of, permission)
-        denies = (
-            holding
-            for account in context.identities
-            for holding in self._holdings.denies(account)
-            if level in space(holding.level)
-        )
         parts = sorted(
-            {f"{item.permission} on {item.securable}" for item in denies if _takes(item, asked)}
+            {
+                f"{deny.permission} on {deny.securable}"
+                for deny in denies
+                if level in space(deny.level) and _takes(deny, asked)
+            }
         )
         if not parts:
             return ""
@@ -174,11 +183,12 @@ class Decider:
         return f", except {', '.join(shown)}{tail} (denied)"
 
 
-def _wanted(levels: tuple[Level, ...], permission: str) -> Sequence[tuple[Level, str]]:
-    by_class = {level.of: level for level in levels}
+@lru_cache(maxsize=_REMEMBERED)
+def _wanted(level: Level, permission: str) -> Sequence[tuple[Level, str]]:
+    by_class = {above.of: above for above in space(level)}
     return [
         (by_class[of], covered_by)
-        for of, covered_by in covering(levels[0].of, permission)
+        for of, covered_by in covering(level.of, permission)
         if of in by_class
     ]
 

@@ -30,13 +30,13 @@ class Everything:
     def of(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return one entry a permission and securable, by its best path."""
         if self._principals.context(account, "").sysadmin:
-            return self._decider.decide(account, EVERYTHING, SERVER).held
+            return self._decider.held(account, EVERYTHING, SERVER)
         candidates = set(self._candidates(account, ""))
         for database in self._principals.entered(account):
             candidates.update(self._candidates(account, database))
         found: list[EffectivePrivilege] = []
         for permission, securable in sorted(candidates):
-            held = self._decider.decide(account, permission, securable).held
+            held = self._decider.held(account, permission, securable)
             found.extend(held[:1])
         return found
 

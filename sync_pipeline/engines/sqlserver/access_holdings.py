@@ -55,13 +55,19 @@ class Holdings:
                     level = level_of(grant.securable, principals.kind_of)
                     self._owners.setdefault(level, set()).add(account.name)
 
-    def at(self, account: str, level: Level, permission: str) -> tuple[Holding, ...]:
-        """Return what an account itself holds or is denied of one permission."""
-        return self._of(account).get((level, permission), ())
+    def of(self, account: str) -> Mapping[tuple[Level, str], tuple[Holding, ...]]:
+        """Return what an account itself holds or is denied, by securable and permission."""
+        if account not in self._found:
+            found: dict[tuple[Level, str], tuple[Holding, ...]] = {}
+            for holding in self._holdings(account):
+                key = (holding.level, holding.permission)
+                found[key] = (*found.get(key, ()), holding)
+            self._found[account] = found
+        return self._found[account]
 
     def all(self, account: str) -> tuple[Holding, ...]:
         """Return all that an account itself holds or is denied."""
-        return tuple(holding for found in self._of(account).values() for holding in found)
+        return tuple(holding for found in self.of(account).values() for holding in found)
 
     def denies(self, account: str) -> tuple[Holding, ...]:
         """Return all that an account itself is denied."""
@@ -82,15 +88,6 @@ class Holdings:
             if owners := self._owners.get(level):
                 return frozenset(owners)
         return frozenset()
-
-    def _of(self, account: str) -> Mapping[tuple[Level, str], tuple[Holding, ...]]:
-        if account not in self._found:
-            found: dict[tuple[Level, str], tuple[Holding, ...]] = {}
-            for holding in self._holdings(account):
-                key = (holding.level, holding.permission)
-                found[key] = (*found.get(key, ()), holding)
-            self._found[account] = found
-        return self._found[account]
 
     def _holdings(self, account: str) -> Iterable[Holding]:
         kind_of = self._principals.kind_of

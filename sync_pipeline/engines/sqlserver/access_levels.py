@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sync_pipeline.engines.sqlserver.access_covering_table import CONTAINER, SecurableClass
 from sync_pipeline.engines.sqlserver.access_fixed_roles import FIXED_DATABASE_ROLES, SERVER_ROLES
@@ -98,6 +99,7 @@ def level_of(securable: Securable, kind_of: KindOf) -> Level:
     return Level(of, database_of(securable), securable.schema, securable.name, securable.column)
 
 
+@lru_cache(maxsize=50_000)
 def space(level: Level) -> tuple[Level, ...]:
     """Return a securable and all that contain it, nearest first, the server last."""
     chain = [level]

@@ -155,7 +155,7 @@ class Powers:
     def _held(
         self, account: str, permission: str, securable: Securable
     ) -> Sequence[EffectivePrivilege]:
-        return self._decider.decide(account, permission, securable).held
+        return self._decider.held(account, permission, securable)
 
 
 def _power(kind: PowerKind, held: EffectivePrivilege, path: Path, database: str = "") -> Power:
