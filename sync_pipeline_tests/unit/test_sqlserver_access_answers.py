@@ -406,6 +406,32 @@ class TestUnknownPermissions:
         assert not rules.decide("ted", "ALTER", strange).is_allowed
 
 
+class TestRevokedColumn:
+    TABLE = f"{TED}; grant SELECT on TABLE sales.dbo.t to sales.ted"
+    OUT = "grant SELECT (revoked) on COLUMN sales.dbo.t.c to sales.ted"
+
+    def test_a_column_taken_out_of_a_grant_is_not_in_it(self) -> None:
+        text = f"{self.TABLE}; {self.OUT}"
+        assert not ask(text, "ted", "SELECT", "COLUMN sales.dbo.t.c").is_allowed
+        assert ask(text, "ted", "SELECT", "COLUMN sales.dbo.t.d").is_allowed
+        assert ask(text, "ted", "SELECT", "TABLE sales.dbo.t").is_allowed
+
+    def test_it_takes_nothing_from_other_ways(self) -> None:
+        for way in (
+            "grant SELECT on TABLE sales.dbo.t to sales.public",
+            "grant SELECT on SCHEMA sales.dbo to sales.ted",
+            "grant CONTROL on TABLE sales.dbo.t to sales.ted",
+        ):
+            text = f"{self.TABLE}; {self.OUT}; {way}"
+            assert ask(text, "ted", "SELECT", "COLUMN sales.dbo.t.c").is_allowed
+
+    def test_it_is_no_privilege(self) -> None:
+        assert set(listed(f"{self.TABLE}; {self.OUT}", "sales.ted")) == {
+            ("CONNECT", "database sales"),
+            ("SELECT", "table sales.dbo.t"),
+        }
+
+
 class TestEverything:
     def test_a_superuser_has_one_entry(self) -> None:
         assert listed("login ted; member ted sysadmin; grant SELECT to sales.public", "ted") == {

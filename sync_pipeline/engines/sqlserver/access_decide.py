@@ -106,7 +106,7 @@ class Decider:
                 Way(path, holding)
                 for account, path in context.identities.items()
                 if (held_by := self._holdings.of(account))
-                for key in wanted
+                for key in self._counting(account, levels[0], permission, wanted)
                 for holding in held_by.get(key, ())
             ),
             key=lambda way: len(way.path),
@@ -116,6 +116,19 @@ class Decider:
             return Ways(held, ())
         denied = tuple(way for way in found if way.holding.deny)
         return _column_exception(Ways(held, denied), levels[0])
+
+    def _counting(
+        self, account: str, asked: Level, permission: str, wanted: Sequence[tuple[Level, str]]
+    ) -> Sequence[tuple[Level, str]]:
+        """Leave out an account's grant on a table for a column that was taken out of it."""
+        is_column = asked.of is SecurableClass.COLUMN
+        if not is_column or not self._holdings.is_revoked(account, asked, permission):
+            return wanted
+        return [
+            (level, held)
+            for level, held in wanted
+            if level.of is not SecurableClass.OBJECT or held != permission
+        ]
 
     def _is_exempt(self, context: Context, levels: tuple[Level, ...]) -> bool:
         owners = self._holdings.owners(levels)

@@ -23,6 +23,8 @@ from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 OWNER = "OWNER"
 CONTROL = "CONTROL"
+REVOKED = " (revoked)"
+"""What ends the name of a permission that was taken out of a grant: neither grant nor deny."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,16 @@ class Holdings:
         self._found: dict[str, Mapping[tuple[Level, str], tuple[Holding, ...]]] = {}
         self._denies: dict[str, tuple[Holding, ...]] = {}
         self._owners: dict[Level, set[str]] = {}
+        self._revoked: dict[str, set[tuple[Level, str]]] = {}
         for account in principals.accounts.values():
             for grant in account.grants:
                 if grant.privilege == OWNER and not grant.deny:
                     level = level_of(grant.securable, principals.kind_of)
                     self._owners.setdefault(level, set()).add(account.name)
+                elif grant.privilege.endswith(REVOKED):
+                    level = level_of(grant.securable, principals.kind_of)
+                    key = (level, grant.privilege.removesuffix(REVOKED))
+                    self._revoked.setdefault(account.name, set()).add(key)
 
     def of(self, account: str) -> Mapping[tuple[Level, str], tuple[Holding, ...]]:
         """Return what an account itself holds or is denied, by securable and permission."""
@@ -64,6 +71,13 @@ class Holdings:
                 found[key] = (*found.get(key, ()), holding)
             self._found[account] = found
         return self._found[account]
+
+    def is_revoked(self, account: str, column: Level, permission: str) -> bool:
+        """Return whether a column was taken out of an account's grant on its table.
+
+        The catalog keeps that as a row of state REVOKE (sys.database_permissions, state).
+        """
+        return (column, permission) in self._revoked.get(account, ())
 
     def all(self, account: str) -> tuple[Holding, ...]:
         """Return all that an account itself holds or is denied."""
@@ -92,7 +106,8 @@ class Holdings:
     def _holdings(self, account: str) -> Iterable[Holding]:
         kind_of = self._principals.kind_of
         for grant in sorted(self._principals.grants(account)):
-            yield from _granted(grant, kind_of)
+            if not grant.privilege.endswith(REVOKED):
+                yield from _granted(grant, kind_of)
         yield from _fixed(account)
 
 
