@@ -1,0 +1,98 @@
+"""How SQL Server decides what an account may do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync_pipeline.engines.sqlserver.access_decide import Decider
+from sync_pipeline.engines.sqlserver.access_everything import Everything
+from sync_pipeline.engines.sqlserver.access_facts import account_facts, is_everyone
+from sync_pipeline.engines.sqlserver.access_holdings import Holdings
+from sync_pipeline.engines.sqlserver.access_permissions import is_write
+from sync_pipeline.engines.sqlserver.access_powers import Powers
+from sync_pipeline.engines.sqlserver.access_principals import Principals
+from sync_pipeline.engines.sqlserver.access_remedies import Remedies
+from sync_pipeline.engines.sqlserver.access_securables import Securables
+from sync_pipeline.model.access import (
+    AccessWorld,
+    AccountFacts,
+    Decision,
+    EffectivePrivilege,
+    Power,
+)
+from sync_pipeline.model.privilege import Grant, Membership, Securable
+
+
+class SqlServerAccess:
+    """The rules of SQL Server 2016 to 2022 over one world.
+
+    A login is asked about in all databases, a database principal in its own. What EXECUTE AS
+    could add counts as a power, not as a privilege; ownership chains and signed code lend
+    rights to what runs, not to the account, and are left out.
+    """
+
+    def __init__(self, world: AccessWorld) -> None:
+        self._principals = Principals(world)
+        holdings = Holdings(self._principals)
+        self._decider = Decider(world, self._principals, holdings)
+        self._everything = Everything(self._principals, holdings, self._decider)
+        self._powers = Powers(self._principals, holdings, self._decider)
+        self._securables = Securables(world)
+        self._remedies = Remedies(self._principals)
+
+    def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
+        """Return whether the account has the privilege, by which paths, and what denies it."""
+        return self._decider.decide(account, privilege, securable)
+
+    def everything(self, account: str) -> Sequence[EffectivePrivilege]:
+        """Return all that the account has on what the snapshot knows, denies applied."""
+        return self._everything.of(account)
+
+    def securables(self, text: str) -> Sequence[Securable]:
+        """Return what a person means by `server` or `[KIND:]database[.schema[.object[.column]]]`.
+
+        Raises:
+            ConfigurationError: the text can't be read, or names nothing that is known here.
+        """
+        return self._securables.named(text)
+
+    def powers(self, account: str) -> Sequence[Power]:
+        """Return the powers that the account has, or can get through any chain."""
+        return self._powers.of(account)
+
+    def facts(self, account: str) -> AccountFacts:
+        """Return what a review asks of the account."""
+        state = self._principals.accounts.get(account)
+        return account_facts(state) if state else AccountFacts()
+
+    def is_everyone(self, account: str) -> bool:
+        """Return whether the account stands for all others: public, guest."""
+        return is_everyone(account)
+
+    def is_write(self, privilege: str) -> bool:
+        """Return whether a privilege changes data, objects or accounts."""
+        return is_write(privilege.upper())
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant (or a deny) away."""
+        return self._remedies.revoke(account, grant)
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes only the grant option away."""
+        return self._remedies.revoke_option(account, grant)
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away."""
+        return self._remedies.revoke_role(account, membership)
+
+    def disable(self, account: str) -> str:
+        """Return the statement that keeps an account from logging in."""
+        return self._remedies.disable(account)
+
+    def drop(self, account: str) -> str:
+        """Return the statement that removes an account."""
+        return self._remedies.drop(account)
+
+    def expire(self, account: str) -> str:
+        """Return the statement that gives an account's password an end; empty: there is none."""
+        return self._remedies.expire(account)

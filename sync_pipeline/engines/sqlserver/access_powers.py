@@ -1,0 +1,165 @@
+"""Who may do everything, and who may give rights that it does not have.
+
+Superusers are members of sysadmin, holders of CONTROL SERVER (who may grant anything, though
+denies still apply to them) and whoever may impersonate one: EXECUTE AS is a step of its own.
+Grant admins of the server manage logins or server roles (securityadmin is to be treated as
+sysadmin: Server-level roles); those of a database control it, or manage its roles or users.
+Only the databases that an account can enter count. What a TRUSTWORTHY database or signed code
+lends is not in a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from sync_pipeline.engines.sqlserver.access_covering_table import SecurableClass
+from sync_pipeline.engines.sqlserver.access_decide import Decider
+from sync_pipeline.engines.sqlserver.access_entry import SERVER
+from sync_pipeline.engines.sqlserver.access_holdings import CONTROL, Holdings
+from sync_pipeline.engines.sqlserver.access_levels import class_of, principal_account
+from sync_pipeline.engines.sqlserver.access_names import split_account
+from sync_pipeline.engines.sqlserver.access_principals import DBO, Principals
+from sync_pipeline.model.access import (
+    Availability,
+    EffectivePrivilege,
+    Path,
+    Power,
+    PowerKind,
+    Step,
+)
+from sync_pipeline.model.privilege import Securable, SecurableKind
+
+SA = "sa"
+
+_SERVER_ADMINS = ("ALTER ANY LOGIN", "ALTER ANY SERVER ROLE")
+_DATABASE_ADMINS = (CONTROL, "ALTER ANY ROLE", "ALTER ANY USER", "ALTER ANY APPLICATION ROLE")
+_TAKEN_BY = {
+    SecurableClass.LOGIN: ("IMPERSONATE", "EXECUTE AS LOGIN"),
+    SecurableClass.USER: ("IMPERSONATE", "EXECUTE AS USER"),
+    SecurableClass.SERVER_ROLE: ("ALTER", "may add itself"),
+    SecurableClass.ROLE: ("ALTER", "may add itself"),
+    SecurableClass.APPLICATION_ROLE: ("ALTER", "may set its password"),
+}
+"""How one principal becomes another: the permission on it, and what is then done."""
+
+_ROLES = (SecurableClass.SERVER_ROLE, SecurableClass.ROLE)
+
+
+class Powers:
+    """The powers of the accounts of one world."""
+
+    def __init__(self, principals: Principals, holdings: Holdings, decider: Decider) -> None:
+        self._principals = principals
+        self._holdings = holdings
+        self._decider = decider
+
+    def of(self, account: str) -> Sequence[Power]:
+        """Return the powers of an account, its own first, one a kind and source."""
+        found: dict[tuple[PowerKind, str], Power] = {}
+        for power in self._direct(account, (Step(account),)):
+            found.setdefault((power.kind, power.source), power)
+        for target, path in self._chains(account):
+            for power in self._direct(target, path):
+                chained = Power(power.kind, power.source, power.path, Availability.AFTER_SET_ROLE)
+                found.setdefault((power.kind, power.source), chained)
+        order = list(PowerKind)
+        return sorted(
+            found.values(),
+            key=lambda power: (
+                order.index(power.kind),
+                power.availability is not Availability.AT_LOGIN,
+                len(power.path),
+                power.source,
+            ),
+        )
+
+    def _direct(self, account: str, path: Path) -> Iterable[Power]:
+        """Return the powers that an account has as itself, their paths after one to it."""
+        database, name = split_account(account)
+        if account not in self._principals.accounts:
+            if account == SA:
+                yield Power(PowerKind.SUPERUSER, "superuser", path)
+            elif database and name == DBO:
+                yield Power(PowerKind.GRANT_ADMIN, f"dbo of database {database}", path)
+            return
+        if not database:
+            superuser = self._held(account, "CONTROL SERVER", SERVER)
+            yield from (_power(PowerKind.SUPERUSER, held, path) for held in superuser)
+            if superuser:
+                return
+            yield from self._server(account, path)
+        for entered in self._principals.entered(account):
+            yield from self._database(account, entered, path)
+
+    def _server(self, account: str, path: Path) -> Iterable[Power]:
+        for held in self._held(account, "IMPERSONATE ANY LOGIN", SERVER):
+            steps = (*path, *held.path[1:])
+            yield Power(PowerKind.SUPERUSER, held.source, steps, Availability.AFTER_SET_ROLE)
+        for permission in _SERVER_ADMINS:
+            for held in self._held(account, permission, SERVER):
+                yield _power(PowerKind.GRANT_ADMIN, held, path)
+        yield from self._roles(account, "", path)
+
+    def _database(self, account: str, database: str, path: Path) -> Iterable[Power]:
+        on = Securable(SecurableKind.DATABASE, database=database, catalog=database)
+        for permission in _DATABASE_ADMINS:
+            for held in self._held(account, permission, on):
+                yield _power(PowerKind.GRANT_ADMIN, held, path, database)
+        yield from self._roles(account, database, path)
+
+    def _roles(self, account: str, database: str, path: Path) -> Iterable[Power]:
+        for securable in self._principals_held(account, database):
+            if class_of(securable, self._principals.kind_of) in _ROLES:
+                for held in self._held(account, "ALTER", securable):
+                    yield _power(PowerKind.GRANT_ADMIN, held, path)
+
+    def _chains(self, account: str) -> Iterable[tuple[str, Path]]:
+        """Return the principals that an account can become, each by a shortest path."""
+        found: dict[str, Path] = {account: (Step(account),)}
+        waiting = deque([account])
+        while waiting:
+            here = waiting.popleft()
+            for target, path in self._becomes(here, found[here]):
+                if target not in found:
+                    found[target] = path
+                    waiting.append(target)
+                    yield target, path
+
+    def _becomes(self, account: str, path: Path) -> Iterable[tuple[str, Path]]:
+        databases = self._principals.entered(account)
+        if not split_account(account)[0]:
+            databases = ("", *databases)
+        for database in databases:
+            for securable in self._principals_held(account, database):
+                of = class_of(securable, self._principals.kind_of)
+                permission, how = _TAKEN_BY[of]
+                for held in self._held(account, permission, securable)[:1]:
+                    target = principal_account(securable)
+                    yield target, (*path, *held.path[1:], Step(target, how))
+
+    def _principals_held(self, account: str, database: str) -> Sequence[Securable]:
+        """Return the principals on which an account holds anything by name."""
+        context = self._principals.context(account, database)
+        return sorted(
+            {
+                holding.securable
+                for identity in context.identities
+                for holding in self._holdings.all(identity)
+                if holding.securable.kind is SecurableKind.PRINCIPAL
+                and holding.securable.catalog == database
+                and not holding.deny
+            }
+        )
+
+    def _held(
+        self, account: str, permission: str, securable: Securable
+    ) -> Sequence[EffectivePrivilege]:
+        return self._decider.held(account, permission, securable)
+
+
+def _power(kind: PowerKind, held: EffectivePrivilege, path: Path, database: str = "") -> Power:
+    source = held.source
+    if database and (source == DBO or source.startswith("fixed role")):
+        source = f"{source} of database {database}"
+    return Power(kind, source, (*path, *held.path[1:]), held.availability)
