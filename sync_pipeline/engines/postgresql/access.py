@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sync_pipeline.engines.postgresql.access_everything import everything
 from sync_pipeline.engines.postgresql.access_facts import facts
@@ -43,18 +44,20 @@ class PostgreSqlAccess:
         )
         self._remedies = Remedies(self._graph, self._index)
         self._names: Names | None = None
+        self._unread: dict[Securable, tuple[str, ...]] = {}
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return every way in which the account has the privilege; nothing is ever denied."""
         bare, option = parsed(privilege)
         asked = Question(account, bare, securable, option)
-        decision = Decision(account, privilege, securable, held=tuple(self._privileges.ways(asked)))
+        held = tuple(self._privileges.ways(asked))
+        decision = Decision(account, privilege, securable, held)
         if account not in self._graph.accounts or self._graph.is_superuser(account):
             return decision
-        unknown = unread(self._world, securable)
+        unknown = self._unread_of(securable)
         if not decision.is_allowed_at_login:
             unknown += left_out(self._graph, account, asked.database)
-        return Decision(account, privilege, securable, decision.held, (), unknown)
+        return replace(decision, unknown=unknown) if unknown else decision
 
     def everything(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return all that the account has, one entry a privilege and object."""
@@ -109,3 +112,8 @@ class PostgreSqlAccess:
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end."""
         return self._remedies.expire(account)
+
+    def _unread_of(self, securable: Securable) -> tuple[str, ...]:
+        if securable not in self._unread:
+            self._unread[securable] = unread(self._world, securable)
+        return self._unread[securable]
