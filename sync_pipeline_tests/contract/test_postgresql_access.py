@@ -34,7 +34,7 @@ from sync_pipeline_tests.strategies.postgresql_roles import quoted
 pytestmark = pytest.mark.postgresql
 
 K = SecurableKind
-EXAMPLES = 6
+EXAMPLES = 5
 
 
 def make(bench: PostgresBench, world: World) -> int:
