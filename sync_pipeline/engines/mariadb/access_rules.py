@@ -136,11 +136,8 @@ class MariaDbAccess(FamilyAccess):
         nobody = Holder(path, "", "", Holdings())
         found = (
             self.holder(name, (*path, Step(name, ANY_USER)))
-            for name, state in self.world.accounts.items()
-            if (parts := user_and_host(name)) is not None
-            and parts[0] == ""
-            and set(parts[1]) <= {"%"}
-            and not self.is_role(state.name)
+            for name, host in self.accounts_of("")
+            if set(host) <= {"%"}
         )
         return ByHost(self.levels, nobody, found, self.is_match, self.order)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from sync_pipeline.engines.mysql_protocol import access_statements as statements
-from sync_pipeline.engines.mysql_protocol.access_facts import facts_of
+from sync_pipeline.engines.mysql_protocol.access_facts import facts_of, has_password
 from sync_pipeline.engines.mysql_protocol.access_levels import (
     GRANT_OPTION,
     USAGE,
@@ -61,7 +61,9 @@ class FamilyAccess(Sessions):
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether the account has the privilege, by which paths, and what denies it."""
-        word = self.word(privilege)
+        return self._decided(account, self.word(privilege), securable)
+
+    def _decided(self, account: str, word: str, securable: Securable) -> Decision:
         state = self.world.accounts.get(account)
         held: dict[tuple[object, ...], EffectivePrivilege] = {}
         denied: dict[str, None] = {}
@@ -92,8 +94,7 @@ class FamilyAccess(Sessions):
                 known.update(dict.fromkeys(self._named(pool)))
         found = list(all_of_it[:1])
         for word, on in known:
-            best = self.decide(account, word, on).held[:1]
-            found.extend(best)
+            found.extend(self._decided(account, word, on).held[:1])
         return tuple(found)
 
     def securables(self, text: str) -> Sequence[Securable]:
@@ -155,7 +156,8 @@ class FamilyAccess(Sessions):
 
     def expire(self, account: str) -> str:
         """Return the statement that ends a password after a time; empty: it has none."""
-        if not self._is_user(account) or self.facts(account).never_expires is None:
+        state = self.world.accounts.get(account)
+        if state is None or not has_password(state):
             return ""
         return f"ALTER USER {self.to(account)} PASSWORD EXPIRE INTERVAL 90 DAY;"
 

@@ -23,6 +23,12 @@ WEAK = {
 Knowledge Base, Authentication Plugin - mysql_native_password and mysql_old_password."""
 
 
+def has_password(state: AccountState) -> bool:
+    """Return whether an account logs in with a password that the server keeps."""
+    plugins = _plugins(dict(state.attributes))
+    return state.kind is AccountKind.USER and any(item in STORES_PASSWORD for item in plugins)
+
+
 def facts_of(state: AccountState, *, is_system: bool) -> AccountFacts:
     """Return the facts of one account. Roles are no people: they have no login to judge."""
     attributes = dict(state.attributes)
@@ -30,16 +36,16 @@ def facts_of(state: AccountState, *, is_system: bool) -> AccountFacts:
         return AccountFacts(is_system=is_system)
     user, host = user_and_host(state.name) or (state.name, "")
     plugins = _plugins(attributes)
-    has_password = any(plugin in STORES_PASSWORD for plugin in plugins)
+    with_password = has_password(state)
     return AccountFacts(
         is_system=is_system,
         is_anonymous=user == "",
         is_any_host=is_any_host(host),
         authentication=", ".join(plugins),
         weak_authentication=_weak(attributes, plugins) if state.can_login else "",
-        never_expires=_never_expires(attributes) if has_password else None,
+        never_expires=_never_expires(attributes) if with_password else None,
         is_expired=_flag(attributes, "password_expired"),
-        has_password_rules=_flag(attributes, "validates_passwords") if has_password else None,
+        has_password_rules=_flag(attributes, "validates_passwords") if with_password else None,
     )
 
 

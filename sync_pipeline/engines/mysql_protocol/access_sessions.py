@@ -47,7 +47,7 @@ class Sessions(ABC):
         }
         self._by_user: dict[str, list[tuple[str, str]]] = {}
         for name in world.accounts:
-            parts = user_and_host(name)
+            parts = None if self.is_role(name) else user_and_host(name)
             if parts is not None:
                 self._by_user.setdefault(parts[0], []).append((name, parts[1]))
         self._pools = lru_cache(maxsize=256)(self.pools)
@@ -131,9 +131,13 @@ class Sessions(ABC):
         _, own_host = user_and_host(account) or ("", "")
         return tuple(
             name
-            for name, host in self._by_user.get(user, ())
-            if name != account and covers(host, own_host) and not self.is_role(name)
+            for name, host in self.accounts_of(user)
+            if name != account and covers(host, own_host)
         )
+
+    def accounts_of(self, user: str) -> Sequence[tuple[str, str]]:
+        """Return the accounts of a user that log in, and the host of each."""
+        return self._by_user.get(user, ())
 
     def is_match(self, stored: str, database: str) -> bool:
         """Return whether a name in `mysql.db` stands for a database."""
