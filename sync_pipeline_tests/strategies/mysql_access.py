@@ -173,6 +173,8 @@ class Maker:
             for role, who in self.edges():
                 if who == PUBLIC:
                     yield f"REVOKE {quote(self.roles[role])} FROM PUBLIC"
-            yield "REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"
+            # PUBLIC exists once something was granted to it.
+            if PUBLIC in {item[0] for item in (*self.plan.grants, *self.plan.more)}:
+                yield "REVOKE ALL PRIVILEGES, GRANT OPTION FROM PUBLIC"
         yield from (f"DROP USER IF EXISTS {self.holder(n)}" for n in range(len(self.users)))
         yield from (f"DROP ROLE IF EXISTS {quote(role)}" for role in self.roles)
