@@ -17,7 +17,7 @@ from sync_pipeline.engines.mysql_protocol.access_patterns import mysql_weight
 from sync_pipeline.engines.mysql_protocol.access_pools import Holder, Merged, Pool
 from sync_pipeline.engines.mysql_protocol.access_sessions import Activation
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
-from sync_pipeline.model.privilege import Membership
+from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
 STATIC = ON_DATABASE | {
     *("RELOAD", "SHUTDOWN", "PROCESS", "FILE", "SHOW DATABASES", "SUPER"),
@@ -110,6 +110,18 @@ class MySqlAccess(FamilyAccess):
             for name, path in paths.items():
                 for role in self.admin_roles_of(name):
                     yield path, activation.availability, role
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes only the grant option away.
+
+        Taken from the server, it goes from the account's dynamic privileges too, in the
+        table but not in the server's memory (seen on 9.7), which is why that is reloaded.
+        """
+        text = super().revoke_option(account, grant)
+        is_global = grant.securable.kind is SecurableKind.SERVER
+        if is_global and self.is_static(grant.privilege):
+            text += "\nFLUSH PRIVILEGES;"
+        return text
 
     def revoke_role(self, account: str, membership: Membership) -> str:
         """Return the statement that takes a role away; a mandatory one from everybody."""
