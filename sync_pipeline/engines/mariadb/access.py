@@ -115,6 +115,11 @@ def effective_access(access: int, version_id: int, server: int) -> tuple[int, in
     return (access & mask) | _gained(access, version_id, server), unknown
 
 
+def all_privileges(server: tuple[int, ...]) -> frozenset[str]:
+    """Return the privileges that ALL stands for on a server of a version."""
+    return frozenset(BITS[bit] for bit in _bits(_mask(_number(server))) if bit != GRANT_BIT)
+
+
 def _gained(access: int, version_id: int, server: int) -> int:
     """Return the bits that a newer server adds to the mask of an older one."""
 

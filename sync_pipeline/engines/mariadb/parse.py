@@ -27,7 +27,10 @@ _TLS_WORDS = {"0": "", "1": "ANY", "2": "X509", "3": "SPECIFIED"}
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """A row of `global_priv.sql`; values of the JSON are text, or null where absent."""
+    """A row of `global_priv.sql`; values of the JSON are text, or null where absent.
+
+    The last two are the server's: what holds for an account that has none of its own.
+    """
 
     user: str
     host: str
@@ -50,6 +53,8 @@ class AccountRow:
     max_connections: str | None
     max_user_connections: str | None
     max_statement_time: str | None
+    default_password_lifetime: int
+    validates_passwords: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,9 @@ def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
         value = getattr(row, name)
         if value is not None:
             yield name, float(value) if "." in value else int(value)
+    if row.password_lifetime in (None, "-1"):
+        yield "default_password_lifetime", row.default_password_lifetime
+    yield "validates_passwords", bool(row.validates_passwords)
     tls = _TLS_WORDS.get(row.ssl_type or "0", row.ssl_type)
     for name, text in (("ssl_type", tls), ("ssl_cipher", row.ssl_cipher)):
         if text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
@@ -14,6 +15,7 @@ from sync_pipeline.engines.base import (
     Target,
     Variant,
 )
+from sync_pipeline.engines.mysql.access import MySqlAccess
 from sync_pipeline.engines.mysql.parse import (
     AccountRow,
     DefaultRoleRow,
@@ -36,6 +38,7 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     shared_grants,
 )
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionName
@@ -133,6 +136,10 @@ class MySql:
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""
         return measure(reader)
+
+    def access_rules(self, world: AccessWorld) -> AccessRules:
+        """Return how MySQL decides what the accounts of a world may do."""
+        return MySqlAccess(world)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""

@@ -22,7 +22,10 @@ _YES = "Y"
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """A row of `user.sql`; `privileges` are the static ones, joined by commas."""
+    """A row of `user.sql`; `privileges` are the static ones, joined by commas.
+
+    The last three are the server's: what holds for an account that has none of its own.
+    """
 
     user: str
     host: str
@@ -45,6 +48,9 @@ class AccountRow:
     factors: str | None
     has_additional_password: int
     failed_login_attempts: str | None
+    default_password_lifetime: int
+    validates_passwords: int
+    partial_revokes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,11 @@ def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
         yield "failed_login_attempts", int(row.failed_login_attempts)
     yield "password_expired", row.password_expired == _YES
     yield "password_lifetime", row.password_lifetime
+    if row.password_lifetime is None:
+        yield "default_password_lifetime", row.default_password_lifetime
+    yield "validates_passwords", bool(row.validates_passwords)
+    if row.partial_revokes:
+        yield "partial_revokes", True
     yield "password_last_changed", row.password_last_changed
     for name in ("max_questions", "max_updates", "max_connections", "max_user_connections"):
         yield name, getattr(row, name)

@@ -29,5 +29,11 @@ SELECT
     JSON_VALUE(Priv, '$.max_updates') AS max_updates,
     JSON_VALUE(Priv, '$.max_connections') AS max_connections,
     JSON_VALUE(Priv, '$.max_user_connections') AS max_user_connections,
-    JSON_VALUE(Priv, '$.max_statement_time') AS max_statement_time
+    JSON_VALUE(Priv, '$.max_statement_time') AS max_statement_time,
+    @@GLOBAL.default_password_lifetime AS default_password_lifetime,
+    EXISTS (
+        SELECT 1
+        FROM information_schema.PLUGINS
+        WHERE plugin_type = 'PASSWORD VALIDATION' AND plugin_status = 'ACTIVE'
+    ) AS validates_passwords
 FROM mysql.global_priv

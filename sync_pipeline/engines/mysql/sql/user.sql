@@ -54,5 +54,12 @@ SELECT
     NULL AS restrictions,
     NULL AS factors,
     0 AS has_additional_password,
-    NULL AS failed_login_attempts
+    NULL AS failed_login_attempts,
+    @@GLOBAL.default_password_lifetime AS default_password_lifetime,
+    EXISTS (
+        SELECT 1
+        FROM performance_schema.global_variables
+        WHERE variable_name LIKE 'validate_password%'
+    ) AS validates_passwords,
+    0 AS partial_revokes
 FROM mysql.user

@@ -60,5 +60,12 @@ SELECT
         AS has_additional_password,
     CAST(
         JSON_EXTRACT(User_attributes, '$.Password_locking.failed_login_attempts') AS CHAR
-    ) AS failed_login_attempts
+    ) AS failed_login_attempts,
+    @@GLOBAL.default_password_lifetime AS default_password_lifetime,
+    EXISTS (
+        SELECT 1
+        FROM performance_schema.global_variables
+        WHERE variable_name LIKE 'validate_password%'
+    ) AS validates_passwords,
+    @@GLOBAL.partial_revokes AS partial_revokes
 FROM mysql.user

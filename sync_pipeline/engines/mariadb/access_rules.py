@@ -1,0 +1,149 @@
+"""What an account of MariaDB may do: MariaDB's own rules. Pure.
+
+A session has what its account has, what its one active role has with the roles of that
+role, and from 10.11 what PUBLIC has: three sets, each looked up for itself (sql/sql_acl.cc,
+`acl_get_all3`; seen on 10.11). There are no partial revokes and no mandatory roles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from sync_pipeline.engines.mariadb.access import all_privileges
+from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
+from sync_pipeline.engines.mysql_protocol.access_levels import (
+    ON_DATABASE,
+    ON_ROUTINE,
+    ON_TABLE,
+    Levels,
+)
+from sync_pipeline.engines.mysql_protocol.access_patterns import (
+    DATABASE_LENGTH,
+    HOST_LENGTH,
+    mariadb_weight,
+)
+from sync_pipeline.engines.mysql_protocol.access_pools import Holder, Merged, Pool
+from sync_pipeline.engines.mysql_protocol.access_sessions import Activation
+from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.account import AccountKind
+
+SHOW_CREATE_ROUTINE = (11, 3)
+EVERYONE = "everyone"
+_OTHER_NAMES = {
+    "REPLICATION CLIENT": "BINLOG MONITOR",
+    "REPLICATION REPLICA": "REPLICATION SLAVE",
+    "REPLICA MONITOR": "SLAVE MONITOR",
+    "REPLICATION REPLICA ADMIN": "REPLICATION SLAVE ADMIN",
+    "DELETE VERSIONING ROWS": "DELETE HISTORY",
+}
+"""MariaDB Knowledge Base, GRANT: privileges that have two names."""
+
+
+class MariaDbAccess(FamilyAccess):
+    """MariaDB 10.6 and newer."""
+
+    system_accounts = frozenset({"'mariadb.sys'@'localhost'"})
+    # Knowledge Base, GRANT: SUPER runs superuser statements, and sets any global variable.
+    superuser_words = ("SUPER",)
+    # Knowledge Base, GRANT: CREATE USER changes any account, SET USER lets a stored program
+    # run as any account.
+    grant_admin_words = ("CREATE USER", "SET USER")
+    grant_tables = (
+        *("global_priv", "user", "db", "tables_priv", "columns_priv", "procs_priv"),
+        *("proxies_priv", "roles_mapping"),
+    )
+
+    def __init__(self, world: AccessWorld) -> None:
+        version = tuple(map(int, re.findall(r"\d+", world.version)[:3]))
+        has_show_create = version >= SHOW_CREATE_ROUTINE
+        more = {"SHOW CREATE ROUTINE"} if has_show_create else set()
+        self.levels = Levels(
+            server=all_privileges(version),
+            database=ON_DATABASE | {"DELETE HISTORY"} | more,
+            table=ON_TABLE | {"DELETE HISTORY"},
+            routine=ON_ROUTINE | more,
+        )
+        super().__init__(world)
+        self._public = next(
+            (name for name, s in world.accounts.items() if s.kind is AccountKind.PUBLIC), None
+        )
+
+    def is_static(self, privilege: str) -> bool:  # noqa: ARG002
+        """Return true: one GRANT OPTION goes with all privileges of the server."""
+        return True
+
+    def word(self, privilege: str) -> str:
+        """Return a privilege by the name that snapshots have."""
+        word = super().word(privilege)
+        return _OTHER_NAMES.get(word, word)
+
+    def order(self, holder: Holder, stored: str) -> tuple[object, ...]:
+        """Return host, then database, then user: what fits fewest names first."""
+        return (
+            mariadb_weight(holder.host, HOST_LENGTH),
+            mariadb_weight(stored, DATABASE_LENGTH),
+            holder.user == "",
+            stored.encode(),
+        )
+
+    def winners(self, stored: Iterable[str], database: str) -> Iterable[str]:
+        """Return the most specific of the names that fit."""
+        fitting = (name for name in stored if self.is_match(name, database))
+        return sorted(
+            fitting, key=lambda name: (mariadb_weight(name, DATABASE_LENGTH), name.encode())
+        )[:1]
+
+    def activations(self, account: str) -> Sequence[Activation]:
+        """Return the login, then none and each role: one alone can be active.
+
+        Source: MariaDB Knowledge Base, SET ROLE and SET DEFAULT ROLE.
+        """
+        granted = self.roles_of(account)
+        if self.is_role(account):
+            return (Activation(granted, Availability.AT_LOGIN),)
+        login = self.default_roles_of(account)[:1]
+        later = ((), *((role,) for role in granted))
+        return (
+            Activation(login, Availability.AT_LOGIN),
+            *(Activation(roles, Availability.AFTER_SET_ROLE) for roles in later if roles != login),
+        )
+
+    def pools(self, account: str, roles: tuple[str, ...]) -> tuple[Pool, ...]:
+        """Return the account's own, its active role's and PUBLIC's."""
+        if self.is_role(account):
+            return (self._merged(((account, (Step(account),)),), roles),)
+        pools: list[Pool] = [self.by_host(account)]
+        pools.extend(
+            self._merged(((role, (Step(account), Step(role, "role"))),), self.roles_of(role))
+            for role in roles
+        )
+        if self._public is not None:
+            path = (Step(account), Step(self._public, EVERYONE))
+            pools.append(self._merged(((self._public, path),), self.roles_of(self._public)))
+        return tuple(pools)
+
+    def role_admins(self, account: str) -> Iterator[tuple[Path, Availability, str]]:
+        """Yield the admin options of the account and of all its roles, active or not.
+
+        So GRANT takes them (seen on 10.11).
+        """
+        paths = {account: (Step(account),), **self.role_paths(account, self.roles_of(account))}
+        for name, path in paths.items():
+            for role in self.admin_roles_of(name):
+                yield path, Availability.AT_LOGIN, role
+
+    def to(self, account: str) -> str:
+        """Return an account, a role or PUBLIC as a statement names it."""
+        return account if account == self._public else super().to(account)
+
+    def _merged(self, first: tuple[tuple[str, Path], ...], roles: Sequence[str]) -> Merged:
+        """Return a role with the roles that are active with it."""
+        ((name, path),) = first
+        below = self.role_paths(name, roles)
+        paths = {name: path, **{role: (*path, *steps[1:]) for role, steps in below.items()}}
+        return Merged(
+            self.levels,
+            (self.holder(role, steps) for role, steps in paths.items()),
+            self.winners,
+        )

@@ -1,0 +1,127 @@
+"""What an account of MySQL may do: MySQL's own rules. Pure.
+
+Without an active role the server searches the grant tables by user name and client. With
+any active role it puts the grants of that one account and of its active roles together
+first. The two ways pick database rows differently (sql/auth/sql_security_ctx.cc, `db_acl`,
+and sql_auth_cache.cc, `acl_get`; seen on 9.7).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
+from sync_pipeline.engines.mysql_protocol.access_levels import ON_DATABASE, Levels
+from sync_pipeline.engines.mysql_protocol.access_patterns import mysql_weight
+from sync_pipeline.engines.mysql_protocol.access_pools import Holder, Merged, Pool
+from sync_pipeline.engines.mysql_protocol.access_sessions import Activation
+from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.privilege import Membership
+
+STATIC = ON_DATABASE | {
+    *("RELOAD", "SHUTDOWN", "PROCESS", "FILE", "SHOW DATABASES", "SUPER"),
+    *("REPLICATION SLAVE", "REPLICATION CLIENT", "CREATE USER", "CREATE TABLESPACE"),
+    *("CREATE ROLE", "DROP ROLE"),
+}
+"""Table 8.2 of the MySQL 8.4 Reference Manual, 8.2.2; PROXY is of accounts."""
+FIRST_PATTERN_ALONE = (8, 0, 32)
+"""8.0.20 put all fitting patterns together, 8.0.32 takes the first; between: not known."""
+
+
+class MySqlAccess(FamilyAccess):
+    """MySQL 8.0 and newer."""
+
+    levels = Levels(server=STATIC)
+    system_accounts = frozenset(
+        {
+            "'mysql.sys'@'localhost'",
+            "'mysql.session'@'localhost'",
+            "'mysql.infoschema'@'localhost'",
+        }
+    )
+    # 8.2.2: SUPER "is a powerful and far-reaching privilege".
+    superuser_words = ("SUPER",)
+    # 8.2.2: CREATE USER changes any account's password, ROLE_ADMIN grants any role, the
+    # other two let a stored program run as any account.
+    grant_admin_words = ("CREATE USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER")
+    grant_tables = (
+        *("user", "db", "tables_priv", "columns_priv", "procs_priv", "proxies_priv"),
+        *("global_grants", "role_edges", "default_roles"),
+    )
+
+    def __init__(self, world: AccessWorld) -> None:
+        super().__init__(world)
+        self.are_names_literal = any(
+            dict(state.attributes).get("partial_revokes") for state in world.accounts.values()
+        )
+        numbers = re.findall(r"\d+", world.version)[:3]
+        self._is_first_alone = tuple(map(int, numbers)) >= FIRST_PATTERN_ALONE
+
+    def is_static(self, privilege: str) -> bool:
+        """Return whether a privilege is a static one."""
+        return privilege in STATIC or privilege == "USAGE"
+
+    def order(self, holder: Holder, stored: str) -> tuple[object, ...]:
+        """Return host, then database, then user: specific first, then by the name."""
+        weights = (mysql_weight(text) for text in (holder.host, stored, holder.user))
+        return (*(-weight for weight in weights), stored.encode())
+
+    def winners(self, stored: Iterable[str], database: str) -> Iterable[str]:
+        """Return the database's own name, else the first pattern in the order of bytes.
+
+        A name with `%` or `_`, escaped or not, is kept with the patterns.
+        """
+        names = sorted(stored, key=str.encode)
+        plain = [name for name in names if name == database and not set(name) & set("%_")]
+        fitting = plain or [
+            name for name in names if set(name) & set("%_") and self.is_match(name, database)
+        ]
+        return fitting[:1] if self._is_first_alone else fitting
+
+    def activations(self, account: str) -> Sequence[Activation]:
+        """Return the login, then none, each one, and all of its roles.
+
+        SET ROLE takes any of the roles granted to the account itself (15.7.1.11). Other
+        sets of them give no privilege that these don't.
+        """
+        granted = self.roles_of(account)
+        if self.is_role(account):
+            return (Activation(granted, Availability.AT_LOGIN),)
+        login = self.default_roles_of(account)
+        later = dict.fromkeys(((), *((role,) for role in granted), granted))
+        return (
+            Activation(login, Availability.AT_LOGIN),
+            *(Activation(s, Availability.AFTER_SET_ROLE) for s in later if set(s) != set(login)),
+        )
+
+    def pools(self, account: str, roles: tuple[str, ...]) -> tuple[Pool, ...]:
+        """Return one pool: searched by host, or merged with the roles that are active."""
+        if not roles and not self.is_role(account):
+            return (self.by_host(account),)
+        paths = {account: (Step(account),), **self.role_paths(account, roles)}
+        holders = (self.holder(name, path) for name, path in paths.items())
+        return (Merged(self.levels, holders, self.winners),)
+
+    def role_admins(self, account: str) -> Iterator[tuple[Path, Availability, str]]:
+        """Yield the admin options of the account and of its active roles (seen on 9.7)."""
+        for activation in self.activations(account):
+            paths = {account: (Step(account),), **self.role_paths(account, activation.roles)}
+            for name, path in paths.items():
+                for role in self.admin_roles_of(name):
+                    yield path, activation.availability, role
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away; a mandatory one from everybody."""
+        if membership.grantor != "mandatory_roles":
+            return super().revoke_role(account, membership)
+        rest = sorted(
+            {
+                other.role
+                for state in self.world.accounts.values()
+                for other in state.memberships
+                if other.grantor == "mandatory_roles" and other.role != membership.role
+            }
+        )
+        value = ",".join(rest).replace("\\", "\\\\").replace("'", "''")
+        return f"SET PERSIST mandatory_roles = '{value}';"

@@ -1,0 +1,80 @@
+"""What a review asks of an account of MySQL or MariaDB, from its attributes."""
+
+from __future__ import annotations
+
+from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
+from sync_pipeline.engines.mysql_protocol.access_patterns import is_any_host
+from sync_pipeline.model.access import AccountFacts
+from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
+
+STORES_PASSWORD = frozenset(
+    {
+        *("mysql_native_password", "mysql_old_password", "sha256_password"),
+        *("caching_sha2_password", "ed25519", "parsec"),
+    }
+)
+"""Plugins that keep a password (as a hash) in the account."""
+WEAK = {
+    "mysql_native_password": "mysql_native_password keeps an unsalted SHA-1 of the password",
+    "mysql_old_password": "mysql_old_password keeps a hash that is broken within minutes",
+    "mysql_clear_password": "mysql_clear_password sends the password in clear text",
+}
+"""MySQL 8.4 Reference Manual 8.4.1.1 (deprecated, insecure) and 8.4.1.4; MariaDB
+Knowledge Base, Authentication Plugin - mysql_native_password and mysql_old_password."""
+
+
+def facts_of(state: AccountState, *, is_system: bool) -> AccountFacts:
+    """Return the facts of one account. Roles are no people: they have no login to judge."""
+    attributes = dict(state.attributes)
+    if state.kind is not AccountKind.USER:
+        return AccountFacts(is_system=is_system)
+    user, host = user_and_host(state.name) or (state.name, "")
+    plugins = _plugins(attributes)
+    has_password = any(plugin in STORES_PASSWORD for plugin in plugins)
+    return AccountFacts(
+        is_system=is_system,
+        is_anonymous=user == "",
+        is_any_host=is_any_host(host),
+        authentication=", ".join(plugins),
+        weak_authentication=_weak(attributes, plugins) if state.can_login else "",
+        never_expires=_never_expires(attributes) if has_password else None,
+        is_expired=_flag(attributes, "password_expired"),
+        has_password_rules=_flag(attributes, "validates_passwords") if has_password else None,
+    )
+
+
+def _plugins(attributes: dict[str, AttributeValue]) -> tuple[str, ...]:
+    """Return the plugins that let a client in; further factors of MySQL come on top."""
+    text = str(attributes.get("plugins", attributes.get("plugin", "")) or "")
+    return tuple(part for part in text.split(", ") if part)
+
+
+def _weak(attributes: dict[str, AttributeValue], plugins: tuple[str, ...]) -> str:
+    """Say why a client gets in too easily. A second factor makes up for a weak first."""
+    if attributes.get("further_plugins"):
+        return ""
+    is_empty = attributes.get("has_authentication_string") is False
+    for plugin in plugins:
+        if is_empty and plugin in STORES_PASSWORD:
+            return f"It has no password ({plugin})."
+    for plugin in plugins:
+        if plugin in WEAK:
+            return f"{WEAK[plugin]}."
+    return ""
+
+
+def _never_expires(attributes: dict[str, AttributeValue]) -> bool | None:
+    """Return whether the password has no end, by the account or by the server's default.
+
+    0 days: never. No number of its own (MariaDB may store -1): default_password_lifetime
+    (MySQL 8.4 Reference Manual, 8.2.15 Password Management; MariaDB Knowledge Base, User
+    Password Expiry).
+    """
+    own = attributes.get("password_lifetime")
+    days = attributes.get("default_password_lifetime") if own in (None, -1) else own
+    return None if days is None else days == 0
+
+
+def _flag(attributes: dict[str, AttributeValue], name: str) -> bool | None:
+    value = attributes.get(name)
+    return None if value is None else bool(value)

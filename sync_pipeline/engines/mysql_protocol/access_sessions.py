@@ -1,0 +1,135 @@
+"""Sessions of MySQL and MariaDB: which roles they have active, and whose grants they use.
+
+A session has some roles active and none of the others. A role's own roles are active with
+it (MySQL 8.4 Reference Manual, 8.2.10 Using Roles; MariaDB Knowledge Base, Roles
+Overview).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sync_pipeline.engines.access import Edge, reach
+from sync_pipeline.engines.mysql_protocol.access_holdings import Holdings, holdings
+from sync_pipeline.engines.mysql_protocol.access_levels import Levels
+from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
+from sync_pipeline.engines.mysql_protocol.access_patterns import covers, matches
+from sync_pipeline.engines.mysql_protocol.access_pools import ByHost, Holder, Pool
+from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.account import AccountKind
+
+SAME_USER = "same user name, host covers this one"
+ANY_USER = "rows of the anonymous user apply to all"
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """The roles, of those granted to an account, that a session of it has active."""
+
+    roles: tuple[str, ...]
+    availability: Availability
+
+
+class Sessions(ABC):
+    """The accounts of a world as sessions see them; engines say how theirs differ."""
+
+    levels: Levels
+    are_names_literal: bool = False
+    """Whether the names of databases in grants are no patterns (MySQL's partial_revokes)."""
+
+    def __init__(self, world: AccessWorld) -> None:
+        self.world = world
+        self._holdings = {
+            name: holdings(state.grants, self.is_static) for name, state in world.accounts.items()
+        }
+        self._by_user: dict[str, list[tuple[str, str]]] = {}
+        for name in world.accounts:
+            parts = user_and_host(name)
+            if parts is not None:
+                self._by_user.setdefault(parts[0], []).append((name, parts[1]))
+        self._pools = lru_cache(maxsize=256)(self.pools)
+
+    # What differs between the engines.
+
+    @abstractmethod
+    def is_static(self, privilege: str) -> bool:
+        """Return whether the one GRANT OPTION of the server goes with a privilege."""
+
+    @abstractmethod
+    def order(self, holder: Holder, stored: str) -> tuple[object, ...]:
+        """Return the key by which rows of one user are searched, the first one first."""
+
+    @abstractmethod
+    def winners(self, stored: Iterable[str], database: str) -> Iterable[str]:
+        """Return those names of merged database rows that count for a database."""
+
+    @abstractmethod
+    def activations(self, account: str) -> Sequence[Activation]:
+        """Return how sessions of an account may stand, that of its login first."""
+
+    @abstractmethod
+    def pools(self, account: str, roles: tuple[str, ...]) -> tuple[Pool, ...]:
+        """Return whose grants a session with these roles can use."""
+
+    @abstractmethod
+    def role_admins(self, account: str) -> Iterator[tuple[Path, Availability, str]]:
+        """Yield the roles that an account may grant: to whose admin option, when, which."""
+
+    # What engines build their pools from.
+
+    def holder(self, name: str, path: Path) -> Holder:
+        """Return an account or role as a holder; one that is not known holds nothing."""
+        user, host = user_and_host(name) or (name, "")
+        return Holder(path, user, host, self._holdings.get(name) or Holdings())
+
+    def role_paths(self, account: str, roles: Sequence[str]) -> dict[str, Path]:
+        """Return every role that is active with these, by its path from the account."""
+
+        def edges(here: str) -> Iterable[Edge]:
+            held = roles if here == account else self.roles_of(here)
+            return [(role, "role") for role in held]
+
+        paths = reach(account, edges)
+        del paths[account]
+        return paths
+
+    def roles_of(self, account: str) -> tuple[str, ...]:
+        """Return the roles granted to an account itself."""
+        state = self.world.accounts.get(account)
+        names = (membership.role for membership in state.memberships) if state else ()
+        return tuple(dict.fromkeys(names))
+
+    def default_roles_of(self, account: str) -> tuple[str, ...]:
+        """Return those roles of an account that are active when it logs in."""
+        memberships = self.world.accounts[account].memberships
+        return tuple(dict.fromkeys(item.role for item in memberships if item.default))
+
+    def is_role(self, account: str) -> bool:
+        """Return whether an account is a role, not somebody who logs in."""
+        return self.world.accounts[account].kind in (AccountKind.ROLE, AccountKind.PUBLIC)
+
+    def by_host(self, account: str) -> ByHost:
+        """Return what an account has without any role."""
+        path = (Step(account),)
+        own = self.holder(account, path)
+        others = [
+            self.holder(name, (*path, Step(name, SAME_USER if user else ANY_USER)))
+            for user in dict.fromkeys((own.user, ""))
+            for name, host in self._by_user.get(user, ())
+            if name != account and covers(host, own.host) and not self.is_role(name)
+        ]
+        return ByHost(self.levels, own, others, self.is_match, self.order)
+
+    def is_match(self, stored: str, database: str) -> bool:
+        """Return whether a name in `mysql.db` stands for a database."""
+        return stored == database if self.are_names_literal else matches(stored, database)
+
+    def admin_roles_of(self, account: str) -> Iterator[str]:
+        """Yield the roles that an account holds with the admin option."""
+        state = self.world.accounts.get(account)
+        for membership in state.memberships if state else ():
+            if membership.admin:
+                yield membership.role
