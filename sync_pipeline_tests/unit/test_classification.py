@@ -38,7 +38,7 @@ fields = {
     "kind": st.sampled_from([str(item) for item in AccountKind]),
     "capability": st.sampled_from([str(item) for item in Capability]),
     "privilege": st.sampled_from(["SELECT", "insert", "CREATE USER"]),
-    **{key: patterns for key in ("name", "instance", "tag", "environment", "role")},
+    **dict.fromkeys(("name", "instance", "tag", "environment", "role"), patterns),
 }
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sync_pipeline.access.findings.case import Case, Databases
 from sync_pipeline.access.findings.review import RULES, is_suppressed, review
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.model.access import path_text
+from sync_pipeline.model.access import Power, PowerKind, Step, path_text
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Finding, FindingRules, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
@@ -142,6 +142,15 @@ def test_a_grant_admin() -> None:
     )
 
 
+def test_the_right_to_give_a_role_on() -> None:
+    own = account("lead", roles=[Membership("team", admin=True)])
+    world = judged(own, account("team", can_login=False, kind=AccountKind.ROLE))
+    power = Power(PowerKind.GRANT_ADMIN, "ADMIN OPTION on role team", (Step("lead"),))
+    with_power = Case(world, _powers={"lead": (power,)})
+    (finding,) = found("grant-admin", with_power)
+    assert finding.fix == "REVOKE team FROM lead;"
+
+
 def test_a_superuser_is_not_a_grant_admin_as_well() -> None:
     assert found("grant-admin", case(account("boss", CREATE_USER, superuser=True))) == []
 
@@ -167,16 +176,24 @@ def test_an_account_that_was_never_used() -> None:
     assert found("never-used", case(account("unknown", never_used=None))) == []
 
 
-def test_weak_authentication() -> None:
-    weak = "It has no password."
-    assert one("weak-authentication", account("x", weak_authentication=weak)).evidence == weak
-    boss = one("weak-authentication", account("x", superuser=True, weak_authentication=weak))
-    assert boss.severity is Severity.CRITICAL
-
-
-def test_the_first_superuser_without_a_password_is_no_note() -> None:
-    root = account("postgres", superuser=True, weak_authentication="It has no password.")
-    assert one("weak-authentication", root).severity is Severity.CRITICAL
+@pytest.mark.parametrize(
+    ("superuser", "has_no_password", "severity"),
+    [
+        (False, False, Severity.MEDIUM),
+        (True, False, Severity.HIGH),
+        (False, True, Severity.HIGH),
+        (True, True, Severity.CRITICAL),
+    ],
+)
+def test_weak_authentication(superuser: bool, has_no_password: bool, severity: Severity) -> None:
+    weak = account(
+        "postgres",  # the first superuser is no exception here
+        superuser=superuser,
+        weak_authentication="It is weak.",
+        has_no_password=has_no_password,
+    )
+    finding = one("weak-authentication", weak)
+    assert (finding.severity, finding.evidence) == (severity, "It is weak.")
 
 
 def test_an_anonymous_account() -> None:
@@ -187,13 +204,14 @@ def test_an_anonymous_account() -> None:
 def test_high_privileges_from_any_host() -> None:
     admin = account("'admin'@'%'", CREATE_USER, is_any_host=True)
     assert "grant admin" in one("any-host-privileged", admin).evidence
-    database = Grant(Securable(SecurableKind.DATABASE, "shop"), "DELETE")
+    database = Grant(Securable(SecurableKind.DATABASE_PATTERN, "s%"), "DELETE")
     writer = account("'w'@'%'", database, is_any_host=True)
-    assert "DELETE on database shop" in one("any-host-privileged", writer).evidence
+    assert "DELETE on database pattern s%" in one("any-host-privileged", writer).evidence
 
 
 def test_low_privileges_from_any_host_are_no_finding() -> None:
-    plain = account("'app'@'%'", SELECT, INSERT, is_any_host=True)
+    own = Grant(Securable(SecurableKind.DATABASE, "shop"), "DELETE")
+    plain = account("'app'@'%'", SELECT, INSERT, own, is_any_host=True)
     assert found("any-host-privileged", case(plain)) == []
     assert found("any-host-privileged", case(account("'admin'@'10.%'", CREATE_USER))) == []
 
@@ -294,7 +312,7 @@ def test_objects_and_engines_are_not_compared() -> None:
 def test_the_worst_comes_first() -> None:
     mixed = case(
         account("boss", superuser=True, weak_authentication="none", never_expires=True),
-        account("x", never_used=True),
+        account("x", never_used=True, is_expired=True),
     )
     ranks = [item.severity.rank for item in review([mixed], FindingRules(), TODAY).findings]
     assert ranks == sorted(ranks)

@@ -11,7 +11,8 @@ from sync_pipeline.model.access import EffectivePrivilege
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.privilege import Securable, SecurableKind
 
-_WIDE = (SecurableKind.SERVER, SecurableKind.DATABASE, SecurableKind.DATABASE_PATTERN)
+_WIDE = (SecurableKind.SERVER, SecurableKind.DATABASE_PATTERN)
+"""Where a privilege is high: an application that writes its own database is not."""
 _SYSTEM_SCHEMAS = ("pg_catalog", "information_schema", "sys")
 
 

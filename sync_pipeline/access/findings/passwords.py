@@ -59,17 +59,20 @@ def _never_used(rule: Rule, case: Case) -> Iterator[Finding]:
 
 def _weak(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.users():
-        reason = case.facts(state.name).weak_authentication
-        if reason:
-            is_super = bool(case.powers(state.name, PowerKind.SUPERUSER))
+        facts = case.facts(state.name)
+        if facts.weak_authentication:
+            is_superuser = bool(case.powers(state.name, PowerKind.SUPERUSER))
             yield case.finding(
                 rule.id,
-                Severity.CRITICAL if is_super else rule.severity,
+                _WEAKNESS[facts.has_no_password + is_superuser],
                 state.name,
-                reason,
+                facts.weak_authentication,
                 fix=case.judged.rules.disable(state.name),
             )
 
+
+_WEAKNESS = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+"""By how many of these hold: the password is empty, the account may do everything."""
 
 NO_EXPIRY = Rule(
     id="no-password-expiry",
@@ -127,9 +130,10 @@ NEVER_USED = Rule(
 WEAK = Rule(
     id="weak-authentication",
     title="Empty password or weak authentication",
-    severity=Severity.HIGH,
-    rationale="An empty password is none, and old methods let a listener or a thief of the "
-    "catalog recover the password. Critical where the account may do everything.",
+    severity=Severity.MEDIUM,
+    rationale="Old methods let a listener or a thief of the catalog recover the password, and an "
+    "empty one is none. High where it is empty or the account may do everything, critical "
+    "where both are true.",
     sources=(
         "CIS MySQL 8.0 Benchmark 7.3, passwords are set for all accounts",
         "PostgreSQL documentation, Password authentication: md5 is deprecated",

@@ -10,6 +10,7 @@ from sync_pipeline.access.findings.rule import Rule, each
 from sync_pipeline.model.access import Availability, Power, PowerKind, path_text
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.privilege import SecurableKind
 
 
 def _superusers(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -52,7 +53,10 @@ def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:
 
 
 def _fix(case: Case, power: Power) -> str:
-    """Return what breaks the path at its first membership, or at the grant at its end."""
+    """Return what breaks the path at its first membership, or at the grant at its end.
+
+    Where the power is the account's own property, the account is disabled.
+    """
     rules, accounts = case.judged.rules, case.judged.world.accounts
     for here, there in pairwise(power.path):
         state = accounts.get(here.account)
@@ -62,8 +66,14 @@ def _fix(case: Case, power: Power) -> str:
     last = power.path[-1].account
     holder = accounts.get(last)
     for grant in holder.grants if holder else ():
-        if power.source in (str(grant), grant.privilege, f"{grant.privilege} on {grant.securable}"):
+        if power.source in (str(grant), grant.privilege) or (
+            grant.securable.kind is SecurableKind.SERVER
+            and power.source.startswith(f"{grant.privilege} on ")
+        ):
             return rules.revoke(last, grant)
+    for membership in holder.memberships if holder else ():
+        if membership.admin and power.source.endswith(f" {membership.role}"):
+            return rules.revoke_role(last, membership)
     return rules.disable(power.path[0].account)
 
 
