@@ -18,13 +18,18 @@ EVERYTHING = "ALL"
 
 @dataclass(frozen=True, slots=True)
 class AccessWorld:
-    """One instance's active accounts as last synced, and how well each section was read."""
+    """One instance's active accounts as last synced, and how well each section was read.
+
+    `asked_at` (UTC) is the moment at which dates such as a password's end are judged;
+    without it they are not.
+    """
 
     instance: str
     engine: EngineName
     version: str
     accounts: Mapping[str, AccountState]
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
+    asked_at: datetime | None = None
 
 
 class Availability(StrEnum):

@@ -21,6 +21,7 @@ from sync_pipeline.engines.base import (
     Variant,
     sql_text,
 )
+from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.errors import Attempt, connect_error, query_error
 from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor, quoted
 from sync_pipeline.engines.postgresql.parse import (
@@ -33,6 +34,7 @@ from sync_pipeline.engines.postgresql.parse import (
 )
 from sync_pipeline.engines.postgresql.sizes import CONNECT, measure
 from sync_pipeline.errors import UnsupportedServer
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.privilege import SectionName
@@ -200,6 +202,10 @@ class PostgreSql:
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, its tablespaces and the write-ahead log."""
         return measure(reader)
+
+    def access_rules(self, world: AccessWorld) -> PostgreSqlAccess:
+        """Return the rules of roles, ownership and privileges over a world."""
+        return PostgreSqlAccess(world)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; PostgreSQL's accounts have no host."""

@@ -1,0 +1,111 @@
+"""What PostgreSQL's accounts may do: the rules of the engine over one world. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync_pipeline.engines.postgresql.access_everything import everything
+from sync_pipeline.engines.postgresql.access_facts import facts
+from sync_pipeline.engines.postgresql.access_grants import GrantIndex
+from sync_pipeline.engines.postgresql.access_kinds import is_write, parsed
+from sync_pipeline.engines.postgresql.access_names import Names
+from sync_pipeline.engines.postgresql.access_needs import Needs
+from sync_pipeline.engines.postgresql.access_powers import powers
+from sync_pipeline.engines.postgresql.access_privileges import Privileges, Question
+from sync_pipeline.engines.postgresql.access_remedies import Remedies
+from sync_pipeline.engines.postgresql.access_roles import RoleGraph
+from sync_pipeline.engines.postgresql.access_unknown import left_out, unread
+from sync_pipeline.engines.postgresql.parse import PUBLIC
+from sync_pipeline.model.access import (
+    AccessWorld,
+    AccountFacts,
+    Decision,
+    EffectivePrivilege,
+    Power,
+)
+from sync_pipeline.model.privilege import Grant, Membership, Securable
+
+
+class PostgreSqlAccess:
+    """The rules of PostgreSQL 14 to 18.
+
+    Beside the privileges of objects there are, on the server, CREATEROLE, CREATEDB,
+    REPLICATION and BYPASSRLS, and on each role as a principal MEMBER, USAGE and SET, as
+    `pg_has_role` means them. `SELECT WITH GRANT OPTION` asks whether an account may grant.
+    """
+
+    def __init__(self, world: AccessWorld) -> None:
+        self._world = world
+        self._graph = RoleGraph(world)
+        self._index = GrantIndex(world)
+        self._privileges = Privileges(
+            self._graph, self._index, Needs(self._graph, self._index, world.asked_at)
+        )
+        self._remedies = Remedies(self._graph, self._index)
+        self._names: Names | None = None
+
+    def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
+        """Return every way in which the account has the privilege; nothing is ever denied."""
+        bare, option = parsed(privilege)
+        asked = Question(account, bare, securable, option)
+        decision = Decision(account, privilege, securable, held=tuple(self._privileges.ways(asked)))
+        if account not in self._graph.accounts or self._graph.is_superuser(account):
+            return decision
+        unknown = unread(self._world, securable)
+        if not decision.is_allowed_at_login:
+            unknown += left_out(self._graph, account, asked.database)
+        return Decision(account, privilege, securable, decision.held, (), unknown)
+
+    def everything(self, account: str) -> Sequence[EffectivePrivilege]:
+        """Return all that the account has, one entry a privilege and object."""
+        return everything(self._graph, self._privileges, account)
+
+    def securables(self, text: str) -> Sequence[Securable]:
+        """Return what a person means by `[KIND:]database[.schema[.object[.column]]]`.
+
+        Raises:
+            ConfigurationError: the text can't be read, or names nothing or several things.
+        """
+        if self._names is None:
+            self._names = Names(self._world, self._index.securables)
+        return self._names.find(text)
+
+    def powers(self, account: str) -> Sequence[Power]:
+        """Return the powers that the account has or can give itself."""
+        return powers(self._graph, account)
+
+    def facts(self, account: str) -> AccountFacts:
+        """Return what the catalogs say of the account for a review."""
+        return facts(self._graph, account, self._world.asked_at)
+
+    def is_everyone(self, account: str) -> bool:
+        """Return whether the account is PUBLIC."""
+        return account == PUBLIC
+
+    def is_write(self, privilege: str) -> bool:
+        """Return whether a privilege changes data, objects or accounts."""
+        return is_write(privilege)
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant away."""
+        return self._remedies.revoke(account, grant)
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes only the grant option away."""
+        return self._remedies.revoke_option(account, grant)
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away."""
+        return self._remedies.revoke_role(account, membership)
+
+    def disable(self, account: str) -> str:
+        """Return the statement that keeps an account from logging in."""
+        return self._remedies.disable(account)
+
+    def drop(self, account: str) -> str:
+        """Return the statements that remove an account."""
+        return self._remedies.drop(account)
+
+    def expire(self, account: str) -> str:
+        """Return the statement that gives an account's password an end."""
+        return self._remedies.expire(account)

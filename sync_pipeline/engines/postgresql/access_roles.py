@@ -1,0 +1,231 @@
+"""PostgreSQL's roles: whose privileges an account has, and which roles it may become. Pure.
+
+The rules are those of the manual's chapter "Database Roles" (Role Attributes, Role
+Membership, Predefined Roles) and of its pages GRANT and SET ROLE.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sync_pipeline.engines.access import Edge, reach
+from sync_pipeline.engines.postgresql.parse import OWNERSHIP, PUBLIC
+from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.account import AttributeValue
+from sync_pipeline.model.privilege import Membership, SecurableKind
+
+DATABASE_OWNER = "pg_database_owner"
+OPTIONS_SINCE = 16
+"""From this major version a membership says itself whether it inherits and may be set."""
+
+MEMBER = "member"
+SET_ROLE = "member, set role"
+_BUILT_IN = {
+    "pg_monitor": tuple(
+        Membership(role)
+        for role in ("pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables")
+    )
+}
+"""Memberships that initdb makes; they hold where the role itself is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A role whose privileges an account has, by a path.
+
+    `acting` is the role of the session while they are in force: the account itself, or
+    the role that it has set. Only that role's own attributes count.
+    """
+
+    path: Path
+    acting: str
+
+    @property
+    def is_at_login(self) -> bool:
+        """Return whether the privileges are in force without SET ROLE."""
+        return self.acting == self.path[0].account
+
+    @property
+    def availability(self) -> Availability:
+        """Return whether the account must set a role first."""
+        return Availability.AT_LOGIN if self.is_at_login else Availability.AFTER_SET_ROLE
+
+
+class RoleGraph:
+    """The memberships of a world, those that are implied included."""
+
+    def __init__(self, world: AccessWorld) -> None:
+        self.accounts = world.accounts
+        self.major = _major(world.version)
+        self._attributes = {
+            name: dict(account.attributes) for name, account in world.accounts.items()
+        }
+        kept = {name: account.memberships for name, account in world.accounts.items()}
+        self._memberships = {**_BUILT_IN, **kept}
+        self._database_owners = dict(_database_owners(world))
+        self._plain: dict[str, Mapping[str, Reached]] = {}
+        self._in_database: dict[tuple[str, str], Mapping[str, Reached]] = {}
+        self._settable: dict[str, Mapping[str, Path]] = {}
+        self._member_of: dict[str, Mapping[str, Path]] = {}
+
+    @property
+    def has_options(self) -> bool:
+        """Return whether memberships have INHERIT and SET options of their own."""
+        return self.major >= OPTIONS_SINCE
+
+    def attribute(self, role: str, name: str) -> AttributeValue:
+        """Return an attribute of a role; None where the role is not kept."""
+        return self._attributes.get(role, {}).get(name)
+
+    def is_superuser(self, role: str) -> bool:
+        """Return whether the role itself has SUPERUSER; its members do not inherit it."""
+        account = self.accounts.get(role)
+        return account is not None and account.is_superuser
+
+    def memberships(self, role: str) -> tuple[Membership, ...]:
+        """Return the roles that a role was granted; one role by each of its grantors."""
+        return self._memberships.get(role, ())
+
+    def does_inherit(self, member: str, membership: Membership) -> bool:
+        """Return whether a member has the role's privileges without SET ROLE.
+
+        From 16 the grant's own option says so, before it the member's INHERIT attribute.
+        """
+        if membership.inherit is not None:
+            return membership.inherit
+        return self._inherits(member)
+
+    def can_set(self, membership: Membership) -> bool:
+        """Return whether a member may become the role; before 16 every member may."""
+        return membership.set_role is not False
+
+    def settable(self, account: str) -> Mapping[str, Path]:
+        """Return the roles that a session of the account may become, itself first.
+
+        SET ROLE asks what the session's user is a member of, whatever role is set.
+        """
+        if account not in self._settable:
+            self._settable[account] = reach(account, self._set_edges)
+        return self._settable[account]
+
+    def reached(self, account: str, database: str = "") -> Mapping[str, Reached]:
+        """Return every role whose privileges the account has, or can have by SET ROLE.
+
+        PUBLIC is among them. In a database its owner has `pg_database_owner` too; without
+        one, whoever owns any database has it. A role that is reached at login is given by
+        that path, however much shorter the way through SET ROLE is.
+        """
+        key = (account, database)
+        if key in self._in_database:
+            return self._in_database[key]
+        if account not in self._plain:
+            self._plain[account] = self._without_database(account)
+        plain = self._plain[account]
+        owned = self._owned(plain, database)
+        found = {**plain, DATABASE_OWNER: self._as_owner(plain, owned)} if owned else plain
+        if owned or not database:
+            self._in_database[key] = found
+        return found
+
+    def member_of(self, account: str) -> Mapping[str, Path]:
+        """Return every role that the account is a member of, whatever the options."""
+        if account not in self._member_of:
+            found = reach(account, self._member_edges)
+            self._member_of[account] = self._with_database_owner(found)
+        return self._member_of[account]
+
+    def may_become(self, account: str) -> Mapping[str, Path]:
+        """Return what SET ROLE takes, `pg_database_owner` of any database included."""
+        return self._with_database_owner(self.settable(account))
+
+    def superuser(self, account: str) -> Reached | None:
+        """Return how the account gets to be a superuser, by itself where it is one."""
+        for role, path in self.settable(account).items():
+            if self.is_superuser(role):
+                return Reached(path, role)
+        return None
+
+    def not_kept(self, account: str, database: str) -> tuple[str, ...]:
+        """Return the roles that count for the account and that the world does not have."""
+        return tuple(sorted(self.reached(account, database).keys() - self.accounts.keys()))
+
+    def _without_database(self, account: str) -> dict[str, Reached]:
+        found = {
+            role: Reached(path, account)
+            for role, path in reach(account, self._inherit_edges).items()
+        }
+        if account != PUBLIC:
+            everyone = (Step(account), Step(PUBLIC, "everyone"))
+            found[PUBLIC] = Reached(everyone, account)
+        at_login = frozenset(found)
+        for acting, set_path in self.settable(account).items():
+            for role, path in reach(acting, self._inherit_edges).items():
+                if role in at_login:
+                    continue
+                known = found.get(role)
+                if known is None or len(set_path) + len(path) - 1 < len(known.path):
+                    found[role] = Reached((*set_path, *path[1:]), acting)
+        return found
+
+    def _databases(self, database: str) -> tuple[str, ...]:
+        return (database,) if database else tuple(self._database_owners)
+
+    def _owned(self, plain: Mapping[str, Reached], database: str) -> str | None:
+        """Return a database of which the account is the owner, at login where there is one."""
+        owned = [
+            name
+            for name in self._databases(database)
+            if self._database_owners.get(name, "") in plain
+        ]
+        at_login = (name for name in owned if plain[self._database_owners[name]].is_at_login)
+        return next(at_login, owned[0] if owned else None)
+
+    def _with_database_owner(self, paths: Mapping[str, Path]) -> Mapping[str, Path]:
+        for database, owner in self._database_owners.items():
+            if owner in paths:
+                return {**paths, DATABASE_OWNER: (*paths[owner], _owner_step(database))}
+        return paths
+
+    def _as_owner(self, plain: Mapping[str, Reached], database: str) -> Reached:
+        """Return how one has `pg_database_owner`, whose only member is the owner.
+
+        Before 16 the owner's INHERIT attribute counts for it as for every membership.
+        """
+        owner = self._database_owners[database]
+        way = plain[owner]
+        path = (*way.path, _owner_step(database))
+        is_inherited = self.has_options or self._inherits(owner)
+        return Reached(path, way.acting if is_inherited else DATABASE_OWNER)
+
+    def _inherits(self, role: str) -> bool:
+        return self.attribute(role, "inherits") is not False
+
+    def _inherit_edges(self, role: str) -> Iterator[Edge]:
+        for item in self.memberships(role):
+            if self.does_inherit(role, item):
+                yield item.role, MEMBER
+
+    def _set_edges(self, role: str) -> Iterator[Edge]:
+        return ((item.role, SET_ROLE) for item in self.memberships(role) if self.can_set(item))
+
+    def _member_edges(self, role: str) -> Iterator[Edge]:
+        return ((item.role, MEMBER) for item in self.memberships(role))
+
+
+def _owner_step(database: str) -> Step:
+    return Step(DATABASE_OWNER, f"owner of database {database}")
+
+
+def _database_owners(world: AccessWorld) -> Iterator[tuple[str, str]]:
+    for name, account in world.accounts.items():
+        for grant in account.grants:
+            if grant.privilege == OWNERSHIP and grant.securable.kind is SecurableKind.DATABASE:
+                yield grant.securable.database, name
+
+
+def _major(version: str) -> int:
+    """Return the major version of `server_version` (`16.2`, `19beta1`); 0: unreadable."""
+    digits = re.match(r"\d+", version)
+    return int(digits[0]) if digits else 0

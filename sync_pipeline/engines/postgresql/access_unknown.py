@@ -1,0 +1,49 @@
+"""What was not read and could change an answer about PostgreSQL. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sync_pipeline.engines.postgresql.access_roles import RoleGraph
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
+from sync_pipeline.model.snapshot import SectionStatus
+
+_KNOWN = (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
+
+
+def unread(world: AccessWorld, securable: Securable) -> tuple[str, ...]:
+    """Return the sections that count for an object and were not read, or never were."""
+    names = dict.fromkeys(map(str, filter(lambda key: is_unread(world, key), _needed(securable))))
+    return tuple(names)
+
+
+def left_out(graph: RoleGraph, account: str, database: str) -> tuple[str, ...]:
+    """Return the roles that the account has and of which the world keeps no grants.
+
+    The filter for system accounts leaves such roles out, and their grants with them.
+    """
+    return tuple(
+        f"grants to {role}, which is not kept" for role in graph.not_kept(account, database)
+    )
+
+
+def is_unread(world: AccessWorld, key: SectionKey) -> bool:
+    """Return whether a section exists and was not read, or nothing is known of it."""
+    report = world.sections.get(key)
+    return report is None or report.status not in _KNOWN
+
+
+def _needed(securable: Securable) -> Iterator[SectionKey]:
+    yield SectionKey(SectionName.ACCOUNTS)
+    yield SectionKey(SectionName.MEMBERSHIPS)
+    if securable.kind in (SecurableKind.SERVER, SecurableKind.PRINCIPAL):
+        return
+    yield securable.section
+    if securable.kind is SecurableKind.COLUMN:
+        yield SectionKey(SectionName.TABLE, securable.catalog)
+    if securable.database:
+        # Its owner has pg_database_owner, and CONNECT is what all else needs.
+        yield SectionKey(SectionName.DATABASE)
+    if securable.schema:
+        yield SectionKey(SectionName.SCHEMA, securable.catalog)
