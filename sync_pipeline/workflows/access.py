@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sync_pipeline.access import questions
 from sync_pipeline.access.answers import AccessComparison, AccountAccess, WhoCan
@@ -31,16 +32,14 @@ class LoadedInstance:
 def load(deps: SyncDeps, instances: Sequence[Instance]) -> list[LoadedInstance]:
     """Return what the store knows of instances, in the same order."""
     known = deps.store.access.of([item.id for item in instances])
-    return [
-        LoadedInstance(
-            item,
-            judge(
-                item, known[item.id].accounts, known[item.id].sections, item.server_version or ""
-            ),
-            known[item.id],
-        )
-        for item in instances
-    ]
+    now = deps.clock()
+    loaded = []
+    for item in instances:
+        stored = known[item.id]
+        version = item.server_version or ""
+        judged = judge(item, stored.accounts, stored.sections, version, now)
+        loaded.append(LoadedInstance(item, judged, stored))
+    return loaded
 
 
 def judge(
@@ -48,9 +47,12 @@ def judge(
     accounts: Mapping[str, AccountState],
     sections: Mapping[SectionKey, SectionReport],
     version: str,
+    asked_at: datetime,
 ) -> Judged:
-    """Return accounts of an instance under the rules of its engine."""
-    world = AccessWorld(instance.name, instance.engine, version, accounts, sections)
+    """Return accounts of an instance under the rules of its engine, as of a moment."""
+    world = AccessWorld(
+        instance.name, instance.engine, version, accounts, sections, asked_at=asked_at
+    )
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 
 

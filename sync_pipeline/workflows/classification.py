@@ -67,6 +67,7 @@ def classify_sync(
             {state.name: state for state in _active_after(known, result)},
             snapshot.sections,
             snapshot.server.version,
+            snapshot.observed_at,
         )
         counts = count(classes, Population(instance, judged))
     except ConfigurationError as error:

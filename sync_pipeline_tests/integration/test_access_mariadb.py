@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 
 from sync_pipeline.engines.mariadb.engine import MariaDb
-from sync_pipeline.fleet.secrets import SecretVault
-from sync_pipeline.model.session import InstanceRecord, RecordStatus, SyncCategory
-from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.recorded import InstanceWork
-from sync_pipeline.workflows.sync_accounts import AccountSyncReport, sync_instance_accounts
-from sync_pipeline.workflows.sync_sizes import sync_instance_sizes
+from sync_pipeline.model.session import RecordStatus, SyncCategory
 from sync_pipeline_tests.integration.command import CANARY, Command
-from sync_pipeline_tests.integration.store_bench import START, StoreBench
+from sync_pipeline_tests.integration.review_bench import ReviewBench
 from sync_pipeline_tests.servers.running import RunningServer
 
 USERS = ("'rv_boss'@'%'", "'rv_app'@'localhost'", "'rv_lead'@'localhost'", "''@'rv.invalid'")
@@ -35,72 +27,13 @@ STATEMENTS = (
     "GRANT rv_team TO 'rv_boss'@'%'",
     "GRANT SELECT, INSERT ON rv_shop.orders TO 'rv_app'@'localhost'",
     "GRANT SELECT ON rv_shop.* TO 'rv_lead'@'localhost' WITH GRANT OPTION",
-    "GRANT SELECT ON rv_gone.* TO 'rv_app'@'localhost'",
+    r"GRANT SELECT ON `rv\_gone`.* TO 'rv_app'@'localhost'",
 )
 CLASSES = """
 classes:
   writers: {match: {privilege: INSERT, "on": rv_shop.orders, name: "'rv_%"}}
   dba: {match: {role: rv_dba, capability: superuser, not: {name: "'root'@%"}}}
 """
-
-
-class ReviewBench:
-    """An instance `maria`, synced by hand, and asked through the command."""
-
-    def __init__(self, command: Command, server: RunningServer) -> None:
-        self.command = command
-        self.server = server
-        self.now = START
-        command.patch.setenv("ADMIN", server.admin_password)
-        command.ok(
-            "credentials", "add", "admin", "--username", server.admin_user,
-            "--reference", "env:ADMIN",
-        )  # fmt: skip
-        command.ok(
-            "instances", "add", "maria", "--engine", "mariadb", "--host", server.host,
-            "--port", str(server.port), "--credential", "admin", "--environment", "staging",
-        )  # fmt: skip
-
-    def sql(self, *statements: str) -> None:
-        with (
-            pymysql.connect(
-                host=self.server.host,
-                port=self.server.port,
-                user=self.server.admin_user,
-                password=self.server.admin_password,
-                autocommit=True,
-            ) as connection,
-            connection.cursor() as cursor,
-        ):
-            for statement in statements:
-                cursor.execute(statement)
-
-    def sync(self, category: SyncCategory = SyncCategory.ACCOUNT) -> InstanceRecord:
-        self.now += timedelta(hours=1)
-        store, settings = self.command.store(), Settings.load()
-        deps = SyncDeps(store, SecretVault.open(settings), settings, lambda: self.now)
-        try:
-            instance = store.registry.instance("maria")
-            assert instance is not None
-            session_id = StoreBench(store, self.now).open([instance]).session_id
-            work = InstanceWork(instance, session_id, session_id, category)
-            run = (
-                sync_instance_accounts if category is SyncCategory.ACCOUNT else sync_instance_sizes
-            )
-            self.report = run(deps, work)
-            (record,) = store.sessions.records(session_id)
-            return record
-        finally:
-            store.close()
-
-    def counts(self) -> dict[str, int]:
-        said = self.command.ok("accounts", "classes", "--json", "--days", "3700").json
-        return {item["class"]: item["now"]["accounts"] for item in said if item["now"]}
-
-    def classify(self, directory: Path, text: str = CLASSES) -> None:
-        path = directory / "classes.yaml"
-        path.write_text(text)
-        self.command.patch.setenv("SYNC_PIPELINE_CLASSIFICATION_FILE", str(path))
 
 
 @pytest.fixture
@@ -136,7 +69,7 @@ def test_who_can_and_the_fixes_are_true_on_the_server(bench: ReviewBench) -> Non
     assert (can["'rv_app'@'localhost'"], can["'rv_boss'@'%'"]) == ("yes", "after set role")
     assert "'rv_lead'@'localhost'" not in can
     difference = run(
-        "access", "diff", "'rv_app'@'localhost'", "'rv_lead'@'localhost'", "--instance", "maria"
+        "access", "diff", "'rv_app'@'localhost'", "'rv_lead'@'localhost'", "--instance", "db"
     ).out
     assert "INSERT" in difference
     found = ours(run("findings", "--json").json["findings"])
@@ -183,7 +116,7 @@ def test_rights_on_a_database_that_is_gone_need_a_list_of_databases(bench: Revie
     bench.sync(SyncCategory.CAPACITY)
     said = bench.command.ok("findings", "--json", "--rule", "gone-database").json
     (finding,) = [item for item in said["findings"] if item["account"] == "'rv_app'@'localhost'"]
-    assert "SELECT in the database rv_gone" in finding["evidence"]
+    assert r"SELECT in the database rv\_gone" in finding["evidence"]
     bench.sql(*finding["fix"].splitlines())
     bench.sync()
     assert (
@@ -193,7 +126,7 @@ def test_rights_on_a_database_that_is_gone_need_a_list_of_databases(bench: Revie
 
 
 def test_each_sync_counts_the_classes(bench: ReviewBench, tmp_path: Path) -> None:
-    bench.classify(tmp_path)
+    bench.classify(tmp_path, CLASSES)
     bench.sync()
     assert bench.counts() == {"writers": 2, "dba": 2}
     bench.sql("REVOKE rv_dba FROM rv_team", f"DROP USER {USERS[1]}", f"CREATE USER {USERS[1]}")
@@ -216,7 +149,7 @@ def test_each_sync_counts_the_classes(bench: ReviewBench, tmp_path: Path) -> Non
 def test_a_broken_file_never_loses_a_sync(
     bench: ReviewBench, tmp_path: Path, text: str, warning: str
 ) -> None:
-    bench.classify(tmp_path)
+    bench.classify(tmp_path, CLASSES)
     bench.sync()
     bench.classify(tmp_path, text)
     bench.sql("GRANT SELECT ON rv_shop.* TO rv_team")
@@ -225,23 +158,17 @@ def test_a_broken_file_never_loses_a_sync(
     (said,) = record.details["warnings"]
     assert said.startswith("Accounts were not classified: The file ")
     assert warning in said
-    assert isinstance(self_report(bench), AccountSyncReport)
-    assert "1 warnings" in self_report(bench).message
-    bench.classify(tmp_path)
+    assert bench.report is not None
+    assert "1 warnings" in bench.report.message
+    bench.classify(tmp_path, CLASSES)
     assert bench.counts() == {"writers": 2, "dba": 2}
-
-
-def self_report(bench: ReviewBench) -> AccountSyncReport:
-    report = bench.report
-    assert isinstance(report, AccountSyncReport)
-    return report
 
 
 def test_a_defect_in_the_rules_never_loses_a_sync(bench: ReviewBench, tmp_path: Path) -> None:
     def broken(*_: object) -> None:  # stands in for a bug that we don't know of
         raise ZeroDivisionError(CANARY)
 
-    bench.classify(tmp_path)
+    bench.classify(tmp_path, CLASSES)
     bench.command.patch.setattr(MariaDb, "access_rules", broken)
     record = bench.sync()
     assert record.status is RecordStatus.COMPLETED

@@ -39,7 +39,7 @@ TODAY = NOW.date()
 SELECT, INSERT = Grant(table("orders"), "SELECT"), Grant(table("orders"), "INSERT")
 CREATE_USER = Grant(SERVER, "CREATE USER")
 DATABASES = Databases(
-    frozenset({"shop", "my_db"}), frozenset({"old"}), NOW, ("information\\_schema",)
+    frozenset({"shop", "my_db"}), frozenset({"old", "old_db"}), NOW, ("information\\_schema",)
 )
 HEALTHY = (
     account("app", SELECT, INSERT, never_expires=False, has_password_rules=True, is_expired=False),
@@ -142,12 +142,31 @@ def test_a_grant_admin() -> None:
     )
 
 
+def power_of(power: Power, *accounts: AccountState) -> Finding:
+    with_power = Case(judged(*accounts), _powers={power.path[0].account: (power,)})
+    (finding,) = [
+        item for item in found("grant-admin", with_power) if item.account == power.path[0].account
+    ]
+    return finding
+
+
+def test_the_path_of_a_login_goes_on_in_its_database() -> None:
+    path = (Step("corp"), Step("[s].[u]", "user"), Step("[s].[db_owner]", "member"))
+    user = account("[s].[u]", roles=["[s].[db_owner]"], database="s", can_login=False)
+    finding = power_of(Power(PowerKind.GRANT_ADMIN, "db_owner", path), account("corp"), user)
+    assert finding.fix == "REVOKE [s].[db_owner] FROM [s].[u];"
+
+
+def test_a_membership_that_the_account_makes_itself_is_not_the_place_to_cut() -> None:
+    path = (Step("hr"), Step("lead", "grants it to itself"), Step("team", "member"))
+    lead = account("lead", roles=["team"], can_login=False, kind=AccountKind.ROLE)
+    finding = power_of(Power(PowerKind.GRANT_ADMIN, "CREATEROLE", path), account("hr"), lead)
+    assert finding.fix == "DISABLE hr;"
+
+
 def test_the_right_to_give_a_role_on() -> None:
-    own = account("lead", roles=[Membership("team", admin=True)])
-    world = judged(own, account("team", can_login=False, kind=AccountKind.ROLE))
     power = Power(PowerKind.GRANT_ADMIN, "ADMIN OPTION on role team", (Step("lead"),))
-    with_power = Case(world, _powers={"lead": (power,)})
-    (finding,) = found("grant-admin", with_power)
+    finding = power_of(power, account("lead", roles=[Membership("team", admin=True)]))
     assert finding.fix == "REVOKE team FROM lead;"
 
 
@@ -267,9 +286,19 @@ def test_rights_on_a_database_that_is_there(name: str) -> None:
     assert found("gone-database", case(account("app2", grant))) == []
 
 
-def test_a_pattern_is_no_database() -> None:
-    grant = Grant(Securable(SecurableKind.DATABASE_PATTERN, "old%"), "SELECT")
-    assert found("gone-database", case(account("app2", grant))) == []
+@pytest.mark.parametrize(
+    ("pattern", "is_gone"),
+    [("old%", False), ("old_db", True), ("old_d_", False), ("my_db", False), ("sho_", False)],
+)
+def test_a_pattern_is_no_database_unless_it_was_one(pattern: str, is_gone: bool) -> None:
+    grant = Grant(Securable(SecurableKind.DATABASE_PATTERN, pattern), "SELECT")
+    assert bool(found("gone-database", case(account("app2", grant)))) == is_gone
+
+
+def test_a_pattern_that_matches_another_database_is_in_use() -> None:
+    grant = Grant(Securable(SecurableKind.DATABASE_PATTERN, "old_db"), "SELECT")
+    others = Databases(frozenset({"oldxdb"}), frozenset({"old_db"}), NOW)
+    assert found("gone-database", Case(judged(account("app", grant)), others)) == []
 
 
 def test_a_database_may_be_newer_than_the_list_of_databases() -> None:

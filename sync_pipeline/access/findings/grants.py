@@ -13,6 +13,7 @@ from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.privilege import Grant, SecurableKind
 
+_VANISHED = "the server no longer has"
 _ESCAPED = re.compile(r"\\([_%\\])")
 
 
@@ -48,12 +49,14 @@ def _gone_databases(rule: Rule, case: Case) -> Iterator[Finding]:
     if case.databases is None:
         return
     for state in case.states():
-        by_database: dict[str, list[Grant]] = defaultdict(list)
+        by_database: dict[tuple[bool, str], list[Grant]] = defaultdict(list)
         for grant in state.grants:
-            if grant.securable.kind is not SecurableKind.DATABASE_PATTERN:
-                by_database[grant.securable.database].append(grant)
-        for database, grants in sorted(by_database.items()):
-            reason = _why_gone(case, case.databases, state.name, database)
+            on = grant.securable
+            is_pattern = on.kind is SecurableKind.DATABASE_PATTERN
+            by_database[is_pattern, on.database].append(grant)
+        for (is_pattern, database), grants in sorted(by_database.items()):
+            why = _why_no_match if is_pattern else _why_gone
+            reason = why(case, case.databases, state.name, database)
             if reason:
                 privileges = listed(sorted({grant.privilege for grant in grants}))
                 yield case.finding(
@@ -74,12 +77,22 @@ def _why_gone(case: Case, databases: Databases, account: str, database: str) -> 
     if any(like(pattern, name) for pattern in databases.excluded for name in names):
         return ""
     if names & databases.vanished:
-        return "the server no longer has"
+        return _VANISHED
     changed_at = case.changed_at.get(account)
     # A grant that is newer than the listing may be on a database that is newer, too.
     if changed_at is None or changed_at >= databases.observed_at:
         return ""
     return f"was not there on {databases.observed_at:%Y-%m-%d}"
+
+
+def _why_no_match(_case: Case, databases: Databases, _account: str, pattern: str) -> str:
+    """Return why a pattern is the name of a gone database, written without escapes.
+
+    A pattern may wait for databases to come; one that was the name of a database and
+    matches no other does not.
+    """
+    is_name = pattern in databases.vanished
+    return _VANISHED if is_name and not any(like(pattern, n) for n in databases.present) else ""
 
 
 GRANT_OPTION = Rule(
@@ -112,7 +125,7 @@ GONE_DATABASE = Rule(
     title="Rights on a database that is gone",
     severity=Severity.LOW,
     rationale="They are in force again the moment somebody makes a database of that name. "
-    "Patterns are not databases and are left alone.",
+    "Patterns are no databases, unless one is the name of a database that was there.",
     sources=("MySQL Reference Manual, DROP DATABASE: privileges are not dropped with it",),
     check=each(_gone_databases),
 )

@@ -10,7 +10,7 @@ from sync_pipeline.access.findings.rule import Rule, each
 from sync_pipeline.model.access import Availability, Power, PowerKind, path_text
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Finding, Severity
-from sync_pipeline.model.privilege import SecurableKind
+from sync_pipeline.model.privilege import Membership, SecurableKind
 
 
 def _superusers(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -59,10 +59,11 @@ def _fix(case: Case, power: Power) -> str:
     """
     rules, accounts = case.judged.rules, case.judged.world.accounts
     for here, there in pairwise(power.path):
-        state = accounts.get(here.account)
-        for membership in state.memberships if state else ():
-            if membership.role == there.account:
-                return rules.revoke_role(here.account, membership)
+        membership = _membership(accounts.get(here.account), there.account)
+        if membership is not None:
+            return rules.revoke_role(here.account, membership)
+        if not _is_mapping(accounts.get(here.account), accounts.get(there.account)):
+            break
     last = power.path[-1].account
     holder = accounts.get(last)
     for grant in holder.grants if holder else ():
@@ -75,6 +76,16 @@ def _fix(case: Case, power: Power) -> str:
         if membership.admin and power.source.endswith(f" {membership.role}"):
             return rules.revoke_role(last, membership)
     return rules.disable(power.path[0].account)
+
+
+def _membership(state: AccountState | None, role: str) -> Membership | None:
+    memberships = state.memberships if state else ()
+    return next((item for item in memberships if item.role == role), None)
+
+
+def _is_mapping(here: AccountState | None, there: AccountState | None) -> bool:
+    """Return whether a step leads from an account of the server to its user in a database."""
+    return bool(here and there and not here.database and there.database)
 
 
 SUPERUSER = Rule(
