@@ -141,8 +141,12 @@ def test_two_real_accounts_are_compared(review: ReviewBench) -> None:
     assert same["is_equal"] is True
     said = run("access", "diff", "rv_app", "rv_plain", "--instance", "db", "--json").json
     assert {item["privilege"] for item in said["differences"]} == {"SELECT", "UPDATE"}
-    expired = run("access", "diff", "rv_plain", "rv_left", "--instance", "db").out
-    assert "expired" in expired
+    expired = run("access", "diff", "rv_plain", "rv_left", "--instance", "db", "--json").json
+    assert expired["differences"]
+    assert all(
+        item["second"]["lacking"] and not item["first"]["lacking"]
+        for item in expired["differences"]
+    )
     of = run("access", "of", "rv_app", "--instance", "db", "--json").json
     held = {(item["privilege"], item["securable"].get("name")) for item in of["privileges"]}
     assert {("SELECT", "orders"), ("UPDATE", "orders"), ("DELETE", "orders")} <= held
