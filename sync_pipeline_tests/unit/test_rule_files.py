@@ -11,6 +11,7 @@ from sync_pipeline.access.classification.file import parse_classes
 from sync_pipeline.access.findings.file import parse_findings
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.finding import FindingRules, Suppression
+from sync_pipeline.settings import project_root
 
 
 def test_a_findings_file() -> None:
@@ -107,3 +108,13 @@ def test_a_class_needs_a_name(name: str) -> None:
     name = name if name.startswith("'") else f"? {name}\n "
     with pytest.raises(ConfigurationError, match=r"c\.yaml"):
         parse_classes(f"classes:\n  {name}: {{match: {{name: x}}}}\n", "c.yaml")
+
+
+def test_the_examples_of_the_manual_are_valid() -> None:
+    manual = (project_root() / "docs" / "operations.md").read_text()
+    findings, classes = re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)
+    assert parse_findings(findings, "f.yaml").suppressions[0].account == "migrator"
+    assert [item.name for item in parse_classes(classes, "c.yaml")] == [
+        "break-glass",
+        "order-writers",
+    ]
