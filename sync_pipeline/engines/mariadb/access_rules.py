@@ -12,19 +12,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sync_pipeline.engines.mariadb.access import all_privileges
 from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
+from sync_pipeline.engines.mysql_protocol.access_holdings import Holdings
 from sync_pipeline.engines.mysql_protocol.access_levels import (
     ON_DATABASE,
     ON_ROUTINE,
     ON_TABLE,
     Levels,
 )
+from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access_patterns import (
     DATABASE_LENGTH,
     HOST_LENGTH,
     mariadb_weight,
 )
-from sync_pipeline.engines.mysql_protocol.access_pools import Holder, Merged, Pool
-from sync_pipeline.engines.mysql_protocol.access_sessions import Activation
+from sync_pipeline.engines.mysql_protocol.access_pools import ByHost, Holder, Merged, Pool
+from sync_pipeline.engines.mysql_protocol.access_sessions import ANY_USER, SAME_USER, Activation
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AccountKind
 
@@ -99,11 +101,10 @@ class MariaDbAccess(FamilyAccess):
 
         Source: MariaDB Knowledge Base, SET ROLE and SET DEFAULT ROLE.
         """
-        granted = self.roles_of(account)
         if self.is_role(account):
-            return (Activation(granted, Availability.AT_LOGIN),)
+            return (Activation(self.roles_of(account), Availability.AT_LOGIN),)
         login = self.default_roles_of(account)[:1]
-        later = ((), *((role,) for role in granted))
+        later = ((), *((role,) for role in self._lenders(account)))
         return (
             Activation(login, Availability.AT_LOGIN),
             *(Activation(roles, Availability.AFTER_SET_ROLE) for roles in later if roles != login),
@@ -112,16 +113,52 @@ class MariaDbAccess(FamilyAccess):
     def pools(self, account: str, roles: tuple[str, ...]) -> tuple[Pool, ...]:
         """Return the account's own, its active role's and PUBLIC's."""
         if self.is_role(account):
-            return (self._merged(((account, (Step(account),)),), roles),)
-        pools: list[Pool] = [self.by_host(account)]
-        pools.extend(
-            self._merged(((role, (Step(account), Step(role, "role"))),), self.roles_of(role))
-            for role in roles
-        )
+            return (self._merged(account, (Step(account),), roles),)
+        lender = self._lenders(account).get(roles[0], account) if roles else account
+        pools: list[Pool] = [self.by_host(account, lender)]
+        start = (Step(account),) if lender == account else (Step(account), Step(lender, SAME_USER))
+        active = [(role, (*start, Step(role, "role"))) for role in roles]
         if self._public is not None:
-            path = (Step(account), Step(self._public, EVERYONE))
-            pools.append(self._merged(((self._public, path),), self.roles_of(self._public)))
+            active.append((self._public, (Step(account), Step(self._public, EVERYONE))))
+        anonymous = self._anonymous(account)
+        pools.extend(
+            self._merged(name, path, self.roles_of(name), anonymous) for name, path in active
+        )
         return tuple(pools)
+
+    def _anonymous(self, account: str) -> ByHost:
+        """Return the anonymous users that a look for a role's or PUBLIC's rows finds too.
+
+        It is made with an empty client, so they are those of any host; a row of the role
+        itself comes first (sql/sql_acl.cc, `find_by_username_or_anon`; seen on 10.11).
+        """
+        path = (Step(account),)
+        nobody = Holder(path, "", "", Holdings())
+        found = (
+            self.holder(name, (*path, Step(name, ANY_USER)))
+            for name, state in self.world.accounts.items()
+            if (parts := user_and_host(name)) is not None
+            and parts[0] == ""
+            and set(parts[1]) <= {"%"}
+            and not self.is_role(state.name)
+        )
+        return ByHost(self.levels, nobody, found, self.is_match, self.order)
+
+    def _lenders(self, account: str) -> dict[str, str]:
+        """Return the roles that a session may activate, and the account that lends each.
+
+        SET ROLE takes a role granted to any account of the user whose host fits the client,
+        and with it that account's global privileges in place of those that logged in. Of
+        several, the first one in the order of the table counts (sql/sql_acl.cc,
+        `check_user_can_set_role`; seen on 10.11).
+        """
+        user, _ = user_and_host(account) or ("", "")
+        names = sorted((account, *self.covering(account, user)), key=_host_bytes)
+        lenders: dict[str, str] = {}
+        for name in names:
+            for role in self.roles_of(name):
+                lenders.setdefault(role, name)
+        return lenders
 
     def role_admins(self, account: str) -> Iterator[tuple[Path, Availability, str]]:
         """Yield the admin options of the account and of all its roles, active or not.
@@ -137,13 +174,20 @@ class MariaDbAccess(FamilyAccess):
         """Return an account, a role or PUBLIC as a statement names it."""
         return account if account == self._public else super().to(account)
 
-    def _merged(self, first: tuple[tuple[str, Path], ...], roles: Sequence[str]) -> Merged:
+    def _merged(
+        self, name: str, path: Path, roles: Sequence[str], otherwise: ByHost | None = None
+    ) -> Merged:
         """Return a role with the roles that are active with it."""
-        ((name, path),) = first
         below = self.role_paths(name, roles)
         paths = {name: path, **{role: (*path, *steps[1:]) for role, steps in below.items()}}
         return Merged(
             self.levels,
             (self.holder(role, steps) for role, steps in paths.items()),
             self.winners,
+            otherwise,
         )
+
+
+def _host_bytes(account: str) -> bytes:
+    _, host = user_and_host(account) or ("", "")
+    return host.encode()

@@ -64,7 +64,8 @@ class Pool(ABC):
     def _on_server(self, word: str, database: str) -> Iterator[Way]: ...
 
     @abstractmethod
-    def _on_database(self, word: str, database: str) -> Iterator[Way]: ...
+    def on_database(self, word: str, database: str) -> Iterator[Way]:
+        """Yield what the winning database rows give."""
 
     @abstractmethod
     def _with_table(self, key: TableKey) -> Iterable[Holder]: ...
@@ -83,7 +84,7 @@ class Pool(ABC):
         if on.kind is SecurableKind.DATABASE_PATTERN:
             yield from self._on_pattern(word, on.database)
         elif on.kind in DATABASES or is_inherited:
-            yield from self._on_database(word, on.database)
+            yield from self.on_database(word, on.database)
         yield from self._on_object(word, on)
 
     def _on_pattern(self, word: str, stored: str) -> Iterator[Way]:
@@ -117,6 +118,7 @@ class ByHost(Pool):
     account of the same user apply too, where its host part fits; of several rows that
     fit, the first one alone counts, by host and then by name. Rows of `mysql.db` without
     a user apply to all users (MySQL 8.4 Reference Manual 8.2.7, and 2.9.4 on `test_%`).
+    `of_server` has the global grants where they are not those of the account itself.
     """
 
     def __init__(
@@ -126,10 +128,12 @@ class ByHost(Pool):
         others: Iterable[Holder],
         is_match: Callable[[str, str], bool],
         order: Callable[[Holder, str], Any],
+        of_server: Holder | None = None,
     ) -> None:
         super().__init__(levels)
         self._own = own
         self._others = tuple(others)
+        self._of_server = of_server or own
         self._is_match = is_match
         self._order = order
 
@@ -139,9 +143,10 @@ class ByHost(Pool):
         return (self._own, *self._others)
 
     def _on_server(self, word: str, database: str) -> Iterator[Way]:
-        yield from self._own.ways(self._own.holdings.on_server(word, database))
+        yield from self._of_server.ways(self._of_server.holdings.on_server(word, database))
 
-    def _on_database(self, word: str, database: str) -> Iterator[Way]:
+    def on_database(self, word: str, database: str) -> Iterator[Way]:
+        """Yield what the one row that counts gives."""
         fitting = [
             (holder, stored)
             for holder in self.holders
@@ -169,7 +174,7 @@ class Merged(Pool):
     """Accounts of which all grants are one set: roles, and in MySQL their user with them.
 
     Of several database rows that fit a name, those under the winning stored name count,
-    whoever holds them.
+    whoever holds them. Where none fits, the database rows of `otherwise` are used.
     """
 
     def __init__(
@@ -177,8 +182,10 @@ class Merged(Pool):
         levels: Levels,
         holders: Iterable[Holder],
         winners: Callable[[Iterable[str], str], Iterable[str]],
+        otherwise: ByHost | None = None,
     ) -> None:
         super().__init__(levels)
+        self._otherwise = otherwise
         self._holders = tuple(holders)
         self._winners = winners
 
@@ -199,8 +206,12 @@ class Merged(Pool):
         for holder in self._holders:
             yield from holder.ways(holder.holdings.on_server(word, database))
 
-    def _on_database(self, word: str, database: str) -> Iterator[Way]:
-        for stored in self._winners(self._by_stored_name, database):
+    def on_database(self, word: str, database: str) -> Iterator[Way]:
+        """Yield what the winning rows give, else what is used without any."""
+        winners = tuple(self._winners(self._by_stored_name, database))
+        if not winners and self._otherwise is not None:
+            yield from self._otherwise.on_database(word, database)
+        for stored in winners:
             for holder in self._by_stored_name[stored]:
                 privileges = holder.holdings.databases[stored]
                 yield from holder.ways([privileges[word]] if word in privileges else ())

@@ -111,17 +111,29 @@ class Sessions(ABC):
         """Return whether an account is a role, not somebody who logs in."""
         return self.world.accounts[account].kind in (AccountKind.ROLE, AccountKind.PUBLIC)
 
-    def by_host(self, account: str) -> ByHost:
-        """Return what an account has without any role."""
+    def by_host(self, account: str, of_server: str = "") -> ByHost:
+        """Return what an account has without any role.
+
+        `of_server` names another account of the user whose global grants count instead.
+        """
         path = (Step(account),)
         own = self.holder(account, path)
         others = [
             self.holder(name, (*path, Step(name, SAME_USER if user else ANY_USER)))
             for user in dict.fromkeys((own.user, ""))
-            for name, host in self._by_user.get(user, ())
-            if name != account and covers(host, own.host) and not self.is_role(name)
+            for name in self.covering(account, user)
         ]
-        return ByHost(self.levels, own, others, self.is_match, self.order)
+        lender = next((item for item in others if item.path[-1].account == of_server), None)
+        return ByHost(self.levels, own, others, self.is_match, self.order, lender)
+
+    def covering(self, account: str, user: str) -> tuple[str, ...]:
+        """Return the other accounts of a user whose host fits every client of the account."""
+        _, own_host = user_and_host(account) or ("", "")
+        return tuple(
+            name
+            for name, host in self._by_user.get(user, ())
+            if name != account and covers(host, own_host) and not self.is_role(name)
+        )
 
     def is_match(self, stored: str, database: str) -> bool:
         """Return whether a name in `mysql.db` stands for a database."""

@@ -1,0 +1,237 @@
+"""Accounts really connect and try statements: what the servers allow is what we say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+import pymysql
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.privilege import Securable, SecurableKind
+from sync_pipeline_tests.contract.mysql_family import Family
+from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.strategies.mysql_access import DATABASES, Maker, access_plans, quote
+
+REFUSED = frozenset({1044, 1045, 1142, 1143, 1227, 1370, 1401, 1410})
+SINK = "'access_sink'@'%'"
+SERVER = Securable(SecurableKind.SERVER)
+NUMBER = count()
+EXAMPLES = 25
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A statement, and the privilege (and the option to grant it) that it needs.
+
+    `or_in_mysql` is the privilege on the database `mysql` that will do as well.
+    """
+
+    sql: str
+    word: str
+    on: Securable
+    is_grant: bool = False
+    or_in_mysql: str = ""
+
+
+def on_column(database: str, column: str) -> Securable:
+    return Securable(SecurableKind.COLUMN, database, "", "t", column)
+
+
+def probes_in(database: str, *, is_literal: bool) -> Iterator[Probe]:
+    here = quote(database)
+    in_grant = here if is_literal else here.replace("_", r"\_")
+    table = Securable(SecurableKind.TABLE, database, "", "t")
+    whole = Securable(SecurableKind.DATABASE, database)
+    procedure = Securable(SecurableKind.PROCEDURE, database, "", "p")
+    function = Securable(SecurableKind.FUNCTION, database, "", "f")
+    for column in "ab":
+        yield Probe(f"SELECT {column} FROM {here}.t", "SELECT", on_column(database, column))
+        value = f"({column}) VALUES (1)"
+        yield Probe(f"INSERT INTO {here}.t {value}", "INSERT", on_column(database, column))
+        yield Probe(f"UPDATE {here}.t SET {column} = 1", "UPDATE", on_column(database, column))
+    yield Probe(f"DELETE FROM {here}.t", "DELETE", table)
+    yield Probe(f"TRUNCATE TABLE {here}.t", "DROP", table)
+    yield Probe(f"CREATE TABLE {here}.t (a INT)", "CREATE", table)
+    yield Probe(f"CREATE INDEX i ON {here}.t (none)", "INDEX", table)
+    yield Probe(f"ALTER TABLE {here}.t COMMENT 'c'", "ALTER", table)
+    yield Probe(f"CREATE VIEW {here}.t AS SELECT 1 AS a", "CREATE VIEW", table)
+    yield Probe(f"CALL {here}.p()", "EXECUTE", procedure)
+    yield Probe(f"SELECT {here}.f()", "EXECUTE", function)
+    yield Probe(f"ALTER PROCEDURE {here}.p COMMENT 'c'", "ALTER ROUTINE", procedure)
+    yield Probe(f"CREATE PROCEDURE {here}.p() DO 0", "CREATE ROUTINE", whole)
+    yield Probe(f"DROP EVENT {here}.none", "EVENT", whole)
+    yield Probe(f"CREATE TEMPORARY TABLE {here}.x (a INT)", "CREATE TEMPORARY TABLES", whole)
+    yield Probe(f"ALTER DATABASE {here} CHARACTER SET utf8mb4", "ALTER", whole)
+    yield Probe(f"CREATE DATABASE {here}", "CREATE", whole)
+    yield Probe(f"GRANT SELECT ON {in_grant}.* TO {SINK}", "SELECT", whole, is_grant=True)
+    yield Probe(f"GRANT INSERT ON {here}.t TO {SINK}", "INSERT", table, is_grant=True)
+    column = on_column(database, "a")
+    yield Probe(f"GRANT UPDATE (a) ON {here}.t TO {SINK}", "UPDATE", column, is_grant=True)
+    execute = f"GRANT EXECUTE ON PROCEDURE {here}.p TO {SINK}"
+    yield Probe(execute, "EXECUTE", procedure, is_grant=True)
+
+
+def probes_of_the_server(*, is_mysql: bool) -> Iterator[Probe]:
+    nobody = "DROP USER 'nobody at all'@'%'"
+    yield Probe(nobody, "CREATE USER", SERVER, or_in_mysql="DELETE")
+    yield Probe("SHOW ENGINE INNODB STATUS", "PROCESS", SERVER)
+    yield Probe("FLUSH STATUS", "RELOAD", SERVER)
+    yield Probe("SELECT 1 INTO OUTFILE '/no/such/directory'", "FILE", SERVER)
+    yield Probe(f"GRANT SELECT ON *.* TO {SINK}", "SELECT", SERVER, is_grant=True)
+    if is_mysql:
+        yield Probe("XA RECOVER", "XA_RECOVER_ADMIN", SERVER)
+        dynamic = f"GRANT BACKUP_ADMIN ON *.* TO {SINK}"
+        yield Probe(dynamic, "BACKUP_ADMIN", SERVER, is_grant=True)
+    else:
+        yield Probe("SHOW MASTER STATUS", "BINLOG MONITOR", SERVER)
+        yield Probe("SHOW SLAVE STATUS", "SLAVE MONITOR", SERVER)
+
+
+def every_probe(*, is_mysql: bool, is_literal: bool) -> tuple[Probe, ...]:
+    return (
+        *(probe for name in DATABASES for probe in probes_in(name, is_literal=is_literal)),
+        *probes_of_the_server(is_mysql=is_mysql),
+    )
+
+
+@pytest.fixture
+def family(mysql_family_server: RunningServer) -> Iterator[Family]:
+    found = Family(mysql_family_server)
+    found.run(f"CREATE USER {SINK}")
+    # MySQL lets nobody without SYSTEM_USER alter what an account with it defined.
+    create = f"CREATE DEFINER = {SINK}"
+    for database in DATABASES:
+        here = quote(database)
+        found.run(
+            f"CREATE DATABASE {here} CHARACTER SET utf8mb4",
+            f"CREATE TABLE {here}.t (a INT, b INT) ENGINE = MEMORY",
+            f"{create} PROCEDURE {here}.p() SQL SECURITY INVOKER DO 0",
+            f"{create} FUNCTION {here}.f() RETURNS INT DETERMINISTIC SQL SECURITY INVOKER RETURN 1",
+        )
+    yield found
+    found.run(f"DROP USER {SINK}", *(f"DROP DATABASE {quote(name)}" for name in DATABASES))
+
+
+def rules_of(family: Family) -> AccessRules:
+    snapshot = family.snapshot()
+    accounts = {state.name: state for state in snapshot.accounts}
+    version = snapshot.server.version
+    return family.engine.access_rules(
+        AccessWorld("i", family.engine.name, version, accounts, snapshot.sections)
+    )
+
+
+@contextmanager
+def session(family: Family, user: str, password: str = "") -> Iterator[pymysql.cursors.Cursor]:
+    with (
+        pymysql.connect(
+            host=family.server.host,
+            port=family.server.port,
+            user=user,
+            password=password,
+            autocommit=True,
+            ssl_disabled=True,
+        ) as link,
+        link.cursor() as cursor,
+    ):
+        yield cursor
+
+
+def is_done(cursor: pymysql.cursors.Cursor, sql: str) -> bool:
+    """Return whether the server let a statement through, whatever became of it then."""
+    try:
+        cursor.execute(sql)
+        cursor.fetchall()
+    except pymysql.Error as error:
+        return error.args[0] not in REFUSED
+    return True
+
+
+def role_choices(roles: list[str], *, is_mysql: bool) -> list[str]:
+    """Return what SET ROLE can be told."""
+    names = [quote(role) for role in roles]
+    return ["NONE", *names, *(["ALL"] if is_mysql else [])]
+
+
+def allowed(
+    family: Family, user: str, roles: list[str], probes: tuple[Probe, ...]
+) -> tuple[set[Probe], set[Probe]]:
+    """Return what a user could do at login, and with any choice of its roles."""
+    with session(family, user) as cursor:
+        at_login = {probe for probe in probes if is_done(cursor, probe.sql)}
+        at_all = set(at_login)
+        for choice in role_choices(roles, is_mysql=family.is_mysql):
+            try:
+                cursor.execute(f"SET ROLE {choice}")
+            except pymysql.Error:  # not granted, or to a role of its alone
+                continue
+            at_all |= {p for p in probes if p not in at_all and is_done(cursor, p.sql)}
+    return at_login, at_all
+
+
+def we_say(
+    rules: AccessRules, account: str, probes: tuple[Probe, ...]
+) -> tuple[set[Probe], set[Probe]]:
+    at_login: set[Probe] = set()
+    at_all: set[Probe] = set()
+    in_mysql = Securable(SecurableKind.DATABASE, "mysql")
+    for probe in probes:
+        needed = [(probe.word, probe.on), (probe.or_in_mysql, in_mysql)]
+        ways = [
+            way
+            for word, on in needed
+            for way in rules.decide(account, word, on).held
+            if way.grantable or not probe.is_grant
+        ]
+        at_all |= {probe} if ways else set()
+        at_login |= {probe} if any(way.availability == "at login" for way in ways) else set()
+    return at_login, at_all
+
+
+def compare(family: Family, maker: Maker) -> None:
+    rules = rules_of(family)
+    probes = every_probe(is_mysql=family.is_mysql, is_literal=maker.plan.is_partial)
+    for user in dict.fromkeys(name for name, _ in maker.users):
+        with session(family, user) as cursor:
+            cursor.execute("SELECT CURRENT_USER()")
+            row = cursor.fetchone()
+        assert row is not None
+        account = account_name(*row[0].rsplit("@", 1))
+        real = allowed(family, user, maker.roles, probes)
+        said = we_say(rules, account, probes)
+        for real_part, said_part, when in zip(real, said, ("login", "at all"), strict=True):
+            too_much = sorted(map(str, said_part - real_part))
+            too_little = sorted(map(str, real_part - said_part))
+            assert (too_much, too_little) == ([], []), f"{account} {when}: {too_much} {too_little}"
+
+
+def test_what_servers_allow_is_what_we_say(family: Family) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(access_plans(is_mysql=family.is_mysql))
+    def check(plan) -> None:
+        maker = Maker(plan, next(NUMBER), family.is_mysql)
+        with family.admin() as cursor:
+            if plan.is_partial:
+                cursor.execute("SET GLOBAL partial_revokes = ON")
+            try:
+                for statement in maker.statements():
+                    cursor.execute(statement)
+                compare(family, maker)
+            finally:
+                for statement in maker.cleanup():
+                    cursor.execute(statement)
+                if plan.is_partial:
+                    cursor.execute("SET GLOBAL partial_revokes = OFF")
+
+    check()
