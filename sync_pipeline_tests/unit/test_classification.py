@@ -184,6 +184,8 @@ classes:
         - privilege: [INSERT, UPDATE]
           on: shop.orders
         - or: [{tag: team=a}, {environment: staging}]
+  selects-something:
+    match: {privilege: select}
   through-a-chain:
     match: {role: "read%"}
 """
@@ -201,5 +203,8 @@ classes:
     population = Population(INSTANCE, world)
     assert [item.name for item in members(classes[0], population)] == ["boss"]
     assert [item.name for item in members(classes[1], population)] == ["app", "boss", "old"]
-    assert [item.name for item in members(classes[2], population)] == ["eve", "team"]
+    assert [item.name for item in members(classes[2], population)] == [
+        "boss", "eve", "old", "readers", "team",
+    ]  # fmt: skip
+    assert [item.name for item in members(classes[3], population)] == ["eve", "team"]
     assert classes[0].description == "superusers that people log in with"

@@ -47,7 +47,7 @@ def review(
         if rule.id in chosen.disabled:
             continue
         for finding in rule.findings(cases):
-            is_accepted = any(is_suppressed(finding, item) for item in live)
+            is_accepted = any(_is_suppressed(finding, item) for item in live)
             (suppressed if is_accepted else kept).append(finding)
     return Review(
         findings=tuple(sorted(kept, key=_order)),
@@ -56,7 +56,7 @@ def review(
     )
 
 
-def is_suppressed(finding: Finding, suppression: Suppression) -> bool:
+def _is_suppressed(finding: Finding, suppression: Suppression) -> bool:
     """Return whether a suppression means a finding; whether it has expired is not asked."""
     return (
         like(suppression.rule, finding.rule)
