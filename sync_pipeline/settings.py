@@ -142,6 +142,14 @@ class Settings(BaseSettings):
         description="Days for which daily sizes are kept; aggregations stay for ever.",
     )
 
+    findings_file: Path | None = Field(
+        default=None,
+        description="YAML file of review rules switched off and findings accepted for a time.",
+    )
+    classification_file: Path | None = Field(
+        default=None, description="YAML file of the classes that accounts are counted in."
+    )
+
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:

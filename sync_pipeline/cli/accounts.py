@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -19,9 +21,12 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import ChangeType, LoggedChange
 from sync_pipeline.model.change_json import diff_to_json
+from sync_pipeline.model.classification import ClassCount
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.snapshot import SectionState
+from sync_pipeline.workflows.classification import account_classes, class_members
+from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.history import accounts_at
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
@@ -38,6 +43,9 @@ def list_(
     superusers: Annotated[bool, typer.Option("--superusers", help="Only these.")] = False,
     locked: Annotated[bool, typer.Option("--locked", help="Only these.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Also those that are gone.")] = False,
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="Only those that are in this class.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1)] = 1000,
     as_json: Json = False,
 ) -> None:
@@ -49,10 +57,13 @@ def list_(
         only_active=not everything,
         only_superusers=superusers,
         only_locked=locked,
-        limit=limit,
+        limit=limit if class_name is None else None,
     )
     with dependencies() as deps:
         found = deps.store.accounts.find(wanted)
+        if class_name is not None:
+            inside = class_members(deps, class_name, instance)
+            found = [item for item in found if (item.instance, item.state.name) in inside][:limit]
     if as_json:
         show_json([_view(item) for item in found])
         return
@@ -164,6 +175,48 @@ def at(
     rows = [(item.instance, *_columns(item.state, is_active=item.is_active)) for item in found]
     columns = ("instance", "account", "kind", "state", "roles", "grants")
     show_table(columns, rows, f"No account was known at {time}.")
+
+
+@app.command()
+def classes(
+    days: Annotated[int, typer.Option(help="Days to look back on.", min=1, max=3700)] = 30,
+    as_json: Json = False,
+) -> None:
+    """Show how many accounts each class has, by the last syncs and by day."""
+    with dependencies() as deps:
+        defined = account_classes(deps.settings)
+        until = today(deps)
+        present = {item.name: item for item in deps.store.classes.present()}
+        daily = deps.store.classes.daily(until - timedelta(days=days - 1), until)
+    by_name: dict[str, list[ClassCount]] = {item.name: [] for item in defined}
+    for count in daily:
+        by_name.setdefault(count.name, []).append(count)
+    described = {item.name: item.description for item in defined}
+    if as_json:
+        show_json(
+            [
+                {
+                    "class": name,
+                    "description": described.get(name),
+                    "is_defined": name in described,
+                    "now": asdict(present[name]) if name in present else None,
+                    "daily": [asdict(count) for count in counts],
+                }
+                for name, counts in by_name.items()
+            ]
+        )
+        return
+    rows: list[tuple[object, ...]] = []
+    for name, counts in by_name.items():
+        now = present.get(name)
+        last = (now.accounts, now.instances) if now else ("not counted yet", "")
+        rows.append((name, "now", *last, described.get(name, "no longer defined")))
+        rows += [(name, count.day, count.accounts, count.instances, "") for count in counts[::-1]]
+    show_table(
+        ("class", "day", "accounts", "on instances", "description"),
+        rows,
+        "No class is defined: SYNC_PIPELINE_CLASSIFICATION_FILE names the file of classes.",
+    )
 
 
 def _columns(state: AccountState, *, is_active: bool) -> tuple[object, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -65,6 +67,19 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
     console.print(table)
+
+
+def show_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows as CSV with a header; a cell without a value is empty."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([["" if cell is None else str(cell) for cell in row] for row in rows])
+
+
+def show_notes(notes: Sequence[str], *, apart: bool = False) -> None:
+    """Print what an answer does not know; `apart` from it, on standard error."""
+    for note in notes:
+        typer.echo(note if apart else f"Note: {note}", err=apart)
 
 
 def shown_time(moment: datetime | None) -> str:

@@ -12,10 +12,12 @@ from typing import NoReturn
 import typer
 
 from sync_pipeline.cli import (
+    access,
     accounts,
     backfill,
     capacity,
     credentials,
+    findings,
     grants,
     instances,
     report,
@@ -36,6 +38,8 @@ app = typer.Typer(
 app.add_typer(instances.app, name="instances")
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(access.app, name="access")
+app.add_typer(findings.app, name="findings")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(run.app, name="run")
 app.command("grants")(grants.grants)

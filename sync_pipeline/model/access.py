@@ -130,6 +130,7 @@ class Power:
 class AccountFacts:
     """What a review asks of any account. None: the engine does not know or has no such thing.
 
+    `has_no_password`: an empty password lets one in, the worst of weak authentications.
     Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is well; they
     never hold a password or a hash.
     """
@@ -139,6 +140,7 @@ class AccountFacts:
     is_any_host: bool = False
     authentication: str = ""
     weak_authentication: str = ""
+    has_no_password: bool = False
     never_expires: bool | None = None
     is_expired: bool | None = None
     has_password_rules: bool | None = None

@@ -19,7 +19,7 @@ class AccountFilter:
     only_active: bool = True
     only_superusers: bool = False
     only_locked: bool = False
-    limit: int = 1000
+    limit: int | None = 1000
 
 
 @dataclass(frozen=True, slots=True)

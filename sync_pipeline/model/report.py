@@ -1,10 +1,11 @@
-"""What the capacity report shows, as records."""
+"""What the report shows, as records."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from sync_pipeline.model.finding import Review
 from sync_pipeline.model.growth import Anomaly, Growth
 from sync_pipeline.model.session import InstanceRecord, Session
 from sync_pipeline.model.size import InstanceSize, TopDatabase
@@ -63,3 +64,4 @@ class FleetReport:
     anomalies: tuple[Anomaly, ...]
     gaps: tuple[Gap, ...]
     failures: tuple[FailedSession, ...]
+    review: Review = field(default_factory=Review)

@@ -15,6 +15,7 @@ from sync_pipeline.orchestration.catalog import aggregation_key, size_key
 from sync_pipeline.workflows.aggregate_sizes import AggregationReport
 from sync_pipeline.workflows.capacity import top_databases
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.findings import SessionReview, review_session
 from sync_pipeline.workflows.recorded import InstanceReport
 from sync_pipeline.workflows.sync_accounts import AccountSyncReport
 from sync_pipeline.workflows.sync_sizes import SizeReport
@@ -101,7 +102,7 @@ def session_metadata(
         "status": dg.MetadataValue.text(str(session.status)),
     }
     if session.category is SyncCategory.ACCOUNT:
-        return metadata
+        return {**metadata, **findings_metadata(review_session(deps, session.session_id))}
     for word, by_growth in (("largest", False), ("fastest growing", True)):
         found = top_databases(deps, by_growth=by_growth, limit=MOST_DATABASES)
         rows = [
@@ -116,6 +117,25 @@ def session_metadata(
         ]
         columns = ("instance", "database", "size", "grown by", "since")
         metadata[word] = dg.MetadataValue.md(_table(columns, rows))
+    return metadata
+
+
+def findings_metadata(found: SessionReview) -> dict[str, dg.MetadataValue]:
+    """Return what the access review of a session's instances found, by severity."""
+    counts = found.review.counts
+    rows = [
+        (str(severity), str(counts[severity]), str(found.changed[severity]))
+        for severity in counts
+        if counts[severity]
+    ]
+    columns = ("severity", "findings", "of accounts that this session changed")
+    metadata: dict[str, dg.MetadataValue] = {
+        "findings": dg.MetadataValue.md(_table(columns, rows)),
+        "findings accepted": dg.MetadataValue.int(len(found.review.suppressed)),
+    }
+    if found.review.notes:
+        notes = found.review.notes[:MOST_WARNINGS]
+        metadata["findings: notes"] = dg.MetadataValue.md(_bullets(notes))
     return metadata
 
 

@@ -9,7 +9,11 @@ from markupsafe import Markup
 from rich import filesize
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.access import path_text
 from sync_pipeline.model.report import FleetReport
+
+MOST_FINDINGS = 200
+"""Findings that the report shows, the worst first; the command shows all."""
 
 
 def render_html(report: FleetReport) -> str:
@@ -26,7 +30,7 @@ def render_html(report: FleetReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(size=_size, percent=_percent, whole=_whole)
+    environment.filters.update(size=_size, percent=_percent, whole=_whole, path=path_text)
     plots = {
         "fleet": charts.fleet_chart(report.fleet),
         "instances": charts.instance_chart(report.sizes),
@@ -34,6 +38,7 @@ def render_html(report: FleetReport) -> str:
     }
     return environment.get_template("report.html.j2").render(
         report=report,
+        most_findings=MOST_FINDINGS,
         plots={name: Markup(plot) for name, plot in plots.items()},  # noqa: S704 - made by Plotly
         script=Markup(get_plotlyjs()),  # noqa: S704 - Plotly's own
     )

@@ -17,10 +17,12 @@ from sync_pipeline.model.change import (
     Reconciliation,
 )
 from sync_pipeline.model.change_json import diff_from_json, diff_to_json
+from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
+from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, chunks, upsert
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.schema import account_change_log as log
@@ -75,8 +77,11 @@ class AccountStore:
         observed_at: datetime,
         server_version: str,
         now: datetime,
+        counts: DayCounts | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
+
+        `counts` replace those of their day; without, the day's counts stay as they are.
 
         Raises:
             StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
@@ -88,6 +93,8 @@ class AccountStore:
             _write_permissions(connection, instance_id, result, claim.session_id, observed_at)
             _write_log(connection, instance_id, result.changes, claim.session_id, observed_at)
             _write_sections(connection, instance_id, result, observed_at)
+            if counts is not None:
+                write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now)
 
     def find(self, wanted: AccountFilter) -> list[AccountView]:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -223,6 +224,18 @@ instance_sections = Table(
     Column("reason", Text, nullable=False),
     Column("checked_at", UtcDateTime, nullable=False),
     Column("last_read_at", UtcDateTime),
+)
+
+account_class_counts = Table(
+    "account_class_counts",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    # A date in the fleet's time zone; the last sync of a date stays.
+    Column("counted_date", Date, primary_key=True),
+    Column("class_name", String(100), primary_key=True),
+    Column("account_count", Integer, nullable=False),
+    Column("counted_at", UtcDateTime, nullable=False),
+    Index(None, "counted_date"),
 )
 
 sync_leases = Table(

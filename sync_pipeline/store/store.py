@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sync_pipeline.store.access import AccessReads
 from sync_pipeline.store.accounts import AccountStore
 from sync_pipeline.store.aggregations import AggregationStore
+from sync_pipeline.store.classes import ClassStore
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.leases import LeaseStore
 from sync_pipeline.store.registry import Registry
@@ -21,6 +23,8 @@ class Store:
         self.registry = Registry(database)
         self.sessions = SessionStore(database)
         self.accounts = AccountStore(database)
+        self.access = AccessReads(database)
+        self.classes = ClassStore(database)
         self.leases = LeaseStore(database)
         self.sizes = SizeStore(database)
         self.size_queries = SizeQueries(database)

@@ -13,6 +13,7 @@ from sync_pipeline.model.size import InstanceSize, SizePoint, TopDatabase
 from sync_pipeline.workflows import capacity
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.findings import review_or_reason
 
 TOP = 15
 FAILURES = 20
@@ -48,6 +49,7 @@ def fleet_report(deps: SyncDeps, days: int) -> FleetReport:
         anomalies=tuple(capacity.anomalies(deps, [*points, *window])),
         gaps=tuple(gaps(points, until)),
         failures=tuple(_failures(deps)),
+        review=review_or_reason(deps, deps.store.registry.instances(include_inactive=False)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
@@ -19,6 +19,7 @@ from sync_pipeline.reconcile.accounts import check_guard, reconcile
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
+from sync_pipeline.workflows.classification import classify_sync
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.recorded import InstanceReport, InstanceWork, recorded
 from sync_pipeline.workflows.target import opener, with_fresh_secret
@@ -68,6 +69,9 @@ def _sync(
     result = reconcile(known, snapshot, scope, ever_read)
     guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
+    classified = classify_sync(deps, instance, known, result, snapshot)
+    if classified.warning:
+        snapshot = replace(snapshot, warnings=(*snapshot.warnings, classified.warning))
     now = time.monotonic()
     timings = {
         **snapshot.timings,
@@ -87,6 +91,7 @@ def _sync(
         snapshot.observed_at,
         snapshot.server.version,
         deps.clock(),
+        classified.counts,
     )
     return AccountSyncReport(
         instance=instance.name,

@@ -12,6 +12,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 
 from sync_pipeline.aggregate.fleet import fleet_days, gaps
 from sync_pipeline.aggregate.trend import growth
+from sync_pipeline.model.access import Step
+from sync_pipeline.model.finding import Finding, Review, Severity
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.report import FleetReport
 from sync_pipeline.model.size import InstanceSize, SizePoint, TopDatabase
 from sync_pipeline.report.html import write_html
@@ -63,6 +66,22 @@ def report(tmp_path: Path) -> Path:
             anomalies=(),
             gaps=tuple(gaps(every, UNTIL)),
             failures=(),
+            review=Review(
+                findings=tuple(
+                    Finding(
+                        NASTY,
+                        EngineName.POSTGRESQL,
+                        NASTY,
+                        "superuser",
+                        severity,
+                        f"It may do everything: {NASTY}.",
+                        (Step(NASTY), Step("dba", "member")),
+                        f'REVOKE "dba" FROM "{NASTY}";\n' * 3,
+                    )
+                    for severity in Severity
+                ),
+                notes=(f"{NASTY} was never synced.",),
+            ),
         ),
         path,
     )
@@ -113,6 +132,11 @@ def test_the_report_opens_offline(
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= viewport["width"]
     assert page.locator("td.name", has_text=NASTY).count() > 0
+    findings = page.locator("#findings")
+    assert findings.locator("tbody tr").count() == len(Severity)
+    assert findings.locator(".bad").all_text_contents() == ["critical", "high"]
+    assert "1 critical, 1 high, 1 medium, 1 low, 1 info" in findings.text_content()
+    assert f"{NASTY} → dba (member)" in findings.text_content()
     # The plots answer: hovering shows a number.
     page.locator("#plot-fleet .nsewdrag").hover()
     page.wait_for_selector("#plot-fleet .hovertext")

@@ -10,6 +10,7 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult, RunConfig
 
 from sync_pipeline.definitions import defs
+from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
 from sync_pipeline.orchestration import ops
@@ -74,6 +75,53 @@ def test_a_second_run_finds_nothing_to_change(
     (record,) = fleet.store.sessions.records(result.run_id)
     assert record.status is RecordStatus.COMPLETED
     assert record.counters.items_synced == 0
+
+
+def shown_by_finish(result: ExecuteInProcessResult) -> dict[str, str]:
+    """Return the metadata of the step that says how the session ended."""
+    (shown,) = [
+        {name: str(value.value) for name, value in event.step_output_data.metadata.items()}
+        for event in result.all_events
+        if event.is_successful_output and event.step_key == "finish_session"
+    ]
+    return shown
+
+
+def test_the_run_says_what_a_review_finds(
+    fleet: Fleet, mariadb_server: RunningServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fleet.add("only", mariadb_server)
+    first = shown_by_finish(run())
+    rows = [line for line in first["findings"].splitlines() if line.startswith("| info")]
+    assert rows
+    assert all(line.split("|")[2] == line.split("|")[3] for line in rows)  # all are new
+    again = shown_by_finish(run())
+    assert again["findings"].splitlines()[2].endswith("| 0 |")
+    assert "gone-database" in again["findings: notes"].replace("\\", "")
+    broken = tmp_path / "findings.yaml"
+    broken.write_text("disabled_rules: [nonsense]")
+    monkeypatch.setenv("SYNC_PIPELINE_FINDINGS_FILE", str(broken))
+    result = run()
+    assert result.success
+    notes = shown_by_finish(result)["findings: notes"].replace("\\", "")
+    assert "The findings were not evaluated" in notes
+    assert "'nonsense' is no rule" in notes
+
+
+def test_a_defect_in_a_rule_does_not_fail_the_run(
+    fleet: Fleet, mariadb_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:  # stands in for a bug that we don't know of
+        raise ZeroDivisionError(PASSWORD)
+
+    fleet.add("only", mariadb_server)
+    monkeypatch.setattr(MariaDb, "access_rules", broken)
+    result = run()
+    assert result.success
+    assert fleet.ended_session(result.run_id, 1).status is SessionStatus.COMPLETED
+    shown = shown_by_finish(result)
+    assert "an unexpected ZeroDivisionError" in shown["findings: notes"]
+    assert PASSWORD not in str(shown)
 
 
 def test_one_failure_does_not_stop_the_others(

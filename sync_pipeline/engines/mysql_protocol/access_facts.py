@@ -43,6 +43,7 @@ def facts_of(state: AccountState, *, is_system: bool) -> AccountFacts:
         is_any_host=is_any_host(host),
         authentication=", ".join(plugins),
         weak_authentication=_weak(attributes, plugins) if state.can_login else "",
+        has_no_password=state.can_login and _is_empty(attributes, plugins),
         never_expires=_never_expires(attributes) if with_password else None,
         is_expired=_flag(attributes, "password_expired"),
         has_password_rules=_flag(attributes, "validates_passwords") if with_password else None,
@@ -59,14 +60,19 @@ def _weak(attributes: dict[str, AttributeValue], plugins: tuple[str, ...]) -> st
     """Say why a client gets in too easily. A second factor makes up for a weak first."""
     if attributes.get("further_plugins"):
         return ""
-    is_empty = attributes.get("has_authentication_string") is False
-    for plugin in plugins:
-        if is_empty and plugin in STORES_PASSWORD:
-            return f"It has no password ({plugin})."
+    if _is_empty(attributes, plugins):
+        return f"It has no password ({', '.join(plugins)})."
     for plugin in plugins:
         if plugin in WEAK:
             return f"{WEAK[plugin]}."
     return ""
+
+
+def _is_empty(attributes: dict[str, AttributeValue], plugins: tuple[str, ...]) -> bool:
+    """Return whether an empty password is all that a client needs."""
+    is_empty = attributes.get("has_authentication_string") is False
+    has_more = bool(attributes.get("further_plugins"))
+    return is_empty and not has_more and any(plugin in STORES_PASSWORD for plugin in plugins)
 
 
 def _never_expires(attributes: dict[str, AttributeValue]) -> bool | None:

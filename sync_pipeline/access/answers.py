@@ -1,0 +1,98 @@
+"""What people are told about access, as records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sync_pipeline.model.access import AccountFacts, Decision, EffectivePrivilege, Power
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.privilege import Securable
+
+
+class Verdict(StrEnum):
+    """Whether an account has a privilege."""
+
+    AT_LOGIN = "yes"
+    AFTER_SET_ROLE = "after set role"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One account that has a privilege, would have it without a deny, or might have it.
+
+    `stands_for_all` marks PUBLIC and guest: every account has it then.
+    """
+
+    instance: str
+    state: AccountState
+    decision: Decision
+    verdict: Verdict
+    stands_for_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WhoCan:
+    """Who has a privilege on what a text names.
+
+    `gaps` are sentences about what is not known: with none, the answer is complete.
+    """
+
+    privilege: str
+    text: str
+    holders: tuple[Holder, ...]
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether nothing that was not read could change the answer."""
+        return not self.gaps
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAccess:
+    """All that one account may do."""
+
+    instance: str
+    state: AccountState
+    facts: AccountFacts
+    powers: tuple[Power, ...]
+    privileges: tuple[EffectivePrivilege, ...]
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDifference:
+    """One privilege that two accounts do not have alike; None: it does not have it.
+
+    `unknown` names sections that were not read and could make the two equal.
+    """
+
+    privilege: str
+    securable: Securable
+    first: EffectivePrivilege | None
+    second: EffectivePrivilege | None
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessComparison:
+    """How two accounts differ in what they may do."""
+
+    first: AccountAccess
+    second: AccountAccess
+    differences: tuple[AccessDifference, ...]
+    powers_of_first: tuple[Power, ...] = ()
+    powers_of_second: tuple[Power, ...] = ()
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Return what is not known of either, once."""
+        return tuple(dict.fromkeys((*self.first.gaps, *self.second.gaps)))
+
+    @property
+    def is_equal(self) -> bool:
+        """Return whether the two may do the same, as far as is known."""
+        return not (self.differences or self.powers_of_first or self.powers_of_second)

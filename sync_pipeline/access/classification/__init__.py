@@ -1,0 +1,1 @@
+"""Classes of accounts that users define. Pure."""

@@ -1,0 +1,35 @@
+"""Named classes, and which accounts are in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sync_pipeline.access.classification.expression import Expression
+from sync_pipeline.access.classification.subject import Population
+from sync_pipeline.model.account import AccountState
+
+
+@dataclass(frozen=True, slots=True)
+class AccountClass:
+    """One class: every account that its expression matches is in it."""
+
+    name: str
+    expression: Expression
+    description: str = ""
+
+
+def count(classes: Sequence[AccountClass], population: Population) -> dict[str, int]:
+    """Return how many accounts of an instance are in each class, zeros too."""
+    counts = {item.name: 0 for item in classes}
+    for subject in population.subjects():
+        for item in classes:
+            counts[item.name] += item.expression.matches(subject)
+    return counts
+
+
+def members(chosen: AccountClass, population: Population) -> tuple[AccountState, ...]:
+    """Return the accounts of an instance that are in a class, by name."""
+    return tuple(
+        subject.state for subject in population.subjects() if chosen.expression.matches(subject)
+    )

@@ -1,0 +1,1 @@
+"""What an access review looks for: rules with their reasons, and accepted findings. Pure."""

@@ -1,0 +1,102 @@
+"""What a rule is given: one instance, its accounts' facts and powers, its databases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sync_pipeline.access.judged import Judged
+from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Step
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.instance import EngineName
+
+BUILT_IN = {
+    EngineName.POSTGRESQL: ("postgres",),
+    EngineName.MYSQL: ("'root'@'localhost'",),
+    EngineName.MARIADB: ("'root'@'localhost'", "'mysql'@'localhost'"),
+    EngineName.SQLSERVER: ("sa",),
+    EngineName.ORACLE: ("SYS", "SYSTEM"),
+}
+"""The superuser that a new server begins with: expected, so never more than a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """What the size collection knows of an instance's databases.
+
+    `present` were there at `observed_at` (UTC); `vanished` had been there before. LIKE
+    patterns of what is never listed are `excluded`.
+    """
+
+    present: frozenset[str]
+    vanished: frozenset[str]
+    observed_at: datetime
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One instance under review.
+
+    `changed_at` says when each account last changed (UTC). `databases` is None where sizes
+    were never collected.
+    """
+
+    judged: Judged
+    databases: Databases | None = None
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)
+    _facts: dict[str, AccountFacts] = field(default_factory=dict, repr=False)
+    _powers: dict[str, tuple[Power, ...]] = field(default_factory=dict, repr=False)
+
+    def states(self) -> Iterator[AccountState]:
+        """Yield the accounts by name."""
+        return self.judged.states()
+
+    def users(self) -> Iterator[AccountState]:
+        """Yield the accounts that can log in now."""
+        return (state for state in self.states() if state.can_login and not state.is_locked)
+
+    def facts(self, account: str) -> AccountFacts:
+        """Return what the engine knows of an account, asked once."""
+        if account not in self._facts:
+            self._facts[account] = self.judged.rules.facts(account)
+        return self._facts[account]
+
+    def powers(self, account: str, *kinds: PowerKind) -> tuple[Power, ...]:
+        """Return the powers of these kinds (or of all), asked once."""
+        if account not in self._powers:
+            self._powers[account] = tuple(self.judged.rules.powers(account))
+        return tuple(power for power in self._powers[account] if not kinds or power.kind in kinds)
+
+    def is_everyone(self, account: str) -> bool:
+        """Return whether the account stands for all others."""
+        return self.judged.rules.is_everyone(account)
+
+    def is_expected(self, account: str) -> bool:
+        """Return whether the engine itself made the account: system, or the first superuser."""
+        built_in = BUILT_IN.get(self.judged.world.engine, ())
+        return account in built_in or self.facts(account).is_system
+
+    def finding(
+        self,
+        rule: str,
+        severity: Severity,
+        account: str,
+        evidence: str,
+        *,
+        path: Path = (),
+        fix: str = "",
+    ) -> Finding:
+        """Return a finding of this instance."""
+        world = self.judged.world
+        own = path or (Step(account),)
+        return Finding(world.instance, world.engine, account, rule, severity, evidence, own, fix)
+
+
+def listed(items: Collection[str], most: int = 5) -> str:
+    """Return the first items as a list for people, and how many more there are."""
+    shown = list(items)[:most]
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(shown) + more

@@ -1,0 +1,131 @@
+"""Rules about grants and users that nobody looks after."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from sync_pipeline.access.findings.case import Case, Databases, listed
+from sync_pipeline.access.findings.rule import Rule, each
+from sync_pipeline.model.access import PowerKind
+from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.pattern import like
+from sync_pipeline.model.privilege import Grant, SecurableKind
+
+_VANISHED = "the server no longer has"
+_ESCAPED = re.compile(r"\\([_%\\])")
+
+
+def _grant_option(rule: Rule, case: Case) -> Iterator[Finding]:
+    for state in case.states():
+        grants = [grant for grant in state.grants if grant.grantable and not grant.deny]
+        # Superusers need no option, and what the engine gives its own accounts is not spread.
+        if (
+            not grants
+            or case.is_expected(state.name)
+            or case.powers(state.name, PowerKind.SUPERUSER)
+        ):
+            continue
+        texts = [f"{grant.privilege} on {grant.securable}" for grant in grants]
+        yield case.finding(
+            rule.id,
+            rule.severity,
+            state.name,
+            f"It may grant on {listed(texts)}.",
+            fix="\n".join(case.judged.rules.revoke_option(state.name, grant) for grant in grants),
+        )
+
+
+def _orphaned(rule: Rule, case: Case) -> Iterator[Finding]:
+    for state in case.states():
+        reason = case.facts(state.name).orphaned
+        if reason:
+            fix = case.judged.rules.drop(state.name)
+            yield case.finding(rule.id, rule.severity, state.name, reason, fix=fix)
+
+
+def _gone_databases(rule: Rule, case: Case) -> Iterator[Finding]:
+    if case.databases is None:
+        return
+    for state in case.states():
+        by_database: dict[tuple[bool, str], list[Grant]] = defaultdict(list)
+        for grant in state.grants:
+            on = grant.securable
+            is_pattern = on.kind is SecurableKind.DATABASE_PATTERN
+            by_database[is_pattern, on.database].append(grant)
+        for (is_pattern, database), grants in sorted(by_database.items()):
+            why = _why_no_match if is_pattern else _why_gone
+            reason = why(case, case.databases, state.name, database)
+            if reason:
+                privileges = listed(sorted({grant.privilege for grant in grants}))
+                yield case.finding(
+                    rule.id,
+                    rule.severity,
+                    state.name,
+                    f"It has {privileges} in the database {database}, which {reason}.",
+                    fix="\n".join(case.judged.rules.revoke(state.name, grant) for grant in grants),
+                )
+
+
+def _why_gone(case: Case, databases: Databases, account: str, database: str) -> str:
+    """Return why a database is gone; empty where it is there, or nobody can tell."""
+    # Some catalogs keep the wildcards in a name escaped, as GRANT was told it.
+    names = {database, _ESCAPED.sub(r"\1", database)}
+    if not database or names & databases.present:
+        return ""
+    if any(like(pattern, name) for pattern in databases.excluded for name in names):
+        return ""
+    if names & databases.vanished:
+        return _VANISHED
+    changed_at = case.changed_at.get(account)
+    # A grant that is newer than the listing may be on a database that is newer, too.
+    if changed_at is None or changed_at >= databases.observed_at:
+        return ""
+    return f"was not there on {databases.observed_at:%Y-%m-%d}"
+
+
+def _why_no_match(_case: Case, databases: Databases, _account: str, pattern: str) -> str:
+    """Return why a pattern is the name of a gone database, written without escapes.
+
+    A pattern may wait for databases to come; one that was the name of a database and
+    matches no other does not.
+    """
+    is_name = pattern in databases.vanished
+    return _VANISHED if is_name and not any(like(pattern, n) for n in databases.present) else ""
+
+
+GRANT_OPTION = Rule(
+    id="grant-option",
+    title="Rights that can be passed on",
+    severity=Severity.MEDIUM,
+    rationale="WITH GRANT OPTION lets an account decide who else has a right, so nobody who "
+    "looks at the owner's grants sees where it went.",
+    sources=(
+        "MySQL Reference Manual, Privileges Provided by MySQL: GRANT OPTION",
+        "CIS Oracle Database 19c Benchmark 5.2.2, system privileges with ADMIN OPTION",
+    ),
+    check=each(_grant_option),
+)
+
+ORPHANED = Rule(
+    id="orphaned-user",
+    title="User whose login is gone",
+    severity=Severity.MEDIUM,
+    rationale="Its rights wait for a login with the same identifier, and nobody owns it.",
+    sources=(
+        "CIS SQL Server Benchmark 3.3, orphaned users are dropped",
+        "SQL Server documentation, Troubleshoot orphaned users",
+    ),
+    check=each(_orphaned),
+)
+
+GONE_DATABASE = Rule(
+    id="gone-database",
+    title="Rights on a database that is gone",
+    severity=Severity.LOW,
+    rationale="They are in force again the moment somebody makes a database of that name. "
+    "Patterns are no databases, unless one is the name of a database that was there.",
+    sources=("MySQL Reference Manual, DROP DATABASE: privileges are not dropped with it",),
+    check=each(_gone_databases),
+)

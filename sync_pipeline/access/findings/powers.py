@@ -1,0 +1,118 @@
+"""Rules about powers: who may do everything, and who may give rights away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.rule import Rule, each
+from sync_pipeline.model.access import Availability, Power, PowerKind, path_text
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.privilege import Membership, SecurableKind
+
+
+def _superusers(rule: Rule, case: Case) -> Iterator[Finding]:
+    for state in case.states():
+        yield from _power(rule, case, state, case.powers(state.name, PowerKind.SUPERUSER))
+
+
+def _grant_admins(rule: Rule, case: Case) -> Iterator[Finding]:
+    for state in case.states():
+        # A superuser may grant as well: one finding says it.
+        if not case.powers(state.name, PowerKind.SUPERUSER):
+            yield from _power(rule, case, state, case.powers(state.name, PowerKind.GRANT_ADMIN))
+
+
+def _power(
+    rule: Rule, case: Case, state: AccountState, powers: tuple[Power, ...]
+) -> Iterator[Finding]:
+    if not powers:
+        return
+    best = powers[0]
+    way = "after SET ROLE" if best.availability is Availability.AFTER_SET_ROLE else "at login"
+    others = f", and by {len(powers) - 1} other ways" if len(powers) > 1 else ""
+    yield case.finding(
+        rule.id,
+        _severity(rule, case, state),
+        state.name,
+        f"{best.kind} {way} through {best.source}{others}: {path_text(best.path)}.",
+        path=best.path,
+        fix=_fix(case, best),
+    )
+
+
+def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:
+    """Return how bad a power is in the hands of this account."""
+    if case.is_everyone(state.name):
+        return Severity.CRITICAL
+    if case.is_expected(state.name) or (state.kind is AccountKind.ROLE and not state.can_login):
+        return Severity.INFO
+    return rule.severity if state.can_login and not state.is_locked else Severity.LOW
+
+
+def _fix(case: Case, power: Power) -> str:
+    """Return what breaks the path at its first membership, or at the grant at its end.
+
+    Where the power is the account's own property, the account is disabled.
+    """
+    rules, accounts = case.judged.rules, case.judged.world.accounts
+    for here, there in pairwise(power.path):
+        membership = _membership(accounts.get(here.account), there.account)
+        if membership is not None:
+            return rules.revoke_role(here.account, membership)
+        if not _is_mapping(accounts.get(here.account), accounts.get(there.account)):
+            break
+    last = power.path[-1].account
+    holder = accounts.get(last)
+    for grant in holder.grants if holder else ():
+        if power.source in (str(grant), grant.privilege) or (
+            grant.securable.kind is SecurableKind.SERVER
+            and power.source.startswith(f"{grant.privilege} on ")
+        ):
+            return rules.revoke(last, grant)
+    for membership in holder.memberships if holder else ():
+        if membership.admin and power.source.endswith(f" {membership.role}"):
+            return rules.revoke_role(last, membership)
+    return rules.disable(power.path[0].account)
+
+
+def _membership(state: AccountState | None, role: str) -> Membership | None:
+    memberships = state.memberships if state else ()
+    return next((item for item in memberships if item.role == role), None)
+
+
+def _is_mapping(here: AccountState | None, there: AccountState | None) -> bool:
+    """Return whether a step leads from an account of the server to its user in a database."""
+    return bool(here and there and not here.database and there.database)
+
+
+SUPERUSER = Rule(
+    id="superuser",
+    title="Account that may do everything",
+    severity=Severity.HIGH,
+    rationale="A superuser passes every check, so each one is a whole server to lose. The count "
+    "has to be small and known, and a role that leads there is as good as the attribute.",
+    sources=(
+        "CIS PostgreSQL Benchmark 4.3, excessive administrative privileges",
+        "CIS MySQL 8.0 Benchmark 5.1, full database access of administrators only",
+        "CIS Oracle Database 19c Benchmark 5.3.3, DBA revoked from unauthorized grantees",
+        "SQL Server documentation, Server-level roles: sysadmin",
+    ),
+    check=each(_superusers),
+)
+
+GRANT_ADMIN = Rule(
+    id="grant-admin",
+    title="Account that can give away rights it does not have",
+    severity=Severity.HIGH,
+    rationale="Who can give itself or others any right is one statement away from having it, "
+    "but is on no list of superusers.",
+    sources=(
+        "PostgreSQL documentation, Role attributes: CREATEROLE",
+        "CIS Oracle Database 19c Benchmark 5.2.15 and 5.2.16, GRANT ANY ROLE, PRIVILEGE",
+        "SQL Server documentation, Server-level roles: securityadmin equals sysadmin",
+    ),
+    check=each(_grant_admins),
+)

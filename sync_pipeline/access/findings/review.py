@@ -1,0 +1,97 @@
+"""All rules over some instances, with what is switched off or accepted taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.exposure import ANONYMOUS, ANY_HOST, EVERYONE_WRITES
+from sync_pipeline.access.findings.fleet import UNEVEN
+from sync_pipeline.access.findings.grants import GONE_DATABASE, GRANT_OPTION, ORPHANED
+from sync_pipeline.access.findings.passwords import EXPIRED, NEVER_USED, NO_EXPIRY, NO_RULES, WEAK
+from sync_pipeline.access.findings.powers import GRANT_ADMIN, SUPERUSER
+from sync_pipeline.access.findings.rule import Rule
+from sync_pipeline.model.finding import Finding, FindingRules, Review, Suppression
+from sync_pipeline.model.pattern import like
+
+RULES: tuple[Rule, ...] = (
+    SUPERUSER,
+    GRANT_ADMIN,
+    WEAK,
+    ANONYMOUS,
+    ANY_HOST,
+    EVERYONE_WRITES,
+    GRANT_OPTION,
+    ORPHANED,
+    EXPIRED,
+    NO_RULES,
+    NO_EXPIRY,
+    NEVER_USED,
+    GONE_DATABASE,
+    UNEVEN,
+)
+
+
+def review(
+    cases: Sequence[Case], chosen: FindingRules, today: date, rules: Sequence[Rule] = RULES
+) -> Review:
+    """Return the findings of these instances, worst first.
+
+    A suppression holds until the end of its last day; `today` is in the fleet's time zone.
+    """
+    live = [item for item in chosen.suppressions if today <= item.until]
+    kept: list[Finding] = []
+    suppressed: list[Finding] = []
+    for rule in rules:
+        if rule.id in chosen.disabled:
+            continue
+        for finding in rule.findings(cases):
+            is_accepted = any(_is_suppressed(finding, item) for item in live)
+            (suppressed if is_accepted else kept).append(finding)
+    return Review(
+        findings=tuple(sorted(kept, key=_order)),
+        suppressed=tuple(sorted(suppressed, key=_order)),
+        notes=tuple(dict.fromkeys(_notes(cases, chosen, today))),
+    )
+
+
+def _is_suppressed(finding: Finding, suppression: Suppression) -> bool:
+    """Return whether a suppression means a finding; whether it has expired is not asked."""
+    return (
+        like(suppression.rule, finding.rule)
+        and like(suppression.instance, finding.instance)
+        and like(suppression.account, finding.account)
+    )
+
+
+def _notes(cases: Sequence[Case], chosen: FindingRules, today: date) -> Iterator[str]:
+    for item in chosen.suppressions:
+        if item.until < today:
+            yield (
+                f"The suppression of {item.rule} for {item.account} on {item.instance} expired "
+                f"on {item.until} and hides nothing any more ({item.reason})."
+            )
+    for name in chosen.disabled:
+        yield f"The rule {name} is switched off."
+    for case in cases:
+        yield from case.judged.gaps()
+        if (
+            case.judged.is_synced
+            and case.databases is None
+            and GONE_DATABASE.id not in (chosen.disabled)
+        ):
+            yield (
+                f"{case.judged.name}: {GONE_DATABASE.id} was not looked for, because its "
+                "databases were never listed (sync-pipeline run capacity-sync)."
+            )
+
+
+def _order(finding: Finding) -> tuple[int, str, str, str, str]:
+    return (
+        finding.severity.rank,
+        finding.instance,
+        finding.account,
+        finding.rule,
+        finding.evidence,
+    )

@@ -1,0 +1,45 @@
+"""A rule of an access review: what it looks for, why, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.model.finding import Finding, Severity
+
+Check = Callable[["Rule", Sequence[Case]], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `id` never changes: suppressions and scripts name it.
+
+    `severity` is that of a plain case; accounts that the engine itself made are shown as
+    info where that is what a rule expects of them. `sources` say where the reason is from.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    rationale: str
+    sources: tuple[str, ...]
+    check: Check
+
+    def findings(self, cases: Sequence[Case]) -> Iterable[Finding]:
+        """Return what the rule finds on these instances."""
+        return self.check(self, cases)
+
+
+def each(check: Callable[[Rule, Case], Iterable[Finding]]) -> Check:
+    """Return a check that looks at one instance after the other."""
+
+    def look(rule: Rule, cases: Sequence[Case]) -> Iterable[Finding]:
+        return (finding for case in cases for finding in check(rule, case))
+
+    return look
+
+
+def severity_for(rule: Rule, case: Case, account: str) -> Severity:
+    """Return the rule's severity, or info for an account of which that is expected."""
+    return Severity.INFO if case.is_expected(account) else rule.severity

@@ -1,0 +1,184 @@
+"""Who can do something, what one account can do, and how two accounts differ. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sync_pipeline.access.answers import (
+    AccessComparison,
+    AccessDifference,
+    AccountAccess,
+    Holder,
+    Verdict,
+    WhoCan,
+)
+from sync_pipeline.access.judged import Judged
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.access import Decision, EffectivePrivilege, Power
+from sync_pipeline.model.privilege import SectionName, Securable
+
+Item = tuple[str, Securable]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """How one account has a privilege; `is_covered`: not by name, by deciding."""
+
+    entry: EffectivePrivilege | None
+    unknown: tuple[str, ...] = ()
+    is_covered: bool = False
+
+
+def who_can(worlds: Sequence[Judged], privilege: str, text: str) -> WhoCan:
+    """Return every account that has a privilege on what `[KIND:]PATH` names.
+
+    Also those that a deny keeps from it, and those of which it is not known. Where a text
+    names several things, each is answered.
+
+    Raises:
+        ConfigurationError: the text can't be read, or names nothing on any instance.
+    """
+    privilege = privilege.strip().upper()
+    holders: list[Holder] = []
+    gaps: list[str] = []
+    refusals: list[ConfigurationError] = []
+    for judged in worlds:
+        gaps += judged.gaps(SectionName.ACCOUNTS)
+        try:
+            named = judged.rules.securables(text)
+        except ConfigurationError as error:
+            refusals.append(error)
+            gaps += judged.gaps()
+            continue
+        for securable in named:
+            found = list(_holders(judged, privilege, securable))
+            holders += found
+            gaps += _undecided(judged, found)
+    if refusals and len(refusals) == len(worlds):
+        hint = f"Not everything is known: {gaps[0]}" if gaps else refusals[0].hint
+        raise ConfigurationError(refusals[0].message, hint=hint)
+    return WhoCan(privilege, text, tuple(holders), tuple(dict.fromkeys(gaps)))
+
+
+def _holders(judged: Judged, privilege: str, securable: Securable) -> Iterator[Holder]:
+    for state in judged.states():
+        decision = judged.rules.decide(state.name, privilege, securable)
+        verdict = _verdict(decision)
+        if verdict is not None:
+            everyone = judged.rules.is_everyone(state.name)
+            yield Holder(judged.name, state, decision, verdict, everyone)
+
+
+def _verdict(decision: Decision) -> Verdict | None:
+    if decision.is_allowed_at_login:
+        return Verdict.AT_LOGIN
+    if decision.is_allowed:
+        return Verdict.AFTER_SET_ROLE
+    if decision.denied:
+        return Verdict.DENIED
+    return Verdict.UNKNOWN if decision.unknown else None
+
+
+def _undecided(judged: Judged, holders: Iterable[Holder]) -> Iterator[str]:
+    """Yield a sentence for each section that could make more accounts holders."""
+    sections = dict.fromkeys(
+        section
+        for holder in holders
+        if holder.verdict is Verdict.UNKNOWN
+        for section in holder.decision.unknown
+    )
+    for section in sections:
+        yield f"{judged.name}: {section} was not read, and could change the answer."
+
+
+def access_of(judged: Judged, account: str) -> AccountAccess:
+    """Return all that one account may do.
+
+    Raises:
+        ConfigurationError: the instance has no such active account.
+    """
+    state = judged.world.accounts.get(account)
+    if state is None:
+        raise ConfigurationError(
+            f"The instance {judged.name!r} has no active account {account!r}.",
+            hint=f"See: sync-pipeline accounts list --instance {judged.name}.",
+        )
+    return AccountAccess(
+        instance=judged.name,
+        state=state,
+        facts=judged.rules.facts(account),
+        powers=tuple(judged.rules.powers(account)),
+        privileges=tuple(sorted(judged.rules.everything(account), key=_order)),
+        gaps=judged.gaps(),
+    )
+
+
+def compare(one: Judged, account: str, other: Judged, other_account: str) -> AccessComparison:
+    """Return how two accounts differ; they may live on different instances.
+
+    What one account has by name and the other by a greater right (a superuser, a covering
+    privilege) is no difference.
+
+    Raises:
+        ConfigurationError: an instance has no such active account.
+    """
+    first, second = access_of(one, account), access_of(other, other_account)
+    held, held_by_other = _by_item(first.privileges), _by_item(second.privileges)
+    items = sorted({*held, *held_by_other}, key=lambda item: (item[1], item[0]))
+    pairs = (
+        (item, _side(one, account, item, held), _side(other, other_account, item, held_by_other))
+        for item in items
+    )
+    differences = (
+        AccessDifference(
+            *item, mine.entry, theirs.entry, tuple(dict.fromkeys((*mine.unknown, *theirs.unknown)))
+        )
+        for item, mine, theirs in pairs
+        if not _is_alike(mine, theirs)
+    )
+    return AccessComparison(
+        first,
+        second,
+        tuple(differences),
+        tuple(_without(first.powers, second.powers)),
+        tuple(_without(second.powers, first.powers)),
+    )
+
+
+def _by_item(privileges: Iterable[EffectivePrivilege]) -> dict[Item, EffectivePrivilege]:
+    return {(entry.privilege, entry.securable): entry for entry in privileges}
+
+
+def _side(judged: Judged, account: str, item: Item, held: dict[Item, EffectivePrivilege]) -> _Side:
+    if item in held:
+        return _Side(held[item])
+    decision = judged.rules.decide(account, *item)
+    return _Side(decision.held[0] if decision.held else None, decision.unknown, is_covered=True)
+
+
+def _is_alike(mine: _Side, theirs: _Side) -> bool:
+    """Return whether two sides have a privilege alike; a greater right has it as well."""
+    if mine.entry is None or theirs.entry is None:
+        return mine.entry is theirs.entry
+    if mine.entry.availability is not theirs.entry.availability:
+        return False
+    if mine.is_covered or theirs.is_covered:
+        return True
+    return (mine.entry.grantable, mine.entry.lacking) == (
+        theirs.entry.grantable,
+        theirs.entry.lacking,
+    )
+
+
+def _without(powers: Iterable[Power], others: Iterable[Power]) -> Iterator[Power]:
+    """Yield the powers whose kind and availability the others do not have, once each."""
+    seen = {(power.kind, power.availability) for power in others}
+    for power in powers:
+        if (power.kind, power.availability) not in seen:
+            seen.add((power.kind, power.availability))
+            yield power
+
+
+def _order(entry: EffectivePrivilege) -> tuple[Securable, str]:
+    return entry.securable, entry.privilege

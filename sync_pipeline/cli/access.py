@@ -1,0 +1,258 @@
+"""`sync-pipeline access`: who can really do what, and by which path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from sync_pipeline.access.answers import (
+    AccessComparison,
+    AccessDifference,
+    AccountAccess,
+    Holder,
+    WhoCan,
+)
+from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
+from sync_pipeline.model.privilege import Securable
+from sync_pipeline.workflows import access as questions
+
+app = typer.Typer(help="What accounts can really do, and by which path.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV; notes go to standard error.")]
+OneInstance = Annotated[str, typer.Option("--instance", help="The account's instance.")]
+HOLDER_COLUMNS = (
+    "instance", "account", "can", "object", "path", "given by", "grantable", "lacks",
+)  # fmt: skip
+PRIVILEGE_COLUMNS = ("privilege", "object", "when", "path", "given by", "grantable", "lacks")
+DIFFERENCE_COLUMNS = ("privilege", "object", "first", "second", "not known")
+
+
+@app.command("who-can")
+def who_can(
+    privilege: Annotated[str, typer.Argument(help="Such as SELECT, or CREATE USER.")],
+    object_: Annotated[
+        str, typer.Argument(metavar="OBJECT", help='[KIND:]PATH, such as table:shop."Orders".')
+    ],
+    instance: Annotated[
+        str | None, typer.Option("--instance", help="Only here. Default: all active ones.")
+    ] = None,
+    all_paths: Annotated[
+        bool, typer.Option("--all-paths", help="Every path, not only the best.")
+    ] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show every account that has a privilege on an object, and how it comes by it."""
+    _one_format(as_json, as_csv)
+    with dependencies() as deps:
+        found = questions.who_can(deps, privilege, object_, instance)
+    if as_json:
+        show_json(_who_can(found))
+        return
+    rows = [row for holder in found.holders for row in _holder_rows(holder, all_paths=all_paths)]
+    nothing = f"No account has {found.privilege} on {object_}, as far as is known."
+    _show(HOLDER_COLUMNS, rows, nothing, found.gaps, as_csv=as_csv)
+
+
+@app.command("of")
+def of(
+    account: Annotated[str, typer.Argument(help="Name of the account, exactly.")],
+    instance: OneInstance,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show all that an account may do, through roles, ownership and PUBLIC too."""
+    _one_format(as_json, as_csv)
+    with dependencies() as deps:
+        found = questions.access_of(deps, account, instance)
+    if as_json:
+        show_json(_account(found))
+        return
+    if not as_csv:
+        for power in found.powers:
+            say(f"{power.kind} ({power.availability}) by {power.source}: {path_text(power.path)}")
+    rows = [_privilege_row(item) for item in found.privileges]
+    nothing = f"{account} may do nothing on {instance}, as far as is known."
+    _show(PRIVILEGE_COLUMNS, rows, nothing, found.gaps, as_csv=as_csv)
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(help="One account.")],
+    second: Annotated[str, typer.Argument(help="The other account.")],
+    instance: OneInstance,
+    other_instance: Annotated[
+        str | None, typer.Option("--other-instance", help="The other account's, if another.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show what one account may do and the other may not, or not in the same way."""
+    _one_format(as_json, as_csv)
+    with dependencies() as deps:
+        found = questions.compare(deps, first, second, instance, other_instance or instance)
+    if as_json:
+        show_json(_comparison(found))
+        return
+    rows = [*_power_rows(found), *map(_difference_row, found.differences)]
+    nothing = f"{first} and {second} may do the same, as far as is known."
+    _show(DIFFERENCE_COLUMNS, rows, nothing, found.gaps, as_csv=as_csv)
+
+
+def _one_format(as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise ConfigurationError("An answer has one format.", hint="Give --json or --csv.")
+
+
+def _show(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    nothing: str,
+    gaps: Sequence[str],
+    *,
+    as_csv: bool,
+) -> None:
+    if as_csv:
+        show_csv(columns, rows)
+    else:
+        show_table(columns, rows, nothing)
+    show_notes(gaps, apart=as_csv)
+
+
+def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, ...]]:
+    name = f"{holder.state.name} (everyone)" if holder.stands_for_all else holder.state.name
+    start = (holder.instance, name)
+    decision = holder.decision
+    if not decision.held:
+        reasons = "; ".join((*decision.denied, *(f"{item} not read" for item in decision.unknown)))
+        yield (*start, holder.verdict, decision.securable, "", reasons, "", "")
+        return
+    for entry in decision.held if all_paths else decision.held[:1]:
+        yield (*start, entry.availability, decision.securable, *_way(entry))
+
+
+def _privilege_row(entry: EffectivePrivilege) -> tuple[object, ...]:
+    return (entry.privilege, entry.securable, entry.availability, *_way(entry))
+
+
+def _way(entry: EffectivePrivilege) -> tuple[object, ...]:
+    grantable = "yes" if entry.grantable else ""
+    return path_text(entry.path), entry.source, grantable, "; ".join(entry.lacking)
+
+
+def _difference_row(item: AccessDifference) -> tuple[object, ...]:
+    sides = (_side(item.first), _side(item.second))
+    return (item.privilege, item.securable, *sides, ", ".join(item.unknown))
+
+
+def _side(entry: EffectivePrivilege | None) -> str:
+    if entry is None:
+        return "no"
+    option = ", grantable" if entry.grantable else ""
+    lacks = f", lacks {'; '.join(entry.lacking)}" if entry.lacking else ""
+    return f"{entry.availability}{option}{lacks}: {path_text(entry.path)} by {entry.source}"
+
+
+def _power_rows(found: AccessComparison) -> Iterator[tuple[object, ...]]:
+    for power in found.powers_of_first:
+        yield power.kind, "", f"{power.availability}: {path_text(power.path)}", "no", ""
+    for power in found.powers_of_second:
+        yield power.kind, "", "no", f"{power.availability}: {path_text(power.path)}", ""
+
+
+def _who_can(found: WhoCan) -> dict[str, Any]:
+    return {
+        "privilege": found.privilege,
+        "object": found.text,
+        "is_complete": found.is_complete,
+        "not_known": list(found.gaps),
+        "holders": [
+            {
+                "instance": holder.instance,
+                "account": holder.state.name,
+                "kind": holder.state.kind,
+                "can_login": holder.state.can_login,
+                "is_locked": holder.state.is_locked,
+                "stands_for_all": holder.stands_for_all,
+                "securable": _securable(holder.decision.securable),
+                "verdict": holder.verdict,
+                "held": [_entry(item) for item in holder.decision.held],
+                "denied": list(holder.decision.denied),
+                "unknown": list(holder.decision.unknown),
+            }
+            for holder in found.holders
+        ],
+    }
+
+
+def _account(found: AccountAccess) -> dict[str, Any]:
+    return {
+        "instance": found.instance,
+        "account": found.state.name,
+        "kind": found.state.kind,
+        "can_login": found.state.can_login,
+        "is_locked": found.state.is_locked,
+        "facts": asdict(found.facts),
+        "powers": [_power(item) for item in found.powers],
+        "privileges": [_entry(item) for item in found.privileges],
+        "is_complete": not found.gaps,
+        "not_known": list(found.gaps),
+    }
+
+
+def _comparison(found: AccessComparison) -> dict[str, Any]:
+    return {
+        "first": {"instance": found.first.instance, "account": found.first.state.name},
+        "second": {"instance": found.second.instance, "account": found.second.state.name},
+        "is_equal": found.is_equal,
+        "is_complete": not found.gaps,
+        "not_known": list(found.gaps),
+        "powers_of_first": [_power(item) for item in found.powers_of_first],
+        "powers_of_second": [_power(item) for item in found.powers_of_second],
+        "differences": [
+            {
+                "privilege": item.privilege,
+                "securable": _securable(item.securable),
+                "first": _entry(item.first) if item.first else None,
+                "second": _entry(item.second) if item.second else None,
+                "unknown": list(item.unknown),
+            }
+            for item in found.differences
+        ],
+    }
+
+
+def _entry(item: EffectivePrivilege) -> dict[str, Any]:
+    return {
+        "privilege": item.privilege,
+        "securable": _securable(item.securable),
+        "source": item.source,
+        "availability": item.availability,
+        "grantable": item.grantable,
+        "lacking": list(item.lacking),
+        "path": path_json(item.path),
+    }
+
+
+def _power(item: Power) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "source": item.source,
+        "availability": item.availability,
+        "path": path_json(item.path),
+    }
+
+
+def _securable(item: Securable) -> dict[str, str]:
+    return {name: str(value) for name, value in asdict(item).items() if value}
+
+
+def path_json(path: Path) -> list[dict[str, str]]:
+    """Return a path as JSON values."""
+    return [{"account": step.account, "how": step.how} for step in path]

@@ -1,0 +1,94 @@
+"""What an access review finds, how bad it is, and what was left out on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from sync_pipeline.model.access import Path
+from sync_pipeline.model.instance import EngineName
+
+
+class Severity(StrEnum):
+    """How bad a finding is, worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """Return the place in the order of severities, 0 the worst."""
+        return _ORDER.index(self)
+
+
+_ORDER = tuple(Severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a review should look at.
+
+    `evidence` is a sentence that names what was seen, never a password or a hash. `path` is
+    how the account comes by it, empty where it is the account's own property. `fix` are the
+    statements that would end it, one a line; empty where no single statement does.
+    """
+
+    instance: str
+    engine: EngineName
+    account: str
+    rule: str
+    severity: Severity
+    evidence: str
+    path: Path = ()
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Findings that somebody accepted: LIKE patterns, a reason, and the last day (included)."""
+
+    rule: str
+    reason: str
+    until: date
+    instance: str = "%"
+    account: str = "%"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRules:
+    """What the findings file says: rules switched off, and accepted findings."""
+
+    disabled: tuple[str, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The findings of some instances.
+
+    `findings` are sorted, worst first. `suppressed` were accepted. `notes` say what this
+    review does not know or did not look at: sections that were not read, suppressions that
+    have expired, rules switched off.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    suppressed: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> Mapping[Severity, int]:
+        """Return how many findings there are of each severity, zeros too."""
+        return counts_of(self.findings)
+
+
+def counts_of(findings: Sequence[Finding]) -> dict[Severity, int]:
+    """Return how many findings there are of each severity, zeros too, worst first."""
+    counts = dict.fromkeys(Severity, 0)
+    for finding in findings:
+        counts[finding.severity] += 1
+    return counts

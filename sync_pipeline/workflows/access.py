@@ -1,0 +1,113 @@
+"""What accounts can do, asked of the store: three statements, however large the fleet is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync_pipeline.access import questions
+from sync_pipeline.access.answers import AccessComparison, AccountAccess, WhoCan
+from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.privilege import SectionKey
+from sync_pipeline.model.snapshot import SectionReport
+from sync_pipeline.store.access import StoredAccess
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedInstance:
+    """One instance with its accounts as last synced, under the rules of its engine."""
+
+    instance: Instance
+    judged: Judged
+    stored: StoredAccess
+
+
+def load(deps: SyncDeps, instances: Sequence[Instance]) -> list[LoadedInstance]:
+    """Return what the store knows of instances, in the same order."""
+    known = deps.store.access.of([item.id for item in instances])
+    now = deps.clock()
+    loaded = []
+    for item in instances:
+        stored = known[item.id]
+        version = item.server_version or ""
+        judged = judge(item, stored.accounts, stored.sections, version, now)
+        loaded.append(LoadedInstance(item, judged, stored))
+    return loaded
+
+
+def judge(
+    instance: Instance,
+    accounts: Mapping[str, AccountState],
+    sections: Mapping[SectionKey, SectionReport],
+    version: str,
+    asked_at: datetime,
+) -> Judged:
+    """Return accounts of an instance under the rules of its engine, as of a moment."""
+    world = AccessWorld(
+        instance.name, instance.engine, version, accounts, sections, asked_at=asked_at
+    )
+    return Judged(world, ENGINES[instance.engine].access_rules(world))
+
+
+def chosen(deps: SyncDeps, name: str | None) -> list[Instance]:
+    """Return the instance of a name, or all that are active.
+
+    Raises:
+        ConfigurationError: there is no such instance, or none at all.
+    """
+    if name is not None:
+        return [_named(deps, name)]
+    found = deps.store.registry.instances(include_inactive=False)
+    if not found:
+        raise ConfigurationError(
+            "There is no active instance.", hint="Add one: sync-pipeline instances add."
+        )
+    return found
+
+
+def who_can(deps: SyncDeps, privilege: str, text: str, instance: str | None = None) -> WhoCan:
+    """Return who has a privilege on what a text names, on one instance or on all active ones.
+
+    Raises:
+        ConfigurationError: there is no such instance, or the text names nothing.
+    """
+    loaded = load(deps, chosen(deps, instance))
+    return questions.who_can([item.judged for item in loaded], privilege, text)
+
+
+def access_of(deps: SyncDeps, account: str, instance: str) -> AccountAccess:
+    """Return all that an account may do.
+
+    Raises:
+        ConfigurationError: there is no such instance or account.
+    """
+    (loaded,) = load(deps, [_named(deps, instance)])
+    return questions.access_of(loaded.judged, account)
+
+
+def compare(
+    deps: SyncDeps, first: str, second: str, instance: str, other_instance: str
+) -> AccessComparison:
+    """Return how two accounts differ; each on its instance.
+
+    Raises:
+        ConfigurationError: there is no such instance or account.
+    """
+    one, other = load(deps, [_named(deps, instance), _named(deps, other_instance)])
+    return questions.compare(one.judged, first, other.judged, second)
+
+
+def _named(deps: SyncDeps, name: str) -> Instance:
+    found = deps.store.registry.instance(name)
+    if found is None:
+        raise ConfigurationError(
+            f"The instance {name!r} does not exist.", hint="See: sync-pipeline instances list."
+        )
+    return found

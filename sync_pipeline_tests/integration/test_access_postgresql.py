@@ -1,0 +1,152 @@
+"""Access and findings of real PostgreSQL servers: the command says what the server says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+import pytest
+
+from sync_pipeline_tests.integration.command import CANARY, Command
+from sync_pipeline_tests.integration.review_bench import ReviewBench
+from sync_pipeline_tests.servers.running import RunningServer
+
+ROLES = ("rv_app", "rv_chain", "rv_team", "rv_dba", "rv_hr", "rv_left", "rv_owner", "rv_plain")
+STATEMENTS = (
+    "CREATE ROLE rv_dba SUPERUSER",
+    "CREATE ROLE rv_team",
+    f"CREATE ROLE rv_app LOGIN PASSWORD '{CANARY}' VALID UNTIL '2999-01-01'",
+    "CREATE ROLE rv_chain LOGIN VALID UNTIL '2999-01-01'",
+    "CREATE ROLE rv_hr LOGIN CREATEROLE VALID UNTIL '2999-01-01'",
+    "CREATE ROLE rv_left LOGIN VALID UNTIL '2001-01-01'",
+    "CREATE ROLE rv_owner LOGIN",
+    "CREATE ROLE rv_plain LOGIN VALID UNTIL '2999-01-01'",
+    "GRANT rv_dba TO rv_team",
+    "GRANT rv_team TO rv_chain",
+    "CREATE SCHEMA rv_shop AUTHORIZATION rv_owner",
+    "CREATE TABLE rv_shop.orders (id int, note text)",
+    "ALTER TABLE rv_shop.orders OWNER TO rv_owner",
+    "GRANT USAGE ON SCHEMA rv_shop TO rv_app, PUBLIC",
+    "GRANT SELECT ON rv_shop.orders TO rv_app WITH GRANT OPTION",
+    "GRANT UPDATE (note) ON rv_shop.orders TO rv_app",
+    "GRANT DELETE ON rv_shop.orders TO PUBLIC",
+)
+CLEAN = (
+    "DROP SCHEMA IF EXISTS rv_shop CASCADE",
+    *(f"DROP ROLE IF EXISTS {role}" for role in ROLES),
+)
+
+
+@pytest.fixture(params=["oldest", "newest"])
+def review(
+    request: pytest.FixtureRequest,
+    command: Command,
+    postgresql_servers: dict[int, RunningServer],
+) -> Iterator[ReviewBench]:
+    choose = min if request.param == "oldest" else max
+    bench = ReviewBench(command, postgresql_servers[choose(postgresql_servers)])
+    try:
+        bench.sql(*STATEMENTS)
+        bench.sync()
+        yield bench
+    finally:
+        bench.sql(*CLEAN)
+
+
+def ours(said: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    return {
+        (item["account"], item["rule"]): item
+        for item in said["findings"]
+        if item["account"].startswith("rv_") or item["account"] == "public"
+    }
+
+
+def by_server(review: ReviewBench, privilege: str) -> set[str]:
+    """Ask the server which of our roles may do something on the table."""
+    server = review.server
+    with psycopg.connect(
+        host=server.host,
+        port=server.port,
+        user=server.admin_user,
+        password=server.admin_password,
+        dbname=server.database,
+    ) as connection:
+        rows = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname LIKE 'rv\\_%%' "
+            "AND has_table_privilege(oid, 'rv_shop.orders', %s)",
+            [privilege],
+        )
+        return {name for (name,) in rows}
+
+
+@pytest.mark.parametrize("privilege", ["SELECT", "INSERT", "DELETE"])
+def test_who_can_is_what_the_server_says(review: ReviewBench, privilege: str) -> None:
+    table = f"table:{review.server.database}.rv_shop.orders"
+    said = review.command.ok("access", "who-can", privilege, table, "--json").json
+    assert said["is_complete"] is True
+    at_login = {
+        item["account"]
+        for item in said["holders"]
+        if item["verdict"] == "yes" and item["account"].startswith("rv_")
+    }
+    assert at_login == by_server(review, privilege)
+    later = {item["account"] for item in said["holders"] if item["verdict"] == "after set role"}
+    assert {"rv_chain", "rv_team"} <= later | at_login
+
+
+def test_findings_and_their_fixes_are_true_on_the_server(review: ReviewBench) -> None:
+    run = review.command.ok
+    found = ours(run("findings", "--json").json)
+    assert {key for key in found if key[1] != "no-password-expiry"} == {
+        ("rv_chain", "superuser"),
+        ("rv_team", "superuser"),
+        ("rv_dba", "superuser"),
+        # Before 16, CREATEROLE gives itself pg_execute_server_program; since, nothing.
+        *([("rv_hr", "superuser")] if int(review.server.version.split(".")[0]) < 16 else []),
+        ("rv_left", "expired-active"),
+        ("rv_app", "grant-option"),
+        ("public", "everyone-can-write"),
+    }
+    assert ("rv_owner", "no-password-expiry") in found
+    assert ("rv_app", "no-password-expiry") not in found
+    chain = found["rv_chain", "superuser"]
+    assert [step["account"] for step in chain["path"]] == ["rv_chain", "rv_team", "rv_dba"]
+    assert "DELETE on table" in found["public", "everyone-can-write"]["evidence"]
+    for key in (
+        ("rv_chain", "superuser"),
+        ("rv_app", "grant-option"),
+        ("rv_left", "expired-active"),
+        ("public", "everyone-can-write"),
+        ("rv_owner", "no-password-expiry"),
+    ):
+        review.sql(*found[key]["fix"].splitlines())
+    assert "rv_owner" in by_server(review, "DELETE")
+    assert "rv_app" not in by_server(review, "DELETE")
+    review.sync()
+    left = ours(run("findings", "--json").json)
+    assert {key[0] for key in left if key[1] == "superuser"} >= {"rv_team", "rv_dba"}
+    assert not left.keys() & {
+        ("rv_chain", "superuser"),
+        ("rv_app", "grant-option"),
+        ("rv_left", "expired-active"),
+        ("public", "everyone-can-write"),
+        ("rv_owner", "no-password-expiry"),
+    }
+
+
+def test_two_real_accounts_are_compared(review: ReviewBench) -> None:
+    run = review.command.ok
+    same = run("access", "diff", "rv_app", "rv_app", "--instance", "db", "--json").json
+    assert same["is_equal"] is True
+    said = run("access", "diff", "rv_app", "rv_plain", "--instance", "db", "--json").json
+    assert {item["privilege"] for item in said["differences"]} == {"SELECT", "UPDATE"}
+    expired = run("access", "diff", "rv_plain", "rv_left", "--instance", "db", "--json").json
+    assert expired["differences"]
+    assert all(
+        item["second"]["lacking"] and not item["first"]["lacking"]
+        for item in expired["differences"]
+    )
+    of = run("access", "of", "rv_app", "--instance", "db", "--json").json
+    held = {(item["privilege"], item["securable"].get("name")) for item in of["privileges"]}
+    assert {("SELECT", "orders"), ("UPDATE", "orders"), ("DELETE", "orders")} <= held
