@@ -1,0 +1,1 @@
+"""Oracle Database 12.2 to 23ai."""
