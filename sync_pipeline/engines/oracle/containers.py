@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sync_pipeline.engines.base import DatabaseEntry, Query, Variant
 from sync_pipeline.engines.oracle.names import show_containers
-from sync_pipeline.engines.oracle.queries import OLDEST, ROOT, root_needs_of
+from sync_pipeline.engines.oracle.queries import OLDEST, PDBS, ROOT, root_needs_of
 from sync_pipeline.errors import Phase, PrivilegeError
 
 SEED = "PDB$SEED"
@@ -38,7 +38,7 @@ CONTAINERS = Query(
     ContainerRow,
     (),
     (Variant(OLDEST, "containers_root.sql", ROOT),),
-    root_needs_of("V_$PDBS", "DBA_USERS"),
+    root_needs_of("V_$PDBS", "DBA_USERS", PDBS),
 )
 
 

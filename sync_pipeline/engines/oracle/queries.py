@@ -35,14 +35,14 @@ PASSWORD_DATES: Version = (18,)
 
 
 def needs_of(*views: str) -> str:
-    """Return the grants of a query outside of the root, one line each."""
-    return "\n".join(_grant(view, "{user}", "") for view in views)
+    """Return the grants of a query outside of the root."""
+    return " ".join(_grant(view, "{user}", "") for view in views)
 
 
 def root_needs_of(*views: str) -> str:
     """Return the grants of a query in the root; `views` are named as elsewhere."""
-    there = [view.replace("DBA_", "CDB_", 1) for view in views if view != PDBS]
-    return "\n".join(_grant(view, "{user}", _CURRENT) for view in (*there, PDBS))
+    there = (view if view == PDBS else view.replace("DBA_", "CDB_", 1) for view in views)
+    return " ".join(_grant(view, "{user}", _CURRENT) for view in there)
 
 
 def _grant(view: str, user: str, where: str) -> str:
@@ -63,7 +63,7 @@ def query(
 
     `others` are the versions that have texts of their own, with what their files' names end in.
     """
-    root_needs = root_needs_of(*views)
+    root_needs = root_needs_of(*views, PDBS)
     texts = ((since, ""), *others)
     return Query(
         name,

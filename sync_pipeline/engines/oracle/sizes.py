@@ -20,7 +20,7 @@ from sync_pipeline.engines.oracle.containers import (
     entry_of,
 )
 from sync_pipeline.engines.oracle.names import account_name, show_containers
-from sync_pipeline.engines.oracle.queries import OLDEST, PDB, ROOT, needs_of, query
+from sync_pipeline.engines.oracle.queries import OLDEST, PDB, ROOT, needs_of, query, root_needs_of
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,
@@ -84,7 +84,16 @@ CONTAINER = Query(
 FILES = query("size_files", FilesRow, (), ("DBA_DATA_FILES", "DBA_TEMP_FILES"))
 USED = query("size_used", UsedRow, (), ("DBA_TABLESPACES", "DBA_TABLESPACE_USAGE_METRICS"))
 TABLES = query("size_tables", TableRow, (), ("DBA_SEGMENTS", "DBA_INDEXES", "DBA_LOBS"))
-REDO = Query("size_redo", RedoRow, (), (Variant(OLDEST, "size_redo.sql"),), needs_of("V_$LOG"))
+REDO = Query(
+    "size_redo",
+    RedoRow,
+    (),
+    (
+        Variant(OLDEST, "size_redo.sql"),
+        Variant(OLDEST, "size_redo.sql", ROOT, root_needs_of("V_$LOG")),
+    ),
+    needs_of("V_$LOG"),
+)
 SIZE_QUERIES = (CONTAINER, CONTAINERS, FILES, USED, TABLES, REDO)
 
 
