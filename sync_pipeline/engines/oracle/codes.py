@@ -40,11 +40,12 @@ UNSUPPORTED: Mapping[str, str] = {
     "DPY-3010": "Oracle 12.2 or newer is needed.",
     "DPY-3040": USE_CLIENT,
     "DPY-4035": "Correct the instance's engine or port.",
-    "DPY-5001": "Correct the instance's engine or port.",
+    "DPY-5000": "Correct the instance's engine or port.",
+    "DPY-5004": "Correct the instance's engine or port.",
     "DPY-5006": "Correct the instance's engine or port.",
 }
 
-NEEDS_CLIENT = frozenset({"DPY-3001", "ORA-12650", "ORA-12660", "ORA-12661"})
+NEEDS_CLIENT = frozenset({"DPY-3001", "DPY-5016", "ORA-12650", "ORA-12660", "ORA-12661"})
 """What is asked for is a feature of the thick mode: native network encryption, mostly."""
 
 
@@ -79,6 +80,8 @@ _CUT = Refusal(
     ConnectReason.LOST,
     "Check the listener's log, and that its port speaks what the TLS mode says (TCP or TCPS).",
 )
+OF_LISTENER = Refusal(ConnectReason.REFUSED, "Check the listener's log.")
+OF_SERVER = Refusal(ConnectReason.UNREACHABLE, "Check the server's alert log.")
 
 REFUSALS: Mapping[str, Refusal] = {
     **dict.fromkeys(("ORA-12505", "ORA-12514", "ORA-12521", "DPY-6001", "DPY-6003"), _SERVICE),
@@ -137,6 +140,7 @@ REFUSALS: Mapping[str, Refusal] = {
     ),
     **dict.fromkeys(("ORA-12154", "ORA-12545"), _NAME),
     **dict.fromkeys(("ORA-12541",), _NOBODY),
+    **dict.fromkeys(("DPY-5005",), OF_LISTENER),
     **dict.fromkeys(("ORA-12543", "DPY-6004"), _NO_WAY),
     **dict.fromkeys(
         (
@@ -166,9 +170,6 @@ BY_CAUSE: tuple[tuple[str, Refusal], ...] = (
     ("OSError", _NO_WAY),
 )
 """Python's own exceptions beneath the driver's, by a class that they descend from."""
-
-OF_LISTENER = Refusal(ConnectReason.REFUSED, "Check the listener's log.")
-OF_SERVER = Refusal(ConnectReason.UNREACHABLE, "Check the server's alert log.")
 
 DENIED = frozenset({"ORA-00942", "ORA-01031", "ORA-01039", "ORA-01720", "ORA-41900"})
 """A view that may not be read does not exist for the one who asks (until 23ai)."""

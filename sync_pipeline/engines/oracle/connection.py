@@ -20,6 +20,7 @@ from sync_pipeline.engines.oracle.errors import (
     client_error,
     connect_error,
     handshake_timeout,
+    not_oracle,
     query_error,
     statement_timeout,
 )
@@ -140,6 +141,8 @@ def connect(target: Target, service: str) -> OracleConnection:
         raise handshake_timeout(attempt) from None
     except Exception as error:  # noqa: BLE001 - the driver parses answers without checks
         thread.stop()
+        if thread.saw_garbage:
+            raise not_oracle(attempt) from None
         raise connect_error(error, attempt) from None
     return OracleConnection(thread, session, target)
 

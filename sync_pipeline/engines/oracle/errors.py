@@ -80,15 +80,19 @@ def connect_error(error: BaseException, attempt: Attempt) -> SyncError:
         if found is not None:
             return found
     refusal = _by_cause(error) or _by_speaker(codes)
-    if refusal is None:
-        return UnsupportedServer(
-            f"What listens at {attempt.target.instance.host}:{attempt.target.instance.port} does "
-            f"not speak Oracle's protocol: {text}.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint="Correct the instance's engine or port.",
-        )
-    return _refused(refusal, text, attempt)
+    return _refused(refusal, text, attempt) if refusal else not_oracle(attempt, text)
+
+
+def not_oracle(attempt: Attempt, text: str = "what it says is not framed as packets") -> SyncError:
+    """Return the error of a port behind which something else answers."""
+    instance = attempt.target.instance
+    return UnsupportedServer(
+        f"What listens at {instance.host}:{instance.port} does not speak Oracle's protocol: "
+        f"{text}.",
+        instance=attempt.instance,
+        phase=Phase.CONNECT,
+        hint="Correct the instance's engine or port.",
+    )
 
 
 def _by_code(code: str, text: str, attempt: Attempt) -> SyncError | None:

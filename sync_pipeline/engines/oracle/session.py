@@ -18,8 +18,11 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
+from sync_pipeline.engines.oracle.guard import PacketGuard
+
 ResultT = TypeVar("ResultT")
-STOP_SECONDS = 2.0
+CANCEL_AGAIN_SECONDS = 0.05
+STOP_SECONDS = 0.5
 """How long a thread is waited for that should end at once."""
 
 
@@ -40,17 +43,43 @@ class Session(Protocol):
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that knows its connections, so that it can close them."""
+    """An event loop that guards its connections, and knows them so that it can close them."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.saw_garbage = False
         self._opened: list[asyncio.BaseTransport] = []
 
-    async def create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        """Open a connection as the base class does, and remember it."""
-        opened = await super().create_connection(*args, **kwargs)
-        self._opened.append(opened[0])
-        return opened
+    async def create_connection(  # type: ignore[override]
+        self, protocol_factory: Callable[[], asyncio.Protocol], *args: Any, **kwargs: Any
+    ) -> tuple[asyncio.Transport, asyncio.Protocol]:
+        """Open a connection as the base class does, with a guard before the protocol."""
+        protocol = protocol_factory()
+        transport, _ = await super().create_connection(
+            lambda: PacketGuard(protocol, self._note_garbage), *args, **kwargs
+        )
+        self._opened.append(transport)
+        return transport, protocol
+
+    async def start_tls(  # type: ignore[override]
+        self, transport: Any, protocol: asyncio.Protocol, *args: Any, **kwargs: Any
+    ) -> asyncio.Transport | None:
+        """Begin TLS as the base class does, with a guard for what comes out of it."""
+        guard = PacketGuard(protocol, self._note_garbage)
+        return await super().start_tls(transport, guard, *args, **kwargs)
+
+    def _note_garbage(self) -> None:
+        """End what waits: the driver may not notice that its connection is gone.
+
+        More than once, because `asyncio.wait_for` of Python 3.11 loses a cancellation that
+        comes together with a result.
+        """
+        self.saw_garbage = True
+        waiting = asyncio.all_tasks(self)
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            self.call_later(CANCEL_AGAIN_SECONDS, self._note_garbage)
 
     def close_connections(self) -> None:
         """Close every socket, whatever was to be sent on it."""
@@ -70,8 +99,14 @@ class SessionThread:
     def __init__(self, name: str) -> None:
         self._loop = _Loop()
         self._running: concurrent.futures.Future[Any] | None = None
+        self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    @property
+    def saw_garbage(self) -> bool:
+        """Return whether something came that is not Oracle's protocol."""
+        return self._loop.saw_garbage
 
     def call(self, work: Callable[[], Coroutine[Any, Any, ResultT]], seconds: float) -> ResultT:
         """Run a coroutine to its end.
@@ -80,7 +115,7 @@ class SessionThread:
             TimeoutError: it took longer than `seconds`, and was cancelled.
             CancelledError: `stop` was called from another thread.
         """
-        if not self._thread.is_alive() or self._loop.is_closed():
+        if self._is_stopped or not self._thread.is_alive():
             raise concurrent.futures.CancelledError
         running = asyncio.run_coroutine_threadsafe(_taken(work), self._loop)
         self._running = running
@@ -94,6 +129,7 @@ class SessionThread:
 
     def stop(self) -> None:
         """End the thread and close its sockets; what runs on it is cancelled."""
+        self._is_stopped = True
         with contextlib.suppress(RuntimeError):  # the loop is closed already
             self._loop.call_soon_threadsafe(self._loop.stop)
         running = self._running
