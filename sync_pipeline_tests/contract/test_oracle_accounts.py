@@ -21,6 +21,11 @@ from sync_pipeline_tests.emulation.oracle import Container, EmulatedOracle, Sess
 from sync_pipeline_tests.emulation.oracle_world import World
 
 
+def clock(text: str) -> datetime:
+    """Return a date of the server's clock, which has no zone."""
+    return datetime.fromisoformat(text)
+
+
 @pytest.fixture
 def world() -> World:
     made = World()
@@ -53,7 +58,7 @@ def test_account_status_is_a_combination(world: World, status: str, is_locked: b
 
 
 def test_a_lock_is_not_a_removal(world: World) -> None:
-    world.user("GONE_HOME", account_status="LOCKED", lock_date=datetime(2026, 1, 2, 3, 4, 5))
+    world.user("GONE_HOME", account_status="LOCKED", lock_date=clock("2026-01-02T03:04:05"))
     assert attributes(snapshot_of(world), "GONE_HOME")["lock_date"] == "2026-01-02T03:04:05"
 
 
@@ -66,8 +71,8 @@ def test_an_account_without_authentication_can_not_log_in(world: World) -> None:
 def test_dates_profile_and_verifiers_are_attributes(world: World) -> None:
     world.user(
         "APP",
-        expiry_date=datetime(2026, 6, 1, 8, 30),
-        password_change_date=datetime(2025, 12, 3, 8, 30),
+        expiry_date=clock("2026-06-01T08:30:00"),
+        password_change_date=clock("2025-12-03T08:30:00"),
         last_login=datetime(2026, 2, 27, 23, 30, tzinfo=timezone(timedelta(hours=-3))),
     )
     assert attributes(snapshot_of(world), "APP") == {
@@ -121,7 +126,7 @@ def test_release_12_2_has_no_date_of_the_password(world: World) -> None:
     assert snapshot.server.version_number == (12, 2, 0)
     assert attributes(snapshot, "APP")["password_changed_at"] is None
     with pytest.raises(LookupError):
-        old.user("LATER", password_change_date=datetime(2026, 1, 1))
+        old.user("LATER", password_change_date=clock("2026-01-01T00:00:00"))
 
 
 def test_roles_keep_how_they_are_enabled(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import socket
 import ssl
 import subprocess
@@ -67,19 +66,23 @@ def reason(error: SyncError) -> ConnectReason:
     return error.reason
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 @pytest.fixture(autouse=True)
 def _no_trace() -> Iterator[None]:
     """Check that no thread of a connection is left, and no socket of it."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     yield
     gc.collect()
     deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline:
         threads = [item.name for item in threading.enumerate() if item.name.startswith("oracle")]
-        if not threads and len(os.listdir("/proc/self/fd")) <= before:
+        if not threads and descriptors() <= before:
             return
         time.sleep(0.05)
-    pytest.fail(f"left behind: {threads}, {len(os.listdir('/proc/self/fd')) - before} descriptors")
+    pytest.fail(f"left behind: {threads}, {descriptors() - before} descriptors")
 
 
 def test_a_closed_port_is_refused() -> None:

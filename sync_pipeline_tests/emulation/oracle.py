@@ -21,7 +21,7 @@ import sqlglot
 from sqlglot import exp
 
 from sync_pipeline.engines.oracle.errors import query_error
-from sync_pipeline_tests.emulation.oracle_catalog import USERENV, VIEWS, Column, Release
+from sync_pipeline_tests.emulation.oracle_catalog import USERENV, VIEWS, Column, Release, View
 
 _DUCKDB = {"NUMBER": "BIGINT", "DATE": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 OPEN = ("READ WRITE", "READ ONLY")
@@ -178,14 +178,16 @@ class EmulatedConnection:
         if name in self._session.fails:
             self._raise(self._session.fails[name])
         view = VIEWS.get(name.replace("cdb_", "dba_", 1))
-        granted = self._session.granted
-        if view is None or view.since > self._server.release:
-            self._raise("ORA-00942: table or view does not exist")
-        elif not (view.is_everywhere or granted is None or name in granted):
+        exists = view is not None and view.since <= self._server.release
+        if view is None or not exists or not self._may_read(view, name):
             self._raise("ORA-00942: table or view does not exist")
         elif view.name not in self._made:
             self._made.add(view.name)
             self._server.make_view(self._raw, view.name, self._session)
+
+    def _may_read(self, view: View, name: str) -> bool:
+        granted = self._session.granted
+        return view.is_everywhere or granted is None or name in granted
 
     def _raise(self, message: str) -> None:
         raise query_error(oracledb.DatabaseError(message), "emulated")

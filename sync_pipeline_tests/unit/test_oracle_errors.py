@@ -115,7 +115,7 @@ def test_an_account_that_may_not_log_in_is_told_the_grant() -> None:
         ("ORA-01555: snapshot too old", QueryError, True),
         ("ORA-00904: invalid identifier", QueryError, False),
         (
-            "ORA-00604: error occurred at recursive SQL level 1\nORA-01031: insufficient privileges",
+            "ORA-00604: error at recursive SQL level 1\nORA-01031: insufficient privileges",
             PrivilegeError,
             False,
         ),
