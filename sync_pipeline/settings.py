@@ -114,6 +114,10 @@ class Settings(BaseSettings):
         le=1000,
         description="How many of the largest tables of each database are kept a day.",
     )
+    oracle_client: str = Field(
+        default="",
+        description="Directory of Oracle's client libraries; empty: the driver's thin mode.",
+    )
     trend_percent: float = Field(
         default=5,
         gt=0,

@@ -43,9 +43,13 @@ class CollectScope:
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read so far of one instance."""
+    """What has been read so far of one instance.
+
+    `origins` are, by query, the databases from which rows of it came.
+    """
 
     server: ServerIdentity
+    origins: dict[str, frozenset[str]] = field(default_factory=dict)
     rows: AccountRows = field(default_factory=AccountRows)
     sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -86,6 +90,7 @@ def collect_accounts(
             if not query.per_database:
                 _read(engine, connection, query, reading)
         entries = engine.databases(connection, scope.username)
+    _report_origins(engine, entries, reading)
     _read_databases(engine, open_database, scope, entries, reading)
     reading.timings["collect_seconds"] = (
         time.monotonic() - started - reading.timings["connect_seconds"]
@@ -108,7 +113,7 @@ def _read(
     reading: _Reading,
     database: str = "",
 ) -> None:
-    file = query.file_for(reading.server.version_number)
+    file = query.file_for(reading.server.version_number, reading.server.place)
     if file is None:
         reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
         return
@@ -119,6 +124,8 @@ def _read(
         _record_unread(query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
+    if query.origin:
+        reading.origins[query.name] = frozenset(getattr(row, query.origin) or "" for row in found)
     reading.report(query.fills, database, SectionStatus.READ)
 
 
@@ -127,7 +134,7 @@ def _record_unread(
 ) -> None:
     denied = isinstance(scope_error, PrivilegeError)
     if denied:
-        scope_error.hint = f"It needs: {query.needs}"
+        scope_error.hint = f"It needs: {query.needs_at(reading.server)}"
     if SectionName.ACCOUNTS in query.fills and not database:
         scope_error.phase = Phase.COLLECT
         raise scope_error
@@ -136,6 +143,40 @@ def _record_unread(
     where = f" in database {database}" if database else ""
     what = ", ".join(query.fills)
     reading.warnings.append(f"{what} not read{where}: {scope_error}")
+
+
+def _report_origins(engine: Engine, entries: tuple[DatabaseEntry, ...], reading: _Reading) -> None:
+    """Say of each database whether the statements that read all databases saw it.
+
+    What may not be seen, or was closed meanwhile, gives no rows and no error.
+    """
+    spanning = [query for query in engine.account_queries if query.origin]
+    fills = [name for query in spanning for name in query.fills]
+    for entry in entries if spanning else ():
+        if not entry.is_readable:
+            _unreadable(fills, entry, reading)
+            continue
+        for query in spanning:
+            _report_origin(query, spanning[0], entry.name, reading)
+
+
+def _report_origin(
+    query: Query[Any], accounts: Query[Any], database: str, reading: _Reading
+) -> None:
+    if query.file_for(reading.server.version_number, reading.server.place) is None:
+        reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
+        return
+    seen = reading.origins.get(query.name)
+    if seen is None:
+        failure = reading.sections[SectionKey(query.fills[0])]
+        reading.report(query.fills, database, failure.status, failure.reason)
+    elif database in (reading.origins[accounts.name] if query.may_be_empty else seen):
+        reading.report(query.fills, database, SectionStatus.READ)
+    else:
+        reason = "No rows of it came back: it was closed meanwhile, or may not be seen."
+        reading.report(query.fills, database, SectionStatus.FAILED, reason)
+        what = ", ".join(query.fills)
+        reading.warnings.append(f"{what} not read in database {database}: {reason}")
 
 
 def _read_databases(
@@ -147,6 +188,8 @@ def _read_databases(
 ) -> None:
     queries = [query for query in engine.account_queries if query.per_database]
     fills = [name for query in queries for name in query.fills]
+    if not queries:
+        return
     readable = [entry for entry in entries if entry.is_readable]
     beyond = {entry.name for entry in readable[scope.max_databases :]}
     for entry in entries:

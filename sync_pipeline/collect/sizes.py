@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -130,19 +131,25 @@ class _Reader:
     def _rows(
         self, connection: Connection, query: Query[RowT], parameters: dict[str, object]
     ) -> tuple[RowT, ...]:
-        file = query.file_for(self.server.version_number)
+        file = query.file_for(self.server.version_number, self.server.place)
         if file is None:
             raise QueryError(f"This version has no query {query.name}.")
         text = sql_text(type(self.engine).__module__.rpartition(".")[0], file)
-        named = {name: value for name, value in parameters.items() if f"%({name})s" in text}
+        named = {name: value for name, value in parameters.items() if _names(text, name)}
         return tuple(query.bind(row) for row in connection.fetch(text, named or None))
 
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""
         if isinstance(error, PrivilegeError) and query is not None:
-            needs = query.needs.replace("{user}", self.username).replace("{database}", database)
+            needs = query.needs_at(self.server)
+            needs = needs.replace("{user}", self.username).replace("{database}", database)
             failure = Measure.denied(f"{where}{error.message} It needs: {needs}")
         else:
             failure = Measure.unreachable(f"{where}{error.message}")
         self.warn(failure.reason)
         return failure
+
+
+def _names(text: str, parameter: str) -> bool:
+    """Return whether a statement names a parameter, in the form of either kind of driver."""
+    return re.search(rf"%\({parameter}\)s|(?<!:):{parameter}\b", text) is not None

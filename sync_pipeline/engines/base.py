@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar
@@ -24,10 +24,17 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The text of a query for servers from `since` on (the lowest version it fits)."""
+    """The text of a query for servers from `since` on (the lowest version it fits).
+
+    `place` is the part of a server that the text fits (`ServerIdentity.place`), empty: any
+    that has no text of its own. `needs` stands before the query's where the text needs
+    something else.
+    """
 
     since: Version
     file: str
+    place: str = ""
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,11 @@ class Query(Generic[RowT]):
     `row` is a data class; columns are bound to its fields by name. `needs` is the
     statement that lets the monitoring account run it, with `{user}` (and, per database,
     `{database}`) left open. A server older than every variant does not have the section.
+
+    `origin` is the field that names the database of a row, where one statement reads all
+    databases of a server at once (empty in a row: the server itself). Such a query was read
+    in a database only where rows of it came back; `may_be_empty` says that having none is
+    possible, so that the rows of the accounts decide.
     """
 
     name: str
@@ -45,11 +57,25 @@ class Query(Generic[RowT]):
     variants: tuple[Variant, ...]
     needs: str
     per_database: bool = False
+    origin: str = ""
+    may_be_empty: bool = False
 
-    def file_for(self, version: Version) -> str | None:
+    def variant_for(self, version: Version, place: str = "") -> Variant | None:
+        """Return the newest variant that fits, or None: not applicable."""
+        here = [variant for variant in self.variants if variant.place == place]
+        anywhere = [variant for variant in self.variants if not variant.place]
+        fitting = [variant for variant in here or anywhere if variant.since <= version]
+        return max(fitting, key=lambda variant: variant.since) if fitting else None
+
+    def file_for(self, version: Version, place: str = "") -> str | None:
         """Return the file of the newest variant that fits, or None: not applicable."""
-        fitting = [variant for variant in self.variants if variant.since <= version]
-        return max(fitting, key=lambda variant: variant.since).file if fitting else None
+        variant = self.variant_for(version, place)
+        return variant.file if variant else None
+
+    def needs_at(self, server: ServerIdentity) -> str:
+        """Return the statement that lets an account run the query on this server."""
+        variant = self.variant_for(server.version_number, server.place)
+        return (variant.needs if variant else "") or self.needs
 
     def bind(self, row: Mapping[str, Any]) -> RowT:
         """Make a row record from column names.
@@ -80,12 +106,16 @@ class DatabaseEntry:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and as whom to connect. `statement_seconds` bounds every statement."""
+    """Where and as whom to connect. `statement_seconds` bounds every statement.
+
+    `options` are settings of the installation that an engine's driver needs, by name.
+    """
 
     instance: Instance
     username: str
     password: Secret
     statement_seconds: float
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connection(Protocol):
@@ -96,7 +126,8 @@ class Connection(Protocol):
     ) -> list[dict[str, Any]]:
         """Run one SELECT and return its rows by column name.
 
-        With parameters the text names them as `%(name)s`; without, a percent sign is one.
+        With parameters the text names them as its driver does, `%(name)s` or `:name`;
+        without, a percent sign is one.
 
         Raises:
             SyncError: PrivilegeError, QueryTimeout, ConnectError (lost) or QueryError.

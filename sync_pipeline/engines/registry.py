@@ -8,6 +8,7 @@ from types import MappingProxyType
 from sync_pipeline.engines.base import Engine
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.mysql.engine import MySql
+from sync_pipeline.engines.oracle.engine import Oracle
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.instance import EngineName
 
@@ -16,5 +17,6 @@ ENGINES: Mapping[EngineName, Engine] = MappingProxyType(
         EngineName.MYSQL: MySql(),
         EngineName.MARIADB: MariaDb(),
         EngineName.POSTGRESQL: PostgreSql(),
+        EngineName.ORACLE: Oracle(),
     }
 )

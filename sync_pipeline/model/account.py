@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +40,8 @@ class AccountState:
     `attributes` are name and value pairs of the accounts section: authentication
     plugin, expiry (ISO 8601, UTC), limits. Which sections were read is a property of
     the instance, not of the account: the store keeps it beside (`SectionState`).
+    `is_system` marks what the server says it made for itself, where it says so. It tells a
+    sync what to leave out and is no part of the stored state.
     """
 
     name: str
@@ -52,6 +54,7 @@ class AccountState:
     memberships: tuple[Membership, ...] = ()
     settings: tuple[AccountSetting, ...] = ()
     grants: tuple[Grant, ...] = ()
+    is_system: bool = field(default=False, compare=False)
 
     def section(self, name: SectionName) -> SectionKey:
         """Return the section in which a part of this account is read."""

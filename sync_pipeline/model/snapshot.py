@@ -31,11 +31,16 @@ class SectionReport:
 
 @dataclass(frozen=True, slots=True)
 class ServerIdentity:
-    """What a server says of itself."""
+    """What a server says of itself.
+
+    `place` is the part of it that was connected to, in the engine's own word, where what
+    can be read depends on that; empty where a server has one place only.
+    """
 
     version: str
     version_number: tuple[int, ...]
     tls: str | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,8 +136,14 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
     has_memberships = holds(reported.section(SectionName.MEMBERSHIPS))
     has_settings = holds(reported.section(SectionName.SETTINGS))
     base = old or blank(reported.name)
+    # Some engines make a superuser by a role or by a privilege of the server.
+    may_hide_powers = any(
+        key in snapshot.sections and not holds(key)
+        for key in map(reported.section, (SectionName.MEMBERSHIPS, SectionName.SERVER))
+    )
     return replace(
         reported,
+        is_superuser=reported.is_superuser or (may_hide_powers and base.is_superuser),
         # Some engines tell a role from a user only by who holds it.
         kind=reported.kind if has_memberships or old is None else old.kind,
         memberships=reported.memberships if has_memberships else base.memberships,

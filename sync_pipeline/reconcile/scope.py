@@ -10,13 +10,19 @@ from sync_pipeline.model.pattern import like
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The accounts or databases that are looked after: all but the excluded ones."""
+    """The accounts or databases that are looked after: all but the excluded ones.
+
+    `excluded` are patterns, `excluded_names` are whole names.
+    """
 
     excluded: tuple[str, ...] = ()
+    excluded_names: frozenset[str] = frozenset()
 
     def includes(self, name: str) -> bool:
-        """Return whether no excluded pattern matches the name."""
-        return not any(like(pattern, name) for pattern in self.excluded)
+        """Return whether the name is not excluded, and no excluded pattern matches it."""
+        return name not in self.excluded_names and not any(
+            like(pattern, name) for pattern in self.excluded
+        )
 
     @classmethod
     def of(cls, *pattern_groups: Iterable[str]) -> Scope:

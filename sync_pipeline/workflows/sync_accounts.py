@@ -58,7 +58,7 @@ def _sync(
     engine = ENGINES[instance.engine]
     started = time.monotonic()
     snapshot = _snapshot(deps, engine, instance)
-    scope = _scope(deps, engine)
+    scope = _scope(deps, engine, snapshot)
     known = deps.store.accounts.known(instance.id)
     ever_read = {
         state.key
@@ -125,9 +125,13 @@ def collect_with(deps: SyncDeps, engine: Engine, target: Target, deadline: Deadl
     return collect_accounts(engine, opener(engine, target, deadline), scope, deps.clock())
 
 
-def _scope(deps: SyncDeps, engine: Engine) -> Scope:
-    system = () if deps.settings.include_system_accounts else engine.system_accounts
-    return Scope.of(system, deps.settings.excluded_accounts)
+def _scope(deps: SyncDeps, engine: Engine, snapshot: Snapshot) -> Scope:
+    """Leave out what the settings name, and what the engine or the server calls its own."""
+    if deps.settings.include_system_accounts:
+        return Scope.of(deps.settings.excluded_accounts)
+    named = frozenset(account.name for account in snapshot.accounts if account.is_system)
+    scope = Scope.of(engine.system_accounts, deps.settings.excluded_accounts)
+    return replace(scope, excluded_names=named)
 
 
 def counters_of(result: Reconciliation) -> SyncCounters:
@@ -162,6 +166,7 @@ def _details(
             for key, report in snapshot.unread.items()
         },
         "excluded_accounts": list(scope.excluded),
+        "excluded_system_accounts": len(scope.excluded_names),
         "server_version": snapshot.server.version,
         "tls": snapshot.server.tls,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from sync_pipeline.collect.accounts import ConnectionOpener
@@ -11,6 +11,7 @@ from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.secret import Secret
+from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 T = TypeVar("T")
@@ -48,4 +49,16 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
             hint="Add it with: sync-pipeline credentials add.",
         )
     password: Secret = deps.vault.resolve(credential.secret)
-    return Target(instance, credential.username, password, instance.timeouts.statement_seconds)
+    return Target(
+        instance,
+        credential.username,
+        password,
+        instance.timeouts.statement_seconds,
+        _driver_options(deps.settings),
+    )
+
+
+def _driver_options(settings: Settings) -> Mapping[str, str]:
+    """Return the settings that say which driver an engine uses, those that are set."""
+    found = {"oracle_client": settings.oracle_client}
+    return {name: value for name, value in found.items() if value}

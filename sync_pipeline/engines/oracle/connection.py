@@ -1,0 +1,196 @@
+"""Bounded, read-only connections to Oracle, by python-oracledb in either of its modes.
+
+Sources: python-oracledb user guide, "Initializing python-oracledb", "Connecting to Oracle
+Database" and "Securely Encrypting Network Traffic"; SQL Language Reference, SET TRANSACTION.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import oracledb
+
+from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.oracle.errors import (
+    Attempt,
+    aborted,
+    client_error,
+    connect_error,
+    handshake_timeout,
+    not_oracle,
+    query_error,
+    statement_timeout,
+)
+from sync_pipeline.engines.oracle.session import Session, SessionThread
+from sync_pipeline.engines.oracle.tls import client_tls, driver_tls
+
+CLIENT = "oracle_client"
+"""The option that names the directory of Oracle's client libraries."""
+
+PROGRAM = "sync_pipeline"
+READ_ONLY = "SET TRANSACTION READ ONLY"
+ROWS_A_TRIP = 5000
+CLIENT_MARGIN_SECONDS = 5.0
+"""How much longer than the driver's own limit of a call the whole statement may take."""
+
+
+class OracleConnection:
+    """A read-only connection whose driver works on a thread of its own."""
+
+    def __init__(self, thread: SessionThread, session: Session, target: Target) -> None:
+        self._thread = thread
+        self._session = session
+        self._target = target
+
+    def fetch(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[dict[str, Any]]:
+        """Run one SELECT, which names its parameters as `:name`."""
+        seconds = self._target.statement_seconds
+        bound = dict(parameters or {})
+        try:
+            return self._thread.call(
+                lambda: self._session.fetch(sql, bound), seconds + CLIENT_MARGIN_SECONDS
+            )
+        except TimeoutError:
+            self._thread.stop()
+            raise statement_timeout(self._target.instance.name, seconds) from None
+        except concurrent.futures.CancelledError:
+            raise aborted(self._target.instance.name) from None
+        except Exception as error:  # noqa: BLE001 - the driver parses answers without checks
+            raise query_error(error, self._target.instance.name) from None
+
+    def abort(self) -> None:
+        """Break the connection, so that a read that waits for the server returns."""
+        self._session.interrupt()
+        self._thread.stop()
+
+    def close(self) -> None:
+        """Close without raising."""
+        with contextlib.suppress(Exception):
+            self._thread.call(self._session.close, CLIENT_MARGIN_SECONDS)
+        self._thread.stop()
+
+
+class _ThinSession:
+    """A session of the thin mode, which speaks the protocol itself."""
+
+    def __init__(self, raw: oracledb.AsyncConnection) -> None:
+        self._raw = raw
+
+    async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
+        """Run one SELECT."""
+        with self._raw.cursor() as cursor:
+            cursor.arraysize = ROWS_A_TRIP
+            cursor.prefetchrows = ROWS_A_TRIP
+            await cursor.execute(sql, parameters)
+            names = [column[0].lower() for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+
+    async def close(self) -> None:
+        """Say goodbye to the server."""
+        await self._raw.close()
+
+    def interrupt(self) -> None:
+        """Do nothing: closing the socket is enough."""
+
+
+class _ThickSession:
+    """A session of the thick mode: its calls block the session's thread."""
+
+    def __init__(self, raw: oracledb.Connection) -> None:
+        self._raw = raw
+
+    async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
+        """Run one SELECT."""
+        with self._raw.cursor() as cursor:
+            cursor.arraysize = ROWS_A_TRIP
+            cursor.prefetchrows = ROWS_A_TRIP
+            cursor.execute(sql, parameters)
+            names = [column[0].lower() for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    async def close(self) -> None:
+        """Say goodbye to the server."""
+        self._raw.close()
+
+    def interrupt(self) -> None:
+        """Cancel the call that runs; a network that hangs is bounded by the call's limit."""
+        with contextlib.suppress(oracledb.Error):
+            self._raw.cancel()
+
+
+def connect(target: Target, service: str) -> OracleConnection:
+    """Open a connection within the instance's limit for connecting.
+
+    Raises:
+        SyncError: ConnectError, AuthenticationError, UnsupportedServer, PrivilegeError, or
+            ConfigurationError where the client libraries or a TLS file can't be read.
+    """
+    instance = target.instance
+    attempt = Attempt(target, service)
+    opening = _opening(target, service)
+    thread = SessionThread(f"oracle {instance.name}")
+    try:
+        session = thread.call(opening, instance.timeouts.connect_seconds)
+    except TimeoutError:
+        thread.stop()
+        raise handshake_timeout(attempt) from None
+    except Exception as error:  # noqa: BLE001 - the driver parses answers without checks
+        thread.stop()
+        if thread.saw_garbage:
+            raise not_oracle(attempt) from None
+        raise connect_error(error, attempt) from None
+    return OracleConnection(thread, session, target)
+
+
+def _opening(target: Target, service: str) -> Callable[[], Any]:
+    """Return the coroutine function that opens a session in the mode that was chosen."""
+    instance = target.instance
+    directory = target.options.get(CLIENT, "")
+    options: dict[str, Any] = {
+        "user": target.username,
+        "password": target.password.reveal(),
+        "host": instance.host,
+        "port": instance.port,
+        "service_name": service,
+        "tcp_connect_timeout": instance.timeouts.connect_seconds,
+        "retry_count": 0,
+        "program": PROGRAM,
+    }
+    milliseconds = max(1, round(target.statement_seconds * 1000))
+    if directory:
+        _load(directory, instance.name)
+        options |= client_tls(instance.tls, instance.name)
+        return lambda: _thick(options, milliseconds)
+    options |= driver_tls(instance.tls, instance.name)
+    return lambda: _thin(options, milliseconds)
+
+
+def _load(directory: str, instance: str) -> None:
+    """Load Oracle's client libraries, once a process."""
+    try:
+        oracledb.init_oracle_client(lib_dir=directory)
+    except oracledb.Error as error:
+        raise client_error(error, instance, directory) from None
+
+
+async def _thin(options: dict[str, Any], milliseconds: int) -> _ThinSession:
+    raw = await oracledb.connect_async(**options)
+    raw.call_timeout = milliseconds
+    raw.module = PROGRAM
+    with raw.cursor() as cursor:
+        await cursor.execute(READ_ONLY)
+    return _ThinSession(raw)
+
+
+async def _thick(options: dict[str, Any], milliseconds: int) -> _ThickSession:
+    raw = oracledb.connect(**options)
+    raw.call_timeout = milliseconds
+    raw.module = PROGRAM
+    with raw.cursor() as cursor:
+        cursor.execute(READ_ONLY)
+    return _ThickSession(raw)

@@ -1,0 +1,134 @@
+"""Oracle's account queries.
+
+Each has one text for the root of a container database (`CDB_*` views of all open
+containers), and one for any other place (`DBA_*` views).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync_pipeline.engines.base import Query, RowT, Variant, Version
+from sync_pipeline.engines.oracle.grants import (
+    AdministratorRow,
+    ColPrivRow,
+    QuotaRow,
+    SchemaPrivRow,
+    SysPrivRow,
+    TabPrivRow,
+)
+from sync_pipeline.engines.oracle.parse import ProfileRow, RolePrivRow, RoleRow, UserRow
+from sync_pipeline.model.privilege import SectionName
+
+ROOT = "root"
+"""The place CDB$ROOT, from which all open containers are read."""
+
+PDB = "pdb"
+"""The place of a pluggable database; one without containers has no place of its own."""
+
+PDBS = "DBA_PDBS"
+_CURRENT = " CONTAINER = CURRENT"
+
+OLDEST: Version = (12, 2)
+SCHEMA_PRIVILEGES: Version = (23,)
+PASSWORD_DATES: Version = (18,)
+
+
+def needs_of(*views: str) -> str:
+    """Return the grants of a query outside of the root."""
+    return " ".join(_grant(view, "{user}", "") for view in views)
+
+
+def root_needs_of(*views: str) -> str:
+    """Return the grants of a query in the root; `views` are named as elsewhere."""
+    there = (view if view == PDBS else view.replace("DBA_", "CDB_", 1) for view in views)
+    return " ".join(_grant(view, "{user}", _CURRENT) for view in there)
+
+
+def _grant(view: str, user: str, where: str) -> str:
+    """Return a grant of READ, which is SELECT without the right to lock rows."""
+    return f"GRANT READ ON SYS.{view} TO {user}{where};"
+
+
+def query(
+    name: str,
+    row: type[RowT],
+    fills: tuple[SectionName, ...],
+    views: Sequence[str],
+    *others: tuple[Version, str],
+    since: Version = OLDEST,
+    may_be_empty: bool = False,
+) -> Query[RowT]:
+    """Return a query with a text for the root; `views` are DBA_* views, or V_$ views.
+
+    `others` are the versions that have texts of their own, with what their files' names end in.
+    """
+    root_needs = root_needs_of(*views, PDBS)
+    texts = ((since, ""), *others)
+    return Query(
+        name,
+        row,
+        fills,
+        (
+            *(Variant(version, f"{name}{suffix}.sql") for version, suffix in texts),
+            *(
+                Variant(version, f"{name}_root{suffix}.sql", ROOT, root_needs)
+                for version, suffix in texts
+            ),
+        ),
+        needs_of(*views),
+        origin="container",
+        may_be_empty=may_be_empty,
+    )
+
+
+ACCOUNTS = (SectionName.ACCOUNTS,)
+USERS = query("users", UserRow, ACCOUNTS, ("DBA_USERS",), (PASSWORD_DATES, "_18"))
+ROLES = query("roles", RoleRow, ACCOUNTS, ("DBA_ROLES",))
+PROFILES = query("profiles", ProfileRow, ACCOUNTS, ("DBA_PROFILES",))
+ROLE_PRIVS = query(
+    "role_privs",
+    RolePrivRow,
+    (SectionName.MEMBERSHIPS, SectionName.SETTINGS),
+    ("DBA_ROLE_PRIVS",),
+)
+SYS_PRIVS = query("sys_privs", SysPrivRow, (SectionName.SERVER,), ("DBA_SYS_PRIVS",))
+ADMINISTRATORS = query(
+    "pwfile_users",
+    AdministratorRow,
+    (SectionName.SERVER,),
+    ("V_$PWFILE_USERS",),
+    may_be_empty=True,
+)
+SCHEMA_PRIVS = query(
+    "schema_privs",
+    SchemaPrivRow,
+    (SectionName.SCHEMA,),
+    ("DBA_SCHEMA_PRIVS",),
+    since=SCHEMA_PRIVILEGES,
+    may_be_empty=True,
+)
+TAB_PRIVS = query(
+    "tab_privs",
+    TabPrivRow,
+    (SectionName.TABLE, SectionName.ROUTINE, SectionName.TYPE, SectionName.OTHER),
+    ("DBA_TAB_PRIVS",),
+)
+COL_PRIVS = query(
+    "col_privs", ColPrivRow, (SectionName.COLUMN,), ("DBA_COL_PRIVS",), may_be_empty=True
+)
+QUOTAS = query(
+    "ts_quotas", QuotaRow, (SectionName.TABLESPACE,), ("DBA_TS_QUOTAS",), may_be_empty=True
+)
+ACCOUNT_QUERIES = (
+    USERS,
+    ROLES,
+    PROFILES,
+    ROLE_PRIVS,
+    SYS_PRIVS,
+    ADMINISTRATORS,
+    SCHEMA_PRIVS,
+    TAB_PRIVS,
+    COL_PRIVS,
+    QUOTAS,
+)

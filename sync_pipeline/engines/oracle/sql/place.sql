@@ -1,0 +1,7 @@
+-- Where the connection is: container 0 is a database without containers, 1 the root of a container
+-- database, any other a pluggable one.
+-- Since 12.2. Needs nothing.
+SELECT
+    SYS_CONTEXT('USERENV', 'CON_ID') AS container_id,
+    SYS_CONTEXT('USERENV', 'NETWORK_PROTOCOL') AS protocol
+FROM dual

@@ -1,0 +1,12 @@
+-- System privileges on schemas, of the root and of all open pluggable databases but the seed.
+-- Since 23. Needs READ on SYS.CDB_SCHEMA_PRIVS and SYS.DBA_PDBS, and CONTAINER_DATA of all
+-- containers.
+SELECT
+    CASE WHEN g.con_id = 1 THEN NULL ELSE NVL(p.pdb_name, TO_CHAR(g.con_id)) END AS container,
+    g.grantee AS grantee,
+    g.privilege AS privilege,
+    g.schema AS schema_name,
+    g.admin_option AS admin_option
+FROM cdb_schema_privs g
+LEFT JOIN dba_pdbs p ON p.pdb_id = g.con_id
+WHERE g.con_id <> 2

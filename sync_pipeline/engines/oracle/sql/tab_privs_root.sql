@@ -1,0 +1,17 @@
+-- Who was granted which privilege on which object, of the root and of all open pluggable databases
+-- but the seed.
+-- Since 12.2. Needs READ on SYS.CDB_TAB_PRIVS and SYS.DBA_PDBS, and CONTAINER_DATA of all
+-- containers.
+SELECT
+    CASE WHEN g.con_id = 1 THEN NULL ELSE NVL(p.pdb_name, TO_CHAR(g.con_id)) END AS container,
+    g.grantee AS grantee,
+    g.owner AS owner,
+    g.table_name AS object_name,
+    g.type AS object_type,
+    g.grantor AS grantor,
+    g.privilege AS privilege,
+    g.grantable AS grantable,
+    g.hierarchy AS hierarchy
+FROM cdb_tab_privs g
+LEFT JOIN dba_pdbs p ON p.pdb_id = g.con_id
+WHERE g.con_id <> 2

@@ -1,0 +1,226 @@
+"""Building worlds of users, roles, grants and files in an emulated Oracle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync_pipeline_tests.emulation.oracle import Container, EmulatedOracle
+
+GIB = 2**30
+LIMITS = {
+    "FAILED_LOGIN_ATTEMPTS": "10",
+    "PASSWORD_LIFE_TIME": "180",
+    "PASSWORD_VERIFY_FUNCTION": "NULL",
+}
+
+
+class World:
+    """Statements of a DBA, as what they leave in the dictionary. `c` is the container."""
+
+    def __init__(self, server: EmulatedOracle | None = None) -> None:
+        self.server = server or EmulatedOracle()
+
+    def database(self, con_id: int = 0) -> None:
+        """Make what every database has: SYS, SYSTEM, the role DBA, a profile, PUBLIC's grants."""
+        for name in ("SYS", "SYSTEM"):
+            self.user(name, con_id, oracle_maintained="Y", common="YES")
+            self.grant_role("DBA", name, con_id)
+        self.user("DBSNMP", con_id, oracle_maintained="Y", account_status="EXPIRED & LOCKED")
+        for role in ("DBA", "CONNECT", "SELECT_CATALOG_ROLE"):
+            self.role(role, con_id, oracle_maintained="Y", common="YES")
+        self.profile("DEFAULT", con_id, **LIMITS)
+        self.grant_system("CREATE SESSION", "CONNECT", con_id)
+        self.grant("EXECUTE", "SYS", "UTL_FILE", "PUBLIC", con_id, type="PACKAGE")
+        self.tablespace("SYSTEM", con_id, files=((GIB, "YES", 32 * GIB),), used=GIB // 2)
+        self.tablespace("TEMP", con_id, files=((GIB // 4, "NO", 0),), contents="TEMPORARY")
+
+    def container(self, con_id: int, name: str, **values: Any) -> None:
+        """Make a container with the accounts that every one has."""
+        made = Container(con_id, name, **values)
+        self.server.containers[con_id] = made
+        if con_id > 1:
+            self.server.add("dba_pdbs", 1, pdb_id=con_id, pdb_name=name, status=made.status)
+            self.server.add(
+                "v$pdbs",
+                con_id,
+                con_id=con_id,
+                name=name,
+                open_mode=made.open_mode,
+                restricted=made.restricted,
+                total_size=made.total_size,
+            )
+        self.database(con_id)
+
+    def cdb(self, *names: str) -> None:
+        """Make a root, the seed, and pluggable databases from container 3 on."""
+        self.container(1, "CDB$ROOT")
+        self.container(2, "PDB$SEED", open_mode="READ ONLY", total_size=700 * 2**20)
+        for con_id, name in enumerate(names, 3):
+            self.container(con_id, name)
+
+    def user(self, name: str, c: int = 0, **values: Any) -> None:
+        """CREATE USER."""
+        row = {
+            "username": name,
+            "account_status": "OPEN",
+            "default_tablespace": "USERS",
+            "temporary_tablespace": "TEMP",
+            "profile": "DEFAULT",
+            "authentication_type": "PASSWORD",
+            "password_versions": "11G 12C ",
+            "common": "NO",
+            "oracle_maintained": "N",
+            **values,
+        }
+        self.server.add("dba_users", c, **row)
+
+    def role(self, name: str, c: int = 0, **values: Any) -> None:
+        """CREATE ROLE."""
+        row = {
+            "role": name,
+            "authentication_type": "NONE",
+            "common": "NO",
+            "oracle_maintained": "N",
+            **values,
+        }
+        self.server.add("dba_roles", c, **row)
+
+    def profile(self, name: str, c: int = 0, **limits: str) -> None:
+        """CREATE PROFILE with password limits; a KERNEL limit stands beside them."""
+        for resource, limit in limits.items():
+            self.server.add(
+                "dba_profiles",
+                c,
+                profile=name,
+                resource_name=resource,
+                resource_type="PASSWORD",
+                limit=limit,
+            )
+        self.server.add(
+            "dba_profiles",
+            c,
+            profile=name,
+            resource_name="IDLE_TIME",
+            resource_type="KERNEL",
+            limit="UNLIMITED",
+        )
+
+    def grant_role(self, role: str, to: str, c: int = 0, **values: Any) -> None:
+        """GRANT a role."""
+        row = {"admin_option": "NO", "delegate_option": "NO", "default_role": "YES", **values}
+        self.server.add("dba_role_privs", c, grantee=to, granted_role=role, **row)
+
+    def grant_system(self, privilege: str, to: str, c: int = 0, admin: str = "NO") -> None:
+        """GRANT a system privilege."""
+        self.server.add("dba_sys_privs", c, grantee=to, privilege=privilege, admin_option=admin)
+
+    def grant_schema(self, privilege: str, schema: str, to: str, c: int = 0) -> None:
+        """GRANT a privilege ON SCHEMA."""
+        self.server.add(
+            "dba_schema_privs",
+            c,
+            grantee=to,
+            privilege=privilege,
+            schema=schema,
+            admin_option="NO",
+        )
+
+    def grant(
+        self, privilege: str, owner: str, name: str, to: str, c: int = 0, **values: Any
+    ) -> None:
+        """GRANT an object privilege."""
+        row = {
+            "grantor": owner,
+            "grantable": "NO",
+            "hierarchy": "NO",
+            "type": "TABLE",
+            **values,
+        }
+        self.server.add(
+            "dba_tab_privs", c, grantee=to, owner=owner, table_name=name, privilege=privilege, **row
+        )
+
+    def grant_column(
+        self, privilege: str, owner: str, name: str, column: str, to: str, c: int = 0
+    ) -> None:
+        """GRANT a privilege on a column."""
+        self.server.add(
+            "dba_col_privs",
+            c,
+            grantee=to,
+            owner=owner,
+            table_name=name,
+            column_name=column,
+            grantor=owner,
+            privilege=privilege,
+            grantable="NO",
+        )
+
+    def quota(
+        self, name: str, tablespace: str, max_bytes: int, c: int = 0, dropped: str = "NO"
+    ) -> None:
+        """ALTER USER ... QUOTA ... ON."""
+        self.server.add(
+            "dba_ts_quotas",
+            c,
+            username=name,
+            tablespace_name=tablespace,
+            bytes=0,
+            max_bytes=max_bytes,
+            dropped=dropped,
+        )
+
+    def administrator(self, name: str, con_id: int, *privileges: str) -> None:
+        """GRANT SYSDBA and kin."""
+        names = ("sysdba", "sysoper", "sysasm", "sysbackup", "sysdg", "syskm")
+        flags = {item: "TRUE" if item in privileges else "FALSE" for item in names}
+        self.server.add("v$pwfile_users", con_id, username=name, con_id=con_id, **flags)
+
+    def tablespace(
+        self,
+        name: str,
+        c: int = 0,
+        *,
+        files: tuple[tuple[int | None, str, int], ...],
+        used: int | None = 0,
+        contents: str = "PERMANENT",
+        block_size: int = 8192,
+    ) -> None:
+        """CREATE TABLESPACE: files are bytes, autoextensible and maxbytes; used is bytes."""
+        is_temporary = contents == "TEMPORARY"
+        self.server.add(
+            "dba_tablespaces",
+            c,
+            tablespace_name=name,
+            block_size=block_size,
+            contents=contents,
+            status="ONLINE" if used is not None else "OFFLINE",
+        )
+        for number, (size, extends, maximum) in enumerate(files):
+            self.server.add(
+                "dba_temp_files" if is_temporary else "dba_data_files",
+                c,
+                file_name=f"/u01/{name}{number}.dbf",
+                tablespace_name=name,
+                bytes=size,
+                autoextensible=extends,
+                maxbytes=maximum,
+            )
+        if used is not None:
+            self.server.add(
+                "dba_tablespace_usage_metrics",
+                c,
+                tablespace_name=name,
+                used_space=used // block_size,
+            )
+
+    def segment(self, owner: str, name: str, kind: str, size: int, c: int = 0) -> None:
+        """Take space for a segment."""
+        self.server.add(
+            "dba_segments", c, owner=owner, segment_name=name, segment_type=kind, bytes=size
+        )
+
+    def redo(self, group: int, thread: int, size: int, members: int) -> None:
+        """ADD LOGFILE."""
+        row = {"group#": group, "thread#": thread, "bytes": size, "members": members}
+        self.server.add("v$log", 0, con_id=0, **row)

@@ -1,0 +1,135 @@
+"""The session's thread and the guard before the driver: limits, aborts and bad framing."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.oracle.connection import OracleConnection
+from sync_pipeline.engines.oracle.guard import PacketGuard
+from sync_pipeline.engines.oracle.session import SessionThread
+from sync_pipeline.errors import ConnectError, ConnectReason, QueryTimeout
+from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.secret import Secret
+
+
+class FakeSession:
+    """Answers after a while, on the session's thread."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
+        await asyncio.sleep(self.seconds)
+        return [{"thread": threading.current_thread().name, **parameters}]
+
+    async def close(self) -> None: ...
+
+    def interrupt(self) -> None: ...
+
+
+def connection(seconds: float, limit: float = 5) -> OracleConnection:
+    instance = Instance(1, "erp", EngineName.ORACLE, "db1", 1521, "monitor")
+    target = Target(instance, "watcher", Secret("p"), limit)
+    return OracleConnection(SessionThread("oracle test"), FakeSession(seconds), target)
+
+
+def test_statements_run_on_the_thread_of_the_session() -> None:
+    opened = connection(0)
+    assert opened.fetch("SELECT", {"a": 1}) == [{"thread": "oracle test", "a": 1}]
+    opened.close()
+    opened.close()
+    assert "oracle test" not in {item.name for item in threading.enumerate()}
+
+
+def test_abort_from_another_thread_ends_a_read() -> None:
+    opened = connection(30)
+    threading.Timer(0.1, opened.abort).start()
+    started = time.monotonic()
+    with pytest.raises(ConnectError) as caught:
+        opened.fetch("SELECT")
+    assert caught.value.reason is ConnectReason.LOST
+    assert time.monotonic() - started < 3
+    with pytest.raises(ConnectError):
+        opened.fetch("SELECT")
+    opened.close()
+
+
+def test_a_statement_that_is_not_answered_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync_pipeline.engines.oracle.connection.CLIENT_MARGIN_SECONDS", 0.1)
+    opened = connection(30, limit=0.1)
+    with pytest.raises(QueryTimeout):
+        opened.fetch("SELECT")
+    opened.close()
+
+
+def test_a_stopped_thread_takes_no_work() -> None:
+    thread = SessionThread("oracle test")
+    thread.stop()
+    with pytest.raises(concurrent.futures.CancelledError):
+        thread.call(lambda: asyncio.sleep(0), 1)
+
+
+class Sink(asyncio.Protocol):
+    """Keeps what is passed on."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+
+
+def packet(kind: int, body: bytes, width: int = 2) -> bytes:
+    length = (len(body) + 8).to_bytes(width, "big")
+    return length + b"\0" * (4 - width) + bytes([kind, 0, 0, 0]) + body
+
+
+def accept(version: int) -> bytes:
+    return packet(2, version.to_bytes(2, "big") + b"\0" * 30)
+
+
+@given(
+    st.sampled_from([300, 314, 315, 319]),
+    st.lists(st.binary(max_size=300), max_size=5),
+    st.integers(1, 40),
+)
+def test_packets_pass_however_they_are_cut(version: int, bodies: list[bytes], step: int) -> None:
+    width = 4 if version >= 315 else 2
+    data = packet(11, b"") + accept(version) + b"".join(packet(6, b, width) for b in bodies)
+    sink, refusals = Sink(), list[int]()
+    guard = PacketGuard(sink, lambda: refusals.append(1))
+    for start in range(0, len(data), step):
+        guard.data_received(data[start : start + step])
+    assert sink.data == data
+    assert refusals == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0" * 8,
+        b"HTTP/1.1 400",
+        b"5.5.5-10.11",
+        packet(99, b"x"),
+        packet(2, b""),
+        packet(11, b"") + b"\0" * 8,
+        accept(319) + b"\0" * 8,
+        accept(300) + b"\0\x07" + b"\0" * 8,
+    ],
+)
+def test_what_is_not_framed_as_packets_never_reaches_the_driver(data: bytes) -> None:
+    sink, refusals = Sink(), list[int]()
+    guard = PacketGuard(sink, lambda: refusals.append(1))
+    guard.data_received(data)
+    guard.data_received(data)
+    assert sink.data == b""
+    assert refusals == [1]
