@@ -142,6 +142,12 @@ class Settings(BaseSettings):
         description="Days for which daily sizes are kept; aggregations stay for ever.",
     )
 
+    sqlserver_driver: str = Field(
+        default="",
+        description="ODBC driver for SQL Server, a registered name or the path of its library; "
+        "empty: the best that is installed.",
+    )
+
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:

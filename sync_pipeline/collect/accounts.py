@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sync_pipeline.collect.visibility import Visibility
 from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
@@ -82,9 +83,10 @@ def collect_accounts(
         server = engine.identify(connection)
         reading = _Reading(server)
         reading.timings["connect_seconds"] = time.monotonic() - started
+        visibility = Visibility(connection, _package(engine))
         for query in engine.account_queries:
             if not query.per_database:
-                _read(engine, connection, query, reading)
+                _read(engine, connection, query, reading, visibility)
         entries = engine.databases(connection, scope.username)
     _read_databases(engine, open_database, scope, entries, reading)
     reading.timings["collect_seconds"] = (
@@ -106,20 +108,26 @@ def _read(
     connection: Connection,
     query: Query[Any],
     reading: _Reading,
+    visibility: Visibility,
     database: str = "",
 ) -> None:
     file = query.file_for(reading.server.version_number)
     if file is None:
         reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
         return
-    package = type(engine).__module__.rpartition(".")[0]
     try:
-        found = [query.bind(row) for row in connection.fetch(sql_text(package, file))]
+        visibility.require(query)
+        text = sql_text(_package(engine), file)
+        found = [query.bind(row) for row in connection.fetch(text)]
     except _UNREADABLE as error:
         _record_unread(query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
     reading.report(query.fills, database, SectionStatus.READ)
+
+
+def _package(engine: Engine) -> str:
+    return type(engine).__module__.rpartition(".")[0]
 
 
 def _record_unread(
@@ -180,8 +188,9 @@ def _read_database(
     """Read one database; whatever goes wrong in it stays in it."""
     try:
         with open_database(entry.name) as connection:
+            visibility = Visibility(connection, _package(engine))
             for query in queries:
-                _read(engine, connection, query, reading, entry.name)
+                _read(engine, connection, query, reading, visibility, entry.name)
     except (ConnectError, *_UNREADABLE) as error:
         unread = [
             name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar
@@ -37,6 +37,10 @@ class Query(Generic[RowT]):
     `row` is a data class; columns are bound to its fields by name. `needs` is the
     statement that lets the monitoring account run it, with `{user}` (and, per database,
     `{database}`) left open. A server older than every variant does not have the section.
+
+    `check` is the file of a query that is asked first, for catalogs that leave rows out
+    without an error: each of its rows names, as `missing`, a privilege without which rows
+    of this one may be hidden.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Query(Generic[RowT]):
     variants: tuple[Variant, ...]
     needs: str
     per_database: bool = False
+    check: str = ""
 
     def file_for(self, version: Version) -> str | None:
         """Return the file of the newest variant that fits, or None: not applicable."""
@@ -80,12 +85,16 @@ class DatabaseEntry:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and as whom to connect. `statement_seconds` bounds every statement."""
+    """Where and as whom to connect. `statement_seconds` bounds every statement.
+
+    `options` are settings of the installation that an engine reads by name.
+    """
 
     instance: Instance
     username: str
     password: Secret
     statement_seconds: float
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connection(Protocol):

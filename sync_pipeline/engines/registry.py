@@ -9,6 +9,7 @@ from sync_pipeline.engines.base import Engine
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.engines.postgresql.engine import PostgreSql
+from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.model.instance import EngineName
 
 ENGINES: Mapping[EngineName, Engine] = MappingProxyType(
@@ -16,5 +17,6 @@ ENGINES: Mapping[EngineName, Engine] = MappingProxyType(
         EngineName.MYSQL: MySql(),
         EngineName.MARIADB: MariaDb(),
         EngineName.POSTGRESQL: PostgreSql(),
+        EngineName.SQLSERVER: SqlServer(),
     }
 )

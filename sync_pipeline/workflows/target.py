@@ -48,4 +48,10 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
             hint="Add it with: sync-pipeline credentials add.",
         )
     password: Secret = deps.vault.resolve(credential.secret)
-    return Target(instance, credential.username, password, instance.timeouts.statement_seconds)
+    return Target(
+        instance,
+        credential.username,
+        password,
+        instance.timeouts.statement_seconds,
+        options={"sqlserver_driver": deps.settings.sqlserver_driver},
+    )

@@ -1,0 +1,1 @@
+"""Catalogs of servers that can't be had, as tables of an embedded database."""
