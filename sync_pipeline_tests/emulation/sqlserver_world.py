@@ -302,7 +302,7 @@ class World:
             self._principal(role, number, "R", bytes([number]), is_fixed=True)
         self.member("sysadmin", "sa")
         self.login(self.username)
-        for name in ("master", "tempdb", "model", "msdb"):
+        for name in ("master", "tempdb"):
             database = self.database(name)
             database.file(0, 1024)
             database.file(1, 256, 268435456)
