@@ -28,6 +28,7 @@ INSTALL = (
     "Microsoft's ODBC Driver 18 for SQL Server."
 )
 _MICROSOFT_PACKAGE = "mssql_python_odbc"
+_PLAIN = re.compile(r"[\w.:,/-]+", re.ASCII)
 _VERIFYING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 
 
@@ -154,10 +155,13 @@ def _seconds(target: Target) -> int:
 
 
 def _quoted(key: str, value: str, driver: Driver, instance: str) -> str:
-    """Return a value in braces.
+    """Return a value as it is where it is plain, else in braces.
 
-    FreeTDS takes what is between the first brace and the first `};` as it is.
+    FreeTDS takes what is between the first brace and the first `};` as it is, and reads no
+    number in braces.
     """
+    if _PLAIN.fullmatch(value):
+        return value
     if "\0" in value or (driver.is_freetds and "};" in value):
         what = {"UID": "user name", "PWD": "password"}.get(key, key)
         raise ConfigurationError(
