@@ -65,6 +65,7 @@ class TdsServer:
     on_batch: Answer
     tls: ssl.SSLContext | None
     logins: list[Login] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
     is_silent: threading.Event = field(default_factory=threading.Event)
 
@@ -122,10 +123,12 @@ def tds_server(
 
 
 def _serve(server: TdsServer, link: socket.socket) -> None:
-    with contextlib.suppress(OSError, EOFError, ssl.SSLError):
-        _Conversation(server, link).run()
-    with contextlib.suppress(OSError):
-        link.shutdown(socket.SHUT_RDWR)
+    try:
+        with contextlib.suppress(OSError, EOFError, ssl.SSLError):
+            _Conversation(server, link).run()
+    finally:
+        with contextlib.suppress(OSError):
+            link.shutdown(socket.SHUT_RDWR)
 
 
 class _Conversation:
@@ -147,6 +150,7 @@ class _Conversation:
         kind, payload = self._receive()
         login = _login(payload)
         self._server.logins.append(login)
+        self._server.encrypted.append(self._tls is not None)
         try:
             self._server.on_login(login)
         except ServerError as error:
@@ -286,7 +290,11 @@ def _statement(kind: int, payload: bytes) -> str:
         return text
     # Parameters of sp_prepexec and sp_executesql: the longest run of readable text is the SQL.
     readable = max((bytes(body[i:]).decode("utf-16-le", "replace") for i in (0, 1)), key=_sql_in)
-    return max(re.findall(r"[\x20-\x7e\n\r\t]{8,}", readable), key=len, default="")
+    sql = max(re.findall(r"[\x20-\x7e\n\r\t]{8,}", readable), key=len, default="")
+    if "@P1" in sql and body[-7:-4] == b"\x26\x04\x04":
+        # The last parameter is an INTN of four bytes: both drivers send an int of Python so.
+        sql = sql.replace("@P1", str(int.from_bytes(body[-4:], "little")))
+    return sql
 
 
 def _sql_in(text: str) -> int:

@@ -26,6 +26,7 @@ from sync_pipeline.engines.sqlserver.errors import (
     lost,
     open_error,
     query_error,
+    without_tls,
 )
 from sync_pipeline.engines.sqlserver.names import bracketed
 from sync_pipeline.errors import ConnectError, ConnectReason, QueryTimeout, SyncError
@@ -35,6 +36,8 @@ CLIENT_MARGIN_SECONDS = 2.0
 """How much longer than the driver's own limit the caller waits."""
 
 T = TypeVar("T")
+_MUTE = (True, TlsMode.REQUIRE, ConnectReason.UNREACHABLE)
+"""How FreeTDS leaves a server that offers no TLS where it must: without a word."""
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -181,6 +184,8 @@ def _log_in(module: ModuleType, driver: Driver, target: Target) -> Any:
     try:
         return _attempt(module, driver, target, tls)
     except ConnectError as error:
+        if (driver.is_freetds, tls.mode, error.reason) == _MUTE:
+            raise without_tls(target.instance) from None
         # Microsoft's driver has no mode that takes what the server offers.
         may_go_without = tls.mode is TlsMode.PREFER and not driver.is_freetds
         if error.reason is not ConnectReason.TLS or not may_go_without:

@@ -187,6 +187,18 @@ def login_timeout(instance: Instance) -> ConnectError:
     )
 
 
+def without_tls(instance: Instance) -> ConnectError:
+    """Return the error of a server that FreeTDS left because it must have TLS."""
+    return ConnectError(
+        f"SQL Server at {instance.host}:{instance.port} could not be reached "
+        f"({ConnectReason.TLS}): FreeTDS gave up before the login and does not say why; most "
+        "likely the server offers no TLS.",
+        reason=ConnectReason.TLS,
+        instance=instance.name,
+        hint="Turn TLS on in the server, or lower the instance's TLS mode.",
+    )
+
+
 def open_error(error: BaseException, instance: str, database: str, username: str) -> SyncError:
     """Map what was raised when one database was to be opened."""
     found = fault(error)
