@@ -313,9 +313,9 @@ def test_every_class_of_securable_has_its_name(world: World) -> None:
          "object sales.DATABASE SCOPED CREDENTIAL::it"),
     ):  # fmt: skip
         # The same number in every view: a join without its class would find the wrong one.
-        database.add(view, name="it", **{id_column: 7}, **more)
+        database.add(view, name=f"it{class_}", **{id_column: 7}, **more)
         database.grant("u", "REFERENCES", class_, 7)
-        expected.add((text, "REFERENCES"))
+        expected.add((f"{text}{class_}", "REFERENCES"))
     snapshot = accounts_of(world)
     assert grants(snapshot, "[sales].[u]") == expected
     assert all(item.recognised for item in account(snapshot, "[sales].[u]").grants)
