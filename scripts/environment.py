@@ -22,6 +22,13 @@ TEST_PROGRAMS = {
     "mariadbd": "mariadb-server",
     "chromium": "chromium",
 }
+# Debian package by a file that shows that it is there, in any of the library directories:
+# the ODBC driver manager, and the driver FreeTDS for SQL Server.
+TEST_LIBRARIES = {
+    "libodbc.so.2": "unixodbc",
+    "odbc/libtdsodbc.so": "tdsodbc",
+}
+LIBRARY_DIRECTORIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
 
@@ -63,6 +70,15 @@ def ensure_environment(requirements: str) -> None:
     stamp.write_text(digest)
 
 
+def has_library(file: str) -> bool:
+    """Return whether a library is there, beside the machine's own directory of libraries."""
+    return any(
+        path.exists()
+        for directory in map(Path, LIBRARY_DIRECTORIES)
+        for path in (directory / file, *directory.glob(f"*-linux-gnu*/{file}"))
+    )
+
+
 def ensure_programs() -> None:
     """Install the Debian packages that the tests need, as root; say what is missing."""
     packages = [
@@ -70,6 +86,7 @@ def ensure_programs() -> None:
         for program, package in TEST_PROGRAMS.items()
         if shutil.which(program, path=SEARCH_PATH) is None
     ]
+    packages += [package for file, package in TEST_LIBRARIES.items() if not has_library(file)]
     if not packages:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:

@@ -153,6 +153,11 @@ class Settings(BaseSettings):
     classification_file: Path | None = Field(
         default=None, description="YAML file of the classes that accounts are counted in."
     )
+    sqlserver_driver: str = Field(
+        default="",
+        description="ODBC driver for SQL Server, a registered name or the path of its library; "
+        "empty: the best that is installed.",
+    )
 
     @field_validator("time_zone")
     @classmethod

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sync_pipeline.collect.visibility import Visibility
 from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
@@ -86,9 +87,10 @@ def collect_accounts(
         server = engine.identify(connection)
         reading = _Reading(server)
         reading.timings["connect_seconds"] = time.monotonic() - started
+        visibility = Visibility(connection, _package(engine))
         for query in engine.account_queries:
             if not query.per_database:
-                _read(engine, connection, query, reading)
+                _read(engine, connection, query, reading, visibility)
         entries = engine.databases(connection, scope.username)
     _report_origins(engine, entries, reading)
     _read_databases(engine, open_database, scope, entries, reading)
@@ -111,15 +113,17 @@ def _read(
     connection: Connection,
     query: Query[Any],
     reading: _Reading,
+    visibility: Visibility,
     database: str = "",
 ) -> None:
     file = query.file_for(reading.server.version_number, reading.server.place)
     if file is None:
         reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
         return
-    package = type(engine).__module__.rpartition(".")[0]
     try:
-        found = [query.bind(row) for row in connection.fetch(sql_text(package, file))]
+        visibility.require(query)
+        text = sql_text(_package(engine), file)
+        found = [query.bind(row) for row in connection.fetch(text)]
     except _UNREADABLE as error:
         _record_unread(query, reading, database, scope_error=error)
         return
@@ -127,6 +131,10 @@ def _read(
     if query.origin:
         reading.origins[query.name] = frozenset(getattr(row, query.origin) or "" for row in found)
     reading.report(query.fills, database, SectionStatus.READ)
+
+
+def _package(engine: Engine) -> str:
+    return type(engine).__module__.rpartition(".")[0]
 
 
 def _record_unread(
@@ -223,8 +231,9 @@ def _read_database(
     """Read one database; whatever goes wrong in it stays in it."""
     try:
         with open_database(entry.name) as connection:
+            visibility = Visibility(connection, _package(engine))
             for query in queries:
-                _read(engine, connection, query, reading, entry.name)
+                _read(engine, connection, query, reading, visibility, entry.name)
     except (ConnectError, *_UNREADABLE) as error:
         unread = [
             name

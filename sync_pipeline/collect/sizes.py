@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.collect.visibility import Visibility
 from sync_pipeline.engines.base import Connection, Engine, Query, Reading, RowT, sql_text
 from sync_pipeline.errors import ConnectError, PrivilegeError, QueryError, QueryTimeout, SyncError
 from sync_pipeline.model.size import Measure, SizeSnapshot
@@ -134,7 +135,9 @@ class _Reader:
         file = query.file_for(self.server.version_number, self.server.place)
         if file is None:
             raise QueryError(f"This version has no query {query.name}.")
-        text = sql_text(type(self.engine).__module__.rpartition(".")[0], file)
+        package = type(self.engine).__module__.rpartition(".")[0]
+        Visibility(connection, package).require(query)
+        text = sql_text(package, file)
         named = {name: value for name, value in parameters.items() if _names(text, name)}
         return tuple(query.bind(row) for row in connection.fetch(text, named or None))
 

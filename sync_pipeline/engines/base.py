@@ -49,6 +49,10 @@ class Query(Generic[RowT]):
     databases of a server at once (empty in a row: the server itself). Such a query was read
     in a database only where rows of it came back; `may_be_empty` says that having none is
     possible, so that the rows of the accounts decide.
+
+    `check` is the file of a query that is asked first, for catalogs that leave rows out
+    without an error: each of its rows names, as `missing`, a privilege without which rows
+    of this one may be hidden.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Query(Generic[RowT]):
     per_database: bool = False
     origin: str = ""
     may_be_empty: bool = False
+    check: str = ""
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""

@@ -10,6 +10,7 @@ from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.engines.oracle.engine import Oracle
 from sync_pipeline.engines.postgresql.engine import PostgreSql
+from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.model.instance import EngineName
 
 ENGINES: Mapping[EngineName, Engine] = MappingProxyType(
@@ -18,5 +19,6 @@ ENGINES: Mapping[EngineName, Engine] = MappingProxyType(
         EngineName.MARIADB: MariaDb(),
         EngineName.POSTGRESQL: PostgreSql(),
         EngineName.ORACLE: Oracle(),
+        EngineName.SQLSERVER: SqlServer(),
     }
 )

@@ -60,5 +60,8 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
 
 def _driver_options(settings: Settings) -> Mapping[str, str]:
     """Return the settings that say which driver an engine uses, those that are set."""
-    found = {"oracle_client": settings.oracle_client}
+    found = {
+        "oracle_client": settings.oracle_client,
+        "sqlserver_driver": settings.sqlserver_driver,
+    }
     return {name: value for name, value in found.items() if value}

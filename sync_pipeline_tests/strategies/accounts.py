@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIde
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DATABASES = ("", "sales", "my.db")
-SECTION_NAMES = tuple(name for name in SectionName if name is not SectionName.ACCOUNTS)
+SECTION_NAMES = tuple(SectionName)
 
 names = st.sampled_from(
     [
@@ -70,6 +71,12 @@ settings = st.builds(
 )
 
 
+def in_database(state: AccountState) -> AccountState:
+    """An account of a database has it in its name: an account never moves."""
+    name = f"[{state.database}].[{state.name}]" if state.database else state.name
+    return replace(state, name=name)
+
+
 def states(name: st.SearchStrategy[str] = names) -> st.SearchStrategy[AccountState]:
     return st.builds(
         AccountState,
@@ -78,6 +85,7 @@ def states(name: st.SearchStrategy[str] = names) -> st.SearchStrategy[AccountSta
         can_login=st.booleans(),
         is_locked=st.booleans(),
         is_superuser=st.booleans(),
+        database=st.sampled_from(DATABASES),
         attributes=st.dictionaries(
             st.sampled_from(["plugin", "valid_until", "limit"]), values, max_size=3
         ).map(lambda items: tuple(items.items())),
@@ -94,17 +102,22 @@ statuses = st.sampled_from(
 
 @st.composite
 def snapshots(draw: st.DrawFn, *, complete: bool = False) -> Snapshot:
-    """A snapshot whose accounts hold items of read sections only, as a server would."""
-    keys = [SectionKey(name, database) for name in SECTION_NAMES for database in DATABASES]
+    """A snapshot whose accounts are those of read lists, as a server would say them.
+
+    Some of the databases may have been dropped: nothing is read of them.
+    """
+    present = DATABASES if complete else ("", *draw(st.sets(st.sampled_from(DATABASES[1:]))))
+    keys = [SectionKey(name, database) for name in SECTION_NAMES for database in present]
     sections = {
         key: SectionReport(SectionStatus.READ if complete else draw(statuses)) for key in keys
     }
     sections[SectionKey(SectionName.ACCOUNTS)] = SectionReport(SectionStatus.READ)
-    accounts = draw(st.lists(states(), unique_by=lambda state: state.name, max_size=5))
+    found = draw(st.lists(states().map(in_database), unique_by=lambda s: s.name, max_size=5))
+    read = {key for key, report in sections.items() if report.status is SectionStatus.READ}
     return Snapshot(
         server=ServerIdentity("test", (1,)),
         observed_at=NOW,
-        accounts=tuple(accounts),
+        accounts=tuple(s for s in found if s.section(SectionName.ACCOUNTS) in read),
         sections=sections,
-        databases=frozenset(database for database in DATABASES if database),
+        databases=frozenset(database for database in present if database),
     )

@@ -161,8 +161,8 @@ def test_unread_memberships_and_settings_stay_as_they_were(
         old = by_name(known).get(account.name)
         before = old.state if old else blank(account.name)
         now, reported = after[account.name].state, account.canonical()
-        has_memberships = second.is_known(SectionKey(SectionName.MEMBERSHIPS))
-        has_settings = second.is_known(SectionKey(SectionName.SETTINGS))
+        has_memberships = second.is_known(account.section(SectionName.MEMBERSHIPS))
+        has_settings = second.is_known(account.section(SectionName.SETTINGS))
         assert now.memberships == (reported if has_memberships else before).memberships
         assert now.settings == (reported if has_settings else before).settings
         assert now.kind == (reported if has_memberships or not old else before).kind
@@ -171,11 +171,26 @@ def test_unread_memberships_and_settings_stay_as_they_were(
 @given(snapshots(), snapshots())
 def test_an_unread_list_of_accounts_deactivates_nobody(first: Snapshot, second: Snapshot) -> None:
     known = written([], reconcile([], first, EVERYTHING))
-    sections = {
-        **second.sections,
-        SectionKey(SectionName.ACCOUNTS): SectionReport(SectionStatus.FAILED),
-    }
-    assert reconcile(known, replace(second, sections=sections), EVERYTHING).deactivated == ()
+    lists = {SectionKey(SectionName.ACCOUNTS, name) for name in ("", *second.databases)}
+    sections = {**second.sections, **dict.fromkeys(lists, SectionReport(SectionStatus.FAILED))}
+    gone = reconcile(known, replace(second, sections=sections), EVERYTHING).deactivated
+    lived_in = {by_name(known)[name].state.database for name in gone}
+    assert not lived_in & {"", *second.databases}
+
+
+@given(snapshots(), snapshots())
+def test_accounts_of_a_database_go_with_its_list_or_with_the_database(
+    first: Snapshot, second: Snapshot
+) -> None:
+    known = written([], reconcile([], first, EVERYTHING))
+    gone = set(reconcile(known, second, EVERYTHING).deactivated)
+    listed = {account.name for account in second.accounts}
+    for name, account in by_name(known).items():
+        database = account.state.database
+        report = second.sections.get(SectionKey(SectionName.ACCOUNTS, database))
+        was_read = report is not None and report.status is SectionStatus.READ
+        was_dropped = bool(database) and database not in second.databases
+        assert (name in gone) is ((was_read or was_dropped) and name not in listed)
 
 
 @given(snapshots(), snapshots(), names)

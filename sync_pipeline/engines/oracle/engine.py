@@ -150,7 +150,7 @@ class Oracle:
 
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how Oracle decides what the accounts of a world may do."""
-        return OracleAccess(world)  # type: ignore[return-value]
+        return OracleAccess(world)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script of a database, or of the root for a common user (`C##...`)."""

@@ -1,0 +1,36 @@
+"""Ask first whether a catalog would leave rows out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync_pipeline.engines.base import Connection, Query, sql_text
+from sync_pipeline.errors import PrivilegeError
+
+
+class Visibility:
+    """What one connection may see; each check is asked once."""
+
+    def __init__(self, connection: Connection, package: str) -> None:
+        self._connection = connection
+        self._package = package
+        self._missing: dict[str, tuple[str, ...]] = {}
+
+    def require(self, query: Query[Any]) -> None:
+        """Refuse a query whose rows may be hidden.
+
+        Raises:
+            PrivilegeError: a privilege is missing without which rows are left out.
+            SyncError: the check itself could not be read.
+        """
+        if not query.check:
+            return
+        if query.check not in self._missing:
+            rows = self._connection.fetch(sql_text(self._package, query.check))
+            self._missing[query.check] = tuple(str(row["missing"]) for row in rows)
+        missing = self._missing[query.check]
+        if missing:
+            names = ", ".join(missing)
+            raise PrivilegeError(
+                f"{names} is missing, without which rows are left out.", missing=names
+            )

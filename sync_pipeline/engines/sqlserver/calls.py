@@ -1,0 +1,75 @@
+"""Calls into a driver that may never come back: made beside, and left behind when time is up.
+
+A driver's own limits don't bound a server that accepts and stays silent: FreeTDS and
+Microsoft's driver first wait for it to confirm that the statement was cancelled.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class CallTimeout(Exception):
+    """The call did not come back in time; it goes on beside, and ends by itself."""
+
+
+class CallAborted(Exception):
+    """Another thread gave the call up."""
+
+
+class Call(Generic[T]):
+    """One call on a thread of its own."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._result: list[T] = []
+        self._error: BaseException | None = None
+        self._is_done = False
+        self._left_behind: Callable[[], None] | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def result(self, seconds: float, left_behind: Callable[[], None]) -> T:
+        """Run the call and return what it returns, or raise what it raises.
+
+        `left_behind` runs after a call that was given up has come back after all.
+
+        Raises:
+            CallTimeout: it took longer.
+            CallAborted: `abort` was called.
+        """
+        self._thread.start()
+        in_time = self._over.wait(seconds)
+        with self._lock:
+            if not self._is_done:
+                self._left_behind = left_behind
+                raise CallAborted if in_time else CallTimeout
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+    def abort(self) -> None:
+        """Let the waiting thread go, from another one."""
+        self._over.set()
+
+    def returned(self) -> T | None:
+        """Return what the call returned, None where it raised."""
+        return self._result[0] if self._result else None
+
+    def _run(self) -> None:
+        try:
+            self._result.append(self._work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
+            self._error = error
+        with self._lock:
+            self._is_done = True
+            left_behind = self._left_behind
+        self._over.set()
+        if left_behind is not None:
+            left_behind()

@@ -1,0 +1,222 @@
+"""Which ODBC driver is used, and what each one is told.
+
+Sources: Microsoft, "DSN and Connection String Keywords and Attributes" of ODBC Driver 18;
+FreeTDS User Guide, "ODBC Connection Attributes"; ODBC Programmer's Reference,
+SQLDriverConnect (a value in braces may hold anything, a closing brace in it is doubled).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import platform
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from sync_pipeline.engines.base import Target
+from sync_pipeline.errors import ConfigurationError, Phase
+from sync_pipeline.model.instance import TlsMode, TlsOptions
+
+DRIVER_OPTION = "sqlserver_driver"
+"""The key of `Target.options` that names a driver, or the path of its library."""
+APPLICATION = "sync_pipeline"
+INSTALL = (
+    "Install unixODBC and a driver: on Debian, apt-get install unixodbc tdsodbc, or "
+    "Microsoft's ODBC Driver 18 for SQL Server."
+)
+_MICROSOFT_PACKAGE = "mssql_python_odbc"
+_PLAIN = re.compile(r"[\w.:,/-]+", re.ASCII)
+_VERIFYING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """An ODBC driver by its registered name, or by the path of its library."""
+
+    name: str
+
+    @property
+    def is_freetds(self) -> bool:
+        """Return whether this is FreeTDS; else it is one of Microsoft's."""
+        return re.search(r"freetds|tdsodbc", self.name, re.IGNORECASE) is not None
+
+
+def load_pyodbc(instance: str) -> ModuleType:
+    """Return pyodbc, with the driver manager's pool off: a pool would keep logins open.
+
+    Raises:
+        ConfigurationError: pyodbc can't be loaded, because libodbc is missing.
+    """
+    try:
+        module = importlib.import_module("pyodbc")
+    except ImportError as error:
+        raise ConfigurationError(
+            f"The ODBC driver manager can't be loaded: {error}.",
+            instance=instance,
+            phase=Phase.CONNECT,
+            hint=INSTALL,
+        ) from None
+    module.pooling = False  # type: ignore[attr-defined]
+    return module
+
+
+def choose_driver(setting: str, registered: Iterable[str], instance: str) -> Driver:
+    """Return the driver of the setting, or the best that is installed.
+
+    Microsoft's newest registered driver comes first, then FreeTDS, then the library that
+    Microsoft's Python package brings.
+
+    Raises:
+        ConfigurationError: there is no such driver, or none at all.
+    """
+    names = tuple(registered)
+    if setting:
+        if setting in names or Path(setting).is_file():
+            return Driver(setting)
+        raise ConfigurationError(
+            f"There is no ODBC driver {setting!r}; registered are: {', '.join(names) or 'none'}.",
+            instance=instance,
+            phase=Phase.CONNECT,
+            hint="Correct SYNC_PIPELINE_SQLSERVER_DRIVER, or leave it empty.",
+        )
+    microsoft = [name for name in names if re.fullmatch(r"ODBC Driver \d+ for SQL Server", name)]
+    if microsoft:
+        return Driver(max(microsoft, key=lambda name: int(name.split()[2])))
+    freetds = [name for name in names if Driver(name).is_freetds]
+    library = freetds[0] if freetds else packaged_library()
+    if library is None:
+        raise ConfigurationError(
+            "No ODBC driver for SQL Server is installed.",
+            instance=instance,
+            phase=Phase.CONNECT,
+            hint=INSTALL,
+        )
+    return Driver(library)
+
+
+def packaged_library() -> str | None:
+    """Return the library that Microsoft's Python package brings for this machine, if any."""
+    spec = importlib.util.find_spec(_MICROSOFT_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    machine = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+    for location in spec.submodule_search_locations:
+        libraries = Path(location) / "libs" / "linux" / _distribution() / machine / "lib"
+        found = sorted(libraries.glob("libmsodbcsql*.so*"))
+        if found:
+            return str(found[-1])
+    return None
+
+
+def _distribution() -> str:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    family = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}"
+    if "suse" in family:
+        return "suse"
+    if "alpine" in family:
+        return "alpine"
+    return "rhel" if re.search(r"rhel|fedora|centos", family) else "debian_ubuntu"
+
+
+def connection_string(driver: Driver, target: Target, tls: TlsOptions) -> str:
+    """Return the string for the driver's connect call alone: it holds the password.
+
+    Raises:
+        ConfigurationError: the driver can't do this TLS mode, or can't be given a value.
+    """
+    instance = target.instance
+    parts: dict[str, str] = {"DRIVER": driver.name}
+    if driver.is_freetds:
+        parts |= {"SERVER": instance.host, "PORT": str(instance.port), "TDS_Version": "7.4"}
+        parts |= {"ClientCharset": "UTF-8", "Timeout": str(_seconds(target))}
+    else:
+        parts |= {"SERVER": f"tcp:{instance.host},{instance.port}", "ConnectRetryCount": "0"}
+    parts |= {
+        "UID": target.username,
+        "PWD": target.password.reveal(),
+        "DATABASE": instance.database or "master",
+        "APP": APPLICATION,
+        "ApplicationIntent": "ReadOnly",
+        **_tls(driver, tls, instance.name),
+    }
+    return ";".join(
+        f"{key}={_quoted(key, value, driver, instance.name)}" for key, value in parts.items()
+    )
+
+
+def _seconds(target: Target) -> int:
+    return max(1, round(target.instance.timeouts.connect_seconds))
+
+
+def _quoted(key: str, value: str, driver: Driver, instance: str) -> str:
+    """Return a value as it is where it is plain, else in braces.
+
+    FreeTDS takes what is between the first brace and the first `};` as it is, and reads no
+    number in braces.
+    """
+    if _PLAIN.fullmatch(value):
+        return value
+    if "\0" in value or (driver.is_freetds and "};" in value):
+        what = {"UID": "user name", "PWD": "password"}.get(key, key)
+        raise ConfigurationError(
+            f"The {what} has characters that the driver {driver.name} can't be given.",
+            instance=instance,
+            phase=Phase.CONNECT,
+            hint="Use another one (without '};'), or use Microsoft's driver.",
+        )
+    if not driver.is_freetds:
+        value = value.replace("}", "}}")
+    return "{" + value + "}"
+
+
+def _tls(driver: Driver, tls: TlsOptions, instance: str) -> Mapping[str, str]:
+    given = tls.cert_file or tls.key_file or (tls.ca_file if tls.mode in _VERIFYING else None)
+    if given:
+        raise _impossible(
+            driver,
+            instance,
+            f"be given the TLS file {given}",
+            "Put the authority into the system's store and take the file off the instance.",
+        )
+    if driver.is_freetds:
+        return _freetds_tls(driver, tls.mode, instance)
+    if tls.mode is TlsMode.VERIFY_CA:
+        raise _impossible(
+            driver,
+            instance,
+            "check a certificate without its host name (TLS mode verify-ca)",
+            "Use verify-full.",
+        )
+    is_encrypted = tls.mode is not TlsMode.DISABLE
+    is_verified = tls.mode is TlsMode.VERIFY_FULL
+    return {
+        "Encrypt": "yes" if is_encrypted else "no",
+        "TrustServerCertificate": "no" if is_verified else "yes",
+    }
+
+
+def _freetds_tls(driver: Driver, mode: TlsMode, instance: str) -> Mapping[str, str]:
+    if mode in _VERIFYING:
+        raise _impossible(
+            driver,
+            instance,
+            f"check the server's certificate (TLS mode {mode})",
+            "Use Microsoft's driver (SYNC_PIPELINE_SQLSERVER_DRIVER), or the TLS mode require.",
+        )
+    words = {TlsMode.DISABLE: "off", TlsMode.PREFER: "request", TlsMode.REQUIRE: "require"}
+    return {"Encryption": words[mode]}
+
+
+def _impossible(driver: Driver, instance: str, what: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The driver {driver.name} can't {what}.",
+        instance=instance,
+        phase=Phase.CONNECT,
+        hint=hint,
+    )

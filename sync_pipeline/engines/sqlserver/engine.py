@@ -1,0 +1,171 @@
+"""SQL Server: its connections, its catalog queries and its monitoring account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.base import (
+    AccountRows,
+    Connection,
+    DatabaseEntry,
+    Query,
+    SizeReader,
+    Target,
+    sql_text,
+)
+from sync_pipeline.engines.sqlserver import connection as driver
+from sync_pipeline.engines.sqlserver.access import SqlServerAccess
+from sync_pipeline.engines.sqlserver.grants import database_grants, server_grants
+from sync_pipeline.engines.sqlserver.names import bracketed, grant_server
+from sync_pipeline.engines.sqlserver.parse import (
+    database_accounts,
+    lacks_connect,
+    server_accounts,
+    unreadable,
+)
+from sync_pipeline.engines.sqlserver.queries import (
+    ACCOUNT_QUERIES,
+    DATABASE_OWNERS,
+    DATABASES,
+    LOGINS,
+    MEMBERS,
+    MISSING_DATABASES,
+    OBJECT_OWNERS,
+    OLDEST,
+    PERMISSIONS,
+    ROLE_OWNERS,
+    SCHEMA_OWNERS,
+    SERVER_MEMBERS,
+    SERVER_OWNERS,
+    SERVER_PERMISSIONS,
+    USERS,
+)
+from sync_pipeline.engines.sqlserver.rows import DatabaseRow
+from sync_pipeline.engines.sqlserver.sizes import measure
+from sync_pipeline.errors import PrivilegeError, QueryError, UnsupportedServer
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.size import SizeSnapshot
+from sync_pipeline.model.snapshot import ServerIdentity
+
+PACKAGE = "sync_pipeline.engines.sqlserver"
+MANAGED_INSTANCE = 8
+AZURE_DATABASES = (5, 6, 11, 12)
+NEEDED = ("CONNECT ANY DATABASE", "VIEW ANY DEFINITION", "VIEW SERVER STATE")
+"""What the monitoring account is granted, one permission a line of the script."""
+
+
+class SqlServer:
+    """SQL Server 2016 to 2022 (and newer, read as 2022), and Azure SQL Managed Instance.
+
+    The principals of each database are accounts of their own, `[database].[name]`; those of
+    the server go by their plain names. The catalog views leave rows out without an error
+    where a permission is missing, so that permission is asked for before each of them.
+    """
+
+    name = EngineName.SQLSERVER
+    default_port = 1433
+    # Logins that setup makes for signed modules and for the services of the instance. The
+    # fixed roles, public, guest and NT AUTHORITY stay: what they are granted is worth a look.
+    system_accounts: tuple[str, ...] = (r"##MS\_%##", r"NT SERVICE\\%")
+    system_databases: tuple[str, ...] = ()
+    account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+
+    def connect(self, target: Target, database: str | None = None) -> Connection:
+        """Open a bounded connection; a database is opened after the login."""
+        return driver.connect(target, database)
+
+    def identify(self, connection: Connection) -> ServerIdentity:
+        """Ask for the version, the edition and the state of TLS."""
+        (row,) = connection.fetch(sql_text(PACKAGE, "identity.sql"))
+        version, edition = str(row["product_version"]), int(row["engine_edition"])
+        if edition in AZURE_DATABASES:
+            raise UnsupportedServer(
+                f"The server is {row['edition']}, which has no principals of a server.",
+                hint="SQL Server 2016 or newer, or an Azure SQL Managed Instance, is needed.",
+            )
+        number = _numbers(version)
+        if edition == MANAGED_INSTANCE:
+            # It reports 12.0 for ever, and has the catalog of the newest version.
+            number = max(number, (16, 0))
+            version = f"16.0 (Azure SQL Managed Instance, {version})"
+        if number < OLDEST:
+            raise UnsupportedServer(
+                f"The server is SQL Server {version}; 13.0 (SQL Server 2016) or newer is needed.",
+                hint="Upgrade it, or correct the instance's engine.",
+            )
+        return ServerIdentity(version, number, _tls(connection))
+
+    def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
+        """List the databases, with the reason where one can't be opened.
+
+        Raises:
+            PrivilegeError: some may be hidden; a database that is not listed counts as dropped.
+        """
+        for hidden in connection.fetch(sql_text(PACKAGE, "check_databases.sql")):
+            missing = grant_server(MISSING_DATABASES.bind(hidden).missing, username)
+            raise PrivilegeError(
+                "The account may not see every database.",
+                missing=missing,
+                hint=f"It needs: {missing}",
+            )
+        listed = connection.fetch(sql_text(PACKAGE, "databases.sql"))
+        return tuple(_entry(row, username) for row in map(DATABASES.bind, listed))
+
+    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
+        """Build one state for each principal of the server and of each database."""
+        found = list(
+            server_accounts(
+                rows.of(LOGINS),
+                rows.of(SERVER_MEMBERS),
+                server_grants(
+                    rows.of(SERVER_PERMISSIONS), rows.of(SERVER_OWNERS), rows.of(DATABASE_OWNERS)
+                ),
+            )
+        )
+        for database in rows.databases(USERS):
+            grants = database_grants(
+                database,
+                rows.of(PERMISSIONS, database),
+                rows.of(SCHEMA_OWNERS, database),
+                rows.of(OBJECT_OWNERS, database),
+                rows.of(ROLE_OWNERS, database),
+            )
+            users, members = rows.of(USERS, database), rows.of(MEMBERS, database)
+            found += database_accounts(database, users, members, grants)
+        return tuple(found)
+
+    def sizes(self, reader: SizeReader) -> SizeSnapshot:
+        """Measure every database, its log, and tempdb."""
+        return measure(reader)
+
+    def access_rules(self, world: AccessWorld) -> AccessRules:
+        """Return the rules of SQL Server over the accounts of a world."""
+        return SqlServerAccess(world)
+
+    def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
+        """Return the script; a login of SQL Server has no host, and sees every database."""
+        login = f"CREATE LOGIN {bracketed(username)} WITH PASSWORD = '<password>';"
+        return "\n".join([login, *(grant_server(item, username) for item in NEEDED)]) + "\n"
+
+
+def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
+    reason = unreadable(row)
+    missing = grant_server(NEEDED[0], username) if lacks_connect(row) else ""
+    return DatabaseEntry(row.name, not reason, reason, missing)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _tls(connection: Connection) -> str | None:
+    """Return how this connection is encrypted, where the account may know."""
+    try:
+        rows = connection.fetch(sql_text(PACKAGE, "tls.sql"))
+    except (PrivilegeError, QueryError):
+        return "not known: VIEW SERVER STATE is missing"
+    return "TLS" if any(row["encrypt_option"] == "TRUE" for row in rows) else None

@@ -1,0 +1,255 @@
+"""The sizes of a SQL Server instance.
+
+Sources: SQL Server documentation, sys.master_files and sys.database_files (size, max_size,
+growth; who may see rows), sys.dm_db_partition_stats, sys.dm_io_virtual_file_stats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sync_pipeline.engines.base import Query, Reading, SizeReader, Variant
+from sync_pipeline.engines.sqlserver.names import grant_server
+from sync_pipeline.engines.sqlserver.parse import lacks_connect, unreadable
+from sync_pipeline.engines.sqlserver.queries import (
+    CONNECT,
+    DATABASES,
+    DEFINITIONS,
+    OLDEST,
+    STATE,
+    query,
+)
+from sync_pipeline.engines.sqlserver.rows import DatabaseRow
+from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot, TableSize
+
+PAGE = 8192
+TEMPDB = "tempdb"
+ROWS, LOG, CONTAINERS = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRow:
+    """A row of `size_files.sql`: the files of one type of one database, in pages."""
+
+    database_id: int
+    type: int
+    files: int
+    pages: int
+    sparse_files: int
+    unlimited_files: int
+    maximum_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class SparseRow:
+    """A row of `size_sparse.sql`."""
+
+    database_id: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PagesRow:
+    """The row of `size_containers.sql` and of `size_temporary.sql`."""
+
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsRow:
+    """The row of `size_objects.sql`."""
+
+    data_pages: int
+    index_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of `size_tables.sql`."""
+
+    schema_name: str
+    table_name: str
+    data_pages: int
+    index_pages: int
+
+
+FILES = query("size_files", FilesRow, needs=DEFINITIONS, check="check_files.sql")
+SPARSE = query("size_sparse", SparseRow, needs=STATE)
+TEMPORARY = query("size_temporary", PagesRow, needs="nothing")
+CONTAINER_PAGES = Query(
+    "size_containers",
+    PagesRow,
+    (),
+    (Variant(OLDEST, "size_containers.sql"),),
+    CONNECT,
+    per_database=True,
+)
+OBJECTS = Query(
+    "size_objects",
+    ObjectsRow,
+    (),
+    (Variant(OLDEST, "size_objects.sql"),),
+    STATE,
+    per_database=True,
+    check="check_objects.sql",
+)
+TABLES = Query(
+    "size_tables",
+    TableRow,
+    (),
+    (Variant(OLDEST, "size_tables.sql"),),
+    STATE,
+    per_database=True,
+    check="check_objects.sql",
+)
+SIZE_QUERIES = (DATABASES, FILES, SPARSE, TEMPORARY, CONTAINER_PAGES, OBJECTS, TABLES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What the server itself says of the files, by database and type."""
+
+    by_database: Mapping[int, Mapping[int, FilesRow]]
+    sparse: Mapping[int, int]
+    failure: Measure | None
+    sparse_failure: Measure | None
+
+
+def measure(reader: SizeReader) -> SizeSnapshot:
+    """Measure the instance: files from the server, contents from each open database.
+
+    A database that is dropped meanwhile is not in the snapshot: what could not be read is
+    looked for once more in a new listing.
+
+    Raises:
+        PrivilegeError: the databases could not be listed, or some may be hidden.
+    """
+    listed = reader.read(DATABASES)
+    if listed.failure is not None:
+        raise PrivilegeError(
+            f"The databases could not be listed: {listed.failure.reason}",
+            hint="Check what the monitoring account may read.",
+        )
+    files = _files(reader)
+    found = [_database(reader, row, files) for row in listed.rows if row.name != TEMPDB]
+    if any(item.total.is_missing or item.data.is_missing for item in found):
+        still = {row.name for row in reader.databases_now(DATABASES)}
+        for item in found:
+            if item.name not in still:
+                reader.warn(f"Database {item.name} was dropped while it was measured.")
+        found = [item for item in found if item.name in still]
+    temporary = reader.read(TEMPORARY)
+    return SizeSnapshot(
+        server=reader.server,
+        observed_at=reader.observed_at,
+        databases=tuple(found),
+        temporary=temporary.failure or Measure.known(temporary.rows[0].pages * PAGE),
+    )
+
+
+def _files(reader: SizeReader) -> _Files:
+    reading = reader.read(FILES)
+    found: dict[int, dict[int, FilesRow]] = {}
+    for row in reading.rows:
+        found.setdefault(row.database_id, {})[row.type] = row
+    has_sparse = any(row.sparse_files for row in reading.rows)
+    sparse: Reading[SparseRow] = reader.read(SPARSE) if has_sparse else Reading()
+    return _Files(
+        found,
+        {row.database_id: row.disk_bytes for row in sparse.rows},
+        reading.failure,
+        sparse.failure,
+    )
+
+
+def _database(reader: SizeReader, row: DatabaseRow, files: _Files) -> DatabaseSize:
+    own = files.by_database.get(row.database_id, {})
+    queries: list[Query[Any]] = [CONTAINER_PAGES, OBJECTS]
+    if reader.largest_tables:
+        queries.append(TABLES)
+    closed = _closed(reader, row)
+    if closed is None:
+        containers, objects, *rest = reader.read_in(row.name, *queries, limit=reader.largest_tables)
+        held = containers.failure or Measure.known(containers.rows[0].pages * PAGE)
+        data = objects.failure or Measure.known(objects.rows[0].data_pages * PAGE)
+        index = objects.failure or Measure.known(objects.rows[0].index_pages * PAGE)
+        tables = _tables([item for reading in rest for item in reading.rows])
+    else:
+        held = closed if CONTAINERS in own else Measure.known(0)
+        data = index = closed
+        tables = ()
+    log = files.failure or Measure.known(own[LOG].pages * PAGE if LOG in own else 0)
+    return DatabaseSize(
+        name=row.name,
+        total=_total(reader, row, files, held),
+        data=data,
+        index=index,
+        log=log,
+        tables=tables,
+        maximum_bytes=_maximum(own),
+    )
+
+
+def _closed(reader: SizeReader, row: DatabaseRow) -> Measure | None:
+    """Return why a database is not opened, None where it is."""
+    reason = unreadable(row)
+    if not reason:
+        return reader.may_read_in(row.name)
+    if lacks_connect(row):
+        needs = grant_server("CONNECT ANY DATABASE", reader.username)
+        closed = Measure.denied(f"Database {row.name}: {reason}. It needs: {needs}")
+    else:
+        closed = Measure.unreachable(f"Database {row.name} was not opened: {reason}.")
+    reader.warn(closed.reason)
+    return closed
+
+
+def _total(reader: SizeReader, row: DatabaseRow, files: _Files, held: Measure) -> Measure:
+    """Return what the files take on disk; containers have a size only in their database."""
+    if files.failure is not None:
+        return files.failure
+    own = files.by_database.get(row.database_id)
+    if own is None:
+        hidden = Measure.unreachable(f"Database {row.name}: its files are not listed.")
+        reader.warn(hidden.reason)
+        return hidden
+    if any(item.sparse_files for item in own.values()):
+        taken = files.sparse.get(row.database_id)
+        if taken is not None:
+            return Measure.known(taken)
+        return files.sparse_failure or Measure.unreachable(
+            f"Database {row.name}: its sparse files were not found."
+        )
+    pages = sum(item.pages for kind, item in own.items() if kind != CONTAINERS)
+    return Measure.sum((Measure.known(pages * PAGE), held if CONTAINERS in own else _NOTHING))
+
+
+_NOTHING = Measure.known(0)
+
+
+def _maximum(own: Mapping[int, FilesRow]) -> int | None:
+    """Return how large the total may grow with the log as it is, None: until the disk is full.
+
+    The cap of the log, 2 TiB where nobody set one, is no room for data.
+    """
+    data = [item for kind, item in own.items() if kind != LOG]
+    if not data or any(item.unlimited_files or item.sparse_files for item in data):
+        return None
+    log = own[LOG].pages if LOG in own else 0
+    return (sum(item.maximum_pages for item in data) + log) * PAGE
+
+
+def _tables(rows: Sequence[TableRow]) -> tuple[TableSize, ...]:
+    return tuple(
+        TableSize(
+            row.schema_name,
+            row.table_name,
+            (row.data_pages + row.index_pages) * PAGE,
+            row.data_pages * PAGE,
+            row.index_pages * PAGE,
+        )
+        for row in rows
+    )

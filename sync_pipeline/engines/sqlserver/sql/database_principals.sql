@@ -1,0 +1,19 @@
+-- Every principal of the database, and the login with its security identifier. Since 2016.
+-- Needs VIEW DEFINITION on the database, which the server's VIEW ANY DEFINITION implies (from
+-- 2022 on VIEW SECURITY DEFINITION is enough): without it rows are missing, see
+-- check_users.sql.
+SELECT
+    p.name,
+    p.principal_id,
+    p.type,
+    p.type_desc,
+    p.is_fixed_role,
+    p.authentication_type,
+    p.authentication_type_desc,
+    p.default_schema_name,
+    l.name AS login,
+    d.containment
+FROM sys.database_principals AS p
+JOIN sys.databases AS d ON d.database_id = DB_ID()
+LEFT JOIN sys.server_principals AS l
+    ON l.sid = p.sid AND l.type <> 'R' AND p.type IN ('S', 'U', 'G', 'E', 'X', 'C', 'K')

@@ -1,0 +1,18 @@
+-- Every database, whether it can be opened, and what it is to an availability group. Since
+-- 2016. Needs VIEW ANY DATABASE, which VIEW ANY DEFINITION implies: without it rows are
+-- missing, see check_databases.sql.
+SELECT
+    d.database_id,
+    d.name,
+    d.state,
+    d.state_desc,
+    d.user_access_desc,
+    CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END AS is_replicated,
+    COALESCE(HAS_DBACCESS(d.name), 0) AS has_access,
+    (
+        SELECT COUNT(*)
+        FROM sys.fn_my_permissions(NULL, 'SERVER') AS p
+        WHERE p.permission_name = 'CONNECT ANY DATABASE'
+    ) AS may_connect_any
+FROM sys.databases AS d
+ORDER BY d.database_id

@@ -1,0 +1,202 @@
+"""SQL Server's sizes: the engine's real SQL over emulated files, one test a known case."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.model.size import DatabaseSize, MeasureState, SizeSnapshot, TableSize
+from sync_pipeline_tests.emulation.sqlserver_connection import sizes_of
+from sync_pipeline_tests.emulation.sqlserver_world import World
+
+PAGE = 8192
+
+
+@pytest.fixture
+def world() -> World:
+    found = World()
+    database = found.database("sales")
+    database.file(0, 1000)
+    database.file(0, 500)
+    database.file(1, 300, 268435456)
+    return found
+
+
+def of(snapshot: SizeSnapshot, name: str) -> DatabaseSize:
+    (found,) = (item for item in snapshot.databases if item.name == name)
+    return found
+
+
+def test_files_tables_and_indexes_of_a_database(world: World) -> None:
+    database = world.databases["sales"]
+    heap, tree = database.thing("heap"), database.thing("tree")
+    database.pages(heap, 0, 40)
+    database.pages(tree, 1, 20)
+    database.pages(tree, 1, 20)
+    database.pages(tree, 2, 7)
+    snapshot = sizes_of(world, largest_tables=1)
+    found = of(snapshot, "sales")
+    assert snapshot.warnings == ()
+    assert snapshot.inventory_is_complete
+    assert found.total.bytes == 1800 * PAGE
+    assert found.log.bytes == 300 * PAGE
+    assert found.data.bytes == 80 * PAGE
+    assert found.index.bytes == 7 * PAGE
+    assert found.tables == (TableSize("dbo", "tree", 47 * PAGE, 40 * PAGE, 7 * PAGE),)
+
+
+def test_offline_and_restoring_databases_still_take_disk(world: World) -> None:
+    for name, state in (("off", 6), ("restoring", 1)):
+        database = world.database(name, state=state)
+        database.file(0, 64)
+        database.file(1, 8)
+    replica = world.database("replica", replica_id="r", has_access=False)
+    replica.file(0, 32)
+    snapshot = sizes_of(world)
+    assert of(snapshot, "off").total.bytes == 72 * PAGE
+    assert of(snapshot, "restoring").total.bytes == 72 * PAGE
+    assert of(snapshot, "replica").total.bytes == 32 * PAGE
+    for name in ("off", "restoring", "replica"):
+        assert of(snapshot, name).data.state is MeasureState.UNREACHABLE
+        assert any(f"Database {name} was not opened" in text for text in snapshot.warnings)
+    assert of(snapshot, "sales").data.state is MeasureState.KNOWN
+
+
+def test_files_that_may_not_be_seen_are_unknown_and_never_zero(world: World) -> None:
+    world.permissions.remove("VIEW ANY DEFINITION")
+    snapshot = sizes_of(world)
+    total = of(snapshot, "sales").total
+    assert total.state is MeasureState.DENIED
+    assert total.bytes is None
+    assert "GRANT VIEW ANY DEFINITION TO [mon];" in total.reason
+    assert of(snapshot, "sales").log.state is MeasureState.DENIED
+
+
+def test_what_tables_hold_needs_the_state(world: World) -> None:
+    world.permissions.remove("VIEW SERVER STATE")
+    found = of(sizes_of(world), "sales")
+    assert found.total.bytes == 1800 * PAGE
+    assert found.data.state is MeasureState.DENIED
+    assert "GRANT VIEW SERVER STATE TO [mon];" in found.data.reason
+
+
+def test_a_hidden_list_of_databases_is_an_error(world: World) -> None:
+    world.denied.add("VIEW ANY DATABASE")
+    with pytest.raises(PrivilegeError, match="GRANT VIEW ANY DATABASE"):
+        sizes_of(world)
+
+
+def test_no_access_names_the_grant(world: World) -> None:
+    world.permissions.remove("CONNECT ANY DATABASE")
+    found = of(sizes_of(world), "sales")
+    assert found.total.bytes == 1800 * PAGE
+    assert found.data.state is MeasureState.DENIED
+    assert "GRANT CONNECT ANY DATABASE TO [mon];" in found.data.reason
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        # size, max_size, growth: one that grows to its cap, one that can't grow.
+        ([(100, 400, 10)], 400),
+        ([(100, -1, 0)], 100),
+        ([(100, 0, 10)], 100),
+        ([(100, 50, 10)], 100),
+        ([(100, 400, 10), (30, -1, 0)], 430),
+        ([(100, 400, 10), (30, -1, 10)], None),
+        ([(100, -1, 10)], None),
+    ],
+)
+def test_the_ceiling_is_the_autogrow_cap_not_todays_file(
+    files: list[tuple[int, int, int]], expected: int | None
+) -> None:
+    world = World()
+    database = world.database("capped")
+    for size, maximum, growth in files:
+        database.file(0, size, maximum, growth)
+    database.file(1, 7, 268435456)  # the cap of a log that nobody capped: 2 TiB
+    found = of(sizes_of(world), "capped").maximum_bytes
+    # The log as it is stands in the total too, so both are reached together.
+    assert found == (None if expected is None else (expected + 7) * PAGE)
+
+
+def test_filestream_and_in_memory_containers_are_measured_in_their_database() -> None:
+    """sys.master_files says 0 pages and no growth of a container."""
+    world = World()
+    database = world.database("media")
+    database.file(0, 100, 400)
+    database.file(2, 0, -1, 0, container_size=900)
+    found = of(sizes_of(world), "media")
+    assert found.total.bytes == 1000 * PAGE
+    assert found.maximum_bytes is None
+
+    database.listed["state"], database.listed["state_desc"] = 6, "OFFLINE"
+    offline = of(sizes_of(world), "media")
+    assert offline.total.state is MeasureState.UNREACHABLE
+    assert offline.total.bytes is None
+
+
+def test_a_capped_container_counts_into_the_ceiling() -> None:
+    world = World()
+    database = world.database("media")
+    database.file(0, 100, 400)
+    database.file(2, 0, 2000, 0, container_size=900)
+    assert of(sizes_of(world), "media").maximum_bytes == 2400 * PAGE
+
+
+def test_a_snapshot_takes_what_its_sparse_files_take() -> None:
+    world = World()
+    database = world.database("before_release", source_database_id=1)
+    database.file(0, 100_000, -1, 0, is_sparse=True)
+    world.server.add(
+        "io_virtual_file_stats",
+        database_id=database.number,
+        file_id=1,
+        size_on_disk_bytes=3 * PAGE,
+    )
+    assert of(sizes_of(world), "before_release").total.bytes == 3 * PAGE
+    world.permissions.remove("VIEW SERVER STATE")
+    denied = of(sizes_of(world), "before_release").total
+    assert denied.state is MeasureState.DENIED
+    assert "VIEW SERVER STATE" in denied.reason
+
+
+def test_tempdb_is_temporary_space_and_as_large_as_it_is_now() -> None:
+    """sys.master_files has the sizes with which tempdb starts."""
+    world = World()
+    for row in world.databases["tempdb"].rows["database_files"]:
+        row["size"] = 5000
+    snapshot = sizes_of(world)
+    assert snapshot.temporary.bytes == 10_000 * PAGE
+    assert [item.name for item in snapshot.databases] == ["master"]
+
+
+def test_a_dropped_file_is_not_counted(world: World) -> None:
+    world.databases["sales"].file(0, 9999, state=7)
+    assert of(sizes_of(world), "sales").total.bytes == 1800 * PAGE
+
+
+def test_more_than_two_gibibytes_do_not_overflow() -> None:
+    world = World()
+    database = world.database("huge")
+    for _ in range(4):
+        database.file(0, 2**31 - 1, 2**31 - 1)
+    assert of(sizes_of(world), "huge").total.bytes == 4 * (2**31 - 1) * PAGE
+
+
+def test_one_bad_database_does_not_lose_the_others(world: World) -> None:
+    broken = world.database("broken")
+    broken.file(0, 10)
+    broken.is_reachable = False
+    snapshot = sizes_of(world)
+    assert of(snapshot, "broken").total.bytes == 10 * PAGE
+    assert of(snapshot, "broken").data.state is MeasureState.UNREACHABLE
+    assert of(snapshot, "sales").data.state is MeasureState.KNOWN
+
+
+def test_no_more_databases_are_opened_than_allowed(world: World) -> None:
+    snapshot = sizes_of(world, max_databases=1)
+    found = of(snapshot, "sales")
+    assert found.total.bytes == 1800 * PAGE
+    assert found.data.state is MeasureState.UNREACHABLE
+    assert any("the limit of 1 databases" in text for text in snapshot.warnings)
