@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import signal
 
+from hypothesis import settings
+
+# How long an example takes says nothing on a shared machine.
+settings.register_profile("sync_pipeline", deadline=None)
+settings.load_profile("sync_pipeline")
+
 pytest_plugins = [
     "sync_pipeline_tests.servers.fixtures_mysql",
     "sync_pipeline_tests.servers.fixtures_postgresql",
