@@ -89,20 +89,26 @@ def dripping(link: socket.socket) -> None:
 def listener(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[int]:
     """Yield a port of which every connection is answered on a thread of its own."""
     links: list[socket.socket] = []
+    handlers: list[threading.Thread] = []
+    ended = threading.Event()
 
     def handle(link: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            stack.callback(link.close)
             if context is not None:
-                link = context.wrap_socket(link, server_side=True)
+                link = stack.enter_context(context.wrap_socket(link, server_side=True))
                 links.append(link)
             answer(link)
+            # What an answer does not close stays open, as with a server that hangs.
+            ended.wait()
 
     def serve(server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 link, _ = server.accept()
                 links.append(link)
-                threading.Thread(target=handle, args=(link,), daemon=True).start()
+                handlers.append(threading.Thread(target=handle, args=(link,), daemon=True))
+                handlers[-1].start()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve, args=(server,), daemon=True)
@@ -112,8 +118,14 @@ def listener(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join(5)
-            for link in links:
-                link.close()
+            ended.set()
+            # A handler closes what it was given; a shutdown wakes one that still waits.
+            for handler in handlers:
+                while handler.is_alive():
+                    for link in links:
+                        with contextlib.suppress(OSError):
+                            link.shutdown(socket.SHUT_RDWR)
+                    handler.join(0.2)
 
 
 @contextlib.contextmanager
