@@ -117,13 +117,15 @@ class Power:
     """A power that an account has, or can get by itself, with its path.
 
     A superuser may do everything. A grant admin may give itself or others privileges or
-    roles that it does not have.
+    roles that it does not have. `fix` is the statement that takes the power away where it is
+    a property of an account and neither a grant nor a role that could be revoked.
     """
 
     kind: PowerKind
     source: str
     path: Path
     availability: Availability = Availability.AT_LOGIN
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,13 @@ class AccountFacts:
     """What a review asks of any account. None: the engine does not know or has no such thing.
 
     `has_no_password`: an empty password lets one in, the worst of weak authentications.
-    Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is well; they
-    never hold a password or a hash.
+    `is_system` accounts are the engine's own; `is_built_in` is the superuser that a new server
+    begins with. Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is
+    well; they never hold a password or a hash.
     """
 
     is_system: bool = False
+    is_built_in: bool = False
     is_anonymous: bool = False
     is_any_host: bool = False
     authentication: str = ""

@@ -92,6 +92,7 @@ def test_who_can_and_the_fixes_are_true_on_the_server(bench: ReviewBench) -> Non
     assert weak["'rv_app'@'localhost'"] == "medium"
     for key in (
         ("'rv_boss'@'%'", "superuser"),
+        ("rv_dba", "superuser"),
         ("'rv_lead'@'localhost'", "grant-option"),
         ("'rv_open'@'localhost'", "weak-authentication"),
         ("'rv_app'@'localhost'", "no-password-expiry"),
@@ -101,6 +102,8 @@ def test_who_can_and_the_fixes_are_true_on_the_server(bench: ReviewBench) -> Non
     fixed = ours(run("findings", "--json").json["findings"])
     assert set(found) - set(fixed) == {
         ("'rv_boss'@'%'", "superuser"),
+        ("rv_team", "superuser"),
+        ("rv_dba", "superuser"),
         ("'rv_boss'@'%'", "any-host-privileged"),
         ("'rv_lead'@'localhost'", "grant-option"),
         ("'rv_open'@'localhost'", "weak-authentication"),

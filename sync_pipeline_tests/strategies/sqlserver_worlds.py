@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.sqlserver.access_names import database_account, split_account
+from sync_pipeline.engines.sqlserver.names import principal_name, split_account
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.instance import EngineName
@@ -50,7 +50,7 @@ _ATTRIBUTES: dict[str, dict[str, AttributeValue]] = {
 def who(text: str) -> str:
     """Return the account of `name` (the server's) or `database.name`."""
     database, dot, name = text.partition(".")
-    return database_account(database, name) if dot else text
+    return principal_name(database, name) if dot else text
 
 
 def on(text: str) -> Securable:
@@ -98,14 +98,14 @@ class Draft:
             self.attributes[account]["is_disabled"] = True
 
     def database(self, name: str) -> None:
-        if database_account(name, "public") in self.kinds:
+        if principal_name(name, "public") in self.kinds:
             return
         for role in ("public", "db_owner"):
-            self.kinds[database_account(name, role)] = "role"
-            self.attributes[database_account(name, role)] = {"type": "DATABASE_ROLE"}
+            self.kinds[principal_name(name, role)] = "role"
+            self.attributes[principal_name(name, role)] = {"type": "DATABASE_ROLE"}
         for user in ("dbo", "guest"):
-            self.kinds[database_account(name, user)] = "nologin"
-            self.attributes[database_account(name, user)] = dict(_ATTRIBUTES["nologin"])
+            self.kinds[principal_name(name, user)] = "nologin"
+            self.attributes[principal_name(name, user)] = dict(_ATTRIBUTES["nologin"])
 
     def grant(self, account: str, privilege: str, securable: Securable, **flags: bool) -> None:
         self.grants.setdefault(account, []).append(Grant(securable, privilege, **flags))

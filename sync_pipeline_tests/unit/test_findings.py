@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sync_pipeline.access.findings.case import Case, Databases
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.model.access import Power, PowerKind, Step, path_text
-from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.model.access import AccessWorld, Power, PowerKind, Step, path_text
+from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.finding import Finding, FindingRules, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import (
@@ -110,18 +111,31 @@ def test_a_superuser_role_of_everyone_is_critical() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "name"),
+    ("engine", "name", "attributes"),
     [
-        (EngineName.POSTGRESQL, "postgres"),
-        (EngineName.MYSQL, "'root'@'localhost'"),
-        (EngineName.MARIADB, "'root'@'localhost'"),
-        (EngineName.SQLSERVER, "sa"),
-        (EngineName.ORACLE, "SYS"),
+        (EngineName.POSTGRESQL, "postgres", {}),
+        (EngineName.MYSQL, "'root'@'localhost'", {}),
+        (EngineName.MARIADB, "'root'@'localhost'", {}),
+        (EngineName.SQLSERVER, "sa", {"type": "SQL_LOGIN"}),
+        (EngineName.ORACLE, "SYS", {"is_oracle_maintained": True}),
     ],
 )
-def test_the_first_superuser_of_a_server_is_at_most_a_note(engine: EngineName, name: str) -> None:
-    boss = account(name, superuser=True, never_expires=True, has_password_rules=False)
-    findings = review([case(boss, engine=engine)], FindingRules(), TODAY).findings
+def test_every_engine_knows_the_first_superuser_of_a_server(
+    engine: EngineName, name: str, attributes: dict[str, AttributeValue]
+) -> None:
+    states = {
+        item: AccountState(item, AccountKind.USER, True, attributes=tuple(attributes.items()))
+        for item in (name, "somebody")
+    }
+    rules = ENGINES[engine].access_rules(AccessWorld("i", engine, "", states))
+    assert rules.facts(name).is_built_in or rules.facts(name).is_system
+
+
+def test_the_first_superuser_of_a_server_is_at_most_a_note() -> None:
+    boss = account(
+        "boss", superuser=True, never_expires=True, has_password_rules=False, is_built_in=True
+    )
+    findings = review([case(boss)], FindingRules(), TODAY).findings
     assert {item.severity for item in findings} == {Severity.INFO}
 
 

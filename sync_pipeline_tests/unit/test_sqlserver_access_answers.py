@@ -14,12 +14,12 @@ from sync_pipeline.engines.sqlserver.access_covering_table import (
     SecurableClass,
 )
 from sync_pipeline.engines.sqlserver.access_fixed_roles import DATABASE_ROLES, SERVER_ROLES
-from sync_pipeline.engines.sqlserver.access_names import (
-    database_account,
-    server_account,
+from sync_pipeline.engines.sqlserver.access_permissions import covering
+from sync_pipeline.engines.sqlserver.names import (
+    login_name,
+    principal_name,
     split_account,
 )
-from sync_pipeline.engines.sqlserver.access_permissions import covering
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import (
     EVERYTHING,
@@ -567,11 +567,11 @@ class TestNames:
         [("sales", "ted"), ("a.b", "x]y"), ("[", "]"), ("d", "[e].[f]"), ("d", "")],
     )
     def test_a_principal_of_a_database_comes_back(self, database: str, name: str) -> None:
-        assert split_account(database_account(database, name)) == (database, name)
+        assert split_account(principal_name(database, name)) == (database, name)
 
     @pytest.mark.parametrize("name", ["sa", r"CORP\ann", "[x]", "[a].[b]", "x]", "a.b"])
     def test_a_principal_of_the_server_comes_back(self, name: str) -> None:
-        assert split_account(server_account(name)) == ("", name)
+        assert split_account(login_name(name)) == ("", name)
 
     def test_text_that_is_no_account_is_kept(self) -> None:
         assert split_account("[open") == ("", "[open")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.sqlserver.access import SqlServerAccess
-from sync_pipeline.engines.sqlserver.access_names import database_account, server_account
+from sync_pipeline.engines.sqlserver.names import login_name, principal_name
 from sync_pipeline.model.access import AccountFacts, Availability, PowerKind, path_text
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership
@@ -529,7 +529,7 @@ class TestRemedies:
 def _every_statement(login: str, user: str) -> list[str]:
     """Return one statement of each kind, for a login and for a user of the database `user`."""
     of = world("login ted; user sales.ted ted")
-    ted, sales = server_account(login), database_account(user, user)
+    ted, sales = login_name(login), principal_name(user, user)
     accounts = {
         ted: replace(of.accounts["ted"], name=ted),
         sales: replace(of.accounts["[sales].[ted]"], name=sales, database=user),
@@ -538,13 +538,13 @@ def _every_statement(login: str, user: str) -> list[str]:
     table = replace(
         on("COLUMN s.s.t.c"), database=user, catalog=user, schema=login, name=login, column=login
     )
-    grant = Grant(table, "SELECT", grantable=True, grantor=database_account(user, login))
+    grant = Grant(table, "SELECT", grantable=True, grantor=principal_name(user, login))
     return [
         rules.revoke(ted, Grant(on("SERVER"), "CONTROL SERVER")),
         rules.revoke(sales, grant),
         rules.revoke_option(sales, grant),
-        rules.revoke_role(ted, Membership(server_account(login))),
-        rules.revoke_role(sales, Membership(database_account(user, login))),
+        rules.revoke_role(ted, Membership(login_name(login))),
+        rules.revoke_role(sales, Membership(principal_name(user, login))),
         *(method(name) for method in (rules.disable, rules.drop) for name in (ted, sales)),
         rules.expire(ted),
     ]

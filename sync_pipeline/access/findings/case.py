@@ -10,16 +10,6 @@ from sync_pipeline.access.judged import Judged
 from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Step
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
-from sync_pipeline.model.instance import EngineName
-
-BUILT_IN = {
-    EngineName.POSTGRESQL: ("postgres",),
-    EngineName.MYSQL: ("'root'@'localhost'",),
-    EngineName.MARIADB: ("'root'@'localhost'", "'mysql'@'localhost'"),
-    EngineName.SQLSERVER: ("sa",),
-    EngineName.ORACLE: ("SYS", "SYSTEM"),
-}
-"""The superuser that a new server begins with: expected, so never more than a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +66,8 @@ class Case:
 
     def is_expected(self, account: str) -> bool:
         """Return whether the engine itself made the account: system, or the first superuser."""
-        built_in = BUILT_IN.get(self.judged.world.engine, ())
-        return account in built_in or self.facts(account).is_system
+        facts = self.facts(account)
+        return facts.is_system or facts.is_built_in
 
     def finding(
         self,

@@ -55,7 +55,8 @@ def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:
 def _fix(case: Case, power: Power) -> str:
     """Return what breaks the path at its first membership, or at the grant at its end.
 
-    Where the power is the account's own property, the account is disabled.
+    Where the power is an account's own property, the engine says what takes it away; failing
+    that, the account is disabled.
     """
     rules, accounts = case.judged.rules, case.judged.world.accounts
     for here, there in pairwise(power.path):
@@ -75,7 +76,7 @@ def _fix(case: Case, power: Power) -> str:
     for membership in holder.memberships if holder else ():
         if membership.admin and power.source.endswith(f" {membership.role}"):
             return rules.revoke_role(last, membership)
-    return rules.disable(power.path[0].account)
+    return power.fix or rules.disable(power.path[0].account)
 
 
 def _membership(state: AccountState | None, role: str) -> Membership | None:

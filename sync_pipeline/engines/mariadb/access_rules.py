@@ -46,6 +46,7 @@ class MariaDbAccess(FamilyAccess):
     """MariaDB 10.6 and newer."""
 
     system_accounts = frozenset({"'mariadb.sys'@'localhost'"})
+    built_in_accounts = frozenset({"'root'@'localhost'", "'mysql'@'localhost'"})
     # Knowledge Base, GRANT: SUPER runs superuser statements, and sets any global variable.
     superuser_words = ("SUPER",)
     # Knowledge Base, GRANT: CREATE USER changes any account, SET USER lets a stored program

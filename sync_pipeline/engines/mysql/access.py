@@ -33,6 +33,7 @@ class MySqlAccess(FamilyAccess):
     """MySQL 8.0 and newer."""
 
     levels = Levels(server=STATIC)
+    built_in_accounts = frozenset({"'root'@'localhost'"})
     system_accounts = frozenset(
         {
             "'mysql.sys'@'localhost'",

@@ -52,6 +52,7 @@ class FamilyAccess(Sessions):
     """The rules that MySQL and MariaDB share. Built once for a world."""
 
     system_accounts: frozenset[str]
+    built_in_accounts: frozenset[str]
     superuser_words: tuple[str, ...]
     """Server-level privileges that make a superuser."""
     grant_admin_words: tuple[str, ...]
@@ -112,7 +113,11 @@ class FamilyAccess(Sessions):
         state = self.world.accounts.get(account)
         if state is None:
             return AccountFacts()
-        return facts_of(state, is_system=account in self.system_accounts)
+        return facts_of(
+            state,
+            is_system=account in self.system_accounts,
+            is_built_in=account in self.built_in_accounts,
+        )
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account is PUBLIC."""

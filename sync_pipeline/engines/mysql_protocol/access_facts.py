@@ -29,7 +29,7 @@ def has_password(state: AccountState) -> bool:
     return state.kind is AccountKind.USER and any(item in STORES_PASSWORD for item in plugins)
 
 
-def facts_of(state: AccountState, *, is_system: bool) -> AccountFacts:
+def facts_of(state: AccountState, *, is_system: bool, is_built_in: bool) -> AccountFacts:
     """Return the facts of one account. Roles are no people: they have no login to judge."""
     attributes = dict(state.attributes)
     if state.kind is not AccountKind.USER:
@@ -39,6 +39,7 @@ def facts_of(state: AccountState, *, is_system: bool) -> AccountFacts:
     with_password = has_password(state)
     return AccountFacts(
         is_system=is_system,
+        is_built_in=is_built_in,
         is_anonymous=user == "",
         is_any_host=is_any_host(host),
         authentication=", ".join(plugins),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from sync_pipeline.engines.mysql_protocol.access_levels import GRANT_OPTION
@@ -27,6 +28,10 @@ class Rules(Protocol):
     superuser_words: tuple[str, ...]
     grant_admin_words: tuple[str, ...]
     grant_tables: tuple[str, ...]
+
+    def to(self, account: str) -> str:
+        """Return an account as statements name it."""
+        ...
 
     def activations(self, account: str) -> Sequence[Activation]:
         """Return how sessions of an account may stand."""
@@ -55,7 +60,12 @@ def _by_privileges(rules: Rules, account: str) -> Iterator[Power]:
     for activation in rules.activations(account):
         for item in rules.held(account, activation, EVERYTHING, _SERVER):
             if item.grantable:
-                yield _power(PowerKind.SUPERUSER, _ALL, item)
+                holder = rules.to(item.path[-1].account)
+                fix = (
+                    f"REVOKE ALL PRIVILEGES ON *.* FROM {holder};\n"
+                    f"REVOKE GRANT OPTION ON *.* FROM {holder};"
+                )
+                yield replace(_power(PowerKind.SUPERUSER, _ALL, item), fix=fix)
         for word in rules.superuser_words:
             for item in rules.held(account, activation, word, _SERVER):
                 yield _power(PowerKind.SUPERUSER, word, item)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 
+from sync_pipeline.engines.oracle.names import part
 from sync_pipeline.model.privilege import Securable
-
-PUBLIC = "PUBLIC"
-"""What stands for all users (Database Security Guide, "About User Roles")."""
 
 SYS = "SYS"
 
-_PLAIN_PART = re.compile(r"[A-Z0-9_$#]+")
 _PLAIN_IDENTIFIER = re.compile(r"[A-Z][A-Z0-9_$#]*")
 
 # SQL Language Reference, appendix "Oracle SQL Reserved Words".
@@ -35,7 +32,7 @@ def container_of(securable: Securable) -> str:
 
 def account_name(container: str, name: str) -> str:
     """Return the account's name in a world: its own, or `PDB.NAME` where seen from the root."""
-    return f"{_part(container)}.{_part(name)}" if container else name
+    return f"{part(container)}.{part(name)}" if container else name
 
 
 def local_name(account: str, container: str) -> str:
@@ -44,7 +41,7 @@ def local_name(account: str, container: str) -> str:
     Quotes go: no Oracle name holds one (SQL Language Reference, "Database Object Naming
     Rules").
     """
-    prefix = f"{_part(container)}."
+    prefix = f"{part(container)}."
     rest = account.removeprefix(prefix) if container else account
     quoted = len(rest) > 1 and rest[0] == rest[-1] == '"'
     return rest[1:-1] if quoted else rest
@@ -58,7 +55,3 @@ def identifier(name: str) -> str:
     """
     plain = _PLAIN_IDENTIFIER.fullmatch(name) and name not in _RESERVED
     return name if plain else '"' + name.replace('"', '""') + '"'
-
-
-def _part(name: str) -> str:
-    return name if _PLAIN_PART.fullmatch(name) else f'"{name}"'

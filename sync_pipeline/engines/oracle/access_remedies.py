@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sync_pipeline.engines.oracle.access_grants import table_key
-from sync_pipeline.engines.oracle.access_names import (
-    PUBLIC,
-    container_of,
-    identifier,
-    local_name,
-)
+from sync_pipeline.engines.oracle.access_names import container_of, identifier, local_name
 from sync_pipeline.engines.oracle.access_roles import is_public, is_user
 from sync_pipeline.engines.oracle.access_status import attribute, authentication_of
+from sync_pipeline.engines.oracle.names import PUBLIC
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable

@@ -10,9 +10,10 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sync_pipeline.engines.oracle.access_names import PUBLIC, account_name, local_name
+from sync_pipeline.engines.oracle.access_names import account_name, local_name
 from sync_pipeline.engines.oracle.access_predefined import PREDEFINED_ROLES
 from sync_pipeline.engines.oracle.access_status import authentication_of
+from sync_pipeline.engines.oracle.names import PUBLIC
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Membership

@@ -15,6 +15,7 @@ from sync_pipeline.model.access import AccountFacts
 
 _NEVER = (None, "infinity")
 _ALWAYS = "-infinity"
+_BOOTSTRAP = "postgres"
 _SYSTEM = "pg_"
 """PostgreSQL reserves role names that begin so (manual, CREATE ROLE)."""
 
@@ -26,6 +27,8 @@ def facts(graph: RoleGraph, account: str, asked_at: datetime | None) -> AccountF
         return AccountFacts(is_system=account.startswith(_SYSTEM))
     return AccountFacts(
         is_system=account.startswith(_SYSTEM),
+        # initdb names it after the system's user, which packages call so.
+        is_built_in=account == _BOOTSTRAP,
         never_expires=graph.attribute(account, "valid_until") in _NEVER,
         is_expired=is_expired(graph, account, asked_at),
     )

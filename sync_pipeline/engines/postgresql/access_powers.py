@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from sync_pipeline.engines.postgresql.access_roles import (
     DATABASE_OWNER,
@@ -24,6 +25,7 @@ from sync_pipeline.engines.postgresql.access_roles import (
     SET_ROLE,
     RoleGraph,
 )
+from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.engines.postgresql.parse import PUBLIC
 from sync_pipeline.model.access import Availability, Path, Power, PowerKind, Step
 from sync_pipeline.model.privilege import Membership
@@ -33,7 +35,9 @@ AS_SUPERUSER = (
     "pg_write_server_files",
     "pg_read_server_files",
 )
+SUPERUSER = "superuser"
 CREATE_ROLE = "CREATEROLE"
+_ATTRIBUTES = {SUPERUSER: "NOSUPERUSER", CREATE_ROLE: "NOCREATEROLE"}
 _BY_ADMIN = "grants it to itself: ADMIN OPTION"
 _BY_CREATE_ROLE = "grants it to itself: CREATEROLE"
 
@@ -67,7 +71,7 @@ def powers(graph: RoleGraph, account: str) -> Sequence[Power]:
     found: dict[tuple[PowerKind, str], Power] = {}
     for seat in _seats(graph, account):
         for kind, source, availability in _of_seat(graph, seat):
-            power = Power(kind, source, seat.path, availability)
+            power = Power(kind, source, seat.path, availability, _fix(source, seat.path))
             known = found.setdefault((kind, source), power)
             if _rank(power) < _rank(known):
                 found[kind, source] = power
@@ -131,7 +135,7 @@ def _creates_roles(graph: RoleGraph, seat: _Seat) -> bool:
 
 def _of_seat(graph: RoleGraph, seat: _Seat) -> Iterator[tuple[PowerKind, str, Availability]]:
     if seat.is_acting and graph.is_superuser(seat.role):
-        yield PowerKind.SUPERUSER, "superuser", seat.availability
+        yield PowerKind.SUPERUSER, SUPERUSER, seat.availability
         return
     if seat.role in AS_SUPERUSER:
         yield PowerKind.SUPERUSER, f"predefined role {seat.role}", seat.availability
@@ -142,6 +146,15 @@ def _of_seat(graph: RoleGraph, seat: _Seat) -> Iterator[tuple[PowerKind, str, Av
     for item in graph.memberships(seat.role):
         if _is_usable(graph, item):
             yield PowerKind.GRANT_ADMIN, f"ADMIN OPTION on {item.role}", _admin_from(graph, seat)
+
+
+def _fix(source: str, path: Path) -> str:
+    """Return the statement that takes an attribute away, where one gives the power."""
+    for here, there in pairwise(path):
+        if there.how == _BY_CREATE_ROLE:
+            return f"ALTER ROLE {quoted(here.account)} NOCREATEROLE;"
+    attribute = _ATTRIBUTES.get(source)
+    return f"ALTER ROLE {quoted(path[-1].account)} {attribute};" if attribute else ""
 
 
 def _admin_from(graph: RoleGraph, seat: _Seat) -> Availability:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sync_pipeline.engines.sqlserver.access_names import split_account
 from sync_pipeline.engines.sqlserver.access_principals import GUEST, Principals
+from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.access import Availability
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.privilege import Securable, SecurableKind

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sync_pipeline.engines.sqlserver.access_entry import attribute
 from sync_pipeline.engines.sqlserver.access_fixed_roles import FIXED_DATABASE_ROLES, SERVER_ROLES
-from sync_pipeline.engines.sqlserver.access_names import split_account
 from sync_pipeline.engines.sqlserver.access_principals import DBO, GUEST, PUBLIC
+from sync_pipeline.engines.sqlserver.names import SA, split_account
 from sync_pipeline.model.access import AccountFacts
 from sync_pipeline.model.account import AccountState
 
@@ -42,6 +42,7 @@ def account_facts(account: AccountState) -> AccountFacts:
     expires = _truth(account, "is_expiration_checked") if is_sql else None
     return AccountFacts(
         is_system=is_system(account.name),
+        is_built_in=account.name == SA,
         authentication=_authentication(account, kind),
         weak_authentication=_NO_POLICY if policy is False else "",
         never_expires=None if expires is None else not expires,

@@ -17,8 +17,8 @@ from sync_pipeline.engines.sqlserver.access_levels import (
     Level,
     level_of,
 )
-from sync_pipeline.engines.sqlserver.access_names import split_account
 from sync_pipeline.engines.sqlserver.access_principals import Principals
+from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 OWNER = "OWNER"

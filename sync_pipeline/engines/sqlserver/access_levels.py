@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sync_pipeline.engines.sqlserver.access_covering_table import CONTAINER, SecurableClass
 from sync_pipeline.engines.sqlserver.access_fixed_roles import FIXED_DATABASE_ROLES, SERVER_ROLES
-from sync_pipeline.engines.sqlserver.access_names import database_account, server_account
+from sync_pipeline.engines.sqlserver.names import login_name, principal_name
 from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import Securable, SecurableKind
 
@@ -75,8 +75,8 @@ def principal_account(securable: Securable) -> str:
     """Return the account name of a principal that is a securable."""
     database = database_of(securable)
     if database:
-        return database_account(database, securable.name)
-    return server_account(securable.name)
+        return principal_name(database, securable.name)
+    return login_name(securable.name)
 
 
 def _principal_class(securable: Securable, kind_of: KindOf) -> SecurableClass:

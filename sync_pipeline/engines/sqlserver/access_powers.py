@@ -18,8 +18,8 @@ from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_entry import SERVER
 from sync_pipeline.engines.sqlserver.access_holdings import CONTROL, Holdings
 from sync_pipeline.engines.sqlserver.access_levels import class_of, principal_account
-from sync_pipeline.engines.sqlserver.access_names import split_account
 from sync_pipeline.engines.sqlserver.access_principals import DBO, Principals
+from sync_pipeline.engines.sqlserver.names import SA, split_account
 from sync_pipeline.model.access import (
     Availability,
     EffectivePrivilege,
@@ -29,8 +29,6 @@ from sync_pipeline.model.access import (
     Step,
 )
 from sync_pipeline.model.privilege import Securable, SecurableKind
-
-SA = "sa"
 
 _SERVER_ADMINS = ("ALTER ANY LOGIN", "ALTER ANY SERVER ROLE")
 _DATABASE_ADMINS = (CONTROL, "ALTER ANY ROLE", "ALTER ANY USER", "ALTER ANY APPLICATION ROLE")

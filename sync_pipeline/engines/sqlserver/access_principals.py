@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 
 from sync_pipeline.engines.access import Edge, reach
 from sync_pipeline.engines.sqlserver.access_fixed_roles import SERVER_ROLES, SYSADMIN
-from sync_pipeline.engines.sqlserver.access_names import (
-    database_account,
-    server_account,
+from sync_pipeline.engines.sqlserver.names import (
+    login_name,
+    principal_name,
     split_account,
 )
 from sync_pipeline.model.access import AccessWorld, Path, Step
@@ -65,9 +65,7 @@ class Principals:
         for account in world.accounts.values():
             self._index(account)
         self._guests = {
-            database
-            for database in databases
-            if self._is_enabled(database_account(database, GUEST))
+            database for database in databases if self._is_enabled(principal_name(database, GUEST))
         }
 
     def _index(self, account: AccountState) -> None:
@@ -82,7 +80,7 @@ class Principals:
                 self._owned.setdefault(account.name, set()).add(on.database or on.catalog)
 
     def _login_account(self, login: str) -> str:
-        return login if login in self.accounts else server_account(login)
+        return login if login in self.accounts else login_name(login)
 
     def kind_of(self, account: str) -> AccountKind | None:
         """Return what an account is, None where the world does not have it."""
@@ -148,7 +146,7 @@ class Principals:
         return Context(identities, frozenset({login}), sysadmin=identities.get(SYSADMIN))
 
     def _in_database(self, login: str, database: str, server: Context) -> Context:
-        dbo = database_account(database, DBO)
+        dbo = principal_name(database, DBO)
         users = self.users_of(login, database)
         if self.owns(login, database) or dbo in users:
             owner = (Step(login), Step(dbo, "owner of the database"))
@@ -160,7 +158,7 @@ class Principals:
             return server
         if users:
             return self._user_context(users[0], (Step(login), Step(users[0], "user")), server)
-        guest = database_account(database, GUEST)
+        guest = principal_name(database, GUEST)
         if self._is_enabled(guest):
             return self._user_context(guest, (Step(login), Step(guest, "has no user")), server)
         return self._without_user(database, server)
@@ -173,7 +171,7 @@ class Principals:
         database, name = split_account(user)
         state = self.accounts.get(user)
         if state is None or state.kind in (*_PEOPLE, AccountKind.APPLICATION_ROLE):
-            public = database_account(database, PUBLIC)
+            public = principal_name(database, PUBLIC)
             identities.setdefault(public, (*path, Step(public, "every user")))
         return Context(
             identities,
@@ -187,7 +185,7 @@ class Principals:
         entered = self._entrances(server)
         if not entered:
             return server
-        public = database_account(database, PUBLIC)
+        public = principal_name(database, PUBLIC)
         path = (*min(entered, key=len), Step(public, "every user"))
         return Context({**server.identities, public: path}, server.selves)
 

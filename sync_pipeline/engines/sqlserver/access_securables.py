@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sync_pipeline.engines.access import split_kind
 from sync_pipeline.engines.sqlserver.access_levels import database_of
-from sync_pipeline.engines.sqlserver.access_names import split_account
+from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import Securable, SecurableKind

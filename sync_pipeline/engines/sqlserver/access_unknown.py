@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from sync_pipeline.engines.sqlserver.access_covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access_entry import is_windows
 from sync_pipeline.engines.sqlserver.access_levels import Level, database_of
-from sync_pipeline.engines.sqlserver.access_names import database_account
 from sync_pipeline.engines.sqlserver.access_principals import PUBLIC, Principals
+from sync_pipeline.engines.sqlserver.names import principal_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable
@@ -50,7 +50,7 @@ class Unknown:
         ]
         if database and self._world.sections and database not in self._databases:
             found.append(f"database {database} was not read")
-        elif database and database_account(database, PUBLIC) not in self._world.accounts:
+        elif database and principal_name(database, PUBLIC) not in self._world.accounts:
             found.append(f"the role public of database {database} is not in the snapshot")
         if self._has_groups and self._may_be_in_groups(account):
             found.append(WINDOWS_GROUPS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SA = "sa"
+"""The login of the server's first administrator, unless it was renamed."""
+
 
 def bracketed(name: str) -> str:
     """Return a name as a delimited identifier, as QUOTENAME writes it."""
@@ -25,3 +28,26 @@ def principal_name(database: str, name: str) -> str:
 def grant_server(permission: str, username: str) -> str:
     """Return the statement that grants a permission on the server."""
     return f"GRANT {permission} TO {bracketed(username)};"
+
+
+def split_account(account: str) -> tuple[str, str]:
+    """Return the database of an account (empty: the server's) and the principal's own name."""
+    if not account.startswith("["):
+        return "", account
+    first, rest = _delimited(account)
+    if rest.startswith(".["):
+        second, rest = _delimited(rest[1:])
+        return (first, second) if not rest else ("", account)
+    return ("", first) if not rest else ("", account)
+
+
+def _delimited(text: str) -> tuple[str, str]:
+    """Return the name in the brackets at the start of a text, and what follows them."""
+    end = 1
+    while True:
+        end = text.find("]", end)
+        if end < 0:
+            return text, ""
+        if text[end : end + 2] != "]]":
+            return text[1:end].replace("]]", "]"), text[end + 1 :]
+        end += 2
