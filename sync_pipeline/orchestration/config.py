@@ -6,7 +6,7 @@ from typing import Any, Self
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from sync_pipeline.model.instance import Selection
+from sync_pipeline.model.instance import EngineName, Selection
 
 SELECT_INSTANCES = "select_instances"
 """The op that takes this configuration."""
@@ -25,7 +25,7 @@ class SelectionConfig(dg.Config):
     )
     engines: list[str] = Field(
         default_factory=list,
-        description="Only instances of these engines: mysql, mariadb, postgresql.",
+        description=f"Only instances of these engines: {', '.join(EngineName)}.",
     )
     environments: list[str] = Field(
         default_factory=list,

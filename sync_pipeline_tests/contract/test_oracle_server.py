@@ -1,6 +1,6 @@
 """The same on a real Oracle, where `SYNC_PIPELINE_TEST_ORACLE` names one.
 
-`oracle://sys:PASSWORD@HOST:PORT/SERVICE`; see docs/compose.oracle.yaml. The service is a
+`oracle://sys:PASSWORD@HOST:PORT/SERVICE`; see docs/compose.yaml. The service is a
 pluggable database or the root. What is expected here is what the emulated dictionary shows.
 """
 

@@ -1,6 +1,6 @@
 """The contract on a real SQL Server, where SYNC_PIPELINE_TEST_SQLSERVER names one.
 
-The variable is `user:password@host:port` of a sysadmin; docs/compose.sqlserver.yaml starts one.
+The variable is `user:password@host:port` of a sysadmin; docs/compose.yaml starts one.
 """
 
 from __future__ import annotations
