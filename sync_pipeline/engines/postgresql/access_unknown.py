@@ -19,13 +19,12 @@ def unread(world: AccessWorld, securable: Securable) -> tuple[str, ...]:
 
 
 def left_out(graph: RoleGraph, account: str, database: str) -> tuple[str, ...]:
-    """Return the roles that the account has and of which the world keeps no grants.
+    """Return one text of the roles that the account has and whose grants the world lacks.
 
     The filter for system accounts leaves such roles out, and their grants with them.
     """
-    return tuple(
-        f"grants to {role}, which is not kept" for role in graph.not_kept(account, database)
-    )
+    roles = ", ".join(graph.not_kept(account, database))
+    return (f"what was granted to {roles} (left out as system accounts)",) if roles else ()
 
 
 def is_unread(world: AccessWorld, key: SectionKey) -> bool:
