@@ -22,6 +22,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.rule_files import read_rule_file
 
 _LOG = logging.getLogger(__name__)
+MOST_REVIEWED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,18 @@ def review_or_reason(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
 
 
 def review_session(deps: SyncDeps, session_id: str) -> SessionReview:
-    """Return the findings of the instances of a session, and of what it changed."""
+    """Return the findings of the instances of a session, and of what it changed.
+
+    A review takes some 50 ms an instance and holds all of its accounts: a run of a large
+    fleet leaves it to those who ask.
+    """
     records = deps.store.sessions.records(session_id)
+    if len(records) > MOST_REVIEWED:
+        note = (
+            f"The findings of {len(records)} instances are not counted on a run, which ends at "
+            f"{MOST_REVIEWED}: sync-pipeline findings."
+        )
+        return SessionReview(Review(notes=(note,)), counts_of(()))
     instances = deps.store.registry.ever_by_ids([record.instance_id for record in records])
     found = review_or_reason(deps, instances)
     changes = deps.store.accounts.changes(ChangeFilter(session_id=session_id, limit=None))

@@ -19,6 +19,7 @@ from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import FAILED_INSTANCES_TAG, close_session_of, reap_sessions
 from sync_pipeline.orchestration.tasks import InstanceTask
+from sync_pipeline.workflows import findings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sync_accounts import AccountSyncReport
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
@@ -106,6 +107,15 @@ def test_the_run_says_what_a_review_finds(
     notes = shown_by_finish(result)["findings: notes"].replace("\\", "")
     assert "The findings were not evaluated" in notes
     assert "'nonsense' is no rule" in notes
+
+
+def test_a_run_of_a_large_fleet_leaves_the_review_to_those_who_ask(
+    fleet: Fleet, mariadb_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "MOST_REVIEWED", 0)
+    fleet.add("only", mariadb_server)
+    notes = shown_by_finish(run())["findings: notes"]
+    assert "of 1 instances are not counted on a run, which ends at 0" in notes
 
 
 def test_a_defect_in_a_rule_does_not_fail_the_run(
