@@ -226,12 +226,13 @@ def test_object_privileges_of_every_kind_keep_grantor_and_option(world: World) -
     }
 
 
-def test_the_hierarchy_option_stands_beside_select(world: World) -> None:
+@pytest.mark.parametrize("privilege", ["READ", "SELECT"])
+def test_the_hierarchy_option_stands_beside_its_privilege(world: World, privilege: str) -> None:
     world.user("APP")
-    world.grant("SELECT", "HR", "T", "APP", hierarchy="YES")
+    world.grant(privilege, "HR", "T", "APP", hierarchy="YES")
     assert grants(snapshot_of(world), "APP") == {
-        "SELECT on table HR.T (by HR)",
-        "SELECT WITH HIERARCHY OPTION on table HR.T (by HR)",
+        f"{privilege} on table HR.T (by HR)",
+        f"{privilege} WITH HIERARCHY OPTION on table HR.T (by HR)",
     }
 
 

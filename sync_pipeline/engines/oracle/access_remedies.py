@@ -12,6 +12,7 @@ from sync_pipeline.engines.oracle.access_names import container_of, identifier, 
 from sync_pipeline.engines.oracle.access_roles import is_public, is_user
 from sync_pipeline.engines.oracle.access_status import attribute, authentication_of
 from sync_pipeline.engines.oracle.names import PUBLIC
+from sync_pipeline.engines.oracle.privileges import HIERARCHY
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
@@ -19,7 +20,6 @@ from sync_pipeline.model.privilege import SecurableKind as Kind
 
 _ROOT = "CDB$ROOT"
 _DEFAULT_PROFILE = "DEFAULT"
-_HIERARCHY = " WITH HIERARCHY OPTION"
 _LIFE_TIME_DAYS = 180
 """What PASSWORD_LIFE_TIME is in the profile DEFAULT of a new database (CREATE PROFILE)."""
 
@@ -142,7 +142,7 @@ class Remedies:
     def _with_hierarchy(self, account: str, grant: Grant) -> str:
         """Return the privilege with the hierarchy option where the account has it too."""
         state = self._world.accounts.get(account)
-        extended = grant.privilege + _HIERARCHY
+        extended = grant.privilege + HIERARCHY
         has_it = state is not None and any(
             other.privilege == extended and other.securable == grant.securable
             for other in state.grants
@@ -175,12 +175,12 @@ def _revoke_but(grant: Grant, kept: Iterable[Grant], grantee: str) -> list[str]:
 
 
 def _privilege(grant: Grant) -> str:
-    return grant.privilege.removesuffix(_HIERARCHY)
+    return grant.privilege.removesuffix(HIERARCHY)
 
 
 def _grant_again(grant: Grant, grantee: str) -> str:
     column = f" ({identifier(grant.securable.column)})" if grant.securable.column else ""
-    options = _HIERARCHY if grant.privilege.endswith(_HIERARCHY) else ""
+    options = HIERARCHY if grant.privilege.endswith(HIERARCHY) else ""
     if grant.grantable:
         is_admin = grant.securable.kind in {Kind.SERVER, Kind.SCHEMA}
         options += " WITH ADMIN OPTION" if is_admin else " WITH GRANT OPTION"

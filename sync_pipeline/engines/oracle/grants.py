@@ -183,7 +183,7 @@ def _object(row: TabPrivRow) -> Iterable[Granted]:
     securable = _on(container, kind, schema=row.owner, name=row.object_name)
     privileges = [row.privilege]
     if row.hierarchy == "YES":
-        privileges.append(HIERARCHY)
+        privileges.append(f"{row.privilege}{HIERARCHY}")
     for privilege in privileges:
         grant = Grant(
             securable,

@@ -9,8 +9,8 @@ from __future__ import annotations
 ADMINISTRATIVE = ("SYSDBA", "SYSOPER", "SYSASM", "SYSBACKUP", "SYSDG", "SYSKM")
 """What V$PWFILE_USERS has a column for."""
 
-HIERARCHY = "SELECT WITH HIERARCHY OPTION"
-"""What stands beside SELECT where it reaches the subobjects of an object."""
+HIERARCHY = " WITH HIERARCHY OPTION"
+"""What a privilege ends with that stands beside READ or SELECT and reaches subobjects."""
 
 # What may be made in one's own schema (CREATE), and in any (CREATE, ALTER, DROP ANY).
 _OWN_AND_ANY = """
@@ -71,7 +71,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split("|"))
 
 
-OBJECT_PRIVILEGES = _names(_OBJECT) | {HIERARCHY}
+OBJECT_PRIVILEGES = _names(_OBJECT) | {f"{word}{HIERARCHY}" for word in ("READ", "SELECT")}
 SYSTEM_PRIVILEGES = frozenset(
     {
         *_names(_SYSTEM),

@@ -1,0 +1,56 @@
+"""What holds for every engine that is registered, a new one included."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.settings import project_root
+
+CONTRACT = project_root() / "sync_pipeline_tests" / "contract"
+FAMILY = {EngineName.MYSQL: "mysql_family", EngineName.MARIADB: "mysql_family"}
+PARTS = {
+    "accounts": "accounts",
+    "sizes": "sizes",
+    "errors": "errors|failures|connections",
+    "the monitoring script": "monitor|grants|privileges",
+}
+WORDS_THAT_READ = ("SELECT", "SHOW", "WITH")
+PACKAGES = {name: type(engine).__module__.rpartition(".")[0] for name, engine in ENGINES.items()}
+FILES = [
+    pytest.param(name, file, id=f"{name}/{file.name}")
+    for name, package in PACKAGES.items()
+    for file in (resources.files(package) / "sql").iterdir()
+    if isinstance(file, Path) and file.suffix == ".sql"
+]
+
+
+def test_every_engine_of_the_fleet_is_registered() -> None:
+    assert set(ENGINES) == set(EngineName)
+    assert all(engine.name is name for name, engine in ENGINES.items())
+
+
+@pytest.mark.parametrize("name", EngineName)
+@pytest.mark.parametrize("part", PARTS)
+def test_every_engine_has_its_part_of_the_contract_suite(name: EngineName, part: str) -> None:
+    subjects = {str(name), FAMILY.get(name, str(name))}
+    assert any(
+        (CONTRACT / f"test_{subject}_{word}.py").is_file()
+        for subject in subjects
+        for word in PARTS[part].split("|")
+    )
+
+
+@pytest.mark.parametrize(("name", "file"), FILES)
+def test_every_statement_says_what_it_is_and_only_reads(name: EngineName, file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    header = [line for line in lines if line.startswith("--")]
+    body = "\n".join(line for line in lines if not line.lstrip().startswith("--")).strip()
+    assert lines[0].startswith("-- ")
+    assert "Needs" in " ".join(header) or "needs" in " ".join(header) or "Sees" in " ".join(header)
+    assert body.split(maxsplit=1)[0].upper() in WORDS_THAT_READ
+    assert ";" not in body.rstrip(";")
