@@ -115,6 +115,7 @@ def main() -> int:
         store, database = Store.open(url), Database(url)
         register(store, fleet)
         store.sizes.put(days(store, fleet, 0))  # the inventory of every day but the first
+        bare_upsert(database, fleet)  # counted rounds replace rows, on both sides
         base, bulk, single = [], [], []
         for number in range(options.rounds):
             base.append(bare_upsert(database, fleet))

@@ -159,15 +159,17 @@ class SizeSnapshot:
 
         A sum is unknown where a part of it is: a lower bound would look like shrinking.
         """
+        data = Measure.sum(item.data for item in self.databases)
+        index = Measure.sum(item.index for item in self.databases)
         return {
             MeasureName.TOTAL: Measure.sum(item.total for item in self.databases),
-            MeasureName.DATA: Measure.sum(item.data for item in self.databases),
-            MeasureName.INDEX: Measure.sum(item.index for item in self.databases),
+            MeasureName.DATA: data,
+            MeasureName.INDEX: index,
             MeasureName.LOG: Measure.sum((self.log, *(item.log for item in self.databases))),
             MeasureName.TEMPORARY: Measure.sum(
                 (self.temporary, *(item.temporary for item in self.databases))
             ),
-            MeasureName.LOGICAL: Measure.sum(item.logical for item in self.databases),
+            MeasureName.LOGICAL: Measure.sum((data, index)),
         }
 
     @property
