@@ -9,9 +9,7 @@ from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
-from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-
-_KNOWN = (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
+from sync_pipeline.model.snapshot import SectionReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Judged:
         return tuple(
             f"{self.name}: {_unread(key, report)}"
             for key, report in sorted(self.world.sections.items())
-            if report.status not in _KNOWN and (not names or key.name in names)
+            if not report.is_known and (not names or key.name in names)
         )
 
 

@@ -63,10 +63,7 @@ class _Reading:
         for name in names:
             key = SectionKey(name, database)
             known = self.sections.get(key)
-            if known is None or known.status in (
-                SectionStatus.READ,
-                SectionStatus.NOT_APPLICABLE,
-            ):
+            if known is None or known.is_known:
                 self.sections[key] = SectionReport(status, reason)
 
 

@@ -28,6 +28,11 @@ class SectionReport:
     status: SectionStatus
     reason: str = ""
 
+    @property
+    def is_known(self) -> bool:
+        """Return whether all of the section is known: it was read, or the server has none."""
+        return self.status in (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerIdentity:
@@ -68,7 +73,7 @@ class Snapshot:
         """
         report = self.sections.get(key)
         if report is not None:
-            return report.status in (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
+            return report.is_known
         if key.database:
             return key.database not in self.databases
         return False

@@ -43,7 +43,6 @@ from sync_pipeline.model.privilege import (
     Securable,
     SecurableKind,
 )
-from sync_pipeline.model.snapshot import SectionStatus
 
 SERVER = Securable(SecurableKind.SERVER)
 
@@ -260,11 +259,10 @@ class FamilyAccess(Sessions):
             names |= {SectionName.DATABASE, on.section.name}
         if on.kind is SecurableKind.COLUMN:
             names.add(SectionName.TABLE)
-        known = (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
         return tuple(
             str(key)
             for key in sorted(map(SectionKey, names))
-            if key in self.world.sections and self.world.sections[key].status not in known
+            if key in self.world.sections and not self.world.sections[key].is_known
         )
 
 

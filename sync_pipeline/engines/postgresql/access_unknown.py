@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
-from sync_pipeline.model.snapshot import SectionStatus
-
-_KNOWN = (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
 
 
 def unread(world: AccessWorld, securable: Securable) -> tuple[str, ...]:
@@ -30,7 +27,7 @@ def left_out(graph: RoleGraph, account: str, database: str) -> tuple[str, ...]:
 def is_unread(world: AccessWorld, key: SectionKey) -> bool:
     """Return whether a section exists and was not read, or nothing is known of it."""
     report = world.sections.get(key)
-    return report is None or report.status not in _KNOWN
+    return report is None or not report.is_known
 
 
 def _needed(securable: Securable) -> Iterator[SectionKey]:

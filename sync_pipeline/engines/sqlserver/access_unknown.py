@@ -12,14 +12,12 @@ from sync_pipeline.engines.sqlserver.names import principal_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable
-from sync_pipeline.model.snapshot import SectionStatus
 
 WINDOWS_GROUPS = (
     "Windows groups: which accounts are in them is not in the catalog, and grants and denies"
     " to a group count for its members"
 )
 
-_READ = frozenset({SectionStatus.READ, SectionStatus.NOT_APPLICABLE})
 _SECTIONS = {
     SecurableClass.SERVER: SectionName.SERVER,
     SecurableClass.DATABASE: SectionName.DATABASE,
@@ -46,7 +44,7 @@ class Unknown:
         found = [
             f"{key} was not read: {report.reason or report.status}"
             for key in self._keys(securable, levels)
-            if (report := self._world.sections.get(key)) and report.status not in _READ
+            if (report := self._world.sections.get(key)) and not report.is_known
         ]
         if database and self._world.sections and database not in self._databases:
             found.append(f"database {database} was not read")
