@@ -84,7 +84,7 @@ def collect_accounts(
         server = engine.identify(connection)
         reading = _Reading(server)
         reading.timings["connect_seconds"] = time.monotonic() - started
-        visibility = Visibility(connection, _package(engine))
+        visibility = Visibility(connection, package_of(engine))
         for query in engine.account_queries:
             if not query.per_database:
                 _read(engine, connection, query, reading, visibility)
@@ -119,7 +119,7 @@ def _read(
         return
     try:
         visibility.require(query)
-        text = sql_text(_package(engine), file)
+        text = sql_text(package_of(engine), file)
         found = [query.bind(row) for row in connection.fetch(text)]
     except _UNREADABLE as error:
         _record_unread(query, reading, database, scope_error=error)
@@ -130,7 +130,8 @@ def _read(
     reading.report(query.fills, database, SectionStatus.READ)
 
 
-def _package(engine: Engine) -> str:
+def package_of(engine: Engine) -> str:
+    """Return the package whose `sql` folder holds an engine's statements."""
     return type(engine).__module__.rpartition(".")[0]
 
 
@@ -228,7 +229,7 @@ def _read_database(
     """Read one database; whatever goes wrong in it stays in it."""
     try:
         with open_database(entry.name) as connection:
-            visibility = Visibility(connection, _package(engine))
+            visibility = Visibility(connection, package_of(engine))
             for query in queries:
                 _read(engine, connection, query, reading, visibility, entry.name)
     except (ConnectError, *_UNREADABLE) as error:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.collect.accounts import ConnectionOpener, package_of
 from sync_pipeline.collect.visibility import Visibility
-from sync_pipeline.engines.base import Connection, Engine, Query, Reading, RowT, sql_text
+from sync_pipeline.engines.base import Engine, Query, Reading, RowT, sql_text
 from sync_pipeline.errors import ConnectError, PrivilegeError, QueryError, QueryTimeout, SyncError
 from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
@@ -40,7 +40,8 @@ def collect_sizes(
     with open_database(None) as connection:
         server = engine.identify(connection)
         connected = time.monotonic()
-        reader = _Reader(engine, open_database, connection, scope, server, observed_at)
+        visibility = Visibility(connection, package_of(engine))
+        reader = _Reader(engine, open_database, visibility, scope, server, observed_at)
         snapshot = engine.sizes(reader)
     return replace(
         snapshot,
@@ -58,7 +59,7 @@ class _Reader:
 
     engine: Engine
     open_database: ConnectionOpener
-    connection: Connection
+    visibility: Visibility
     scope: SizeScope
     server: ServerIdentity
     observed_at: datetime
@@ -77,7 +78,7 @@ class _Reader:
 
     def read(self, query: Query[RowT], **parameters: object) -> Reading[RowT]:
         """Run a query on the server's connection."""
-        return self._read(self.connection, query, parameters)
+        return self._read(self.visibility, query, parameters)
 
     def read_in(
         self, database: str, *queries: Query[Any], **parameters: object
@@ -87,9 +88,8 @@ class _Reader:
         found: list[Reading[Any]] = []
         try:
             with self.open_database(database) as connection:
-                found.extend(
-                    self._read(connection, query, parameters, database) for query in queries
-                )
+                here = Visibility(connection, package_of(self.engine))
+                found.extend(self._read(here, query, parameters, database) for query in queries)
         except (ConnectError, *_UNREADABLE) as error:
             failure = self._failure(error, None, database)
             found += [Reading(failure=failure)] * (len(queries) - len(found))
@@ -98,7 +98,7 @@ class _Reader:
     def databases_now(self, query: Query[RowT]) -> Sequence[RowT]:
         """Run a listing again on a new connection."""
         with self.open_database(None) as connection:
-            return self._rows(connection, query, {})
+            return self._rows(Visibility(connection, package_of(self.engine)), query, {})
 
     def may_read_in(self, database: str) -> Measure | None:
         """Return None while fewer databases than the limit were opened."""
@@ -118,28 +118,27 @@ class _Reader:
 
     def _read(
         self,
-        connection: Connection,
+        visibility: Visibility,
         query: Query[RowT],
         parameters: dict[str, object],
         database: str = "",
     ) -> Reading[RowT]:
         try:
-            return Reading(self._rows(connection, query, parameters))
+            return Reading(self._rows(visibility, query, parameters))
         except _UNREADABLE as error:
             where = database or str(parameters.get("database", ""))
             return Reading(failure=self._failure(error, query, where))
 
     def _rows(
-        self, connection: Connection, query: Query[RowT], parameters: dict[str, object]
+        self, visibility: Visibility, query: Query[RowT], parameters: dict[str, object]
     ) -> tuple[RowT, ...]:
         file = query.file_for(self.server.version_number, self.server.place)
         if file is None:
             raise QueryError(f"This version has no query {query.name}.")
-        package = type(self.engine).__module__.rpartition(".")[0]
-        Visibility(connection, package).require(query)
-        text = sql_text(package, file)
+        visibility.require(query)
+        text = sql_text(package_of(self.engine), file)
         named = {name: value for name, value in parameters.items() if _names(text, name)}
-        return tuple(query.bind(row) for row in connection.fetch(text, named or None))
+        return tuple(query.bind(row) for row in visibility.connection.fetch(text, named or None))
 
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""

@@ -12,7 +12,7 @@ class Visibility:
     """What one connection may see; each check is asked once."""
 
     def __init__(self, connection: Connection, package: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self._package = package
         self._missing: dict[str, tuple[str, ...]] = {}
 
@@ -26,7 +26,7 @@ class Visibility:
         if not query.check:
             return
         if query.check not in self._missing:
-            rows = self._connection.fetch(sql_text(self._package, query.check))
+            rows = self.connection.fetch(sql_text(self._package, query.check))
             self._missing[query.check] = tuple(str(row["missing"]) for row in rows)
         missing = self._missing[query.check]
         if missing:
