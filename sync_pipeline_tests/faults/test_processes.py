@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -139,7 +142,7 @@ def test_instance_removed_during_the_run(
 def test_a_run_cancelled_in_the_queue_leaves_a_session(system: System) -> None:
     daemon = system.service_pid("dagster._daemon")
     assert daemon is not None
-    freeze(daemon)
+    freeze_between_writes(daemon, system.fleet.home / "dagster")
     try:
         run_id = system.launch()
         system.terminate(run_id)
@@ -154,6 +157,29 @@ def test_a_run_cancelled_in_the_queue_leaves_a_session(system: System) -> None:
     session = system.fleet.ended_session(run_id, 1)
     assert (session.status, session.total) == (SessionStatus.CANCELLED, 0)
     assert session.error
+
+
+def freeze_between_writes(pid: int, directory: Path) -> None:
+    """Freeze a process where it holds no lock of an SQLite file: the others must go on."""
+
+    def is_frozen() -> bool:
+        freeze(pid)
+        if all(map(is_writable, directory.rglob("*.db"))):
+            return True
+        os.kill(pid, signal.SIGCONT)
+        return False
+
+    wait_for(is_frozen, 60, "a moment without a write")
+
+
+def is_writable(file: Path) -> bool:
+    with closing(sqlite3.connect(file, timeout=0.5, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+    return True
 
 
 def launched_again(system: System) -> str:
