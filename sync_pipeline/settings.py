@@ -24,6 +24,18 @@ class DetailLevel(StrEnum):
     OBJECT = "object"
 
 
+class StepExecutor(StrEnum):
+    """What runs the steps of a run."""
+
+    THREADED = "threaded"
+    MULTIPROCESS = "multiprocess"
+    IN_PROCESS = "in_process"
+
+
+THREADS = 16
+PROCESSES = 4
+
+
 class Settings(BaseSettings):
     """Settings of one installation. Durations are seconds, shares are 0 to 1."""
 
@@ -63,8 +75,22 @@ class Settings(BaseSettings):
     max_runtime_seconds: int = Field(
         default=3600, ge=1, description="Longest run; Dagster ends one that takes longer."
     )
+    executor: StepExecutor = Field(
+        default=StepExecutor.THREADED,
+        description="threaded: a thread an instance; multiprocess: a process an instance; "
+        "in_process: one instance after the other.",
+    )
     step_concurrency: int = Field(
-        default=4, ge=1, le=64, description="Instances synced at once in one run."
+        default=0,
+        ge=0,
+        le=256,
+        description="Instances synced at once in one run; 0: 16 threads or 4 processes.",
+    )
+    step_deadline_seconds: int = Field(
+        default=900,
+        ge=1,
+        description="Longest work on one instance, where threads do it: more than the longest "
+        "total timeout of an instance.",
     )
     lease_seconds: int = Field(
         default=900, ge=5, description="Time after which the lease of a dead worker expires."
@@ -211,6 +237,12 @@ class Settings(BaseSettings):
     def effective_store_url(self) -> str:
         """Return the store's URL, the SQLite file of the home directory by default."""
         return self.store_url or f"sqlite:///{self.home.absolute() / 'sync_pipeline.db'}"
+
+    @property
+    def effective_step_concurrency(self) -> int:
+        """Return how many instances one run syncs at once."""
+        by_default = PROCESSES if self.executor is StepExecutor.MULTIPROCESS else THREADS
+        return self.step_concurrency or by_default
 
     @property
     def effective_key_file(self) -> Path:

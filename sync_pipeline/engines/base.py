@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -278,6 +279,7 @@ class Engine(Protocol):
         ...
 
 
+@cache
 def sql_text(package: str, file: str) -> str:
     """Return the text of one of an engine's `sql/*.sql` files."""
     return (resources.files(package) / "sql" / file).read_text(encoding="utf-8")

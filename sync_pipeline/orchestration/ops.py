@@ -76,22 +76,21 @@ def open_session(
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
 
 
-@dg.op(description="Sync the accounts of one instance.")
+@dg.op(out=dg.Out(dg.Nothing), description="Sync the accounts of one instance.")
 def sync_instance(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
-) -> str:
+) -> None:
     """Sync one instance; its record is written whatever happens."""
     with dagster_failures(context), pipeline.open() as deps:
         report = _sync(context, deps, task)
     context.log.info(report.message)
     context.add_output_metadata(report_metadata(report))
-    return str(report.status)
 
 
-@dg.op(description="Measure the databases of one instance.")
+@dg.op(out=dg.Out(dg.Nothing), description="Measure the databases of one instance.")
 def collect_sizes(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
-) -> str:
+) -> None:
     """Measure one instance; its record is written whatever happens."""
     with dagster_failures(context), pipeline.open() as deps:
         report = _collect(context, deps, task)
@@ -99,19 +98,19 @@ def collect_sizes(
     context.add_output_metadata(size_metadata(report))
     if report.snapshot is not None:
         context.log_event(size_materialization(report))
-    return str(report.status)
 
 
-@dg.op(description="Say how the session ended, where every instance went well.")
-def finish_session(
-    context: dg.OpExecutionContext, outcomes: list[str], pipeline: PipelineResource
-) -> None:
+@dg.op(
+    ins={"instances": dg.In(dg.Nothing)},
+    description="Say how the session ended, where every instance went well.",
+)
+def finish_session(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Show the session's counts. The last record closed the session, not this step."""
     with dagster_failures(context), pipeline.open() as deps:
         session = deps.store.sessions.get(session_id_of(context.run))
         if session is None:
             return
-        metadata = session_metadata(deps, session, len(outcomes))
+        metadata = session_metadata(deps, session)
     note = f" {session.error}" if session.error else ""
     context.log.info(
         "Session %s is %s: %d of %d instances completed, %d skipped.%s",

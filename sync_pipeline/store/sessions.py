@@ -238,6 +238,14 @@ class SessionStore:
             rows = connection.execute(query.order_by(records.c.instance_name))
             return [record_of(row) for row in rows]
 
+    def is_open(self, session_id: str, instance_id: int) -> bool:
+        """Return whether a record has not ended."""
+        query = select(records.c.status).where(
+            records.c.session_id == session_id, records.c.instance_id == instance_id
+        )
+        with self._database.read() as connection:
+            return connection.scalar(query) in UNFINISHED
+
     def list(self, wanted: SessionFilter) -> list[Session]:
         """Return sessions, newest first."""
         query = select(sessions)
