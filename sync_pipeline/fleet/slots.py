@@ -21,6 +21,8 @@ from sync_pipeline.errors import ConfigurationError, Phase
 
 LONGEST_PAUSE_SECONDS = 0.2
 SHORTEST_PAUSE_SECONDS = 0.05
+# Who only met another taker at the door looks again at once.
+QUICK_LOOKS, QUICK_PAUSE_SECONDS = 3, 0.005
 LONGEST_SLUG = 40
 _DOOR = "door"
 
@@ -57,6 +59,7 @@ class _Wait:
 
     seconds: float
     began_at: float = field(default_factory=time.monotonic)
+    looks: int = 0
 
     def until(self, look: Callable[[], bool], limit: Limit) -> None:
         while not look():
@@ -64,7 +67,10 @@ class _Wait:
             left = self.seconds - waited
             if left <= 0:
                 raise NoSlotInTime(limit)
+            self.looks += 1
             pause = max(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS / (1 + waited))
+            if self.looks <= QUICK_LOOKS:
+                pause = QUICK_PAUSE_SECONDS
             time.sleep(min(left, pause * random.uniform(0.5, 1.5)))  # noqa: S311 - spreads load
 
 

@@ -37,6 +37,8 @@ def start_maintenance(
     """
     if (instance is None) == (tag is None):
         raise ConfigurationError("Give an instance or a tag, and not both.")
+    if tag is not None and not tag.strip():
+        raise ConfigurationError("The tag is empty.", hint="Write it as instances have it.")
     if not reason.strip():
         raise ConfigurationError(
             "The reason is empty.", hint="Say in a few words why, for those who see the skips."
