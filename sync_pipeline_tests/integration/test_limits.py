@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -241,11 +242,11 @@ def test_waiting_does_not_eat_the_instance_s_own_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     host = host_of(postgresql_server, connections_per_host=1)
-    given: list[float] = []
+    given: list[tuple[float, float]] = []
     real = connect.Deadline.__init__
 
     def noted(self: connect.Deadline, seconds: float, **more: Any) -> None:
-        given.append(seconds)
+        given.append((seconds, time.monotonic()))
         real(self, seconds, **more)
 
     monkeypatch.setattr(connect.Deadline, "__init__", noted)
@@ -253,9 +254,12 @@ def test_waiting_does_not_eat_the_instance_s_own_time(
     with ThreadPoolExecutor(1) as pool:
         with host.all_taken():
             end = pool.submit(host.sync, work)
-            threading.Event().wait(0.5)
+            time.sleep(0.5)
+            freed_at = time.monotonic()
         assert end.result(30) == "completed"
-    assert given == [60]
+    ((seconds, began_at),) = given
+    assert seconds == 60
+    assert began_at > freed_at
     timings = host.record(work).details["timings"]
     assert timings["wait_seconds"] >= 0.5
     assert timings["connect_seconds"] < 0.5
@@ -329,3 +333,5 @@ def test_a_failure_that_no_time_is_left_to_retry_stays_on_record(
         assert caught.value.retryable == (status is RecordStatus.PENDING)
         record = host.record(work)
         assert (record.status, record.error_kind) == (status, "connect")
+    # What is tried again is not counted as a failure yet.
+    assert [item.failures for item in host.store.streaks.all()] == [1]
