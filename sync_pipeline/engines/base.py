@@ -231,6 +231,8 @@ class Engine(Protocol):
 
     name: EngineName
     default_port: int
+    size_connections: int
+    """How many connections measuring holds at once; an account sync holds one."""
     system_accounts: tuple[str, ...]
     """LIKE patterns of the accounts that the engine creates for itself."""
     system_databases: tuple[str, ...]

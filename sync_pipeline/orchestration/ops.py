@@ -3,15 +3,18 @@
 Annotations are not postponed here: Dagster reads them as types.
 """
 
+import random
 from collections.abc import Iterator
 
 import dagster as dg
 
+from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordOutcome, RecordStatus
 from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.limits import await_start, on_terms, skip_of, with_terms
 from sync_pipeline.orchestration.metadata import (
     report_metadata,
     session_metadata,
@@ -28,6 +31,7 @@ from sync_pipeline.orchestration.runs import (
     sync_type_of,
 )
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
+from sync_pipeline.workflows.admission import Skip
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.recorded import InstanceWork
 from sync_pipeline.workflows.sync_accounts import AccountSyncReport, sync_instance_accounts
@@ -44,12 +48,14 @@ def select_instances(
         with pipeline.open() as deps:
             selection = config.selection()
             instances = deps.store.registry.select(selection)
+    instances = spread(instances, random.Random(context.run_id))  # noqa: S311 - spreads load
     context.log.info("%d active instances are selected.", len(instances))
     context.add_output_metadata({"instances": len(instances)})
     return SelectedInstances(
         tasks=tasks_of(instances, is_forced=config.force),
         sync_type=sync_type_of(context.run, selection, len(instances)),
         created_by=created_by(context.run, config),
+        always_probe=config.force or not selection.is_everything,
     )
 
 
@@ -71,8 +77,9 @@ def open_session(
             deps.clock(),
             selected.nothing,
         )
+        tasks = with_terms(context, deps, selected, instances)
     context.log.info("Session %s: %d instances are pending.", session.session_id, len(instances))
-    for task in selected.tasks:
+    for task in tasks:
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
 
 
@@ -139,27 +146,40 @@ def work_on(
 
 
 def _sync(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> AccountSyncReport:
-    instance = deps.store.registry.by_id(task.instance_id)
-    if instance is None or not instance.is_active:
-        return AccountSyncReport(*_skip_removed(context, deps, task))
-    return sync_instance_accounts(deps, work_on(context, deps, instance), is_forced=task.is_forced)
+    work = _admitted(context, deps, task)
+    if isinstance(work, Skip):
+        return AccountSyncReport(*_skip(context, deps, task, work))
+    await_start(context, deps, work)
+    return sync_instance_accounts(deps, work, is_forced=task.is_forced)
 
 
 def _collect(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> SizeReport:
+    work = _admitted(context, deps, task)
+    if isinstance(work, Skip):
+        return SizeReport(*_skip(context, deps, task, work))
+    await_start(context, deps, work)
+    return sync_instance_sizes(deps, work, is_forced=task.is_forced)
+
+
+def _admitted(
+    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask
+) -> InstanceWork | Skip:
+    """Return the work on an instance, or why it is left alone."""
     instance = deps.store.registry.by_id(task.instance_id)
     if instance is None or not instance.is_active:
-        return SizeReport(*_skip_removed(context, deps, task))
-    return sync_instance_sizes(deps, work_on(context, deps, instance), is_forced=task.is_forced)
+        reason = f"{task.name}: skipped, it was removed or deactivated during the run."
+        return Skip("configuration", reason)
+    skip = skip_of(context, task)
+    return skip or on_terms(context, deps, task, work_on(context, deps, instance))
 
 
-def _skip_removed(
-    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask
+def _skip(
+    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask, skip: Skip
 ) -> tuple[str, RecordStatus, str]:
-    """Record as skipped an instance that somebody removed since the run began."""
-    message = f"{task.name}: skipped, it was removed or deactivated during the run."
+    """Record as skipped an instance that this run leaves alone."""
     claim = deps.store.sessions.claim(
         session_id_of(context.run), task.instance_id, context.run_id, deps.clock()
     )
-    outcome = RecordOutcome(RecordStatus.SKIPPED, error_kind="configuration", error_message=message)
+    outcome = RecordOutcome(RecordStatus.SKIPPED, error_kind=skip.kind, error_message=skip.reason)
     deps.store.sessions.finish(claim, outcome, deps.clock())
-    return task.name, RecordStatus.SKIPPED, message
+    return task.name, RecordStatus.SKIPPED, skip.reason

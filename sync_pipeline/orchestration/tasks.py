@@ -5,26 +5,44 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.period import PeriodRange
 from sync_pipeline.model.session import SyncType
 from sync_pipeline.store.sessions import NO_INSTANCE
+from sync_pipeline.workflows.admission import Skip
 
 LONGEST_SLUG = 40
+
+
+@dataclass(frozen=True, slots=True)
+class RunTerms:
+    """What one run decided for an instance; a re-execution has terms of its own.
+
+    `ends_at` is the run's deadline. `skip` says why the instance is left alone.
+    `may_have_streak` is False where no failure came before this run.
+    """
+
+    run_id: str
+    ends_at: datetime | None = None
+    skip: Skip | None = None
+    may_have_streak: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceTask:
     """What a step is told of the instance it works on; it reads the rest itself.
 
-    `periods` is what an aggregation computes, None: what is due today.
+    `periods` is what an aggregation computes, None: what is due today. `terms` are set
+    when the session opens.
     """
 
     instance_id: int
     name: str
     is_forced: bool = False
     periods: PeriodRange | None = None
+    terms: RunTerms | None = None
 
     @property
     def mapping_key(self) -> str:
@@ -35,12 +53,16 @@ class InstanceTask:
 
 @dataclass(frozen=True, slots=True)
 class SelectedInstances:
-    """The selection of one run, as it was resolved; `nothing` is said where it is empty."""
+    """The selection of one run, as it was resolved; `nothing` is said where it is empty.
+
+    `always_probe` says that a person wants these instances tried, whatever came before.
+    """
 
     tasks: tuple[InstanceTask, ...]
     sync_type: SyncType
     created_by: str | None
     nothing: str = NO_INSTANCE
+    always_probe: bool = False
 
 
 def tasks_of(
