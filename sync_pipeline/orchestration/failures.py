@@ -14,9 +14,11 @@ from contextlib import contextmanager
 import dagster as dg
 
 from sync_pipeline.errors import SyncError
+from sync_pipeline.model.text import shortened
 from sync_pipeline.settings import Settings
 
 LONGEST_WAIT_SECONDS = 120.0
+LONGEST_DESCRIPTION = 2_000
 NO_RUN_RETRY_TAGS = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 
@@ -58,5 +60,6 @@ def failure_of(error: SyncError) -> dg.Failure:
     if error.phase:
         metadata["phase"] = dg.MetadataValue.text(str(error.phase))
     if error.hint:
-        metadata["what to do"] = dg.MetadataValue.text(error.hint)
-    return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)
+        metadata["what to do"] = dg.MetadataValue.text(shortened(error.hint, LONGEST_DESCRIPTION))
+    description = shortened(str(error), LONGEST_DESCRIPTION)
+    return dg.Failure(description=description, metadata=metadata, allow_retries=False)

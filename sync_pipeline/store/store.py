@@ -10,6 +10,7 @@ from sync_pipeline.store.database import Database
 from sync_pipeline.store.leases import LeaseStore
 from sync_pipeline.store.registry import Registry
 from sync_pipeline.store.retention import RetentionStore
+from sync_pipeline.store.session_reads import SessionReads
 from sync_pipeline.store.sessions import SessionStore
 from sync_pipeline.store.size_queries import SizeQueries
 from sync_pipeline.store.sizes import SizeStore
@@ -22,6 +23,7 @@ class Store:
         self._database = database
         self.registry = Registry(database)
         self.sessions = SessionStore(database)
+        self.session_reads = SessionReads(database)
         self.accounts = AccountStore(database)
         self.access = AccessReads(database)
         self.classes = ClassStore(database)
