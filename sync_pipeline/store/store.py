@@ -7,6 +7,7 @@ from sync_pipeline.store.accounts import AccountStore
 from sync_pipeline.store.aggregations import AggregationStore
 from sync_pipeline.store.classes import ClassStore
 from sync_pipeline.store.database import Database
+from sync_pipeline.store.freshness import FreshnessStore
 from sync_pipeline.store.leases import LeaseStore
 from sync_pipeline.store.registry import Registry
 from sync_pipeline.store.retention import RetentionStore
@@ -32,6 +33,7 @@ class Store:
         self.size_queries = SizeQueries(database)
         self.aggregations = AggregationStore(database)
         self.retention = RetentionStore(database)
+        self.freshness = FreshnessStore(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
