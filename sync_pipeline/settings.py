@@ -304,9 +304,10 @@ def _variable(location: tuple[int | str, ...]) -> str:
 def _is_web(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable()
-    except ValueError:  # such as a bracket that is not closed
+        is_web = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:  # such as a port that is no number
         return False
+    return is_web and bool(parts.hostname) and url.isprintable() and " " not in url
 
 
 def _is_mail_address(text: str) -> bool:

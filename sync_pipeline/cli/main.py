@@ -14,6 +14,7 @@ import typer
 from sync_pipeline.cli import (
     access,
     accounts,
+    alerts,
     backfill,
     capacity,
     credentials,
@@ -42,6 +43,7 @@ app.add_typer(access.app, name="access")
 app.add_typer(findings.app, name="findings")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(run.app, name="run")
+app.add_typer(alerts.app, name="alerts")
 app.command("grants")(grants.grants)
 app.command("up")(serve.up)
 app.command("backfill")(backfill.backfill)

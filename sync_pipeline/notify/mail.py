@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import smtplib
 import ssl
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -45,12 +46,15 @@ class Mail:
         server = self.server
         where = f"the mail server {server.host}:{server.port}"
         try:
-            with _connected(server) as connection:
+            with closing(_connected(server)) as connection:
                 if server.tls is SmtpTls.STARTTLS:
                     connection.starttls(context=_context(server))
                 if server.username:
                     connection.login(server.username, server.password)
                 refused = connection.send_message(self._message(alert))
+                # The mail is handed in: how the server says goodbye changes nothing.
+                with suppress(OSError):
+                    connection.quit()
         except smtplib.SMTPResponseException as error:
             # The code alone: a server may quote anything that it was sent.
             raise not_sent(self.name, f"{where} answered with the code {error.smtp_code}") from None
