@@ -21,6 +21,7 @@ from sync_pipeline.cli import (
     findings,
     grants,
     instances,
+    metrics,
     report,
     run,
     serve,
@@ -48,6 +49,7 @@ app.command("grants")(grants.grants)
 app.command("up")(serve.up)
 app.command("backfill")(backfill.backfill)
 app.command("report")(report.report)
+app.command("metrics")(metrics.metrics)
 app.add_typer(capacity.app, name="capacity")
 
 

@@ -67,13 +67,24 @@ def news_of(
                 overdue.append(Overdue(item, state.stale_since))
         elif state.quiet is not Quiet.INACTIVE:
             kept.add(item.key)
-            if state.stale_since is None:
+            if _is_recovered(state):
                 recovered.append(Overdue(item))
     return News(
         overdue=tuple(sorted(overdue, key=lambda item: (str(item.stale_since), *_name(item)))),
         recovered=tuple(sorted(recovered, key=_name)),
         forgotten=frozenset(told - kept),
     )
+
+
+def untold(states: Mapping[WatchKey, WatchState], told: AbstractSet[WatchKey]) -> int:
+    """Return how many news there are for a channel that was told of `told`."""
+    overdue = sum(state.is_stale for key, state in states.items() if key not in told)
+    recovered = sum(_is_recovered(states.get(key, FRESH)) for key in told)
+    return overdue + recovered
+
+
+def _is_recovered(state: WatchState) -> bool:
+    return state.quiet is not Quiet.INACTIVE and state.stale_since is None
 
 
 def _next(

@@ -42,7 +42,7 @@ class FreshnessStore:
             return FreshnessView(
                 tuple(_watched(connection, categories)),
                 read_states(connection),
-                _told(connection),
+                read_told(connection),
                 read_checks(connection),
             )
 
@@ -160,7 +160,8 @@ def _watched(connection: Connection, categories: Sequence[SyncCategory]) -> Iter
             )
 
 
-def _told(connection: Connection) -> dict[str, frozenset[WatchKey]]:
+def read_told(connection: Connection) -> dict[str, frozenset[WatchKey]]:
+    """Return what each channel was told is overdue."""
     found: dict[str, set[WatchKey]] = defaultdict(set)
     for row in connection.execute(select(freshness_told)):
         found[row.channel].add(_key(row))

@@ -9,6 +9,7 @@ from sync_pipeline.store.classes import ClassStore
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.freshness import FreshnessStore
 from sync_pipeline.store.leases import LeaseStore
+from sync_pipeline.store.metrics import MetricsStore
 from sync_pipeline.store.registry import Registry
 from sync_pipeline.store.retention import RetentionStore
 from sync_pipeline.store.session_reads import SessionReads
@@ -34,6 +35,7 @@ class Store:
         self.aggregations = AggregationStore(database)
         self.retention = RetentionStore(database)
         self.freshness = FreshnessStore(database)
+        self.metrics = MetricsStore(database)
 
     @classmethod
     def open(cls, url: str) -> Store:
