@@ -224,7 +224,7 @@ class Settings(BaseSettings):
     def _is_web_address(cls, value: str) -> str:
         # The value is a secret: it must not be in the message.
         if value and not _is_web(value):
-            raise ValueError("it is not a URL that begins with http:// or https:// and a host")
+            raise ValueError("it is not a URL that begins with https:// or http:// and a host")
         return value
 
     @field_validator("alert_email_to", mode="before")
@@ -307,7 +307,8 @@ def _is_web(url: str) -> bool:
         is_web = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:  # such as a port that is no number
         return False
-    return is_web and bool(parts.hostname) and url.isprintable() and " " not in url
+    is_plain = url.isprintable() and " " not in url and parts.username is None
+    return is_web and is_plain and bool(parts.hostname)
 
 
 def _is_mail_address(text: str) -> bool:

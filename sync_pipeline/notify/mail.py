@@ -19,17 +19,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where mail is handed in, and as whom; without a user name nobody logs in.
-
-    `ca_file` holds certificates to trust instead of the system's.
-    """
+    """Where mail is handed in, and as whom; without a user name nobody logs in."""
 
     host: str
     port: int
     tls: SmtpTls = SmtpTls.STARTTLS
     username: str = ""
     password: str = field(default="", repr=False)
-    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class Mail:
         try:
             with closing(_connected(server)) as connection:
                 if server.tls is SmtpTls.STARTTLS:
-                    connection.starttls(context=_context(server))
+                    connection.starttls(context=ssl.create_default_context())
                 if server.username:
                     connection.login(server.username, server.password)
                 refused = connection.send_message(self._message(alert))
@@ -84,10 +80,9 @@ class Mail:
 def _connected(server: MailServer) -> smtplib.SMTP:
     if server.tls is SmtpTls.TLS:
         return smtplib.SMTP_SSL(
-            server.host, server.port, timeout=SECONDS_TO_ANSWER, context=_context(server)
+            server.host,
+            server.port,
+            timeout=SECONDS_TO_ANSWER,
+            context=ssl.create_default_context(),
         )
     return smtplib.SMTP(server.host, server.port, timeout=SECONDS_TO_ANSWER)
-
-
-def _context(server: MailServer) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=server.ca_file)

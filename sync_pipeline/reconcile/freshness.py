@@ -55,7 +55,8 @@ def news_of(
 ) -> News:
     """Return what a channel that was told of `told` does not know, longest overdue first.
 
-    An instance that was removed or deactivated is forgotten without a word.
+    An instance has recovered with a success after the last quiet time: the quiet itself is
+    none. One that was removed or deactivated is forgotten without a word.
     """
     overdue: list[Overdue] = []
     recovered: list[Overdue] = []
@@ -67,7 +68,7 @@ def news_of(
                 overdue.append(Overdue(item, state.stale_since))
         elif state.quiet is not Quiet.INACTIVE:
             kept.add(item.key)
-            if _is_recovered(state):
+            if state == FRESH:
                 recovered.append(Overdue(item))
     return News(
         overdue=tuple(sorted(overdue, key=lambda item: (str(item.stale_since), *_name(item)))),
@@ -76,15 +77,21 @@ def news_of(
     )
 
 
+def told_after(
+    told: AbstractSet[WatchKey], news: News, *, is_delivered: bool
+) -> frozenset[WatchKey]:
+    """Return what a channel knows of, once its news were sent or were not."""
+    known = told - news.forgotten
+    if not is_delivered:
+        return frozenset(known)
+    recovered = {item.watched.key for item in news.recovered}
+    return frozenset((known | {item.watched.key for item in news.overdue}) - recovered)
+
+
 def untold(states: Mapping[WatchKey, WatchState], told: AbstractSet[WatchKey]) -> int:
     """Return how many news there are for a channel that was told of `told`."""
     overdue = sum(state.is_stale for key, state in states.items() if key not in told)
-    recovered = sum(_is_recovered(states.get(key, FRESH)) for key in told)
-    return overdue + recovered
-
-
-def _is_recovered(state: WatchState) -> bool:
-    return state.quiet is not Quiet.INACTIVE and state.stale_since is None
+    return overdue + len(told - states.keys())
 
 
 def _next(

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from sync_pipeline.model.freshness import (
     FreshnessCheck,
     FreshnessView,
-    News,
     Overdue,
     WatchKey,
     WatchState,
@@ -18,7 +17,7 @@ from sync_pipeline.model.freshness import (
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.notify.channel import Channel
 from sync_pipeline.notify.delivery import Delivery, deliver
-from sync_pipeline.reconcile.freshness import news_of, next_states
+from sync_pipeline.reconcile.freshness import news_of, next_states, told_after
 from sync_pipeline.report.alerts import freshness_alert, trial_alert
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -90,10 +89,8 @@ def _tell(
     channels: Sequence[Channel],
     now: datetime,
 ) -> tuple[Delivery, ...]:
-    news: dict[str, News] = {}
-    for channel in channels:
-        found = news_of(view.watched, states, view.told.get(channel.name, NOBODY))
-        news[channel.name] = found
+    told = {item.name: view.told.get(item.name, NOBODY) for item in channels}
+    news = {name: news_of(view.watched, states, known) for name, known in told.items()}
     alerts = [
         (channel, freshness_alert(news[channel.name], now))
         for channel in channels
@@ -101,14 +98,8 @@ def _tell(
     ]
     deliveries = deliver(alerts)
     failed = {item.channel for item in deliveries if item.error is not None}
-    for name, item in news.items():
-        told = News(forgotten=item.forgotten) if name in failed else item
-        _note(deps, name, told, now)
+    for name, known in told.items():
+        after = told_after(known, news[name], is_delivered=name not in failed)
+        if after != known:
+            deps.store.freshness.note_told(name, after - known, known - after, now)
     return deliveries
-
-
-def _note(deps: SyncDeps, channel: str, told: News, now: datetime) -> None:
-    added = frozenset(item.watched.key for item in told.overdue)
-    removed = told.forgotten | {item.watched.key for item in told.recovered}
-    if added or removed:
-        deps.store.freshness.note_told(channel, added, removed, now)
