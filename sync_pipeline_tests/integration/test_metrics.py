@@ -238,9 +238,11 @@ def serving(kept: Kept, host: str = "127.0.0.1") -> Iterator[str]:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://{shown}:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_page_is_made_when_asked_and_kept_for_a_moment() -> None:

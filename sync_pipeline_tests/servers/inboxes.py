@@ -58,9 +58,11 @@ def web_inbox() -> Iterator[WebInbox]:
         inbox.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield inbox
-        server.shutdown()
-        thread.join()
+        try:
+            yield inbox
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @dataclass
