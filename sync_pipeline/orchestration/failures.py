@@ -36,7 +36,8 @@ def dagster_failures(context: dg.OpExecutionContext) -> Iterator[None]:
         settings = Settings.load()
         if error.retryable and will_retry(context, settings):
             wait = wait_seconds(context.retry_number, settings.retry_base_seconds)
-            context.log.warning("%s Trying again in %.1f seconds.", error, wait)
+            said = shortened(str(error), LONGEST_DESCRIPTION)
+            context.log.warning("%s Trying again in %.1f seconds.", said, wait)
             raise dg.RetryRequested(
                 max_retries=settings.retry_limit, seconds_to_wait=wait
             ) from error
