@@ -228,3 +228,17 @@ def test_what_is_overdue_is_listed(command: Command) -> None:
     (found,) = command.ok("alerts", "list", "--json").json["overdue"]
     assert (found["instance"], found["category"]) == ("a", "account")
     assert found["stale_since"] == (START + timedelta(minutes=90)).isoformat()
+
+
+def test_what_is_not_watched_any_more_is_forgotten(bench: WatchBench) -> None:
+    bench.fleet("a")
+    bench.wait(91)
+    ear = Ear("slack")
+    check(bench, ear)
+    for limits in ({CAPACITY: timedelta(days=3)}, {}):
+        report = check_freshness(bench.deps, limits, [ear], frozenset())
+        assert (report.overdue, report.deliveries) == (0, ())
+        view = bench.store.freshness.view([ACCOUNT, CAPACITY])
+        assert (view.states, view.told) == ({}, {})
+        assert [item.category for item in view.checks] == list(limits)
+    assert ear.subjects == ["1 overdue"]
