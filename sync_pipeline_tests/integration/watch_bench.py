@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
+    NewSession,
     RecordStatus,
     Session,
     SessionStatus,
@@ -20,8 +21,8 @@ from sync_pipeline.model.session import (
     SyncType,
 )
 from sync_pipeline.settings import Settings
-from sync_pipeline.store.database import insert_rows
-from sync_pipeline.store.schema import account_change_log, sync_instance_records, sync_sessions
+from sync_pipeline.store.schema import account_change_log, sync_sessions
+from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline_tests.integration.store_bench import START, StoreBench, new_id
@@ -62,32 +63,32 @@ class WatchBench:
     ) -> Session:
         """Write a session that ends now with these outcomes."""
         rows = list(outcomes)
-        session_id, kinds = new_id(), kinds or {}
-        counts = {kind: sum(found is kind for _, found in rows) for kind in RecordStatus}
+        kinds = kinds or {}
         begun = self.now - timedelta(seconds=seconds)
+        session_id = new_id()
+        new = NewSession(session_id, sync_type, category, f"{category}_sync", session_id)
+        self.store.sessions.open(new, [instance for instance, _ in rows], begun)
+        counts = {kind: sum(found is kind for _, found in rows) for kind in RecordStatus}
         with self.store._database.write() as connection:
+            for kind in RecordStatus:
+                chosen = [instance.id for instance, found in rows if found is kind]
+                connection.execute(
+                    update(records)
+                    .where(records.c.session_id == session_id, records.c.instance_id.in_(chosen))
+                    .values(self._outcome(kind, kinds.get(kind)))
+                )
             connection.execute(
-                insert(sync_sessions).values(
-                    session_id=session_id,
-                    sync_type=str(sync_type),
-                    sync_category=str(category),
+                update(sync_sessions)
+                .where(sync_sessions.c.session_id == session_id)
+                .values(
                     status=str(status),
-                    started_at=begun,
                     completed_at=self.now if status.is_terminal else None,
-                    total_instances=len(rows),
                     successful_instances=counts[RecordStatus.COMPLETED],
                     failed_instances=counts[RecordStatus.FAILED],
                     skipped_instances=counts[RecordStatus.SKIPPED],
                     cancelled_instances=counts[RecordStatus.CANCELLED],
-                    job_name=f"{category}_sync",
-                    run_id=session_id,
-                    heartbeat_at=self.now,
                 )
             )
-            written = [
-                self._record(session_id, category, *row, kind=kinds.get(row[1])) for row in rows
-            ]
-            insert_rows(connection, sync_instance_records, written)
         found = self.store.sessions.get(session_id)
         assert found is not None
         return found
@@ -105,27 +106,11 @@ class WatchBench:
             rows = [{**row, "change_type": kind} for kind in kinds]
             connection.execute(insert(account_change_log), rows)
 
-    def _record(
-        self,
-        session_id: str,
-        category: SyncCategory,
-        instance: Instance,
-        status: RecordStatus,
-        kind: str | None,
-    ) -> dict[str, Any]:
+    def _outcome(self, status: RecordStatus, kind: str | None) -> dict[str, Any]:
         return {
-            "session_id": session_id,
-            "instance_id": instance.id,
-            "instance_name": instance.name,
-            "sync_category": str(category),
             "status": str(status),
-            "attempt": 1,
             "started_at": self.now,
             "completed_at": self.now if status.is_terminal else None,
-            "items_synced": 0,
-            "items_created": 0,
-            "items_updated": 0,
-            "items_deleted": 0,
             "error_kind": kind,
             "error_message": kind,
             "sync_details": {"timings": TIMINGS} if status is RecordStatus.COMPLETED else {},
