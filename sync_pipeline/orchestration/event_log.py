@@ -1,8 +1,7 @@
-"""Dagster's event log in SQLite files, with connections that are kept.
+"""Dagster's event log with connections that are kept, in SQLite files or in PostgreSQL.
 
-Dagster's own opens an engine, connects, commits to the disk and closes again for every event,
-which is most of what a step costs. Several threads of a run write at once; the connections
-are used by one of them at a time, as Dagster's are.
+Dagster's own storages connect for every event, SQLite's with a new engine and a commit to the
+disk, which is most of what a step costs.
 """
 
 from __future__ import annotations
@@ -12,16 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
+
+from sync_pipeline.orchestration.event_buffer import BufferedEventLog
 
 BUSY_SECONDS = 60
 MOST_KEPT = 4
 """A process of a run uses two files, its own and the index; the UI reads those of many runs."""
 
 
-class KeptSqliteEventLog(SqliteEventLogStorage):
-    """The same files and tables as Dagster's, in the same write-ahead mode."""
+class KeptSqliteEventLog(BufferedEventLog, SqliteEventLogStorage):
+    """The same files and tables as Dagster's, in the same write-ahead mode.
+
+    Several threads of a run write at once; a connection is used by one of them at a time, as
+    Dagster's are.
+    """
 
     def __init__(self, base_dir: str) -> None:
         # By file; before the rest, which connects.
@@ -77,3 +83,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
         connection = self._kept.pop(shard)
         connection.close()
         connection.engine.dispose()
+
+
+class KeptPostgresEventLog(BufferedEventLog, PostgresEventLogStorage):
+    """The same tables as Dagster's; `optimize_for_webserver` lets it keep connections."""

@@ -15,8 +15,11 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
 from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.auth import PgTokenProvider
+from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 
-from sync_pipeline.orchestration.event_log import KeptSqliteEventLog
+from sync_pipeline.orchestration.event_log import KeptPostgresEventLog, KeptSqliteEventLog
 from sync_pipeline.settings import Settings
 
 
@@ -46,6 +49,34 @@ class HomeStorage(DagsterSqliteStorage):
     ) -> Self:
         """Open the files of the home directory."""
         return cls.from_local(_home(), inst_data)
+
+
+class PostgresStorage(DagsterPostgresStorage):
+    """Runs, events and schedules in a PostgreSQL database, configured as Dagster's own."""
+
+    def __init__(
+        self,
+        postgres_url: str,
+        should_autocreate_tables: bool = True,  # noqa: FBT001, FBT002 - Dagster's signature
+        inst_data: ConfigurableClassData | None = None,
+        token_provider: PgTokenProvider | None = None,
+    ) -> None:
+        super().__init__(postgres_url, should_autocreate_tables, inst_data, token_provider)
+        self._event_log_storage = KeptPostgresEventLog(
+            postgres_url, should_autocreate_tables, token_provider=token_provider
+        )
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> Self:
+        """Connect as the configuration says."""
+        return cls(
+            pg_url_from_config(dict(config_value)),
+            config_value.get("should_autocreate_tables", True),
+            inst_data,
+            get_token_provider_from_config(config_value),
+        )
 
 
 class HomeArtifactStorage(LocalArtifactStorage):

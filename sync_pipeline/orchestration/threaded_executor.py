@@ -51,6 +51,8 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG
 from dagster._utils.error import serializable_error_info_from_exc_info
 
+from sync_pipeline.orchestration.event_buffer import buffered_events
+
 DEADLINE_TAG = "sync_pipeline/deadline_seconds"
 """The tag of an op whose steps are failed when they take longer."""
 POLL_SECONDS = 0.25
@@ -176,6 +178,7 @@ class ThreadedExecutor(dg.Executor):
                 )
             )
             yield _capture_logs(job_context, execution_plan, stack)
+            stack.enter_context(buffered_events(job_context.instance))
             yield from StepThreads(job_context, active, self._max_concurrent).events()
 
 
