@@ -23,9 +23,14 @@ one, the others `--concurrency`. `--most NAME=N` leaves a slow runner out where 
 Figures. CPU seconds are those of the run's processes (user and system, all descendants), those
 of the responder and of the store's server stand apart. "CPU ms an instance" has the start of
 the processes in it, "of one more instance" has not: a run of one instance is subtracted. The
-peak is the proportional set size of all processes together, sampled twice a second. "CPU
-limit" is the CPU seconds divided by the cores. A run that leaves an instance without a true
-record ends the benchmark.
+peak is the proportional set size of all processes together, sampled twice a second. The limit
+of the wall time is the most of: the CPU seconds divided by the cores (one interpreter can use
+one, the machine has more), all waits for endpoints divided by the instances at once, and the
+attempts of one silent instance with the pauses between them. A run that leaves an instance
+without a true record ends the benchmark with 1.
+
+`--profile` prints where the CPU time of each runner went (of all its threads; not of
+`multiprocess`); it costs some itself, so that the figures beside it count for nothing.
 """
 
 from __future__ import annotations
@@ -43,10 +48,13 @@ from benchmarks.fleet.addresses import Mix
 from benchmarks.fleet.endpoints import Endpoints, handed_through, replayed
 from benchmarks.fleet.figures import Comparison, Measured, flatness
 from benchmarks.fleet.homes import FleetPlan, fresh_home
+from benchmarks.fleet.limits import Means, Patience, Waits
 from benchmarks.fleet.processes import cpu_seconds
+from benchmarks.fleet.recording import Recording
 from benchmarks.fleet.responder import Latency
-from benchmarks.fleet.runners import LostRecords, Runner, run_once
+from benchmarks.fleet.runners import LostRecords, Runner, Watching, run_once
 from benchmarks.fleet.server import Contents, real_server, recorded
+from sync_pipeline.settings import Settings
 from sync_pipeline_tests.servers import postgresql
 from sync_pipeline_tests.servers.running import RunningServer
 
@@ -57,6 +65,7 @@ class Bench:
 
     directory: Path
     endpoints: Endpoints
+    recording: Recording
     storage: RunningServer | None
     options: argparse.Namespace
 
@@ -66,9 +75,11 @@ class Bench:
         with fresh_home(place, self.storage, self._settings(runner)) as home:
             home.register(plan)
             before = self.endpoints.cpu_seconds, self._server_cpu_seconds()
-            outcome = run_once(runner, home, plan, self.options.limit)
+            is_profiled = self.options.profile and runner is not Runner.MULTIPROCESS
+            outcome = run_once(runner, home, plan, Watching(self.options.limit, is_profiled))
             return Measured(
                 outcome,
+                self._means(runner),
                 self.endpoints.cpu_seconds - before[0],
                 self._server_cpu_seconds() - before[1],
             )
@@ -78,6 +89,21 @@ class Bench:
         options = self.options
         mix = Mix(options.silent, options.refusing)
         return FleetPlan(count, self.endpoints.port, mix, options.connect_timeout, options.shards)
+
+    def waits(self, plan: FleetPlan) -> Waits:
+        """Return what a fleet makes every run wait for."""
+        base = Settings.model_fields["retry_base_seconds"].default
+        patience = Patience(self.options.retry_limit, base)
+        return Waits.of(plan, self.recording, latency_of(self.options), patience)
+
+    def _means(self, runner: Runner) -> Means:
+        options = self.options
+        if runner is Runner.MULTIPROCESS:
+            return Means(options.processes * options.shards, options.processes * options.shards)
+        if runner is Runner.IN_PROCESS:
+            return Means(options.shards, options.shards)
+        shards = options.shards if runner.is_dagster else 1
+        return Means(options.concurrency * shards, shards)
 
     def _settings(self, runner: Runner) -> dict[str, object]:
         options = self.options
@@ -113,7 +139,7 @@ def compare(bench: Bench) -> list[Comparison]:
             usage = runs[runner].outcome.usage
             ended = "CUT at" if usage.is_cut else "ended in"
             say(f"{runner}: {count} instances {ended} {usage.wall_seconds:.1f} s")
-        found.append(Comparison(count, options.storage, runs, idle))
+        found.append(Comparison(count, options.storage, bench.waits(bench.plan(count)), runs, idle))
     return found
 
 
@@ -136,7 +162,7 @@ def shown(comparisons: list[Comparison], options: argparse.Namespace) -> dict[st
 @contextmanager
 def opened(options: argparse.Namespace) -> Iterator[Bench]:
     """Start the servers and the endpoints that the options ask for."""
-    latency = Latency(options.connect_ms / 1000, options.round_trip_ms / 1000)
+    latency = latency_of(options)
     contents = Contents(options.accounts, options.databases, options.tables)
     with ExitStack() as stack:
         directory = Path(
@@ -144,21 +170,29 @@ def opened(options: argparse.Namespace) -> Iterator[Bench]:
         )
         # The database servers refuse root, so their user must be able to enter.
         directory.chmod(0o755)
-        recorded_server = real_server(directory / "recorded", contents)
-        if options.endpoints == "proxy":
-            server = stack.enter_context(recorded_server)
-            endpoints = stack.enter_context(handed_through(server.port, latency))
-        else:
-            with recorded_server as server:
-                recording = recorded(server)
-            endpoints = stack.enter_context(replayed(recording, latency, directory))
+        with ExitStack() as until_recorded:
+            is_proxy = options.endpoints == "proxy"
+            server = (stack if is_proxy else until_recorded).enter_context(
+                real_server(directory / "recorded", contents)
+            )
+            recording = recorded(server)
+        endpoints = stack.enter_context(
+            handed_through(server.port, latency)
+            if is_proxy
+            else replayed(recording, latency, directory)
+        )
         storage = None
         if options.storage == "postgresql":
             newest = postgresql.installations()[-1]
             storage = stack.enter_context(
                 postgresql.run_postgresql(newest, directory / "storage")
             )  # fmt: skip
-        yield Bench(directory, endpoints, storage, options)
+        yield Bench(directory, endpoints, recording, storage, options)
+
+
+def latency_of(options: argparse.Namespace) -> Latency:
+    """Return how far away the endpoints are."""
+    return Latency(options.connect_ms / 1000, options.round_trip_ms / 1000)
 
 
 def say(text: str) -> None:
@@ -195,6 +229,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--retry-limit", type=int, default=2)
     parser.add_argument("--shards", type=int, default=1, help="runs side by side")
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--limit", type=float, default=1800, help="seconds of one run")
     parser.add_argument("--accounts", type=int, default=20, help="of each instance")
     parser.add_argument("--databases", type=int, default=1, help="beside the server's own two")

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -66,23 +67,28 @@ def work_through(work: Work, instances: Sequence[Instance], settings: Settings) 
     failed: list[str] = []
     for attempt in range(settings.retry_limit + 1):
         will_retry = attempt < settings.retry_limit
-
-        def ended(instance: Instance, will_retry: bool = will_retry) -> SyncError | None:  # noqa: FBT001
-            try:
-                work(instance, will_retry)
-            except SyncError as error:
-                return error
-            return None
-
+        ended = partial(_ended, work, will_retry)
         with ThreadPoolExecutor(settings.step_concurrency) as pool:
             errors = list(pool.map(ended, left))
-        of_instance = [(item, error) for item, error in zip(left, errors, strict=True) if error]
-        left = [item for item, error in of_instance if error.retryable and will_retry]
-        failed += [item.name for item, error in of_instance if item not in left]
-        if not left:
+        again = []
+        for instance, error in zip(left, errors, strict=True):
+            if error is not None and error.retryable and will_retry:
+                again.append(instance)
+            elif error is not None:
+                failed.append(instance.name)
+        if not again:
             break
+        left = again
         time.sleep(settings.retry_base_seconds * 2.0**attempt)
     return failed
+
+
+def _ended(work: Work, will_retry: bool, instance: Instance) -> SyncError | None:  # noqa: FBT001
+    try:
+        work(instance, will_retry)
+    except SyncError as error:
+        return error
+    return None
 
 
 def main() -> int:

@@ -6,11 +6,12 @@ import json
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -48,47 +49,53 @@ class Outcome:
     usage: Usage
     records: Counter[str]
     event_rows: int
+    profile: Mapping[str, Any] | None = None
 
 
-def run_once(runner: Runner, home: Home, plan: FleetPlan, limit_seconds: float) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """How a run is watched: cut after so many seconds, and profiled or not."""
+
+    limit_seconds: float
+    is_profiled: bool = False
+
+
+def run_once(runner: Runner, home: Home, plan: FleetPlan, watching: Watching) -> Outcome:
     """Run once, in fresh processes, and check that it left the records it must.
 
     Raises:
         LostRecords: an instance has no true record. A run cut at its limit is not checked.
     """
-    results = [home.directory / f"result-{shard}.json" for shard in range(plan.shards)]
-    commands = list(_commands(runner, results))
-    usage = measure(commands, home.environment, home.directory, limit_seconds)
+    shards = plan.shards if runner.is_dagster else 1
+    results = [home.directory / f"result-{shard}.json" for shard in range(shards)]
+    profile = home.directory / "profile.json"
+    before = [sys.executable, "-m"]
+    if watching.is_profiled:
+        before += ["benchmarks.fleet.profiled", str(profile)]
+    commands = [[*before, *program] for program in _programs(runner, results)]
+    usage = measure(commands, home.environment, home.directory, watching.limit_seconds)
     if usage.is_cut:
         return Outcome(usage, Counter(), 0)
-    missing = [path for path in results[: len(commands)] if not path.exists()]
-    if missing:
+    if not all(path.exists() for path in results):
         raise LostRecords(f"{runner} ended without a result:\n{_tail(home.directory / 'run.log')}")
-    found = [json.loads(path.read_text()) for path in results[: len(commands)]]
+    found = [json.loads(path.read_text()) for path in results]
+    shown = json.loads(profile.read_text()) if watching.is_profiled else None
     if runner is Runner.BARE_COLLECT:
-        failed = sum(item["failed"] for item in found)
-        completed = sum(item["tried"] for item in found) - failed
-        records = Counter({"completed": completed, "failed": failed})
-        _require(records, plan, runner)
-        return Outcome(usage, records, 0)
+        return Outcome(usage, _collected(found[0], plan), 0, shown)
     sessions = sorted({item["session_id"] for item in found})
     records = _counted(_records(home, sessions), plan, runner)
     rows = sum(_event_rows(home, item["run_id"]) for item in found if "run_id" in item)
-    return Outcome(usage, records, rows)
+    return Outcome(usage, records, rows, shown)
 
 
-def _commands(runner: Runner, results: Sequence[Path]) -> Iterator[list[str]]:
-    """Yield one command for each run: those of all shards work side by side."""
+def _programs(runner: Runner, results: Sequence[Path]) -> Iterator[list[str]]:
+    """Yield a module and its arguments for each run: those of all shards work side by side."""
     if not runner.is_dagster:
-        what = runner.removeprefix("bare-")
-        yield [sys.executable, "-m", "benchmarks.fleet.bare", what, str(results[0])]
+        yield ["benchmarks.fleet.bare", runner.removeprefix("bare-"), str(results[0])]
         return
     for shard, result in enumerate(results):
         config = {"tags": [shard_tag(shard)]} if len(results) > 1 else {}
-        yield [
-            sys.executable, "-m", "benchmarks.fleet.worker", str(result),
-            "--config", json.dumps(config),
-        ]  # fmt: skip
+        yield ["benchmarks.fleet.worker", str(result), "--config", json.dumps(config)]
 
 
 def _records(home: Home, sessions: Sequence[str]) -> list[InstanceRecord]:
@@ -124,10 +131,13 @@ def _counted(records: list[InstanceRecord], plan: FleetPlan, runner: Runner) -> 
     return Counter(str(record.status) for record in records)
 
 
-def _require(records: Counter[str], plan: FleetPlan, runner: Runner) -> None:
+def _collected(found: Mapping[str, int], plan: FleetPlan) -> Counter[str]:
+    """Count what was collected, where there are no records, after the same check."""
     live = plan.mix.counts(plan.count)[EndpointKind.LIVE]
-    if records != Counter({"completed": live, "failed": plan.count - live}):
-        raise LostRecords(f"{runner} ended with {records}; {live} of {plan.count} are live")
+    completed = found["tried"] - found["failed"]
+    if (completed, found["tried"]) != (live, plan.count):
+        raise LostRecords(f"{completed} of {found['tried']} were collected; {live} are live")
+    return Counter({"completed": completed, "failed": found["failed"]})
 
 
 def _event_rows(home: Home, run_id: str) -> int:
@@ -135,7 +145,7 @@ def _event_rows(home: Home, run_id: str) -> int:
     query = "SELECT count(*) FROM event_logs WHERE run_id = "
     if home.dagster_url:
         with psycopg.connect(home.dagster_url) as connection:
-            row = connection.execute(f"{query}%s", [run_id]).fetchone()  # type: ignore[arg-type]
+            row = connection.execute(f"{query}%s", [run_id]).fetchone()
             return int(row[0]) if row else 0
     path = home.directory / "dagster" / "history" / "runs" / f"{run_id}.db"
     with closing(sqlite3.connect(path)) as link:
