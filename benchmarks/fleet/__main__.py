@@ -16,9 +16,12 @@ the socket and half with a FATAL. Nothing asks for a password or TLS.
 Runners. `bare-collect` and `bare-store` are a thread pool without Dagster, the second with all
 that the product writes; the others are a run of the job with SYNC_PIPELINE_EXECUTOR, in the
 process that a launcher starts for it. Every run has a fresh process, home, store and Dagster
-storage; with `--storage postgresql` the last two are databases of one more server. Retries are
-the product's own (`--retry-limit`). `multiprocess` has `--processes` at once and `in_process`
-one, the others `--concurrency`. `--most NAME=N` leaves a slow runner out where there are more.
+storage; with `--storage postgresql` the last two are databases of one more server. The store
+is empty, so that every account is new; with `--synced-before` it is not, and nothing has
+changed since: most syncs are such. Retries are the product's own (`--retry-limit`).
+`multiprocess` has `--processes` at once and `in_process` one, the others `--concurrency`.
+`--most NAME=N` leaves a slow runner out where there are more. `--shards` makes as many runs
+side by side, each with its part of the fleet.
 
 Figures. CPU seconds are those of the run's processes (user and system, all descendants), those
 of the responder and of the store's server stand apart. "CPU ms an instance" has the start of
@@ -74,6 +77,8 @@ class Bench:
         place = self.directory / f"{runner}-{plan.count}"
         with fresh_home(place, self.storage, self._settings(runner)) as home:
             home.register(plan)
+            if self.options.synced_before:
+                run_once(Runner.BARE_STORE, home, plan, Watching(self.options.limit))
             before = self.endpoints.cpu_seconds, self._server_cpu_seconds()
             is_profiled = self.options.profile and runner is not Runner.MULTIPROCESS
             outcome = run_once(runner, home, plan, Watching(self.options.limit, is_profiled))
@@ -228,6 +233,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--retry-limit", type=int, default=2)
+    parser.add_argument("--synced-before", action="store_true", help="measure a second sync")
     parser.add_argument("--shards", type=int, default=1, help="runs side by side")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--limit", type=float, default=1800, help="seconds of one run")

@@ -2,115 +2,82 @@
 
     python -m benchmarks.fleet.profiled PROFILE.json MODULE ARGUMENTS...
 
-Every few milliseconds the CPU time that each thread has used since the last look is put
-down to the functions on its stack: a thread that waits costs nothing here. The look comes
-when the interpreter lets go of a thread, so what a function does "by itself" is less sure than
-what it does with all that it calls.
+Every thread has a profile of its own by its own CPU clock, so a thread that waits costs
+nothing here. Counting calls costs time too: what consists of many small calls looks larger
+than it is.
 """
 
 from __future__ import annotations
 
+import cProfile
 import json
+import pstats
 import runpy
 import sys
 import threading
 import time
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-_SECONDS_BETWEEN_LOOKS = 0.004
-_SECONDS_TO_SWITCH = 0.0002  # threads take turns often, so that a look is not late
+_TOP = 60
 _PARTS_OF_PATH = 3
-_TOP = 40
-_FRAME_OF_EVERYTHING = ("<frozen", "lib/python3", "concurrent/futures", "benchmarks/")
+
+Place = tuple[str, int, str]
 
 
 @dataclass(slots=True)
-class Profile:
-    """CPU seconds by function: with what it calls, and by itself."""
+class Profiles:
+    """A profile for each thread, begun with the thread."""
 
-    total: float = 0.0
-    with_calls: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    alone: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    begun: list[cProfile.Profile] = field(default_factory=list)
 
-    def put_down(self, frame: FrameType, seconds: float) -> None:
-        """Put seconds down to every function on a stack."""
-        self.total += seconds
-        self.alone[_name(frame)] += seconds
-        above: FrameType | None = frame
-        seen: set[str] = set()
-        while above is not None:
-            seen.add(_name(above))
-            above = above.f_back
-        for name in seen:
-            self.with_calls[name] += seconds
+    def begin(self, _frame: FrameType | None, _event: str, _value: object) -> None:
+        """Profile this thread from here on; a thread calls this as it starts."""
+        profile = cProfile.Profile(time.thread_time)
+        self.begun.append(profile)
+        profile.enable()
 
     def top(self) -> dict[str, object]:
-        """Return the functions that took most, each with its share."""
-        ours = {
-            name: used
-            for name, used in self.with_calls.items()
-            if not name.startswith(_FRAME_OF_EVERYTHING)
-        }
+        """Return the functions that took most, with what they call and by themselves."""
+        stats = pstats.Stats(*self.begun)
+        found: dict[Place, tuple[int, int, float, float, object]] = stats.stats  # type: ignore[attr-defined]
+        total: float = stats.total_tt  # type: ignore[attr-defined]
+        whole = {place: (row[0], row[3]) for place, row in found.items()}
+        alone = {place: (row[0], row[2]) for place, row in found.items()}
         return {
-            "CPU seconds": round(self.total, 2),
-            "with what they call": self._shares(ours),
-            "by themselves": self._shares(self.alone),
+            "CPU seconds": round(total, 2),
+            "with what they call": _shares(whole, total),
+            "by themselves": _shares(alone, total),
         }
 
-    def _shares(self, seconds: dict[str, float]) -> dict[str, str]:
-        ordered = sorted(seconds.items(), key=lambda item: -item[1])[:_TOP]
-        whole = self.total or 1.0
-        return {name: f"{used / whole:.1%}" for name, used in ordered}
+
+def _shares(used: dict[Place, tuple[int, float]], total: float) -> list[str]:
+    ordered = sorted(used.items(), key=lambda item: -item[1][1])[:_TOP]
+    return [
+        f"{seconds / (total or 1):6.1%}  {calls:>8} calls  {_name(place)}"
+        for place, (calls, seconds) in ordered
+    ]
 
 
-@dataclass(slots=True)
-class Watch:
-    """The thread that looks at all the others."""
-
-    profile: Profile = field(default_factory=Profile)
-    is_over: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        """Look until it is over."""
-        used: dict[int, float] = {}
-        own = threading.get_ident()
-        while not self.is_over.wait(_SECONDS_BETWEEN_LOOKS):
-            frames = sys._current_frames()  # noqa: SLF001 - the only way to see all threads
-            clocks = {
-                thread: time.clock_gettime(time.pthread_getcpuclockid(thread))
-                for thread in frames
-                if thread != own
-            }
-            for thread, now in clocks.items():
-                seconds = now - used.get(thread, 0.0)
-                if seconds > 0:
-                    self.profile.put_down(frames[thread], seconds)
-            used = clocks
-
-
-def _name(frame: FrameType) -> str:
-    code = frame.f_code
-    place = "/".join(Path(code.co_filename).parts[-_PARTS_OF_PATH:])
-    return f"{place}:{code.co_firstlineno} {code.co_qualname}"
+def _name(place: Place) -> str:
+    file, line, function = place
+    shown = "/".join(Path(file).parts[-_PARTS_OF_PATH:])
+    return f"{shown}:{line} {function}"
 
 
 def main() -> int:
     """Run the module that the command line names, and write its profile."""
     result, module, *arguments = sys.argv[1:]
     sys.argv = [module, *arguments]
-    watch = Watch()
-    sys.setswitchinterval(_SECONDS_TO_SWITCH)
-    thread = threading.Thread(target=watch.run, daemon=True)
-    thread.start()
+    profiles = Profiles()
+    threading.setprofile(profiles.begin)
+    profiles.begin(None, "", None)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
-        watch.is_over.set()
-        thread.join()
-        Path(result).write_text(json.dumps(watch.profile.top()))
+        threading.setprofile(None)
+        Path(result).write_text(json.dumps(profiles.top()))
     return 0
 
 

@@ -83,7 +83,7 @@ def run_once(runner: Runner, home: Home, plan: FleetPlan, watching: Watching) ->
     if runner is Runner.BARE_COLLECT:
         return Outcome(usage, _collected(found[0], plan), 0, shown)
     sessions = sorted({item["session_id"] for item in found})
-    records = _counted(_records(home, sessions), plan, runner)
+    records = counted(_records(home, sessions), plan, runner)
     rows = sum(_event_rows(home, item["run_id"]) for item in found if "run_id" in item)
     return Outcome(usage, records, rows, shown)
 
@@ -114,8 +114,12 @@ def _records(home: Home, sessions: Sequence[str]) -> list[InstanceRecord]:
         store.close()
 
 
-def _counted(records: list[InstanceRecord], plan: FleetPlan, runner: Runner) -> Counter[str]:
-    """Count the records by status, after a check that each instance has one that is true."""
+def counted(records: list[InstanceRecord], plan: FleetPlan, runner: Runner) -> Counter[str]:
+    """Count the records by status, after a check that each instance has one that is true.
+
+    Raises:
+        LostRecords: one is missing, or says something else than what became of its instance.
+    """
     names = [record.instance_name for record in records]
     wanted = [instance.name for instance in plan.instances()]
     if sorted(names) != sorted(wanted):

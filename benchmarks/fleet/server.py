@@ -16,7 +16,7 @@ from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.target import opener
@@ -26,7 +26,6 @@ from sync_pipeline_tests.servers.running import RunningServer
 MONITOR = "monitor"
 PASSWORD = "not-asked-for-on-loopback"  # noqa: S105
 _ROLES_A_TEAM = 5
-_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +52,19 @@ def recorded(server: RunningServer) -> Recording:
     return recording
 
 
-def collect(host: str, port: int, seconds: float = _SECONDS) -> Snapshot:
+def collect(host: str, port: int, connect_seconds: float = 10) -> Snapshot:
     """Collect the accounts of an endpoint as the product does, without a store.
 
     Raises:
         SyncError: no connection, or the list of accounts was not readable.
     """
-    instance = Instance(0, "recorded", EngineName.POSTGRESQL, host, port, MONITOR)
+    timeouts = Timeouts(connect_seconds=connect_seconds)
+    instance = Instance(
+        0, "recorded", EngineName.POSTGRESQL, host, port, MONITOR, timeouts=timeouts
+    )
     target = Target(instance, MONITOR, Secret(PASSWORD), instance.timeouts.statement_seconds)
     engine = ENGINES[EngineName.POSTGRESQL]
-    open_database = opener(engine, target, Deadline(seconds))
+    open_database = opener(engine, target, Deadline(timeouts.total_seconds))
     return collect_accounts(engine, open_database, CollectScope(MONITOR), datetime.now(UTC))
 
 
