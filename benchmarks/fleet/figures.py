@@ -92,6 +92,9 @@ class Comparison:
             figures["event rows an instance"] = round(run.outcome.event_rows / self.count, 1)
         if (share := self.share(runner)) is not None:
             figures["Dagster's share, CPU ms an instance"] = round(share, 1)
+            more = self.marginal_milliseconds(runner)
+            more -= self.marginal_milliseconds(Runner.BARE_STORE)
+            figures["Dagster's share, CPU ms of one more instance"] = round(more, 1)
         base = self.runs.get(Runner.MULTIPROCESS)
         if base and not base.outcome.usage.is_cut:
             ratio = self.throughput(runner) / self.throughput(Runner.MULTIPROCESS)
