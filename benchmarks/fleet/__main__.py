@@ -131,7 +131,8 @@ def compare(bench: Bench) -> list[Comparison]:
     most = {Runner(name): int(count) for name, count in (item.split("=") for item in options.most)}
     alone = replace(bench.plan(1), mix=Mix(0, 0), shards=1)
     idle = {
-        runner: bench.run(runner, alone).outcome.usage.cpu_seconds for runner in options.runners
+        runner: bench.run(runner, alone).outcome.usage.cpu_seconds
+        for runner in ([] if options.start_included else options.runners)
     }
     found = []
     for count in options.instances:
@@ -235,6 +236,9 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--retry-limit", type=int, default=2)
     parser.add_argument("--synced-before", action="store_true", help="measure a second sync")
     parser.add_argument("--shards", type=int, default=1, help="runs side by side")
+    parser.add_argument(
+        "--start-included", action="store_true", help="no run of one instance to subtract"
+    )
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--limit", type=float, default=1800, help="seconds of one run")
     parser.add_argument("--accounts", type=int, default=20, help="of each instance")

@@ -33,7 +33,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The runs over one number of instances. `idle_cpu` is what a run of one instance takes."""
+    """The runs over one number of instances.
+
+    `idle_cpu` is what a run of one instance takes, where that was measured.
+    """
 
     count: int
     storage: str
@@ -77,7 +80,6 @@ class Comparison:
             "wall seconds": round(usage.wall_seconds, 1),
             "CPU seconds": round(usage.cpu_seconds, 1),
             "CPU ms an instance": round(self.milliseconds(runner), 1),
-            "CPU ms of one more instance": round(self.marginal_milliseconds(runner), 1),
             "peak memory MB": round(usage.peak_bytes / _MEGABYTE),
             "records": dict(run.outcome.records),
             "instances a second": round(self.throughput(runner), 1),
@@ -86,15 +88,19 @@ class Comparison:
             "seconds of waiting, slowest instance": round(self.waits.longest, 1),
             "responder CPU seconds": round(run.responder_cpu_seconds, 1),
         }
+        if runner in self.idle_cpu:
+            more = self.marginal_milliseconds(runner)
+            figures["CPU ms of one more instance"] = round(more, 1)
         if run.server_cpu_seconds:
             figures["PostgreSQL CPU seconds"] = round(run.server_cpu_seconds, 1)
         if runner.is_dagster:
             figures["event rows an instance"] = round(run.outcome.event_rows / self.count, 1)
         if (share := self.share(runner)) is not None:
             figures["Dagster's share, CPU ms an instance"] = round(share, 1)
-            more = self.marginal_milliseconds(runner)
-            more -= self.marginal_milliseconds(Runner.BARE_STORE)
-            figures["Dagster's share, CPU ms of one more instance"] = round(more, 1)
+            if runner in self.idle_cpu:
+                more = self.marginal_milliseconds(runner)
+                more -= self.marginal_milliseconds(Runner.BARE_STORE)
+                figures["Dagster's share, CPU ms of one more instance"] = round(more, 1)
         base = self.runs.get(Runner.MULTIPROCESS)
         if base and not base.outcome.usage.is_cut:
             ratio = self.throughput(runner) / self.throughput(Runner.MULTIPROCESS)
@@ -144,7 +150,9 @@ def flatness(comparisons: list[Comparison], runner: Runner) -> str | None:
     ran = [
         item
         for item in comparisons
-        if runner in item.runs and not item.runs[runner].outcome.usage.is_cut
+        if runner in item.idle_cpu
+        and runner in item.runs
+        and not item.runs[runner].outcome.usage.is_cut
     ]
     if len(ran) < 2:  # noqa: PLR2004 - two points make a line
         return None

@@ -172,7 +172,7 @@ def test_a_small_fleet_from_start_to_finish() -> None:
     command = [
         sys.executable, "-m", "benchmarks.fleet", "--instances", "10", "--silent", "0.1",
         "--refusing", "0.2", "--connect-timeout", "2", "--retry-limit", "0", "--accounts", "5",
-        "--runners", "bare-store,threaded", "--concurrency", "4",
+        "--runners", "bare-store,threaded", "--concurrency", "4", "--start-included",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=project_root(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
