@@ -1,0 +1,1 @@
+"""The whole-system benchmark of the account sync: `python -m benchmarks.fleet --help`."""

@@ -1,0 +1,268 @@
+"""The account sync of a whole fleet, by each way to run it, in one invocation.
+
+    python -m benchmarks.fleet --instances 100 --storage sqlite
+    python -m benchmarks.fleet --instances 100,1000,10000 --runners bare-store,threaded
+    python -m benchmarks.fleet --instances 1000 --runners multiprocess,threaded --storage postgresql
+
+Endpoints. One real PostgreSQL server with the contents that `--accounts`, `--databases` and
+`--tables` say is asked once by the real collector; a process (the responder) then plays its
+answers back, byte for byte, at an address of 127.0.0.0/8 for each instance. With
+`--endpoints proxy` every address leads to that one server instead. `--connect-ms` is how long
+the start of a connection takes, `--round-trip-ms` each statement in it; a collection opens one
+connection and one more for each database. 5 % of the instances accept a connection and say
+nothing: these take `--connect-timeout` seconds, and again for each retry. 2 % refuse, half at
+the socket and half with a FATAL. Nothing asks for a password or TLS.
+
+Runners. `bare-collect` and `bare-store` are a thread pool without Dagster, the second with all
+that the product writes; the others are a run of the job with SYNC_PIPELINE_EXECUTOR, in the
+process that a launcher starts for it. Every run has a fresh process, home, store and Dagster
+storage; with `--storage postgresql` the last two are databases of one more server. The store
+is empty, so that every account is new; with `--synced-before` it is not, and nothing has
+changed since: most syncs are such. Retries are the product's own (`--retry-limit`).
+`multiprocess` has `--processes` at once and `in_process` one, the others `--concurrency`.
+`--most NAME=N` leaves a slow runner out where there are more. `--shards` makes as many runs
+side by side, each with its part of the fleet.
+
+Figures. CPU seconds are those of the run's processes (user and system, all descendants), those
+of the responder and of the store's server stand apart. "CPU ms an instance" has the start of
+the processes in it, "of one more instance" has not: a run of one instance is subtracted. The
+peak is the proportional set size of all processes together, sampled twice a second. The limit
+of the wall time is the most of: the CPU seconds divided by the cores (one interpreter can use
+one, the machine has more), all waits for endpoints divided by the instances at once, and the
+attempts of one silent instance with the pauses between them. A run that leaves an instance
+without a true record ends the benchmark with 1.
+
+`--profile` prints where the CPU time of each runner went (of all its threads; not of
+`multiprocess`); it costs some itself, so that the figures beside it count for nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.fleet.addresses import Mix
+from benchmarks.fleet.endpoints import Endpoints, handed_through, replayed
+from benchmarks.fleet.figures import Comparison, Measured, flatness
+from benchmarks.fleet.homes import FleetPlan, fresh_home
+from benchmarks.fleet.limits import Means, Patience, Waits
+from benchmarks.fleet.processes import cpu_seconds
+from benchmarks.fleet.recording import Recording
+from benchmarks.fleet.responder import Latency
+from benchmarks.fleet.runners import LostRecords, Runner, Watching, run_once
+from benchmarks.fleet.server import Contents, real_server, recorded
+from sync_pipeline.settings import Settings
+from sync_pipeline_tests.servers import postgresql
+from sync_pipeline_tests.servers.running import RunningServer
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all the runs of one invocation share."""
+
+    directory: Path
+    endpoints: Endpoints
+    recording: Recording
+    storage: RunningServer | None
+    options: argparse.Namespace
+
+    def run(self, runner: Runner, plan: FleetPlan) -> Measured:
+        """Run a runner over a fleet, from a fresh home on."""
+        place = self.directory / f"{runner}-{plan.count}"
+        with fresh_home(place, self.storage, self._settings(runner)) as home:
+            home.register(plan)
+            if self.options.synced_before:
+                run_once(Runner.BARE_STORE, home, plan, Watching(self.options.limit))
+            before = self.endpoints.cpu_seconds, self._server_cpu_seconds()
+            is_profiled = self.options.profile and runner is not Runner.MULTIPROCESS
+            outcome = run_once(runner, home, plan, Watching(self.options.limit, is_profiled))
+            return Measured(
+                outcome,
+                self._means(runner),
+                self.endpoints.cpu_seconds - before[0],
+                self._server_cpu_seconds() - before[1],
+            )
+
+    def plan(self, count: int) -> FleetPlan:
+        """Return a fleet of so many instances."""
+        options = self.options
+        mix = Mix(options.silent, options.refusing)
+        return FleetPlan(count, self.endpoints.port, mix, options.connect_timeout, options.shards)
+
+    def waits(self, plan: FleetPlan) -> Waits:
+        """Return what a fleet makes every run wait for."""
+        base = Settings.model_fields["retry_base_seconds"].default
+        patience = Patience(self.options.retry_limit, base)
+        return Waits.of(plan, self.recording, latency_of(self.options), patience)
+
+    def _means(self, runner: Runner) -> Means:
+        options = self.options
+        if runner is Runner.MULTIPROCESS:
+            return Means(options.processes * options.shards, options.processes * options.shards)
+        if runner is Runner.IN_PROCESS:
+            return Means(options.shards, options.shards)
+        shards = options.shards if runner.is_dagster else 1
+        return Means(options.concurrency * shards, shards)
+
+    def _settings(self, runner: Runner) -> dict[str, object]:
+        options = self.options
+        at_once = options.processes if runner is Runner.MULTIPROCESS else options.concurrency
+        executor = {"executor": runner} if runner.is_dagster else {}
+        return {
+            **executor,
+            "step_concurrency": at_once,
+            "retry_limit": options.retry_limit,
+            **dict(item.split("=", 1) for item in options.setting),
+        }
+
+    def _server_cpu_seconds(self) -> float:
+        return cpu_seconds(self.storage.process.pid) if self.storage else 0.0
+
+
+def compare(bench: Bench) -> list[Comparison]:
+    """Run every runner over every fleet that it is not too slow for."""
+    options = bench.options
+    most = {Runner(name): int(count) for name, count in (item.split("=") for item in options.most)}
+    alone = replace(bench.plan(1), mix=Mix(0, 0), shards=1)
+    idle = {
+        runner: bench.run(runner, alone).outcome.usage.cpu_seconds
+        for runner in ([] if options.start_included else options.runners)
+    }
+    found = []
+    for count in options.instances:
+        runs = {}
+        for runner in options.runners:
+            if count > most.get(runner, count):
+                say(f"{runner}: left out of {count} instances by --most")
+                continue
+            runs[runner] = bench.run(runner, bench.plan(count))
+            usage = runs[runner].outcome.usage
+            ended = "CUT at" if usage.is_cut else "ended in"
+            say(f"{runner}: {count} instances {ended} {usage.wall_seconds:.1f} s")
+        found.append(Comparison(count, options.storage, bench.waits(bench.plan(count)), runs, idle))
+    return found
+
+
+def shown(comparisons: list[Comparison], options: argparse.Namespace) -> dict[str, object]:
+    """Return everything that is printed."""
+    named = {name: str(value) for name, value in vars(options).items()}
+    result: dict[str, object] = {"options": named}
+    for item in comparisons:
+        result[f"instances {item.count}"] = {
+            str(runner): {**item.shown(runner), "targets": item.targets(runner)}
+            for runner in item.runs
+        }
+    changes = {str(runner): flatness(comparisons, runner) for runner in options.runners}
+    result["cost of one more instance, most to fewest (0.8 to 1.2)"] = {
+        name: change for name, change in changes.items() if change
+    }
+    return result
+
+
+@contextmanager
+def opened(options: argparse.Namespace) -> Iterator[Bench]:
+    """Start the servers and the endpoints that the options ask for."""
+    latency = latency_of(options)
+    contents = Contents(options.accounts, options.databases, options.tables)
+    with ExitStack() as stack:
+        directory = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-", dir="/tmp"))
+        )
+        # The database servers refuse root, so their user must be able to enter.
+        directory.chmod(0o755)
+        with ExitStack() as until_recorded:
+            is_proxy = options.endpoints == "proxy"
+            server = (stack if is_proxy else until_recorded).enter_context(
+                real_server(directory / "recorded", contents)
+            )
+            recording = recorded(server)
+        endpoints = stack.enter_context(
+            handed_through(server.port, latency)
+            if is_proxy
+            else replayed(recording, latency, directory)
+        )
+        storage = None
+        if options.storage == "postgresql":
+            newest = postgresql.installations()[-1]
+            storage = stack.enter_context(
+                postgresql.run_postgresql(newest, directory / "storage")
+            )  # fmt: skip
+        yield Bench(directory, endpoints, recording, storage, options)
+
+
+def latency_of(options: argparse.Namespace) -> Latency:
+    """Return how far away the endpoints are."""
+    return Latency(options.connect_ms / 1000, options.round_trip_ms / 1000)
+
+
+def say(text: str) -> None:
+    """Tell how far the benchmark is, beside its result."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.fleet",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    def numbers(text: str) -> list[int]:
+        return [int(item) for item in text.split(",")]
+
+    def runners(text: str) -> list[Runner]:
+        return [Runner(item) for item in text.split(",")]
+
+    parser.add_argument("--instances", type=numbers, default=[100])
+    parser.add_argument("--runners", type=runners, default=list(Runner))
+    parser.add_argument("--most", action="append", default=[], metavar="RUNNER=N")
+    parser.add_argument("--storage", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--endpoints", choices=("replay", "proxy"), default="replay")
+    parser.add_argument("--connect-ms", type=float, default=50)
+    parser.add_argument("--round-trip-ms", type=float, default=0)
+    parser.add_argument("--silent", type=float, default=0.05, help="share, 0 to 1")
+    parser.add_argument("--refusing", type=float, default=0.02, help="share, 0 to 1")
+    parser.add_argument("--connect-timeout", type=float, default=5, help="seconds")
+    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--processes", type=int, default=8)
+    parser.add_argument("--retry-limit", type=int, default=2)
+    parser.add_argument("--synced-before", action="store_true", help="measure a second sync")
+    parser.add_argument("--shards", type=int, default=1, help="runs side by side")
+    parser.add_argument(
+        "--start-included", action="store_true", help="no run of one instance to subtract"
+    )
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--limit", type=float, default=1800, help="seconds of one run")
+    parser.add_argument("--accounts", type=int, default=20, help="of each instance")
+    parser.add_argument("--databases", type=int, default=1, help="beside the server's own two")
+    parser.add_argument("--tables", type=int, default=10, help="of each database")
+    parser.add_argument(
+        "--setting", action="append", default=[], metavar="NAME=VALUE",
+        help="one more SYNC_PIPELINE_ setting of the runs",
+    )  # fmt: skip
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """Measure and print one JSON object."""
+    options = parsed()
+    with opened(options) as bench:
+        try:
+            comparisons = compare(bench)
+        except LostRecords as lost:
+            say(f"The benchmark failed: {lost}")
+            return 1
+    sys.stdout.write(json.dumps(shown(comparisons, options), indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

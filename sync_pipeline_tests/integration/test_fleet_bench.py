@@ -1,0 +1,186 @@
+"""The endpoints of the fleet benchmark are what they stand for, and the benchmark runs."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.fleet.addresses import EndpointKind, Mix, host_of
+from benchmarks.fleet.endpoints import Endpoints, handed_through, replayed
+from benchmarks.fleet.homes import FleetPlan
+from benchmarks.fleet.recording import Recording
+from benchmarks.fleet.responder import Latency
+from benchmarks.fleet.runners import LostRecords, Runner, counted
+from benchmarks.fleet.server import MONITOR, Contents, collect, real_server, recorded
+from benchmarks.fleet.wire import RequestKind, RequestReader
+from sync_pipeline.errors import ConnectError, ConnectReason, SyncError
+from sync_pipeline.model.session import InstanceRecord, RecordStatus, SyncCategory
+from sync_pipeline.settings import project_root
+from sync_pipeline_tests.servers.running import RunningServer
+
+NEAR = Latency(0.0, 0.0)
+MIX = Mix(silent=0.1, refusing=0.2)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with real_server(tmp_path_factory.mktemp("fleet") / "server", Contents(6, 1, 3)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def endpoints(
+    server: RunningServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Endpoints]:
+    with replayed(recorded(server), NEAR, tmp_path_factory.mktemp("replay")) as endpoints:
+        yield endpoints
+
+
+def test_a_replayed_server_is_collected_like_the_real_one(
+    server: RunningServer, endpoints: Endpoints
+) -> None:
+    real = collect(server.host, server.port)
+    for number in (0, 7, 12_345):
+        found = collect(host_of(EndpointKind.LIVE, number), endpoints.port)
+        assert found.accounts == real.accounts
+        assert found.sections == real.sections
+        assert (found.server, found.databases) == (real.server, real.databases)
+        assert found.warnings == ()
+    assert {"person_000", "team_0", MONITOR} <= {account.name for account in real.accounts}
+    assert "shop_0" in real.databases
+
+
+def test_a_server_behind_the_proxy_is_collected_like_the_real_one(server: RunningServer) -> None:
+    real = collect(server.host, server.port)
+    with handed_through(server.port, Latency(0.05, 0.001)) as endpoints:
+        found = collect(host_of(EndpointKind.LIVE, 3), endpoints.port)
+        refusal = failure(EndpointKind.FATAL, endpoints.port)
+    assert (found.accounts, found.sections) == (real.accounts, real.sections)
+    assert found.timings["connect_seconds"] >= 0.05
+    assert "starting up" in str(refusal)
+
+
+def failure(kind: EndpointKind, port: int) -> SyncError:
+    with pytest.raises(SyncError) as caught:
+        collect(host_of(kind, 1), port, connect_seconds=2)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (EndpointKind.SILENT, ConnectReason.TIMEOUT),
+        (EndpointKind.FATAL, ConnectReason.REFUSED),
+        (EndpointKind.REFUSED, ConnectReason.REFUSED),
+    ],
+)
+def test_an_endpoint_that_is_not_live_fails_as_such(
+    endpoints: Endpoints, kind: EndpointKind, reason: ConnectReason
+) -> None:
+    error = failure(kind, 1 if kind is EndpointKind.REFUSED else endpoints.port)
+    assert isinstance(error, ConnectError)
+    assert (error.reason, error.retryable) == (reason, True)
+
+
+def test_what_was_not_recorded_is_an_error_that_names_it(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    complete = recorded(server)
+    known = {
+        question: answer
+        for question, answer in complete.answers.items()
+        if b"pg_auth_members" not in question.content
+    }
+    assert len(known) < len(complete.answers)
+    with replayed(Recording(complete.starts, known), NEAR, tmp_path) as endpoints:
+        found = collect(host_of(EndpointKind.LIVE, 0), endpoints.port)
+    (warning,) = found.warnings
+    assert "no recorded answer" in warning
+    assert "pg_auth_members" in warning
+
+
+def message(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("!I", len(content) + 4) + content
+
+
+START = struct.pack("!II", 8 + 26, 196608) + b"user\0monitor\0database\0shop\0"
+START = struct.pack("!I", len(START)) + START[4:]
+TLS = struct.pack("!II", 8, 80877103)
+ASKED = [
+    message(b"Q", b"SELECT 1\0"),
+    message(b"P", b"\0SELECT $1\0\0\0") + message(b"B", b"\0\0") + message(b"S", b""),
+    message(b"Q", b"\0"),
+    message(b"X", b""),
+]
+
+
+@given(st.lists(st.integers(0, 200), max_size=20))
+def test_requests_are_the_same_however_the_bytes_arrive(cuts: list[int]) -> None:
+    sent = TLS + START + b"".join(ASKED)
+    edges = [0, *sorted(min(cut, len(sent)) for cut in cuts), len(sent)]
+    reader = RequestReader()
+    found = [
+        request for first, last in pairwise(edges) for request in reader.feed(sent[first:last])
+    ]
+    assert [request.content for request in found] == [TLS, START, *ASKED]
+    assert [request.kind for request in found] == [
+        RequestKind.ENCRYPT, RequestKind.START, *[RequestKind.ASK] * 3, RequestKind.LEAVE,
+    ]  # fmt: skip
+    assert found[1].database == "shop"
+
+
+def plan(count: int) -> FleetPlan:
+    return FleetPlan(count, 5432, MIX, 2)
+
+
+def record(name: str, status: RecordStatus) -> InstanceRecord:
+    return InstanceRecord("session", 1, name, SyncCategory.ACCOUNT, status, 1)
+
+
+def records_of(fleet: FleetPlan) -> list[InstanceRecord]:
+    return [
+        record(
+            item.name,
+            RecordStatus.COMPLETED if item.name.endswith("live") else RecordStatus.FAILED,
+        )
+        for item in fleet.instances()
+    ]
+
+
+def test_a_run_that_loses_a_record_counts_for_nothing() -> None:
+    fleet = plan(20)
+    records = records_of(fleet)
+    assert counted(records, fleet, Runner.THREADED) == {"completed": 14, "failed": 6}
+    with pytest.raises(LostRecords, match="19 records for 20 instances"):
+        counted(records[1:], fleet, Runner.THREADED)
+    name = records[0].instance_name
+    for status in (RecordStatus.PENDING, RecordStatus.RUNNING, RecordStatus.CANCELLED):
+        with pytest.raises(LostRecords, match=f"{name} as {status}"):
+            counted([record(name, status), *records[1:]], fleet, Runner.THREADED)
+
+
+def test_a_small_fleet_from_start_to_finish() -> None:
+    command = [
+        sys.executable, "-m", "benchmarks.fleet", "--instances", "10", "--silent", "0.1",
+        "--refusing", "0.2", "--connect-timeout", "2", "--retry-limit", "0", "--accounts", "5",
+        "--runners", "bare-store,threaded", "--concurrency", "4", "--start-included",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=project_root(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)["instances 10"]
+    for runner in ("bare-store", "threaded"):
+        assert shown[runner]["records"] == {"completed": 7, "failed": 3}
+        assert shown[runner]["CPU seconds"] > 0
+        assert shown[runner]["peak memory MB"] > 10
+    assert shown["threaded"]["event rows an instance"] > 5
+    (share,) = [text for name, text in shown["threaded"]["targets"].items() if "share" in name]
+    assert share.endswith((": yes", ": no"))
