@@ -66,6 +66,11 @@ class Settings(BaseSettings):
     step_concurrency: int = Field(
         default=4, ge=1, le=64, description="Instances synced at once in one run."
     )
+    instances_per_run: int = Field(
+        default=2000,
+        ge=0,
+        description="Instances of one scheduled run, above which a session has several; 0: never.",
+    )
     lease_seconds: int = Field(
         default=900, ge=5, description="Time after which the lease of a dead worker expires."
     )

@@ -14,6 +14,7 @@ from sync_pipeline.model.session import (
     InstanceRecord,
     Session,
     SessionFilter,
+    SessionRun,
     SessionStatus,
     SyncCategory,
 )
@@ -28,6 +29,8 @@ COUNTERS = {
     SyncCategory.AGGREGATION: ("rows",),
 }
 """What the counters of a record mean, by category; those beyond are not used."""
+
+RUN_COLUMNS = ("shard", "run", "status", "started", "ended", "message")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -105,8 +108,14 @@ def show(
     with dependencies() as deps:
         session = resolve_session(deps.store, session_id)
         records = deps.store.sessions.records(session.session_id)
+        runs = deps.store.sessions.runs(session.session_id)
     if as_json:
-        show_json({"session": asdict(session), "records": [asdict(item) for item in records]})
+        shown = {
+            "session": asdict(session),
+            "runs": [asdict(item) for item in runs],
+            "records": [asdict(item) for item in records],
+        }
+        show_json(shown)
         return
     say(
         f"Session {session.session_id} ({session.sync_type}, by {session.created_by or 'unknown'}) "
@@ -116,6 +125,8 @@ def show(
     say(f"Started {shown_time(session.started_at)}, ended {shown_time(session.completed_at)}.")
     if session.error:
         say(session.error)
+    if len(runs) > 1 or session.shards > 1:
+        show_table(RUN_COLUMNS, [_run_row(session, item) for item in runs], "It has no run.")
     columns = ("instance", "status", *COUNTERS[session.category], "seconds", "message")
     show_table(columns, [_row(item) for item in records], "It has no instance.")
 
@@ -134,6 +145,17 @@ def show_outcome(session: Session, records: Sequence[InstanceRecord]) -> None:
         f"Session {session.session_id} is {session.status}: {session.successful} of "
         f"{session.total} completed, {session.failed} failed, {session.skipped} skipped, "
         f"{session.cancelled} cancelled."
+    )
+
+
+def _run_row(session: Session, run: SessionRun) -> tuple[object, ...]:
+    return (
+        f"{run.shard}/{session.shards}",
+        run.run_id or "never launched",
+        run.status,
+        shown_time(run.started_at),
+        shown_time(run.ended_at),
+        run.error,
     )
 
 

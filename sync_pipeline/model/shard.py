@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -35,9 +35,15 @@ class Shard:
 WHOLE = Shard()
 
 
-def shard_count(instance_count: int, per_run: int) -> int:
-    """Return how many runs a session of so many instances takes; `per_run` 0: always one."""
-    return max(1, -(-instance_count // per_run)) if per_run else 1
+def shard_count(instances: Sequence[Instance], per_run: int) -> int:
+    """Return how many runs a session of these instances takes; `per_run` 0: always one.
+
+    There are never more than hosts, because a host is not cut.
+    """
+    if not per_run:
+        return 1
+    hosts = len({_host(instance) for instance in instances})
+    return max(1, min(-(-len(instances) // per_run), hosts))
 
 
 def slices(instances: Iterable[Instance], count: int) -> dict[int, int]:
@@ -49,7 +55,7 @@ def slices(instances: Iterable[Instance], count: int) -> dict[int, int]:
     """
     by_host: dict[str, list[int]] = defaultdict(list)
     for instance in instances:
-        by_host[instance.host.casefold()].append(instance.id)
+        by_host[_host(instance)].append(instance.id)
     room = [(0, number) for number in range(1, count + 1)]
     found: dict[int, int] = {}
     for _, ids in sorted(by_host.items(), key=lambda item: (-len(item[1]), item[0])):
@@ -57,3 +63,7 @@ def slices(instances: Iterable[Instance], count: int) -> dict[int, int]:
         found.update(dict.fromkeys(ids, number))
         heapq.heappush(room, (taken + len(ids), number))
     return found
+
+
+def _host(instance: Instance) -> str:
+    return instance.host.casefold()

@@ -25,6 +25,7 @@ from sync_pipeline.orchestration.runs import (
     new_session,
     reap_sessions,
     session_id_of,
+    shard_of,
     sync_type_of,
 )
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
@@ -71,8 +72,15 @@ def open_session(
             deps.clock(),
             selected.nothing,
         )
-    context.log.info("Session %s: %d instances are pending.", session.session_id, len(instances))
-    for task in selected.tasks:
+        waiting = deps.store.sessions.pending_of(session.session_id, context.run_id)
+    context.log.info(
+        "Session %s: %d instances are pending, %d of them in this run, shard %s.",
+        session.session_id,
+        session.total,
+        len(waiting),
+        shard_of(context.run),
+    )
+    for task in selected.waiting(waiting):
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
 
 

@@ -187,12 +187,19 @@ def _leave_summary(
     """Put the summary of what did not go well on the run, once."""
     if session.status is SessionStatus.COMPLETED or FAILED_INSTANCES_TAG in run.tags:
         return
-    records = deps.store.sessions.records(session.session_id)
+    shard = shard_of(run).number
+    records = [
+        record
+        for record in deps.store.sessions.records(session.session_id)
+        if record.shard == shard
+    ]
     failed = [
         record.instance_name
         for record in records
         if record.status in (RecordStatus.FAILED, RecordStatus.CANCELLED)
     ]
+    if not failed and state_of(run) is RunState.SUCCEEDED:
+        return  # another run of the session did not go well, or is not over yet
     instance.add_run_tags(run.run_id, {FAILED_INSTANCES_TAG: _short_list(failed)})
     summary = failure_summary(records) or session.error or "No instance was reached."
     instance.report_engine_event(

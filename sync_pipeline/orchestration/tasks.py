@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sync_pipeline.model.instance import Instance
@@ -41,6 +41,15 @@ class SelectedInstances:
     sync_type: SyncType
     created_by: str | None
     nothing: str = NO_INSTANCE
+
+    def waiting(self, records: Sequence[tuple[int, str]]) -> tuple[InstanceTask, ...]:
+        """Return a task for each record (instance id and name) that waits for this run.
+
+        An instance that was removed after the session's first run recorded it has no task
+        here; its step finds that out and says so in the record.
+        """
+        known = {task.instance_id: task for task in self.tasks}
+        return tuple(known.get(key, InstanceTask(key, name)) for key, name in records)
 
 
 def tasks_of(
