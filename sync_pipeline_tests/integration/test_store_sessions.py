@@ -433,6 +433,30 @@ def test_a_shard_without_a_run_is_closed_as_such(bench: StoreBench) -> None:
     assert bench.record(session_id, fleet["b"]).error_message == "never"
 
 
+def test_a_re_execution_that_never_began_changes_no_outcome(bench: StoreBench) -> None:
+    (instance,) = bench.fleet("a")
+    session = bench.open([instance])
+    bench.store.sessions.finish(bench.claim(session, instance), DONE, START)
+    new = new_session(session.session_id, "second")
+    ended = bench.store.sessions.close_or_record(new, SessionStatus.CANCELLED, "no", minutes(9))
+    assert (ended.status, ended.error) == (SessionStatus.COMPLETED, None)
+    assert (ended.run_id, ended.completed_at) == (session.run_id, START)
+    second = bench.store.sessions.runs(session.session_id)[1]
+    assert (second.run_id, second.status) == ("second", SessionStatus.CANCELLED)
+
+
+def test_a_session_says_a_few_of_many_reasons(bench: StoreBench) -> None:
+    session_id = new_id()
+    for number in range(1, 6):
+        reason = f"Reason {number}."
+        new = sharded(session_id, number, 6)
+        bench.store.sessions.close_or_record(new, SessionStatus.FAILED, reason, START)
+    last = sharded(session_id, 6, 6)
+    bench.store.sessions.close_or_record(last, SessionStatus.FAILED, "Reason 1.", START)
+    error = bench.session(session_id).error
+    assert error == "Reason 1. Reason 2. Reason 3. And 2 more."
+
+
 def test_an_older_run_s_worker_takes_nothing_from_a_newer_run(bench: StoreBench) -> None:
     (instance,) = bench.fleet("a")
     session = bench.open([instance])
