@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sync_pipeline.engines.base import Connection, Engine, Target
-from sync_pipeline.errors import ConnectError, ConnectReason, Phase, QueryTimeout
+from sync_pipeline.errors import ConnectError, ConnectReason, Phase, QueryTimeout, RunDeadline
 
 Opener = Callable[[str | None], Connection]
 
 
 class Deadline:
-    """The moment at which work on one instance must have ended (monotonic clock)."""
+    """The moment at which work on one instance must have ended (monotonic clock).
 
-    def __init__(self, seconds: float) -> None:
+    It `is_of_run` where the whole run ends before the instance's own time is up.
+    """
+
+    def __init__(self, seconds: float, *, is_of_run: bool = False) -> None:
         self.seconds = seconds
+        self.is_of_run = is_of_run
         self._ends_at = time.monotonic() + seconds
 
     @property
@@ -26,14 +30,26 @@ class Deadline:
         return max(0.0, self._ends_at - time.monotonic())
 
     def check(self, instance: str, phase: Phase) -> None:
-        """Raise QueryTimeout when the time is up."""
-        if self.remaining_seconds <= 0:
-            raise QueryTimeout(
-                f"The sync did not end within its limit of {self.seconds:g} seconds.",
-                instance=instance,
-                phase=phase,
-                hint="Raise the instance's total timeout, or look for locks on its catalog.",
-            )
+        """Raise QueryTimeout when the time is up, RunDeadline when it was the run's."""
+        if self.remaining_seconds > 0:
+            return
+        if self.is_of_run:
+            raise run_deadline("ended").at(instance, phase)
+        raise QueryTimeout(
+            f"The sync did not end within its limit of {self.seconds:g} seconds.",
+            instance=instance,
+            phase=phase,
+            hint="Raise the instance's total timeout, or look for locks on its catalog.",
+        )
+
+
+def run_deadline(done: str) -> RunDeadline:
+    """Return the error of an instance that was not begun, or not ended, in the run's time."""
+    return RunDeadline(
+        f"The run's deadline passed before the work on this instance had {done}.",
+        hint="The next run takes it up. Where this repeats, let more instances be synced at "
+        "once, or raise SYNC_PIPELINE_RUN_DEADLINE_SECONDS.",
+    )
 
 
 @contextmanager

@@ -144,6 +144,20 @@ class QueryTimeout(SyncError):
     default_retryable = True
 
 
+class RunDeadline(QueryTimeout):
+    """The time of the whole run was up before this instance was done."""
+
+    kind = "deadline"
+    default_retryable = False
+
+
+class ConnectionLimit(SyncError):
+    """The limits on connections left none for this instance in time."""
+
+    kind = "connection_limit"
+    default_retryable = True
+
+
 class QueryError(SyncError):
     """The server answered a catalog query with an error."""
 

@@ -24,6 +24,18 @@ class DetailLevel(StrEnum):
     OBJECT = "object"
 
 
+class StepExecutor(StrEnum):
+    """What runs the steps of a run."""
+
+    THREADED = "threaded"
+    MULTIPROCESS = "multiprocess"
+    IN_PROCESS = "in_process"
+
+
+THREADS = 16
+PROCESSES = 4
+
+
 class Settings(BaseSettings):
     """Settings of one installation. Durations are seconds, shares are 0 to 1."""
 
@@ -63,8 +75,69 @@ class Settings(BaseSettings):
     max_runtime_seconds: int = Field(
         default=3600, ge=1, description="Longest run; Dagster ends one that takes longer."
     )
+    executor: StepExecutor = Field(
+        default=StepExecutor.THREADED,
+        description="threaded: a thread an instance; multiprocess: a process an instance; "
+        "in_process: one instance after the other.",
+    )
     step_concurrency: int = Field(
-        default=4, ge=1, le=64, description="Instances synced at once in one run."
+        default=0,
+        ge=0,
+        le=256,
+        description="Instances synced at once in one run; 0: 16 threads or 4 processes.",
+    )
+    step_deadline_seconds: int = Field(
+        default=900,
+        ge=1,
+        description="Longest work on one instance, where threads do it: more than the longest "
+        "total timeout of an instance.",
+    )
+    run_deadline_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="Time after which a sync run begins no more instances; 0: none.",
+    )
+    start_jitter_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="Longest wait, by chance, before the work on each instance begins.",
+    )
+    connections_per_host: int = Field(
+        default=4,
+        ge=0,
+        description="Connections to one host at once, of all runs on this machine; 0: no limit.",
+    )
+    connections_in_all: int = Field(
+        default=64,
+        ge=0,
+        description="Connections to the fleet at once, of all runs on this machine; 0: no limit.",
+    )
+    connections_per_credential: int = Field(
+        default=0,
+        ge=0,
+        description="Connections with one credential at once, on this machine; 0: no limit.",
+    )
+    connection_wait_seconds: float = Field(
+        default=300,
+        ge=0,
+        le=86_400,
+        description="How long an instance waits for a connection that a limit allows.",
+    )
+    breaker_failures: int = Field(
+        default=5,
+        ge=0,
+        description="Syncs in a row that don't reach an instance, until it is tried less often; "
+        "0: never.",
+    )
+    breaker_first_wait_seconds: int = Field(
+        default=1800,
+        ge=1,
+        le=2_592_000,
+        description="Wait before such an instance is tried again; it doubles each time ...",
+    )
+    breaker_longest_wait_seconds: int = Field(
+        default=21_600, ge=1, le=2_592_000, description="... up to this one."
     )
     instances_per_run: int = Field(
         default=2000,
@@ -182,6 +255,27 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not a cron line of five fields")
         return value
 
+    @field_validator("run_deadline_seconds")
+    @classmethod
+    def _ends_before_dagster_ends_it(cls, value: int, info: ValidationInfo) -> int:
+        longest = info.data.get("max_runtime_seconds", 0)
+        if value >= longest > 0:
+            raise ValueError(
+                f"must be less than SYNC_PIPELINE_MAX_RUNTIME_SECONDS ({longest}), or Dagster "
+                "kills the run before it can say what it did not begin"
+            )
+        return value
+
+    @field_validator("breaker_longest_wait_seconds")
+    @classmethod
+    def _is_the_longest(cls, value: int, info: ValidationInfo) -> int:
+        first = info.data.get("breaker_first_wait_seconds", 0)
+        if value < first:
+            raise ValueError(
+                f"must not be less than SYNC_PIPELINE_BREAKER_FIRST_WAIT_SECONDS ({first})"
+            )
+        return value
+
     @field_validator("stale_after_seconds")
     @classmethod
     def _outlives_every_run(cls, value: int, info: ValidationInfo) -> int:
@@ -216,6 +310,12 @@ class Settings(BaseSettings):
     def effective_store_url(self) -> str:
         """Return the store's URL, the SQLite file of the home directory by default."""
         return self.store_url or f"sqlite:///{self.home.absolute() / 'sync_pipeline.db'}"
+
+    @property
+    def effective_step_concurrency(self) -> int:
+        """Return how many instances one run syncs at once."""
+        by_default = PROCESSES if self.executor is StepExecutor.MULTIPROCESS else THREADS
+        return self.step_concurrency or by_default
 
     @property
     def effective_key_file(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +16,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.files import read_instances, reasons, write_instances
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import EngineName, Instance, Selection, TlsMode
+from sync_pipeline.workflows.admission import Hold, holds
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.probe import Probe, probe_instance
 
@@ -151,8 +152,9 @@ def list_(
             and (not engine or item.engine in engine)
             and (not environment or item.environment in environment)
         ]
+        held = holds(deps, found)
     if as_json:
-        show_json([_json(item) for item in found])
+        show_json([_json(item, held[item.id]) for item in found])
         return
     rows = [
         (
@@ -162,12 +164,23 @@ def list_(
             item.environment,
             ", ".join(item.tags),
             "yes" if item.is_active else "no",
+            _hold(held[item.id]),
             item.server_version,
             shown_time(item.last_connected_at),
         )
         for item in found
     ]
-    columns = ("name", "engine", "address", "environment", "tags", "active", "version", "reached")
+    columns = (
+        "name",
+        "engine",
+        "address",
+        "environment",
+        "tags",
+        "active",
+        "on hold",
+        "version",
+        "reached",
+    )
     show_table(columns, rows, "There is no such instance: sync-pipeline instances add.")
 
 
@@ -175,7 +188,8 @@ def list_(
 def show(name: str, as_json: Json = False) -> None:
     """Show everything about one instance."""
     with dependencies() as deps:
-        value = _json(_existing(deps, name))
+        instance = _existing(deps, name)
+        value = _json(instance, holds(deps, [instance])[instance.id])
     if as_json:
         show_json(value)
         return
@@ -312,13 +326,46 @@ def _checked(given: dict[str, Any]) -> Instance:
         ) from None
 
 
-def _json(instance: Instance) -> dict[str, Any]:
+def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
+    window = hold.window
     return {
         **InstanceRow.of(instance).model_dump(mode="json"),
         "server_version": instance.server_version,
         "last_connected_at": instance.last_connected_at and instance.last_connected_at.isoformat(),
+        "maintenance": window
+        and {
+            "number": window.id,
+            "tag": window.tag,
+            "until": window.ends_at.isoformat(),
+            "reason": window.reason,
+        },
+        "not_reached": [
+            {
+                "category": str(item.streak.category),
+                "failures": item.streak.failures,
+                "last_failed_at": item.streak.last_failed_at.isoformat(),
+                "error_kind": item.streak.error_kind,
+                "error_message": item.streak.error_message,
+                "next_try_at": item.due.isoformat(),
+            }
+            for item in hold.waiting
+        ],
     }
 
 
+def _hold(hold: Hold) -> str:
+    """Say in a cell what keeps an instance from being synced."""
+    texts = [
+        f"{item.streak.category}: {item.streak.failures} failures, next try {shown_time(item.due)}"
+        for item in hold.waiting
+    ]
+    if hold.window is not None:
+        texts.insert(0, f"maintenance until {shown_time(hold.window.ends_at)}")
+    return "; ".join(texts)
+
+
 def _plain(value: object) -> object:
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
+    """Return what a cell shows of a property: lists and mappings as text."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {item}" for key, item in value.items() if item is not None)
+    return ", ".join(str(_plain(item)) for item in value) if isinstance(value, list) else value

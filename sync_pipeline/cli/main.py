@@ -20,6 +20,7 @@ from sync_pipeline.cli import (
     findings,
     grants,
     instances,
+    maintenance,
     report,
     run,
     serve,
@@ -47,6 +48,7 @@ app.command("up")(serve.up)
 app.command("backfill")(backfill.backfill)
 app.command("report")(report.report)
 app.add_typer(capacity.app, name="capacity")
+app.add_typer(maintenance.app, name="maintenance")
 
 
 def main() -> NoReturn:

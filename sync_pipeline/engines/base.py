@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -230,6 +231,8 @@ class Engine(Protocol):
 
     name: EngineName
     default_port: int
+    size_connections: int
+    """How many connections measuring holds at once; an account sync holds one."""
     system_accounts: tuple[str, ...]
     """LIKE patterns of the accounts that the engine creates for itself."""
     system_databases: tuple[str, ...]
@@ -278,6 +281,7 @@ class Engine(Protocol):
         ...
 
 
+@cache
 def sql_text(package: str, file: str) -> str:
     """Return the text of one of an engine's `sql/*.sql` files."""
     return (resources.files(package) / "sql" / file).read_text(encoding="utf-8")

@@ -74,10 +74,10 @@ def select_range(
             return _selected(context, deps, config, PeriodChoice(periods))
 
 
-@dg.op(description="Aggregate the sizes of one instance.")
+@dg.op(out=dg.Out(dg.Nothing), description="Aggregate the sizes of one instance.")
 def aggregate_instance(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
-) -> str:
+) -> None:
     """Aggregate one instance, also one that was removed since; its record is written."""
     with dagster_failures(context), pipeline.open() as deps:
         instance = deps.store.registry.ever_by_ids([task.instance_id])[0]
@@ -89,7 +89,6 @@ def aggregate_instance(
     context.add_output_metadata(aggregation_metadata(report))
     for item in report.shown:
         context.log_event(aggregation_materialization(item))
-    return str(report.status)
 
 
 def _await_collection(context: dg.OpExecutionContext, deps: SyncDeps) -> None:

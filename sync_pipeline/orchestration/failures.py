@@ -43,8 +43,13 @@ def dagster_failures(context: dg.OpExecutionContext) -> Iterator[None]:
 
 def wait_seconds(attempt: int, base_seconds: float) -> float:
     """Return a wait in seconds, between half of `base * 2 ** attempt` and all of it."""
-    longest = min(base_seconds * 2.0**attempt, LONGEST_WAIT_SECONDS)
+    longest = longest_wait_seconds(attempt, base_seconds)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+
+
+def longest_wait_seconds(attempt: int, base_seconds: float) -> float:
+    """Return the longest that `wait_seconds` can be."""
+    return min(base_seconds * 2.0**attempt, LONGEST_WAIT_SECONDS)
 
 
 def failure_of(error: SyncError) -> dg.Failure:

@@ -1,10 +1,4 @@
-"""The jobs: what they do to one instance, and the limits that the settings give them.
-
-Executor: one process an instance, forked from a server that has everything imported.
-A step costs about 0.3 s of CPU that way, against 3 s with a fresh interpreter, and a
-step that hangs in a driver can be killed by itself, which threads can't be. That is
-right for tens to a few hundred instances.
-"""
+"""The jobs: what they do to one instance, and the limits that the settings give them."""
 
 from __future__ import annotations
 
@@ -20,8 +14,9 @@ from sync_pipeline.orchestration.aggregation_ops import (
     select_range,
 )
 from sync_pipeline.orchestration.config import SELECT_INSTANCES
+from sync_pipeline.orchestration.executors import executor_of
 from sync_pipeline.orchestration.failures import NO_RUN_RETRY_TAGS
-from sync_pipeline.orchestration.hooks import confirm_outcome, record_failure
+from sync_pipeline.orchestration.hooks import close_record
 from sync_pipeline.orchestration.maintenance import maintain
 from sync_pipeline.orchestration.ops import (
     collect_sizes,
@@ -38,6 +33,7 @@ from sync_pipeline.orchestration.runs import (
     BACKFILL_SIZES,
     CAPACITY_SYNC,
 )
+from sync_pipeline.orchestration.threaded_executor import DEADLINE_TAG
 from sync_pipeline.settings import Settings
 
 MAINTAIN_SIZES = "maintain_sizes"
@@ -136,19 +132,15 @@ def _instance_job(
         name=name,
         description=description,
         tags={"dagster/max_runtime": str(runtime), **NO_RUN_RETRY_TAGS},
-        executor_def=dg.multiprocess_executor.configured(
-            {
-                "max_concurrent": settings.step_concurrency,
-                "start_method": {"forkserver": {"preload_modules": ["sync_pipeline.definitions"]}},
-            }
-        ),
-        hooks={confirm_outcome, record_failure},
+        executor_def=executor_of(settings),
+        hooks={close_record},
         partitions_def=partitions_def,
     )
 
     def instances() -> None:
         # Every job's selection has one name, so that its configuration has one place.
         selected = select.alias(SELECT_INSTANCES)()
-        finish_session(open_session(selected).map(work).collect())
+        timed = work.tag({DEADLINE_TAG: str(settings.step_deadline_seconds)})
+        finish_session(instances=open_session(selected).map(timed).collect())
 
     return decorate(instances)

@@ -91,12 +91,10 @@ def aggregation_materialization(item: Aggregation) -> dg.AssetMaterialization:
     )
 
 
-def session_metadata(
-    deps: SyncDeps, session: Session, outcomes: int
-) -> dict[str, dg.MetadataValue]:
+def session_metadata(deps: SyncDeps, session: Session) -> dict[str, dg.MetadataValue]:
     """Return the counts of a session, and for sizes the largest and the fastest growing."""
     metadata: dict[str, dg.MetadataValue] = {
-        "instances synced": dg.MetadataValue.int(outcomes),
+        "instances": dg.MetadataValue.int(session.total),
         "completed": dg.MetadataValue.int(session.successful),
         "skipped": dg.MetadataValue.int(session.skipped),
         "status": dg.MetadataValue.text(str(session.status)),

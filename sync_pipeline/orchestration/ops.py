@@ -3,15 +3,18 @@
 Annotations are not postponed here: Dagster reads them as types.
 """
 
+import random
 from collections.abc import Iterator
 
 import dagster as dg
 
+from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordOutcome, RecordStatus
 from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.limits import await_start, on_terms, skip_of, with_terms
 from sync_pipeline.orchestration.metadata import (
     report_metadata,
     session_metadata,
@@ -29,6 +32,7 @@ from sync_pipeline.orchestration.runs import (
     sync_type_of,
 )
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
+from sync_pipeline.workflows.admission import Skip
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.recorded import InstanceWork
 from sync_pipeline.workflows.sync_accounts import AccountSyncReport, sync_instance_accounts
@@ -45,12 +49,14 @@ def select_instances(
         with pipeline.open() as deps:
             selection = config.selection()
             instances = deps.store.registry.select(selection)
+    instances = spread(instances, random.Random(context.run_id))  # noqa: S311 - spreads load
     context.log.info("%d active instances are selected.", len(instances))
     context.add_output_metadata({"instances": len(instances)})
     return SelectedInstances(
         tasks=tasks_of(instances, is_forced=config.force),
         sync_type=sync_type_of(context.run, selection, len(instances)),
         created_by=created_by(context.run, config),
+        always_probe=config.force or not selection.is_everything,
     )
 
 
@@ -72,34 +78,35 @@ def open_session(
             deps.clock(),
             selected.nothing,
         )
-        waiting = deps.store.sessions.pending_of(session.session_id, context.run_id)
+        mine = selected.of_run(deps.store.sessions.pending_of(session.session_id, context.run_id))
+        ids = {task.instance_id for task in mine.tasks}
+        tasks = with_terms(context, deps, mine, [item for item in instances if item.id in ids])
     context.log.info(
         "Session %s: %d instances are pending, %d of them in this run, shard %s.",
         session.session_id,
         session.total,
-        len(waiting),
+        len(tasks),
         shard_of(context.run),
     )
-    for task in selected.waiting(waiting):
+    for task in tasks:
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
 
 
-@dg.op(description="Sync the accounts of one instance.")
+@dg.op(out=dg.Out(dg.Nothing), description="Sync the accounts of one instance.")
 def sync_instance(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
-) -> str:
+) -> None:
     """Sync one instance; its record is written whatever happens."""
     with dagster_failures(context), pipeline.open() as deps:
         report = _sync(context, deps, task)
     context.log.info(report.message)
     context.add_output_metadata(report_metadata(report))
-    return str(report.status)
 
 
-@dg.op(description="Measure the databases of one instance.")
+@dg.op(out=dg.Out(dg.Nothing), description="Measure the databases of one instance.")
 def collect_sizes(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
-) -> str:
+) -> None:
     """Measure one instance; its record is written whatever happens."""
     with dagster_failures(context), pipeline.open() as deps:
         report = _collect(context, deps, task)
@@ -107,19 +114,19 @@ def collect_sizes(
     context.add_output_metadata(size_metadata(report))
     if report.snapshot is not None:
         context.log_event(size_materialization(report))
-    return str(report.status)
 
 
-@dg.op(description="Say how the session ended, where every instance went well.")
-def finish_session(
-    context: dg.OpExecutionContext, outcomes: list[str], pipeline: PipelineResource
-) -> None:
+@dg.op(
+    ins={"instances": dg.In(dg.Nothing)},
+    description="Say how the session ended, where every instance went well.",
+)
+def finish_session(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Show the session's counts. The last record closed the session, not this step."""
     with dagster_failures(context), pipeline.open() as deps:
         session = deps.store.sessions.get(session_id_of(context.run))
         if session is None:
             return
-        metadata = session_metadata(deps, session, len(outcomes))
+        metadata = session_metadata(deps, session)
     note = f" {session.error}" if session.error else ""
     context.log.info(
         "Session %s is %s: %d of %d instances completed, %d skipped.%s",
@@ -148,27 +155,40 @@ def work_on(
 
 
 def _sync(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> AccountSyncReport:
-    instance = deps.store.registry.by_id(task.instance_id)
-    if instance is None or not instance.is_active:
-        return AccountSyncReport(*_skip_removed(context, deps, task))
-    return sync_instance_accounts(deps, work_on(context, deps, instance), is_forced=task.is_forced)
+    work = _admitted(context, deps, task)
+    if isinstance(work, Skip):
+        return AccountSyncReport(*_skip(context, deps, task, work))
+    await_start(context, deps, work)
+    return sync_instance_accounts(deps, work, is_forced=task.is_forced)
 
 
 def _collect(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> SizeReport:
+    work = _admitted(context, deps, task)
+    if isinstance(work, Skip):
+        return SizeReport(*_skip(context, deps, task, work))
+    await_start(context, deps, work)
+    return sync_instance_sizes(deps, work, is_forced=task.is_forced)
+
+
+def _admitted(
+    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask
+) -> InstanceWork | Skip:
+    """Return the work on an instance, or why it is left alone."""
     instance = deps.store.registry.by_id(task.instance_id)
     if instance is None or not instance.is_active:
-        return SizeReport(*_skip_removed(context, deps, task))
-    return sync_instance_sizes(deps, work_on(context, deps, instance), is_forced=task.is_forced)
+        reason = f"{task.name}: skipped, it was removed or deactivated during the run."
+        return Skip("configuration", reason)
+    skip = skip_of(context, task)
+    return skip or on_terms(context, deps, task, work_on(context, deps, instance))
 
 
-def _skip_removed(
-    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask
+def _skip(
+    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask, skip: Skip
 ) -> tuple[str, RecordStatus, str]:
-    """Record as skipped an instance that somebody removed since the run began."""
-    message = f"{task.name}: skipped, it was removed or deactivated during the run."
+    """Record as skipped an instance that this run leaves alone."""
     claim = deps.store.sessions.claim(
         session_id_of(context.run), task.instance_id, context.run_id, deps.clock()
     )
-    outcome = RecordOutcome(RecordStatus.SKIPPED, error_kind="configuration", error_message=message)
+    outcome = RecordOutcome(RecordStatus.SKIPPED, error_kind=skip.kind, error_message=skip.reason)
     deps.store.sessions.finish(claim, outcome, deps.clock())
-    return task.name, RecordStatus.SKIPPED, message
+    return task.name, RecordStatus.SKIPPED, skip.reason

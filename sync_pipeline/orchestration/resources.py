@@ -1,12 +1,15 @@
 """What the ops, hooks and sensors are given."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.orchestration.runs import session_id_of
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -33,12 +36,35 @@ def open_dependencies() -> Iterator[SyncDeps]:
 
 
 class PipelineResource(dg.ConfigurableResource[SyncDeps]):
-    """Store, secrets and settings, opened by the step that uses them.
+    """Store, secrets and settings, opened by the first step of a process that uses them.
 
     It has no configuration, because Dagster shows that in the UI, and it opens nothing
-    by itself, because an error then would fail the step without a retry.
+    before a step asks, because an error then would fail the step without a retry. The steps
+    that a process runs share what was opened: the store has a pool of connections.
     """
 
-    def open(self) -> AbstractContextManager[SyncDeps]:
-        """Open everything for one step; see `open_dependencies`."""
-        return open_dependencies()
+    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _opened: SyncDeps | None = PrivateAttr(default=None)
+    _sessions: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @contextmanager
+    def open(self) -> Iterator[SyncDeps]:
+        """Give a step what `open_dependencies` opens; it is closed when the run ends."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._stack.enter_context(open_dependencies())
+        yield self._opened
+
+    def session_of(self, instance: dg.DagsterInstance, run_id: str) -> str:
+        """Return the session of a run; Dagster is asked once."""
+        if run_id not in self._sessions:
+            run = instance.get_run_by_id(run_id)
+            self._sessions[run_id] = session_id_of(run) if run else run_id
+        return self._sessions[run_id]
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        """Close what was opened."""
+        with self._lock:
+            self._opened = None
+            self._stack.close()

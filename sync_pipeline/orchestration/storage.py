@@ -13,9 +13,10 @@ from typing import Any, Self
 
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
 from dagster._serdes import ConfigurableClassData
 
+from sync_pipeline.orchestration.event_log import KeptSqliteEventLog
 from sync_pipeline.settings import Settings
 
 
@@ -27,6 +28,10 @@ def _home() -> str:
 
 class HomeStorage(DagsterSqliteStorage):
     """Runs, events and schedules in SQLite files."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = KeptSqliteEventLog(_event_logs_directory(base_dir))
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Self
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.period import PeriodRange
 from sync_pipeline.model.session import SyncType
 from sync_pipeline.store.sessions import NO_INSTANCE
+from sync_pipeline.workflows.admission import Skip
 
 LONGEST_SLUG = 40
+
+
+@dataclass(frozen=True, slots=True)
+class RunTerms:
+    """What one run decided for an instance; a re-execution has terms of its own.
+
+    `ends_at` is the run's deadline. `skip` says why the instance is left alone.
+    `may_have_streak` is False where no failure came before this run.
+    """
+
+    run_id: str
+    ends_at: datetime | None = None
+    skip: Skip | None = None
+    may_have_streak: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceTask:
     """What a step is told of the instance it works on; it reads the rest itself.
 
-    `periods` is what an aggregation computes, None: what is due today.
+    `periods` is what an aggregation computes, None: what is due today. `terms` are set
+    when the session opens.
     """
 
     instance_id: int
     name: str
     is_forced: bool = False
     periods: PeriodRange | None = None
+    terms: RunTerms | None = None
 
     @property
     def mapping_key(self) -> str:
@@ -35,21 +54,26 @@ class InstanceTask:
 
 @dataclass(frozen=True, slots=True)
 class SelectedInstances:
-    """The selection of one run, as it was resolved; `nothing` is said where it is empty."""
+    """The selection of one run, as it was resolved; `nothing` is said where it is empty.
+
+    `always_probe` says that a person wants these instances tried, whatever came before.
+    """
 
     tasks: tuple[InstanceTask, ...]
     sync_type: SyncType
     created_by: str | None
     nothing: str = NO_INSTANCE
+    always_probe: bool = False
 
-    def waiting(self, records: Sequence[tuple[int, str]]) -> tuple[InstanceTask, ...]:
-        """Return a task for each record (instance id and name) that waits for this run.
+    def of_run(self, records: Sequence[tuple[int, str]]) -> Self:
+        """Return the same with a task for each record (instance id, name) that waits for a run.
 
         An instance that was removed after the session's first run recorded it has no task
         here; its step finds that out and says so in the record.
         """
         known = {task.instance_id: task for task in self.tasks}
-        return tuple(known.get(key, InstanceTask(key, name)) for key, name in records)
+        tasks = tuple(known.get(key, InstanceTask(key, name)) for key, name in records)
+        return replace(self, tasks=tasks)
 
 
 def tasks_of(

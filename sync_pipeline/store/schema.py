@@ -271,3 +271,31 @@ sync_leases = Table(
     Column("acquired_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
 )
+
+failure_streaks = Table(
+    "failure_streaks",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    Column("sync_category", String(32), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_failed_at", UtcDateTime, nullable=False),
+    # The session that counted last: attempts of one record count once.
+    Column("session_id", String(SESSION_ID_LENGTH), nullable=False),
+    Column("error_kind", String(64), nullable=False),
+    Column("error_message", Text, nullable=False),
+)
+
+maintenance_windows = Table(
+    "maintenance_windows",
+    metadata,
+    _key(),
+    # Either an instance or a tag.
+    Column("instance_id", Key, ForeignKey("instances.id")),
+    Column("tag", Text),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("reason", Text, nullable=False),
+    Column("created_by", String(255)),
+    Index(None, "ends_at"),
+)

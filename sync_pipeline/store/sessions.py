@@ -27,6 +27,7 @@ from sync_pipeline.store.session_counts import find, required
 from sync_pipeline.store.session_rows import record_of, session_of
 from sync_pipeline.store.session_runs import create_session, runs_of, session_runs
 from sync_pipeline.store.session_state import (
+    UNFINISHED,
     end_run,
     ended_record,
     fail_record,
@@ -193,6 +194,14 @@ class SessionStore:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(records.c.instance_name))
             return [record_of(row) for row in rows]
+
+    def is_open(self, session_id: str, instance_id: int) -> bool:
+        """Return whether a record has not ended."""
+        query = select(records.c.status).where(
+            records.c.session_id == session_id, records.c.instance_id == instance_id
+        )
+        with self._database.read() as connection:
+            return connection.scalar(query) in UNFINISHED
 
     def list(self, wanted: SessionFilter) -> list[Session]:
         """Return sessions, newest first."""

@@ -8,11 +8,13 @@ from sync_pipeline.store.aggregations import AggregationStore
 from sync_pipeline.store.classes import ClassStore
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.leases import LeaseStore
+from sync_pipeline.store.maintenance import MaintenanceStore
 from sync_pipeline.store.registry import Registry
 from sync_pipeline.store.retention import RetentionStore
 from sync_pipeline.store.sessions import SessionStore
 from sync_pipeline.store.size_queries import SizeQueries
 from sync_pipeline.store.sizes import SizeStore
+from sync_pipeline.store.streaks import StreakStore
 
 
 class Store:
@@ -26,6 +28,8 @@ class Store:
         self.access = AccessReads(database)
         self.classes = ClassStore(database)
         self.leases = LeaseStore(database)
+        self.streaks = StreakStore(database)
+        self.maintenance = MaintenanceStore(database)
         self.sizes = SizeStore(database)
         self.size_queries = SizeQueries(database)
         self.aggregations = AggregationStore(database)

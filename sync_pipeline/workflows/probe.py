@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sync_pipeline.connect import Deadline
+from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.size import SizeSnapshot
+from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sync_accounts import collect_with
 from sync_pipeline.workflows.sync_sizes import measure_with
-from sync_pipeline.workflows.target import opener, target_of
+from sync_pipeline.workflows.target import opener, read_instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +43,25 @@ class Probe:
 
 
 def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
-    """Connect, identify, and run every query of both syncs; write nothing of it."""
+    """Connect, identify, and run every query of both syncs; write nothing of it.
+
+    It keeps to the limits on connections, as the syncs do.
+    """
     engine = ENGINES[instance.engine]
-    deadline = Deadline(instance.timeouts.total_seconds)
-    try:
-        target = target_of(deps, instance)
+
+    def read(target: Target, deadline: Deadline) -> tuple[float, Snapshot, SizeSnapshot]:
         with opener(engine, target, deadline)(None) as connection:
             engine.identify(connection)
             started = time.monotonic()
             engine.identify(connection)
             latency = time.monotonic() - started
         snapshot = collect_with(deps, engine, target, deadline)
-        sizes = measure_with(deps, engine, target, deadline)
+        return latency, snapshot, measure_with(deps, engine, target, deadline)
+
+    try:
+        latency, snapshot, sizes = read_instance(
+            deps, instance, read, connections=engine.size_connections
+        )
     except SyncError as error:
         return Probe(instance.name, error=str(error.at(instance.name, Phase.CONNECT)))
     deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())

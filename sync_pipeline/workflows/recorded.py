@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sync_pipeline.errors import LeaseHeld, Phase, StaleClaim, StoreUnavailable, SyncError
@@ -18,7 +19,9 @@ from sync_pipeline.model.session import (
     SyncCategory,
     SyncCounters,
 )
+from sync_pipeline.workflows.admission import note_end
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.limits import require_time
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,8 +30,10 @@ _LOG = logging.getLogger(__name__)
 class InstanceWork:
     """One instance's part of a session.
 
-    `will_retry` says that a retryable error is tried again. Work that only one run may do
-    at a time takes a lease (`is_exclusive`).
+    `will_retry` says that a retryable error is tried again, `retry_seconds` from now at the
+    latest. Work that only one run may do at a time takes a lease (`is_exclusive`). From
+    `ends_at`, the deadline of the run, nothing is begun. `may_have_streak` is False where
+    no failure came before, so that a success has nothing to end.
     """
 
     instance: Instance
@@ -37,6 +42,15 @@ class InstanceWork:
     category: SyncCategory
     will_retry: bool = False
     is_exclusive: bool = True
+    retry_seconds: float = 0
+    ends_at: datetime | None = None
+    may_have_streak: bool = True
+
+    def is_last_try(self, now: datetime) -> bool:
+        """Return whether the run's deadline would be over by a retry."""
+        return self.ends_at is not None and (
+            self.ends_at <= now + timedelta(seconds=self.retry_seconds)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +86,11 @@ def recorded(
     instance = work.instance
     claim = deps.store.sessions.claim(work.session_id, instance.id, work.run_id, deps.clock())
     try:
-        if not work.is_exclusive:
-            return do(claim)
+        require_time(deps, instance, work.ends_at)
         with _lease(deps, work):
-            return do(claim)
+            report = do(claim)
+        _note_end(deps, work, None)
+        return report
     except LeaseHeld as error:
         outcome = RecordOutcome(
             RecordStatus.SKIPPED, error_kind=error.kind, error_message=str(error)
@@ -85,6 +100,8 @@ def recorded(
     except StaleClaim:
         raise
     except SyncError as error:
+        if work.is_last_try(deps.clock()):
+            error.retryable = False
         _record_failure(deps, claim, error.at(instance.name, Phase.COLLECT), work)
         raise
     except Exception as error:  # noqa: BLE001 - raised again as ours
@@ -102,10 +119,17 @@ def recorded(
 
 @contextmanager
 def _lease(deps: SyncDeps, work: InstanceWork) -> Iterator[None]:
-    """Hold the instance's lease. Failing to give it back never fails the work."""
+    """Hold the instance's lease, where the work needs it.
+
+    Failing to give it back never fails the work.
+    """
+    if not work.is_exclusive:
+        yield
+        return
     leases, instance = deps.store.leases, work.instance
     # The lease outlives the instance's own deadline, so it can't expire under the work.
-    seconds = max(deps.settings.lease_seconds, instance.timeouts.total_seconds + 60)
+    longest = deps.settings.connection_wait_seconds + instance.timeouts.total_seconds
+    seconds = max(deps.settings.lease_seconds, longest + 60)
     leases.acquire(instance.id, work.category, work.run_id, seconds, deps.clock())
     try:
         yield
@@ -130,3 +154,16 @@ def _record_failure(
         deps.store.sessions.finish(claim, outcome, deps.clock())
     except (StoreUnavailable, StaleClaim) as unrecorded:
         _LOG.warning("%s: the failure was not recorded now: %s", claim.instance_name, unrecorded)
+        return
+    _note_end(deps, work, error)
+
+
+def _note_end(deps: SyncDeps, work: InstanceWork, error: SyncError | None) -> None:
+    note_end(
+        deps,
+        work.instance,
+        work.category,
+        work.session_id,
+        error,
+        may_have_streak=work.may_have_streak,
+    )

@@ -22,7 +22,7 @@ from sync_pipeline.settings import DetailLevel
 from sync_pipeline.workflows.classification import classify_sync
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.recorded import InstanceReport, InstanceWork, recorded
-from sync_pipeline.workflows.target import opener, with_fresh_secret
+from sync_pipeline.workflows.target import opener, read_instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,18 @@ def sync_instance_accounts(
     return recorded(
         deps,
         work,
-        lambda claim: _sync(deps, work.instance, claim, is_forced=is_forced),
+        lambda claim: _sync(deps, work, claim, is_forced=is_forced),
         lambda reason: AccountSyncReport(work.instance.name, RecordStatus.SKIPPED, reason),
     )
 
 
 def _sync(
-    deps: SyncDeps, instance: Instance, claim: RecordClaim, *, is_forced: bool
+    deps: SyncDeps, work: InstanceWork, claim: RecordClaim, *, is_forced: bool
 ) -> AccountSyncReport:
+    instance = work.instance
     engine = ENGINES[instance.engine]
     started = time.monotonic()
-    snapshot = _snapshot(deps, engine, instance)
+    snapshot = _snapshot(deps, engine, work)
     scope = _scope(deps, engine, snapshot)
     known = deps.store.accounts.known(instance.id)
     ever_read = {
@@ -104,10 +105,19 @@ def _sync(
     )
 
 
-def _snapshot(deps: SyncDeps, engine: Engine, instance: Instance) -> Snapshot:
-    deadline = Deadline(instance.timeouts.total_seconds)
-    return with_fresh_secret(
-        deps, instance, lambda target: collect_with(deps, engine, target, deadline)
+def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork) -> Snapshot:
+    started = time.monotonic()
+
+    def read(target: Target, deadline: Deadline) -> Snapshot:
+        timings = {"wait_seconds": time.monotonic() - started}
+        snapshot = collect_with(deps, engine, target, deadline)
+        return replace(snapshot, timings={**timings, **snapshot.timings})
+
+    return read_instance(
+        deps,
+        work.instance,
+        read,
+        ends_at=work.ends_at,
     )
 
 

@@ -30,7 +30,7 @@ from sync_pipeline.store.sizes import MeasuredDay
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.recorded import InstanceReport, InstanceWork, recorded
-from sync_pipeline.workflows.target import opener, with_fresh_secret
+from sync_pipeline.workflows.target import opener, read_instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,17 @@ def sync_instance_sizes(
     return recorded(
         deps,
         work,
-        lambda claim: _sync(deps, work.instance, claim, is_forced=is_forced),
+        lambda claim: _sync(deps, work, claim, is_forced=is_forced),
         lambda reason: SizeReport(work.instance.name, RecordStatus.SKIPPED, reason),
     )
 
 
-def _sync(deps: SyncDeps, instance: Instance, claim: RecordClaim, *, is_forced: bool) -> SizeReport:
+def _sync(deps: SyncDeps, work: InstanceWork, claim: RecordClaim, *, is_forced: bool) -> SizeReport:
+    instance = work.instance
     started = time.monotonic()
     engine = ENGINES[instance.engine]
     scope = Scope.of(engine.system_databases, deps.settings.excluded_databases)
-    found = _snapshot(deps, engine, instance)
+    found = _snapshot(deps, engine, work)
     snapshot = replace(
         found, databases=tuple(item for item in found.databases if scope.includes(item.name))
     )
@@ -100,10 +101,20 @@ def _sync(deps: SyncDeps, instance: Instance, claim: RecordClaim, *, is_forced: 
     )
 
 
-def _snapshot(deps: SyncDeps, engine: Engine, instance: Instance) -> SizeSnapshot:
-    deadline = Deadline(instance.timeouts.total_seconds)
-    return with_fresh_secret(
-        deps, instance, lambda target: measure_with(deps, engine, target, deadline)
+def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork) -> SizeSnapshot:
+    started = time.monotonic()
+
+    def read(target: Target, deadline: Deadline) -> SizeSnapshot:
+        timings = {"wait_seconds": time.monotonic() - started}
+        snapshot = measure_with(deps, engine, target, deadline)
+        return replace(snapshot, timings={**timings, **snapshot.timings})
+
+    return read_instance(
+        deps,
+        work.instance,
+        read,
+        connections=engine.size_connections,
+        ends_at=work.ends_at,
     )
 
 

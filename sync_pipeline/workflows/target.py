@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from sync_pipeline.collect.accounts import ConnectionOpener
@@ -13,8 +14,31 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.limits import connections_held, deadline_of, require_time
 
 T = TypeVar("T")
+
+
+def read_instance(
+    deps: SyncDeps,
+    instance: Instance,
+    read: Callable[[Target, Deadline], T],
+    *,
+    connections: int = 1,
+    ends_at: datetime | None = None,
+) -> T:
+    """Wait for as many connections as the reading holds at once, then read in bounded time.
+
+    The wait has its own limit, and the instance's time begins after it. `ends_at` is the
+    deadline of the whole run.
+
+    Raises:
+        SyncError: the reading failed, no connection was free, or the run's time was up.
+    """
+    with connections_held(deps, instance, connections, ends_at):
+        require_time(deps, instance, ends_at)
+        deadline = deadline_of(deps, instance, ends_at)
+        return with_fresh_secret(deps, instance, lambda target: read(target, deadline))
 
 
 def with_fresh_secret(deps: SyncDeps, instance: Instance, read: Callable[[Target], T]) -> T:

@@ -190,6 +190,8 @@ def test_an_instance_lives(monitor: Command) -> None:
         "active": True,
         "server_version": None,
         "last_connected_at": None,
+        "maintenance": None,
+        "not_reached": [],
     }
     edit = ("instances", "edit", "billing", "--port", "6000", "--add-tag", "c", "--remove-tag", "a")
     assert "changed" in monitor.ok(*edit, "--inactive", "--environment", "").out

@@ -269,13 +269,13 @@ class System:
             if event.event_type_value == "PIPELINE_START" and event.pid
         )
 
-    def step_pid(self, run_id: str) -> int:
-        """Return the process of the sync step that started last."""
+    def step_pid(self, run_id: str, name: str) -> int:
+        """Return the process of the newest step that syncs an instance."""
         started = [
             event.pid
             for event in self.events(run_id)
             if event.event_type_value == "STEP_START"
-            and (event.step_key or "").startswith("sync_instance")
+            and (event.step_key or "").startswith(f"sync_instance[{name}_")
             and event.pid
         ]
         return started[-1]

@@ -51,7 +51,7 @@ def test_names() -> None:
         "close_session_on_canceled", "close_session_on_failure", "close_session_on_success",
         "session_reaper",
     ]  # fmt: skip
-    assert {hook.name for hook in JOB.hook_defs} == {"confirm_outcome", "record_failure"}
+    assert {hook.name for hook in JOB.hook_defs} == {"close_record"}
 
 
 def test_everything_is_on_by_default() -> None:
@@ -74,7 +74,7 @@ def test_every_job_that_leaves_a_session_is_watched_to_its_end() -> None:
             assert watched == set(CATEGORY_OF_JOB)
     for name in CATEGORY_OF_JOB:
         hooks = {hook.name for hook in defs.resolve_job_def(name).hook_defs}
-        assert hooks == {"confirm_outcome", "record_failure"}
+        assert hooks == {"close_record"}
 
 
 def test_waiting_for_the_collection_is_not_counted_as_runtime() -> None:

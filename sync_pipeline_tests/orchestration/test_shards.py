@@ -60,10 +60,11 @@ def schedule_of(**settings: int) -> ScheduleDefinition:
 
 
 def tick(instance: DagsterInstance, **settings: int) -> list[RunRequest] | SkipReason:
-    context = build_schedule_context(
-        instance, scheduled_execution_time=TICK, resources={"pipeline": PipelineResource()}
-    )
-    found = schedule_of(**settings)(context)
+    resources = {"pipeline": PipelineResource()}
+    with build_schedule_context(
+        instance, scheduled_execution_time=TICK, resources=resources
+    ) as context:
+        found = schedule_of(**settings)(context)
     assert isinstance(found, list | SkipReason)
     return found
 

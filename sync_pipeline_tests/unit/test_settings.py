@@ -25,6 +25,9 @@ def test_one_home_holds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("ACCOUNT_SYNC_CRON", "every hour", "five fields"),
         ("GUARD_SHARE", "1.5", "less than or equal to 1"),
         ("STEP_CONCURRENCY", "many", "valid integer"),
+        ("RUN_DEADLINE_SECONDS", "3600", r"less than .*MAX_RUNTIME_SECONDS \(3600\)"),
+        ("BREAKER_LONGEST_WAIT_SECONDS", "60", r"FIRST_WAIT_SECONDS \(1800\)"),
+        ("CONNECTIONS_PER_HOST", "-1", "greater than or equal to 0"),
         ("STALE_AFTER_SECONDS", "3600", r"more than .*MAX_RUNTIME_SECONDS \(3600\)"),
     ],
 )

@@ -59,6 +59,7 @@ class MariaDb:
 
     name = EngineName.MARIADB
     default_port = 3306
+    size_connections = 1
     system_accounts: tuple[str, ...] = ("'mariadb.sys'@'localhost'",)
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
     account_queries: tuple[Query[Any], ...] = (

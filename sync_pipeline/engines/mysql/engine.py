@@ -76,6 +76,7 @@ class MySql:
 
     name = EngineName.MYSQL
     default_port = 3306
+    size_connections = 1
     system_accounts: tuple[str, ...] = (
         "'mysql.sys'@'localhost'",
         "'mysql.session'@'localhost'",

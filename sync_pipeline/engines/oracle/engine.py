@@ -67,6 +67,7 @@ class Oracle:
 
     name = EngineName.ORACLE
     default_port = 1521
+    size_connections = 1
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES

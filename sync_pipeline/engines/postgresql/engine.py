@@ -134,6 +134,7 @@ class PostgreSql:
 
     name = EngineName.POSTGRESQL
     default_port = 5432
+    size_connections = 2
     system_accounts: tuple[str, ...] = (r"pg\_%",)
     system_databases: tuple[str, ...] = ()
     account_queries: tuple[Query[Any], ...] = (

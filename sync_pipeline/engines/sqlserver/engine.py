@@ -68,6 +68,7 @@ class SqlServer:
 
     name = EngineName.SQLSERVER
     default_port = 1433
+    size_connections = 2
     # Logins that setup makes for signed modules and for the services of the instance. The
     # fixed roles, public, guest and NT AUTHORITY stay: what they are granted is worth a look.
     system_accounts: tuple[str, ...] = (r"##MS\_%##", r"NT SERVICE\\%")

@@ -1,0 +1,98 @@
+"""The limits of a run: which instances it leaves alone, when it ends, how work is spread."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.orchestration.failures import longest_wait_seconds
+from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB
+from sync_pipeline.orchestration.tasks import InstanceTask, RunTerms, SelectedInstances
+from sync_pipeline.workflows.admission import Skip, admit
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.limits import seconds_left
+from sync_pipeline.workflows.recorded import InstanceWork
+
+
+def with_terms(
+    context: dg.OpExecutionContext,
+    deps: SyncDeps,
+    selected: SelectedInstances,
+    instances: Iterable[Instance],
+) -> list[InstanceTask]:
+    """Return the tasks of a run with what it decides for each, at once for all of them.
+
+    An instance that is left alone keeps its step: its record and its log say why.
+    """
+    category = CATEGORY_OF_JOB[context.job_name]
+    admission = admit(deps, category, instances, always_probe=selected.always_probe)
+    ends_at = _ends_at(deps.clock(), deps)
+    return [
+        replace(
+            task,
+            terms=RunTerms(
+                context.run_id,
+                ends_at,
+                admission.skips.get(task.instance_id),
+                task.instance_id in admission.in_streak,
+            ),
+        )
+        for task in selected.tasks
+    ]
+
+
+def skip_of(context: dg.OpExecutionContext, task: InstanceTask) -> Skip | None:
+    """Return why this run leaves an instance alone.
+
+    A step that a person executes again, from another run's decisions, is tried.
+    """
+    terms = task.terms
+    return terms.skip if terms is not None and terms.run_id == context.run_id else None
+
+
+def on_terms(
+    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask, work: InstanceWork
+) -> InstanceWork:
+    """Return the work on an instance within the deadline of the run that does it.
+
+    A re-execution is given the tasks of the run before it, whose deadline is over: its own
+    counts from its own start.
+    """
+    retry = longest_wait_seconds(context.retry_number, deps.settings.retry_base_seconds)
+    terms = task.terms
+    if terms is not None and terms.run_id == context.run_id:
+        return replace(
+            work,
+            retry_seconds=retry,
+            ends_at=terms.ends_at,
+            may_have_streak=terms.may_have_streak,
+        )
+    return replace(work, retry_seconds=retry, ends_at=_ends_at(_start_of(context, deps), deps))
+
+
+def await_start(context: dg.OpExecutionContext, deps: SyncDeps, work: InstanceWork) -> None:
+    """Wait before the work on an instance begins, for a time of chance; a retry does not."""
+    longest = deps.settings.start_jitter_seconds
+    if not longest or context.retry_number:
+        return
+    left = seconds_left(deps, work.ends_at)
+    wait = random.uniform(0, longest)  # noqa: S311 - spreads load
+    time.sleep(wait if left is None else min(wait, left))
+
+
+def _ends_at(started_at: datetime, deps: SyncDeps) -> datetime | None:
+    seconds = deps.settings.run_deadline_seconds
+    return started_at + timedelta(seconds=seconds) if seconds else None
+
+
+def _start_of(context: dg.OpExecutionContext, deps: SyncDeps) -> datetime:
+    record = context.instance.get_run_record_by_id(context.run_id)
+    if record is None or record.start_time is None:
+        return deps.clock()
+    return datetime.fromtimestamp(record.start_time, UTC)

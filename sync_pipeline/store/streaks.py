@@ -1,0 +1,74 @@
+"""Failure streaks: how often in a row an instance was not reached, by category."""
+
+from __future__ import annotations
+
+from sqlalchemy import case, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sync_pipeline.model.breaker import Streak
+from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.store.database import Database
+from sync_pipeline.store.schema import failure_streaks as streaks
+
+_KEY = ("instance_id", "sync_category")
+
+
+class StreakStore:
+    """The table of streaks. An instance that is reached has no row."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self, category: SyncCategory | None = None) -> list[Streak]:
+        """Return the streaks of one category, or all of them, in one statement."""
+        query = select(streaks)
+        if category is not None:
+            query = query.where(streaks.c.sync_category == str(category))
+        with self._database.read() as connection:
+            return [
+                Streak(
+                    row.instance_id,
+                    SyncCategory(row.sync_category),
+                    row.failures,
+                    row.last_failed_at,
+                    row.error_kind,
+                    row.error_message,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def lengthen(self, failed: Streak, session_id: str) -> None:
+        """Count one failure more, whatever `failed` counts; once for each session."""
+        dialect = sqlite if self._database.is_sqlite else postgresql
+        statement = dialect.insert(streaks).values(
+            instance_id=failed.instance_id,
+            sync_category=str(failed.category),
+            failures=1,
+            last_failed_at=failed.last_failed_at,
+            session_id=session_id,
+            error_kind=failed.error_kind,
+            error_message=failed.error_message,
+        )
+        new = statement.excluded
+        is_counted = streaks.c.session_id == new.session_id
+        changes = {
+            "failures": streaks.c.failures + case((is_counted, 0), else_=1),
+            "last_failed_at": new.last_failed_at,
+            "session_id": new.session_id,
+            "error_kind": new.error_kind,
+            "error_message": new.error_message,
+        }
+        with self._database.write() as connection:
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=list(_KEY), set_=changes)
+            )
+
+    def end(self, instance_id: int, category: SyncCategory) -> None:
+        """Forget the streak of an instance that was reached."""
+        with self._database.write() as connection:
+            connection.execute(
+                delete(streaks).where(
+                    streaks.c.instance_id == instance_id,
+                    streaks.c.sync_category == str(category),
+                )
+            )

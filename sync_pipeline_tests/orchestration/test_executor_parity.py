@@ -1,0 +1,99 @@
+"""The threaded executor tells the same of a run as Dagster's in-process executor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sync_pipeline_tests.orchestration.parity_graphs import job_of
+
+BEHAVIOURS = ["ok", "ok", "ok", "fail", "raise", "policy", "retry", "exhaust", "skip", "observe"]
+Told = dict[str | None, list[str]]
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Describe a graph: each node takes some of those before it."""
+    found: list[dict[str, Any]] = []
+    for index in range(draw(st.integers(1, 5))):
+        before = st.sets(st.integers(0, index - 1), max_size=2) if index else st.just(set())
+        fan = draw(st.lists(st.sampled_from(BEHAVIOURS), max_size=4))
+        found.append(
+            {
+                "upstream": sorted(draw(before)),
+                "behaviour": draw(st.sampled_from(BEHAVIOURS)),
+                "fan": fan,
+                "is_nested": draw(st.booleans()),
+            }
+        )
+    return found
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("parity"))) as instance:
+        yield instance
+
+
+def told(instance: dg.DagsterInstance, run_id: str) -> Told:
+    """Return what was told of each step, in order: events with their values, and log lines."""
+    found: Told = {}
+    for entry in instance.all_logs(run_id):
+        event = entry.dagster_event
+        text = f"log {entry.user_message}" if event is None else event.event_type_value
+        if event is not None and event.is_successful_output:
+            text += f" {event.step_output_data.metadata.get('value')}"
+        if event is not None and event.is_step_failure:
+            data = event.step_failure_data
+            text += f" {data.error_source} {data.error and data.error.cls_name}"
+        found.setdefault(entry.step_key, []).append(text)
+    return found
+
+
+def run_with(executor: str, instance: dg.DagsterInstance, graph: list[dict[str, Any]]) -> str:
+    with dg.execute_job(job_of(graph, executor), instance=instance) as result:
+        return result.run_id
+
+
+def status(instance: dg.DagsterInstance, run_id: str) -> str:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status.value
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(nodes())
+def test_every_step_tells_the_same_in_the_same_order(
+    instance: dg.DagsterInstance, graph: list[dict[str, Any]]
+) -> None:
+    one, other = (run_with(name, instance, graph) for name in ("in_process", "threaded"))
+    expected, found = told(instance, one), told(instance, other)
+    # What belongs to no step: the same events, for steps end in another order.
+    assert Counter(found.pop(None)) == Counter(expected.pop(None))
+    assert found == expected
+    assert status(instance, one) == status(instance, other)
+
+
+def test_a_graph_with_everything(instance: dg.DagsterInstance) -> None:
+    graph = [
+        {"upstream": [], "behaviour": "retry", "fan": BEHAVIOURS, "is_nested": False},
+        {"upstream": [], "behaviour": "policy", "fan": ["ok", "skip"], "is_nested": True},
+        {"upstream": [0, 1], "behaviour": "ok", "fan": [], "is_nested": False},
+        {"upstream": [1], "behaviour": "skip", "fan": [], "is_nested": False},
+        {"upstream": [3], "behaviour": "ok", "fan": ["ok"], "is_nested": False},
+    ]
+    one, other = (run_with(name, instance, graph) for name in ("in_process", "threaded"))
+    expected, found = told(instance, one), told(instance, other)
+    assert Counter(found.pop(None)) == Counter(expected.pop(None))
+    assert found == expected
+    kinds = {text.split(" ")[0] for texts in found.values() for text in texts}
+    assert kinds >= {
+        "STEP_SKIPPED", "STEP_UP_FOR_RETRY", "STEP_RESTARTED", "STEP_FAILURE", "STEP_SUCCESS",
+        "HOOK_COMPLETED", "HOOK_SKIPPED", "HOOK_ERRORED", "ASSET_OBSERVATION", "log",
+    }  # fmt: skip
