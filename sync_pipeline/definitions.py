@@ -7,6 +7,7 @@ import dagster as dg
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.orchestration.catalog import instance_assets
 from sync_pipeline.orchestration.executors import step_values_of
+from sync_pipeline.orchestration.freshness import instance_freshness
 from sync_pipeline.orchestration.jobs import (
     build_account_sync,
     build_aggregate_sizes,
@@ -73,7 +74,7 @@ defs = dg.Definitions(
             "Make partitions ahead and prune old sizes.",
         ),
     ],
-    sensors=[*build_run_end_sensors(_SESSION_JOBS), session_reaper],
+    sensors=[*build_run_end_sensors(_SESSION_JOBS), session_reaper, instance_freshness],
     resources={"pipeline": PipelineResource(), **step_values_of(_SETTINGS)},
 )
 

@@ -193,3 +193,10 @@ class StaleClaim(SyncError):
     """A newer attempt, or the end of the run, took this record from a late worker."""
 
     kind = "stale_claim"
+
+
+class DeliveryError(SyncError):
+    """An alert did not reach one of its channels; the next check sends it again."""
+
+    kind = "delivery"
+    default_retryable = True

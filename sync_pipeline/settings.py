@@ -6,11 +6,12 @@ import sys
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sync_pipeline.errors import ConfigurationError
 
@@ -34,6 +35,14 @@ class StepExecutor(StrEnum):
 
 THREADS = 16
 PROCESSES = 4
+
+
+class SmtpTls(StrEnum):
+    """How the connection to the mail server is encrypted."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
 
 
 class Settings(BaseSettings):
@@ -224,6 +233,39 @@ class Settings(BaseSettings):
         description="Days for which daily sizes are kept; aggregations stay for ever.",
     )
 
+    freshness_intervals: int = Field(
+        default=3,
+        ge=1,
+        description="Intervals of the schedule without a success until an instance is overdue.",
+    )
+    freshness_categories: tuple[Literal["account", "capacity"], ...] = Field(
+        default=("account", "capacity"), description="What is watched for overdue instances."
+    )
+    alert_webhook_url: str = Field(
+        default="", repr=False, description="URL that alerts are posted to as JSON; empty: none."
+    )
+    alert_slack_url: str = Field(
+        default="",
+        repr=False,
+        description="URL of a Slack-compatible incoming webhook for alerts; empty: none.",
+    )
+    alert_email_to: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Addresses that alerts are mailed to, comma separated."
+    )
+    alert_email_from: str = Field(default="", description="Address that alerts are mailed from.")
+    alert_smtp_host: str = Field(default="localhost", description="Mail server for alerts.")
+    alert_smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    alert_smtp_username: str = Field(
+        default="", description="User name at the mail server; empty: no login."
+    )
+    alert_smtp_password: str = Field(
+        default="", repr=False, description="Password at the mail server."
+    )
+    alert_smtp_tls: SmtpTls = Field(
+        default=SmtpTls.STARTTLS,
+        description="starttls, tls (from the first byte) or none; never less than what is set.",
+    )
+
     findings_file: Path | None = Field(
         default=None,
         description="YAML file of review rules switched off and findings accepted for a time.",
@@ -276,6 +318,37 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("alert_webhook_url", "alert_slack_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        # The value is a secret: it must not be in the message.
+        if value and not _is_web(value):
+            raise ValueError("it is not a URL that begins with https:// or http:// and a host")
+        return value
+
+    @field_validator("alert_email_to", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("alert_email_to", "alert_email_from")
+    @classmethod
+    def _is_address(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for address in (value,) if isinstance(value, str) else value:
+            if address and not _is_mail_address(address):
+                raise ValueError(f"{address!r} is not an e-mail address")
+        return value
+
+    @model_validator(mode="after")
+    def _mail_has_a_sender(self) -> Self:
+        if self.alert_email_to and not self.alert_email_from:
+            raise ValueError("SYNC_PIPELINE_ALERT_EMAIL_FROM must be set for alerts by e-mail")
+        if self.alert_smtp_password and not self.alert_smtp_username:
+            raise ValueError("SYNC_PIPELINE_ALERT_SMTP_USERNAME must be set with a password")
+        return self
+
     @field_validator("stale_after_seconds")
     @classmethod
     def _outlives_every_run(cls, value: int, info: ValidationInfo) -> int:
@@ -298,7 +371,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             problems = "; ".join(
-                f"SYNC_PIPELINE_{str(item['loc'][0]).upper()}: {item['msg']}"
+                f"{_variable(item['loc'])}{item['msg']}"
                 for item in error.errors(include_input=False, include_url=False)
             )
             raise ConfigurationError(
@@ -326,6 +399,26 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Return the directory in which Dagster keeps its state."""
         return self.home.absolute() / "dagster"
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """Return the variable that a problem is about; nothing where it is about several."""
+    return f"SYNC_PIPELINE_{str(location[0]).upper()}: " if location else ""
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:  # such as a port that is no number
+        return False
+    is_plain = url.isprintable() and " " not in url and parts.username is None
+    return is_web and is_plain and bool(parts.hostname)
+
+
+def _is_mail_address(text: str) -> bool:
+    name, _, domain = text.rpartition("@")
+    return bool(name and domain) and text.isprintable() and " " not in text
 
 
 def project_root() -> Path:

@@ -14,6 +14,7 @@ import typer
 from sync_pipeline.cli import (
     access,
     accounts,
+    alerts,
     backfill,
     capacity,
     credentials,
@@ -21,6 +22,7 @@ from sync_pipeline.cli import (
     grants,
     instances,
     maintenance,
+    metrics,
     report,
     run,
     serve,
@@ -43,10 +45,12 @@ app.add_typer(access.app, name="access")
 app.add_typer(findings.app, name="findings")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(run.app, name="run")
+app.add_typer(alerts.app, name="alerts")
 app.command("grants")(grants.grants)
 app.command("up")(serve.up)
 app.command("backfill")(backfill.backfill)
 app.command("report")(report.report)
+app.command("metrics")(metrics.metrics)
 app.add_typer(capacity.app, name="capacity")
 app.add_typer(maintenance.app, name="maintenance")
 

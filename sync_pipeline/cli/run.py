@@ -121,11 +121,11 @@ def launch(
         (registry.select_ever if ever else registry.select)(selection)
         console = Console(quiet=as_json)
         session = run_job(deps.store, console, job, _config(selection, options))
-        records = deps.store.sessions.records(session.session_id)
-    if as_json:
-        show_json({"session": asdict(session), "records": [asdict(item) for item in records]})
-    else:
-        show_outcome(session, records)
+        if as_json:
+            records = deps.store.sessions.records(session.session_id)
+            show_json({"session": asdict(session), "records": [asdict(item) for item in records]})
+        else:
+            show_outcome(deps.store, session)
     raise typer.Exit(_exit_status(session))
 
 

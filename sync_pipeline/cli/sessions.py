@@ -19,10 +19,14 @@ from sync_pipeline.model.session import (
     SyncCategory,
 )
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.sessions import failure_summary
 
 app = typer.Typer(help="Sync sessions and their records.", no_args_is_help=True)
 
 LATEST = "latest"
+MOST_RECORDS = 100
+"""A run of more instances ends with its failures, not with a row for each instance."""
+
 COUNTERS = {
     SyncCategory.ACCOUNT: ("synced", "created", "updated", "deactivated"),
     SyncCategory.CAPACITY: ("measured", "new", "back", "vanished"),
@@ -102,12 +106,16 @@ def list_(
 @app.command()
 def show(
     session_id: Annotated[str, typer.Argument(help="An id, its beginning, or `latest`.")],
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only instances that failed or were cancelled.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a session and the record of every instance."""
+    """Show a session and the record of every instance, or of those that did not go well."""
     with dependencies() as deps:
         session = resolve_session(deps.store, session_id)
-        records = deps.store.sessions.records(session.session_id)
+        read = deps.store.session_reads.failed_records if failed else deps.store.sessions.records
+        records = read(session.session_id)
         runs = deps.store.sessions.runs(session.session_id)
     if as_json:
         shown = {
@@ -128,11 +136,28 @@ def show(
     if len(runs) > 1 or session.shards > 1:
         show_table(RUN_COLUMNS, [_run_row(session, item) for item in runs], "It has no run.")
     columns = ("instance", "status", *COUNTERS[session.category], "seconds", "message")
-    show_table(columns, [_row(item) for item in records], "It has no instance.")
+    nothing = "Every instance went well." if failed else "It has no instance."
+    show_table(columns, [_row(item) for item in records], nothing)
 
 
-def show_outcome(session: Session, records: Sequence[InstanceRecord]) -> None:
-    """Show the records of a session that has just ended, and its summary."""
+def show_outcome(store: Store, session: Session) -> None:
+    """Show the records of a session that has just ended, and its summary.
+
+    Of a large session the failures alone, the first ones where there are many.
+    """
+    if session.total > MOST_RECORDS:
+        failures = store.session_reads.failures(session.session_id, MOST_RECORDS)
+        say(failure_summary(session.session_id, failures) or "Every instance went well.")
+    else:
+        _show_records(session, store.sessions.records(session.session_id))
+    say(
+        f"Session {session.session_id} is {session.status}: {session.successful} of "
+        f"{session.total} completed, {session.failed} failed, {session.skipped} skipped, "
+        f"{session.cancelled} cancelled."
+    )
+
+
+def _show_records(session: Session, records: Sequence[InstanceRecord]) -> None:
     rows = [(record.instance_name, record.status, *_counters(record)) for record in records]
     columns = ("instance", "status", *COUNTERS[session.category])
     show_table(columns, rows, session.error or "There was nothing to sync.")
@@ -141,11 +166,6 @@ def show_outcome(session: Session, records: Sequence[InstanceRecord]) -> None:
             say(f"{record.status}: {record.error_message}")
         for warning in record.details.get("warnings") or []:
             say(f"{record.instance_name}: {warning}")
-    say(
-        f"Session {session.session_id} is {session.status}: {session.successful} of "
-        f"{session.total} completed, {session.failed} failed, {session.skipped} skipped, "
-        f"{session.cancelled} cancelled."
-    )
 
 
 def _run_row(session: Session, run: SessionRun) -> tuple[object, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from sync_pipeline.model.failure import Failures
 from sync_pipeline.model.finding import Review
 from sync_pipeline.model.growth import Anomaly, Growth
-from sync_pipeline.model.session import InstanceRecord, Session
+from sync_pipeline.model.session import Session
 from sync_pipeline.model.size import InstanceSize, TopDatabase
 
 
@@ -27,10 +28,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class FailedSession:
-    """A session that did not go well, with the records that did not."""
+    """A session that did not go well, with the first instances that did not."""
 
     session: Session
-    records: tuple[InstanceRecord, ...]
+    failures: Failures
 
 
 @dataclass(frozen=True, slots=True)

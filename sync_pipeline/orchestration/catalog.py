@@ -49,7 +49,7 @@ def instance_assets(settings: Settings) -> tuple[dg.AssetSpec, ...]:
         return ()
     try:
         with open_dependencies() as deps:
-            names = [item.name for item in deps.store.registry.instances()][:MOST_INSTANCES]
+            names = deps.store.registry.first_names(MOST_INSTANCES)
     except SyncError as error:
         _LOG.warning("The instances are not shown as assets: %s", error)
         return ()

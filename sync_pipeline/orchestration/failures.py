@@ -14,9 +14,11 @@ from contextlib import contextmanager
 import dagster as dg
 
 from sync_pipeline.errors import SyncError
+from sync_pipeline.model.text import shortened
 from sync_pipeline.settings import Settings
 
 LONGEST_WAIT_SECONDS = 120.0
+LONGEST_DESCRIPTION = 2_000
 NO_RUN_RETRY_TAGS = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 
@@ -34,7 +36,8 @@ def dagster_failures(context: dg.OpExecutionContext) -> Iterator[None]:
         settings = Settings.load()
         if error.retryable and will_retry(context, settings):
             wait = wait_seconds(context.retry_number, settings.retry_base_seconds)
-            context.log.warning("%s Trying again in %.1f seconds.", error, wait)
+            said = shortened(str(error), LONGEST_DESCRIPTION)
+            context.log.warning("%s Trying again in %.1f seconds.", said, wait)
             raise dg.RetryRequested(
                 max_retries=settings.retry_limit, seconds_to_wait=wait
             ) from error
@@ -63,5 +66,6 @@ def failure_of(error: SyncError) -> dg.Failure:
     if error.phase:
         metadata["phase"] = dg.MetadataValue.text(str(error.phase))
     if error.hint:
-        metadata["what to do"] = dg.MetadataValue.text(error.hint)
-    return dg.Failure(description=str(error), metadata=metadata, allow_retries=False)
+        metadata["what to do"] = dg.MetadataValue.text(shortened(error.hint, LONGEST_DESCRIPTION))
+    description = shortened(str(error), LONGEST_DESCRIPTION)
+    return dg.Failure(description=description, metadata=metadata, allow_retries=False)

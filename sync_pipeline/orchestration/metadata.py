@@ -1,4 +1,4 @@
-"""What a step shows in the UI."""
+"""What a step shows in the UI: of any size, in a bounded number of characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.change import AccountChange
 from sync_pipeline.model.session import Session, SyncCategory
 from sync_pipeline.model.size import SizeSnapshot
+from sync_pipeline.model.text import shortened
 from sync_pipeline.orchestration.catalog import aggregation_key, size_key
+from sync_pipeline.orchestration.markdown import bullets, cell, table
 from sync_pipeline.workflows.aggregate_sizes import AggregationReport
 from sync_pipeline.workflows.capacity import top_databases
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -20,10 +22,11 @@ from sync_pipeline.workflows.recorded import InstanceReport
 from sync_pipeline.workflows.sync_accounts import AccountSyncReport
 from sync_pipeline.workflows.sync_sizes import SizeReport
 
-MOST_CHANGES = 50
 MOST_DATABASES = 10
-MOST_WARNINGS = 50
 MOST_LINES = 10
+MOST_IN_LINE = 100
+MOST_IN_MESSAGE = 1_000
+RECORD = ", see the record: sync-pipeline sessions show"
 
 
 def report_metadata(report: AccountSyncReport) -> dict[str, dg.MetadataValue]:
@@ -46,8 +49,10 @@ def size_metadata(report: SizeReport) -> dict[str, dg.MetadataValue]:
         largest = sorted(
             report.snapshot.databases, key=lambda item: (-(item.total.bytes or 0), item.name)
         )
-        rows = [(item.name, _size(item.total.bytes)) for item in largest[:MOST_DATABASES]]
-        metadata["largest databases"] = dg.MetadataValue.md(_table(("database", "size"), rows))
+        rows = [(cell(item.name), _size(item.total.bytes)) for item in largest[:MOST_DATABASES]]
+        metadata["largest databases"] = dg.MetadataValue.md(
+            table(("database", "size"), rows, len(rows))
+        )
         metadata.update(_sizes(report.snapshot))
     return metadata
 
@@ -100,13 +105,13 @@ def session_metadata(deps: SyncDeps, session: Session) -> dict[str, dg.MetadataV
         "status": dg.MetadataValue.text(str(session.status)),
     }
     if session.category is SyncCategory.ACCOUNT:
-        return {**metadata, **findings_metadata(review_session(deps, session.session_id))}
+        return {**metadata, **findings_metadata(review_session(deps, session))}
     for word, by_growth in (("largest", False), ("fastest growing", True)):
         found = top_databases(deps, by_growth=by_growth, limit=MOST_DATABASES)
         rows = [
             (
-                item.instance,
-                item.database,
+                cell(item.instance),
+                cell(item.database),
                 _size(item.total_bytes),
                 _size(item.grown_bytes),
                 str(item.since or ""),
@@ -114,7 +119,7 @@ def session_metadata(deps: SyncDeps, session: Session) -> dict[str, dg.MetadataV
             for item in found
         ]
         columns = ("instance", "database", "size", "grown by", "since")
-        metadata[word] = dg.MetadataValue.md(_table(columns, rows))
+        metadata[word] = dg.MetadataValue.md(table(columns, rows, len(rows)))
     return metadata
 
 
@@ -128,24 +133,26 @@ def findings_metadata(found: SessionReview) -> dict[str, dg.MetadataValue]:
     ]
     columns = ("severity", "findings", "of accounts that this session changed")
     metadata: dict[str, dg.MetadataValue] = {
-        "findings": dg.MetadataValue.md(_table(columns, rows)),
+        "findings": dg.MetadataValue.md(table(columns, rows, len(rows))),
         "findings accepted": dg.MetadataValue.int(len(found.review.suppressed)),
     }
     if found.review.notes:
-        notes = found.review.notes[:MOST_WARNINGS]
-        metadata["findings: notes"] = dg.MetadataValue.md(_bullets(notes))
+        notes = bullets(found.review.notes, ", see sync-pipeline findings")
+        metadata["findings: notes"] = dg.MetadataValue.md(notes)
     return metadata
 
 
 def _common(report: InstanceReport) -> dict[str, dg.MetadataValue]:
     metadata: dict[str, dg.MetadataValue] = {
         "instance": dg.MetadataValue.text(report.instance),
-        "outcome": dg.MetadataValue.text(f"{report.status}: {report.message}"),
+        "outcome": dg.MetadataValue.text(
+            shortened(f"{report.status}: {report.message}", MOST_IN_MESSAGE)
+        ),
     }
     if report.timings:
         metadata["durations"] = dg.MetadataValue.md(durations_table(report.timings))
     if report.warnings:
-        metadata["warnings"] = dg.MetadataValue.md(_bullets(report.warnings[:MOST_WARNINGS]))
+        metadata["warnings"] = dg.MetadataValue.md(bullets(report.warnings, RECORD))
     return metadata
 
 
@@ -169,48 +176,27 @@ def _size(count: int | None) -> str:
     return "" if count is None else filesize.decimal(count)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return "None."
-    lines = [" | ".join(columns), "|".join("---" for _ in columns)]
-    lines += [" | ".join(map(_cell, row)) for row in rows]
-    return "\n".join(f"| {line} |" for line in lines)
-
-
 def changes_table(changes: Sequence[AccountChange]) -> str:
     """Return the changes as a Markdown table, the first ones where there are many."""
     if not changes:
         return "No change."
-    rows = [
-        f"| {_cell(change.account)} | {change.change_type} | {_lines(change.lines)} |"
-        for change in changes[:MOST_CHANGES]
-    ]
-    table = "\n".join(["| account | change | what |", "|---|---|---|", *rows])
-    rest = len(changes) - MOST_CHANGES
-    return f"{table}\n\n… and {rest} more, see the change log." if rest > 0 else table
+    rows = (
+        (cell(change.account), str(change.change_type), _lines(change.lines)) for change in changes
+    )
+    return table(("account", "change", "what"), rows, len(changes), ", see the change log")
 
 
 def durations_table(timings: Mapping[str, float]) -> str:
     """Return the seconds of each phase as a Markdown table."""
-    rows = [
-        f"| {_cell(name.removesuffix('_seconds').replace('_', ' '))} | {seconds:.3f} |"
+    rows = (
+        (cell(name.removesuffix("_seconds").replace("_", " ")), f"{seconds:.3f}")
         for name, seconds in timings.items()
-    ]
-    return "\n".join(["| phase | seconds |", "|---|---|", *rows])
+    )
+    return table(("phase", "seconds"), rows, len(timings))
 
 
 def _lines(lines: Sequence[str]) -> str:
-    shown = [_cell(line) for line in lines[:MOST_LINES]]
+    shown = [cell(shortened(line, MOST_IN_LINE)) for line in lines[:MOST_LINES]]
     if len(lines) > MOST_LINES:
         shown.append(f"… and {len(lines) - MOST_LINES} more")
     return "<br>".join(shown)
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {_cell(line)}" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Return a text that Markdown shows as it is: names may hold any character."""
-    escaped = "".join(f"\\{char}" if char in r"\`*_{}[]<>#|~" else char for char in text)
-    return escaped.replace("\n", " ")

@@ -10,13 +10,13 @@ from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.model.session import (
     NewSession,
-    RecordStatus,
     Session,
     SessionStatus,
     SyncCategory,
     SyncType,
 )
 from sync_pipeline.model.shard import WHOLE, Shard
+from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import SelectionConfig
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
@@ -51,6 +51,9 @@ SESSION_TAG = "sync_pipeline/session_id"
 SHARD_TAG = "sync_pipeline/shard"
 FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
 NAMES_IN_TAG = 5
+FAILURES_ON_RUN = 50
+LONGEST_REASON = 500
+"""Dagster names every failed step; the summary and the records say more in less."""
 
 # NOT_STARTED is left out: a run that was made and never handed over must not hold up
 # the schedule until run monitoring ends it.
@@ -178,7 +181,7 @@ def _reason(instance: DagsterInstance, run: DagsterRun, state: RunState) -> str 
         return None
     entries = instance.all_logs(run.run_id, of_type=event_type)
     message = entries[-1].dagster_event.message if entries and entries[-1].dagster_event else ""
-    return message or f"The run {run.run_id} ended {state}."
+    return shortened(message or "", LONGEST_REASON) or f"The run {run.run_id} ended {state}."
 
 
 def _leave_summary(
@@ -187,30 +190,18 @@ def _leave_summary(
     """Put the summary of what did not go well on the run, once."""
     if session.status is SessionStatus.COMPLETED or FAILED_INSTANCES_TAG in run.tags:
         return
-    shard = shard_of(run).number
-    records = [
-        record
-        for record in deps.store.sessions.records(session.session_id)
-        if record.shard == shard
-    ]
-    failed = [
-        record.instance_name
-        for record in records
-        if record.status in (RecordStatus.FAILED, RecordStatus.CANCELLED)
-    ]
-    if not failed and state_of(run) is RunState.SUCCEEDED:
+    failures = deps.store.session_reads.failures(
+        session.session_id, FAILURES_ON_RUN, shard_of(run).number
+    )
+    if not failures.total and state_of(run) is RunState.SUCCEEDED:
         return  # another run of the session did not go well, or is not over yet
-    instance.add_run_tags(run.run_id, {FAILED_INSTANCES_TAG: _short_list(failed)})
-    summary = failure_summary(records) or session.error or "No instance was reached."
+    names = [item.instance for item in failures.first[:NAMES_IN_TAG]]
+    tag = first_names(names, failures.total) or "none reached"
+    instance.add_run_tags(run.run_id, {FAILED_INSTANCES_TAG: tag})
+    summary = failure_summary(session.session_id, failures)
     instance.report_engine_event(
         f"Session {session.session_id} is {session.status}: {session.successful} of "
-        f"{session.total} instances completed.\n{summary}",
+        f"{session.total} instances completed.\n"
+        f"{summary or session.error or 'No instance was reached.'}",
         run,
     )
-
-
-def _short_list(names: list[str]) -> str:
-    if not names:
-        return "none reached"
-    more = len(names) - NAMES_IN_TAG
-    return ", ".join(names[:NAMES_IN_TAG]) + (f" and {more} more" if more > 0 else "")

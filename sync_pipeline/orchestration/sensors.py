@@ -18,6 +18,7 @@ RUN_ENDS = (
 )
 SECONDS_BETWEEN_LOOKS = 5
 SECONDS_BETWEEN_REAPINGS = 30
+MOST_SHOWN = 20
 
 
 def build_run_end_sensors(jobs: Sequence[dg.JobDefinition]) -> list[dg.SensorDefinition]:
@@ -55,5 +56,6 @@ def session_reaper(
     require_configured(context.instance)
     with pipeline.open() as deps:
         reaped = reap_sessions(context.instance, deps)
-    closed = [f"{item.session.session_id}: {item.reason}" for item in reaped]
-    return dg.SkipReason(f"Closed {'; '.join(closed)}" if closed else "No session to close.")
+    closed = [f"{item.session.session_id}: {item.reason}" for item in reaped[:MOST_SHOWN]]
+    more = f" and {len(reaped) - MOST_SHOWN} more" if len(reaped) > MOST_SHOWN else ""
+    return dg.SkipReason(f"Closed {'; '.join(closed)}{more}" if closed else "No session to close.")

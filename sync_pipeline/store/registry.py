@@ -103,6 +103,12 @@ class Registry:
         with self._database.read() as connection:
             return [_instance(row) for row in connection.execute(query.order_by(instances.c.name))]
 
+    def first_names(self, limit: int) -> list[str]:
+        """Return the names of instances that were not removed, the first `limit` by name."""
+        query = select(instances.c.name).where(instances.c.deleted_at.is_(None))
+        with self._database.read() as connection:
+            return list(connection.scalars(query.order_by(instances.c.name).limit(limit)))
+
     def instance(self, name: str) -> Instance | None:
         """Return one instance by name, or None where there is none or it was removed."""
         with self._database.read() as connection:

@@ -7,10 +7,13 @@ from sync_pipeline.store.accounts import AccountStore
 from sync_pipeline.store.aggregations import AggregationStore
 from sync_pipeline.store.classes import ClassStore
 from sync_pipeline.store.database import Database
+from sync_pipeline.store.freshness import FreshnessStore
 from sync_pipeline.store.leases import LeaseStore
 from sync_pipeline.store.maintenance import MaintenanceStore
+from sync_pipeline.store.metrics import MetricsStore
 from sync_pipeline.store.registry import Registry
 from sync_pipeline.store.retention import RetentionStore
+from sync_pipeline.store.session_reads import SessionReads
 from sync_pipeline.store.sessions import SessionStore
 from sync_pipeline.store.size_queries import SizeQueries
 from sync_pipeline.store.sizes import SizeStore
@@ -24,6 +27,7 @@ class Store:
         self._database = database
         self.registry = Registry(database)
         self.sessions = SessionStore(database)
+        self.session_reads = SessionReads(database)
         self.accounts = AccountStore(database)
         self.access = AccessReads(database)
         self.classes = ClassStore(database)
@@ -34,6 +38,8 @@ class Store:
         self.size_queries = SizeQueries(database)
         self.aggregations = AggregationStore(database)
         self.retention = RetentionStore(database)
+        self.freshness = FreshnessStore(database)
+        self.metrics = MetricsStore(database)
 
     @classmethod
     def open(cls, url: str) -> Store:

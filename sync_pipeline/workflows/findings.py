@@ -15,6 +15,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.finding import FindingRules, Review, Severity, counts_of
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.model.session import Session
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.access import LoadedInstance, load
 from sync_pipeline.workflows.dates import today
@@ -75,20 +76,21 @@ def review_or_reason(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
         )
 
 
-def review_session(deps: SyncDeps, session_id: str) -> SessionReview:
+def review_session(deps: SyncDeps, session: Session) -> SessionReview:
     """Return the findings of the instances of a session, and of what it changed.
 
     A review takes some 50 ms an instance and holds all of its accounts: a run of a large
     fleet leaves it to those who ask.
     """
-    records = deps.store.sessions.records(session_id)
-    if len(records) > MOST_REVIEWED:
+    if session.total > MOST_REVIEWED:
         note = (
-            f"The findings of {len(records)} instances are not counted on a run, which ends at "
+            f"The findings of {session.total} instances are not counted on a run, which ends at "
             f"{MOST_REVIEWED}: sync-pipeline findings."
         )
         return SessionReview(Review(notes=(note,)), counts_of(()))
-    instances = deps.store.registry.ever_by_ids([record.instance_id for record in records])
+    session_id = session.session_id
+    chosen = deps.store.session_reads.instance_ids(session_id, MOST_REVIEWED)
+    instances = deps.store.registry.ever_by_ids(chosen)
     found = review_or_reason(deps, instances)
     changes = deps.store.accounts.changes(ChangeFilter(session_id=session_id, limit=None))
     touched = {(item.instance, item.change.account) for item in changes}

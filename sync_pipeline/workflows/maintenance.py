@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.maintenance import NewWindow
+from sync_pipeline.model.maintenance import NewWindow, window_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 LONGEST_DAYS = 366
@@ -60,6 +60,15 @@ def start_maintenance(
         created_by=created_by,
     )
     return Started(deps.store.maintenance.start(new), len(covered))
+
+
+def in_maintenance(deps: SyncDeps) -> frozenset[int]:
+    """Return the ids of the instances that are in maintenance now."""
+    windows = deps.store.maintenance.active(deps.clock())
+    if not windows:
+        return frozenset()
+    everything = deps.store.registry.instances()
+    return frozenset(item.id for item in everything if window_of(item, windows) is not None)
 
 
 def _require_future(ends_at: datetime, now: datetime) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby
 from sync_pipeline.aggregate.fleet import fleet_days, gaps
 from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.report import FailedSession, FleetReport
-from sync_pipeline.model.session import RecordStatus, SessionFilter, SessionStatus
+from sync_pipeline.model.session import Session, SessionFilter, SessionStatus
 from sync_pipeline.model.size import InstanceSize, SizePoint, TopDatabase
 from sync_pipeline.workflows import capacity
 from sync_pipeline.workflows.dates import today
@@ -17,6 +17,7 @@ from sync_pipeline.workflows.findings import review_or_reason
 
 TOP = 15
 FAILURES = 20
+FAILURES_OF_A_SESSION = 50
 
 
 def fleet_report(deps: SyncDeps, days: int) -> FleetReport:
@@ -66,11 +67,12 @@ def _newest(sizes: list[InstanceSize]) -> list[InstanceSize]:
 
 def _failures(deps: SyncDeps) -> list[FailedSession]:
     """Return the newest sessions that did not go well."""
-    found = []
+    found: list[Session] = []
     for status in (SessionStatus.FAILED, SessionStatus.CANCELLED):
-        for session in deps.store.sessions.list(SessionFilter(status=status, limit=FAILURES)):
-            records = deps.store.sessions.records(session.session_id)
-            bad = (RecordStatus.FAILED, RecordStatus.CANCELLED)
-            found.append(FailedSession(session, tuple(r for r in records if r.status in bad)))
-    found.sort(key=lambda item: item.session.started_at, reverse=True)
-    return found[:FAILURES]
+        found += deps.store.sessions.list(SessionFilter(status=status, limit=FAILURES))
+    found.sort(key=lambda item: item.started_at, reverse=True)
+    failures = deps.store.session_reads.failures
+    return [
+        FailedSession(item, failures(item.session_id, FAILURES_OF_A_SESSION))
+        for item in found[:FAILURES]
+    ]

@@ -8,20 +8,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from sync_pipeline.model.failure import Failures
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.session import (
-    InstanceRecord,
     NewSession,
-    RecordStatus,
     Session,
     SessionRun,
     SessionStatus,
     SyncType,
 )
+from sync_pipeline.model.text import first_lines, shortened
 from sync_pipeline.store.sessions import UNOPENED
 from sync_pipeline.store.store import Store
 
 NEVER_LAUNCHED = "The run of this part of the session was never launched."
+LONGEST_LINE = 500
+LONGEST_SUMMARY = 12_000
 
 
 class RunState(StrEnum):
@@ -179,10 +181,17 @@ def _reason(state: RunState, stale_after_seconds: int) -> str:
     return f"The run had {state} without closing its session."
 
 
-def failure_summary(records: Sequence[InstanceRecord]) -> str:
-    """Return one line for each instance that failed or was cancelled; empty when none."""
-    return "\n".join(
-        f"{record.instance_name}: {record.status}: {record.error_message or 'no reason recorded'}"
-        for record in records
-        if record.status in (RecordStatus.FAILED, RecordStatus.CANCELLED)
+def failure_summary(session_id: str, failures: Failures) -> str:
+    """Return one line for each instance that did not go well, the first ones where there are many.
+
+    Empty when there is none; at most `LONGEST_SUMMARY` characters and how to see the rest.
+    """
+    lines = (
+        shortened(f"{item.instance}: {item.status}: {item.message}", LONGEST_LINE)
+        for item in failures.first
     )
+    shown = first_lines(lines, LONGEST_SUMMARY)
+    more = failures.total - len(shown)
+    if more > 0:
+        shown.append(f"… and {more} more: sync-pipeline sessions show {session_id} --failed")
+    return "\n".join(shown)

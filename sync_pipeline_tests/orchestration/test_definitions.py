@@ -49,7 +49,7 @@ def test_names() -> None:
     ]  # fmt: skip
     assert [item.name for item in sensors()] == [
         "close_session_on_canceled", "close_session_on_failure", "close_session_on_success",
-        "session_reaper",
+        "instance_freshness", "session_reaper",
     ]  # fmt: skip
     assert {hook.name for hook in JOB.hook_defs} == {"close_record"}
 

@@ -1,0 +1,1 @@
+"""Sending alerts to people: webhooks, Slack and e-mail."""

@@ -1,0 +1,27 @@
+"""The channels that the settings name."""
+
+from __future__ import annotations
+
+from sync_pipeline.notify.channel import Channel
+from sync_pipeline.notify.mail import Mail, MailServer
+from sync_pipeline.notify.webhook import SlackWebhook, Webhook
+from sync_pipeline.settings import Settings
+
+
+def channels_of(settings: Settings) -> tuple[Channel, ...]:
+    """Return every channel that is set; none where alerts are not wanted."""
+    found: list[Channel] = []
+    if settings.alert_webhook_url:
+        found.append(Webhook(settings.alert_webhook_url))
+    if settings.alert_slack_url:
+        found.append(SlackWebhook(settings.alert_slack_url))
+    if settings.alert_email_to:
+        server = MailServer(
+            settings.alert_smtp_host,
+            settings.alert_smtp_port,
+            settings.alert_smtp_tls,
+            settings.alert_smtp_username,
+            settings.alert_smtp_password,
+        )
+        found.append(Mail(server, settings.alert_email_from, settings.alert_email_to))
+    return tuple(found)

@@ -1,0 +1,88 @@
+"""Alerts as e-mail."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from sync_pipeline.model.alert import Alert
+from sync_pipeline.notify.channel import SECONDS_TO_ANSWER, not_sent
+from sync_pipeline.settings import SmtpTls
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed in, and as whom; without a user name nobody logs in."""
+
+    host: str
+    port: int
+    tls: SmtpTls = SmtpTls.STARTTLS
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Sends the alert's text to some addresses."""
+
+    server: MailServer
+    sender: str
+    recipients: tuple[str, ...]
+    name: str = "email"
+
+    def send(self, alert: Alert) -> None:
+        """Hand the mail in; see `Channel.send`. An address that is refused is logged."""
+        server = self.server
+        where = f"the mail server {server.host}:{server.port}"
+        try:
+            with closing(_connected(server)) as connection:
+                if server.tls is SmtpTls.STARTTLS:
+                    connection.starttls(context=ssl.create_default_context())
+                if server.username:
+                    connection.login(server.username, server.password)
+                refused = connection.send_message(self._message(alert))
+                # The mail is handed in: how the server says goodbye changes nothing.
+                with suppress(OSError):
+                    connection.quit()
+        except smtplib.SMTPResponseException as error:
+            # The code alone: a server may quote anything that it was sent.
+            raise not_sent(self.name, f"{where} answered with the code {error.smtp_code}") from None
+        except smtplib.SMTPRecipientsRefused:
+            raise not_sent(self.name, f"{where} refused every address") from None
+        except smtplib.SMTPNotSupportedError:
+            raise not_sent(self.name, f"{where} lacks what TLS or login needs") from None
+        except (OSError, ValueError) as error:
+            raise not_sent(
+                self.name, f"{where} could not be used ({type(error).__name__})"
+            ) from None
+        if refused:
+            _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
+
+    def _message(self, alert: Alert) -> EmailMessage:
+        message = EmailMessage()
+        message["Subject"] = alert.subject
+        message["From"] = self.sender
+        message["To"] = ", ".join(self.recipients)
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain="sync-pipeline.invalid")
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(alert.text)
+        return message
+
+
+def _connected(server: MailServer) -> smtplib.SMTP:
+    if server.tls is SmtpTls.TLS:
+        return smtplib.SMTP_SSL(
+            server.host,
+            server.port,
+            timeout=SECONDS_TO_ANSWER,
+            context=ssl.create_default_context(),
+        )
+    return smtplib.SMTP(server.host, server.port, timeout=SECONDS_TO_ANSWER)

@@ -1,0 +1,92 @@
+"""The sensor that watches freshness, and how long a success counts by the schedules.
+
+Annotations are not postponed here: Dagster reads them as types.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import dagster as dg
+from dagster._utils.schedules import schedule_execution_time_iterator
+
+from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.notify.channels import channels_of
+from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.settings import Settings
+from sync_pipeline.workflows.freshness import (
+    FreshnessReport,
+    check_freshness,
+    watched_categories,
+)
+from sync_pipeline.workflows.maintenance import in_maintenance
+
+SECONDS_BETWEEN_LOOKS = 60
+_SHORTEST_SPAN = timedelta(days=8)
+_FEWEST_TICKS, _MOST_TICKS = 14, 12_000
+# Any moment will do: what differs between weeks and months is within the span.
+_SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@cache
+def longest_interval(cron: str, time_zone: str) -> timedelta:
+    """Return the longest time between two ticks of a cron line.
+
+    A schedule that rests at weekends is not overdue on Sunday. Looks at a week at least,
+    and at more than a dozen ticks.
+    """
+    ticks = schedule_execution_time_iterator(_SOME_DAY.timestamp(), cron, time_zone)
+    before = first = next(ticks)
+    longest = timedelta()
+    for count, tick in enumerate(ticks, 2):
+        longest = max(longest, tick - before)
+        before = tick
+        is_enough = tick - first >= _SHORTEST_SPAN and count >= _FEWEST_TICKS
+        if is_enough or count >= _MOST_TICKS:
+            break
+    return longest
+
+
+def freshness_limits(settings: Settings) -> Mapping[SyncCategory, timedelta]:
+    """Return how long a success of each watched category counts."""
+    crons = {
+        SyncCategory.ACCOUNT: settings.account_sync_cron,
+        SyncCategory.CAPACITY: settings.capacity_sync_cron,
+    }
+    return {
+        category: longest_interval(crons[category], settings.time_zone)
+        * settings.freshness_intervals
+        for category in watched_categories(settings)
+    }
+
+
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tell people of instances that were not synced for too long.",
+)
+def instance_freshness(
+    context: dg.SensorEvaluationContext, pipeline: PipelineResource
+) -> dg.SkipReason:
+    """Look at the whole fleet, and send what the channels do not know yet."""
+    require_configured(context.instance)
+    with pipeline.open() as deps:
+        channels = channels_of(deps.settings)
+        muted = in_maintenance(deps)
+        report = check_freshness(deps, freshness_limits(deps.settings), channels, muted=muted)
+    for item in report.deliveries:
+        if item.error is not None:
+            context.log.error(str(item.error))
+    return dg.SkipReason(_summary(report, has_channels=bool(channels)))
+
+
+def _summary(report: FreshnessReport, *, has_channels: bool) -> str:
+    found = f"{report.overdue} overdue." if report.overdue else "Nothing is overdue."
+    if not has_channels:
+        return f"{found} Nobody is told: no SYNC_PIPELINE_ALERT_… channel is set."
+    told = [
+        f"{item.channel}: {'told' if item.error is None else 'not told, ' + str(item.error)}"
+        for item in report.deliveries
+    ]
+    return " ".join([found, *told])

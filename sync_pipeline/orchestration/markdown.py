@@ -1,0 +1,48 @@
+"""Markdown for the UI, which stays within a number of characters whatever it shows.
+
+Each step's metadata is a row of the event log that every look at the run loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sync_pipeline.model.text import first_lines, shortened
+
+MOST_CHARACTERS = 4_000
+"""Of one table or list, without the line that says how many more there are."""
+
+MOST_IN_CELL = 300
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], total: int, rest: str = "") -> str:
+    """Return the first of `total` rows as a table; `rest` says where the others are shown.
+
+    Rows that don't fit are not made.
+    """
+    if not total:
+        return "None."
+    head = [_row(columns), f"|{'|'.join('---' for _ in columns)}|"]
+    kept = first_lines((_row(row) for row in rows), MOST_CHARACTERS)
+    return "\n".join([*head, *kept]) + _more(total - len(kept), rest)
+
+
+def bullets(lines: Sequence[str], rest: str = "") -> str:
+    """Return the first lines as a list; `rest` says where those that don't fit are shown."""
+    kept = first_lines((f"- {cell(line)}" for line in lines), MOST_CHARACTERS)
+    return "\n".join(kept) + _more(len(lines) - len(kept), rest)
+
+
+def cell(text: str) -> str:
+    """Return a text that Markdown shows as it is: names may hold any character."""
+    shown = shortened(text, MOST_IN_CELL)
+    escaped = "".join(f"\\{char}" if char in r"\`*_{}[]<>#|~" else char for char in shown)
+    return escaped.replace("\n", " ")
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _more(count: int, rest: str) -> str:
+    return f"\n\n… and {count} more{rest}." if count > 0 else ""
