@@ -21,6 +21,7 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 TEST_PROGRAMS = {
     "mariadbd": "mariadb-server",
     "chromium": "chromium",
+    "redis-server": "redis-server",
 }
 # Debian package by a file that shows that it is there, in any of the library directories:
 # the ODBC driver manager, and the driver FreeTDS for SQL Server.

@@ -52,12 +52,14 @@ defs = dg.Definitions(
             account_sync,
             _SETTINGS.account_sync_cron,
             "Sync the accounts of all active instances.",
+            is_sharded=True,
         ),
         build_schedule(
             _SETTINGS,
             capacity_sync,
             _SETTINGS.capacity_sync_cron,
             "Measure the databases of all active instances.",
+            is_sharded=True,
         ),
         build_schedule(
             _SETTINGS,

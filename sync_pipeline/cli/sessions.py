@@ -14,6 +14,7 @@ from sync_pipeline.model.session import (
     InstanceRecord,
     Session,
     SessionFilter,
+    SessionRun,
     SessionStatus,
     SyncCategory,
 )
@@ -32,6 +33,8 @@ COUNTERS = {
     SyncCategory.AGGREGATION: ("rows",),
 }
 """What the counters of a record mean, by category; those beyond are not used."""
+
+RUN_COLUMNS = ("shard", "run", "status", "started", "ended", "message")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -113,8 +116,14 @@ def show(
         session = resolve_session(deps.store, session_id)
         read = deps.store.session_reads.failed_records if failed else deps.store.sessions.records
         records = read(session.session_id)
+        runs = deps.store.sessions.runs(session.session_id)
     if as_json:
-        show_json({"session": asdict(session), "records": [asdict(item) for item in records]})
+        shown = {
+            "session": asdict(session),
+            "runs": [asdict(item) for item in runs],
+            "records": [asdict(item) for item in records],
+        }
+        show_json(shown)
         return
     say(
         f"Session {session.session_id} ({session.sync_type}, by {session.created_by or 'unknown'}) "
@@ -124,6 +133,8 @@ def show(
     say(f"Started {shown_time(session.started_at)}, ended {shown_time(session.completed_at)}.")
     if session.error:
         say(session.error)
+    if len(runs) > 1 or session.shards > 1:
+        show_table(RUN_COLUMNS, [_run_row(session, item) for item in runs], "It has no run.")
     columns = ("instance", "status", *COUNTERS[session.category], "seconds", "message")
     nothing = "Every instance went well." if failed else "It has no instance."
     show_table(columns, [_row(item) for item in records], nothing)
@@ -155,6 +166,17 @@ def _show_records(session: Session, records: Sequence[InstanceRecord]) -> None:
             say(f"{record.status}: {record.error_message}")
         for warning in record.details.get("warnings") or []:
             say(f"{record.instance_name}: {warning}")
+
+
+def _run_row(session: Session, run: SessionRun) -> tuple[object, ...]:
+    return (
+        f"{run.shard}/{session.shards}",
+        run.run_id or "never launched",
+        run.status,
+        shown_time(run.started_at),
+        shown_time(run.ended_at),
+        run.error,
+    )
 
 
 def _counters(record: InstanceRecord) -> tuple[int, ...]:

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sync_pipeline.model.shard import WHOLE, Shard
+
 
 class SyncType(StrEnum):
     """How a session was launched."""
@@ -60,7 +62,10 @@ class RecordStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """What opening a session needs. `session_id` is the Dagster root run id."""
+    """What opening a session needs.
+
+    `session_id` is the Dagster root run id, or one that all runs of the session share.
+    """
 
     session_id: str
     sync_type: SyncType
@@ -69,11 +74,15 @@ class NewSession:
     run_id: str
     created_by: str | None = None
     partition_key: str | None = None
+    shard: Shard = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A sync session as the store holds it; counts are derived from its records."""
+    """A sync session as the store holds it; counts are derived from its records.
+
+    `run_id` is the newest run that worked on it, `shards` over how many runs it is cut.
+    """
 
     session_id: str
     sync_type: SyncType
@@ -91,7 +100,25 @@ class Session:
     created_by: str | None = None
     partition_key: str | None = None
     error: str | None = None
-    heartbeat_at: datetime | None = None
+    shards: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRun:
+    """One run of a session.
+
+    `started_at` is None where the run ended before it opened the session, `run_id` where
+    the run was never launched. `last_sign_at` is when it last began or ended a record.
+    """
+
+    session_id: str
+    shard: int
+    run_id: str | None
+    status: SessionStatus
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+    last_sign_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +147,8 @@ class InstanceRecord:
     error_kind: str | None = None
     error_message: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    shard: int = 1
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from sync_pipeline.orchestration.runs import (
     new_session,
     reap_sessions,
     session_id_of,
+    shard_of,
     sync_type_of,
 )
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
@@ -77,8 +78,16 @@ def open_session(
             deps.clock(),
             selected.nothing,
         )
-        tasks = with_terms(context, deps, selected, instances)
-    context.log.info("Session %s: %d instances are pending.", session.session_id, len(instances))
+        mine = selected.of_run(deps.store.sessions.pending_of(session.session_id, context.run_id))
+        ids = {task.instance_id for task in mine.tasks}
+        tasks = with_terms(context, deps, mine, [item for item in instances if item.id in ids])
+    context.log.info(
+        "Session %s: %d instances are pending, %d of them in this run, shard %s.",
+        session.session_id,
+        session.total,
+        len(tasks),
+        shard_of(context.run),
+    )
     for task in tasks:
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from sync_pipeline.model.instance import Selection
@@ -13,10 +15,12 @@ from sync_pipeline.model.session import (
     SyncCategory,
     SyncType,
 )
+from sync_pipeline.model.shard import WHOLE, Shard
 from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import SelectionConfig
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
+    LaunchedRun,
     Reaped,
     RunState,
     close_session,
@@ -43,6 +47,8 @@ PARTITION_TAG = "dagster/partition"
 BACKFILL_TAG = "dagster/backfill"
 SCHEDULE_TAG = "dagster/schedule_name"
 CREATED_BY_TAG = "sync_pipeline/created_by"
+SESSION_TAG = "sync_pipeline/session_id"
+SHARD_TAG = "sync_pipeline/shard"
 FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
 NAMES_IN_TAG = 5
 FAILURES_ON_RUN = 50
@@ -69,8 +75,16 @@ _EVENT_OF_STATE = {
 
 
 def session_id_of(run: DagsterRun) -> str:
-    """Return the session of a run: its root run, so that a re-execution continues it."""
-    return run.root_run_id or run.run_id
+    """Return the session of a run: the one its shards share, else its root run.
+
+    A re-execution has both from the run that it repeats, and so continues its session.
+    """
+    return run.tags.get(SESSION_TAG) or run.root_run_id or run.run_id
+
+
+def shard_of(run: DagsterRun) -> Shard:
+    """Return which part of its session a run is; the whole where no tag says otherwise."""
+    return Shard.parse(run.tags.get(SHARD_TAG, "")) or WHOLE
 
 
 def state_of(run: DagsterRun | None) -> RunState:
@@ -99,20 +113,29 @@ def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps)
     return session
 
 
+@dataclass(frozen=True, slots=True)
+class DagsterRuns:
+    """What Dagster knows of runs, for the reaper."""
+
+    instance: DagsterInstance
+
+    def state(self, run_id: str) -> RunState:
+        """Return what is known of a run."""
+        return state_of(self.instance.get_run_by_id(run_id))
+
+    def launched(self, session_id: str) -> list[LaunchedRun]:
+        """Return the runs that were launched for the shards of a session."""
+        runs = self.instance.get_runs(RunsFilter(tags={SESSION_TAG: session_id}))
+        return [LaunchedRun(shard_of(run).number, run.run_id, state_of(run)) for run in runs]
+
+
 def reap_sessions(instance: DagsterInstance, deps: SyncDeps) -> tuple[Reaped, ...]:
-    """Close every session whose run is over, gone, or silent for too long."""
-
-    def state(session: Session) -> RunState:
-        return state_of(instance.get_run_by_id(session.run_id))
-
+    """Close every run of a session that is over, gone, or silent for too long."""
     reaped = reap(
-        deps.store,
-        state,
-        deps.clock(),
-        deps.settings.stale_after_seconds,
+        deps.store, DagsterRuns(instance), deps.clock(), deps.settings.stale_after_seconds
     )
     for closed in reaped:
-        run = instance.get_run_by_id(closed.session.run_id)
+        run = instance.get_run_by_id(closed.run_id) if closed.run_id else None
         if run is not None:
             _leave_summary(instance, run, closed.session, deps)
     return reaped
@@ -128,6 +151,7 @@ def new_session(run: DagsterRun, sync_type: SyncType, created_by: str | None) ->
         run_id=run.run_id,
         created_by=created_by,
         partition_key=run.tags.get(PARTITION_TAG),
+        shard=shard_of(run),
     )
 
 
@@ -166,7 +190,11 @@ def _leave_summary(
     """Put the summary of what did not go well on the run, once."""
     if session.status is SessionStatus.COMPLETED or FAILED_INSTANCES_TAG in run.tags:
         return
-    failures = deps.store.session_reads.failures(session.session_id, FAILURES_ON_RUN)
+    failures = deps.store.session_reads.failures(
+        session.session_id, FAILURES_ON_RUN, shard_of(run).number
+    )
+    if not failures.total and state_of(run) is RunState.SUCCEEDED:
+        return  # another run of the session did not go well, or is not over yet
     names = [item.instance for item in failures.first[:NAMES_IN_TAG]]
     tag = first_names(names, failures.total) or "none reached"
     instance.add_run_tags(run.run_id, {FAILED_INSTANCES_TAG: tag})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.period import PeriodRange
@@ -63,6 +64,16 @@ class SelectedInstances:
     created_by: str | None
     nothing: str = NO_INSTANCE
     always_probe: bool = False
+
+    def of_run(self, records: Sequence[tuple[int, str]]) -> Self:
+        """Return the same with a task for each record (instance id, name) that waits for a run.
+
+        An instance that was removed after the session's first run recorded it has no task
+        here; its step finds that out and says so in the record.
+        """
+        known = {task.instance_id: task for task in self.tasks}
+        tasks = tuple(known.get(key, InstanceTask(key, name)) for key, name in records)
+        return replace(self, tasks=tasks)
 
 
 def tasks_of(

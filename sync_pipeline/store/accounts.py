@@ -30,7 +30,7 @@ from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.schema import instances
-from sync_pipeline.store.session_state import finish_record
+from sync_pipeline.store.session_state import ended_record
 
 NAMES_A_STATEMENT = 20_000
 
@@ -87,8 +87,10 @@ class AccountStore:
             StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
             StoreUnavailable: nothing is written.
         """
-        with self._database.write() as connection:
-            finish_record(connection, claim, outcome, now)
+        with (
+            self._database.write() as connection,
+            ended_record(connection, claim, outcome, now),
+        ):
             _write_inventory(connection, instance_id, result, observed_at)
             _write_permissions(connection, instance_id, result, claim.session_id, observed_at)
             _write_log(connection, instance_id, result.changes, claim.session_id, observed_at)

@@ -19,7 +19,7 @@ from sync_pipeline.store.aggregation_sql import (
 )
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.schema import instances
-from sync_pipeline.store.session_state import finish_record
+from sync_pipeline.store.session_state import ended_record
 from sync_pipeline.store.size_schema import (
     database_size_aggregations,
     instance_databases,
@@ -83,8 +83,8 @@ class AggregationStore:
         """
         with self._database.write() as connection:
             rows = _write(connection, requests)
-            finish_record(connection, claim, outcome_of(rows), now)
-            return rows
+            with ended_record(connection, claim, outcome_of(rows), now):
+                return rows
 
     def find(
         self,

@@ -128,12 +128,33 @@ sync_sessions = Table(
     Column("created_by", String(255)),
     Column("job_name", String(255), nullable=False),
     Column("run_id", String(SESSION_ID_LENGTH), nullable=False),
-    Column("ended_run_id", String(SESSION_ID_LENGTH)),
     Column("partition_key", String(255)),
     Column("error", Text),
-    Column("heartbeat_at", UtcDateTime, nullable=False),
+    Column("shard_count", Integer, nullable=False, server_default="1"),
     Index(None, "sync_category", "status"),
     Index(None, "started_at"),
+)
+
+sync_session_runs = Table(
+    "sync_session_runs",
+    metadata,
+    # In order of the runs: of two runs of a shard, the one with the larger id is newer.
+    _key(),
+    Column(
+        "session_id",
+        String(SESSION_ID_LENGTH),
+        ForeignKey("sync_sessions.session_id"),
+        nullable=False,
+    ),
+    Column("shard", Integer, nullable=False),
+    # None: the run of this shard was never launched.
+    Column("run_id", String(SESSION_ID_LENGTH)),
+    Column("status", String(16), nullable=False),
+    # None: the run ended before it opened the session.
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("error", Text),
+    UniqueConstraint("session_id", "run_id"),
 )
 
 sync_instance_records = Table(
@@ -160,6 +181,9 @@ sync_instance_records = Table(
     Column("error_kind", String(64)),
     Column("error_message", Text),
     Column("sync_details", Json, nullable=False),
+    Column("shard", Integer, nullable=False, server_default="1"),
+    # The run that the record waits for, or that works or worked on it last.
+    Column("run_id", String(SESSION_ID_LENGTH)),
     UniqueConstraint("session_id", "instance_id"),
     Index(None, "instance_name"),
 )

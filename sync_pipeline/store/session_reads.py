@@ -24,8 +24,11 @@ class SessionReads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def failures(self, session_id: str, limit: int) -> Failures:
-        """Return how many records failed or were cancelled, and the first ones by name."""
+    def failures(self, session_id: str, limit: int, shard: int | None = None) -> Failures:
+        """Return how many records failed or were cancelled, and the first ones by name.
+
+        `shard` asks of one of the session's runs alone.
+        """
         message = func.substr(records.c.error_message, 1, LONGEST_MESSAGE + 1)
         query = (
             select(
@@ -39,6 +42,8 @@ class SessionReads:
             .order_by(records.c.instance_name)
             .limit(limit)
         )
+        if shard is not None:
+            query = query.where(records.c.shard == shard)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return Failures(

@@ -36,7 +36,7 @@ def new_row(new: NewSession, now: datetime) -> dict[str, Any]:
         "job_name": new.job_name,
         "run_id": new.run_id,
         "partition_key": new.partition_key,
-        "heartbeat_at": now,
+        "shard_count": new.shard.count,
     }
 
 
@@ -59,7 +59,7 @@ def session_of(row: Row[Any]) -> Session:
         created_by=row.created_by,
         partition_key=row.partition_key,
         error=row.error,
-        heartbeat_at=row.heartbeat_at,
+        shards=row.shard_count,
     )
 
 
@@ -80,4 +80,6 @@ def record_of(row: Row[Any]) -> InstanceRecord:
         error_kind=row.error_kind,
         error_message=row.error_message,
         details=row.sync_details,
+        shard=row.shard,
+        run_id=row.run_id,
     )

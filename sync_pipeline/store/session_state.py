@@ -1,38 +1,95 @@
-"""The state machine of sessions and records, within a caller's transaction.
+"""The state machine of records, within a caller's transaction.
 
-Every change of a record runs in a transaction that first locks the session's row, so
-that of two workers that finish together the second sees what the first wrote; the
-transaction that ends the last record closes the session.
+A record is written by its own row's lock alone; the session's row, which all workers
+share, is locked last, to move the counts: see session_runs.py for the order of locks.
+The transaction that ends the last record closes the session.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from sync_pipeline.errors import ConfigurationError, Phase, StaleClaim
+from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
+    NewSession,
     RecordClaim,
     RecordOutcome,
     RecordStatus,
-    Session,
+    SessionRun,
     SessionStatus,
 )
+from sync_pipeline.model.shard import slices
+from sync_pipeline.store.database import chunks
 from sync_pipeline.store.leases import release_of_run
 from sync_pipeline.store.schema import sync_instance_records as records
-from sync_pipeline.store.schema import sync_sessions as sessions
-from sync_pipeline.store.session_rows import session_of
+from sync_pipeline.store.session_counts import count, required
+from sync_pipeline.store.session_runs import (
+    begin_run,
+    deciding,
+    lock_runs,
+    note_end,
+    note_error,
+    runs_of,
+    working,
+)
 
 UNFINISHED = (str(RecordStatus.PENDING), str(RecordStatus.RUNNING))
+_CLEAN: dict[str, Any] = {
+    "items_synced": 0,
+    "items_created": 0,
+    "items_updated": 0,
+    "items_deleted": 0,
+    "error_kind": None,
+    "error_message": None,
+    "completed_at": None,
+    "sync_details": {},
+}
 
 
-def finish_record(
+def take_record(
+    connection: Connection, session_id: str, instance_id: int, run_id: str, now: datetime
+) -> RecordClaim:
+    """Give a record to a worker; see `SessionStore.claim`."""
+    run = working(connection, session_id, run_id)
+    waiting = and_(records.c.status == str(RecordStatus.PENDING), records.c.run_id == run_id)
+    claim = _take(connection, session_id, instance_id, run_id, now, waiting)
+    if run is None or claim is None:
+        return _take_over(connection, session_id, instance_id, run_id, now)
+    if run.session_status != str(SessionStatus.RUNNING):
+        count(connection, session_id, {RecordStatus.RUNNING: 1}, now)
+    return claim
+
+
+@contextmanager
+def ended_record(
     connection: Connection, claim: RecordClaim, outcome: RecordOutcome, now: datetime
-) -> None:
-    """End a record within a caller's transaction; see `SessionStore.finish`."""
-    locked(connection, claim.session_id)
+) -> Iterator[None]:
+    """End a record around the writes of its work; see `SessionStore.finish`.
+
+    The record is written first, so that a worker that is late writes nothing; the session
+    last, so that no other worker waits for this one's writes.
+
+    Raises:
+        StaleClaim: a newer attempt or the end of the run was faster.
+    """
     values = {
         "status": str(outcome.status),
         "items_synced": outcome.counters.items_synced,
@@ -45,7 +102,8 @@ def finish_record(
         "completed_at": now,
     }
     write_fenced(connection, claim, values)
-    settle(connection, claim.session_id, now)
+    yield
+    count(connection, claim.session_id, {outcome.status: 1}, now)
 
 
 def write_fenced(connection: Connection, claim: RecordClaim, values: dict[str, Any]) -> None:
@@ -57,8 +115,7 @@ def write_fenced(connection: Connection, claim: RecordClaim, values: dict[str, A
     done = connection.execute(
         update(records)
         .where(
-            records.c.session_id == claim.session_id,
-            records.c.instance_id == claim.instance_id,
+            _is_record(claim.session_id, claim.instance_id),
             records.c.attempt == claim.attempt,
             records.c.status == str(RecordStatus.RUNNING),
         )
@@ -72,42 +129,130 @@ def write_fenced(connection: Connection, claim: RecordClaim, values: dict[str, A
         )
 
 
-def end_run(
+def open_run(
     connection: Connection,
-    session: Row[Any],
-    run_id: str,
-    status: SessionStatus,
-    error: str | None,
+    new: NewSession,
+    chosen: Sequence[Instance],
     now: datetime,
-) -> Session:
-    """End what a run left open; see `SessionStore.close_run`. `session` is its locked row."""
-    release_of_run(connection, run_id)
-    if session.run_id != run_id or session.ended_run_id == run_id:
-        return session_of(session)
-    session_id = session.session_id
-    _end_unfinished(connection, session_id, status, error, now)
-    connection.execute(
-        update(sessions).where(sessions.c.session_id == session_id).values(ended_run_id=run_id)
-    )
-    settle(connection, session_id, now, run_status=status, run_error=error)
-    return session_of(required(connection, session_id))
+    nothing: str,
+) -> None:
+    """Note a run and give it its records; see `SessionStore.open`."""
+    session_id = new.session_id
+    ended = [run for run in deciding(lock_runs(connection, session_id)) if run.ended_at]
+    begin_run(connection, session_id, new.shard.number, new.run_id, now)
+    working(connection, session_id, new.run_id)
+    changes: Counter[RecordStatus] = Counter()
+    added = 0
+    if required(connection, session_id).total_instances:
+        changes.update(_reopen(connection, new, chosen))
+    else:
+        added = _plan(connection, new, chosen)
+        for run in ended:
+            changes.update(_end_records(connection, run, now))
+        if not added:
+            note_error(connection, session_id, new.run_id, nothing)
+    count(connection, session_id, changes, now, added=added, must_settle=True)
 
 
-def _end_unfinished(
+def end_run(connection: Connection, run: SessionRun, now: datetime) -> None:
+    """End what a run left open; see `SessionStore.close_run`."""
+    rows = lock_runs(connection, run.session_id)
+    known = next((row for row in rows if row.run_id == run.run_id), None)
+    if known is not None and known.ended_at is not None:
+        return
+    note_end(connection, known, run)
+    changes = _end_records(connection, run, now)
+    if run.run_id is not None:
+        release_of_run(connection, run.run_id)
+    count(connection, run.session_id, changes, now, must_settle=True)
+
+
+def fail_record(
     connection: Connection,
     session_id: str,
-    status: SessionStatus,
-    error: str | None,
+    instance_id: int,
+    run_id: str,
+    values: dict[str, Any],
     now: datetime,
-) -> None:
-    is_cancelled = status is SessionStatus.CANCELLED
+) -> bool:
+    """Fail a record that its run left open; see `SessionStore.fail_unfinished`."""
+    done = connection.execute(
+        update(records)
+        .where(
+            _is_record(session_id, instance_id),
+            records.c.run_id == run_id,
+            records.c.status.in_(UNFINISHED),
+        )
+        .values(**values, status=str(RecordStatus.FAILED), completed_at=now)
+    )
+    if done.rowcount:
+        count(connection, session_id, {RecordStatus.FAILED: 1}, now)
+    return bool(done.rowcount)
+
+
+def _plan(connection: Connection, new: NewSession, chosen: Sequence[Instance]) -> int:
+    """Write the records of every shard; return how many there are."""
+    numbers = slices(chosen, new.shard.count)
+    rows = [
+        {
+            **_CLEAN,
+            "session_id": new.session_id,
+            "instance_id": item.id,
+            "instance_name": item.name,
+            "sync_category": str(new.category),
+            "status": str(RecordStatus.PENDING),
+            "attempt": 0,
+            "shard": numbers[item.id],
+            "run_id": new.run_id if numbers[item.id] == new.shard.number else None,
+        }
+        for item in chosen
+    ]
+    for chunk in chunks(rows):
+        connection.execute(insert(records), list(chunk))
+    return len(rows)
+
+
+def _reopen(
+    connection: Connection, new: NewSession, chosen: Sequence[Instance]
+) -> dict[RecordStatus, int]:
+    """Give a run the records of its shard that no run had, and those of `chosen` again."""
+    ids = {item.id for item in chosen}
+    query = (
+        select(records.c.id, records.c.instance_id, records.c.status, records.c.run_id)
+        .where(records.c.session_id == new.session_id, records.c.shard == new.shard.number)
+        .order_by(records.c.id)
+        .with_for_update()
+    )
+    found = [
+        row for row in connection.execute(query) if row.run_id is None or row.instance_id in ids
+    ]
+    for chunk in chunks([{"id": row.id} for row in found]):
+        connection.execute(
+            update(records)
+            .where(records.c.id.in_([item["id"] for item in chunk]))
+            .values(**_CLEAN, status=str(RecordStatus.PENDING), run_id=new.run_id)
+        )
+    before = Counter(RecordStatus(row.status) for row in found)
+    return {status: -number for status, number in before.items()}
+
+
+def _end_records(
+    connection: Connection, run: SessionRun | Row[Any], now: datetime
+) -> dict[RecordStatus, int]:
+    """End the records that a run has, and those of its shard that no run had."""
+    is_cancelled = run.status == SessionStatus.CANCELLED
     ended = RecordStatus.CANCELLED if is_cancelled else RecordStatus.FAILED
-    reason = error or (
+    reason = run.error or (
         "The run was cancelled." if is_cancelled else "The run ended without an outcome."
     )
-    connection.execute(
+    nobodys = and_(records.c.run_id.is_(None), records.c.shard == run.shard)
+    done = connection.execute(
         update(records)
-        .where(records.c.session_id == session_id, records.c.status.in_(UNFINISHED))
+        .where(
+            records.c.session_id == run.session_id,
+            records.c.status.in_(UNFINISHED),
+            or_(records.c.run_id == run.run_id, nobodys) if run.run_id else nobodys,
+        )
         .values(
             status=str(ended),
             error_kind="cancelled" if is_cancelled else "run_ended",
@@ -116,76 +261,73 @@ def _end_unfinished(
             completed_at=now,
         )
     )
+    return {ended: done.rowcount}
 
 
-def settle(
+def _take(
     connection: Connection,
     session_id: str,
+    instance_id: int,
+    run_id: str,
     now: datetime,
-    run_status: SessionStatus | None = None,
-    run_error: str | None = None,
-) -> None:
-    """Derive the session's counts and status from its records."""
-    query = (
-        select(records.c.status, func.count())
-        .where(records.c.session_id == session_id)
-        .group_by(records.c.status)
-    )
-    counts = {str(row[0]): int(row[1]) for row in connection.execute(query)}
-    status = _derived(counts, run_status)
-    values: dict[str, Any] = {
-        "total_instances": sum(counts.values()),
-        "successful_instances": counts.get(RecordStatus.COMPLETED, 0),
-        "failed_instances": counts.get(RecordStatus.FAILED, 0),
-        "skipped_instances": counts.get(RecordStatus.SKIPPED, 0),
-        "cancelled_instances": counts.get(RecordStatus.CANCELLED, 0),
-        "status": str(status),
-        "completed_at": now if status.is_terminal else None,
-        "heartbeat_at": now,
-    }
-    if run_error is not None:
-        values["error"] = run_error
-    connection.execute(update(sessions).where(sessions.c.session_id == session_id).values(values))
-
-
-def _derived(counts: dict[str, int], run_status: SessionStatus | None) -> SessionStatus:
-    if run_status is None:
-        if not counts or counts.get(RecordStatus.PENDING) == sum(counts.values()):
-            return SessionStatus.PENDING
-        if any(counts.get(status) for status in UNFINISHED):
-            return SessionStatus.RUNNING
-    if run_status is SessionStatus.CANCELLED:
-        return SessionStatus.CANCELLED
-    if counts.get(RecordStatus.FAILED) or run_status is SessionStatus.FAILED:
-        return SessionStatus.FAILED
-    if counts.get(RecordStatus.CANCELLED):
-        return SessionStatus.CANCELLED
-    return SessionStatus.COMPLETED
-
-
-def require_unended(session: Row[Any], run_id: str) -> None:
-    """Raise StaleClaim where the run is over: its workers may start nothing more."""
-    if session.ended_run_id == run_id:
-        raise StaleClaim(f"The run {run_id} is over; this worker came too late.", phase=Phase.STORE)
-
-
-def locked(connection: Connection, session_id: str) -> Row[Any] | None:
-    """Return the session's row, locked against every other change of its records."""
-    return connection.execute(
-        select(sessions).where(sessions.c.session_id == session_id).with_for_update()
+    condition: ColumnElement[bool],
+) -> RecordClaim | None:
+    """Begin the next attempt at a record, where a condition holds."""
+    row = connection.execute(
+        update(records)
+        .where(_is_record(session_id, instance_id), condition)
+        .values(
+            **_CLEAN,
+            status=str(RecordStatus.RUNNING),
+            attempt=records.c.attempt + 1,
+            started_at=now,
+            run_id=run_id,
+        )
+        .returning(records.c.instance_name, records.c.attempt)
     ).first()
+    return None if row is None else RecordClaim(session_id, instance_id, *row)
 
 
-def required(connection: Connection, session_id: str, *, lock: bool = False) -> Row[Any]:
-    """Return the session's row.
+def _take_over(
+    connection: Connection, session_id: str, instance_id: int, run_id: str, now: datetime
+) -> RecordClaim:
+    """Take a record that did not wait for this run: it ended before, or was another's.
 
-    Raises:
-        ConfigurationError: there is no such session.
+    A re-execution from failure opens no session, so its steps all come here, and the
+    first of them makes the run known.
     """
-    query = select(sessions).where(sessions.c.session_id == session_id)
+    shard = _record(connection, session_id, instance_id).shard
+    begin_run(connection, session_id, shard, run_id, now)
+    working(connection, session_id, run_id)
+    order = {row.run_id: row.id for row in runs_of(connection, session_id)}
+    record = _record(connection, session_id, instance_id, lock=True)
+    if order.get(record.run_id, 0) > order[run_id]:
+        raise StaleClaim(
+            f"The newer run {record.run_id} has the record; nothing was written.",
+            instance=record.instance_name,
+            phase=Phase.STORE,
+        )
+    claim = _take(connection, session_id, instance_id, run_id, now, true())
+    if claim is None:
+        raise AssertionError("a locked record is there")
+    changes = {RecordStatus(record.status): -1, RecordStatus.RUNNING: 1}
+    count(connection, session_id, changes, now, must_settle=True)
+    return claim
+
+
+def _record(
+    connection: Connection, session_id: str, instance_id: int, *, lock: bool = False
+) -> Row[Any]:
+    query = select(records).where(_is_record(session_id, instance_id))
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
+        required(connection, session_id)
         raise ConfigurationError(
-            f"The session {session_id} does not exist.", hint="See: sync-pipeline sessions list."
+            f"The session {session_id} has no record of instance {instance_id}.",
+            phase=Phase.STORE,
         )
     return row
+
+
+def _is_record(session_id: str, instance_id: int) -> ColumnElement[bool]:
+    return and_(records.c.session_id == session_id, records.c.instance_id == instance_id)

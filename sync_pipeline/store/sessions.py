@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import select
 
-from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
     InstanceRecord,
@@ -18,36 +16,28 @@ from sync_pipeline.model.session import (
     RecordStatus,
     Session,
     SessionFilter,
+    SessionRun,
     SessionStatus,
     SyncCategory,
 )
-from sync_pipeline.store.database import Database, chunks
+from sync_pipeline.store.database import Database
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_sessions as sessions
-from sync_pipeline.store.session_rows import new_row, record_of, session_of
+from sync_pipeline.store.session_counts import find, required
+from sync_pipeline.store.session_rows import record_of, session_of
+from sync_pipeline.store.session_runs import create_session, runs_of, session_runs
 from sync_pipeline.store.session_state import (
     UNFINISHED,
     end_run,
-    finish_record,
-    locked,
-    require_unended,
-    required,
-    settle,
+    ended_record,
+    fail_record,
+    open_run,
+    take_record,
     write_fenced,
 )
 
 NO_INSTANCE = "No active instance matched, so there was nothing to sync."
 UNOPENED = "The run ended before it opened its session."
-_CLEAN: dict[str, Any] = {
-    "items_synced": 0,
-    "items_created": 0,
-    "items_updated": 0,
-    "items_deleted": 0,
-    "error_kind": None,
-    "error_message": None,
-    "completed_at": None,
-    "sync_details": {},
-}
 
 
 class SessionStore:
@@ -65,71 +55,33 @@ class SessionStore:
     ) -> Session:
         """Write the session and a pending record for every instance, in one transaction.
 
-        `nothing` is what a session without an instance says.
+        The run that comes first writes the records of every shard: which instances a
+        session has, and in which shard each is, is decided once. A later run gets the
+        records of its shard that no run had yet, and of those that a run had (it is a
+        re-execution) exactly the ones of the chosen instances, reopened.
 
-        A session that exists already is continued (a re-execution of its root run):
-        exactly the records of these instances are reopened.
+        `nothing` is what a run without an instance says.
 
         Raises:
             StaleClaim: the run is over already, so it may start nothing more.
         """
         with self._database.write() as connection:
-            known = locked(connection, new.session_id)
-            if known is None:
-                connection.execute(insert(sessions).values(new_row(new, now)))
-            else:
-                require_unended(known, new.run_id)
-                connection.execute(
-                    update(sessions)
-                    .where(sessions.c.session_id == new.session_id)
-                    .values(run_id=new.run_id, ended_run_id=None)
-                )
-            _open_records(connection, new, chosen)
-            settle(connection, new.session_id, now)
-            if not chosen:
-                connection.execute(
-                    update(sessions)
-                    .where(sessions.c.session_id == new.session_id, sessions.c.total_instances == 0)
-                    .values(status=str(SessionStatus.COMPLETED), completed_at=now, error=nothing)
-                )
+            create_session(connection, new, now)
+            open_run(connection, new, chosen, now, nothing)
             return session_of(required(connection, new.session_id))
 
     def claim(self, session_id: str, instance_id: int, run_id: str, now: datetime) -> RecordClaim:
         """Take a record for work: it runs, under a new attempt number.
 
         Raises:
-            StaleClaim: the run is over, so its workers may start nothing more.
+            StaleClaim: the run is over, so its workers may start nothing more, or a newer
+                run has the record.
             ConfigurationError: the session has no record of this instance.
         """
         with self._database.write() as connection:
-            require_unended(required(connection, session_id, lock=True), run_id)
-            row = connection.execute(
-                select(records).where(
-                    records.c.session_id == session_id, records.c.instance_id == instance_id
-                )
-            ).first()
-            if row is None:
-                raise ConfigurationError(
-                    f"The session {session_id} has no record of instance {instance_id}.",
-                    phase=Phase.STORE,
-                )
-            attempt = row.attempt + 1
-            connection.execute(
-                update(records)
-                .where(records.c.id == row.id)
-                .values(**_CLEAN, status=str(RecordStatus.RUNNING), attempt=attempt, started_at=now)
-            )
-            connection.execute(
-                update(sessions)
-                .where(sessions.c.session_id == session_id)
-                .values(run_id=run_id, ended_run_id=None, error=None)
-            )
-            settle(connection, session_id, now)
-            return RecordClaim(session_id, instance_id, row.instance_name, attempt)
+            return take_record(connection, session_id, instance_id, run_id, now)
 
-    def release(
-        self, claim: RecordClaim, error_kind: str, error_message: str, now: datetime
-    ) -> None:
+    def release(self, claim: RecordClaim, error_kind: str, error_message: str) -> None:
         """Put a record back to pending, with its reason, because a retry follows.
 
         Raises:
@@ -141,9 +93,7 @@ class SessionStore:
             "error_message": error_message,
         }
         with self._database.write() as connection:
-            locked(connection, claim.session_id)
             write_fenced(connection, claim, values)
-            settle(connection, claim.session_id, now)
 
     def finish(self, claim: RecordClaim, outcome: RecordOutcome, now: datetime) -> None:
         """End a record, and its session where it was the last.
@@ -151,8 +101,11 @@ class SessionStore:
         Raises:
             StaleClaim: a newer attempt or the end of the run was faster.
         """
-        with self._database.write() as connection:
-            finish_record(connection, claim, outcome, now)
+        with (
+            self._database.write() as connection,
+            ended_record(connection, claim, outcome, now),
+        ):
+            pass
 
     def fail_unfinished(
         self,
@@ -167,61 +120,65 @@ class SessionStore:
 
         A record that a newer run of the session has reopened is left to that run.
         """
+        values = {"error_kind": error_kind, "error_message": message}
         with self._database.write() as connection:
-            session = locked(connection, session_id)
-            if session is None or session.run_id != run_id:
-                return False
-            done = connection.execute(
-                update(records)
-                .where(
-                    records.c.session_id == session_id,
-                    records.c.instance_id == instance_id,
-                    records.c.status.in_(UNFINISHED),
-                )
-                .values(
-                    status=str(RecordStatus.FAILED),
-                    error_kind=error_kind,
-                    error_message=message,
-                    completed_at=now,
-                )
-            )
-            if done.rowcount:
-                settle(connection, session_id, now)
-            return bool(done.rowcount)
+            return fail_record(connection, session_id, instance_id, run_id, values, now)
 
     def close_run(
         self,
         session_id: str,
-        run_id: str,
+        run_id: str | None,
         status: SessionStatus,
         error: str | None,
         now: datetime,
+        shard: int = 1,
     ) -> Session | None:
-        """End a session whose run is over; None where there is no such session.
+        """End a run of a session; None where there is no such session.
 
         Records that the run left open are cancelled with a cancelled run, and failed
-        otherwise. A session that a newer run continues is left to that run.
+        otherwise, and so are those of its shard that no run ever had. Records that
+        another run has are left to that run. Without a run id, the shard is closed as
+        one whose run was never launched.
         """
+        run = SessionRun(session_id, shard, run_id, status, None, now, error, None)
         with self._database.write() as connection:
-            session = locked(connection, session_id)
-            if session is None:
+            if find(connection, session_id) is None:
                 return None
-            return end_run(connection, session, run_id, status, error, now)
+            end_run(connection, run, now)
+            return session_of(required(connection, session_id))
 
     def close_or_record(
         self, new: NewSession, status: SessionStatus, error: str | None, now: datetime
     ) -> Session:
-        """End a session as `close_run` does; record it where its run never opened it.
+        """End a run as `close_run` does; record it where it never opened its session.
 
-        Such a session has no instance, and its run can't open it any more.
+        Such a run leaves its records to nobody: it can't open the session any more.
         """
+        session_id = new.session_id
         with self._database.write() as connection:
-            session = locked(connection, new.session_id)
-            if session is None:
-                connection.execute(insert(sessions).values(new_row(new, now)))
-                session = required(connection, new.session_id)
-                error = error or UNOPENED
-            return end_run(connection, session, new.run_id, status, error, now)
+            create_session(connection, new, now)
+            is_known = any(row.run_id == new.run_id for row in runs_of(connection, session_id))
+            reason = error or (None if is_known else UNOPENED)
+            shard = new.shard.number
+            run = SessionRun(session_id, shard, new.run_id, status, None, now, reason, None)
+            end_run(connection, run, now)
+            return session_of(required(connection, session_id))
+
+    def runs(self, session_id: str) -> list[SessionRun]:
+        """Return the runs of a session, by shard, oldest first."""
+        with self._database.read() as connection:
+            return session_runs(connection, session_id)
+
+    def pending_of(self, session_id: str, run_id: str) -> list[tuple[int, str]]:
+        """Return the instances (id and name) whose record waits for a run, by name."""
+        query = select(records.c.instance_id, records.c.instance_name).where(
+            records.c.session_id == session_id,
+            records.c.run_id == run_id,
+            records.c.status == str(RecordStatus.PENDING),
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(records.c.instance_name))
+            return [(row.instance_id, row.instance_name) for row in rows]
 
     def get(self, session_id: str) -> Session | None:
         """Return a session by its id or by a prefix that only one has."""
@@ -281,30 +238,3 @@ class SessionStore:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(sessions.c.started_at))
             return [session_of(row) for row in rows]
-
-
-def _open_records(connection: Connection, new: NewSession, chosen: Sequence[Instance]) -> None:
-    query = select(records.c.instance_id).where(records.c.session_id == new.session_id)
-    existing = set(connection.scalars(query))
-    again = [item.id for item in chosen if item.id in existing]
-    if again:
-        connection.execute(
-            update(records)
-            .where(records.c.session_id == new.session_id, records.c.instance_id.in_(again))
-            .values(**_CLEAN, status=str(RecordStatus.PENDING))
-        )
-    rows = [
-        {
-            **_CLEAN,
-            "session_id": new.session_id,
-            "instance_id": item.id,
-            "instance_name": item.name,
-            "sync_category": str(new.category),
-            "status": str(RecordStatus.PENDING),
-            "attempt": 0,
-        }
-        for item in chosen
-        if item.id not in existing
-    ]
-    for chunk in chunks(rows):
-        connection.execute(insert(records), list(chunk))

@@ -20,7 +20,7 @@ from sync_pipeline.model.size import (
 from sync_pipeline.store.database import Database, among, insert_rows
 from sync_pipeline.store.partitions import make_partitions
 from sync_pipeline.store.registry import note_connection
-from sync_pipeline.store.session_state import finish_record
+from sync_pipeline.store.session_state import ended_record
 from sync_pipeline.store.size_schema import (
     DAILY_TABLES,
     database_size_stats,
@@ -70,8 +70,10 @@ class SizeStore:
             StoreUnavailable: nothing is written.
         """
         self.prepare([day.collected_date])
-        with self._database.write() as connection:
-            finish_record(connection, claim, outcome, now)
+        with (
+            self._database.write() as connection,
+            ended_record(connection, claim, outcome, now),
+        ):
             _write(connection, [day])
             note_connection(connection, day.instance_id, day.snapshot.server.version, now)
 

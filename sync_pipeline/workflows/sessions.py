@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from sync_pipeline.model.failure import Failures
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.session import (
     NewSession,
     Session,
+    SessionRun,
     SessionStatus,
     SyncType,
 )
 from sync_pipeline.model.text import first_lines, shortened
+from sync_pipeline.store.sessions import UNOPENED
 from sync_pipeline.store.store import Store
 
+NEVER_LAUNCHED = "The run of this part of the session was never launched."
 LONGEST_LINE = 500
 LONGEST_SUMMARY = 12_000
 
@@ -42,10 +46,32 @@ _STATUS_OF_RUN = {
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """A session that the reaper closed, and why."""
+    """A run of a session that the reaper closed, and why; None: one never launched."""
 
     session: Session
+    run_id: str | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchedRun:
+    """A run that was launched for a shard of a session."""
+
+    shard: int
+    run_id: str
+    state: RunState
+
+
+class RunLookup(Protocol):
+    """What the reaper asks of whatever carries out runs."""
+
+    def state(self, run_id: str) -> RunState:
+        """Return what is known of a run."""
+        ...
+
+    def launched(self, session_id: str) -> Sequence[LaunchedRun]:
+        """Return the runs that were launched for the shards of a session."""
+        ...
 
 
 def derive_sync_type(selection: Selection, instance_count: int, *, is_scheduled: bool) -> SyncType:
@@ -74,32 +100,77 @@ def close_session(
 
 
 def reap(
-    store: Store,
-    run_state: Callable[[Session], RunState],
-    now: datetime,
-    stale_after_seconds: int,
+    store: Store, lookup: RunLookup, now: datetime, stale_after_seconds: int
 ) -> tuple[Reaped, ...]:
-    """Close every unfinished session whose run is over, unknown, or silent too long.
+    """Close every run of an unfinished session that is over, unknown, or silent too long.
 
-    A session whose run claims to be alive is left alone until its last sign of life is
-    older than `stale_after_seconds`: then worker and code server died together, and no
-    event will ever end the run.
+    A run that claims to be alive is left alone until its last sign of life is older than
+    `stale_after_seconds`: then worker and code server died together, and no event will
+    ever end the run. A shard that has no run by then was never launched.
     """
     reaped: list[Reaped] = []
     for session in store.sessions.unfinished():
-        state = run_state(session)
-        last_sign = session.heartbeat_at or session.started_at
+        runs = store.sessions.runs(session.session_id)
+        ends = _ends_of_opened(session, runs, lookup, now, stale_after_seconds)
+        unseen = set(range(1, session.shards + 1)) - {run.shard for run in runs}
+        if unseen:
+            is_stale = now - session.started_at > timedelta(seconds=stale_after_seconds)
+            ends += _ends_of_unseen(session, unseen, lookup, is_stale=is_stale)
+        for end in ends:
+            closed = store.sessions.close_run(
+                session.session_id, end.run_id, end.status, end.reason, now, end.shard
+            )
+            if closed is not None:
+                reaped.append(Reaped(closed, end.run_id, end.reason))
+    return tuple(reaped)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The end of a run that the reaper found."""
+
+    shard: int
+    run_id: str | None
+    status: SessionStatus
+    reason: str
+
+
+def _ends_of_opened(
+    session: Session,
+    runs: Sequence[SessionRun],
+    lookup: RunLookup,
+    now: datetime,
+    stale_after_seconds: int,
+) -> list[_End]:
+    ends = []
+    for run in runs:
+        if run.ended_at is not None or run.run_id is None:
+            continue
+        state = lookup.state(run.run_id)
+        last_sign = run.last_sign_at or session.started_at
         is_stale = now - last_sign > timedelta(seconds=stale_after_seconds)
         if state is RunState.ALIVE and not is_stale:
             continue
-        reason = _reason(state, stale_after_seconds)
         final = RunState.FAILED if state is RunState.ALIVE else state
-        closed = store.sessions.close_run(
-            session.session_id, session.run_id, _STATUS_OF_RUN[final], reason, now
-        )
-        if closed is not None:
-            reaped.append(Reaped(closed, reason))
-    return tuple(reaped)
+        reason = _reason(state, stale_after_seconds)
+        ends.append(_End(run.shard, run.run_id, _STATUS_OF_RUN[final], reason))
+    return ends
+
+
+def _ends_of_unseen(
+    session: Session, unseen: set[int], lookup: RunLookup, *, is_stale: bool
+) -> list[_End]:
+    """Return the ends of shards of which no run has opened the session."""
+    launched = [run for run in lookup.launched(session.session_id) if run.shard in unseen]
+    ends = [
+        _End(run.shard, run.run_id, _STATUS_OF_RUN[run.state], UNOPENED)
+        for run in launched
+        if run.state is not RunState.ALIVE
+    ]
+    if is_stale:
+        never = sorted(unseen - {run.shard for run in launched})
+        ends += [_End(shard, None, SessionStatus.FAILED, NEVER_LAUNCHED) for shard in never]
+    return ends
 
 
 def _reason(state: RunState, stale_after_seconds: int) -> str:

@@ -1,9 +1,10 @@
-"""Random lives of one session: runs, attempts, late writers, ends. Its state stays true."""
+"""Random lives of one session: runs, shards, attempts, late writers, ends. It stays true."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,58 +19,157 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import func, select
 
-from sync_pipeline.errors import StaleClaim
+from sync_pipeline.errors import ConfigurationError, StaleClaim
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.session import RecordClaim, RecordStatus, SessionStatus
+from sync_pipeline.model.session import NewSession, RecordClaim, RecordStatus, SessionStatus
+from sync_pipeline.model.shard import Shard, slices
+from sync_pipeline.store.database import Database
+from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import DONE, FAILED, START, StoreBench, new_id
+from sync_pipeline_tests.integration.store_bench import (
+    CREDENTIAL,
+    DONE,
+    FAILED,
+    START,
+    StoreBench,
+    an_instance,
+    new_id,
+    new_session,
+)
 from sync_pipeline_tests.servers.fixtures_store import STORES, store_database
 from sync_pipeline_tests.servers.running import RunningServer
 
-NAMES = ("a", "b", "c")
+HOSTS = {"a": "one", "b": "two", "c": "three", "d": "three"}
+NAMES = tuple(HOSTS)
+OPEN = (RecordStatus.PENDING, RecordStatus.RUNNING)
 picks = st.integers(0, len(NAMES) - 1)
+ends = st.sampled_from([SessionStatus.FAILED, SessionStatus.CANCELLED, SessionStatus.COMPLETED])
+
+
+@dataclass
+class Run:
+    """A run as Dagster sees it. `order` counts the runs that the store knows."""
+
+    run_id: str
+    shard: int
+    order: int = 0
+    is_opened: bool = False
+    end: SessionStatus | None = None
 
 
 class SessionLife(RuleBasedStateMachine):
     """A session in a store that all examples share, beside what must be true of it.
 
     `holder` has the claim that may write each record, where one may: the newest, of a
-    record that runs.
+    record that runs. `owner` is the run that a record waits for, or that had it last.
     """
 
     bench: StoreBench
+    database: Database
     fleet: list[Instance]
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(count=st.integers(1, 3))
+    def launch(self, count: int) -> None:
         self.session_id = new_id()
-        self.runs = [self.session_id]
-        self.ended: set[str] = set()
-        self.bench.open(self.fleet, self.session_id)
-        self.expected = dict.fromkeys(NAMES, RecordStatus.PENDING)
+        self.count = count
+        self.slices = slices(self.fleet, count)
+        self.runs = [Run(new_id(), shard) for shard in range(1, count + 1)]
+        self.known = 0
+        self.expected: dict[str, RecordStatus] = {}
+        self.owner: dict[str, Run | None] = {}
         self.holder: dict[str, RecordClaim] = {}
         self.stale: list[RecordClaim] = []
 
-    @property
-    def run(self) -> str:
-        return self.runs[-1]
+    def new(self, run: Run) -> NewSession:
+        new = new_session(self.session_id, run.run_id)
+        return replace(new, shard=Shard(run.shard, self.count))
 
     def lose(self, name: str) -> None:
         if name in self.holder:
             self.stale.append(self.holder.pop(name))
 
-    @rule(pick=picks)
-    def claim(self, pick: int) -> None:
-        instance = self.fleet[pick]
-        if self.run in self.ended:
+    def note(self, run: Run) -> None:
+        if not run.order:
+            self.known += 1
+            run.order = self.known
+
+    def deciding(self) -> dict[int, Run]:
+        """Return the run that counts of each shard, of those that the store knows."""
+        found: dict[int, Run] = {}
+        for run in sorted((run for run in self.runs if run.order), key=lambda run: run.order):
+            if run.is_opened or not (run.shard in found and found[run.shard].is_opened):
+                found[run.shard] = run
+        return found
+
+    def end_records(self, run: Run) -> None:
+        cancelled = run.end is SessionStatus.CANCELLED
+        for item in self.fleet:
+            if self.expected.get(item.name) not in OPEN:
+                continue
+            owner = self.owner[item.name]
+            if owner is run or (owner is None and self.slices[item.id] == run.shard):
+                ended = RecordStatus.CANCELLED if cancelled else RecordStatus.FAILED
+                self.expected[item.name] = ended
+                self.lose(item.name)
+
+    @rule(data=st.data(), picked=st.sets(picks))
+    def open(self, data: st.DataObject, picked: set[int]) -> None:
+        run = data.draw(st.sampled_from(self.runs))
+        is_first = not self.expected
+        chosen = self.fleet if is_first else [self.fleet[pick] for pick in sorted(picked)]
+        if run.end is not None:
             with pytest.raises(StaleClaim):
-                self.bench.store.sessions.claim(self.session_id, instance.id, self.run, START)
+                self.bench.store.sessions.open(self.new(run), chosen, START)
+            return
+        if run.is_opened:
+            return
+        dead = [item for item in self.deciding().values() if item.end is not None]
+        self.bench.store.sessions.open(self.new(run), chosen, START)
+        self.note(run)
+        run.is_opened = True
+        if is_first:
+            self.expected = dict.fromkeys(NAMES, RecordStatus.PENDING)
+            self.owner = dict.fromkeys(NAMES)
+        for item in self.fleet:
+            is_free = self.owner[item.name] is None
+            if self.slices[item.id] == run.shard and (is_free or item in chosen):
+                self.owner[item.name] = run
+                self.expected[item.name] = RecordStatus.PENDING
+                self.lose(item.name)
+        if is_first:
+            for item in dead:
+                self.end_records(item)
+
+    @rule(data=st.data(), pick=picks)
+    def claim(self, data: st.DataObject, pick: int) -> None:
+        instance = self.fleet[pick]
+        run = data.draw(
+            st.sampled_from([r for r in self.runs if r.shard == self.slices[instance.id]])
+        )
+
+        def take() -> RecordClaim:
+            return self.bench.store.sessions.claim(self.session_id, instance.id, run.run_id, START)
+
+        if run.end is not None:
+            with pytest.raises(StaleClaim):
+                take()
+            return
+        if not self.expected:
+            with pytest.raises(ConfigurationError):
+                take()
+            return
+        owner = self.owner[instance.name]
+        if owner is not None and run.order and owner.order > run.order:
+            with pytest.raises(StaleClaim):
+                take()
             return
         self.lose(instance.name)
-        self.holder[instance.name] = self.bench.store.sessions.claim(
-            self.session_id, instance.id, self.run, START
-        )
+        self.holder[instance.name] = take()
+        self.note(run)
+        run.is_opened = True
+        self.owner[instance.name] = run
         self.expected[instance.name] = RecordStatus.RUNNING
 
     @precondition(lambda self: self.holder)
@@ -84,7 +184,7 @@ class SessionLife(RuleBasedStateMachine):
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.holder)))
-        self.bench.store.sessions.release(self.holder[name], "connect", "refused", START)
+        self.bench.store.sessions.release(self.holder[name], "connect", "refused")
         self.expected[name] = RecordStatus.PENDING
         self.lose(name)
 
@@ -95,87 +195,121 @@ class SessionLife(RuleBasedStateMachine):
         with pytest.raises(StaleClaim):
             self.bench.store.sessions.finish(late, DONE, START)
         with pytest.raises(StaleClaim):
-            self.bench.store.sessions.release(late, "connect", "late", START)
+            self.bench.store.sessions.release(late, "connect", "late")
 
     @rule(pick=picks, data=st.data())
     def fail_in_a_hook(self, pick: int, data: st.DataObject) -> None:
         run = data.draw(st.sampled_from(self.runs))
         instance = self.fleet[pick]
         done = self.bench.store.sessions.fail_unfinished(
-            self.session_id, instance.id, run, "unexpected", "hook", START
+            self.session_id, instance.id, run.run_id, "unexpected", "hook", START
         )
-        is_open = not self.expected[instance.name].is_terminal
-        assert done == (is_open and run == self.run)
+        is_open = self.expected.get(instance.name) in OPEN
+        assert done == (is_open and self.owner[instance.name] is run)
         if done:
             self.expected[instance.name] = RecordStatus.FAILED
             self.lose(instance.name)
 
-    @rule(
-        data=st.data(),
-        status=st.sampled_from(
-            [SessionStatus.FAILED, SessionStatus.CANCELLED, SessionStatus.COMPLETED]
-        ),
-    )
+    @rule(data=st.data(), status=ends)
     def close(self, data: st.DataObject, status: SessionStatus) -> None:
         run = data.draw(st.sampled_from(self.runs))
-        self.bench.store.sessions.close_run(self.session_id, run, status, "over", START)
-        if run != self.run or run in self.ended:
-            return
-        self.ended.add(run)
-        cancelled = status is SessionStatus.CANCELLED
-        for name in NAMES:
-            if not self.expected[name].is_terminal:
-                ended = RecordStatus.CANCELLED if cancelled else RecordStatus.FAILED
-                self.expected[name] = ended
-                self.lose(name)
+        self.bench.store.sessions.close_or_record(self.new(run), status, None, START)
+        if run.end is None:
+            self.note(run)
+            run.end = status
+            self.end_records(run)
 
-    @rule(picked=st.sets(picks, min_size=1))
-    def execute_again(self, picked: set[int]) -> None:
-        self.runs.append(new_id())
-        chosen = [self.fleet[pick] for pick in sorted(picked)]
-        self.bench.open(chosen, self.session_id, self.run)
-        for instance in chosen:
-            self.lose(instance.name)
-            self.expected[instance.name] = RecordStatus.PENDING
+    @rule(data=st.data())
+    def execute_again(self, data: st.DataObject) -> None:
+        """Launch a run of a shard again; it opens the session, or claims at once, or dies."""
+        self.runs.append(Run(new_id(), data.draw(st.integers(1, self.count))))
 
     @invariant()
     def the_records_are_what_was_done(self) -> None:
-        records = self.bench.store.sessions.records(self.session_id)
-        assert {item.instance_name: item.status for item in records} == self.expected
+        found = self.bench.store.sessions.records(self.session_id)
+        assert {item.instance_name: item.status for item in found} == self.expected
+        assert all(item.shard == self.slices[item.instance_id] for item in found)
 
     @invariant()
-    def the_session_follows_from_its_records(self) -> None:
-        session = self.bench.session(self.session_id)
-        count = Counter(self.expected.values())
-        counted = (session.successful, session.failed, session.skipped, session.cancelled)
-        assert counted == (
+    def the_counts_are_those_of_the_records(self) -> None:
+        session = self.bench.store.sessions.get(self.session_id)
+        if session is None:
+            assert not self.known
+            return
+        query = select(records.c.status, func.count()).where(
+            records.c.session_id == self.session_id
+        )
+        with self.database.read() as connection:
+            grouped = connection.execute(query.group_by(records.c.status)).all()
+        count = Counter({str(status): number for status, number in grouped})
+        assert (session.total, session.successful, session.failed) == (
+            count.total(),
             count[RecordStatus.COMPLETED],
             count[RecordStatus.FAILED],
+        )
+        assert (session.skipped, session.cancelled) == (
             count[RecordStatus.SKIPPED],
             count[RecordStatus.CANCELLED],
         )
-        is_finished = all(status.is_terminal for status in self.expected.values())
+
+    @invariant()
+    def the_status_follows_from_records_and_runs(self) -> None:
+        session = self.bench.store.sessions.get(self.session_id)
+        if session is None:
+            return
+        deciding = self.deciding()
+        is_planned = bool(self.expected)
+        is_finished = is_planned and not any(status in OPEN for status in self.expected.values())
+        if not is_planned:
+            is_finished = len([run for run in deciding.values() if run.end]) == self.count
         assert session.status.is_terminal == is_finished
         assert (session.completed_at is not None) == is_finished
-        if session.status is SessionStatus.COMPLETED:
-            assert set(count) == {RecordStatus.COMPLETED}
+        if not is_finished:
+            has_begun = set(self.expected.values()) - {RecordStatus.PENDING}
+            assert session.status is SessionStatus.RUNNING or not has_begun
+            return
+        last = {run.end for run in deciding.values()}
+        kinds = set(self.expected.values())
+        expected = SessionStatus.COMPLETED
+        if RecordStatus.CANCELLED in kinds:
+            expected = SessionStatus.CANCELLED
+        if RecordStatus.FAILED in kinds or SessionStatus.FAILED in last:
+            expected = SessionStatus.FAILED
+        if SessionStatus.CANCELLED in last:
+            expected = SessionStatus.CANCELLED
+        assert session.status is expected
+
+    @invariant()
+    def every_run_that_was_seen_is_on_record(self) -> None:
+        runs = {item.run_id: item for item in self.bench.store.sessions.runs(self.session_id)}
+        assert set(runs) == {run.run_id for run in self.runs if run.order}
+        for run in self.runs:
+            if run.order:
+                found = runs[run.run_id]
+                assert (found.shard, found.ended_at is None) == (run.shard, run.end is None)
+                assert found.status is (run.end or SessionStatus.RUNNING)
 
 
 @pytest.mark.parametrize("kind", STORES)
 def test_a_session_stays_true_whatever_happens(kind: str, postgresql_server: RunningServer) -> None:
     with tempfile.TemporaryDirectory() as directory, store_database(postgresql_server) as url:
         local = f"sqlite:///{Path(directory) / 'store.db'}"
-        store = Store.open(url if kind == "postgresql" else local)
-        bench = StoreBench(store)
-        members = {"bench": bench, "fleet": bench.fleet(*NAMES)}
+        database = Database(url if kind == "postgresql" else local)
+        database.upgrade()
+        bench = StoreBench(Store(database))
+        bench.store.registry.put_credential(CREDENTIAL, START)
+        hosted = [replace(an_instance(name), host=host) for name, host in HOSTS.items()]
+        bench.store.registry.put_instances(hosted, START)
+        fleet = list(bench.store.registry.instances())
+        members = {"bench": bench, "database": database, "fleet": fleet}
         machine = type(f"SessionLife_{kind}", (SessionLife,), members)
         run_state_machine_as_test(
             machine,
             settings=settings(
                 max_examples=60,
-                stateful_step_count=25,
+                stateful_step_count=30,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )
-        store.close()
+        database.close()

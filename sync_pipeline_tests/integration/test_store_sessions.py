@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from sync_pipeline.errors import ConfigurationError, StaleClaim
+from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
+    NewSession,
     RecordOutcome,
     RecordStatus,
     SessionFilter,
     SessionStatus,
     SyncCategory,
 )
+from sync_pipeline.model.shard import Shard
+from sync_pipeline.store.database import Database
 from sync_pipeline.store.sessions import NO_INSTANCE, UNOPENED
 from sync_pipeline.store.store import Store
 from sync_pipeline_tests.integration.store_bench import (
+    CREDENTIAL,
     DONE,
     FAILED,
     START,
     StoreBench,
+    an_instance,
     minutes,
     new_id,
     new_session,
@@ -107,7 +118,7 @@ def test_an_older_attempt_writes_nothing(bench: StoreBench) -> None:
     with pytest.raises(StaleClaim, match="Attempt 1"):
         bench.store.sessions.finish(late, FAILED, START)
     with pytest.raises(StaleClaim):
-        bench.store.sessions.release(late, "connect", "refused", START)
+        bench.store.sessions.release(late, "connect", "refused")
     assert bench.record(session.session_id, instance).status is RecordStatus.RUNNING
     bench.store.sessions.finish(newest, DONE, START)
     with pytest.raises(StaleClaim):
@@ -118,7 +129,7 @@ def test_an_older_attempt_writes_nothing(bench: StoreBench) -> None:
 def test_a_retry_waits_as_pending_with_its_reason(bench: StoreBench) -> None:
     (instance,) = bench.fleet("a")
     session = bench.open([instance])
-    bench.store.sessions.release(bench.claim(session, instance), "connect", "refused", START)
+    bench.store.sessions.release(bench.claim(session, instance), "connect", "refused")
     waiting = bench.record(session.session_id, instance)
     assert (waiting.status, waiting.error_message) == (RecordStatus.PENDING, "refused")
     assert not bench.session(session.session_id).status.is_terminal
@@ -143,7 +154,7 @@ def test_the_end_of_a_run_ends_what_it_left_open(
     session = bench.open(fleet)
     bench.store.sessions.finish(bench.claim(session, fleet[0]), DONE, START)
     bench.claim(session, fleet[2])
-    bench.store.sessions.release(bench.claim(session, fleet[3]), "connect", "refused.", START)
+    bench.store.sessions.release(bench.claim(session, fleet[3]), "connect", "refused.")
     close = bench.store.sessions.close_run
     ended = close(session.session_id, session.run_id, run_status, "The run died.", minutes(1))
     assert ended is not None
@@ -300,12 +311,159 @@ def test_sessions_are_listed_newest_first_and_filtered(bench: StoreBench) -> Non
 def test_every_step_of_a_worker_is_a_sign_of_life(bench: StoreBench) -> None:
     (instance,) = bench.fleet("a")
     session = bench.open([instance])
-    assert session.heartbeat_at == START
+
+    def last_sign() -> datetime | None:
+        (run,) = bench.store.sessions.runs(session.session_id)
+        return run.last_sign_at
+
+    assert last_sign() == START
     bench.now = minutes(3)
     claim = bench.claim(session, instance)
-    assert bench.session(session.session_id).heartbeat_at == minutes(3)
-    bench.store.sessions.release(claim, "connect", "refused", minutes(7))
-    assert bench.session(session.session_id).heartbeat_at == minutes(7)
+    assert last_sign() == minutes(3)
+    bench.store.sessions.finish(claim, DONE, minutes(7))
+    assert last_sign() == minutes(7)
+
+
+@pytest.mark.parametrize("size", [3, 300])
+def test_a_record_costs_the_same_in_a_large_session(store_url: str, size: int) -> None:
+    """Two statements to claim, two to finish, however many records there are."""
+    database = Database(store_url)
+    database.upgrade()
+    bench = StoreBench(Store(database))
+    fleet = bench.fleet(*[f"db{number}" for number in range(size)])
+    session = bench.open(fleet)
+    first, second, *_ = fleet
+    bench.store.sessions.finish(bench.claim(session, first), DONE, START)
+    seen: list[str] = []
+
+    def see(*arguments: Any) -> None:
+        if not arguments[2].startswith("BEGIN"):
+            seen.append(arguments[2].split()[0])
+
+    event.listen(database.engine, "before_cursor_execute", see)
+    claim = bench.claim(session, second)
+    assert seen == ["SELECT", "UPDATE"]
+    bench.store.sessions.finish(claim, DONE, START)
+    assert seen == ["SELECT", "UPDATE", "UPDATE", "UPDATE"]
+    database.close()
+
+
+def sharded(session_id: str, number: int, count: int = 2) -> NewSession:
+    """Return what the run of a shard opens; its run is named after it."""
+    new = new_session(session_id, f"run-{number}")
+    return replace(new, shard=Shard(number, count))
+
+
+def hosted_fleet(bench: StoreBench, **hosts: str) -> dict[str, Instance]:
+    """Register instances by the host that each is on."""
+    bench.store.registry.put_credential(CREDENTIAL, START)
+    fleet = [replace(an_instance(name), host=host) for name, host in hosts.items()]
+    bench.store.registry.put_instances(fleet, START)
+    return {item.name: item for item in bench.store.registry.instances()}
+
+
+def test_the_first_shard_writes_the_records_of_all(bench: StoreBench) -> None:
+    fleet = hosted_fleet(bench, a="one", b="one", c="two")
+    session_id = new_id()
+    sessions = bench.store.sessions
+    session = sessions.open(sharded(session_id, 1), [*fleet.values()], START)
+    assert (session.status, session.total, session.shards) == (SessionStatus.PENDING, 3, 2)
+    assert [name for _, name in sessions.pending_of(session_id, "run-1")] == ["a", "b"]
+    assert sessions.pending_of(session_id, "run-2") == []
+    # An instance that was removed since still has its record; a new one has to wait.
+    late = [*hosted_fleet(bench, new="two", a="one").values()]
+    sessions.open(sharded(session_id, 2), [item for item in late if item.name != "c"], START)
+    assert [name for _, name in sessions.pending_of(session_id, "run-2")] == ["c"]
+    assert set(statuses(bench, session_id)) == {"a", "b", "c"}
+    for name, run_id in (("a", "run-1"), ("b", "run-1"), ("c", "run-2")):
+        assert not bench.session(session_id).status.is_terminal
+        claim = sessions.claim(session_id, fleet[name].id, run_id, START)
+        sessions.finish(claim, DONE, minutes(2))
+    ended = bench.session(session_id)
+    assert (ended.status, ended.completed_at) == (SessionStatus.COMPLETED, minutes(2))
+
+
+def test_a_shard_that_never_opened_ends_its_own_records(bench: StoreBench) -> None:
+    fleet = hosted_fleet(bench, a="one", b="two")
+    session_id = new_id()
+    sessions = bench.store.sessions
+    sessions.open(sharded(session_id, 1), [*fleet.values()], START)
+    sessions.close_or_record(sharded(session_id, 2), SessionStatus.CANCELLED, None, START)
+    assert statuses(bench, session_id) == {"a": RecordStatus.PENDING, "b": RecordStatus.CANCELLED}
+    assert bench.record(session_id, fleet["b"]).error_message == UNOPENED
+    sessions.finish(sessions.claim(session_id, fleet["a"].id, "run-1", START), DONE, START)
+    assert bench.session(session_id).status is SessionStatus.CANCELLED
+    # Executed again, the shard completes the session that it belongs to.
+    again = replace(sharded(session_id, 2), run_id="run-3")
+    sessions.open(again, [fleet["b"]], START)
+    sessions.finish(sessions.claim(session_id, fleet["b"].id, "run-3", START), DONE, START)
+    ended = bench.session(session_id)
+    assert (ended.status, ended.error) == (SessionStatus.COMPLETED, None)
+    assert [(run.shard, run.run_id) for run in sessions.runs(session_id)] == [
+        (1, "run-1"),
+        (2, "run-2"),
+        (2, "run-3"),
+    ]
+
+
+def test_shards_that_ended_before_the_records_were_there(bench: StoreBench) -> None:
+    fleet = hosted_fleet(bench, a="one", b="two")
+    session_id = new_id()
+    sessions = bench.store.sessions
+    dead = sessions.close_or_record(sharded(session_id, 2), SessionStatus.FAILED, "gone", START)
+    assert (dead.status, dead.total) == (SessionStatus.PENDING, 0)
+    sessions.open(sharded(session_id, 1), [*fleet.values()], START)
+    assert statuses(bench, session_id) == {"a": RecordStatus.PENDING, "b": RecordStatus.FAILED}
+    assert bench.record(session_id, fleet["b"]).error_message == "gone"
+    other = new_id()
+    for number in (1, 2):
+        ended = sessions.close_or_record(sharded(other, number), SessionStatus.FAILED, "x", START)
+    assert (ended.status, ended.total, ended.error) == (SessionStatus.FAILED, 0, "x")
+
+
+def test_a_shard_without_a_run_is_closed_as_such(bench: StoreBench) -> None:
+    fleet = hosted_fleet(bench, a="one", b="two")
+    session_id = new_id()
+    sessions = bench.store.sessions
+    sessions.open(sharded(session_id, 1), [*fleet.values()], START)
+    sessions.finish(sessions.claim(session_id, fleet["a"].id, "run-1", START), DONE, START)
+    ended = sessions.close_run(session_id, None, SessionStatus.FAILED, "never", START, 2)
+    assert ended is not None
+    assert (ended.status, ended.failed, ended.successful) == (SessionStatus.FAILED, 1, 1)
+    assert bench.record(session_id, fleet["b"]).error_message == "never"
+
+
+def test_a_re_execution_that_never_began_changes_no_outcome(bench: StoreBench) -> None:
+    (instance,) = bench.fleet("a")
+    session = bench.open([instance])
+    bench.store.sessions.finish(bench.claim(session, instance), DONE, START)
+    new = new_session(session.session_id, "second")
+    ended = bench.store.sessions.close_or_record(new, SessionStatus.CANCELLED, "no", minutes(9))
+    assert (ended.status, ended.error) == (SessionStatus.COMPLETED, None)
+    assert (ended.run_id, ended.completed_at) == (session.run_id, START)
+    second = bench.store.sessions.runs(session.session_id)[1]
+    assert (second.run_id, second.status) == ("second", SessionStatus.CANCELLED)
+
+
+def test_a_session_says_a_few_of_many_reasons(bench: StoreBench) -> None:
+    session_id = new_id()
+    for number in range(1, 6):
+        reason = f"Reason {number}."
+        new = sharded(session_id, number, 6)
+        bench.store.sessions.close_or_record(new, SessionStatus.FAILED, reason, START)
+    last = sharded(session_id, 6, 6)
+    bench.store.sessions.close_or_record(last, SessionStatus.FAILED, "Reason 1.", START)
+    error = bench.session(session_id).error
+    assert error == "Reason 1. Reason 2. Reason 3. And 2 more."
+
+
+def test_an_older_run_s_worker_takes_nothing_from_a_newer_run(bench: StoreBench) -> None:
+    (instance,) = bench.fleet("a")
+    session = bench.open([instance])
+    bench.open([instance], session.session_id, "second")
+    with pytest.raises(StaleClaim, match="newer run second"):
+        bench.claim(session, instance)
+    bench.claim(session, instance, "second")
 
 
 def test_what_is_not_there_can_t_be_claimed(bench: StoreBench) -> None:

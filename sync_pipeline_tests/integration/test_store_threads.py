@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from sync_pipeline.errors import StaleClaim
 from sync_pipeline.model.inventory import AccountFilter
-from sync_pipeline.model.session import SessionStatus
+from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import StoreBench, an_account
+from sync_pipeline_tests.integration.store_bench import DONE, StoreBench, an_account, new_id
 
 WORKERS = 16
 INSTANCES = 64
@@ -67,3 +70,39 @@ def test_processes_share_a_store(store: Store, store_url: str) -> None:
         worker.join(120)
     assert [worker.exitcode for worker in workers] == [0] * PROCESSES
     expect_everything(store, session_id)
+
+
+def test_runs_open_and_end_while_workers_write(store: Store) -> None:
+    """Everybody locks in one order: nobody meets a deadlock, and the counts stay true."""
+    bench = StoreBench(store)
+    fleet = bench.fleet(*[f"db{number}" for number in range(24)])
+    session_id = new_id()
+    runs = [new_id() for _ in range(12)]
+    bench.open(fleet, session_id, runs[0])
+
+    def work(run_id: str) -> None:
+        for instance in fleet:
+            with contextlib.suppress(StaleClaim):
+                claim = store.sessions.claim(session_id, instance.id, run_id, bench.now)
+                store.sessions.finish(claim, DONE, bench.now)
+
+    def take_over(run_id: str, before: str) -> None:
+        bench.open(fleet, session_id, run_id)
+        store.sessions.close_run(session_id, before, SessionStatus.FAILED, "over", bench.now)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        done = [pool.submit(work, runs[0])]
+        for before, run_id in itertools.pairwise(runs):
+            done.append(pool.submit(take_over, run_id, before))
+            done.append(pool.submit(work, run_id))
+    for future in done:
+        with contextlib.suppress(StaleClaim):
+            future.result()
+    for run_id in runs:
+        store.sessions.close_run(session_id, run_id, SessionStatus.FAILED, "end", bench.now)
+    session = bench.session(session_id)
+    statuses = [item.status for item in store.sessions.records(session_id)]
+    assert session.status.is_terminal
+    assert session.successful == statuses.count(RecordStatus.COMPLETED)
+    assert session.failed == statuses.count(RecordStatus.FAILED)
+    assert session.successful + session.failed == len(fleet)

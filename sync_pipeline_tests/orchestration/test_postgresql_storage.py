@@ -16,13 +16,18 @@ from sync_pipeline_tests.servers.running import RunningServer
 DATABASE = "dagster_storage"
 
 
+def commented(name: str) -> str:
+    """Return a section of dagster.yaml that is a comment there, put in force."""
+    text = (project_root() / "dagster.yaml").read_text()
+    match = re.search(rf"# --- {name} ---\n(.*?)# --- end ---\n", text, re.DOTALL)
+    assert match is not None
+    return re.sub(r"^# ?", "", match[1], flags=re.MULTILINE)
+
+
 def variant(port: int) -> str:
     """Return dagster.yaml after the edit that it describes."""
     text = (project_root() / "dagster.yaml").read_text()
-    match = re.search(r"# --- PostgreSQL ---\n(.*?)# --- end ---\n", text, re.DOTALL)
-    assert match is not None
-    commented = match[1]
-    section = re.sub(r"^# ?", "", commented, flags=re.MULTILINE)
+    section = commented("PostgreSQL")
     default = re.search(r"^storage:\n(  .*\n)+", text, re.MULTILINE)
     assert default is not None
     return text.replace(default[0], section).replace("port: 5432", f"port: {port}")

@@ -7,12 +7,15 @@ must be in force by themselves, and all state must be found in the home director
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sync_pipeline.model.session import SessionStatus, SyncType
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.runs import SESSION_TAG, SHARD_TAG
 from sync_pipeline_tests.orchestration.system import (
     System,
     dagster_dev,
@@ -37,7 +40,9 @@ SELECTOR = {
 @pytest.fixture
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp("schedule")
-    with running_system(home, dagster_dev, account_sync_cron="* * * * *") as system:
+    with running_system(
+        home, dagster_dev, account_sync_cron="* * * * *", instances_per_run=1
+    ) as system:
         yield system
 
 
@@ -48,26 +53,34 @@ def ticks(system: System) -> list[dict[str, Any]]:
 
 
 def test_the_schedule_runs_and_skips(system: System, postgresql_server: RunningServer) -> None:
+    """The fleet has two hosts and a run takes one: a tick is two runs of one session."""
     system.fleet.add("pg", postgresql_server)
+    other = system.fleet.add("other", postgresql_server)
+    moved = replace(other, host="localhost")
+    system.fleet.store.registry.put_instances([moved], datetime.now(UTC))
     with held(postgresql_server):
 
-        def scheduled() -> str | None:
-            return next((tick["runIds"][0] for tick in ticks(system) if tick["runIds"]), None)
+        def scheduled() -> list[str] | None:
+            return next((tick["runIds"] for tick in ticks(system) if tick["runIds"]), None)
 
-        run_id = wait_for(scheduled, 140, "a scheduled run")
-        system.fleet.wait_running(run_id, "pg")
+        run_ids = wait_for(scheduled, 140, "a scheduled tick")
+        with open_instance() as instance:
+            runs = [run for run in map(instance.get_run_by_id, run_ids) if run is not None]
+        assert sorted(run.tags[SHARD_TAG] for run in runs) == ["1/2", "2/2"]
+        (session_id,) = {run.tags[SESSION_TAG] for run in runs}
+        for name in ("pg", "other"):
+            system.fleet.wait_running(session_id, name)
 
         def skipped() -> str | None:
             reasons = [tick["skipReason"] for tick in ticks(system) if tick["status"] == "SKIPPED"]
             return next((reason for reason in reasons if reason), None)
 
         reason = wait_for(skipped, 80, "a skipped tick")
-    assert run_id in reason
-    assert system.ended_run(run_id) == "SUCCESS"
-    session = system.fleet.ended_session(run_id)
-    assert session.status is SessionStatus.COMPLETED
+    assert any(run_id in reason for run_id in run_ids)
+    assert [system.ended_run(run_id) for run_id in run_ids] == ["SUCCESS", "SUCCESS"]
+    session = system.fleet.ended_session(session_id)
+    assert (session.status, session.successful) == (SessionStatus.COMPLETED, 2)
     assert session.sync_type is SyncType.SCHEDULED_TASK
     assert session.created_by == "account_sync_schedule"
     with open_instance() as instance:
         assert instance.root_directory == str(system.fleet.settings.dagster_home)
-        assert instance.get_run_by_id(run_id) is not None
