@@ -354,11 +354,11 @@ def _past_deadline(context: StepExecutionContext) -> Iterator[DagsterEvent]:
         "may still do is discarded. Look for a driver or a server that does not answer.",
         allow_retries=False,
     )
-    yield _failure(context, failure, ErrorSource.USER_CODE_ERROR)
+    yield _failure(context, failure)
 
 
 def _failure(
-    context: StepExecutionContext, error: BaseException, source: ErrorSource
+    context: StepExecutionContext, error: BaseException, source: ErrorSource | None = None
 ) -> DagsterEvent:
     """Return the event of a step that failed by an error which no code of its own raised."""
     context.capture_step_exception(error)

@@ -19,13 +19,25 @@ from sync_pipeline_tests.servers.running import RunningServer, freeze
 NEVER = "0 0 1 1 *"
 
 
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+@pytest.fixture(scope="module", params=["multiprocess", "threaded"])
+def system(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[System]:
     home = tmp_path_factory.mktemp("faults")
     with running_system(
-        home, account_sync_cron=NEVER, retry_base_seconds=0.2, step_concurrency=2
+        home,
+        account_sync_cron=NEVER,
+        retry_base_seconds=0.2,
+        step_concurrency=2,
+        executor=request.param,
     ) as system:
         yield system
+
+
+with_threads = pytest.mark.parametrize("system", ["threaded"], indirect=True)
+"""For what no executor has a part in."""
+with_processes = pytest.mark.parametrize("system", ["multiprocess"], indirect=True)
+"""For what only a process of its own has: with threads, a step dies with its worker."""
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +80,7 @@ def expect(system: System, run_id: str, status: SessionStatus, stuck: RecordStat
     return session
 
 
+@with_processes
 def test_step_killed(system: System, run_id: str) -> None:
     os.kill(system.step_pid(run_id, "stuck"), signal.SIGKILL)
     assert system.ended_run(run_id) == "FAILURE"
@@ -80,6 +93,7 @@ def test_run_terminated(system: System, run_id: str) -> None:
     expect(system, run_id, SessionStatus.CANCELLED, RecordStatus.CANCELLED)
 
 
+@with_processes
 def test_worker_killed_and_its_orphan_comes_too_late(
     system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
 ) -> None:
@@ -100,6 +114,14 @@ def test_worker_killed_and_its_orphan_comes_too_late(
     assert system.fleet.store.sessions.records(run_id) == before
 
 
+@with_threads
+def test_worker_killed(system: System, run_id: str) -> None:
+    os.kill(system.worker_pid(run_id), signal.SIGKILL)
+    assert system.ended_run(run_id) == "FAILURE"
+    expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+
+
+@with_threads
 def test_worker_and_code_server_killed(
     system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
 ) -> None:
@@ -111,7 +133,7 @@ def test_worker_and_code_server_killed(
         wait_quick(system, run_id)
         code_server = system.service_pid("grpc")
         assert code_server is not None
-        for pid in (code_server, system.worker_pid(run_id), system.step_pid(run_id, "stuck")):
+        for pid in {code_server, system.worker_pid(run_id), system.step_pid(run_id, "stuck")}:
             os.kill(pid, signal.SIGKILL)
         assert system.ended_run(run_id, 120) == "FAILURE"
         expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
@@ -122,6 +144,7 @@ def test_worker_and_code_server_killed(
     assert system.fleet.ended_session(next_run).status is SessionStatus.COMPLETED
 
 
+@with_threads
 def test_instance_removed_during_the_run(system: System, postgresql_server: RunningServer) -> None:
     for name in ("stuck", "also-stuck", "waiting"):  # the order of a run is one of chance
         system.fleet.add(name, postgresql_server)
@@ -144,6 +167,7 @@ def test_instance_removed_during_the_run(system: System, postgresql_server: Runn
     assert "removed" in (record.error_message or "")
 
 
+@with_threads
 def test_a_run_cancelled_in_the_queue_leaves_a_session(system: System) -> None:
     daemon = system.service_pid("dagster._daemon")
     assert daemon is not None
