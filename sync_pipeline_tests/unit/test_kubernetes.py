@@ -1,7 +1,7 @@
 """The values for Dagster's chart: keys that the chart has, and settings that we have.
 
 The chart's own schema is not here: these are the keys of the parts that we use, read
-from the chart for Dagster 1.13, which refuses unknown ones in the launcher and the daemon.
+from copies of the chart's schema, which refuses unknown ones in the launcher and the daemon.
 """
 
 from __future__ import annotations
