@@ -38,7 +38,7 @@ class FleetPlan:
     shards: int = 1
 
     def instances(self) -> list[Instance]:
-        """Return the instances; a tag names the shard of each."""
+        """Return the instances."""
         timeouts = Timeouts(self.connect_seconds, 60, 120)
         return [
             Instance(
@@ -49,15 +49,9 @@ class FleetPlan:
                 port=_REFUSED_PORT if kind is EndpointKind.REFUSED else self.port,
                 credential=MONITOR,
                 timeouts=timeouts,
-                tags=(shard_tag(number % self.shards),),
             )
             for number, kind in enumerate(self.mix.kinds(self.count))
         ]
-
-
-def shard_tag(shard: int) -> str:
-    """Return the tag of the instances that one of several runs takes."""
-    return f"shard-{shard}"
 
 
 @dataclass(frozen=True, slots=True)

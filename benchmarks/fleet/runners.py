@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
 from benchmarks.fleet.addresses import EndpointKind
-from benchmarks.fleet.homes import FleetPlan, Home, shard_tag
+from benchmarks.fleet.homes import FleetPlan, Home
 from benchmarks.fleet.measured import Usage, measure
 from sync_pipeline.model.session import InstanceRecord, RecordStatus
+from sync_pipeline.model.shard import Shard
+from sync_pipeline.orchestration.runs import SESSION_TAG, SHARD_TAG
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 
@@ -93,9 +96,12 @@ def _programs(runner: Runner, results: Sequence[Path]) -> Iterator[list[str]]:
     if not runner.is_dagster:
         yield ["benchmarks.fleet.bare", runner.removeprefix("bare-"), str(results[0])]
         return
-    for shard, result in enumerate(results):
-        config = {"tags": [shard_tag(shard)]} if len(results) > 1 else {}
-        yield ["benchmarks.fleet.worker", str(result), "--config", json.dumps(config)]
+    session_id = str(uuid4())
+    for number, result in enumerate(results, 1):
+        # As the schedule tags the runs of one session.
+        shard = str(Shard(number, len(results)))
+        tags = {SESSION_TAG: session_id, SHARD_TAG: shard} if len(results) > 1 else {}
+        yield ["benchmarks.fleet.worker", str(result), "--tags", json.dumps(tags)]
 
 
 def _records(home: Home, sessions: Sequence[str]) -> list[InstanceRecord]:

@@ -51,7 +51,9 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG
 from dagster._utils.error import serializable_error_info_from_exc_info
 
+from sync_pipeline.errors import QueryTimeout
 from sync_pipeline.orchestration.event_buffer import buffered_events
+from sync_pipeline.orchestration.failures import failure_of
 
 DEADLINE_TAG = "sync_pipeline/deadline_seconds"
 """The tag of an op whose steps are failed when they take longer."""
@@ -349,11 +351,13 @@ def _priority_of(step: ExecutionStep) -> int:
 def _past_deadline(context: StepExecutionContext) -> Iterator[DagsterEvent]:
     """Yield the failure of a step that took too long."""
     seconds = float(context.step.tags[DEADLINE_TAG])
-    failure = dg.Failure(
-        description=f"The step did not end within its deadline of {seconds:g} seconds; what it "
-        "may still do is discarded. Look for a driver or a server that does not answer.",
-        allow_retries=False,
+    error = QueryTimeout(
+        f"The step did not end within its deadline of {seconds:g} seconds; what it may still do "
+        "is discarded.",
+        hint="Look for a driver or a server that does not answer.",
     )
+    failure = failure_of(error)
+    failure.__cause__ = error
     yield _failure(context, failure)
 
 
