@@ -100,19 +100,23 @@ class BufferedEventLog(SqlEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, or let it wait."""
-        if self._buffer is None:
-            super().store_event(event)
-        elif _can_wait(event):
+        if self._buffer is not None and _can_wait(event):
             self._buffer.put(self._event_to_row(event))
-        else:
+            return
+        if self._buffer is not None:
             self._buffer.flush()
-            super().store_event(event)
+        super().store_event(event)
+        self._stored(event.run_id)
 
     def _store_rows(self, rows: Sequence[EventRow]) -> None:
         for run_id in dict.fromkeys(row["run_id"] for row in rows):
             of_run = [dict(row) for row in rows if row["run_id"] == run_id]
             with self.run_connection(run_id) as connection:
                 connection.execute(SqlEventLogStorageTable.insert(), of_run)
+            self._stored(run_id)
+
+    def _stored(self, run_id: str) -> None:
+        """Let those know who watch a run's events, where the database does not."""
 
 
 @contextmanager
