@@ -33,7 +33,7 @@ class StepExecutor(StrEnum):
     IN_PROCESS = "in_process"
 
 
-THREADS = 32
+THREADS = 16
 PROCESSES = 4
 
 
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=256,
-        description="Instances synced at once in one run; 0: 32 threads or 4 processes.",
+        description="Instances synced at once in one run; 0: 16 threads or 4 processes.",
     )
     step_deadline_seconds: int = Field(
         default=900,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,7 +66,9 @@ class Home:
     environment: Mapping[str, str]
 
     def register(self, plan: FleetPlan) -> None:
-        """Put a fleet into the registry."""
+        """Put a fleet into the registry, and make Dagster's storage, as the daemon does."""
+        program = "import dagster; dagster.DagsterInstance.get().dispose()"
+        subprocess.run([sys.executable, "-c", program], env=dict(self.environment), check=True)  # noqa: S603
         now = datetime.now(UTC)
         settings = Settings(home=self.directory, store_url=self.store_url)
         store = Store.open(settings.effective_store_url)
