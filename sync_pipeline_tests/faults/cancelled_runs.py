@@ -7,31 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._grpc.impl import core_execute_run
 from dagster._utils.interrupts import capture_interrupts
 
+from benchmarks.fleet.worker import account_sync
 from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.runs import ACCOUNT_SYNC
-from sync_pipeline.settings import project_root
-
-
-def account_sync() -> ReconstructableJob:
-    """Return the job as the code location has it."""
-    repository = ReconstructableRepository.for_module(
-        "sync_pipeline.definitions", "location", working_directory=str(project_root())
-    )
-    return repository.get_reconstructable_job(ACCOUNT_SYNC)
-
-
-def create_run(instance: dg.DagsterInstance, job: ReconstructableJob) -> dg.DagsterRun:
-    definition = job.get_definition()
-    return instance.create_run_for_job(
-        job_def=definition,
-        tags=dict(definition.run_tags),
-        job_code_origin=job.get_python_origin(),
-    )
 
 
 def carry_out(run_id: str) -> None:

@@ -13,16 +13,12 @@ import dagster as dg
 import pytest
 from dagster import DagsterEventType as Type
 
+from benchmarks.fleet.worker import account_sync, create_run
 from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import close_session_of
-from sync_pipeline_tests.faults.cancelled_runs import (
-    account_sync,
-    create_run,
-    run_processes,
-    started,
-)
+from sync_pipeline_tests.faults.cancelled_runs import run_processes, started
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
 from sync_pipeline_tests.servers.running import RunningServer, free_port
 
@@ -60,7 +56,7 @@ def cancelled(
     instance: dg.DagsterInstance, processes: ForkServerContext, seconds: float
 ) -> dg.DagsterRun:
     """Carry out a run, cancel it after so many seconds as its launcher does, and return it."""
-    run = create_run(instance, account_sync())
+    run = create_run(instance, account_sync(), config={}, tags={})
     process = started(processes, run.run_id)
     time.sleep(seconds)
     if process.is_alive():

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.fleet.worker import account_sync, create_run
 from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import close_session_of
-from sync_pipeline_tests.faults.cancelled_runs import (
-    account_sync,
-    create_run,
-    run_processes,
-    started,
-)
+from sync_pipeline_tests.faults.cancelled_runs import run_processes, started
 from sync_pipeline_tests.orchestration.system import (
     Fleet,
     environment_of,
@@ -36,7 +32,7 @@ def test_a_server_that_never_answers_is_given_up(
             open_dependencies() as deps,
             held(postgresql_server),
         ):
-            run = create_run(instance, account_sync())
+            run = create_run(instance, account_sync(), config={}, tags={})
             process = started(processes, run.run_id)
             process.join(60)
             assert process.exitcode == 0
