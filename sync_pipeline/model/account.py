@@ -55,25 +55,33 @@ class AccountState:
     settings: tuple[AccountSetting, ...] = ()
     grants: tuple[Grant, ...] = ()
     is_system: bool = field(default=False, compare=False)
+    _is_canonical: bool = field(default=False, init=False, compare=False, repr=False)
 
     def section(self, name: SectionName) -> SectionKey:
         """Return the section in which a part of this account is read."""
         return SectionKey(name, self.database)
 
     def canonical(self) -> AccountState:
-        """Return the same state with every collection sorted and without repeats."""
-        return replace(
+        """Return the same state with every collection sorted and without repeats.
+
+        A state that this made is known to be canonical, and is not sorted again.
+        """
+        if self._is_canonical:
+            return self
+        state = replace(
             self,
             attributes=tuple(sorted(dict(self.attributes).items())),
             memberships=tuple(sorted(set(self.memberships), key=repr)),
             settings=tuple(sorted(set(self.settings))),
             grants=tuple(sorted(set(self.grants))),
         )
+        object.__setattr__(state, "_is_canonical", True)
+        return state
 
     @property
     def fingerprint(self) -> str:
         """Return the SHA-256 (hex) of the canonical JSON: equal states, equal digests."""
-        return hashlib.sha256(canonical_json(self.to_json()).encode()).hexdigest()
+        return fingerprint_of(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """Return the canonical form as JSON values: what the store keeps."""
@@ -108,6 +116,11 @@ class AccountState:
         ).canonical()
 
 
+def fingerprint_of(snapshot: dict[str, Any]) -> str:
+    """Return the SHA-256 (hex) of the JSON that `AccountState.to_json` returns."""
+    return hashlib.sha256(canonical_json(snapshot).encode()).hexdigest()
+
+
 def canonical_json(value: Any) -> str:
     """Return JSON text that is equal for equal values: sorted keys, no spaces, UTF-8."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -116,22 +129,25 @@ def canonical_json(value: Any) -> str:
 def grant_to_json(grant: Grant) -> dict[str, Any]:
     """Return a grant as a flat JSON object; empty parts are left out."""
     on = grant.securable
-    parts = {
-        "database": on.database,
-        "schema": on.schema,
-        "object": on.name,
-        "column": on.column,
-        "catalog": on.catalog,
-        "grantor": grant.grantor,
-    }
-    flags = {"deny": grant.deny, "unrecognised": not grant.recognised}
-    return {
+    value: dict[str, Any] = {
         "privilege": grant.privilege,
-        "kind": str(on.kind),
+        "kind": on.kind.value,
         "grantable": grant.grantable,
-        **{name: text for name, text in parts.items() if text},
-        **{name: True for name, on_ in flags.items() if on_},
     }
+    parts = (
+        ("database", on.database),
+        ("schema", on.schema),
+        ("object", on.name),
+        ("column", on.column),
+        ("catalog", on.catalog),
+        ("grantor", grant.grantor),
+    )
+    value.update({name: text for name, text in parts if text})
+    if grant.deny:
+        value["deny"] = True
+    if not grant.recognised:
+        value["unrecognised"] = True
+    return value
 
 
 def grant_from_json(value: dict[str, Any]) -> Grant:

@@ -141,7 +141,7 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
         key in snapshot.sections and not holds(key)
         for key in map(reported.section, (SectionName.MEMBERSHIPS, SectionName.SERVER))
     )
-    return replace(
+    state = replace(
         reported,
         is_superuser=reported.is_superuser or (may_hide_powers and base.is_superuser),
         # Some engines tell a role from a user only by who holds it.
@@ -152,7 +152,9 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
             *(grant for grant in reported.grants if holds(grant.section)),
             *(grant for grant in base.grants if not holds(grant.section)),
         ),
-    ).canonical()
+    )
+    # Mostly nothing is carried over, and what was reported is canonical already.
+    return reported.canonical() if state == reported else state.canonical()
 
 
 def _modifications(

@@ -22,6 +22,7 @@ def blank(name: str) -> AccountState:
 
 def diff(old: AccountState, new: AccountState) -> AccountDiff:
     """Return what turns `old` into `new`. Order within the states never matters."""
+    old, new = old.canonical(), new.canonical()
     return AccountDiff(
         fields=tuple(_field_changes(_fields(old), _fields(new))),
         grants_added=_minus(new.grants, old.grants),
@@ -103,8 +104,9 @@ def _field_changes(
 
 
 def _minus(left: tuple[ItemT, ...], right: tuple[ItemT, ...]) -> tuple[ItemT, ...]:
-    """Return what only `left` has, sorted; optional fields make `repr` the sort key."""
-    return tuple(sorted(set(left) - set(right), key=repr))
+    """Return what only `left` has, in its order."""
+    taken = set(right)
+    return tuple(item for item in left if item not in taken)
 
 
 def _patched(

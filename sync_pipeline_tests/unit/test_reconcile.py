@@ -56,6 +56,14 @@ def test_applying_a_diff_gives_the_new_state(old: AccountState, new: AccountStat
 
 
 @given(states(st.just("a")), states(st.just("a")))
+def test_a_state_made_of_a_canonical_one_is_not_taken_for_canonical(
+    state: AccountState, other: AccountState
+) -> None:
+    mixed = replace(state.canonical(), grants=(*reversed(other.grants), *other.grants))
+    assert mixed.canonical().grants == tuple(sorted(set(other.grants)))
+
+
+@given(states(st.just("a")), states(st.just("a")))
 def test_a_diff_survives_json(old: AccountState, new: AccountState) -> None:
     change = diff(old, new)
     assert diff_from_json(json.loads(json.dumps(diff_to_json(change)))) == change
