@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
-from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.account import AccountState, fingerprint_of
 from sync_pipeline.model.change import (
     AccountChange,
     ChangeType,
@@ -23,14 +23,14 @@ from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store.classes import write_class_counts
-from sync_pipeline.store.database import Database, chunks, upsert
+from sync_pipeline.store.database import Database, insert_rows, upsert
+from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.schema import account_change_log as log
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.schema import instances
-from sync_pipeline.store.session_state import ended_record
 
 NAMES_A_STATEMENT = 20_000
 
@@ -38,8 +38,9 @@ NAMES_A_STATEMENT = 20_000
 class AccountStore:
     """The tables of accounts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ends: RecordEnds) -> None:
         self._database = database
+        self._ends = ends
 
     def known(self, instance_id: int) -> list[KnownAccount]:
         """Return every account ever seen on an instance, with its last state."""
@@ -48,7 +49,7 @@ class AccountStore:
             .join_from(accounts, permissions)
             .where(accounts.c.instance_id == instance_id)
         )
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             return [
                 KnownAccount(AccountState.from_json(row.snapshot), row.is_active)
                 for row in connection.execute(query)
@@ -57,7 +58,7 @@ class AccountStore:
     def sections(self, instance_id: int) -> list[SectionState]:
         """Return how the last sync read each section of an instance."""
         query = select(sections).where(sections.c.instance_id == instance_id)
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             return [
                 SectionState(
                     SectionKey(SectionName(row.section), row.database),
@@ -87,10 +88,7 @@ class AccountStore:
             StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
             StoreUnavailable: nothing is written.
         """
-        with (
-            self._database.write() as connection,
-            ended_record(connection, claim, outcome, now),
-        ):
+        with self._ends.writing(claim, outcome, now) as connection:
             _write_inventory(connection, instance_id, result, observed_at)
             _write_permissions(connection, instance_id, result, claim.session_id, observed_at)
             _write_log(connection, instance_id, result.changes, claim.session_id, observed_at)
@@ -167,8 +165,7 @@ def _write_inventory(
         }
         for name in result.created
     ]
-    for chunk in chunks(rows):
-        connection.execute(insert(accounts), list(chunk))
+    insert_rows(connection, accounts, rows)
     seen = [name for name in result.seen if name not in created]
     _update_named(
         connection,
@@ -227,17 +224,18 @@ def _write_permissions(
             "is_superuser": state.is_superuser,
             "is_locked": state.is_locked,
             "can_login": state.can_login,
-            "snapshot": state.to_json(),
-            "fingerprint": state.fingerprint,
+            "snapshot": snapshot,
+            "fingerprint": fingerprint_of(snapshot),
             "last_change_at": observed_at,
         }
-        for state in result.states
+        for state, snapshot in ((state, state.to_json()) for state in result.states)
     ]
     upsert(connection, permissions, rows, ["account_id"], rows[0].keys() if rows else ())
     if kinds:
         by_id = update(accounts).where(accounts.c.id == bindparam("of_id"))
         connection.execute(by_id.values(kind=bindparam("new_kind")), kinds)
-    seen = [ids[name] for name in result.seen]
+    written = {state.name for state in result.states}
+    seen = [ids[name] for name in result.seen if name not in written]
     for start in range(0, len(seen), NAMES_A_STATEMENT):
         connection.execute(
             update(permissions)
@@ -265,8 +263,7 @@ def _write_log(
         }
         for change in changes
     ]
-    for chunk in chunks(rows):
-        connection.execute(insert(log), list(chunk))
+    insert_rows(connection, log, rows)
 
 
 def _write_sections(

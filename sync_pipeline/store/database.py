@@ -26,10 +26,7 @@ from sqlalchemy import (
     TextClause,
     any_,
     bindparam,
-    create_engine,
-    event,
     func,
-    insert,
     literal_column,
     select,
     text,
@@ -38,21 +35,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeEngine
 
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
+from sync_pipeline.store.connections import postgresql_engine, sqlite_engine
 
-BUSY_SECONDS = 60
 # PostgreSQL takes 65,535 bind values in a statement, SQLite 32,766.
 BIND_LIMIT = 30_000
-# Names are exact: LIKE tells capital letters from small ones, as PostgreSQL does.
-_PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=NORMAL",
-    "foreign_keys=ON",
-    "case_sensitive_like=ON",
-)
 _MIGRATION_LOCK = 7_233_114_511
 InsertT = TypeVar("InsertT", bound=Insert)
 
@@ -63,7 +53,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
+        self._engine = sqlite_engine(self.url) if self.is_sqlite else postgresql_engine(self.url)
+        self._views = self._single = self._engine
+        if not self.is_sqlite:
+            self._views = self._engine.execution_options(isolation_level="REPEATABLE READ")
+            self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer. Threads take turns here: waiting for its lock they would poll.
         self._writer: AbstractContextManager[Any] = (
             threading.Lock() if self.is_sqlite else nullcontext()
@@ -93,9 +87,29 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        with self._guarded(), self._engine.begin() as connection:
+        with self._guarded(), self._views.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextmanager
+    def write_once(self) -> Iterator[Connection]:
+        """Run one statement that writes, which is a transaction of its own.
+
+        Raises:
+            StoreUnavailable: the store does not answer; nothing was written.
+        """
+        with self._writer, self.read_once() as connection:
+            yield connection
+
+    @contextmanager
+    def read_once(self) -> Iterator[Connection]:
+        """Run one statement that reads: it needs no transaction around it.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        with self._guarded(), self._single.connect() as connection:
             yield connection
 
     def lock(self, connection: Connection, *tables: Table) -> None:
@@ -117,6 +131,8 @@ class Database:
             if not (error.connection_invalidated or _is_no_database(error.orig)):
                 raise
             raise self.unavailable(error.orig) from None
+        except PoolTimeout as error:
+            raise self.unavailable(error) from None
 
     def unavailable(self, error: BaseException | None) -> StoreUnavailable:
         """Say that the store does not answer, without its password."""
@@ -210,31 +226,6 @@ def _checked(url: str) -> URL:
     return parsed
 
 
-def _sqlite(url: URL) -> Engine:
-    # As many connections as there are threads: a read never waits for another one's.
-    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        # The driver must not begin transactions on its own: `write` and `read` do.
-        connection.isolation_level = None
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
-def _postgresql(url: URL) -> Engine:
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        pool_size=8,
-        # A thread of a run has one at most; a step that waits for its instance has none.
-        max_overflow=-1,
-        connect_args={"connect_timeout": 10, "application_name": "sync_pipeline"},
-    )
-
-
 def upsert(
     connection: Connection,
     table: Table,
@@ -246,36 +237,44 @@ def upsert(
 
     All rows have the same columns.
     """
-    if not rows:
-        return
-    backend, names = connection.dialect.name, tuple(rows[0])
-    statement = _upsert_text(backend, table, names, tuple(keys), tuple(update))
-    connection.execute(statement, _parameters(backend, names, rows))
+    _write_rows(connection, table, rows, tuple(keys), tuple(update))
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, all with the same columns, in bulk."""
+    _write_rows(connection, table, rows, (), ())
+
+
+def _write_rows(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    keys: tuple[str, ...],
+    update: tuple[str, ...],
+) -> None:
     if not rows:
         return
     backend, names = connection.dialect.name, tuple(rows[0])
-    statement = insert(table)
-    if backend != "sqlite":
-        arrays = {name: bindparam(name, type_=ARRAY(table.c[name].type)) for name in names}
-        statement = _from_arrays(statement, arrays)
+    statement = _bulk_text(backend, table, names, keys, update)
     connection.execute(statement, _parameters(backend, names, rows))
 
 
 @cache
-def _upsert_text(
-    backend: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...], update: tuple[str]
+def _bulk_text(
+    backend: str,
+    table: Table,
+    names: tuple[str, ...],
+    keys: tuple[str, ...],
+    update: tuple[str, ...],
 ) -> TextClause:
     """Return the statement as text: SQLAlchemy compiles ON CONFLICT anew each time otherwise."""
     dialect = sqlite if backend == "sqlite" else postgresql
     statement = dialect.insert(table)
-    changes = {column: statement.excluded[column] for column in update}
-    statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
+    if keys:
+        changes = {column: statement.excluded[column] for column in update}
+        statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
     if backend != "sqlite":
-        statement = _from_arrays(statement, {name: literal_column(f":{name}") for name in names})
+        statement = _from_arrays(statement, names)
     compiled = statement.compile(dialect=dialect.dialect(paramstyle="named"), column_keys=names)
     types = {name: _bound_type(backend, table.c[name].type) for name in names}
     return text(str(compiled)).bindparams(
@@ -283,14 +282,14 @@ def _upsert_text(
     )
 
 
-def _from_arrays(statement: InsertT, arrays: Mapping[str, ColumnElement[Any]]) -> InsertT:
+def _from_arrays(statement: InsertT, names: Sequence[str]) -> InsertT:
     """Insert one array a column: half the time of a statement for each row."""
-    columns = [func.unnest(array) for array in arrays.values()]
-    return statement.from_select(list(arrays), select(*columns))
+    columns = [func.unnest(literal_column(f":{name}")) for name in names]
+    return statement.from_select(list(names), select(*columns))
 
 
 def _bound_type(backend: str, column_type: TypeEngine[Any]) -> TypeEngine[Any]:
-    return column_type if backend == "sqlite" else ARRAY(column_type)
+    return column_type if backend == "sqlite" else ARRAY(column_type, dimensions=1)
 
 
 def _parameters(

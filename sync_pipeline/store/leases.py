@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, text
 
 from sync_pipeline.errors import LeaseHeld, Phase
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline.store.database import Database, upsert
-from sync_pipeline.store.schema import instances, sync_leases
+from sync_pipeline.store.database import Database
+from sync_pipeline.store.schema import UtcDateTime, sync_leases
+
+# One statement, so two runs that come at once can't both have it. As text, because SQLAlchemy
+# compiles ON CONFLICT anew each time.
+_ACQUIRE = text(
+    """
+    INSERT INTO sync_leases (instance_id, sync_category, holder, acquired_at, expires_at)
+    VALUES (:instance_id, :sync_category, :holder, :acquired_at, :expires_at)
+    ON CONFLICT (instance_id, sync_category) DO UPDATE
+    SET holder = excluded.holder,
+        acquired_at = excluded.acquired_at,
+        expires_at = excluded.expires_at
+    WHERE sync_leases.holder = excluded.holder
+       OR sync_leases.expires_at <= excluded.acquired_at
+    RETURNING holder
+    """
+).bindparams(
+    bindparam("acquired_at", type_=UtcDateTime), bindparam("expires_at", type_=UtcDateTime)
+)
 
 
 class LeaseStore:
@@ -38,41 +56,38 @@ class LeaseStore:
             "acquired_at": now,
             "expires_at": now + timedelta(seconds=seconds),
         }
-        with self._database.write() as connection:
-            # The row lock on the instance makes two runs that come at once take turns.
-            connection.execute(
-                select(instances.c.id).where(instances.c.id == instance_id).with_for_update()
-            )
-            held = connection.execute(
-                select(sync_leases).where(
-                    sync_leases.c.instance_id == instance_id,
-                    sync_leases.c.sync_category == str(category),
-                )
-            ).first()
-            if held is not None and held.holder != holder and held.expires_at > now:
-                raise LeaseHeld(
-                    f"The instance is already being synced by run {held.holder}.",
-                    phase=Phase.LEASE,
-                    hint=f"Its lease ends by {held.expires_at:%Y-%m-%d %H:%M:%S} UTC.",
-                )
-            upsert(
-                connection,
-                sync_leases,
-                [row],
-                ["instance_id", "sync_category"],
-                ["holder", "acquired_at", "expires_at"],
-            )
+        with self._database.write_once() as connection:
+            is_ours = connection.execute(_ACQUIRE, row).first() is not None
+        if not is_ours:
+            raise self._held(instance_id, category)
 
     def release(self, instance_id: int, category: SyncCategory, holder: str) -> None:
         """Give a lease back; one that another holder took over meanwhile stays."""
-        with self._database.write() as connection:
+        with self._database.write_once() as connection:
             connection.execute(
                 delete(sync_leases).where(
-                    sync_leases.c.instance_id == instance_id,
-                    sync_leases.c.sync_category == str(category),
-                    sync_leases.c.holder == holder,
+                    _of(instance_id, category), sync_leases.c.holder == holder
                 )
             )
+
+    def _held(self, instance_id: int, category: SyncCategory) -> LeaseHeld:
+        with self._database.read_once() as connection:
+            held = connection.execute(select(sync_leases).where(_of(instance_id, category))).first()
+        # It may have been given back since.
+        by, until = (
+            (f"run {held.holder}", f"Its lease ends by {held.expires_at:%Y-%m-%d %H:%M:%S} UTC.")
+            if held
+            else ("another run", "It has just ended.")
+        )
+        return LeaseHeld(
+            f"The instance is already being synced by {by}.", phase=Phase.LEASE, hint=until
+        )
+
+
+def _of(instance_id: int, category: SyncCategory) -> ColumnElement[bool]:
+    return and_(
+        sync_leases.c.instance_id == instance_id, sync_leases.c.sync_category == str(category)
+    )
 
 
 def release_of_run(connection: Connection, holder: str) -> None:

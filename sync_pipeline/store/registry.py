@@ -37,7 +37,7 @@ class Registry:
 
     def credential(self, name: str) -> StoredCredential | None:
         """Return one credential, or None."""
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             row = connection.execute(select(credentials).where(credentials.c.name == name)).first()
             return _credential(row) if row else None
 
@@ -111,7 +111,7 @@ class Registry:
 
     def instance(self, name: str) -> Instance | None:
         """Return one instance by name, or None where there is none or it was removed."""
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             row = connection.execute(
                 select(instances).where(instances.c.name == name, instances.c.deleted_at.is_(None))
             ).first()
@@ -119,7 +119,7 @@ class Registry:
 
     def by_id(self, instance_id: int) -> Instance | None:
         """Return one instance by its id, or None where it was removed."""
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             row = connection.execute(
                 select(instances).where(
                     instances.c.id == instance_id, instances.c.deleted_at.is_(None)

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Row,
     and_,
     func,
-    insert,
     or_,
     select,
     true,
@@ -37,7 +36,7 @@ from sync_pipeline.model.session import (
     SessionStatus,
 )
 from sync_pipeline.model.shard import slices
-from sync_pipeline.store.database import chunks
+from sync_pipeline.store.database import chunks, insert_rows
 from sync_pipeline.store.leases import release_of_run
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.session_counts import count, required
@@ -207,8 +206,7 @@ def _plan(connection: Connection, new: NewSession, chosen: Sequence[Instance]) -
         }
         for item in chosen
     ]
-    for chunk in chunks(rows):
-        connection.execute(insert(records), list(chunk))
+    insert_rows(connection, records, rows)
     return len(rows)
 
 

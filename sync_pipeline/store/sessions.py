@@ -21,6 +21,7 @@ from sync_pipeline.model.session import (
     SyncCategory,
 )
 from sync_pipeline.store.database import Database
+from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_sessions as sessions
 from sync_pipeline.store.session_counts import find, required
@@ -29,7 +30,6 @@ from sync_pipeline.store.session_runs import create_session, runs_of, session_ru
 from sync_pipeline.store.session_state import (
     UNFINISHED,
     end_run,
-    ended_record,
     fail_record,
     open_run,
     take_record,
@@ -43,8 +43,9 @@ UNOPENED = "The run ended before it opened its session."
 class SessionStore:
     """The tables of sessions and records."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ends: RecordEnds) -> None:
         self._database = database
+        self._ends = ends
 
     def open(
         self,
@@ -65,6 +66,8 @@ class SessionStore:
         Raises:
             StaleClaim: the run is over already, so it may start nothing more.
         """
+        for instance in chosen:
+            self._ends.forget(new.session_id, instance.id)
         with self._database.write() as connection:
             create_session(connection, new, now)
             open_run(connection, new, chosen, now, nothing)
@@ -78,6 +81,7 @@ class SessionStore:
                 run has the record.
             ConfigurationError: the session has no record of this instance.
         """
+        self._ends.forget(session_id, instance_id)
         with self._database.write() as connection:
             return take_record(connection, session_id, instance_id, run_id, now)
 
@@ -101,10 +105,7 @@ class SessionStore:
         Raises:
             StaleClaim: a newer attempt or the end of the run was faster.
         """
-        with (
-            self._database.write() as connection,
-            ended_record(connection, claim, outcome, now),
-        ):
+        with self._ends.writing(claim, outcome, now):
             pass
 
     def fail_unfinished(
@@ -184,7 +185,7 @@ class SessionStore:
         """Return a session by its id or by a prefix that only one has."""
         escaped = session_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         query = select(sessions).where(sessions.c.session_id.like(f"{escaped}%", escape="\\"))
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             found = connection.execute(query.limit(2)).all()
             return session_of(found[0]) if len(found) == 1 else None
 
@@ -196,11 +197,17 @@ class SessionStore:
             return [record_of(row) for row in rows]
 
     def is_open(self, session_id: str, instance_id: int) -> bool:
-        """Return whether a record has not ended."""
+        """Return whether a record has not ended.
+
+        What this process ended is known. Only a newer run begins it again elsewhere, and
+        then it is that run's.
+        """
+        if self._ends.is_written(session_id, instance_id):
+            return False
         query = select(records.c.status).where(
             records.c.session_id == session_id, records.c.instance_id == instance_id
         )
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             return connection.scalar(query) in UNFINISHED
 
     def list(self, wanted: SessionFilter) -> list[Session]:

@@ -19,8 +19,8 @@ from sync_pipeline.model.size import (
 )
 from sync_pipeline.store.database import Database, among, insert_rows
 from sync_pipeline.store.partitions import make_partitions
+from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.registry import note_connection
-from sync_pipeline.store.session_state import ended_record
 from sync_pipeline.store.size_schema import (
     DAILY_TABLES,
     database_size_stats,
@@ -48,8 +48,9 @@ class MeasuredDay:
 class SizeStore:
     """The tables of databases and of daily sizes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ends: RecordEnds) -> None:
         self._database = database
+        self._ends = ends
 
     def known(self, instance_id: int) -> list[KnownDatabase]:
         """Return every database ever seen on an instance."""
@@ -70,10 +71,7 @@ class SizeStore:
             StoreUnavailable: nothing is written.
         """
         self.prepare([day.collected_date])
-        with (
-            self._database.write() as connection,
-            ended_record(connection, claim, outcome, now),
-        ):
+        with self._ends.writing(claim, outcome, now) as connection:
             _write(connection, [day])
             note_connection(connection, day.instance_id, day.snapshot.server.version, now)
 

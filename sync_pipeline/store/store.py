@@ -11,6 +11,7 @@ from sync_pipeline.store.freshness import FreshnessStore
 from sync_pipeline.store.leases import LeaseStore
 from sync_pipeline.store.maintenance import MaintenanceStore
 from sync_pipeline.store.metrics import MetricsStore
+from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.registry import Registry
 from sync_pipeline.store.retention import RetentionStore
 from sync_pipeline.store.session_reads import SessionReads
@@ -24,17 +25,18 @@ class Store:
     """Everything that sync_pipeline remembers."""
 
     def __init__(self, database: Database) -> None:
+        ends = RecordEnds(database)
         self._database = database
         self.registry = Registry(database)
-        self.sessions = SessionStore(database)
+        self.sessions = SessionStore(database, ends)
         self.session_reads = SessionReads(database)
-        self.accounts = AccountStore(database)
+        self.accounts = AccountStore(database, ends)
         self.access = AccessReads(database)
         self.classes = ClassStore(database)
         self.leases = LeaseStore(database)
         self.streaks = StreakStore(database)
         self.maintenance = MaintenanceStore(database)
-        self.sizes = SizeStore(database)
+        self.sizes = SizeStore(database, ends)
         self.size_queries = SizeQueries(database)
         self.aggregations = AggregationStore(database)
         self.retention = RetentionStore(database)

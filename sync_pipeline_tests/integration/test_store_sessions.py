@@ -225,6 +225,34 @@ def test_an_older_run_s_end_and_hooks_leave_a_newer_run_alone(bench: StoreBench)
     assert bench.record(session_id, instance).status is RecordStatus.RUNNING
 
 
+def test_a_record_that_ended_is_open_again_once_it_begins_again(bench: StoreBench) -> None:
+    (one,) = bench.fleet("one")
+    session = bench.open([one])
+
+    def is_open() -> bool:
+        return bench.store.sessions.is_open(session.session_id, one.id)
+
+    assert is_open()
+    bench.store.sessions.finish(bench.claim(session, one), DONE, START)
+    assert not is_open()
+    bench.open([one], session.session_id, "second")
+    assert is_open()
+    bench.store.sessions.finish(bench.claim(session, one, "second"), DONE, START)
+    assert not is_open()
+    bench.claim(session, one, "third")
+    assert is_open()
+
+
+def test_a_record_whose_end_is_not_written_stays_open(bench: StoreBench) -> None:
+    (one,) = bench.fleet("one")
+    session = bench.open([one])
+    late = bench.claim(session, one)
+    bench.claim(session, one)
+    with pytest.raises(StaleClaim):
+        bench.store.sessions.finish(late, DONE, bench.now)
+    assert bench.store.sessions.is_open(session.session_id, one.id)
+
+
 def test_the_hook_fails_only_what_is_still_open(bench: StoreBench) -> None:
     fleet = bench.fleet("open", "done")
     session = bench.open(fleet)

@@ -1,0 +1,73 @@
+"""The connections that a process keeps to the store."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from psycopg.types.array import ListBinaryDumper
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_SECONDS = 60
+MOST_CONNECTIONS = 4
+"""To PostgreSQL, of one process. Its threads share one interpreter, and a transaction is mostly
+work for it: with more at once they, and the server, mostly wait for each other."""
+TRUSTED_SECONDS = 1.0
+"""A connection that was used so lately is not tried before it is used again."""
+# Names are exact: LIKE tells capital letters from small ones, as PostgreSQL does.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "case_sensitive_like=ON",
+)
+
+
+def sqlite_engine(url: URL) -> Engine:
+    """Return an engine with as many connections as threads: no read waits for another one's."""
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        # The driver must not begin transactions on its own: `write` and `read` do.
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def postgresql_engine(url: URL) -> Engine:
+    """Return an engine with a few connections, for which threads take turns."""
+    engine = create_engine(
+        url,
+        pool_size=MOST_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"connect_timeout": 10, "application_name": "sync_pipeline"},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        # As text, each quotation mark of each JSON value in an array is escaped in Python.
+        connection.adapters.register_dumper(list, ListBinaryDumper)
+
+    @event.listens_for(engine, "checkin")
+    def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        entry.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _require_alive(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        used_at = entry.info.get("used_at")
+        if used_at is None or time.monotonic() - used_at < TRUSTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            # The pool replaces it, and every other connection from before.
+            raise InvalidatePoolError from error
+
+    return engine
