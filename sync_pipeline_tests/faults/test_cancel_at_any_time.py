@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.context import ForkServerContext
 
 import dagster as dg
@@ -62,7 +63,8 @@ def cancelled(
     if process.is_alive():
         instance.report_run_canceling(run)
         assert process.pid is not None
-        os.kill(process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(process.pid, signal.SIGINT)
     process.join(LONGEST_END_SECONDS)
     assert not process.is_alive()
     found = instance.get_run_by_id(run.run_id)

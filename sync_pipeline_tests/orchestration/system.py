@@ -342,7 +342,11 @@ def running_system(
 
 @contextmanager
 def held(server: RunningServer) -> Iterator[Callable[[], None]]:
-    """Hold a lock on a catalog that every PostgreSQL sync reads, until the end or release."""
+    """Hold a lock on a catalog that every PostgreSQL sync reads, until the end or release.
+
+    It is one that nothing else reads: a new connection to any database may read what says
+    who is a member of what.
+    """
     with psycopg.connect(
         host=server.host,
         port=server.port,
@@ -350,6 +354,6 @@ def held(server: RunningServer) -> Iterator[Callable[[], None]]:
         password=server.admin_password,
         dbname=server.database,
     ) as connection:
-        connection.execute("LOCK TABLE pg_catalog.pg_auth_members IN ACCESS EXCLUSIVE MODE")
+        connection.execute("LOCK TABLE pg_catalog.pg_parameter_acl IN ACCESS EXCLUSIVE MODE")
         yield connection.rollback
         connection.rollback()
