@@ -131,8 +131,9 @@ class Database:
             if not (error.connection_invalidated or _is_no_database(error.orig)):
                 raise
             raise self.unavailable(error.orig) from None
-        except PoolTimeout as error:
-            raise self.unavailable(error) from None
+        except PoolTimeout:
+            busy = TimeoutError("all connections that this process may have are busy")
+            raise self.unavailable(busy) from None
 
     def unavailable(self, error: BaseException | None) -> StoreUnavailable:
         """Say that the store does not answer, without its password."""

@@ -177,7 +177,7 @@ def test_one_who_gets_no_turn_is_told(url: str, monkeypatch: pytest.MonkeyPatch)
     with (
         database.read(),
         database.read(),
-        pytest.raises(StoreUnavailable, match="does not answer"),
+        pytest.raises(StoreUnavailable, match="are busy"),
         database.read(),
     ):
         pass
