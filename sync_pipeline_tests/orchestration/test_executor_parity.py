@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sync_pipeline_tests.orchestration.parity_graphs import job_of
@@ -76,19 +76,62 @@ def status(instance: dg.DagsterInstance, run_id: str) -> str:
     return run.status.value
 
 
-# The same graphs each time: for some that chance makes, seen once in about a hundred, Dagster's
-# in-process executor itself never ends.
-@settings(max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+def is_endless_in_process(graph: list[dict[str, Any]], found: Told) -> bool:
+    """Return whether Dagster's in-process executor may never end where another one found this.
+
+    It looks for steps to skip before it gives up those that can't be reached, and again only
+    after another step. One that is skipped beside one that was given up may come last, and then
+    it spins (1.13.27, `ActiveExecution.plan_events_iterator`).
+    """
+
+    def is_skipped(step: str) -> bool:
+        return "STEP_SKIPPED" in found.get(step, [])
+
+    def is_given_up(step: str) -> bool:
+        return any(line.startswith("log Dependencies for step") for line in found.get(step, []))
+
+    def in_fan(number: int, name: str) -> str:
+        return f"nested{number}.{name}" if graph[number]["is_nested"] else name
+
+    def result(number: int) -> str:
+        has_fan = graph[number]["fan"]
+        return in_fan(number, f"collected{number}") if has_fan else f"n{number}"
+
+    after = {f"n{number}": map(result, node["upstream"]) for number, node in enumerate(graph)}
+    for number, node in enumerate(graph):
+        keys = range(len(node["fan"]))
+        again = [in_fan(number, f"again{number}[k{key}]") for key in keys]
+        after[in_fan(number, f"collected{number}")] = iter(again)
+    return any(is_skipped(step) and any(map(is_given_up, before)) for step, before in after.items())
+
+
+# The same graphs each time, so that a failure is one of the change at hand.
+@settings(max_examples=16, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(nodes())
 def test_every_step_tells_the_same_in_the_same_order(
     instance: dg.DagsterInstance, graph: list[dict[str, Any]]
 ) -> None:
-    one, other = (run_with(name, instance, graph) for name in ("in_process", "threaded"))
-    expected, found = told(instance, one), told(instance, other)
+    other = run_with("threaded", instance, graph)
+    found = told(instance, other)
+    assume(not is_endless_in_process(graph, found))
+    one = run_with("in_process", instance, graph)
+    expected = told(instance, one)
     # What belongs to no step: the same events, for steps end in another order.
     assert Counter(found.pop(None)) == Counter(expected.pop(None))
     assert found == expected
     assert status(instance, one) == status(instance, other)
+
+
+def test_a_graph_that_is_endless_in_process_ends(instance: dg.DagsterInstance) -> None:
+    graph = [
+        {"upstream": before, "behaviour": behaviour, "fan": [], "is_nested": False}
+        for before, behaviour in (([], "skip"), ([], "fail"), ([1], "ok"), ([0, 2], "ok"))
+    ]
+    run_id = run_with("threaded", instance, graph)
+    found = told(instance, run_id)
+    assert is_endless_in_process(graph, found)
+    assert "STEP_SKIPPED" in found["n3"]
+    assert status(instance, run_id) == "FAILURE"
 
 
 def test_the_order_of_names_in_a_line_of_dagster_does_not_count() -> None:
