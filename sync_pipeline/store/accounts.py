@@ -23,7 +23,7 @@ from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store.classes import write_class_counts
-from sync_pipeline.store.database import Database, insert_rows, upsert
+from sync_pipeline.store.database import Database, among, insert_rows, upsert
 from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.schema import account_change_log as log
@@ -31,8 +31,6 @@ from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.schema import instances
-
-NAMES_A_STATEMENT = 20_000
 
 
 class AccountStore:
@@ -184,12 +182,12 @@ def _write_inventory(
 def _update_named(
     connection: Connection, instance_id: int, names: Sequence[str], values: dict[str, Any]
 ) -> None:
-    for start in range(0, len(names), NAMES_A_STATEMENT):
+    if names:
         connection.execute(
             update(accounts)
             .where(
                 accounts.c.instance_id == instance_id,
-                accounts.c.account_name.in_(names[start : start + NAMES_A_STATEMENT]),
+                among(connection, accounts.c.account_name, names),
             )
             .values(values)
         )
@@ -236,10 +234,10 @@ def _write_permissions(
         connection.execute(by_id.values(kind=bindparam("new_kind")), kinds)
     written = {state.name for state in result.states}
     seen = [ids[name] for name in result.seen if name not in written]
-    for start in range(0, len(seen), NAMES_A_STATEMENT):
+    if seen:
         connection.execute(
             update(permissions)
-            .where(permissions.c.account_id.in_(seen[start : start + NAMES_A_STATEMENT]))
+            .where(among(connection, permissions.c.account_id, seen))
             .values(marks)
         )
 

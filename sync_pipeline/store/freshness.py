@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, Table, delete, func, insert, select
+from sqlalchemy import Connection, Row, ScalarSelect, Table, delete, func, select
 
 from sync_pipeline.model.freshness import (
     FreshnessCheck,
@@ -19,7 +19,7 @@ from sync_pipeline.model.freshness import (
     WatchState,
 )
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline.store.database import BIND_LIMIT, Database, among, chunks, upsert
+from sync_pipeline.store.database import Database, among, insert_rows, upsert
 from sync_pipeline.store.freshness_schema import (
     IS_COMPLETED,
     freshness_checks,
@@ -78,8 +78,7 @@ class FreshnessStore:
             _delete(connection, freshness_states, before.keys() - after.keys())
             upsert(connection, freshness_states, rows, keys, values)
             connection.execute(delete(freshness_checks))
-            if looks:
-                connection.execute(insert(freshness_checks), looks)
+            insert_rows(connection, freshness_checks, looks)
 
     def note_told(
         self,
@@ -100,8 +99,7 @@ class FreshnessStore:
         ]
         with self._database.write() as connection:
             _delete(connection, freshness_told, removed, freshness_told.c.channel == channel)
-            for chunk in chunks(rows):
-                connection.execute(insert(freshness_told), list(chunk))
+            insert_rows(connection, freshness_told, rows)
 
 
 def last_success(category: SyncCategory) -> ScalarSelect[datetime]:
@@ -180,11 +178,10 @@ def _delete(
     for instance_id, category in keys:
         by_category[category].append(instance_id)
     for category, ids in by_category.items():
-        for start in range(0, len(ids), BIND_LIMIT):
-            connection.execute(
-                delete(table).where(
-                    table.c.sync_category == str(category),
-                    among(connection, table.c.instance_id, ids[start : start + BIND_LIMIT]),
-                    *conditions,
-                )
+        connection.execute(
+            delete(table).where(
+                table.c.sync_category == str(category),
+                among(connection, table.c.instance_id, ids),
+                *conditions,
             )
+        )

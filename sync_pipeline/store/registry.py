@@ -19,7 +19,7 @@ from sync_pipeline.model.instance import (
     TlsMode,
     TlsOptions,
 )
-from sync_pipeline.store.database import BIND_LIMIT, Database, upsert
+from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import credentials, instances
 
 
@@ -159,12 +159,9 @@ class Registry:
 
     def ever_by_ids(self, instance_ids: Sequence[int]) -> list[Instance]:
         """Return instances by their ids, also those that were removed, in the same order."""
-        found: dict[int, Instance] = {}
-        with self._database.read() as connection:
-            for start in range(0, len(instance_ids), BIND_LIMIT):
-                some = instance_ids[start : start + BIND_LIMIT]
-                rows = connection.execute(select(instances).where(instances.c.id.in_(some)))
-                found.update({row.id: _instance(row) for row in rows})
+        with self._database.read_once() as connection:
+            query = select(instances).where(among(connection, instances.c.id, instance_ids))
+            found = {row.id: _instance(row) for row in connection.execute(query)}
         return [found[item] for item in instance_ids]
 
     def put_instances(self, wanted: Sequence[Instance], now: datetime) -> ImportCounts:

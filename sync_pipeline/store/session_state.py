@@ -36,7 +36,7 @@ from sync_pipeline.model.session import (
     SessionStatus,
 )
 from sync_pipeline.model.shard import slices
-from sync_pipeline.store.database import chunks, insert_rows
+from sync_pipeline.store.database import among, insert_rows
 from sync_pipeline.store.leases import release_of_run
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.session_counts import count, required
@@ -224,12 +224,11 @@ def _reopen(
     found = [
         row for row in connection.execute(query) if row.run_id is None or row.instance_id in ids
     ]
-    for chunk in chunks([{"id": row.id} for row in found]):
-        connection.execute(
-            update(records)
-            .where(records.c.id.in_([item["id"] for item in chunk]))
-            .values(**_CLEAN, status=str(RecordStatus.PENDING), run_id=new.run_id)
-        )
+    connection.execute(
+        update(records)
+        .where(among(connection, records.c.id, [row.id for row in found]))
+        .values(**_CLEAN, status=str(RecordStatus.PENDING), run_id=new.run_id)
+    )
     before = Counter(RecordStatus(row.status) for row in found)
     return {status: -number for status, number in before.items()}
 

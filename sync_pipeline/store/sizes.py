@@ -30,7 +30,6 @@ from sync_pipeline.store.size_schema import (
     tablespace_size_stats,
 )
 
-NAMES_A_STATEMENT = 20_000
 SHARED = "shared"
 
 
@@ -171,12 +170,8 @@ def _mark_databases(
 
 
 def _update(connection: Connection, ids: Sequence[int], values: Mapping[str, Any]) -> None:
-    for start in range(0, len(ids), NAMES_A_STATEMENT):
-        some = ids[start : start + NAMES_A_STATEMENT]
-        statement = update(instance_databases).where(
-            among(connection, instance_databases.c.id, some)
-        )
-        connection.execute(statement.values(values))
+    statement = update(instance_databases).where(among(connection, instance_databases.c.id, ids))
+    connection.execute(statement.values(values))
 
 
 def _database_ids(
@@ -184,15 +179,10 @@ def _database_ids(
 ) -> dict[tuple[int, str], int]:
     table = instance_databases
     wanted = sorted({day.instance_id for day in days})
-    ids: dict[tuple[int, str], int] = {}
-    columns = (table.c.instance_id, table.c.database_name, table.c.id)
-    for start in range(0, len(wanted), NAMES_A_STATEMENT):
-        some = wanted[start : start + NAMES_A_STATEMENT]
-        for row in connection.execute(
-            select(*columns).where(among(connection, table.c.instance_id, some))
-        ):
-            ids[row[0], row[1]] = row[2]
-    return ids
+    query = select(table.c.instance_id, table.c.database_name, table.c.id).where(
+        among(connection, table.c.instance_id, wanted)
+    )
+    return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
 
 def _replace(connection: Connection, days: Sequence[MeasuredDay]) -> None:
@@ -202,14 +192,12 @@ def _replace(connection: Connection, days: Sequence[MeasuredDay]) -> None:
         by_date.setdefault(day.collected_date, []).append(day.instance_id)
     for collected, instance_ids in by_date.items():
         for table in DAILY_TABLES:
-            for start in range(0, len(instance_ids), NAMES_A_STATEMENT):
-                some = instance_ids[start : start + NAMES_A_STATEMENT]
-                connection.execute(
-                    delete(table).where(
-                        table.c.collected_date == collected,
-                        among(connection, table.c.instance_id, some),
-                    )
+            connection.execute(
+                delete(table).where(
+                    table.c.collected_date == collected,
+                    among(connection, table.c.instance_id, instance_ids),
                 )
+            )
 
 
 def _values(measures: Mapping[MeasureName, Measure]) -> dict[str, Any]:

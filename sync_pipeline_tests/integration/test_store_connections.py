@@ -19,7 +19,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, se
 
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.store import connections
-from sync_pipeline.store.database import Database, insert_rows, upsert
+from sync_pipeline.store.database import Database, among, insert_rows, upsert
 from sync_pipeline.store.schema import Json, UtcDateTime
 from sync_pipeline.store.store import Store
 from sync_pipeline_tests.integration.store_bench import CREDENTIAL, START
@@ -27,6 +27,10 @@ from sync_pipeline_tests.servers.fixtures_store import store_database
 from sync_pipeline_tests.servers.running import RunningServer
 
 WORKERS = 24
+OURS = (
+    "FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = 'sync_pipeline'"
+)
 THINGS = Table(
     "things",
     MetaData(),
@@ -79,10 +83,7 @@ def administrator(url: str) -> Iterator[psycopg.Connection]:
 
 def end_connections(url: str) -> int:
     """End every connection to the store from the server's side; return how many there were."""
-    query = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND application_name = 'sync_pipeline'"
-    )
+    query = f"SELECT pg_terminate_backend(pid) {OURS}"
     with administrator(url) as connection:
         return len(connection.execute(query).fetchall())
 
@@ -117,6 +118,32 @@ def test_what_is_written_in_bulk_is_read_again(
     assert exactly(rows_of(database)) == exactly(list(expected.values()))
 
 
+@given(rows=ROWS, other_ids=st.lists(st.integers(0, 2**31 - 1)), other_labels=st.lists(LABELS))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_rows_are_found_among_numbers_and_texts(
+    database: Database, rows: list[dict[str, Any]], other_ids: list[int], other_labels: list[str]
+) -> None:
+    ids = [row["id"] for row in rows[::2]] + other_ids
+    labels = [row["label"] for row in rows[::2] if row["label"] is not None] + other_labels
+    with database.write() as connection:
+        connection.execute(THINGS.delete())
+        insert_rows(connection, THINGS, rows)
+        by_id = select(THINGS.c.id).where(among(connection, THINGS.c.id, ids))
+        by_label = select(THINGS.c.id).where(among(connection, THINGS.c.label, labels))
+        found = set(connection.scalars(by_id)), set(connection.scalars(by_label))
+    expected = {row["id"] for row in rows if row["id"] in ids}
+    assert found == (expected, {row["id"] for row in rows if row["label"] in labels})
+
+
+def test_any_number_of_rows_is_found(database: Database) -> None:
+    """More than either store takes as values of one statement."""
+    ids = range(70_000)
+    with database.write() as connection:
+        insert_rows(connection, THINGS, [{"id": number, "value": {}} for number in ids])
+        query = select(THINGS.c.id).where(among(connection, THINGS.c.id, ids))
+        assert len(connection.scalars(query).all()) == len(ids)
+
+
 def test_a_read_is_one_view(store: Store, store_url: str) -> None:
     other = Database(store_url)
     query = text("SELECT count(*) FROM credentials")
@@ -145,10 +172,7 @@ def test_threads_take_turns_for_a_few_connections(url: str) -> None:
 
     def watch() -> None:
         nonlocal most
-        query = (
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND application_name = 'sync_pipeline'"
-        )
+        query = f"SELECT count(*) {OURS}"
         with administrator(url) as connection:
             while not ended.is_set():
                 row = connection.execute(query).fetchone()
