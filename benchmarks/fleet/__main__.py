@@ -25,12 +25,16 @@ side by side, each with its part of the fleet.
 
 Figures. CPU seconds are those of the run's processes (user and system, all descendants), those
 of the responder and of the store's server stand apart. "CPU ms an instance" has the start of
-the processes in it, "of one more instance" has not: a run of one instance is subtracted. The
-peak is the proportional set size of all processes together, sampled twice a second. The limit
-of the wall time is the most of: the CPU seconds divided by the cores (one interpreter can use
-one, the machine has more), all waits for endpoints divided by the instances at once, and the
-attempts of one silent instance with the pauses between them. A run that leaves an instance
-without a true record ends the benchmark with 1.
+the processes in it, "of one more instance" has not: for each run, one of one instance is
+subtracted. The peak is the proportional set size of all processes together, sampled twice a
+second. The limit of the wall time is the most of: the run's CPU seconds divided by the cores
+that it can use (one interpreter one core), those of everything that ran on this machine divided
+by its cores, all waits for endpoints divided by the instances at once, and the attempts of one
+silent instance with the pauses between them. Everything on this machine is the run, the
+responder and the store's server; with "the run's processes" it is the run alone, as if the
+others had a machine of their own. A run that lasts longer than `--limit` is cut, and its
+figures are those of the instances that had ended. A run that leaves an instance without a true
+record ends the benchmark with 1.
 
 `--profile` prints where the CPU time of each runner went (of all its threads; not of
 `multiprocess`); it costs some itself, so that the figures beside it count for nothing.
@@ -103,12 +107,12 @@ class Bench:
 
     def _means(self, runner: Runner) -> Means:
         options = self.options
+        runs = options.shards if runner.is_dagster else 1
         if runner is Runner.MULTIPROCESS:
-            return Means(options.processes * options.shards, options.processes * options.shards)
+            return Means(options.processes * runs, options.processes * runs, runs)
         if runner is Runner.IN_PROCESS:
-            return Means(options.shards, options.shards)
-        shards = options.shards if runner.is_dagster else 1
-        return Means(options.concurrency * shards, shards)
+            return Means(runs, runs, runs)
+        return Means(options.concurrency * runs, runs, runs)
 
     def _settings(self, runner: Runner) -> dict[str, object]:
         options = self.options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,12 +45,14 @@ class Comparison:
 
     def milliseconds(self, runner: Runner) -> float:
         """Return the CPU milliseconds an instance, with the start of the processes."""
-        return self.runs[runner].outcome.usage.cpu_seconds * 1000 / self.count
+        outcome = self.runs[runner].outcome
+        return outcome.usage.cpu_seconds * 1000 / max(outcome.ended, 1)
 
     def marginal_milliseconds(self, runner: Runner) -> float:
         """Return the CPU milliseconds of one instance more."""
-        used = self.runs[runner].outcome.usage.cpu_seconds - self.idle_cpu[runner]
-        return used * 1000 / max(self.count - 1, 1)
+        run = self.runs[runner]
+        used = run.outcome.usage.cpu_seconds - run.means.runs * self.idle_cpu[runner]
+        return used * 1000 / max(run.outcome.ended - run.means.runs, 1)
 
     def share(self, runner: Runner) -> float | None:
         """Return Dagster's CPU milliseconds an instance: what bare-store does not take."""
@@ -61,23 +62,30 @@ class Comparison:
 
     def throughput(self, runner: Runner) -> float:
         """Return instances a second."""
-        return self.count / self.runs[runner].outcome.usage.wall_seconds
+        outcome = self.runs[runner].outcome
+        return outcome.ended / outcome.usage.wall_seconds
 
-    def to_limit(self, runner: Runner, cores: int) -> float:
+    def to_multiprocess(self, runner: Runner) -> float | None:
+        """Return the throughput as a multiple of that of multiprocess."""
+        base = self.runs.get(Runner.MULTIPROCESS)
+        if base is None or not base.outcome.ended:
+            return None
+        return self.throughput(runner) / self.throughput(Runner.MULTIPROCESS)
+
+    def to_limit(self, runner: Runner, other_seconds: float) -> float:
         """Return the wall time as a multiple of the least that was possible."""
         run = self.runs[runner]
         usage = run.outcome.usage
-        limit = run.means.limit_seconds(usage.cpu_seconds, self.waits, cores)
-        return usage.wall_seconds / limit
+        return usage.wall_seconds / run.means.limit_seconds(
+            usage.cpu_seconds, other_seconds, self.waits
+        )
 
     def shown(self, runner: Runner) -> dict[str, Any]:
         """Return the figures of one runner."""
         run = self.runs[runner]
         usage = run.outcome.usage
-        if usage.is_cut:
-            return {"cut after seconds": round(usage.wall_seconds)}
         figures: dict[str, Any] = {
-            "wall seconds": round(usage.wall_seconds, 1),
+            "cut after seconds" if usage.is_cut else "wall seconds": round(usage.wall_seconds, 1),
             "CPU seconds": round(usage.cpu_seconds, 1),
             "CPU ms an instance": round(self.milliseconds(runner), 1),
             "peak memory MB": round(usage.peak_bytes / _MEGABYTE),
@@ -93,7 +101,7 @@ class Comparison:
             figures["CPU ms of one more instance"] = round(more, 1)
         if run.server_cpu_seconds:
             figures["PostgreSQL CPU seconds"] = round(run.server_cpu_seconds, 1)
-        if runner.is_dagster:
+        if run.outcome.event_rows:
             figures["event rows an instance"] = round(run.outcome.event_rows / self.count, 1)
         if (share := self.share(runner)) is not None:
             figures["Dagster's share, CPU ms an instance"] = round(share, 1)
@@ -101,9 +109,7 @@ class Comparison:
                 more = self.marginal_milliseconds(runner)
                 more -= self.marginal_milliseconds(Runner.BARE_STORE)
                 figures["Dagster's share, CPU ms of one more instance"] = round(more, 1)
-        base = self.runs.get(Runner.MULTIPROCESS)
-        if base and not base.outcome.usage.is_cut:
-            ratio = self.throughput(runner) / self.throughput(Runner.MULTIPROCESS)
+        if (ratio := self.to_multiprocess(runner)) is not None:
             figures["throughput to multiprocess"] = round(ratio, 2)
         if run.outcome.profile is not None:
             figures["profile"] = run.outcome.profile
@@ -111,7 +117,8 @@ class Comparison:
 
     def targets(self, runner: Runner) -> dict[str, str]:
         """Return each target that this run can say something about, and whether it is met."""
-        usage = self.runs[runner].outcome.usage
+        run = self.runs[runner]
+        usage = run.outcome.usage
         if usage.is_cut or not runner.is_dagster:
             return {}
         found: dict[str, str] = {}
@@ -119,14 +126,13 @@ class Comparison:
         if (share := self.share(runner)) is not None:
             name = f"Dagster's share at most {most:g} ms of CPU"
             found[name] = judged(share, "ms", is_met=share <= most)
-        for cores in sorted({self.runs[runner].means.cores, os.cpu_count() or 1}):
-            ratio = self.to_limit(runner, cores)
-            found[f"wall at most {MOST_OF_LIMIT} of the limit of {cores} cores"] = judged(
+        beside = run.responder_cpu_seconds + run.server_cpu_seconds
+        for name, seconds in (("this machine", beside), ("the run's processes", 0.0)):
+            ratio = self.to_limit(runner, seconds)
+            found[f"wall at most {MOST_OF_LIMIT} of the limit of {name}"] = judged(
                 ratio, "", is_met=ratio <= MOST_OF_LIMIT
             )
-        base = self.runs.get(Runner.MULTIPROCESS)
-        if self.count >= COMPARED_AT and base and not base.outcome.usage.is_cut:
-            ratio = self.throughput(runner) / self.throughput(Runner.MULTIPROCESS)
+        if self.count >= COMPARED_AT and (ratio := self.to_multiprocess(runner)) is not None:
             found[f"at least {LEAST_THROUGHPUT:g} times the throughput of multiprocess"] = judged(
                 ratio, "", is_met=ratio >= LEAST_THROUGHPUT
             )

@@ -52,16 +52,22 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a runner works with: instances at once, and processes that hold an interpreter."""
+    """What a runner works with: instances and interpreters at once, in so many runs."""
 
     at_once: int
     processes: int
+    runs: int = 1
 
     @property
     def cores(self) -> int:
         """Return how many cores it can use: one interpreter runs on one."""
         return min(self.processes, os.cpu_count() or 1)
 
-    def limit_seconds(self, cpu_seconds: float, waits: Waits, cores: int) -> float:
-        """Return the least time in which so much CPU time and these waits can end."""
-        return max(cpu_seconds / cores, waits.together / self.at_once, waits.longest)
+    def limit_seconds(self, own_seconds: float, other_seconds: float, waits: Waits) -> float:
+        """Return the least time in which so much CPU time and these waits can end.
+
+        The other CPU seconds are those of what the run works with on the same machine.
+        """
+        own = own_seconds / self.cores
+        everything = (own_seconds + other_seconds) / (os.cpu_count() or 1)
+        return max(own, everything, waits.together / self.at_once, waits.longest)

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -47,12 +47,20 @@ class LostRecords(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run did and used. `records` counts the instances by how they ended."""
+    """What one run did and used. `records` counts the instances by how they ended.
+
+    Of a run that was cut these are the instances that had ended by then.
+    """
 
     usage: Usage
     records: Counter[str]
     event_rows: int
     profile: Mapping[str, Any] | None = None
+
+    @property
+    def ended(self) -> int:
+        """Return how many instances ended."""
+        return self.records.total()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def run_once(runner: Runner, home: Home, plan: FleetPlan, watching: Watching) ->
     commands = [[*before, *program] for program in _programs(runner, results)]
     usage = measure(commands, home.environment, home.directory, watching.limit_seconds)
     if usage.is_cut:
-        return Outcome(usage, Counter(), 0)
+        return Outcome(usage, _ended(home), 0)
     if not all(path.exists() for path in results):
         raise LostRecords(f"{runner} ended without a result:\n{_tail(home.directory / 'run.log')}")
     found = [json.loads(path.read_text()) for path in results]
@@ -104,10 +112,29 @@ def _programs(runner: Runner, results: Sequence[Path]) -> Iterator[list[str]]:
         yield ["benchmarks.fleet.worker", str(result), "--tags", json.dumps(tags)]
 
 
-def _records(home: Home, sessions: Sequence[str]) -> list[InstanceRecord]:
+@contextmanager
+def _store(home: Home) -> Iterator[Store]:
     settings = Settings(home=home.directory, store_url=home.store_url)
     store = Store.open(settings.effective_store_url)
     try:
+        yield store
+    finally:
+        store.close()
+
+
+def _ended(home: Home) -> Counter[str]:
+    """Count the records that have ended, of every session that has not."""
+    with _store(home) as store:
+        return Counter(
+            str(record.status)
+            for session in store.sessions.unfinished()
+            for record in store.sessions.records(session.session_id)
+            if record.status.is_terminal
+        )
+
+
+def _records(home: Home, sessions: Sequence[str]) -> list[InstanceRecord]:
+    with _store(home) as store:
         unended = [
             session_id
             for session_id in sessions
@@ -116,8 +143,6 @@ def _records(home: Home, sessions: Sequence[str]) -> list[InstanceRecord]:
         if unended:
             raise LostRecords(f"the sessions {unended} have not ended")
         return [record for item in sessions for record in store.sessions.records(item)]
-    finally:
-        store.close()
 
 
 def counted(records: list[InstanceRecord], plan: FleetPlan, runner: Runner) -> Counter[str]:
