@@ -75,7 +75,7 @@ defs = dg.Definitions(
         ),
     ],
     sensors=[*build_run_end_sensors(_SESSION_JOBS), session_reaper, instance_freshness],
-    resources={"pipeline": PipelineResource(), **step_values_of(_SETTINGS)},
+    resources={"pipeline": PipelineResource(), "io_manager": step_values_of(_SETTINGS)},
 )
 
 

@@ -4,12 +4,9 @@ Annotations are not postponed here: Dagster reads them as types.
 """
 
 import time
-from datetime import date
 
 import dagster as dg
 
-from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
@@ -17,18 +14,12 @@ from sync_pipeline.orchestration.metadata import (
     aggregation_materialization,
     aggregation_metadata,
 )
-from sync_pipeline.orchestration.ops import work_on
+from sync_pipeline.orchestration.ops import select, work_on
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import (
-    CAPACITY_SYNC,
-    created_by,
-    sync_type_of,
-    unfinished_run,
-)
-from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
+from sync_pipeline.orchestration.runs import CAPACITY_SYNC, unfinished_run
+from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.workflows import aggregate_sizes
 from sync_pipeline.workflows.aggregate_sizes import PeriodChoice
-from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -43,7 +34,7 @@ def select_due(
         require_configured(context.instance)
         with pipeline.open() as deps:
             _await_collection(context, deps)
-            return _selected(context, deps, config, PeriodChoice())
+    return select(context, config, pipeline)
 
 
 @dg.op(description="Find the instances that have sizes in the partition's period.")
@@ -51,13 +42,7 @@ def select_partition(
     context: dg.OpExecutionContext, config: SelectionConfig, pipeline: PipelineResource
 ) -> SelectedInstances:
     """Choose the one period that the partition stands for."""
-    with dagster_failures(context):
-        require_configured(context.instance)
-        kind = PeriodType(context.job_name.rpartition("_")[2])
-        period = Period.of(kind, date.fromisoformat(context.partition_key))
-        with pipeline.open() as deps:
-            choice = PeriodChoice(PeriodRange(period, period))
-            return _selected(context, deps, config, choice)
+    return select(context, config, pipeline)
 
 
 @dg.op(description="Find the instances that have sizes in the periods to compute again.")
@@ -65,13 +50,7 @@ def select_range(
     context: dg.OpExecutionContext, config: BackfillConfig, pipeline: PipelineResource
 ) -> SelectedInstances:
     """Choose a whole range of periods, for one run."""
-    with dagster_failures(context):
-        require_configured(context.instance)
-        with pipeline.open() as deps:
-            periods = aggregate_sizes.chosen_range(
-                _period_type(config.period), _day(config.first), _day(config.last), today(deps)
-            )
-            return _selected(context, deps, config, PeriodChoice(periods))
+    return select(context, config, pipeline)
 
 
 @dg.op(out=dg.Out(dg.Nothing), description="Aggregate the sizes of one instance.")
@@ -107,35 +86,3 @@ def _await_collection(context: dg.OpExecutionContext, deps: SyncDeps) -> None:
             session.session_id,
             waited,
         )
-
-
-def _selected(
-    context: dg.OpExecutionContext, deps: SyncDeps, config: SelectionConfig, choice: PeriodChoice
-) -> SelectedInstances:
-    selection = config.selection()
-    instances = aggregate_sizes.instances_to_aggregate(deps, selection, choice)
-    context.log.info("%d instances are selected.", len(instances))
-    context.add_output_metadata({"instances": len(instances)})
-    return SelectedInstances(
-        tasks=tasks_of(instances, periods=choice.periods),
-        sync_type=sync_type_of(context.run, selection, len(instances)),
-        created_by=created_by(context.run, config),
-        nothing=aggregate_sizes.nothing_to_aggregate(choice),
-    )
-
-
-def _period_type(text: str) -> PeriodType:
-    if text not in tuple(PeriodType):
-        raise ConfigurationError(
-            f"{text!r} is not a kind of period.", hint=f"Known are: {', '.join(PeriodType)}."
-        )
-    return PeriodType(text)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(
-            f"{text!r} is not a date.", hint="Write it as 2026-01-31."
-        ) from None

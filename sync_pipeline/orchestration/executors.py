@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import dagster as dg
 
-from sync_pipeline.orchestration.step_values import step_values
+from sync_pipeline.orchestration.step_values import values_in_files, values_in_memory
 from sync_pipeline.orchestration.threaded_executor import threaded_executor
 from sync_pipeline.settings import Settings, StepExecutor
 
@@ -24,8 +22,8 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
     return dg.multiprocess_executor.configured({**limit, "start_method": {"forkserver": preload}})
 
 
-def step_values_of(settings: Settings) -> Mapping[str, dg.ResourceDefinition]:
-    """Return where steps leave what they hand over: Dagster's files where processes do the work."""
+def step_values_of(settings: Settings) -> dg.IOManagerDefinition:
+    """Return where steps leave what they hand over: files where processes do the work."""
     if settings.executor is StepExecutor.MULTIPROCESS:
-        return {}
-    return {"io_manager": step_values}
+        return values_in_files
+    return values_in_memory

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import dagster as dg
 
@@ -22,13 +23,25 @@ LONGEST_DESCRIPTION = 2_000
 NO_RUN_RETRY_TAGS = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 
-def will_retry(context: dg.OpExecutionContext, settings: Settings) -> bool:
+class Attempt(Protocol):
+    """An attempt of a step."""
+
+    @property
+    def retry_number(self) -> int:
+        """Return how many attempts came before."""
+
+    @property
+    def log(self) -> dg.DagsterLogManager:
+        """Return the run's log."""
+
+
+def will_retry(context: Attempt, settings: Settings) -> bool:
     """Return whether this attempt is followed by another one if a retry can help."""
     return context.retry_number < settings.retry_limit
 
 
 @contextmanager
-def dagster_failures(context: dg.OpExecutionContext) -> Iterator[None]:
+def dagster_failures(context: Attempt) -> Iterator[None]:
     """Turn a SyncError of the block into a retry request or a failure of the step."""
     try:
         yield

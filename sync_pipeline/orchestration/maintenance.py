@@ -8,7 +8,6 @@ import dagster as dg
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.step_values import prune_step_values
 from sync_pipeline.workflows.maintain_sizes import maintain_sizes
 
 
@@ -19,13 +18,11 @@ def maintain(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None
         require_configured(context.instance)
         with pipeline.open() as deps:
             done = maintain_sizes(deps)
-            pruned = prune_step_values(deps.settings)
     context.log.info(done.message)
     context.add_output_metadata(
         {
             "partitions made": len(done.made),
             "pruned before": str(done.pruned_before or ""),
             "outcome": done.message,
-            "files of old runs removed": pruned,
         }
     )

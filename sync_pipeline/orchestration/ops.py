@@ -3,15 +3,13 @@
 Annotations are not postponed here: Dagster reads them as types.
 """
 
-import random
 from collections.abc import Iterator
 
 import dagster as dg
 
-from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordOutcome, RecordStatus
-from sync_pipeline.orchestration.config import SyncConfig
+from sync_pipeline.orchestration.config import SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.limits import await_start, on_terms, skip_of, with_terms
@@ -24,14 +22,13 @@ from sync_pipeline.orchestration.metadata import (
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import (
     CATEGORY_OF_JOB,
-    created_by,
     new_session,
     reap_sessions,
     session_id_of,
     shard_of,
-    sync_type_of,
 )
-from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
+from sync_pipeline.orchestration.selections import selected_for
+from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.workflows.admission import Skip
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.recorded import InstanceWork
@@ -44,20 +41,7 @@ def select_instances(
     context: dg.OpExecutionContext, config: SyncConfig, pipeline: PipelineResource
 ) -> SelectedInstances:
     """Resolve the launchpad's selection against the registry."""
-    with dagster_failures(context):
-        require_configured(context.instance)
-        with pipeline.open() as deps:
-            selection = config.selection()
-            instances = deps.store.registry.select(selection)
-    instances = spread(instances, random.Random(context.run_id))  # noqa: S311 - spreads load
-    context.log.info("%d active instances are selected.", len(instances))
-    context.add_output_metadata({"instances": len(instances)})
-    return SelectedInstances(
-        tasks=tasks_of(instances, is_forced=config.force),
-        sync_type=sync_type_of(context.run, selection, len(instances)),
-        created_by=created_by(context.run, config),
-        always_probe=config.force or not selection.is_everything,
-    )
+    return select(context, config, pipeline)
 
 
 @dg.op(
@@ -138,6 +122,19 @@ def finish_session(context: dg.OpExecutionContext, pipeline: PipelineResource) -
         note,
     )
     context.add_output_metadata(metadata)
+
+
+def select(
+    context: dg.OpExecutionContext, config: SelectionConfig, pipeline: PipelineResource
+) -> SelectedInstances:
+    """Return the instances that a run is asked for, and say how many they are."""
+    with dagster_failures(context):
+        require_configured(context.instance)
+        with pipeline.open() as deps:
+            selected = selected_for(context.run, config, deps)
+    context.log.info("%d instances are selected.", len(selected.tasks))
+    context.add_output_metadata({"instances": len(selected.tasks)})
+    return selected
 
 
 def work_on(

@@ -1,94 +1,100 @@
-"""What steps hand to each other, in the memory of the run's process.
+"""What steps hand to each other.
 
-Dagster keeps a file a value by default. Here a value is read from memory; what a later run
-may need, because it executes this one again from its failure, is appended to one file a run.
+Dagster keeps a file a value. Here values stay in the memory of the run's process; only where
+steps have processes of their own they also need the files. A run that is executed again from
+its failure asks for the same values once more, on whatever machine it is.
 """
 
 from __future__ import annotations
 
-import pickle
-import threading
-import time
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 
 import dagster as dg
 
-from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.settings import Settings
-
-SECONDS_KEPT = 30 * 86_400
+from sync_pipeline.orchestration.config import SELECT_INSTANCES
+from sync_pipeline.orchestration.failures import dagster_failures
+from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.orchestration.selections import config_of, selected_for, task_for
+from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, instance_id_of
 
 Key = tuple[str, ...]
 
 
-class StepValues(dg.IOManager):
-    """The values of one run, and on demand those of the runs before it.
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """The attempt of a step that loads its input."""
 
-    A value is found by its run, step and output (and mapping key). Safe to share between
-    threads. Runs on other machines find the file only where the directory is shared.
+    retry_number: int
+    log: dg.DagsterLogManager
+
+
+class StepValues(dg.IOManager):
+    """The values of one run, by run, step and output (and mapping key). Safe for threads.
+
+    `files` keeps what other processes of the run load.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, pipeline: PipelineResource, files: dg.IOManager | None = None) -> None:
+        self._pipeline = pipeline
+        self._files = files
         self._values: dict[Key, object] = {}
-        self._lock = threading.Lock()
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Keep a value, in memory and in the run's file."""
-        key = tuple(context.get_identifier())
-        self._values[key] = obj
-        with self._lock, self._file(key[0]).open("ab") as file:
-            pickle.dump((key, obj), file)
+        """Keep a value."""
+        self._values[tuple(context.get_identifier())] = obj
+        if self._files is not None:
+            self._files.handle_output(context, obj)
 
     def load_input(self, context: dg.InputContext) -> object:
-        """Return a value.
-
-        Raises:
-            ConfigurationError: an earlier run handed it over and its file is not here.
-        """
+        """Return a value of this run, or ask again for one of a run before it."""
         key = tuple(context.get_identifier())
-        if key not in self._values:
-            with self._lock:
-                if key not in self._values:
-                    self._values.update(self._read(key[0]))
-        try:
+        if key in self._values:
             return self._values[key]
-        except KeyError:
-            raise ConfigurationError(
-                f"What run {key[0]} handed from step to step is not on this machine any more.",
-                hint="Launch a new run instead of executing that one again from its failure.",
-            ) from None
-
-    def _file(self, run_id: str) -> Path:
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return self._directory / f"{run_id}.values"
-
-    def _read(self, run_id: str) -> dict[Key, object]:
-        found: dict[Key, object] = {}
-        try:
-            with self._file(run_id).open("rb") as file:
-                while True:
-                    key, value = pickle.load(file)  # noqa: S301 - our own file, mode 0700
-                    found[key] = value
-        except (FileNotFoundError, EOFError, pickle.UnpicklingError):
-            # A killed process may have left its last value half written.
-            return found
+        if self._files is not None:
+            with suppress(FileNotFoundError):
+                return self._files.load_input(context)
+        return asked_again(context, self._pipeline)
 
 
-def prune_step_values(settings: Settings) -> int:
-    """Remove the files of runs that nobody executes again any more; return how many."""
-    oldest = time.time() - SECONDS_KEPT
-    old = [file for file in _directory(settings).glob("*.values") if file.stat().st_mtime < oldest]
-    for file in old:
-        file.unlink(missing_ok=True)
-    return len(old)
+def asked_again(
+    context: dg.InputContext, pipeline: PipelineResource
+) -> SelectedInstances | InstanceTask:
+    """Return what an earlier run handed to the step that loads this input.
+
+    Raises:
+        RetryRequested: the store does not answer now.
+        Failure: what the run was asked for can't be any more.
+    """
+    step = context.step_context
+    attempt = _Attempt(step.previous_attempt_count, context.log)
+    with dagster_failures(attempt), pipeline.open() as deps:
+        run = step.dagster_run
+        values = step.resolved_run_config.ops[SELECT_INSTANCES].config
+        config = config_of(run.job_name, values if isinstance(values, Mapping) else {})
+        instance_id = instance_id_of(step.step.key)
+        if instance_id is None:
+            return selected_for(run, config, deps)
+        return task_for(run, config, deps, instance_id)
 
 
-@dg.io_manager(description="Values in the memory of the run's process, and in one file a run.")
-def step_values(_context: dg.InitResourceContext) -> StepValues:
-    """Keep the values below the home directory."""
-    return StepValues(_directory(Settings.load()))
+@dg.io_manager(
+    description="What steps hand over, in the memory of the run's process.",
+    required_resource_keys={"pipeline"},
+)
+def values_in_memory(context: dg.InitResourceContext) -> StepValues:
+    """Return the values of a run whose steps share a process."""
+    return StepValues(context.resources.pipeline)
 
 
-def _directory(settings: Settings) -> Path:
-    return settings.dagster_home / "step_values"
+@dg.io_manager(
+    description="What steps hand over, in Dagster's files.",
+    required_resource_keys={"pipeline"},
+)
+def values_in_files(context: dg.InitResourceContext) -> StepValues:
+    """Return the values of a run whose steps have processes of their own."""
+    if context.instance is None:
+        raise RuntimeError("values of processes need a Dagster instance")
+    files = dg.FilesystemIOManager(base_dir=context.instance.storage_directory())
+    return StepValues(context.resources.pipeline, files.create_io_manager(context))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -119,6 +120,26 @@ def test_worker_killed(system: System, run_id: str) -> None:
     os.kill(system.worker_pid(run_id), signal.SIGKILL)
     assert system.ended_run(run_id) == "FAILURE"
     expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+
+
+def test_a_failed_run_is_executed_again_without_its_files(
+    system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
+) -> None:
+    """As on another machine, or in another container."""
+    system.fleet.add("stuck", postgresql_server)
+    system.fleet.add("quick", mariadb_server)
+    with held(postgresql_server):
+        run_id = system.launch()
+        system.fleet.wait_running(run_id, "stuck")
+        wait_quick(system, run_id)
+        for pid in {system.step_pid(run_id, "stuck"), system.worker_pid(run_id)}:
+            os.kill(pid, signal.SIGKILL)
+        assert system.ended_run(run_id) == "FAILURE"
+        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+    shutil.rmtree(system.fleet.home / "dagster" / "storage")
+    again = system.execute_again(run_id)
+    assert system.ended_run(again) == "SUCCESS"
+    assert system.fleet.ended_session(run_id).status is SessionStatus.COMPLETED
 
 
 @with_threads

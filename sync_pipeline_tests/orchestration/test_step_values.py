@@ -1,65 +1,223 @@
-"""What steps hand over is read from memory, and by a later run from the file of the first."""
+"""What steps hand over stays in memory; a re-execution asks for it again, and gets the same."""
 
 from __future__ import annotations
 
-import os
-import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-import dagster as dg
 import pytest
+from dagster import (
+    DagsterInstance,
+    InputContext,
+    JobDefinition,
+    OutputContext,
+    ReexecutionOptions,
+    execute_job,
+    reconstructable,
+)
+from dagster._core.events import DagsterEvent
 
-from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.orchestration.step_values import SECONDS_KEPT, StepValues, prune_step_values
-from sync_pipeline.settings import Settings
+from sync_pipeline.definitions import defs
+from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
+from sync_pipeline.model.period import Period, PeriodType
+from sync_pipeline.model.session import RecordStatus
+from sync_pipeline.orchestration import aggregation_ops, ops, step_values
+from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.step_values import StepValues
+from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
+from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
+from sync_pipeline_tests.orchestration.test_backfill import history
+from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.strategies.sizes import put_history
 
-KEYS = ("a", "b", "c")
-
-
-def output(key: str) -> dg.OutputContext:
-    return dg.build_output_context("open", "result", run_id="run-1", mapping_key=key)
-
-
-def load(values: StepValues, key: str) -> object:
-    return values.load_input(dg.build_input_context(upstream_output=output(key)))
-
-
-def handed_over(directory: Path) -> StepValues:
-    values = StepValues(directory)
-    for key in KEYS:
-        values.handle_output(output(key), key.upper())
-    return values
-
-
-def test_a_run_reads_its_values_and_so_does_its_re_execution(tmp_path: Path) -> None:
-    first, later = handed_over(tmp_path), StepValues(tmp_path)
-    for values in (first, later):
-        assert [load(values, key) for key in KEYS] == ["A", "B", "C"]
-
-
-def test_values_are_not_read_from_the_file_again(tmp_path: Path) -> None:
-    values = handed_over(tmp_path)
-    (tmp_path / "run-1.values").unlink()
-    assert load(values, "b") == "B"
-
-
-def test_a_file_that_ends_in_the_middle_gives_what_it_has(tmp_path: Path) -> None:
-    handed_over(tmp_path)
-    file = tmp_path / "run-1.values"
-    file.write_bytes(file.read_bytes()[:-3])
-    later = StepValues(tmp_path)
-    assert load(later, "b") == "B"
-    with pytest.raises(ConfigurationError, match=r"run run-1 .* not on this machine"):
-        load(later, "c")
+TODAY = datetime.now(UTC).date()
+MONTH = Period.of(PeriodType.MONTH, TODAY - timedelta(days=100)).start.isoformat()
+BROKEN = ConfigurationError("Broken by a test.")
+AWAY = StoreUnavailable("The store is away in a test.", phase=Phase.STORE)
+RANGE = {
+    "period": "week",
+    "first": (TODAY - timedelta(days=90)).isoformat(),
+    "last": (TODAY - timedelta(days=30)).isoformat(),
+}
 
 
-def test_old_files_are_removed(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    directory = settings.dagster_home / "step_values"
-    directory.mkdir(parents=True)
-    handed_over(directory)
-    assert prune_step_values(settings) == 0
-    long_ago = time.time() - SECONDS_KEPT - 60
-    os.utime(directory / "run-1.values", (long_ago, long_ago))
-    assert prune_step_values(settings) == 1
-    assert not list(directory.iterdir())
+def account_sync() -> JobDefinition:
+    return defs.resolve_job_def("account_sync")
+
+
+def capacity_sync() -> JobDefinition:
+    return defs.resolve_job_def("capacity_sync")
+
+
+def aggregate_sizes() -> JobDefinition:
+    return defs.resolve_job_def("aggregate_sizes")
+
+
+def aggregate_month() -> JobDefinition:
+    return defs.resolve_job_def("aggregate_month")
+
+
+def backfill_sizes() -> JobDefinition:
+    return defs.resolve_job_def("backfill_sizes")
+
+
+@dataclass(slots=True)
+class Seen:
+    """The values that the steps of a run handed over, and those that were loaded."""
+
+    handed: dict[str, Any] = field(default_factory=dict)
+    loaded: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    seen = Seen()
+    keep, load = StepValues.handle_output, StepValues.load_input
+
+    def handle_output(self: StepValues, context: OutputContext, obj: object) -> None:
+        seen.handed[context.mapping_key or context.step_key] = obj
+        keep(self, context, obj)
+
+    def load_input(self: StepValues, context: InputContext) -> object:
+        assert context.upstream_output is not None
+        found = load(self, context)
+        seen.loaded[context.upstream_output.mapping_key or context.upstream_output.step_key] = found
+        return found
+
+    monkeypatch.setattr(StepValues, "handle_output", handle_output)
+    monkeypatch.setattr(StepValues, "load_input", load_input)
+    return seen
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, postgresql_server: RunningServer) -> Iterator[Fleet]:
+    settings = {"retry_base_seconds": 0.05, "retry_limit": 1, "aggregation_wait_seconds": 0}
+    with in_environment(environment_of(tmp_path, **settings)):
+        fleet = Fleet(tmp_path)
+        for name in ("one", "ein Name mit Ü", "数据库"):
+            added = fleet.add(name, postgresql_server)
+            put_history(fleet.store, added.id, history(TODAY - timedelta(days=200), TODAY))
+        yield fleet
+        fleet.store.close()
+
+
+@contextmanager
+def broken(target: object, name: str) -> Iterator[None]:
+    """Let a function fail, as long as the block lasts."""
+
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise BROKEN
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target, name, fail)
+        yield
+
+
+def without_terms(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values without what belongs to one run only."""
+    return {
+        key: replace(value, terms=None) if isinstance(value, InstanceTask) else value
+        for key, value in values.items()
+    }
+
+
+def executed_again(instance: DagsterInstance, job: Any, run_id: str) -> list[DagsterEvent]:
+    options = ReexecutionOptions.from_failure(run_id, instance)
+    with execute_job(job, instance, reexecution_options=options) as again:
+        assert again.success
+        return list(again.all_events)
+
+
+ASKED: list[tuple[Any, dict[str, Any], dict[str, str]]] = [
+    (account_sync, {"instances": ["one", "数据库"], "force": True, "created_by": "me"}, {}),
+    (account_sync, {}, {"dagster/schedule_name": "nightly"}),
+    (capacity_sync, {"engines": ["postgresql"]}, {}),
+    (aggregate_sizes, {}, {}),
+    (aggregate_month, {}, {"dagster/partition": MONTH}),
+    (backfill_sizes, RANGE, {}),
+]
+WORK = {
+    account_sync: (ops, "sync_instance_accounts"),
+    capacity_sync: (ops, "sync_instance_sizes"),
+}
+
+
+@pytest.mark.parametrize(("job", "config", "tags"), ASKED)
+@pytest.mark.parametrize("is_opened", [False, True])
+def test_a_re_execution_gets_what_the_first_run_handed_over(
+    fleet: Fleet,
+    seen: Seen,
+    job: Any,
+    config: dict[str, Any],
+    tags: dict[str, str],
+    is_opened: bool,
+) -> None:
+    """The first run fails before its session is open, or in each of its instances."""
+    at_work = WORK.get(job, (aggregation_ops.aggregate_sizes, "aggregate_instance"))
+    target, name = at_work if is_opened else (ops, "with_terms")
+    run_config = {"ops": {"select_instances": {"config": config}}}
+    with open_instance() as instance:
+        with (
+            broken(target, name),
+            execute_job(
+                reconstructable(job),
+                instance,
+                run_config=run_config,
+                tags=tags,
+                raise_on_error=False,
+            ) as first,
+        ):
+            assert not first.success
+        handed = without_terms(seen.handed)
+        seen.loaded.clear()
+        executed_again(instance, reconstructable(job), first.run_id)
+    loaded = without_terms(seen.loaded)
+    if is_opened:
+        tasks = {task.mapping_key: task for task in handed["select_instances"].tasks}
+        assert loaded == {key: handed[key] for key in tasks} == tasks
+    else:
+        (again, before) = loaded["select_instances"], handed["select_instances"]
+        assert isinstance(again, SelectedInstances)
+        assert set(again.tasks) == set(before.tasks)
+        assert replace(again, tasks=()) == replace(before, tasks=())
+    statuses = {record.status for record in fleet.store.sessions.records(first.run_id)}
+    assert statuses == {RecordStatus.COMPLETED}
+
+
+def test_a_store_that_is_away_while_a_value_is_loaded_is_asked_again(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+    asked = step_values.task_for
+
+    def once(*arguments: Any) -> InstanceTask:
+        if not refused:
+            refused.append("now")
+            raise AWAY
+        return asked(*arguments)
+
+    with open_instance() as instance:
+        with (
+            broken(ops, "sync_instance_accounts"),
+            execute_job(reconstructable(account_sync), instance, raise_on_error=False) as first,
+        ):
+            assert not first.success
+        monkeypatch.setattr(step_values, "task_for", once)
+        events = executed_again(instance, reconstructable(account_sync), first.run_id)
+    assert refused == ["now"]
+    assert sum(event.event_type_value == "STEP_UP_FOR_RETRY" for event in events) == 1
+    statuses = {record.status for record in fleet.store.sessions.records(first.run_id)}
+    assert statuses == {RecordStatus.COMPLETED}
+
+
+def test_nothing_is_kept_in_files(fleet: Fleet) -> None:
+    with open_instance() as instance:
+        with execute_job(reconstructable(account_sync), instance) as result:
+            assert result.success
+        assert list(Path(instance.storage_directory()).rglob("*")) == []
+    names = {path.name for path in fleet.home.rglob("*")}
+    assert not any("step_values" in name for name in names)
