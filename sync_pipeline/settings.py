@@ -157,9 +157,10 @@ class Settings(BaseSettings):
         default=900, ge=5, description="Time after which the lease of a dead worker expires."
     )
     stale_after_seconds: int = Field(
-        default=7200,
+        default=300,
         ge=5,
-        description="Age at which a session with no live run is closed by the reaper.",
+        description="Silence after which a run counts as gone and is closed; its process gives a "
+        "sign of life every 30 seconds.",
     )
     retry_limit: int = Field(
         default=2, ge=0, le=10, description="How often an instance is tried again in one run."
@@ -348,17 +349,6 @@ class Settings(BaseSettings):
         if self.alert_smtp_password and not self.alert_smtp_username:
             raise ValueError("SYNC_PIPELINE_ALERT_SMTP_USERNAME must be set with a password")
         return self
-
-    @field_validator("stale_after_seconds")
-    @classmethod
-    def _outlives_every_run(cls, value: int, info: ValidationInfo) -> int:
-        longest = info.data.get("max_runtime_seconds", 0)
-        if value <= longest:
-            raise ValueError(
-                f"must be more than SYNC_PIPELINE_MAX_RUNTIME_SECONDS ({longest}), or the reaper "
-                "closes sessions whose run is still at work"
-            )
-        return value
 
     @classmethod
     def load(cls) -> Self:

@@ -108,7 +108,7 @@ class SessionRun:
     """One run of a session.
 
     `started_at` is None where the run ended before it opened the session, `run_id` where
-    the run was never launched. `last_sign_at` is when it last began or ended a record.
+    the run was never launched.
     """
 
     session_id: str
@@ -118,7 +118,6 @@ class SessionRun:
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None
-    last_sign_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

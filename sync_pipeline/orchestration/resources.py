@@ -13,6 +13,7 @@ from sync_pipeline.orchestration.runs import session_id_of
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.liveness import signs_of_life
 
 
 def utc_now() -> datetime:
@@ -46,14 +47,25 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _opened: SyncDeps | None = PrivateAttr(default=None)
+    _run: dg.DagsterRun | None = PrivateAttr(default=None)
     _sessions: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Keep the run that this is for; a sensor has none."""
+        self._run = context.run
 
     @contextmanager
     def open(self) -> Iterator[SyncDeps]:
-        """Give a step what `open_dependencies` opens; it is closed when the run ends."""
+        """Give a step what `open_dependencies` opens; it is closed when the run ends.
+
+        From then on the process gives signs of life of its run.
+        """
         with self._lock:
             if self._opened is None:
                 self._opened = self._stack.enter_context(open_dependencies())
+                if self._run is not None:
+                    session_id, run_id = session_id_of(self._run), self._run.run_id
+                    self._stack.enter_context(signs_of_life(self._opened, session_id, run_id))
         yield self._opened
 
     def session_of(self, instance: dg.DagsterInstance, run_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
@@ -129,14 +130,20 @@ class DagsterRuns:
         return [LaunchedRun(shard_of(run).number, run.run_id, state_of(run)) for run in runs]
 
 
-def reap_sessions(instance: DagsterInstance, deps: SyncDeps) -> tuple[Reaped, ...]:
-    """Close every run of a session that is over, gone, or silent for too long."""
-    reaped = reap(
-        deps.store, DagsterRuns(instance), deps.clock(), deps.settings.stale_after_seconds
-    )
+def reap_sessions(
+    instance: DagsterInstance, deps: SyncDeps, silent: Collection[str] = ()
+) -> tuple[Reaped, ...]:
+    """Close every run of a session that is over, gone, or one of the silent ones.
+
+    Dagster is told the end of a silent run: it would wait for it, and so would the schedule.
+    """
+    stale_after = deps.settings.stale_after_seconds
+    reaped = reap(deps.store, DagsterRuns(instance), deps.clock(), stale_after, silent)
     for closed in reaped:
         run = instance.get_run_by_id(closed.run_id) if closed.run_id else None
         if run is not None:
+            if not run.is_finished:
+                instance.report_run_failed(run, closed.reason)
             _leave_summary(instance, run, closed.session, deps)
     return reaped
 

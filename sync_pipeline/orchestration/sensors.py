@@ -10,6 +10,7 @@ import dagster as dg
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import close_session_of, reap_sessions
+from sync_pipeline.workflows.liveness import Observation, look
 
 RUN_ENDS = (
     dg.DagsterRunStatus.SUCCESS,
@@ -52,10 +53,13 @@ def _run_end_sensor(
 def session_reaper(
     context: dg.SensorEvaluationContext, pipeline: PipelineResource
 ) -> dg.SkipReason:
-    """Close what no event closed: a sensor that failed, a run that was deleted."""
+    """Close what no event closed: a sensor that failed, a run that is gone, a dead machine."""
     require_configured(context.instance)
     with pipeline.open() as deps:
-        reaped = reap_sessions(context.instance, deps)
+        before = Observation.from_json(context.cursor)
+        seen, silent = look(deps, before, SECONDS_BETWEEN_REAPINGS)
+        reaped = reap_sessions(context.instance, deps, silent)
+    context.update_cursor(seen.to_json())
     closed = [f"{item.session.session_id}: {item.reason}" for item in reaped[:MOST_SHOWN]]
     more = f" and {len(reaped) - MOST_SHOWN} more" if len(reaped) > MOST_SHOWN else ""
     return dg.SkipReason(f"Closed {'; '.join(closed)}{more}" if closed else "No session to close.")

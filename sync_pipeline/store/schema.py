@@ -154,6 +154,8 @@ sync_session_runs = Table(
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     Column("error", Text),
+    # By the clock of the run's machine.
+    Column("last_sign_at", UtcDateTime),
     UniqueConstraint("session_id", "run_id"),
 )
 

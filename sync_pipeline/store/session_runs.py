@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sync_pipeline.errors import Phase, StaleClaim
 from sync_pipeline.model.session import NewSession, SessionRun, SessionStatus
-from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_session_runs as runs
 from sync_pipeline.store.schema import sync_sessions as sessions
 from sync_pipeline.store.session_rows import new_row
@@ -74,6 +73,7 @@ def begin_run(
             "run_id": run_id,
             "status": str(SessionStatus.RUNNING),
             "started_at": now,
+            "last_sign_at": now,
         },
     )
 
@@ -110,13 +110,7 @@ def deciding(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def session_runs(connection: Connection, session_id: str) -> list[SessionRun]:
-    """Return the runs of a session by shard, oldest first, with their last sign of life."""
-    signs = select(
-        records.c.run_id, func.max(records.c.started_at), func.max(records.c.completed_at)
-    ).where(records.c.session_id == session_id)
-    last = {
-        run_id: moments for run_id, *moments in connection.execute(signs.group_by(records.c.run_id))
-    }
+    """Return the runs of a session by shard, oldest first."""
     rows = sorted(runs_of(connection, session_id), key=lambda row: (row.shard, row.id))
     return [
         SessionRun(
@@ -127,14 +121,9 @@ def session_runs(connection: Connection, session_id: str) -> list[SessionRun]:
             row.started_at,
             row.ended_at,
             row.error,
-            _newest(row.started_at, *last.get(row.run_id, ())),
         )
         for row in rows
     ]
-
-
-def _newest(*moments: datetime | None) -> datetime | None:
-    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def _insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> None:

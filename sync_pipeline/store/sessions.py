@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
@@ -23,6 +23,7 @@ from sync_pipeline.model.session import (
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.schema import sync_instance_records as records
+from sync_pipeline.store.schema import sync_session_runs as runs
 from sync_pipeline.store.schema import sync_sessions as sessions
 from sync_pipeline.store.session_counts import find, required
 from sync_pipeline.store.session_rows import record_of, session_of
@@ -37,6 +38,7 @@ from sync_pipeline.store.session_state import (
 )
 
 NO_INSTANCE = "No active instance matched, so there was nothing to sync."
+UNENDED = (str(SessionStatus.PENDING), str(SessionStatus.RUNNING))
 UNOPENED = "The run ended before it opened its session."
 
 
@@ -141,7 +143,7 @@ class SessionStore:
         another run has are left to that run. Without a run id, the shard is closed as
         one whose run was never launched.
         """
-        run = SessionRun(session_id, shard, run_id, status, None, now, error, None)
+        run = SessionRun(session_id, shard, run_id, status, None, now, error)
         with self._database.write() as connection:
             if find(connection, session_id) is None:
                 return None
@@ -161,7 +163,7 @@ class SessionStore:
             is_known = any(row.run_id == new.run_id for row in runs_of(connection, session_id))
             reason = error or (None if is_known else UNOPENED)
             shard = new.shard.number
-            run = SessionRun(session_id, shard, new.run_id, status, None, now, reason, None)
+            run = SessionRun(session_id, shard, new.run_id, status, None, now, reason)
             end_run(connection, run, now)
             return session_of(required(connection, session_id))
 
@@ -169,6 +171,28 @@ class SessionStore:
         """Return the runs of a session, by shard, oldest first."""
         with self._database.read() as connection:
             return session_runs(connection, session_id)
+
+    def give_sign(self, session_id: str, run_id: str, now: datetime) -> None:
+        """Note that a run is alive, where it has opened its session and not ended."""
+        statement = update(runs).where(
+            runs.c.session_id == session_id, runs.c.run_id == run_id, runs.c.ended_at.is_(None)
+        )
+        with self._database.write_once() as connection:
+            connection.execute(statement.values(last_sign_at=now))
+
+    def signs(self) -> dict[str, datetime]:
+        """Return the last sign of life of each run at work, by the clock of its machine."""
+        query = (
+            select(runs.c.run_id, runs.c.last_sign_at)
+            .join_from(sessions, runs)
+            .where(
+                sessions.c.status.in_(UNENDED),
+                runs.c.ended_at.is_(None),
+                runs.c.last_sign_at.is_not(None),
+            )
+        )
+        with self._database.read_once() as connection:
+            return {row.run_id: row.last_sign_at for row in connection.execute(query)}
 
     def pending_of(self, session_id: str, run_id: str) -> list[tuple[int, str]]:
         """Return the instances (id and name) whose record waits for a run, by name."""
@@ -237,9 +261,7 @@ class SessionStore:
 
     def unfinished(self, category: SyncCategory | None = None) -> Sequence[Session]:
         """Return the sessions (of one category, or all) that have not ended, oldest first."""
-        query = select(sessions).where(
-            sessions.c.status.in_((str(SessionStatus.PENDING), str(SessionStatus.RUNNING)))
-        )
+        query = select(sessions).where(sessions.c.status.in_(UNENDED))
         if category is not None:
             query = query.where(sessions.c.sync_category == str(category))
         with self._database.read() as connection:

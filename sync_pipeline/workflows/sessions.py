@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -100,18 +100,22 @@ def close_session(
 
 
 def reap(
-    store: Store, lookup: RunLookup, now: datetime, stale_after_seconds: int
+    store: Store,
+    lookup: RunLookup,
+    now: datetime,
+    stale_after_seconds: int,
+    silent: Collection[str] = (),
 ) -> tuple[Reaped, ...]:
-    """Close every run of an unfinished session that is over, unknown, or silent too long.
+    """Close every run of an unfinished session that is over, unknown, or silent.
 
-    A run that claims to be alive is left alone until its last sign of life is older than
-    `stale_after_seconds`: then worker and code server died together, and no event will
-    ever end the run. A shard that has no run by then was never launched.
+    A run that claims to be alive is left alone unless it is one of `silent`: it gave no sign
+    of life for so long that no event will ever end it, because its worker died together
+    with what watched over it. A shard that has no run by then was never launched.
     """
     reaped: list[Reaped] = []
     for session in store.sessions.unfinished():
         runs = store.sessions.runs(session.session_id)
-        ends = _ends_of_opened(session, runs, lookup, now, stale_after_seconds)
+        ends = _ends_of_opened(runs, lookup, stale_after_seconds, silent)
         unseen = set(range(1, session.shards + 1)) - {run.shard for run in runs}
         if unseen:
             is_stale = now - session.started_at > timedelta(seconds=stale_after_seconds)
@@ -136,20 +140,17 @@ class _End:
 
 
 def _ends_of_opened(
-    session: Session,
     runs: Sequence[SessionRun],
     lookup: RunLookup,
-    now: datetime,
     stale_after_seconds: int,
+    silent: Collection[str],
 ) -> list[_End]:
     ends = []
     for run in runs:
         if run.ended_at is not None or run.run_id is None:
             continue
         state = lookup.state(run.run_id)
-        last_sign = run.last_sign_at or session.started_at
-        is_stale = now - last_sign > timedelta(seconds=stale_after_seconds)
-        if state is RunState.ALIVE and not is_stale:
+        if state is RunState.ALIVE and run.run_id not in silent:
             continue
         final = RunState.FAILED if state is RunState.ALIVE else state
         reason = _reason(state, stale_after_seconds)
@@ -175,7 +176,10 @@ def _ends_of_unseen(
 
 def _reason(state: RunState, stale_after_seconds: int) -> str:
     if state is RunState.ALIVE:
-        return f"The run gave no sign of life for {stale_after_seconds} seconds."
+        return (
+            f"The run gave no sign of life for {stale_after_seconds} seconds: its process or its "
+            "machine is gone, or can't reach the store."
+        )
     if state is RunState.MISSING:
         return "The run no longer exists in Dagster."
     return f"The run had {state} without closing its session."

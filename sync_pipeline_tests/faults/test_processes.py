@@ -31,6 +31,7 @@ def system(
         retry_base_seconds=0.2,
         step_concurrency=2,
         executor=request.param,
+        stale_after_seconds=10,
     ) as system:
         yield system
 
@@ -149,7 +150,7 @@ def test_worker_and_code_server_killed(
     system.fleet.add("stuck", postgresql_server)
     system.fleet.add("quick", mariadb_server)
     with held(postgresql_server):
-        run_id = system.launch(tags={"dagster/max_runtime": "25"})
+        run_id = system.launch()
         system.fleet.wait_running(run_id, "stuck")
         wait_quick(system, run_id)
         code_server = system.service_pid("grpc")

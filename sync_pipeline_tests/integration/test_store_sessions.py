@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -336,20 +335,20 @@ def test_sessions_are_listed_newest_first_and_filtered(bench: StoreBench) -> Non
     assert [item.session_id for item in unfinished] == opened[:2]
 
 
-def test_every_step_of_a_worker_is_a_sign_of_life(bench: StoreBench) -> None:
+def test_a_run_at_work_gives_signs_of_life(bench: StoreBench) -> None:
     (instance,) = bench.fleet("a")
-    session = bench.open([instance])
-
-    def last_sign() -> datetime | None:
-        (run,) = bench.store.sessions.runs(session.session_id)
-        return run.last_sign_at
-
-    assert last_sign() == START
-    bench.now = minutes(3)
-    claim = bench.claim(session, instance)
-    assert last_sign() == minutes(3)
-    bench.store.sessions.finish(claim, DONE, minutes(7))
-    assert last_sign() == minutes(7)
+    sessions = bench.store.sessions
+    sessions.give_sign("nobody", "nobody", START)
+    assert sessions.signs() == {}
+    session, other = bench.open([instance]), bench.open([instance])
+    assert sessions.signs() == {session.run_id: START, other.run_id: START}
+    sessions.give_sign(session.session_id, session.run_id, minutes(3))
+    assert sessions.signs() == {session.run_id: minutes(3), other.run_id: START}
+    sessions.close_run(
+        session.session_id, session.run_id, SessionStatus.FAILED, "gone", minutes(4)
+    )  # fmt: skip
+    sessions.give_sign(session.session_id, session.run_id, minutes(5))
+    assert sessions.signs() == {other.run_id: START}
 
 
 @pytest.mark.parametrize("size", [3, 300])

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, ExecuteInProcessResult, RunConfig
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    ExecuteInProcessResult,
+    RunConfig,
+    SkipReason,
+    build_sensor_context,
+)
 
 from sync_pipeline.definitions import defs
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.postgresql.engine import PostgreSql
+from sync_pipeline.errors import Phase, StaleClaim, StoreUnavailable
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
-from sync_pipeline.orchestration import ops
+from sync_pipeline.orchestration import ops, resources
 from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import FAILED_INSTANCES_TAG, close_session_of, reap_sessions
+from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
+from sync_pipeline.orchestration.runs import (
+    FAILED_INSTANCES_TAG,
+    close_session_of,
+    new_session,
+    reap_sessions,
+)
+from sync_pipeline.orchestration.sensors import session_reaper
 from sync_pipeline.orchestration.tasks import InstanceTask
+from sync_pipeline.store.sessions import SessionStore
 from sync_pipeline.workflows import findings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sync_accounts import AccountSyncReport
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
+from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment, wait_for
 from sync_pipeline_tests.servers.running import RunningServer, free_port
 
 PASSWORD = "a-password-that-nobody-has"
@@ -287,6 +304,88 @@ def test_the_summary_is_left_on_the_run_once(fleet: Fleet, mariadb_server: Runni
             if entry.dagster_event and entry.dagster_event.is_engine_event
         ]
     assert len([text for text in messages if "denied: failed" in text]) == 1
+
+
+def test_a_run_gives_signs_of_life_while_it_works(
+    fleet: Fleet, postgresql_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after the store was away for a moment."""
+    monkeypatch.setenv("SYNC_PIPELINE_STALE_AFTER_SECONDS", "5")
+    fleet.add("only", postgresql_server)
+    sync, give = ops.sync_instance_accounts, SessionStore.give_sign
+    calls: list[str] = []
+    signs: list[datetime] = []
+
+    def away_at_times(self: SessionStore, session_id: str, run_id: str, now: datetime) -> None:
+        calls.append(run_id)
+        if len(calls) % 2:
+            raise StoreUnavailable("The store is away in a test.", phase=Phase.STORE)
+        give(self, session_id, run_id, now)
+
+    def look() -> bool:
+        (sign,) = fleet.store.sessions.signs().values()
+        if sign not in signs:
+            signs.append(sign)
+        return len(signs) == 4
+
+    def slowly(*arguments: Any, **named: Any) -> AccountSyncReport:
+        wait_for(look, 30, "signs of life")
+        return sync(*arguments, **named)
+
+    monkeypatch.setattr(SessionStore, "give_sign", away_at_times)
+    monkeypatch.setattr(ops, "sync_instance_accounts", slowly)
+    result = run()
+    assert result.success
+    assert set(calls) == {result.run_id}
+    assert signs == sorted(signs)
+    assert not any(thread.name == "signs of life" for thread in threading.enumerate())
+
+
+def test_a_run_that_gives_no_sign_of_life_is_ended_in_dagster_too(
+    fleet: Fleet, postgresql_server: RunningServer
+) -> None:
+    """Its worker and all that watched over it are gone, so Dagster waits for it for ever."""
+    only = fleet.add("only", postgresql_server)
+    with open_instance() as instance, open_dependencies() as deps:
+        job = defs.resolve_job_def("account_sync")
+        run = instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
+        new = new_session(run, SyncType.MANUAL_TASK, None)
+        deps.store.sessions.open(new, [only], deps.clock())
+        assert reap_sessions(instance, deps) == ()
+        assert reap_sessions(instance, deps, {"another run"}) == ()
+        (reaped,) = reap_sessions(instance, deps, {run.run_id})
+        ended = instance.get_run_by_id(run.run_id)
+        with pytest.raises(StaleClaim):
+            deps.store.sessions.claim(run.run_id, only.id, run.run_id, deps.clock())
+    assert ended is not None
+    assert ended.status is DagsterRunStatus.FAILURE
+    assert "no sign of life for 300 seconds" in reaped.reason
+    session = fleet.ended_session(run.run_id, 1)
+    assert (session.status, session.failed) == (SessionStatus.FAILED, 1)
+
+
+def test_the_reaper_remembers_what_it_saw(
+    fleet: Fleet, postgresql_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look has the cursor of the one before; a run at work is silent after the last."""
+    only = fleet.add("only", postgresql_server)
+    start = datetime.now(UTC)
+    cursor = None
+    with open_instance() as instance, open_dependencies() as deps:
+        job = defs.resolve_job_def("account_sync")
+        run = instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
+        deps.store.sessions.open(new_session(run, SyncType.MANUAL_TASK, None), [only], start)
+        said = []
+        for seconds in (0, 100, 200, 299, 301):
+            moment = start + timedelta(seconds=seconds)
+            monkeypatch.setattr(resources, "utc_now", lambda moment=moment: moment)
+            context = build_sensor_context(instance, cursor)
+            found = session_reaper(context, pipeline=PipelineResource())
+            assert isinstance(found, SkipReason)
+            said.append(found.skip_message or "")
+            cursor = context.cursor
+    assert said[:-1] == ["No session to close."] * 4
+    assert "no sign of life" in said[-1]
 
 
 def test_the_reaper_closes_the_session_of_a_deleted_run(

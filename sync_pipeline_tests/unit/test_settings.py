@@ -28,7 +28,6 @@ def test_one_home_holds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("RUN_DEADLINE_SECONDS", "3600", r"less than .*MAX_RUNTIME_SECONDS \(3600\)"),
         ("BREAKER_LONGEST_WAIT_SECONDS", "60", r"FIRST_WAIT_SECONDS \(1800\)"),
         ("CONNECTIONS_PER_HOST", "-1", "greater than or equal to 0"),
-        ("STALE_AFTER_SECONDS", "3600", r"more than .*MAX_RUNTIME_SECONDS \(3600\)"),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -36,12 +35,6 @@ def test_a_wrong_setting_is_named(
 ) -> None:
     monkeypatch.setenv(f"SYNC_PIPELINE_{variable}", value)
     with pytest.raises(ConfigurationError, match=f"SYNC_PIPELINE_{variable}.*{reason}"):
-        Settings.load()
-
-
-def test_a_longer_run_needs_a_later_reaper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SYNC_PIPELINE_MAX_RUNTIME_SECONDS", "90000")
-    with pytest.raises(ConfigurationError, match="SYNC_PIPELINE_STALE_AFTER_SECONDS"):
         Settings.load()
 
 
