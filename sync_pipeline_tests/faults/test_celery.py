@@ -154,7 +154,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_session(
             assert system.ended_run(sound) == "SUCCESS"
             wait_for(lambda: is_done(fleet, session_id, "near"), 30, "the sync of near")
             os.killpg(group_of_run(doomed), signal.SIGKILL)
-            assert system.ended_run(doomed, STALE_AFTER_SECONDS + 90) == "FAILURE"
+            assert system.ended_run(doomed, STALE_AFTER_SECONDS + 170) == "FAILURE"
             session = fleet.ended_session(session_id)
             assert "no sign of life" in (session.error or "")
         assert (session.status, session.successful, session.failed) == (SessionStatus.FAILED, 3, 1)

@@ -137,7 +137,9 @@ def test_a_failed_run_is_executed_again_without_its_files(
             os.kill(pid, signal.SIGKILL)
         assert system.ended_run(run_id) == "FAILURE"
         expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
-    shutil.rmtree(system.fleet.home / "dagster" / "storage")
+    files = system.fleet.home / "dagster" / "storage"
+    if files.exists():  # threads leave none
+        shutil.rmtree(files)
     again = system.execute_again(run_id)
     assert system.ended_run(again) == "SUCCESS"
     assert system.fleet.ended_session(run_id).status is SessionStatus.COMPLETED
@@ -157,7 +159,7 @@ def test_worker_and_code_server_killed(
         assert code_server is not None
         for pid in {code_server, system.worker_pid(run_id), system.step_pid(run_id, "stuck")}:
             os.kill(pid, signal.SIGKILL)
-        assert system.ended_run(run_id, 120) == "FAILURE"
+        assert system.ended_run(run_id, 180) == "FAILURE"
         expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
     # The code server was started again, so the next run works.
     wait_for(lambda: system.service_pid("grpc") not in (None, code_server), 30, "a new server")

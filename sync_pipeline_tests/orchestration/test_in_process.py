@@ -379,11 +379,12 @@ def test_the_reaper_remembers_what_it_saw(
         for seconds in (0, 100, 200, 299, 301):
             moment = start + timedelta(seconds=seconds)
             monkeypatch.setattr(resources, "utc_now", lambda moment=moment: moment)
-            context = build_sensor_context(instance, cursor)
-            found = session_reaper(context, pipeline=PipelineResource())
+            resource = {"pipeline": PipelineResource()}
+            with build_sensor_context(instance, cursor, resources=resource) as context:
+                found = session_reaper(context)
+                cursor = context.cursor
             assert isinstance(found, SkipReason)
             said.append(found.skip_message or "")
-            cursor = context.cursor
     assert said[:-1] == ["No session to close."] * 4
     assert "no sign of life" in said[-1]
 

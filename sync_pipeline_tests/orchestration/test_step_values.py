@@ -126,8 +126,11 @@ def without_terms(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def executed_again(instance: DagsterInstance, job: Any, run_id: str) -> list[DagsterEvent]:
+    """Execute what failed again, with the tags of the run, as the UI does."""
+    failed = instance.get_run_by_id(run_id)
+    assert failed is not None
     options = ReexecutionOptions.from_failure(run_id, instance)
-    with execute_job(job, instance, reexecution_options=options) as again:
+    with execute_job(job, instance, reexecution_options=options, tags=failed.tags) as again:
         assert again.success
         return list(again.all_events)
 
