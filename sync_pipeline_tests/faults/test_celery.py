@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,23 +140,27 @@ def test_a_worker_is_killed_in_the_middle_of_a_session(
             retry_limit=0,
             stale_after_seconds=STALE_AFTER_SECONDS,
         ) as system,
-        worker(system, "one"),
-        worker(system, "two"),
+        ExitStack() as stack,
+        held(postgresql_server) as release,
     ):
         fleet = system.fleet
         a_fleet_on_two_hosts(fleet, postgresql_server, mariadb_server)
         asked = run_requests("account_sync", datetime.now(UTC), 2)
         session_id = asked[0].tags[SESSION_TAG]
-        with held(postgresql_server):
-            doomed = system.launch(tags=dict(asked[0].tags))
-            sound = system.launch(tags=dict(asked[1].tags))
-            fleet.wait_running(session_id, "stuck")
-            assert system.ended_run(sound) == "SUCCESS"
-            wait_for(lambda: is_done(fleet, session_id, "near"), 30, "the sync of near")
-            os.killpg(group_of_run(doomed), signal.SIGKILL)
-            assert system.ended_run(doomed, STALE_AFTER_SECONDS + 170) == "FAILURE"
-            session = fleet.ended_session(session_id)
-            assert "no sign of life" in (session.error or "")
+        doomed, sound = (system.launch(tags=dict(request.tags)) for request in asked)
+        for run in (doomed, sound):
+            wait_for(lambda run=run: system.status(run) == "STARTING", 60, "a task")
+        # The first worker finds both runs, and must leave one to the other.
+        stack.enter_context(worker(system, "one"))
+        fleet.wait_running(session_id, "stuck")
+        stack.enter_context(worker(system, "two"))
+        assert system.ended_run(sound) == "SUCCESS"
+        wait_for(lambda: is_done(fleet, session_id, "near"), 30, "the sync of near")
+        os.killpg(group_of_run(doomed), signal.SIGKILL)
+        assert system.ended_run(doomed, STALE_AFTER_SECONDS + 90) == "FAILURE"
+        session = fleet.ended_session(session_id)
+        assert "no sign of life" in (session.error or "")
+        release()
         assert (session.status, session.successful, session.failed) == (SessionStatus.FAILED, 3, 1)
         stuck = fleet.record(session_id, "stuck")
         assert stuck is not None

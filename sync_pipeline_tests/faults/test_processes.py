@@ -159,7 +159,7 @@ def test_worker_and_code_server_killed(
         assert code_server is not None
         for pid in {code_server, system.worker_pid(run_id), system.step_pid(run_id, "stuck")}:
             os.kill(pid, signal.SIGKILL)
-        assert system.ended_run(run_id, 180) == "FAILURE"
+        assert system.ended_run(run_id, 120) == "FAILURE"
         expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
     # The code server was started again, so the next run works.
     wait_for(lambda: system.service_pid("grpc") not in (None, code_server), 30, "a new server")

@@ -344,8 +344,10 @@ def running_system(
 def held(server: RunningServer) -> Iterator[Callable[[], None]]:
     """Hold a lock on a catalog that every PostgreSQL sync reads, until the end or release.
 
-    It is one that nothing else reads: a new connection to any database may read what says
-    who is a member of what.
+    It is one that nothing else reads. A new connection, to any database, may open every
+    catalog that the server keeps a cache of (it does so when the file that spares it that
+    has to be written again), so a test would stop Dagster's daemon too; of this one the
+    server keeps none, and it belongs to one database.
     """
     with psycopg.connect(
         host=server.host,
@@ -354,6 +356,6 @@ def held(server: RunningServer) -> Iterator[Callable[[], None]]:
         password=server.admin_password,
         dbname=server.database,
     ) as connection:
-        connection.execute("LOCK TABLE pg_catalog.pg_parameter_acl IN ACCESS EXCLUSIVE MODE")
+        connection.execute("LOCK TABLE pg_catalog.pg_init_privs IN ACCESS EXCLUSIVE MODE")
         yield connection.rollback
         connection.rollback()
