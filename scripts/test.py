@@ -16,6 +16,4 @@ if __name__ == "__main__":
     run(program / "ruff", "check", ".")
     run(program / "mypy")
     run(program / "lint-imports")
-    # In their own order the files that wait for long come early, and the quick ones fill the end.
-    spread = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-    run(PYTHON, "-m", "pytest", *spread, *sys.argv[1:])
+    run(PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *sys.argv[1:])
