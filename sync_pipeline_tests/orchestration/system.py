@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 from dagster import DagsterEvent
+from psycopg import sql
 
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.credential import StoredCredential
@@ -341,13 +342,13 @@ def running_system(
 
 
 @contextmanager
-def held(server: RunningServer) -> Iterator[Callable[[], None]]:
+def held(server: RunningServer, catalog: str = "pg_init_privs") -> Iterator[Callable[[], None]]:
     """Hold a lock on a catalog that every PostgreSQL sync reads, until the end or release.
 
-    It is one that nothing else reads. A new connection, to any database, may open every
+    Nothing else reads pg_init_privs. A new connection, to any database, may open every
     catalog that the server keeps a cache of (it does so when the file that spares it that
-    has to be written again), so a test would stop Dagster's daemon too; of this one the
-    server keeps none, and it belongs to one database.
+    has to be written again), so with most catalogs a test would stop Dagster's daemon
+    too; of this one the server keeps none, and it belongs to one database.
     """
     with psycopg.connect(
         host=server.host,
@@ -356,6 +357,10 @@ def held(server: RunningServer) -> Iterator[Callable[[], None]]:
         password=server.admin_password,
         dbname=server.database,
     ) as connection:
-        connection.execute("LOCK TABLE pg_catalog.pg_init_privs IN ACCESS EXCLUSIVE MODE")
+        connection.execute(
+            sql.SQL("LOCK TABLE pg_catalog.{} IN ACCESS EXCLUSIVE MODE").format(
+                sql.Identifier(catalog)
+            )
+        )
         yield connection.rollback
         connection.rollback()

@@ -122,7 +122,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("SYNC_PIPELINE_HOME", str(tmp_path))
     catalog.instance_assets.cache_clear()
     store = Store.open(Settings.load().effective_store_url)
-    yield store
+    # A run that a test before has carried out in this process leaves the other context.
+    with scoped_definitions_load_context(DefinitionsLoadType.INITIALIZATION):
+        yield store
     store.close()
     catalog.instance_assets.cache_clear()
 

@@ -6,9 +6,9 @@ must be in force by themselves, and all state must be found in the home director
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +17,12 @@ from sync_pipeline.model.session import SessionStatus, SyncType
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.runs import SESSION_TAG, SHARD_TAG
 from sync_pipeline_tests.orchestration.system import (
+    Fleet,
     System,
     dagster_dev,
+    environment_of,
     held,
+    in_environment,
     running_system,
     wait_for,
 )
@@ -38,12 +41,16 @@ SELECTOR = {
 
 
 @pytest.fixture
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def home(tmp_path_factory: pytest.TempPathFactory, postgresql_server: RunningServer) -> Path:
+    """A home whose registry has two instances, on two hosts."""
     home = tmp_path_factory.mktemp("schedule")
-    with running_system(
-        home, dagster_dev, account_sync_cron="* * * * *", instances_per_run=1
-    ) as system:
-        yield system
+    with in_environment(environment_of(home)):
+        fleet = Fleet(home)
+        fleet.add("pg", postgresql_server)
+        moved = replace(fleet.add("other", postgresql_server), host="localhost")
+        fleet.store.registry.put_instances([moved], datetime.now(UTC))
+        fleet.store.close()
+    return home
 
 
 def ticks(system: System) -> list[dict[str, Any]]:
@@ -52,13 +59,16 @@ def ticks(system: System) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_schedule_runs_and_skips(system: System, postgresql_server: RunningServer) -> None:
-    """The fleet has two hosts and a run takes one: a tick is two runs of one session."""
-    system.fleet.add("pg", postgresql_server)
-    other = system.fleet.add("other", postgresql_server)
-    moved = replace(other, host="localhost")
-    system.fleet.store.registry.put_instances([moved], datetime.now(UTC))
-    with held(postgresql_server):
+def test_the_schedule_runs_and_skips(home: Path, postgresql_server: RunningServer) -> None:
+    """The fleet has two hosts and a run takes one: a tick is two runs of one session.
+
+    The first tick may come as soon as the daemon is up.
+    """
+    cron = {"account_sync_cron": "* * * * *", "instances_per_run": 1}
+    with (
+        held(postgresql_server) as release,
+        running_system(home, dagster_dev, **cron) as system,
+    ):
 
         def scheduled() -> list[str] | None:
             return next((tick["runIds"] for tick in ticks(system) if tick["runIds"]), None)
@@ -76,11 +86,12 @@ def test_the_schedule_runs_and_skips(system: System, postgresql_server: RunningS
             return next((reason for reason in reasons if reason), None)
 
         reason = wait_for(skipped, 80, "a skipped tick")
-    assert any(run_id in reason for run_id in run_ids)
-    assert [system.ended_run(run_id) for run_id in run_ids] == ["SUCCESS", "SUCCESS"]
-    session = system.fleet.ended_session(session_id)
-    assert (session.status, session.successful) == (SessionStatus.COMPLETED, 2)
-    assert session.sync_type is SyncType.SCHEDULED_TASK
-    assert session.created_by == "account_sync_schedule"
-    with open_instance() as instance:
-        assert instance.root_directory == str(system.fleet.settings.dagster_home)
+        assert any(run_id in reason for run_id in run_ids)
+        release()
+        assert [system.ended_run(run_id) for run_id in run_ids] == ["SUCCESS", "SUCCESS"]
+        session = system.fleet.ended_session(session_id)
+        assert (session.status, session.successful) == (SessionStatus.COMPLETED, 2)
+        assert session.sync_type is SyncType.SCHEDULED_TASK
+        assert session.created_by == "account_sync_schedule"
+        with open_instance() as instance:
+            assert instance.root_directory == str(system.fleet.settings.dagster_home)
