@@ -20,7 +20,6 @@ LOOKS = st.lists(
         st.sampled_from((1, 100, 149, 150, 150, 151)),
         st.fixed_dictionaries({"a": st.integers(0, 1)}, optional={"b": st.just(0)}),
     ),
-    min_size=3,
     max_size=8,
 )
 
