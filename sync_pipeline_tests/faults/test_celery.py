@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,9 +108,8 @@ def a_fleet_on_two_hosts(fleet: Fleet, near: RunningServer, far: RunningServer) 
         "near": far, "stuck": near, "far": far, "farther": far,
     }  # fmt: skip
     for name, server in servers.items():
-        added = fleet.add(name, server)
         host = "localhost" if name.startswith("far") else "127.0.0.1"
-        fleet.store.registry.put_instances([replace(added, host=host)], datetime.now(UTC))
+        fleet.add(name, server, host=host)
 
 
 def group_of_run(run_id: str) -> int:

@@ -95,9 +95,15 @@ class Fleet:
         self.vault = SecretVault.open(self.settings)
 
     def add(
-        self, name: str, server: RunningServer, *, password: str | None = None, port: int = 0
+        self,
+        name: str,
+        server: RunningServer,
+        *,
+        password: str | None = None,
+        host: str = "",
+        port: int = 0,
     ) -> Instance:
-        """Register a server, with a wrong password or port where the test wants one."""
+        """Register a server, with another password, host or port where the test wants one."""
         now = datetime.now(UTC)
         secret = Secret(server.admin_password if password is None else password)
         credential = StoredCredential(name, server.admin_user, self.vault.seal(secret))
@@ -106,7 +112,7 @@ class Fleet:
             id=0,
             name=name,
             engine=server.engine,
-            host=server.host,
+            host=host or server.host,
             port=port or server.port,
             credential=name,
             database=server.database or None,

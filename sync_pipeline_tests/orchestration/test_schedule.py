@@ -6,8 +6,6 @@ must be in force by themselves, and all state must be found in the home director
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, postgresql_server: RunningSer
     with in_environment(environment_of(home)):
         fleet = Fleet(home)
         fleet.add("pg", postgresql_server)
-        moved = replace(fleet.add("other", postgresql_server), host="localhost")
-        fleet.store.registry.put_instances([moved], datetime.now(UTC))
+        fleet.add("other", postgresql_server, host="localhost")
         fleet.store.close()
     return home
 

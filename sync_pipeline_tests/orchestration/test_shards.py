@@ -72,10 +72,7 @@ def tick(instance: DagsterInstance, **settings: int) -> list[RunRequest] | SkipR
 def two_hosts(fleet: Fleet, first: RunningServer, second: RunningServer) -> None:
     """Register an instance on each of two hosts, of which the second refuses connections."""
     fleet.add("one", first)
-    fleet.add("two", second, port=free_port())
-    two = fleet.store.registry.instance("two")
-    assert two is not None
-    fleet.store.registry.put_instances([replace(two, host="localhost")], TICK)
+    fleet.add("two", second, host="localhost", port=free_port())
 
 
 def requests(instance: DagsterInstance) -> list[RunRequest]:
@@ -172,8 +169,7 @@ def test_the_reaper_ends_shards_of_which_no_event_told(
 ) -> None:
     """One shard failed to launch and no sensor saw it; one has no run at all, for hours."""
     two_hosts(fleet, postgresql_server, postgresql_server)
-    three = fleet.add("three", postgresql_server)
-    fleet.store.registry.put_instances([replace(three, host="127.0.0.2")], TICK)
+    fleet.add("three", postgresql_server, host="127.0.0.2")
     asked = requests(instance)
     session_id = asked[0].tags[SESSION_TAG]
     execute(instance, asked[0])
