@@ -254,15 +254,16 @@ def test_waiting_does_not_eat_the_instance_s_own_time(
     with ThreadPoolExecutor(1) as pool:
         with host.all_taken():
             end = pool.submit(host.sync, work)
-            time.sleep(0.5)
+            time.sleep(2)
             freed_at = time.monotonic()
         assert end.result(30) == "completed"
     ((seconds, began_at),) = given
     assert seconds == 60
     assert began_at > freed_at
     timings = host.record(work).details["timings"]
-    assert timings["wait_seconds"] >= 0.5
-    assert timings["connect_seconds"] < 0.5
+    # The thread that waits begins some moments after it is told to.
+    assert timings["wait_seconds"] > 1
+    assert timings["connect_seconds"] < 1
 
 
 def test_a_probe_keeps_to_the_limits(
