@@ -54,6 +54,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from sync_pipeline.errors import QueryTimeout
 from sync_pipeline.orchestration.event_buffer import buffered_events
 from sync_pipeline.orchestration.failures import failure_of
+from sync_pipeline.orchestration.garbage import rare_collections
 
 DEADLINE_TAG = "sync_pipeline/deadline_seconds"
 """The tag of an op whose steps are failed when they take longer."""
@@ -181,6 +182,7 @@ class ThreadedExecutor(dg.Executor):
             )
             yield _capture_logs(job_context, execution_plan, stack)
             stack.enter_context(buffered_events(job_context.instance))
+            stack.enter_context(rare_collections())
             yield from StepThreads(job_context, active, self._max_concurrent).events()
 
 

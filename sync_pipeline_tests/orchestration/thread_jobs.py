@@ -3,6 +3,7 @@
 Annotations are not postponed here: Dagster reads them as types.
 """
 
+import gc
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,20 @@ def stuck_job(directory: str) -> dg.JobDefinition:
         numbers().map(work)
 
     return stuck
+
+
+def threshold_job(directory: str) -> dg.JobDefinition:
+    """Return a job of one step, which writes how often garbage is looked for meanwhile."""
+
+    @dg.op(out=dg.Out(dg.Nothing))
+    def note() -> None:
+        Path(directory, "threshold").write_text(str(gc.get_threshold()[0]))
+
+    @dg.job(executor_def=threaded_executor)
+    def threshold() -> None:
+        note()
+
+    return threshold
 
 
 def many_job(count: int, threads: int) -> dg.JobDefinition:
