@@ -13,6 +13,7 @@ MOST_CHARACTERS = 4_000
 """Of one table or list, without the line that says how many more there are."""
 
 MOST_IN_CELL = 300
+_ESCAPED = str.maketrans({**{char: f"\\{char}" for char in r"\`*_{}[]<>#|~"}, "\n": " "})
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], total: int, rest: str = "") -> str:
@@ -36,8 +37,7 @@ def bullets(lines: Sequence[str], rest: str = "") -> str:
 def cell(text: str) -> str:
     """Return a text that Markdown shows as it is: names may hold any character."""
     shown = shortened(text, MOST_IN_CELL)
-    escaped = "".join(f"\\{char}" if char in r"\`*_{}[]<>#|~" else char for char in shown)
-    return escaped.replace("\n", " ")
+    return shown.translate(_ESCAPED)
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -32,6 +32,18 @@ from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.schema import instances
 
+# What each sync asks is made once: making a statement, and fitting the columns of its result
+# to the one of its kind that was compiled, costs more than asking.
+_KNOWN = (
+    select(permissions.c.snapshot, accounts.c.is_active)
+    .join_from(accounts, permissions)
+    .where(accounts.c.instance_id == bindparam("of_id"))
+)
+_SECTIONS = select(sections).where(sections.c.instance_id == bindparam("of_id"))
+_IDS = select(accounts.c.id, accounts.c.account_name).where(
+    accounts.c.instance_id == bindparam("of_id")
+)
+
 
 class AccountStore:
     """The tables of accounts."""
@@ -42,20 +54,14 @@ class AccountStore:
 
     def known(self, instance_id: int) -> list[KnownAccount]:
         """Return every account ever seen on an instance, with its last state."""
-        query = (
-            select(permissions.c.snapshot, accounts.c.is_active)
-            .join_from(accounts, permissions)
-            .where(accounts.c.instance_id == instance_id)
-        )
         with self._database.read_once() as connection:
             return [
                 KnownAccount(AccountState.from_json(row.snapshot), row.is_active)
-                for row in connection.execute(query)
+                for row in connection.execute(_KNOWN, {"of_id": instance_id})
             ]
 
     def sections(self, instance_id: int) -> list[SectionState]:
         """Return how the last sync read each section of an instance."""
-        query = select(sections).where(sections.c.instance_id == instance_id)
         with self._database.read_once() as connection:
             return [
                 SectionState(
@@ -64,7 +70,7 @@ class AccountStore:
                     row.checked_at,
                     row.last_read_at,
                 )
-                for row in connection.execute(query)
+                for row in connection.execute(_SECTIONS, {"of_id": instance_id})
             ]
 
     def apply(
@@ -200,10 +206,8 @@ def _write_permissions(
     session_id: str,
     observed_at: datetime,
 ) -> None:
-    query = select(accounts.c.id, accounts.c.account_name).where(
-        accounts.c.instance_id == instance_id
-    )
-    ids = {name: account_id for account_id, name in connection.execute(query)}
+    found = connection.execute(_IDS, {"of_id": instance_id})
+    ids = {name: account_id for account_id, name in found}
     created = set(result.created)
     kinds = [
         {"of_id": ids[state.name], "new_kind": str(state.kind)}

@@ -29,6 +29,12 @@ _ACQUIRE = text(
     bindparam("acquired_at", type_=UtcDateTime), bindparam("expires_at", type_=UtcDateTime)
 )
 
+_RELEASE = delete(sync_leases).where(
+    sync_leases.c.instance_id == bindparam("of_id"),
+    sync_leases.c.sync_category == bindparam("of_category"),
+    sync_leases.c.holder == bindparam("of_holder"),
+)
+
 
 class LeaseStore:
     """The table of leases."""
@@ -65,9 +71,8 @@ class LeaseStore:
         """Give a lease back; one that another holder took over meanwhile stays."""
         with self._database.write_once() as connection:
             connection.execute(
-                delete(sync_leases).where(
-                    _of(instance_id, category), sync_leases.c.holder == holder
-                )
+                _RELEASE,
+                {"of_id": instance_id, "of_category": str(category), "of_holder": holder},
             )
 
     def _held(self, instance_id: int, category: SyncCategory) -> LeaseHeld:

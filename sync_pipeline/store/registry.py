@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.credential import StoredCredential
@@ -21,6 +21,11 @@ from sync_pipeline.model.instance import (
 )
 from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import credentials, instances
+
+_BY_ID = select(instances).where(
+    instances.c.id == bindparam("of_id"), instances.c.deleted_at.is_(None)
+)
+_NOTE_CONNECTION = update(instances).where(instances.c.id == bindparam("of_id"))
 
 
 class Registry:
@@ -120,11 +125,7 @@ class Registry:
     def by_id(self, instance_id: int) -> Instance | None:
         """Return one instance by its id, or None where it was removed."""
         with self._database.read_once() as connection:
-            row = connection.execute(
-                select(instances).where(
-                    instances.c.id == instance_id, instances.c.deleted_at.is_(None)
-                )
-            ).first()
+            row = connection.execute(_BY_ID, {"of_id": instance_id}).first()
             return _instance(row) if row else None
 
     def select(self, selection: Selection) -> list[Instance]:
@@ -225,11 +226,8 @@ class Registry:
 
 def note_connection(connection: Connection, instance_id: int, version: str, now: datetime) -> None:
     """Remember a server's version within a caller's transaction."""
-    connection.execute(
-        update(instances)
-        .where(instances.c.id == instance_id)
-        .values(server_version=version, last_connected_at=now)
-    )
+    values = {"server_version": version, "last_connected_at": now}
+    connection.execute(_NOTE_CONNECTION, {**values, "of_id": instance_id})
 
 
 def _require_known(selection: Selection, everything: Mapping[str, Instance]) -> None:

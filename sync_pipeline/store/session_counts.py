@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.session import RecordStatus, SessionStatus
@@ -25,6 +25,17 @@ COUNTED = {
     RecordStatus.CANCELLED: sessions.c.cancelled_instances,
 }
 """The count of each terminal status; what is in none of them is open."""
+_COUNT = (
+    update(sessions)
+    .where(sessions.c.session_id == bindparam("of_session"))
+    .values(
+        {
+            **{column: column + bindparam(f"more_{status}") for status, column in COUNTED.items()},
+            sessions.c.total_instances: sessions.c.total_instances + bindparam("more_total"),
+        }
+    )
+    .returning(sessions.c.status, sessions.c.total_instances, *COUNTED.values())
+)
 
 
 def count(
@@ -41,14 +52,8 @@ def count(
     `changes` are records more (or less) by their status; `added` are new records. The
     row stays locked until the transaction ends, so this is its last step.
     """
-    table = sessions.c
-    values = {column: column + changes.get(status, 0) for status, column in COUNTED.items()}
-    row = connection.execute(
-        update(sessions)
-        .where(table.session_id == session_id)
-        .values({**values, table.total_instances: table.total_instances + added})
-        .returning(table.status, table.total_instances, *COUNTED.values())
-    ).one()
+    more = {f"more_{status}": changes.get(status, 0) for status in COUNTED}
+    row = connection.execute(_COUNT, {**more, "more_total": added, "of_session": session_id}).one()
     if must_settle or row.status != str(SessionStatus.RUNNING) or not open_count(row):
         settle(connection, session_id, now, is_begun=changes.get(RecordStatus.RUNNING, 0) > 0)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sync_pipeline.errors import Phase, StaleClaim
@@ -18,6 +18,13 @@ from sync_pipeline.model.session import NewSession, SessionRun, SessionStatus
 from sync_pipeline.store.schema import sync_session_runs as runs
 from sync_pipeline.store.schema import sync_sessions as sessions
 from sync_pipeline.store.session_rows import new_row
+
+_WORKING = (
+    select(runs.c.id, runs.c.ended_at, sessions.c.status.label("session_status"))
+    .join_from(runs, sessions)
+    .where(runs.c.session_id == bindparam("of_session"), runs.c.run_id == bindparam("of_run"))
+    .with_for_update(read=True, key_share=True, of=runs)
+)
 
 
 def working(connection: Connection, session_id: str, run_id: str) -> Row[Any] | None:
@@ -28,12 +35,7 @@ def working(connection: Connection, session_id: str, run_id: str) -> Row[Any] | 
     Raises:
         StaleClaim: the run is over, so its workers may start nothing more.
     """
-    row = connection.execute(
-        select(runs.c.id, runs.c.ended_at, sessions.c.status.label("session_status"))
-        .join_from(runs, sessions)
-        .where(runs.c.session_id == session_id, runs.c.run_id == run_id)
-        .with_for_update(read=True, key_share=True, of=runs)
-    ).first()
+    row = connection.execute(_WORKING, {"of_session": session_id, "of_run": run_id}).first()
     if row is not None and row.ended_at is not None:
         raise StaleClaim(f"The run {run_id} is over; this worker came too late.", phase=Phase.STORE)
     return row

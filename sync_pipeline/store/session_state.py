@@ -18,10 +18,10 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    bindparam,
     func,
     or_,
     select,
-    true,
     update,
 )
 
@@ -62,14 +62,33 @@ _CLEAN: dict[str, Any] = {
     "sync_details": {},
 }
 
+_IS_RECORD = and_(
+    records.c.session_id == bindparam("of_session"),
+    records.c.instance_id == bindparam("of_instance"),
+)
+_TAKE = (
+    update(records)
+    .where(_IS_RECORD)
+    .values(attempt=records.c.attempt + 1)
+    .returning(records.c.instance_name, records.c.attempt)
+)
+_TAKE_WAITING = _TAKE.where(
+    records.c.status == str(RecordStatus.PENDING),
+    records.c.run_id == bindparam("of_run"),
+)
+_WRITE_FENCED = update(records).where(
+    _IS_RECORD,
+    records.c.attempt == bindparam("of_attempt"),
+    records.c.status == str(RecordStatus.RUNNING),
+)
+
 
 def take_record(
     connection: Connection, session_id: str, instance_id: int, run_id: str, now: datetime
 ) -> RecordClaim:
     """Give a record to a worker; see `SessionStore.claim`."""
     run = working(connection, session_id, run_id)
-    waiting = and_(records.c.status == str(RecordStatus.PENDING), records.c.run_id == run_id)
-    claim = _take(connection, session_id, instance_id, run_id, now, waiting)
+    claim = _take(connection, session_id, instance_id, run_id, now, only_waiting=True)
     if run is None or claim is None:
         return _take_over(connection, session_id, instance_id, run_id, now)
     if run.session_status != str(SessionStatus.RUNNING):
@@ -111,15 +130,12 @@ def write_fenced(connection: Connection, claim: RecordClaim, values: dict[str, A
     Raises:
         StaleClaim: a newer attempt or the end of the run was faster.
     """
-    done = connection.execute(
-        update(records)
-        .where(
-            _is_record(claim.session_id, claim.instance_id),
-            records.c.attempt == claim.attempt,
-            records.c.status == str(RecordStatus.RUNNING),
-        )
-        .values(values)
-    )
+    of_claim = {
+        "of_session": claim.session_id,
+        "of_instance": claim.instance_id,
+        "of_attempt": claim.attempt,
+    }
+    done = connection.execute(_WRITE_FENCED, {**values, **of_claim})
     if done.rowcount != 1:
         raise StaleClaim(
             f"Attempt {claim.attempt} no longer holds the record; nothing was written.",
@@ -267,20 +283,22 @@ def _take(
     instance_id: int,
     run_id: str,
     now: datetime,
-    condition: ColumnElement[bool],
+    *,
+    only_waiting: bool = False,
 ) -> RecordClaim | None:
-    """Begin the next attempt at a record, where a condition holds."""
-    row = connection.execute(
-        update(records)
-        .where(_is_record(session_id, instance_id), condition)
-        .values(
-            **_CLEAN,
-            status=str(RecordStatus.RUNNING),
-            attempt=records.c.attempt + 1,
-            started_at=now,
-            run_id=run_id,
-        )
-        .returning(records.c.instance_name, records.c.attempt)
+    """Begin the next attempt at a record; with `only_waiting` where it waits for this run."""
+    values = {
+        **_CLEAN,
+        "status": str(RecordStatus.RUNNING),
+        "started_at": now,
+        "run_id": run_id,
+        "of_session": session_id,
+        "of_instance": instance_id,
+    }
+    row = (
+        connection.execute(_TAKE_WAITING, {**values, "of_run": run_id})
+        if only_waiting
+        else connection.execute(_TAKE, values)
     ).first()
     return None if row is None else RecordClaim(session_id, instance_id, *row)
 
@@ -304,7 +322,7 @@ def _take_over(
             instance=record.instance_name,
             phase=Phase.STORE,
         )
-    claim = _take(connection, session_id, instance_id, run_id, now, true())
+    claim = _take(connection, session_id, instance_id, run_id, now)
     if claim is None:
         raise AssertionError("a locked record is there")
     changes = {RecordStatus(record.status): -1, RecordStatus.RUNNING: 1}
