@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from hypothesis import settings
 
 # How long an example takes says nothing on a shared machine.
@@ -24,3 +25,8 @@ def pytest_configure() -> None:
     ignore it: a `dagster dev` that a test stops would then leave its services behind.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes, so that no worker is left alone with one."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -28,6 +28,8 @@ from sync_pipeline_tests.orchestration.test_backfill import history
 from sync_pipeline_tests.servers.running import RunningServer
 from sync_pipeline_tests.strategies.sizes import put_history
 
+pytestmark = pytest.mark.long
+
 SECONDS = 1000.0
 MEASURED = "odd 'name' é"
 LAUNCHPAD = "/locations/sync_pipeline/jobs/account_sync/playground"

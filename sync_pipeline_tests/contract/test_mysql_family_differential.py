@@ -19,6 +19,8 @@ from sync_pipeline_tests.contract import mysql_show_grants as show
 from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.servers.running import RunningServer
 
+pytestmark = pytest.mark.long
+
 DATABASE = "di'ff"
 TABLES = ("t", "t.x", "t`y", "täble")
 COLUMNS = ("a", "b c", "c,d", "e)")

@@ -23,6 +23,8 @@ from sync_pipeline_tests.faults.cancelled_runs import run_processes, started
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
 from sync_pipeline_tests.servers.running import RunningServer, free_port
 
+pytestmark = pytest.mark.long
+
 RUNS = 50
 INSTANCES = 20
 LATEST_SECONDS = 1.5

@@ -36,6 +36,8 @@ from sync_pipeline_tests.servers.fixtures_store import store_database
 from sync_pipeline_tests.servers.redis import redis_server
 from sync_pipeline_tests.servers.running import RunningServer
 
+pytestmark = pytest.mark.long
+
 # The silence after which a run is given up of which Celery doesn't know that it is gone.
 STALE_AFTER_SECONDS = 10
 NAMES = ("near", "stuck", "far", "farther")

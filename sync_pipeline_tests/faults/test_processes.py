@@ -17,6 +17,8 @@ from sync_pipeline.model.session import RecordStatus, Session, SessionStatus
 from sync_pipeline_tests.orchestration.system import System, held, running_system, wait_for
 from sync_pipeline_tests.servers.running import RunningServer, freeze
 
+pytestmark = pytest.mark.long
+
 NEVER = "0 0 1 1 *"
 
 

@@ -13,6 +13,8 @@ from sync_pipeline_tests.servers import postgresql
 from sync_pipeline_tests.servers.postgresql import PostgresInstallation
 from sync_pipeline_tests.servers.running import RunningServer
 
+pytestmark = pytest.mark.long
+
 
 def installed(directory: Path) -> PostgresInstallation:
     """Return the programs that the store's server was started with."""

@@ -17,6 +17,8 @@ from sync_pipeline_tests.integration.store_bench import StoreBench
 from sync_pipeline_tests.strategies import aggregation_oracle as oracle
 from sync_pipeline_tests.strategies.sizes import History, histories, noon, put_history
 
+pytestmark = pytest.mark.long
+
 TREND_PERCENT = 5.0
 _FLEET = iter(range(1_000_000))
 FEW = settings(

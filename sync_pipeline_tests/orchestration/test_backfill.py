@@ -24,7 +24,7 @@ from sync_pipeline_tests.integration.store_bench import StoreBench
 from sync_pipeline_tests.orchestration.system import System, running_system, wait_for
 from sync_pipeline_tests.strategies.sizes import Day, History, put_history
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
 COMMAND = (sys.executable, "-m", "sync_pipeline.cli.main")
 NEVER = "0 0 1 1 *"

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from sync_pipeline_tests.orchestration.parity_graphs import job_of
 
+pytestmark = pytest.mark.long
+
 BEHAVIOURS = ["ok", "ok", "ok", "fail", "raise", "policy", "retry", "exhaust", "skip", "observe"]
 Told = dict[str | None, list[str]]
 

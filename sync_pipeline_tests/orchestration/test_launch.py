@@ -20,6 +20,8 @@ from sync_pipeline.model.session import (
 from sync_pipeline_tests.orchestration.system import System, held, running_system, wait_for
 from sync_pipeline_tests.servers.running import RunningServer
 
+pytestmark = pytest.mark.long
+
 COMMAND = (sys.executable, "-m", "sync_pipeline.cli.main")
 NEVER = "0 0 1 1 *"
 RUNS = """

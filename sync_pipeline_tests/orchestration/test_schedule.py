@@ -26,6 +26,8 @@ from sync_pipeline_tests.orchestration.system import (
 )
 from sync_pipeline_tests.servers.running import RunningServer
 
+pytestmark = pytest.mark.long
+
 TICKS = """
 query ($selector: ScheduleSelector!) { scheduleOrError(scheduleSelector: $selector) {
   ... on Schedule { scheduleState { status ticks(limit: 10) { status skipReason runIds } } }

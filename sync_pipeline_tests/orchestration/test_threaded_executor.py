@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 from dagster import DagsterEventType as Type
 
 from sync_pipeline.orchestration.event_buffer import BufferedEventLog
+from sync_pipeline.orchestration.garbage import ALLOCATIONS
 from sync_pipeline_tests.orchestration.system import environment_of, in_environment, wait_for
 from sync_pipeline_tests.orchestration.test_postgresql_storage import variant
 from sync_pipeline_tests.orchestration.thread_jobs import MODULE
 from sync_pipeline_tests.servers.running import RunningServer
+
+pytestmark = pytest.mark.long
 
 STEPS, THREADS = 2_000, 16
 
@@ -103,6 +107,15 @@ def test_a_stuck_step_is_failed_at_its_deadline_and_what_it_does_later_is_discar
     said = failure.dagster_event.step_failure_data.user_failure_data
     assert said is not None
     assert "within its deadline of 0.5 seconds" in (said.description or "")
+
+
+def test_garbage_is_looked_for_seldom_while_steps_run(
+    sqlite_instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    before = gc.get_threshold()
+    execute(sqlite_instance, "threshold_job", str(tmp_path))
+    assert (tmp_path / "threshold").read_text() == str(ALLOCATIONS)
+    assert gc.get_threshold() == before
 
 
 def test_no_event_of_thousands_of_steps_is_lost(instance: dg.DagsterInstance) -> None:
