@@ -28,11 +28,14 @@ def with_terms(
 ) -> list[InstanceTask]:
     """Return the tasks of a run with what it decides for each, at once for all of them.
 
-    An instance that is left alone keeps its step: its record and its log say why.
+    An instance that is left alone keeps its step: its record and its log say why. Those that
+    were not reached last time come first: one that is silent takes longest, all its attempts
+    together, and a run should not end by waiting for it.
     """
     category = CATEGORY_OF_JOB[context.job_name]
     admission = admit(deps, category, instances, always_probe=selected.always_probe)
     ends_at = _ends_at(deps.clock(), deps)
+    tasks = sorted(selected.tasks, key=lambda task: task.instance_id not in admission.in_streak)
     return [
         replace(
             task,
@@ -43,7 +46,7 @@ def with_terms(
                 task.instance_id in admission.in_streak,
             ),
         )
-        for task in selected.tasks
+        for task in tasks
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from dagster import (
+    DagsterEventType,
     ExecuteInProcessResult,
     JobDefinition,
     ReexecutionOptions,
@@ -30,6 +31,7 @@ from sync_pipeline.model.session import InstanceRecord, RecordStatus, SessionSta
 from sync_pipeline.orchestration import resources
 from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.tasks import instance_id_of
 from sync_pipeline.store.schema import failure_streaks
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
 from sync_pipeline_tests.servers.running import RunningServer, free_port
@@ -112,6 +114,23 @@ def test_a_dead_host_is_tried_less_often_until_it_is_back(
     assert record_of(fleet, run(), "dead").status is DONE
     assert record_of(fleet, run(), "dead").status is DONE
     assert failures(fleet) == [1]  # of the capacity sync
+
+
+def test_what_was_not_reached_last_time_comes_first(
+    fleet: Fleet, postgresql_server: RunningServer
+) -> None:
+    for number in range(3):
+        fleet.add(f"good{number}", postgresql_server)
+    dead = {fleet.add(f"dead{number}", postgresql_server, port=free_port()) for number in range(2)}
+    run()
+    for _ in range(3):  # the order is otherwise by chance, anew in each run
+        steps = [
+            event.step_key or ""
+            for event in run(force=True).all_events
+            if event.event_type is DagsterEventType.STEP_START
+        ]
+        first = [instance_id_of(key) for key in steps if key.startswith("sync_instance[")][:2]
+        assert set(first) == {instance.id for instance in dead}
 
 
 def test_instances_in_maintenance_are_left_alone_until_it_ends(
