@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.orchestration.failures import longest_wait_seconds
 from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB
@@ -24,18 +25,15 @@ def with_terms(
     context: dg.OpExecutionContext,
     deps: SyncDeps,
     selected: SelectedInstances,
-    instances: Iterable[Instance],
+    instances: Sequence[Instance],
 ) -> list[InstanceTask]:
-    """Return the tasks of a run with what it decides for each, at once for all of them.
+    """Return the tasks of a run in order, with what it decides for each, at once for all.
 
-    An instance that is left alone keeps its step: its record and its log say why. Those that
-    were not reached last time come first: one that is silent takes longest, all its attempts
-    together, and a run should not end by waiting for it.
+    An instance that is left alone keeps its step: its record and its log say why.
     """
     category = CATEGORY_OF_JOB[context.job_name]
     admission = admit(deps, category, instances, always_probe=selected.always_probe)
     ends_at = _ends_at(deps.clock(), deps)
-    tasks = sorted(selected.tasks, key=lambda task: task.instance_id not in admission.in_streak)
     return [
         replace(
             task,
@@ -46,8 +44,29 @@ def with_terms(
                 task.instance_id in admission.in_streak,
             ),
         )
-        for task in tasks
+        for task in _in_order(context, selected.tasks, instances, admission.in_streak)
     ]
+
+
+def _in_order(
+    context: dg.OpExecutionContext,
+    tasks: Iterable[InstanceTask],
+    instances: Sequence[Instance],
+    in_streak: Collection[int],
+) -> list[InstanceTask]:
+    """Return tasks in the order in which they begin: those of one host far apart.
+
+    Those that were not reached last time come first: one that is silent takes longest, all
+    its attempts together, and a run should not end by waiting for it.
+    """
+    chance = random.Random(context.run_id)  # noqa: S311 - spreads load
+    places = {item.id: place for place, item in enumerate(spread(instances, chance))}
+
+    def place(task: InstanceTask) -> tuple[bool, int]:
+        is_last = task.instance_id not in in_streak
+        return is_last, places.get(task.instance_id, len(places))
+
+    return sorted(tasks, key=place)
 
 
 def skip_of(context: dg.OpExecutionContext, task: InstanceTask) -> Skip | None:

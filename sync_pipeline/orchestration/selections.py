@@ -7,7 +7,6 @@ nothing that its steps handed over has to be kept.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 from dagster import DagsterRun
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig, SyncConfig
@@ -57,7 +55,7 @@ def selected_for(run: DagsterRun, config: SelectionConfig, deps: SyncDeps) -> Se
     if CATEGORY_OF_JOB[run.job_name] is SyncCategory.AGGREGATION:
         return _to_aggregate(run, config, deps)
     selection = config.selection()
-    instances = spread(deps.store.registry.select(selection), random.Random(run.run_id))  # noqa: S311 - spreads load
+    instances = deps.store.registry.select(selection)
     is_forced = _is_forced(config)
     return SelectedInstances(
         tasks=tasks_of(instances, is_forced=is_forced),
