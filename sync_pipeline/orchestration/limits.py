@@ -63,8 +63,8 @@ def _in_order(
     places = {item.id: place for place, item in enumerate(spread(instances, chance))}
 
     def place(task: InstanceTask) -> tuple[bool, int]:
-        is_last = task.instance_id not in in_streak
-        return is_last, places.get(task.instance_id, len(places))
+        was_reached = task.instance_id not in in_streak
+        return was_reached, places.get(task.instance_id, len(places))
 
     return sorted(tasks, key=place)
 

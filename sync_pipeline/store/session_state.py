@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     and_,
@@ -130,11 +129,7 @@ def write_fenced(connection: Connection, claim: RecordClaim, values: dict[str, A
     Raises:
         StaleClaim: a newer attempt or the end of the run was faster.
     """
-    of_claim = {
-        "of_session": claim.session_id,
-        "of_instance": claim.instance_id,
-        "of_attempt": claim.attempt,
-    }
+    of_claim = {**_of_record(claim.session_id, claim.instance_id), "of_attempt": claim.attempt}
     done = connection.execute(_WRITE_FENCED, {**values, **of_claim})
     if done.rowcount != 1:
         raise StaleClaim(
@@ -194,11 +189,12 @@ def fail_record(
     done = connection.execute(
         update(records)
         .where(
-            _is_record(session_id, instance_id),
+            _IS_RECORD,
             records.c.run_id == run_id,
             records.c.status.in_(UNFINISHED),
         )
-        .values(**values, status=str(RecordStatus.FAILED), completed_at=now)
+        .values(**values, status=str(RecordStatus.FAILED), completed_at=now),
+        _of_record(session_id, instance_id),
     )
     if done.rowcount:
         count(connection, session_id, {RecordStatus.FAILED: 1}, now)
@@ -292,8 +288,7 @@ def _take(
         "status": str(RecordStatus.RUNNING),
         "started_at": now,
         "run_id": run_id,
-        "of_session": session_id,
-        "of_instance": instance_id,
+        **_of_record(session_id, instance_id),
     }
     row = (
         connection.execute(_TAKE_WAITING, {**values, "of_run": run_id})
@@ -333,8 +328,9 @@ def _take_over(
 def _record(
     connection: Connection, session_id: str, instance_id: int, *, lock: bool = False
 ) -> Row[Any]:
-    query = select(records).where(_is_record(session_id, instance_id))
-    row = connection.execute(query.with_for_update() if lock else query).first()
+    query = select(records).where(_IS_RECORD)
+    asked = query.with_for_update() if lock else query
+    row = connection.execute(asked, _of_record(session_id, instance_id)).first()
     if row is None:
         required(connection, session_id)
         raise ConfigurationError(
@@ -344,5 +340,6 @@ def _record(
     return row
 
 
-def _is_record(session_id: str, instance_id: int) -> ColumnElement[bool]:
-    return and_(records.c.session_id == session_id, records.c.instance_id == instance_id)
+def _of_record(session_id: str, instance_id: int) -> dict[str, Any]:
+    """Return what `_IS_RECORD` binds."""
+    return {"of_session": session_id, "of_instance": instance_id}
