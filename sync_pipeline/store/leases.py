@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, text
+from sqlalchemy import Connection, and_, bindparam, delete, select, text
 
 from sync_pipeline.errors import LeaseHeld, Phase
 from sync_pipeline.model.session import SyncCategory
@@ -29,11 +30,11 @@ _ACQUIRE = text(
     bindparam("acquired_at", type_=UtcDateTime), bindparam("expires_at", type_=UtcDateTime)
 )
 
-_RELEASE = delete(sync_leases).where(
+_IS_LEASE = and_(
     sync_leases.c.instance_id == bindparam("of_id"),
     sync_leases.c.sync_category == bindparam("of_category"),
-    sync_leases.c.holder == bindparam("of_holder"),
 )
+_RELEASE = delete(sync_leases).where(_IS_LEASE, sync_leases.c.holder == bindparam("of_holder"))
 
 
 class LeaseStore:
@@ -70,14 +71,12 @@ class LeaseStore:
     def release(self, instance_id: int, category: SyncCategory, holder: str) -> None:
         """Give a lease back; one that another holder took over meanwhile stays."""
         with self._database.write_once() as connection:
-            connection.execute(
-                _RELEASE,
-                {"of_id": instance_id, "of_category": str(category), "of_holder": holder},
-            )
+            connection.execute(_RELEASE, {**_of(instance_id, category), "of_holder": holder})
 
     def _held(self, instance_id: int, category: SyncCategory) -> LeaseHeld:
         with self._database.read_once() as connection:
-            held = connection.execute(select(sync_leases).where(_of(instance_id, category))).first()
+            query = select(sync_leases).where(_IS_LEASE)
+            held = connection.execute(query, _of(instance_id, category)).first()
         # It may have been given back since.
         by, until = (
             (f"run {held.holder}", f"Its lease ends by {held.expires_at:%Y-%m-%d %H:%M:%S} UTC.")
@@ -89,10 +88,9 @@ class LeaseStore:
         )
 
 
-def _of(instance_id: int, category: SyncCategory) -> ColumnElement[bool]:
-    return and_(
-        sync_leases.c.instance_id == instance_id, sync_leases.c.sync_category == str(category)
-    )
+def _of(instance_id: int, category: SyncCategory) -> dict[str, Any]:
+    """Return what `_IS_LEASE` binds."""
+    return {"of_id": instance_id, "of_category": str(category)}
 
 
 def release_of_run(connection: Connection, holder: str) -> None:
