@@ -95,6 +95,8 @@ def register(servers: dict[str, RunningServer]) -> None:
         command(
             "instances", "add", name, "--engine", str(server.engine), "--host", server.host,
             "--port", str(server.port), "--credential", "demo", "--environment", "demo",
+            # Private servers on loopback, without TLS.
+            "--tls", "disable",
         )  # fmt: skip
     command("instances", "test", "--all")
 

@@ -280,6 +280,16 @@ class Settings(BaseSettings):
         "empty: the best that is installed.",
     )
 
+    relaxed_certificates: bool = Field(
+        default=False,
+        description="Take certificates that Python 3.13 and later call malformed; weakens TLS.",
+    )
+    readable_passwords: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="LIKE patterns of instances whose server may have the password in a form "
+        "that it, or a listener, can read; comma separated; weakens them.",
+    )
+
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
@@ -327,7 +337,7 @@ class Settings(BaseSettings):
             raise ValueError("it is not a URL that begins with https:// or http:// and a host")
         return value
 
-    @field_validator("alert_email_to", mode="before")
+    @field_validator("alert_email_to", "readable_passwords", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         if isinstance(value, str):

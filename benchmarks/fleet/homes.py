@@ -19,7 +19,7 @@ from benchmarks.fleet.addresses import EndpointKind, Mix, host_of
 from benchmarks.fleet.server import MONITOR, PASSWORD
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.credential import StoredCredential
-from sync_pipeline.model.instance import EngineName, Instance, Timeouts
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
@@ -50,6 +50,7 @@ class FleetPlan:
                 host=host_of(kind, number),
                 port=_REFUSED_PORT if kind is EndpointKind.REFUSED else self.port,
                 credential=MONITOR,
+                tls=TlsOptions(TlsMode.DISABLE),
                 timeouts=timeouts,
             )
             for number, kind in enumerate(self.mix.kinds(self.count))

@@ -16,7 +16,7 @@ from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.model.instance import EngineName, Instance, Timeouts
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.target import opener
@@ -60,7 +60,14 @@ def collect(host: str, port: int, connect_seconds: float = 10) -> Snapshot:
     """
     timeouts = Timeouts(connect_seconds=connect_seconds)
     instance = Instance(
-        0, "recorded", EngineName.POSTGRESQL, host, port, MONITOR, timeouts=timeouts
+        0,
+        "recorded",
+        EngineName.POSTGRESQL,
+        host,
+        port,
+        MONITOR,
+        tls=TlsOptions(TlsMode.DISABLE),
+        timeouts=timeouts,
     )
     target = Target(instance, MONITOR, Secret(PASSWORD), instance.timeouts.statement_seconds)
     engine = ENGINES[EngineName.POSTGRESQL]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.fleet.files import read_instances, reasons, write_instances
-from sync_pipeline.fleet.rows import InstanceRow
+from sync_pipeline.fleet.files import ParsedFile, read_instances, reasons, write_instances
+from sync_pipeline.fleet.rows import NEW_INSTANCE_TLS, InstanceRow
 from sync_pipeline.model.instance import EngineName, Instance, Selection, TlsMode
 from sync_pipeline.workflows.admission import Hold, holds
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -28,7 +28,13 @@ Host = Annotated[str | None, typer.Option(help="Host name or address.")]
 Port = Annotated[int | None, typer.Option(help="Port; the engine's own by default.")]
 Credential = Annotated[str | None, typer.Option(help="Name of a credential.")]
 Database = Annotated[str | None, typer.Option(help="Database to connect to first.")]
-Tls = Annotated[TlsMode | None, typer.Option(help="How much TLS is asked for.")]
+Tls = Annotated[
+    TlsMode | None,
+    typer.Option(
+        help=f"How much TLS is asked for; {NEW_INSTANCE_TLS} by default. verify-ca and "
+        "verify-full check the server's certificate; disable and prefer are weaker."
+    ),
+]
 TlsFile = Annotated[str | None, typer.Option(help="A PEM file on this machine.")]
 Seconds = Annotated[float | None, typer.Option(help="A limit in seconds.")]
 Environment = Annotated[str | None, typer.Option(help="Such as production.")]
@@ -235,8 +241,36 @@ def import_(
         if dry_run:
             say(f"{len(parsed.instances)} instances are good; nothing was written.")
             return
-        counts = deps.store.registry.put_instances(parsed.instances, deps.clock())
+        wanted, kept = _with_kept_modes(parsed, deps.store.registry.instances())
+        counts = deps.store.registry.put_instances(wanted, deps.clock())
     say(f"{counts.added} added, {counts.updated} changed, {counts.unchanged} unchanged.")
+    if kept:
+        say(
+            f"{kept} keep the TLS mode that they had, because the file says none. A new instance "
+            f"gets {NEW_INSTANCE_TLS}; write `tls` into the file."
+        )
+
+
+def _with_kept_modes(
+    parsed: ParsedFile, registered: Sequence[Instance]
+) -> tuple[tuple[Instance, ...], int]:
+    """Return what to register, and how many keep another TLS mode than a new instance gets.
+
+    A file that was written when a row without a mode meant `prefer` must not turn
+    registered instances into such that fail, nor into such that check less.
+    """
+    before = {item.name: item.tls.mode for item in registered}
+    modes = {
+        item.name: before.get(item.name, item.tls.mode)
+        if item.name in parsed.without_tls_mode
+        else item.tls.mode
+        for item in parsed.instances
+    }
+    wanted = tuple(
+        replace(item, tls=replace(item.tls, mode=modes[item.name])) for item in parsed.instances
+    )
+    kept = sum(item.tls.mode is not modes[item.name] for item in parsed.instances)
+    return wanted, kept
 
 
 @app.command()
@@ -305,6 +339,8 @@ def _show_probes(probes: Sequence[Probe]) -> None:
             say(f"{probe.instance}: {section} can't be read: {reason}")
         for reason in probe.unmeasured:
             say(f"{probe.instance}: sizes: {reason}")
+        for warning in probe.warnings:
+            say(f"{probe.instance}: warning: {warning}")
 
 
 def _existing(deps: SyncDeps, name: str) -> Instance:

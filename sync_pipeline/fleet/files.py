@@ -32,10 +32,14 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """The instances of a file, and every row that is not one."""
+    """The instances of a file, and every row that is not one.
+
+    `without_tls_mode` are the names of those whose row says no mode.
+    """
 
     instances: tuple[Instance, ...]
     problems: tuple[BadRow, ...]
+    without_tls_mode: frozenset[str] = frozenset()
 
 
 def read_instances(path: Path) -> ParsedFile:
@@ -79,6 +83,7 @@ def _checked(rows: Iterator[tuple[int, Any]]) -> ParsedFile:
     instances: list[Instance] = []
     problems: list[BadRow] = []
     lines: dict[str, int] = {}
+    silent: set[str] = set()
     for line, row in rows:
         if not isinstance(row, dict):
             problems.append(BadRow(line, "an instance is a mapping of its properties"))
@@ -94,7 +99,9 @@ def _checked(rows: Iterator[tuple[int, Any]]) -> ParsedFile:
             continue
         lines[instance.name] = line
         instances.append(instance)
-    return ParsedFile(tuple(instances), tuple(problems))
+        if "tls" not in row:
+            silent.add(instance.name)
+    return ParsedFile(tuple(instances), tuple(problems), frozenset(silent))
 
 
 def reasons(error: ValidationError) -> Iterator[str]:

@@ -14,6 +14,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^;]+$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 HIGHEST_PORT = 65_535
+NEW_INSTANCE_TLS = TlsMode.REQUIRE
+"""What a command line or a file that says nothing of TLS means."""
 
 
 class InstanceRow(BaseModel):
@@ -27,7 +29,7 @@ class InstanceRow(BaseModel):
     port: Annotated[int, Field(ge=1, le=HIGHEST_PORT)] | None = None
     credential: Name
     database: Name | None = None
-    tls: TlsMode = TlsMode.PREFER
+    tls: TlsMode = NEW_INSTANCE_TLS
     tls_ca: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
@@ -108,5 +110,5 @@ class InstanceRow(BaseModel):
         )
 
     def plain(self) -> dict[str, Any]:
-        """Return JSON values, without those that are the default."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        """Return JSON values, without those that are the default; the TLS mode is always said."""
+        return {**self.model_dump(mode="json", exclude_defaults=True), "tls": str(self.tls)}

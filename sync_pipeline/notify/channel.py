@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sync_pipeline.certificates import ADVICE, malformed
 from sync_pipeline.errors import DeliveryError
 from sync_pipeline.model.alert import Alert
 
@@ -32,3 +33,12 @@ def not_sent(channel: str, what: str) -> DeliveryError:
         f"The alert was not sent to {channel}: {what}.",
         hint="It is tried again at the next check; try the channel: sync-pipeline alerts test.",
     )
+
+
+def cause_of(error: BaseException) -> str:
+    """Return why a server could not be used: a kind of error, or a certificate's fault.
+
+    Never the error's text, which may quote a secret.
+    """
+    fault = malformed(error)
+    return f"{fault}. {ADVICE}" if fault else type(error).__name__

@@ -11,10 +11,11 @@ from sync_pipeline.settings import Settings
 def channels_of(settings: Settings) -> tuple[Channel, ...]:
     """Return every channel that is set; none where alerts are not wanted."""
     found: list[Channel] = []
+    is_relaxed = settings.relaxed_certificates
     if settings.alert_webhook_url:
-        found.append(Webhook(settings.alert_webhook_url))
+        found.append(Webhook(settings.alert_webhook_url, is_relaxed=is_relaxed))
     if settings.alert_slack_url:
-        found.append(SlackWebhook(settings.alert_slack_url))
+        found.append(SlackWebhook(settings.alert_slack_url, is_relaxed=is_relaxed))
     if settings.alert_email_to:
         server = MailServer(
             settings.alert_smtp_host,
@@ -22,6 +23,7 @@ def channels_of(settings: Settings) -> tuple[Channel, ...]:
             settings.alert_smtp_tls,
             settings.alert_smtp_username,
             settings.alert_smtp_password,
+            is_relaxed=is_relaxed,
         )
         found.append(Mail(server, settings.alert_email_from, settings.alert_email_to))
     return tuple(found)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import smtplib
-import ssl
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
+from sync_pipeline.certificates import client_context
 from sync_pipeline.model.alert import Alert
-from sync_pipeline.notify.channel import SECONDS_TO_ANSWER, not_sent
+from sync_pipeline.notify.channel import SECONDS_TO_ANSWER, cause_of, not_sent
 from sync_pipeline.settings import SmtpTls
 
 _LOG = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ class MailServer:
     tls: SmtpTls = SmtpTls.STARTTLS
     username: str = ""
     password: str = field(default="", repr=False)
+    is_relaxed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Mail:
         try:
             with closing(_connected(server)) as connection:
                 if server.tls is SmtpTls.STARTTLS:
-                    connection.starttls(context=ssl.create_default_context())
+                    connection.starttls(context=client_context(is_relaxed=server.is_relaxed))
                 if server.username:
                     connection.login(server.username, server.password)
                 refused = connection.send_message(self._message(alert))
@@ -59,9 +60,7 @@ class Mail:
         except smtplib.SMTPNotSupportedError:
             raise not_sent(self.name, f"{where} lacks what TLS or login needs") from None
         except (OSError, ValueError) as error:
-            raise not_sent(
-                self.name, f"{where} could not be used ({type(error).__name__})"
-            ) from None
+            raise not_sent(self.name, f"{where} could not be used ({cause_of(error)})") from None
         if refused:
             _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
 
@@ -83,6 +82,6 @@ def _connected(server: MailServer) -> smtplib.SMTP:
             server.host,
             server.port,
             timeout=SECONDS_TO_ANSWER,
-            context=ssl.create_default_context(),
+            context=client_context(is_relaxed=server.is_relaxed),
         )
     return smtplib.SMTP(server.host, server.port, timeout=SECONDS_TO_ANSWER)

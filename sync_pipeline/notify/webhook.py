@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from sync_pipeline.certificates import client_context
 from sync_pipeline.model.alert import Alert
-from sync_pipeline.notify.channel import SECONDS_TO_ANSWER, not_sent
+from sync_pipeline.notify.channel import SECONDS_TO_ANSWER, cause_of, not_sent
 
 FEWEST, MOST = 200, 299
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -28,10 +29,12 @@ class Webhook:
 
     url: str = field(repr=False)
     name: str = "webhook"
+    is_relaxed: bool = False
 
     def send(self, alert: Alert) -> None:
         """Post the alert; see `Channel.send`."""
-        _post(self.name, self.url, {**alert.payload, "subject": alert.subject, "text": alert.text})
+        payload = {**alert.payload, "subject": alert.subject, "text": alert.text}
+        _post(self.name, self.url, payload, is_relaxed=self.is_relaxed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,14 @@ class SlackWebhook:
 
     url: str = field(repr=False)
     name: str = "slack"
+    is_relaxed: bool = False
 
     def send(self, alert: Alert) -> None:
         """Post the alert; see `Channel.send`."""
         text = f"*{alert.subject}*\n{alert.text}"
         # Otherwise the name of an instance could mention a whole channel.
-        _post(self.name, self.url, {"text": "".join(_ESCAPES.get(char, char) for char in text)})
+        payload = {"text": "".join(_ESCAPES.get(char, char) for char in text)}
+        _post(self.name, self.url, payload, is_relaxed=self.is_relaxed)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -55,7 +60,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Follow nothing."""
 
 
-def _post(channel: str, url: str, payload: Mapping[str, Any]) -> None:
+def _post(channel: str, url: str, payload: Mapping[str, Any], *, is_relaxed: bool) -> None:
     host = urlsplit(url).hostname
     request = urllib.request.Request(  # noqa: S310 - the settings allow http and https alone
         url,
@@ -63,7 +68,8 @@ def _post(channel: str, url: str, payload: Mapping[str, Any]) -> None:
         {"content-type": "application/json; charset=utf-8", "user-agent": "sync_pipeline"},
     )
     try:
-        opener = urllib.request.build_opener(_NoRedirect)
+        https = urllib.request.HTTPSHandler(context=client_context(is_relaxed=is_relaxed))
+        opener = urllib.request.build_opener(_NoRedirect, https)
         with opener.open(request, timeout=SECONDS_TO_ANSWER) as answer:
             status = answer.status
     except urllib.error.HTTPError as error:
@@ -71,7 +77,8 @@ def _post(channel: str, url: str, payload: Mapping[str, Any]) -> None:
         error.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
         # Without the error's text, which may quote the URL.
-        cause = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise not_sent(channel, f"{host} could not be reached ({type(cause).__name__})") from None
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        cause = reason if isinstance(reason, BaseException) else error
+        raise not_sent(channel, f"{host} could not be reached ({cause_of(cause)})") from None
     if not FEWEST <= status <= MOST:
         raise not_sent(channel, f"{host} answered with the HTTP status {status}")

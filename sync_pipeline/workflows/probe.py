@@ -14,6 +14,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.encryption import tls_warnings
 from sync_pipeline.workflows.sync_accounts import collect_with
 from sync_pipeline.workflows.sync_sizes import measure_with
 from sync_pipeline.workflows.target import opener, read_instance
@@ -24,7 +25,7 @@ class Probe:
     """What testing an instance showed. `latency_seconds` is one round trip.
 
     `unread` says, by section, which grant is missing or what else went wrong; `unmeasured`
-    says it of sizes.
+    says it of sizes. `warnings` are what can be made better; nothing is unread for them.
     """
 
     instance: str
@@ -34,6 +35,7 @@ class Probe:
     accounts: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
     unmeasured: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     error: str | None = None
 
     @property
@@ -72,5 +74,6 @@ def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
         latency_seconds=latency,
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
+        warnings=tls_warnings(instance, snapshot.server),
         unread={str(key): report.reason for key, report in snapshot.unread.items()},
     )

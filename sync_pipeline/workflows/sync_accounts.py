@@ -21,6 +21,7 @@ from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
 from sync_pipeline.workflows.classification import classify_sync
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.encryption import tls_warnings
 from sync_pipeline.workflows.recorded import InstanceReport, InstanceWork, recorded
 from sync_pipeline.workflows.target import opener, read_instance
 
@@ -71,8 +72,8 @@ def _sync(
     guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
     classified = classify_sync(deps, instance, known, result, snapshot)
-    if classified.warning:
-        snapshot = replace(snapshot, warnings=(*snapshot.warnings, classified.warning))
+    more = (*tls_warnings(instance, snapshot.server), *filter(None, (classified.warning,)))
+    snapshot = replace(snapshot, warnings=(*snapshot.warnings, *more))
     now = time.monotonic()
     timings = {
         **snapshot.timings,

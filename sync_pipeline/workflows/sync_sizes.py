@@ -29,6 +29,7 @@ from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.store.sizes import MeasuredDay
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.encryption import tls_warnings
 from sync_pipeline.workflows.recorded import InstanceReport, InstanceWork, recorded
 from sync_pipeline.workflows.target import opener, read_instance
 
@@ -74,7 +75,11 @@ def _sync(deps: SyncDeps, work: InstanceWork, claim: RecordClaim, *, is_forced: 
     collected = date_of(snapshot.observed_at, deps.settings)
     anomalies = _anomalies(deps, instance, collected, snapshot)
     timings = {**snapshot.timings, "total_seconds": time.monotonic() - started}
-    warnings = (*snapshot.warnings, *map(str, anomalies))
+    warnings = (
+        *snapshot.warnings,
+        *tls_warnings(instance, snapshot.server),
+        *map(str, anomalies),
+    )
     counters = SyncCounters(
         items_synced=len(snapshot.databases) - len(snapshot.unread),
         items_created=len(inventory.created),

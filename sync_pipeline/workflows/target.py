@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
+from sync_pipeline import certificates
 from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.connect import Deadline, open_connection
+from sync_pipeline.engines import passwords
 from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.pattern import like
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -78,14 +81,17 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
         credential.username,
         password,
         instance.timeouts.statement_seconds,
-        _driver_options(deps.settings),
+        _options(deps.settings, instance),
     )
 
 
-def _driver_options(settings: Settings) -> Mapping[str, str]:
-    """Return the settings that say which driver an engine uses, those that are set."""
+def _options(settings: Settings, instance: Instance) -> Mapping[str, str]:
+    """Return the settings that an engine's driver needs, those that are set."""
+    is_readable = any(like(pattern, instance.name) for pattern in settings.readable_passwords)
     found = {
         "oracle_client": settings.oracle_client,
         "sqlserver_driver": settings.sqlserver_driver,
+        certificates.OPTION: "yes" if settings.relaxed_certificates else "",
+        passwords.OPTION: "yes" if is_readable else "",
     }
     return {name: value for name, value in found.items() if value}

@@ -54,8 +54,11 @@ class Authority:
     key: Path
 
 
-def authority(directory: Path, host: str) -> Authority:
-    """Make an authority that has signed a certificate for one host or address."""
+def authority(directory: Path, host: str, *, is_complete: bool = True) -> Authority:
+    """Make an authority that has signed a certificate for one host or address.
+
+    One that is not complete lacks what Python 3.13 asks for and many companies leave out.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     for path in (directory, directory.parent):  # the server runs as another user
         path.chmod(0o755)
@@ -65,19 +68,20 @@ def authority(directory: Path, host: str) -> Authority:
     start = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     builder = x509.CertificateBuilder().not_valid_before(start)
     builder = builder.not_valid_after(dt.datetime(2099, 1, 1, tzinfo=dt.UTC)).issuer_name(ca_name)
-    ca = (
-        builder.subject_name(ca_name)
-        .public_key(ca_key.public_key())
-        .serial_number(x509.random_serial_number())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(ca_key, hashes.SHA256())
+    of_ca = builder.subject_name(ca_name).add_extension(
+        x509.BasicConstraints(ca=True, path_length=None), critical=True
     )
-    certificate = (
-        builder.subject_name(name)
-        .public_key(server_key.public_key())
+    of_server = builder.subject_name(name).add_extension(
+        x509.SubjectAlternativeName([_general_name(host)]), critical=False
+    )
+    if is_complete:
+        of_ca = _identified(of_ca, ca_key, ca_key).add_extension(_CA_KEY_USAGE, critical=True)
+        of_server = _identified(of_server, server_key, ca_key)
+    ca, certificate = (
+        made.public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
         .sign(ca_key, hashes.SHA256())
+        for made, key in ((of_ca, ca_key), (of_server, server_key))
     )
     pem = serialization.Encoding.PEM
     found = Authority(directory / "ca.pem", directory / "server.pem", directory / "server.key")
@@ -89,6 +93,30 @@ def authority(directory: Path, host: str) -> Authority:
         )
     )
     return found
+
+
+def _identified(
+    builder: x509.CertificateBuilder,
+    own: ec.EllipticCurvePrivateKey,
+    issuer: ec.EllipticCurvePrivateKey,
+) -> x509.CertificateBuilder:
+    """Add both key identifiers: RFC 5280, sections 4.2.1.1 and 4.2.1.2."""
+    of_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+    own_name = x509.SubjectKeyIdentifier.from_public_key(own.public_key())
+    return builder.add_extension(of_issuer, critical=False).add_extension(own_name, critical=False)
+
+
+_CA_KEY_USAGE = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -43,7 +43,7 @@ def target(port: int, host: str = "127.0.0.1", tls: TlsOptions | None = None) ->
         port,
         "monitor",
         database="ERP",
-        tls=tls or TlsOptions(),
+        tls=tls or TlsOptions(TlsMode.DISABLE),
         timeouts=Timeouts(connect_seconds=SECONDS),
     )
     return Target(instance, "watcher", Secret(PASSWORD), 5)
@@ -252,6 +252,11 @@ def test_tls_asked_of_a_silent_port_is_a_timeout() -> None:
 def test_the_weak_modes_speak_plain_tcp(mode: TlsMode) -> None:
     with tns.listener(tns.refusing(12514)) as port:
         assert reason(refused(port, tls=TlsOptions(mode))) is ConnectReason.REFUSED
+
+
+def test_prefer_speaks_tls_where_the_port_does(stranger: Authority) -> None:
+    with tns.listener(tns.refusing(12514), server_context(stranger)) as port:
+        assert reason(refused(port, tls=TlsOptions(TlsMode.PREFER))) is ConnectReason.REFUSED
 
 
 @pytest.mark.parametrize("ca_file", ["/nowhere/ca.pem", __file__])

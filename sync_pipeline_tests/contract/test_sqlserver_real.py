@@ -19,7 +19,7 @@ from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.sqlserver.drivers import choose_driver, connection_string
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.errors import AuthenticationError
-from sync_pipeline.model.instance import Timeouts, TlsOptions
+from sync_pipeline.model.instance import Timeouts
 from sync_pipeline_tests.emulation.sqlserver_connection import NOW
 from sync_pipeline_tests.servers.sqlserver_drivers import target_at
 
@@ -54,7 +54,7 @@ def monitor() -> Iterator[Target]:
     admin = target(username, password)
     driver = choose_driver("", pyodbc.drivers(), "real")
     secret = f"Aa1!{secrets.token_hex(12)}"
-    link = pyodbc.connect(connection_string(driver, admin, TlsOptions()), autocommit=True)
+    link = pyodbc.connect(connection_string(driver, admin, admin.instance.tls), autocommit=True)
     script = SqlServer().grants_script("sp_test_mon", "", ()).replace("<password>", secret)
     try:
         for statement in script.splitlines():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sync_pipeline.engines import passwords
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.errors import ConfigurationError, ConnectError, ConnectReason
 from sync_pipeline.model.instance import TlsMode, TlsOptions
@@ -47,18 +49,28 @@ def refused(server: TdsServer, kind: str, mode: TlsMode) -> ConnectError:
 
 
 @pytest.mark.parametrize("kind", DRIVERS)
-@pytest.mark.parametrize("mode", [TlsMode.DISABLE, TlsMode.PREFER])
-def test_without_tls_on_the_server(kind: str, mode: TlsMode) -> None:
+def test_without_tls_where_that_was_said(kind: str) -> None:
     with tds_server() as server:
-        log_in(server, kind, mode)
+        log_in(server, kind, TlsMode.DISABLE)
     assert [login.password for login in server.logins] == [PASSWORD]
     assert server.encrypted == [False]
 
 
 @pytest.mark.parametrize("kind", DRIVERS)
-def test_require_sends_nothing_to_a_server_without_tls(kind: str) -> None:
+@pytest.mark.parametrize("mode", [TlsMode.PREFER, TlsMode.REQUIRE])
+def test_a_server_without_tls_gets_nothing_else(kind: str, mode: TlsMode) -> None:
     with tds_server() as server:
-        refused(server, kind, TlsMode.REQUIRE)
+        error = refused(server, kind, mode)
+    assert "sync-pipeline instances edit the-instance --tls disable" in str(error)
+
+
+@pytest.mark.parametrize("kind", DRIVERS)
+def test_prefer_goes_on_without_tls_where_the_setting_names_the_instance(kind: str) -> None:
+    with tds_server() as server:
+        target = target_at(server.port, driver_named(kind), tls=TlsOptions(TlsMode.PREFER))
+        named = replace(target, options={**target.options, passwords.OPTION: "yes"})
+        SqlServer().connect(named).close()
+    assert server.encrypted == [False]
 
 
 @pytest.mark.parametrize("kind", DRIVERS)

@@ -39,6 +39,7 @@ class ReviewBench:
         command.ok(
             "instances", "add", "db", "--engine", server.engine, "--host", server.host,
             "--port", str(server.port), "--credential", "admin", "--environment", "staging",
+            "--tls", "disable",
             *(("--database", server.database) if server.engine is EngineName.POSTGRESQL else ()),
         )  # fmt: skip
 

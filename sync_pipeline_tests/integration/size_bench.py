@@ -9,7 +9,7 @@ from uuid import uuid4
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.credential import StoredCredential
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import InstanceRecord, NewSession, SyncCategory, SyncType
@@ -50,6 +50,7 @@ class SizeBench:
             host=self.server.host,
             port=self.server.port,
             credential="admin",
+            tls=TlsOptions(TlsMode.DISABLE),
         )
         self.store.registry.put_instances([instance], self.now)
 

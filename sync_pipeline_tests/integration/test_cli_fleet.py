@@ -237,6 +237,38 @@ def test_nothing_of_a_bad_file_is_imported(monitor: Command) -> None:
     assert names(monitor) == []
 
 
+def mode_of(command: Command, name: str) -> str:
+    return str(command.ok("instances", "show", name, "--json").json["tls"])
+
+
+def test_a_new_instance_requires_tls(monitor: Command) -> None:
+    place = ("--engine", "mysql", "--host", "h", "--credential", "monitor")
+    monitor.ok("instances", "add", "typed", *place)
+    rows = [
+        {"name": name, "engine": "mysql", "host": "h", "credential": "monitor"}
+        for name in ("from yaml", "from csv")
+    ]
+    monitor.ok("instances", "import", write(monitor, "a.yaml", yaml.safe_dump(rows[:1])))
+    text = ",".join(rows[1]) + "\n" + ",".join(rows[1].values()) + "\n"
+    monitor.ok("instances", "import", write(monitor, "a.csv", text))
+    for name in ("typed", "from yaml", "from csv"):
+        assert mode_of(monitor, name) == "require"
+
+
+@pytest.mark.parametrize("mode", ["disable", "prefer", "verify-full"])
+def test_a_file_that_says_no_mode_changes_none(monitor: Command, mode: str) -> None:
+    file = write(monitor, "fleet.yaml", FLEET)
+    monitor.ok("instances", "import", file)
+    monitor.ok("instances", "edit", "billing", "--tls", mode, "--port", "1")
+    said = monitor.ok("instances", "import", file).out
+    assert "0 added, 1 changed, 1 unchanged" in said
+    assert "1 keep the TLS mode that they had" in said
+    assert (mode_of(monitor, "billing"), mode_of(monitor, "shop")) == (mode, "require")
+    exported = monitor.ok("instances", "export", "--format", "csv").out
+    assert f",{mode}," in exported
+    assert ",require," in exported
+
+
 @pytest.mark.parametrize("file_format", ["yaml", "csv"])
 def test_an_export_is_an_import(monitor: Command, file_format: str) -> None:
     monitor.ok("instances", "import", write(monitor, "fleet.yaml", FLEET))

@@ -88,7 +88,7 @@ def history(command: Command, mariadb_server: RunningServer) -> Iterator[History
     command.patch.setenv("ADMIN", server.admin_password)
     command.ok(
         "instances", "add", "maria", "--engine", "mariadb", "--host", server.host,
-        "--port", str(server.port), "--credential", "admin",
+        "--port", str(server.port), "--credential", "admin", "--tls", "disable",
     )  # fmt: skip
     history = History(command, server)
     history.sql(f"CREATE USER {APP_SQL}", f"GRANT SELECT ON shop.* TO {APP_SQL}")

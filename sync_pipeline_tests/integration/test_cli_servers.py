@@ -27,6 +27,7 @@ def register(
     command.ok(
         "instances", "add", name, "--engine", engine or str(server.engine), "--host", server.host,
         "--port", str(port or server.port), "--credential", name, "--connect-timeout", "5",
+        "--tls", "disable",
     )  # fmt: skip
 
 
@@ -97,6 +98,22 @@ def test_the_printed_script_makes_a_postgresql_ready(
     shown = command.ok("instances", "show", "pg", "--json").json
     assert shown["server_version"] == ready["version"]
     assert shown["last_connected_at"]
+
+
+def test_prefer_goes_on_with_a_warning(command: Command, mariadb_server: RunningServer) -> None:
+    server = mariadb_server
+    command.patch.setenv("ADMIN", server.admin_password)
+    add = ("credentials", "add", "admin", "--username", server.admin_user)
+    command.ok(*add, "--reference", "env:ADMIN")
+    command.ok(
+        "instances", "add", "old one", "--engine", str(server.engine), "--host", server.host,
+        "--port", str(server.port), "--credential", "admin", "--tls", "prefer",
+    )  # fmt: skip
+    tested = command.ok("instances", "test", "old one").out
+    for mode in ("require", "disable"):
+        assert f"sync-pipeline instances edit 'old one' --tls {mode}" in tested
+    command.ok("instances", "edit", "old one", "--tls", "disable")
+    assert "warning" not in command.ok("instances", "test", "old one").out
 
 
 def test_each_missing_grant_of_mariadb_is_named(

@@ -23,7 +23,7 @@ from sync_pipeline.errors import ConnectError, ConnectionLimit, RunDeadline, Syn
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.fleet.slots import Slots
 from sync_pipeline.model.credential import StoredCredential
-from sync_pipeline.model.instance import Instance, Timeouts
+from sync_pipeline.model.instance import Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import (
     InstanceRecord,
@@ -79,6 +79,7 @@ class Host:
             host=self.server.host,
             port=self.server.port,
             credential="admin",
+            tls=TlsOptions(TlsMode.DISABLE),
             database=self.server.database or None,
             timeouts=Timeouts(5, 30, 60),
         )

@@ -25,7 +25,7 @@ from sync_pipeline.errors import (
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.change import ChangeType
 from sync_pipeline.model.credential import StoredCredential
-from sync_pipeline.model.instance import EngineName, Instance, Timeouts
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.inventory import AccountFilter, ChangeFilter
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import (
@@ -45,6 +45,7 @@ from sync_pipeline.workflows.sync_accounts import (
     AccountSyncReport,
     sync_instance_accounts,
 )
+from sync_pipeline.workflows.target import target_of
 from sync_pipeline_tests.servers.running import RunningServer
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -81,6 +82,7 @@ class Bench:
             host=self.server.host,
             port=self.server.port,
             credential="admin",
+            tls=TlsOptions(TlsMode.DISABLE),
             database=self.server.database or None,
         )
 
@@ -163,6 +165,28 @@ def closed_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def test_the_mode_prefer_is_warned_of(bench: Bench) -> None:
+    bench.put(replace(bench.instance, tls=TlsOptions(TlsMode.PREFER)))
+    session_id = bench.open()
+    bench.sync(session_id)
+    (warning,) = bench.record(session_id).details["warnings"]
+    for mode in ("require", "disable"):
+        assert f"sync-pipeline instances edit billing --tls {mode}" in warning
+    bench.put(replace(bench.instance, tls=TlsOptions(TlsMode.DISABLE)))
+    assert bench.sync().warnings == ()
+
+
+def test_a_setting_reaches_the_driver_of_the_instances_it_names(bench: Bench) -> None:
+    def options(**values: object) -> object:
+        settings = bench.deps.settings.model_copy(update=values)
+        return target_of(replace(bench.deps, settings=settings), bench.instance).options
+
+    assert options() == {}
+    assert options(readable_passwords=("shop", "bill%")) == {"readable_passwords": "yes"}
+    assert options(readable_passwords=("shop", "bill")) == {}
+    assert options(relaxed_certificates=True) == {"relaxed_certificates": "yes"}
 
 
 def test_the_whole_life_of_an_account(bench: Bench) -> None:

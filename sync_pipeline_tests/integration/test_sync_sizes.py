@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from sync_pipeline.errors import ConnectError, StaleClaim, SuspiciousSnapshot
+from sync_pipeline.model.instance import TlsMode, TlsOptions
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory
 from sync_pipeline.model.size import Measure, SizePoint, TopQuestion
 from sync_pipeline.settings import Settings
@@ -188,6 +189,17 @@ def test_excluded_databases_are_left_alone(bench: SizeBench) -> None:
     assert set(sizes(bench, date(2026, 3, 2))) == {"postgres"}
     assert report.counters.items_deleted == 0
     assert all(item.is_active for item in bench.store.size_queries.databases("measured"))
+
+
+def test_the_mode_prefer_is_warned_of(bench: SizeBench) -> None:
+    def said() -> list[str]:
+        bench.collect()
+        return [item for item in bench.record().details["warnings"] if "TLS" in item]
+
+    assert said() == []
+    weak = replace(bench.instance, tls=TlsOptions(TlsMode.PREFER))
+    bench.store.registry.put_instances([weak], bench.now)
+    assert "sync-pipeline instances edit measured --tls require" in said()[0]
 
 
 def test_a_jump_is_told_at_once(bench: SizeBench) -> None:

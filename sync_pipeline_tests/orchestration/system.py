@@ -24,7 +24,7 @@ from psycopg import sql
 
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.credential import StoredCredential
-from sync_pipeline.model.instance import Instance, Timeouts
+from sync_pipeline.model.instance import Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, Session
 from sync_pipeline.orchestration.instance import open_instance
@@ -115,6 +115,7 @@ class Fleet:
             host=host or server.host,
             port=port or server.port,
             credential=name,
+            tls=TlsOptions(TlsMode.DISABLE),
             database=server.database or None,
             timeouts=Timeouts(connect_seconds=5, statement_seconds=240, total_seconds=250),
         )

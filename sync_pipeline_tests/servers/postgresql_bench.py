@@ -18,7 +18,7 @@ from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, Target
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.instance import EngineName, Instance, Timeouts
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
@@ -101,6 +101,7 @@ class PostgresBench:
             host=self.server.host,
             port=self.server.port,
             credential="monitor",
+            tls=TlsOptions(TlsMode.DISABLE),
             timeouts=timeouts,
         )
         return Target(

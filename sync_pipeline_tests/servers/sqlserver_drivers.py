@@ -9,7 +9,7 @@ import pytest
 
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.sqlserver.drivers import DRIVER_OPTION, packaged_library
-from sync_pipeline.model.instance import EngineName, Instance, Timeouts
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 
 PASSWORD = "Tr0ub4dor&3 }ünï;x="
@@ -35,7 +35,7 @@ def target_at(port: int, driver: str = "", host: str = "127.0.0.1", **changes: A
     """Return a target with short limits."""
     username = changes.pop("username", "mon")
     password = changes.pop("password", PASSWORD)
-    settings = {"timeouts": SHORT, **changes}
+    settings = {"timeouts": SHORT, "tls": TlsOptions(TlsMode.DISABLE), **changes}
     instance = Instance(
         id=1,
         name="the-instance",

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pymysql
-from pymysql.constants import CR
 from pymysql.cursors import DictCursor
 
+from sync_pipeline.certificates import OPTION as RELAXED
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.mysql_protocol.errors import (
     ServerWithoutTls,
@@ -21,7 +21,9 @@ from sync_pipeline.engines.mysql_protocol.errors import (
     query_error,
     settings_error,
 )
-from sync_pipeline.engines.mysql_protocol.tls import driver_tls, requires_tls
+from sync_pipeline.engines.mysql_protocol.passwords import GuardedConnection, Withheld, guards
+from sync_pipeline.engines.mysql_protocol.tls import driver_tls
+from sync_pipeline.engines.passwords import withheld
 from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 
 CLIENT_MARGIN_SECONDS = 5.0
@@ -102,21 +104,6 @@ class _Watchdog:
         _shut(self._link)
 
 
-class _RefusedPlainText:
-    """Stands for a plugin that sends the password as it is: not on this connection."""
-
-    def __init__(self, connection: pymysql.Connection[DictCursor]) -> None:
-        self._connection = connection
-
-    def authenticate(self, packet: object) -> None:  # noqa: ARG002
-        """Refuse, before the password is sent."""
-        raise pymysql.OperationalError(
-            CR.CR_AUTH_PLUGIN_CANNOT_LOAD,
-            "the server asks for the password in plain text, "
-            "which is sent only where the TLS mode is require or stronger",
-        )
-
-
 def connect(target: Target, product: str, *session_settings: str) -> MySqlProtocolConnection:
     """Open a connection; `session_settings` are the statements that bound and protect it.
 
@@ -143,13 +130,12 @@ def _open(target: Target, product: str, tls: TlsOptions) -> MySqlProtocolConnect
     """
     instance = target.instance
     read_seconds = target.statement_seconds + CLIENT_MARGIN_SECONDS
-    options: dict[str, Any] = driver_tls(tls, instance.name)
-    if not requires_tls(tls):
-        options["auth_plugin_map"] = {
-            b"mysql_clear_password": _RefusedPlainText,
-            b"dialog": _RefusedPlainText,
-        }
-    raw = pymysql.Connection(
+    is_encrypted = tls.mode is not TlsMode.DISABLE
+    options: dict[str, Any] = {
+        "auth_plugin_map": guards(target, is_encrypted=is_encrypted),
+        **driver_tls(tls, instance.name, is_relaxed=RELAXED in target.options),
+    }
+    raw = GuardedConnection(
         host=instance.host,
         port=instance.port,
         user=target.username,
@@ -170,6 +156,9 @@ def _open(target: Target, product: str, tls: TlsOptions) -> MySqlProtocolConnect
         except _RAISED_BY_DRIVER as error:
             if watchdog.has_fired:
                 raise handshake_timeout(instance, product) from None
+            if isinstance(error, Withheld):
+                where = f"{product} at {instance.host}:{instance.port}"
+                raise withheld(where, error.form, target, is_encrypted=is_encrypted) from None
             raise connect_error(error, instance, product, target.username) from None
         finally:
             watchdog.cancel()

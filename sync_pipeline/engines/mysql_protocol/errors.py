@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import pymysql
 
+from sync_pipeline.certificates import ADVICE, malformed
+from sync_pipeline.engines.passwords import edit_command
 from sync_pipeline.errors import (
     AuthenticationError,
     ConnectError,
@@ -24,7 +26,7 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, TlsMode
 
 REJECTED = frozenset({1044, 1045, 1130, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151})
 DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
@@ -85,13 +87,21 @@ def connect_error(error: Exception, instance: Instance, product: str, username: 
             hint="Correct the instance's engine or port.",
         )
     kind = ServerWithoutTls if code == WITHOUT_TLS else ConnectError
+    fault = malformed(error)
     return kind(
-        f"{where} could not be reached ({refusal.reason}): {text}.",
+        f"{where} could not be reached ({refusal.reason}): {fault or text}.",
         reason=refusal.reason,
         instance=instance.name,
-        hint=refusal.hint,
+        hint=ADVICE if fault else _hint(refusal, code, instance),
         retryable=refusal.is_retryable,
     )
+
+
+def _hint(refusal: _Refusal, code: int, instance: Instance) -> str:
+    if code != WITHOUT_TLS:
+        return refusal.hint
+    command = edit_command(instance, TlsMode.DISABLE)
+    return f"{refusal.hint} On a network that nobody else is on: {command}."
 
 
 def handshake_timeout(instance: Instance, product: str) -> SyncError:

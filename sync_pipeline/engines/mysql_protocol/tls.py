@@ -5,18 +5,14 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from sync_pipeline.certificates import client_context
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.model.instance import TlsMode, TlsOptions
 
 _VERIFYING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 
 
-def requires_tls(tls: TlsOptions) -> bool:
-    """Return whether a connection without TLS must not come about."""
-    return tls.mode not in (TlsMode.DISABLE, TlsMode.PREFER)
-
-
-def driver_tls(tls: TlsOptions, instance: str) -> dict[str, Any]:
+def driver_tls(tls: TlsOptions, instance: str, *, is_relaxed: bool = False) -> dict[str, Any]:
     """Return the options; a context makes PyMySQL insist on TLS, also where we prefer it.
 
     Raises:
@@ -25,7 +21,7 @@ def driver_tls(tls: TlsOptions, instance: str) -> dict[str, Any]:
     if tls.mode is TlsMode.DISABLE:
         return {"ssl_disabled": True}
     try:
-        return {"ssl": _context(tls)}
+        return {"ssl": _context(tls, is_relaxed=is_relaxed)}
     except (OSError, ValueError) as error:
         files = ", ".join(f for f in (tls.ca_file, tls.cert_file, tls.key_file) if f)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -37,12 +33,17 @@ def driver_tls(tls: TlsOptions, instance: str) -> dict[str, Any]:
         ) from None
 
 
-def _context(tls: TlsOptions) -> ssl.SSLContext:
+def _context(tls: TlsOptions, *, is_relaxed: bool) -> ssl.SSLContext:
+    """Return the context of the mode.
+
+    The certificates that MySQL makes at its first start lack the key usage that the strict
+    check asks for. `verify-ca`, the mode that is for them, has never made it.
+    """
     verifies = tls.mode in _VERIFYING
-    context = ssl.create_default_context(cafile=tls.ca_file if verifies else None)
-    # Python 3.13 made this strict; the certificates that MySQL makes at its first start
-    # lack what strictness asks for (they have no key usage extension).
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context = client_context(
+        tls.ca_file if verifies else None,
+        is_relaxed=is_relaxed or tls.mode is TlsMode.VERIFY_CA,
+    )
     context.check_hostname = tls.mode is TlsMode.VERIFY_FULL
     context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
     if tls.cert_file:

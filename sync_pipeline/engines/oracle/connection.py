@@ -13,6 +13,7 @@ from typing import Any
 
 import oracledb
 
+from sync_pipeline.certificates import OPTION as RELAXED
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.oracle.errors import (
     Attempt,
@@ -25,7 +26,7 @@ from sync_pipeline.engines.oracle.errors import (
     statement_timeout,
 )
 from sync_pipeline.engines.oracle.session import Session, SessionThread
-from sync_pipeline.engines.oracle.tls import client_tls, driver_tls
+from sync_pipeline.engines.oracle.tls import client_tls, driver_tls, tried
 
 CLIENT = "oracle_client"
 """The option that names the directory of Oracle's client libraries."""
@@ -162,12 +163,18 @@ def _opening(target: Target, service: str) -> Callable[[], Any]:
         "program": PROGRAM,
     }
     milliseconds = max(1, round(target.statement_seconds * 1000))
+    is_relaxed = RELAXED in target.options
     if directory:
         _load(directory, instance.name)
-        options |= client_tls(instance.tls, instance.name)
-        return lambda: _thick(options, milliseconds)
-    options |= driver_tls(instance.tls, instance.name)
-    return lambda: _thin(options, milliseconds)
+
+    async def open_session() -> _ThinSession | _ThickSession:
+        tls = tried(instance, is_relaxed=is_relaxed)
+        if directory:
+            return await _thick({**options, **client_tls(tls, instance.name)}, milliseconds)
+        more = driver_tls(tls, instance.name, is_relaxed=is_relaxed)
+        return await _thin({**options, **more}, milliseconds)
+
+    return open_session
 
 
 def _load(directory: str, instance: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import oracledb
 
+from sync_pipeline.certificates import ADVICE, malformed
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.oracle.codes import (
     BY_CAUSE,
@@ -75,6 +76,9 @@ def connect_error(error: BaseException, attempt: Attempt) -> SyncError:
             hint="Correct the instance's host name or its credential.",
         )
     codes, text = codes_of(error), sentence(error)
+    fault = malformed(error)
+    if fault:
+        return _refused(Refusal(ConnectReason.TLS, ADVICE), fault, attempt)
     for code in codes:
         found = _by_code(code, text, attempt)
         if found is not None:

@@ -21,6 +21,7 @@ from sync_pipeline.engines.base import (
     Variant,
     sql_text,
 )
+from sync_pipeline.engines.passwords import may_be_readable
 from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.errors import Attempt, connect_error, query_error
 from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor, quoted
@@ -43,6 +44,7 @@ from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (14,)
 PACKAGE = "sync_pipeline.engines.postgresql"
+_CHECKING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 _ANYONE = "nothing: every role may read it"
 
 ROLES = Query("roles", RoleRow, (SectionName.ACCOUNTS,), (Variant(OLDEST, "roles.sql"),), _ANYONE)
@@ -257,6 +259,20 @@ def _tls(target: Target) -> dict[str, Any]:
     parameters = {name: value for name, value in given.items() if value}
     if not tls.cert_file:
         parameters["sslcertmode"] = "disable"
-    if tls.mode in (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL) and not tls.ca_file:
+    refused = _refused_forms(target)
+    if refused:
+        parameters["require_auth"] = ",".join(f"!{form}" for form in refused)
+    if tls.mode in _CHECKING and not tls.ca_file:
         return {"sslmode": str(TlsMode.VERIFY_FULL), **parameters, "sslrootcert": "system"}
     return {"sslmode": str(tls.mode), **parameters}
+
+
+def _refused_forms(target: Target) -> tuple[str, ...]:
+    """Return the methods (libpq `require_auth`) with which the password is not given.
+
+    A server that picks the salt gets an MD5 answer that it can hand on to the real server.
+    """
+    mode = target.instance.tls.mode
+    if may_be_readable(target) or mode in _CHECKING:
+        return ()
+    return ("password",) if mode is TlsMode.DISABLE else ("password", "md5")

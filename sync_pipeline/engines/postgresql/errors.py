@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import psycopg
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.passwords import PLAIN_TEXT, Form, edit_command, withheld
 from sync_pipeline.engines.postgresql.names import grant_connect
 from sync_pipeline.errors import (
     AuthenticationError,
@@ -28,6 +29,7 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
+from sync_pipeline.model.instance import TlsMode
 
 # What libpq puts before the cause, for every address that it tried.
 _PREFIX = re.compile(r"connection to server at .*?, port \d+ failed: ?")
@@ -50,6 +52,15 @@ _BUSY = (
 _NOT_POSTGRESQL = (
     r"invalid response to SSL negotiation|^expected authentication request|wrong version number"
 )
+# What libpq says of a method that `require_auth` leaves out.
+_WITHHELD: tuple[tuple[str, Form], ...] = (
+    (r"requirement .* failed: server requested a cleartext password", PLAIN_TEXT),
+    (
+        r"requirement .* failed: server requested a hashed password",
+        Form("as an MD5 hash, which can be handed on", is_sent_without_tls=True),
+    ),
+)
+_WITHOUT_TLS = r"^server does not support SSL"
 _NETWORK: tuple[tuple[str, ConnectReason, str], ...] = (
     (r"^failed to resolve host", ConnectReason.DNS, "Check the host name of the instance."),
     (
@@ -178,6 +189,10 @@ def _no_database(text: str, attempt: Attempt) -> SyncError:
 
 def _network_error(text: str, attempt: Attempt) -> SyncError:
     """Map what libpq itself found."""
+    for pattern, form in _WITHHELD:
+        if re.search(pattern, text):
+            where = f"PostgreSQL at {attempt.where}"
+            return withheld(where, form, attempt.target, is_encrypted=_is_encrypted(attempt))
     if re.search(_NOT_POSTGRESQL, text):
         return UnsupportedServer(
             f"What listens at {attempt.where} is not PostgreSQL: {text}.",
@@ -193,8 +208,21 @@ def _network_error(text: str, attempt: Attempt) -> SyncError:
         f"PostgreSQL at {attempt.where} could not be reached ({reason}): {text}.",
         reason=reason,
         instance=attempt.instance,
-        hint=hint,
+        hint=_network_hint(text, hint, attempt),
     )
+
+
+def _is_encrypted(attempt: Attempt) -> bool | None:
+    """Return whether the attempt had TLS; None: libpq does not say whether it fell back."""
+    mode = attempt.target.instance.tls.mode
+    return None if mode is TlsMode.PREFER else mode is not TlsMode.DISABLE
+
+
+def _network_hint(text: str, hint: str, attempt: Attempt) -> str:
+    if not re.search(_WITHOUT_TLS, text):
+        return hint
+    command = edit_command(attempt.target.instance, TlsMode.DISABLE)
+    return f"{hint} Turn TLS on in the server, or on a network that nobody else is on: {command}."
 
 
 def query_error(error: psycopg.Error, instance: str) -> SyncError:

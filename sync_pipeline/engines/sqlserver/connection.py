@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.passwords import may_be_readable
 from sync_pipeline.engines.sqlserver.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.sqlserver.drivers import (
     DRIVER_OPTION,
@@ -36,8 +37,6 @@ CLIENT_MARGIN_SECONDS = 2.0
 """How much longer than the driver's own limit the caller waits."""
 
 T = TypeVar("T")
-_MUTE = (True, TlsMode.REQUIRE, ConnectReason.UNREACHABLE)
-"""How FreeTDS leaves a server that offers no TLS where it must: without a word."""
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -180,17 +179,23 @@ def _unreachable(error: Exception, instance: Instance) -> ConnectError:
 
 
 def _log_in(module: ModuleType, driver: Driver, target: Target) -> Any:
+    """Log in, with TLS unless the mode is `disable`: without it the login can be read."""
     tls = target.instance.tls
     try:
         return _attempt(module, driver, target, tls)
     except ConnectError as error:
-        if (driver.is_freetds, tls.mode, error.reason) == _MUTE:
-            raise without_tls(target.instance) from None
-        # Microsoft's driver has no mode that takes what the server offers.
-        may_go_without = tls.mode is TlsMode.PREFER and not driver.is_freetds
-        if error.reason is not ConnectReason.TLS or not may_go_without:
+        if not _is_without_tls(driver, tls.mode, error.reason):
             raise
+        if tls.mode is not TlsMode.PREFER or not may_be_readable(target):
+            raise without_tls(error, target.instance, is_mute=driver.is_freetds) from None
     return _attempt(module, driver, target, replace(tls, mode=TlsMode.DISABLE))
+
+
+def _is_without_tls(driver: Driver, mode: TlsMode, reason: ConnectReason) -> bool:
+    """Return whether the server may have no TLS; FreeTDS leaves such a one without a word."""
+    if mode is TlsMode.DISABLE:
+        return False
+    return reason is (ConnectReason.UNREACHABLE if driver.is_freetds else ConnectReason.TLS)
 
 
 def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Any:

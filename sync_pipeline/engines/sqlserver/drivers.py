@@ -209,8 +209,9 @@ def _freetds_tls(driver: Driver, mode: TlsMode, instance: str) -> Mapping[str, s
             f"check the server's certificate (TLS mode {mode})",
             "Use Microsoft's driver (SYNC_PIPELINE_SQLSERVER_DRIVER), or the TLS mode require.",
         )
-    words = {TlsMode.DISABLE: "off", TlsMode.PREFER: "request", TlsMode.REQUIRE: "require"}
-    return {"Encryption": words[mode]}
+    # `request` would send the login so that whoever listens can read it, and encrypt nothing
+    # after it where the server does not insist.
+    return {"Encryption": "off" if mode is TlsMode.DISABLE else "require"}
 
 
 def _impossible(driver: Driver, instance: str, what: str, hint: str) -> ConfigurationError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sync_pipeline.engines.passwords import edit_command
 from sync_pipeline.engines.sqlserver.names import grant_server
 from sync_pipeline.errors import (
     AuthenticationError,
@@ -23,7 +24,7 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, TlsMode
 
 REJECTED = frozenset(
     {
@@ -64,6 +65,7 @@ _NETWORK_NUMBERS = (
 
 _NUMBER = re.compile(r"\((-?\d+)\)(?=\s*(?:\(SQL|;|$))")
 _PREFIX = re.compile(r"\[[^\[\]]*\]")
+_NOT_OFFERED = r"encryption not supported"
 _TLS = r"SSL|TLS|certificate|encrypt|OpenSSL"
 _NETWORK_TEXTS = (
     (_TLS, ConnectReason.TLS),
@@ -187,15 +189,27 @@ def login_timeout(instance: Instance) -> ConnectError:
     )
 
 
-def without_tls(instance: Instance) -> ConnectError:
-    """Return the error of a server that FreeTDS left because it must have TLS."""
+def without_tls(error: ConnectError, instance: Instance, *, is_mute: bool) -> ConnectError:
+    """Return the error of a server that offers no TLS where it must; another error as it is.
+
+    FreeTDS leaves such a server without a word (`is_mute`).
+    """
+    if not is_mute and not re.search(_NOT_OFFERED, error.message, re.IGNORECASE):
+        return error
+    said = (
+        "FreeTDS gave up before the login and does not say why; most likely the server offers "
+        "no TLS"
+        if is_mute
+        else "the server offers no TLS"
+    )
+    command = edit_command(instance, TlsMode.DISABLE)
     return ConnectError(
         f"SQL Server at {instance.host}:{instance.port} could not be reached "
-        f"({ConnectReason.TLS}): FreeTDS gave up before the login and does not say why; most "
-        "likely the server offers no TLS.",
+        f"({ConnectReason.TLS}): {said}.",
         reason=ConnectReason.TLS,
         instance=instance.name,
-        hint="Turn TLS on in the server, or lower the instance's TLS mode.",
+        hint="Turn TLS on in the server. Without it whoever listens reads the password; on a "
+        f"network that nobody else is on (TLS mode disable): {command}.",
     )
 
 

@@ -1,0 +1,67 @@
+"""The TLS contexts of clients, and why a certificate was not taken.
+
+Every context of Python's `ssl` is made here. Python 3.13 and later check certificates
+strictly (`VERIFY_X509_STRICT`, RFC 5280 section 4.2): an authority without a key
+identifier, for one, is refused. Drivers that bring a TLS of their own (libpq, ODBC,
+Oracle's client libraries) do not check this.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+SETTING = "SYNC_PIPELINE_RELAXED_CERTIFICATES"
+OPTION = "relaxed_certificates"
+"""The key of `Target.options` that is set where the strict check is left out."""
+
+ADVICE = (
+    "Have the certificates made again with what is missing (both key identifiers, and a "
+    f"critical CA:TRUE and key usage of the authority), or set {SETTING}=true, which leaves "
+    "out this one check."
+)
+_OF_STRICTNESS = range(80, 95)
+"""What only the strict check finds: OpenSSL, X509_STORE_CTX_get_error(3), the codes from
+X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA to X509_V_ERR_EC_KEY_EXPLICIT_PARAMS."""
+_KEEP_THE_CAUSE = ("original_exception", "reason", "__cause__", "__context__")
+_MOST_CAUSES = 64
+
+
+def client_context(ca_file: str | None = None, *, is_relaxed: bool = False) -> ssl.SSLContext:
+    """Return a context that checks the certificate and the name of a server.
+
+    Without a CA file the system's authorities are trusted. It is as strict as this Python,
+    unless it `is_relaxed`: then signatures, dates and the name are checked all the same.
+
+    Raises:
+        OSError: the CA file can't be read, or holds no certificate.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    if is_relaxed:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def malformed(error: BaseException) -> str | None:
+    """Return what the strict check missed in a certificate; None: the error is another."""
+    for cause in _causes(error):
+        if not isinstance(cause, ssl.SSLCertVerificationError):
+            continue
+        if cause.verify_code in _OF_STRICTNESS:
+            return (
+                "the certificate or its authority is not made as RFC 5280 asks, which Python "
+                f"3.13 and later check: {cause.verify_message}"
+            )
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it wraps: drivers keep the cause in one place or another."""
+    waiting: list[object] = [error]
+    for _ in range(_MOST_CAUSES):
+        if not waiting:
+            return
+        found = waiting.pop(0)
+        if isinstance(found, BaseException):
+            yield found
+            waiting += [getattr(found, name, None) for name in _KEEP_THE_CAUSE]
