@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from sync_pipeline_tests.servers import mariadb, mysql
+from sync_pipeline_tests.servers import debian, mariadb, mysql
 from sync_pipeline_tests.servers.running import RunningServer
 
 
@@ -33,7 +33,7 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSe
         try:
             server = stack.enter_context(mysql.run_mysql(mysql.obtain(), directory))
         except (
-            mysql.MySqlUnavailable,
+            debian.Unavailable,
             OSError,
             RuntimeError,
             subprocess.SubprocessError,

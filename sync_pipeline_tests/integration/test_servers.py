@@ -1,0 +1,36 @@
+"""The servers of the tests themselves: other releases' servers are what they are taken for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sync_pipeline_tests.contract.mysql_family import Family
+from sync_pipeline_tests.servers import debian, mariadb
+
+OLD_ROW = (
+    "SELECT JSON_VALUE(priv, '$.version_id') DIV 100 FROM mysql.global_priv WHERE user = 'old'"
+)
+
+
+def test_data_of_an_old_mariadb_are_served_by_a_new_one(tmp_path: Path) -> None:
+    try:
+        old, new = mariadb.obtain("10.5"), mariadb.obtain("11.8")
+    except debian.Unavailable as error:
+        pytest.skip(f"MariaDB of other releases is not available: {error}")
+    directory = tmp_path / "server"
+    with mariadb.run_mariadb(old, directory) as server:
+        assert server.version.startswith("10.5.")
+        Family(server).run("CREATE USER old")
+    with mariadb.serve(new, directory) as server:
+        assert server.version.startswith("11.8.")
+        assert Family(server).rows(OLD_ROW)[0][0] == 1005
+
+
+def test_what_can_not_be_had_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNC_PIPELINE_TEST_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    wanted = debian.DebianPackage("any", "mariadb-server-core", "trixie", mariadb.KEPT)
+    with pytest.raises(debian.Unavailable, match="not a Debian machine"):
+        debian.obtain(wanted)
