@@ -23,6 +23,8 @@ ADVICE = (
 _OF_STRICTNESS = range(80, 95)
 """What only the strict check finds: OpenSSL, X509_STORE_CTX_get_error(3), the codes from
 X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA to X509_V_ERR_EC_KEY_EXPLICIT_PARAMS."""
+_SELF_SIGNED = 18
+"""X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT."""
 _KEEP_THE_CAUSE = ("original_exception", "reason", "__cause__", "__context__")
 _MOST_CAUSES = 64
 
@@ -44,15 +46,24 @@ def client_context(ca_file: str | None = None, *, is_relaxed: bool = False) -> s
 
 def malformed(error: BaseException) -> str | None:
     """Return what the strict check missed in a certificate; None: the error is another."""
-    for cause in _causes(error):
-        if not isinstance(cause, ssl.SSLCertVerificationError):
-            continue
-        if cause.verify_code in _OF_STRICTNESS:
-            return (
-                "the certificate or its authority is not made as RFC 5280 asks, which Python "
-                f"3.13 and later check: {cause.verify_message}"
-            )
-    return None
+    found = _verification(error)
+    if found is None or found.verify_code not in _OF_STRICTNESS:
+        return None
+    return (
+        "the certificate or its authority is not made as RFC 5280 asks, which Python "
+        f"3.13 and later check: {found.verify_message}"
+    )
+
+
+def is_self_signed(error: BaseException) -> bool:
+    """Return whether the server's certificate was refused because nobody else signed it."""
+    found = _verification(error)
+    return found is not None and found.verify_code == _SELF_SIGNED
+
+
+def _verification(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    causes = _causes(error)
+    return next((item for item in causes if isinstance(item, ssl.SSLCertVerificationError)), None)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -12,7 +12,7 @@ from sync_pipeline.errors import ConfigurationError, ConnectError, ConnectReason
 from sync_pipeline.model.instance import TlsMode, TlsOptions
 from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.servers import mariadb
+from sync_pipeline_tests.servers import debian, mariadb
 from sync_pipeline_tests.servers.running import RunningServer
 
 
@@ -40,6 +40,27 @@ def with_tls(
         yield server
 
 
+@pytest.fixture(scope="module")
+def without_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that is told to have none: from 11.4 on one has it by itself."""
+    found = mariadb.installation()
+    assert found is not None
+    directory = tmp_path_factory.mktemp("mariadb-none") / "server"
+    with mariadb.run_mariadb(found, directory, ["--skip-ssl"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def with_own_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    try:
+        found = mariadb.obtain("11.8")
+    except debian.Unavailable as error:
+        pytest.skip(f"MariaDB 11.8 is not available: {error}")
+    directory = tmp_path_factory.mktemp("mariadb-own") / "server"
+    with mariadb.run_mariadb(found, directory) as server:
+        yield server
+
+
 def cipher(server: RunningServer, tls: TlsOptions, host: str | None = None) -> str | None:
     family = Family(server)
     target = family.target(tls=tls)
@@ -58,17 +79,35 @@ def refused(server: RunningServer, tls: TlsOptions, host: str | None = None) -> 
 
 
 @pytest.mark.mariadb
-def test_prefer_goes_on_without_tls_where_there_is_none(mariadb_server: RunningServer) -> None:
-    assert cipher(mariadb_server, TlsOptions(TlsMode.PREFER)) is None
-    assert cipher(mariadb_server, TlsOptions(TlsMode.DISABLE)) is None
+def test_prefer_goes_on_without_tls_where_there_is_none(without_tls: RunningServer) -> None:
+    assert cipher(without_tls, TlsOptions(TlsMode.PREFER)) is None
+    assert cipher(without_tls, TlsOptions(TlsMode.DISABLE)) is None
 
 
 @pytest.mark.mariadb
 @pytest.mark.parametrize("mode", [TlsMode.REQUIRE, TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL])
 def test_what_requires_tls_fails_where_there_is_none(
-    mariadb_server: RunningServer, mode: TlsMode
+    without_tls: RunningServer, mode: TlsMode
 ) -> None:
-    assert "Turn TLS on" in str(refused(mariadb_server, TlsOptions(mode)))
+    error = str(refused(without_tls, TlsOptions(mode)))
+    assert "Turn TLS on" in error
+    assert "sync-pipeline instances edit the-instance --tls disable" in error
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("mode", TlsMode)
+def test_the_certificate_that_mariadb_makes_for_itself(
+    with_own_certificate: RunningServer, mode: TlsMode, trusted: Authority
+) -> None:
+    """Its own clients check it by the password; PyMySQL can encrypt and no more."""
+    if mode in (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL):
+        for ca in (None, str(trusted.ca)):
+            error = str(refused(with_own_certificate, TlsOptions(mode, ca)))
+            assert "self-signed" in error
+            assert "MariaDB from 11.4 on" in error
+            assert "ssl_cert" in error
+        return
+    assert bool(cipher(with_own_certificate, TlsOptions(mode))) is (mode is not TlsMode.DISABLE)
 
 
 @pytest.mark.mariadb

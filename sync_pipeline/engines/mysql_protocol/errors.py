@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pymysql
 
-from sync_pipeline.certificates import ADVICE, malformed
+from sync_pipeline.certificates import ADVICE, is_self_signed, malformed
 from sync_pipeline.engines.passwords import edit_command
 from sync_pipeline.errors import (
     AuthenticationError,
@@ -26,7 +26,7 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
-from sync_pipeline.model.instance import Instance, TlsMode
+from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 
 REJECTED = frozenset({1044, 1045, 1130, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151})
 DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
@@ -34,6 +34,12 @@ TIMED_OUT = frozenset({1205, 1317, 1969, 3024})
 LOST = frozenset({1053, 1927, 2006, 2013, 2055, 4031})
 UNKNOWN_VARIABLE = 1193
 WITHOUT_TLS = 2026
+
+
+_OWN_CERTIFICATE = (
+    "MariaDB from 11.4 on makes such a certificate at each start where it was given none: set "
+    "ssl_cert and ssl_key in the server, or check nothing (TLS mode require)."
+)
 
 
 class ServerWithoutTls(ConnectError):
@@ -92,16 +98,18 @@ def connect_error(error: Exception, instance: Instance, product: str, username: 
         f"{where} could not be reached ({refusal.reason}): {fault or text}.",
         reason=refusal.reason,
         instance=instance.name,
-        hint=ADVICE if fault else _hint(refusal, code, instance),
+        hint=ADVICE if fault else _hint(refusal, error, instance),
         retryable=refusal.is_retryable,
     )
 
 
-def _hint(refusal: _Refusal, code: int, instance: Instance) -> str:
-    if code != WITHOUT_TLS:
-        return refusal.hint
-    command = edit_command(instance, TlsMode.DISABLE)
-    return f"{refusal.hint} On a network that nobody else is on: {command}."
+def _hint(refusal: _Refusal, error: Exception, instance: Instance) -> str:
+    if vendor_code(error) == WITHOUT_TLS:
+        command = edit_command(instance, TlsMode.DISABLE)
+        return f"{refusal.hint} On a network that nobody else is on: {command}."
+    if instance.engine is EngineName.MARIADB and is_self_signed(error):
+        return f"{refusal.hint} {_OWN_CERTIFICATE}"
+    return refusal.hint
 
 
 def handshake_timeout(instance: Instance, product: str) -> SyncError:
