@@ -267,6 +267,20 @@ class Settings(BaseSettings):
         description="starttls, tls (from the first byte) or none; never less than what is set.",
     )
 
+    ui_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names under which the UI answers besides this machine's own, comma "
+        "separated, with or without a port.",
+    )
+    ui_read_only: bool = Field(
+        default=False, description="The UI shows everything and changes nothing."
+    )
+    ui_environment: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Variables that the webserver and the daemon get besides those they need, "
+        "comma separated.",
+    )
+
     findings_file: Path | None = Field(
         default=None,
         description="YAML file of review rules switched off and findings accepted for a time.",
@@ -337,7 +351,9 @@ class Settings(BaseSettings):
             raise ValueError("it is not a URL that begins with https:// or http:// and a host")
         return value
 
-    @field_validator("alert_email_to", "readable_passwords", mode="before")
+    @field_validator(
+        "alert_email_to", "readable_passwords", "ui_allowed_hosts", "ui_environment", mode="before"
+    )
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         if isinstance(value, str):
@@ -399,6 +415,12 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Return the directory in which Dagster keeps its state."""
         return self.home.absolute() / "dagster"
+
+
+def secret_variables() -> frozenset[str]:
+    """Return the variables of the settings that are secrets: those that are never shown."""
+    fields = Settings.model_fields.items()
+    return frozenset(f"SYNC_PIPELINE_{name.upper()}" for name, item in fields if not item.repr)
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -7,7 +7,7 @@ import time
 
 import dagster as dg
 
-from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig
+from sync_pipeline.orchestration.config import NO_CONFIG, BackfillConfig, SelectionConfig
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.metadata import (
@@ -25,35 +25,44 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 SECONDS_BETWEEN_LOOKS = 5.0
 
 
-@dg.op(description="Wait for today's collection, then find the instances to aggregate.")
-def select_due(
-    context: dg.OpExecutionContext, config: SelectionConfig, pipeline: PipelineResource
-) -> SelectedInstances:
+@dg.op(
+    config_schema=SelectionConfig.to_fields_dict(),
+    description="Wait for today's collection, then find the instances to aggregate.",
+)
+def select_due(context: dg.OpExecutionContext, pipeline: PipelineResource) -> SelectedInstances:
     """Choose what is due today: of each kind the running period and the one that ended."""
     with dagster_failures(context):
         require_configured(context.instance)
         with pipeline.open() as deps:
             _await_collection(context, deps)
-    return select(context, config, pipeline)
+    return select(context, SelectionConfig, pipeline)
 
 
-@dg.op(description="Find the instances that have sizes in the partition's period.")
+@dg.op(
+    config_schema=SelectionConfig.to_fields_dict(),
+    description="Find the instances that have sizes in the partition's period.",
+)
 def select_partition(
-    context: dg.OpExecutionContext, config: SelectionConfig, pipeline: PipelineResource
+    context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> SelectedInstances:
     """Choose the one period that the partition stands for."""
-    return select(context, config, pipeline)
+    return select(context, SelectionConfig, pipeline)
 
 
-@dg.op(description="Find the instances that have sizes in the periods to compute again.")
-def select_range(
-    context: dg.OpExecutionContext, config: BackfillConfig, pipeline: PipelineResource
-) -> SelectedInstances:
+@dg.op(
+    config_schema=BackfillConfig.to_fields_dict(),
+    description="Find the instances that have sizes in the periods to compute again.",
+)
+def select_range(context: dg.OpExecutionContext, pipeline: PipelineResource) -> SelectedInstances:
     """Choose a whole range of periods, for one run."""
-    return select(context, config, pipeline)
+    return select(context, BackfillConfig, pipeline)
 
 
-@dg.op(out=dg.Out(dg.Nothing), description="Aggregate the sizes of one instance.")
+@dg.op(
+    config_schema=NO_CONFIG,
+    out=dg.Out(dg.Nothing),
+    description="Aggregate the sizes of one instance.",
+)
 def aggregate_instance(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
 ) -> None:

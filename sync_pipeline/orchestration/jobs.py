@@ -14,7 +14,7 @@ from sync_pipeline.orchestration.aggregation_ops import (
     select_range,
 )
 from sync_pipeline.orchestration.config import SELECT_INSTANCES
-from sync_pipeline.orchestration.executors import executor_of
+from sync_pipeline.orchestration.executors import console, executor_of, one_after_the_other
 from sync_pipeline.orchestration.failures import NO_RUN_RETRY_TAGS
 from sync_pipeline.orchestration.hooks import close_record
 from sync_pipeline.orchestration.maintenance import maintain
@@ -108,7 +108,8 @@ def build_maintain_sizes(settings: Settings) -> dg.JobDefinition:
         name=MAINTAIN_SIZES,
         description="Make the store's partitions ahead, and prune sizes past their retention.",
         tags={"dagster/max_runtime": str(settings.max_runtime_seconds), **NO_RUN_RETRY_TAGS},
-        executor_def=dg.in_process_executor,
+        executor_def=one_after_the_other(),
+        logger_defs={"console": console()},
     )
     def maintain_sizes() -> None:
         maintain()
@@ -133,6 +134,7 @@ def _instance_job(
         description=description,
         tags={"dagster/max_runtime": str(runtime), **NO_RUN_RETRY_TAGS},
         executor_def=executor_of(settings),
+        logger_defs={"console": console()},
         hooks={close_record},
         partitions_def=partitions_def,
     )

@@ -5,13 +5,17 @@ Annotations are not postponed here: Dagster reads them as types.
 
 import dagster as dg
 
+from sync_pipeline.orchestration.config import NO_CONFIG
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.workflows.maintain_sizes import maintain_sizes
 
 
-@dg.op(description="Make partitions ahead and prune sizes past their retention.")
+@dg.op(
+    config_schema=NO_CONFIG,
+    description="Make partitions ahead and prune sizes past their retention.",
+)
 def maintain(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Do the store's housekeeping and say what was done."""
     with dagster_failures(context):

@@ -9,7 +9,7 @@ import dagster as dg
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordOutcome, RecordStatus
-from sync_pipeline.orchestration.config import SelectionConfig, SyncConfig
+from sync_pipeline.orchestration.config import NO_CONFIG, SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.limits import await_start, on_terms, skip_of, with_terms
@@ -36,15 +36,19 @@ from sync_pipeline.workflows.sync_accounts import AccountSyncReport, sync_instan
 from sync_pipeline.workflows.sync_sizes import SizeReport, sync_instance_sizes
 
 
-@dg.op(description="Find the active instances that this run is asked to sync.")
+@dg.op(
+    config_schema=SyncConfig.to_fields_dict(),
+    description="Find the active instances that this run is asked to sync.",
+)
 def select_instances(
-    context: dg.OpExecutionContext, config: SyncConfig, pipeline: PipelineResource
+    context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> SelectedInstances:
     """Resolve the launchpad's selection against the registry."""
-    return select(context, config, pipeline)
+    return select(context, SyncConfig, pipeline)
 
 
 @dg.op(
+    config_schema=NO_CONFIG,
     out=dg.DynamicOut(InstanceTask),
     description="Record the session and one pending record for every instance.",
 )
@@ -76,7 +80,11 @@ def open_session(
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
 
 
-@dg.op(out=dg.Out(dg.Nothing), description="Sync the accounts of one instance.")
+@dg.op(
+    config_schema=NO_CONFIG,
+    out=dg.Out(dg.Nothing),
+    description="Sync the accounts of one instance.",
+)
 def sync_instance(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
 ) -> None:
@@ -87,7 +95,11 @@ def sync_instance(
     context.add_output_metadata(report_metadata(report))
 
 
-@dg.op(out=dg.Out(dg.Nothing), description="Measure the databases of one instance.")
+@dg.op(
+    config_schema=NO_CONFIG,
+    out=dg.Out(dg.Nothing),
+    description="Measure the databases of one instance.",
+)
 def collect_sizes(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
 ) -> None:
@@ -101,6 +113,7 @@ def collect_sizes(
 
 
 @dg.op(
+    config_schema=NO_CONFIG,
     ins={"instances": dg.In(dg.Nothing)},
     description="Say how the session ended, where every instance went well.",
 )
@@ -125,10 +138,11 @@ def finish_session(context: dg.OpExecutionContext, pipeline: PipelineResource) -
 
 
 def select(
-    context: dg.OpExecutionContext, config: SelectionConfig, pipeline: PipelineResource
+    context: dg.OpExecutionContext, kind: type[SelectionConfig], pipeline: PipelineResource
 ) -> SelectedInstances:
     """Return the instances that a run is asked for, and say how many they are."""
     with dagster_failures(context):
+        config = kind.read(context.op_config)
         require_configured(context.instance)
         with pipeline.open() as deps:
             selected = selected_for(context.run, config, deps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.model.shard import WHOLE, Shard
 from sync_pipeline.model.text import first_names, shortened
-from sync_pipeline.orchestration.config import SelectionConfig
+from sync_pipeline.orchestration.config import LONGEST_NAME, SelectionConfig
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
     LaunchedRun,
@@ -51,6 +52,7 @@ CREATED_BY_TAG = "sync_pipeline/created_by"
 SESSION_TAG = "sync_pipeline/session_id"
 SHARD_TAG = "sync_pipeline/shard"
 FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NAMES_IN_TAG = 5
 FAILURES_ON_RUN = 50
 LONGEST_REASON = 500
@@ -79,8 +81,10 @@ def session_id_of(run: DagsterRun) -> str:
     """Return the session of a run: the one its shards share, else its root run.
 
     A re-execution has both from the run that it repeats, and so continues its session.
+    Who launches a run may write anything into either: what is no id counts as not given.
     """
-    return run.tags.get(SESSION_TAG) or run.root_run_id or run.run_id
+    named = (run.tags.get(SESSION_TAG), run.root_run_id)
+    return next((text for text in named if text and _ID.fullmatch(text)), run.run_id)
 
 
 def shard_of(run: DagsterRun) -> Shard:
@@ -157,7 +161,7 @@ def new_session(run: DagsterRun, sync_type: SyncType, created_by: str | None) ->
         job_name=run.job_name,
         run_id=run.run_id,
         created_by=created_by,
-        partition_key=run.tags.get(PARTITION_TAG),
+        partition_key=_tag(run, PARTITION_TAG),
         shard=shard_of(run),
     )
 
@@ -171,7 +175,13 @@ def sync_type_of(run: DagsterRun, selection: Selection, instance_count: int) -> 
 
 def created_by(run: DagsterRun, config: SelectionConfig) -> str | None:
     """Return who launched a run, where that is known."""
-    return config.created_by or run.tags.get(CREATED_BY_TAG) or run.tags.get(SCHEDULE_TAG)
+    return config.created_by or _tag(run, CREATED_BY_TAG) or _tag(run, SCHEDULE_TAG)
+
+
+def _tag(run: DagsterRun, name: str) -> str | None:
+    """Return the text of a tag, no longer than what is kept of it with the session."""
+    text = run.tags.get(name)
+    return shortened(text, LONGEST_NAME) if text else None
 
 
 def _unopened(run: DagsterRun) -> NewSession:

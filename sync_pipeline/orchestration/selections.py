@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from dagster import DagsterRun
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.model.text import shortened
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.runs import (
     ACCOUNT_SYNC,
@@ -38,12 +38,17 @@ _CONFIG_OF_JOB: Mapping[str, type[SelectionConfig]] = {
     CAPACITY_SYNC: SyncConfig,
     BACKFILL_SIZES: BackfillConfig,
 }
+LONGEST_DAY = 32
 _KIND_OF_JOB = {job: kind for kind, job in AGGREGATE_PERIOD.items()}
 
 
-def config_of(job_name: str, values: Mapping[str, Any]) -> SelectionConfig:
-    """Return the configuration of a job's selection from the values that Dagster resolved."""
-    return _CONFIG_OF_JOB.get(job_name, SelectionConfig)(**values)
+def config_of(job_name: str, values: object) -> SelectionConfig:
+    """Return the configuration of a job's selection from the values that Dagster resolved.
+
+    Raises:
+        ConfigurationError: a value is not valid.
+    """
+    return _CONFIG_OF_JOB.get(job_name, SelectionConfig).read(values)
 
 
 def selected_for(run: DagsterRun, config: SelectionConfig, deps: SyncDeps) -> SelectedInstances:
@@ -107,7 +112,7 @@ def _periods_of(run: DagsterRun, config: SelectionConfig, now: date) -> PeriodRa
         raise ConfigurationError(
             f"The run names no {kind} to aggregate.", hint="Launch it from the Partitions tab."
         )
-    period = Period.of(kind, date.fromisoformat(run.tags[PARTITION_TAG]))
+    period = Period.of(kind, _day(run.tags[PARTITION_TAG]))
     return PeriodRange(period, period)
 
 
@@ -123,6 +128,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
+        shown = shortened(text, LONGEST_DAY)
         raise ConfigurationError(
-            f"{text!r} is not a date.", hint="Write it as 2026-01-31."
+            f"{shown!r} is not a date.", hint="Write it as 2026-01-31."
         ) from None

@@ -17,14 +17,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import dagster as dg
 import yaml
 
 from sync_pipeline.errors import ConfigurationError, SyncError
+from sync_pipeline.orchestration.environment import without_secrets
+from sync_pipeline.orchestration.guard import allowed_hosts
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.launch import LOCATION, cancel
 from sync_pipeline.orchestration.resources import open_dependencies
@@ -38,12 +40,22 @@ SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 SECONDS_OF_A_GOOD_START = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where the UI is, and whether it only shows."""
+
+    host: str
+    port: int
+    read_only: bool
+
+
 @dataclass(slots=True)
 class Service:
     """A child process that is started again when it ends."""
 
     name: str
     command: Sequence[str]
+    environment: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
     wait_seconds: float = SHORTEST_WAIT
     started_at: float = 0.0
@@ -54,7 +66,7 @@ class Service:
         self.process = subprocess.Popen(  # noqa: S603 - our own programs
             self.command,
             cwd=project_root(),
-            env=dagster_environment(),
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -139,14 +151,20 @@ def cancel_runs() -> None:
             close_session_of(instance, cancel(instance, run.run_id), deps)
 
 
-def build_services(host: str, port: int, directory: Path) -> Services:
-    """Return the three services; `directory` takes the socket and the workspace."""
+def build_services(
+    options: Options, settings: Settings, environment: Mapping[str, str], directory: Path
+) -> Services:
+    """Return the three services; `directory` takes the socket and the workspace.
+
+    Of the three only the code server, and the runs that it starts, are given secrets.
+    """
     address = directory / "code.sock"
     workspace = directory / "workspace.yaml"
     server = {"socket": str(address), "location_name": LOCATION}
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
     python = (sys.executable, "-m")
     quiet = ("--log-level", "warning")
+    bare = without_secrets(environment, settings, project_root() / "dagster.yaml")
     return Services(
         code_server=Service(
             "code server",
@@ -155,17 +173,21 @@ def build_services(host: str, port: int, directory: Path) -> Services:
                 "--module-name", "sync_pipeline.definitions", "--location-name", LOCATION,
                 *quiet,
             ],
+            environment,
         ),
         webserver=Service(
             "webserver",
             [
-                *python, "dagster_webserver", "--host", host, "--port", str(port),
-                "--workspace", str(workspace), "--dagster-log-level", "warning",
+                *python, "sync_pipeline.orchestration.webserver", "--host", options.host,
+                "--port", str(options.port), "--workspace", str(workspace),
+                *(["--read-only"] if options.read_only else []),
             ],
+            bare,
         ),
         daemon=Service(
             "daemon",
             [*python, "dagster._daemon", "run", "--workspace", str(workspace), *quiet],
+            bare,
         ),
         address=address,
     )  # fmt: skip
@@ -187,26 +209,48 @@ def require_free(host: str, port: int) -> None:
         ) from None
 
 
+def warn_of(options: Options) -> None:
+    """Say who else can reach the UI."""
+    if options.host not in ("127.0.0.1", "localhost", "::1") and not options.read_only:
+        _LOG.warning(
+            "The UI has no login: whoever reaches %s can start and end runs. Put it behind a "
+            "proxy that asks who comes (docs/operations.md, The UI), or give --read-only.",
+            options.host,
+        )
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        ConfigurationError: a setting is not valid, or the port is taken.
+    """
+    settings = Settings.load()
+    options = replace(options, read_only=options.read_only or settings.ui_read_only)
+    allowed_hosts(options.host, options.port, settings.ui_allowed_hosts)
+    require_free(options.host, options.port)
+    warn_of(options)
+    os.environ.update(dagster_environment())
+    with tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory:
+        services = build_services(options, settings, dict(os.environ), Path(directory))
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, lambda *_: services.ended.set())
+        _LOG.info(
+            "The UI is at http://%s:%s in a moment; Ctrl-C ends it.", options.host, options.port
+        )
+        services.run()
+
+
 def main() -> int:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve what the command line names."""
     parser = argparse.ArgumentParser(prog="serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
-    options = parser.parse_args()
+    parser.add_argument("--read-only", action="store_true")
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     _LOG.setLevel(logging.INFO)
     try:
-        Settings.load()
-        require_free(options.host, options.port)
-        os.environ.update(dagster_environment())
-        with tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory:
-            services = build_services(options.host, options.port, Path(directory))
-            for signal_number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(signal_number, lambda *_: services.ended.set())
-            _LOG.info(
-                "The UI is at http://%s:%s in a moment; Ctrl-C ends it.", options.host, options.port
-            )
-            services.run()
+        serve(Options(**vars(parser.parse_args())))
     except SyncError as error:
         _LOG.error("%s", error)
         return 1

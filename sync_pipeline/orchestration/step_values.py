@@ -7,13 +7,12 @@ its failure asks for the same values once more, on whatever machine it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 import dagster as dg
 
-from sync_pipeline.orchestration.config import SELECT_INSTANCES
+from sync_pipeline.orchestration.config import NO_CONFIG, SELECT_INSTANCES
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.selections import config_of, selected_for, task_for
@@ -71,8 +70,7 @@ def asked_again(
     attempt = _Attempt(step.previous_attempt_count, context.log)
     with dagster_failures(attempt), pipeline.open() as deps:
         run = step.dagster_run
-        values = step.resolved_run_config.ops[SELECT_INSTANCES].config
-        config = config_of(run.job_name, values if isinstance(values, Mapping) else {})
+        config = config_of(run.job_name, step.resolved_run_config.ops[SELECT_INSTANCES].config)
         instance_id = instance_id_of(step.step.key)
         if instance_id is None:
             return selected_for(run, config, deps)
@@ -80,6 +78,7 @@ def asked_again(
 
 
 @dg.io_manager(
+    config_schema=NO_CONFIG,
     description="What steps hand over, in the memory of the run's process.",
     required_resource_keys={"pipeline"},
 )
@@ -89,6 +88,7 @@ def values_in_memory(context: dg.InitResourceContext) -> StepValues:
 
 
 @dg.io_manager(
+    config_schema=NO_CONFIG,
     description="What steps hand over, in Dagster's files.",
     required_resource_keys={"pipeline"},
 )

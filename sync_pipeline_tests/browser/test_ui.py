@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,6 +29,7 @@ from sync_pipeline_tests.orchestration.system import (
     running_system,
 )
 from sync_pipeline_tests.orchestration.test_backfill import history
+from sync_pipeline_tests.orchestration.test_ui import SELECTOR, launch_of, runs
 from sync_pipeline_tests.servers.running import RunningServer
 from sync_pipeline_tests.strategies.sizes import put_history
 
@@ -33,6 +38,17 @@ pytestmark = pytest.mark.long
 SECONDS = 1000.0
 MEASURED = "odd 'name' é"
 LAUNCHPAD = "/locations/sync_pipeline/jobs/account_sync/playground"
+
+LAUNCH_NOW = (
+    f'mutation {{ launchRun(executionParams: {{selector: {{{SELECTOR}, jobName: "account_sync"}}, '
+    'runConfigData: "{}"}) { __typename } }'
+)
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing of it."""
+
+    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +117,96 @@ def test_the_ui_plots_an_instance_over_its_periods(page: Page, system: System) -
     expect(page.locator("canvas").first).to_be_visible()
     for number in ("last bytes", "change percent", "days with data"):
         expect(page.get_by_text(number)).to_be_visible()
+
+
+FOREIGN = """
+<!doctype html><title>A page of somebody else</title>
+<iframe id="frame" src="{ui}/runs"></iframe>
+<form id="form" method="post" enctype="text/plain" target="sink"
+ action="{ui}/graphql?query={query}">
+<input name='{json}' value=""></form><iframe name="sink"></iframe>
+<img src="{ui}/graphql?query={query}">
+<script src="{ui}/graphql?query={query}"></script>
+"""
+ATTACK = """
+async ([ui, query, body]) => {
+  const outcome = {};
+  const attempt = async (name, ask) => {
+    try { outcome[name] = await ask(); } catch (error) { outcome[name] = "refused"; }
+  };
+  const post = (mode, type) => fetch(ui + "/graphql", {
+    method: "POST", mode, credentials: "include", headers: {"content-type": type}, body,
+  }).then((answer) => answer.text());
+  await attempt("json", () => post("cors", "application/json"));
+  await attempt("text", () => post("no-cors", "text/plain"));
+  await attempt("text, with the query in the URL", () => fetch(
+    ui + "/graphql?query=" + query,
+    {method: "POST", mode: "no-cors", headers: {"content-type": "text/plain"}, body: "x"},
+  ).then((answer) => answer.text()));
+  await attempt("form", () => post("no-cors", "application/x-www-form-urlencoded"));
+  await attempt("get", () => fetch(ui + "/graphql?query=" + query, {mode: "no-cors"})
+    .then((answer) => answer.text()));
+  await attempt("read", () => fetch(ui + "/server_info").then((answer) => answer.text()));
+  await attempt("beacon", () => {
+    navigator.sendBeacon(ui + "/graphql?query=" + query, body); return "";
+  });
+  await attempt("websocket", () => new Promise((resolve, reject) => {
+    const socket = new WebSocket(ui.replace("http", "ws") + "/graphql", "graphql-ws");
+    socket.onopen = () => resolve("opened");
+    socket.onerror = () => reject(new Error("refused"));
+  }));
+  document.getElementById("form").submit();
+  await new Promise((done) => setTimeout(done, 500));
+  await attempt("frame", () => document.getElementById("frame").contentDocument.title);
+  return outcome;
+}
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, system: System) -> Iterator[str]:
+    """Serve a page of somebody else from another port of this machine."""
+    asked = launch_of({})
+    query = quote(LAUNCH_NOW, safe="")
+    page = FOREIGN.format(ui=system.url, query=query, json=json.dumps(asked))
+    (tmp_path / "index.html").write_text(page)
+    handler = partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.browser
+def test_a_page_of_another_origin_launches_and_reads_nothing(
+    page: Page, system: System, foreign: str
+) -> None:
+    before = runs(system)
+    page.goto(foreign)
+    asked = [system.url, quote(LAUNCH_NOW, safe=""), json.dumps(launch_of({}))]
+    outcome = page.evaluate(ATTACK, asked)
+    read = {name: text for name, text in outcome.items() if text not in ("", "refused")}
+    assert read == {}
+    assert outcome["json"] == outcome["read"] == outcome["websocket"] == "refused"
+    # A host name that a stranger's name server makes point here is another origin too.
+    rebound = system.url.replace("127.0.0.1", "evil.localhost")
+    answer = page.goto(f"{rebound}/runs")
+    assert answer is not None
+    assert answer.status == 403
+    assert runs(system) == before
+
+
+@pytest.mark.browser
+def test_a_link_opens_the_ui_and_its_websocket_follows_a_run(
+    page: Page, system: System, foreign: str
+) -> None:
+    followed: list[str] = []
+    page.on("websocket", lambda socket: followed.append(socket.url))
+    page.goto(foreign)
+    page.evaluate("address => { window.location = address; }", system.url + LAUNCHPAD)
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}"))
+    expect(page.get_by_text(re.compile("^(Success|Failure)$")).first).to_be_visible(
+        timeout=90 * SECONDS
+    )
+    assert f"ws://127.0.0.1:{system.port}/graphql" in followed
