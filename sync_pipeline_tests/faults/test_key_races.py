@@ -23,6 +23,7 @@ from sync_pipeline_tests.faults.key_worker import opened
 pytestmark = pytest.mark.long
 WORKERS = 6
 ROUNDS = 6
+SECONDS_TO_OPEN = 0.3
 Worker = subprocess.Popen[str]
 
 
@@ -59,9 +60,10 @@ def workers() -> Iterator[list[Worker]]:
         yield found
 
 
-def tell(worker: Worker, home: Path, do: str, name: str = "") -> None:
+def tell(worker: Worker, home: Path, do: str, name: str = "", at: float = 0) -> None:
     assert worker.stdin is not None
-    order = {"home": str(home), "do": do, "name": name, "secret": f"secret of {name}"}
+    order = {"home": str(home), "do": do, "name": name, "at": str(at)}
+    order["secret"] = f"secret of {name}"
     worker.stdin.write(json.dumps(order) + "\n")
     worker.stdin.flush()
 
@@ -94,8 +96,9 @@ def test_the_first_secrets_of_many_processes_share_one_key(
 ) -> None:
     for number in range(ROUNDS):
         home = home_of(tmp_path, number)
+        at = time.time() + SECONDS_TO_OPEN
         for place, worker in enumerate(workers):
-            tell(worker, home, "add", f"c{place}")
+            tell(worker, home, "add", f"c{place}", at)
         assert answers(workers) == ["done"] * WORKERS
         assert secrets(home) == {f"c{place}": f"secret of c{place}" for place in range(WORKERS)}
         assert len(keys(home)) == 1
@@ -107,11 +110,12 @@ def test_secrets_that_are_added_while_keys_are_made_stay_readable(
     for number in range(ROUNDS):
         home = home_of(tmp_path, number)
         names = [f"c{place}" for place in range(WORKERS)]
+        at = time.time() + SECONDS_TO_OPEN
         for place, worker in enumerate(workers):
             if place % 2:
-                tell(worker, home, "rotate")
+                tell(worker, home, "rotate", at=at)
             else:
-                tell(worker, home, "add", names[place])
+                tell(worker, home, "add", names[place], at)
         assert answers(workers) == ["done"] * WORKERS
         assert secrets(home) == {name: f"secret of {name}" for name in names[::2]}
         assert len(keys(home)) == len(set(keys(home))) >= WORKERS // 2
@@ -121,8 +125,9 @@ def test_of_two_that_add_one_name_the_first_one_keeps_it(
     workers: list[Worker], tmp_path: Path
 ) -> None:
     home = home_of(tmp_path, 0)
+    at = time.time() + SECONDS_TO_OPEN
     for worker in workers:
-        tell(worker, home, "add", "same")
+        tell(worker, home, "add", "same", at)
     said = answers(workers)
     assert said.count("done") == 1
     assert sum("exists already" in item for item in said) == WORKERS - 1
