@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
@@ -34,6 +35,7 @@ def utc_now() -> datetime:
 def dependencies() -> Iterator[SyncDeps]:
     """Open the store and the secrets that the settings name."""
     settings = Settings.load()
+    secure_home(settings.home)
     store = Store.open(settings.effective_store_url)
     try:
         yield SyncDeps(store, SecretVault.open(settings), settings, utc_now)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.atomic import replaced
 from sync_pipeline.fleet.files import read_instances, reasons, write_instances
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import EngineName, Instance, Selection, TlsMode
@@ -256,7 +257,13 @@ def export(
     if file is None:
         typer.echo(text, nl=False)
         return
-    file.write_text(text, encoding="utf-8", newline="")
+    try:
+        with replaced(file) as output:
+            output.write(text.encode())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} can't be written: {error.strerror or error}.", hint="Choose another file."
+        ) from None
     say(f"{len(found)} instances written to {file}.")
 
 

@@ -19,20 +19,22 @@ _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 def secure_home(home: Path, *, thoroughly: bool = False) -> None:
     """Take from others what they may do in the home directory; one that is missing stays so.
 
+    Of what is no directory the store says that it does not answer.
+
     Everything in it is looked at where the directory was open to others, or `thoroughly`;
     else what lies in it directly: nobody comes to the rest.
 
     Raises:
-        ConfigurationError: it is a link, no directory, another user's, or can't be mended.
+        ConfigurationError: it is a link, another user's, or can't be mended.
     """
     try:
         found = home.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise _refused(home, f"can't be looked at ({error.strerror})", "Choose another") from None
     _require_own(home, found)
-    if found.st_uid != os.geteuid():
+    if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
         return
     was_open = bool(found.st_mode & OTHERS)
     try:
@@ -90,8 +92,6 @@ def _require_own(home: Path, found: os.stat_result) -> None:
         raise _refused(
             home, "is a symbolic link", f"Name the directory itself ({home.resolve()})", set_=False
         )
-    if not stat.S_ISDIR(found.st_mode):
-        raise _refused(home, "is no directory", "Choose another")
     if found.st_uid not in (os.geteuid(), _ROOT):
         raise _refused(
             home,

@@ -25,6 +25,7 @@ import dagster as dg
 import yaml
 
 from sync_pipeline.errors import ConfigurationError, SyncError
+from sync_pipeline.files.private import keep_private, secure_home
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.launch import LOCATION, cancel
 from sync_pipeline.orchestration.resources import open_dependencies
@@ -196,7 +197,8 @@ def main() -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     _LOG.setLevel(logging.INFO)
     try:
-        Settings.load()
+        keep_private()
+        secure_home(Settings.load().home, thoroughly=True)
         require_free(options.host, options.port)
         os.environ.update(dagster_environment())
         with tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory:

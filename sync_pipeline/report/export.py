@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.atomic import replaced
 
 
 class ExportFormat(StrEnum):
@@ -31,15 +32,13 @@ def write_export(
     import pandas as pd  # noqa: PLC0415
 
     frame = pd.DataFrame(list(rows)).convert_dtypes()
-    partial = output.with_name(f".{output.name}.partial")
     try:
-        if file_format is ExportFormat.CSV:
-            frame.to_csv(partial, index=False)
-        else:
-            frame.to_parquet(partial, index=False)
-        partial.replace(output)
+        with replaced(output) as file:
+            if file_format is ExportFormat.CSV:
+                frame.to_csv(file, index=False)
+            else:
+                frame.to_parquet(file, index=False)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigurationError(
             f"{output} can't be written: {error.strerror or error}.",
             hint="Choose another file with --output.",

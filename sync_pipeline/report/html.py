@@ -9,6 +9,7 @@ from markupsafe import Markup
 from rich import filesize
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.atomic import replaced
 from sync_pipeline.model.access import path_text
 from sync_pipeline.model.report import FleetReport
 
@@ -50,12 +51,10 @@ def write_html(report: FleetReport, output: Path) -> None:
     Raises:
         ConfigurationError: the file can't be written.
     """
-    partial = output.with_name(f".{output.name}.partial")
     try:
-        partial.write_text(render_html(report), encoding="utf-8")
-        partial.replace(output)
+        with replaced(output) as file:
+            file.write(render_html(report).encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigurationError(
             f"{output} can't be written: {error.strerror or error}.",
             hint="Choose another file with --output.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeEngine
 
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
+from sync_pipeline.files.locks import open_lock
+from sync_pipeline.files.private import make_private, make_private_file
 from sync_pipeline.store.connections import postgresql_engine, sqlite_engine
 
 _MIGRATION_LOCK = 7_233_114_511
@@ -191,8 +194,12 @@ class Database:
         path = Path(str(self.url.database))
         with ExitStack() as stack:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                lock = stack.enter_context(path.with_name(f"{path.name}.migrating").open("w"))
+                make_private(path.parent)
+                lock = open_lock(path.with_name(f"{path.name}.migrating"))
+                stack.callback(os.close, lock)
+                # SQLite gives the files beside it the mode that this one has.
+                if "uri" not in self.url.query:
+                    make_private_file(path)
             except OSError as error:
                 raise self.unavailable(error) from None
             fcntl.flock(lock, fcntl.LOCK_EX)
