@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say
+from sync_pipeline.cli.context import dependencies, say, show_text
 from sync_pipeline.cli.scrape import PATH, Kept, MetricsServer, Page
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable, SyncError
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -47,7 +47,7 @@ def metrics(
         elif textfile:
             _write(source, textfile)
         else:
-            typer.echo(source.text(), nl=False)
+            show_text(source.text())
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from sync_pipeline.orchestration.launch import LOCATION, cancel
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import UNFINISHED, close_session_of
 from sync_pipeline.settings import Settings, project_root
+from sync_pipeline.visible import VisibleFormatter
 
 _LOG = logging.getLogger("sync_pipeline")
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -194,7 +195,9 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
     options = parser.parse_args()
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler])
     _LOG.setLevel(logging.INFO)
     try:
         keep_private()
