@@ -7,8 +7,11 @@ from vendor codes and from names, never from connection strings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
+
+from sync_pipeline.visible import visible
 
 
 class Phase(StrEnum):
@@ -38,7 +41,8 @@ class SyncError(Exception):
     """Base of every error that this system reports to people.
 
     `kind` is the stable word stored in `sync_instance_records.error_kind`;
-    `retryable` says whether the same attempt, repeated later, can succeed.
+    `retryable` says whether the same attempt, repeated later, can succeed; `details` are
+    lines that follow the sentence.
     """
 
     kind: ClassVar[str] = "sync"
@@ -52,9 +56,11 @@ class SyncError(Exception):
         phase: Phase | None = None,
         hint: str | None = None,
         retryable: bool | None = None,
+        details: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.details = tuple(details)
         self.instance = instance
         self.phase = phase
         self.hint = hint
@@ -67,10 +73,14 @@ class SyncError(Exception):
         return self
 
     def __str__(self) -> str:
-        """Return one sentence: instance, what failed, what to do next."""
+        """Return one sentence: instance, what failed, what to do next.
+
+        Messages of servers and names are part of it, so nothing in it acts on a terminal.
+        """
         where = f"{self.instance}: " if self.instance else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{where}{self.message}{hint}"
+        lines = (f"{where}{self.message}{hint}", *self.details)
+        return "\n".join(visible(line) for line in lines)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep every field when an error crosses a process."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from sync_pipeline.errors import ConfigurationError
 
@@ -385,6 +385,12 @@ class Settings(BaseSettings):
         """
         try:
             return cls()
+        except SettingsError as error:
+            # Its text names the field and quotes no value.
+            raise ConfigurationError(
+                f"The settings are not valid: {error}.",
+                hint='A list is JSON, such as ["a"]. Correct the environment variable.',
+            ) from None
         except ValidationError as error:
             problems = "; ".join(
                 f"{_variable(item['loc'])}{item['msg']}"

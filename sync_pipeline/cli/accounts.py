@@ -138,7 +138,7 @@ def changes(
             item.instance,
             item.change.account,
             item.change.change_type,
-            "\n".join(item.change.lines),
+            tuple(item.change.lines),
         )
         for item in found
     ]

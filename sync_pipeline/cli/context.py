@@ -16,9 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.report.csv_cells import harmless
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.visible import escaped_json, visible, visible_lines
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 PLAIN_WIDTH = 160
@@ -34,6 +37,7 @@ def utc_now() -> datetime:
 def dependencies() -> Iterator[SyncDeps]:
     """Open the store and the secrets that the settings name."""
     settings = Settings.load()
+    secure_home(settings.home)
     store = Store.open(settings.effective_store_url)
     try:
         yield SyncDeps(store, SecretVault.open(settings), settings, utc_now)
@@ -43,12 +47,23 @@ def dependencies() -> Iterator[SyncDeps]:
 
 def say(text: str) -> None:
     """Print one line."""
-    typer.echo(text)
+    typer.echo(visible(text))
+
+
+def show_text(text: str) -> None:
+    """Print a text of several lines."""
+    typer.echo(visible_lines(text), nl=False)
+
+
+def show_error(text: str) -> None:
+    """Print lines on standard error."""
+    typer.echo(visible_lines(text), err=True)
 
 
 def show_json(value: Any) -> None:
     """Print JSON that a script can read; times are ISO 8601."""
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+    typer.echo(escaped_json(text))
 
 
 def _plain(value: object) -> str:
@@ -56,13 +71,13 @@ def _plain(value: object) -> str:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
-    """Print a table, or a sentence where there is nothing to show."""
+    """Print a table, or a sentence where there is nothing to show; a tuple is a cell of lines."""
     if not rows:
-        typer.echo(nothing)
+        say(nothing)
         return
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
@@ -73,13 +88,19 @@ def show_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows as CSV with a header; a cell without a value is empty."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([["" if cell is None else str(cell) for cell in row] for row in rows])
+    writer.writerows([[harmless(value, _cell(value)) for value in row] for row in rows])
 
 
 def show_notes(notes: Sequence[str], *, apart: bool = False) -> None:
     """Print what an answer does not know; `apart` from it, on standard error."""
     for note in notes:
-        typer.echo(note if apart else f"Note: {note}", err=apart)
+        typer.echo(visible(note if apart else f"Note: {note}"), err=apart)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, tuple):
+        return "\n".join(visible(str(line)) for line in value)
+    return "" if value is None else visible(str(value))
 
 
 def shown_time(moment: datetime | None) -> str:

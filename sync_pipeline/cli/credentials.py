@@ -12,6 +12,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.secrets import check_reference, kind_of
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.secret import Secret
+from sync_pipeline.workflows import credentials as changes
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 app = typer.Typer(help="User names and secrets of the fleet.", no_args_is_help=True)
@@ -38,7 +39,7 @@ def add(
                 hint=f"Change its secret with: sync-pipeline credentials rotate {name}.",
             )
         stored = _stored(deps, reference, is_piped=password_stdin)
-        deps.store.registry.put_credential(StoredCredential(name, username, stored), deps.clock())
+        deps.store.registry.add_credential(StoredCredential(name, username, stored), deps.clock())
     say(f"Credential {name} added.")
 
 
@@ -86,24 +87,29 @@ def rotate(
     key: Annotated[
         bool, typer.Option("--key", help="Make a new key and encrypt every secret with it.")
     ] = False,
+    lost: Annotated[
+        bool,
+        typer.Option(
+            "--lost", help="With --key: the key file is lost for good; its secrets are too."
+        ),
+    ] = False,
 ) -> None:
     """Give a credential a new secret, or all of them a new key."""
     if key == (name is not None):
         raise ConfigurationError("Name a credential, or give --key, not both.")
+    if lost and not key:
+        raise ConfigurationError("--lost goes with --key.")
     with dependencies() as deps:
         if name is None:
-            say(f"{_rotate_key(deps)} secrets encrypted with the newest key.")
+            _new_key(deps, is_lost=lost)
             return
-        credential = deps.store.registry.credential(name)
-        if credential is None:
+        if deps.store.registry.credential(name) is None:
             raise ConfigurationError(
                 f"The credential {name!r} does not exist.",
                 hint="See: sync-pipeline credentials list.",
             )
         stored = _stored(deps, reference, is_piped=password_stdin)
-        deps.store.registry.put_credential(
-            StoredCredential(name, credential.username, stored), deps.clock()
-        )
+        deps.store.registry.change_secret(name, stored, deps.clock())
     say(f"Credential {name} has a new secret.")
 
 
@@ -115,14 +121,14 @@ def remove(name: str) -> None:
     say(f"Credential {name} removed.")
 
 
-def _rotate_key(deps: SyncDeps) -> int:
-    """Encrypt every secret again; keys from the environment were put there by the user."""
-    if not deps.vault.has_inline_keys:
-        deps.vault.add_key()
-    before = [item.secret for item in deps.store.registry.credentials()]
-    secrets = {secret: deps.vault.rotate(secret) for secret in before}
-    changed = {old: new for old, new in secrets.items() if new != old}
-    return deps.store.registry.replace_secrets(changed, deps.clock())
+def _new_key(deps: SyncDeps, *, is_lost: bool) -> None:
+    if not is_lost:
+        say(f"{changes.rotate_key(deps)} secrets encrypted with the newest key.")
+        return
+    names = changes.replace_lost_keys(deps)
+    say(f"There is a new key file. {len(names)} secrets went with the old one.")
+    for name in names:
+        say(f"Set again: sync-pipeline credentials rotate {name}")
 
 
 def _stored(deps: SyncDeps, reference: str | None, *, is_piped: bool) -> str:
@@ -137,4 +143,4 @@ def _stored(deps: SyncDeps, reference: str | None, *, is_piped: bool) -> str:
         value = typer.prompt("Secret", hide_input=True, confirmation_prompt=True)
     if not value:
         raise ConfigurationError("The secret is empty.", hint="Nothing was written.")
-    return deps.vault.seal(Secret(value))
+    return changes.seal(deps, Secret(value))

@@ -51,7 +51,7 @@ def findings(
         show_json(_review(found))
         return
     if as_csv:
-        rows = [(*_row(item)[:-1], path_text(item.path), item.fix) for item in found.findings]
+        rows = [(*_row(item)[:-1], path_text(item.path), _row(item)[-1]) for item in found.findings]
         show_csv((*COLUMNS[:-1], "path", COLUMNS[-1]), rows)
     else:
         show_table(COLUMNS, [_row(item) for item in found.findings], "There is no finding.")
@@ -89,7 +89,8 @@ def rules(as_json: Json = False) -> None:
 
 
 def _row(item: Finding) -> tuple[object, ...]:
-    return item.severity, item.instance, item.account, item.rule, item.evidence, item.fix
+    fix = tuple(item.fix.split("\n"))
+    return item.severity, item.instance, item.account, item.rule, item.evidence, fix
 
 
 def _review(found: Review) -> dict[str, Any]:

@@ -11,11 +11,20 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
+from sync_pipeline.cli.context import (
+    dependencies,
+    say,
+    show_json,
+    show_table,
+    show_text,
+    shown_time,
+)
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.atomic import replaced
 from sync_pipeline.fleet.files import ParsedFile, read_instances, reasons, write_instances
 from sync_pipeline.fleet.rows import NEW_INSTANCE_TLS, InstanceRow
 from sync_pipeline.model.instance import EngineName, Instance, Selection, TlsMode
+from sync_pipeline.visible import visible
 from sync_pipeline.workflows.admission import Hold, holds
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.probe import Probe, probe_instance
@@ -209,7 +218,7 @@ def remove(
 ) -> None:
     """Remove an instance from the fleet; its history stays."""
     if not yes:
-        typer.confirm(f"Remove {name} from the fleet?", abort=True)
+        typer.confirm(f"Remove {visible(name)} from the fleet?", abort=True)
     with dependencies() as deps:
         deps.store.registry.delete_instance(name, deps.clock())
     say(f"Instance {name} removed; its sessions and accounts stay in the history.")
@@ -233,10 +242,10 @@ def import_(
             if item.credential not in known
         ]
         if problems:
-            listed = "\n".join(f"  {problem}" for problem in problems)
             raise ConfigurationError(
-                f"Nothing of {file} was imported:\n{listed}\n",
+                f"Nothing of {file} was imported.",
                 hint="Correct these rows and import it again.",
+                details=[f"  {problem}" for problem in problems],
             )
         if dry_run:
             say(f"{len(parsed.instances)} instances are good; nothing was written.")
@@ -288,9 +297,15 @@ def export(
         found = deps.store.registry.instances()
     text = write_instances(found, chosen)
     if file is None:
-        typer.echo(text, nl=False)
+        show_text(text)
         return
-    file.write_text(text, encoding="utf-8", newline="")
+    try:
+        with replaced(file) as output:
+            output.write(text.encode())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} can't be written: {error.strerror or error}.", hint="Choose another file."
+        ) from None
     say(f"{len(found)} instances written to {file}.")
 
 

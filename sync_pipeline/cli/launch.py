@@ -19,10 +19,12 @@ from typing import IO, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from sync_pipeline.errors import StoreUnavailable, SyncError
 from sync_pipeline.model.session import Session
 from sync_pipeline.store.store import Store
+from sync_pipeline.visible import visible
 
 CANCELLED = 130
 SECONDS_TO_LAUNCH = 180.0
@@ -84,10 +86,11 @@ class Launcher:
     def failure(self, message: str) -> SyncError:
         """Return an error with what the launcher left to say."""
         if "error" in self.said:
-            return SyncError(str(self.said["error"]))
+            first, *more = str(self.said["error"]).split("\n")
+            return SyncError(first, details=more)
         self.log.seek(0)
-        tail = "".join(self.log.readlines()[-LINES_OF_LOG:])
-        return SyncError(f"{message}\n{tail}".rstrip())
+        tail = [line.rstrip("\n") for line in self.log.readlines()[-LINES_OF_LOG:]]
+        return SyncError(message, details=tail)
 
 
 @contextmanager
@@ -139,7 +142,7 @@ def run_job(store: Store, console: Console, job: str, config: dict[str, Any]) ->
         with console.status("Launching the run"):
             session_id = launcher.session_id(interrupted)
         if session_id is not None:
-            console.print(f"Run {session_id}")
+            console.print(Text(f"Run {visible(session_id)}"))
             _follow(store, console, launcher, session_id, interrupted)
         if interrupted.is_set():
             console.print("Cancelling the run")

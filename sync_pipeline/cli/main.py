@@ -28,6 +28,8 @@ from sync_pipeline.cli import (
     serve,
     sessions,
 )
+from sync_pipeline.cli.context import show_error
+from sync_pipeline.cli.terminal import log_to_terminal, require_text, run_app
 from sync_pipeline.errors import ConfigurationError, SyncError
 
 WRONG_COMMAND, UNAVAILABLE = 2, 3
@@ -57,12 +59,14 @@ app.add_typer(maintenance.app, name="maintenance")
 
 def main() -> NoReturn:
     """Run the command; an error is one sentence on standard error."""
+    log_to_terminal()
     try:
-        app()
+        require_text(sys.argv)
+        status = run_app(app)
     except SyncError as error:
-        typer.echo(str(error), err=True)
+        show_error(str(error))
         sys.exit(WRONG_COMMAND if isinstance(error, ConfigurationError) else UNAVAILABLE)
-    sys.exit(0)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

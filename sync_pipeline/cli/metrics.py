@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say
+from sync_pipeline.cli.context import dependencies, say, show_text
 from sync_pipeline.cli.scrape import PATH, Kept, MetricsServer, Page
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable, SyncError
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -30,6 +30,10 @@ def metrics(
         str | None,
         typer.Option(help="Serve them at HOST:PORT; there is no login, so keep it private."),
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Another name by which they may be asked for. May be repeated."),
+    ] = None,
 ) -> None:
     """Print metrics in Prometheus' text format, or write or serve them.
 
@@ -43,11 +47,11 @@ def metrics(
     with ExitStack() as opened:
         source = _Source(opened)
         if serve:
-            _serve(serve, Kept(source.page))
+            _serve(serve, Kept(source.page), allowed_host or ())
         elif textfile:
             _write(source, textfile)
         else:
-            typer.echo(source.text(), nl=False)
+            show_text(source.text())
 
 
 @dataclass(slots=True)
@@ -96,10 +100,10 @@ def _write(source: _Source, textfile: Path) -> None:
     say(f"The metrics are in {textfile}.")
 
 
-def _serve(address: str, kept: Kept) -> None:
+def _serve(address: str, kept: Kept, allowed_hosts: Sequence[str]) -> None:
     host, port = _parsed(address)
     try:
-        server = MetricsServer(host, port, kept)
+        server = MetricsServer(host, port, kept, allowed_hosts)
     except OSError as error:
         raise ConfigurationError(
             f"{address} can't be listened on: {error.strerror or error}.",

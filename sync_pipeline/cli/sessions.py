@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
+from sync_pipeline.cli.context import (
+    dependencies,
+    say,
+    show_json,
+    show_table,
+    show_text,
+    shown_time,
+)
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.session import (
     InstanceRecord,
@@ -147,7 +154,8 @@ def show_outcome(store: Store, session: Session) -> None:
     """
     if session.total > MOST_RECORDS:
         failures = store.session_reads.failures(session.session_id, MOST_RECORDS)
-        say(failure_summary(session.session_id, failures) or "Every instance went well.")
+        summary = failure_summary(session.session_id, failures)
+        show_text(f"{summary or 'Every instance went well.'}\n")
     else:
         _show_records(session, store.sessions.records(session.session_id))
     say(

@@ -11,10 +11,13 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from yaml.emitter import ScalarAnalysis
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.report.csv_cells import harmless, restored
+from sync_pipeline.visible import visible_lines
 
 TAG_SEPARATOR = ";"
 
@@ -69,13 +72,16 @@ def write_instances(instances: Sequence[Instance], file_format: str) -> str:
     """Return the text of a file that `read_instances` makes the same instances from."""
     rows = [InstanceRow.of(item).plain() for item in instances]
     if file_format == "yaml":
-        return yaml.safe_dump({"instances": rows}, allow_unicode=True, sort_keys=False)
+        shown = {"instances": rows}
+        return yaml.dump(shown, Dumper=_VisibleDumper, allow_unicode=True, sort_keys=False)
     output = io.StringIO()
-    writer = csv.DictWriter(output, fieldnames=list(InstanceRow.model_fields))
+    columns = list(InstanceRow.model_fields)
+    writer = csv.DictWriter(output, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         tags = TAG_SEPARATOR.join(row.pop("tags", ()))
-        writer.writerow({**row, "tags": tags})
+        cells = {**row, "tags": tags}
+        writer.writerow({key: harmless(value, str(value)) for key, value in cells.items()})
     return output.getvalue()
 
 
@@ -116,7 +122,7 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
     line = 2
     try:
         for row in reader:
-            given: dict[str, Any] = {key: value for key, value in row.items() if value}
+            given: dict[str, Any] = {key: _given(value) for key, value in row.items() if value}
             if "tags" in given:
                 given["tags"] = [tag for tag in given["tags"].split(TAG_SEPARATOR) if tag]
             yield line, given
@@ -126,6 +132,29 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
             f"The file {path}, line {line}, is not valid CSV ({error}).",
             hint="Nothing was imported.",
         ) from None
+
+
+def _given(value: Any) -> Any:
+    """Return what a cell stands for; what is over in a row is a list."""
+    return restored(value) if isinstance(value, str) else value
+
+
+class _VisibleDumper(yaml.SafeDumper):
+    """Writes what can't be seen as an escape, which YAML has in double quotes alone."""
+
+    def analyze_scalar(self, scalar: str) -> ScalarAnalysis:
+        """Allow nothing but double quotes around what can't be seen."""
+        found = super().analyze_scalar(scalar)
+        if visible_lines(scalar) != scalar:
+            found.allow_block = found.allow_single_quoted = False
+            found.allow_flow_plain = found.allow_block_plain = False
+        return found
+
+    def write_double_quoted(self, text: str, split: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Escape everything that is not ASCII where something can't be seen."""
+        everything, self.allow_unicode = self.allow_unicode, visible_lines(text) == text
+        super().write_double_quoted(text, split)
+        self.allow_unicode = everything
 
 
 def _yaml_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:

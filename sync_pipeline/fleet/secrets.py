@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from sync_pipeline.errors import ConfigurationError, Phase
+from sync_pipeline.fleet.keys import KeyFile
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings
 
@@ -17,6 +18,12 @@ SEALED = "fernet:"
 ENTRY_POINTS = "sync_pipeline.secrets"
 Resolver = Callable[[str], str]
 """Given what follows the scheme of a reference, returns the secret."""
+SealedBefore = Callable[[], Iterable[str]]
+"""Returns the stored secrets, sealed ones and references."""
+
+
+def _nothing() -> None:
+    """Object to nothing."""
 
 
 class SecretVault:
@@ -24,7 +31,7 @@ class SecretVault:
 
     def __init__(self, inline_keys: str, key_file: Path) -> None:
         self._inline_keys = inline_keys
-        self._key_file = key_file
+        self._key_file = KeyFile(key_file)
 
     @classmethod
     def open(cls, settings: Settings) -> SecretVault:
@@ -32,12 +39,21 @@ class SecretVault:
         return cls(settings.secret_key, settings.effective_key_file)
 
     def __repr__(self) -> str:
-        return f"SecretVault(key_file={str(self._key_file)!r})"
+        return f"SecretVault(key_file={str(self._key_file.path)!r})"
 
-    def seal(self, plain: Secret) -> str:
-        """Encrypt a secret with the newest key, making a key file where there is none."""
-        if not self._inline_keys and not self._key_file.exists():
-            self._write_keys([Fernet.generate_key().decode()])
+    def seal(self, plain: Secret, sealed_before: SealedBefore = tuple) -> str:
+        """Encrypt a secret with the newest key, making a key file where there never was one.
+
+        Args:
+            plain: The secret.
+            sealed_before: Asked before a key is made, for the secrets that the store holds.
+
+        Raises:
+            ConfigurationError: the key file is missing although secrets were sealed with it,
+                or can't be used.
+        """
+        if not self._inline_keys:
+            self._key_file.begin(lambda: self._require_none(sealed_before()))
         return SEALED + self._cipher().encrypt(plain.reveal().encode()).decode()
 
     def resolve(self, stored: str) -> Secret:
@@ -73,57 +89,103 @@ class SecretVault:
             return stored
         return self.seal(self.resolve(stored))
 
-    def add_key(self) -> None:
+    def has_newest_key(self, stored: str) -> bool:
+        """Return whether a secret needs no newer key: it has the newest, or is a reference."""
+        if not stored.startswith(SEALED):
+            return True
+        newest = MultiFernet([Fernet(self._valid_keys()[0])])
+        return _decrypts(newest, stored)
+
+    def unreadable(self, secrets: Iterable[str]) -> list[str]:
+        """Return the sealed ones of these that no present key decrypts."""
+        sealed = [item for item in secrets if item.startswith(SEALED)]
+        if not sealed:
+            return []
+        cipher = self._cipher()
+        return [item for item in sealed if not _decrypts(cipher, item)]
+
+    def add_key(self, check: Callable[[], None] = _nothing) -> None:
         """Put a new key in front of the key file; older keys still decrypt.
 
+        Args:
+            check: Called while no other process adds a key, before anything is written.
+
         Raises:
-            ConfigurationError: the keys come from the environment, not from a file.
+            ConfigurationError: the keys come from the environment, not from a file, or the
+                file can't be used.
         """
         if self._inline_keys:
             raise ConfigurationError(
                 "The keys come from SYNC_PIPELINE_SECRET_KEY, so no new one can be written.",
                 hint="Put a new key in front of it there, and run the command again.",
             )
-        older = self._keys() if self._key_file.exists() else []
-        self._write_keys([Fernet.generate_key().decode(), *older])
+        self._key_file.add(check)
+
+    def replace_lost_keys(self) -> None:
+        """Make a key file although secrets were sealed with one that is gone.
+
+        Raises:
+            ConfigurationError: there is a key file, or the keys come from the environment.
+        """
+        if self._inline_keys or self._key_file.is_there:
+            where = "SYNC_PIPELINE_SECRET_KEY" if self._inline_keys else self._key_file.path
+            raise ConfigurationError(
+                f"The keys are not lost: they are in {where}.", hint="Nothing was changed."
+            )
+        self._key_file.begin(_nothing)
 
     @property
     def has_inline_keys(self) -> bool:
         """Return whether the keys come from the environment."""
         return bool(self._inline_keys)
 
+    def require_keys(self, secrets: Iterable[str]) -> None:
+        """Make sure that the key file is there, if secrets were sealed with it.
+
+        Raises:
+            ConfigurationError: it is missing.
+        """
+        if not self._inline_keys and not self._key_file.is_there:
+            self._require_none(secrets)
+
+    def _require_none(self, secrets: Iterable[str]) -> None:
+        count = sum(item.startswith(SEALED) for item in secrets)
+        if count:
+            raise ConfigurationError(
+                f"The key file {self._key_file.path} is missing, and {count} secrets of the "
+                "store are encrypted with its keys.",
+                phase=Phase.CONFIGURE,
+                hint="Restore it, or name it with SYNC_PIPELINE_SECRET_KEY_FILE. If it is lost "
+                "for good, make a new one: sync-pipeline credentials rotate --key --lost.",
+            )
+
     def _cipher(self) -> MultiFernet:
+        return MultiFernet([Fernet(key) for key in self._valid_keys()])
+
+    def _valid_keys(self) -> list[str]:
+        keys = self._keys()
         try:
-            return MultiFernet([Fernet(key) for key in self._keys()])
+            MultiFernet([Fernet(key) for key in keys])
         except ValueError:
             raise ConfigurationError(
                 "The encryption keys are not valid Fernet keys.",
                 phase=Phase.CONFIGURE,
                 hint="Each is 32 bytes in URL-safe base64.",
             ) from None
+        return keys
 
     def _keys(self) -> list[str]:
         if self._inline_keys:
             return [key.strip() for key in self._inline_keys.split(",") if key.strip()]
-        try:
-            return self._key_file.read_text().split()
-        except OSError as error:
-            raise ConfigurationError(
-                f"The key file {self._key_file} can't be read ({error.strerror}).",
-                phase=Phase.CONFIGURE,
-                hint="Restore it, or name it with SYNC_PIPELINE_SECRET_KEY_FILE.",
-            ) from None
+        return self._key_file.read()
 
-    def _write_keys(self, keys: list[str]) -> None:
-        """Replace the key file at once; nobody else may ever read it."""
-        self._key_file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._key_file.with_name(f"{self._key_file.name}.{os.getpid()}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write("\n".join(keys) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._key_file)
+
+def _decrypts(cipher: MultiFernet, stored: str) -> bool:
+    try:
+        cipher.decrypt(stored.removeprefix(SEALED).encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 def check_reference(reference: str) -> None:

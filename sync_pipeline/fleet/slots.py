@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sync_pipeline.errors import ConfigurationError, Phase
+from sync_pipeline.files.locks import open_lock
+from sync_pipeline.files.private import make_private
 
 LONGEST_PAUSE_SECONDS = 0.2
 SHORTEST_PAUSE_SECONDS = 0.05
@@ -102,7 +104,7 @@ class Slots:
         """Take slots one by one, as the only taker of this limit: nobody gets half of them."""
         folder = self._directory / limit.folder
         with self._usable(), ExitStack() as door:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             wait.until(lambda: _locked(door, folder / _DOOR), limit)
             # A slot that this taker holds already can't be locked a second time.
             slots = [folder / str(number) for number in range(limit.most)]
@@ -123,7 +125,7 @@ class Slots:
 
 def _locked(held: ExitStack, path: Path) -> bool:
     """Lock a file until the stack ends; return whether nobody else had it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

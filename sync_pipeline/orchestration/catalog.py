@@ -18,6 +18,7 @@ from dagster._core.definitions.definitions_load_context import (
 
 from sync_pipeline.errors import SyncError
 from sync_pipeline.model.period import PeriodType
+from sync_pipeline.orchestration.markdown import cell
 from sync_pipeline.orchestration.partitions import partitions_of
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.settings import Settings
@@ -60,14 +61,14 @@ def _specs(instance: str, settings: Settings) -> list[dg.AssetSpec]:
     days = partitions_of(PeriodType.DAY, settings)
     sizes = dg.AssetSpec(
         size_key(instance),
-        description=f"The sizes of {instance}, measured daily.",
+        description=f"The sizes of {cell(instance)}, measured daily.",
         group_name="sizes",
         partitions_def=days,
     )
     aggregations = [
         dg.AssetSpec(
             aggregation_key(kind, instance),
-            description=f"The sizes of {instance}, aggregated by {kind}.",
+            description=f"The sizes of {cell(instance)}, aggregated by {kind}.",
             group_name="size_aggregations",
             partitions_def=partitions_of(kind, settings),
         )

@@ -5,15 +5,24 @@ Each step's metadata is a row of the event log that every look at the run loads.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from sync_pipeline.model.text import first_lines, shortened
+from sync_pipeline.visible import visible
 
 MOST_CHARACTERS = 4_000
 """Of one table or list, without the line that says how many more there are."""
 
 MOST_IN_CELL = 300
-_ESCAPED = str.maketrans({**{char: f"\\{char}" for char in r"\`*_{}[]<>#|~"}, "\n": " "})
+_ESCAPED = str.maketrans({char: f"\\{char}" for char in r"\`*_{}[]<>#|~&"})
+# What makes a list or a heading of a line.
+_BLOCK = re.compile(r"^(\d*)([-+=]|(?<=\d)[.)])")
+# Addresses become links without any markup, after escapes were taken away: only what stands
+# in several nodes is none. So its punctuation is shown as code.
+_AUTOLINK = re.compile(
+    r"(?<=http):(?=//)|(?<=https):(?=//)|(?<=www)\.|(?<=[-.\w+])@(?=[-\w])", re.IGNORECASE
+)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], total: int, rest: str = "") -> str:
@@ -36,8 +45,9 @@ def bullets(lines: Sequence[str], rest: str = "") -> str:
 
 def cell(text: str) -> str:
     """Return a text that Markdown shows as it is: names may hold any character."""
-    shown = shortened(text, MOST_IN_CELL)
-    return shown.translate(_ESCAPED)
+    shown = shortened(visible(" ".join(text.split("\n"))), MOST_IN_CELL).lstrip()
+    escaped = _BLOCK.sub(r"\1\\\2", shown.translate(_ESCAPED))
+    return _AUTOLINK.sub(lambda found: f"`{found[0]}`", escaped)
 
 
 def _row(cells: Iterable[str]) -> str:

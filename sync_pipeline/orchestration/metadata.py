@@ -14,6 +14,7 @@ from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.text import shortened
 from sync_pipeline.orchestration.catalog import aggregation_key, size_key
 from sync_pipeline.orchestration.markdown import bullets, cell, table
+from sync_pipeline.visible import visible
 from sync_pipeline.workflows.aggregate_sizes import AggregationReport
 from sync_pipeline.workflows.capacity import top_databases
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -73,7 +74,7 @@ def size_materialization(report: SizeReport) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=size_key(report.instance),
         partition=str(report.collected_date),
-        description=report.message,
+        description=visible(report.message),
         metadata=metadata,
     )
 
@@ -146,7 +147,7 @@ def _common(report: InstanceReport) -> dict[str, dg.MetadataValue]:
     metadata: dict[str, dg.MetadataValue] = {
         "instance": dg.MetadataValue.text(report.instance),
         "outcome": dg.MetadataValue.text(
-            shortened(f"{report.status}: {report.message}", MOST_IN_MESSAGE)
+            shortened(visible(f"{report.status}: {report.message}"), MOST_IN_MESSAGE)
         ),
     }
     if report.timings:

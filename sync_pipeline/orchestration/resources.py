@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import PrivateAttr
 
+from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.orchestration.runs import session_id_of
 from sync_pipeline.settings import Settings
@@ -29,6 +30,7 @@ def open_dependencies() -> Iterator[SyncDeps]:
         SyncError: a setting is wrong, or the store does not answer.
     """
     settings = Settings.load()
+    secure_home(settings.home)
     store = Store.open(settings.effective_store_url)
     try:
         yield SyncDeps(store, SecretVault.open(settings), settings, utc_now)

@@ -25,6 +25,7 @@ import dagster as dg
 import yaml
 
 from sync_pipeline.errors import ConfigurationError, SyncError
+from sync_pipeline.files.private import keep_private, secure_home
 from sync_pipeline.orchestration.environment import without_secrets
 from sync_pipeline.orchestration.guard import allowed_hosts
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
@@ -32,6 +33,7 @@ from sync_pipeline.orchestration.launch import LOCATION, cancel
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import UNFINISHED, close_session_of
 from sync_pipeline.settings import Settings, project_root
+from sync_pipeline.visible import VisibleFormatter
 
 _LOG = logging.getLogger("sync_pipeline")
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -225,7 +227,9 @@ def serve(options: Options) -> None:
     Raises:
         ConfigurationError: a setting is not valid, or the port is taken.
     """
+    keep_private()
     settings = Settings.load()
+    secure_home(settings.home, thoroughly=True)
     options = replace(options, read_only=options.read_only or settings.ui_read_only)
     allowed_hosts(options.host, options.port, settings.ui_allowed_hosts)
     require_free(options.host, options.port)
@@ -247,7 +251,9 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--read-only", action="store_true")
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler])
     _LOG.setLevel(logging.INFO)
     try:
         serve(Options(**vars(parser.parse_args())))

@@ -19,14 +19,16 @@ from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.auth import PgTokenProvider
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 
+from sync_pipeline.files.private import make_private, secure_home
 from sync_pipeline.orchestration.event_log import KeptPostgresEventLog, KeptSqliteEventLog
 from sync_pipeline.settings import Settings
 
 
 def _home() -> str:
-    path = Settings.load().dagster_home
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return str(path)
+    settings = Settings.load()
+    secure_home(settings.home)
+    make_private(settings.dagster_home)
+    return str(settings.dagster_home)
 
 
 class HomeStorage(DagsterSqliteStorage):

@@ -9,6 +9,7 @@ from typing import Any
 from sync_pipeline.model.alert import Alert
 from sync_pipeline.model.freshness import News, Overdue
 from sync_pipeline.model.text import shortened
+from sync_pipeline.visible import visible
 
 MOST_NAMES = 20
 LONGEST_NAME = 100
@@ -75,7 +76,7 @@ def _line(item: Overdue, now: datetime) -> str:
 
 
 def _name(item: Overdue) -> str:
-    return shortened(" ".join(item.watched.instance.split()), LONGEST_NAME)
+    return shortened(visible(" ".join(item.watched.instance.split())), LONGEST_NAME)
 
 
 def _plain(item: Overdue) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from html import escape
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +13,7 @@ import plotly.graph_objects as go
 from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.report import FleetDay
 from sync_pipeline.model.size import InstanceSize
+from sync_pipeline.visible import visible
 
 COLOURS = (
     "#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2", "#65a30d", "#dc2626",
@@ -56,7 +58,7 @@ def instance_chart(sizes: Sequence[InstanceSize]) -> str:
         figure.add_scatter(
             x=days,
             y=[by_day.get(day) for day in days],
-            name=name,
+            name=_plain(name),
             mode="lines",
             line={"color": colour, "width": 2},
             connectgaps=False,
@@ -88,13 +90,18 @@ def forecast_chart(growths: Sequence[Growth]) -> str:
         figure.add_scatter(
             x=days,
             y=[item.last_bytes, *(found.expected_bytes for found in item.forecasts)],
-            name=item.instance,
+            name=_plain(item.instance),
             mode="lines+markers",
             line={"color": colour, "dash": "dot", "width": 2},
             legendgroup=item.instance,
             hovertemplate="%{y:.4s}B<extra>%{fullData.name}</extra>",
         )
     return _html(figure, "forecast", has_legend=True)
+
+
+def _plain(name: str) -> str:
+    """Return a name that Plotly shows as it is: it makes links and styles of a kind of HTML."""
+    return escape(visible(name), quote=False)
 
 
 def _ahead(item: Growth, days: int) -> date:

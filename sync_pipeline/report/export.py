@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.atomic import replaced
+from sync_pipeline.report.csv_cells import harmless
+from sync_pipeline.visible import visible
 
 
 class ExportFormat(StrEnum):
@@ -22,7 +25,9 @@ def write_export(
 ) -> None:
     """Write rows, all with the same keys, as a file; whole or not at all.
 
-    Bytes stay whole numbers where some are missing.
+    Bytes stay whole numbers where some are missing. In CSV, names that a spreadsheet would
+    compute or that hide something are written as `harmless` and `visible` do; Parquet has
+    them as they are.
 
     Raises:
         ConfigurationError: the file can't be written.
@@ -30,17 +35,23 @@ def write_export(
     # pandas takes half a second to import, which every command would pay.
     import pandas as pd  # noqa: PLC0415
 
-    frame = pd.DataFrame(list(rows)).convert_dtypes()
-    partial = output.with_name(f".{output.name}.partial")
+    written = rows if file_format is ExportFormat.PARQUET else [_csv_row(row) for row in rows]
+    frame = pd.DataFrame(list(written)).convert_dtypes()
     try:
-        if file_format is ExportFormat.CSV:
-            frame.to_csv(partial, index=False)
-        else:
-            frame.to_parquet(partial, index=False)
-        partial.replace(output)
+        with replaced(output) as file:
+            if file_format is ExportFormat.CSV:
+                frame.to_csv(file, index=False)
+            else:
+                frame.to_parquet(file, index=False)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigurationError(
             f"{output} can't be written: {error.strerror or error}.",
             hint="Choose another file with --output.",
         ) from None
+
+
+def _csv_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: harmless(value, visible(value)) if isinstance(value, str) else value
+        for key, value in row.items()
+    }

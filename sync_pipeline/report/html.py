@@ -9,8 +9,10 @@ from markupsafe import Markup
 from rich import filesize
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.atomic import replaced
 from sync_pipeline.model.access import path_text
 from sync_pipeline.model.report import FleetReport
+from sync_pipeline.visible import visible_lines
 
 MOST_FINDINGS = 200
 """Findings that the report shows, the worst first; the command shows all."""
@@ -26,6 +28,7 @@ def render_html(report: FleetReport) -> str:
     environment = Environment(
         loader=PackageLoader("sync_pipeline.report", "templates"),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -50,16 +53,19 @@ def write_html(report: FleetReport, output: Path) -> None:
     Raises:
         ConfigurationError: the file can't be written.
     """
-    partial = output.with_name(f".{output.name}.partial")
     try:
-        partial.write_text(render_html(report), encoding="utf-8")
-        partial.replace(output)
+        with replaced(output) as file:
+            file.write(render_html(report).encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigurationError(
             f"{output} can't be written: {error.strerror or error}.",
             hint="Choose another file with --output.",
         ) from None
+
+
+def _seen(value: object) -> object:
+    """Return a text without what hides or turns other texts; Markup is Plotly's and ours."""
+    return visible_lines(value) if type(value) is str else value
 
 
 def _size(count: float | None) -> str:

@@ -6,7 +6,6 @@ the store holds or of one session, and fall when a smaller one follows.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -18,6 +17,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.atomic import replaced
 from sync_pipeline.model.metrics import (
     DURATION_BUCKETS,
     FleetMetrics,
@@ -59,13 +59,11 @@ def write_metrics(text: str, output: Path) -> None:
     Raises:
         ConfigurationError: the file can't be written.
     """
-    # The collector reads every *.prom of the directory, so the partial file is none.
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(output)
+        # The collector reads every *.prom of the directory; the file that is not done is none.
+        with replaced(output) as file:
+            file.write(text.encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigurationError(
             f"{output} can't be written: {error.strerror or error}.",
             hint="Choose another file with --textfile.",

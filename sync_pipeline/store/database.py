@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,7 +39,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeEngine
 
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
+from sync_pipeline.files.locks import open_lock
+from sync_pipeline.files.private import make_private, make_private_file
 from sync_pipeline.store.connections import postgresql_engine, sqlite_engine
+from sync_pipeline.store.masking import masked, without_secrets
 
 _MIGRATION_LOCK = 7_233_114_511
 ValueT = TypeVar("ValueT", int, str)
@@ -50,7 +54,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._engine = sqlite_engine(self.url) if self.is_sqlite else postgresql_engine(self.url)
+        try:
+            engine = sqlite_engine if self.is_sqlite else postgresql_engine
+            self._engine = engine(self.url)
+        except (TypeError, ValueError, ArgumentError):
+            raise _wrong_parameter() from None
         self._views = self._single = self._engine
         if not self.is_sqlite:
             self._views = self._engine.execution_options(isolation_level="REPEATABLE READ")
@@ -125,7 +133,9 @@ class Database:
         except OperationalError as error:
             raise self.unavailable(error.orig) from None
         except DBAPIError as error:
-            if not (error.connection_invalidated or _is_no_database(error.orig)):
+            # Without a statement it was connecting that failed, as with an unknown parameter.
+            is_known = error.connection_invalidated or error.statement is None
+            if not (is_known or _is_no_database(error.orig)):
                 raise
             raise self.unavailable(error.orig) from None
         except PoolTimeout:
@@ -133,13 +143,10 @@ class Database:
             raise self.unavailable(busy) from None
 
     def unavailable(self, error: BaseException | None) -> StoreUnavailable:
-        """Say that the store does not answer, without its password."""
-        shown = self.url.render_as_string(hide_password=True)
-        reason = " ".join(str(error).split())
-        if self.url.password:
-            reason = reason.replace(str(self.url.password), "***")
+        """Say that the store does not answer, without the secrets of its URL."""
+        reason = " ".join(without_secrets(str(error), self.url).split())
         return StoreUnavailable(
-            f"The store {shown} does not answer: {reason}.",
+            f"The store {masked(self.url)} does not answer: {reason}.",
             phase=Phase.STORE,
             hint="Nothing was written; start the store and run the command again.",
         )
@@ -152,6 +159,7 @@ class Database:
             StoreUnavailable: the store does not answer.
         """
         with self._guarded(), self._migration_lock():
+            self._require_connects()
             try:
                 command.upgrade(self._alembic(), "head")
             except CommandError:
@@ -169,6 +177,14 @@ class Database:
     def close(self) -> None:
         """Give every connection back."""
         self._engine.dispose()
+
+    def _require_connects(self) -> None:
+        """Connect once, so that a parameter that the driver does not take is told as such."""
+        try:
+            self._engine.connect().close()
+        except (TypeError, ValueError):
+            # Without the driver's text, which may quote the parameter's value.
+            raise _wrong_parameter() from None
 
     def _alembic(self) -> Config:
         config = Config()
@@ -191,8 +207,12 @@ class Database:
         path = Path(str(self.url.database))
         with ExitStack() as stack:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                lock = stack.enter_context(path.with_name(f"{path.name}.migrating").open("w"))
+                make_private(path.parent)
+                lock = open_lock(path.with_name(f"{path.name}.migrating"))
+                stack.callback(os.close, lock)
+                # SQLite gives the files beside it the mode that this one has.
+                if "uri" not in self.url.query:
+                    make_private_file(path)
             except OSError as error:
                 raise self.unavailable(error) from None
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -203,6 +223,13 @@ def _is_no_database(error: BaseException | None) -> bool:
     """Return whether SQLite found something else in the file, or a damaged database."""
     code = getattr(error, "sqlite_errorcode", None)
     return code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
+def _wrong_parameter() -> ConfigurationError:
+    return ConfigurationError(
+        "SYNC_PIPELINE_STORE_URL has a parameter after its `?` that the driver does not take.",
+        hint="Correct its name and value.",
+    )
 
 
 def _checked(url: str) -> URL:
@@ -220,6 +247,12 @@ def _checked(url: str) -> URL:
     if driver[0] == "sqlite" and not parsed.database:
         raise ConfigurationError(
             "SYNC_PIPELINE_STORE_URL names no file.", hint="Write sqlite:////path/file.db."
+        )
+    if driver[0] != "sqlite" and "@" in f"{parsed.host}{parsed.database}":
+        # What follows the first @ of a password would be shown as the host's name.
+        raise ConfigurationError(
+            "SYNC_PIPELINE_STORE_URL has an @ after its host's name.",
+            hint="Write %40 for an @ in the password, and %2F for a /.",
         )
     return parsed
 

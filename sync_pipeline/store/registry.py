@@ -46,6 +46,46 @@ class Registry:
             row = connection.execute(select(credentials).where(credentials.c.name == name)).first()
             return _credential(row) if row else None
 
+    def add_credential(self, credential: StoredCredential, now: datetime) -> None:
+        """Add a credential.
+
+        Raises:
+            ConfigurationError: there is one of this name; it stays as it is.
+        """
+        with self._database.write() as connection:
+            self._database.lock(connection, credentials)
+            query = select(credentials.c.name).where(credentials.c.name == credential.name)
+            if connection.execute(query).first() is not None:
+                raise ConfigurationError(
+                    f"The credential {credential.name!r} exists already.",
+                    hint=f"Change its secret with: sync-pipeline credentials rotate "
+                    f"{credential.name}.",
+                )
+            connection.execute(
+                insert(credentials).values(
+                    name=credential.name,
+                    username=credential.username,
+                    secret=credential.secret,
+                    created_at=now,
+                    rotated_at=now,
+                )
+            )
+
+    def change_secret(self, name: str, secret: str, now: datetime) -> None:
+        """Give a credential another secret.
+
+        Raises:
+            ConfigurationError: it does not exist.
+        """
+        with self._database.write() as connection:
+            done = connection.execute(
+                update(credentials)
+                .where(credentials.c.name == name)
+                .values(secret=secret, rotated_at=now)
+            )
+        if done.rowcount == 0:
+            raise _no_credential(name)
+
     def put_credential(self, credential: StoredCredential, now: datetime) -> None:
         """Add a credential, or replace its user name and secret."""
         row = {
@@ -79,10 +119,7 @@ class Registry:
                 )
             done = connection.execute(delete(credentials).where(credentials.c.name == name))
             if done.rowcount == 0:
-                raise ConfigurationError(
-                    f"The credential {name!r} does not exist.",
-                    hint="See: sync-pipeline credentials list.",
-                )
+                raise _no_credential(name)
 
     def replace_secrets(self, secrets: Mapping[str, str], now: datetime) -> int:
         """Replace stored secrets, old ones by new ones, in one transaction.
@@ -228,6 +265,12 @@ def note_connection(connection: Connection, instance_id: int, version: str, now:
     """Remember a server's version within a caller's transaction."""
     values = {"server_version": version, "last_connected_at": now}
     connection.execute(_NOTE_CONNECTION, {**values, "of_id": instance_id})
+
+
+def _no_credential(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The credential {name!r} does not exist.", hint="See: sync-pipeline credentials list."
+    )
 
 
 def _require_known(selection: Selection, everything: Mapping[str, Instance]) -> None:

@@ -20,6 +20,7 @@ from sync_pipeline.model.session import (
 from sync_pipeline.model.text import first_lines, shortened
 from sync_pipeline.store.sessions import UNOPENED
 from sync_pipeline.store.store import Store
+from sync_pipeline.visible import visible
 
 NEVER_LAUNCHED = "The run of this part of the session was never launched."
 LONGEST_LINE = 500
@@ -191,7 +192,7 @@ def failure_summary(session_id: str, failures: Failures) -> str:
     Empty when there is none; at most `LONGEST_SUMMARY` characters and how to see the rest.
     """
     lines = (
-        shortened(f"{item.instance}: {item.status}: {item.message}", LONGEST_LINE)
+        shortened(visible(f"{item.instance}: {item.status}: {item.message}"), LONGEST_LINE)
         for item in failures.first
     )
     shown = first_lines(lines, LONGEST_SUMMARY)

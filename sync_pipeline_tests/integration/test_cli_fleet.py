@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.settings import Settings
@@ -86,6 +87,48 @@ def test_a_rotated_secret_is_the_one_in_force(monitor: Command) -> None:
     assert resolved(monitor, "monitor") == "from the environment"
     assert "env:WATCHER_PASSWORD" in monitor.ok("credentials", "list").out
     assert "0 secrets" in monitor.ok("credentials", "rotate", "--key").out
+
+
+def test_a_missing_key_file_is_not_replaced_in_silence(monitor: Command) -> None:
+    key, copy = monitor.home / "secret.key", monitor.home / "copy.key"
+    key.rename(copy)
+    for arguments in (
+        ("credentials", "add", "new", "--username", "u", "--password-stdin"),
+        ("credentials", "rotate", "monitor", "--password-stdin"),
+        ("credentials", "rotate", "--key"),
+    ):
+        said = monitor.wrong(*arguments, stdin=f"{CANARY}\n")
+        assert "secret.key is missing, and 1 secrets" in said
+        assert "rotate --key --lost" in said
+        assert not key.exists()
+    copy.rename(key)
+    assert resolved(monitor, "monitor") == CANARY
+    assert "are not lost" in monitor.wrong("credentials", "rotate", "--key", "--lost")
+    assert "goes with --key" in monitor.wrong("credentials", "rotate", "monitor", "--lost")
+
+
+def test_a_key_file_that_is_lost_for_good_is_replaced_by_choice(monitor: Command) -> None:
+    (monitor.home / "secret.key").unlink()
+    said = monitor.ok("credentials", "rotate", "--key", "--lost").out
+    assert "1 secrets went with the old one" in said
+    assert "Set again: sync-pipeline credentials rotate monitor" in said
+    assert "don't decrypt the secrets of 'monitor'" in monitor.wrong(
+        "credentials", "rotate", "--key"
+    )
+    monitor.ok("credentials", "rotate", "monitor", "--password-stdin", stdin=f"{CANARY}3\n")
+    assert resolved(monitor, "monitor") == f"{CANARY}3"
+
+
+def test_no_key_is_made_before_every_secret_was_readable(monitor: Command) -> None:
+    add = ("credentials", "add", "other", "--username", "u", "--password-stdin")
+    key = monitor.home / "secret.key"
+    first = key.read_text()
+    key.write_text(Fernet.generate_key().decode())
+    monitor.ok(*add, stdin=f"{CANARY}\n")
+    key.write_text(second := first)
+    assert "of 'other'" in monitor.wrong("credentials", "rotate", "--key")
+    assert key.read_text() == second
+    assert resolved(monitor, "monitor") == CANARY
 
 
 def test_the_secret_is_asked_for_on_a_terminal_and_not_echoed(command: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import os
 import pickle
 import traceback
 from pathlib import Path
@@ -158,3 +159,60 @@ def test_no_setting_and_no_instance_shows_a_secret(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", f"postgresql+psycopg://u:{PLAIN}@h/d")
     assert PLAIN not in repr(Settings.load())
     pickle.dumps(Instance(0, "db", EngineName.MYSQL, "h", 1, "c"))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o602, 0o666, 0o601])
+def test_a_key_file_that_others_may_open_is_refused_with_what_mends_it(
+    vault: SecretVault, tmp_path: Path, mode: int
+) -> None:
+    sealed = vault.seal(Secret(PLAIN))
+    path = tmp_path / "keys" / "secret.key"
+    path.chmod(mode)
+    for use in (lambda: vault.resolve(sealed), lambda: vault.seal(Secret("x")), vault.add_key):
+        with pytest.raises(ConfigurationError, match=f"open to other users.*chmod 600 {path}"):
+            use()
+    path.chmod(0o600)
+    assert vault.resolve(sealed).reveal() == PLAIN
+
+
+def test_a_linked_key_file_is_read_but_never_replaced(tmp_path: Path) -> None:
+    real, link = tmp_path / "real" / "secret.key", tmp_path / "secret.key"
+    sealed = SecretVault("", real).seal(Secret(PLAIN))
+    link.symlink_to(real)
+    vault = SecretVault("", link)
+    assert vault.resolve(sealed).reveal() == PLAIN
+    with pytest.raises(ConfigurationError, match=f"SYNC_PIPELINE_SECRET_KEY_FILE={real}"):
+        vault.add_key()
+    assert link.is_symlink()
+    assert len(real.read_text().split()) == 1
+    real.unlink()
+    for use in (lambda: vault.seal(Secret("x")), vault.add_key):
+        with pytest.raises(ConfigurationError):
+            use()
+    assert link.is_symlink()
+    assert not real.exists()
+
+
+def test_what_is_no_key_file_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    os.mkfifo(path, 0o600)
+    with pytest.raises(ConfigurationError, match="is no file"):
+        SecretVault("", path).seal(Secret("x"))
+    path.unlink()
+    path.write_bytes(b"A" * 100_000)
+    path.chmod(0o600)
+    with pytest.raises(ConfigurationError, match="larger than 65536 bytes"):
+        SecretVault("", path).seal(Secret("x"))
+
+
+def test_a_new_key_leaves_the_owner_of_the_file(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    path = tmp_path / "secret.key"
+    vault = SecretVault("", path)
+    vault.add_key()
+    os.chown(path, 65_534, 65_534)
+    vault.add_key()
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (65_534, 65_534, 0o600)
+    assert len(path.read_text().split()) == 2

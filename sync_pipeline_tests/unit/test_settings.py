@@ -41,3 +41,11 @@ def test_a_wrong_setting_is_named(
 def test_the_key_is_not_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNC_PIPELINE_SECRET_KEY", "hunter2")
     assert "hunter2" not in repr(Settings.load())
+
+
+def test_a_list_that_is_no_json_is_told_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNC_PIPELINE_EXCLUDED_ACCOUNTS", "S3CRET")
+    with pytest.raises(ConfigurationError, match="excluded_accounts") as caught:
+        Settings.load()
+    assert "S3CRET" not in str(caught.value)
+    assert caught.value.__suppress_context__

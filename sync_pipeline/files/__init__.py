@@ -1,0 +1,1 @@
+"""Files on a machine that others use too: written whole, locked, and kept private."""
