@@ -46,7 +46,12 @@ ACCOUNTS = catalog_query(
 )
 ROLES = catalog_query("roles_mapping", RoleMappingRow, (SectionName.MEMBERSHIPS,), OLDEST)
 DATABASES = catalog_query(
-    "db", DatabaseRow, (SectionName.DATABASE,), OLDEST, Variant((11, 3), "db_11_3.sql")
+    "db",
+    DatabaseRow,
+    (SectionName.DATABASE,),
+    OLDEST,
+    Variant((11, 3), "db_11_3.sql"),
+    Variant((11, 4, 2), "db_11_4_2.sql"),
 )
 TABLES = catalog_query("tables_priv", TableRow, (SectionName.TABLE,), OLDEST)
 COLUMNS = catalog_query("columns_priv", ColumnRow, (SectionName.COLUMN,), OLDEST)
