@@ -10,6 +10,7 @@ from typing import Any
 
 from sync_pipeline.aggregate.anomalies import BASELINE_DAYS, anomaly
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
+from sync_pipeline.collect.unknown import newer_warning
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.engines.registry import ENGINES
@@ -74,7 +75,8 @@ def _sync(deps: SyncDeps, work: InstanceWork, claim: RecordClaim, *, is_forced: 
     collected = date_of(snapshot.observed_at, deps.settings)
     anomalies = _anomalies(deps, instance, collected, snapshot)
     timings = {**snapshot.timings, "total_seconds": time.monotonic() - started}
-    warnings = (*snapshot.warnings, *map(str, anomalies))
+    newer = newer_warning(engine, snapshot.server, "its sizes were measured as those of that.")
+    warnings = (*snapshot.warnings, *newer, *map(str, anomalies))
     counters = SyncCounters(
         items_synced=len(snapshot.databases) - len(snapshot.unread),
         items_created=len(inventory.created),
