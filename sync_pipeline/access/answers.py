@@ -79,13 +79,18 @@ class AccessDifference:
 
 @dataclass(frozen=True, slots=True)
 class AccessComparison:
-    """How two accounts differ in what they may do."""
+    """How two accounts differ in what they may do.
+
+    `everywhere` is what could change any answer about one of the instances: each difference
+    names it among what is unknown, and so does `gaps`, once.
+    """
 
     first: AccountAccess
     second: AccountAccess
     differences: tuple[AccessDifference, ...]
     powers_of_first: tuple[Power, ...] = ()
     powers_of_second: tuple[Power, ...] = ()
+    everywhere: tuple[str, ...] = ()
 
     @property
     def gaps(self) -> tuple[str, ...]:

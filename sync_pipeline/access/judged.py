@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.cautious import doubts_of
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
@@ -34,6 +35,28 @@ class Judged:
         for _, state in sorted(self.world.accounts.items()):
             yield state
 
+    def is_doubt(self, unknown: str) -> bool:
+        """Return whether what is unknown could make an account lose a privilege as well."""
+        doubts = doubts_of(self.rules)
+        return doubts is not None and unknown in doubts
+
+    @property
+    def everywhere(self) -> tuple[str, ...]:
+        """Return what is unknown and could change any answer about the instance."""
+        doubts = doubts_of(self.rules)
+        return doubts.everywhere if doubts else ()
+
+    def unknown(self, account: str | None = None) -> tuple[str, ...]:
+        """Return a sentence for each unknown thing: of an account, or (None) of them all.
+
+        What could change any answer comes first.
+        """
+        doubts = doubts_of(self.rules)
+        if doubts is None:
+            return ()
+        own = doubts.all() if account is None else doubts.everything_about(account)
+        return tuple(f"{self.name}: {doubt_text(item)}" for item in own)
+
     def gaps(self, *names: SectionName) -> tuple[str, ...]:
         """Return a sentence for each section (of these names, or of all) that was not read."""
         if not self.is_synced:
@@ -43,6 +66,22 @@ class Judged:
             for key, report in sorted(self.world.sections.items())
             if not report.is_known and (not names or key.name in names)
         )
+
+
+def doubt_text(unknown: str) -> str:
+    """Return a sentence about what is unknown; of a section, that it was not read."""
+    if _is_section(unknown):
+        return f"{unknown} was not read, and could change the answer."
+    return f"Not known, and could change the answer: {unknown}."
+
+
+def short_text(unknown: str) -> str:
+    """Return what is unknown as a part of a line."""
+    return f"{unknown} not read" if _is_section(unknown) else f"not known: {unknown}"
+
+
+def _is_section(unknown: str) -> bool:
+    return unknown.partition("@")[0] in set(SectionName)
 
 
 def _unread(key: SectionKey, report: SectionReport) -> str:

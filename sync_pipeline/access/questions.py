@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync_pipeline.access.answers import (
     AccessComparison,
@@ -13,7 +13,7 @@ from sync_pipeline.access.answers import (
     Verdict,
     WhoCan,
 )
-from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.judged import Judged, doubt_text
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import Decision, EffectivePrivilege, Power
 from sync_pipeline.model.privilege import SectionName, Securable
@@ -45,11 +45,12 @@ def who_can(worlds: Sequence[Judged], privilege: str, text: str) -> WhoCan:
     refusals: list[ConfigurationError] = []
     for judged in worlds:
         gaps += judged.gaps(SectionName.ACCOUNTS)
+        gaps += (f"{judged.name}: {doubt_text(item)}" for item in judged.everywhere)
         try:
             named = judged.rules.securables(text)
         except ConfigurationError as error:
             refusals.append(error)
-            gaps += judged.gaps()
+            gaps += (*judged.gaps(), *judged.unknown())
             continue
         for securable in named:
             found = list(_holders(judged, privilege, securable))
@@ -62,12 +63,21 @@ def who_can(worlds: Sequence[Judged], privilege: str, text: str) -> WhoCan:
 
 
 def _holders(judged: Judged, privilege: str, securable: Securable) -> Iterator[Holder]:
+    everywhere = judged.everywhere
     for state in judged.states():
-        decision = judged.rules.decide(state.name, privilege, securable)
+        decision = _apart(judged.rules.decide(state.name, privilege, securable), everywhere)
         verdict = _verdict(decision)
         if verdict is not None:
             everyone = judged.rules.is_everyone(state.name)
             yield Holder(judged.name, state, decision, verdict, everyone)
+
+
+def _apart(decision: Decision, everywhere: Sequence[str]) -> Decision:
+    """Return a decision without what could change any answer: that is said once."""
+    if not everywhere:
+        return decision
+    own = tuple(item for item in decision.unknown if item not in everywhere)
+    return replace(decision, unknown=own)
 
 
 def _verdict(decision: Decision) -> Verdict | None:
@@ -81,15 +91,15 @@ def _verdict(decision: Decision) -> Verdict | None:
 
 
 def _undecided(judged: Judged, holders: Iterable[Holder]) -> Iterator[str]:
-    """Yield a sentence for each section that could make more accounts holders."""
-    sections = dict.fromkeys(
-        section
+    """Yield a sentence for each thing that could make more accounts holders, or fewer."""
+    unknown = dict.fromkeys(
+        item
         for holder in holders
-        if holder.verdict is Verdict.UNKNOWN
-        for section in holder.decision.unknown
+        for item in holder.decision.unknown
+        if holder.verdict is Verdict.UNKNOWN or judged.is_doubt(item)
     )
-    for section in sections:
-        yield f"{judged.name}: {section} was not read, and could change the answer."
+    for item in unknown:
+        yield f"{judged.name}: {doubt_text(item)}"
 
 
 def access_of(judged: Judged, account: str) -> AccountAccess:
@@ -110,7 +120,7 @@ def access_of(judged: Judged, account: str) -> AccountAccess:
         facts=judged.rules.facts(account),
         powers=tuple(judged.rules.powers(account)),
         privileges=tuple(sorted(judged.rules.everything(account), key=_order)),
-        gaps=judged.gaps(),
+        gaps=(*judged.gaps(), *judged.unknown(account)),
     )
 
 
@@ -143,6 +153,7 @@ def compare(one: Judged, account: str, other: Judged, other_account: str) -> Acc
         tuple(differences),
         tuple(_without(first.powers, second.powers)),
         tuple(_without(second.powers, first.powers)),
+        tuple(dict.fromkeys((*one.everywhere, *other.everywhere))),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from sync_pipeline.access.answers import (
     Holder,
     WhoCan,
 )
+from sync_pipeline.access.judged import short_text
 from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
@@ -100,7 +101,8 @@ def diff(
     if as_json:
         show_json(_comparison(found))
         return
-    rows = [*_power_rows(found), *map(_difference_row, found.differences)]
+    once = () if as_csv else found.everywhere
+    rows = [*_power_rows(found), *(_difference_row(item, once) for item in found.differences)]
     nothing = f"{first} and {second} may do the same, as far as is known."
     _show(DIFFERENCE_COLUMNS, rows, nothing, found.gaps, as_csv=as_csv)
 
@@ -130,7 +132,7 @@ def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, .
     start = (holder.instance, name)
     decision = holder.decision
     if not decision.held:
-        reasons = "; ".join((*decision.denied, *(f"{item} not read" for item in decision.unknown)))
+        reasons = "; ".join((*decision.denied, *map(short_text, decision.unknown)))
         yield (*start, holder.verdict, decision.securable, "", reasons, "", "")
         return
     for entry in decision.held if all_paths else decision.held[:1]:
@@ -146,14 +148,16 @@ def _way(entry: EffectivePrivilege) -> tuple[object, ...]:
     return path_text(entry.path), entry.source, grantable, "; ".join(entry.lacking)
 
 
-def _difference_row(item: AccessDifference) -> tuple[object, ...]:
-    sides = (_side(item.first), _side(item.second))
-    return (item.privilege, item.securable, *sides, ", ".join(item.unknown))
+def _difference_row(item: AccessDifference, once: Collection[str]) -> tuple[object, ...]:
+    """Return a row; what is said `once` below the table is left out of its last column."""
+    sides = (_side(side, item.unknown) for side in (item.first, item.second))
+    unknown = ", ".join(text for text in item.unknown if text not in once)
+    return (item.privilege, item.securable, *sides, unknown)
 
 
-def _side(entry: EffectivePrivilege | None) -> str:
+def _side(entry: EffectivePrivilege | None, unknown: Collection[str]) -> str:
     if entry is None:
-        return "no"
+        return "not known to have it" if unknown else "no"
     option = ", grantable" if entry.grantable else ""
     lacks = f", lacks {'; '.join(entry.lacking)}" if entry.lacking else ""
     return f"{entry.availability}{option}{lacks}: {path_text(entry.path)} by {entry.source}"

@@ -88,9 +88,11 @@ def show(instance: str, account: str, as_json: Json = False) -> None:
             f"The instance {instance!r} has no known account {account!r}.",
             hint="See: sync-pipeline accounts list.",
         )
-    unread = [_section_line(item) for item in sections if item.report.reason]
+    unread = [_section_line(item) for item in sections if not item.report.is_known]
+    read = [item.report for item in sections if item.report.is_known]
+    unknown = [report.reason for report in read if report.reason]
     if as_json:
-        show_json({**_view(found), "not_read": unread})
+        show_json({**_view(found), "not_read": unread, "not_known": unknown})
         return
     state = found.state
     say(f"{account} on {instance} ({found.engine}): {_state_words(state, found.is_active)}")
@@ -101,6 +103,8 @@ def show(instance: str, account: str, as_json: Json = False) -> None:
         say(f"  {item}")
     for line in unread:
         say(f"  not read: {line}")
+    for line in unknown:
+        say(f"  not known: {line}")
 
 
 @app.command()

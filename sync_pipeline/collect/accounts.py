@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sync_pipeline.collect.visibility import Visibility
+from sync_pipeline.collect.unknown import columns_or_warning, unknown_warnings
+from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
@@ -88,16 +89,19 @@ def collect_accounts(
         for query in engine.account_queries:
             if not query.per_database:
                 _read(engine, connection, query, reading, visibility)
+        _check_catalog(engine, connection, reading)
         entries = engine.databases(connection, scope.username)
     _report_origins(engine, entries, reading)
     _read_databases(engine, open_database, scope, entries, reading)
     reading.timings["collect_seconds"] = (
         time.monotonic() - started - reading.timings["connect_seconds"]
     )
+    accounts = tuple(account.canonical() for account in engine.accounts(reading.rows, server))
+    reading.warnings += unknown_warnings(engine, server, accounts)
     return Snapshot(
         server=server,
         observed_at=observed_at,
-        accounts=tuple(account.canonical() for account in engine.accounts(reading.rows, server)),
+        accounts=accounts,
         sections=reading.sections,
         databases=frozenset(entry.name for entry in entries),
         warnings=tuple(reading.warnings),
@@ -130,9 +134,15 @@ def _read(
     reading.report(query.fills, database, SectionStatus.READ)
 
 
-def package_of(engine: Engine) -> str:
-    """Return the package whose `sql` folder holds an engine's statements."""
-    return type(engine).__module__.rpartition(".")[0]
+def _check_catalog(engine: Engine, connection: Connection, reading: _Reading) -> None:
+    """Keep what could change any answer as the reason of the accounts, which were read."""
+    unknown, warning = columns_or_warning(engine, connection, reading.server)
+    key = SectionKey(SectionName.ACCOUNTS)
+    report = reading.sections.get(key)
+    if unknown and report and report.status is SectionStatus.READ:
+        reading.sections[key] = replace(report, reason=unknown)
+    if warning:
+        reading.warnings.append(warning)
 
 
 def _record_unread(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sync_pipeline.collect.accounts import ConnectionOpener, package_of
-from sync_pipeline.collect.visibility import Visibility
+from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.base import Engine, Query, Reading, RowT, sql_text
 from sync_pipeline.errors import ConnectError, PrivilegeError, QueryError, QueryTimeout, SyncError
 from sync_pipeline.model.size import Measure, SizeSnapshot

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync_pipeline.engines.base import Connection, Query, sql_text
+from sync_pipeline.engines.base import Connection, Engine, Query, sql_text
 from sync_pipeline.errors import PrivilegeError
+
+
+def package_of(engine: Engine) -> str:
+    """Return the package whose `sql` folder holds an engine's statements."""
+    return type(engine).__module__.rpartition(".")[0]
 
 
 class Visibility:

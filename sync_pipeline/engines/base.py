@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar
 
 from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.doubts import Known
 from sync_pipeline.errors import QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -95,6 +96,35 @@ class Query(Generic[RowT]):
                 f"Query {self.name} returned the columns {sorted(row)}, not {sorted(expected)}."
             )
         return self.row(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogColumn:
+    """A column of a catalog that says what accounts are or may do."""
+
+    relation: str
+    column_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogCheck:
+    """Which columns the catalogs of accounts have, and which of them are known.
+
+    A column that is not among the known may give or take rights that no statement reads.
+    `known` are those of all releases, in small letters. The query fills no section: where
+    it can't be read, that is only said.
+    """
+
+    query: Query[CatalogColumn]
+    known: Mapping[str, frozenset[str]]
+
+    def unknown(self, rows: Sequence[CatalogColumn]) -> tuple[str, ...]:
+        """Return the columns that are not known, as `catalog.column`."""
+        return tuple(
+            f"{row.relation}.{row.column_name}"
+            for row in rows
+            if row.column_name.lower() not in self.known.get(row.relation.lower(), ())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +256,7 @@ class SizeReader(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Engine(Known, Protocol):
     """One database engine. Instances of it hold no state."""
 
     name: EngineName
@@ -239,6 +269,8 @@ class Engine(Protocol):
     """LIKE patterns of the databases that have no data of their own."""
     account_queries: tuple[Query[Any], ...]
     """What an account sync reads. The one that fills `accounts` comes first."""
+    catalog: CatalogCheck | None
+    """What tells whether the catalogs have columns that nothing here reads."""
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
         """Open a bounded, read-only connection.

@@ -23,7 +23,11 @@ class SectionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SectionReport:
-    """How reading one section ended; `reason` is a sentence where it was not read."""
+    """How reading one section ended; `reason` is a sentence where it was not read.
+
+    Of a section that was read, the reason is what the catalog keeps beside it that nothing
+    here reads, and that could change each answer: mostly empty.
+    """
 
     status: SectionStatus
     reason: str = ""

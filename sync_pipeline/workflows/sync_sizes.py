@@ -10,6 +10,7 @@ from typing import Any
 
 from sync_pipeline.aggregate.anomalies import BASELINE_DAYS, anomaly
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
+from sync_pipeline.collect.unknown import newer_warning
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.engines.registry import ENGINES
@@ -77,6 +78,7 @@ def _sync(deps: SyncDeps, work: InstanceWork, claim: RecordClaim, *, is_forced: 
     timings = {**snapshot.timings, "total_seconds": time.monotonic() - started}
     warnings = (
         *snapshot.warnings,
+        *newer_warning(engine, snapshot.server, "its sizes were measured as those of that."),
         *tls_warnings(instance, snapshot.server),
         *map(str, anomalies),
     )

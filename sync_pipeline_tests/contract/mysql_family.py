@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,6 +84,10 @@ class Family:
     @property
     def is_mysql(self) -> bool:
         return self.server.engine is EngineName.MYSQL
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        return tuple(map(int, re.findall(r"\d+", self.server.version)[:3]))
 
     @contextmanager
     def admin(self) -> Iterator[pymysql.cursors.Cursor]:

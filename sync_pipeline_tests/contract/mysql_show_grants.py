@@ -67,20 +67,45 @@ def collected(state: AccountState) -> Said:
     return said
 
 
-def read(lines: Iterable[str], grantee: str, *, is_mysql: bool) -> Said:
+@dataclass(frozen=True)
+class Everything:
+    """What ALL stands for on a server, below it, and on a routine."""
+
+    server: frozenset[str]
+    database: frozenset[str]
+    table: frozenset[str]
+    routine: frozenset[str] = ON_ROUTINE
+
+    @classmethod
+    def of(cls, version: tuple[int, ...], *, is_mysql: bool) -> Everything:
+        """Return that of a version: MariaDB 11.3 added SHOW CREATE ROUTINE."""
+        if is_mysql:
+            return cls(ON_MARIADB_SERVER, ON_DATABASE, ON_TABLE)
+        more = frozenset({"SHOW CREATE ROUTINE"} if version >= (11, 3) else ())
+        return cls(
+            ON_MARIADB_SERVER | more,
+            ON_DATABASE | {"DELETE HISTORY"} | more,
+            ON_TABLE | {"DELETE HISTORY"},
+            ON_ROUTINE | more,
+        )
+
+
+def read(
+    lines: Iterable[str], grantee: str, *, is_mysql: bool, version: tuple[int, ...] = ()
+) -> Said:
     """Read the lines of SHOW GRANTS that are about `grantee`, as we name it."""
     said = Said()
+    everything = Everything.of(version, is_mysql=is_mysql)
     for line in lines:
-        _Line(line, is_mysql=is_mysql).add_to(said, grantee)
+        _Line(line, everything, is_mysql=is_mysql).add_to(said, grantee)
     return said
 
 
 class _Line:
-    def __init__(self, text: str, *, is_mysql: bool) -> None:
+    def __init__(self, text: str, everything: Everything, *, is_mysql: bool) -> None:
         self.tokens = _TOKEN.findall(text)
         self.is_mysql = is_mysql
-        self.all_on_database = ON_DATABASE if is_mysql else ON_DATABASE | {"DELETE HISTORY"}
-        self.all_on_table = ON_TABLE if is_mysql else ON_TABLE | {"DELETE HISTORY"}
+        self.everything = everything
 
     def add_to(self, said: Said, grantee: str) -> None:
         if self.tokens[0] == "SET":
@@ -142,10 +167,10 @@ class _Line:
         if word != "ALL PRIVILEGES":
             return frozenset({word})
         return {
-            "server": ON_MARIADB_SERVER,
-            "database": self.all_on_database,
-            "table": self.all_on_table,
-        }.get(kind, ON_ROUTINE)
+            "server": self.everything.server,
+            "database": self.everything.database,
+            "table": self.everything.table,
+        }.get(kind, self.everything.routine)
 
     def _securable(self, tokens: list[str]) -> tuple[str, str, str]:
         kind = "table"

@@ -212,7 +212,7 @@ def compare(family: Family, maker: Maker) -> None:
         if state.name == not_loaded:
             continue
         lines = show_grants(family, maker, state)
-        said = show.read(lines, state.name, is_mysql=family.is_mysql)
+        said = show.read(lines, state.name, is_mysql=family.is_mysql, version=family.version)
         ours = show.collected(state)
         if not family.is_mysql:  # which shows the empty host of mysql.proxies_priv as %
             ours.grants = {

@@ -76,6 +76,7 @@ def _notes(cases: Sequence[Case], chosen: FindingRules, today: date) -> Iterator
         yield f"The rule {name} is switched off."
     for case in cases:
         yield from case.judged.gaps()
+        yield from case.judged.unknown()
         if (
             case.judged.is_synced
             and case.databases is None

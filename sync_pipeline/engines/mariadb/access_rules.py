@@ -2,15 +2,20 @@
 
 A session has what its account has, what its one active role has with the roles of that
 role, and from 10.11 what PUBLIC has: three sets, each looked up for itself (sql/sql_acl.cc,
-`acl_get_all3`; seen on 10.11). There are no partial revokes and no mandatory roles.
+`acl_get_all3`; seen on 10.11). There are no partial revokes and no mandatory roles. Denies
+(13.1) beat all of it: see `access_denies`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from sync_pipeline.engines.mariadb.access import all_privileges
+from sync_pipeline.engines.mariadb.access_denies import Denies, Deny
+from sync_pipeline.engines.mariadb.denies import KNOWS_DENIES
 from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
 from sync_pipeline.engines.mysql_protocol.access_holdings import Holdings
 from sync_pipeline.engines.mysql_protocol.access_levels import (
@@ -27,8 +32,16 @@ from sync_pipeline.engines.mysql_protocol.access_patterns import (
 )
 from sync_pipeline.engines.mysql_protocol.access_pools import ByHost, Holder, Merged, Pool
 from sync_pipeline.engines.mysql_protocol.access_sessions import ANY_USER, SAME_USER, Activation
-from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
-from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.access import (
+    EVERYTHING,
+    AccessWorld,
+    Availability,
+    EffectivePrivilege,
+    Path,
+    Step,
+)
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.privilege import Grant, Securable
 
 SHOW_CREATE_ROUTINE = (11, 3)
 EVERYONE = "everyone"
@@ -67,10 +80,58 @@ class MariaDbAccess(FamilyAccess):
             table=ON_TABLE | {"DELETE HISTORY"},
             routine=ON_ROUTINE | more,
         )
+        self.has_denies = version >= KNOWS_DENIES
+        self._denies = {
+            name: tuple(Deny(name, grant) for grant in state.grants if grant.deny)
+            for name, state in world.accounts.items()
+        }
+        self._session_denies = lru_cache(maxsize=256)(self._denies_of)
         super().__init__(world)
         self._public = next(
             (name for name, s in world.accounts.items() if s.kind is AccountKind.PUBLIC), None
         )
+
+    def grants_of(self, state: AccountState) -> Iterable[Grant]:
+        """Return what was granted; denies are no part of it."""
+        return (grant for grant in state.grants if not grant.deny)
+
+    def held(
+        self, account: str, activation: Activation, word: str, on: Securable
+    ) -> Iterator[EffectivePrivilege]:
+        """Yield the ways in which a session has a privilege that no deny takes away."""
+        denies = self._session_denies(account, activation.roles)
+        words = self._words(word, on)
+        if any(any(denies.taking(item, on)) for item in words):
+            return
+        parts = dict.fromkeys(str(deny.grant.securable) for deny in denies.below(words, on))
+        without = f", except on {', '.join(parts)}" if parts else ""
+        may_grant = not denies.takes_option(on)
+        for item in super().held(account, activation, word, on):
+            yield replace(
+                item, source=f"{item.source}{without}", grantable=item.grantable and may_grant
+            )
+
+    def denials(
+        self, account: str, activation: Activation, word: str, on: Securable
+    ) -> Iterator[str]:
+        """Yield the denies that take a privilege away here, or on a part of it."""
+        denies = self._session_denies(account, activation.roles)
+        words = self._words(word, on)
+        for item in words:
+            yield from map(str, denies.taking(item, on))
+        yield from map(str, denies.below(words, on))
+
+    def _words(self, word: str, on: Securable) -> tuple[str, ...]:
+        return tuple(sorted(self.levels.of(on.kind))) if word == EVERYTHING else (word,)
+
+    def _denies_of(self, account: str, roles: tuple[str, ...]) -> Denies:
+        """Return what is denied to a session: to the account, its active roles and PUBLIC."""
+        if not self.has_denies or not any(self._denies.values()):
+            return Denies(())
+        lender = self._lenders(account).get(roles[0], account) if roles else account
+        everyone = (self._public, *self.roles_of(self._public)) if self._public else ()
+        names = dict.fromkeys((account, lender, *self.role_paths(account, roles), *everyone))
+        return Denies(deny for name in names for deny in self._denies.get(name, ()))
 
     def is_static(self, privilege: str) -> bool:  # noqa: ARG002
         """Return true: one GRANT OPTION goes with all privileges of the server."""
@@ -167,6 +228,11 @@ class MariaDbAccess(FamilyAccess):
         for name, path in paths.items():
             for role in self.admin_roles_of(name):
                 yield path, Availability.AT_LOGIN, role
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant away, or lifts a deny (13.1)."""
+        text = super().revoke(account, replace(grant, deny=False))
+        return text.replace("REVOKE", "REVOKE DENY", 1) if grant.deny else text
 
     def to(self, account: str) -> str:
         """Return an account, a role or PUBLIC as a statement names it."""

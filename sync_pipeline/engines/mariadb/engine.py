@@ -8,6 +8,7 @@ from typing import Any
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
+    CatalogCheck,
     Connection,
     DatabaseEntry,
     Query,
@@ -15,6 +16,8 @@ from sync_pipeline.engines.base import (
     Target,
     Variant,
 )
+from sync_pipeline.engines.cautious import cautious
+from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
 from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
@@ -46,7 +49,12 @@ ACCOUNTS = catalog_query(
 )
 ROLES = catalog_query("roles_mapping", RoleMappingRow, (SectionName.MEMBERSHIPS,), OLDEST)
 DATABASES = catalog_query(
-    "db", DatabaseRow, (SectionName.DATABASE,), OLDEST, Variant((11, 3), "db_11_3.sql")
+    "db",
+    DatabaseRow,
+    (SectionName.DATABASE,),
+    OLDEST,
+    Variant((11, 3), "db_11_3.sql"),
+    Variant((11, 4, 2), "db_11_4_2.sql"),
 )
 TABLES = catalog_query("tables_priv", TableRow, (SectionName.TABLE,), OLDEST)
 COLUMNS = catalog_query("columns_priv", ColumnRow, (SectionName.COLUMN,), OLDEST)
@@ -54,10 +62,12 @@ ROUTINES = catalog_query("procs_priv", RoutineRow, (SectionName.ROUTINE,), OLDES
 PROXIES = catalog_query("proxies_priv", ProxyRow, (SectionName.PROXY,), OLDEST)
 
 
-class MariaDb:
+class MariaDb(UnknownNothing):
     """MariaDB 10.6 and newer."""
 
     name = EngineName.MARIADB
+    product = "MariaDB"
+    newest_tried: tuple[int, ...] = (11, 8)
     default_port = 3306
     size_connections = 1
     system_accounts: tuple[str, ...] = ("'mariadb.sys'@'localhost'",)
@@ -71,6 +81,7 @@ class MariaDb:
         ROUTINES,
         PROXIES,
     )
+    catalog: CatalogCheck | None = None
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
         """Open a read-only connection whose statements the server itself bounds (seconds)."""
@@ -108,7 +119,7 @@ class MariaDb:
 
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how MariaDB decides what the accounts of a world may do."""
-        return MariaDbAccess(world)
+        return cautious(MariaDbAccess(world), world, self)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""

@@ -1,18 +1,30 @@
 """MariaDB's accounts and roles become account states. Pure.
 
 `mysql.global_priv.Priv` is JSON (MariaDB Knowledge Base, mysql.global_priv Table). A
-superuser is an account with SUPER.
+superuser is an account with SUPER. What is not known in the JSON of an account is named in
+its attribute `unknown_keys`.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync_pipeline.engines.mariadb.access import server_grants
+from sync_pipeline.engines.mariadb.denies import KNOWS_DENIES, denied_grants
+from sync_pipeline.engines.mariadb.stored import (
+    is_true,
+    is_truth,
+    is_whole,
+    keys_of,
+    listed,
+    loaded,
+    number,
+    shown,
+    whole_number,
+)
 from sync_pipeline.engines.mysql_protocol.names import account_name, quoted
 from sync_pipeline.engines.mysql_protocol.rows import Principal
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
@@ -20,7 +32,21 @@ from sync_pipeline.model.privilege import Grant, Membership
 
 PUBLIC = "PUBLIC"
 DEFAULT_PLUGIN = "mysql_native_password"
-_TRUE = ("1", "true")
+UNKNOWN_KEYS = "unknown_keys"
+_WHOLE_NUMBERS = ("access", "version_id", "password_last_changed", "password_lifetime", "ssl_type")
+_LIMITS = ("max_questions", "max_updates", "max_connections", "max_user_connections")
+_NUMBERS = ("password_lifetime", *_LIMITS, "max_statement_time")
+_TRUTHS = ("is_role", "account_locked")
+_KEYS = frozenset(
+    {
+        *(*_WHOLE_NUMBERS, *_NUMBERS, *_TRUTHS, "plugin", "authentication_string", "auth_or"),
+        *("default_role", "ssl_cipher", "x509_issuer", "x509_subject"),
+    }
+)
+"""The keys of 10.6 to 13.0 (sql/sql_acl.cc, `User_table_json`)."""
+_PLUGIN_KEYS = frozenset({"plugin", "authentication_string"})
+_END_OF_TIME = 253402300800
+"""The first second of the year 10000, which Python has no date for."""
 _TLS_WORDS = {"0": "", "1": "ANY", "2": "X509", "3": "SPECIFIED"}
 """The numbers of `ssl_type` (sql/structs.h, enum SSL_type) in MySQL's words."""
 
@@ -29,15 +55,19 @@ _TLS_WORDS = {"0": "", "1": "ANY", "2": "X509", "3": "SPECIFIED"}
 class AccountRow:
     """A row of `global_priv.sql`; values of the JSON are text, or null where absent.
 
-    The last two are the server's: what holds for an account that has none of its own.
+    Numbers and truth values are JSON as it stands. The last two are the server's: what holds
+    for an account that has none of its own.
     """
 
     user: str
     host: str
-    access: str
+    json_keys: str | None
+    access: str | None
     version_id: str | None
+    denies: str | None
     plugin: str | None
     plugins: str | None
+    plugin_keys: str | None
     has_authentication_string: int
     account_locked: str | None
     password_last_changed: str | None
@@ -97,16 +127,20 @@ def _account(
     grants: list[Grant],
     version: tuple[int, ...],
 ) -> AccountState:
-    is_role = row.is_role in _TRUE
-    is_locked = row.account_locked in _TRUE
-    server = tuple(server_grants(int(row.access), int(row.version_id or 0), version))
+    is_role = is_true(row.is_role)
+    is_locked = is_true(row.account_locked)
+    written_by = whole_number(row.version_id)
+    server = tuple(server_grants(whole_number(row.access), written_by, version))
+    denies = tuple(denied_grants(row.denies, written_by, version))
+    unknown = listed(_unknown_keys(row, version))
+    attributes = () if is_role else tuple(_attributes(row))
     return AccountState(
         name=role_name(row.user) if is_role else account_name(row.user, row.host),
         kind=_kind(row, is_role=is_role),
         can_login=not is_role and not is_locked,
         is_locked=is_locked,
-        is_superuser=any(grant.privilege == "SUPER" for grant in server),
-        attributes=() if is_role else tuple(_attributes(row)),
+        is_superuser=_has(server, "SUPER") and not _has(denies, "SUPER"),
+        attributes=(*attributes, *(((UNKNOWN_KEYS, unknown),) if unknown else ())),
         memberships=tuple(
             Membership(
                 role_name(held.role),
@@ -115,8 +149,13 @@ def _account(
             )
             for held in roles
         ),
-        grants=(*server, *grants),
+        grants=(*server, *grants, *denies),
     )
+
+
+def _has(grants: Iterable[Grant], privilege: str) -> bool:
+    """Return whether a privilege is among these; SUPER is of the server only."""
+    return any(grant.privilege == privilege for grant in grants)
 
 
 def _kind(row: AccountRow, *, is_role: bool) -> AccountKind:
@@ -125,20 +164,39 @@ def _kind(row: AccountRow, *, is_role: bool) -> AccountKind:
     return AccountKind.USER
 
 
+def _unknown_keys(row: AccountRow, version: tuple[int, ...]) -> Iterator[str]:
+    """Yield the keys that are not known here, and the values that are not of their kind."""
+    known = _KEYS | {"denies"} if version >= KNOWS_DENIES else _KEYS
+    yield from sorted(set(keys_of(row.json_keys)) - known)
+    groups = loaded(row.plugin_keys)
+    for names in groups if isinstance(groups, list) else ():
+        yield from (f"auth_or.{name}" for name in keys_of(names) if name not in _PLUGIN_KEYS)
+    for names, is_right in (
+        (_WHOLE_NUMBERS, is_whole),
+        (_NUMBERS, lambda text: number(text) is not None),
+        (_TRUTHS, is_truth),
+    ):
+        for name in names:
+            value = getattr(row, name)
+            if value is not None and not is_right(value):
+                yield shown(name, value)
+    if row.ssl_type is not None and is_whole(row.ssl_type) and row.ssl_type not in _TLS_WORDS:
+        yield shown("ssl_type", row.ssl_type)
+
+
 def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
     yield "plugins", ", ".join(_plugins(row))
     yield "has_authentication_string", bool(row.has_authentication_string)
-    changed = row.password_last_changed
-    yield "password_expired", changed == "0"
-    if changed not in (None, "0"):
-        moment = datetime.fromtimestamp(int(str(changed)), UTC)
+    changed = whole_number(row.password_last_changed, -1)
+    yield "password_expired", changed == 0
+    if 0 < changed < _END_OF_TIME:
+        moment = datetime.fromtimestamp(changed, UTC)
         yield "password_last_changed", moment.isoformat().replace("+00:00", "Z")
-    numbers = ("password_lifetime", "max_questions", "max_updates", "max_connections")
-    for name in (*numbers, "max_user_connections", "max_statement_time"):
-        value = getattr(row, name)
+    for name in _NUMBERS:
+        value = number(getattr(row, name) or "")
         if value is not None:
-            yield name, float(value) if "." in value else int(value)
-    if row.password_lifetime in (None, "-1"):
+            yield name, value
+    if whole_number(row.password_lifetime, -1) == -1:
         yield "default_password_lifetime", row.default_password_lifetime
     yield "validates_passwords", bool(row.validates_passwords)
     tls = _TLS_WORDS.get(row.ssl_type or "0", row.ssl_type)
@@ -156,5 +214,4 @@ def _plugins(row: AccountRow) -> tuple[str, ...]:
     An element of `auth_or` without a plugin of its own stands for the main one.
     """
     main = row.plugin or DEFAULT_PLUGIN
-    found = json.loads(row.plugins) if row.plugins else [""]
-    return tuple(str(plugin) or main for plugin in found)
+    return tuple(name or main for name in keys_of(row.plugins) or ("",))

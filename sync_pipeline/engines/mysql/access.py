@@ -56,6 +56,7 @@ class MySqlAccess(FamilyAccess):
         self.are_names_literal = any(
             dict(state.attributes).get("partial_revokes") for state in world.accounts.values()
         )
+        self.has_denies = self.are_names_literal
         numbers = re.findall(r"\d+", world.version)[:3]
         self._is_first_alone = tuple(map(int, numbers)) >= FIRST_PATTERN_ALONE
 

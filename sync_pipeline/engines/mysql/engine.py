@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
+    CatalogCheck,
     Connection,
     DatabaseEntry,
     Query,
@@ -15,6 +16,8 @@ from sync_pipeline.engines.base import (
     Target,
     Variant,
 )
+from sync_pipeline.engines.cautious import cautious
+from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.mysql.access import MySqlAccess
 from sync_pipeline.engines.mysql.parse import (
     AccountRow,
@@ -25,6 +28,7 @@ from sync_pipeline.engines.mysql.parse import (
     account_states,
 )
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
+from sync_pipeline.engines.mysql.unknown import CATALOG, unknown_grants
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
 from sync_pipeline.engines.mysql_protocol.names import account_name
@@ -41,7 +45,7 @@ from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
@@ -71,10 +75,12 @@ ROUTINES = catalog_query("procs_priv", RoutineRow, (SectionName.ROUTINE,), OLDES
 PROXIES = catalog_query("proxies_priv", ProxyRow, (SectionName.PROXY,), OLDEST)
 
 
-class MySql:
+class MySql(UnknownNothing):
     """MySQL 8.0 and newer."""
 
     name = EngineName.MYSQL
+    product = "MySQL"
+    newest_tried: tuple[int, ...] = (9, 7)
     default_port = 3306
     size_connections = 1
     system_accounts: tuple[str, ...] = (
@@ -95,6 +101,7 @@ class MySql:
         ROUTINES,
         PROXIES,
     )
+    catalog: CatalogCheck | None = CATALOG
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
         """Open a read-only connection whose statements the server itself bounds."""
@@ -138,9 +145,13 @@ class MySql:
         """Measure every database, the shared files and the logs."""
         return measure(reader)
 
+    def unknown_grants(self, state: AccountState) -> Iterable[Grant]:
+        """Yield the privileges that the rules do not know."""
+        return unknown_grants(state)
+
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how MySQL decides what the accounts of a world may do."""
-        return MySqlAccess(world)
+        return cautious(MySqlAccess(world), world, self)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""

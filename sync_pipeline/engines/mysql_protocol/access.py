@@ -68,13 +68,12 @@ class FamilyAccess(Sessions):
         held: dict[tuple[object, ...], EffectivePrivilege] = {}
         denied: dict[str, None] = {}
         for activation in self.activations(account) if state else ():
-            pools = self._pools(account, activation.roles)
-            denied.update(dict.fromkeys(self._denials(pools, word, securable)))
+            denied.update(dict.fromkeys(self.denials(account, activation, word, securable)))
             for item in self.held(account, activation, word, securable):
                 held.setdefault((item.path[-1].account, item.source, item.grantable), item)
         ways = sorted(held.values(), key=_best_first)
         decision = Decision(account, word, securable, tuple(ways), tuple(denied))
-        if decision.is_allowed_at_login:
+        if decision.is_allowed_at_login and not self.has_denies:
             return decision
         return Decision(
             account, word, securable, tuple(ways), tuple(denied), self._unread(securable)
@@ -223,8 +222,11 @@ class FamilyAccess(Sessions):
             text += f", except in {', '.join(without)}" if without else ""
         return text if way.grant.recognised else f"{text} (not a known privilege)"
 
-    def _denials(self, pools: Iterable[Pool], word: str, on: Securable) -> Iterator[str]:
+    def denials(
+        self, account: str, activation: Activation, word: str, on: Securable
+    ) -> Iterator[str]:
         """Yield the partial revokes that take a global privilege away here."""
+        pools = self._pools(account, activation.roles)
         is_below = on.kind is not SecurableKind.SERVER
         for holder in (holder for pool in pools for holder in pool.holders):
             if holder.path[-1].how in (SAME_USER, ANY_USER):

@@ -19,7 +19,8 @@ from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access_patterns import covers, matches
 from sync_pipeline.engines.mysql_protocol.access_pools import ByHost, Holder, Pool
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
-from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.privilege import Grant
 
 SAME_USER = "same user name, host covers this one"
 ANY_USER = "rows of the anonymous user apply to all"
@@ -39,11 +40,14 @@ class Sessions(ABC):
     levels: Levels
     are_names_literal: bool = False
     """Whether the names of databases in grants are no patterns (MySQL's partial_revokes)."""
+    has_denies: bool = False
+    """Whether this server can take away what was granted: a section unread may hold that."""
 
     def __init__(self, world: AccessWorld) -> None:
         self.world = world
         self._holdings = {
-            name: holdings(state.grants, self.is_static) for name, state in world.accounts.items()
+            name: holdings(self.grants_of(state), self.is_static)
+            for name, state in world.accounts.items()
         }
         self._by_user: dict[str, list[tuple[str, str]]] = {}
         for name in world.accounts:
@@ -77,6 +81,10 @@ class Sessions(ABC):
     @abstractmethod
     def role_admins(self, account: str) -> Iterator[tuple[Path, Availability, str]]:
         """Yield the roles that an account may grant: to whose admin option, when, which."""
+
+    def grants_of(self, state: AccountState) -> Iterable[Grant]:
+        """Return the grants of an account that holdings are made of: all, and partial revokes."""
+        return state.grants
 
     # What engines build their pools from.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sync_pipeline.model.account import AccountState, AttributeValue
@@ -33,6 +34,23 @@ def status_of(state: AccountState) -> AccountStatus:
         expired=next((word for word in words if word.startswith("EXPIRED")), ""),
         is_in_rollover="IN ROLLOVER" in words,
     )
+
+
+_STATES = frozenset({"OPEN", "EXPIRED", "EXPIRED(GRACE)", "LOCKED", "LOCKED(TIMED)", "IN ROLLOVER"})
+_AUTHENTICATION = frozenset({"", "NONE", "PASSWORD", "EXTERNAL", "GLOBAL", "APPLICATION"})
+
+
+def unknown_words(state: AccountState) -> Iterator[str]:
+    """Yield the states and ways of authentication that DBA_USERS and DBA_ROLES had not had.
+
+    Database Reference, DBA_USERS (ACCOUNT_STATUS, AUTHENTICATION_TYPE) and DBA_ROLES.
+    """
+    status = str(attribute(state, "account_status") or "OPEN").upper()
+    for word in (part.strip() for part in status.split("&")):
+        if word not in _STATES:
+            yield f"account status {word}"
+    if authentication_of(state) not in _AUTHENTICATION:
+        yield f"authentication type {authentication_of(state)}"
 
 
 def attribute(state: AccountState, name: str) -> AttributeValue:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
+    CatalogCheck,
     Connection,
     DatabaseEntry,
     Query,
@@ -16,7 +17,10 @@ from sync_pipeline.engines.base import (
     Target,
     sql_text,
 )
+from sync_pipeline.engines.cautious import cautious
+from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.oracle.access import OracleAccess
+from sync_pipeline.engines.oracle.access_status import unknown_words
 from sync_pipeline.engines.oracle.connection import connect
 from sync_pipeline.engines.oracle.containers import CONTAINERS, SEED, checked, entry_of
 from sync_pipeline.engines.oracle.grants import GrantRows
@@ -54,7 +58,7 @@ UPDATES_SINCE = 18
 _PLACES = {"0": "", "1": ROOT}
 
 
-class Oracle:
+class Oracle(UnknownNothing):
     """Oracle Database 12.2 to 23ai (and newer, read as 23ai).
 
     Connected to CDB$ROOT, the accounts and sizes of all open pluggable databases are read
@@ -66,11 +70,14 @@ class Oracle:
     """
 
     name = EngineName.ORACLE
+    product = "Oracle Database"
+    newest_tried: tuple[int, ...] = (23,)
     default_port = 1521
     size_connections = 1
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+    catalog: CatalogCheck | None = None
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
         """Open a read-only connection; the instance's database is the name of a service."""
@@ -149,9 +156,13 @@ class Oracle:
         """Measure the database, or from the root all of them, and the redo logs."""
         return measure(reader)
 
+    def unknown_words(self, state: AccountState) -> Iterable[str]:
+        """Yield the account's states and ways of authentication that the rules do not know."""
+        return unknown_words(state)
+
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how Oracle decides what the accounts of a world may do."""
-        return OracleAccess(world)
+        return cautious(OracleAccess(world), world, self)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script of a database, or of the root for a common user (`C##...`)."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
+from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
+    CatalogCheck,
+    CatalogColumn,
     Connection,
     DatabaseEntry,
     Query,
@@ -21,6 +24,8 @@ from sync_pipeline.engines.base import (
     Variant,
     sql_text,
 )
+from sync_pipeline.engines.cautious import cautious
+from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.passwords import may_be_readable
 from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.errors import Attempt, connect_error, query_error
@@ -34,6 +39,7 @@ from sync_pipeline.engines.postgresql.parse import (
     account_states,
 )
 from sync_pipeline.engines.postgresql.sizes import CONNECT, measure
+from sync_pipeline.engines.postgresql.unknown import unknown_words
 from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -123,8 +129,43 @@ class PostgreSqlConnection:
             self._raw.close()
 
 
-class PostgreSql:
-    """PostgreSQL 14 to 18 (and newer, read as 18).
+CATALOG = CatalogCheck(
+    Query("catalog_columns", CatalogColumn, (), (Variant(OLDEST, "catalog_columns.sql"),), _ANYONE),
+    {
+        "pg_authid": frozenset(
+            {
+                *("oid", "rolname", "rolsuper", "rolinherit", "rolcreaterole", "rolcreatedb"),
+                *("rolcanlogin", "rolreplication", "rolbypassrls", "rolconnlimit"),
+                *("rolpassword", "rolvaliduntil"),
+            }
+        ),
+        "pg_auth_members": frozenset(
+            {
+                *("oid", "roleid", "member", "grantor", "admin_option"),
+                *("inherit_option", "set_option"),
+            }
+        ),
+        "pg_attribute": frozenset({"attacl"}),
+        "pg_class": frozenset({"relacl"}),
+        "pg_database": frozenset({"datacl"}),
+        "pg_default_acl": frozenset({"defaclacl"}),
+        "pg_foreign_data_wrapper": frozenset({"fdwacl"}),
+        "pg_foreign_server": frozenset({"srvacl"}),
+        "pg_init_privs": frozenset({"initprivs"}),
+        "pg_language": frozenset({"lanacl"}),
+        "pg_largeobject_metadata": frozenset({"lomacl"}),
+        "pg_namespace": frozenset({"nspacl"}),
+        "pg_parameter_acl": frozenset({"paracl"}),
+        "pg_proc": frozenset({"proacl"}),
+        "pg_tablespace": frozenset({"spcacl"}),
+        "pg_type": frozenset({"typacl"}),
+    },
+)
+"""Every column of the roles and their memberships, and every access control list."""
+
+
+class PostgreSql(UnknownNothing):
+    """PostgreSQL 14 to 18 (and newer, read as 18, of which each answer says so).
 
     Grants are what the server's access control lists hold, the built-in defaults where
     none was set, so an owner's own rights and PUBLIC's are among them. `OWNER` stands
@@ -135,6 +176,8 @@ class PostgreSql:
     """
 
     name = EngineName.POSTGRESQL
+    product = "PostgreSQL"
+    newest_tried: tuple[int, ...] = (18,)
     default_port = 5432
     size_connections = 2
     system_accounts: tuple[str, ...] = (r"pg\_%",)
@@ -146,6 +189,7 @@ class PostgreSql:
         *SERVER_ACLS,
         *DATABASE_ACLS,
     )
+    catalog: CatalogCheck | None = CATALOG
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
         """Open a read-only connection whose statements the server itself bounds."""
@@ -206,9 +250,13 @@ class PostgreSql:
         """Measure every database, its tablespaces and the write-ahead log."""
         return measure(reader)
 
-    def access_rules(self, world: AccessWorld) -> PostgreSqlAccess:
+    def unknown_words(self, state: AccountState) -> Iterable[str]:
+        """Yield the predefined roles that the rules do not know."""
+        return unknown_words(state)
+
+    def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return the rules of roles, ownership and privileges over a world."""
-        return PostgreSqlAccess(world)
+        return cautious(PostgreSqlAccess(world), world, self)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; PostgreSQL's accounts have no host."""

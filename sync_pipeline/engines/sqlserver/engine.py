@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
+    CatalogCheck,
     Connection,
     DatabaseEntry,
     Query,
@@ -15,6 +16,7 @@ from sync_pipeline.engines.base import (
     Target,
     sql_text,
 )
+from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.sqlserver import connection as driver
 from sync_pipeline.engines.sqlserver.access import SqlServerAccess
 from sync_pipeline.engines.sqlserver.grants import database_grants, server_grants
@@ -44,10 +46,12 @@ from sync_pipeline.engines.sqlserver.queries import (
 )
 from sync_pipeline.engines.sqlserver.rows import DatabaseRow
 from sync_pipeline.engines.sqlserver.sizes import measure
+from sync_pipeline.engines.sqlserver.unknown import also, unknown_grants, unknown_words
 from sync_pipeline.errors import PrivilegeError, QueryError, UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
@@ -67,6 +71,8 @@ class SqlServer:
     """
 
     name = EngineName.SQLSERVER
+    product = "SQL Server"
+    newest_tried: tuple[int, ...] = (16,)
     default_port = 1433
     size_connections = 2
     # Logins that setup makes for signed modules and for the services of the instance. The
@@ -74,6 +80,7 @@ class SqlServer:
     system_accounts: tuple[str, ...] = (r"##MS\_%##", r"NT SERVICE\\%")
     system_databases: tuple[str, ...] = ()
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+    catalog: CatalogCheck | None = None
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
         """Open a bounded connection; a database is opened after the login."""
@@ -143,9 +150,21 @@ class SqlServer:
         """Measure every database, its log, and tempdb."""
         return measure(reader)
 
+    def unknown_grants(self, state: AccountState) -> Iterable[Grant]:
+        """Yield the permissions whose name, state or class the rules do not know."""
+        return unknown_grants(state)
+
+    def unknown_words(self, state: AccountState) -> Iterable[str]:
+        """Yield the type of a principal, where the rules do not know it."""
+        return unknown_words(state)
+
+    def also(self, world: AccessWorld) -> Mapping[str, Iterable[str]]:
+        """Return whose grants count for an account beside its roles."""
+        return also(world)
+
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return the rules of SQL Server over the accounts of a world."""
-        return SqlServerAccess(world)
+        return cautious(SqlServerAccess(world), world, self)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; a login of SQL Server has no host, and sees every database."""

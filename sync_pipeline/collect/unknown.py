@@ -1,0 +1,85 @@
+"""Say what of a server is newer than what its engine knows; none of it fails a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from sync_pipeline.collect.visibility import package_of
+from sync_pipeline.engines.base import Connection, Engine, sql_text
+from sync_pipeline.engines.doubts import (
+    MOST_NAMED,
+    Known,
+    named,
+    newer_release,
+    newest_tried,
+    plain,
+    unknown_things,
+)
+from sync_pipeline.errors import PrivilegeError, QueryError, QueryTimeout
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.pattern import like
+from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.text import first_names
+
+
+def unknown_columns(engine: Engine, connection: Connection, server: ServerIdentity) -> str:
+    """Return which columns of the catalogs of accounts nothing here reads; empty: none.
+
+    Raises:
+        SyncError: the names of the columns could not be read, or the connection was lost.
+    """
+    check = engine.catalog
+    file = check.query.file_for(server.version_number, server.place) if check else None
+    if check is None or file is None:
+        return ""
+    rows = connection.fetch(sql_text(package_of(engine), file))
+    found = check.unknown([check.query.bind(row) for row in rows])
+    if not found:
+        return ""
+    names = first_names([plain(name) for name in found[:MOST_NAMED]], len(found))
+    return f"what the catalog keeps in {names}, which nothing here reads"
+
+
+def columns_or_warning(
+    engine: Engine, connection: Connection, server: ServerIdentity
+) -> tuple[str, str]:
+    """Return what `unknown_columns` does, and a warning: of that, or why it can't be told."""
+    try:
+        found = unknown_columns(engine, connection, server)
+    except (PrivilegeError, QueryError, QueryTimeout) as error:
+        return "", f"Whether the catalog has columns that are not known here was not read: {error}"
+    warning = f"Not known here: {found}. It could change each answer about the instance."
+    return found, warning if found else ""
+
+
+def newer_warning(known: Known, server: ServerIdentity, what: str) -> Iterator[str]:
+    """Yield a warning where the server is of a newer release than was tried."""
+    newer = newer_release(known, server.version)
+    if newer:
+        newest = newest_tried(known)
+        yield f"The server is {newer}, newer than {newest}, the newest that was tried: {what}"
+
+
+def unknown_warnings(
+    engine: Engine, server: ServerIdentity, accounts: Sequence[AccountState]
+) -> Iterator[str]:
+    """Yield a warning for a newer release, unknown privileges and unknown properties.
+
+    The engine's own accounts are left out of the latter: they hold much that no person was
+    granted, and most syncs leave them out as well.
+    """
+    yield from newer_warning(
+        engine, server, f"it was read as {newest_tried(engine)}, and each answer about it says so."
+    )
+    kept = [item for item in accounts if not _is_systems(item, engine.system_accounts)]
+    privileges, words = unknown_things(kept, engine)
+    for what, found in (("Privileges", privileges), ("Properties of accounts", words)):
+        if found:
+            yield (
+                f"{what} that are not known here, kept as they are: {named(found)}. "
+                "Each answer that they could change says so."
+            )
+
+
+def _is_systems(state: AccountState, patterns: Collection[str]) -> bool:
+    return state.is_system or any(like(pattern, state.name) for pattern in patterns)
