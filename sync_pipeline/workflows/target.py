@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
+from sync_pipeline.files.trust import changeable_by_all
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings
@@ -62,8 +64,10 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
     """Return where to connect, with the secret as it is now.
 
     Raises:
-        ConfigurationError: the credential is gone or its secret can't be resolved.
+        ConfigurationError: the credential is gone, its secret can't be resolved, or every
+            user may change a certificate that says whom to trust.
     """
+    _require_trusted(instance)
     credential = deps.store.registry.credential(instance.credential)
     if credential is None:
         raise ConfigurationError(
@@ -80,6 +84,18 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
         instance.timeouts.statement_seconds,
         _driver_options(deps.settings),
     )
+
+
+def _require_trusted(instance: Instance) -> None:
+    tls = instance.tls
+    for file in filter(None, (tls.ca_file, tls.cert_file, tls.key_file)):
+        if mend := changeable_by_all(Path(file)):
+            raise ConfigurationError(
+                f"The TLS file {file} can be changed by every user of this machine.",
+                instance=instance.name,
+                phase=Phase.CONFIGURE,
+                hint=f"Nothing was sent. Mend it: {mend}.",
+            )
 
 
 def _driver_options(settings: Settings) -> Mapping[str, str]:
