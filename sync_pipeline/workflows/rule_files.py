@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.trust import changeable_by_all
 
 
 def read_rule_file(path: Path, setting: str) -> str:
     """Return a file's text.
 
     Raises:
-        ConfigurationError: it can't be read; the message names the file and the setting.
+        ConfigurationError: it can't be read, or every user may change it; the message names
+            the file and the setting.
     """
+    if mend := changeable_by_all(path):
+        raise ConfigurationError(
+            f"The file {path} can be changed by every user of this machine.",
+            hint=f"{setting} names it. Mend it: {mend}.",
+        )
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 from sync_pipeline import certificates
@@ -12,6 +13,7 @@ from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines import passwords
 from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
+from sync_pipeline.files.trust import changeable_by_all
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.secret import Secret
@@ -65,8 +67,10 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
     """Return where to connect, with the secret as it is now.
 
     Raises:
-        ConfigurationError: the credential is gone or its secret can't be resolved.
+        ConfigurationError: the credential is gone, its secret can't be resolved, or every
+            user may change a certificate that says whom to trust.
     """
+    _require_trusted(instance)
     credential = deps.store.registry.credential(instance.credential)
     if credential is None:
         raise ConfigurationError(
@@ -83,6 +87,18 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
         instance.timeouts.statement_seconds,
         _options(deps.settings, instance),
     )
+
+
+def _require_trusted(instance: Instance) -> None:
+    tls = instance.tls
+    for file in filter(None, (tls.ca_file, tls.cert_file, tls.key_file)):
+        if mend := changeable_by_all(Path(file)):
+            raise ConfigurationError(
+                f"The TLS file {file} can be changed by every user of this machine.",
+                instance=instance.name,
+                phase=Phase.CONFIGURE,
+                hint=f"Nothing was sent. Mend it: {mend}.",
+            )
 
 
 def _options(settings: Settings, instance: Instance) -> Mapping[str, str]:

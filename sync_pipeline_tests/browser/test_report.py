@@ -23,7 +23,9 @@ from sync_pipeline_tests.browser.programs import chromium
 UNTIL = date(2026, 11, 24)
 SINCE = UNTIL - timedelta(days=399)
 NASTY = "<script>alert('name')</script>"
-SIZES = {"billing-pg": 900, "shop-mariadb": 400, NASTY: 120}
+LINK = '<a href="https://evil.example/" target="_top"><b>billing</b></a>'
+TURNED = "pg\u202e\x9b\u200b"
+SIZES = {"billing-pg": 900, "shop-mariadb": 400, NASTY: 120, LINK: 100, TURNED: 90}
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 
@@ -137,6 +139,16 @@ def test_the_report_opens_offline(
     assert findings.locator(".bad").all_text_contents() == ["critical", "high"]
     assert "1 critical, 1 high, 1 medium, 1 low, 1 info" in findings.text_content()
     assert f"{NASTY} → dba (member)" in findings.text_content()
+    # Names are text in the plots too: no link, and nothing that hides.
+    for plot in ("#plot-instances", "#plot-forecast"):
+        legend = page.locator(f"{plot} .legendtext").all_text_contents()
+        assert {LINK, NASTY, r"pg\u202e\x9b\u200b"} <= set(legend)
+    page.locator("#plot-instances .nsewdrag").hover()
+    page.wait_for_selector("#plot-instances .hoverlayer .legendtext")
+    hovered = page.locator("#plot-instances .hoverlayer .legendtext").all_text_contents()
+    assert "<a href" in " ".join(hovered)
+    assert page.locator(".js-plotly-plot a, td a, .js-plotly-plot b").count() == 0
+    assert not {"\u202e", "\x9b", "\u200b"} & set(page.locator("body").text_content() or "")
     # The plots answer: hovering shows a number.
     page.locator("#plot-fleet .nsewdrag").hover()
     page.wait_for_selector("#plot-fleet .hovertext")

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ from sync_pipeline.errors import ConfigurationError, StoreUnavailable
 from sync_pipeline.files.atomic import replaced
 from sync_pipeline.files.locks import open_lock
 from sync_pipeline.files.private import make_private, make_private_file, secure_home
+from sync_pipeline.model.instance import TlsMode, TlsOptions
 from sync_pipeline.report.export import ExportFormat, write_export
 from sync_pipeline.report.metrics import write_metrics
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.rule_files import read_rule_file
 from sync_pipeline_tests.integration.command import Command
+from sync_pipeline_tests.integration.store_bench import CREDENTIAL, START, an_instance
 from sync_pipeline_tests.servers.running import as_user
 
 NOBODY = "nobody"
@@ -216,6 +220,41 @@ def test_a_home_of_another_user_is_refused(command: Command, shared: Path) -> No
     said = command.wrong("instances", "list")
     assert f"belongs to another user (id {pwd.getpwnam(NOBODY).pw_uid})" in said
     assert not list(home.iterdir())
+
+
+def test_rules_that_everybody_may_change_are_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "rules" / "findings.yaml"
+    path.parent.mkdir()
+    path.write_text("disabled_rules: [superuser]\n")
+    assert read_rule_file(path, "NAME") == path.read_text()
+    path.chmod(0o666)
+    with pytest.raises(ConfigurationError, match=f"NAME names it. Mend it: chmod o-w {path}"):
+        read_rule_file(path, "NAME")
+    path.chmod(0o644)
+    path.parent.chmod(0o777)
+    with pytest.raises(ConfigurationError, match=f"Mend it: chmod o-w {path.parent}"):
+        read_rule_file(path, "NAME")
+    path.parent.chmod(0o1777)
+    assert read_rule_file(path, "NAME") == path.read_text()
+
+
+@pytest.mark.parametrize("option", ["ca_file", "cert_file", "key_file"])
+def test_certificates_that_everybody_may_change_are_not_believed(
+    command: Command, tmp_path: Path, option: str
+) -> None:
+    path = tmp_path / "file.pem"
+    path.touch()
+    path.chmod(0o666)
+    command.patch.setenv("WATCHER", "secret")
+    store = command.store()
+    store.registry.put_credential(CREDENTIAL, START)
+    tls = TlsOptions(TlsMode.VERIFY_FULL, **{option: str(path)})
+    store.registry.put_instances([replace(an_instance("pg"), tls=tls)], START)
+    store.close()
+    said = command.run("instances", "test", "pg")
+    assert said.status == 1
+    assert f"pg: The TLS file {path} can be changed by every user" in said.out
+    assert f"chmod o-w {path}" in said.out
 
 
 def test_a_home_that_is_a_file_has_no_store(command: Command, tmp_path: Path) -> None:
