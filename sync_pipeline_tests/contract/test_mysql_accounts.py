@@ -226,3 +226,16 @@ def test_the_sections_of_a_snapshot(family: Family) -> None:
     assert not snapshot.unread
     names = {state.name for state in snapshot.accounts}
     assert set(family.engine.system_accounts) <= names
+
+
+def test_attributes_that_are_not_known_are_named_and_stay_on_the_server(family: Family) -> None:
+    with family.users("u@'%'", "other@'%'"):
+        family.run(
+            "ALTER USER other@'%' FAILED_LOGIN_ATTEMPTS 3 PASSWORD_LOCK_TIME 1 COMMENT 'hers'",
+            "UPDATE mysql.user SET User_attributes = '{\"Quotas\":\"s3cret\"}' WHERE User = 'u'",
+        )
+        states = {state.name: state for state in family.snapshot().accounts}
+    assert dict(states["'u'@'%'"].attributes)["unknown_keys"] == "Quotas"
+    assert "s3cret" not in repr(states["'u'@'%'"])
+    flagged = {name for name, state in states.items() if "unknown_keys" in dict(state.attributes)}
+    assert flagged == {"'u'@'%'"}
