@@ -92,7 +92,7 @@ class MariaDbAccess(FamilyAccess):
         in_super = (IN_SUPER_BEFORE_10_11 if version < (10, 11) else frozenset()) | (
             IN_SUPER_BEFORE_11_0 if version < (11, 0) else frozenset()
         )
-        self.larger = dict.fromkeys(in_super, "SUPER")
+        self.larger = dict.fromkeys(in_super, ("SUPER",))
         self.has_denies = version >= KNOWS_DENIES
         self._denies = {
             name: tuple(Deny(name, grant) for grant in state.grants if grant.deny)

@@ -60,8 +60,8 @@ class FamilyAccess(Sessions):
     """Server-level privileges that let an account get or give what it does not have."""
     grant_tables: tuple[str, ...]
     """Tables of the database `mysql` that hold rights: who may write them has all."""
-    larger: Mapping[str, str] = MappingProxyType({})
-    """Privileges of the server, and the one that allows the same beside much else."""
+    larger: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """Privileges of the server, and those that allow the same beside more."""
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether the account has the privilege, by which paths, and what denies it."""
@@ -194,7 +194,7 @@ class FamilyAccess(Sessions):
         """Yield the ways in which a session of the account has a privilege."""
         pools = self._pools(account, activation.roles)
         option = self._ways(pools, GRANT_OPTION, on)
-        lacking = self._lacking(self.world.accounts[account])
+        lacking = self.lacking(self.world.accounts[account])
         is_own = on.kind is SecurableKind.ACCOUNT
         for way in self._all(pools, on) if word == EVERYTHING else self._ways(pools, word, on):
             has_own_option = is_own or not self.is_static(way.grant.privilege)
@@ -213,8 +213,9 @@ class FamilyAccess(Sessions):
         self, account: str, activation: Activation, word: str, on: Securable
     ) -> Iterator[EffectivePrivilege]:
         """Yield a larger privilege that allows what this one does; it can't be granted on."""
-        larger = self.larger.get(word)
-        if larger and on.kind is SecurableKind.SERVER:
+        if on.kind is not SecurableKind.SERVER:
+            return
+        for larger in self.larger.get(word, ()):
             for item in self.held(account, activation, larger, on):
                 yield replace(item, privilege=word, source=f"{larger} on server", grantable=False)
 
@@ -265,7 +266,8 @@ class FamilyAccess(Sessions):
             return on
         return Securable(on.kind, unescaped(on.database))
 
-    def _lacking(self, state: AccountState) -> tuple[str, ...]:
+    def lacking(self, state: AccountState) -> tuple[str, ...]:
+        """Return what keeps an account from logging in."""
         if state.can_login or self.is_role(state.name):
             return ()
         return ("an unlocked account: it is locked",)
