@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pymysql
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from sync_pipeline.engines.mariadb.access import (
     words_of,
 )
 from sync_pipeline.engines.mariadb.engine import MariaDb
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline_tests.contract import mysql_show_grants as show
@@ -271,3 +273,54 @@ def test_denies_are_read_from_the_json_that_a_server_keeps(family: Family) -> No
     assert not states["'mask'@'%'"].is_superuser
     assert "unknown_keys" not in dict(states["'mask'@'%'"].attributes)
     assert states["mask_r"].grants == (Grant(server, "INSERT", deny=True),)
+
+
+REFUSED = (1044, 1227)
+OF_THE_SERVER = {
+    "BINLOG MONITOR": "SHOW MASTER STATUS",
+    "SLAVE MONITOR": "SHOW SLAVE STATUS",
+    "CONNECTION ADMIN": "SET GLOBAL slow_launch_time = @@GLOBAL.slow_launch_time",
+    "READ_ONLY ADMIN": "SET GLOBAL read_only = @@GLOBAL.read_only",
+    "SET USER": "CREATE DEFINER = 'root'@'localhost' PROCEDURE of_super.p() DO 0",
+    "BINLOG ADMIN": "SET GLOBAL binlog_cache_size = @@GLOBAL.binlog_cache_size",
+    "BINLOG REPLAY": "SET SESSION gtid_seq_no = 0",
+    "REPLICATION MASTER ADMIN": "SHOW SLAVE HOSTS",
+    "REPLICATION SLAVE ADMIN": "SET GLOBAL slave_net_timeout = @@GLOBAL.slave_net_timeout",
+}
+
+
+def test_super_allows_what_it_allows_in_this_version(family: Family) -> None:
+    """What was taken from SUPER, and when, is asked of the server: 10.11 and 11.0 took it."""
+    name = "'super'@'%'"
+    with family.users(name):
+        family.run(
+            "CREATE DATABASE of_super",
+            f"GRANT SUPER ON *.* TO {name}",
+            f"GRANT CREATE ROUTINE ON of_super.* TO {name}",
+        )
+        try:
+            snapshot = family.snapshot()
+            accounts = {state.name: state for state in snapshot.accounts}
+            rules = family.engine.access_rules(
+                AccessWorld("i", family.engine.name, snapshot.server.version, accounts)
+            )
+            with pymysql.connect(
+                host=family.server.host, port=family.server.port, user="super"
+            ) as link:
+                for word, statement in OF_THE_SERVER.items():
+                    decision = rules.decide(name, word, Securable(SecurableKind.SERVER))
+                    assert decision.is_allowed_at_login is _is_done(link, statement), word
+                    assert not any(way.grantable for way in decision.held)
+        finally:
+            family.run("DROP DATABASE of_super")
+
+
+def _is_done(link: pymysql.Connection, statement: str) -> bool:
+    try:
+        with link.cursor() as cursor:
+            cursor.execute(statement)
+    except pymysql.err.OperationalError as error:
+        if error.args[0] not in REFUSED:
+            raise
+        return False
+    return True

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pymysql
 import pytest
 
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import sql_text
 from sync_pipeline.engines.mysql.engine import PACKAGE
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, Securable, SecurableKind
 from sync_pipeline.model.privilege import SectionName as Name
@@ -226,3 +228,95 @@ def test_the_sections_of_a_snapshot(family: Family) -> None:
     assert not snapshot.unread
     names = {state.name for state in snapshot.accounts}
     assert set(family.engine.system_accounts) <= names
+
+
+def test_attributes_that_are_not_known_are_named_and_stay_on_the_server(family: Family) -> None:
+    with family.users("u@'%'", "other@'%'"):
+        family.run(
+            "ALTER USER other@'%' FAILED_LOGIN_ATTEMPTS 3 PASSWORD_LOCK_TIME 1 COMMENT 'hers'",
+            "UPDATE mysql.user SET User_attributes = '{\"Quotas\":\"s3cret\"}' WHERE User = 'u'",
+        )
+        states = {state.name: state for state in family.snapshot().accounts}
+    assert dict(states["'u'@'%'"].attributes)["unknown_keys"] == "Quotas"
+    assert "s3cret" not in repr(states["'u'@'%'"])
+    flagged = {name for name, state in states.items() if "unknown_keys" in dict(state.attributes)}
+    assert flagged == {"'u'@'%'"}
+
+
+BY_SUPER = {
+    "BINLOG_ADMIN": "PURGE BINARY LOGS TO 'none.000001'",
+    "BINLOG_ENCRYPTION_ADMIN": "ALTER INSTANCE ROTATE BINLOG MASTER KEY",
+    "ENCRYPTION_KEY_ADMIN": "ALTER INSTANCE ROTATE INNODB MASTER KEY",
+    "GROUP_REPLICATION_ADMIN": "STOP GROUP_REPLICATION",
+    "REPLICATION_SLAVE_ADMIN": "STOP REPLICA",
+    "ROLE_ADMIN": "GRANT role_of_super TO sink@'%'",
+    "REPLICATION CLIENT": "SHOW REPLICA STATUS",
+    "SESSION_VARIABLES_ADMIN": "SET SESSION sql_log_bin = 1",
+    "SYSTEM_VARIABLES_ADMIN": "SET GLOBAL max_connect_errors = @@GLOBAL.max_connect_errors",
+    "RESOURCE_GROUP_ADMIN": "DROP RESOURCE GROUP none",
+    "BACKUP_ADMIN": "LOCK INSTANCE FOR BACKUP",
+    "FLUSH_PRIVILEGES": "FLUSH PRIVILEGES",
+    "SET_ANY_DEFINER": "CREATE DEFINER = 'root'@'localhost' PROCEDURE app.d() DO 0",
+}
+REFUSED = (1044, 1045, 1227, 1370, 3530)
+
+
+@pytest.mark.parametrize("held", ["SUPER", "SYSTEM_VARIABLES_ADMIN", "RELOAD"])
+def test_a_larger_privilege_allows_what_it_allows_in_this_version(
+    family: Family, held: str
+) -> None:
+    name, on = "'larger'@'%'", Securable(SecurableKind.SERVER)
+    with family.users("larger@'%'", "sink@'%'"):
+        family.run(
+            "CREATE ROLE role_of_super",
+            f"GRANT {held} ON *.* TO larger@'%'",
+            "GRANT CREATE ROUTINE ON app.* TO larger@'%'",
+        )
+        try:
+            snapshot = family.snapshot()
+            accounts = {state.name: state for state in snapshot.accounts}
+            rules = family.engine.access_rules(
+                AccessWorld("i", family.engine.name, snapshot.server.version, accounts)
+            )
+            for word, statement in BY_SUPER.items():
+                decision = rules.decide(name, word, on)
+                assert decision.is_allowed_at_login is is_done(family, "larger", statement), word
+        finally:
+            family.run("DROP ROLE role_of_super")
+
+
+def is_done(family: Family, user: str, statement: str) -> bool:
+    """Return whether the server let a statement through, whatever became of it then."""
+    try:
+        with (
+            pymysql.connect(
+                host=family.server.host, port=family.server.port, user=user, ssl_disabled=True
+            ) as link,
+            link.cursor() as cursor,
+        ):
+            cursor.execute(statement)
+    except pymysql.Error as error:
+        return error.args[0] not in REFUSED
+    return True
+
+
+def test_an_account_of_a_plugin_that_the_version_removed_lacks_a_login(family: Family) -> None:
+    with family.users("native@'%'", "new@'%'"):
+        family.run(
+            "GRANT SELECT ON app.* TO native@'%', new@'%'",
+            "UPDATE mysql.user SET plugin = 'mysql_native_password' WHERE User = 'native'",
+            "FLUSH PRIVILEGES",
+        )
+        snapshot = family.snapshot()
+        with pytest.raises(pymysql.OperationalError, match="mysql_native_password"):
+            pymysql.connect(
+                host=family.server.host, port=family.server.port, user="native", ssl_disabled=True
+            )
+    accounts = {state.name: state for state in snapshot.accounts}
+    for version, lacks in ((snapshot.server.version, True), ("8.4.2", False)):
+        rules = family.engine.access_rules(AccessWorld("i", family.engine.name, version, accounts))
+        app = Securable(SecurableKind.DATABASE, "app")
+        (way,) = rules.decide("'native'@'%'", "SELECT", app).held
+        assert bool(way.lacking) is lacks
+        (other,) = rules.decide("'new'@'%'", "SELECT", app).held
+        assert other.lacking == ()

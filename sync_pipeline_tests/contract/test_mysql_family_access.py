@@ -79,11 +79,13 @@ def probes_in(database: str, *, is_literal: bool) -> Iterator[Probe]:
     yield Probe(execute, "EXECUTE", procedure, is_grant=True)
 
 
-def probes_of_the_server(*, is_mysql: bool) -> Iterator[Probe]:
+def probes_of_the_server(*, is_mysql: bool, version: tuple[int, ...]) -> Iterator[Probe]:
     nobody = "DROP USER 'nobody at all'@'%'"
     yield Probe(nobody, "CREATE USER", SERVER, or_in_mysql="DELETE")
     yield Probe("SHOW ENGINE INNODB STATUS", "PROCESS", SERVER)
-    yield Probe("FLUSH STATUS", "RELOAD", SERVER)
+    # Since 11.5 MariaDB's FLUSH STATUS is of the session, and needs nothing (MDEV-33145).
+    scope = "GLOBAL " if not is_mysql and version >= (11, 5) else ""
+    yield Probe(f"FLUSH {scope}STATUS", "RELOAD", SERVER)
     yield Probe("SELECT 1 INTO OUTFILE '/no/such/directory'", "FILE", SERVER)
     yield Probe(f"GRANT SELECT ON *.* TO {SINK}", "SELECT", SERVER, is_grant=True)
     if is_mysql:
@@ -95,10 +97,10 @@ def probes_of_the_server(*, is_mysql: bool) -> Iterator[Probe]:
         yield Probe("SHOW SLAVE STATUS", "SLAVE MONITOR", SERVER)
 
 
-def every_probe(*, is_mysql: bool, is_literal: bool) -> tuple[Probe, ...]:
+def every_probe(family: Family, *, is_literal: bool) -> tuple[Probe, ...]:
     return (
         *(probe for name in DATABASES for probe in probes_in(name, is_literal=is_literal)),
-        *probes_of_the_server(is_mysql=is_mysql),
+        *probes_of_the_server(is_mysql=family.is_mysql, version=family.version),
     )
 
 
@@ -198,7 +200,7 @@ def we_say(
 
 def compare(family: Family, maker: Maker) -> None:
     rules = rules_of(family)
-    probes = every_probe(is_mysql=family.is_mysql, is_literal=maker.plan.is_partial)
+    probes = every_probe(family, is_literal=maker.plan.is_partial)
     for user in dict.fromkeys(name for name, _ in maker.users):
         with session(family, user) as cursor:
             cursor.execute("SELECT CURRENT_USER()")

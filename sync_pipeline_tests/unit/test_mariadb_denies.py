@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.review import RULES, review
+from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.mariadb.access import EVERYTHING
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
 from sync_pipeline.engines.mariadb.denies import denied_grants
 from sync_pipeline.model.access import AccessWorld, Availability, PowerKind
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.finding import Finding, FindingRules
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import (
     Grant,
@@ -302,3 +307,44 @@ def test_a_deny_is_lifted_by_its_own_statement(on: Securable, statement: str) ->
     found = rules(user(ALICE))
     assert found.revoke(ALICE, deny("SELECT", on)) == statement
     assert found.revoke(ALICE, Grant(on, "SELECT")) == statement.replace(" DENY", "")
+
+
+# What a review says.
+
+
+def found(rule: str, *worlds: tuple[AccountState, ...]) -> list[Finding]:
+    cases = []
+    for number, states in enumerate(worlds):
+        accounts = {state.name: state for state in states}
+        world = AccessWorld(f"i{number}", EngineName.MARIADB, "13.1.2", accounts)
+        cases.append(Case(Judged(world, MariaDbAccess(world))))
+    off = FindingRules(disabled=tuple(item.id for item in RULES if item.id != rule))
+    return list(review(cases, off, date(2026, 11, 29)).findings)
+
+
+def test_an_option_that_is_denied_is_no_finding() -> None:
+    option = Grant(STAFF, "SELECT", grantable=True)
+    assert len(found("grant-option", (user(ALICE, option),))) == 1
+    assert len(found("grant-option", (user(ALICE, option, deny("INSERT", STAFF)),))) == 1
+    for denied in (deny("GRANT OPTION", HR), deny("SELECT", STAFF)):
+        assert found("grant-option", (user(ALICE, option, denied),)) == []
+
+
+def test_a_power_that_is_denied_is_no_finding() -> None:
+    power = Grant(SERVER, "SUPER")
+    assert len(found("superuser", (user(ALICE, power),))) == 1
+    assert found("superuser", (user(ALICE, power, deny("SUPER", SERVER)),)) == []
+    assert found("superuser", (user(ALICE, power), role("PUBLIC", deny("SUPER", SERVER)))) == []
+
+
+def test_a_right_that_is_denied_is_not_more_than_on_another_server() -> None:
+    reload = Grant(SERVER, "RELOAD")
+    plain = (user(ALICE),)
+    assert len(found("uneven-rights", plain, (user(ALICE, reload),))) == 1
+    assert found("uneven-rights", plain, (user(ALICE, reload, deny("RELOAD", SERVER)),)) == []
+
+
+def test_what_everybody_may_write_is_asked_with_the_denies() -> None:
+    writes = Grant(STAFF, "INSERT")
+    assert len(found("everyone-can-write", (role("PUBLIC", writes),))) == 1
+    assert found("everyone-can-write", (role("PUBLIC", writes, deny("INSERT", HR)),)) == []

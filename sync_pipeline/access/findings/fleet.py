@@ -55,13 +55,15 @@ def _unevenness(rule: Rule, group: Sequence[_Namesake]) -> Iterator[Finding]:
 def _rights(case: Case, state: AccountState) -> dict[str, str]:
     """Return the rights that mean the same on each server: powers, roles, server privileges."""
     rules = case.judged.rules
+    on_server = [item for item in state.grants if item.securable.kind is SecurableKind.SERVER]
+    denied = {item.privilege for item in on_server if item.deny}
     return {
         **{str(power.kind): "" for power in case.powers(state.name)},
         **{f"role {item.role}": rules.revoke_role(state.name, item) for item in state.memberships},
         **{
             f"{grant.privilege} on the server": rules.revoke(state.name, grant)
-            for grant in state.grants
-            if grant.securable.kind is SecurableKind.SERVER and not grant.deny
+            for grant in on_server
+            if grant.privilege not in denied
         },
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from sync_pipeline.access.findings.case import Case, Databases, listed
 from sync_pipeline.access.findings.rule import Rule, each
 from sync_pipeline.model.access import PowerKind
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.privilege import Grant, SecurableKind
@@ -19,7 +20,7 @@ _ESCAPED = re.compile(r"\\([_%\\])")
 
 def _grant_option(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states():
-        grants = [grant for grant in state.grants if grant.grantable and not grant.deny]
+        grants = [grant for grant in state.grants if _may_grant(case, state, grant)]
         # Superusers need no option, and what the engine gives its own accounts is not spread.
         if (
             not grants
@@ -35,6 +36,16 @@ def _grant_option(rule: Rule, case: Case) -> Iterator[Finding]:
             f"It may grant on {listed(texts)}.",
             fix="\n".join(case.judged.rules.revoke_option(state.name, grant) for grant in grants),
         )
+
+
+def _may_grant(case: Case, state: AccountState, grant: Grant) -> bool:
+    """Return whether an account may pass a grant on; where it has denies, its engine decides."""
+    if grant.deny or not grant.grantable:
+        return False
+    if not any(item.deny for item in state.grants):
+        return True
+    ways = case.judged.rules.decide(state.name, grant.privilege, grant.securable).held
+    return any(way.grantable for way in ways)
 
 
 def _orphaned(rule: Rule, case: Case) -> Iterator[Finding]:

@@ -44,6 +44,15 @@ from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Securable
 
 SHOW_CREATE_ROUTINE = (11, 3)
+IN_SUPER_BEFORE_10_11 = frozenset({"READ_ONLY ADMIN"})
+IN_SUPER_BEFORE_11_0 = frozenset(
+    {
+        *("SET USER", "FEDERATED ADMIN", "CONNECTION ADMIN", "REPLICATION SLAVE ADMIN"),
+        *("BINLOG ADMIN", "BINLOG REPLAY", "BINLOG MONITOR", "SLAVE MONITOR"),
+    }
+)
+"""What SUPER allowed until it was taken from it (MDEV-29596, MDEV-29668; seen on 10.5, 10.11
+and 11.8). REPLICATION MASTER ADMIN is not among them: SHOW SLAVE HOSTS never took SUPER."""
 EVERYONE = "everyone"
 _OTHER_NAMES = {
     "REPLICATION CLIENT": "BINLOG MONITOR",
@@ -80,6 +89,10 @@ class MariaDbAccess(FamilyAccess):
             table=ON_TABLE | {"DELETE HISTORY"},
             routine=ON_ROUTINE | more,
         )
+        in_super = (IN_SUPER_BEFORE_10_11 if version < (10, 11) else frozenset()) | (
+            IN_SUPER_BEFORE_11_0 if version < (11, 0) else frozenset()
+        )
+        self.larger = dict.fromkeys(in_super, ("SUPER",))
         self.has_denies = version >= KNOWS_DENIES
         self._denies = {
             name: tuple(Deny(name, grant) for grant in state.grants if grant.deny)

@@ -11,11 +11,11 @@ sql/sql_acl.cc, `deny_entry_from_json`). No such server could be had: this rests
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 
 from sync_pipeline.engines.mariadb.access import BITS, GRANT_BIT, effective_access, number_of
-from sync_pipeline.engines.mariadb.stored import elements, shown, whole_number
+from sync_pipeline.engines.mariadb.stored import whole_number
+from sync_pipeline.engines.mysql_protocol.json_text import elements, shown
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 KNOWS_DENIES = (13, 1)
@@ -46,8 +46,7 @@ def denied_grants(denies: str | None, written_by: int, version: tuple[int, ...])
         securable = _securable(entry)
         bits = entry.get("bits") if isinstance(entry, Mapping) else None
         if securable is None or not isinstance(bits, int) or isinstance(bits, bool):
-            text = entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False)
-            yield Grant(_SERVER, shown("denies", text), deny=True, recognised=False)
+            yield Grant(_SERVER, shown("denies", entry), deny=True, recognised=False)
         else:
             yield from _denied(securable, whole_number(str(bits)), written_by, version)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sync_pipeline.engines.access import AccessRules
@@ -21,8 +21,10 @@ from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
 from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
+from sync_pipeline.engines.mariadb.unknown import CATALOG
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
+from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.names import account_name
 from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.rows import (
@@ -81,7 +83,7 @@ class MariaDb(UnknownNothing):
         ROUTINES,
         PROXIES,
     )
-    catalog: CatalogCheck | None = None
+    catalog: CatalogCheck | None = CATALOG
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
         """Open a read-only connection whose statements the server itself bounds (seconds)."""
@@ -116,6 +118,10 @@ class MariaDb(UnknownNothing):
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""
         return measure(reader)
+
+    def unknown_words(self, state: AccountState) -> Iterable[str]:
+        """Yield what of the account's row in `mysql.global_priv` is not known."""
+        return unknown_words(state)
 
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how MariaDB decides what the accounts of a world may do."""

@@ -14,16 +14,13 @@ from datetime import UTC, datetime
 
 from sync_pipeline.engines.mariadb.access import server_grants
 from sync_pipeline.engines.mariadb.denies import KNOWS_DENIES, denied_grants
-from sync_pipeline.engines.mariadb.stored import (
-    is_true,
-    is_truth,
-    is_whole,
+from sync_pipeline.engines.mariadb.stored import is_true, is_truth, is_whole, number, whole_number
+from sync_pipeline.engines.mysql_protocol.json_text import (
+    UNKNOWN_KEYS,
     keys_of,
     listed,
     loaded,
-    number,
     shown,
-    whole_number,
 )
 from sync_pipeline.engines.mysql_protocol.names import account_name, quoted
 from sync_pipeline.engines.mysql_protocol.rows import Principal
@@ -32,7 +29,6 @@ from sync_pipeline.model.privilege import Grant, Membership
 
 PUBLIC = "PUBLIC"
 DEFAULT_PLUGIN = "mysql_native_password"
-UNKNOWN_KEYS = "unknown_keys"
 _WHOLE_NUMBERS = ("access", "version_id", "password_last_changed", "password_lifetime", "ssl_type")
 _LIMITS = ("max_questions", "max_updates", "max_connections", "max_user_connections")
 _NUMBERS = ("password_lifetime", *_LIMITS, "max_statement_time")

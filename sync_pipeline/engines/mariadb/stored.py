@@ -7,20 +7,14 @@ finds one and its default where it finds anything else, without an error (sql/sq
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterable, Iterator
-
-from sync_pipeline.model.text import first_names, shortened
 
 _LEADING = re.compile(r"-?\d+")
 _WHOLE = re.compile(r"-?\d{1,20}")
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?")
 _SIGN_BIT = 1 << 63
 _MOST_DIGITS = 20
-_MOST_SHOWN = 60
-_MOST_NAMED = 20
 
 
 def whole_number(text: str | None, otherwise: int = 0) -> int:
@@ -62,40 +56,3 @@ def is_true(text: str | None) -> bool:
 def is_truth(text: str) -> bool:
     """Return whether a JSON value is true or false."""
     return text in ("true", "false")
-
-
-def keys_of(text: object) -> tuple[str, ...]:
-    """Return the names in what JSON_KEYS gave; none where there was no object."""
-    found = loaded(text)
-    return tuple(map(str, found)) if isinstance(found, list) else ()
-
-
-def loaded(text: object) -> object:
-    """Return what a JSON text says; None where there is none, or it can't be read here.
-
-    The server has checked it, but Python gives up on numbers and depths that it takes.
-    """
-    try:
-        return json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def shown(name: str, value: object) -> str:
-    """Return a key and its raw value, for people: the value short."""
-    return f"{name} = {shortened(str(value), _MOST_SHOWN)}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return names in one line that stays short, whoever made them."""
-    found = tuple(dict.fromkeys(names))
-    return first_names(found[:_MOST_NAMED], len(found), 2 * _MOST_SHOWN)
-
-
-def elements(text: str | None) -> Iterator[object]:
-    """Yield the elements of a JSON array; the text itself where it can't be read."""
-    found = loaded(text)
-    if isinstance(found, list):
-        yield from found
-    elif text is not None:
-        yield text

@@ -17,6 +17,7 @@ from sync_pipeline.engines.mysql_protocol.access_patterns import mysql_weight
 from sync_pipeline.engines.mysql_protocol.access_pools import Holder, Merged, Pool
 from sync_pipeline.engines.mysql_protocol.access_sessions import Activation
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
 STATIC = ON_DATABASE | {
@@ -25,6 +26,26 @@ STATIC = ON_DATABASE | {
     *("CREATE ROLE", "DROP ROLE"),
 }
 """Table 8.2 of the MySQL 8.4 Reference Manual, 8.2.2; PROXY is of accounts."""
+_BY_SUPER = (
+    *("BINLOG_ADMIN", "BINLOG_ENCRYPTION_ADMIN", "CONNECTION_ADMIN", "ENCRYPTION_KEY_ADMIN"),
+    *("GROUP_REPLICATION_ADMIN", "REPLICATION_APPLIER", "REPLICATION_SLAVE_ADMIN", "ROLE_ADMIN"),
+    *("SESSION_VARIABLES_ADMIN", "SET_USER_ID", "SYSTEM_VARIABLES_ADMIN", "REPLICATION CLIENT"),
+    "CREATE_SPATIAL_REFERENCE_SYSTEM",
+)
+_BY_RELOAD = (
+    *("FLUSH_OPTIMIZER_COSTS", "FLUSH_PRIVILEGES", "FLUSH_STATUS", "FLUSH_TABLES"),
+    "FLUSH_USER_RESOURCES",
+)
+LARGER = {
+    **dict.fromkeys(_BY_SUPER, ("SUPER",)),
+    **dict.fromkeys(_BY_RELOAD, ("RELOAD",)),
+    **dict.fromkeys(("CREATE ROLE", "DROP ROLE"), ("CREATE USER",)),
+    "SESSION_VARIABLES_ADMIN": ("SUPER", "SYSTEM_VARIABLES_ADMIN"),
+}
+"""8.2.2, of each privilege; seen on 9.7, where SUPER does not set another definer: of
+SET_USER_ID, which 8.4 replaced by SET_ANY_DEFINER, SUPER was a part."""
+REMOVED_PLUGINS = {"mysql_native_password": (9, 0)}
+"""MySQL 9.0 Release Notes: whoever is left with such a plugin can't log in (seen on 9.7)."""
 FIRST_PATTERN_ALONE = (8, 0, 32)
 """8.0.20 put all fitting patterns together, 8.0.32 takes the first; between: not known."""
 
@@ -33,6 +54,7 @@ class MySqlAccess(FamilyAccess):
     """MySQL 8.0 and newer."""
 
     levels = Levels(server=STATIC)
+    larger = LARGER
     built_in_accounts = frozenset({"'root'@'localhost'"})
     system_accounts = frozenset(
         {
@@ -58,11 +80,21 @@ class MySqlAccess(FamilyAccess):
         )
         self.has_denies = self.are_names_literal
         numbers = re.findall(r"\d+", world.version)[:3]
-        self._is_first_alone = tuple(map(int, numbers)) >= FIRST_PATTERN_ALONE
+        self._version = tuple(map(int, numbers))
+        self._is_first_alone = self._version >= FIRST_PATTERN_ALONE
 
     def is_static(self, privilege: str) -> bool:
         """Return whether a privilege is a static one."""
         return privilege in STATIC or privilege == "USAGE"
+
+    def lacking(self, state: AccountState) -> tuple[str, ...]:
+        """Return what keeps an account from logging in."""
+        plugin = str(dict(state.attributes).get("plugin"))
+        removed = REMOVED_PLUGINS.get(plugin)
+        if removed is None or self._version < removed or self.is_role(state.name):
+            return super().lacking(state)
+        version = ".".join(map(str, removed))
+        return (*super().lacking(state), f"another plugin: MySQL {version} removed {plugin}")
 
     def order(self, holder: Holder, stored: str) -> tuple[object, ...]:
         """Return host, then database, then user: specific first, then by the name."""

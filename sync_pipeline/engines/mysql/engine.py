@@ -31,6 +31,7 @@ from sync_pipeline.engines.mysql.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql.unknown import CATALOG, unknown_grants
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
+from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.names import account_name
 from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.rows import (
@@ -148,6 +149,10 @@ class MySql(UnknownNothing):
     def unknown_grants(self, state: AccountState) -> Iterable[Grant]:
         """Yield the privileges that the rules do not know."""
         return unknown_grants(state)
+
+    def unknown_words(self, state: AccountState) -> Iterable[str]:
+        """Yield what of the account's `User_attributes` is not known."""
+        return unknown_words(state)
 
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how MySQL decides what the accounts of a world may do."""

@@ -7,17 +7,31 @@ A superuser is an account with SUPER, which is part of ALL PRIVILEGES.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sync_pipeline.engines.mysql_protocol.json_text import (
+    UNKNOWN_KEYS,
+    elements,
+    keys_of,
+    listed,
+    shown,
+)
 from sync_pipeline.engines.mysql_protocol.names import account_list, account_name
 from sync_pipeline.engines.mysql_protocol.rows import GRANT_OPTION, Principal
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 _YES = "Y"
+_DIGITS = 20
+_ATTRIBUTES = frozenset(
+    {
+        *("additional_password", "metadata", "multi_factor_authentication", "Password_locking"),
+        "Restrictions",
+    }
+)
+"""The keys of `User_attributes` in 8.0 to 9.7; `metadata` holds what its owner likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class AccountRow:
     max_updates: int
     max_connections: int
     max_user_connections: int
+    attribute_keys: str | None
     restrictions: str | None
     factors: str | None
     has_additional_password: int
@@ -199,20 +214,46 @@ def _static(privileges: str) -> Iterator[Grant]:
 
 
 def _denied(restrictions: str | None) -> Iterator[Grant]:
-    """Yield what partial revokes take away from the server-level grants."""
-    for entry in json.loads(restrictions) if restrictions else ():
-        database = Securable(SecurableKind.DATABASE, database=entry["Database"])
-        for privilege in entry["Privileges"]:
-            yield Grant(database, privilege.upper(), deny=True)
+    """Yield what partial revokes take away from the server-level grants.
+
+    One that can't be read is kept, flagged.
+    """
+    for entry in elements(restrictions):
+        database = entry.get("Database") if isinstance(entry, Mapping) else None
+        privileges = entry.get("Privileges") if isinstance(entry, Mapping) else None
+        if isinstance(database, str) and isinstance(privileges, list):
+            on = Securable(SecurableKind.DATABASE, database=database)
+            for privilege in privileges:
+                is_word = isinstance(privilege, str)
+                word = str(privilege).upper() if is_word else shown("Privileges", privilege)
+                yield Grant(on, word, deny=True, recognised=is_word)
+        else:
+            on = Securable(SecurableKind.SERVER)
+            yield Grant(on, shown("Restrictions", entry), deny=True, recognised=False)
+
+
+def _unknown_keys(row: AccountRow) -> Iterator[str]:
+    """Yield the keys that are not known here, and the values that are not of their kind."""
+    yield from sorted(set(keys_of(row.attribute_keys)) - _ATTRIBUTES)
+    attempts = row.failed_login_attempts
+    if attempts and not _is_count(attempts):
+        yield shown("failed_login_attempts", attempts)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < _DIGITS
 
 
 def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
     yield "plugin", row.plugin
+    unknown = listed(_unknown_keys(row))
+    if unknown:
+        yield UNKNOWN_KEYS, unknown
     yield "has_authentication_string", bool(row.has_authentication_string)
     yield "has_additional_password", bool(row.has_additional_password)
     if row.factors:
-        yield "further_plugins", ", ".join(json.loads(row.factors))
-    if row.failed_login_attempts:
+        yield "further_plugins", ", ".join(map(str, elements(row.factors)))
+    if row.failed_login_attempts and _is_count(row.failed_login_attempts):
         yield "failed_login_attempts", int(row.failed_login_attempts)
     yield "password_expired", row.password_expired == _YES
     yield "password_lifetime", row.password_lifetime

@@ -6,7 +6,9 @@ others, or with none, it has after SET ROLE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from sync_pipeline.engines.mysql_protocol import access_statements as statements
 from sync_pipeline.engines.mysql_protocol.access_facts import facts_of, has_password
@@ -58,6 +60,8 @@ class FamilyAccess(Sessions):
     """Server-level privileges that let an account get or give what it does not have."""
     grant_tables: tuple[str, ...]
     """Tables of the database `mysql` that hold rights: who may write them has all."""
+    larger: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """Privileges of the server, and those that allow the same beside more."""
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether the account has the privilege, by which paths, and what denies it."""
@@ -69,7 +73,10 @@ class FamilyAccess(Sessions):
         denied: dict[str, None] = {}
         for activation in self.activations(account) if state else ():
             denied.update(dict.fromkeys(self.denials(account, activation, word, securable)))
-            for item in self.held(account, activation, word, securable):
+            for item in (
+                *self.held(account, activation, word, securable),
+                *self._covered(account, activation, word, securable),
+            ):
                 held.setdefault((item.path[-1].account, item.source, item.grantable), item)
         ways = sorted(held.values(), key=_best_first)
         decision = Decision(account, word, securable, tuple(ways), tuple(denied))
@@ -187,7 +194,7 @@ class FamilyAccess(Sessions):
         """Yield the ways in which a session of the account has a privilege."""
         pools = self._pools(account, activation.roles)
         option = self._ways(pools, GRANT_OPTION, on)
-        lacking = self._lacking(self.world.accounts[account])
+        lacking = self.lacking(self.world.accounts[account])
         is_own = on.kind is SecurableKind.ACCOUNT
         for way in self._all(pools, on) if word == EVERYTHING else self._ways(pools, word, on):
             has_own_option = is_own or not self.is_static(way.grant.privilege)
@@ -201,6 +208,16 @@ class FamilyAccess(Sessions):
                 activation.availability,
                 lacking,
             )
+
+    def _covered(
+        self, account: str, activation: Activation, word: str, on: Securable
+    ) -> Iterator[EffectivePrivilege]:
+        """Yield a larger privilege that allows what this one does; it can't be granted on."""
+        if on.kind is not SecurableKind.SERVER:
+            return
+        for larger in self.larger.get(word, ()):
+            for item in self.held(account, activation, larger, on):
+                yield replace(item, privilege=word, source=f"{larger} on server", grantable=False)
 
     def _all(self, pools: Iterable[Pool], on: Securable) -> Iterator[Way]:
         """Yield the longest of the ways that are needed to have all privileges at once."""
@@ -249,7 +266,8 @@ class FamilyAccess(Sessions):
             return on
         return Securable(on.kind, unescaped(on.database))
 
-    def _lacking(self, state: AccountState) -> tuple[str, ...]:
+    def lacking(self, state: AccountState) -> tuple[str, ...]:
+        """Return what keeps an account from logging in."""
         if state.can_login or self.is_role(state.name):
             return ()
         return ("an unlocked account: it is locked",)

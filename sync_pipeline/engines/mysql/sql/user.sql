@@ -51,6 +51,7 @@ SELECT
     max_updates AS max_updates,
     max_connections AS max_connections,
     max_user_connections AS max_user_connections,
+    NULL AS attribute_keys,
     NULL AS restrictions,
     NULL AS factors,
     0 AS has_additional_password,
