@@ -9,6 +9,7 @@ from typing import TypeVar
 from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.secret import Secret
@@ -79,6 +80,17 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
         password,
         instance.timeouts.statement_seconds,
         _driver_options(deps.settings),
+        read_limits(deps.settings),
+    )
+
+
+def read_limits(settings: Settings) -> ReadLimits:
+    """Return the settings that bound what is read of a server."""
+    return ReadLimits(
+        rows=settings.max_result_rows,
+        value_bytes=settings.max_value_bytes,
+        result_bytes=settings.max_result_bytes,
+        sync_bytes=settings.max_sync_bytes,
     )
 
 

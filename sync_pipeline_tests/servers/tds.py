@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -53,7 +53,14 @@ class Rows:
     values: Sequence[Sequence[Any]] = ()
 
 
-Answer = Callable[[Login, str], Rows | None]
+@dataclass(frozen=True)
+class Stream:
+    """Tokens as they are, in packets of which only the last of all says that it is."""
+
+    tokens: Iterable[bytes]
+
+
+Answer = Callable[[Login, str], Rows | Stream | None]
 
 
 @dataclass
@@ -175,6 +182,11 @@ class _Conversation:
         except ServerError as error:
             self._send(_error(error) + _done(error=True))
             return
+        if isinstance(rows, Stream):
+            for tokens in rows.tokens:
+                self._send(tokens, is_last=False)
+            self._send(_done())
+            return
         self._send(_result(rows) if rows is not None else _done())
 
     def _handshake(self, context: ssl.SSLContext) -> None:
@@ -227,12 +239,12 @@ class _Conversation:
                     return b""
                 self._incoming.write(chunk)
 
-    def _send(self, tokens: bytes) -> None:
+    def _send(self, tokens: bytes, *, is_last: bool = True) -> None:
         data = b""
         size = 4000
         pieces = [tokens[start : start + size] for start in range(0, len(tokens), size)] or [b""]
         for number, piece in enumerate(pieces):
-            data += _packet(ANSWER, piece, is_last=number == len(pieces) - 1)
+            data += _packet(ANSWER, piece, is_last=is_last and number == len(pieces) - 1)
         if self._tls is None:
             self._link.sendall(data)
             return

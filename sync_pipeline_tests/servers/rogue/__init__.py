@@ -1,0 +1,1 @@
+"""Servers that speak a protocol up to a point, and then do harm."""
