@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.limits import ReadLimits
@@ -32,11 +32,12 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
         ConnectionLimit: too many calls were left behind already.
     """
     call = Call(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    try:
+    found: list[Any] | None = None
+    with contextlib.suppress(CallTimeout, CallAborted):
         found = call.result(seconds, _nothing)
-    except (CallTimeout, CallAborted):
+    if found is None:
         text = f"the name was not resolved within {seconds:.3g} seconds"
-        raise socket.gaierror(socket.EAI_AGAIN, text) from None
+        raise socket.gaierror(socket.EAI_AGAIN, text)
     return list(dict.fromkeys(str(item[4][0]) for item in found))
 
 

@@ -71,6 +71,7 @@ class TdsServer:
     on_login: Callable[[Login], None]
     on_batch: Answer
     tls: ssl.SSLContext | None
+    send: Callable[[socket.socket, bytes], None] = socket.socket.sendall
     logins: list[Login] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
@@ -91,8 +92,12 @@ def tds_server(
     on_login: Callable[[Login], None] = accept_all,
     on_batch: Answer = no_rows,
     certificate: tuple[Path, Path] | None = None,
+    send: Callable[[socket.socket, bytes], None] = socket.socket.sendall,
 ) -> Iterator[TdsServer]:
-    """Yield a listener; with a certificate (and its key) it offers TLS, else none."""
+    """Yield a listener; with a certificate (and its key) it offers TLS, else none.
+
+    `send` is how it sends where it has no TLS.
+    """
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -100,7 +105,7 @@ def tds_server(
         # The handshake of TLS 1.3 does not fit into the packets of TDS 7.
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = TdsServer(listener.getsockname()[1], on_login, on_batch, context)
+        server = TdsServer(listener.getsockname()[1], on_login, on_batch, context, send)
         links: list[socket.socket] = []
         threads: list[threading.Thread] = []
 
@@ -246,7 +251,7 @@ class _Conversation:
         for number, piece in enumerate(pieces):
             data += _packet(ANSWER, piece, is_last=is_last and number == len(pieces) - 1)
         if self._tls is None:
-            self._link.sendall(data)
+            self._server.send(self._link, data)
             return
         self._tls.write(data)
         self._link.sendall(self._outgoing.read())

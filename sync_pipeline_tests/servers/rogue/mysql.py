@@ -21,6 +21,7 @@ Attack = Callable[[str], Parts | None]
 OK = b"\0\0\0\2\0\0\0"
 MORE_RESULTS = b"\0\0\0\x0a\0\0\0"
 EOF = b"\xfe\0\0\2\0"
+SWITCH = b"\xfemysql_native_password\x0012345678901234567890\0"
 _CAPABILITIES = 0xF7FF & ~0x0800 | 0x000F0000 | 0x00200000
 
 
@@ -69,13 +70,21 @@ def rogue_mysql(
     attack: Attack,
     send: Callable[[socket.socket, bytes], None] = socket.socket.sendall,
     first: Callable[[], Parts] = lambda: [greeting()],
+    *,
+    is_switching: bool = False,
 ) -> Iterator[int]:
-    """Yield the port of a server; `send` is how it sends, `first` what it says first."""
+    """Yield the port of a server; `send` is how it sends, `first` what it says first.
+
+    With `is_switching` it asks for the login once more, by a switch of the method.
+    """
 
     def answer(link: socket.socket) -> None:
         with contextlib.suppress(OSError, EOFError):
             _sent(link, first(), 0, send)
             number = _read(link)[1]
+            if is_switching:
+                send(link, framed(SWITCH, number + 1))
+                number = _read(link)[1]
             send(link, framed(OK, number + 1))
             while True:
                 payload, number = _read(link)
