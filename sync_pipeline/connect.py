@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sync_pipeline.engines.base import Connection, Engine, Target
 from sync_pipeline.errors import ConnectError, ConnectReason, Phase, QueryTimeout, RunDeadline
 
 Opener = Callable[[str | None], Connection]
+_OF_TIME = (ConnectReason.LOST, ConnectReason.TIMEOUT, ConnectReason.DNS)
 
 
 class Deadline:
@@ -23,6 +25,11 @@ class Deadline:
         self.seconds = seconds
         self.is_of_run = is_of_run
         self._ends_at = time.monotonic() + seconds
+
+    @property
+    def ends_at(self) -> float:
+        """Return the moment itself, on the clock of `time.monotonic`."""
+        return self._ends_at
 
     @property
     def remaining_seconds(self) -> float:
@@ -58,21 +65,32 @@ def open_connection(
 ) -> Iterator[Connection]:
     """Connect, and break the connection from outside when the deadline passes.
 
-    A server that accepts statements and never answers holds a driver's read for ever;
-    the watchdog turns that into a QueryTimeout.
+    The deadline holds from before the name is resolved: the engine keeps to it while it
+    connects. A server that accepts statements and never answers holds a driver's read for
+    ever; the watchdog turns that into a QueryTimeout.
     """
     name = target.instance.name
     deadline.check(name, Phase.CONNECT)
-    connection = engine.connect(target, database)
+    with _in_time(deadline, name, Phase.CONNECT):
+        connection = engine.connect(replace(target, ends_at=deadline.ends_at), database)
     watchdog = threading.Timer(deadline.remaining_seconds, connection.abort)
     watchdog.daemon = True
     watchdog.start()
     try:
-        yield connection
-    except ConnectError as error:
-        if error.reason is ConnectReason.LOST:
-            deadline.check(name, Phase.COLLECT)
-        raise
+        with _in_time(deadline, name, Phase.COLLECT):
+            yield connection
     finally:
         watchdog.cancel()
         connection.close()
+
+
+@contextmanager
+def _in_time(deadline: Deadline, instance: str, phase: Phase) -> Iterator[None]:
+    """Say of what took too long that the time of the whole was up, where it was."""
+    try:
+        yield
+    except (ConnectError, QueryTimeout) as error:
+        is_of_time = isinstance(error, QueryTimeout) or error.reason in _OF_TIME
+        if is_of_time:
+            deadline.check(instance, phase)
+        raise

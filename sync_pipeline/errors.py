@@ -174,6 +174,18 @@ class QueryError(SyncError):
     kind = "query"
 
 
+class ResultLimit(SyncError):
+    """The server sent more than is read of it; the connection is closed with that."""
+
+    kind = "result_limit"
+
+
+class MemoryExhausted(SyncError):
+    """The process had no memory left for this instance."""
+
+    kind = "memory"
+
+
 class UnsupportedServer(SyncError):
     """Another product or an unsupported version listens on the port."""
 

@@ -175,6 +175,22 @@ class Settings(BaseSettings):
     max_databases: int = Field(
         default=500, ge=1, description="Databases opened on one instance, at most."
     )
+    max_result_rows: int = Field(
+        default=2_000_000, ge=1, description="Rows of one result that are read, at most."
+    )
+    max_value_bytes: int = Field(
+        default=16 * 2**20,
+        ge=1024,
+        description="Bytes of one value, or of the row it is in, at most.",
+    )
+    max_result_bytes: int = Field(
+        default=2**30, ge=2**16, description="Bytes of one result in memory, at most."
+    )
+    max_sync_bytes: int = Field(
+        default=2 * 2**30,
+        ge=2**16,
+        description="Bytes of all results of one sync of an instance together, at most.",
+    )
     guard_share: float = Field(
         default=0.5,
         ge=0,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.unknown import columns_or_warning, unknown_warnings
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.base import (
@@ -25,8 +26,10 @@ from sync_pipeline.errors import (
     PrivilegeError,
     QueryError,
     QueryTimeout,
+    ResultLimit,
     SyncError,
 )
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
 
@@ -82,21 +85,23 @@ def collect_accounts(
     """
     started = time.monotonic()
     with open_database(None) as connection:
-        server = engine.identify(connection)
+        server = identified(engine, connection)
         reading = _Reading(server)
         reading.timings["connect_seconds"] = time.monotonic() - started
         visibility = Visibility(connection, package_of(engine))
         for query in engine.account_queries:
             if not query.per_database:
                 _read(engine, connection, query, reading, visibility)
-        _check_catalog(engine, connection, reading)
-        entries = engine.databases(connection, scope.username)
+        with understood("the columns of its catalog"):
+            _check_catalog(engine, connection, reading)
+        with understood("the query of its databases"):
+            entries = engine.databases(connection, scope.username)
     _report_origins(engine, entries, reading)
     _read_databases(engine, open_database, scope, entries, reading)
     reading.timings["collect_seconds"] = (
         time.monotonic() - started - reading.timings["connect_seconds"]
     )
-    accounts = tuple(account.canonical() for account in engine.accounts(reading.rows, server))
+    accounts = _accounts(engine, reading)
     reading.warnings += unknown_warnings(engine, server, accounts)
     return Snapshot(
         server=server,
@@ -107,6 +112,12 @@ def collect_accounts(
         warnings=tuple(reading.warnings),
         timings=reading.timings,
     )
+
+
+def _accounts(engine: Engine, reading: _Reading) -> tuple[AccountState, ...]:
+    with understood("the queries of its accounts"):
+        found = engine.accounts(reading.rows, reading.server)
+        return tuple(account.canonical() for account in found)
 
 
 def _read(
@@ -122,15 +133,17 @@ def _read(
         reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
         return
     try:
-        visibility.require(query)
-        text = sql_text(package_of(engine), file)
-        found = [query.bind(row) for row in connection.fetch(text)]
+        with understood(f"query {query.name}"):
+            visibility.require(query)
+            text = sql_text(package_of(engine), file)
+            found = [query.bind(row) for row in connection.fetch(text)]
+            origins = frozenset(getattr(row, query.origin) or "" for row in found if query.origin)
     except _UNREADABLE as error:
         _record_unread(query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
     if query.origin:
-        reading.origins[query.name] = frozenset(getattr(row, query.origin) or "" for row in found)
+        reading.origins[query.name] = origins
     reading.report(query.fills, database, SectionStatus.READ)
 
 
@@ -242,7 +255,7 @@ def _read_database(
             visibility = Visibility(connection, package_of(engine))
             for query in queries:
                 _read(engine, connection, query, reading, visibility, entry.name)
-    except (ConnectError, *_UNREADABLE) as error:
+    except (ConnectError, ResultLimit, *_UNREADABLE) as error:
         unread = [
             name
             for query in queries

@@ -10,9 +10,17 @@ from datetime import datetime
 from typing import Any
 
 from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.base import Engine, Query, Reading, RowT, sql_text
-from sync_pipeline.errors import ConnectError, PrivilegeError, QueryError, QueryTimeout, SyncError
+from sync_pipeline.errors import (
+    ConnectError,
+    PrivilegeError,
+    QueryError,
+    QueryTimeout,
+    ResultLimit,
+    SyncError,
+)
 from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
@@ -38,11 +46,12 @@ def collect_sizes(
     """
     started = time.monotonic()
     with open_database(None) as connection:
-        server = engine.identify(connection)
+        server = identified(engine, connection)
         connected = time.monotonic()
         visibility = Visibility(connection, package_of(engine))
         reader = _Reader(engine, open_database, visibility, scope, server, observed_at)
-        snapshot = engine.sizes(reader)
+        with understood("the queries of its sizes"):
+            snapshot = engine.sizes(reader)
     return replace(
         snapshot,
         warnings=(*reader.warnings, *snapshot.warnings),
@@ -90,7 +99,7 @@ class _Reader:
             with self.open_database(database) as connection:
                 here = Visibility(connection, package_of(self.engine))
                 found.extend(self._read(here, query, parameters, database) for query in queries)
-        except (ConnectError, *_UNREADABLE) as error:
+        except (ConnectError, ResultLimit, *_UNREADABLE) as error:
             failure = self._failure(error, None, database)
             found += [Reading(failure=failure)] * (len(queries) - len(found))
         return tuple(found)
@@ -135,10 +144,12 @@ class _Reader:
         file = query.file_for(self.server.version_number, self.server.place)
         if file is None:
             raise QueryError(f"This version has no query {query.name}.")
-        visibility.require(query)
-        text = sql_text(package_of(self.engine), file)
-        named = {name: value for name, value in parameters.items() if _names(text, name)}
-        return tuple(query.bind(row) for row in visibility.connection.fetch(text, named or None))
+        with understood(f"query {query.name}"):
+            visibility.require(query)
+            text = sql_text(package_of(self.engine), file)
+            named = {name: value for name, value in parameters.items() if _names(text, name)}
+            rows = visibility.connection.fetch(text, named or None)
+            return tuple(query.bind(row) for row in rows)
 
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.doubts import Known
+from sync_pipeline.engines.limits import Meter, ReadLimits, Usage
 from sync_pipeline.errors import QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -145,6 +147,8 @@ class Target:
     """Where and as whom to connect. `statement_seconds` bounds every statement.
 
     `options` are settings of the installation that an engine's driver needs, by name.
+    `limits` bound what is read, and `usage` counts it over all connections of one sync.
+    From `ends_at` (`time.monotonic`) on nothing may be waited for.
     """
 
     instance: Instance
@@ -152,6 +156,25 @@ class Target:
     password: Secret
     statement_seconds: float
     options: Mapping[str, str] = field(default_factory=dict)
+    limits: ReadLimits = field(default_factory=ReadLimits)
+    usage: Usage = field(default_factory=Usage, compare=False)
+    ends_at: float | None = None
+
+    @property
+    def meter(self) -> Meter:
+        """Return a new meter for one result."""
+        return Meter(self.limits, self.usage, self.instance.name)
+
+    @property
+    def connect_seconds(self) -> float:
+        """Return how long connecting may take, from now on."""
+        return self.within(self.instance.timeouts.connect_seconds)
+
+    def within(self, seconds: float) -> float:
+        """Return `seconds`, or what is left of the whole time where that is less."""
+        if self.ends_at is None:
+            return seconds
+        return max(0.001, min(seconds, self.ends_at - time.monotonic()))
 
 
 class Connection(Protocol):
@@ -166,7 +189,8 @@ class Connection(Protocol):
         without, a percent sign is one.
 
         Raises:
-            SyncError: PrivilegeError, QueryTimeout, ConnectError (lost) or QueryError.
+            SyncError: PrivilegeError, QueryTimeout, ConnectError (lost), QueryError, or
+                ResultLimit, after which the connection is closed.
         """
         ...
 

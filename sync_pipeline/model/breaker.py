@@ -9,6 +9,8 @@ from enum import StrEnum
 from sync_pipeline.model.session import SyncCategory
 
 MOST_DOUBLINGS = 32
+RUN_DIED = "run_ended"
+"""The kind of a failure that was no error: the run ended while it was at work."""
 
 
 class Reach(StrEnum):
@@ -25,6 +27,7 @@ _REACH_OF_KIND = {
     "query_timeout": Reach.NOT_REACHED,
     "privilege": Reach.REACHED,
     "query": Reach.REACHED,
+    "result_limit": Reach.REACHED,
     "suspicious_snapshot": Reach.REACHED,
     "unsupported_server": Reach.REACHED,
 }
@@ -41,7 +44,11 @@ class BreakerLimits:
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """How often in a row the syncs of one category did not reach an instance."""
+    """How often in a row the syncs of one category did not reach an instance.
+
+    A run that died while it was at work on the instance counts too (`RUN_DIED`): it may
+    have been the instance's doing.
+    """
 
     instance_id: int
     category: SyncCategory
@@ -49,6 +56,11 @@ class Streak:
     last_failed_at: datetime
     error_kind: str
     error_message: str
+
+    @property
+    def is_suspect(self) -> bool:
+        """Return whether the last run that was at work on it died."""
+        return self.error_kind == RUN_DIED
 
 
 def reach_of(error_kind: str | None) -> Reach:

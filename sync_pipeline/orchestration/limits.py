@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,12 +13,14 @@ import dagster as dg
 from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.orchestration.failures import longest_wait_seconds
-from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB
+from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB, session_id_of
 from sync_pipeline.orchestration.tasks import InstanceTask, RunTerms, SelectedInstances
-from sync_pipeline.workflows.admission import Skip, admit
+from sync_pipeline.workflows.admission import Admission, Skip, admit
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.limits import seconds_left
 from sync_pipeline.workflows.recorded import InstanceWork
+
+LOOK_SECONDS = 0.5
 
 
 def with_terms(
@@ -34,6 +36,8 @@ def with_terms(
     category = CATEGORY_OF_JOB[context.job_name]
     admission = admit(deps, category, instances, always_probe=selected.always_probe)
     ends_at = _ends_at(deps.clock(), deps)
+    tasks = _in_order(context, selected.tasks, instances, admission)
+    suspects = [task.instance_id for task in tasks if task.instance_id in admission.suspects]
     return [
         replace(
             task,
@@ -42,29 +46,39 @@ def with_terms(
                 ends_at,
                 admission.skips.get(task.instance_id),
                 task.instance_id in admission.in_streak,
+                _from(task.instance_id, suspects),
             ),
         )
-        for task in _in_order(context, selected.tasks, instances, admission.in_streak)
+        for task in tasks
     ]
+
+
+def _from(instance_id: int, suspects: Sequence[int]) -> tuple[int, ...]:
+    """Return a suspect and those after it; nothing for an instance that is none."""
+    if instance_id not in suspects:
+        return ()
+    return tuple(suspects[suspects.index(instance_id) :])
 
 
 def _in_order(
     context: dg.OpExecutionContext,
     tasks: Iterable[InstanceTask],
     instances: Sequence[Instance],
-    in_streak: Collection[int],
+    admission: Admission,
 ) -> list[InstanceTask]:
     """Return tasks in the order in which they begin: those of one host far apart.
 
     Those that were not reached last time come first: one that is silent takes longest, all
-    its attempts together, and a run should not end by waiting for it.
+    its attempts together, and a run should not end by waiting for it. Those that the last
+    run was at work on when it died come last: it may die of one of them again.
     """
     chance = random.Random(context.run_id)  # noqa: S311 - spreads load
     places = {item.id: place for place, item in enumerate(spread(instances, chance))}
 
-    def place(task: InstanceTask) -> tuple[bool, int]:
-        was_reached = task.instance_id not in in_streak
-        return was_reached, places.get(task.instance_id, len(places))
+    def place(task: InstanceTask) -> tuple[bool, bool, int]:
+        key = task.instance_id
+        was_reached = key not in admission.in_streak
+        return key in admission.suspects, was_reached, places.get(key, len(places))
 
     return sorted(tasks, key=place)
 
@@ -96,6 +110,26 @@ def on_terms(
             may_have_streak=terms.may_have_streak,
         )
     return replace(work, retry_seconds=retry, ends_at=_ends_at(_start_of(context, deps), deps))
+
+
+def await_turn(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> None:
+    """Wait with an instance that a run may have died of, until the others have ended.
+
+    Such instances are then worked on one after the other, so that the next death has one
+    cause. The wait is bounded, because it is part of the step's time.
+    """
+    terms = task.terms
+    if terms is None or terms.run_id != context.run_id or not terms.after_all_but:
+        return
+    left = seconds_left(deps, terms.ends_at)
+    longest = deps.settings.step_deadline_seconds / 2
+    ends_at = time.monotonic() + (longest if left is None else min(longest, left))
+    session_id = session_id_of(context.run)
+    while deps.store.sessions.has_others(session_id, context.run_id, terms.after_all_but):
+        if time.monotonic() >= ends_at:
+            context.log.warning("%s begins before the others have ended.", task.name)
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def await_start(context: dg.OpExecutionContext, deps: SyncDeps, work: InstanceWork) -> None:

@@ -12,7 +12,13 @@ from sync_pipeline.model.session import RecordOutcome, RecordStatus
 from sync_pipeline.orchestration.config import NO_CONFIG, SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
-from sync_pipeline.orchestration.limits import await_start, on_terms, skip_of, with_terms
+from sync_pipeline.orchestration.limits import (
+    await_start,
+    await_turn,
+    on_terms,
+    skip_of,
+    with_terms,
+)
 from sync_pipeline.orchestration.metadata import (
     report_metadata,
     session_metadata,
@@ -190,7 +196,10 @@ def _admitted(
         reason = f"{task.name}: skipped, it was removed or deactivated during the run."
         return Skip("configuration", reason)
     skip = skip_of(context, task)
-    return skip or on_terms(context, deps, task, work_on(context, deps, instance))
+    if skip is not None:
+        return skip
+    await_turn(context, deps, task)
+    return on_terms(context, deps, task, work_on(context, deps, instance))
 
 
 def _skip(

@@ -22,13 +22,16 @@ class RunTerms:
     """What one run decided for an instance; a re-execution has terms of its own.
 
     `ends_at` is the run's deadline. `skip` says why the instance is left alone.
-    `may_have_streak` is False where no failure came before this run.
+    `may_have_streak` is False where no failure came before this run. `after_all_but` is not
+    empty where the last run died while it was at work on the instance: it begins when every
+    instance of the run but these has ended.
     """
 
     run_id: str
     ends_at: datetime | None = None
     skip: Skip | None = None
     may_have_streak: bool = True
+    after_all_but: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

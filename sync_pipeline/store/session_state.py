@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from sync_pipeline.errors import ConfigurationError, Phase, StaleClaim
+from sync_pipeline.model.breaker import RUN_DIED, Streak
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
     NewSession,
@@ -33,6 +34,7 @@ from sync_pipeline.model.session import (
     RecordStatus,
     SessionRun,
     SessionStatus,
+    SyncCategory,
 )
 from sync_pipeline.model.shard import slices
 from sync_pipeline.store.database import among, insert_rows
@@ -48,8 +50,10 @@ from sync_pipeline.store.session_runs import (
     runs_of,
     working,
 )
+from sync_pipeline.store.streaks import lengthen
 
 UNFINISHED = (str(RecordStatus.PENDING), str(RecordStatus.RUNNING))
+_COUNTED = (str(SyncCategory.ACCOUNT), str(SyncCategory.CAPACITY))
 _CLEAN: dict[str, Any] = {
     "items_synced": 0,
     "items_created": 0,
@@ -254,6 +258,8 @@ def _end_records(
     reason = run.error or (
         "The run was cancelled." if is_cancelled else "The run ended without an outcome."
     )
+    if not is_cancelled and run.run_id is not None:
+        _count_death(connection, run, reason, now)
     nobodys = and_(records.c.run_id.is_(None), records.c.shard == run.shard)
     done = connection.execute(
         update(records)
@@ -264,13 +270,39 @@ def _end_records(
         )
         .values(
             status=str(ended),
-            error_kind="cancelled" if is_cancelled else "run_ended",
+            error_kind="cancelled" if is_cancelled else RUN_DIED,
             # The reason of the attempt before a retry says more than the run's end.
             error_message=func.coalesce(records.c.error_message + " ", "") + reason,
             completed_at=now,
         )
     )
     return {ended: done.rowcount}
+
+
+def _count_death(
+    connection: Connection, run: SessionRun | Row[Any], reason: str, now: datetime
+) -> None:
+    """Count a run's death for the breaker of the instances that it was at work on.
+
+    In the order of instances, as every transaction that counts several of them.
+    """
+    query = (
+        select(records.c.instance_id, records.c.sync_category)
+        .where(
+            records.c.session_id == run.session_id,
+            records.c.run_id == run.run_id,
+            records.c.status == str(RecordStatus.RUNNING),
+            records.c.sync_category.in_(_COUNTED),
+        )
+        .order_by(records.c.instance_id)
+    )
+    for row in connection.execute(query).all():
+        category = SyncCategory(row.sync_category)
+        lengthen(
+            connection,
+            Streak(row.instance_id, category, 1, now, RUN_DIED, reason),
+            run.session_id,
+        )
 
 
 def _take(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
@@ -204,6 +204,22 @@ class SessionStore:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(records.c.instance_name))
             return [(row.instance_id, row.instance_name) for row in rows]
+
+    def has_others(self, session_id: str, run_id: str, but: Collection[int]) -> bool:
+        """Return whether a run is at work, or will be, on any instance but these.
+
+        One that waits for a retry is not counted.
+        """
+        is_begun = records.c.status == str(RecordStatus.RUNNING)
+        is_new = and_(records.c.status == str(RecordStatus.PENDING), records.c.error_kind.is_(None))
+        query = select(records.c.id).where(
+            records.c.session_id == session_id,
+            records.c.run_id == run_id,
+            records.c.instance_id.not_in(but),
+            or_(is_begun, is_new),
+        )
+        with self._database.read_once() as connection:
+            return connection.execute(query.limit(1)).first() is not None
 
     def get(self, session_id: str) -> Session | None:
         """Return a session by its id or by a prefix that only one has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import Connection, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sync_pipeline.model.breaker import Streak
@@ -39,29 +39,8 @@ class StreakStore:
 
     def lengthen(self, failed: Streak, session_id: str) -> None:
         """Count one failure more, whatever `failed` counts; once for each session."""
-        dialect = sqlite if self._database.is_sqlite else postgresql
-        statement = dialect.insert(streaks).values(
-            instance_id=failed.instance_id,
-            sync_category=str(failed.category),
-            failures=1,
-            last_failed_at=failed.last_failed_at,
-            session_id=session_id,
-            error_kind=failed.error_kind,
-            error_message=failed.error_message,
-        )
-        new = statement.excluded
-        is_counted = streaks.c.session_id == new.session_id
-        changes = {
-            "failures": streaks.c.failures + case((is_counted, 0), else_=1),
-            "last_failed_at": new.last_failed_at,
-            "session_id": new.session_id,
-            "error_kind": new.error_kind,
-            "error_message": new.error_message,
-        }
         with self._database.write() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=list(_KEY), set_=changes)
-            )
+            lengthen(connection, failed, session_id)
 
     def end(self, instance_id: int, category: SyncCategory) -> None:
         """Forget the streak of an instance that was reached."""
@@ -72,3 +51,27 @@ class StreakStore:
                     streaks.c.sync_category == str(category),
                 )
             )
+
+
+def lengthen(connection: Connection, failed: Streak, session_id: str) -> None:
+    """Count a failure within a caller's transaction; see `StreakStore.lengthen`."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(streaks).values(
+        instance_id=failed.instance_id,
+        sync_category=str(failed.category),
+        failures=1,
+        last_failed_at=failed.last_failed_at,
+        session_id=session_id,
+        error_kind=failed.error_kind,
+        error_message=failed.error_message,
+    )
+    new = statement.excluded
+    is_counted = streaks.c.session_id == new.session_id
+    changes = {
+        "failures": streaks.c.failures + case((is_counted, 0), else_=1),
+        "last_failed_at": new.last_failed_at,
+        "session_id": new.session_id,
+        "error_kind": new.error_kind,
+        "error_message": new.error_message,
+    }
+    connection.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=changes))

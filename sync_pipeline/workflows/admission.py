@@ -35,11 +35,13 @@ class Skip:
 class Admission:
     """What was decided for the instances of a run, by their ids.
 
-    `in_streak` are those whose next success has a streak to end.
+    `in_streak` are those whose next success has a streak to end, and `suspects` those of
+    them that the last run was at work on when it died.
     """
 
     skips: Mapping[int, Skip] = field(default_factory=dict)
     in_streak: frozenset[int] = frozenset()
+    suspects: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ def admit(
             due = next_probe_at(streak, limits, now)
             if due is not None:
                 skips[instance.id] = _rarely_tried(instance, Waiting(streak, due))
-    return Admission(skips, frozenset(streaks))
+    suspects = frozenset(key for key, streak in streaks.items() if streak.is_suspect)
+    return Admission(skips, frozenset(streaks), suspects)
 
 
 def breaker_limits(settings: Settings) -> BreakerLimits:
@@ -150,9 +153,12 @@ def _in_maintenance(instance: Instance, window: MaintenanceWindow) -> Skip:
 def _rarely_tried(instance: Instance, waiting: Waiting) -> Skip:
     streak = waiting.streak
     times = "once" if streak.failures == 1 else f"{streak.failures} times in a row"
+    what = "it was not reached"
+    if streak.is_suspect:
+        what = "the run at work on it died, or it was not reached,"
     return Skip(
         BREAKER,
-        f"{instance.name}: skipped, it was not reached {times}, last at "
+        f"{instance.name}: skipped, {what} {times}, last at "
         f"{streak.last_failed_at:%Y-%m-%d %H:%M:%S} UTC; the next try is due at "
         f"{waiting.due:%Y-%m-%d %H:%M:%S} UTC. To try it now: {_COMMAND[streak.category]} "
         f"--instance {instance.name}. The last error was {streak.error_kind}: "

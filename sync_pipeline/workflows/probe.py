@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sync_pipeline.collect.understanding import identified
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.limits import Usage
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
@@ -15,6 +17,7 @@ from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.encryption import tls_warnings
+from sync_pipeline.workflows.recorded import one_instance
 from sync_pipeline.workflows.sync_accounts import collect_with
 from sync_pipeline.workflows.sync_sizes import measure_with
 from sync_pipeline.workflows.target import opener, read_instance
@@ -47,25 +50,32 @@ class Probe:
 def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
     """Connect, identify, and run every query of both syncs; write nothing of it.
 
-    It keeps to the limits on connections, as the syncs do.
+    It keeps to the limits on connections, as the syncs do. Whatever goes wrong with one
+    instance is in its own probe.
     """
+    try:
+        with one_instance(instance):
+            return _probed(deps, instance)
+    except SyncError as error:
+        return Probe(instance.name, error=str(error.at(instance.name, Phase.CONNECT)))
+
+
+def _probed(deps: SyncDeps, instance: Instance) -> Probe:
     engine = ENGINES[instance.engine]
 
     def read(target: Target, deadline: Deadline) -> tuple[float, Snapshot, SizeSnapshot]:
         with opener(engine, target, deadline)(None) as connection:
-            engine.identify(connection)
+            identified(engine, connection)
             started = time.monotonic()
-            engine.identify(connection)
+            identified(engine, connection)
             latency = time.monotonic() - started
         snapshot = collect_with(deps, engine, target, deadline)
+        target = replace(target, usage=Usage())  # the sizes are a sync of their own
         return latency, snapshot, measure_with(deps, engine, target, deadline)
 
-    try:
-        latency, snapshot, sizes = read_instance(
-            deps, instance, read, connections=engine.size_connections
-        )
-    except SyncError as error:
-        return Probe(instance.name, error=str(error.at(instance.name, Phase.CONNECT)))
+    latency, snapshot, sizes = read_instance(
+        deps, instance, read, connections=engine.size_connections
+    )
     deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())
     return Probe(
         instance=instance.name,

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sync_pipeline.errors import LeaseHeld, Phase, StaleClaim, StoreUnavailable, SyncError
+from sync_pipeline.errors import (
+    LeaseHeld,
+    MemoryExhausted,
+    Phase,
+    StaleClaim,
+    StoreUnavailable,
+    SyncError,
+)
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
     RecordClaim,
@@ -87,7 +94,7 @@ def recorded(
     claim = deps.store.sessions.claim(work.session_id, instance.id, work.run_id, deps.clock())
     try:
         require_time(deps, instance, work.ends_at)
-        with _lease(deps, work):
+        with one_instance(instance), _lease(deps, work):
             report = do(claim)
         _note_end(deps, work, None)
         return report
@@ -104,17 +111,36 @@ def recorded(
             error.retryable = False
         _record_failure(deps, claim, error.at(instance.name, Phase.COLLECT), work)
         raise
+
+
+@contextmanager
+def one_instance(instance: Instance) -> Iterator[None]:
+    """Let whatever goes wrong in the block cost this instance alone.
+
+    Raises:
+        SyncError: the block's own, or what became of any other exception.
+    """
+    try:
+        yield
+    except SyncError:
+        raise
+    except MemoryError:
+        _LOG.error("%s: no memory was left", instance.name)
+        raise MemoryExhausted(
+            "There was no memory left for what the server sent.",
+            instance=instance.name,
+            hint="Lower SYNC_PIPELINE_MAX_RESULT_BYTES or the number of instances synced at "
+            "once, or give the process more memory.",
+        ) from None
     except Exception as error:  # noqa: BLE001 - raised again as ours
         # Where it happened, without the exception's text: that may quote anything.
         where = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
-        failure = SyncError(
+        raise SyncError(
             f"An unexpected {type(error).__name__} stopped the sync.",
             instance=instance.name,
             hint="This is a defect of sync_pipeline: please report it with the run's log.",
-        )
-        _record_failure(deps, claim, failure, work)
-        raise failure from None
+        ) from None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines import passwords
 from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
 from sync_pipeline.files.trust import changeable_by_all
 from sync_pipeline.model.instance import Instance
@@ -86,6 +87,17 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
         password,
         instance.timeouts.statement_seconds,
         _options(deps.settings, instance),
+        read_limits(deps.settings),
+    )
+
+
+def read_limits(settings: Settings) -> ReadLimits:
+    """Return the settings that bound what is read of a server."""
+    return ReadLimits(
+        rows=settings.max_result_rows,
+        value_bytes=settings.max_value_bytes,
+        result_bytes=settings.max_result_bytes,
+        sync_bytes=settings.max_sync_bytes,
     )
 
 

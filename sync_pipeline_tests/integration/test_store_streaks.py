@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import event
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.breaker import Streak
+from sync_pipeline.model.breaker import RUN_DIED, Streak
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.maintenance import NewWindow, window_of
-from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.model.session import SessionStatus, SyncCategory
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import START, StoreBench, minutes
+from sync_pipeline_tests.integration.store_bench import DONE, START, StoreBench, minutes
 
 ACCOUNT, CAPACITY = SyncCategory.ACCOUNT, SyncCategory.CAPACITY
 
@@ -111,3 +111,63 @@ def test_a_streak_costs_one_statement(store: Store, fleet: list[Instance]) -> No
     store.streaks.all(ACCOUNT)
     store.maintenance.active(START)
     assert len(statements) == 4
+
+
+def close(store: Store, session_id: str, status: SessionStatus, run_id: str = "") -> None:
+    store.sessions.close_run(session_id, run_id or session_id, status, "It was killed.", minutes(9))
+
+
+def test_a_death_counts_for_what_was_at_work_and_for_nothing_else(store: Store) -> None:
+    bench = StoreBench(store)
+    done, working, waiting, retried = bench.fleet("done", "working", "waiting", "retried")
+    session = bench.open([done, working, waiting, retried], "s1")
+    store.sessions.finish(bench.claim(session, done), DONE, minutes(1))
+    store.sessions.release(bench.claim(session, retried), "connect", "refused")
+    bench.claim(session, working)
+    close(store, "s1", SessionStatus.FAILED)
+    close(store, "s1", SessionStatus.FAILED)  # as the sensors and the reaper may
+    assert store.streaks.all() == [
+        Streak(working.id, ACCOUNT, 1, minutes(9), RUN_DIED, "It was killed.")
+    ]
+    assert store.streaks.all()[0].is_suspect
+    assert "It was killed." in (bench.record("s1", working).error_message or "")
+
+
+def test_a_second_death_of_a_session_counts_no_more_but_one_of_the_next_does(
+    store: Store,
+) -> None:
+    bench = StoreBench(store)
+    (one,) = bench.fleet("one")
+    for session_id, run_id, failures in (("s1", "r1", 1), ("s1", "r2", 1), ("s2", "r3", 2)):
+        bench.claim(bench.open([one], session_id, run_id), one, run_id)
+        close(store, session_id, SessionStatus.FAILED, run_id)
+        assert [item.failures for item in store.streaks.all()] == [failures]
+
+
+def test_a_run_that_is_cancelled_is_no_death(store: Store) -> None:
+    bench = StoreBench(store)
+    (one,) = bench.fleet("one")
+    bench.claim(bench.open([one], "s1"), one)
+    close(store, "s1", SessionStatus.CANCELLED)
+    assert store.streaks.all() == []
+
+
+def test_a_suspect_waits_for_all_that_work_or_will(store: Store) -> None:
+    bench = StoreBench(store)
+    good, retried, first, second = bench.fleet("good", "retried", "first", "second")
+    session = bench.open([good, retried, first, second], "s1")
+
+    def waits(*ids: int) -> bool:
+        return store.sessions.has_others("s1", "s1", ids)
+
+    after = (first.id, second.id)
+    assert waits(*after)
+    store.sessions.release(bench.claim(session, retried), "connect", "refused")
+    claim = bench.claim(session, good)
+    assert waits(*after)
+    store.sessions.finish(claim, DONE, minutes(1))
+    assert not waits(*after)
+    claim = bench.claim(session, first)
+    assert waits(second.id)
+    store.sessions.finish(claim, DONE, minutes(1))
+    assert not waits(second.id)

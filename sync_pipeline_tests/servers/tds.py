@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -53,7 +53,14 @@ class Rows:
     values: Sequence[Sequence[Any]] = ()
 
 
-Answer = Callable[[Login, str], Rows | None]
+@dataclass(frozen=True)
+class Stream:
+    """Tokens as they are, in packets of which only the last of all says that it is."""
+
+    tokens: Iterable[bytes]
+
+
+Answer = Callable[[Login, str], Rows | Stream | None]
 
 
 @dataclass
@@ -64,6 +71,7 @@ class TdsServer:
     on_login: Callable[[Login], None]
     on_batch: Answer
     tls: ssl.SSLContext | None
+    send: Callable[[socket.socket, bytes], None] = socket.socket.sendall
     logins: list[Login] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
@@ -84,8 +92,12 @@ def tds_server(
     on_login: Callable[[Login], None] = accept_all,
     on_batch: Answer = no_rows,
     certificate: tuple[Path, Path] | None = None,
+    send: Callable[[socket.socket, bytes], None] = socket.socket.sendall,
 ) -> Iterator[TdsServer]:
-    """Yield a listener; with a certificate (and its key) it offers TLS, else none."""
+    """Yield a listener; with a certificate (and its key) it offers TLS, else none.
+
+    `send` is how it sends where it has no TLS.
+    """
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -93,7 +105,7 @@ def tds_server(
         # The handshake of TLS 1.3 does not fit into the packets of TDS 7.
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = TdsServer(listener.getsockname()[1], on_login, on_batch, context)
+        server = TdsServer(listener.getsockname()[1], on_login, on_batch, context, send)
         links: list[socket.socket] = []
         threads: list[threading.Thread] = []
 
@@ -175,6 +187,11 @@ class _Conversation:
         except ServerError as error:
             self._send(_error(error) + _done(error=True))
             return
+        if isinstance(rows, Stream):
+            for tokens in rows.tokens:
+                self._send(tokens, is_last=False)
+            self._send(_done())
+            return
         self._send(_result(rows) if rows is not None else _done())
 
     def _handshake(self, context: ssl.SSLContext) -> None:
@@ -227,14 +244,14 @@ class _Conversation:
                     return b""
                 self._incoming.write(chunk)
 
-    def _send(self, tokens: bytes) -> None:
+    def _send(self, tokens: bytes, *, is_last: bool = True) -> None:
         data = b""
         size = 4000
         pieces = [tokens[start : start + size] for start in range(0, len(tokens), size)] or [b""]
         for number, piece in enumerate(pieces):
-            data += _packet(ANSWER, piece, is_last=number == len(pieces) - 1)
+            data += _packet(ANSWER, piece, is_last=is_last and number == len(pieces) - 1)
         if self._tls is None:
-            self._link.sendall(data)
+            self._server.send(self._link, data)
             return
         self._tls.write(data)
         self._link.sendall(self._outgoing.read())

@@ -4,48 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
-import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import pymysql
-from pymysql.cursors import DictCursor
+from pymysql.cursors import DictCursor, SSDictCursor
 
 from sync_pipeline.certificates import OPTION as RELAXED
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.links import Guard, open_link, shut
 from sync_pipeline.engines.mysql_protocol.errors import (
     ServerWithoutTls,
     connect_error,
     handshake_timeout,
     query_error,
     settings_error,
+    statement_timeout,
 )
-from sync_pipeline.engines.mysql_protocol.passwords import GuardedConnection, Withheld, guards
+from sync_pipeline.engines.mysql_protocol.passwords import Withheld, guards
+from sync_pipeline.engines.mysql_protocol.reading import BoundedConnection
 from sync_pipeline.engines.mysql_protocol.tls import driver_tls
 from sync_pipeline.engines.passwords import withheld
+from sync_pipeline.errors import SyncError
 from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 
 CLIENT_MARGIN_SECONDS = 5.0
 """How much longer than the server's own limit the client waits for an answer."""
 
-_RAISED_BY_DRIVER = (
-    pymysql.Error,
-    OSError,
-    ValueError,
-    LookupError,
-    NameError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    RuntimeError,
-    struct.error,
-)
-"""PyMySQL parses what a server sends without checks: garbage raises any of these."""
-
 
 class MySqlProtocolConnection:
-    """A PyMySQL connection that maps its errors.
+    """A PyMySQL connection that bounds its answers and maps its errors.
 
     `breaker` is a second descriptor of the connection's socket: shutting it down ends a
     read that waits in another thread, also after TLS took the first descriptor over.
@@ -53,55 +41,69 @@ class MySqlProtocolConnection:
 
     def __init__(
         self,
-        raw: pymysql.Connection[DictCursor],
+        raw: BoundedConnection,
         breaker: socket.socket,
-        instance: str,
+        target: Target,
         product: str,
     ) -> None:
         self._raw = raw
         self._breaker = breaker
-        self._instance = instance
+        self._target = target
         self._product = product
+
+    @property
+    def banner(self) -> str:
+        """Return what the server calls its version."""
+        return str(self._raw.get_server_info())  # type: ignore[no-untyped-call]
 
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> list[dict[str, Any]]:
         """Run one SELECT; without parameters a percent sign is only a percent sign."""
-        try:
-            with self._raw.cursor() as cursor:
-                cursor.execute(sql, parameters)
-                return list(cursor.fetchall())
-        except _RAISED_BY_DRIVER as error:
-            raise query_error(error, self._instance, self._product) from None
+        name, product = self._target.instance.name, self._product
+        return self.run(sql, parameters, lambda error: query_error(error, name, product))
+
+    def run(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None,
+        mapped: Callable[[Exception], SyncError],
+    ) -> list[dict[str, Any]]:
+        """Run one statement within its limits and return its rows.
+
+        Raises:
+            SyncError: QueryTimeout, ResultLimit, or what `mapped` makes of an error.
+        """
+        seconds = self._target.statement_seconds + CLIENT_MARGIN_SECONDS
+        self._raw.begin_answer()
+        with Guard(self._breaker, self._target.within(seconds)) as guard:
+            try:
+                return self._rows(sql, parameters)
+            except (SyncError, MemoryError):
+                raise
+            except Exception as error:  # noqa: BLE001 - the driver parses answers without checks
+                if guard.breach is not None:
+                    raise statement_timeout(self._target.instance.name, seconds) from None
+                raise mapped(error) from None
+            finally:
+                self._raw.leave_answer()
+
+    def _rows(self, sql: str, parameters: Mapping[str, object] | None) -> list[dict[str, Any]]:
+        cursor = self._raw.cursor(SSDictCursor)
+        cursor.execute(sql, parameters)
+        rows = list(self._target.meter.metered(cursor.fetchall_unbuffered()))
+        cursor.close()
+        return rows
 
     def abort(self) -> None:
         """Shut the socket, so that a read that waits for the server returns."""
-        _shut(self._breaker)
+        shut(self._breaker)
 
     def close(self) -> None:
         """Close without raising."""
-        with contextlib.suppress(pymysql.Error, OSError):
+        with contextlib.suppress(Exception):
             self._raw.close()
         self._breaker.close()
-
-
-class _Watchdog:
-    """Shuts a socket when its time is up, unless it is called off before."""
-
-    def __init__(self, seconds: float, link: socket.socket) -> None:
-        self._link = link
-        self.has_fired = False
-        self._timer = threading.Timer(seconds, self._fire)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def cancel(self) -> None:
-        """Call the watchdog off."""
-        self._timer.cancel()
-
-    def _fire(self) -> None:
-        self.has_fired = True
-        _shut(self._link)
 
 
 def connect(target: Target, product: str, *session_settings: str) -> MySqlProtocolConnection:
@@ -135,7 +137,7 @@ def _open(target: Target, product: str, tls: TlsOptions) -> MySqlProtocolConnect
         "auth_plugin_map": guards(target, is_encrypted=is_encrypted),
         **driver_tls(tls, instance.name, is_relaxed=RELAXED in target.options),
     }
-    raw = GuardedConnection(
+    raw = BoundedConnection(
         host=instance.host,
         port=instance.port,
         user=target.username,
@@ -149,20 +151,22 @@ def _open(target: Target, product: str, tls: TlsOptions) -> MySqlProtocolConnect
         defer_connect=True,
         **options,
     )
+    raw.bound_to(target)
+    ends_at = time.monotonic() + target.connect_seconds
     with _socket(target, product) as (link, breaker):
-        watchdog = _Watchdog(instance.timeouts.connect_seconds, breaker)
-        try:
-            raw.connect(link)
-        except _RAISED_BY_DRIVER as error:
-            if watchdog.has_fired:
-                raise handshake_timeout(instance, product) from None
-            if isinstance(error, Withheld):
+        with Guard(breaker, ends_at - time.monotonic()) as guard:
+            try:
+                raw.connect(link)
+            except (SyncError, MemoryError):
+                raise
+            except Withheld as error:
                 where = f"{product} at {instance.host}:{instance.port}"
                 raise withheld(where, error.form, target, is_encrypted=is_encrypted) from None
-            raise connect_error(error, instance, product, target.username) from None
-        finally:
-            watchdog.cancel()
-    return MySqlProtocolConnection(raw, breaker, instance.name, product)
+            except Exception as error:  # noqa: BLE001 - as above
+                if guard.breach is not None:
+                    raise handshake_timeout(instance, product) from None
+                raise connect_error(error, instance, product, target.username) from None
+        return MySqlProtocolConnection(raw, breaker, target, product)
 
 
 @contextlib.contextmanager
@@ -170,9 +174,7 @@ def _socket(target: Target, product: str) -> Iterator[tuple[socket.socket, socke
     """Yield a connected socket and its duplicate, both closed where the block raises."""
     instance = target.instance
     try:
-        link = socket.create_connection(
-            (instance.host, instance.port), instance.timeouts.connect_seconds
-        )
+        link = open_link(instance.host, instance.port, target.connect_seconds)
     except OSError as error:
         raise connect_error(error, instance, product, target.username) from None
     except UnicodeError as error:  # a host name that can't be one
@@ -192,15 +194,11 @@ def _socket(target: Target, product: str) -> Iterator[tuple[socket.socket, socke
 def _apply(
     connection: MySqlProtocolConnection, instance: Instance, product: str, statement: str
 ) -> None:
-    raw = connection._raw  # noqa: SLF001
+    banner = connection.banner
     try:
-        with raw.cursor() as cursor:
-            cursor.execute(statement)
-    except _RAISED_BY_DRIVER as error:
+        connection.run(
+            statement, None, lambda error: settings_error(error, instance, product, banner)
+        )
+    except BaseException:
         connection.close()
-        raise settings_error(error, instance, product, raw.get_server_info()) from None  # type: ignore[no-untyped-call]
-
-
-def _shut(link: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        link.shutdown(socket.SHUT_RDWR)
+        raise

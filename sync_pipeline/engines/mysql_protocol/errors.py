@@ -124,6 +124,15 @@ def handshake_timeout(instance: Instance, product: str) -> SyncError:
     )
 
 
+def statement_timeout(instance: str, seconds: float) -> SyncError:
+    """Return the error of an answer that did not come, or not to its end, in time."""
+    return QueryTimeout(
+        f"A catalog query took too long: no whole answer came within {seconds:g} seconds.",
+        instance=instance,
+        hint="Look for locks on the catalog, or raise the statement timeout.",
+    )
+
+
 def settings_error(error: Exception, instance: Instance, product: str, banner: str) -> SyncError:
     """Map what was raised by a statement that bounds the session."""
     if vendor_code(error) == UNKNOWN_VARIABLE:

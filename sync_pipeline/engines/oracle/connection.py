@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import oracledb
 
 from sync_pipeline.certificates import OPTION as RELAXED
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.limits import Meter
+from sync_pipeline.engines.links import Flow
 from sync_pipeline.engines.oracle.errors import (
     Attempt,
     aborted,
@@ -27,6 +29,7 @@ from sync_pipeline.engines.oracle.errors import (
 )
 from sync_pipeline.engines.oracle.session import Session, SessionThread
 from sync_pipeline.engines.oracle.tls import client_tls, driver_tls, tried
+from sync_pipeline.errors import SyncError
 
 CLIENT = "oracle_client"
 """The option that names the directory of Oracle's client libraries."""
@@ -52,17 +55,23 @@ class OracleConnection:
         """Run one SELECT, which names its parameters as `:name`."""
         seconds = self._target.statement_seconds
         bound = dict(parameters or {})
+        self._thread.flow.begin()
         try:
             return self._thread.call(
-                lambda: self._session.fetch(sql, bound), seconds + CLIENT_MARGIN_SECONDS
+                lambda: self._session.fetch(sql, bound),
+                self._target.within(seconds + CLIENT_MARGIN_SECONDS),
             )
         except TimeoutError:
             self._thread.stop()
             raise statement_timeout(self._target.instance.name, seconds) from None
         except concurrent.futures.CancelledError:
             raise aborted(self._target.instance.name) from None
+        except (SyncError, MemoryError):
+            self._thread.stop()
+            raise
         except Exception as error:  # noqa: BLE001 - the driver parses answers without checks
-            raise query_error(error, self._target.instance.name) from None
+            name = self._target.instance.name
+            raise self._thread.flow.error(name) or query_error(error, name) from None
 
     def abort(self) -> None:
         """Break the connection, so that a read that waits for the server returns."""
@@ -79,17 +88,24 @@ class OracleConnection:
 class _ThinSession:
     """A session of the thin mode, which speaks the protocol itself."""
 
-    def __init__(self, raw: oracledb.AsyncConnection) -> None:
+    def __init__(self, raw: oracledb.AsyncConnection, target: Target, flow: Flow) -> None:
         self._raw = raw
+        self._target = target
+        self._flow = flow
 
     async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
         """Run one SELECT."""
+        meter = self._target.meter
         with self._raw.cursor() as cursor:
             cursor.arraysize = ROWS_A_TRIP
             cursor.prefetchrows = ROWS_A_TRIP
             await cursor.execute(sql, parameters)
-            names = [column[0].lower() for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+            names = _names(cursor.description, meter)
+            rows: list[dict[str, Any]] = []
+            while batch := await cursor.fetchmany():
+                self._flow.progress()
+                rows.extend(meter.metered(dict(zip(names, row, strict=True)) for row in batch))
+            return rows
 
     async def close(self) -> None:
         """Say goodbye to the server."""
@@ -100,19 +116,26 @@ class _ThinSession:
 
 
 class _ThickSession:
-    """A session of the thick mode: its calls block the session's thread."""
+    """A session of the thick mode: its calls block the session's thread.
 
-    def __init__(self, raw: oracledb.Connection) -> None:
+    Oracle's libraries have the socket, so that only what they hand over is counted.
+    """
+
+    def __init__(self, raw: oracledb.Connection, target: Target) -> None:
         self._raw = raw
+        self._target = target
 
     async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
         """Run one SELECT."""
+        meter = self._target.meter
         with self._raw.cursor() as cursor:
             cursor.arraysize = ROWS_A_TRIP
             cursor.prefetchrows = ROWS_A_TRIP
             cursor.execute(sql, parameters)
-            names = [column[0].lower() for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            names = _names(cursor.description, meter)
+            batches = iter(cursor.fetchmany, [])
+            rows = (dict(zip(names, row, strict=True)) for batch in batches for row in batch)
+            return list(meter.metered(rows))
 
     async def close(self) -> None:
         """Say goodbye to the server."""
@@ -133,22 +156,26 @@ def connect(target: Target, service: str) -> OracleConnection:
     """
     instance = target.instance
     attempt = Attempt(target, service)
-    opening = _opening(target, service)
-    thread = SessionThread(f"oracle {instance.name}")
+    flow = Flow(target.limits)
+    opening = _opening(target, service, flow)
+    thread = SessionThread(f"oracle {instance.name}", flow)
     try:
-        session = thread.call(opening, instance.timeouts.connect_seconds)
+        session = thread.call(opening, target.connect_seconds)
     except TimeoutError:
         thread.stop()
         raise handshake_timeout(attempt) from None
     except Exception as error:  # noqa: BLE001 - the driver parses answers without checks
         thread.stop()
+        limit = flow.error(instance.name)
+        if limit is not None:
+            raise limit from None
         if thread.saw_garbage:
             raise not_oracle(attempt) from None
         raise connect_error(error, attempt) from None
     return OracleConnection(thread, session, target)
 
 
-def _opening(target: Target, service: str) -> Callable[[], Any]:
+def _opening(target: Target, service: str, flow: Flow) -> Callable[[], Any]:
     """Return the coroutine function that opens a session in the mode that was chosen."""
     instance = target.instance
     directory = target.options.get(CLIENT, "")
@@ -162,7 +189,6 @@ def _opening(target: Target, service: str) -> Callable[[], Any]:
         "retry_count": 0,
         "program": PROGRAM,
     }
-    milliseconds = max(1, round(target.statement_seconds * 1000))
     is_relaxed = RELAXED in target.options
     if directory:
         _load(directory, instance.name)
@@ -170,11 +196,17 @@ def _opening(target: Target, service: str) -> Callable[[], Any]:
     async def open_session() -> _ThinSession | _ThickSession:
         tls = tried(instance, is_relaxed=is_relaxed)
         if directory:
-            return await _thick({**options, **client_tls(tls, instance.name)}, milliseconds)
+            return await _thick({**options, **client_tls(tls, instance.name)}, target)
         more = driver_tls(tls, instance.name, is_relaxed=is_relaxed)
-        return await _thin({**options, **more}, milliseconds)
+        return await _thin({**options, **more}, target, flow)
 
     return open_session
+
+
+def _names(description: Sequence[Any] | None, meter: Meter) -> list[str]:
+    names = [column[0].lower() for column in description or ()]
+    meter.columns(names)
+    return names
 
 
 def _load(directory: str, instance: str) -> None:
@@ -185,19 +217,23 @@ def _load(directory: str, instance: str) -> None:
         raise client_error(error, instance, directory) from None
 
 
-async def _thin(options: dict[str, Any], milliseconds: int) -> _ThinSession:
+async def _thin(options: dict[str, Any], target: Target, flow: Flow) -> _ThinSession:
     raw = await oracledb.connect_async(**options)
-    raw.call_timeout = milliseconds
+    raw.call_timeout = _milliseconds(target)
     raw.module = PROGRAM
     with raw.cursor() as cursor:
         await cursor.execute(READ_ONLY)
-    return _ThinSession(raw)
+    return _ThinSession(raw, target, flow)
 
 
-async def _thick(options: dict[str, Any], milliseconds: int) -> _ThickSession:
+async def _thick(options: dict[str, Any], target: Target) -> _ThickSession:
     raw = oracledb.connect(**options)
-    raw.call_timeout = milliseconds
+    raw.call_timeout = _milliseconds(target)
     raw.module = PROGRAM
     with raw.cursor() as cursor:
         cursor.execute(READ_ONLY)
-    return _ThickSession(raw)
+    return _ThickSession(raw, target)
+
+
+def _milliseconds(target: Target) -> int:
+    return max(1, round(target.statement_seconds * 1000))

@@ -12,6 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from sync_pipeline.engines.limits import ReadLimits
+from sync_pipeline.engines.links import Flow
+
 HEADER_BYTES = 8
 ACCEPT = 2
 FIRST_ANSWERS = frozenset({ACCEPT, 4, 5, 6, 11, 12, 14})
@@ -24,9 +27,12 @@ _VERSION_END = 10
 class PacketGuard(asyncio.Protocol):
     """Stands before the driver's protocol; `refuse` is called once, for what does not fit."""
 
-    def __init__(self, driver: asyncio.Protocol, refuse: Callable[[], None]) -> None:
+    def __init__(
+        self, driver: asyncio.Protocol, refuse: Callable[[], None], flow: Flow | None = None
+    ) -> None:
         self._driver = driver
         self._refuse = refuse
+        self._flow = flow or Flow(ReadLimits())
         self._transport: asyncio.Transport | None = None
         self._head = bytearray()
         self._left = 0
@@ -44,7 +50,7 @@ class PacketGuard(asyncio.Protocol):
         """Pass bytes on that are framed as packets; break the connection otherwise."""
         if self._is_refused:
             return
-        if self._fits(memoryview(data)):
+        if self._flow.allows(len(data)) and self._fits(memoryview(data)):
             self._driver.data_received(data)
             return
         self._is_refused = True

@@ -18,6 +18,9 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
+from sync_pipeline.engines.calls import LEFT_BEHIND, StaysBehind
+from sync_pipeline.engines.limits import ReadLimits
+from sync_pipeline.engines.links import Flow
 from sync_pipeline.engines.oracle.guard import PacketGuard
 
 ResultT = TypeVar("ResultT")
@@ -45,9 +48,10 @@ class Session(Protocol):
 class _Loop(asyncio.SelectorEventLoop):
     """An event loop that guards its connections, and knows them so that it can close them."""
 
-    def __init__(self) -> None:
+    def __init__(self, flow: Flow) -> None:
         super().__init__()
         self.saw_garbage = False
+        self._flow = flow
         self._opened: list[asyncio.BaseTransport] = []
 
     async def create_connection(  # type: ignore[override]
@@ -56,7 +60,7 @@ class _Loop(asyncio.SelectorEventLoop):
         """Open a connection as the base class does, with a guard before the protocol."""
         protocol = protocol_factory()
         transport, _ = await super().create_connection(
-            lambda: PacketGuard(protocol, self._note_garbage), *args, **kwargs
+            lambda: PacketGuard(protocol, self._note_garbage, self._flow), *args, **kwargs
         )
         self._opened.append(transport)
         return transport, protocol
@@ -65,7 +69,7 @@ class _Loop(asyncio.SelectorEventLoop):
         self, transport: Any, protocol: asyncio.Protocol, *args: Any, **kwargs: Any
     ) -> asyncio.Transport | None:
         """Begin TLS as the base class does, with a guard for what comes out of it."""
-        guard = PacketGuard(protocol, self._note_garbage)
+        guard = PacketGuard(protocol, self._note_garbage, self._flow)
         return await super().start_tls(transport, guard, *args, **kwargs)
 
     def _note_garbage(self) -> None:
@@ -94,12 +98,19 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class SessionThread:
-    """Runs coroutines one at a time on a daemon thread, each within a limit."""
+    """Runs coroutines one at a time on a daemon thread, each within a limit.
 
-    def __init__(self, name: str) -> None:
-        self._loop = _Loop()
+    Raises:
+        ConnectionLimit: too many threads of this process were left behind already.
+    """
+
+    def __init__(self, name: str, flow: Flow | None = None) -> None:
+        LEFT_BEHIND.require_room()
+        self.flow = flow or Flow(ReadLimits())
+        self._loop = _Loop(self.flow)
         self._running: concurrent.futures.Future[Any] | None = None
         self._is_stopped = False
+        self._stays = StaysBehind(LEFT_BEHIND)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -137,8 +148,16 @@ class SessionThread:
             running.cancel()
         if threading.current_thread() is not self._thread:
             self._thread.join(STOP_SECONDS)
+            if self._thread.is_alive():
+                self._stays.begin()
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        finally:
+            self._stays.end()
+
+    def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
         tasks = asyncio.all_tasks(self._loop)

@@ -9,13 +9,13 @@ context that is made here. Source: python-oracledb user guide, "Connecting using
 
 from __future__ import annotations
 
-import socket
 import ssl
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sync_pipeline.certificates import client_context
+from sync_pipeline.engines.links import Guard, open_link
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 
@@ -36,10 +36,11 @@ def tried(instance: Instance, *, is_relaxed: bool) -> TlsOptions:
     wanted = replace(tls, mode=TlsMode.REQUIRE)
     context = _usable_context(wanted, instance.name, is_relaxed=is_relaxed)
     seconds = min(LONGEST_TRY_SECONDS, instance.timeouts.connect_seconds / 2)
-    address = (instance.host, instance.port)
     try:
         with (
-            socket.create_connection(address, seconds) as link,
+            open_link(instance.host, instance.port, seconds) as link,
+            link.dup() as breaker,
+            Guard(breaker, seconds),
             context.wrap_socket(link, server_hostname=instance.host),
         ):
             return wanted

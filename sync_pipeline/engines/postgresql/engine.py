@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.base import (
@@ -28,7 +24,8 @@ from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.passwords import may_be_readable
 from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
-from sync_pipeline.engines.postgresql.errors import Attempt, connect_error, query_error
+from sync_pipeline.engines.postgresql.connection import PostgreSqlConnection, opened
+from sync_pipeline.engines.postgresql.errors import Attempt, connect_error
 from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor, quoted
 from sync_pipeline.engines.postgresql.parse import (
     AclItem,
@@ -95,38 +92,6 @@ DATABASE_ACLS = (
     _database_acl(SectionName.LARGE_OBJECT, "large_objects"),
     _database_acl(SectionName.DEFAULT, "default_privileges"),
 )
-
-
-class PostgreSqlConnection:
-    """A read-only psycopg connection in one repeatable-read transaction."""
-
-    def __init__(self, raw: psycopg.Connection[dict[str, Any]], instance: str) -> None:
-        self._raw = raw
-        self._instance = instance
-
-    def fetch(
-        self, sql: str, parameters: Mapping[str, object] | None = None
-    ) -> list[dict[str, Any]]:
-        """Run one SELECT; without parameters a percent sign is only a percent sign."""
-        try:
-            return self._raw.execute(sql.encode(), parameters).fetchall()
-        except psycopg.Error as error:
-            mapped = query_error(error, self._instance)
-            with contextlib.suppress(psycopg.Error):
-                self._raw.rollback()
-            raise mapped from None
-
-    def abort(self) -> None:
-        """Shut the socket, so that a read that waits for the server returns."""
-        with contextlib.suppress(OSError, psycopg.Error):
-            duplicate = socket.socket(fileno=os.dup(self._raw.fileno()))
-            with duplicate:
-                duplicate.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Close without raising."""
-        with contextlib.suppress(psycopg.Error):
-            self._raw.close()
 
 
 CATALOG = CatalogCheck(
@@ -196,25 +161,25 @@ class PostgreSql(UnknownNothing):
         instance = target.instance
         name = database or instance.database or "postgres"
         try:
-            raw = psycopg.connect(
-                host=instance.host,
-                port=instance.port,
-                user=target.username,
-                password=target.password.reveal(),
-                dbname=name,
-                # libpq takes whole seconds, and anything below two as two.
-                connect_timeout=max(2, round(instance.timeouts.connect_seconds)),
-                application_name="sync_pipeline",
-                client_encoding="UTF8",
-                options=_options(target.statement_seconds),
-                row_factory=dict_row,
-                **_tls(target),
+            raw = opened(
+                target,
+                {
+                    "host": instance.host,
+                    "port": instance.port,
+                    "user": target.username,
+                    "password": target.password.reveal(),
+                    "dbname": name,
+                    "application_name": "sync_pipeline",
+                    "client_encoding": "UTF8",
+                    "options": _options(target.statement_seconds),
+                    **_tls(target),
+                },
             )
         except (psycopg.Error, UnicodeError) as error:
             raise connect_error(error, Attempt(target, name, is_own=database is None)) from None
         raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         raw.read_only = True
-        return PostgreSqlConnection(raw, instance.name)
+        return PostgreSqlConnection(raw, target)
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the product, the version and the state of TLS."""

@@ -225,10 +225,25 @@ def _network_hint(text: str, hint: str, attempt: Attempt) -> str:
     return f"{hint} Turn TLS on in the server, or on a network that nobody else is on: {command}."
 
 
-def query_error(error: psycopg.Error, instance: str) -> SyncError:
-    """Map what psycopg raised while a catalog query ran."""
-    state = error.sqlstate or ""
+def statement_timeout(instance: str, seconds: float) -> SyncError:
+    """Return the error of an answer that did not come, or not to its end, in time."""
+    return QueryTimeout(
+        f"A catalog query took too long: no whole answer came within {seconds:g} seconds.",
+        instance=instance,
+        hint="Look for locks on the catalog, or raise the statement timeout.",
+    )
+
+
+def query_error(error: Exception, instance: str) -> SyncError:
+    """Map what was raised while a catalog query ran; what is not psycopg's is a value's."""
     text = _sentence(str(error))
+    if not isinstance(error, psycopg.Error):
+        what = type(error).__name__
+        return QueryError(
+            f"PostgreSQL answered a catalog query with what can't be read ({what}: {text}).",
+            instance=instance,
+        )
+    state = error.sqlstate or ""
     if state == "42501":
         return PrivilegeError(f"PostgreSQL refused a catalog query: {text}.", instance=instance)
     if state in ("57014", "55P03"):

@@ -6,14 +6,17 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, TypeVar
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
+from sync_pipeline.engines.limits import Meter
+from sync_pipeline.engines.links import Flow, open_link
 from sync_pipeline.engines.passwords import may_be_readable
-from sync_pipeline.engines.sqlserver.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.sqlserver.drivers import (
     DRIVER_OPTION,
     Driver,
@@ -30,9 +33,22 @@ from sync_pipeline.engines.sqlserver.errors import (
     without_tls,
 )
 from sync_pipeline.engines.sqlserver.names import bracketed
-from sync_pipeline.errors import ConnectError, ConnectReason, QueryTimeout, SyncError
+from sync_pipeline.engines.sqlserver.relay import HOST as RELAY_HOST
+from sync_pipeline.engines.sqlserver.relay import Relay
+from sync_pipeline.errors import (
+    ConnectError,
+    ConnectionLimit,
+    ConnectReason,
+    Phase,
+    QueryTimeout,
+    ResultLimit,
+    SyncError,
+    UnsupportedServer,
+)
 from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 
+ROWS_AT_ONCE = 500
+LOGIN_MARGIN_SECONDS = 0.5
 CLIENT_MARGIN_SECONDS = 2.0
 """How much longer than the driver's own limit the caller waits."""
 
@@ -40,14 +56,24 @@ T = TypeVar("T")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A connection of the driver, and what it goes through."""
+
+    raw: Any
+    relay: Relay
+
+
 class SqlServerConnection:
     """A pyodbc connection whose calls are bounded and can be given up."""
 
-    def __init__(self, module: ModuleType, raw: Any, instance: str, seconds: float) -> None:
+    def __init__(self, module: ModuleType, login: Login, target: Target) -> None:
         self._module = module
-        self._raw = raw
-        self._instance = instance
-        self._seconds = seconds
+        self._raw = login.raw
+        self._relay = login.relay
+        self._target = target
+        self._instance = target.instance.name
+        self._seconds = target.statement_seconds
         self._call: Call[Any] | None = None
         self._is_given_up = False
         self._is_left_behind = False
@@ -59,23 +85,26 @@ class SqlServerConnection:
         """Run one SELECT; parameters are bound by the driver, never written into the text."""
         text, values = bound(sql, parameters)
         return self.run(
-            lambda: _rows(self._raw, text, values), lambda error: query_error(error, self._instance)
+            lambda: _rows(self._raw, text, values, self._target.meter, self._relay.flow),
+            lambda error: query_error(error, self._instance),
         )
 
     def run(self, work: Callable[[], T], mapped: Callable[[BaseException], SyncError]) -> T:
         """Make one call of the driver, within the limit of a statement.
 
         Raises:
-            SyncError: what `mapped` makes of the driver's error, or QueryTimeout, or
-                ConnectError where the connection was aborted or given up before.
+            SyncError: what `mapped` makes of the driver's error, or QueryTimeout, ResultLimit,
+                or ConnectError where the connection was aborted or given up before.
         """
         call = Call(work)
+        self._relay.flow.begin()
         with self._lock:
             if self._is_given_up:
                 raise lost(self._instance, "it was given up")
             self._call = call
         try:
-            return call.result(self._seconds + CLIENT_MARGIN_SECONDS, self._close_raw)
+            seconds = self._target.within(self._seconds + CLIENT_MARGIN_SECONDS)
+            return call.result(seconds, self._close_raw)
         except CallTimeout:
             self._leave_behind()
             raise QueryTimeout(
@@ -86,11 +115,15 @@ class SqlServerConnection:
         except CallAborted:
             self._leave_behind()
             raise lost(self._instance, "it was broken off") from None
+        except ResultLimit:
+            self._relay.shut()
+            raise
         except _raised_by(self._module) as error:
-            raise mapped(error) from None
+            raise self._relay.flow.error(self._instance) or mapped(error) from None
 
     def abort(self) -> None:
-        """Let the waiting thread go; the driver's call ends beside, by the driver's limit."""
+        """Let the waiting thread go; the driver's call ends beside, with its connection."""
+        self._relay.shut()
         with self._lock:
             self._is_given_up = True
             call = self._call
@@ -103,16 +136,18 @@ class SqlServerConnection:
             if self._is_left_behind:
                 return
             self._is_given_up = self._is_left_behind = True
-        with contextlib.suppress(CallTimeout, CallAborted):
+        with contextlib.suppress(CallTimeout, CallAborted, ConnectionLimit):
             Call(self._close_raw).result(CLIENT_MARGIN_SECONDS, _nothing)
 
     def _leave_behind(self) -> None:
+        self._relay.shut()
         with self._lock:
             self._is_given_up = self._is_left_behind = True
 
     def _close_raw(self) -> None:
         with contextlib.suppress(*_raised_by(self._module)):
             self._raw.close()
+        self._relay.close()
 
 
 def bound(sql: str, parameters: Mapping[str, object] | None) -> tuple[str, tuple[object, ...]]:
@@ -136,26 +171,40 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
     instance = target.instance
     module = load_pyodbc(instance.name)
     driver = choose_driver(target.options.get(DRIVER_OPTION, ""), module.drivers(), instance.name)
-    _knock(instance)
-    raw = _log_in(module, driver, target)
-    connection = SqlServerConnection(module, raw, instance.name, target.statement_seconds)
+    login: Login = _log_in(module, driver, target)
+    connection = SqlServerConnection(module, login, target)
     try:
-        _prepare(connection, raw, target, database)
+        _require_relay(login, instance)
+        _prepare(connection, login.raw, target, database)
     except SyncError:
         connection.close()
         raise
     return connection
 
 
-def _knock(instance: Instance) -> None:
-    """Connect once without the driver: a refused port is then said at once and exactly.
+def _require_relay(login: Login, instance: Instance) -> None:
+    """Refuse a server that has sent the driver to another one: nothing bounds that.
+
+    Raises:
+        UnsupportedServer: the login went elsewhere.
+    """
+    if not login.relay.is_used:
+        raise UnsupportedServer(
+            f"SQL Server at {instance.host}:{instance.port} sent the login to another server.",
+            instance=instance.name,
+            phase=Phase.CONNECT,
+            hint="Register the server itself, not a listener that routes to a replica.",
+        )
+
+
+def _knock(target: Target) -> socket.socket:
+    """Connect without the driver: a refused port is then said at once and exactly.
 
     Microsoft's driver waits its whole login timeout for a port that refuses.
     """
+    instance = target.instance
     try:
-        socket.create_connection(
-            (instance.host, instance.port), instance.timeouts.connect_seconds
-        ).close()
+        return open_link(instance.host, instance.port, target.connect_seconds)
     except (OSError, UnicodeError) as error:
         raise _unreachable(error, instance) from None
 
@@ -200,8 +249,12 @@ def _is_without_tls(driver: Driver, mode: TlsMode, reason: ConnectReason) -> boo
 
 def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Any:
     instance = target.instance
-    text = connection_string(driver, target, tls)
-    seconds = max(1, round(instance.timeouts.connect_seconds))
+    connection_string(driver, target, tls)  # what can't be asked for is said at once
+    ends_at = time.monotonic() + target.connect_seconds
+    relay = Relay(_knock(target), target.limits)
+    text = connection_string(driver, target, tls, (RELAY_HOST, relay.port))
+    limit = max(0.0, ends_at - time.monotonic())
+    seconds = max(1, round(limit))
     call: Call[Any] = Call(lambda: module.connect(text, timeout=seconds, autocommit=True))
 
     def close_late() -> None:
@@ -209,13 +262,21 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
         if raw is not None:
             with contextlib.suppress(*_raised_by(module)):
                 raw.close()
+        relay.close()
 
     try:
-        return call.result(instance.timeouts.connect_seconds + CLIENT_MARGIN_SECONDS, close_late)
+        raw = call.result(limit + LOGIN_MARGIN_SECONDS, close_late)
+        return Login(raw, relay)
     except (CallTimeout, CallAborted):
+        relay.shut()
         raise login_timeout(instance) from None
+    except SyncError:
+        relay.close()
+        raise
     except _raised_by(module) as error:
-        raise connect_error(error, instance, target.username) from None
+        relay.close()
+        failure = connect_error(error, instance, target.username)
+        raise relay.flow.error(instance.name) or failure from None
 
 
 def _prepare(
@@ -238,11 +299,18 @@ def _execute(raw: Any, statement: str) -> None:
     raw.execute(statement).close()
 
 
-def _rows(raw: Any, text: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
+def _rows(
+    raw: Any, text: str, values: tuple[object, ...], meter: Meter, flow: Flow
+) -> list[dict[str, Any]]:
     cursor = raw.execute(text, *values)
     try:
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        meter.columns(names)
+        found: list[dict[str, Any]] = []
+        while batch := cursor.fetchmany(ROWS_AT_ONCE):
+            flow.progress()
+            found.extend(meter.metered(dict(zip(names, row, strict=True)) for row in batch))
+        return found
     finally:
         cursor.close()
 

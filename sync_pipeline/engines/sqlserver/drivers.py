@@ -124,19 +124,26 @@ def _distribution() -> str:
     return "rhel" if re.search(r"rhel|fedora|centos", family) else "debian_ubuntu"
 
 
-def connection_string(driver: Driver, target: Target, tls: TlsOptions) -> str:
+def connection_string(
+    driver: Driver, target: Target, tls: TlsOptions, server: tuple[str, int] | None = None
+) -> str:
     """Return the string for the driver's connect call alone: it holds the password.
+
+    The driver connects to `server` where that is not the instance itself.
 
     Raises:
         ConfigurationError: the driver can't do this TLS mode, or can't be given a value.
     """
     instance = target.instance
+    host, port = server or (instance.host, instance.port)
     parts: dict[str, str] = {"DRIVER": driver.name}
     if driver.is_freetds:
-        parts |= {"SERVER": instance.host, "PORT": str(instance.port), "TDS_Version": "7.4"}
+        parts |= {"SERVER": host, "PORT": str(port), "TDS_Version": "7.4"}
         parts |= {"ClientCharset": "UTF-8", "Timeout": str(_seconds(target))}
     else:
-        parts |= {"SERVER": f"tcp:{instance.host},{instance.port}", "ConnectRetryCount": "0"}
+        parts |= {"SERVER": f"tcp:{host},{port}", "ConnectRetryCount": "0"}
+        if tls.mode is TlsMode.VERIFY_FULL:
+            parts |= {"HostnameInCertificate": instance.host}
     parts |= {
         "UID": target.username,
         "PWD": target.password.reveal(),

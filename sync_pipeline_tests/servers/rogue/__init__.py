@@ -1,1 +1,1 @@
-"""Servers that lie, to see what they get."""
+"""Servers that lie, or speak a protocol up to a point, and then do harm."""

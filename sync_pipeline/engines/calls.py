@@ -10,7 +10,10 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from sync_pipeline.errors import ConnectionLimit
+
 T = TypeVar("T")
+MOST_LEFT_BEHIND = 64
 
 
 class CallTimeout(Exception):
@@ -19,6 +22,68 @@ class CallTimeout(Exception):
 
 class CallAborted(Exception):
     """Another thread gave the call up."""
+
+
+class LeftBehind:
+    """Counts the threads of a process that wait for servers which nobody waits for any more.
+
+    Each holds a stack and a socket, so that there may be no more than so many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def require_room(self) -> None:
+        """Refuse to begin what might be left behind too.
+
+        Raises:
+            ConnectionLimit: so many are left behind already.
+        """
+        if self._count >= self._most:
+            raise ConnectionLimit(
+                f"{self._count} calls of this process still wait for servers that don't answer, "
+                "and no more are begun.",
+                hint="They end by themselves; restart the process where they don't.",
+            )
+
+    def add(self) -> None:
+        """Count one that is left behind."""
+        with self._lock:
+            self._count += 1
+
+    def remove(self) -> None:
+        """Count one that came back."""
+        with self._lock:
+            self._count -= 1
+
+
+class StaysBehind:
+    """One thread that is counted from when it is left behind until it ends."""
+
+    def __init__(self, counted: LeftBehind) -> None:
+        self._counted = counted
+        self._lock = threading.Lock()
+        self._has_begun = self._has_ended = False
+
+    def begin(self) -> None:
+        """Count it, unless it has ended meanwhile; once."""
+        with self._lock:
+            if not self._has_begun and not self._has_ended:
+                self._has_begun = True
+                self._counted.add()
+
+    def end(self) -> None:
+        """Count it no more."""
+        with self._lock:
+            self._has_ended = True
+            if self._has_begun:
+                self._counted.remove()
+
+
+LEFT_BEHIND = LeftBehind(MOST_LEFT_BEHIND)
+"""Of this process: threads are its own, whatever they wait for."""
 
 
 class Call(Generic[T]):
@@ -42,12 +107,15 @@ class Call(Generic[T]):
         Raises:
             CallTimeout: it took longer.
             CallAborted: `abort` was called.
+            ConnectionLimit: too many calls were left behind already.
         """
+        LEFT_BEHIND.require_room()
         self._thread.start()
         in_time = self._over.wait(seconds)
         with self._lock:
             if not self._is_done:
                 self._left_behind = left_behind
+                LEFT_BEHIND.add()
                 raise CallAborted if in_time else CallTimeout
         self._thread.join()
         if self._error is not None:
@@ -72,4 +140,7 @@ class Call(Generic[T]):
             left_behind = self._left_behind
         self._over.set()
         if left_behind is not None:
-            left_behind()
+            try:
+                left_behind()
+            finally:
+                LEFT_BEHIND.remove()

@@ -1,0 +1,195 @@
+"""TCP connections within a limit that begins before the name is resolved."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self
+
+from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
+from sync_pipeline.engines.limits import ReadLimits
+from sync_pipeline.errors import ResultLimit
+
+_LOOK_SECONDS = 0.05
+_TCP_INFO = struct.Struct("=8x24I4Q")
+"""The beginning of Linux's `struct tcp_info` (linux/tcp.h), up to tcpi_bytes_received."""
+
+
+def resolve(host: str, port: int, seconds: float) -> list[str]:
+    """Return the addresses of a host, in the resolver's order.
+
+    The resolver has no limit of its own: a call that takes longer is left behind.
+
+    Raises:
+        OSError: gaierror, also where it took too long.
+        UnicodeError: the name can't be one.
+        ConnectionLimit: too many calls were left behind already.
+    """
+    call = Call(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    found: list[Any] | None = None
+    with contextlib.suppress(CallTimeout, CallAborted):
+        found = call.result(seconds, _nothing)
+    if found is None:
+        text = f"the name was not resolved within {seconds:.3g} seconds"
+        raise socket.gaierror(socket.EAI_AGAIN, text)
+    return list(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+def open_link(host: str, port: int, seconds: float) -> socket.socket:
+    """Return a TCP connection to the first address that answers; all within `seconds`.
+
+    Raises:
+        OSError: no address answered (TimeoutError: in time).
+        UnicodeError: the name can't be one.
+        ConnectionLimit: too many calls were left behind already.
+    """
+    ends_at = time.monotonic() + seconds
+    last: OSError = TimeoutError("timed out")
+    for address in resolve(host, port, seconds):
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            return socket.create_connection((address, port), left)
+        except OSError as error:
+            last = error
+    raise last
+
+
+class Breach(StrEnum):
+    """What a guarded call did too much of."""
+
+    TIME = "time"
+    STRETCH = "stretch"
+    BYTES = "bytes"
+
+
+class Flow:
+    """Counts what arrives: of one answer, and since the driver last handed over rows.
+
+    A driver collects a whole answer, however many packets it has, before it looks at it.
+    """
+
+    def __init__(self, limits: ReadLimits) -> None:
+        self.breach: Breach | None = None
+        self._limits = limits
+        self._arrived = self._stretch = 0
+
+    def begin(self) -> None:
+        """Begin to count another answer."""
+        self._arrived = self._stretch = 0
+
+    def progress(self) -> None:
+        """Note that the driver has handed over what had come."""
+        self._stretch = 0
+
+    def error(self, instance: str) -> ResultLimit | None:
+        """Return the error of the limit that was passed, if one was."""
+        return breached(self.breach, self._limits, instance)
+
+    def allows(self, count: int) -> bool:
+        """Count bytes that arrived; return whether they are within the limits."""
+        self._arrived += count
+        self._stretch += count
+        if self._arrived > self._limits.result_bytes:
+            self.breach = Breach.BYTES
+        elif self._stretch > self._limits.stretch_bytes:
+            self.breach = Breach.STRETCH
+        return self.breach is None
+
+
+def breached(breach: Breach | None, limits: ReadLimits, instance: str) -> ResultLimit | None:
+    """Return the error of a limit on bytes that was passed, if one was."""
+    if breach is Breach.BYTES:
+        return limits.too_large_result(instance)
+    if breach is Breach.STRETCH:
+        return limits.too_long_value(instance)
+    return None
+
+
+class Guard:
+    """Breaks a connection from outside while a call waits for it, when it goes too far.
+
+    `most_bytes` bounds what arrives in all, `stretch_bytes` what arrives between two calls
+    of `progress`. They are counted by the kernel, so that a driver which collects a whole
+    message before it says a word is bounded too. Linux counts; elsewhere time alone bounds.
+    """
+
+    def __init__(
+        self,
+        link: socket.socket,
+        seconds: float,
+        most_bytes: int = 0,
+        stretch_bytes: int = 0,
+        on_breach: Callable[[], None] | None = None,
+    ) -> None:
+        self.breach: Breach | None = None
+        self._link = link
+        self._ends_at = time.monotonic() + seconds
+        self._most, self._stretch = most_bytes, stretch_bytes
+        self._on_breach = on_breach
+        self._begin = self._mark = received(link) if most_bytes else 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="guard", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def progress(self) -> None:
+        """Note that the driver has handed over what had come."""
+        self._mark = received(self._link)
+
+    def _watch(self) -> None:
+        while True:
+            left = self._ends_at - time.monotonic()
+            if left <= 0:
+                return self._break(Breach.TIME)
+            if self._over.wait(min(left, _LOOK_SECONDS) if self._most else left):
+                return None
+            if self._most:
+                count = received(self._link)
+                if count - self._begin > self._most:
+                    return self._break(Breach.BYTES)
+                if count - self._mark > self._stretch:
+                    return self._break(Breach.STRETCH)
+
+    def _break(self, breach: Breach) -> None:
+        self.breach = breach
+        shut(self._link)
+        if self._on_breach is not None:
+            self._on_breach()
+
+
+def received(link: socket.socket) -> int:
+    """Return the bytes that a connection has received, 0 where the system does not count."""
+    try:
+        info = link.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        return int(_TCP_INFO.unpack(info)[-1])
+    except (OSError, AttributeError, struct.error):
+        return 0
+
+
+def shut(link: socket.socket) -> None:
+    """Shut a connection down, so that whoever waits for it goes on."""
+    with contextlib.suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)
+
+
+def _nothing() -> None:
+    """Do nothing with a name that was resolved too late."""

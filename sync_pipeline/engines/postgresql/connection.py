@@ -1,0 +1,186 @@
+"""Bounded, read-only psycopg connections.
+
+libpq collects a whole message, however long, before it says that there is one; the bytes
+that arrive are therefore counted by the kernel and looked at from outside (`Guard`). Rows
+are taken as they come, in libpq's chunked or single-row mode.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import psycopg
+import psycopg.conninfo
+import psycopg.generators
+from psycopg.rows import dict_row
+
+from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
+from sync_pipeline.engines.limits import READ_AHEAD_BYTES
+from sync_pipeline.engines.links import Breach, Guard, breached, received, resolve, shut
+from sync_pipeline.engines.postgresql.errors import query_error, statement_timeout
+from sync_pipeline.engines.postgresql.reading import RowCursor
+from sync_pipeline.errors import SyncError
+
+CLIENT_MARGIN_SECONDS = 5.0
+"""How much longer than the server's own limit the client waits for an answer."""
+
+LOGIN_MARGIN_SECONDS = 0.5
+_TOO_LATE = "connection timeout expired"
+_EVENTS = {1: select.POLLIN, 2: select.POLLOUT, 3: select.POLLIN | select.POLLOUT}
+"""By psycopg's words: 1 waits for reading, 2 for writing."""
+
+
+class PostgreSqlConnection:
+    """A read-only psycopg connection in one repeatable-read transaction.
+
+    `breaker` is a second descriptor of its socket, which other threads may shut.
+    """
+
+    def __init__(self, raw: psycopg.Connection[dict[str, Any]], target: Target) -> None:
+        self._raw = raw
+        self._target = target
+        self._instance = target.instance.name
+        self._breaker = socket.socket(fileno=os.dup(raw.fileno()))
+
+    def fetch(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[dict[str, Any]]:
+        """Run one SELECT; without parameters a percent sign is only a percent sign."""
+        seconds = self._target.statement_seconds + CLIENT_MARGIN_SECONDS
+        limits = self._target.limits
+        guard = Guard(
+            self._breaker, self._target.within(seconds), limits.result_bytes, limits.stretch_bytes
+        )
+        with guard:
+            try:
+                return self._rows(sql, parameters, guard)
+            except (SyncError, MemoryError):
+                self._raw.close()
+                raise
+            except Exception as error:  # noqa: BLE001 - what a server sends may be anything
+                raise self._mapped(error, guard, seconds) from None
+
+    def abort(self) -> None:
+        """Shut the socket, so that a read that waits for the server returns."""
+        shut(self._breaker)
+
+    def close(self) -> None:
+        """Close without raising."""
+        with contextlib.suppress(psycopg.Error):
+            self._raw.close()
+        self._breaker.close()
+
+    def _rows(
+        self, sql: str, parameters: Mapping[str, object] | None, guard: Guard
+    ) -> list[dict[str, Any]]:
+        meter = self._target.meter
+        found: list[dict[str, Any]] = []
+
+        def take(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+            meter.columns(names)
+            found.extend(meter.metered(dict(zip(names, row, strict=True)) for row in rows))
+            guard.progress()
+
+        RowCursor(self._raw).read(sql.encode(), parameters, take)
+        return found
+
+    def _mapped(self, error: Exception, guard: Guard, seconds: float) -> SyncError:
+        limit = breached(guard.breach, self._target.limits, self._instance)
+        if limit is not None:
+            return limit
+        if guard.breach is Breach.TIME:
+            return statement_timeout(self._instance, seconds)
+        mapped = query_error(error, self._instance)
+        with contextlib.suppress(psycopg.Error):
+            self._raw.rollback()
+        return mapped
+
+
+def opened(target: Target, parameters: Mapping[str, Any]) -> psycopg.Connection[dict[str, Any]]:
+    """Open a session with libpq's parameters, all of it within the limit for connecting.
+
+    psycopg's own limit begins anew with every address, and after the name was resolved. The
+    login is made beside, because a server decides how long libpq derives a key from the
+    password (RFC 5802, the iteration count).
+
+    Raises:
+        psycopg.Error: no address let us in, or none in time.
+        UnicodeError: a parameter can't be encoded.
+        SyncError: ResultLimit, or ConnectionLimit where too many calls were left behind.
+    """
+    ends_at = time.monotonic() + target.connect_seconds
+    failure: psycopg.Error = psycopg.errors.ConnectionTimeout(_TOO_LATE)
+    for address in _addresses(target):
+        info = psycopg.conninfo.make_conninfo("", **parameters, **address)
+        login = Call(partial(_logged_in, info, ends_at, target))
+        try:
+            raw = login.result(ends_at - time.monotonic() + LOGIN_MARGIN_SECONDS, _nothing)
+            return psycopg.Connection(raw, row_factory=dict_row)
+        except (CallTimeout, CallAborted):
+            break
+        except psycopg.Error as error:
+            failure = error
+    raise failure
+
+
+def _addresses(target: Target) -> list[dict[str, str]]:
+    """Return libpq's parameter for each address; nothing more where the host is a directory."""
+    instance = target.instance
+    if instance.host.startswith("/"):
+        return [{}]
+    try:
+        found = resolve(instance.host, instance.port, target.connect_seconds)
+    except OSError as error:
+        text = f"failed to resolve host {instance.host!r}: {error}"
+        raise psycopg.OperationalError(text) from None
+    return [{"hostaddr": address} for address in found]
+
+
+def _logged_in(info: str, ends_at: float, target: Target) -> psycopg.pq.abc.PGconn:
+    """Drive libpq through a login, and count what arrives meanwhile."""
+    steps = psycopg.generators.connect(info)
+    try:
+        link, wanted = next(steps)
+        while True:
+            left = ends_at - time.monotonic()
+            if left <= 0:
+                raise psycopg.errors.ConnectionTimeout(_TOO_LATE)
+            ready = _ready(link, int(wanted), left)
+            _require_little(link, target)
+            link, wanted = steps.send(ready)
+    except StopIteration as done:
+        raw: psycopg.pq.abc.PGconn = done.value
+        return raw
+    finally:
+        steps.close()
+
+
+def _ready(link: int, wanted: int, seconds: float) -> Any:
+    """Wait for a descriptor; return what it is ready for, as psycopg's generators take it."""
+    poll = select.poll()
+    poll.register(link, _EVENTS[wanted])
+    found = poll.poll(seconds * 1000)
+    return wanted if found else 0
+
+
+def _require_little(link: int, target: Target) -> None:
+    """Refuse a login for which more comes than a login needs.
+
+    Raises:
+        ResultLimit: it is more than a login and a value could be.
+    """
+    with socket.socket(fileno=os.dup(link)) as duplicate:
+        if received(duplicate) > READ_AHEAD_BYTES:
+            raise target.limits.too_large_login(target.instance.name, READ_AHEAD_BYTES)
+
+
+def _nothing() -> None:
+    """Do nothing with a login that comes too late: its connection is garbage."""

@@ -1,0 +1,86 @@
+"""What stands between an ODBC driver and its server: it counts, and it can break.
+
+A driver has its socket for itself, collects a value however long, and does not come back
+from a server that stays silent. So it is given an address of this machine, and what it says
+and hears goes through here. TLS is the driver's own, from end to end; nothing is read.
+
+The listener stays open as long as the driver lives, and takes one connection: no other
+program can come to the address that the driver has been given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+from sync_pipeline.engines.limits import ReadLimits
+from sync_pipeline.engines.links import Flow, shut
+
+HOST = "127.0.0.1"
+_CHUNK = 2**16
+
+
+class Relay:
+    """Passes bytes between one driver and a connected server, on threads of its own."""
+
+    def __init__(self, server: socket.socket, limits: ReadLimits) -> None:
+        self.flow = Flow(limits)
+        self._server = server
+        self._server.settimeout(None)
+        self._driver: socket.socket | None = None
+        self._listener = socket.create_server((HOST, 0), backlog=1)
+        self.port: int = self._listener.getsockname()[1]
+        self._is_over = False
+        self._threads = [threading.Thread(target=self._serve, name="relay", daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether the driver speaks with the server through here now."""
+        return self._driver is not None and not self._is_over
+
+    def shut(self) -> None:
+        """Break both connections, so that whoever waits for them goes on."""
+        self._is_over = True
+        shut(self._server)
+        driver = self._driver
+        if driver is not None:
+            shut(driver)
+
+    def close(self) -> None:
+        """Break the connections and give the address back; the driver must be closed before."""
+        self.shut()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+        self._server.close()
+        if self._driver is not None:
+            self._driver.close()
+
+    def _serve(self) -> None:
+        try:
+            driver, _ = self._listener.accept()
+        except OSError:  # closed before the driver came
+            return
+        self._driver = driver
+        if self._is_over:
+            shut(driver)
+        answering = threading.Thread(target=self._answer, name="relay", daemon=True)
+        self._threads.append(answering)
+        answering.start()
+        with contextlib.suppress(OSError):
+            while data := driver.recv(_CHUNK):
+                self._server.sendall(data)
+        self.shut()
+
+    def _answer(self) -> None:
+        driver = self._driver
+        with contextlib.suppress(OSError):
+            while driver is not None and (data := self._server.recv(_CHUNK)):
+                if not self.flow.allows(len(data)):
+                    break
+                driver.sendall(data)
+        self.shut()

@@ -1,0 +1,229 @@
+"""A server that sends a byte now and then, from whatever step on, is given up in time.
+
+Real drivers, each against a listener of the tests. All steps of all engines are tried at
+once, because each of them takes its whole limit.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+
+from sync_pipeline.engines import calls
+from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.calls import Call, CallTimeout, LeftBehind
+from sync_pipeline.engines.sqlserver.drivers import DRIVER_OPTION, packaged_library
+from sync_pipeline.errors import ConnectionLimit, SyncError
+from sync_pipeline.model.instance import EngineName, Timeouts, TlsMode
+from sync_pipeline_tests.servers import tns
+from sync_pipeline_tests.servers.rogue import drip, mysql, postgresql, tds
+from sync_pipeline_tests.servers.rogue.drip import Drip
+from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
+from sync_pipeline_tests.servers.rogue.postgresql import rogue_postgresql
+from sync_pipeline_tests.servers.rogue.victim import PASSWORD, target, tried
+from sync_pipeline_tests.servers.tds import tds_server
+
+TOTAL_SECONDS = 2.0
+MARGIN_SECONDS = 9.0
+"""For forty drivers at once on a machine that is busy; without limits they take for ever."""
+
+Server = AbstractContextManager[int]
+MYSQL_PARTS = [
+    *mysql.head("version", "comment"),
+    mysql.text(b"10.11.6-MariaDB") + mysql.text(b"x"),
+    mysql.EOF,
+]
+POSTGRESQL_PARTS = [
+    postgresql.description("product", "version", "version_number", "tls"),
+    postgresql.row(b"PostgreSQL 16", b"16", b"160001", None),
+    postgresql.DONE,
+]
+MYSQL_STEPS = (
+    "greeting",
+    "auth switch",
+    "auth result",
+    "SET NAMES",
+    "SET autocommit",
+    "SET limits",
+    "SET read only",
+    "column count",
+    "first column",
+    "second column",
+    "end of columns",
+    "row",
+    "end of rows",
+)
+POSTGRESQL_STEPS = (
+    "SSLRequest",
+    "SASL",
+    "SASL continue",
+    "SASL final",
+    "AuthenticationOk",
+    *("ParameterStatus",) * 4,
+    "BackendKeyData",
+    "ReadyForQuery",
+    "BEGIN",
+    "ready in BEGIN",
+    "RowDescription",
+    "DataRow",
+    "CommandComplete",
+    "ready after rows",
+)
+TDS_STEPS = ("PRELOGIN", "LOGIN7", "settings", "rows")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One engine at one step."""
+
+    label: str
+    engine: EngineName
+    server: Callable[[], Server]
+    driver: str = ""
+    mode: TlsMode = TlsMode.DISABLE
+
+
+def on_select(parts: list[bytes]) -> Callable[[str], list[bytes] | None]:
+    return lambda sql: parts if "SELECT" in sql.upper() else None
+
+
+def mysql_at(step: int) -> Server:
+    return rogue_mysql(on_select(MYSQL_PARTS), Drip(step, drip.of_mysql), is_switching=True)
+
+
+def postgresql_at(step: int) -> Server:
+    return rogue_postgresql(
+        on_select(POSTGRESQL_PARTS), Drip(step, drip.of_postgresql), password=PASSWORD
+    )
+
+
+@contextmanager
+def tds_at(step: int) -> Iterator[int]:
+    sound = tds.identity("16.0.1000.6", 3, "Developer Edition")
+    with tds_server(
+        on_batch=lambda _, sql: sound if "SELECT" in sql else None, send=Drip(step, drip.of_tds)
+    ) as server:
+        yield server.port
+
+
+def accepting_slowly(link: socket.socket) -> None:
+    """Accept the connect packet a byte at a time: [TNS] type 2."""
+    link.recv(8192)
+    Drip(0, len)(link, tns.packet(2, b"\x01\x3f" + b"\0" * 60))
+
+
+def cases() -> Iterator[Case]:
+    for step, name in enumerate(MYSQL_STEPS):
+        yield Case(f"mysql {name}", EngineName.MARIADB, lambda step=step: mysql_at(step))
+    for step, name in enumerate(POSTGRESQL_STEPS):
+        yield Case(
+            f"postgresql {step} {name}",
+            EngineName.POSTGRESQL,
+            lambda step=step: postgresql_at(step),
+            mode=TlsMode.PREFER,
+        )
+    for driver in ("FreeTDS", packaged_library()):
+        for step, name in enumerate(TDS_STEPS):
+            if driver is not None:
+                kind = "FreeTDS" if driver == "FreeTDS" else "Microsoft"
+                yield Case(
+                    f"{kind} {name}", EngineName.SQLSERVER, lambda step=step: tds_at(step), driver
+                )
+    for answer in (tns.silent, tns.dripping, accepting_slowly, tns.asking_again):
+        yield Case(
+            f"oracle {answer.__name__}",
+            EngineName.ORACLE,
+            lambda answer=answer: tns.listener(answer),
+        )
+
+
+CASES = {case.label: case for case in cases()}
+Ends = dict[str, tuple[str, float]]
+
+
+def patient(case: Case, port: int) -> Target:
+    """Return a target whose total time is what ends first."""
+    found = target(case.engine, port, total=TOTAL_SECONDS, mode=case.mode)
+    timeouts = Timeouts(30, 30, TOTAL_SECONDS)
+    instance = replace(found.instance, timeouts=timeouts)
+    if case.engine is EngineName.ORACLE:
+        instance = replace(instance, database="service")
+    options = {DRIVER_OPTION: case.driver} if case.driver else {}
+    return replace(found, instance=instance, statement_seconds=30, options=options)
+
+
+def ended(wanted: Target) -> tuple[str, float]:
+    """Return what an error says, and after how long."""
+    started = time.monotonic()
+    try:
+        tried(wanted)
+    except SyncError as error:
+        return f"{error.kind}: {error}", time.monotonic() - started
+    return "", time.monotonic() - started
+
+
+@pytest.fixture(scope="module")
+def ends() -> Iterator[Ends]:
+    with ExitStack() as stack, ThreadPoolExecutor(len(CASES)) as pool:
+        ports = {label: stack.enter_context(case.server()) for label, case in CASES.items()}
+        running = {
+            label: pool.submit(ended, patient(CASES[label], port)) for label, port in ports.items()
+        }
+        yield {label: future.result() for label, future in running.items()}
+
+
+@pytest.mark.parametrize("label", CASES)
+def test_a_byte_now_and_then_does_not_escape_the_total_time(ends: Ends, label: str) -> None:
+    said, seconds = ends[label]
+    assert said.startswith("query_timeout: rogue: The sync did not end within its limit"), said
+    assert seconds < TOTAL_SECONDS + MARGIN_SECONDS, said
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_a_name_that_is_not_resolved_does_not_either(
+    engine: EngineName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resolver is a mock: that of the machine can't be made to hang."""
+    over = threading.Event()
+
+    def hang(*args: object, **kwargs: object) -> list[object]:
+        over.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "too late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    found = patient(Case("", engine, lambda: tns.listener(tns.silent)), 1)
+    found = replace(found, instance=replace(found.instance, host="slow.test"))
+    try:
+        said, seconds = ended(found)
+    finally:
+        over.set()
+    assert said.startswith("query_timeout: rogue: The sync did not end within its limit"), said
+    assert seconds < TOTAL_SECONDS + MARGIN_SECONDS
+
+
+def test_no_more_is_begun_where_too_much_was_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "LEFT_BEHIND", LeftBehind(2))
+    over = threading.Event()
+    back = [threading.Event(), threading.Event()]
+    for event in back:
+        with pytest.raises(CallTimeout):
+            Call(lambda: over.wait(30)).result(0.01, event.set)
+    with pytest.raises(ConnectionLimit, match="2 calls of this process still wait"):
+        Call(lambda: None).result(1, over.set)
+    over.set()
+    assert all(event.wait(10) for event in back)
+    ends_at = time.monotonic() + 10
+    while time.monotonic() < ends_at:
+        try:
+            assert Call(lambda: "room").result(10, over.set) == "room"
+            return
+        except ConnectionLimit:
+            time.sleep(0.01)
+    pytest.fail("a call that came back still counts")
