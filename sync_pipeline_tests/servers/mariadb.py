@@ -58,6 +58,7 @@ class MariaDbInstallation:
         return [
             *self.server,
             *("--no-defaults", f"--user={_user()}", f"--datadir={directory / 'data'}"),
+            f"--tmpdir={directory}",
             *([f"--plugin-dir={self.plugins}"] if self.plugins else []),
             *(f"--lc-messages-dir={self.share}", "--innodb-flush-log-at-trx-commit=0"),
             *options,
