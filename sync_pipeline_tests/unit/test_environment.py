@@ -13,7 +13,11 @@ from sync_pipeline_tests.orchestration.test_postgresql_storage import commented
 
 DAGSTER_YAML = project_root() / "dagster.yaml"
 # Settings whose name sounds like a secret and which hold none.
-NO_SECRETS = {"SYNC_PIPELINE_SECRET_KEY_FILE", "SYNC_PIPELINE_CONNECTIONS_PER_CREDENTIAL"}
+NO_SECRETS = {
+    "SYNC_PIPELINE_SECRET_KEY_FILE",
+    "SYNC_PIPELINE_CONNECTIONS_PER_CREDENTIAL",
+    "SYNC_PIPELINE_READABLE_PASSWORDS",
+}
 
 
 def test_a_setting_that_sounds_like_a_secret_is_one() -> None:
