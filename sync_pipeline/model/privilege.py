@@ -42,11 +42,16 @@ class SecurableKind(StrEnum):
     MATERIALIZED_VIEW = "materialized view"
     FOREIGN_TABLE = "foreign table"
     PARTITIONED_TABLE = "partitioned table"
+    PROPERTY_GRAPH = "property graph"
+    RELATION = "relation"
+    """A table or the like, of a kind that is not known."""
     SEQUENCE = "sequence"
     COLUMN = "column"
     FUNCTION = "function"
     PROCEDURE = "procedure"
     AGGREGATE = "aggregate"
+    ROUTINE = "routine"
+    """A function or the like, of a kind that is not known."""
     PACKAGE = "package"
     PACKAGE_BODY = "package body"
     LIBRARY = "library"
@@ -84,11 +89,14 @@ _SECTION_OF_KIND = {
     SecurableKind.MATERIALIZED_VIEW: SectionName.TABLE,
     SecurableKind.FOREIGN_TABLE: SectionName.TABLE,
     SecurableKind.PARTITIONED_TABLE: SectionName.TABLE,
+    SecurableKind.PROPERTY_GRAPH: SectionName.TABLE,
+    SecurableKind.RELATION: SectionName.TABLE,
     SecurableKind.SEQUENCE: SectionName.TABLE,
     SecurableKind.COLUMN: SectionName.COLUMN,
     SecurableKind.FUNCTION: SectionName.ROUTINE,
     SecurableKind.PROCEDURE: SectionName.ROUTINE,
     SecurableKind.AGGREGATE: SectionName.ROUTINE,
+    SecurableKind.ROUTINE: SectionName.ROUTINE,
     SecurableKind.PACKAGE: SectionName.ROUTINE,
     SecurableKind.PACKAGE_BODY: SectionName.ROUTINE,
     SecurableKind.LIBRARY: SectionName.ROUTINE,

@@ -213,6 +213,37 @@ def test_predefined_roles_cover_all_of_a_kind_without_its_grants() -> None:
     assert ("SELECT", ORDERS) not in listed
 
 
+@pytest.mark.parametrize(("version", "counts"), [("18.4", False), ("19.0", True)])
+@pytest.mark.parametrize(
+    ("by", "privilege", "kind"),
+    [
+        ("pg_read_all_data", "SELECT", K.LARGE_OBJECT),
+        ("pg_write_all_data", "UPDATE", K.LARGE_OBJECT),
+        ("pg_read_all_data", "SELECT", K.PROPERTY_GRAPH),
+    ],
+)
+def test_all_data_are_large_objects_and_property_graphs_too_from_19(
+    by: str, privilege: str, kind: SecurableKind, version: str, counts: bool
+) -> None:
+    found = rules(role("etl", member_of=[having(by)]), version=version)
+    schema = "sales" if kind is K.PROPERTY_GRAPH else ""
+    securable = Securable(kind, "shop", schema, "7", catalog="shop")
+    assert found.decide("etl", privilege, securable).is_allowed is counts
+    assert ((privilege, Securable(kind)) in held_by(found, "etl")) is counts
+    other = "UPDATE" if privilege == "SELECT" else "SELECT"
+    assert not found.decide("etl", other, securable).is_allowed
+
+
+def test_a_property_graph_is_found_and_its_remedy_is_one() -> None:
+    graph = Securable(K.PROPERTY_GRAPH, "shop", "sales", "links", catalog="shop")
+    found = rules(role("ann", *on(graph, "SELECT")), version="19.0")
+    assert found.securables("property graph:shop.sales.links") == [graph]
+    assert found.decide("ann", "SELECT", graph).is_allowed
+    assert found.revoke("ann", Grant(graph, "SELECT")) == (
+        'REVOKE SELECT ON PROPERTY GRAPH "shop"."sales"."links" FROM "ann";'
+    )
+
+
 def test_the_owner_of_a_database_is_pg_database_owner_in_it_alone() -> None:
     public_schema = Securable(K.SCHEMA, "shop", "public", catalog="shop")
     elsewhere = replace(public_schema, database="other", catalog="other")

@@ -18,7 +18,8 @@ K = SecurableKind
 FORM = "[KIND:]database[.schema[.object[.column]]]"
 _HINT = f"Write {FORM}, a part that holds a dot in double quotes; letter case counts."
 _LIKELY_FIRST = (
-    *(K.DATABASE, K.SCHEMA, *RELATIONS, K.SEQUENCE, *ROUTINES, K.TYPE, K.COLUMN),
+    *(K.DATABASE, K.SCHEMA, *RELATIONS, K.SEQUENCE, K.PROPERTY_GRAPH, K.RELATION),
+    *(*ROUTINES, K.TYPE, K.COLUMN),
     *(K.FOREIGN_SERVER, K.FOREIGN_DATA_WRAPPER, K.LANGUAGE, K.LARGE_OBJECT),
     *(K.TABLESPACE, K.PARAMETER, K.SERVER, K.PRINCIPAL, K.DEFAULT_PRIVILEGE),
 )

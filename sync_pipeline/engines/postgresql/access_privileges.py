@@ -32,10 +32,15 @@ from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 K = SecurableKind
 MAINTAIN_ALL = "pg_maintain"
-_READ = {**dict.fromkeys((*RELATIONS, K.SEQUENCE), ("SELECT",)), K.SCHEMA: (USAGE,)}
+_READ = {
+    **dict.fromkeys((*RELATIONS, K.SEQUENCE, K.PROPERTY_GRAPH), ("SELECT",)),
+    K.LARGE_OBJECT: ("SELECT",),
+    K.SCHEMA: (USAGE,),
+}
 _WRITE = {
     **dict.fromkeys(RELATIONS, ("INSERT", "UPDATE", "DELETE")),
     K.SEQUENCE: ("UPDATE",),
+    K.LARGE_OBJECT: ("UPDATE",),
     K.SCHEMA: (USAGE,),
 }
 ALL_OF_KIND: Mapping[str, Mapping[SecurableKind, tuple[str, ...]]] = {
@@ -44,6 +49,8 @@ ALL_OF_KIND: Mapping[str, Mapping[SecurableKind, tuple[str, ...]]] = {
     MAINTAIN_ALL: dict.fromkeys(RELATIONS, (MAINTAIN,)),
 }
 """What the predefined roles may do with all objects of a kind, in every database."""
+_ALL_DATA_SINCE = {K.LARGE_OBJECT: 19, K.PROPERTY_GRAPH: 19}
+"""From which major version these are among all data (manual of 19, "Predefined Roles")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,8 @@ class Privileges:
         """
         is_column = asked.securable.kind is K.COLUMN
         kind = K.TABLE if is_column else asked.securable.kind
+        if self._graph.major < _ALL_DATA_SINCE.get(kind, 0):
+            return
         reached = self._graph.reached(asked.account, asked.database)
         for role, kinds in ALL_OF_KIND.items():
             if role in reached and asked.privilege in kinds.get(kind, ()):

@@ -12,9 +12,10 @@ K = SecurableKind
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _ORDER_BY = "ORDER BY "
 _WORDS = {
-    **dict.fromkeys((*RELATIONS, K.COLUMN), "TABLE"),
+    **dict.fromkeys((*RELATIONS, K.RELATION, K.COLUMN), "TABLE"),
     **dict.fromkeys(ROUTINES, "ROUTINE"),
     K.SEQUENCE: "SEQUENCE",
+    K.PROPERTY_GRAPH: "PROPERTY GRAPH",
     K.TYPE: "TYPE",
     K.DATABASE: "DATABASE",
     K.SCHEMA: "SCHEMA",

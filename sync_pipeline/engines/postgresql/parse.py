@@ -44,6 +44,11 @@ PRIVILEGES = frozenset(
 )
 
 
+UNKNOWN_KINDS = frozenset({SecurableKind.RELATION, SecurableKind.ROUTINE})
+_UNKNOWN_DEFAULTS = "objects of kind "
+"""How `default_privileges.sql` names objects whose kind it does not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class RoleRow:
     """A row of `roles.sql`."""
@@ -172,9 +177,13 @@ def _account(
 
 def _grant(item: AclItem) -> Grant:
     row = item.row
+    kind = SecurableKind(row.kind)
+    is_kind_known = kind not in UNKNOWN_KINDS and not (
+        kind is SecurableKind.DEFAULT_PRIVILEGE and row.name.startswith(_UNKNOWN_DEFAULTS)
+    )
     return Grant(
         securable=Securable(
-            kind=SecurableKind(row.kind),
+            kind=kind,
             database=row.database or item.catalog,
             schema=row.schema,
             name=row.name,
@@ -184,5 +193,5 @@ def _grant(item: AclItem) -> Grant:
         privilege=row.privilege,
         grantable=row.grantable,
         grantor=row.grantor,
-        recognised=row.privilege in PRIVILEGES,
+        recognised=is_kind_known and row.privilege in PRIVILEGES,
     )

@@ -11,7 +11,7 @@ SELECT
         WHEN 'T' THEN 'types'
         WHEN 'n' THEN 'schemas'
         WHEN 'L' THEN 'large objects'
-        ELSE d.defaclobjtype::text
+        ELSE 'objects of kind ' || d.defaclobjtype::text
     END || ' of ' || pg_catalog.pg_get_userbyid(d.defaclrole) AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,

@@ -1,5 +1,7 @@
--- Privileges on tables, views, materialized views, foreign and partitioned tables and
--- sequences. Objects of the system's schemas
+-- Privileges on tables, views, materialized views, foreign and partitioned tables,
+-- sequences, property graphs (since 19) and what else newer servers keep beside them, of
+-- which only what was granted is known. Left out: indexes and the tables of TOAST, on which
+-- nothing is granted, and composite types, whose list is the type's. Objects of the system's schemas
 -- appear only where their ACL is not what initdb or an extension gave them;
 -- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
 -- Since 14. Needs CONNECT on the database.
@@ -10,7 +12,9 @@ SELECT
         WHEN 'm' THEN 'materialized view'
         WHEN 'f' THEN 'foreign table'
         WHEN 'p' THEN 'partitioned table'
-        ELSE 'sequence'
+        WHEN 'S' THEN 'sequence'
+        WHEN 'g' THEN 'property graph'
+        ELSE 'relation'
     END AS kind,
     '' AS database,
     n.nspname AS schema,
@@ -27,13 +31,18 @@ CROSS JOIN LATERAL (
     FROM pg_catalog.aclexplode(
         coalesce(
             c.relacl,
-            pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)
+            CASE
+                WHEN c.relkind = 'S' THEN pg_catalog.acldefault('s', c.relowner)
+                WHEN c.relkind IN ('r', 'v', 'm', 'f', 'p') THEN pg_catalog.acldefault('r', c.relowner)
+            END
         )
     ) AS e
     UNION ALL
+    SELECT c.relowner, c.relowner, 'SELECT', FALSE WHERE c.relkind = 'g' AND c.relacl IS NULL
+    UNION ALL
     SELECT c.relowner, NULL, 'OWNER', FALSE
 ) AS a
-WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
+WHERE c.relkind NOT IN ('i', 'I', 't', 'c')
 AND (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
     OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, c.relowner))

@@ -3,7 +3,12 @@
 -- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
 -- Since 14. Needs CONNECT on the database.
 SELECT
-    CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
+    CASE
+        WHEN p.prokind = 'p' THEN 'procedure'
+        WHEN p.prokind = 'a' THEN 'aggregate'
+        WHEN p.prokind IN ('f', 'w') THEN 'function'
+        ELSE 'routine'
+    END AS kind,
     '' AS database,
     n.nspname AS schema,
     p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')' AS name,
