@@ -121,6 +121,20 @@ def access_of(judged: Judged, account: str) -> AccountAccess:
         powers=tuple(judged.rules.powers(account)),
         privileges=tuple(sorted(judged.rules.everything(account), key=_order)),
         gaps=(*judged.gaps(), *judged.unknown(account)),
+        denied=tuple(_denied(judged, account)),
+    )
+
+
+def _denied(judged: Judged, account: str) -> Iterable[str]:
+    """Return the denies of the world that bind an account, as its engine says them."""
+    denies = dict.fromkeys(
+        (grant.privilege, grant.securable)
+        for state in judged.states()
+        for grant in state.grants
+        if grant.deny and grant.recognised
+    )
+    return dict.fromkeys(
+        text for word, on in denies for text in judged.rules.decide(account, word, on).denied
     )
 
 
