@@ -12,9 +12,11 @@ settings.register_profile("sync_pipeline", deadline=None)
 settings.load_profile("sync_pipeline")
 
 pytest_plugins = [
+    "sync_pipeline_tests.permitted_skips",
     "sync_pipeline_tests.servers.fixtures_mysql",
     "sync_pipeline_tests.servers.fixtures_postgresql",
     "sync_pipeline_tests.servers.fixtures_store",
+    "sync_pipeline_tests.servers.fixtures_versions",
 ]
 
 

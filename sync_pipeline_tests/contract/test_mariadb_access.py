@@ -66,8 +66,8 @@ VERSIONS = st.sampled_from(
 
 
 @pytest.fixture
-def family(mariadb_server: RunningServer) -> Iterator[Family]:
-    found = Family(mariadb_server)
+def family(each_mariadb_server: RunningServer) -> Iterator[Family]:
+    found = Family(each_mariadb_server)
     yield found
     found.run("DELETE FROM mysql.global_priv WHERE User LIKE 'mask%'", "FLUSH PRIVILEGES")
 

@@ -24,8 +24,8 @@ BY = "root@127.0.0.1"
 
 
 @pytest.fixture
-def family(mariadb_server: RunningServer) -> Iterator[Family]:
-    found = Family(mariadb_server)
+def family(each_mariadb_server: RunningServer) -> Iterator[Family]:
+    found = Family(each_mariadb_server)
     found.run(
         "CREATE DATABASE app",
         "CREATE TABLE app.t (a INT, `b c` INT)",

@@ -197,8 +197,6 @@ def test_a_partial_revoke_is_a_deny_and_ends_patterns(
 
 
 def test_a_library_is_a_routine(family: Family) -> None:
-    if family.rows("SELECT VERSION()")[0][0] < "9.2":
-        pytest.skip("MySQL has libraries since 9.2")
     family.run("CREATE LIBRARY app.l LANGUAGE JAVASCRIPT AS 'export function f() {}'")
     with family.users("u@'%'"):
         family.run("GRANT EXECUTE ON LIBRARY app.l TO u@'%'")

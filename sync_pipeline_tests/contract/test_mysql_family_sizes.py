@@ -25,7 +25,16 @@ def quoted(name: str) -> str:
 
 @pytest.fixture
 def family(mysql_family_server: RunningServer) -> Iterator[Family]:
-    lent = Family(mysql_family_server)
+    yield from lent_by(mysql_family_server)
+
+
+@pytest.fixture
+def mariadb_family(each_mariadb_server: RunningServer) -> Iterator[Family]:
+    yield from lent_by(each_mariadb_server)
+
+
+def lent_by(server: RunningServer) -> Iterator[Family]:
+    lent = Family(server)
     yield lent
     lent.run(f"DROP USER IF EXISTS {MONITOR}@'%'", "SET GLOBAL innodb_file_per_table = 1")
     lent.run(*(f"DROP DATABASE IF EXISTS {quoted(name)}" for name in NAMES))
@@ -218,19 +227,19 @@ def test_without_the_right_to_see_files_the_total_is_denied(family: Family) -> N
     assert snapshot.shared.state is MeasureState.DENIED
 
 
-def test_without_the_right_to_see_binary_logs_the_log_is_denied(family: Family) -> None:
-    if family.is_mysql:
-        pytest.skip("this MySQL keeps no binary logs, so nothing is hidden")
-    granted(family, "BINLOG MONITOR")
-    snapshot = monitored(family)
+def test_without_the_right_to_see_binary_logs_the_log_is_denied(mariadb_family: Family) -> None:
+    granted(mariadb_family, "BINLOG MONITOR")
+    snapshot = monitored(mariadb_family)
     assert snapshot.log.state is MeasureState.DENIED
     assert "GRANT BINLOG MONITOR ON *.* TO" in snapshot.log.reason
     assert found(snapshot, "mysql").total.state is MeasureState.KNOWN
 
 
-def test_a_table_that_cannot_be_opened_makes_its_database_unreachable(family: Family) -> None:
-    if family.is_mysql:
-        pytest.skip("MySQL keeps its dictionary apart from the files: it still counts the table")
+def test_a_table_that_cannot_be_opened_makes_its_database_unreachable(
+    mariadb_family: Family,
+) -> None:
+    """MySQL keeps its dictionary apart from the files: it still counts the table."""
+    family = mariadb_family
     made(family, "plain")
     filled(family, "plain", "isam", 1, "MyISAM")
     family.run("FLUSH TABLES")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.contract.mysql_faults import Authority, authority
 from sync_pipeline_tests.servers import mariadb
 from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.servers.started import StartedServers
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +28,43 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return authority(tmp_path_factory.mktemp("tls") / "stranger", "127.0.0.1")
 
 
+def servers_with(
+    tmp_path_factory: pytest.TempPathFactory, name: str, options: list[str]
+) -> Iterator[StartedServers[str]]:
+    """Servers of each release line, told what TLS they have: some have it by themselves."""
+
+    def start(line: str) -> AbstractContextManager[RunningServer]:
+        directory = tmp_path_factory.mktemp(name) / "server"
+        return mariadb.run_mariadb(mariadb.obtain(line), directory, options)
+
+    with ExitStack() as stack:
+        yield StartedServers("MariaDB", stack, start)
+
+
 @pytest.fixture(scope="module")
-def with_tls(
+def servers_with_tls(
     trusted: Authority, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    found = mariadb.installation()
-    assert found is not None
+) -> Iterator[StartedServers[str]]:
     trusted.key.chmod(0o644)
     options = [f"--ssl-ca={trusted.ca}", f"--ssl-cert={trusted.certificate}"]
-    options.append(f"--ssl-key={trusted.key}")
-    directory = tmp_path_factory.mktemp("mariadb-tls") / "server"
-    with mariadb.run_mariadb(found, directory, options) as server:
-        yield server
+    yield from servers_with(tmp_path_factory, "tls", [*options, f"--ssl-key={trusted.key}"])
+
+
+@pytest.fixture(scope="module")
+def servers_without_tls(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[StartedServers[str]]:
+    yield from servers_with(tmp_path_factory, "no-tls", ["--skip-ssl"])
+
+
+@pytest.fixture
+def with_tls(servers_with_tls: StartedServers[str], mariadb_line: str) -> RunningServer:
+    return servers_with_tls[mariadb_line]
+
+
+@pytest.fixture
+def without_tls(servers_without_tls: StartedServers[str], mariadb_line: str) -> RunningServer:
+    return servers_without_tls[mariadb_line]
 
 
 def cipher(server: RunningServer, tls: TlsOptions, host: str | None = None) -> str | None:
@@ -58,17 +85,17 @@ def refused(server: RunningServer, tls: TlsOptions, host: str | None = None) -> 
 
 
 @pytest.mark.mariadb
-def test_prefer_goes_on_without_tls_where_there_is_none(mariadb_server: RunningServer) -> None:
-    assert cipher(mariadb_server, TlsOptions(TlsMode.PREFER)) is None
-    assert cipher(mariadb_server, TlsOptions(TlsMode.DISABLE)) is None
+def test_prefer_goes_on_without_tls_where_there_is_none(without_tls: RunningServer) -> None:
+    assert cipher(without_tls, TlsOptions(TlsMode.PREFER)) is None
+    assert cipher(without_tls, TlsOptions(TlsMode.DISABLE)) is None
 
 
 @pytest.mark.mariadb
 @pytest.mark.parametrize("mode", [TlsMode.REQUIRE, TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL])
 def test_what_requires_tls_fails_where_there_is_none(
-    mariadb_server: RunningServer, mode: TlsMode
+    without_tls: RunningServer, mode: TlsMode
 ) -> None:
-    assert "Turn TLS on" in str(refused(mariadb_server, TlsOptions(mode)))
+    assert "Turn TLS on" in str(refused(without_tls, TlsOptions(mode)))
 
 
 @pytest.mark.mariadb

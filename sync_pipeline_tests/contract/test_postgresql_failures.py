@@ -33,13 +33,16 @@ from sync_pipeline.errors import (
 from sync_pipeline.model.instance import Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus
-from sync_pipeline_tests.servers.postgresql import installations, run_postgresql
+from sync_pipeline_tests.servers import debian
+from sync_pipeline_tests.servers.postgresql import installations, obtain, run_postgresql
 from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench, bench_on
 from sync_pipeline_tests.servers.running import RunningServer, free_port, freeze
+from sync_pipeline_tests.servers.versions import POSTGRESQL
 
 pytestmark = pytest.mark.postgresql
 
 PASSWORD = "s3cret-of-the-monitor"
+WITH_TLS = min(POSTGRESQL.every_run)
 BRIEF = Timeouts(connect_seconds=2, statement_seconds=1, total_seconds=20)
 
 
@@ -197,15 +200,15 @@ def test_a_server_that_shuts_down_is_tried_again(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tls_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresBench]:
-    """A server with a certificate for `localhost`; the wheel's servers have no TLS."""
-    for installation in reversed(installations()):
-        directory = tmp_path_factory.mktemp("tls") / f"server{installation.major}"
-        with run_postgresql(installation, directory) as server, bench_on(server) as bench:
-            if bench.rows("SELECT current_setting('ssl_library')") == [("OpenSSL",)]:
-                enable_tls(bench)
-                yield bench
-                return
-    pytest.skip("no PostgreSQL here is built with TLS: apt-get install postgresql")
+    """A server with a certificate for `localhost`: Debian's, the wheel's have no TLS."""
+    try:
+        installation = obtain(WITH_TLS)
+    except debian.Unavailable as error:
+        pytest.skip(f"PostgreSQL {WITH_TLS} is not available: {error}")
+    directory = tmp_path_factory.mktemp("tls") / "server"
+    with run_postgresql(installation, directory) as server, bench_on(server) as bench:
+        enable_tls(bench)
+        yield bench
 
 
 def openssl(directory: Path, *arguments: str) -> None:

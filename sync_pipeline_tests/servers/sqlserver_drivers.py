@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyodbc
-import pytest
 
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.sqlserver.drivers import DRIVER_OPTION, packaged_library
@@ -19,15 +18,14 @@ DRIVERS = (FREETDS, MICROSOFT)
 
 
 def driver_named(kind: str) -> str:
-    """Return the driver of a kind, or skip with the reason why there is none."""
+    """Return the driver of a kind; the absence of either is a failure."""
     registered = pyodbc.drivers()
     if kind == FREETDS:
         assert FREETDS in registered, "install the Debian packages unixodbc and tdsodbc"
         return FREETDS
     found = [name for name in registered if name.endswith("for SQL Server")]
     library = found[-1] if found else packaged_library()
-    if library is None:
-        pytest.skip("Microsoft's driver is not installed (pip install mssql-python-odbc)")
+    assert library is not None, "install the package mssql-python-odbc"
     return library
 
 

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
+import sqlglot
 
 from sync_pipeline.engines.oracle.access import OracleAccess
 from sync_pipeline.engines.oracle.access_names import (
@@ -198,7 +199,6 @@ def test_a_securable_belongs_to_its_catalog() -> None:
     [text for text in REVOKES if "on TABLE " in text or "on SCHEMA" in text],
 )
 def test_statements_on_objects_parse_as_oracle_sql(text: str) -> None:
-    sqlglot = pytest.importorskip("sqlglot")
     rules = OracleAccess(world(A))
     statements = rules.revoke_option("A", grant(f"{text} WITH OPTION"))
     with warnings.catch_warnings():

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -563,7 +564,6 @@ def test_no_name_can_leave_its_brackets(login: str, user: str) -> None:
 
 
 def test_a_sql_parser_finds_one_statement_beside_use(caplog: pytest.LogCaptureFixture) -> None:
-    sqlglot = pytest.importorskip("sqlglot")
     caplog.set_level(logging.CRITICAL, logger="sqlglot")
     for text in _every_statement("a];b", "c'd"):
         if "DENY" in text:

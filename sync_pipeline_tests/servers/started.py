@@ -1,0 +1,42 @@
+"""Servers that start when a test first asks for one, and run until the tests end."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Generic
+
+import pytest
+
+from sync_pipeline_tests.servers import debian
+from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.servers.versions import Version
+
+FAILURES = (debian.Unavailable, OSError, RuntimeError, subprocess.SubprocessError)
+
+
+class StartedServers(Generic[Version]):
+    """One server a version. One that can't be had is asked for once, and skips with its reason."""
+
+    def __init__(
+        self,
+        product: str,
+        stack: ExitStack,
+        start: Callable[[Version], AbstractContextManager[RunningServer]],
+    ) -> None:
+        self._product = product
+        self._stack = stack
+        self._start = start
+        self._running: dict[Version, RunningServer] = {}
+        self._reasons: dict[Version, str] = {}
+
+    def __getitem__(self, version: Version) -> RunningServer:
+        if version not in self._running and version not in self._reasons:
+            try:
+                self._running[version] = self._stack.enter_context(self._start(version))
+            except FAILURES as error:
+                self._reasons[version] = " ".join(str(error).split())
+        if version in self._reasons:
+            pytest.skip(f"{self._product} {version} is not available: {self._reasons[version]}")
+        return self._running[version]
