@@ -90,13 +90,17 @@ def _verdict(decision: Decision) -> Verdict | None:
     return Verdict.UNKNOWN if decision.unknown else None
 
 
+_UNCERTAIN = (Verdict.UNKNOWN, Verdict.AT_LOGIN)
+"""Where what was not read counts: it may give a privilege, or hold a deny of one that is held."""
+
+
 def _undecided(judged: Judged, holders: Iterable[Holder]) -> Iterator[str]:
     """Yield a sentence for each thing that could make more accounts holders, or fewer."""
     unknown = dict.fromkeys(
         item
         for holder in holders
         for item in holder.decision.unknown
-        if holder.verdict is Verdict.UNKNOWN or judged.is_doubt(item)
+        if holder.verdict in _UNCERTAIN or judged.is_doubt(item)
     )
     for item in unknown:
         yield f"{judged.name}: {doubt_text(item)}"

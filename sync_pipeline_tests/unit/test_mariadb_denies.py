@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.access.answers import Verdict
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.access.questions import access_of
+from sync_pipeline.access.questions import access_of, who_can
 from sync_pipeline.engines.mariadb.access import EVERYTHING
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
 from sync_pipeline.engines.mariadb.denies import denied_grants
@@ -293,6 +294,15 @@ def test_a_yes_is_not_certain_where_a_section_with_denies_was_not_read() -> None
     older = rules(state, version="12.3.2", sections=sections).decide(ALICE, "SELECT", STAFF)
     assert (newer.is_allowed, newer.unknown) == (True, ("grants.table",))
     assert (older.is_allowed, older.unknown) == (True, ())
+    for version, gaps in (
+        ("13.1.2", ("i: grants.table was not read, and could change the answer.",)),
+        ("12.3.2", ()),
+    ):
+        read = {SectionKey(SectionName.ACCOUNTS): SectionReport(SectionStatus.READ)}
+        world = AccessWorld("i", EngineName.MARIADB, version, {ALICE: state}, {**read, **sections})
+        answer = who_can([Judged(world, MariaDbAccess(world))], "SELECT", "hr.staff")
+        assert [holder.verdict for holder in answer.holders] == [Verdict.AT_LOGIN]
+        assert answer.gaps == gaps
 
 
 @pytest.mark.parametrize(
