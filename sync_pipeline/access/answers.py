@@ -53,7 +53,7 @@ class WhoCan:
 
 @dataclass(frozen=True, slots=True)
 class AccountAccess:
-    """All that one account may do."""
+    """All that one account may do. `denied` says what takes something away, and from whom."""
 
     instance: str
     state: AccountState
@@ -61,6 +61,7 @@ class AccountAccess:
     powers: tuple[Power, ...]
     privileges: tuple[EffectivePrivilege, ...]
     gaps: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One instance's accounts together with the rules of its engine."""
+"""One instance's accounts together with the rules of its engine, and what is not known."""
 
 from __future__ import annotations
 

@@ -90,13 +90,17 @@ def _verdict(decision: Decision) -> Verdict | None:
     return Verdict.UNKNOWN if decision.unknown else None
 
 
+_UNCERTAIN = (Verdict.UNKNOWN, Verdict.AT_LOGIN)
+"""Where what was not read counts: it may give a privilege, or hold a deny of one that is held."""
+
+
 def _undecided(judged: Judged, holders: Iterable[Holder]) -> Iterator[str]:
     """Yield a sentence for each thing that could make more accounts holders, or fewer."""
     unknown = dict.fromkeys(
         item
         for holder in holders
         for item in holder.decision.unknown
-        if holder.verdict is Verdict.UNKNOWN or judged.is_doubt(item)
+        if holder.verdict in _UNCERTAIN or judged.is_doubt(item)
     )
     for item in unknown:
         yield f"{judged.name}: {doubt_text(item)}"
@@ -121,6 +125,20 @@ def access_of(judged: Judged, account: str) -> AccountAccess:
         powers=tuple(judged.rules.powers(account)),
         privileges=tuple(sorted(judged.rules.everything(account), key=_order)),
         gaps=(*judged.gaps(), *judged.unknown(account)),
+        denied=tuple(_denied(judged, account)),
+    )
+
+
+def _denied(judged: Judged, account: str) -> Iterable[str]:
+    """Return the denies of the world that bind an account, as its engine says them."""
+    denies = dict.fromkeys(
+        (grant.privilege, grant.securable)
+        for state in judged.states()
+        for grant in state.grants
+        if grant.deny and grant.recognised
+    )
+    return dict.fromkeys(
+        text for word, on in denies for text in judged.rules.decide(account, word, on).denied
     )
 
 

@@ -78,6 +78,8 @@ def of(
     if not as_csv:
         for power in found.powers:
             say(f"{power.kind} ({power.availability}) by {power.source}: {path_text(power.path)}")
+        for text in found.denied:
+            say(f"denied: {text}")
     rows = [_privilege_row(item) for item in found.privileges]
     nothing = f"{account} may do nothing on {instance}, as far as is known."
     _show(PRIVILEGE_COLUMNS, rows, nothing, found.gaps, as_csv=as_csv)
@@ -205,6 +207,7 @@ def _account(found: AccountAccess) -> dict[str, Any]:
         "facts": asdict(found.facts),
         "powers": [_power(item) for item in found.powers],
         "privileges": [_entry(item) for item in found.privileges],
+        "denied": list(found.denied),
         "is_complete": not found.gaps,
         "not_known": list(found.gaps),
     }

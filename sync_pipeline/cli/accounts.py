@@ -88,9 +88,9 @@ def show(instance: str, account: str, as_json: Json = False) -> None:
             f"The instance {instance!r} has no known account {account!r}.",
             hint="See: sync-pipeline accounts list.",
         )
-    unread = [_section_line(item) for item in sections if not item.report.is_known]
-    read = [item.report for item in sections if item.report.is_known]
-    unknown = [report.reason for report in read if report.reason]
+    told = [item for item in sections if item.report.reason]
+    unread = [_section_line(item) for item in told if not item.report.is_known]
+    unknown = [item.report.reason for item in told if item.report.is_known]
     if as_json:
         show_json({**_view(found), "not_read": unread, "not_known": unknown})
         return

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_pipeline.collect.understanding import identified, understood
-from sync_pipeline.collect.unknown import columns_or_warning, unknown_warnings
+from sync_pipeline.collect.unknown import columns_or_warning, newer_hint, unknown_warnings
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.base import (
     AccountRows,
@@ -139,7 +139,7 @@ def _read(
             found = [query.bind(row) for row in connection.fetch(text)]
             origins = frozenset(getattr(row, query.origin) or "" for row in found if query.origin)
     except _UNREADABLE as error:
-        _record_unread(query, reading, database, scope_error=error)
+        _record_unread(engine, query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
     if query.origin:
@@ -159,13 +159,14 @@ def _check_catalog(engine: Engine, connection: Connection, reading: _Reading) ->
 
 
 def _record_unread(
-    query: Query[Any], reading: _Reading, database: str, scope_error: SyncError
+    engine: Engine, query: Query[Any], reading: _Reading, database: str, scope_error: SyncError
 ) -> None:
     denied = isinstance(scope_error, PrivilegeError)
     if denied:
         scope_error.hint = f"It needs: {query.needs_at(reading.server)}"
     if SectionName.ACCOUNTS in query.fills and not database:
         scope_error.phase = Phase.COLLECT
+        scope_error.hint = scope_error.hint or newer_hint(engine, reading.server) or None
         raise scope_error
     status = SectionStatus.DENIED if denied else SectionStatus.FAILED
     reading.report(query.fills, database, status, str(scope_error))

@@ -60,6 +60,14 @@ def newer_warning(known: Known, server: ServerIdentity, what: str) -> Iterator[s
         yield f"The server is {newer}, newer than {newest}, the newest that was tried: {what}"
 
 
+def newer_hint(known: Known, server: ServerIdentity) -> str:
+    """Return what to do where the accounts of a newer release can't be read; else nothing."""
+    newer = newer_release(known, server.version)
+    if not newer:
+        return ""
+    return f"The server is {newer}, newer than {newest_tried(known)}: upgrade sync_pipeline."
+
+
 def unknown_warnings(
     engine: Engine, server: ServerIdentity, accounts: Sequence[AccountState]
 ) -> Iterator[str]:

@@ -84,7 +84,8 @@ class Decision:
 
     `held` are the ways in which it has it, those in force at login first, then shortest
     first. `denied` says what takes it away. `unknown` names sections that were not read
-    and could change the answer.
+    and could change the answer, and in words what else is not known and could: with any, a
+    decision is not certain, held or not.
     """
 
     account: str

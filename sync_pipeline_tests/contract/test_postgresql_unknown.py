@@ -16,6 +16,7 @@ import pytest
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of
 from sync_pipeline.engines.postgresql.engine import PostgreSql
+from sync_pipeline.errors import QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
@@ -182,3 +183,19 @@ def test_a_newer_server_is_read_and_said(
     (gap,) = (item for item in found.gaps if "which were not tried" in item)
     assert replace(found, gaps=()) == replace(access_of(judged(before), "reader"), gaps=())
     assert gap.startswith("i: Not known")
+
+
+def test_accounts_that_a_newer_server_keeps_otherwise_end_the_sync_with_what_to_do(
+    newest_bench: PostgresBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = "ALTER VIEW pg_catalog.pg_roles RENAME COLUMN {} TO {}"
+    make = rename.format("rolconnlimit", "rolgadget")
+    with made(newest_bench, make, rename.format("rolgadget", "rolconnlimit")):
+        with pytest.raises(QueryError) as known:
+            newest_bench.collect()
+        monkeypatch.setattr(PostgreSql, "newest_tried", (newest_bench.major - 1,))
+        with pytest.raises(QueryError) as newer:
+            newest_bench.collect()
+    assert "rolconnlimit" in str(known.value)
+    assert known.value.hint is None
+    assert "upgrade sync_pipeline" in str(newer.value)

@@ -6,10 +6,12 @@ The servers are real; the engine is told that it knows one line of releases less
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sync_pipeline.engines.postgresql.engine import CATALOG, PostgreSql
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.session import RecordStatus, SyncCategory
 from sync_pipeline_tests.integration.command import Command
@@ -57,6 +59,31 @@ def newer(request: pytest.FixtureRequest, command: Command) -> Iterator[ReviewBe
         yield bench
     finally:
         bench.sql(*CLEAN[server.engine])
+
+
+def test_a_column_that_nothing_reads_is_in_every_answer(
+    command: Command, postgresql_server: RunningServer
+) -> None:
+    bench = ReviewBench(command, postgresql_server)
+    known = {**CATALOG.known, "pg_auth_members": frozenset[str]()}
+    try:
+        bench.sql(*SQL["postgresql"])
+        command.patch.setattr(PostgreSql, "catalog", replace(CATALOG, known=known))
+        details: Any = bench.sync().details
+    finally:
+        bench.sql(*CLEAN["postgresql"])
+    (warning,) = details["warnings"]
+    assert "pg_auth_members.roleid" in warning
+    assert "and 2 more" in warning
+    assert details["unread_sections"] == {}
+    found = command.ok("access", "who-can", "SELECT", "table:nw.orders", "--json").json
+    assert found["is_complete"] is False
+    (gap,) = found["not_known"]
+    assert "pg_auth_members.roleid" in gap
+    shown = command.ok("accounts", "show", "db", "nw_one", "--json").json
+    assert shown["not_read"] == []
+    assert "pg_auth_members.roleid" in shown["not_known"][0]
+    assert "not known: what the catalog keeps" in command.ok("accounts", "show", "db", "nw_one").out
 
 
 def said(items: list[str]) -> list[str]:

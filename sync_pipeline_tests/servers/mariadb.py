@@ -58,6 +58,7 @@ class MariaDbInstallation:
         return [
             *self.server,
             *("--no-defaults", f"--user={_user()}", f"--datadir={directory / 'data'}"),
+            # A server that starts removes what others left in a directory that they share.
             f"--tmpdir={directory}",
             *([f"--plugin-dir={self.plugins}"] if self.plugins else []),
             *(f"--lc-messages-dir={self.share}", "--innodb-flush-log-at-trx-commit=0"),

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.access.answers import Verdict
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import access_of, who_can
 from sync_pipeline.engines.mariadb.access import EVERYTHING
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
 from sync_pipeline.engines.mariadb.denies import denied_grants
@@ -292,6 +294,15 @@ def test_a_yes_is_not_certain_where_a_section_with_denies_was_not_read() -> None
     older = rules(state, version="12.3.2", sections=sections).decide(ALICE, "SELECT", STAFF)
     assert (newer.is_allowed, newer.unknown) == (True, ("grants.table",))
     assert (older.is_allowed, older.unknown) == (True, ())
+    for version, gaps in (
+        ("13.1.2", ("i: grants.table was not read, and could change the answer.",)),
+        ("12.3.2", ()),
+    ):
+        read = {SectionKey(SectionName.ACCOUNTS): SectionReport(SectionStatus.READ)}
+        world = AccessWorld("i", EngineName.MARIADB, version, {ALICE: state}, {**read, **sections})
+        answer = who_can([Judged(world, MariaDbAccess(world))], "SELECT", "hr.staff")
+        assert [holder.verdict for holder in answer.holders] == [Verdict.AT_LOGIN]
+        assert answer.gaps == gaps
 
 
 @pytest.mark.parametrize(
@@ -348,3 +359,19 @@ def test_what_everybody_may_write_is_asked_with_the_denies() -> None:
     writes = Grant(STAFF, "INSERT")
     assert len(found("everyone-can-write", (role("PUBLIC", writes),))) == 1
     assert found("everyone-can-write", (role("PUBLIC", writes, deny("INSERT", HR)),)) == []
+
+
+def test_all_that_an_account_may_do_names_what_is_denied_to_it() -> None:
+    states = (
+        user(ALICE, Grant(SERVER, "SELECT"), deny("SELECT", SALARY)),
+        user("'bob'@'%'", Grant(SERVER, "SELECT"), deny("UPDATE", HR)),
+        role("PUBLIC", deny("SELECT", STAFF)),
+    )
+    world = AccessWorld("i", EngineName.MARIADB, "13.1.2", {item.name: item for item in states})
+    found = access_of(Judged(world, MariaDbAccess(world)), ALICE)
+    assert set(found.denied) == {
+        f"SELECT on column hr.staff.salary: DENY to {ALICE}",
+        "SELECT on table hr.staff: DENY to PUBLIC",
+    }
+    (listed,) = found.privileges
+    assert "table hr.staff" in listed.source

@@ -18,7 +18,7 @@ from sync_pipeline.engines.mariadb.unknown import CATALOG
 from sync_pipeline.engines.mysql import parse as mysql_parse
 from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.model.access import AccessWorld
-from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
@@ -156,3 +156,9 @@ def test_a_column_that_is_not_known_is_found() -> None:
     known = [CatalogColumn("db", "Select_priv"), CatalogColumn("global_priv", "Priv")]
     strange = [CatalogColumn("db", "Teleport_priv"), CatalogColumn("planets", "Host")]
     assert CATALOG.unknown([*known, *strange]) == ("db.Teleport_priv", "planets.Host")
+
+
+def test_public_is_everybody_where_the_version_knows_it() -> None:
+    for version, kind in (((10, 6, 22), AccountKind.ROLE), ((10, 11, 2), AccountKind.PUBLIC)):
+        state = mariadb_state(version, user="PUBLIC", host="", is_role="true")
+        assert (state.kind, state.can_login) == (kind, False)

@@ -152,9 +152,11 @@ def test_an_unknown_privilege_leaves_no_certain_no_where_it_counts(
         (EngineName.MARIADB, "13.1.1-MariaDB", True),
         (EngineName.SQLSERVER, "16.0 (Azure SQL Managed Instance, 12.0.2000.8)", False),
         (EngineName.SQLSERVER, "13.0.6300.2", False),
-        (EngineName.SQLSERVER, "18.0.500.1", True),
+        (EngineName.SQLSERVER, "17.0.1000.7", True),
         (EngineName.ORACLE, "19.30.0.0.0", False),
         (EngineName.ORACLE, "23.9.0.25.07", False),
+        # 26ai is a release update of 23ai, by its number, and has end users of its own.
+        (EngineName.ORACLE, "23.26.0.0.0", True),
         (EngineName.ORACLE, "27.1.0.0.0", True),
         (EngineName.ORACLE, "next", True),
         (EngineName.ORACLE, "", False),
@@ -271,8 +273,13 @@ def test_what_the_accounts_of_the_engine_hold_is_no_warning() -> None:
 
 def test_what_is_flagged_and_known_is_no_doubt() -> None:
     revoked = Grant(ORDERS, "SELECT (revoked)", recognised=False)
-    route = Grant(Securable(K.OBJECT, "shop", name="ROUTE::r", catalog="shop"), "ALTER")
-    world = world_of(EngineName.SQLSERVER, state("[shop].[ann]", revoked, route, type="SQL_USER"))
+    objects = (
+        Grant(Securable(K.OBJECT, "shop", name=name, catalog="shop"), "ALTER", recognised=False)
+        for name in ("ROUTE::r", "EXTERNAL LANGUAGE id 7", "EXTERNAL MODEL id 7")
+    )
+    newer = Grant(Securable(K.DATABASE, "shop"), "CREATE EXTERNAL MODEL", recognised=False)
+    ann = state("[shop].[ann]", revoked, newer, *objects, type="SQL_USER")
+    world = world_of(EngineName.SQLSERVER, ann)
     assert doubts_of(ENGINES[EngineName.SQLSERVER].access_rules(world)) is None
 
 

@@ -72,7 +72,7 @@ class MariaDbAccess(FamilyAccess):
     # Knowledge Base, GRANT: SUPER runs superuser statements, and sets any global variable.
     superuser_words = ("SUPER",)
     # Knowledge Base, GRANT: CREATE USER changes any account, SET USER lets a stored program
-    # run as any account.
+    # run as any account, and since 12.0 SET SESSION AUTHORIZATION act as one.
     grant_admin_words = ("CREATE USER", "SET USER")
     grant_tables = (
         *("global_priv", "user", "db", "tables_priv", "columns_priv", "procs_priv"),

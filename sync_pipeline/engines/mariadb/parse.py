@@ -28,6 +28,8 @@ from sync_pipeline.model.account import AccountKind, AccountState, AttributeValu
 from sync_pipeline.model.privilege import Grant, Membership
 
 PUBLIC = "PUBLIC"
+KNOWS_PUBLIC = (10, 11)
+"""To an older server a row of that name, left by a newer one, is a role like others."""
 DEFAULT_PLUGIN = "mysql_native_password"
 _WHOLE_NUMBERS = ("access", "version_id", "password_last_changed", "password_lifetime", "ssl_type")
 _LIMITS = ("max_questions", "max_updates", "max_connections", "max_user_connections")
@@ -132,7 +134,7 @@ def _account(
     attributes = () if is_role else tuple(_attributes(row))
     return AccountState(
         name=role_name(row.user) if is_role else account_name(row.user, row.host),
-        kind=_kind(row, is_role=is_role),
+        kind=_kind(row, version, is_role=is_role),
         can_login=not is_role and not is_locked,
         is_locked=is_locked,
         is_superuser=_has(server, "SUPER") and not _has(denies, "SUPER"),
@@ -154,10 +156,11 @@ def _has(grants: Iterable[Grant], privilege: str) -> bool:
     return any(grant.privilege == privilege for grant in grants)
 
 
-def _kind(row: AccountRow, *, is_role: bool) -> AccountKind:
-    if is_role:
-        return AccountKind.PUBLIC if row.user == PUBLIC else AccountKind.ROLE
-    return AccountKind.USER
+def _kind(row: AccountRow, version: tuple[int, ...], *, is_role: bool) -> AccountKind:
+    if not is_role:
+        return AccountKind.USER
+    is_everyone = row.user == PUBLIC and version >= KNOWS_PUBLIC
+    return AccountKind.PUBLIC if is_everyone else AccountKind.ROLE
 
 
 def _unknown_keys(row: AccountRow, version: tuple[int, ...]) -> Iterator[str]:

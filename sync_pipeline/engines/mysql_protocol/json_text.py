@@ -47,8 +47,8 @@ def shown(name: str, value: object) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Return names in one line that stays short, whoever made them."""
-    found = tuple(dict.fromkeys(names))
+    """Return names in one line that stays short, whoever made them; `""` is one as well."""
+    found = tuple(dict.fromkeys(name or '""' for name in names))
     return first_names(found[:_MOST_NAMED], len(found), 2 * _MOST_SHOWN)
 
 

@@ -71,7 +71,7 @@ class Oracle(UnknownNothing):
 
     name = EngineName.ORACLE
     product = "Oracle Database"
-    newest_tried: tuple[int, ...] = (23,)
+    newest_tried: tuple[int, ...] = (23, 9)
     default_port = 1521
     size_connections = 1
     system_accounts: tuple[str, ...] = ()

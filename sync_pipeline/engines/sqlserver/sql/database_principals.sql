@@ -16,4 +16,4 @@ SELECT
 FROM sys.database_principals AS p
 JOIN sys.databases AS d ON d.database_id = DB_ID()
 LEFT JOIN sys.server_principals AS l
-    ON l.sid = p.sid AND l.type <> 'R' AND p.type IN ('S', 'U', 'G', 'E', 'X', 'C', 'K')
+    ON l.sid = p.sid AND l.type <> 'R' AND p.type NOT IN ('R', 'A')
