@@ -16,7 +16,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.encryption import tls_warnings
+from sync_pipeline.workflows.encryption import tls_advice
 from sync_pipeline.workflows.recorded import one_instance
 from sync_pipeline.workflows.sync_accounts import collect_with
 from sync_pipeline.workflows.sync_sizes import measure_with
@@ -84,6 +84,6 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         latency_seconds=latency,
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
-        warnings=tls_warnings(instance, snapshot.server),
+        warnings=tls_advice(instance, snapshot.server),
         unread={str(key): report.reason for key, report in snapshot.unread.items()},
     )

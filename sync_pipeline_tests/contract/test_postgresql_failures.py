@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline.connect import Deadline, open_connection
+from sync_pipeline.engines import passwords
 from sync_pipeline.engines.base import Target
 from sync_pipeline.errors import (
     AuthenticationError,
@@ -101,6 +102,34 @@ def test_a_wrong_password_is_rejected_and_never_retried(bench: PostgresBench) ->
     assert isinstance(error, AuthenticationError)
     assert not error.retryable
     assert "'watcher'" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("method", "modes"),
+    [
+        ("scram-sha-256", (TlsMode.DISABLE, TlsMode.PREFER)),
+        ("md5", (TlsMode.DISABLE,)),
+        ("password", ()),
+    ],
+)
+def test_each_method_gets_what_the_mode_allows(
+    newest_bench: PostgresBench, method: str, modes: tuple[TlsMode, ...]
+) -> None:
+    encryption = "md5" if method == "md5" else "scram-sha-256"
+    newest_bench.run(
+        f"SET password_encryption = '{encryption}'; CREATE ROLE watcher LOGIN PASSWORD 'right'"
+    )
+    with newest_bench.hba(f"host all watcher 127.0.0.1/32 {method}"):
+        for mode in (TlsMode.DISABLE, TlsMode.PREFER):
+            target = newest_bench.target("watcher", "right", tls=TlsOptions(mode))
+            ENGINE.connect(replace(target, options={passwords.OPTION: "yes"})).close()
+            if mode in modes:
+                ENGINE.connect(target).close()
+                continue
+            error = connect_fails(target)
+            assert isinstance(error, AuthenticationError)
+            assert "It was not sent" in str(error)
+            assert "sync-pipeline instances edit bench --tls verify-full" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,17 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import AuthenticationError, SyncError
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
+from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.contract.mysql_faults import Authority, authority
 from sync_pipeline_tests.servers.rogue import (
     passwords_mysql,
+    passwords_oracle,
     passwords_postgresql,
     passwords_sqlserver,
 )
+from sync_pipeline_tests.servers.rogue.downgrading import on_the_way
 from sync_pipeline_tests.servers.rogue.listening import Heard, Line, rogue
+from sync_pipeline_tests.servers.running import RunningServer
 from sync_pipeline_tests.servers.sqlserver_drivers import DRIVERS, driver_named
 
 PASSWORD, USER = "hunter2-but-longer", "watcher"
@@ -47,7 +51,11 @@ def context(stranger: Authority) -> ssl.SSLContext:
 
 
 def attack(
-    engine: EngineName, serve: Callable[[Line], None], tls: TlsOptions, **options: str
+    engine: EngineName,
+    serve: Callable[[Line], None],
+    tls: TlsOptions,
+    database: str | None = None,
+    **options: str,
 ) -> tuple[Heard, SyncError]:
     """Connect to a rogue, and return what it heard and what was said of it."""
     with rogue(serve) as heard:
@@ -58,6 +66,7 @@ def attack(
             "127.0.0.1",
             heard.port,
             "c",
+            database=database,
             tls=tls,
             timeouts=Timeouts(connect_seconds=5),
         )
@@ -185,6 +194,51 @@ def test_nothing_is_better_than_a_password_of_before_4_1() -> None:
     heard, error = attack(MYSQL, serve, TlsOptions(PREFER), **{passwords.OPTION: "yes"})
     assert heard.forms(PASSWORD, USER) == []
     assert is_withheld(error)
+
+
+def passed_on(heard: Heard, user: str, mode: TlsMode) -> Target:
+    instance = Instance(1, NAME, MYSQL, "127.0.0.1", heard.port, "c", tls=TlsOptions(mode))
+    return Target(instance, user, Secret(PASSWORD), 20)
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize("changes_plugin", [False, True], ids=["at once", "switch"])
+def test_a_real_mysql_whose_tls_somebody_takes_away(
+    changes_plugin: bool, mysql_server: RunningServer
+) -> None:
+    server, engine, family = mysql_server, ENGINES[MYSQL], Family(mysql_server)
+    user = "switched" if changes_plugin else "asked"  # whom the server's cache does not know
+    with (
+        family.users(f"'{user}'@'%' IDENTIFIED BY '{PASSWORD}'"),
+        on_the_way(server.host, server.port, changes_plugin=changes_plugin) as heard,
+    ):
+        with pytest.raises(AuthenticationError, match="It was not sent"):
+            engine.connect(passed_on(heard, user, PREFER))
+        with pytest.raises(SyncError, match="Turn TLS on"):
+            engine.connect(passed_on(heard, user, REQUIRE))
+        engine.connect(family.target(user, PASSWORD, TlsOptions(REQUIRE))).close()
+        # Now the cache knows the account, and a proof is enough.
+        engine.connect(passed_on(heard, user, PREFER)).close()
+    assert heard.forms(PASSWORD, user) == []
+
+
+# --- Oracle --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [DISABLE, PREFER])
+@pytest.mark.parametrize("verifier", passwords_oracle.VERIFIERS)
+def test_oracle(verifier: str, mode: TlsMode) -> None:
+    serve = passwords_oracle.asking(verifier)
+    heard, _ = attack(EngineName.ORACLE, serve, TlsOptions(mode), database="ERP")
+    assert heard.asked
+    assert b"AUTH_PASSWORD" in heard.data
+    assert heard.forms(PASSWORD, USER) == []
+
+
+def test_oracle_that_must_have_tls() -> None:
+    serve = passwords_oracle.asking("12c")
+    heard, _ = attack(EngineName.ORACLE, serve, TlsOptions(REQUIRE), database="ERP")
+    assert not heard.asked
 
 
 # --- SQL Server ----------------------------------------------------------------------------

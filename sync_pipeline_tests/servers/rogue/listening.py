@@ -42,6 +42,7 @@ def forms_of(password: str, username: str) -> dict[str, bytes]:
         # [MS-TDS] 2.2.6.4: swapped by nibbles, then XORed with A5.
         "login packet": bytes((((b << 4) | (b >> 4)) & 0xFF) ^ 0xA5 for b in wide),
         "base64": base64.b64encode(plain),
+        "hex": plain.hex().upper().encode(),
         "md5": md5,
         "md5 answer": hashlib.md5(md5 + SALT).hexdigest().encode(),
         "sha1": sha1,
