@@ -55,6 +55,12 @@ def show_text(text: str) -> None:
     typer.echo(visible_lines(text), nl=False)
 
 
+def show_script(text: str) -> None:
+    """Print what is to be run: exactly into a file or a pipe, visible on a terminal."""
+    # Not by `echo`, which takes away what looks like a colour.
+    sys.stdout.write(visible_lines(text) if sys.stdout.isatty() else text)
+
+
 def show_error(text: str) -> None:
     """Print lines on standard error."""
     typer.echo(visible_lines(text), err=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sync_pipeline.cli.context import show_script
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.instance import EngineName
 
@@ -20,4 +21,4 @@ def grants(
     ] = None,
 ) -> None:
     """Print the script that makes the monitoring account; replace <password> in it."""
-    typer.echo(ENGINES[engine].grants_script(user, host, database or ["postgres"]), nl=False)
+    show_script(ENGINES[engine].grants_script(user, host, database or ["postgres"]))

@@ -13,6 +13,7 @@ from sync_pipeline.errors import ConfigurationError, Phase
 FILE, DIRECTORY, OTHERS = 0o600, 0o700, 0o077
 PRIVATE_UMASK = 0o077
 _ROOT = 0
+OURS = ("sync_pipeline.db", "secret.key", "dagster", "limits")
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -22,10 +23,11 @@ def secure_home(home: Path, *, thoroughly: bool = False) -> None:
     Of what is no directory the store says that it does not answer.
 
     Everything in it is looked at where the directory was open to others, or `thoroughly`;
-    else what lies in it directly: nobody comes to the rest.
+    else what lies in it directly: nobody comes to the rest. Where it is the home of the user
+    too, other things are in it: it stays as open as it is, and only what is ours is closed.
 
     Raises:
-        ConfigurationError: it is a link, another user's, or can't be mended.
+        ConfigurationError: it is a link, another user's, one for everybody, or can't be mended.
     """
     try:
         found = home.lstat()
@@ -36,14 +38,15 @@ def secure_home(home: Path, *, thoroughly: bool = False) -> None:
     _require_own(home, found)
     if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
         return
-    was_open = bool(found.st_mode & OTHERS)
+    is_open = bool(found.st_mode & OTHERS)
     try:
-        if was_open:
+        if _is_of_the_user(home):
+            _mend_files(home, [item.name for item in home.iterdir() if item.name.startswith(OURS)])
+        elif is_open or thoroughly:
             home.chmod(DIRECTORY)
-        if was_open or thoroughly:
             _mend_tree(home)
         else:
-            _mend_files(home)
+            _mend_files(home, list(_open_names(home)))
     except OSError as error:
         raise _refused(
             home, f"is open to others and can't be closed ({error.strerror})", "Mend or choose"
@@ -98,6 +101,9 @@ def _require_own(home: Path, found: os.stat_result) -> None:
             f"belongs to another user (id {found.st_uid})",
             "Run the command as that user, or choose another",
         )
+    is_for_all = found.st_mode & stat.S_ISVTX and found.st_mode & stat.S_IWOTH
+    if is_for_all or home.absolute() == Path(home.absolute().anchor):
+        raise _refused(home, "is a directory for everybody", "Choose one inside it")
     # Root's directory that was mounted for us, as by Kubernetes: its mode is not ours to change.
     if found.st_uid != os.geteuid() and found.st_mode & stat.S_IWOTH:
         raise _refused(home, "is root's and everybody may write to it", "Choose one inside it")
@@ -116,10 +122,17 @@ def _mend_tree(home: Path) -> None:
             _mend(name, descriptor)
 
 
-def _mend_files(home: Path) -> None:
+def _is_of_the_user(home: Path) -> bool:
+    try:
+        return home.samefile(Path.home())
+    except (OSError, RuntimeError):  # the user has none
+        return False
+
+
+def _mend_files(home: Path, names: list[str]) -> None:
     descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for name in _open_names(home):
+        for name in names:
             _mend(name, descriptor)
     finally:
         os.close(descriptor)

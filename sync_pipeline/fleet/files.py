@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from yaml.emitter import ScalarAnalysis
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.reading import LARGEST_TEXT, read_file
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.report.csv_cells import harmless, restored
@@ -52,8 +53,7 @@ def read_instances(path: Path) -> ParsedFile:
         ConfigurationError: the file can't be read, or has another format.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            text = file.read()
+        text = read_file(path, LARGEST_TEXT)[0].decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"The file {path} can't be read ({type(error).__name__}).",

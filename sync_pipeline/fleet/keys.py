@@ -14,9 +14,9 @@ from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.files.atomic import NAME_KEPT, PARTIAL, replaced
 from sync_pipeline.files.locks import locked_directory
 from sync_pipeline.files.private import make_private
+from sync_pipeline.files.reading import LARGEST_SECRET, read_file
 
 SECONDS_TO_WAIT = 60.0
-LARGEST_BYTES = 65_536
 _ROOT = 0
 # Of a file that is root's, not ours, our group may read: a secret that Kubernetes mounts.
 # libpq has the same rule for the key of a certificate.
@@ -42,22 +42,14 @@ class KeyFile:
         """
         try:
             _require_own_link(self.path)
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                _require_private(self.path, os.fstat(descriptor))
-                text = file.read(LARGEST_BYTES + 1)
+            text, found = read_file(self.path, LARGEST_SECRET)
         except OSError as error:
             raise ConfigurationError(
                 f"The key file {self.path} can't be read ({error.strerror}).",
                 phase=Phase.CONFIGURE,
                 hint="Restore it, or name it with SYNC_PIPELINE_SECRET_KEY_FILE.",
             ) from None
-        if len(text) > LARGEST_BYTES:
-            raise ConfigurationError(
-                f"The key file {self.path} is larger than {LARGEST_BYTES} bytes.",
-                phase=Phase.CONFIGURE,
-                hint="It holds one key a line.",
-            )
+        _require_private(self.path, found)
         return text.decode("ascii", errors="replace").split()
 
     def begin(self, check: Callable[[], None]) -> None:
@@ -130,10 +122,6 @@ def _require_own_link(path: Path) -> None:
 
 
 def _require_private(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise ConfigurationError(
-            f"The key file {path} is no file.", phase=Phase.CONFIGURE, hint="Nothing was read."
-        )
     if os.geteuid() not in (_ROOT, found.st_uid) and found.st_uid != _ROOT:
         raise ConfigurationError(
             f"The key file {path} belongs to another user (id {found.st_uid}).",

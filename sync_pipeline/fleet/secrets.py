@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from sync_pipeline.errors import ConfigurationError, Phase
+from sync_pipeline.files.reading import LARGEST_SECRET, read_file
 from sync_pipeline.fleet.keys import KeyFile
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings
@@ -230,7 +231,7 @@ def _from_environment(name: str) -> str:
 
 def _from_file(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        return read_file(path, LARGEST_SECRET)[0].decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"The secret's file {path} can't be read ({type(error).__name__}).",

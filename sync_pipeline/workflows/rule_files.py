@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.reading import LARGEST_TEXT, read_file
 from sync_pipeline.files.trust import changeable_by_all
 
 
@@ -21,7 +22,7 @@ def read_rule_file(path: Path, setting: str) -> str:
             hint=f"{setting} names it. Mend it: {mend}.",
         )
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_file(path, LARGEST_TEXT)[0].decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigurationError(

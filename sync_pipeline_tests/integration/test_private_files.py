@@ -222,6 +222,27 @@ def test_a_home_of_another_user_is_refused(command: Command, shared: Path) -> No
     assert not list(home.iterdir())
 
 
+def test_a_directory_for_everybody_is_no_home(command: Command, shared: Path) -> None:
+    for home in (shared, Path("/")):
+        before = home.stat().st_mode
+        command.patch.setenv("SYNC_PIPELINE_HOME", str(home))
+        assert "is a directory for everybody" in command.wrong("instances", "list")
+        assert home.stat().st_mode == before
+
+
+def test_in_the_home_of_the_user_only_what_is_ours_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = open_home(tmp_path / "home")
+    (home / "public").mkdir(mode=0o755)
+    (home / "public" / "index.html").touch(mode=0o644)
+    home.chmod(0o755)
+    monkeypatch.setenv("HOME", str(home))
+    secure_home(home, thoroughly=True)
+    assert modes(home).keys() >= {".", "public", "public/index.html"}
+    assert not any(name.endswith((".db", "-wal", "dagster")) for name in modes(home))
+
+
 def test_rules_that_everybody_may_change_are_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "rules" / "findings.yaml"
     path.parent.mkdir()

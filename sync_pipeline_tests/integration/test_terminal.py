@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ COMMANDS = (
 
 
 def clean(command: Command, *arguments: str) -> str:
+    """Return what a command says; click would strip some sequences where it sees no terminal."""
+    command.patch.setattr("typer._click.utils.should_strip_ansi", lambda *_: False)
     said = command.run(*arguments)
     shown = said.out + said.err
     assert set(unseen(shown)) <= {"\n"}, arguments
@@ -167,6 +170,22 @@ def test_one_row_stays_one_row(odd: Command) -> None:
 def test_no_error_lets_an_argument_act(command: Command, arguments: tuple[str, ...]) -> None:
     assert command.run(*arguments).status != 0
     assert clean(command, *arguments)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_script_is_visible_on_a_terminal_and_exact_in_a_file(command: Command) -> None:
+    user = "a\x1b[2J\u202e"
+    arguments = ("grants", "postgresql", "--user", user)
+    assert user in command.ok(*arguments).out
+    terminal = _Terminal()
+    command.patch.setattr(sys, "stdout", terminal)
+    command.run(*arguments)
+    assert set(unseen(terminal.getvalue())) == {"\n"}
+    assert r"a\x1b[2J\u202e" in terminal.getvalue()
 
 
 @contextmanager

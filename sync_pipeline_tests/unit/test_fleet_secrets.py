@@ -196,13 +196,23 @@ def test_a_linked_key_file_is_read_but_never_replaced(tmp_path: Path) -> None:
 def test_what_is_no_key_file_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "secret.key"
     os.mkfifo(path, 0o600)
-    with pytest.raises(ConfigurationError, match="is no file"):
+    with pytest.raises(ConfigurationError, match="it is no file"):
         SecretVault("", path).seal(Secret("x"))
     path.unlink()
     path.write_bytes(b"A" * 100_000)
     path.chmod(0o600)
     with pytest.raises(ConfigurationError, match="larger than 65536 bytes"):
         SecretVault("", path).seal(Secret("x"))
+
+
+def test_a_secret_that_is_a_pipe_or_has_no_end_is_not_waited_for(
+    vault: SecretVault, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"x" * 100_000)
+    for path in (tmp_path / "pipe", tmp_path / "large", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ConfigurationError, match=f"{path} can't be read"):
+            vault.resolve(f"file:{path}")
 
 
 def test_a_new_key_leaves_the_owner_of_the_file(tmp_path: Path) -> None:
