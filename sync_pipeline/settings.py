@@ -296,6 +296,10 @@ class Settings(BaseSettings):
         description="Variables that the webserver and the daemon get besides those they need, "
         "comma separated.",
     )
+    allow_insecure_broker: bool = Field(
+        default=False,
+        description="Take a Celery broker on another machine without password or verified TLS.",
+    )
 
     findings_file: Path | None = Field(
         default=None,

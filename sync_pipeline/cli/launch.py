@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -95,12 +96,19 @@ class Launcher:
 
 @contextmanager
 def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
-    """Start the launcher in a session of its own: it hears of Ctrl-C from us alone."""
+    """Start the launcher in a session of its own: it hears of Ctrl-C from us alone.
+
+    Its code server, which does what it is told, listens at a socket among the temporary
+    files: they are in a directory that no other user may enter.
+    """
     command = [
         sys.executable, "-m", "sync_pipeline.orchestration.launch", job,
         "--config", json.dumps(config),
     ]  # fmt: skip
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+    with (
+        tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log,
+    ):
         process = subprocess.Popen(  # noqa: S603 - our own program
             command,
             stdin=subprocess.DEVNULL,
@@ -108,6 +116,7 @@ def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
             stderr=log,
             text=True,
             start_new_session=True,
+            env={**os.environ, "TMPDIR": directory},
         )
         launcher = Launcher(process, log)
         threading.Thread(target=launcher.listen, daemon=True).start()

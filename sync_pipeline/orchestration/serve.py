@@ -202,7 +202,8 @@ def require_free(host: str, port: int) -> None:
         ConfigurationError: something listens there, or the address is not ours.
     """
     try:
-        with socket.create_server((host, port)):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family):
             return
     except OSError as error:
         raise ConfigurationError(

@@ -23,6 +23,7 @@ from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.orchestration.runs import SESSION_TAG
 from sync_pipeline.orchestration.schedules import run_requests
 from sync_pipeline.settings import project_root
+from sync_pipeline_tests.contract.mysql_faults import authority
 from sync_pipeline_tests.orchestration.system import (
     Fleet,
     System,
@@ -53,7 +54,11 @@ def variables(
     (tmp_path / "dagster.yaml").write_text(
         text.replace("poll_interval_seconds: 15", "poll_interval_seconds: 2")
     )
-    with store_database(server) as dagster_url, redis_server(tmp_path) as redis_url:
+    found_authority = authority(tmp_path / "tls", "127.0.0.1")
+    with (
+        store_database(server) as dagster_url,
+        redis_server(tmp_path, found_authority, "Broker-1") as redis_url,
+    ):
         found = {
             "DAGSTER_HOME": str(tmp_path),
             "DAGSTER_POSTGRES_HOST": server.host,

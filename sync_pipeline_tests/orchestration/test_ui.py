@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,7 @@ def test_what_is_too_long_fails_with_a_sentence_that_does_not_repeat_it(system: 
     assert system.ended_run(run_id) == "FAILURE"
     said = " ".join(event.message or "" for event in system.events(run_id))
     assert "zzz" not in said
+    assert "zzz" not in str(system.events(run_id))
     failures = [e for e in system.events(run_id) if e.event_type_value == "STEP_FAILURE"]
     assert "should have at most 255 characters" in str(failures[0].event_specific_data)
 
@@ -226,26 +227,26 @@ def test_no_page_can_be_framed(system: System) -> None:
 def children(pid: int) -> set[int]:
     """Return a process and all that it started, and those started."""
     found = {pid}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= children(int(child))
+    with suppress(FileNotFoundError, ProcessLookupError):  # one that ends while it is asked
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found |= children(int(child))
     return found
 
 
 def text_of(pid: int, name: str) -> str:
-    return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def listening(pids: set[int]) -> set[int]:
     """Return the TCP ports on which processes listen."""
     sockets = set()
-    for pid in pids:
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                target = str(link.readlink())
-            except OSError:
-                continue
-            sockets |= set(re.findall(r"socket:\[(\d+)\]", target))
+    for link in (link for pid in pids for link in Path(f"/proc/{pid}").glob("fd/*")):
+        with suppress(OSError):
+            sockets |= set(re.findall(r"socket:\[(\d+)\]", str(link.readlink())))
     ports = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
@@ -287,6 +288,35 @@ def test_one_port_is_open_and_the_code_server_is_behind_a_private_socket(system:
     directory = Path(words[words.index("--workspace") + 1]).parent
     assert directory.stat().st_mode & 0o077 == 0
     assert (directory / "code.sock").is_socket()
+
+
+def test_the_code_server_of_the_command_is_out_of_others_reach(system: System) -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-m", "sync_pipeline.cli.main", "run", "account-sync", "--json"],
+        env=system.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, umask=0,
+    )  # fmt: skip
+    try:
+        server = wait_for(lambda: server_of(command.pid), 60, "the code server")
+        words = text_of(server, "cmdline").split("\0")
+        address = Path(words[words.index("--socket") + 1])
+        assert address.parent.stat().st_mode & 0o077 == 0
+        started = children(command.pid)
+        assert listening(started) == set()
+        for pid in started:
+            assert MARK not in text_of(pid, "cmdline")
+            assert KEY not in text_of(pid, "cmdline")
+    finally:
+        _, errors = command.communicate(timeout=120)
+    assert command.returncode == 0, errors
+    assert not address.parent.exists()
+
+
+def server_of(pid: int) -> int | None:
+    """Return the code server that a command started, once it is there."""
+    for child in children(pid):
+        if "grpc" in text_of(child, "cmdline").split("\0"):
+            return child
+    return None
 
 
 def test_a_run_and_its_page_give_no_secret_away(system: System) -> None:
