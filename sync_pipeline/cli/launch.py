@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from sync_pipeline.errors import StoreUnavailable, SyncError
+from sync_pipeline.files.private import PRIVATE_UMASK
 from sync_pipeline.model.session import Session
 from sync_pipeline.store.store import Store
 from sync_pipeline.visible import visible
@@ -108,6 +109,7 @@ def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
             stderr=log,
             text=True,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
         )
         launcher = Launcher(process, log)
         threading.Thread(target=launcher.listen, daemon=True).start()

@@ -25,7 +25,7 @@ import dagster as dg
 import yaml
 
 from sync_pipeline.errors import ConfigurationError, SyncError
-from sync_pipeline.files.private import keep_private, secure_home
+from sync_pipeline.files.private import PRIVATE_UMASK, secure_home
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.launch import LOCATION, cancel
 from sync_pipeline.orchestration.resources import open_dependencies
@@ -59,6 +59,7 @@ class Service:
             env=dagster_environment(),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
         )
         self.started_at = time.monotonic()
 
@@ -200,7 +201,6 @@ def main() -> int:
     logging.basicConfig(handlers=[handler])
     _LOG.setLevel(logging.INFO)
     try:
-        keep_private()
         secure_home(Settings.load().home, thoroughly=True)
         require_free(options.host, options.port)
         os.environ.update(dagster_environment())
