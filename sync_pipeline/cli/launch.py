@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from sync_pipeline.errors import StoreUnavailable, SyncError
+from sync_pipeline.files.private import PRIVATE_UMASK
 from sync_pipeline.model.session import Session
 from sync_pipeline.store.store import Store
 from sync_pipeline.visible import visible
@@ -117,6 +118,7 @@ def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
             text=True,
             start_new_session=True,
             env={**os.environ, "TMPDIR": directory},
+            umask=PRIVATE_UMASK,
         )
         launcher = Launcher(process, log)
         threading.Thread(target=launcher.listen, daemon=True).start()

@@ -12,6 +12,7 @@ from sync_pipeline.errors import ConfigurationError, Phase
 
 FILE, DIRECTORY, OTHERS = 0o600, 0o700, 0o077
 PRIVATE_UMASK = 0o077
+"""Of processes that make files without asking us: those of Dagster."""
 _ROOT = 0
 OURS = ("sync_pipeline.db", "secret.key", "dagster", "limits")
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -83,11 +84,6 @@ def make_private_file(path: Path) -> None:
         raise PermissionError(f"{path} is a symbolic link of another user")
     if not stat.S_ISREG(path.stat().st_mode):
         raise PermissionError(f"{path} is no file")
-
-
-def keep_private() -> None:
-    """Let this process, and those that it starts, make only what its owner alone may read."""
-    os.umask(PRIVATE_UMASK)
 
 
 def _require_own(home: Path, found: os.stat_result) -> None:

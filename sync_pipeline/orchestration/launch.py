@@ -27,7 +27,6 @@ from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRe
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from sync_pipeline.errors import SyncError
-from sync_pipeline.files.private import keep_private
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import (
@@ -196,7 +195,6 @@ def main() -> int:
     parser.add_argument("--config", default="{}", help="the run's configuration, as JSON")
     parser.add_argument("--created-by", default=None)
     options = parser.parse_args()
-    keep_private()
     os.environ.update(dagster_environment())
     announcer = Announcer(_private_stdout())
     interruption = Interruption()

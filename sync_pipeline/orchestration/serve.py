@@ -25,7 +25,7 @@ import dagster as dg
 import yaml
 
 from sync_pipeline.errors import ConfigurationError, SyncError
-from sync_pipeline.files.private import keep_private, secure_home
+from sync_pipeline.files.private import PRIVATE_UMASK, secure_home
 from sync_pipeline.orchestration.environment import without_secrets
 from sync_pipeline.orchestration.guard import allowed_hosts
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
@@ -71,6 +71,7 @@ class Service:
             env=self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
         )
         self.started_at = time.monotonic()
 
@@ -228,7 +229,6 @@ def serve(options: Options) -> None:
     Raises:
         ConfigurationError: a setting is not valid, or the port is taken.
     """
-    keep_private()
     settings = Settings.load()
     secure_home(settings.home, thoroughly=True)
     options = replace(options, read_only=options.read_only or settings.ui_read_only)
