@@ -27,6 +27,8 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionName, SecurableKind
 
 ENGINE = PostgreSql()
+NEW_KINDS = {SecurableKind.RELATION, SecurableKind.ROUTINE}
+"""What the queries call a relation or a routine of a kind that they do not know."""
 PLAIN = RoleRow("app", False, True, False, False, True, False, False, -1, None)
 names = st.sampled_from(["app", "APP", "a b", 'q"', "50%", "角色"])
 roles = st.lists(names, unique=True, max_size=4).map(
@@ -112,7 +114,7 @@ def test_every_item_of_a_known_account_is_kept_exactly_once(
         if i.row.grantee in known
     )
     assert all(
-        grant.recognised is (grant.privilege != "FUTURE")
+        grant.recognised is (grant.privilege != "FUTURE" and grant.securable.kind not in NEW_KINDS)
         for state in states
         for grant in state.grants
     )
