@@ -34,6 +34,7 @@ from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import UNFINISHED, close_session_of
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.visible import VisibleFormatter
+from sync_pipeline.workflows.weakened import weakened
 
 _LOG = logging.getLogger("sync_pipeline")
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -213,8 +214,10 @@ def require_free(host: str, port: int) -> None:
         ) from None
 
 
-def warn_of(options: Options) -> None:
-    """Say who else can reach the UI."""
+def warn_of(options: Options, settings: Settings) -> None:
+    """Say who else can reach the UI, and which settings weaken something."""
+    for sentence in weakened(settings):
+        _LOG.warning("%s", sentence)
     if options.host not in ("127.0.0.1", "localhost", "::1") and not options.read_only:
         _LOG.warning(
             "The UI has no login: whoever reaches %s can start and end runs. Put it behind a "
@@ -234,7 +237,7 @@ def serve(options: Options) -> None:
     options = replace(options, read_only=options.read_only or settings.ui_read_only)
     allowed_hosts(options.host, options.port, settings.ui_allowed_hosts)
     require_free(options.host, options.port)
-    warn_of(options)
+    warn_of(options, settings)
     os.environ.update(dagster_environment())
     with tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory:
         services = build_services(options, settings, dict(os.environ), Path(directory))
