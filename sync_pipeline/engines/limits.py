@@ -14,6 +14,7 @@ MEBIBYTE = 2**20
 MOST_COLUMNS = 4096
 """No engine has more in a result: MySQL, SQL Server and Oracle have 4096, PostgreSQL 1664."""
 
+_FLUSH_BYTES = 2**16
 READ_AHEAD_BYTES = 16 * MEBIBYTE
 """What may arrive beside one value before it is refused: its neighbours, and what the kernel
 has received and the driver has not yet read."""
@@ -107,7 +108,7 @@ class Meter:
         self._usage = usage
         self._instance = instance
         self._rows = 0
-        self._bytes = 0
+        self._bytes = self._pending = 0
 
     def columns(self, names: Sequence[str]) -> None:
         """Check how wide the result is.
@@ -126,23 +127,31 @@ class Meter:
         """
         longest = self._limits.value_bytes
         for row in rows:
-            count = getsizeof(row)
-            for value in row.values():
-                size = size_of(value)
-                if size > longest:
-                    raise self._limits.too_long_value(self._instance)
-                count += size
-            self._take(count)
+            values = row.values()
+            kinds = list(map(type, values))
+            is_nested = list in kinds or tuple in kinds
+            sizes = list(map(size_of if is_nested else getsizeof, values))
+            if sizes and max(sizes) > longest:
+                raise self._limits.too_long_value(self._instance)
+            self._take(getsizeof(row) + sum(sizes))
             yield row
+        self._flush()
 
     def _take(self, count: int) -> None:
         self._rows += 1
         self._bytes += count
+        self._pending += count
         if self._rows > self._limits.rows:
             raise self._limits.too_many_rows(self._instance)
         if self._bytes > self._limits.result_bytes:
             raise self._limits.too_large_result(self._instance)
-        if self._usage.add(count) > self._limits.sync_bytes:
+        if self._pending > _FLUSH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Count for the whole sync, seldom: other connections count there too."""
+        pending, self._pending = self._pending, 0
+        if self._usage.add(pending) > self._limits.sync_bytes:
             raise self._limits.too_large_sync(self._instance)
 
 

@@ -52,7 +52,9 @@ def server_of(engine: EngineName, answer: Any) -> AbstractContextManager[int]:
     return rogue_mysql(attack)
 
 
-@pytest.mark.parametrize(("engine", "name", "answer"), CASES, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("engine", "name", "answer"), CASES, ids=[f"{engine}-{name}" for engine, name, _ in CASES]
+)
 def test_no_answer_is_more_than_one_error(engine: EngineName, name: str, answer: Any) -> None:
     options = {DRIVER_OPTION: driver_named("FreeTDS")}
     with server_of(engine, answer) as port, pytest.raises(SyncError) as caught:

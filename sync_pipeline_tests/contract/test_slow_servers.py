@@ -153,8 +153,6 @@ def patient(case: Case, port: int) -> Target:
     found = target(case.engine, port, total=TOTAL_SECONDS, mode=case.mode)
     timeouts = Timeouts(30, 30, TOTAL_SECONDS)
     instance = replace(found.instance, timeouts=timeouts)
-    if case.engine is EngineName.ORACLE:
-        instance = replace(instance, database="service")
     options = {DRIVER_OPTION: case.driver} if case.driver else {}
     return replace(found, instance=instance, statement_seconds=30, options=options)
 

@@ -10,6 +10,8 @@ import pymysql
 import pytest
 
 from sync_pipeline_tests.integration.command import CANARY, Command
+from sync_pipeline_tests.servers.rogue import answers
+from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
 from sync_pipeline_tests.servers.running import RunningServer, free_port
 
 
@@ -182,3 +184,17 @@ def test_a_script_is_for_a_known_engine(command: Command) -> None:
     assert command.run("grants", "db2").status == 2
     script = command.ok("grants", "postgresql", "--database", "a", "--database", 'b"c').out
     assert 'GRANT CONNECT ON DATABASE "b""c" TO "sync_monitor";' in script
+
+
+def test_one_server_that_makes_no_sense_costs_its_own_row(
+    command: Command, postgresql_server: RunningServer
+) -> None:
+    with rogue_mysql(lambda sql: answers.MYSQL["no row"] if "SELECT" in sql else None) as port:
+        register(command, postgresql_server, "odd", "mon", port=port, engine="mariadb")
+        register(command, postgresql_server, "good", postgresql_server.admin_user)
+        command.ok("instances", "edit", "odd", "--tls", "disable")
+        probes = command.run("instances", "test", "--all", "--json").json
+    found = {probe["instance"]: probe for probe in probes}
+    assert found["good"]["is_ready"]
+    assert "identity could not be understood (ValueError)" in found["odd"]["error"]
+    assert found["odd"]["error"].startswith("odd: ")

@@ -21,7 +21,10 @@ FIRST_ANSWERS = frozenset({ACCEPT, 4, 5, 6, 11, 12, 14})
 """Accept, refuse, redirect, data, resend, marker and control: what a listener answers with."""
 
 LARGE_LENGTHS_SINCE = 315
+SMALLEST_SDU, LARGEST_SDU = 512, 2 * 2**20
 _VERSION_END = 10
+_SDU_END = 36
+"""From version 315 on, where the size of packets ends: four bytes."""
 
 
 class PacketGuard(asyncio.Protocol):
@@ -89,9 +92,17 @@ class PacketGuard(asyncio.Protocol):
         return True
 
     def _wanted(self) -> int:
-        """Return how much of a packet must be seen: its header, and an accepted version."""
+        """Return how much of a packet must be seen: its header, and what is accepted."""
         is_accept = len(self._head) >= HEADER_BYTES and self._head[4] == ACCEPT
-        return _VERSION_END if is_accept and self._is_first else HEADER_BYTES
+        return self._accept_end() if is_accept and self._is_first else HEADER_BYTES
+
+    def _accept_end(self) -> int:
+        """Return where that ends which must be seen of the packet that accepts."""
+        return _VERSION_END
+
+    def _is_sound(self, accept: bytes) -> bool:  # noqa: ARG002 - for those who see more
+        """Return whether the driver may see a packet that accepts."""
+        return True
 
     def _frame(self) -> bool:
         """Take a header in; return whether it can be one."""
@@ -101,10 +112,31 @@ class PacketGuard(asyncio.Protocol):
             return False
         if len(self._head) < self._wanted():
             return length >= _VERSION_END
-        if kind == ACCEPT:
+        if kind == ACCEPT and self._is_first:
+            if len(self._head) < _VERSION_END or not self._is_sound(bytes(self._head)):
+                return False
             self._is_first = False
             version = int.from_bytes(self._head[HEADER_BYTES:_VERSION_END], "big")
             self._has_large_lengths = version >= LARGE_LENGTHS_SINCE
         self._left = length - len(self._head)
         self._head.clear()
         return True
+
+
+class DriverGuard(PacketGuard):
+    """Also keeps a size of packets from the driver with which it leaves its own memory.
+
+    python-oracledb 26.1 makes its buffers as large as the server says that packets are (the
+    session data unit, 512 bytes to 2 MiB: Net Services Reference, DEFAULT_SDU_SIZE) and
+    writes behind the end of one that is too small: the whole process dies.
+    """
+
+    def _accept_end(self) -> int:
+        return min(_SDU_END, int.from_bytes(self._head[:2], "big"))
+
+    def _is_sound(self, accept: bytes) -> bool:
+        version = int.from_bytes(accept[HEADER_BYTES:_VERSION_END], "big")
+        if version < LARGE_LENGTHS_SINCE:
+            return True
+        size = int.from_bytes(accept[_SDU_END - 4 : _SDU_END], "big")
+        return len(accept) >= _SDU_END and SMALLEST_SDU <= size <= LARGEST_SDU

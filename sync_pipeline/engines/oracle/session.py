@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 from sync_pipeline.engines.calls import LEFT_BEHIND, StaysBehind
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.engines.links import Flow
-from sync_pipeline.engines.oracle.guard import PacketGuard
+from sync_pipeline.engines.oracle.guard import DriverGuard
 
 ResultT = TypeVar("ResultT")
 CANCEL_AGAIN_SECONDS = 0.05
@@ -60,7 +60,7 @@ class _Loop(asyncio.SelectorEventLoop):
         """Open a connection as the base class does, with a guard before the protocol."""
         protocol = protocol_factory()
         transport, _ = await super().create_connection(
-            lambda: PacketGuard(protocol, self._note_garbage, self._flow), *args, **kwargs
+            lambda: DriverGuard(protocol, self._note_garbage, self._flow), *args, **kwargs
         )
         self._opened.append(transport)
         return transport, protocol
@@ -69,7 +69,7 @@ class _Loop(asyncio.SelectorEventLoop):
         self, transport: Any, protocol: asyncio.Protocol, *args: Any, **kwargs: Any
     ) -> asyncio.Transport | None:
         """Begin TLS as the base class does, with a guard for what comes out of it."""
-        guard = PacketGuard(protocol, self._note_garbage, self._flow)
+        guard = DriverGuard(protocol, self._note_garbage, self._flow)
         return await super().start_tls(transport, guard, *args, **kwargs)
 
     def _note_garbage(self) -> None:
