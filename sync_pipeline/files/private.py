@@ -60,6 +60,8 @@ def make_private(directory: Path) -> None:
     Raises:
         OSError: it can't be made.
     """
+    if directory.is_dir():
+        return
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(mode=DIRECTORY, exist_ok=True)
