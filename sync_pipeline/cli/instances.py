@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -82,10 +83,10 @@ def add(
         if deps.store.registry.instance(name) is not None:
             raise ConfigurationError(
                 f"The instance {name!r} exists already.",
-                hint=f"Change it with: sync-pipeline instances edit {name}.",
+                hint=f"Change it with: sync-pipeline instances edit {quote(name)}",
             )
         deps.store.registry.put_instances([instance], deps.clock())
-    say(f"Instance {name} added. Test it with: sync-pipeline instances test {name}")
+    say(f"Instance {name} added. Test it with: sync-pipeline instances test {quote(name)}")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from sync_pipeline.engines.base import (
     DatabaseEntry,
     Engine,
     Query,
+    needed,
     sql_text,
 )
 from sync_pipeline.errors import (
@@ -50,6 +51,7 @@ class _Reading:
     """
 
     server: ServerIdentity
+    username: str
     origins: dict[str, frozenset[str]] = field(default_factory=dict)
     rows: AccountRows = field(default_factory=AccountRows)
     sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
@@ -82,7 +84,7 @@ def collect_accounts(
     started = time.monotonic()
     with open_database(None) as connection:
         server = engine.identify(connection)
-        reading = _Reading(server)
+        reading = _Reading(server, scope.username)
         reading.timings["connect_seconds"] = time.monotonic() - started
         visibility = Visibility(connection, package_of(engine))
         for query in engine.account_queries:
@@ -122,6 +124,9 @@ def _read(
         text = sql_text(package_of(engine), file)
         found = [query.bind(row) for row in connection.fetch(text)]
     except _UNREADABLE as error:
+        if isinstance(error, PrivilegeError):
+            needs = needed(engine, query, reading.server, reading.username, database)
+            error.hint = f"It needs: {needs}"
         _record_unread(query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
@@ -139,8 +144,6 @@ def _record_unread(
     query: Query[Any], reading: _Reading, database: str, scope_error: SyncError
 ) -> None:
     denied = isinstance(scope_error, PrivilegeError)
-    if denied:
-        scope_error.hint = f"It needs: {query.needs_at(reading.server)}"
     if SectionName.ACCOUNTS in query.fills and not database:
         scope_error.phase = Phase.COLLECT
         raise scope_error

@@ -11,7 +11,7 @@ from typing import Any
 
 from sync_pipeline.collect.accounts import ConnectionOpener, package_of
 from sync_pipeline.collect.visibility import Visibility
-from sync_pipeline.engines.base import Engine, Query, Reading, RowT, sql_text
+from sync_pipeline.engines.base import Engine, Query, Reading, RowT, needed, sql_text
 from sync_pipeline.errors import ConnectError, PrivilegeError, QueryError, QueryTimeout, SyncError
 from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
@@ -143,8 +143,7 @@ class _Reader:
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""
         if isinstance(error, PrivilegeError) and query is not None:
-            needs = query.needs_at(self.server)
-            needs = needs.replace("{user}", self.username).replace("{database}", database)
+            needs = needed(self.engine, query, self.server, self.username, database)
             failure = Measure.denied(f"{where}{error.message} It needs: {needs}")
         else:
             failure = Measure.unreachable(f"{where}{error.message}")

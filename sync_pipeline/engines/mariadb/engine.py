@@ -14,13 +14,14 @@ from sync_pipeline.engines.base import (
     SizeReader,
     Target,
     Variant,
+    check_names,
 )
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
 from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.names import written, written_account
 from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.rows import (
     ColumnRow,
@@ -91,6 +92,10 @@ class MariaDb:
         """Return nothing: the grant tables of all databases are in one catalog."""
         return ()
 
+    def written(self, name: str) -> str:
+        """Return a part of an account's name as statements write it."""
+        return written(name)
+
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, role and PUBLIC."""
         grants = shared_grants(
@@ -112,4 +117,5 @@ class MariaDb:
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
-        return monitoring_script(account_name(username, host), (*self.account_queries, *GRANTS))
+        check_names(self, username, host)
+        return monitoring_script(written_account(username, host), (*self.account_queries, *GRANTS))

@@ -14,6 +14,7 @@ from sync_pipeline.engines.base import (
     SizeReader,
     Target,
     Variant,
+    check_names,
 )
 from sync_pipeline.engines.mysql.access import MySqlAccess
 from sync_pipeline.engines.mysql.parse import (
@@ -27,7 +28,7 @@ from sync_pipeline.engines.mysql.parse import (
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.names import written, written_account
 from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.rows import (
     ColumnRow,
@@ -116,6 +117,10 @@ class MySql:
         """Return nothing: the grant tables of all databases are in one catalog."""
         return ()
 
+    def written(self, name: str) -> str:
+        """Return a part of an account's name as statements write it."""
+        return written(name)
+
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
         """Build one state for each account, roles included."""
         grants = shared_grants(
@@ -144,4 +149,5 @@ class MySql:
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
-        return monitoring_script(account_name(username, host), (*self.account_queries, *GRANTS))
+        check_names(self, username, host)
+        return monitoring_script(written_account(username, host), (*self.account_queries, *GRANTS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sync_pipeline.engines.base import Query, RowT, Variant, Version
+from sync_pipeline.engines.base import Query, RowT, Variant, Version, filled
 from sync_pipeline.engines.mysql_protocol.names import quoted
 from sync_pipeline.model.privilege import SectionName
 
@@ -34,6 +34,6 @@ def monitoring_script(account: str, queries: Iterable[Query[Any]]) -> str:
     """Return the script that makes the monitoring account: a table a line, no more."""
     lines = [f"CREATE USER {account} IDENTIFIED BY {quoted('<password>')};"]
     lines += [
-        query.needs.format(user=account) for query in queries if query.needs.startswith("GRANT")
+        filled(query.needs, user=account) for query in queries if query.needs.startswith("GRANT")
     ]
     return "\n".join(lines) + "\n"

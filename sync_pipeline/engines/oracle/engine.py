@@ -14,13 +14,15 @@ from sync_pipeline.engines.base import (
     Query,
     SizeReader,
     Target,
+    check_names,
+    filled,
     sql_text,
 )
 from sync_pipeline.engines.oracle.access import OracleAccess
 from sync_pipeline.engines.oracle.connection import connect
 from sync_pipeline.engines.oracle.containers import CONTAINERS, SEED, checked, entry_of
 from sync_pipeline.engines.oracle.grants import GrantRows
-from sync_pipeline.engines.oracle.names import is_common
+from sync_pipeline.engines.oracle.names import identifier, is_common
 from sync_pipeline.engines.oracle.parse import DictionaryRows, account_states
 from sync_pipeline.engines.oracle.queries import (
     ACCOUNT_QUERIES,
@@ -121,9 +123,13 @@ class Oracle:
         try:
             rows = [CONTAINERS.bind(row) for row in connection.fetch(text)]
         except PrivilegeError as error:
-            error.hint = f"It needs: {CONTAINERS.needs}"
+            error.hint = f"It needs: {filled(CONTAINERS.needs, user=identifier(username))}"
             raise
         return tuple(entry_of(row, username) for row in checked(rows, username) if row.name != SEED)
+
+    def written(self, name: str) -> str:
+        """Return a name as statements write it, in double quotes where it needs them."""
+        return identifier(name)
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each user and role, and one for PUBLIC in each container."""
@@ -155,4 +161,5 @@ class Oracle:
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script of a database, or of the root for a common user (`C##...`)."""
+        check_names(self, username)
         return monitoring_script(username, is_root=is_common(username))

@@ -19,6 +19,7 @@ from sync_pipeline.engines.base import (
     SizeReader,
     Target,
     Variant,
+    check_names,
     sql_text,
 )
 from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
@@ -189,6 +190,10 @@ class PostgreSql:
             for row in connection.fetch(sql_text(PACKAGE, "catalog_databases.sql"))
         )
 
+    def written(self, name: str) -> str:
+        """Return a name as a quoted identifier."""
+        return quoted(name)
+
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
         """Build one state for each role, and one for PUBLIC."""
         items = [AclItem("", row) for query in SERVER_ACLS for row in rows.of(query)]
@@ -210,9 +215,11 @@ class PostgreSql:
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; PostgreSQL's accounts have no host."""
+        check_names(self, username, *databases)
         lines = [f"CREATE ROLE {quoted(username)} LOGIN PASSWORD '<password>';"]
         lines += [grant_connect(name, username) for name in databases]
         lines.append(grant_monitor(username))
+        lines.append(f"ALTER ROLE {quoted(username)} SET default_transaction_read_only = on;")
         return "\n".join(lines) + "\n"
 
 
@@ -236,6 +243,8 @@ def _options(statement_seconds: float) -> str:
     """
     milliseconds = max(1, int(statement_seconds * 1000))
     parameters = {
+        # From the first packet on: a login trigger runs before any statement of ours.
+        "default_transaction_read_only": "on",
         "statement_timeout": milliseconds,
         "lock_timeout": milliseconds,
         "search_path": "pg_catalog",

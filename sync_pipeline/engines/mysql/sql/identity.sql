@@ -1,4 +1,5 @@
 -- What the server is. Since 8.0. Needs nothing.
 SELECT
     VERSION() AS version,
-    @@version_comment AS comment
+    @@version_comment AS comment,
+    CURRENT_USER() AS account
