@@ -306,6 +306,8 @@ def _show_probes(probes: Sequence[Probe]) -> None:
             say(f"{probe.instance}: {section} can't be read: {reason}")
         for reason in probe.unmeasured:
             say(f"{probe.instance}: sizes: {reason}")
+        for note in probe.notes:
+            say(f"{probe.instance}: note: {note}")
 
 
 def _existing(deps: SyncDeps, name: str) -> Instance:

@@ -46,6 +46,7 @@ def collect_sizes(
     return replace(
         snapshot,
         warnings=(*reader.warnings, *snapshot.warnings),
+        notes=tuple(reader.notes),
         timings={
             "connect_seconds": connected - started,
             "collect_seconds": time.monotonic() - connected,
@@ -64,6 +65,7 @@ class _Reader:
     server: ServerIdentity
     observed_at: datetime
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     opened: int = 0
 
     @property
@@ -145,6 +147,12 @@ class _Reader:
         if isinstance(error, PrivilegeError) and query is not None:
             needs = needed(self.engine, query, self.server, self.username, database)
             failure = Measure.denied(f"{where}{error.message} It needs: {needs}")
+            if query.opens:
+                failure = Measure.denied(
+                    f"{failure.reason} It is optional: it opens {query.opens}."
+                )
+                self.notes.append(failure.reason)
+                return failure
         else:
             failure = Measure.unreachable(f"{where}{error.message}")
         self.warn(failure.reason)

@@ -59,6 +59,9 @@ class Query(Generic[RowT]):
     `check` is the file of a query that is asked first, for catalogs that leave rows out
     without an error: each of its rows names, as `missing`, a privilege without which rows
     of this one may be hidden.
+
+    `opens` makes its grant optional: it says what else that would open. Without the grant
+    the value is unknown, which is no fault that anybody is warned of.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Query(Generic[RowT]):
     origin: str = ""
     may_be_empty: bool = False
     check: str = ""
+    opens: str = ""
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""
@@ -100,6 +104,18 @@ class Query(Generic[RowT]):
                 f"Query {self.name} returned the columns {sorted(row)}, not {sorted(expected)}."
             )
         return self.row(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantNote:
+    """What a line of the monitoring script opens; `start` is how such lines begin.
+
+    `optional` is a statement that is not in the script: the note says what it is for.
+    """
+
+    start: str
+    opens: str
+    optional: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +258,8 @@ class Engine(Protocol):
     """LIKE patterns of the accounts that the engine creates for itself."""
     system_databases: tuple[str, ...]
     """LIKE patterns of the databases that have no data of their own."""
+    grant_notes: tuple[GrantNote, ...]
+    """What each line of the monitoring script opens, and the statements left to choice."""
     account_queries: tuple[Query[Any], ...]
     """What an account sync reads. The one that fills `accounts` comes first."""
 
@@ -287,6 +305,10 @@ class Engine(Protocol):
 
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how this engine decides what the accounts of a world may do. Pure."""
+        ...
+
+    def written_account(self, username: str, host: str) -> str:
+        """Return the monitoring account as statements write it. Pure."""
         ...
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:

@@ -24,7 +24,8 @@ class Probe:
     """What testing an instance showed. `latency_seconds` is one round trip.
 
     `unread` says, by section, which grant is missing or what else went wrong; `unmeasured`
-    says it of sizes.
+    says it of sizes. `notes` are no fault: what is left unknown by choice, and what the
+    account may do beyond its task.
     """
 
     instance: str
@@ -34,6 +35,7 @@ class Probe:
     accounts: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
     unmeasured: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     error: str | None = None
 
     @property
@@ -72,5 +74,6 @@ def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
         latency_seconds=latency,
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
+        notes=(*snapshot.server.notes, *sizes.notes),
         unread={str(key): report.reason for key, report in snapshot.unread.items()},
     )

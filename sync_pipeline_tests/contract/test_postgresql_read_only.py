@@ -125,3 +125,32 @@ def test_the_script_makes_the_role_read_only_by_itself(bench: PostgresBench) -> 
         link.execute(
             "CREATE TABLE pg_temp.t (i int); INSERT INTO pg_temp.t VALUES (1);SELECT lo_create(0)"
         )
+
+
+def test_less_than_pg_monitor_is_enough_for_sizes(newest_bench: PostgresBench) -> None:
+    """The optional lines: no settings of superusers, and every size all the same."""
+    bench = newest_bench
+    bench.run(*ENGINE.grants_script("watcher", "%", ("bench", "postgres")).splitlines()[:3])
+    narrower = [note.optional for note in ENGINE.grant_notes if note.optional]
+    assert len(narrower) == 3
+    try:
+        bench.run(*(line.replace("{user}", '"watcher"') for line in narrower), database="postgres")
+        assert not bench.sizes(bench.target("watcher")).warnings
+        with (
+            psycopg.connect(
+                host=bench.server.host, port=bench.server.port, user="watcher", dbname="postgres"
+            ) as link,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            link.execute("SHOW primary_conninfo")
+    finally:
+        bench.run("DROP OWNED BY watcher", database="postgres")
+
+
+def test_pg_monitor_opens_what_its_note_says(newest_bench: PostgresBench) -> None:
+    bench = newest_bench
+    bench.run("CREATE ROLE watcher LOGIN", "GRANT pg_monitor TO watcher")
+    with psycopg.connect(
+        host=bench.server.host, port=bench.server.port, user="watcher", dbname="postgres"
+    ) as link:
+        assert link.execute("SHOW primary_conninfo").fetchone() == ("",)

@@ -10,6 +10,7 @@ from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
@@ -17,6 +18,7 @@ from sync_pipeline.engines.base import (
     check_names,
 )
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
+from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
 from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.connection import connect
@@ -32,6 +34,7 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     shared_grants,
 )
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
+from sync_pipeline.engines.mysql_protocol.views import needs_view, view_variant
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
@@ -43,7 +46,12 @@ OLDEST = (10, 6)
 PACKAGE = "sync_pipeline.engines.mariadb"
 
 ACCOUNTS = catalog_query(
-    "global_priv", AccountRow, (SectionName.ACCOUNTS, SectionName.SERVER), OLDEST
+    "global_priv",
+    AccountRow,
+    (SectionName.ACCOUNTS, SectionName.SERVER),
+    OLDEST,
+    view_variant("global_priv", OLDEST, "global_priv_view.sql"),
+    needs=needs_view("global_priv"),
 )
 ROLES = catalog_query("roles_mapping", RoleMappingRow, (SectionName.MEMBERSHIPS,), OLDEST)
 DATABASES = catalog_query(
@@ -63,6 +71,7 @@ class MariaDb:
     size_connections = 1
     system_accounts: tuple[str, ...] = ("'mariadb.sys'@'localhost'",)
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
         ROLES,
@@ -86,7 +95,7 @@ class MariaDb:
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the version and the state of TLS; refuse MySQL and what is too old."""
-        return identify(connection, PACKAGE, "MariaDB", OLDEST)
+        return identify(connection, PACKAGE, "MariaDB", OLDEST, "global_priv")
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
         """Return nothing: the grant tables of all databases are in one catalog."""
@@ -115,7 +124,12 @@ class MariaDb:
         """Return how MariaDB decides what the accounts of a world may do."""
         return MariaDbAccess(world)
 
+    def written_account(self, username: str, host: str) -> str:
+        """Return the account with its host as statements write it."""
+        return written_account(username, host)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
         check_names(self, username, host)
-        return monitoring_script(written_account(username, host), (*self.account_queries, *GRANTS))
+        queries = (*self.account_queries, *GRANTS)
+        return monitoring_script(written_account(username, host), PACKAGE, "global_priv", queries)

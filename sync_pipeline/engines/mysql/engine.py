@@ -10,6 +10,7 @@ from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
@@ -17,6 +18,7 @@ from sync_pipeline.engines.base import (
     check_names,
 )
 from sync_pipeline.engines.mysql.access import MySqlAccess
+from sync_pipeline.engines.mysql.notes import GRANT_NOTES
 from sync_pipeline.engines.mysql.parse import (
     AccountRow,
     DefaultRoleRow,
@@ -39,6 +41,7 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     shared_grants,
 )
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
+from sync_pipeline.engines.mysql_protocol.views import needs_view, view_variant
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
@@ -51,7 +54,13 @@ PARTIAL_REVOKES = (8, 0, 16)
 PACKAGE = "sync_pipeline.engines.mysql"
 
 ACCOUNTS = catalog_query(
-    "user", AccountRow, (SectionName.ACCOUNTS,), OLDEST, Variant(PARTIAL_REVOKES, "user_8_0_16.sql")
+    "user",
+    AccountRow,
+    (SectionName.ACCOUNTS,),
+    OLDEST,
+    Variant(PARTIAL_REVOKES, "user_8_0_16.sql"),
+    view_variant("user", PARTIAL_REVOKES, "user_view.sql"),
+    needs=needs_view("user"),
 )
 DYNAMIC = catalog_query("global_grants", DynamicRow, (SectionName.SERVER,), OLDEST)
 EDGES = catalog_query("role_edges", EdgeRow, (SectionName.MEMBERSHIPS,), OLDEST)
@@ -84,6 +93,7 @@ class MySql:
         "'mysql.infoschema'@'localhost'",
     )
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
         DYNAMIC,
@@ -111,7 +121,7 @@ class MySql:
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the version and the state of TLS; refuse MariaDB and what is too old."""
-        return identify(connection, PACKAGE, "MySQL", OLDEST)
+        return identify(connection, PACKAGE, "MySQL", OLDEST, "user")
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
         """Return nothing: the grant tables of all databases are in one catalog."""
@@ -147,7 +157,12 @@ class MySql:
         """Return how MySQL decides what the accounts of a world may do."""
         return MySqlAccess(world)
 
+    def written_account(self, username: str, host: str) -> str:
+        """Return the account with its host as statements write it."""
+        return written_account(username, host)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
         check_names(self, username, host)
-        return monitoring_script(written_account(username, host), (*self.account_queries, *GRANTS))
+        queries = (*self.account_queries, *GRANTS)
+        return monitoring_script(written_account(username, host), PACKAGE, "user", queries)

@@ -6,12 +6,17 @@ import re
 
 from sync_pipeline.engines.base import Connection, Version, sql_text
 from sync_pipeline.engines.mysql_protocol.names import written_account
+from sync_pipeline.engines.mysql_protocol.views import VIEW, wide_note
 from sync_pipeline.errors import Phase, UnsupportedServer
 from sync_pipeline.model.snapshot import ServerIdentity
 
 
-def identify(connection: Connection, package: str, product: str, oldest: Version) -> ServerIdentity:
+def identify(
+    connection: Connection, package: str, product: str, oldest: Version, table: str
+) -> ServerIdentity:
     """Ask for the product, its version, the account and the cipher of the connection.
+
+    `table` is the one of the accounts, which is read where it may be, or else by its view.
 
     Raises:
         UnsupportedServer: the other product of the two, or a version before `oldest`.
@@ -29,11 +34,14 @@ def identify(connection: Connection, package: str, product: str, oldest: Version
             hint="Correct the instance's engine, or upgrade the server.",
         )
     ciphers = connection.fetch(sql_text(package, "tls.sql"))
+    account = _account(str(row["account"]))
     return ServerIdentity(
         version,
         found,
         ciphers[0]["Value"] or None if ciphers else None,
-        account=_account(str(row["account"])),
+        place=VIEW if row["has_view"] and not row["reads_hashes"] else "",
+        account=account,
+        notes=(wide_note(table, account),) if row["reads_hashes"] else (),
     )
 
 

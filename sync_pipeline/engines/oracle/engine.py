@@ -11,6 +11,7 @@ from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
@@ -23,6 +24,7 @@ from sync_pipeline.engines.oracle.connection import connect
 from sync_pipeline.engines.oracle.containers import CONTAINERS, SEED, checked, entry_of
 from sync_pipeline.engines.oracle.grants import GrantRows
 from sync_pipeline.engines.oracle.names import identifier, is_common
+from sync_pipeline.engines.oracle.notes import GRANT_NOTES
 from sync_pipeline.engines.oracle.parse import DictionaryRows, account_states
 from sync_pipeline.engines.oracle.queries import (
     ACCOUNT_QUERIES,
@@ -72,6 +74,7 @@ class Oracle:
     size_connections = 1
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
@@ -158,6 +161,10 @@ class Oracle:
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how Oracle decides what the accounts of a world may do."""
         return OracleAccess(world)
+
+    def written_account(self, username: str, host: str) -> str:  # noqa: ARG002
+        """Return the account as statements write it; it has no host."""
+        return self.written(username)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script of a database, or of the root for a common user (`C##...`)."""

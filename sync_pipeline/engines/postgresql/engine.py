@@ -15,6 +15,7 @@ from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
@@ -25,6 +26,7 @@ from sync_pipeline.engines.base import (
 from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.errors import Attempt, connect_error, query_error
 from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor, quoted
+from sync_pipeline.engines.postgresql.notes import GRANT_NOTES
 from sync_pipeline.engines.postgresql.parse import (
     AclItem,
     AclRow,
@@ -138,6 +140,7 @@ class PostgreSql:
     size_connections = 2
     system_accounts: tuple[str, ...] = (r"pg\_%",)
     system_databases: tuple[str, ...] = ()
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ROLES,
         MEMBERSHIPS,
@@ -212,6 +215,10 @@ class PostgreSql:
     def access_rules(self, world: AccessWorld) -> PostgreSqlAccess:
         """Return the rules of roles, ownership and privileges over a world."""
         return PostgreSqlAccess(world)
+
+    def written_account(self, username: str, host: str) -> str:  # noqa: ARG002
+        """Return the account as statements write it; it has no host."""
+        return self.written(username)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; PostgreSQL's accounts have no host."""

@@ -10,6 +10,7 @@ from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
@@ -20,6 +21,7 @@ from sync_pipeline.engines.sqlserver import connection as driver
 from sync_pipeline.engines.sqlserver.access import SqlServerAccess
 from sync_pipeline.engines.sqlserver.grants import database_grants, server_grants
 from sync_pipeline.engines.sqlserver.names import grant_server, written
+from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.parse import (
     database_accounts,
     lacks_connect,
@@ -74,6 +76,7 @@ class SqlServer:
     # fixed roles, public, guest and NT AUTHORITY stay: what they are granted is worth a look.
     system_accounts: tuple[str, ...] = (r"##MS\_%##", r"NT SERVICE\\%")
     system_databases: tuple[str, ...] = ()
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
@@ -151,6 +154,10 @@ class SqlServer:
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return the rules of SQL Server over the accounts of a world."""
         return SqlServerAccess(world)
+
+    def written_account(self, username: str, host: str) -> str:  # noqa: ARG002
+        """Return the account as statements write it; it has no host."""
+        return self.written(username)
 
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; a login of SQL Server has no host, and sees every database."""
