@@ -9,6 +9,7 @@ import pymysql
 import pytest
 
 from sync_pipeline.engines.base import sql_text
+from sync_pipeline.errors import ConnectError, PrivilegeError, SyncError
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.servers.running import RunningServer
@@ -143,3 +144,24 @@ def test_hashes_of_other_methods_and_doubled_members_stay_out(family: Family) ->
     assert "S3CRET" not in str(seen)
     shown = json.loads(str(seen[0][0]))
     assert shown["auth_or"] == [{}, {"plugin": "q", "authentication_string": "set"}]
+
+
+def test_what_init_connect_writes_needs_a_grant_of_its_own(family: Family) -> None:
+    """It runs before any statement of ours: the account's lack of privileges is what holds."""
+    family.run(
+        *script(family),
+        "CREATE DATABASE hooked",
+        "CREATE TABLE hooked.logins (name text)",
+        "SET GLOBAL init_connect = 'INSERT INTO hooked.logins VALUES (CURRENT_USER())'",
+    )
+    try:
+        with pytest.raises(SyncError) as caught:
+            family.snapshot(family.target(MONITOR, PASSWORD))
+        assert isinstance(caught.value, ConnectError | PrivilegeError)
+        assert family.rows("SELECT * FROM hooked.logins") == []
+        # The documented limit: no client can prevent it where the account may write.
+        family.run(f"GRANT INSERT ON hooked.logins TO {MONITOR}@'%'")
+        assert family.snapshot(family.target(MONITOR, PASSWORD)).accounts
+        assert family.rows("SELECT DISTINCT name FROM hooked.logins") == [(f"{MONITOR}@%",)]
+    finally:
+        family.run("SET GLOBAL init_connect = ''", "DROP DATABASE hooked")

@@ -16,7 +16,7 @@ def view_notes(table: str) -> tuple[GrantNote, ...]:
     """Return the notes on the view of the accounts."""
     return (
         GrantNote(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}", "nothing: a place for the view."),
-        GrantNote("CREATE ROLE", "nothing: a role that nobody has, as whom the view reads."),
+        GrantNote("CREATE ROLE", "nothing: the role as whom the view reads; nobody needs it."),
         GrantNote(
             f"GRANT SELECT ON mysql.{table} TO {DEFINER}",
             "to the view alone, every account with its password hash.",

@@ -8,7 +8,7 @@ VIEW = "view"
 """The place of an account that sees the view and not the table (`ServerIdentity.place`)."""
 SCHEMA = "sync_pipeline"
 DEFINER = "sync_pipeline_definer"
-"""A role without members: nobody logs in with what the view may read."""
+"""A role, which nobody can log in as; on MariaDB who makes it may grant it on."""
 
 
 def view_variant(table: str, since: Version, file: str) -> Variant:
