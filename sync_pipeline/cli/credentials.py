@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -36,7 +37,7 @@ def add(
         if deps.store.registry.credential(name) is not None:
             raise ConfigurationError(
                 f"The credential {name!r} exists already.",
-                hint=f"Change its secret with: sync-pipeline credentials rotate {name}.",
+                hint=f"Change its secret with: sync-pipeline credentials rotate {quote(name)}",
             )
         stored = _stored(deps, reference, is_piped=password_stdin)
         deps.store.registry.add_credential(StoredCredential(name, username, stored), deps.clock())

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from textwrap import wrap
 from typing import Annotated
 
 import typer
 
 from sync_pipeline.cli.context import show_script
+from sync_pipeline.engines.base import Engine, filled
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.instance import EngineName
+
+COMMENT_WIDTH = 96
 
 
 def grants(
@@ -20,5 +25,36 @@ def grants(
         typer.Option(help="Database to read (PostgreSQL); may be repeated."),
     ] = None,
 ) -> None:
-    """Print the script that makes the monitoring account; replace <password> in it."""
-    show_script(ENGINES[engine].grants_script(user, host, database or ["postgres"]))
+    """Print the script that makes the monitoring account; replace <password> in it.
+
+    Comments say what each line opens. The last ones are statements that are left to you.
+    """
+    chosen = ENGINES[engine]
+    script = chosen.grants_script(user, host, database or ["postgres"])
+    account = chosen.written_account(user, host)
+    lines = (*_commented(chosen, script), *_optional(chosen, account))
+    show_script("".join(f"{line}\n" for line in lines))
+
+
+def _commented(engine: Engine, script: str) -> Iterator[str]:
+    """Yield the lines, with what they open before the first of each kind."""
+    last = None
+    for line in script.splitlines():
+        starts = (item for item in engine.grant_notes if item.start)
+        note = next((item for item in starts if line.startswith(item.start)), None)
+        if note is not None and note is not last:
+            yield from _comment(f"Opens {note.opens}")
+            last = note
+        yield line
+
+
+def _optional(engine: Engine, account: str) -> Iterator[str]:
+    for note in engine.grant_notes:
+        if note.optional:
+            yield from _comment(f"Optional. Opens {note.opens}")
+            # A name that breaks the line must not end the comment.
+            yield from (f"-- {part}" for part in filled(note.optional, user=account).splitlines())
+
+
+def _comment(text: str) -> Iterator[str]:
+    return (f"-- {line}" for line in wrap(text, COMMENT_WIDTH))

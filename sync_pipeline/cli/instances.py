@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -97,10 +98,10 @@ def add(
         if deps.store.registry.instance(name) is not None:
             raise ConfigurationError(
                 f"The instance {name!r} exists already.",
-                hint=f"Change it with: sync-pipeline instances edit {name}.",
+                hint=f"Change it with: sync-pipeline instances edit {quote(name)}",
             )
         deps.store.registry.put_instances([instance], deps.clock())
-    say(f"Instance {name} added. Test it with: sync-pipeline instances test {name}")
+    say(f"Instance {name} added. Test it with: sync-pipeline instances test {quote(name)}")
 
 
 @app.command()
@@ -356,6 +357,8 @@ def _show_probes(probes: Sequence[Probe]) -> None:
             say(f"{probe.instance}: sizes: {reason}")
         for warning in probe.warnings:
             say(f"{probe.instance}: warning: {warning}")
+        for note in probe.notes:
+            say(f"{probe.instance}: note: {note}")
 
 
 def _existing(deps: SyncDeps, name: str) -> Instance:

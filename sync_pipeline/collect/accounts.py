@@ -18,6 +18,7 @@ from sync_pipeline.engines.base import (
     DatabaseEntry,
     Engine,
     Query,
+    needed,
     sql_text,
 )
 from sync_pipeline.errors import (
@@ -54,6 +55,7 @@ class _Reading:
     """
 
     server: ServerIdentity
+    username: str
     origins: dict[str, frozenset[str]] = field(default_factory=dict)
     rows: AccountRows = field(default_factory=AccountRows)
     sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
@@ -86,7 +88,7 @@ def collect_accounts(
     started = time.monotonic()
     with open_database(None) as connection:
         server = identified(engine, connection)
-        reading = _Reading(server)
+        reading = _Reading(server, scope.username)
         reading.timings["connect_seconds"] = time.monotonic() - started
         visibility = Visibility(connection, package_of(engine))
         for query in engine.account_queries:
@@ -139,6 +141,9 @@ def _read(
             found = [query.bind(row) for row in connection.fetch(text)]
             origins = frozenset(getattr(row, query.origin) or "" for row in found if query.origin)
     except _UNREADABLE as error:
+        if isinstance(error, PrivilegeError):
+            needs = needed(engine, query, reading.server, reading.username, database)
+            error.hint = f"It needs: {needs}"
         _record_unread(engine, query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
@@ -162,8 +167,6 @@ def _record_unread(
     engine: Engine, query: Query[Any], reading: _Reading, database: str, scope_error: SyncError
 ) -> None:
     denied = isinstance(scope_error, PrivilegeError)
-    if denied:
-        scope_error.hint = f"It needs: {query.needs_at(reading.server)}"
     if SectionName.ACCOUNTS in query.fills and not database:
         scope_error.phase = Phase.COLLECT
         scope_error.hint = scope_error.hint or newer_hint(engine, reading.server) or None

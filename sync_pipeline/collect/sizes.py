@@ -12,7 +12,7 @@ from typing import Any
 from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.visibility import Visibility, package_of
-from sync_pipeline.engines.base import Engine, Query, Reading, RowT, sql_text
+from sync_pipeline.engines.base import Engine, Query, Reading, RowT, needed, sql_text
 from sync_pipeline.errors import (
     ConnectError,
     PrivilegeError,
@@ -55,6 +55,7 @@ def collect_sizes(
     return replace(
         snapshot,
         warnings=(*reader.warnings, *snapshot.warnings),
+        notes=tuple(reader.notes),
         timings={
             "connect_seconds": connected - started,
             "collect_seconds": time.monotonic() - connected,
@@ -73,6 +74,7 @@ class _Reader:
     server: ServerIdentity
     observed_at: datetime
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     opened: int = 0
 
     @property
@@ -154,9 +156,14 @@ class _Reader:
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""
         if isinstance(error, PrivilegeError) and query is not None:
-            needs = query.needs_at(self.server)
-            needs = needs.replace("{user}", self.username).replace("{database}", database)
+            needs = needed(self.engine, query, self.server, self.username, database)
             failure = Measure.denied(f"{where}{error.message} It needs: {needs}")
+            if query.opens:
+                failure = Measure.denied(
+                    f"{failure.reason} It is optional: it opens {query.opens}."
+                )
+                self.notes.append(failure.reason)
+                return failure
         else:
             failure = Measure.unreachable(f"{where}{error.message}")
         self.warn(failure.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -13,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.doubts import Known
 from sync_pipeline.engines.limits import Meter, ReadLimits, Usage
-from sync_pipeline.errors import QueryError
+from sync_pipeline.errors import ConfigurationError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance
@@ -24,6 +25,9 @@ from sync_pipeline.model.snapshot import ServerIdentity
 
 RowT = TypeVar("RowT")
 Version = tuple[int, ...]
+UNWRITABLE = "<a name that no statement can hold>"
+"""What stands in a statement for such a name: the server refuses it, whatever its text."""
+_OPEN_NAME = re.compile(r"\{(user|database)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Query(Generic[RowT]):
 
     `row` is a data class; columns are bound to its fields by name. `needs` is the
     statement that lets the monitoring account run it, with `{user}` (and, per database,
-    `{database}`) left open. A server older than every variant does not have the section.
+    `{database}`) left open for `needed`, which quotes them: no quotes stand around them
+    here. A server older than every variant does not have the section.
 
     `origin` is the field that names the database of a row, where one statement reads all
     databases of a server at once (empty in a row: the server itself). Such a query was read
@@ -57,6 +62,9 @@ class Query(Generic[RowT]):
     `check` is the file of a query that is asked first, for catalogs that leave rows out
     without an error: each of its rows names, as `missing`, a privilege without which rows
     of this one may be hidden.
+
+    `opens` makes its grant optional: it says what else that would open. Without the grant
+    the value is unknown, which is no fault that anybody is warned of.
     """
 
     name: str
@@ -68,6 +76,7 @@ class Query(Generic[RowT]):
     origin: str = ""
     may_be_empty: bool = False
     check: str = ""
+    opens: str = ""
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""
@@ -127,6 +136,18 @@ class CatalogCheck:
             for row in rows
             if row.column_name.lower() not in self.known.get(row.relation.lower(), ())
         )
+
+
+@dataclass(frozen=True, slots=True)
+class GrantNote:
+    """What a line of the monitoring script opens; `start` is how such lines begin.
+
+    `optional` is a statement that is not in the script: the note says what it is for.
+    """
+
+    start: str
+    opens: str
+    optional: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +312,8 @@ class Engine(Known, Protocol):
     """LIKE patterns of the accounts that the engine creates for itself."""
     system_databases: tuple[str, ...]
     """LIKE patterns of the databases that have no data of their own."""
+    grant_notes: tuple[GrantNote, ...]
+    """What each line of the monitoring script opens, and the statements left to choice."""
     account_queries: tuple[Query[Any], ...]
     """What an account sync reads. The one that fills `accounts` comes first."""
     catalog: CatalogCheck | None
@@ -316,6 +339,14 @@ class Engine(Known, Protocol):
         """List the databases that have a catalog of their own; empty where none has."""
         ...
 
+    def written(self, name: str) -> str:
+        """Return a name as statements for people write it, quoted whatever it holds. Pure.
+
+        `UNWRITABLE`: there is no way to write it that the server and its usual client read
+        as one name.
+        """
+        ...
+
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build the account states from the rows that could be read. Pure."""
         ...
@@ -332,9 +363,48 @@ class Engine(Known, Protocol):
         """Return how this engine decides what the accounts of a world may do. Pure."""
         ...
 
+    def written_account(self, username: str, host: str) -> str:
+        """Return the monitoring account as statements write it. Pure."""
+        ...
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:
         """Return the least-privilege script for the monitoring account, one line a grant."""
         ...
+
+
+def filled(template: str, *, user: str, database: str = "") -> str:
+    """Return a template with its names, both as statements write them.
+
+    In one pass: a name that holds `{database}` is not filled again.
+    """
+    names = {"user": user, "database": database}
+    return _OPEN_NAME.sub(lambda found: names[found[1]], template)
+
+
+def needed(
+    engine: Engine, query: Query[Any], server: ServerIdentity, username: str, database: str = ""
+) -> str:
+    """Return the statement that lets the account run a query on this server."""
+    return filled(
+        query.needs_at(server),
+        user=server.account or engine.written(username),
+        database=engine.written(database),
+    )
+
+
+def check_names(engine: Engine, *names: str) -> None:
+    """Refuse names that the engine's statements can't hold.
+
+    Raises:
+        ConfigurationError: one of them is such a name.
+    """
+    for name in names:
+        if engine.written(name) == UNWRITABLE:
+            raise ConfigurationError(
+                f"No statement of {engine.name} can hold the name {name!r}.",
+                hint="Choose a name without control characters and, for Oracle, without "
+                "double quotes.",
+            )
 
 
 @cache

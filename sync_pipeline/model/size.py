@@ -152,6 +152,7 @@ class SizeSnapshot:
     shared: Measure = NOT_APPLICABLE
     tablespaces: tuple[TablespaceSize, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
 
     def measures(self) -> Mapping[MeasureName, Measure]:

@@ -43,13 +43,18 @@ class ServerIdentity:
     """What a server says of itself.
 
     `place` is the part of it that was connected to, in the engine's own word, where what
-    can be read depends on that; empty where a server has one place only.
+    can be read depends on that; empty where a server has one place only. `account` is who
+    we are to it, as statements write it, where that is more than the name we logged in
+    with. `notes` are sentences for people who test the instance, on what the account may do
+    beyond its task.
     """
 
     version: str
     version_number: tuple[int, ...]
     tls: str | None = None
     place: str = ""
+    account: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
@@ -177,7 +178,7 @@ class Registry:
             if not everything[name].is_active:
                 raise ConfigurationError(
                     f"The instance {name!r} is not active.",
-                    hint=f"Activate it: sync-pipeline instances edit {name} --active.",
+                    hint=f"Activate it: sync-pipeline instances edit {quote(name)} --active.",
                 )
         return [
             item for item in everything.values() if item.is_active and _is_selected(item, selection)

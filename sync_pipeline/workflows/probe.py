@@ -29,6 +29,8 @@ class Probe:
 
     `unread` says, by section, which grant is missing or what else went wrong; `unmeasured`
     says it of sizes. `warnings` are what can be made better; nothing is unread for them.
+    `notes` are no fault: what is left unknown by choice, and what the account may do beyond
+    its task.
     """
 
     instance: str
@@ -39,6 +41,7 @@ class Probe:
     unread: Mapping[str, str] = field(default_factory=dict)
     unmeasured: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     error: str | None = None
 
     @property
@@ -85,5 +88,6 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
         warnings=tls_advice(instance, snapshot.server),
+        notes=(*snapshot.server.notes, *sizes.notes),
         unread={str(key): report.reason for key, report in snapshot.unread.items()},
     )

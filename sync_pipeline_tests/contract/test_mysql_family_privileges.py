@@ -20,7 +20,11 @@ PASSWORD = "<password>"
 def family(mysql_family_server: RunningServer) -> Iterator[Family]:
     found = Family(mysql_family_server)
     yield found
-    found.run("DROP USER IF EXISTS 'mon''i%tor'@'%'")
+    found.run(
+        "DROP USER IF EXISTS 'mon''i%tor'@'%'",
+        "DROP ROLE IF EXISTS sync_pipeline_definer",
+        "DROP DATABASE IF EXISTS sync_pipeline",
+    )
 
 
 def script(family: Family) -> list[str]:
@@ -29,6 +33,10 @@ def script(family: Family) -> list[str]:
 
 def monitored(family: Family) -> Snapshot:
     return family.snapshot(family.target(MONITOR, PASSWORD))
+
+
+def accounts_table(family: Family) -> str:
+    return "user" if family.is_mysql else "global_priv"
 
 
 def of_sizes(lines: list[str]) -> list[str]:
@@ -40,15 +48,20 @@ def test_the_script_is_one_user_and_one_grant_a_line(family: Family) -> None:
     first, *lines = script(family)
     assert first == "CREATE USER 'mon''i%tor'@'%' IDENTIFIED BY '<password>';"
     sizes = of_sizes(lines)
-    logs = "REPLICATION CLIENT" if family.is_mysql else "BINLOG MONITOR"
-    assert [line.split(" ON ")[0] for line in sizes] == [
-        "GRANT SHOW VIEW",
-        "GRANT PROCESS",
-        f"GRANT {logs}",
+    logs = ["GRANT REPLICATION CLIENT"] if family.is_mysql else []
+    assert [line.split(" ON ")[0] for line in sizes] == ["GRANT SHOW VIEW", "GRANT PROCESS", *logs]
+    table = accounts_table(family)
+    makes_view, tables = lines[:4], [line for line in lines[4:] if line not in sizes]
+    assert [line.split(" ", 2)[:2] for line in makes_view] == [
+        ["CREATE", "DATABASE"],
+        ["CREATE", "ROLE"],
+        ["GRANT", "SELECT"],
+        ["CREATE", "OR"],
     ]
-    tables = [line for line in lines if line not in sizes]
-    assert tables
-    assert all(line.startswith("GRANT SELECT ON mysql.") for line in tables)
+    assert tables[0].startswith(f"GRANT SELECT ON sync_pipeline.{table} TO ")
+    assert all(line.startswith("GRANT SELECT ON mysql.") for line in tables[1:])
+    # Nobody but the view may read the table with the hashes.
+    assert [line for line in lines if f"SELECT ON mysql.{table} " in line] == [makes_view[2]]
     assert len(set(lines)) == len(lines)
 
 
@@ -63,10 +76,15 @@ def test_with_the_script_everything_is_read(family: Family) -> None:
 
 def test_without_a_line_the_error_names_it(family: Family) -> None:
     create, *lines = script(family)
-    for left_out in (line for line in lines if line not in of_sizes(lines)):
+    accounts = [lines[2], lines[4]]
+    made = [line for line in lines[:4] if line not in accounts]  # a later line needs these to run
+    family.run(*lines[:4])
+    for left_out in (line for line in lines if line not in (*made, *of_sizes(lines))):
         family.run(create, *(line for line in lines if line != left_out))
-        line = left_out.replace("'mon''i%tor'@'%'", "{user}")
-        if left_out == lines[0]:  # the accounts themselves: nothing else can be compared
+        line = left_out
+        if left_out == lines[2]:
+            family.run(left_out.replace("GRANT", "REVOKE").replace(" TO ", " FROM "))
+        if left_out in accounts:  # the accounts themselves: nothing else can be compared
             with pytest.raises(PrivilegeError) as caught:
                 monitored(family)
             assert line in str(caught.value)
@@ -81,8 +99,7 @@ def test_without_a_line_the_error_names_it(family: Family) -> None:
 
 
 def test_no_line_but_the_one_of_the_accounts_ends_the_sync(family: Family) -> None:
-    create, first, *_ = script(family)
-    family.run(create, first)
+    family.run(*script(family)[:6])
     snapshot = monitored(family)
     assert snapshot.is_known(SectionKey(SectionName.ACCOUNTS))
     assert {report.status for report in snapshot.unread.values()} == {SectionStatus.DENIED}

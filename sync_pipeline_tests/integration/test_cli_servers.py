@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 
 import psycopg
 import pymysql
@@ -55,6 +56,8 @@ def mariadb_admin(mariadb_server: RunningServer) -> Iterator[pymysql.Connection]
     ) as connection:
         yield connection
         connection.cursor().execute("DROP USER IF EXISTS 'cli_monitor'@'127.0.0.1'")
+        connection.cursor().execute("DROP ROLE IF EXISTS sync_pipeline_definer")
+        connection.cursor().execute("DROP DATABASE IF EXISTS sync_pipeline")
 
 
 @pytest.fixture
@@ -198,3 +201,32 @@ def test_one_server_that_makes_no_sense_costs_its_own_row(
     assert found["good"]["is_ready"]
     assert "identity could not be understood (ValueError)" in found["odd"]["error"]
     assert found["odd"]["error"].startswith("odd: ")
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "mysql", "postgresql", "sqlserver", "oracle"])
+def test_each_line_of_a_script_says_what_it_opens(command: Command, engine: str) -> None:
+    """Before the first line of its kind; what is left to choice is a comment, at the end."""
+    lines = command.ok("grants", engine, "--user", "x'\\").out.splitlines()
+    assert lines[0].startswith("-- Opens ")
+    assert any(line.startswith("-- Optional. Opens ") for line in lines) is (
+        engine in ("mariadb", "mysql", "postgresql")
+    )
+    kinds = {" ".join(line.split()[:2]) for line in lines if not line.startswith("--")}
+    explained = {
+        " ".join(line.split()[:2])
+        for before, line in pairwise(lines)
+        if before.startswith("-- ") and not line.startswith("--")
+    }
+    assert kinds == explained
+
+
+def test_a_name_cannot_leave_the_comment_of_an_optional_line(command: Command) -> None:
+    out = command.ok("grants", "mariadb", "--user", "x\nDROP DATABASE y;\n").out
+    (optional,) = [part for part in out.split("-- Optional. ") if "BINLOG MONITOR" in part]
+    assert all(line.startswith("-- ") for line in f"-- {optional}".splitlines() if line)
+
+
+def test_a_name_that_no_statement_can_hold_ends_in_a_sentence(command: Command) -> None:
+    said = command.run("grants", "oracle", "--user", 'x" TO PUBLIC; --')
+    assert said.status != 0
+    assert "No statement of oracle can hold the name" in said.err

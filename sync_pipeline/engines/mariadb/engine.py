@@ -11,21 +11,24 @@ from sync_pipeline.engines.base import (
     CatalogCheck,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
     Variant,
+    check_names,
 )
 from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
+from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
 from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mariadb.unknown import CATALOG
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
 from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.names import written, written_account
 from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.rows import (
     ColumnRow,
@@ -36,6 +39,7 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     shared_grants,
 )
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
+from sync_pipeline.engines.mysql_protocol.views import needs_view, view_variant
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
@@ -47,7 +51,12 @@ OLDEST = (10, 6)
 PACKAGE = "sync_pipeline.engines.mariadb"
 
 ACCOUNTS = catalog_query(
-    "global_priv", AccountRow, (SectionName.ACCOUNTS, SectionName.SERVER), OLDEST
+    "global_priv",
+    AccountRow,
+    (SectionName.ACCOUNTS, SectionName.SERVER),
+    OLDEST,
+    view_variant("global_priv", OLDEST, "global_priv_view.sql"),
+    needs=needs_view("global_priv"),
 )
 ROLES = catalog_query("roles_mapping", RoleMappingRow, (SectionName.MEMBERSHIPS,), OLDEST)
 DATABASES = catalog_query(
@@ -74,6 +83,7 @@ class MariaDb(UnknownNothing):
     size_connections = 1
     system_accounts: tuple[str, ...] = ("'mariadb.sys'@'localhost'",)
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
         ROLES,
@@ -98,11 +108,15 @@ class MariaDb(UnknownNothing):
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the version and the state of TLS; refuse MySQL and what is too old."""
-        return identify(connection, PACKAGE, "MariaDB", OLDEST)
+        return identify(connection, PACKAGE, "MariaDB", OLDEST, "global_priv")
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
         """Return nothing: the grant tables of all databases are in one catalog."""
         return ()
+
+    def written(self, name: str) -> str:
+        """Return a part of an account's name as statements write it."""
+        return written(name)
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, role and PUBLIC."""
@@ -127,6 +141,12 @@ class MariaDb(UnknownNothing):
         """Return how MariaDB decides what the accounts of a world may do."""
         return cautious(MariaDbAccess(world), world, self)
 
+    def written_account(self, username: str, host: str) -> str:
+        """Return the account with its host as statements write it."""
+        return written_account(username, host)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
-        return monitoring_script(account_name(username, host), (*self.account_queries, *GRANTS))
+        check_names(self, username, host)
+        queries = (*self.account_queries, *GRANTS)
+        return monitoring_script(written_account(username, host), PACKAGE, "global_priv", queries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import Query, RowT, SizeReader, Variant
 from sync_pipeline.engines.mysql_protocol.sizes import (
@@ -64,8 +64,12 @@ SHARED = SizeQueries(
 )
 FILES = _query("size_files", FilesRow, GRANT_FILES)
 REDO = _query("size_redo", RedoRow)
-BINARY_LOGS = _query("size_binary_logs", BinaryLogRow, "GRANT BINLOG MONITOR ON *.* TO {user};")
-GRANTS = (SHARED.schemas, FILES, BINARY_LOGS)
+BINARY_LOGS = replace(
+    _query("size_binary_logs", BinaryLogRow, "GRANT BINLOG MONITOR ON *.* TO {user};"),
+    opens="the binary logs themselves (SHOW BINLOG EVENTS), with every row that is written and "
+    "passwords in clear text",
+)
+GRANTS = (SHARED.schemas, FILES)
 """One query for each grant that the sizes need."""
 
 

@@ -11,14 +11,17 @@ from sync_pipeline.engines.base import (
     CatalogCheck,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
     Variant,
+    check_names,
 )
 from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.mysql.access import MySqlAccess
+from sync_pipeline.engines.mysql.notes import GRANT_NOTES
 from sync_pipeline.engines.mysql.parse import (
     AccountRow,
     DefaultRoleRow,
@@ -32,7 +35,7 @@ from sync_pipeline.engines.mysql.unknown import CATALOG, unknown_grants
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
 from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.names import written, written_account
 from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.rows import (
     ColumnRow,
@@ -43,6 +46,7 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     shared_grants,
 )
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
+from sync_pipeline.engines.mysql_protocol.views import needs_view, view_variant
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
@@ -55,7 +59,13 @@ PARTIAL_REVOKES = (8, 0, 16)
 PACKAGE = "sync_pipeline.engines.mysql"
 
 ACCOUNTS = catalog_query(
-    "user", AccountRow, (SectionName.ACCOUNTS,), OLDEST, Variant(PARTIAL_REVOKES, "user_8_0_16.sql")
+    "user",
+    AccountRow,
+    (SectionName.ACCOUNTS,),
+    OLDEST,
+    Variant(PARTIAL_REVOKES, "user_8_0_16.sql"),
+    view_variant("user", PARTIAL_REVOKES, "user_view.sql"),
+    needs=needs_view("user"),
 )
 DYNAMIC = catalog_query("global_grants", DynamicRow, (SectionName.SERVER,), OLDEST)
 EDGES = catalog_query("role_edges", EdgeRow, (SectionName.MEMBERSHIPS,), OLDEST)
@@ -90,6 +100,7 @@ class MySql(UnknownNothing):
         "'mysql.infoschema'@'localhost'",
     )
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
         DYNAMIC,
@@ -118,11 +129,15 @@ class MySql(UnknownNothing):
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the version and the state of TLS; refuse MariaDB and what is too old."""
-        return identify(connection, PACKAGE, "MySQL", OLDEST)
+        return identify(connection, PACKAGE, "MySQL", OLDEST, "user")
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
         """Return nothing: the grant tables of all databases are in one catalog."""
         return ()
+
+    def written(self, name: str) -> str:
+        """Return a part of an account's name as statements write it."""
+        return written(name)
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
         """Build one state for each account, roles included."""
@@ -158,6 +173,12 @@ class MySql(UnknownNothing):
         """Return how MySQL decides what the accounts of a world may do."""
         return cautious(MySqlAccess(world), world, self)
 
+    def written_account(self, username: str, host: str) -> str:
+        """Return the account with its host as statements write it."""
+        return written_account(username, host)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script: one table a line, no more than the queries read."""
-        return monitoring_script(account_name(username, host), (*self.account_queries, *GRANTS))
+        check_names(self, username, host)
+        queries = (*self.account_queries, *GRANTS)
+        return monitoring_script(written_account(username, host), PACKAGE, "user", queries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sync_pipeline.engines.mysql_protocol.access_levels import DATABASES, ROUTINES
-from sync_pipeline.engines.mysql_protocol.names import quoted
+from sync_pipeline.engines.mysql_protocol.names import identifier, written_account
 from sync_pipeline.model.privilege import Securable, SecurableKind
 
 _ACCOUNT = re.compile(r"'(?P<user>(?:[^']|'')*)'@'(?P<host>(?:[^']|'')*)'", re.DOTALL)
@@ -19,24 +19,11 @@ def user_and_host(account: str) -> tuple[str, str] | None:
     return found["user"].replace("''", "'"), found["host"].replace("''", "'")
 
 
-def identifier(name: str) -> str:
-    """Return a name in backticks, its own doubled."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _part(text: str) -> str:
-    """Return a part of an account's name.
-
-    In quotes a backslash means what sql_mode says; in backticks it is one.
-    """
-    return identifier(text) if "\\" in text else quoted(text)
-
-
 def principal(account: str) -> str:
     """Return an account, or a role of MariaDB, as a statement names it."""
     parts = user_and_host(account)
     if parts is not None:
-        return f"{_part(parts[0])}@{_part(parts[1])}"
+        return written_account(*parts)
     if account.startswith("'") and account.endswith("'"):
         account = account[1:-1].replace("''", "'")
     return identifier(account)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.mysql_protocol.access_levels import GRANT_OPTION, USAGE
-from sync_pipeline.engines.mysql_protocol.access_names import identifier, object_clause, principal
+from sync_pipeline.engines.mysql_protocol.access_names import object_clause, principal
+from sync_pipeline.engines.mysql_protocol.names import identifier
 from sync_pipeline.model.privilege import Grant, SecurableKind
 
 __all__ = ["principal", "revoke", "revoke_option"]

@@ -30,6 +30,8 @@ from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 
 REJECTED = frozenset({1044, 1045, 1130, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151})
 DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
+BROKEN_VIEW = frozenset({1045, 1356, 1449})
+"""What is said in a session of a view whose definer is gone or lacks a privilege."""
 TIMED_OUT = frozenset({1205, 1317, 1969, 3024})
 LOST = frozenset({1053, 1927, 2006, 2013, 2055, 4031})
 UNKNOWN_VARIABLE = 1193
@@ -149,7 +151,7 @@ def settings_error(error: Exception, instance: Instance, product: str, banner: s
 def query_error(error: Exception, instance: str, product: str) -> SyncError:
     """Map what PyMySQL raised while a catalog query ran."""
     code, text = _parts(error)
-    if code in DENIED:
+    if code in DENIED | BROKEN_VIEW:
         return PrivilegeError(f"{product} refused a catalog query: {text}.", instance=instance)
     if code in TIMED_OUT or (code in LOST and "timed out" in text):
         return QueryTimeout(

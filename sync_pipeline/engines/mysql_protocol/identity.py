@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 
 from sync_pipeline.engines.base import Connection, Version, sql_text
+from sync_pipeline.engines.mysql_protocol.names import written_account
+from sync_pipeline.engines.mysql_protocol.views import VIEW, wide_note
 from sync_pipeline.errors import Phase, UnsupportedServer
 from sync_pipeline.model.snapshot import ServerIdentity
 
 
-def identify(connection: Connection, package: str, product: str, oldest: Version) -> ServerIdentity:
-    """Ask for the product, its version and the cipher of the connection.
+def identify(
+    connection: Connection, package: str, product: str, oldest: Version, table: str
+) -> ServerIdentity:
+    """Ask for the product, its version, the account and the cipher of the connection.
+
+    `table` is the one of the accounts, which is read where it may be, or else by its view.
 
     Raises:
         UnsupportedServer: the other product of the two, or a version before `oldest`.
@@ -28,4 +34,18 @@ def identify(connection: Connection, package: str, product: str, oldest: Version
             hint="Correct the instance's engine, or upgrade the server.",
         )
     ciphers = connection.fetch(sql_text(package, "tls.sql"))
-    return ServerIdentity(version, found, ciphers[0]["Value"] or None if ciphers else None)
+    account = _account(str(row["account"]))
+    return ServerIdentity(
+        version,
+        found,
+        ciphers[0]["Value"] or None if ciphers else None,
+        place=VIEW if row["has_view"] and not row["reads_hashes"] else "",
+        account=account,
+        notes=(wide_note(table, account),) if row["reads_hashes"] else (),
+    )
+
+
+def _account(text: str) -> str:
+    """Return what CURRENT_USER() says as statements write it; no host holds an at sign."""
+    user, _, host = text.rpartition("@")
+    return written_account(user, host)

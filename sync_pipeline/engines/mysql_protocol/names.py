@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from sync_pipeline.engines.base import UNWRITABLE
+
 _PART = r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|""|\\.)*"|`(?:[^`]|``)*`|[^\s@,'"`]+"""
 _ACCOUNT = re.compile(rf"\s*(?P<user>{_PART})(?:\s*@\s*(?P<host>{_PART}))?\s*(?:,|$)", re.DOTALL)
 
@@ -14,8 +16,28 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """Return a name in backticks, its own doubled."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def written(name: str) -> str:
+    """Return a part of an account's name as statements write it, in every sql_mode.
+
+    In quotes a backslash means what NO_BACKSLASH_ESCAPES says; in backticks it is one.
+    """
+    if "\0" in name:
+        return UNWRITABLE
+    return identifier(name) if "\\" in name else quoted(name)
+
+
+def written_account(user: str, host: str) -> str:
+    """Return an account as statements write it, in every sql_mode."""
+    return f"{written(user)}@{written(host)}"
+
+
 def account_name(user: str, host: str) -> str:
-    """Return `'user'@'host'`; an anonymous account is `''@'host'`."""
+    """Return `'user'@'host'`, the name in the store; an anonymous one is `''@'host'`."""
     return f"{quoted(user)}@{quoted(host)}"
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sync_pipeline.engines.base import Query, RowT, Variant, Version
+from sync_pipeline.engines.base import Query, RowT, Variant, Version, filled
 from sync_pipeline.engines.mysql_protocol.names import quoted
+from sync_pipeline.engines.mysql_protocol.views import SCHEMA, view_script
 from sync_pipeline.model.privilege import SectionName
 
 
@@ -16,24 +17,35 @@ def catalog_query(
     fills: tuple[SectionName, ...],
     since: Version,
     *newer: Variant,
+    needs: str = "",
 ) -> Query[RowT]:
     """Declare a query on one table of the `mysql` schema and the grant that it needs.
 
-    The query, its file and the table share their name; `newer` are its later variants.
+    The query, its file and the table share their name; `newer` are its later variants,
+    `needs` what it needs where that is not SELECT on the table.
     """
     return Query(
         name,
         row,
         fills,
         (Variant(since, f"{name}.sql"), *newer),
-        f"GRANT SELECT ON mysql.{name} TO {{user}};",
+        needs or f"GRANT SELECT ON mysql.{name} TO {{user}};",
     )
 
 
-def monitoring_script(account: str, queries: Iterable[Query[Any]]) -> str:
-    """Return the script that makes the monitoring account: a table a line, no more."""
-    lines = [f"CREATE USER {account} IDENTIFIED BY {quoted('<password>')};"]
+def monitoring_script(account: str, package: str, table: str, queries: Iterable[Query[Any]]) -> str:
+    """Return the script that makes the monitoring account: a statement a line, no more.
+
+    `table` holds the accounts, which are read through a view.
+    """
+    lines = [
+        f"CREATE USER {account} IDENTIFIED BY {quoted('<password>')};",
+        *view_script(package, table),
+        f"GRANT SELECT ON {SCHEMA}.{table} TO {account};",
+    ]
     lines += [
-        query.needs.format(user=account) for query in queries if query.needs.startswith("GRANT")
+        filled(query.needs, user=account)
+        for query in queries
+        if query.needs.startswith("GRANT") and SectionName.ACCOUNTS not in query.fills
     ]
     return "\n".join(lines) + "\n"

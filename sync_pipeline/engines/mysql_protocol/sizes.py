@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sync_pipeline.engines.base import Query, Reading, SizeReader
+from sync_pipeline.engines.base import Query, Reading, SizeReader, filled
+from sync_pipeline.engines.mysql_protocol.names import written
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     DatabaseSize,
@@ -168,7 +169,7 @@ def snapshot(
     if not sees_all:
         reader.warn(
             "The list of databases may lack some, so none is marked as vanished. It needs: "
-            + GRANT_TABLES.replace("{user}", reader.username)
+            + _needs_tables(reader)
         )
     tables = _tables(reader, queries)
     server_files = reader.read(queries.server_files)
@@ -193,8 +194,12 @@ def maximum_bytes(data_file_path: str) -> int | None:
     return int(found[1]) * _UNITS[found[2].upper()] if found else None
 
 
+def _needs_tables(reader: SizeReader) -> str:
+    return filled(GRANT_TABLES, user=reader.server.account or written(reader.username))
+
+
 def _hidden_tables(reader: SizeReader) -> Measure:
-    needs = GRANT_TABLES.replace("{user}", reader.username)
+    needs = _needs_tables(reader)
     hidden = Measure.denied(f"The account may not see every table. It needs: {needs}")
     reader.warn(hidden.reason)
     return hidden

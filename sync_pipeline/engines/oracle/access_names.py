@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sync_pipeline.engines.oracle.names import part
+from sync_pipeline.engines.oracle.names import part, quoted
 from sync_pipeline.model.privilege import Securable
 
 SYS = "SYS"
@@ -54,4 +54,4 @@ def identifier(name: str) -> str:
     with a letter, is upper case and is no reserved word.
     """
     plain = _PLAIN_IDENTIFIER.fullmatch(name) and name not in _RESERVED
-    return name if plain else '"' + name.replace('"', '""') + '"'
+    return name if plain else quoted(name)

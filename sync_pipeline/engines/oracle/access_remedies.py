@@ -169,7 +169,9 @@ def _revoke_but(grant: Grant, kept: Iterable[Grant], grantee: str) -> list[str]:
     """
     schema = grant.securable.schema
     is_foreign = grant.securable.kind is not Kind.SCHEMA and grant.grantor not in {"", schema}
-    comment = [f"-- As {grant.grantor}, who granted it."] if schema and is_foreign else []
+    comment = (
+        [f"-- As {identifier(grant.grantor)}, who granted it."] if schema and is_foreign else []
+    )
     revoke = f"REVOKE {_privilege(grant)}{_on(grant)} FROM {grantee};"
     return [*comment, revoke, *(_grant_again(other, grantee) for other in kept)]
 

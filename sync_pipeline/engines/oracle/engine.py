@@ -12,9 +12,12 @@ from sync_pipeline.engines.base import (
     CatalogCheck,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
+    check_names,
+    filled,
     sql_text,
 )
 from sync_pipeline.engines.cautious import cautious
@@ -24,7 +27,8 @@ from sync_pipeline.engines.oracle.access_status import unknown_words
 from sync_pipeline.engines.oracle.connection import connect
 from sync_pipeline.engines.oracle.containers import CONTAINERS, SEED, checked, entry_of
 from sync_pipeline.engines.oracle.grants import GrantRows
-from sync_pipeline.engines.oracle.names import is_common
+from sync_pipeline.engines.oracle.names import identifier, is_common
+from sync_pipeline.engines.oracle.notes import GRANT_NOTES
 from sync_pipeline.engines.oracle.parse import DictionaryRows, account_states
 from sync_pipeline.engines.oracle.queries import (
     ACCOUNT_QUERIES,
@@ -76,6 +80,7 @@ class Oracle(UnknownNothing):
     size_connections = 1
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
     catalog: CatalogCheck | None = None
 
@@ -128,9 +133,13 @@ class Oracle(UnknownNothing):
         try:
             rows = [CONTAINERS.bind(row) for row in connection.fetch(text)]
         except PrivilegeError as error:
-            error.hint = f"It needs: {CONTAINERS.needs}"
+            error.hint = f"It needs: {filled(CONTAINERS.needs, user=identifier(username))}"
             raise
         return tuple(entry_of(row, username) for row in checked(rows, username) if row.name != SEED)
+
+    def written(self, name: str) -> str:
+        """Return a name as statements write it, in double quotes where it needs them."""
+        return identifier(name)
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each user and role, and one for PUBLIC in each container."""
@@ -164,6 +173,11 @@ class Oracle(UnknownNothing):
         """Return how Oracle decides what the accounts of a world may do."""
         return cautious(OracleAccess(world), world, self)
 
+    def written_account(self, username: str, host: str) -> str:  # noqa: ARG002
+        """Return the account as statements write it; it has no host."""
+        return self.written(username)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script of a database, or of the root for a common user (`C##...`)."""
+        check_names(self, username)
         return monitoring_script(username, is_root=is_common(username))

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 
+from sync_pipeline.engines.base import UNWRITABLE
+
 _PLAIN = re.compile(r"[A-Z0-9_$#]+")
+_UNQUOTABLE = re.compile(r'["\x00-\x1f\x7f\x85\u2028\u2029]')
 _UNQUOTED = re.compile(r"[A-Za-z][A-Za-z0-9_$#]*")
 
 PUBLIC = "PUBLIC"
@@ -33,9 +36,19 @@ def account_name(name: str, container: str, *, is_root: bool) -> str:
     return part(name) if is_root else name
 
 
+def quoted(name: str) -> str:
+    """Return a name in double quotes.
+
+    Not one that holds a double quote, which no name of Oracle can (SQL Language Reference,
+    "Database Object Naming Rules"), nor a control character: SQL*Plus reads a statement
+    line by line, and one ends where a line ends with a semicolon.
+    """
+    return UNWRITABLE if _UNQUOTABLE.search(name) else f'"{name}"'
+
+
 def identifier(name: str) -> str:
     """Return a name as people write it in a statement; what a user typed is not case-exact."""
-    return name.upper() if _UNQUOTED.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+    return name.upper() if _UNQUOTED.fullmatch(name) else quoted(name)
 
 
 def is_common(name: str) -> bool:

@@ -14,10 +14,12 @@ from sync_pipeline.engines.base import (
     CatalogColumn,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
     Variant,
+    check_names,
     sql_text,
 )
 from sync_pipeline.engines.cautious import cautious
@@ -27,6 +29,7 @@ from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.connection import PostgreSqlConnection, opened
 from sync_pipeline.engines.postgresql.errors import Attempt, connect_error
 from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor, quoted
+from sync_pipeline.engines.postgresql.notes import GRANT_NOTES
 from sync_pipeline.engines.postgresql.parse import (
     AclItem,
     AclRow,
@@ -147,6 +150,7 @@ class PostgreSql(UnknownNothing):
     size_connections = 2
     system_accounts: tuple[str, ...] = (r"pg\_%",)
     system_databases: tuple[str, ...] = ()
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ROLES,
         MEMBERSHIPS,
@@ -200,6 +204,10 @@ class PostgreSql(UnknownNothing):
             for row in connection.fetch(sql_text(PACKAGE, "catalog_databases.sql"))
         )
 
+    def written(self, name: str) -> str:
+        """Return a name as a quoted identifier."""
+        return quoted(name)
+
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
         """Build one state for each role, and one for PUBLIC."""
         items = [AclItem("", row) for query in SERVER_ACLS for row in rows.of(query)]
@@ -223,11 +231,17 @@ class PostgreSql(UnknownNothing):
         """Return the rules of roles, ownership and privileges over a world."""
         return cautious(PostgreSqlAccess(world), world, self)
 
+    def written_account(self, username: str, host: str) -> str:  # noqa: ARG002
+        """Return the account as statements write it; it has no host."""
+        return self.written(username)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; PostgreSQL's accounts have no host."""
+        check_names(self, username, *databases)
         lines = [f"CREATE ROLE {quoted(username)} LOGIN PASSWORD '<password>';"]
         lines += [grant_connect(name, username) for name in databases]
         lines.append(grant_monitor(username))
+        lines.append(f"ALTER ROLE {quoted(username)} SET default_transaction_read_only = on;")
         return "\n".join(lines) + "\n"
 
 
@@ -251,6 +265,8 @@ def _options(statement_seconds: float) -> str:
     """
     milliseconds = max(1, int(statement_seconds * 1000))
     parameters = {
+        # From the first packet on: a login trigger runs before any statement of ours.
+        "default_transaction_read_only": "on",
         "statement_timeout": milliseconds,
         "lock_timeout": milliseconds,
         "search_path": "pg_catalog",

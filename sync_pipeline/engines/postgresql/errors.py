@@ -49,6 +49,7 @@ _BUSY = (
     r"starting up|shutting down|in recovery mode|not yet accepting connections"
     r"|^terminating connection"
 )
+_READ_ONLY = r"^cannot .* (in|inside) a read-only transaction|read-write mode"
 _NOT_POSTGRESQL = (
     r"invalid response to SSL negotiation|^expected authentication request|wrong version number"
 )
@@ -128,7 +129,7 @@ def _refusal(text: str, attempt: Attempt) -> SyncError:
             phase=Phase.CONNECT,
             hint="Correct the credential (sync-pipeline credentials rotate) or pg_hba.conf.",
         )
-    if re.search(_NO_DATABASE, text):
+    if re.search(_NO_DATABASE, text) or re.search(_READ_ONLY, text):
         return _no_database(text, attempt)
     if re.search(_TOO_MANY, text):
         return ConnectError(
@@ -171,7 +172,21 @@ def _kept_out(text: str, attempt: Attempt) -> SyncError:
     )
 
 
+def _login_trigger(text: str, attempt: Attempt) -> SyncError:
+    """Return the error of a trigger ON login (17 and newer) that can't write as this account."""
+    kind = ConfigurationError if attempt.is_own else QueryError
+    return kind(
+        f"A login trigger of database {attempt.database} writes, which sessions of this system "
+        f"never do: {text}.",
+        instance=attempt.instance,
+        phase=Phase.CONNECT,
+        hint="Let the trigger's function return at once where transaction_read_only is on.",
+    )
+
+
 def _no_database(text: str, attempt: Attempt) -> SyncError:
+    if re.search(_READ_ONLY, text):
+        return _login_trigger(text, attempt)
     if not attempt.is_own:
         # It was there when the databases were listed.
         return QueryError(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from sync_pipeline.engines.base import UNWRITABLE
+
 
 def quoted(name: str) -> str:
-    """Return a name as a quoted identifier (PostgreSQL manual, 4.1.1)."""
+    """Return a name as a quoted identifier, which can't hold NUL (PostgreSQL manual, 4.1.1)."""
+    if "\0" in name:
+        return UNWRITABLE
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -21,8 +21,8 @@ from sync_pipeline.model.size import (
     TablespaceSize,
 )
 
-MONITOR = 'GRANT pg_monitor TO "{user}";'
-CONNECT = 'GRANT CONNECT ON DATABASE "{database}" TO "{user}";'
+MONITOR = "GRANT pg_monitor TO {user};"
+CONNECT = "GRANT CONNECT ON DATABASE {database} TO {user};"
 SHARED_TABLESPACE = "pg_global"
 _SINCE = (14,)
 

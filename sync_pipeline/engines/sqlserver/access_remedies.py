@@ -10,7 +10,7 @@ from sync_pipeline.engines.sqlserver.access_facts import SQL_LOGIN, is_system
 from sync_pipeline.engines.sqlserver.access_holdings import OWNER
 from sync_pipeline.engines.sqlserver.access_levels import class_of, database_of
 from sync_pipeline.engines.sqlserver.access_principals import DBO, GUEST, Principals
-from sync_pipeline.engines.sqlserver.names import SA, bracketed, split_account
+from sync_pipeline.engines.sqlserver.names import SA, split_account, written
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 
@@ -68,10 +68,10 @@ class Remedies:
     def revoke_role(self, account: str, membership: Membership) -> str:
         """Return the statement that takes a role away."""
         database, role = split_account(membership.role)
-        member = bracketed(split_account(account)[1])
+        member = written(split_account(account)[1])
         if not database:
-            return f"ALTER SERVER ROLE {bracketed(role)} DROP MEMBER {member};"
-        return _in(database, f"ALTER ROLE {bracketed(role)} DROP MEMBER {member};")
+            return f"ALTER SERVER ROLE {written(role)} DROP MEMBER {member};"
+        return _in(database, f"ALTER ROLE {written(role)} DROP MEMBER {member};")
 
     def disable(self, account: str) -> str:
         """Return the statement that keeps an account out; empty: roles don't come in.
@@ -91,10 +91,10 @@ class Remedies:
             if name in (DBO, "sys", "INFORMATION_SCHEMA"):
                 return ""
             verb = "REVOKE CONNECT FROM" if name == GUEST else "DENY CONNECT TO"
-            return _in(database, f"{verb} {bracketed(name)};")
+            return _in(database, f"{verb} {written(name)};")
         if state.kind is AccountKind.GROUP:
-            return _in("", f"DENY CONNECT SQL TO {bracketed(name)};")
-        return f"ALTER LOGIN {bracketed(name)} DISABLE;"
+            return _in("", f"DENY CONNECT SQL TO {written(name)};")
+        return f"ALTER LOGIN {written(name)} DISABLE;"
 
     def drop(self, account: str) -> str:
         """Return the statement that removes an account; empty: it can't be removed."""
@@ -102,7 +102,7 @@ class Remedies:
         if state is None or is_system(account) or account == SA:
             return ""
         database, name = split_account(account)
-        statement = f"DROP {_word(state)} {bracketed(name)};"
+        statement = f"DROP {_word(state)} {written(name)};"
         return _in(database, statement) if database else statement
 
     def expire(self, account: str) -> str:
@@ -113,15 +113,15 @@ class Remedies:
         state = self._principals.accounts.get(account)
         if state is None or attribute(state, "type") != SQL_LOGIN:
             return ""
-        name = bracketed(split_account(account)[1])
+        name = written(split_account(account)[1])
         return f"ALTER LOGIN {name} WITH CHECK_POLICY = ON, CHECK_EXPIRATION = ON;"
 
     def _revoke(self, verb: str, account: str, grant: Grant) -> str:
         on = self._on(grant.securable)
         what = grant.privilege
         if grant.securable.column:
-            what = f"{what} ({bracketed(grant.securable.column)})"
-        name = bracketed(split_account(account)[1])
+            what = f"{what} ({written(grant.securable.column)})"
+        name = written(split_account(account)[1])
         cascade = " CASCADE" if grant.grantable else ""
         text = f"{verb} {what}{on} FROM {name}{cascade}{_as(grant)};"
         return _in(database_of(grant.securable), text)
@@ -134,20 +134,20 @@ class Remedies:
 
     def _name(self, of: SecurableClass, securable: Securable) -> str:
         if of in _IN_SCHEMA:
-            return f"{_IN_SCHEMA[of]}{bracketed(securable.schema)}.{bracketed(securable.name)}"
+            return f"{_IN_SCHEMA[of]}{written(securable.schema)}.{written(securable.name)}"
         name = securable.name
         if of is SecurableClass.DATABASE:
             name = database_of(securable)
         elif of is SecurableClass.SCHEMA:
             name = securable.schema
-        return _ONE_NAME.get(of, "{}").format(bracketed(name))
+        return _ONE_NAME.get(of, "{}").format(written(name))
 
     def _disown(self, securable: Securable) -> str:
         of = class_of(securable, self._principals.kind_of)
         is_server = of in (SecurableClass.DATABASE, SecurableClass.ENDPOINT)
         is_server = is_server or not database_of(securable)
         to = SA if is_server else DBO
-        text = f"ALTER AUTHORIZATION ON {self._name(of, securable)} TO {bracketed(to)};"
+        text = f"ALTER AUTHORIZATION ON {self._name(of, securable)} TO {written(to)};"
         return text if is_server else _in(database_of(securable), text)
 
 
@@ -165,10 +165,10 @@ def _in(database: str, statement: str) -> str:
     Permissions of the server are given and taken in master alone (GRANT Server Permissions
     (Transact-SQL), Remarks).
     """
-    return f"USE {bracketed(database or 'master')}; {statement}"
+    return f"USE {written(database or 'master')}; {statement}"
 
 
 def _as(grant: Grant) -> str:
     """Return whose grant it is: without it, REVOKE leaves what another principal granted."""
     grantor = split_account(grant.grantor)[1]
-    return f" AS {bracketed(grantor)}" if grantor not in ("", DBO, SA) else ""
+    return f" AS {written(grantor)}" if grantor not in ("", DBO, SA) else ""

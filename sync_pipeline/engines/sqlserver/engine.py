@@ -11,16 +11,19 @@ from sync_pipeline.engines.base import (
     CatalogCheck,
     Connection,
     DatabaseEntry,
+    GrantNote,
     Query,
     SizeReader,
     Target,
+    check_names,
     sql_text,
 )
 from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.sqlserver import connection as driver
 from sync_pipeline.engines.sqlserver.access import SqlServerAccess
 from sync_pipeline.engines.sqlserver.grants import database_grants, server_grants
-from sync_pipeline.engines.sqlserver.names import bracketed, grant_server
+from sync_pipeline.engines.sqlserver.names import grant_server, written
+from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.parse import (
     database_accounts,
     lacks_connect,
@@ -79,6 +82,7 @@ class SqlServer:
     # fixed roles, public, guest and NT AUTHORITY stay: what they are granted is worth a look.
     system_accounts: tuple[str, ...] = (r"##MS\_%##", r"NT SERVICE\\%")
     system_databases: tuple[str, ...] = ()
+    grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
     catalog: CatalogCheck | None = None
 
@@ -123,6 +127,10 @@ class SqlServer:
         listed = connection.fetch(sql_text(PACKAGE, "databases.sql"))
         return tuple(_entry(row, username) for row in map(DATABASES.bind, listed))
 
+    def written(self, name: str) -> str:
+        """Return a name as a delimited identifier."""
+        return written(name)
+
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
         """Build one state for each principal of the server and of each database."""
         found = list(
@@ -166,9 +174,14 @@ class SqlServer:
         """Return the rules of SQL Server over the accounts of a world."""
         return cautious(SqlServerAccess(world), world, self)
 
+    def written_account(self, username: str, host: str) -> str:  # noqa: ARG002
+        """Return the account as statements write it; it has no host."""
+        return self.written(username)
+
     def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
         """Return the script; a login of SQL Server has no host, and sees every database."""
-        login = f"CREATE LOGIN {bracketed(username)} WITH PASSWORD = '<password>';"
+        check_names(self, username)
+        login = f"CREATE LOGIN {written(username)} WITH PASSWORD = '<password>';"
         return "\n".join([login, *(grant_server(item, username) for item in NEEDED)]) + "\n"
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+from sync_pipeline.engines.base import UNWRITABLE
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
 SA = "sa"
 """The login of the server's first administrator, unless it was renamed."""
 
@@ -9,6 +15,15 @@ SA = "sa"
 def bracketed(name: str) -> str:
     """Return a name as a delimited identifier, as QUOTENAME writes it."""
     return "[" + name.replace("]", "]]") + "]"
+
+
+def written(name: str) -> str:
+    """Return a name as statements for people write it.
+
+    Not one that holds a line break or another control character: sqlcmd and Management
+    Studio read what they run line by line, where GO ends a batch and !! starts a program.
+    """
+    return UNWRITABLE if _CONTROL.search(name) else bracketed(name)
 
 
 def login_name(name: str) -> str:
@@ -27,7 +42,7 @@ def principal_name(database: str, name: str) -> str:
 
 def grant_server(permission: str, username: str) -> str:
     """Return the statement that grants a permission on the server."""
-    return f"GRANT {permission} TO {bracketed(username)};"
+    return f"GRANT {permission} TO {written(username)};"
 
 
 def split_account(account: str) -> tuple[str, str]:

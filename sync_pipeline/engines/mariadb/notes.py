@@ -1,0 +1,19 @@
+"""What each line of the monitoring script opens, for the people who run it."""
+
+from __future__ import annotations
+
+from sync_pipeline.engines.base import GrantNote
+from sync_pipeline.engines.mariadb.sizes import BINARY_LOGS
+from sync_pipeline.engines.mysql_protocol.notes import LOGIN_HOOK, TABLES, view_notes
+
+GRANT_NOTES = (
+    LOGIN_HOOK,
+    *view_notes("global_priv"),
+    *TABLES,
+    GrantNote(
+        "",
+        f"{BINARY_LOGS.opens}. For the size of the binary logs; without it the size of the "
+        "logs is not known.",
+        BINARY_LOGS.needs,
+    ),
+)

@@ -1,0 +1,17 @@
+"""What each line of the monitoring script opens, for the people who run it."""
+
+from __future__ import annotations
+
+from sync_pipeline.engines.base import GrantNote
+from sync_pipeline.engines.mysql_protocol.notes import LOGIN_HOOK, TABLES, view_notes
+
+GRANT_NOTES = (
+    LOGIN_HOOK,
+    *view_notes("user"),
+    *TABLES,
+    GrantNote(
+        "GRANT REPLICATION CLIENT",
+        "names and sizes of the binary logs, and the state of replication; what the logs hold "
+        "would need REPLICATION SLAVE.",
+    ),
+)

@@ -1,0 +1,24 @@
+"""What each line of the monitoring script opens, for the people who run it."""
+
+from __future__ import annotations
+
+from sync_pipeline.engines.base import GrantNote
+
+GRANT_NOTES = (
+    GrantNote("CREATE USER", "an account."),
+    GrantNote(
+        "GRANT CREATE SESSION",
+        "a login. Triggers AFTER LOGON run before the transaction is made read-only; they run "
+        "with the rights of their owner, not of this account.",
+    ),
+    GrantNote("ALTER USER", "the rows of all pluggable databases in the views that it may read."),
+    GrantNote(
+        "GRANT READ ON SYS.V_$PWFILE_USERS",
+        "who has SYSDBA and its kin.",
+    ),
+    GrantNote(
+        "GRANT READ",
+        "one view of the dictionary: names, privileges or sizes. None of them holds a password "
+        "hash (SYS.USER$ does) or rows of tables.",
+    ),
+)

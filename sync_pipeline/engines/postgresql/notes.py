@@ -1,0 +1,40 @@
+"""What each line of the monitoring script opens, for the people who run it."""
+
+from __future__ import annotations
+
+from sync_pipeline.engines.base import GrantNote
+
+GRANT_NOTES = (
+    GrantNote("CREATE ROLE", "a login."),
+    GrantNote(
+        "GRANT CONNECT",
+        "the catalog of one database: names and definitions, no rows; and what PUBLIC may do "
+        "there.",
+    ),
+    GrantNote(
+        "GRANT pg_monitor",
+        "sizes of databases, tablespaces and logs. Beyond that: the statements of every session "
+        "(pg_stat_activity), and settings that superusers alone see, primary_conninfo with its "
+        "password among them.",
+    ),
+    GrantNote(
+        "ALTER ROLE",
+        "nothing: its sessions are read-only, login triggers and poolers or not.",
+    ),
+    GrantNote(
+        "",
+        "sizes and the statements of every session, no settings. Narrower, instead of pg_monitor; "
+        "the next two in the database that the instance names (postgres), by a superuser.",
+        "GRANT pg_read_all_stats TO {user};",
+    ),
+    GrantNote(
+        "",
+        "names and sizes of the files of the write-ahead log.",
+        "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_waldir() TO {user};",
+    ),
+    GrantNote(
+        "",
+        "names and sizes of temporary files.",
+        "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_tmpdir(oid) TO {user};",
+    ),
+)

@@ -1,0 +1,27 @@
+"""What each line of the monitoring script opens, for the people who run it."""
+
+from __future__ import annotations
+
+from sync_pipeline.engines.base import GrantNote
+
+GRANT_NOTES = (
+    GrantNote(
+        "CREATE LOGIN",
+        "a login. Logon triggers of the server run at each login: what they do as their caller, "
+        "they do as this account.",
+    ),
+    GrantNote(
+        "GRANT CONNECT ANY DATABASE",
+        "every database, those to come as well: what public may do there, and no rows of tables.",
+    ),
+    GrantNote(
+        "GRANT VIEW ANY DEFINITION",
+        "names and permissions of everything. Beyond that: the text of procedures and "
+        "views; no password hash, which needs CONTROL SERVER.",
+    ),
+    GrantNote(
+        "GRANT VIEW SERVER STATE",
+        "what tables hold, in pages, and whether the connection is encrypted. Beyond that: the "
+        "statements of every session and their plans, with the values in them.",
+    ),
+)

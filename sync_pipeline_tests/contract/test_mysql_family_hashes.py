@@ -1,0 +1,167 @@
+"""The monitoring account of MariaDB and MySQL opens no password hash and no binary log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+from sync_pipeline.engines.base import sql_text
+from sync_pipeline.errors import ConnectError, PrivilegeError, SyncError
+from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline_tests.contract.mysql_family import Family
+from sync_pipeline_tests.servers.running import RunningServer
+
+MONITOR, PASSWORD = "hash_monitor", "<password>"
+
+
+@pytest.fixture
+def family(mysql_family_server: RunningServer) -> Iterator[Family]:
+    lent = Family(mysql_family_server)
+    lent.run("CREATE USER canary@'%' IDENTIFIED BY 'C4nary'", "CREATE USER bare@'%'")
+    yield lent
+    lent.run(
+        f"DROP USER IF EXISTS canary@'%', bare@'%', {MONITOR}@'%', either@'%'",
+        "DROP ROLE IF EXISTS sync_pipeline_definer",
+        "DROP DATABASE IF EXISTS sync_pipeline",
+    )
+
+
+def table(family: Family) -> str:
+    return "user" if family.is_mysql else "global_priv"
+
+
+def as_monitor(family: Family, statement: str) -> list[tuple[object, ...]]:
+    with (
+        pymysql.connect(
+            host=family.server.host, port=family.server.port, user=MONITOR, password=PASSWORD
+        ) as link,
+        link.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def script(family: Family) -> list[str]:
+    return family.engine.grants_script(MONITOR, "%", ()).splitlines()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM mysql.user",
+        "SELECT * FROM mysql.global_priv",
+        "SHOW BINLOG EVENTS",
+        "SHOW CREATE USER canary@'%'",
+        "SHOW GRANTS FOR canary@'%'",
+    ],
+)
+def test_what_the_account_may_not_read(family: Family, statement: str) -> None:
+    family.run(*script(family))
+    with pytest.raises(pymysql.MySQLError) as caught:
+        as_monitor(family, statement)
+    assert caught.value.args[0] in (1044, 1142, 1227, 1146)
+
+
+def test_no_hash_is_in_the_view(family: Family) -> None:
+    family.run(*script(family))
+    if family.is_mysql:
+        family.run("ALTER USER canary@'%' IDENTIFIED BY 'second' RETAIN CURRENT PASSWORD")
+    seen = repr(as_monitor(family, f"SELECT * FROM sync_pipeline.{table(family)}"))
+    assert "canary" in seen
+    assert "$A$" not in seen
+    assert "*B" not in seen
+    assert "'*" not in seen.replace('"', "'")
+
+
+def test_the_view_tells_what_the_table_tells(family: Family) -> None:
+    """Empty passwords, methods, limits and privileges are those that a superuser reads."""
+    if not family.is_mysql:
+        family.run(
+            "CREATE USER either@'%' IDENTIFIED VIA mysql_native_password USING "
+            "PASSWORD('x') OR unix_socket "
+            "REQUIRE SUBJECT '/CN=x' WITH MAX_USER_CONNECTIONS 3"
+        )
+    family.run(*script(family))
+    whole = {state.name: state for state in family.snapshot().accounts}
+    monitored = family.snapshot(family.target(MONITOR, PASSWORD))
+    seen = {state.name: state for state in monitored.accounts}
+    assert seen == whole
+    assert dict(seen["'bare'@'%'"].attributes)["has_authentication_string"] is False
+    assert dict(seen["'canary'@'%'"].attributes)["has_authentication_string"] is True
+
+
+def test_an_account_with_the_whole_table_works_on_and_is_told_how_to_narrow(
+    family: Family,
+) -> None:
+    """Also beside a view that is broken."""
+    family.run(*script(family), f"GRANT SELECT ON mysql.{table(family)} TO {MONITOR}@'%'")
+    family.run("DROP ROLE sync_pipeline_definer")
+    snapshot = family.snapshot(family.target(MONITOR, PASSWORD))
+    assert snapshot.is_known(SectionKey(SectionName.ACCOUNTS))
+    assert not snapshot.warnings
+    (note,) = snapshot.server.notes
+    (revoke,) = [text for text in note.split(": ") if text.startswith("REVOKE")]
+    family.run(*script(family)[1:], revoke)
+    narrowed = family.snapshot(family.target(MONITOR, PASSWORD))
+    assert narrowed.server.notes == ()
+    assert narrowed.server.place == "view"
+    names = {state.name for state in narrowed.accounts}
+    assert {state.name for state in snapshot.accounts} <= names
+
+
+def test_the_text_of_the_view_is_that_of_the_table(family: Family) -> None:
+    """One may not gain a column without the other."""
+    package = f"sync_pipeline.engines.{family.engine.name}"
+    plain = "user_8_0_16.sql" if family.is_mysql else "global_priv.sql"
+
+    def body(file: str) -> str:
+        lines = sql_text(package, file).splitlines()
+        return "\n".join(line for line in lines if not line.startswith("--"))
+
+    assert body(f"{table(family)}_view.sql") == body(plain).replace(
+        f"FROM mysql.{table(family)}", f"FROM sync_pipeline.{table(family)}"
+    )
+
+
+def test_hashes_of_other_methods_and_doubled_members_stay_out(family: Family) -> None:
+    """The JSON is edited by people: what is not asked for is not shown."""
+    if family.is_mysql:
+        pytest.skip("MySQL keeps accounts in columns, and normalises its JSON")
+    family.run(*script(family))
+    odd = (
+        '{"access":0,"plugin":"p","authentication_string":"S3CRET1","authentication_string":'
+        '"S3CRET2","auth_or":[{},{"plugin":"q","authentication_string":"S3CRET3","old":"S3CRET4"}],'
+        '"other":{"authentication_string":"S3CRET5"}}'
+    )
+    family.run(f"INSERT INTO mysql.global_priv VALUES ('%', 'odd', '{odd}')")
+    try:
+        seen = as_monitor(family, "SELECT Priv FROM sync_pipeline.global_priv WHERE User = 'odd'")
+    finally:
+        family.run("DELETE FROM mysql.global_priv WHERE User = 'odd'")
+    assert "S3CRET" not in str(seen)
+    shown = json.loads(str(seen[0][0]))
+    assert shown["auth_or"] == [{}, {"plugin": "q", "authentication_string": "set"}]
+
+
+def test_what_init_connect_writes_needs_a_grant_of_its_own(family: Family) -> None:
+    """It runs before any statement of ours: the account's lack of privileges is what holds."""
+    family.run(
+        *script(family),
+        "CREATE DATABASE hooked",
+        "CREATE TABLE hooked.logins (name text)",
+        "SET GLOBAL init_connect = 'INSERT INTO hooked.logins VALUES (CURRENT_USER())'",
+    )
+    try:
+        with pytest.raises(SyncError) as caught:
+            family.snapshot(family.target(MONITOR, PASSWORD))
+        assert isinstance(caught.value, ConnectError | PrivilegeError)
+        assert family.rows("SELECT * FROM hooked.logins") == []
+        # The documented limit: no client can prevent it where the account may write.
+        family.run(f"GRANT INSERT ON hooked.logins TO {MONITOR}@'%'")
+        assert family.snapshot(family.target(MONITOR, PASSWORD)).accounts
+        assert family.rows("SELECT DISTINCT name FROM hooked.logins") == [(f"{MONITOR}@%",)]
+    finally:
+        family.run("SET GLOBAL init_connect = ''", "DROP DATABASE hooked")
