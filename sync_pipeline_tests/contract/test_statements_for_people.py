@@ -193,14 +193,14 @@ def test_oracle_reads_exactly_one_name_or_none(name: str) -> None:
                     assert written == [name] or (plain and not written)
 
 
-@pytest.mark.parametrize("engine", ENGINES.values(), ids=str)
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=list(map(str, ENGINES)))
 def test_a_name_is_filled_once_and_quoted(engine: Engine) -> None:
     query = Query("q", object, (), (Variant((1,), "q.sql"),), "GRANT {database} TO {user};")
     text = needed(engine, query, ServerIdentity("1", (1,)), "{database} u", "{user} d")
     assert text == f"GRANT {engine.written('{user} d')} TO {engine.written('{database} u')};"
 
 
-@pytest.mark.parametrize("engine", ENGINES.values(), ids=str)
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=list(map(str, ENGINES)))
 def test_a_name_that_no_statement_can_hold_is_refused(engine: Engine) -> None:
     with pytest.raises(ConfigurationError, match="can hold the name"):
         engine.grants_script("a\0b", "%", ("postgres",))
