@@ -4,21 +4,27 @@ A driver has its socket for itself, collects a value however long, and does not 
 from a server that stays silent. So it is given an address of this machine, and what it says
 and hears goes through here. TLS is the driver's own, from end to end; nothing is read.
 
-The listener stays open as long as the driver lives, and takes one connection: no other
-program can come to the address that the driver has been given.
+The listener stays open as long as the driver lives, and takes one connection of our own
+user: no other program can come to the address that the driver has been given.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import sys
 import threading
+from pathlib import Path
 
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.engines.links import Flow, shut
 
 HOST = "127.0.0.1"
 _CHUNK = 2**16
+_CONNECTIONS = Path("/proc/net/tcp")
+_LOCAL, _OWNER = 1, 7
+"""The columns of that file (Linux, Documentation/networking/proc_net_tcp.rst)."""
 
 
 class Relay:
@@ -61,9 +67,8 @@ class Relay:
             self._driver.close()
 
     def _serve(self) -> None:
-        try:
-            driver, _ = self._listener.accept()
-        except OSError:  # closed before the driver came
+        driver = self._accepted()
+        if driver is None:
             return
         self._driver = driver
         if self._is_over:
@@ -76,6 +81,17 @@ class Relay:
                 self._server.sendall(data)
         self.shut()
 
+    def _accepted(self) -> socket.socket | None:
+        """Return the first connection of our own user; None where the relay is closed first."""
+        while True:
+            try:
+                driver, (_, port) = self._listener.accept()
+            except OSError:
+                return None
+            if is_ours(port):
+                return driver
+            driver.close()
+
     def _answer(self) -> None:
         driver = self._driver
         with contextlib.suppress(OSError):
@@ -84,3 +100,22 @@ class Relay:
                     break
                 driver.sendall(data)
         self.shut()
+
+
+def is_ours(port: int) -> bool:
+    """Return whether the other end of a connection on 127.0.0.1 is a program of our user.
+
+    Where the system does not tell, which is any but Linux, it counts as ours.
+    """
+    try:
+        table = _CONNECTIONS.read_text()
+    except OSError:
+        return True
+    wanted = f"{_in_memory(HOST)}:{port:04X}"
+    rows = (line.split() for line in table.splitlines()[1:])
+    return any(row[_LOCAL] == wanted and int(row[_OWNER]) == os.geteuid() for row in rows)
+
+
+def _in_memory(address: str) -> str:
+    """Return an address as the file has it: a number in the machine's own order of bytes."""
+    return f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"
