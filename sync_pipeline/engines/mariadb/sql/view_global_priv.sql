@@ -1,5 +1,5 @@
 -- What the view sync_pipeline.global_priv shows of the table: named parts of the JSON, and of
--- passwords only whether there is one. Since 10.6. Needs SELECT on mysql.global_priv.
+-- passwords only whether there is one, with the names of all keys. Since 10.6. Needs SELECT on mysql.global_priv.
 SELECT
     Host,
     User,
@@ -46,5 +46,12 @@ SELECT
                 ) AS element
             )
         )
-    ) AS Priv
+    ) AS Priv,
+    JSON_KEYS(Priv) AS json_keys,
+    (
+        SELECT JSON_ARRAYAGG(JSON_KEYS(element.content))
+        FROM JSON_TABLE(
+            Priv, '$.auth_or[*]' COLUMNS (content JSON PATH '$')
+        ) AS element
+    ) AS plugin_keys
 FROM mysql.global_priv

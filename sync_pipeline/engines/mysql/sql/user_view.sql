@@ -53,6 +53,7 @@ SELECT
     max_updates AS max_updates,
     max_connections AS max_connections,
     max_user_connections AS max_user_connections,
+    attribute_keys AS attribute_keys,
     CAST(JSON_EXTRACT(User_attributes, '$.Restrictions') AS CHAR) AS restrictions,
     CAST(
         JSON_EXTRACT(User_attributes, '$.multi_factor_authentication[*].plugin') AS CHAR

@@ -67,5 +67,6 @@ SELECT
                 )
             )
         )
-    ) AS User_attributes
+    ) AS User_attributes,
+    CAST(JSON_KEYS(User_attributes) AS CHAR) AS attribute_keys
 FROM mysql.user
