@@ -38,7 +38,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeEngine
 
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
-from sync_pipeline.store.connections import postgresql_engine, sqlite_engine
+from sync_pipeline.store.connections import close_engine, postgresql_engine, sqlite_engine
 
 _MIGRATION_LOCK = 7_233_114_511
 ValueT = TypeVar("ValueT", int, str)
@@ -167,8 +167,8 @@ class Database:
             return MigrationContext.configure(connection).get_current_revision()
 
     def close(self) -> None:
-        """Give every connection back."""
-        self._engine.dispose()
+        """Give every connection back, and those in use when their threads are done."""
+        close_engine(self._engine)
 
     def _alembic(self) -> Config:
         config = Config()
