@@ -23,6 +23,14 @@ TEST_PROGRAMS = {
     "chromium": "chromium",
     "redis-server": "redis-server",
 }
+# What no test shows where a package is missing.
+LOST = {
+    "mariadb-server": "every run, command and page with a MariaDB in the fleet",
+    "chromium": "the pages in a browser",
+    "redis-server": "the workers on several machines",
+    "unixodbc": "every connection to SQL Server",
+    "tdsodbc": "SQL Server through FreeTDS",
+}
 # Debian package by a file that shows that it is there, in any of the library directories:
 # the ODBC driver manager, and the driver FreeTDS for SQL Server.
 TEST_LIBRARIES = {
@@ -80,6 +88,12 @@ def has_library(file: str) -> bool:
     )
 
 
+def missing(packages: list[str]) -> str:
+    """Return the sentence that says what can't be installed here, and what is lost by it."""
+    lost = "; ".join(f"{name} (lost: {LOST[name]})" for name in packages)
+    return f"Without root and apt these can't be installed, and their tests will fail: {lost}."
+
+
 def ensure_programs() -> None:
     """Install the Debian packages that the tests need, as root; say what is missing."""
     packages = [
@@ -91,8 +105,7 @@ def ensure_programs() -> None:
     if not packages:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        say(f"Not installed and can't be installed without root and apt: {', '.join(packages)}.")
-        say("The tests that need them will fail and say so.")
+        say(missing(packages))
         return
     say(f"Installing {', '.join(packages)}")
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"

@@ -71,3 +71,16 @@ def postgresql_engine(url: URL) -> Engine:
             raise InvalidatePoolError from error
 
     return engine
+
+
+def close_engine(engine: Engine) -> None:
+    """Close every connection; one that a thread still uses is closed when it is given back.
+
+    By itself the pool would leave that one to the garbage collector.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _end(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        entry.close()
+
+    engine.dispose()

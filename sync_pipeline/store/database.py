@@ -41,7 +41,7 @@ from sqlalchemy.types import TypeEngine
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 from sync_pipeline.files.locks import open_lock
 from sync_pipeline.files.private import make_private, make_private_file
-from sync_pipeline.store.connections import postgresql_engine, sqlite_engine
+from sync_pipeline.store.connections import close_engine, postgresql_engine, sqlite_engine
 from sync_pipeline.store.masking import masked, without_secrets
 
 _MIGRATION_LOCK = 7_233_114_511
@@ -175,8 +175,8 @@ class Database:
             return MigrationContext.configure(connection).get_current_revision()
 
     def close(self) -> None:
-        """Give every connection back."""
-        self._engine.dispose()
+        """Give every connection back, and those in use when their threads are done."""
+        close_engine(self._engine)
 
     def _require_connects(self) -> None:
         """Connect once, so that a parameter that the driver does not take is told as such."""

@@ -108,17 +108,19 @@ def every_probe(family: Family, *, is_literal: bool) -> tuple[Probe, ...]:
 def family(mysql_family_server: RunningServer) -> Iterator[Family]:
     found = Family(mysql_family_server)
     found.run(f"CREATE USER {SINK}")
-    # MySQL lets nobody without SYSTEM_USER alter what an account with it defined. MariaDB
-    # refuses the database to an invoker who has EXECUTE by way of PUBLIC alone.
+    # MySQL lets nobody without SYSTEM_USER alter what an account with it defined. The routines
+    # run as their definer: MySQL refuses the database to an invoker who has EXECUTE by way of a
+    # role alone (1044), and MariaDB to one who has it by way of PUBLIC.
     create = f"CREATE DEFINER = {SINK}" if found.is_mysql else "CREATE"
-    security = f"SQL SECURITY {'INVOKER' if found.is_mysql else 'DEFINER'}"
     for database in DATABASES:
         here = quote(database)
         found.run(
             f"CREATE DATABASE {here} CHARACTER SET utf8mb4",
             f"CREATE TABLE {here}.t (a INT, b INT) ENGINE = MEMORY",
-            f"{create} PROCEDURE {here}.p() {security} DO 0",
-            f"{create} FUNCTION {here}.f() RETURNS INT DETERMINISTIC {security} RETURN 1",
+            f"{create} PROCEDURE {here}.p() DO 0",
+            f"{create} FUNCTION {here}.f() RETURNS INT DETERMINISTIC RETURN 1",
+            f"GRANT EXECUTE ON PROCEDURE {here}.p TO {SINK}",
+            f"GRANT EXECUTE ON FUNCTION {here}.f TO {SINK}",
         )
     yield found
     found.run(f"DROP USER {SINK}", *(f"DROP DATABASE {quote(name)}" for name in DATABASES))

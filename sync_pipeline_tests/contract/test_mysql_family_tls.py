@@ -38,7 +38,7 @@ def servers_with(
         return mariadb.run_mariadb(mariadb.obtain(line), directory, options)
 
     with ExitStack() as stack:
-        yield StartedServers("MariaDB", stack, start)
+        yield StartedServers("MariaDB", stack, start, mariadb.is_installed)
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
 
 from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.servers import debian, mariadb
+from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.servers.started import StartedServers
 
 OLD_ROW = (
     "SELECT JSON_VALUE(priv, '$.version_id') DIV 100 FROM mysql.global_priv WHERE user = 'old'"
@@ -34,3 +37,15 @@ def test_what_can_not_be_had_says_why(tmp_path: Path, monkeypatch: pytest.Monkey
     wanted = debian.DebianPackage("any", "mariadb-server-core", "trixie", mariadb.KEPT)
     with pytest.raises(debian.Unavailable, match="not a Debian machine"):
         debian.obtain(wanted)
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+def test_a_server_of_this_machine_that_does_not_start_is_no_skip(is_here: bool) -> None:
+    def start(_: str) -> AbstractContextManager[RunningServer]:
+        raise RuntimeError("it ended: a library is missing")
+
+    servers = StartedServers("MariaDB", ExitStack(), start, lambda _: is_here)
+    expected = RuntimeError if is_here else pytest.skip.Exception
+    for _ in range(2):
+        with pytest.raises(expected, match="a library is missing"):
+            servers["11.8"]

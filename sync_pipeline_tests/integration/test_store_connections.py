@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, event, select, text
 
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.store import connections
@@ -249,4 +250,26 @@ def test_a_session_of_the_server_is_left_as_it_was(url: str) -> None:
             connection.rollback()
         with database.read_once() as connection:
             assert connection.scalar(text("SELECT count(*) FROM things")) == 0
+    database.close()
+
+
+def test_a_connection_in_use_at_the_end_is_closed_when_it_is_given_back(store_url: str) -> None:
+    """Else the garbage collector finds it open, in whatever thread and test that happens."""
+    database = Database(store_url)
+    closed: list[object] = []
+    event.listen(database.engine, "close", lambda connection, _entry: closed.append(connection))
+    with database.read() as connection:
+        used = connection.connection.dbapi_connection
+        assert used is not None
+        database.close()
+        assert used not in closed
+        assert connection.scalar(text("SELECT 1")) == 1
+    assert used in closed
+    if isinstance(used, sqlite3.Connection):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            used.execute("SELECT 1")
+    else:
+        assert used.closed
+    with database.read() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
     database.close()

@@ -25,7 +25,7 @@ def mariadb_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starte
         return mariadb.run_mariadb(mariadb.obtain(line), directory, MARIADB_OPTIONS)
 
     with ExitStack() as stack:
-        yield StartedServers("MariaDB", stack, start)
+        yield StartedServers("MariaDB", stack, start, mariadb.is_installed)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSe
         return mysql.run_mysql(mysql.obtain(), tmp_path_factory.mktemp("mysql") / "server")
 
     with ExitStack() as stack:
-        yield StartedServers("MySQL", stack, start)[MYSQL.every_run[0]]
+        yield StartedServers("MySQL", stack, start, lambda _: False)[MYSQL.every_run[0]]
 
 
 @pytest.fixture

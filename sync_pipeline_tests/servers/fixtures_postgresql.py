@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
-from sync_pipeline_tests.servers.postgresql import obtain, run_postgresql
+from sync_pipeline_tests.servers.postgresql import is_installed, obtain, run_postgresql
 from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, bench_on
 from sync_pipeline_tests.servers.running import RunningServer
 from sync_pipeline_tests.servers.started import StartedServers
@@ -26,7 +26,9 @@ def postgresql_servers(
         return run_postgresql(obtain(major), tmp_path_factory.mktemp(f"pg{major}") / "server")
 
     with ExitStack() as stack:
-        yield StartedServers("PostgreSQL", stack, start)
+        yield StartedServers(
+            "PostgreSQL", stack, start, lambda major: major in WHEEL_MAJORS or is_installed(major)
+        )
 
 
 @pytest.fixture(scope="session")

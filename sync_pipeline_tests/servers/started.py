@@ -17,17 +17,23 @@ FAILURES = (debian.Unavailable, OSError, RuntimeError, subprocess.SubprocessErro
 
 
 class StartedServers(Generic[Version]):
-    """One server a version. One that can't be had is asked for once, and skips with its reason."""
+    """One server a version.
+
+    One that another Debian release brings is asked for once, and skips with its reason where it
+    can't be had or does not start. One that this machine has must start: else the test fails.
+    """
 
     def __init__(
         self,
         product: str,
         stack: ExitStack,
         start: Callable[[Version], AbstractContextManager[RunningServer]],
+        is_here: Callable[[Version], bool],
     ) -> None:
         self._product = product
         self._stack = stack
         self._start = start
+        self._is_here = is_here
         self._running: dict[Version, RunningServer] = {}
         self._reasons: dict[Version, str] = {}
 
@@ -36,6 +42,8 @@ class StartedServers(Generic[Version]):
             try:
                 self._running[version] = self._stack.enter_context(self._start(version))
             except FAILURES as error:
+                if self._is_here(version):
+                    raise
                 self._reasons[version] = " ".join(str(error).split())
         if version in self._reasons:
             pytest.skip(f"{self._product} {version} is not available: {self._reasons[version]}")

@@ -27,6 +27,6 @@ def _number(version: int | str) -> tuple[int, ...]:
 
 MARIADB = Versions(every_run=("10.11", "11.8"))
 MYSQL = Versions(every_run=("9.7",))
-POSTGRESQL = Versions(every_run=(15, 18), added=(14, 16, 17, 19))
+POSTGRESQL = Versions(every_run=(15, 18), added=(16, 17))
 OLD_MARIADB = "10.5"
 """Not supported as an instance: its data is what an upgraded server has."""
