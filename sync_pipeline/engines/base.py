@@ -65,6 +65,8 @@ class Query(Generic[RowT]):
 
     `opens` makes its grant optional: it says what else that would open. Without the grant
     the value is unknown, which is no fault that anybody is warned of.
+
+    `made` are variants for places that read what the monitoring script makes.
     """
 
     name: str
@@ -77,10 +79,11 @@ class Query(Generic[RowT]):
     may_be_empty: bool = False
     check: str = ""
     opens: str = ""
+    made: tuple[Variant, ...] = ()
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""
-        here = [variant for variant in self.variants if variant.place == place]
+        here = [item for item in (*self.variants, *self.made) if item.place == place]
         anywhere = [variant for variant in self.variants if not variant.place]
         fitting = [variant for variant in here or anywhere if variant.since <= version]
         return max(fitting, key=lambda variant: variant.since) if fitting else None

@@ -55,7 +55,7 @@ ACCOUNTS = catalog_query(
     AccountRow,
     (SectionName.ACCOUNTS, SectionName.SERVER),
     OLDEST,
-    view_variant("global_priv", OLDEST, "global_priv_view.sql"),
+    made=(view_variant("global_priv", OLDEST, "global_priv_view.sql"),),
     needs=needs_view("global_priv"),
 )
 ROLES = catalog_query("roles_mapping", RoleMappingRow, (SectionName.MEMBERSHIPS,), OLDEST)

@@ -64,7 +64,7 @@ ACCOUNTS = catalog_query(
     (SectionName.ACCOUNTS,),
     OLDEST,
     Variant(PARTIAL_REVOKES, "user_8_0_16.sql"),
-    view_variant("user", PARTIAL_REVOKES, "user_view.sql"),
+    made=(view_variant("user", PARTIAL_REVOKES, "user_view.sql"),),
     needs=needs_view("user"),
 )
 DYNAMIC = catalog_query("global_grants", DynamicRow, (SectionName.SERVER,), OLDEST)

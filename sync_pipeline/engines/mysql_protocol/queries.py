@@ -18,11 +18,13 @@ def catalog_query(
     since: Version,
     *newer: Variant,
     needs: str = "",
+    made: tuple[Variant, ...] = (),
 ) -> Query[RowT]:
     """Declare a query on one table of the `mysql` schema and the grant that it needs.
 
     The query, its file and the table share their name; `newer` are its later variants,
-    `needs` what it needs where that is not SELECT on the table.
+    `needs` what it needs where that is not SELECT on the table, `made` the variants that read
+    a view of the script.
     """
     return Query(
         name,
@@ -30,6 +32,7 @@ def catalog_query(
         fills,
         (Variant(since, f"{name}.sql"), *newer),
         needs or f"GRANT SELECT ON mysql.{name} TO {{user}};",
+        made=made,
     )
 
 
