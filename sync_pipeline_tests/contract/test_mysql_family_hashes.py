@@ -20,7 +20,7 @@ MONITOR, PASSWORD = "hash_monitor", "<password>"
 NAMES_OF_KEYS = {
     "json_keys": r"JSON_KEYS\(Priv\)",
     "plugin_keys": r"\(\n        SELECT JSON_ARRAYAGG\(JSON_KEYS\((?:(?!\n    \)).)*\n    \)",
-    "attribute_keys": r"CAST\(JSON_KEYS\(User_attributes\) AS CHAR\)",
+    "attribute_keys": r"CAST\(\n        JSON_KEYS\((?:(?!\n    \)).)*\n    \)",
 }
 
 

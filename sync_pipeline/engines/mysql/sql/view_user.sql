@@ -68,5 +68,7 @@ SELECT
             )
         )
     ) AS User_attributes,
-    CAST(JSON_KEYS(User_attributes) AS CHAR) AS attribute_keys
+    CAST(
+        JSON_KEYS(JSON_REMOVE(User_attributes, '$.additional_password')) AS CHAR
+    ) AS attribute_keys
 FROM mysql.user
