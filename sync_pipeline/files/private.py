@@ -28,18 +28,20 @@ def secure_home(home: Path, *, thoroughly: bool = False) -> None:
     too, other things are in it: it stays as open as it is, and only what is ours is closed.
 
     Raises:
-        ConfigurationError: it is a link, another user's, one for everybody, or can't be mended.
+        ConfigurationError: it or a link to it is another user's, it is one for everybody, or
+            it can't be mended.
     """
     try:
-        found = home.lstat()
+        link, found = home.lstat(), home.stat()
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise _refused(home, f"can't be looked at ({error.strerror})", "Choose another") from None
-    _require_own(home, found)
+    _require_own(home, link, found)
     if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
         return
     is_open = bool(found.st_mode & OTHERS)
+    home = home.resolve()
     try:
         if _is_of_the_user(home):
             _mend_files(home, [item.name for item in home.iterdir() if item.name.startswith(OURS)])
@@ -88,17 +90,16 @@ def make_private_file(path: Path) -> None:
         raise PermissionError(f"{path} is no file")
 
 
-def _require_own(home: Path, found: os.stat_result) -> None:
-    if stat.S_ISLNK(found.st_mode):
-        raise _refused(
-            home, "is a symbolic link", f"Name the directory itself ({home.resolve()})", set_=False
-        )
-    if found.st_uid not in (os.geteuid(), _ROOT):
-        raise _refused(
-            home,
-            f"belongs to another user (id {found.st_uid})",
-            "Run the command as that user, or choose another",
-        )
+def _require_own(home: Path, link: os.stat_result, found: os.stat_result) -> None:
+    """Refuse what others made or may change; `link` is what the name itself stands for."""
+    for item in (link, found):
+        if item.st_uid not in (os.geteuid(), _ROOT):
+            what = "is a symbolic link of" if stat.S_ISLNK(item.st_mode) else "belongs to"
+            raise _refused(
+                home,
+                f"{what} another user (id {item.st_uid})",
+                "Run the command as that user, or choose another",
+            )
     is_for_all = found.st_mode & stat.S_ISVTX and found.st_mode & stat.S_IWOTH
     if is_for_all or home.absolute() == Path(home.absolute().anchor):
         raise _refused(home, "is a directory for everybody", "Choose one inside it")
@@ -107,10 +108,11 @@ def _require_own(home: Path, found: os.stat_result) -> None:
         raise _refused(home, "is root's and everybody may write to it", "Choose one inside it")
 
 
-def _refused(home: Path, what: str, hint: str, *, set_: bool = True) -> ConfigurationError:
-    where = " with SYNC_PIPELINE_HOME." if set_ else " in SYNC_PIPELINE_HOME."
+def _refused(home: Path, what: str, hint: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The home directory {home} {what}.", phase=Phase.CONFIGURE, hint=f"{hint}{where}"
+        f"The home directory {home} {what}.",
+        phase=Phase.CONFIGURE,
+        hint=f"{hint} with SYNC_PIPELINE_HOME.",
     )
 
 

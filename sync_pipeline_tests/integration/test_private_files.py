@@ -196,19 +196,27 @@ def test_a_closed_home_is_looked_into_where_that_is_asked(tmp_path: Path) -> Non
     assert modes(home) == {}
 
 
-@pytest.mark.parametrize(
-    "arguments", [("instances", "list"), ("credentials", "list"), ("metrics",)]
-)
-def test_a_home_that_is_a_link_is_refused(
-    command: Command, tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
-    real = tmp_path / "real"
-    real.mkdir()
+def test_a_home_behind_a_link_of_our_own_is_closed(command: Command, tmp_path: Path) -> None:
+    real = open_home(tmp_path / "real")
     link = tmp_path / "link"
     link.symlink_to(real)
     command.patch.setenv("SYNC_PIPELINE_HOME", str(link))
-    said = command.wrong(*arguments)
-    assert f"{link} is a symbolic link. Name the directory itself ({real})" in said
+    command.ok("instances", "list")
+    assert link.is_symlink()
+    assert modes(real) == {}
+
+
+@as_root
+def test_a_home_behind_a_link_of_another_user_is_refused(
+    command: Command, tmp_path: Path, shared: Path
+) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    link = shared / "link"
+    by_nobody("ln", "-s", str(real), str(link))
+    command.patch.setenv("SYNC_PIPELINE_HOME", str(link))
+    said = command.wrong("instances", "list")
+    assert f"is a symbolic link of another user (id {pwd.getpwnam(NOBODY).pw_uid})" in said
     assert not list(real.iterdir())
 
 
