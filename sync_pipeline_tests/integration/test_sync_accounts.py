@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import threading
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from uuid import uuid4
 
 import psycopg
@@ -368,7 +368,11 @@ def test_an_excluded_account_is_left_alone(bench: Bench) -> None:
 
 
 @pytest.fixture
-def strict(mariadb_server: RunningServer, tmp_path: Path) -> Iterator[Strict]:
+def strict(
+    mariadb_server: RunningServer,
+    tmp_path: Path,
+    in_turn: None,
+) -> Iterator[Strict]:
     """A MariaDB that wants the password `right`, and counts whom it refused."""
     with pymysql.connect(
         host=mariadb_server.host,
@@ -397,26 +401,27 @@ class Strict:
             assert row is not None
             return int(row[1])
 
-    def sync_with(self, pipe: Path, *passwords: str) -> AccountSyncReport:
-        """Sync while each read of the secret finds the next password in the pipe."""
-        os.mkfifo(pipe)
-
-        def feed() -> None:
-            for password in passwords:
-                with pipe.open("w") as reader:  # opens when somebody reads
-                    pipe.unlink()
-                    os.mkfifo(pipe)  # the next read waits for the next password
-                    reader.write(password)
-
-        credential = StoredCredential("admin", "wf_monitor", f"file:{pipe}")
+    def sync_with(self, *passwords: str) -> AccountSyncReport:
+        """Sync while each read of the secret finds the next password."""
+        secrets = iter(passwords)
+        sys.modules["in_turn"].read = lambda _: next(secrets)  # type: ignore[attr-defined]
+        credential = StoredCredential("admin", "wf_monitor", "in-turn:password")
         self.bench.store.registry.put_credential(credential, self.bench.clock())
-        feeder = threading.Thread(target=feed, daemon=True)
-        feeder.start()
         try:
             return self.bench.sync(will_retry=True)
         finally:
-            feeder.join(10)
-            assert not feeder.is_alive(), "the secret was read less often than expected"
+            assert next(secrets, None) is None, "the secret was read less often than expected"
+
+
+@pytest.fixture
+def in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a package that offers secrets, as a secret manager's does."""
+    info = tmp_path / "packages" / "in_turn-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: in-turn\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[sync_pipeline.secrets]\nin-turn = in_turn:read\n")
+    monkeypatch.syspath_prepend(info.parent)
+    monkeypatch.setitem(sys.modules, "in_turn", ModuleType("in_turn"))
 
 
 def test_a_rejected_password_is_tried_once(strict: Strict) -> None:
@@ -430,17 +435,15 @@ def test_a_rejected_password_is_tried_once(strict: Strict) -> None:
     assert strict.refused() == before + 1
 
 
-def test_a_password_that_changed_meanwhile_is_tried_once_more(
-    strict: Strict, tmp_path: Path
-) -> None:
+def test_a_password_that_changed_meanwhile_is_tried_once_more(strict: Strict) -> None:
     before = strict.refused()
-    report = strict.sync_with(tmp_path / "pipe", "stale", "right")
+    report = strict.sync_with("stale", "right")
     assert report.status is RecordStatus.COMPLETED
     assert strict.refused() == before + 1
 
 
-def test_no_password_is_tried_a_third_time(strict: Strict, tmp_path: Path) -> None:
+def test_no_password_is_tried_a_third_time(strict: Strict) -> None:
     before = strict.refused()
     with pytest.raises(AuthenticationError):
-        strict.sync_with(tmp_path / "pipe", "stale", "wrong")
+        strict.sync_with("stale", "wrong")
     assert strict.refused() == before + 2

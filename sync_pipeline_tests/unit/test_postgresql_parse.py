@@ -127,7 +127,7 @@ def test_a_setting_keeps_everything_after_its_first_equals_sign() -> None:
     assert [str(setting) for setting in public.settings] == ["empty =  in database bench"]
 
 
-@given(st.text(min_size=1))
+@given(st.text(st.characters(exclude_characters="\0"), min_size=1))
 def test_a_quoted_name_holds_no_end_of_its_own(name: str) -> None:
     text = quoted(name)
     assert text[0] == text[-1] == '"'

@@ -135,6 +135,22 @@ def statement_timeout(instance: str, seconds: float) -> SyncError:
     )
 
 
+def is_other_product(banner: str, product: str) -> bool:
+    """Return whether a greeting names the other of the two products that speak this protocol."""
+    return ("mariadb" in banner.lower()) is not (product == "MariaDB")
+
+
+def other_product(instance: Instance, product: str, banner: str) -> SyncError:
+    """Return the error of the other product, which got no password to say more."""
+    return UnsupportedServer(
+        f"What listens at {instance.host}:{instance.port} is not {product}: it says that it is "
+        f"{banner!r}.",
+        instance=instance.name,
+        phase=Phase.CONNECT,
+        hint="Correct the instance's engine or port.",
+    )
+
+
 def settings_error(error: Exception, instance: Instance, product: str, banner: str) -> SyncError:
     """Map what was raised by a statement that bounds the session."""
     if vendor_code(error) == UNKNOWN_VARIABLE:
