@@ -55,7 +55,8 @@ def run(directory: Path, files: Mapping[str, str], *arguments: str) -> tuple[int
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rf", *plugin, *arguments, TESTS],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # A run closes the directory that its temporary ones are in, to our servers too.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DEBUG_TEMPROOT": str(directory)},
         capture_output=True,
         text=True,
         check=False,
