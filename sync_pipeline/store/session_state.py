@@ -91,8 +91,10 @@ def take_record(
 ) -> RecordClaim:
     """Give a record to a worker; see `SessionStore.claim`."""
     run = working(connection, session_id, run_id)
+    if run is None:  # nothing of it is locked yet, so that its runs come first
+        return _take_over(connection, session_id, instance_id, run_id, now)
     claim = _take(connection, session_id, instance_id, run_id, now, only_waiting=True)
-    if run is None or claim is None:
+    if claim is None:
         return _take_over(connection, session_id, instance_id, run_id, now)
     if run.session_status != str(SessionStatus.RUNNING):
         count(connection, session_id, {RecordStatus.RUNNING: 1}, now)
@@ -258,8 +260,7 @@ def _end_records(
     reason = run.error or (
         "The run was cancelled." if is_cancelled else "The run ended without an outcome."
     )
-    if not is_cancelled and run.run_id is not None:
-        _count_death(connection, run, reason, now)
+    at_work = [] if is_cancelled else _at_work(connection, run)
     nobodys = and_(records.c.run_id.is_(None), records.c.shard == run.shard)
     done = connection.execute(
         update(records)
@@ -276,15 +277,21 @@ def _end_records(
             completed_at=now,
         )
     )
+    for row in at_work:
+        category = SyncCategory(row.sync_category)
+        lengthen(
+            connection,
+            Streak(row.instance_id, category, 1, now, RUN_DIED, reason),
+            run.session_id,
+        )
     return {ended: done.rowcount}
 
 
-def _count_death(
-    connection: Connection, run: SessionRun | Row[Any], reason: str, now: datetime
-) -> None:
-    """Count a run's death for the breaker of the instances that it was at work on.
+def _at_work(connection: Connection, run: SessionRun | Row[Any]) -> Sequence[Row[Any]]:
+    """Return the instances that a run was at work on, for whose breaker its death counts.
 
-    In the order of instances, as every transaction that counts several of them.
+    Their records are locked, so that none ends meanwhile. Records are locked before rows of
+    streaks, and those in the order of instances, by every transaction that has several.
     """
     query = (
         select(records.c.instance_id, records.c.sync_category)
@@ -295,14 +302,9 @@ def _count_death(
             records.c.sync_category.in_(_COUNTED),
         )
         .order_by(records.c.instance_id)
+        .with_for_update()
     )
-    for row in connection.execute(query).all():
-        category = SyncCategory(row.sync_category)
-        lengthen(
-            connection,
-            Streak(row.instance_id, category, 1, now, RUN_DIED, reason),
-            run.session_id,
-        )
+    return connection.execute(query).all()
 
 
 def _take(

@@ -11,6 +11,7 @@ import pymysql
 import pytest
 
 from sync_pipeline_tests.integration.command import CANARY, Command
+from sync_pipeline_tests.servers import mariadb
 from sync_pipeline_tests.servers.rogue import answers
 from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
 from sync_pipeline_tests.servers.running import RunningServer, free_port
@@ -105,8 +106,18 @@ def test_the_printed_script_makes_a_postgresql_ready(
     assert shown["last_connected_at"]
 
 
-def test_prefer_goes_on_with_a_warning(command: Command, mariadb_server: RunningServer) -> None:
-    server = mariadb_server
+@pytest.fixture
+def server_without_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A MariaDB that is told to have none: from 11.4 on one has it by itself."""
+    found = mariadb.installation()
+    assert found is not None
+    directory = tmp_path_factory.mktemp("no-tls") / "server"
+    with mariadb.run_mariadb(found, directory, ["--skip-ssl"]) as server:
+        yield server
+
+
+def test_prefer_goes_on_with_a_warning(command: Command, server_without_tls: RunningServer) -> None:
+    server = server_without_tls
     command.patch.setenv("ADMIN", server.admin_password)
     add = ("credentials", "add", "admin", "--username", server.admin_user)
     command.ok(*add, "--reference", "env:ADMIN")
