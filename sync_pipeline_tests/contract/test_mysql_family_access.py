@@ -9,7 +9,7 @@ from itertools import count
 
 import pymysql
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.mysql_protocol.names import account_name
@@ -17,13 +17,21 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import Securable, SecurableKind
 from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.strategies.mysql_access import DATABASES, Maker, access_plans, quote
+from sync_pipeline_tests.strategies.mysql_access import (
+    DATABASES,
+    PUBLIC,
+    Maker,
+    access_plans,
+    quote,
+)
 
 REFUSED = frozenset({1044, 1045, 1142, 1143, 1227, 1370, 1401, 1410})
 SINK = "'access_sink'@'%'"
 SERVER = Securable(SecurableKind.SERVER)
 NUMBER = count()
 EXAMPLES = 12
+LOSES_PUBLIC_ROLES = ((10, 11), (10, 11, 19))
+"""10.11.18 forgets at FLUSH PRIVILEGES what such a role gives to everybody; 10.11.19 does not."""
 
 
 @dataclass(frozen=True)
@@ -305,6 +313,13 @@ def test_remedies_lift_partial_revokes_and_mandatory_roles(mysql_server: Running
         )
 
 
+def has_nested_role_of_public(maker: Maker) -> bool:
+    """Return whether PUBLIC has a role that has another one."""
+    first = len(maker.users)
+    has_roles = {who - first for _, who in maker.edges() if who >= first}
+    return any(who == PUBLIC and role in has_roles for role, who in maker.edges())
+
+
 def test_what_servers_allow_is_what_we_say(family: Family) -> None:
     @settings(
         max_examples=EXAMPLES,
@@ -314,6 +329,12 @@ def test_what_servers_allow_is_what_we_say(family: Family) -> None:
     @given(access_plans(is_mysql=family.is_mysql))
     def check(plan) -> None:
         maker = Maker(plan, next(NUMBER), family.is_mysql)
+        assume(
+            not (
+                LOSES_PUBLIC_ROLES[0] <= family.version < LOSES_PUBLIC_ROLES[1]
+                and has_nested_role_of_public(maker)
+            )
+        )
         with family.admin() as cursor:
             if plan.is_partial:
                 cursor.execute("SET GLOBAL partial_revokes = ON")
