@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from sync_pipeline_tests.integration.command import Command
 @pytest.fixture
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Return the command on an empty home directory."""
-    return Command(tmp_path / "home", monkeypatch, capsys)
+) -> Iterator[Command]:
+    """The command on an empty home directory."""
+    made = Command(tmp_path / "home", monkeypatch, capsys)
+    yield made
+    made.close()

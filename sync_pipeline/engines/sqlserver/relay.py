@@ -23,8 +23,9 @@ from sync_pipeline.engines.links import Flow, shut
 HOST = "127.0.0.1"
 _CHUNK = 2**16
 _CONNECTIONS = Path("/proc/net/tcp")
-_LOCAL, _OWNER = 1, 7
+_LOCAL, _REMOTE, _STATE, _OWNER = 1, 2, 3, 7
 """The columns of that file (Linux, Documentation/networking/proc_net_tcp.rst)."""
+_ESTABLISHED = "01"
 
 
 class Relay:
@@ -88,7 +89,7 @@ class Relay:
                 driver, (_, port) = self._listener.accept()
             except OSError:
                 return None
-            if is_ours(port):
+            if is_ours(port, self.port):
                 return driver
             driver.close()
 
@@ -102,18 +103,23 @@ class Relay:
         self.shut()
 
 
-def is_ours(port: int) -> bool:
+def is_ours(port: int, listener: int) -> bool:
     """Return whether the other end of a connection on 127.0.0.1 is a program of our user.
 
-    Where the system does not tell, which is any but Linux, it counts as ours.
+    Where the system does not tell, which is any but Linux, it counts as ours. A port may be
+    in use towards several others, and what is being closed has no owner any more, so that
+    the very connection is looked for.
     """
     try:
         table = _CONNECTIONS.read_text()
     except OSError:
         return True
-    wanted = f"{_in_memory(HOST)}:{port:04X}"
+    here = _in_memory(HOST)
+    wanted = [f"{here}:{port:04X}", f"{here}:{listener:04X}", _ESTABLISHED]
     rows = (line.split() for line in table.splitlines()[1:])
-    return any(row[_LOCAL] == wanted and int(row[_OWNER]) == os.geteuid() for row in rows)
+    return any(
+        row[_LOCAL : _STATE + 1] == wanted and int(row[_OWNER]) == os.geteuid() for row in rows
+    )
 
 
 def _in_memory(address: str) -> str:
