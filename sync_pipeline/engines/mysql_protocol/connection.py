@@ -17,8 +17,8 @@ from sync_pipeline.engines.mysql_protocol.errors import (
     ServerWithoutTls,
     connect_error,
     handshake_timeout,
-    is_other_product,
     other_product,
+    product_of,
     query_error,
     settings_error,
     statement_timeout,
@@ -163,7 +163,7 @@ def _open(target: Target, product: str, tls: TlsOptions) -> MySqlProtocolConnect
                 raise
             except Withheld as error:
                 banner = str(raw.get_server_info())  # type: ignore[no-untyped-call]
-                if is_other_product(banner, product):
+                if product_of(banner) != product:
                     raise other_product(instance, product, banner) from None
                 where = f"{product} at {instance.host}:{instance.port}"
                 raise withheld(where, error.form, target, is_encrypted=is_encrypted) from None

@@ -135,9 +135,9 @@ def statement_timeout(instance: str, seconds: float) -> SyncError:
     )
 
 
-def is_other_product(banner: str, product: str) -> bool:
-    """Return whether a greeting names the other of the two products that speak this protocol."""
-    return ("mariadb" in banner.lower()) is not (product == "MariaDB")
+def product_of(text: str) -> str:
+    """Return which of the two products that speak this protocol a server says that it is."""
+    return "MariaDB" if "mariadb" in text.lower() else "MySQL"
 
 
 def other_product(instance: Instance, product: str, banner: str) -> SyncError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from sync_pipeline.engines.base import Connection, Version, sql_text
+from sync_pipeline.engines.mysql_protocol.errors import product_of
 from sync_pipeline.engines.mysql_protocol.names import written_account
 from sync_pipeline.engines.mysql_protocol.views import VIEW, wide_note
 from sync_pipeline.errors import Phase, UnsupportedServer
@@ -25,10 +26,10 @@ def identify(
     version, comment = str(row["version"]), str(row["comment"])
     numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     found = tuple(int(part) for part in numbers.groups()) if numbers else ()
-    is_mariadb = "mariadb" in f"{version} {comment}".lower()
-    if is_mariadb is not (product == "MariaDB") or found < oldest:
+    actual = product_of(f"{version} {comment}")
+    if actual != product or found < oldest:
         raise UnsupportedServer(
-            f"The server is {'MariaDB' if is_mariadb else 'MySQL'} {version}; {product} "
+            f"The server is {actual} {version}; {product} "
             f"{'.'.join(map(str, oldest))} or newer is needed.",
             phase=Phase.CONNECT,
             hint="Correct the instance's engine, or upgrade the server.",
