@@ -129,6 +129,7 @@ def test_postgresql_that_the_setting_names(how: str) -> None:
 
 FULL = (passwords_mysql.SHA256, passwords_mysql.CACHING)
 PROOFS = (passwords_mysql.NATIVE,)
+VERSIONS = {MYSQL: passwords_mysql.MYSQL, MARIADB: passwords_mysql.MARIADB}
 
 
 def gets(engine: EngineName, plugin: str, mode: TlsMode, *, has_tls: bool) -> bool:
@@ -151,7 +152,8 @@ def test_mysql_and_mariadb(
     has_tls: bool,
     context: ssl.SSLContext,
 ) -> None:
-    serve = passwords_mysql.asking(plugin, context if has_tls else None, at_once=at_once)
+    tls = context if has_tls else None
+    serve = passwords_mysql.asking(plugin, tls, VERSIONS[engine], at_once=at_once)
     heard, error = attack(engine, serve, TlsOptions(mode))
     is_asked = has_tls or mode is not REQUIRE
     is_read = gets(engine, plugin, mode, has_tls=has_tls)
@@ -175,11 +177,20 @@ def test_mysql_and_mariadb(
 def test_a_server_whose_certificate_is_checked_gets_what_it_asks_for(
     engine: EngineName, plugin: str, context: ssl.SSLContext, stranger: Authority
 ) -> None:
-    serve = passwords_mysql.asking(plugin, context)
+    serve = passwords_mysql.asking(plugin, context, VERSIONS[engine])
     heard, _ = attack(engine, serve, TlsOptions(TlsMode.VERIFY_FULL, str(stranger.ca)))
     assert heard.forms(PASSWORD, USER) == ["plain"]
     heard, _ = attack(engine, serve, TlsOptions(TlsMode.VERIFY_FULL))
     assert heard.forms(PASSWORD, USER) == []
+
+
+@pytest.mark.parametrize("plugin", passwords_mysql.PLUGINS)
+@pytest.mark.parametrize("engine", [MYSQL, MARIADB])
+def test_a_server_that_says_it_is_the_other_product(engine: EngineName, plugin: str) -> None:
+    other = VERSIONS[MARIADB if engine is MYSQL else MYSQL]
+    heard, error = attack(engine, passwords_mysql.asking(plugin, None, other), TlsOptions(PREFER))
+    assert heard.forms(PASSWORD, USER) == []
+    assert is_withheld(error) or plugin in PROOFS or "it says that it is" in str(error)
 
 
 @pytest.mark.parametrize("plugin", [passwords_mysql.CLEAR, passwords_mysql.DIALOG, *FULL])

@@ -13,6 +13,7 @@ from sync_pipeline_tests.servers.rogue.listening import Line
 
 NONCE = b"abcdefgh" + b"ijklmnopqrst"
 _SSL, _LOW, _HIGH = 0x0800, 0xF7FF, 0xC7FF
+MYSQL, MARIADB = "8.0.36", "10.11.6-MariaDB"
 NATIVE, OLD = "mysql_native_password", "mysql_old_password"
 CLEAR, DIALOG = "mysql_clear_password", "dialog"
 SHA256, CACHING = "sha256_password", "caching_sha2_password"
@@ -22,13 +23,17 @@ _ASKS_FOR_KEY = (b"\x01", b"\x02")
 
 
 def asking(
-    plugin: str, context: ssl.SSLContext | None, *, at_once: bool = False
+    plugin: str, context: ssl.SSLContext | None, version: str = MYSQL, *, at_once: bool = False
 ) -> Callable[[Line], None]:
-    """Return a server that asks for a plugin, in its greeting (`at_once`) or by a switch."""
+    """Return a server that asks for a plugin, in its greeting (`at_once`) or by a switch.
+
+    Its greeting says that its version is `version`.
+    """
 
     def serve(line: Line) -> None:
         talk = _Talk(line)
-        talk.send(_greeting(plugin if at_once else NATIVE, offers_tls=context is not None))
+        first = plugin if at_once else NATIVE
+        talk.send(_greeting(version, first, offers_tls=context is not None))
         answer = talk.read()
         if context is not None and len(answer) == _TLS_REQUEST_BYTES:
             line.start_tls(context)
@@ -85,10 +90,12 @@ def _public_key() -> bytes:
     )
 
 
-def _greeting(plugin: str, *, offers_tls: bool) -> bytes:
+def _greeting(version: str, plugin: str, *, offers_tls: bool) -> bytes:
     low = _LOW | (_SSL if offers_tls else 0)
     return (
-        b"\x0a8.0.36\0\x01\0\0\0"
+        b"\x0a"
+        + version.encode()
+        + b"\0\x01\0\0\0"
         + NONCE[:8]
         + b"\0"
         + low.to_bytes(2, "little")
