@@ -95,6 +95,19 @@ class RoleMappingRow:
     admin_option: str
 
 
+@dataclass(frozen=True, slots=True)
+class CountsRow:
+    """The row of `counts.sql`: how many rows each grant table has."""
+
+    global_priv: int
+    db: int
+    tables_priv: int
+    columns_priv: int
+    procs_priv: int
+    proxies_priv: int
+    roles_mapping: int
+
+
 def role_name(name: str) -> str:
     """Return a role's plain name; one with a quote is quoted.
 
