@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sync_pipeline.engines.base import Connection, Query, RowT, sql_text
-from sync_pipeline.errors import PrivilegeError, QueryError
+from sync_pipeline.errors import PrivilegeError, QueryError, QueryTimeout
 from sync_pipeline.model.snapshot import ServerIdentity
 
 MOST_READS = 3
@@ -77,13 +77,13 @@ class Counts:
         return int(value)
 
     def _counted_together(self) -> Mapping[str, int]:
-        """Return the counts of many queries; none where one of them may not be read."""
+        """Return the counts of many queries; none where one of them can't be read."""
         file = self._together.file_for(*self._where) if self._together else None
         if self._together is None or file is None:
             return {}
         try:
             rows = self._connection.fetch(sql_text(self._package, file))
-        except PrivilegeError:
+        except (PrivilegeError, QueryError, QueryTimeout):
             return {}
         (row,) = rows
         return {name: int(value) for name, value in asdict(self._together.bind(row)).items()}

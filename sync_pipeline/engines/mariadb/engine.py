@@ -108,15 +108,8 @@ class MariaDb(UnknownNothing):
     catalog: CatalogCheck | None = CATALOG
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
-        """Open a read-only connection whose statements the server itself bounds (seconds)."""
-        return connect(
-            target,
-            "MariaDB",
-            f"SET SESSION max_statement_time = {target.statement_seconds:f}, "
-            f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
-            "time_zone = '+00:00', sql_mode = ''",
-            "SET SESSION TRANSACTION READ ONLY",
-        )
+        """Open a read-only connection whose statements the server itself bounds."""
+        return connect(target, "MariaDB")
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the version and the state of TLS; refuse MySQL and what is too old."""

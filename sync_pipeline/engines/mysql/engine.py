@@ -125,15 +125,7 @@ class MySql(UnknownNothing):
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
         """Open a read-only connection whose statements the server itself bounds."""
-        return connect(
-            target,
-            "MySQL",
-            f"SET SESSION max_execution_time = {max(1, round(target.statement_seconds * 1000))}, "
-            f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
-            # Sizes as they are now, not as they were cached up to a day ago.
-            "time_zone = '+00:00', sql_mode = '', information_schema_stats_expiry = 0",
-            "SET SESSION TRANSACTION READ ONLY",
-        )
+        return connect(target, "MySQL")
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the version and the state of TLS; refuse MariaDB and what is too old."""
