@@ -18,6 +18,7 @@ from sync_pipeline.engines.mysql_protocol.access_levels import (
     canonical_word,
     is_write,
 )
+from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access_patterns import unescaped
 from sync_pipeline.engines.mysql_protocol.access_pools import Pool, Way
 from sync_pipeline.engines.mysql_protocol.access_powers import powers_of
@@ -28,6 +29,7 @@ from sync_pipeline.engines.mysql_protocol.access_sessions import (
     Activation,
     Sessions,
 )
+from sync_pipeline.engines.mysql_protocol.hosts import lets_nobody_in
 from sync_pipeline.model.access import (
     EVERYTHING,
     AccountFacts,
@@ -281,9 +283,14 @@ class FamilyAccess(Sessions):
 
     def lacking(self, state: AccountState) -> tuple[str, ...]:
         """Return what keeps an account from logging in."""
-        if state.can_login or self.is_role(state.name):
+        if self.is_role(state.name):
             return ()
-        return ("an unlocked account: it is locked",)
+        _, host = user_and_host(state.name) or ("", "")
+        nobody = lets_nobody_in(host, knows_cidr=self.knows_cidr)
+        return (
+            *(() if state.can_login else ("an unlocked account: it is locked",)),
+            *((f"a host that a client can have: none fits {host}",) if nobody else ()),
+        )
 
     def _unread(self, on: Securable) -> tuple[str, ...]:
         """Name the sections that were not read and could give the privilege."""

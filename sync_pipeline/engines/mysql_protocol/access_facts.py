@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
-from sync_pipeline.engines.mysql_protocol.access_patterns import is_any_host
+from sync_pipeline.engines.mysql_protocol.hosts import is_any_host
 from sync_pipeline.model.access import AccountFacts
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 
