@@ -10,12 +10,12 @@ from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
 from sync_pipeline.engines.mysql.access import STATIC, MySqlAccess
 from sync_pipeline.engines.mysql_protocol.access_patterns import (
+    covers,
     mariadb_weight,
     matches,
     mysql_weight,
     unescaped,
 )
-from sync_pipeline.engines.mysql_protocol.hosts import covers
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import (
     AccessWorld,

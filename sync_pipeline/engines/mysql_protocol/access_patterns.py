@@ -11,6 +11,17 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from sync_pipeline.engines.mysql_protocol.hosts import covers, is_any_host
+
+__all__ = [
+    "covers",
+    "is_any_host",
+    "mariadb_weight",
+    "matches",
+    "mysql_weight",
+    "unescaped",
+]
+
 _TOKEN = re.compile(r"\\(.)|(.)", re.DOTALL)
 _WILDCARDS = {"%": ".*", "_": "."}
 _LITERAL, _FIRST_WILDCARD_AT_MOST = 128, 127

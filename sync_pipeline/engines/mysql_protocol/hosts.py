@@ -125,6 +125,8 @@ def covers(wider: str, host: str, *, knows_cidr: bool = False) -> bool:
         return True
     if lets_nobody_in(wider, knows_cidr=knows_cidr) or lets_nobody_in(host, knows_cidr=knows_cidr):
         return False
+    if network_of(wider, knows_cidr=knows_cidr) is not None and set(host) & set("%_"):
+        return False  # the network comes first, so that its clients are never of the pattern
     if network_of(host, knows_cidr=knows_cidr) is not None or _NUMERIC.match(host):
         narrow, wide = _Octets(host, knows_cidr), _Octets(wider, knows_cidr)
         fitting = [there for here, there in _pairs(narrow, wide) if narrow.is_end(here)]
