@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.base import Engine, Query, Reading, RowT, needed, sql_text
@@ -150,8 +151,9 @@ class _Reader:
             visibility.require(query)
             text = sql_text(package_of(self.engine), file)
             named = {name: value for name, value in parameters.items() if _names(text, name)}
-            rows = visibility.connection.fetch(text, named or None)
-            return tuple(query.bind(row) for row in rows)
+            package = package_of(self.engine)
+            counts = Counts(visibility.connection, package, self.server)
+            return counts.rows(query, named or None)
 
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""

@@ -54,7 +54,9 @@ def _query(name: str, row: type[RowT], needs: str = _ANYONE) -> Query[RowT]:
 
 
 SHARED = SizeQueries(
-    databases=_query("size_databases", NameRow, GRANT_TABLES),
+    databases=replace(
+        _query("size_databases", NameRow, GRANT_TABLES), count="count_size_databases.sql"
+    ),
     privileges=_query("size_privileges", PrivilegeRow),
     schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
     shared=_query("size_shared_tables", SharedRow, GRANT_FILES),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import Query, Reading, RowT, SizeReader, Variant, Version
 from sync_pipeline.engines.mysql_protocol.sizes import (
@@ -70,7 +70,9 @@ def _query(
 
 
 SHARED = SizeQueries(
-    databases=_query("size_databases", NameRow, GRANT_TABLES),
+    databases=replace(
+        _query("size_databases", NameRow, GRANT_TABLES), count="count_size_databases.sql"
+    ),
     privileges=_query("size_privileges", PrivilegeRow),
     schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
     shared=_query("size_shared_tables", SharedRow, GRANT_FILES),
