@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sync_pipeline.engines.access import HashPlace
 from sync_pipeline.engines.postgresql.access_everything import everything
 from sync_pipeline.engines.postgresql.access_facts import facts
 from sync_pipeline.engines.postgresql.access_grants import GrantIndex
+from sync_pipeline.engines.postgresql.access_hashes import places
 from sync_pipeline.engines.postgresql.access_kinds import is_write, parsed
 from sync_pipeline.engines.postgresql.access_names import Names
 from sync_pipeline.engines.postgresql.access_needs import Needs
@@ -112,6 +114,10 @@ class PostgreSqlAccess:
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end."""
         return self._remedies.expire(account)
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return where hashes are read, in the databases where somebody was granted that."""
+        return places(self._index.securables)
 
     def _unread_of(self, securable: Securable) -> tuple[str, ...]:
         if securable not in self._unread:
