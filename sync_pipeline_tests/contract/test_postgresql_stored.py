@@ -47,8 +47,21 @@ def as_admin(bench: PostgresBench, *statements: str, database: str = "postgres")
 
 
 @pytest.fixture
-def owned(bench: PostgresBench) -> Iterator[PostgresBench]:
-    """Two databases with a table of an application's owner, and people who may become it."""
+def owned(newest_bench: PostgresBench) -> Iterator[PostgresBench]:
+    """Return such databases on the newest version."""
+    yield make_owned(newest_bench)
+    as_admin(newest_bench, *RESETS, "DROP DATABASE second WITH (FORCE)")
+
+
+@pytest.fixture
+def owned_everywhere(bench: PostgresBench) -> Iterator[PostgresBench]:
+    """Return such databases on each version."""
+    yield make_owned(bench)
+    as_admin(bench, *RESETS, "DROP DATABASE second WITH (FORCE)")
+
+
+def make_owned(bench: PostgresBench) -> PostgresBench:
+    """Make two databases with a table of an application's owner, and people who may become it."""
     bench.run(
         "CREATE ROLE appowner LOGIN",
         "CREATE ROLE reader",
@@ -71,8 +84,7 @@ def owned(bench: PostgresBench) -> Iterator[PostgresBench]:
             "GRANT TRUNCATE ON public.own TO bo",
             database=database,
         )
-    yield bench
-    as_admin(bench, *RESETS, "DROP DATABASE second WITH (FORCE)")
+    return bench
 
 
 def table(name: str, database: str = "bench") -> Securable:

@@ -7,7 +7,7 @@ import pytest
 
 from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.access_catalogs import CATALOGS
-from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.access import AccessWorld, PowerKind
 from sync_pipeline.model.privilege import Securable, SecurableKind
 from sync_pipeline_tests.contract.test_postgresql_access import world_of
 from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, raw
@@ -18,6 +18,10 @@ K = SecurableKind
 SCHEMAS = ("pg_catalog", "information_schema")
 ACCOUNTS = ("granted", "owner", "writer", "reader", "member", "superuser")
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+INTO_ITS_ROLE = (
+    "UPDATE pg_auth_members SET roleid = 10"
+    " WHERE (roleid, member) = ('team'::regrole, 'al'::regrole)"
+)
 COLUMNS = ("rolname", "rolsuper", "rolcanlogin")
 
 
@@ -136,6 +140,35 @@ def test_what_is_tried_is_what_is_answered(
             succeeded = True
         link.rollback()
     assert answer == succeeded
+
+
+@pytest.mark.parametrize(
+    ("statement", "columns", "table"),
+    [
+        ("UPDATE pg_authid SET rolsuper = true WHERE rolname = 'al'", "rolname, rolsuper",
+         "pg_authid"),
+        (INTO_ITS_ROLE, "roleid", "pg_auth_members"),
+    ],
+)  # fmt: skip
+def test_who_writes_columns_of_the_accounts_becomes_a_superuser(
+    bench: PostgresBench, statement: str, columns: str, table: str
+) -> None:
+    bench.run(
+        "CREATE ROLE al LOGIN",
+        "CREATE ROLE team",
+        "CREATE ROLE plain",
+        "GRANT plain TO al",
+        f"GRANT SELECT, UPDATE ({columns}) ON pg_catalog.{table} TO team",
+        "GRANT team TO al",
+    )
+    rules = PostgreSqlAccess(world_of(bench.collect()))
+    (power, *_) = [item for item in rules.powers("al") if item.kind is PowerKind.SUPERUSER]
+    assert f"UPDATE on column bench.pg_catalog.{table}." in power.source
+    server = bench.server
+    with psycopg.connect(host=server.host, port=server.port, user="al", dbname="bench") as link:
+        link.execute(raw(statement))
+        link.rollback()
+    assert not [item for item in rules.powers("plain") if item.kind is PowerKind.SUPERUSER]
 
 
 def test_the_list_of_catalogs_is_the_servers(bench: PostgresBench) -> None:

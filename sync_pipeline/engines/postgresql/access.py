@@ -17,8 +17,9 @@ from sync_pipeline.engines.postgresql.access_powers import powers
 from sync_pipeline.engines.postgresql.access_privileges import Privileges, Question
 from sync_pipeline.engines.postgresql.access_remedies import Remedies
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
+from sync_pipeline.engines.postgresql.access_rows import RowSecurity
 from sync_pipeline.engines.postgresql.access_unknown import left_out, unread
-from sync_pipeline.engines.postgresql.parse import PUBLIC
+from sync_pipeline.engines.postgresql.parse import PUBLIC, RESTRICTIONS
 from sync_pipeline.model.access import (
     AccessWorld,
     AccountFacts,
@@ -44,6 +45,7 @@ class PostgreSqlAccess:
         self._privileges = Privileges(
             self._graph, self._index, Needs(self._graph, self._index, world.asked_at)
         )
+        self._rows = RowSecurity(self._graph, self._index)
         self._remedies = Remedies(self._graph, self._index)
         self._names: Names | None = None
         self._unread: dict[Securable, tuple[str, ...]] = {}
@@ -51,12 +53,17 @@ class PostgreSqlAccess:
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return every way in which the account has the privilege; nothing is ever denied."""
         bare, option = parsed(privilege)
+        rows = self._rows.of(account, bare, securable)
+        if bare in RESTRICTIONS:
+            return Decision(account, privilege, securable, denied=rows)
         asked = Question(account, bare, securable, option)
         held = tuple(self._privileges.ways(asked))
         decision = Decision(account, privilege, securable, held)
         if account not in self._graph.accounts or self._graph.is_superuser_always(account):
             return decision
         unknown = self._unread_of(securable)
+        if decision.is_allowed and not option:
+            unknown += rows
         if not decision.is_allowed_at_login:
             unknown += left_out(self._graph, account, asked.database)
         return replace(decision, unknown=unknown) if unknown else decision

@@ -9,7 +9,7 @@ single columns is not masked: it does let its holder write (tried on 15 and 18).
 
 from __future__ import annotations
 
-from sync_pipeline.model.privilege import Securable, SecurableKind
+from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 SCHEMA = "pg_catalog"
 SUPERUSERS_ONLY = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
@@ -25,6 +25,20 @@ ts_parser ts_template type user_mapping
 """
 CATALOGS = frozenset(f"pg_{name}" for name in _NAMES.split())
 """Manual, "System Catalogs", of 14 to 18."""
+
+
+ACCOUNTS = ("pg_authid", "pg_auth_members")
+
+
+def makes_superuser(grant: Grant) -> bool:
+    """Return whether a grant lets its holder write itself, or its password, into the accounts."""
+    on = grant.securable
+    return (
+        grant.privilege in ("INSERT", "UPDATE")
+        and on.kind is SecurableKind.COLUMN
+        and on.schema == SCHEMA
+        and on.name in ACCOUNTS
+    )
 
 
 def is_refused(privilege: str, on: Securable) -> bool:

@@ -82,7 +82,7 @@ def _granted(
 ) -> Iterator[EffectivePrivilege]:
     for holder in graph.reached(account):
         state = graph.accounts.get(holder)
-        for grant in state.grants if state else ():
+        for grant in (item for item in (state.grants if state else ()) if not item.deny):
             asked = Question(account, grant.privilege, grant.securable)
             way = privileges.by_grant(asked, grant, holder)
             if way:

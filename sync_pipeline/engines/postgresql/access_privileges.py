@@ -1,7 +1,7 @@
 """How a PostgreSQL account comes to have one privilege on one object. Pure.
 
-Manual, "Privileges", "Role Membership" and "Predefined Roles". Row security is not
-judged: its policies are not part of a snapshot.
+Manual, "Privileges", "Role Membership" and "Predefined Roles". What row security leaves of
+it is not judged here (`access_rows`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 -- Privileges on tables, views, materialized views, foreign and partitioned tables,
 -- sequences, property graphs (since 19) and what else newer servers keep beside them, of
 -- which only what was granted is known. Left out: indexes and the tables of TOAST, on which
--- nothing is granted, and composite types, whose list is the type's. Objects of the system's schemas
+-- nothing is granted, and composite types, whose list is the type's. Row security that is on
+-- is a row of PUBLIC, which it takes something from. Objects of the system's schemas
 -- appear only where their ACL is not what initdb or an extension gave them;
 -- information_schema, of which the server keeps no initial ACL, where somebody but PUBLIC and
 -- the owner was granted something.
@@ -40,6 +41,11 @@ CROSS JOIN LATERAL (
     ) AS e
     UNION ALL
     SELECT c.relowner, c.relowner, 'SELECT', FALSE WHERE c.relkind = 'g' AND c.relacl IS NULL
+    UNION ALL
+    SELECT
+        0, c.relowner,
+        CASE WHEN c.relforcerowsecurity THEN 'FORCED ROW SECURITY' ELSE 'ROW SECURITY' END, FALSE
+    WHERE c.relrowsecurity
     UNION ALL
     SELECT c.relowner, NULL, 'OWNER', FALSE
 ) AS a
