@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import psycopg
 import pytest
 
@@ -176,3 +179,74 @@ def test_the_list_of_catalogs_is_the_servers(bench: PostgresBench) -> None:
     names = {name for (name,) in rows}
     assert names <= CATALOGS
     assert bench.major < 15 or names == CATALOGS
+
+
+# --- settings and databases that change what a right is worth ---------------------------------
+
+
+def reads_large_object(bench: PostgresBench, account: str) -> bool:
+    server = bench.server
+    with psycopg.connect(
+        host=server.host, port=server.port, user=account, dbname="bench", autocommit=True
+    ) as link:
+        try:
+            link.execute("SELECT lo_get(4711)")
+        except psycopg.errors.InsufficientPrivilege:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("where", ["ROLE al", "ROLE ALL", "SYSTEM"])
+def test_a_setting_that_opens_large_objects_is_said(
+    newest_bench: PostgresBench, where: str
+) -> None:
+    bench = newest_bench
+    bench.run(
+        "CREATE ROLE al LOGIN",
+        "CREATE ROLE app",
+        "SELECT lo_create(4711)",
+        "GRANT SELECT ON LARGE OBJECT 4711 TO app",
+    )
+    on = Securable(K.LARGE_OBJECT, "bench", name="4711", catalog="bench")
+    before = PostgreSqlAccess(world_of(bench.collect())).decide("al", "SELECT", on)
+    assert not reads_large_object(bench, "al")
+    assert (before.is_allowed, before.unknown) == (False, ())
+    bench.run(f"ALTER {where} SET lo_compat_privileges = on", "SELECT pg_reload_conf()")
+    try:
+        wait_for(lambda: reads_large_object(bench, "al"))
+        after = PostgreSqlAccess(world_of(bench.collect())).decide("al", "SELECT", on)
+        assert any("lo_compat_privileges" in text for text in after.unknown)
+    finally:
+        bench.run("ALTER SYSTEM RESET lo_compat_privileges", "SELECT pg_reload_conf()")
+        bench.run("ALTER ROLE ALL RESET ALL", "ALTER ROLE al RESET ALL")
+        wait_for(lambda: not reads_large_object(bench, "al"))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a reload has reached new sessions."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_database_that_allows_no_connections_is_said(bench: PostgresBench) -> None:
+    bench.run(
+        "CREATE ROLE al LOGIN",
+        "CREATE DATABASE closed STRATEGY file_copy",
+        "GRANT CONNECT, CREATE ON DATABASE closed TO al",
+        "ALTER DATABASE closed ALLOW_CONNECTIONS false",
+        database="postgres",
+    )
+    rules = PostgreSqlAccess(world_of(bench.collect()))
+    closed, open_ = Securable(K.DATABASE, "closed"), Securable(K.DATABASE, "bench")
+    for account in ("al", "postgres"):
+        with pytest.raises(psycopg.OperationalError, match="not currently accepting connections"):
+            psycopg.connect(
+                host=bench.server.host, port=bench.server.port, user=account, dbname="closed"
+            )
+        for privilege in ("CONNECT", "CREATE"):
+            (way, *_) = rules.decide(account, privilege, closed).held
+            assert "connections to database closed: it allows none" in way.lacking
+    (way, *_) = rules.decide("al", "CONNECT", open_).held
+    assert not way.lacking

@@ -18,7 +18,7 @@ from sync_pipeline.engines.postgresql.access_privileges import Privileges, Quest
 from sync_pipeline.engines.postgresql.access_remedies import Remedies
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
 from sync_pipeline.engines.postgresql.access_rows import RowSecurity
-from sync_pipeline.engines.postgresql.access_unknown import left_out, unread
+from sync_pipeline.engines.postgresql.access_unknown import left_out, lifted, unread
 from sync_pipeline.engines.postgresql.parse import PUBLIC, RESTRICTIONS
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -27,7 +27,7 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
     Power,
 )
-from sync_pipeline.model.privilege import Grant, Membership, Securable
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 
 class PostgreSqlAccess:
@@ -43,7 +43,7 @@ class PostgreSqlAccess:
         self._graph = RoleGraph(world)
         self._index = GrantIndex(world)
         self._privileges = Privileges(
-            self._graph, self._index, Needs(self._graph, self._index, world.asked_at)
+            self._graph, self._index, Needs(self._graph, self._index, world)
         )
         self._rows = RowSecurity(self._graph, self._index)
         self._remedies = Remedies(self._graph, self._index)
@@ -64,6 +64,8 @@ class PostgreSqlAccess:
         unknown = self._unread_of(securable)
         if decision.is_allowed and not option:
             unknown += rows
+        elif securable.kind is SecurableKind.LARGE_OBJECT:
+            unknown += lifted(self._graph.accounts, account)
         if not decision.is_allowed_at_login:
             unknown += left_out(self._graph, account, asked.database)
         return replace(decision, unknown=unknown) if unknown else decision

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
+from sync_pipeline.engines.postgresql.parse import PUBLIC
 from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
+
+_ON = ("on", "true", "yes", "1")
 
 
 def unread(world: AccessWorld, securable: Securable) -> tuple[str, ...]:
@@ -22,6 +26,22 @@ def left_out(graph: RoleGraph, account: str, database: str) -> tuple[str, ...]:
     """
     roles = ", ".join(graph.not_kept(account, database))
     return (f"what was granted to {roles} (left out as system accounts)",) if roles else ()
+
+
+def lifted(accounts: Mapping[str, AccountState], account: str) -> tuple[str, ...]:
+    """Return a text where no privilege on large objects is asked for, or might not be.
+
+    Manual, lo_compat_privileges. A value that is stored for the account alone comes first; that
+    it is also one of a database is not looked into.
+    """
+    stored = [
+        item
+        for name in (account, PUBLIC)
+        for item in (accounts[name].settings if name in accounts else ())
+        if item.name == "lo_compat_privileges"
+    ]
+    is_on = any(item.value.lower() in _ON for item in stored)
+    return ("lo_compat_privileges, which lets every session read and write them",) if is_on else ()
 
 
 def is_unread(world: AccessWorld, key: SectionKey) -> bool:

@@ -29,6 +29,7 @@ from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.connection import PostgreSqlConnection, opened
 from sync_pipeline.engines.postgresql.errors import Attempt, connect_error
 from sync_pipeline.engines.postgresql.names import (
+    NO_CONNECTIONS,
     UNSPEAKABLE,
     grant_connect,
     grant_monitor,
@@ -261,7 +262,7 @@ def _entry(row: dict[str, Any], username: str) -> DatabaseEntry:
     if row["is_invalid"]:
         return DatabaseEntry(name, is_readable=False, reason="it is invalid; drop it")
     if not row["allows_connections"]:
-        return DatabaseEntry(name, is_readable=False, reason="it allows no connections")
+        return DatabaseEntry(name, is_readable=False, reason=NO_CONNECTIONS)
     if not row["may_connect"]:
         missing = grant_connect(name, username)
         return DatabaseEntry(name, is_readable=False, reason="CONNECT is missing", missing=missing)
