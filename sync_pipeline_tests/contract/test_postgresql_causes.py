@@ -89,6 +89,19 @@ def test_the_statement_that_is_named_is_enough(watched: PostgresBench) -> None:
         watched.run("REVOKE SELECT ON pg_catalog.pg_roles FROM watcher", database="postgres")
 
 
+def test_the_grant_goes_to_the_role_that_the_session_acts_as(watched: PostgresBench) -> None:
+    """A role that is stored for the monitoring account is who lacks it."""
+    watched.run(
+        "CREATE ROLE acting",
+        "GRANT acting TO watcher",
+        "ALTER ROLE watcher SET role = 'acting'",
+    )
+    log = watched.sizes(watched.target("watcher")).log
+    assert 'It needs: GRANT pg_monitor TO "acting";' in log.reason
+    watched.run('GRANT pg_monitor TO "acting";')
+    assert not watched.sizes(watched.target("watcher")).warnings
+
+
 def without_statistics(bench: PostgresBench) -> None:
     bench.run("REVOKE pg_monitor FROM watcher")
 

@@ -203,7 +203,9 @@ class PostgreSql(UnknownNothing):
                 f"The server is {row['product']}; PostgreSQL 14 or newer is needed.",
                 hint="Upgrade it, or correct the instance's engine.",
             )
-        return ServerIdentity(str(row["version"]), version, row["tls"])
+        acts_as = row.get("acts_as")
+        account = quoted(str(acts_as)) if acts_as else ""
+        return ServerIdentity(str(row["version"]), version, row["tls"], account=account)
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
         """List the databases, with the reason where one can't be opened."""

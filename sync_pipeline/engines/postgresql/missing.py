@@ -35,6 +35,8 @@ UNION ALL
 SELECT 'role', r.name
 FROM (VALUES ('pg_monitor')) AS r (name)
 WHERE NOT pg_catalog.pg_has_role(r.name, 'USAGE')
+UNION ALL
+SELECT 'session', current_user::text
 """
 """What the session's role lacks of the relations and functions of these names."""
 
@@ -46,7 +48,8 @@ def names_in(sql: str) -> list[str]:
 
 def lacking(refused: PrivilegeError, found: Sequence[dict[str, Any]], username: str) -> SyncError:
     """Return the refusal with the grants that are missing, or as an error where none is."""
-    missing = list(dict.fromkeys(_grants(found, username)))
+    acting = next((row["name"] for row in found if row["kind"] == "session"), username)
+    missing = list(dict.fromkeys(_grants(found, acting)))
     if missing:
         refused.missing = " ".join(missing)
         refused.hint = f"It needs: {refused.missing}"

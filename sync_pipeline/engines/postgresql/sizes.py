@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sync_pipeline.engines.base import Query, SizeReader, Variant
-from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect, grant_monitor
+from sync_pipeline.engines.base import Query, SizeReader, Variant, filled
+from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect, quoted
 from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
@@ -195,7 +195,7 @@ def _told(reader: SizeReader, what: str, row: TotalRow | TablespaceRow) -> Measu
             "and whose it is."
         )
     else:
-        needs = grant_monitor(reader.username)
+        needs = filled(MONITOR, user=reader.server.account or quoted(reader.username))
         missing = Measure.denied(f"{what} may not be measured. It needs: {needs}")
     reader.warn(missing.reason)
     return missing
