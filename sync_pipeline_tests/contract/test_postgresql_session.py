@@ -394,15 +394,17 @@ def test_what_a_login_trigger_sets_does_not_stay(triggered: PostgresBench) -> No
 # --- poolers ---------------------------------------------------------------------------------
 
 
-def through(bench: PostgresBench, name: str, **settings: str) -> AbstractContextManager[int]:
-    """Return a pooler before the server, which gives each client the same connection."""
+def through(
+    bench: PostgresBench, name: str, *databases: str, **settings: str
+) -> AbstractContextManager[int]:
+    """Return a pooler before the server, which knows these databases, or any."""
     try:
         debian.obtain(PACKAGE)
     except debian.Unavailable as error:
         pytest.skip(f"pgbouncer is not available: {error}")
     bench.run("CREATE ROLE watcher LOGIN", "GRANT pg_monitor TO watcher")
     directory = bench.server.directory / name
-    return pgbouncer(bench.server, directory, ("watcher",), **settings)
+    return pgbouncer(bench.server, directory, ("watcher",), databases or ("*",), **settings)
 
 
 def test_a_pooler_that_refuses_our_parameters_is_named(newest_bench: PostgresBench) -> None:
@@ -455,3 +457,15 @@ def test_a_pooler_that_has_no_transactions_is_named(newest_bench: PostgresBench)
         pytest.raises(UnsupportedServer, match="is a connection pooler"),
     ):
         newest_bench.collect(newest_bench.target("watcher", port=port))
+
+
+def test_a_database_that_a_pooler_does_not_know_stays_one(newest_bench: PostgresBench) -> None:
+    bench = newest_bench
+    options = {"ignore_startup_parameters": "options", "pool_mode": "transaction"}
+    with through(bench, "few", "postgres", "template1", **options) as port:
+        snapshot = bench.collect(bench.target("watcher", port=port))
+        assert {key.database for key in snapshot.unread} == {"bench"}
+        (warning,) = snapshot.warnings
+        assert "A connection pooler at 127.0.0.1" in warning
+        with pytest.raises(UnsupportedServer, match="is a connection pooler"):
+            bench.collect(bench.target("watcher", port=port, database="bench"))

@@ -31,9 +31,15 @@ PACKAGE = debian.DebianPackage(
 
 @contextmanager
 def pgbouncer(
-    server: RunningServer, directory: Path, users: tuple[str, ...], **settings: str
+    server: RunningServer,
+    directory: Path,
+    users: tuple[str, ...],
+    databases: tuple[str, ...] = ("*",),
+    **settings: str,
 ) -> Iterator[int]:
     """Yield the port of a pooler with these settings, which trusts these users.
+
+    It knows these databases, or any.
 
     Raises:
         Unavailable: it can't be had here.
@@ -51,8 +57,8 @@ def pgbouncer(
         **settings,
     }
     text = "".join(f"{name} = {value}\n" for name, value in lines.items())
-    to = f"host={server.host} port={server.port}"
-    (home / "pgbouncer.ini").write_text(f"[databases]\n* = {to}\n[pgbouncer]\n{text}")
+    known = "".join(f"{name} = host={server.host} port={server.port}\n" for name in databases)
+    (home / "pgbouncer.ini").write_text(f"[databases]\n{known}[pgbouncer]\n{text}")
     command = [*files.command("usr/sbin/pgbouncer"), str(home / "pgbouncer.ini")]
 
     def answers() -> bool:

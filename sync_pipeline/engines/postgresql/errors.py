@@ -120,7 +120,7 @@ def connect_error(error: Exception, attempt: Attempt) -> SyncError:
 
 def _refusal(text: str, attempt: Attempt) -> SyncError:
     """Map an answer of the server."""
-    other = not_logged_in(text, attempt.where, attempt.instance)
+    other = not_logged_in(text, attempt.where, attempt.instance, is_own=attempt.is_own)
     return other or _no_login(text, attempt)
 
 

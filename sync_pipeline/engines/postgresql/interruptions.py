@@ -22,12 +22,24 @@ _POOLER = (
     r"^unsupported startup parameter|command-line options|^no such database"
     r"|statement pooling mode|^client_login_timeout|pgbouncer"
 )
+_HIDDEN = r"^no such database"
 _TOO_OLD = r"^unrecognized configuration parameter"
 _BY_REQUEST = r"due to user request"
 
 
-def not_logged_in(text: str, where: str, instance: str) -> SyncError | None:
-    """Return the error of a refused login that is not the account's doing; else None."""
+def not_logged_in(text: str, where: str, instance: str, *, is_own: bool) -> SyncError | None:
+    """Return the error of a refused login that is not the account's doing; else None.
+
+    A pooler that does not know one of the server's databases costs that one, but for the
+    instance's own.
+    """
+    if re.search(_HIDDEN, text) and not is_own:
+        return QueryError(
+            f"A connection pooler at {where} does not know the database: {text}.",
+            instance=instance,
+            phase=Phase.CONNECT,
+            hint="Register the host and the port of the server itself.",
+        )
     if re.search(_POOLER, text):
         return _pooler(f"at {where} ", text, instance, Phase.CONNECT)
     if re.search(_TOO_OLD, text):
