@@ -13,13 +13,14 @@ from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.visibility import Visibility, package_of
-from sync_pipeline.engines.base import Engine, Query, Reading, RowT, needed, sql_text
+from sync_pipeline.engines.base import Engine, Query, Reading, RowT, needed, rest, sql_text
 from sync_pipeline.errors import (
     ConnectError,
     PrivilegeError,
     QueryError,
     QueryTimeout,
     ResultLimit,
+    ServerLimit,
     SyncError,
 )
 from sync_pipeline.model.size import Measure, SizeSnapshot
@@ -97,18 +98,20 @@ class _Reader:
     ) -> tuple[Reading[Any], ...]:
         """Run queries on a new connection to one database."""
         self.opened += 1
+        rest(self.visibility.connection)
         found: list[Reading[Any]] = []
         try:
             with self.open_database(database) as connection:
                 here = Visibility(connection, package_of(self.engine))
                 found.extend(self._read(here, query, parameters, database) for query in queries)
-        except (ConnectError, ResultLimit, *_UNREADABLE) as error:
+        except (ConnectError, ResultLimit, ServerLimit, *_UNREADABLE) as error:
             failure = self._failure(error, None, database)
             found += [Reading(failure=failure)] * (len(queries) - len(found))
         return tuple(found)
 
     def databases_now(self, query: Query[RowT]) -> Sequence[RowT]:
         """Run a listing again on a new connection."""
+        rest(self.visibility.connection)
         with self.open_database(None) as connection:
             return self._rows(Visibility(connection, package_of(self.engine)), query, {})
 
@@ -159,7 +162,8 @@ class _Reader:
         where = f"Database {database}: " if database else ""
         if isinstance(error, PrivilegeError) and query is not None:
             needs = needed(self.engine, query, self.server, self.username, database)
-            failure = Measure.denied(f"{where}{error.message} It needs: {needs}")
+            told = error.hint or f"It needs: {needs}"
+            failure = Measure.denied(f"{where}{error.message} {told}")
             if query.opens:
                 failure = Measure.denied(
                     f"{failure.reason} It is optional: it opens {query.opens}."

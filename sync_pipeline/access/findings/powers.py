@@ -60,7 +60,7 @@ def _fix(case: Case, power: Power) -> str:
     """
     rules, accounts = case.judged.rules, case.judged.world.accounts
     for here, there in pairwise(power.path):
-        membership = _membership(accounts.get(here.account), there.account)
+        membership = membership_of(accounts.get(here.account), there.account)
         if membership is not None:
             return rules.revoke_role(here.account, membership)
         if not _is_mapping(accounts.get(here.account), accounts.get(there.account)):
@@ -79,7 +79,8 @@ def _fix(case: Case, power: Power) -> str:
     return power.fix or rules.disable(power.path[0].account)
 
 
-def _membership(state: AccountState | None, role: str) -> Membership | None:
+def membership_of(state: AccountState | None, role: str) -> Membership | None:
+    """Return the membership of an account in a role; None: it is no member."""
     memberships = state.memberships if state else ()
     return next((item for item in memberships if item.role == role), None)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from types import MappingProxyType
 
 from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
 from sync_pipeline.engines.mysql_protocol.access_levels import ON_DATABASE, Levels
@@ -73,6 +74,14 @@ class MySqlAccess(FamilyAccess):
     grant_tables = (
         *("user", "db", "tables_priv", "columns_priv", "procs_priv", "proxies_priv"),
         *("global_grants", "role_edges", "default_roles"),
+    )
+
+    # 8.2.3, Grant Tables; 8.2.15: a second password is in User_attributes.
+    hash_columns = MappingProxyType(
+        {
+            "user": ("authentication_string", "User_attributes"),
+            "password_history": ("Password",),
+        }
     )
 
     def __init__(self, world: AccessWorld) -> None:

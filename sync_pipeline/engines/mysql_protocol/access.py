@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from sync_pipeline.engines.access import HashPlace
 from sync_pipeline.engines.mysql_protocol import access_statements as statements
 from sync_pipeline.engines.mysql_protocol.access_facts import facts_of, has_password
 from sync_pipeline.engines.mysql_protocol.access_levels import (
@@ -62,6 +63,8 @@ class FamilyAccess(Sessions):
     """Server-level privileges that let an account get or give what it does not have."""
     grant_tables: tuple[str, ...]
     """Tables of the database `mysql` that hold rights: who may write them has all."""
+    hash_columns: Mapping[str, Sequence[str]]
+    """Columns of the database `mysql` that hold password hashes, by table."""
     larger: Mapping[str, Sequence[str]] = MappingProxyType({})
     """Privileges of the server, and those that allow the same beside more."""
 
@@ -177,6 +180,18 @@ class FamilyAccess(Sessions):
         if state is None or not has_password(state):
             return ""
         return f"ALTER USER {self.to(account)} PASSWORD EXPIRE INTERVAL 90 DAY;"
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return the columns of the grant tables that hold password hashes."""
+        return tuple(
+            HashPlace(
+                "SELECT",
+                Securable(SecurableKind.COLUMN, "mysql", name=table, column=column),
+                f"mysql.{table}",
+            )
+            for table, columns in self.hash_columns.items()
+            for column in columns
+        )
 
     # Parts of the above.
 

@@ -147,6 +147,9 @@ SECRET_TABLES = frozenset(
     {"DEFAULT_PWD$", "ENC$", "LINK$", "USER$", "USER_HISTORY$", "XS$VERIFIERS"}
 )
 
+VERIFIER_TABLES = ("USER$", "USER_HISTORY$", "XS$VERIFIERS")
+"""Those of them that hold what a password is checked against."""
+
 SELECT_ANY_DICTIONARY = "SELECT ANY DICTIONARY"
 _AUDSYS_PROTECTED_SINCE = 23
 

@@ -21,6 +21,12 @@ PUBLIC = "public"
 OWNERSHIP = "OWNER"
 """What the queries report for the owner of an object, beside its access control list."""
 
+ROW_SECURITY = "ROW SECURITY"
+FORCED_ROW_SECURITY = "FORCED ROW SECURITY"
+"""What the queries report of PUBLIC where policies decide which rows it sees and changes; of
+a forced one they decide that for the owner, too (ALTER TABLE, FORCE ROW LEVEL SECURITY)."""
+RESTRICTIONS = frozenset({ROW_SECURITY, FORCED_ROW_SECURITY})
+
 # PostgreSQL manual, table 5.1 (ACL privilege abbreviations); MAINTAIN since 17.
 PRIVILEGES = frozenset(
     {
@@ -40,6 +46,7 @@ PRIVILEGES = frozenset(
         "SET",
         "ALTER SYSTEM",
         OWNERSHIP,
+        *RESTRICTIONS,
     }
 )
 
@@ -193,5 +200,6 @@ def _grant(item: AclItem) -> Grant:
         privilege=row.privilege,
         grantable=row.grantable,
         grantor=row.grantor,
+        deny=row.privilege in RESTRICTIONS,
         recognised=is_kind_known and row.privilege in PRIVILEGES,
     )

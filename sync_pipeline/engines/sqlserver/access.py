@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sync_pipeline.engines.access import HashPlace
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_everything import Everything
 from sync_pipeline.engines.sqlserver.access_facts import account_facts, is_everyone
@@ -20,7 +21,10 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
     Power,
 )
-from sync_pipeline.model.privilege import Grant, Membership, Securable
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+
+_SERVER = Securable(SecurableKind.SERVER)
+_SHOWS_HASHES = "VIEW ANY CRYPTOGRAPHICALLY SECURED DEFINITION"
 
 
 class SqlServerAccess:
@@ -92,6 +96,13 @@ class SqlServerAccess:
     def drop(self, account: str) -> str:
         """Return the statement that removes an account."""
         return self._remedies.drop(account)
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return the permission that shows `password_hash` in sys.sql_logins (since 2022).
+
+        Before it, CONTROL SERVER alone did, which is a superuser's (sys.sql_logins, Permissions).
+        """
+        return (HashPlace(_SHOWS_HASHES, _SERVER, "sys.sql_logins", is_own=True),)
 
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end; empty: there is none."""
