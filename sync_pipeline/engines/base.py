@@ -285,6 +285,20 @@ class SizeReader(Protocol):
         """
         ...
 
+    def attempt(self, query: Query[RowT], **parameters: object) -> Reading[RowT]:
+        """Run a query that may fail where another way is left: no warning is recorded.
+
+        A connection that the statement lost, or that waited in vain, is replaced.
+
+        Raises:
+            SyncError: no new connection could be opened.
+        """
+        ...
+
+    def has_time(self) -> bool:
+        """Return whether a statement may be tried that could take all that one is allowed."""
+        ...
+
     def read_in(
         self, database: str, *queries: Query[Any], **parameters: object
     ) -> tuple[Reading[Any], ...]:
