@@ -28,6 +28,7 @@ from sync_pipeline.errors import (
     QueryError,
     QueryTimeout,
     ResultLimit,
+    ServerLimit,
     SyncError,
 )
 from sync_pipeline.model.account import AccountState
@@ -141,7 +142,7 @@ def _read(
             found = [query.bind(row) for row in connection.fetch(text)]
             origins = frozenset(getattr(row, query.origin) or "" for row in found if query.origin)
     except _UNREADABLE as error:
-        if isinstance(error, PrivilegeError):
+        if isinstance(error, PrivilegeError) and not error.hint:
             needs = needed(engine, query, reading.server, reading.username, database)
             error.hint = f"It needs: {needs}"
         _record_unread(engine, query, reading, database, scope_error=error)
@@ -259,7 +260,7 @@ def _read_database(
             visibility = Visibility(connection, package_of(engine))
             for query in queries:
                 _read(engine, connection, query, reading, visibility, entry.name)
-    except (ConnectError, ResultLimit, *_UNREADABLE) as error:
+    except (ConnectError, ResultLimit, ServerLimit, *_UNREADABLE) as error:
         unread = [
             name
             for query in queries

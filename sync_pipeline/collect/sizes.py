@@ -13,7 +13,16 @@ from typing import Any
 from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.visibility import Visibility, package_of
-from sync_pipeline.engines.base import Connection, Engine, Query, Reading, RowT, needed, sql_text
+from sync_pipeline.engines.base import (
+    Connection,
+    Engine,
+    Query,
+    Reading,
+    RowT,
+    needed,
+    rest,
+    sql_text,
+)
 from sync_pipeline.errors import (
     ConnectError,
     ConnectReason,
@@ -21,6 +30,7 @@ from sync_pipeline.errors import (
     QueryError,
     QueryTimeout,
     ResultLimit,
+    ServerLimit,
     SyncError,
 )
 from sync_pipeline.model.size import Measure, SizeSnapshot
@@ -97,6 +107,11 @@ class _Link:
             self._visibility = Visibility(self.opened(), package_of(engine))
         return self._visibility
 
+    def rest(self) -> None:
+        """Let no transaction wait on it while another connection is opened."""
+        if self.connection is not None:
+            rest(self.connection)
+
     def give_up(self) -> None:
         """Close the connection; the next statement opens another."""
         self.connection = self._visibility = None
@@ -156,18 +171,20 @@ class _Reader:
     ) -> tuple[Reading[Any], ...]:
         """Run queries on a new connection to one database."""
         self.opened += 1
+        self.link.rest()
         found: list[Reading[Any]] = []
         try:
             with self.open_database(database) as connection:
                 here = Visibility(connection, package_of(self.engine))
                 found.extend(self._read(here, query, parameters, database) for query in queries)
-        except (ConnectError, ResultLimit, *_UNREADABLE) as error:
+        except (ConnectError, ResultLimit, ServerLimit, *_UNREADABLE) as error:
             failure = self._failure(error, None, database)
             found += [Reading(failure=failure)] * (len(queries) - len(found))
         return tuple(found)
 
     def databases_now(self, query: Query[RowT]) -> Sequence[RowT]:
         """Run a listing again on a new connection."""
+        self.link.rest()
         with self.open_database(None) as connection:
             return self._rows(Visibility(connection, package_of(self.engine)), query, {})
 
@@ -222,7 +239,8 @@ class _Reader:
         where = f"Database {database}: " if database else ""
         if isinstance(error, PrivilegeError) and query is not None:
             needs = needed(self.engine, query, self.server, self.username, database)
-            failure = Measure.denied(f"{where}{error.message} It needs: {needs}")
+            told = error.hint or f"It needs: {needs}"
+            failure = Measure.denied(f"{where}{error.message} {told}")
             if query.opens:
                 failure = Measure.denied(
                     f"{failure.reason} It is optional: it opens {query.opens}."

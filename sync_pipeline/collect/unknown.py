@@ -8,6 +8,7 @@ from sync_pipeline.collect.visibility import package_of
 from sync_pipeline.engines.base import Connection, Engine, sql_text
 from sync_pipeline.engines.doubts import (
     MOST_NAMED,
+    KeepsBytes,
     Known,
     named,
     newer_release,
@@ -87,6 +88,18 @@ def unknown_warnings(
                 f"{what} that are not known here, kept as they are: {named(found)}. "
                 "Each answer that they could change says so."
             )
+    if isinstance(engine, KeepsBytes):
+        yield from _raw_warning(engine, kept)
+
+
+def _raw_warning(engine: KeepsBytes, accounts: Sequence[AccountState]) -> Iterator[str]:
+    raw = dict.fromkeys(plain(item) for state in accounts for item in engine.kept_raw(state))
+    if raw:
+        names = first_names(list(raw)[:MOST_NAMED], len(raw))
+        yield (
+            f"Names that are no text in the encoding of their database, kept as their bytes: "
+            f"{names}. They count like others; no statement for people can hold them."
+        )
 
 
 def _is_systems(state: AccountState, patterns: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
 from importlib import resources
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.doubts import Known
@@ -225,6 +225,21 @@ class Connection(Protocol):
     def close(self) -> None:
         """Close without raising."""
         ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A connection that holds a transaction between its statements."""
+
+    def rest(self) -> None:
+        """End the transaction without raising; the next statement begins another."""
+        ...
+
+
+def rest(connection: Connection) -> None:
+    """Let no transaction wait on a connection while another one is opened."""
+    if isinstance(connection, Resting):
+        connection.rest()
 
 
 class AccountRows:

@@ -28,6 +28,7 @@ _REACH_OF_KIND = {
     "privilege": Reach.REACHED,
     "query": Reach.REACHED,
     "result_limit": Reach.REACHED,
+    "server_limit": Reach.REACHED,
     "suspicious_snapshot": Reach.REACHED,
     "unsupported_server": Reach.REACHED,
 }

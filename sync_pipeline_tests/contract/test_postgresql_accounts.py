@@ -259,22 +259,3 @@ def test_the_server_level_opens_no_other_database(bench: PostgresBench) -> None:
     unread = snapshot.unread
     assert SectionKey(SectionName.TABLE, "bench") in unread
     assert {report.status for report in unread.values()} == {SectionStatus.SKIPPED}
-
-
-def test_names_that_are_not_utf8_are_a_clear_error(newest_bench: PostgresBench) -> None:
-    """A SQL_ASCII database takes any bytes as a name and converts none of them."""
-    bench = newest_bench
-    bench.run(
-        "CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
-        database="postgres",
-    )
-    with bench.admin("ascii") as link:
-        link.execute("SET client_encoding = 'SQL_ASCII'")
-        link.execute(b'CREATE TABLE "caf\xe9" ()')
-    snapshot = bench.collect()
-    report = snapshot.sections[SectionKey(SectionName.TABLE, "ascii")]
-    assert report.status is SectionStatus.FAILED
-    assert "22021" in report.reason
-    assert "SQL_ASCII takes any bytes" in report.reason
-    assert snapshot.is_known(SectionKey(SectionName.TABLE, "bench"))
-    assert snapshot.is_known(SectionKey(SectionName.SCHEMA, "ascii"))

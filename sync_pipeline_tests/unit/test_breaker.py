@@ -80,6 +80,7 @@ def test_a_breaker_that_is_switched_off_never_opens(failures: int) -> None:
         (errors.ConnectError, Reach.NOT_REACHED),
         (errors.AuthenticationError, Reach.NOT_REACHED),
         (errors.QueryTimeout, Reach.NOT_REACHED),
+        (errors.ServerLimit, Reach.REACHED),
         (errors.PrivilegeError, Reach.REACHED),
         (errors.SuspiciousSnapshot, Reach.REACHED),
         (errors.QueryError, Reach.REACHED),

@@ -86,7 +86,7 @@ class Needs:
     def _sees(self, acting: str, schema: Securable) -> bool:
         if not schema.schema or self._graph.is_superuser(acting):
             return True
-        reached = self._graph.reached(acting)
+        reached = self._graph.in_role(acting)
         sees_all = any(role in reached and reached[role].is_at_login for role in _SEES_SCHEMAS)
         return sees_all or self._has(acting, USAGE, schema)
 
@@ -98,7 +98,7 @@ class Needs:
         key = (role, securable)
         if key not in self._holds:
             grants = self._index.on(securable)
-            reached = self._graph.reached(role, securable.database)
+            reached = self._graph.in_role(role, securable.database)
             self._holds[key] = not grants or any(
                 grant.privilege == privilege and holder in reached and reached[holder].is_at_login
                 for holder, grant in grants

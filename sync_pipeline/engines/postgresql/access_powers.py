@@ -89,9 +89,13 @@ def _rank(power: Power) -> tuple[bool, bool, int, str]:
 
 def _seats(graph: RoleGraph, account: str) -> Iterator[_Seat]:
     """Yield what the account can come to use, in order of steps."""
-    first = _Seat(account, is_acting=True, path=(Step(account),))
-    seen = {(account, True, first.availability)}
-    waiting = deque([first])
+    first = [
+        _Seat(way.acting, is_acting=True, path=way.path, sets=not way.is_at_login)
+        for way in graph.acting(account)
+        if way.is_at_login or way.acting == account
+    ]
+    seen = {(seat.role, True, seat.availability) for seat in first}
+    waiting = deque(first)
     while waiting:
         seat = waiting.popleft()
         yield seat

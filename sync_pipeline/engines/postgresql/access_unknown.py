@@ -33,6 +33,8 @@ def is_unread(world: AccessWorld, key: SectionKey) -> bool:
 def _needed(securable: Securable) -> Iterator[SectionKey]:
     yield SectionKey(SectionName.ACCOUNTS)
     yield SectionKey(SectionName.MEMBERSHIPS)
+    # The role in which a session begins may be stored.
+    yield SectionKey(SectionName.SETTINGS)
     if securable.kind in (SecurableKind.SERVER, SecurableKind.PRINCIPAL):
         return
     yield securable.section

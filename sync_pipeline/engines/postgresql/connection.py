@@ -26,29 +26,46 @@ from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.limits import READ_AHEAD_BYTES
 from sync_pipeline.engines.links import Breach, Guard, breached, received, resolve, shut
 from sync_pipeline.engines.postgresql.errors import query_error, statement_timeout
+from sync_pipeline.engines.postgresql.interruptions import settings_lost
+from sync_pipeline.engines.postgresql.missing import LACKING, lacking, names_in
 from sync_pipeline.engines.postgresql.reading import RowCursor
-from sync_pipeline.errors import SyncError
+from sync_pipeline.engines.postgresql.session import begin
+from sync_pipeline.engines.postgresql.text import use
+from sync_pipeline.errors import PrivilegeError, SyncError
 
 CLIENT_MARGIN_SECONDS = 5.0
 """How much longer than the server's own limit the client waits for an answer."""
 
 LOGIN_MARGIN_SECONDS = 0.5
+_ENCODING = (
+    "SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding "
+    "FROM pg_catalog.pg_database AS d WHERE d.datname = %(database)s"
+)
 _TOO_LATE = "connection timeout expired"
 _EVENTS = {1: select.POLLIN, 2: select.POLLOUT, 3: select.POLLIN | select.POLLOUT}
 """By psycopg's words: 1 waits for reading, 2 for writing."""
 
 
 class PostgreSqlConnection:
-    """A read-only psycopg connection in one repeatable-read transaction.
+    """A psycopg connection whose statements share one repeatable-read, read-only transaction.
 
-    `breaker` is a second descriptor of its socket, which other threads may shut.
+    It begins with the first statement, sets the parameters of the session before that, and
+    lasts until `rest` or an error. `own` is the instance's own database where this
+    connection is to another one: names that all databases share are read by its encoding.
     """
 
-    def __init__(self, raw: psycopg.Connection[dict[str, Any]], target: Target) -> None:
+    def __init__(
+        self, raw: psycopg.Connection[dict[str, Any]], target: Target, own: str | None = None
+    ) -> None:
         self._raw = raw
+        # Transactions are begun here, by a message that also says what is in force in them.
+        raw.autocommit = True
         self._target = target
         self._instance = target.instance.name
         self._breaker = socket.socket(fileno=os.dup(raw.fileno()))
+        self._own = own
+        encoding = raw.info.parameter_status("server_encoding") or "UTF8"
+        use(raw, encoding, encoding)
 
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
@@ -66,7 +83,13 @@ class PostgreSqlConnection:
                 self._raw.close()
                 raise
             except Exception as error:  # noqa: BLE001 - what a server sends may be anything
-                raise self._mapped(error, guard, seconds) from None
+                raise self._mapped(error, guard, seconds, sql) from None
+
+    def rest(self) -> None:
+        """End the transaction: it must not wait while something else is done."""
+        if self._is_begun:
+            with contextlib.suppress(SyncError):
+                self.fetch("COMMIT")
 
     def abort(self) -> None:
         """Shut the socket, so that a read that waits for the server returns."""
@@ -78,7 +101,31 @@ class PostgreSqlConnection:
             self._raw.close()
         self._breaker.close()
 
+    @property
+    def _is_begun(self) -> bool:
+        return self._raw.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE
+
     def _rows(
+        self, sql: str, parameters: Mapping[str, object] | None, guard: Guard
+    ) -> list[dict[str, Any]]:
+        if not self._is_begun:
+            self._begin(guard)
+        return self._answer(sql, parameters, guard)
+
+    def _begin(self, guard: Guard) -> None:
+        """Begin a transaction with our parameters, and learn how shared names are encoded."""
+        number = self._raw.info.server_version
+        text = begin((number // 10000,), self._target.statement_seconds)
+        changed = self._answer(text, None, guard)
+        if changed:
+            raise settings_lost(self._instance, changed)
+        if self._own is not None:
+            found = self._answer(_ENCODING, {"database": self._own}, guard)
+            here = self._raw.info.parameter_status("server_encoding") or "UTF8"
+            use(self._raw, str(found[0]["encoding"]) if found else "UTF8", here)
+            self._own = None
+
+    def _answer(
         self, sql: str, parameters: Mapping[str, object] | None, guard: Guard
     ) -> list[dict[str, Any]]:
         meter = self._target.meter
@@ -92,7 +139,7 @@ class PostgreSqlConnection:
         RowCursor(self._raw).read(sql.encode(), parameters, take)
         return found
 
-    def _mapped(self, error: Exception, guard: Guard, seconds: float) -> SyncError:
+    def _mapped(self, error: Exception, guard: Guard, seconds: float, sql: str) -> SyncError:
         limit = breached(guard.breach, self._target.limits, self._instance)
         if limit is not None:
             return limit
@@ -101,7 +148,18 @@ class PostgreSqlConnection:
         mapped = query_error(error, self._instance)
         with contextlib.suppress(psycopg.Error):
             self._raw.rollback()
-        return mapped
+        return self._explained(mapped, sql) if isinstance(mapped, PrivilegeError) else mapped
+
+    def _explained(self, refused: PrivilegeError, sql: str) -> SyncError:
+        """Return a refusal with the grant that is missing, where the server says that it is."""
+        if sql == LACKING:
+            return refused
+        try:
+            found = self.fetch(LACKING, {"names": names_in(sql)})
+        except SyncError:
+            refused.hint = "Which grant is missing could not be read."
+            return refused
+        return lacking(refused, found, self._target.username)
 
 
 def opened(target: Target, parameters: Mapping[str, Any]) -> psycopg.Connection[dict[str, Any]]:

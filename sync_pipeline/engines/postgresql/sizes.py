@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import Query, SizeReader, Variant
-from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor
+from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect, grant_monitor
+from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,
@@ -31,6 +32,7 @@ _SINCE = (14,)
 class DatabaseRow:
     """A row of `size_databases.sql`."""
 
+    oid: int
     name: str
     allows_connections: bool
     is_invalid: bool
@@ -41,6 +43,7 @@ class DatabaseRow:
 class TotalRow:
     """The row of `size_database.sql`."""
 
+    may_measure: bool
     total_bytes: int | None
 
 
@@ -67,6 +70,7 @@ class TablespaceRow:
     """A row of `size_tablespaces.sql`."""
 
     name: str
+    may_measure: bool
     total_bytes: int | None
 
 
@@ -132,18 +136,22 @@ def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
         return DatabaseSize(name, broken, broken, broken)
     if not row.allows_connections:
         # Its tables can't be counted, by design of the server: no reason for a warning.
-        return DatabaseSize(name, _total(reader, name))
+        return DatabaseSize(name, _total(reader, row))
     if not row.may_connect:
         needs = grant_connect(name, reader.username)
         closed = Measure.denied(f"CONNECT on database {name} is missing. It needs: {needs}")
         reader.warn(closed.reason)
-        return DatabaseSize(name, _total(reader, name), closed, closed)
+        return DatabaseSize(name, _total(reader, row), closed, closed)
+    if is_raw(name):
+        unspeakable = Measure.unreachable(f"Database {name} was not opened: {UNSPEAKABLE}.")
+        reader.warn(unspeakable.reason)
+        return DatabaseSize(name, _total(reader, row), unspeakable, unspeakable)
     beyond = reader.may_read_in(name)
     if beyond is not None:
-        return DatabaseSize(name, _total(reader, name), beyond, beyond)
+        return DatabaseSize(name, _total(reader, row), beyond, beyond)
     found = _held(reader, name)
     # Last, because the first connection to a database writes files of its own.
-    return replace(found, total=_total(reader, name))
+    return replace(found, total=_total(reader, row))
 
 
 def _held(reader: SizeReader, name: str) -> DatabaseSize:
@@ -168,12 +176,29 @@ def _held(reader: SizeReader, name: str) -> DatabaseSize:
     return DatabaseSize(name, NOT_APPLICABLE, data, index, tables=tables)
 
 
-def _total(reader: SizeReader, name: str) -> Measure:
-    reading = reader.read(TOTAL, database=name)
+def _total(reader: SizeReader, row: DatabaseRow) -> Measure:
+    reading = reader.read(TOTAL, database=row.name, oid=row.oid)
     if reading.failure is not None:
         return reading.failure
-    sizes = [row.total_bytes for row in reading.rows if row.total_bytes is not None]
-    return Measure.known(sizes[0]) if sizes else Measure.unreachable(f"Database {name} is gone.")
+    if not reading.rows:
+        return Measure.unreachable(f"Database {row.name} is gone.")
+    return _told(reader, f"Database {row.name}", reading.rows[0])
+
+
+def _told(reader: SizeReader, what: str, row: TotalRow | TablespaceRow) -> Measure:
+    """Return a size, or why there is none: the two causes are asked for, not guessed."""
+    if row.total_bytes is not None:
+        return Measure.known(row.total_bytes)
+    if row.may_measure:
+        missing = Measure.unreachable(
+            f"{what} has no size: the server can't open its directory. Look whether it is there "
+            "and whose it is."
+        )
+    else:
+        needs = grant_monitor(reader.username)
+        missing = Measure.denied(f"{what} may not be measured. It needs: {needs}")
+    reader.warn(missing.reason)
+    return missing
 
 
 def _bytes(reader: SizeReader, query: Query[BytesRow]) -> Measure:
@@ -186,18 +211,9 @@ def _tablespaces(reader: SizeReader) -> tuple[tuple[TablespaceSize, ...], Measur
     reading = reader.read(TABLESPACES)
     if reading.failure is not None:
         return (), reading.failure
-    needs = grant_monitor(reader.username)
     found = tuple(
-        TablespaceSize(
-            row.name,
-            Measure.denied(f"Tablespace {row.name} may not be measured. It needs: {needs}")
-            if row.total_bytes is None
-            else Measure.known(row.total_bytes),
-        )
+        TablespaceSize(row.name, _told(reader, f"Tablespace {row.name}", row))
         for row in reading.rows
     )
-    for item in found:
-        if item.total.is_missing:
-            reader.warn(item.total.reason)
     shared = [item.total for item in found if item.name == SHARED_TABLESPACE]
     return found, shared[0] if shared else NOT_APPLICABLE

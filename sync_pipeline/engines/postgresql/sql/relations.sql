@@ -3,7 +3,8 @@
 -- which only what was granted is known. Left out: indexes and the tables of TOAST, on which
 -- nothing is granted, and composite types, whose list is the type's. Objects of the system's schemas
 -- appear only where their ACL is not what initdb or an extension gave them;
--- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
+-- information_schema, of which the server keeps no initial ACL, where somebody but PUBLIC and
+-- the owner was granted something.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     CASE c.relkind
@@ -17,8 +18,8 @@ SELECT
         ELSE 'relation'
     END AS kind,
     '' AS database,
-    n.nspname AS schema,
-    c.relname AS name,
+    n.nspname::text AS schema,
+    c.relname::text AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
     coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,
@@ -45,7 +46,12 @@ CROSS JOIN LATERAL (
 WHERE c.relkind NOT IN ('i', 'I', 't', 'c')
 AND (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, c.relowner))
+    OR (
+        n.nspname = 'information_schema'
+        AND EXISTS (
+            SELECT FROM pg_catalog.aclexplode(c.relacl) AS g WHERE g.grantee NOT IN (0, c.relowner)
+        )
+    )
     OR (
         n.nspname <> 'information_schema'
         AND c.relacl IS DISTINCT FROM (

@@ -2,7 +2,7 @@
 SELECT
     coalesce(d.datname, '') AS database,
     coalesce(r.rolname, '') AS role,
-    unnest(s.setconfig) AS setting
+    pg_catalog.unnest(s.setconfig)::varchar AS setting
 FROM pg_catalog.pg_db_role_setting AS s
 LEFT JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase
 LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = s.setrole
