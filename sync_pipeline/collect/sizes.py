@@ -215,7 +215,8 @@ class _Reader:
             return Reading(self._rows(visibility, query, parameters))
         except _UNREADABLE as error:
             where = database or str(parameters.get("database", ""))
-            return Reading(failure=self._failure(error, query, where))
+            failure = self._failure(error, query, where)
+            return Reading(failure=failure, is_timeout=isinstance(error, QueryTimeout))
 
     def _rows(
         self, visibility: Visibility, query: Query[RowT], parameters: dict[str, object]

@@ -263,10 +263,14 @@ class AccountRows:
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[RowT]):
-    """The rows of one query, or the measure that says why there are none."""
+    """The rows of one query, or the measure that says why there are none.
+
+    `is_timeout`: the connection was there, and no answer came in time.
+    """
 
     rows: Sequence[RowT] = ()
     failure: Measure | None = None
+    is_timeout: bool = False
 
 
 class SizeReader(Protocol):
