@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.unknown import columns_or_warning, newer_hint, unknown_warnings
 from sync_pipeline.collect.visibility import Visibility, package_of
@@ -19,7 +20,6 @@ from sync_pipeline.engines.base import (
     Engine,
     Query,
     needed,
-    sql_text,
 )
 from sync_pipeline.errors import (
     ConnectError,
@@ -92,9 +92,10 @@ def collect_accounts(
         reading = _Reading(server, scope.username)
         reading.timings["connect_seconds"] = time.monotonic() - started
         visibility = Visibility(connection, package_of(engine))
+        counts = Counts(connection, package_of(engine), server, engine.counts)
         for query in engine.account_queries:
             if not query.per_database:
-                _read(engine, connection, query, reading, visibility)
+                _read(engine, query, reading, visibility, counts)
         with understood("the columns of its catalog"):
             _check_catalog(engine, connection, reading)
         with understood("the query of its databases"):
@@ -125,21 +126,19 @@ def _accounts(engine: Engine, reading: _Reading) -> tuple[AccountState, ...]:
 
 def _read(
     engine: Engine,
-    connection: Connection,
     query: Query[Any],
     reading: _Reading,
     visibility: Visibility,
+    counts: Counts,
     database: str = "",
 ) -> None:
-    file = query.file_for(reading.server.version_number, reading.server.place)
-    if file is None:
+    if query.file_for(reading.server.version_number, reading.server.place) is None:
         reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
         return
     try:
         with understood(f"query {query.name}"):
             visibility.require(query)
-            text = sql_text(package_of(engine), file)
-            found = [query.bind(row) for row in connection.fetch(text)]
+            found = counts.rows(query)
             origins = frozenset(getattr(row, query.origin) or "" for row in found if query.origin)
     except _UNREADABLE as error:
         if isinstance(error, PrivilegeError) and not error.hint:
@@ -258,8 +257,9 @@ def _read_database(
     try:
         with open_database(entry.name) as connection:
             visibility = Visibility(connection, package_of(engine))
+            counts = Counts(connection, package_of(engine), reading.server)
             for query in queries:
-                _read(engine, connection, query, reading, visibility, entry.name)
+                _read(engine, query, reading, visibility, counts, entry.name)
     except (ConnectError, ResultLimit, ServerLimit, *_UNREADABLE) as error:
         unread = [
             name

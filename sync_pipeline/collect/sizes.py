@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.base import (
@@ -228,13 +229,13 @@ class _Reader:
             visibility.require(query)
             text = sql_text(package_of(self.engine), file)
             named = {name: value for name, value in parameters.items() if _names(text, name)}
+            counts = Counts(visibility.connection, package_of(self.engine), self.server)
             try:
-                rows = visibility.connection.fetch(text, named or None)
+                return counts.rows(query, named or None)
             except QueryTimeout:
                 if visibility.connection is self.link.connection:
                     self.link.give_up()
                 raise
-            return tuple(query.bind(row) for row in rows)
 
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""

@@ -35,14 +35,15 @@ class Variant:
     """The text of a query for servers from `since` on (the lowest version it fits).
 
     `place` is the part of a server that the text fits (`ServerIdentity.place`), empty: any
-    that has no text of its own. `needs` stands before the query's where the text needs
-    something else.
+    that has no text of its own. `needs` and `count` stand before the query's where the text
+    needs something else, or reads something else.
     """
 
     since: Version
     file: str
     place: str = ""
     needs: str = ""
+    count: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,10 @@ class Query(Generic[RowT]):
     the value is unknown, which is no fault that anybody is warned of.
 
     `made` are variants for places that read what the monitoring script makes.
+
+    `count` is the file of a statement that counts the rows which the query must return: one
+    row with one column, `counted`. Where the numbers differ, the query was not read. It is
+    asked where `Engine.counts` does not tell.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Query(Generic[RowT]):
     check: str = ""
     opens: str = ""
     made: tuple[Variant, ...] = ()
+    count: str = ""
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""
@@ -92,6 +98,11 @@ class Query(Generic[RowT]):
         """Return the file of the newest variant that fits, or None: not applicable."""
         variant = self.variant_for(version, place)
         return variant.file if variant else None
+
+    def count_for(self, version: Version, place: str = "") -> str:
+        """Return the file of the statement that counts the rows; empty: none does."""
+        variant = self.variant_for(version, place)
+        return (variant.count if variant else "") or self.count
 
     def needs_at(self, server: ServerIdentity) -> str:
         """Return the statement that lets an account run the query on this server."""
@@ -352,6 +363,8 @@ class Engine(Known, Protocol):
     """What each line of the monitoring script opens, and the statements left to choice."""
     account_queries: tuple[Query[Any], ...]
     """What an account sync reads. The one that fills `accounts` comes first."""
+    counts: Query[Any] | None
+    """Counts the rows of many of these at once: one row, a column a query, by its name."""
     catalog: CatalogCheck | None
     """What tells whether the catalogs have columns that nothing here reads."""
 

@@ -63,7 +63,9 @@ def _query(name: str, row: type[RowT], needs: str = _ANYONE) -> Query[RowT]:
 
 
 SHARED = SizeQueries(
-    databases=_query("size_databases", NameRow, GRANT_TABLES),
+    databases=replace(
+        _query("size_databases", NameRow, GRANT_TABLES), count="count_size_databases.sql"
+    ),
     privileges=_query("size_privileges", PrivilegeRow),
     held=TableQueries(
         schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
@@ -99,7 +101,7 @@ def measure(reader: SizeReader) -> SizeSnapshot:
     return snapshot(
         reader,
         SHARED,
-        lambda: _own_files(reader),
+        lambda _: _own_files(reader),
         redo.failure or Measure.known(redo.rows[0].bytes),
         logs,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import Query, RowT, SizeReader, Variant, Version
 from sync_pipeline.engines.mysql_protocol.size_tables import (
@@ -80,7 +80,9 @@ def _query(
 
 
 SHARED = SizeQueries(
-    databases=_query("size_databases", NameRow, GRANT_TABLES),
+    databases=replace(
+        _query("size_databases", NameRow, GRANT_TABLES), count="count_size_databases.sql"
+    ),
     privileges=_query("size_privileges", PrivilegeRow),
     held=TableQueries(
         schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
@@ -104,12 +106,11 @@ GRANTS = (SHARED.held.schemas, FILES, BINARY_LOGS)
 
 def measure(reader: SizeReader) -> SizeSnapshot:
     """Measure the server with a constant number of queries, where none of them fails."""
-    names = [row.name for row in reader.read(SHARED.databases).rows]
     logs = NOT_APPLICABLE
     if keeps_binary_logs(reader, SHARED):
         reading = reader.read(BINARY_LOGS)
         logs = reading.failure or Measure.known(sum(row.File_size for row in reading.rows))
-    return snapshot(reader, SHARED, lambda: _own_files(reader, names), _redo(reader), logs)
+    return snapshot(reader, SHARED, lambda names: _own_files(reader, names), _redo(reader), logs)
 
 
 def _own_files(reader: SizeReader, names: Sequence[str]) -> OwnFiles:

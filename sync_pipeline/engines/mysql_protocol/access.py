@@ -153,8 +153,13 @@ class FamilyAccess(Sessions):
         return f"REVOKE {self.to(membership.role)} FROM {self.to(account)};"
 
     def disable(self, account: str) -> str:
-        """Return the statement that locks an account; empty for a role, which can't log in."""
-        if not self._is_user(account):
+        """Return the statement that locks an account.
+
+        Empty for a role, which can't log in, for the server's own accounts, and for the last
+        superuser that is left: nobody could unlock it.
+        """
+        is_own = account in self.system_accounts or account in self.built_in_accounts
+        if not self._is_user(account) or is_own or self._is_last_superuser(account):
             return ""
         return f"ALTER USER {self.to(account)} ACCOUNT LOCK;"
 
@@ -183,6 +188,14 @@ class FamilyAccess(Sessions):
 
     def _is_user(self, account: str) -> bool:
         return account in self.world.accounts and not self.is_role(account)
+
+    def _is_last_superuser(self, account: str) -> bool:
+        superusers = {
+            name
+            for name, state in self.world.accounts.items()
+            if state.is_superuser and state.can_login and name not in self.system_accounts
+        }
+        return superusers == {account}
 
     def _ways(self, pools: Iterable[Pool], word: str, on: Securable) -> list[Way]:
         ways = [way for pool in pools for way in pool.ways(word, on)]

@@ -178,11 +178,13 @@ class _Parts:
 def snapshot(
     reader: SizeReader,
     queries: SizeQueries,
-    read_files: Callable[[], OwnFiles],
+    read_files: Callable[[Sequence[str]], OwnFiles],
     redo: Measure,
     binary_logs: Measure,
 ) -> SizeSnapshot:
     """Put together what the engine's own reads and the shared queries found.
+
+    `read_files` is given the names of the databases.
 
     Raises:
         PrivilegeError: the databases could not be listed.
@@ -197,7 +199,7 @@ def snapshot(
     parts = _Parts(
         held,
         _shared(reader, queries, held),
-        _files_found(read_files),
+        _files_found(lambda: read_files(names)),
         None if privileges & SEES_TABLES else _hidden_tables(reader),
         _log_tables(reader, queries, held, variables),
     )

@@ -82,6 +82,7 @@ class Oracle(UnknownNothing):
     system_databases: tuple[str, ...] = (SEED,)
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+    counts: Query[Any] | None = None
     catalog: CatalogCheck | None = None
 
     def connect(self, target: Target, database: str | None = None) -> Connection:

@@ -58,11 +58,14 @@ def query(
     *others: tuple[Version, str],
     since: Version = OLDEST,
     may_be_empty: bool = False,
+    count: str = "",
 ) -> Query[RowT]:
     """Return a query with a text for the root; `views` are DBA_* views, or V_$ views.
 
     `others` are the versions that have texts of their own, with what their files' names end in.
+    `count` names the files of the counts of its rows.
     """
+    counts = (f"{count}.sql", f"{count}_root.sql") if count else ("", "")
     root_needs = root_needs_of(*views, PDBS)
     texts = ((since, ""), *others)
     return Query(
@@ -70,9 +73,12 @@ def query(
         row,
         fills,
         (
-            *(Variant(version, f"{name}{suffix}.sql") for version, suffix in texts),
             *(
-                Variant(version, f"{name}_root{suffix}.sql", ROOT, root_needs)
+                Variant(version, f"{name}{suffix}.sql", count=counts[0])
+                for version, suffix in texts
+            ),
+            *(
+                Variant(version, f"{name}_root{suffix}.sql", ROOT, root_needs, counts[1])
                 for version, suffix in texts
             ),
         ),
@@ -83,8 +89,10 @@ def query(
 
 
 ACCOUNTS = (SectionName.ACCOUNTS,)
-USERS = query("users", UserRow, ACCOUNTS, ("DBA_USERS",), (PASSWORD_DATES, "_18"))
-ROLES = query("roles", RoleRow, ACCOUNTS, ("DBA_ROLES",))
+USERS = query(
+    "users", UserRow, ACCOUNTS, ("DBA_USERS",), (PASSWORD_DATES, "_18"), count="count_users"
+)
+ROLES = query("roles", RoleRow, ACCOUNTS, ("DBA_ROLES",), count="count_roles")
 PROFILES = query("profiles", ProfileRow, ACCOUNTS, ("DBA_PROFILES",))
 ROLE_PRIVS = query(
     "role_privs",

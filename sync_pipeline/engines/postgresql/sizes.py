@@ -95,7 +95,14 @@ def _variants(name: str) -> tuple[Variant, ...]:
     return (Variant(_SINCE, f"{name}.sql"),)
 
 
-DATABASES = Query("size_databases", DatabaseRow, (), _variants("size_databases"), "nothing")
+DATABASES = Query(
+    "size_databases",
+    DatabaseRow,
+    (),
+    _variants("size_databases"),
+    "nothing",
+    count="count_size_databases.sql",
+)
 TOTAL = Query("size_database", TotalRow, (), _variants("size_database"), MONITOR)
 OBJECTS = Query(
     "size_objects", ObjectsRow, (), _variants("size_objects"), CONNECT, per_database=True

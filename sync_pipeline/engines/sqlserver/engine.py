@@ -84,6 +84,7 @@ class SqlServer:
     system_databases: tuple[str, ...] = ()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+    counts: Query[Any] | None = None
     catalog: CatalogCheck | None = None
 
     def connect(self, target: Target, database: str | None = None) -> Connection:

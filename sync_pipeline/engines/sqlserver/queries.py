@@ -35,16 +35,20 @@ def query(
     fills: tuple[SectionName, ...] = (),
     needs: str = DEFINITIONS,
     check: str = "",
+    count: str = "",
 ) -> Query[RowT]:
     """Declare a query whose text fits every version."""
-    return Query(name, row, fills, (Variant(OLDEST, f"{name}.sql"),), needs, check=check)
+    variants = (Variant(OLDEST, f"{name}.sql"),)
+    return Query(name, row, fills, variants, needs, check=check, count=count)
 
 
 def _in_database(
-    name: str, row: type[RowT], fills: tuple[SectionName, ...], check: str
+    name: str, row: type[RowT], fills: tuple[SectionName, ...], check: str, count: str = ""
 ) -> Query[RowT]:
     variants = (Variant(OLDEST, f"{name}.sql"),)
-    return Query(name, row, fills, variants, DEFINITIONS, per_database=True, check=check)
+    return Query(
+        name, row, fills, variants, DEFINITIONS, per_database=True, check=check, count=count
+    )
 
 
 LOGINS = Query(
@@ -57,6 +61,7 @@ LOGINS = Query(
     ),
     DEFINITIONS,
     check="check_logins.sql",
+    count="count_server_principals.sql",
 )
 SERVER_MEMBERS = query(
     "server_role_members", MemberRow, (SectionName.MEMBERSHIPS,), check="check_logins.sql"
@@ -75,10 +80,23 @@ DATABASE_OWNERS = query(
     ANY_DATABASE,
     check="check_databases.sql",
 )
-DATABASES = query("databases", DatabaseRow, (), ANY_DATABASE, check="check_databases.sql")
+DATABASES = query(
+    "databases",
+    DatabaseRow,
+    (),
+    ANY_DATABASE,
+    check="check_databases.sql",
+    count="count_databases.sql",
+)
 MISSING_DATABASES = query("check_databases", MissingRow, (), "nothing")
 
-USERS = _in_database("database_principals", UserRow, (SectionName.ACCOUNTS,), "check_users.sql")
+USERS = _in_database(
+    "database_principals",
+    UserRow,
+    (SectionName.ACCOUNTS,),
+    "check_users.sql",
+    "count_database_principals.sql",
+)
 MEMBERS = _in_database(
     "database_role_members", MemberRow, (SectionName.MEMBERSHIPS,), "check_users.sql"
 )
