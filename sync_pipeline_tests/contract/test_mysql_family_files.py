@@ -253,6 +253,27 @@ def test_a_general_tablespace_is_shared_by_what_its_tables_hold(mysql_family: Fa
         mysql_family.run("DROP TABLE guest.t", "DROP TABLESPACE room")
 
 
+def test_a_shared_file_that_is_not_found_is_not_zero(family: Family) -> None:
+    data = family.server.directory / "data"
+    path = data / ("undo_001" if family.is_mysql else "undo001")
+    if not path.exists():
+        path = data / "ibdata1"  # MariaDB before 11.0 has no undo tablespaces by default
+        name = "innodb_system"
+    else:
+        name = "innodb_undo_001" if family.is_mysql else "innodb_undo001"
+    away = path.with_suffix(".away")
+    path.rename(away)
+    try:
+        snapshot = family.sizes()
+    finally:
+        away.rename(path)
+    (lost,) = (item.total for item in snapshot.tablespaces if item.name == name)
+    assert lost.state is snapshot.shared.state is MeasureState.UNREACHABLE
+    assert lost.reason == f"Tablespace {name}: its file is not found."
+    assert lost.reason in snapshot.warnings
+    assert not snapshot.unread
+
+
 @dataclass(frozen=True)
 class World:
     """Databases by name, each with the engine and options of its tables."""

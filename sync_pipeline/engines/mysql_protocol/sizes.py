@@ -98,11 +98,18 @@ class LogTablesRow:
 
 @dataclass(frozen=True, slots=True)
 class ServerFileRow:
-    """A row of `size_server_files.sql`."""
+    """A row of `size_server_files.sql`; no bytes: the file is not found."""
 
     name: str
     is_temporary: int
-    file_bytes: int
+    file_bytes: int | None
+
+    @property
+    def size(self) -> Measure:
+        """Return what the file takes."""
+        if self.file_bytes is None:
+            return Measure.unreachable(f"Tablespace {plain(self.name)}: its file is not found.")
+        return Measure.known(self.file_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +218,9 @@ def snapshot(
         )
     tables = _tables(reader, queries, held)
     server_files = reader.read(queries.server_files)
+    for row in server_files.rows:
+        if row.size.is_missing:
+            reader.warn(row.size.reason)
     return SizeSnapshot(
         server=reader.server,
         observed_at=reader.observed_at,
@@ -364,9 +374,8 @@ def _table(name: str, data_bytes: int, index_bytes: int) -> TableSize:
 def _server_bytes(reading: Reading[ServerFileRow], *, is_temporary: bool) -> Measure:
     if reading.failure is not None:
         return reading.failure
-    return Measure.known(
-        sum(row.file_bytes for row in reading.rows if bool(row.is_temporary) is is_temporary)
-    )
+    found = [row.size for row in reading.rows if bool(row.is_temporary) is is_temporary]
+    return Measure.sum((Measure.known(0), *found))
 
 
 def _shared_bytes(reading: Reading[ServerFileRow], shared: _Shared) -> Measure:
@@ -385,7 +394,7 @@ def _tablespaces(
     return tuple(
         TablespaceSize(
             row.name,
-            Measure.known(row.file_bytes),
+            row.size,
             cap if row.name == "innodb_system" else None,
         )
         for row in reading.rows
