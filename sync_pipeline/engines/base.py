@@ -274,10 +274,14 @@ class AccountRows:
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[RowT]):
-    """The rows of one query, or the measure that says why there are none."""
+    """The rows of one query, or the measure that says why there are none.
+
+    `is_timeout`: the connection was there, and no answer came in time.
+    """
 
     rows: Sequence[RowT] = ()
     failure: Measure | None = None
+    is_timeout: bool = False
 
 
 class SizeReader(Protocol):
@@ -309,6 +313,20 @@ class SizeReader(Protocol):
         Raises:
             SyncError: the connection was lost.
         """
+        ...
+
+    def attempt(self, query: Query[RowT], **parameters: object) -> Reading[RowT]:
+        """Run a query that may fail where another way is left: no warning is recorded.
+
+        A connection that the statement lost, or that waited in vain, is replaced.
+
+        Raises:
+            SyncError: no new connection could be opened.
+        """
+        ...
+
+    def has_time(self) -> bool:
+        """Return whether a statement may be tried that could take all that one is allowed."""
         ...
 
     def read_in(

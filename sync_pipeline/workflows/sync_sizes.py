@@ -134,7 +134,13 @@ def measure_with(
         SyncError: no connection, or the databases could not be listed.
     """
     settings = deps.settings
-    scope = SizeScope(target.username, settings.largest_tables, settings.max_databases)
+    scope = SizeScope(
+        target.username,
+        settings.largest_tables,
+        settings.max_databases,
+        deadline.ends_at,
+        target.statement_seconds,
+    )
     return collect_sizes(engine, opener(engine, target, deadline), scope, deps.clock())
 
 

@@ -62,6 +62,32 @@ def test_offline_and_restoring_databases_still_take_disk(world: World) -> None:
     assert of(snapshot, "sales").data.state is MeasureState.KNOWN
 
 
+@pytest.mark.parametrize("state", [3, 6])
+def test_a_file_that_may_not_be_on_the_disk_makes_the_total_unknown(
+    world: World, state: int
+) -> None:
+    """File States: one that is offline, or waits for a piecemeal restore."""
+    world.databases["sales"].file(0, 700, state=state)
+    world.database("sound").file(0, 64)
+    snapshot = sizes_of(world)
+    total = of(snapshot, "sales").total
+    assert total.state is MeasureState.UNREACHABLE
+    assert "1 files are offline or pending recovery" in total.reason
+    assert total.reason in snapshot.warnings
+    assert of(snapshot, "sound").total.bytes == 64 * PAGE
+
+
+def test_a_database_whose_recovery_is_pending_may_lack_files(world: World) -> None:
+    """Database States; one that is suspect or offline has its files."""
+    for name, state in (("pending", 3), ("suspect", 4), ("off", 6)):
+        database = world.database(name, state=state)
+        database.file(0, 64, state=6 if name == "off" else 0)
+    snapshot = sizes_of(world)
+    assert of(snapshot, "suspect").total.bytes == of(snapshot, "off").total.bytes == 64 * PAGE
+    assert "files of it may be missing" in of(snapshot, "pending").total.reason
+    assert [item.name for item in snapshot.unread] == ["pending"]
+
+
 def test_files_that_may_not_be_seen_are_unknown_and_never_zero(world: World) -> None:
     world.permissions.remove("VIEW ANY DEFINITION")
     snapshot = sizes_of(world)

@@ -28,6 +28,8 @@ from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot, TableS
 PAGE = 8192
 TEMPDB = "tempdb"
 ROWS, LOG, CONTAINERS = 0, 1, 2
+ONLINE, RECOVERY_PENDING = 0, 3
+"""States of a database (Database States): of the latter files may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class FilesRow:
     files: int
     pages: int
     sparse_files: int
+    absent_files: int
     unlimited_files: int
     maximum_pages: int
 
@@ -184,7 +187,7 @@ def _database(reader: SizeReader, row: DatabaseRow, files: _Files) -> DatabaseSi
     log = files.failure or Measure.known(own[LOG].pages * PAGE if LOG in own else 0)
     return DatabaseSize(
         name=row.name,
-        total=_total(reader, row, files, held),
+        total=_absent(reader, row, own) or _total(reader, row, files, held),
         data=data,
         index=index,
         log=log,
@@ -205,6 +208,23 @@ def _closed(reader: SizeReader, row: DatabaseRow) -> Measure | None:
         closed = Measure.unreachable(f"Database {row.name} was not opened: {reason}.")
     reader.warn(closed.reason)
     return closed
+
+
+def _absent(reader: SizeReader, row: DatabaseRow, own: Mapping[int, FilesRow]) -> Measure | None:
+    """Return why files may not be there, which the server lists with their last size; or None.
+
+    Of a database that is offline as a whole every file is, and takes its disk.
+    """
+    count = sum(item.absent_files for item in own.values())
+    if row.state == RECOVERY_PENDING:
+        reason = "files of it may be missing: its recovery is pending"
+    elif row.state == ONLINE and count:
+        reason = f"{count} files are offline or pending recovery, and may not be on the disk"
+    else:
+        return None
+    absent = Measure.unreachable(f"Database {row.name}: {reason}.")
+    reader.warn(absent.reason)
+    return absent
 
 
 def _total(reader: SizeReader, row: DatabaseRow, files: _Files, held: Measure) -> Measure:
