@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from sync_pipeline.engines.base import Connection, Engine, Target
-from sync_pipeline.errors import ConnectError, ConnectReason, Phase, QueryTimeout, RunDeadline
+from sync_pipeline.errors import (
+    ConnectError,
+    ConnectReason,
+    Phase,
+    QueryTimeout,
+    RunDeadline,
+    SyncError,
+)
 
 Opener = Callable[[str | None], Connection]
 _OF_TIME = (ConnectReason.LOST, ConnectReason.TIMEOUT, ConnectReason.DNS)
@@ -77,7 +84,11 @@ def open_connection(
     watchdog.daemon = True
     watchdog.start()
     try:
-        with _in_time(deadline, name, Phase.COLLECT):
+        with (
+            _in_time(deadline, name, Phase.COLLECT),
+            _in_budget(target),
+            target.usage.broken_by(connection.abort),
+        ):
             yield connection
     finally:
         watchdog.cancel()
@@ -93,4 +104,14 @@ def _in_time(deadline: Deadline, instance: str, phase: Phase) -> Iterator[None]:
         is_of_time = isinstance(error, QueryTimeout) or error.reason in _OF_TIME
         if is_of_time:
             deadline.check(instance, phase)
+        raise
+
+
+@contextmanager
+def _in_budget(target: Target) -> Iterator[None]:
+    """Say of a connection that was broken off for what its sync holds that this is why."""
+    try:
+        yield
+    except SyncError:
+        target.usage.require_kept(target.instance.name)
         raise

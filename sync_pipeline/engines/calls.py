@@ -140,6 +140,7 @@ class Call(Generic[T]):
             left_behind = self._left_behind
         self._over.set()
         if left_behind is not None:
+            self._error = None  # nobody hears of it, and its frames hold what was read
             try:
                 left_behind()
             finally:

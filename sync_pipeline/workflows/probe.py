@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from sync_pipeline.collect.understanding import identified
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.limits import Usage
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
@@ -73,12 +72,15 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
             identified(engine, connection)
             latency = time.monotonic() - started
         snapshot = collect_with(deps, engine, target, deadline)
-        target = replace(target, usage=Usage())  # the sizes are a sync of their own
-        return latency, snapshot, measure_with(deps, engine, target, deadline)
+        # The sizes are a sync of their own.
+        with deps.memory.share() as usage:
+            target = replace(target, usage=usage)
+            return latency, snapshot, measure_with(deps, engine, target, deadline)
 
-    latency, snapshot, sizes = read_instance(
-        deps, instance, read, connections=engine.size_connections
-    )
+    with deps.memory.share() as usage:
+        latency, snapshot, sizes = read_instance(
+            deps, instance, read, usage, connections=engine.size_connections
+        )
     deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())
     return Probe(
         instance=instance.name,

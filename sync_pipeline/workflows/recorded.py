@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.errors import (
     LeaseHeld,
     MemoryExhausted,
@@ -78,10 +79,12 @@ ReportT = TypeVar("ReportT", bound=InstanceReport)
 def recorded(
     deps: SyncDeps,
     work: InstanceWork,
-    do: Callable[[RecordClaim], ReportT],
+    do: Callable[[RecordClaim, Usage], ReportT],
     skipped: Callable[[str], ReportT],
 ) -> ReportT:
     """Claim the record, do the work (which completes the record), and record a failure.
+
+    What the work reads counts in the usage that it is given, until it has ended.
 
     An instance that another run is working on is recorded as skipped; `skipped` makes the
     report of that from its reason.
@@ -94,8 +97,8 @@ def recorded(
     claim = deps.store.sessions.claim(work.session_id, instance.id, work.run_id, deps.clock())
     try:
         require_time(deps, instance, work.ends_at)
-        with one_instance(instance), _lease(deps, work):
-            report = do(claim)
+        with one_instance(instance), _lease(deps, work), deps.memory.share() as usage:
+            report = do(claim, usage)
         _note_end(deps, work, None)
         return report
     except LeaseHeld as error:

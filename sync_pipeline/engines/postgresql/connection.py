@@ -22,6 +22,7 @@ import psycopg.generators
 from psycopg.rows import dict_row
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.budget import Arriving
 from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.limits import READ_AHEAD_BYTES
 from sync_pipeline.engines.links import Breach, Guard, breached, received, resolve, shut
@@ -49,6 +50,7 @@ class PostgreSqlConnection:
         self._target = target
         self._instance = target.instance.name
         self._breaker = socket.socket(fileno=os.dup(raw.fileno()))
+        self._arriving = Arriving(target.usage)
 
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
@@ -57,7 +59,11 @@ class PostgreSqlConnection:
         seconds = self._target.statement_seconds + CLIENT_MARGIN_SECONDS
         limits = self._target.limits
         guard = Guard(
-            self._breaker, self._target.within(seconds), limits.result_bytes, limits.stretch_bytes
+            self._breaker,
+            self._target.within(seconds),
+            limits.result_bytes,
+            limits.stretch_bytes,
+            self._arriving,
         )
         with guard:
             try:
@@ -89,7 +95,11 @@ class PostgreSqlConnection:
             found.extend(meter.metered(dict(zip(names, row, strict=True)) for row in rows))
             guard.progress()
 
-        RowCursor(self._raw).read(sql.encode(), parameters, take)
+        try:
+            RowCursor(self._raw).read(sql.encode(), parameters, take)
+        except BaseException:
+            found.clear()  # the error holds `take`, which holds the list
+            raise
         return found
 
     def _mapped(self, error: Exception, guard: Guard, seconds: float) -> SyncError:

@@ -251,7 +251,7 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
     instance = target.instance
     connection_string(driver, target, tls)  # what can't be asked for is said at once
     ends_at = time.monotonic() + target.connect_seconds
-    relay = Relay(_knock(target), target.limits)
+    relay = Relay(_knock(target), target.limits, target.usage)
     text = connection_string(driver, target, tls, (RELAY_HOST, relay.port))
     limit = max(0.0, ends_at - time.monotonic())
     seconds = max(1, round(limit))

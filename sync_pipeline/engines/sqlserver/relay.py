@@ -17,6 +17,7 @@ import sys
 import threading
 from pathlib import Path
 
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.engines.links import Flow, shut
 
@@ -31,8 +32,10 @@ _ESTABLISHED = "01"
 class Relay:
     """Passes bytes between one driver and a connected server, on threads of its own."""
 
-    def __init__(self, server: socket.socket, limits: ReadLimits) -> None:
-        self.flow = Flow(limits)
+    def __init__(
+        self, server: socket.socket, limits: ReadLimits, usage: Usage | None = None
+    ) -> None:
+        self.flow = Flow(limits, usage)
         self._server = server
         self._server.settimeout(None)
         self._driver: socket.socket | None = None
