@@ -76,6 +76,7 @@ class TdsServer:
     encrypted: list[bool] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
     is_silent: threading.Event = field(default_factory=threading.Event)
+    routing: tuple[str, int] | None = None
 
 
 def accept_all(login: Login) -> None:
@@ -168,7 +169,9 @@ class _Conversation:
         except ServerError as error:
             self._send(_error(error) + _done(error=True))
             return
-        self._send(_database(login.database or "master") + _acknowledged() + _done())
+        route = _route(*self._server.routing) if self._server.routing else b""
+        database = _database(login.database or "master")
+        self._send(database + _acknowledged() + route + _done())
         while True:
             self._answer(login)
 
@@ -343,6 +346,12 @@ def _database(name: str) -> bytes:
     return _token(0xE3, b"\x01" + _text(name) + _text("master")) + _token(
         0xE3, b"\x04" + _text("4096") + _text("4096")
     )
+
+
+def _route(host: str, port: int) -> bytes:
+    """Return the ENVCHANGE that sends a client on to another server: [MS-TDS] 2.2.7.9."""
+    value = struct.pack("<BH", 0, port) + _text(host, "<H")
+    return _token(0xE3, b"\x14" + struct.pack("<H", len(value)) + value + b"\0\0")
 
 
 def _done(*, error: bool = False, status: int = 0, count: int = 0) -> bytes:
