@@ -95,7 +95,7 @@ def on_select(parts: list[bytes]) -> Callable[[str], list[bytes] | None]:
 
 
 def mysql_at(step: int) -> Server:
-    return rogue_mysql(on_select(MYSQL_PARTS), Drip(step, drip.of_mysql), is_switching=True)
+    return rogue_mysql(on_select(MYSQL_PARTS), Drip(step, drip.of_mysql), switch=mysql.SWITCH)
 
 
 def postgresql_at(step: int) -> Server:

@@ -119,18 +119,22 @@ def opened(target: Target, parameters: Mapping[str, Any]) -> psycopg.Connection[
 
     psycopg's own limit begins anew with every address, and after the name was resolved. The
     login is made beside, because a server decides how long libpq derives a key from the
-    password (RFC 5802, the iteration count).
+    password (RFC 5802, the iteration count): libpq has no limit, and does not come back.
 
     Raises:
         psycopg.Error: no address let us in, or none in time.
         UnicodeError: a parameter can't be encoded.
-        SyncError: ResultLimit, or ConnectionLimit where too many calls were left behind.
+        SyncError: ResultLimit, or ConnectionLimit where too many calls were left behind, or a
+            login at this server.
     """
     ends_at = time.monotonic() + target.connect_seconds
     failure: psycopg.Error = psycopg.errors.ConnectionTimeout(_TOO_LATE)
     for address in _addresses(target):
         info = psycopg.conninfo.make_conninfo("", **parameters, **address)
-        login = Call(partial(_logged_in, info, ends_at, target))
+        login = Call(
+            partial(_logged_in, info, ends_at, target),
+            f"{target.instance.host}:{target.instance.port}",
+        )
         try:
             raw = login.result(ends_at - time.monotonic() + LOGIN_MARGIN_SECONDS, _nothing)
             return psycopg.Connection(raw, row_factory=dict_row)

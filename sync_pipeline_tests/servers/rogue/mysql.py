@@ -71,19 +71,19 @@ def rogue_mysql(
     send: Callable[[socket.socket, bytes], None] = socket.socket.sendall,
     first: Callable[[], Parts] = lambda: [greeting()],
     *,
-    is_switching: bool = False,
+    switch: bytes = b"",
 ) -> Iterator[int]:
     """Yield the port of a server; `send` is how it sends, `first` what it says first.
 
-    With `is_switching` it asks for the login once more, by a switch of the method.
+    With `switch` it asks for the login once more, by a switch of the method.
     """
 
     def answer(link: socket.socket) -> None:
         with contextlib.suppress(OSError, EOFError):
             _sent(link, first(), 0, send)
             number = _read(link)[1]
-            if is_switching:
-                send(link, framed(SWITCH, number + 1))
+            if switch:
+                send(link, framed(switch, number + 1))
                 number = _read(link)[1]
             send(link, framed(OK, number + 1))
             while True:
