@@ -97,7 +97,7 @@ def tds_server(
 ) -> Iterator[TdsServer]:
     """Yield a listener; with a certificate (and its key) it offers TLS, else none.
 
-    `send` is how it sends where it has no TLS.
+    `send` is how it sends until it has TLS.
     """
     context = None
     if certificate is not None:
@@ -216,7 +216,7 @@ class _Conversation:
 
     def _flush_handshake(self) -> None:
         if self._outgoing.pending:
-            self._link.sendall(_packet(PRELOGIN, self._outgoing.read()))
+            self._server.send(self._link, _packet(PRELOGIN, self._outgoing.read()))
 
     def _receive(self) -> tuple[int, bytes]:
         parts = []
