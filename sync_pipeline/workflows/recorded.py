@@ -127,15 +127,15 @@ def one_instance(instance: Instance) -> Iterator[None]:
         yield
     except SyncError:
         raise
-    except MemoryError:
-        _LOG.error("%s: no memory was left", instance.name)
-        raise MemoryExhausted(
-            "There was no memory left for what the server sent.",
-            instance=instance.name,
-            hint="Lower SYNC_PIPELINE_MAX_RESULT_BYTES or the number of instances synced at "
-            "once, or give the process more memory.",
-        ) from None
     except Exception as error:  # noqa: BLE001 - raised again as ours
+        if _is_of_memory(error):
+            _LOG.error("%s: no memory was left", instance.name)
+            raise MemoryExhausted(
+                "There was no memory left for what the server sent.",
+                instance=instance.name,
+                hint="Lower SYNC_PIPELINE_MAX_RUN_BYTES or the number of instances synced at "
+                "once, or give the process more memory.",
+            ) from None
         # Where it happened, without the exception's text: that may quote anything.
         where = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
@@ -144,6 +144,12 @@ def one_instance(instance: Instance) -> Iterator[None]:
             instance=instance.name,
             hint="This is a defect of sync_pipeline: please report it with the run's log.",
         ) from None
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Return whether memory was wanting: threads need some for their stacks."""
+    is_of_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    return isinstance(error, MemoryError) or is_of_thread
 
 
 @contextmanager
