@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
@@ -25,13 +27,16 @@ _TCP_INFO = struct.Struct("=8x24I4Q")
 def resolve(host: str, port: int, seconds: float) -> list[str]:
     """Return the addresses of a host, in the resolver's order.
 
-    The resolver has no limit of its own: a call that takes longer is left behind.
+    The resolver has no limit of its own: a call that takes longer is left behind. An address
+    is no name, and nobody is asked.
 
     Raises:
         OSError: gaierror, also where it took too long.
         UnicodeError: the name can't be one.
         ConnectionLimit: too many calls were left behind already.
     """
+    with contextlib.suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
     call = Call(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     found: list[Any] | None = None
     with contextlib.suppress(CallTimeout, CallAborted):
@@ -184,6 +189,36 @@ class Guard:
         return None
 
 
+class Alarm:
+    """Calls something from another thread at a moment (`time.monotonic`), once.
+
+    Nothing is called after its block has ended, but what was called may still be at work.
+    """
+
+    def __init__(self, at: float, ring: Callable[[], None]) -> None:
+        self._at = at
+        self._ring = ring
+        self._has_rung = False
+
+    def __enter__(self) -> Self:
+        _WATCHER.add(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _WATCHER.remove(self)
+
+    def look(self) -> None:
+        """Ring where it is time, beside: what is called may wait."""
+        if not self._has_rung and time.monotonic() >= self._at:
+            threading.Thread(target=self._ring, name="alarm", daemon=True).start()
+            self._has_rung = True
+
+
 class Watcher:
     """Looks after all guarded calls of a process, on one thread that ends when there are none.
 
@@ -191,11 +226,11 @@ class Watcher:
     """
 
     def __init__(self) -> None:
-        self._guards: set[Guard] = set()
+        self._guards: set[Guard | Alarm] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, guard: Guard) -> None:
+    def add(self, guard: Guard | Alarm) -> None:
         """Look after a call from now on."""
         with self._lock:
             self._guards.add(guard)
@@ -203,7 +238,7 @@ class Watcher:
                 self._thread = threading.Thread(target=self._watch, name="guard", daemon=True)
                 self._thread.start()
 
-    def remove(self, guard: Guard) -> None:
+    def remove(self, guard: Guard | Alarm) -> None:
         """Look after it no more: nothing is broken from here on."""
         with self._lock:
             self._guards.discard(guard)
@@ -220,7 +255,7 @@ class Watcher:
                     self._thread = None
                     return
                 for guard in self._guards:
-                    with contextlib.suppress(MemoryError):  # it is looked at again
+                    with contextlib.suppress(MemoryError, RuntimeError):  # it is looked at again
                         guard.look()
 
 
