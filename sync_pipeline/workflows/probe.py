@@ -27,9 +27,8 @@ class Probe:
     """What testing an instance showed. `latency_seconds` is one round trip.
 
     `unread` says, by section, which grant is missing or what else went wrong; `unmeasured`
-    says it of sizes. `warnings` are what can be made better; nothing is unread for them.
-    `notes` are no fault: what is left unknown by choice, and what the account may do beyond
-    its task.
+    says it of sizes. `notes` leave nothing unread: what can be made better, what is left
+    unknown by choice, and what the account may do beyond its task.
     """
 
     instance: str
@@ -39,7 +38,6 @@ class Probe:
     accounts: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
     unmeasured: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     error: str | None = None
 
@@ -89,7 +87,6 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         latency_seconds=latency,
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
-        warnings=tls_advice(instance, snapshot.server),
-        notes=(*snapshot.server.notes, *sizes.notes),
+        notes=(*tls_advice(instance, snapshot.server), *snapshot.server.notes, *sizes.notes),
         unread={str(key): report.reason for key, report in snapshot.unread.items()},
     )
