@@ -12,8 +12,9 @@ from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.doubts import Known
-from sync_pipeline.engines.limits import Meter, ReadLimits, Usage
+from sync_pipeline.engines.limits import Meter, ReadLimits
 from sync_pipeline.errors import ConfigurationError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
