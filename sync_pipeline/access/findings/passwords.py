@@ -24,12 +24,14 @@ def _no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
 
 def _no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.users():
-        if case.facts(state.name).has_password_rules is False:
+        facts = case.facts(state.name)
+        if facts.has_password_rules is False:
             yield case.finding(
                 rule.id,
                 severity_for(rule, case, state.name),
                 state.name,
                 "Nothing checks how good its next password is.",
+                fix=facts.password_fix,
             )
 
 
@@ -67,7 +69,7 @@ def _weak(rule: Rule, case: Case) -> Iterator[Finding]:
                 _WEAKNESS[facts.has_no_password + is_superuser],
                 state.name,
                 facts.weak_authentication,
-                fix=case.judged.rules.disable(state.name),
+                fix=facts.password_fix or case.judged.rules.disable(state.name),
             )
 
 

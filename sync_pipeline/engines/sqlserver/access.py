@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_everything import Everything
@@ -36,9 +37,9 @@ class SqlServerAccess:
         holdings = Holdings(self._principals)
         self._decider = Decider(world, self._principals, holdings)
         self._everything = Everything(self._principals, holdings, self._decider)
-        self._powers = Powers(self._principals, holdings, self._decider)
-        self._securables = Securables(world)
         self._remedies = Remedies(self._principals)
+        self._powers = Powers(self._principals, holdings, self._decider, self._remedies)
+        self._securables = Securables(world)
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether the account has the privilege, by which paths, and what denies it."""
@@ -63,7 +64,16 @@ class SqlServerAccess:
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""
         state = self._principals.accounts.get(account)
-        return account_facts(state) if state else AccountFacts()
+        if state is None:
+            return AccountFacts()
+        found = account_facts(state)
+        return replace(
+            found,
+            password_fix=self._remedies.hold_to_policy(account)
+            if found.weak_authentication
+            else "",
+            orphaned_fix=self._remedies.give_login(account) if found.orphaned else "",
+        )
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account stands for all others: public, guest."""

@@ -13,6 +13,12 @@ from datetime import UTC, datetime
 from sync_pipeline.engines.sqlserver.grants import Grants
 from sync_pipeline.engines.sqlserver.names import login_name, principal_name
 from sync_pipeline.engines.sqlserver.rows import DatabaseRow, LoginRow, MemberRow, UserRow
+from sync_pipeline.engines.sqlserver.well_known import (
+    ATTRIBUTE,
+    WellKnown,
+    by_identifier,
+    by_name,
+)
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership
 
@@ -78,6 +84,15 @@ def _login(
             "must_change": _flag(row.must_change),
             "password_set_at": _utc(row.password_set_at),
         }
+    what = by_identifier(
+        row.name,
+        row.type,
+        row.sid,
+        is_disabled=bool(row.is_disabled),
+        is_fixed_role=bool(row.is_fixed_role),
+    )
+    if what is not by_name(row.name):
+        attributes[ATTRIBUTE] = str(what)
     kind = {"R": AccountKind.ROLE}.get(row.type, AccountKind.LOGIN)
     if row.type in _GROUPS:
         kind = AccountKind.GROUP
@@ -90,6 +105,8 @@ def _login(
         attributes=tuple(attributes.items()),
         memberships=tuple(memberships),
         grants=tuple(grants),
+        # Fixed roles stay: what they are granted, and who is in them, is worth a look.
+        is_system=what in (WellKnown.SETUP, WellKnown.SERVICE) and row.type != "R",
     )
 
 
@@ -162,6 +179,20 @@ def lacks_connect(row: DatabaseRow) -> bool:
     """Return whether only a grant keeps a database closed."""
     is_open = row.state == 0 and row.user_access_desc == "MULTI_USER"
     return is_open and not row.has_access and not row.may_connect_any
+
+
+def caution(row: DatabaseRow) -> str:
+    """Return what opening a database does to the server, nothing where it only connects.
+
+    ALTER DATABASE SET options (Transact-SQL), AUTO_CLOSE: the first user starts the database,
+    and after the last one it is shut down and its resources are freed.
+    """
+    if not row.is_auto_close_on:
+        return ""
+    return (
+        "AUTO_CLOSE is on, so each sync starts the database and lets it shut down again"
+        " (ALTER DATABASE ... SET AUTO_CLOSE OFF ends that)"
+    )
 
 
 def _flag(value: int | None) -> bool | None:
