@@ -138,7 +138,8 @@ class AccountFacts:
     begins with. Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is
     well; they never hold a password or a hash. `password_fix` is the statement that ends a weak
     authentication and leaves the account open, `orphaned_fix` the one that gives an orphan its
-    login again; empty: nothing but closing it, or removing it, does.
+    login again; empty: nothing but closing it, or removing it, does. `unknown` are texts of what
+    no catalog says of the account, and could let it do more or less.
     """
 
     is_system: bool = False
@@ -156,3 +157,4 @@ class AccountFacts:
     last_used_at: datetime | None = None
     orphaned: str = ""
     orphaned_fix: str = ""
+    unknown: tuple[str, ...] = ()

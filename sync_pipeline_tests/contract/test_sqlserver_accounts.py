@@ -501,6 +501,29 @@ def test_a_database_that_each_sync_starts_is_read_and_said(world: World) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "listed", "expected"),
+    [
+        ("own", {}, {}),
+        ("own", {"is_trustworthy_on": True}, {"is_trustworthy_on": True}),
+        ("own", {"is_db_chaining_on": True}, {"is_db_chaining_on": True}),
+        ("msdb", {"is_trustworthy_on": True, "is_db_chaining_on": True}, {}),
+        ("msdb", {"is_trustworthy_on": False, "is_db_chaining_on": True},
+         {"is_trustworthy_on": False}),
+    ],
+)  # fmt: skip
+def test_what_of_a_database_lends_rights_where_it_is_not_the_default(
+    world: World, name: str, listed: dict[str, bool], expected: dict[str, bool]
+) -> None:
+    world.database(name, **listed)
+    snapshot = accounts_of(world)
+    kept = dict(account(snapshot, f"[{name}].[dbo]").attributes)
+    assert {key: kept[key] for key in kept if key.endswith("_on")} == expected
+    assert not any(
+        key.endswith("thy_on") for key, _ in account(snapshot, f"[{name}].[guest]").attributes
+    )
+
+
 def test_no_access_to_a_database_names_the_grant(world: World) -> None:
     world.permissions.remove("CONNECT ANY DATABASE")
     report = accounts_of(world).sections[SectionKey(SectionName.ACCOUNTS, "sales")]

@@ -4,8 +4,10 @@ Superusers are members of sysadmin, holders of CONTROL SERVER (who may grant any
 denies still apply to them) and whoever may impersonate one: EXECUTE AS is a step of its own.
 Grant admins of the server manage logins or server roles (securityadmin is to be treated as
 sysadmin: Server-level roles); those of a database control it, or manage its roles or users.
-Only the databases that an account can enter count. What a TRUSTWORTHY database or signed code
-lends is not in a snapshot.
+Only the databases that an account can enter count. Who controls a TRUSTWORTHY database acts as
+its owner on the server, where that may authenticate there (TRUSTWORTHY database property; Extend
+database impersonation by using EXECUTE AS), and so does who becomes a user in it. What signed
+code lends is not in a snapshot.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from sync_pipeline.engines.sqlserver.access_principals import (
     Principals,
 )
 from sync_pipeline.engines.sqlserver.access_remedies import Remedies
+from sync_pipeline.engines.sqlserver.lending import TRUSTWORTHY
 from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.access import (
     Availability,
@@ -150,6 +153,25 @@ class Powers:
                     target = principal_account(securable)
                     steps = (*path, *held.path[1:], Step(target, how))
                     yield target, steps, self._broken(held)
+        yield from self._trusted(account, path)
+
+    def _trusted(self, account: str, path: Path) -> Iterable[tuple[str, Path, str]]:
+        """Yield the logins that an account is on the server through TRUSTWORTHY databases."""
+        state = self._principals.accounts.get(account)
+        for database in self._principals.entered(account):
+            if not self._principals.lends(database, TRUSTWORTHY):
+                continue
+            owner = self._principals.owner_of(database)
+            if not (owner and self._decider.allows(owner, "AUTHENTICATE SERVER", SERVER)):
+                continue
+            how = f"TRUSTWORTHY database {database}"
+            on = Securable(SecurableKind.DATABASE, database=database, catalog=database)
+            for held in self._held(account, CONTROL, on)[:1]:
+                steps = (*path, *held.path[1:], Step(owner, how))
+                yield owner, steps, self._broken(held)
+            login = self._principals.login_of(state) if state and state.database else None
+            if login and len(path) > 1:
+                yield login.name, (*path, Step(login.name, how)), ""
 
     def _principals_held(self, account: str, database: str) -> Sequence[Securable]:
         """Return the principals on which an account holds anything by name."""

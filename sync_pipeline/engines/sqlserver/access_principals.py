@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from sync_pipeline.engines.access import Edge, reach
 from sync_pipeline.engines.sqlserver.access_fixed_roles import SERVER_ROLES, SYSADMIN
+from sync_pipeline.engines.sqlserver.lending import lends
 from sync_pipeline.engines.sqlserver.names import (
     login_name,
     principal_name,
@@ -129,6 +130,14 @@ class Principals:
     def users_of(self, login: str, database: str) -> tuple[str, ...]:
         """Return the users that a login is in a database: one, or none."""
         return tuple(sorted(self._users.get(login, {}).get(database, ())))
+
+    def owner_of(self, database: str) -> str:
+        """Return the login that owns a database; empty: it is not among the accounts."""
+        return next((login for login, owned in self._owned.items() if database in owned), "")
+
+    def lends(self, database: str, name: str) -> bool:
+        """Return whether a database is TRUSTWORTHY, or has DB_CHAINING."""
+        return lends(self.accounts.get(principal_name(database, DBO)), database, name)
 
     def owns(self, login: str, database: str) -> bool:
         """Return whether a login owns a database."""

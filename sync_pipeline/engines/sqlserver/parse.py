@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sync_pipeline.engines.sqlserver.grants import Grants
+from sync_pipeline.engines.sqlserver.lending import lending
 from sync_pipeline.engines.sqlserver.names import login_name, principal_name
 from sync_pipeline.engines.sqlserver.rows import DatabaseRow, LoginRow, MemberRow, UserRow
 from sync_pipeline.engines.sqlserver.well_known import (
@@ -30,6 +31,7 @@ INSTANCE_AUTHENTICATION = 1
 DATABASE_AUTHENTICATION = 2
 OUTSIDE_AUTHENTICATION = (3, 4)
 """Windows and external: who they are is decided outside of SQL Server."""
+DBO_ID = 1
 BUILT_IN_IDS = (0, 1, 2, 3, 4)
 """public, dbo, guest, INFORMATION_SCHEMA and sys, in every database."""
 
@@ -122,6 +124,12 @@ def _user(
     }
     if row.login is not None:
         attributes["login"] = login_name(row.login)
+    if row.principal_id == DBO_ID:
+        attributes |= lending(
+            database,
+            is_trustworthy_on=bool(row.is_trustworthy_on),
+            is_db_chaining_on=bool(row.is_db_chaining_on),
+        )
     kinds = {"R": AccountKind.ROLE, "A": AccountKind.APPLICATION_ROLE}
     kind = AccountKind.GROUP if row.type in _GROUPS else kinds.get(row.type, AccountKind.USER)
     return AccountState(

@@ -120,6 +120,8 @@ class UserRow:
     default_schema_name: str | None
     login: str | None
     containment: int
+    is_trustworthy_on: int
+    is_db_chaining_on: int
 
 
 @dataclass(frozen=True, slots=True)
