@@ -154,7 +154,7 @@ class TestExecuteAs:
         "text",
         [
             f"{TED}; login ann; grant IMPERSONATE on PRINCIPAL ann to ted",
-            f"{TED}; {BOSS}; grant IMPERSONATE on PRINCIPAL boss to ted; deny CONTROL SERVER to ted",
+            f"{TED}; {BOSS}; grant CONTROL on PRINCIPAL boss to ted; deny CONTROL SERVER to ted",
             f"{TED}; {BOSS}; grant ALTER on PRINCIPAL boss to ted",
         ],
     )

@@ -48,6 +48,7 @@ _HOLD_VIEWS = (
 )
 _LENT_BY = "(ownership chains, EXECUTE AS, signatures)"
 _SYSTEM_DATABASES = ("master", "model", "msdb", "tempdb")
+_ON_MODULES = ("EXECUTE", CONTROL)
 _IMPERSONATED = (SecurableClass.LOGIN, SecurableClass.USER)
 
 
@@ -59,6 +60,7 @@ class Beyond:
         self._holdings = holdings
         self._decider = decider
         self._targets: dict[str, tuple[str, ...]] = {}
+        self._found: dict[tuple[str, str], tuple[Holding, ...]] = {}
         self._named: dict[str, list[Securable]] = {}
         for account in principals.accounts.values():
             for grant in account.grants:
@@ -153,15 +155,24 @@ class Beyond:
         """Return whether an account may use something in a database that lends a permission."""
         if database not in self._principals.entered(account):
             return False
-        context = self._principals.context(account, database)
         return any(
             _lends(holding, asked, permission)
             and self._decider.allows(account, holding.permission, holding.securable)
-            for identity in context.identities
-            if database not in _SYSTEM_DATABASES or not _is_everyones(identity)
-            for holding in self._holdings.all(identity)
-            if database_of(holding.securable) == database
+            for identity in self._principals.context(account, database).identities
+            for holding in self._useful(identity, database)
         )
+
+    def _useful(self, identity: str, database: str) -> tuple[Holding, ...]:
+        """Return what a principal itself holds on modules and on what may have views in it."""
+        key = (identity, database)
+        if key not in self._found:
+            is_microsofts = database in _SYSTEM_DATABASES and _is_everyones(identity)
+            self._found[key] = tuple(
+                holding
+                for holding in (() if is_microsofts else self._holdings.all(identity))
+                if database_of(holding.securable) == database and _is_useful(holding)
+            )
+        return self._found[key]
 
 
 def _is_everyones(identity: str) -> bool:
@@ -174,9 +185,13 @@ def _lends(holding: Holding, asked: Level, permission: str) -> bool:
 
     A module lends whatever it does, a view the permission that one has on it.
     """
-    on = holding.securable
-    if holding.deny or holding.level == asked or on.schema == "sys":
+    if holding.level == asked:
         return False
-    if holding.permission in ("EXECUTE", CONTROL):
-        return True
-    return holding.permission == permission and on.kind in _HOLD_VIEWS
+    return holding.permission in (permission, *_ON_MODULES)
+
+
+def _is_useful(holding: Holding) -> bool:
+    on = holding.securable
+    if holding.deny or on.schema == "sys":
+        return False
+    return holding.permission in _ON_MODULES or on.kind in _HOLD_VIEWS
