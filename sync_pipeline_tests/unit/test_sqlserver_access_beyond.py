@@ -12,7 +12,7 @@ from sync_pipeline.access.questions import access_of, who_can
 from sync_pipeline.engines.sqlserver.access import SqlServerAccess
 from sync_pipeline.model.access import AccessWorld, Availability, PowerKind, path_text
 from sync_pipeline.model.account import AttributeValue
-from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.privilege import Grant, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline_tests.strategies.sqlserver_worlds import on, who, world
 
@@ -167,6 +167,39 @@ class TestExecuteAs:
             "; grant IMPERSONATE on PRINCIPAL ted to ann"
         )
         assert unknown(text) == []
+
+
+class TestWhatIsNoObject:
+    """GRANT Service Broker, Full-Text and Database Scoped Credential Permissions."""
+
+    @pytest.mark.parametrize(
+        ("word", "alter"),
+        [
+            ("ROUTE", "ALTER ANY ROUTE"),
+            ("SERVICE CONTRACT", "ALTER ANY CONTRACT"),
+            ("MESSAGE TYPE", "ALTER ANY MESSAGE TYPE"),
+            ("REMOTE SERVICE BINDING", "ALTER ANY REMOTE SERVICE BINDING"),
+            ("SEARCH PROPERTY LIST", "ALTER ANY FULLTEXT CATALOG"),
+            ("DATABASE SCOPED CREDENTIAL", "CONTROL"),
+        ],
+    )
+    def test_it_can_be_asked_about_and_is_covered(self, word: str, alter: str) -> None:
+        of = world(f"{TED}; user sales.own; grant {alter} to sales.ted; login ann")
+        it = replace(on("OBJECT sales.dbo.x"), schema="", name=f"{word}::it")
+        owner = of.accounts["[sales].[own]"]
+        owner = replace(owner, grants=(*owner.grants, Grant(it, "OWNER")))
+        rules = SqlServerAccess(replace(of, accounts={**of.accounts, owner.name: owner}))
+        assert rules.securables(f'object:sales."{word}::it"') == [it]
+        assert rules.securables(f'sales."{word}::it"')[0] == it
+        assert rules.decide("[sales].[own]", "CONTROL", it).is_allowed
+        assert rules.decide("ted", "ALTER", it).is_allowed
+        assert not rules.decide("ann", "ALTER", it).is_allowed
+
+    def test_rights_on_other_kinds_are_none_on_it(self) -> None:
+        of = world(f"{TED}; grant ALTER ANY SERVICE to sales.ted")
+        route = replace(on("OBJECT sales.dbo.x"), schema="", name="ROUTE::it")
+        assert not SqlServerAccess(of).decide("ted", "ALTER", route).is_allowed
+        assert SqlServerAccess(of).decide("ted", "ALTER", on("SERVICE sales.it")).is_allowed
 
 
 class TestTrustworthy:

@@ -247,6 +247,12 @@ class TestWhatTheServerRefuses:
         assert rules.revoke("agent", Grant(on("SERVER"), "CONNECT SQL")) == ""
 
 
+def test_guest_leaves_a_fixed_role() -> None:
+    of = world("user sales.x; grant CONNECT to sales.guest; member sales.guest sales.db_datawriter")
+    expected = "USE [sales]; ALTER ROLE [db_datawriter] DROP MEMBER [guest];"
+    assert fix(of, "everyone-can-write", "[sales].[guest]") == expected
+
+
 class TestOrphans:
     def orphan(self, text: str) -> str:
         of = with_attributes(world(text), "[sales].[ted]", is_orphaned=True)

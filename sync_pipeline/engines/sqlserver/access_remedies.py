@@ -17,7 +17,7 @@ from sync_pipeline.engines.sqlserver.access_entry import attribute, is_mapped_to
 from sync_pipeline.engines.sqlserver.access_facts import SQL_LOGIN, is_system
 from sync_pipeline.engines.sqlserver.access_fixed_roles import SYSADMIN
 from sync_pipeline.engines.sqlserver.access_holdings import OWNER
-from sync_pipeline.engines.sqlserver.access_levels import class_of, database_of
+from sync_pipeline.engines.sqlserver.access_levels import CLASS_OF_WORD, class_of, database_of
 from sync_pipeline.engines.sqlserver.access_principals import DBO, GUEST, Principals
 from sync_pipeline.engines.sqlserver.names import login_name, split_account, written
 from sync_pipeline.engines.sqlserver.well_known import WellKnown, well_known
@@ -31,15 +31,6 @@ _PROVIDERS = ("rdsa",)
 (Amazon RDS User Guide, Microsoft SQL Server security)."""
 _GUEST_STAYS = ("master", "tempdb", "msdb")
 """Where guest has to come in; of msdb: Microsoft knowledge base, KB2539091."""
-_CLASS_WORDS = {
-    "MESSAGE TYPE": "MESSAGE TYPE",
-    "SERVICE CONTRACT": "CONTRACT",
-    "REMOTE SERVICE BINDING": "REMOTE SERVICE BINDING",
-    "ROUTE": "ROUTE",
-    "SEARCH PROPERTY LIST": "SEARCH PROPERTY LIST",
-    "DATABASE SCOPED CREDENTIAL": "DATABASE SCOPED CREDENTIAL",
-}
-"""How statements call the classes that a snapshot keeps in the name of an object."""
 _ONE_NAME: Mapping[SecurableClass, str] = {
     SecurableClass.DATABASE: "DATABASE::{}",
     SecurableClass.SCHEMA: "SCHEMA::{}",
@@ -53,12 +44,8 @@ _ONE_NAME: Mapping[SecurableClass, str] = {
     SecurableClass.ASSEMBLY: "ASSEMBLY::{}",
     SecurableClass.CERTIFICATE: "CERTIFICATE::{}",
     SecurableClass.KEY: "SYMMETRIC KEY::{} /* or ASYMMETRIC KEY */",
-    SecurableClass.SERVICE: (
-        "SERVICE::{} /* or CONTRACT, MESSAGE TYPE, ROUTE, REMOTE SERVICE BINDING */"
-    ),
-    SecurableClass.FULLTEXT: (
-        "FULLTEXT CATALOG::{} /* or FULLTEXT STOPLIST, SEARCH PROPERTY LIST */"
-    ),
+    SecurableClass.SERVICE: "SERVICE::{}",
+    SecurableClass.FULLTEXT: "FULLTEXT CATALOG::{} /* or FULLTEXT STOPLIST */",
 }
 _IN_SCHEMA: Mapping[SecurableClass, str] = {
     SecurableClass.OBJECT: "OBJECT::",
@@ -253,8 +240,8 @@ class Remedies:
         """Return a securable as statements write it; empty: its name is not known."""
         if securable.kind is SecurableKind.OBJECT and not securable.schema:
             word, named, name = securable.name.partition("::")
-            known = _CLASS_WORDS.get(word) if named else None
-            return f"{known}::{written(name)}" if known else ""
+            is_known = named and word in CLASS_OF_WORD
+            return f"{word.removeprefix('SERVICE ')}::{written(name)}" if is_known else ""
         if of in _IN_SCHEMA:
             return f"{_IN_SCHEMA[of]}{written(securable.schema)}.{written(securable.name)}"
         name = securable.name
