@@ -87,6 +87,14 @@ class TestWhatIsKnownByIdentifiers:
         assert not account(snapshot, "##MS_LoginManager##").is_system
         assert judged(snapshot).rules.facts("##MS_LoginManager##").is_system
 
+    @pytest.mark.parametrize("type_", ["S", "R"])
+    def test_the_name_of_a_role_of_2022_gives_nothing_before(self, type_: str) -> None:
+        world = installed("15.0.4355.3")
+        world.login("##MS_LoginManager##", type_)
+        rules = judged(accounts_of(world)).rules
+        assert not rules.facts("##MS_LoginManager##").is_system
+        assert rules.powers("##MS_LoginManager##") == []
+
     @pytest.mark.parametrize(("name", "type_"), [("##MS_backdoor##", "S"), ("##dba##", "S")])
     def test_a_name_alone_hides_nobody(self, name: str, type_: str) -> None:
         world = installed()

@@ -60,7 +60,8 @@ def is_system(account: AccountState) -> bool:
     database, name = split_account(account.name)
     if database:
         return name in _SYSTEM_USERS or name in FIXED_DATABASE_ROLES
-    return name == PUBLIC or name in SERVER_ROLES
+    is_fixed = name in SERVER_ROLES and attribute(account, "is_fixed_role") is not False
+    return name == PUBLIC or is_fixed
 
 
 def is_everyone(account: str) -> bool:

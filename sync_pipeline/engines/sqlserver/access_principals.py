@@ -233,7 +233,17 @@ class Principals:
 
     def _lets_in(self, account: str) -> bool:
         held = {grant.privilege for grant in self.grants(account) if not grant.deny}
-        return not _ENTRANCES.isdisjoint(held | set(SERVER_ROLES.get(account, ())))
+        return not _ENTRANCES.isdisjoint(held | set(self.fixed(account)))
+
+    def fixed(self, account: str) -> tuple[str, ...]:
+        """Return what a fixed server role may do; a principal that only has its name is none.
+
+        Before 2022, the names of its ten new roles are anybody's.
+        """
+        state = self.accounts.get(account)
+        if state is not None and dict(state.attributes).get("is_fixed_role") is False:
+            return ()
+        return SERVER_ROLES.get(account, ())
 
     def _is_enabled(self, guest: str) -> bool:
         """Return whether guest may connect (Principals (Database Engine), The guest user)."""
