@@ -125,7 +125,8 @@ class SqlServer:
                 hint=f"It needs: {missing}",
             )
         listed = connection.fetch(sql_text(PACKAGE, "databases.sql"))
-        return tuple(_entry(row, username) for row in map(DATABASES.bind, listed))
+        rows = map(DATABASES.bind, listed)
+        return tuple(_entry(row, username) for row in rows if not row.is_snapshot)
 
     def written(self, name: str) -> str:
         """Return a name as a delimited identifier."""

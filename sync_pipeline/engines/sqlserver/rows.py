@@ -23,6 +23,7 @@ class DatabaseRow:
     state_desc: str
     user_access_desc: str
     is_replicated: int
+    is_snapshot: int
     is_auto_close_on: int
     has_access: int
     may_connect_any: int

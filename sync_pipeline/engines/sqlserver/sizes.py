@@ -144,7 +144,7 @@ def measure(reader: SizeReader) -> SizeSnapshot:
             hint="Check what the monitoring account may read.",
         )
     files = _files(reader)
-    rows = [row for row in listed.rows if row.name != TEMPDB]
+    rows = [row for row in listed.rows if row.name != TEMPDB and not row.is_snapshot]
     found = [_database(reader, row, files) for row in rows]
     if any(item.total.is_missing or item.data.is_missing for item in found):
         still = {row.name for row in reader.databases_now(DATABASES)}
