@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,6 +21,7 @@ from sync_pipeline.engines.base import (
     Query,
     needed,
 )
+from sync_pipeline.engines.doubts import MOST_NAMED
 from sync_pipeline.errors import (
     ConnectError,
     Phase,
@@ -34,6 +35,7 @@ from sync_pipeline.errors import (
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.model.text import first_names
 
 ConnectionOpener = Callable[[str | None], AbstractContextManager[Connection]]
 _UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
@@ -224,6 +226,8 @@ def _read_databases(
     if not queries:
         return
     readable = [entry for entry in entries if entry.is_readable]
+    if scope.object_detail:
+        reading.warnings += _cautions(readable[: scope.max_databases])
     beyond = {entry.name for entry in readable[scope.max_databases :]}
     for entry in entries:
         if not scope.object_detail:
@@ -237,6 +241,16 @@ def _read_databases(
             _unreadable(fills, limited, reading)
         else:
             _read_database(engine, open_database, queries, entry, reading)
+
+
+def _cautions(opened: Sequence[DatabaseEntry]) -> Iterator[str]:
+    """Yield what opening databases does to the server, once for all of them."""
+    found: dict[str, list[str]] = {}
+    for entry in opened:
+        if entry.caution:
+            found.setdefault(entry.caution, []).append(entry.name)
+    for caution, names in found.items():
+        yield f"{caution}: {first_names(names[:MOST_NAMED], len(names))}."
 
 
 def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: _Reading) -> None:

@@ -169,13 +169,15 @@ class GrantNote:
 class DatabaseEntry:
     """A database of a server; `reason` says why it can't be opened where it can't.
 
-    `missing` is the grant that would open it, when a privilege is what is missing.
+    `missing` is the grant that would open it, when a privilege is what is missing. `caution`
+    says what opening it does to the server, where that is more than a connection.
     """
 
     name: str
     is_readable: bool
     reason: str = ""
     missing: str = ""
+    caution: str = ""
 
 
 @dataclass(frozen=True, slots=True)

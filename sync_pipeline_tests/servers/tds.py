@@ -383,6 +383,8 @@ def _type(kind: type) -> bytes:
         return b"\x26\x08"
     if kind is datetime:
         return b"\x6f\x08"
+    if kind is bytes:
+        return b"\xa5" + struct.pack("<H", 8000)
     return b"\xe7" + struct.pack("<H", 8000) + _COLLATION
 
 
@@ -396,5 +398,5 @@ def _value(value: Any, kind: type) -> bytes:
     if kind is datetime:
         past = value - _EPOCH
         return b"\x08" + struct.pack("<iI", past.days, past.seconds * 300)
-    encoded = str(value).encode("utf-16-le")
+    encoded = value if kind is bytes else str(value).encode("utf-16-le")
     return struct.pack("<H", len(encoded)) + encoded

@@ -14,6 +14,7 @@ from sync_pipeline.engines.sqlserver.rows import (
     ObjectOwnerRow,
     OwnerRow,
     PermissionRow,
+    ServerOwnerRow,
     ServerPermissionRow,
     UserRow,
 )
@@ -21,7 +22,6 @@ from sync_pipeline.model.privilege import SectionName
 
 OLDEST = (13,)
 """SQL Server 2016."""
-SQL_SERVER_2022 = (16,)
 DEFINITIONS = "GRANT VIEW ANY DEFINITION TO {user};"
 CONNECT = "GRANT CONNECT ANY DATABASE TO {user};"
 STATE = "GRANT VIEW SERVER STATE TO {user};"
@@ -51,15 +51,10 @@ def _in_database(
     )
 
 
-LOGINS = Query(
+LOGINS = query(
     "server_principals",
     LoginRow,
     (SectionName.ACCOUNTS,),
-    (
-        Variant(OLDEST, "server_principals.sql"),
-        Variant(SQL_SERVER_2022, "server_principals_2022.sql"),
-    ),
-    DEFINITIONS,
     check="check_logins.sql",
     count="count_server_principals.sql",
 )
@@ -72,7 +67,12 @@ SERVER_PERMISSIONS = query(
     (SectionName.SERVER, SectionName.PRINCIPAL, SectionName.OTHER),
     check="check_definitions.sql",
 )
-SERVER_OWNERS = query("server_owners", OwnerRow, (SectionName.PRINCIPAL,), check="check_logins.sql")
+SERVER_OWNERS = query(
+    "server_owners",
+    ServerOwnerRow,
+    (SectionName.PRINCIPAL, SectionName.OTHER),
+    check="check_definitions.sql",
+)
 DATABASE_OWNERS = query(
     "database_owners",
     DatabaseOwnerRow,
@@ -114,7 +114,12 @@ PERMISSIONS = _in_database(
     "check_objects.sql",
 )
 SCHEMA_OWNERS = _in_database("schema_owners", OwnerRow, (SectionName.SCHEMA,), "check_objects.sql")
-OBJECT_OWNERS = _in_database("object_owners", ObjectOwnerRow, _OBJECT_SECTIONS, "check_objects.sql")
+OBJECT_OWNERS = _in_database(
+    "object_owners",
+    ObjectOwnerRow,
+    (SectionName.TYPE, *_OBJECT_SECTIONS),
+    "check_objects.sql",
+)
 ROLE_OWNERS = _in_database("role_owners", OwnerRow, (SectionName.PRINCIPAL,), "check_users.sql")
 ACCOUNT_QUERIES: tuple[Query[Any], ...] = (
     LOGINS,
