@@ -136,7 +136,8 @@ class AccountFacts:
     `has_no_password`: an empty password lets one in, the worst of weak authentications.
     `is_system` accounts are the engine's own; `is_built_in` is the superuser that a new server
     begins with. Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is
-    well; they never hold a password or a hash.
+    well; they never hold a password or a hash. `temporarily_locked` says how an account is locked
+    whose lock ends by itself.
     """
 
     is_system: bool = False
@@ -152,3 +153,4 @@ class AccountFacts:
     never_used: bool | None = None
     last_used_at: datetime | None = None
     orphaned: str = ""
+    temporarily_locked: str = ""
