@@ -10,6 +10,7 @@ GIB = 2**30
 LIMITS = {
     "FAILED_LOGIN_ATTEMPTS": "10",
     "PASSWORD_LIFE_TIME": "180",
+    "PASSWORD_LOCK_TIME": "1",
     "PASSWORD_VERIFY_FUNCTION": "NULL",
 }
 
@@ -73,6 +74,8 @@ class World:
             **values,
         }
         self.server.add("dba_users", c, **row)
+        listed = {key: row.get(key) for key in ("username", "common", "oracle_maintained")}
+        self.server.add("all_users", c, **listed)
 
     def role(self, name: str, c: int = 0, **values: Any) -> None:
         """CREATE ROLE."""
@@ -110,11 +113,33 @@ class World:
         row = {"admin_option": "NO", "delegate_option": "NO", "default_role": "YES", **values}
         self.server.add("dba_role_privs", c, grantee=to, granted_role=role, **row)
 
-    def grant_system(self, privilege: str, to: str, c: int = 0, admin: str = "NO") -> None:
+    def grant_system(
+        self, privilege: str, to: str, c: int = 0, admin: str = "NO", **values: Any
+    ) -> None:
         """GRANT a system privilege."""
-        self.server.add("dba_sys_privs", c, grantee=to, privilege=privilege, admin_option=admin)
+        row = {"common": "NO", "inherited": "NO", **values}
+        self.server.add(
+            "dba_sys_privs", c, grantee=to, privilege=privilege, admin_option=admin, **row
+        )
 
-    def grant_schema(self, privilege: str, schema: str, to: str, c: int = 0) -> None:
+    def proxy(self, client: str, through: str | None, c: int = 0, **values: Any) -> None:
+        """ALTER USER ... GRANT CONNECT THROUGH."""
+        row = {
+            "authentication": "NO",
+            "authorization_constraint": "PROXY MAY ACTIVATE ALL CLIENT ROLES",
+            "proxy_authority": "DATABASE" if through else "DIRECTORY",
+            **values,
+        }
+        self.server.add("dba_proxies", c, proxy=through, client=client, **row)
+
+    def node(self, inst_id: int, con_id: int, open_mode: str) -> None:
+        """Say how a pluggable database is on one node of a cluster."""
+        name = self.server.containers[con_id].name
+        self.server.add(
+            "gv$pdbs", con_id, inst_id=inst_id, con_id=con_id, name=name, open_mode=open_mode
+        )
+
+    def grant_schema(self, privilege: str, schema: str, to: str, c: int = 0, **values: Any) -> None:
         """GRANT a privilege ON SCHEMA."""
         self.server.add(
             "dba_schema_privs",
@@ -123,6 +148,7 @@ class World:
             privilege=privilege,
             schema=schema,
             admin_option="NO",
+            **values,
         )
 
     def grant(
@@ -170,11 +196,15 @@ class World:
             dropped=dropped,
         )
 
-    def administrator(self, name: str, con_id: int, *privileges: str) -> None:
+    def administrator(
+        self, name: str, con_id: int, *privileges: str, common: str | None = None
+    ) -> None:
         """GRANT SYSDBA and kin."""
         names = ("sysdba", "sysoper", "sysasm", "sysbackup", "sysdg", "syskm")
         flags = {item: "TRUE" if item in privileges else "FALSE" for item in names}
-        self.server.add("v$pwfile_users", con_id, username=name, con_id=con_id, **flags)
+        self.server.add(
+            "v$pwfile_users", con_id, username=name, con_id=con_id, common=common, **flags
+        )
 
     def tablespace(
         self,
@@ -185,6 +215,7 @@ class World:
         used: int | None = 0,
         contents: str = "PERMANENT",
         block_size: int = 8192,
+        **values: Any,
     ) -> None:
         """CREATE TABLESPACE: files are bytes, autoextensible and maxbytes; used is bytes."""
         is_temporary = contents == "TEMPORARY"
@@ -194,7 +225,11 @@ class World:
             tablespace_name=name,
             block_size=block_size,
             contents=contents,
-            status="ONLINE" if used is not None else "OFFLINE",
+            **{
+                "status": "ONLINE" if used is not None else "OFFLINE",
+                "extent_management": "LOCAL",
+                **values,
+            },
         )
         for number, (size, extends, maximum) in enumerate(files):
             self.server.add(
