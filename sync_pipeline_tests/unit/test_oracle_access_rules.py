@@ -343,6 +343,12 @@ def test_a_dba_of_a_container_is_a_superuser_there() -> None:
         "CREATE ANY LIBRARY",
         "INHERIT ANY PRIVILEGES",
         "TRANSLATE ANY SQL",
+        "CREATE ANY DIRECTORY",
+        "ADMINISTER DATABASE TRIGGER",
+        "CREATE ANY INDEX",
+        "IMPORT FULL DATABASE",
+        "ALTER SYSTEM",
+        "CREATE EXTERNAL JOB",
     ],
 )
 def test_privileges_that_lead_to_any_other(privilege: str) -> None:

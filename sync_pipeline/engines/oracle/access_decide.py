@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sync_pipeline.engines.doubts import plain
@@ -138,16 +138,29 @@ class Decisions:
     def _all(
         self, account: str, operation: str, securable: Securable
     ) -> tuple[EffectivePrivilege, ...]:
-        """Return ALL: on an object, all object privileges of its kind, by the weakest of them."""
+        """Return ALL: on an object, all object privileges of its kind, by the weakest of them.
+
+        All of them in one session: an account that may connect as another has not what
+        only both have together.
+        """
         privileges = OBJECT_PRIVILEGES.get(securable.kind)
         if privileges is None:
             return self._one(account, operation, securable)
-        ways = [self._one(account, privilege, securable) for privilege in privileges]
+        held = [self._one(account, privilege, securable) for privilege in privileges]
+        users = sorted({_user_of(item) for way in held for item in way})
+        found = (self._all_of(user, operation, held) for user in users)
+        return tuple(sorted((item for item in found if item), key=_rank))
+
+    def _all_of(
+        self, user: str, operation: str, held: Sequence[tuple[EffectivePrivilege, ...]]
+    ) -> EffectivePrivilege | None:
+        """Return ALL as one session has it: that of the account, or of one it connects as."""
+        ways = [[item for item in way if _user_of(item) == user] for way in held]
         if not all(ways):
-            return ()
+            return None
         weakest = max((way[0] for way in ways), key=_rank)
         grantable = all(any(item.grantable for item in way) for way in ways)
-        return (replace(weakest, privilege=operation, grantable=grantable),)
+        return replace(weakest, privilege=operation, grantable=grantable)
 
     def _effective(
         self, way: Way, held: Held, privilege: str, securable: Securable

@@ -31,10 +31,4 @@ GRANT_NOTES = (
         "one view of the dictionary: names, privileges or sizes. None of them holds a password "
         "hash (SYS.USER$ does) or rows of tables.",
     ),
-    GrantNote(
-        "",
-        "on which node of a cluster a pluggable database is open that is closed on the one that "
-        "was connected to.",
-        optional="GRANT READ ON SYS.GV_$PDBS TO {user} CONTAINER = CURRENT;",
-    ),
 )

@@ -25,6 +25,7 @@ _VIEWS = (
 )
 _SINCE_23 = "-- The next line is for 23ai and newer."
 _WITHOUT_CONTAINERS = "-- The next line is for a database without containers."
+_CLUSTER = "-- In a cluster also, for the node on which a database is open:"
 _LARGEST_TABLES = "-- The other lines are for the largest tables alone."
 _TABLE_VIEWS = ("DBA_SEGMENTS", "DBA_INDEXES", "DBA_LOBS")
 
@@ -49,6 +50,7 @@ def monitoring_script(username: str, *, is_root: bool) -> str:
     if is_root:
         lines.append(show_containers(username))
         lines += [f"GRANT READ ON SYS.{view} TO {name}{here};" for view in ("DBA_PDBS", "V_$PDBS")]
+        lines.append(f"{_CLUSTER} GRANT READ ON SYS.GV_$PDBS TO {name}{here};")
     else:
         lines.append(_WITHOUT_CONTAINERS)
     lines += grants("V_$LOG")
@@ -72,6 +74,7 @@ def managed_script(username: str, platform: str) -> str:
     if platform == RDS:
         lines += _calls(name, *_VIEWS)
         lines += [_WITHOUT_CONTAINERS, *_calls(name, "V_$LOG")]
+        lines += [_SINCE_23, *_calls(name, "DBA_SCHEMA_PRIVS")]
         lines += [_LARGEST_TABLES, *_calls(name, *_TABLE_VIEWS)]
     else:
         lines.append(f"GRANT SELECT_CATALOG_ROLE TO {name};")
