@@ -170,6 +170,20 @@ def test_a_proxy_of_a_dba_is_a_superuser_and_the_fix_ends_the_proxy() -> None:
     assert Asked(snapshot).rules.revoke("JOE", through) == power.fix
 
 
+def test_a_role_that_is_had_twice_is_one_power_and_no_session_is_borrowed() -> None:
+    world = single()
+    world.user("JOE")
+    login(world, "BOSS")
+    for name in ("JOE", "BOSS"):
+        world.grant_role("DBA", name, default_role="NO" if name == "JOE" else "YES")
+    world.proxy("BOSS", "JOE")
+    asked = Asked(snapshot_of(world))
+    assert [power.source for power in asked.rules.powers("JOE")] == ["role DBA"]
+    world.grant("SELECT", "HR", "T", "JOE")
+    own = Asked(snapshot_of(world)).ways("JOE", "SELECT", "table:HR.T")["JOE"]
+    assert own == ("CREATE SESSION",)
+
+
 def test_a_proxy_of_a_proxy_is_none() -> None:
     world = single()
     for name in ("ANN", "JOE", "APP"):
@@ -319,7 +333,40 @@ def test_a_role_dba_with_all_of_them_is_everything() -> None:
         world.grant_system(privilege, "DBA")
     snapshot = snapshot_of(world)
     assert account(snapshot, "BOSS").is_superuser
-    assert account(snapshot, "DBA").is_system
+
+
+def test_a_role_that_an_account_has_is_read_whatever_the_manual_says_of_it() -> None:
+    """GRANT CREATE VIEW TO CONNECT: CONNECT is Oracle's, and anybody's to alter."""
+    world = single()
+    world.user("APP")
+    world.grant_role("CONNECT", "APP")
+    world.role("OUTER", oracle_maintained="Y")
+    world.role("INNER", oracle_maintained="Y")
+    world.role("UNUSED", oracle_maintained="Y")
+    world.grant_role("INNER", "OUTER")
+    world.grant_role("OUTER", "APP")
+    world.grant_system("CREATE VIEW", "CONNECT")
+    snapshot = snapshot_of(world)
+    system = {item.name for item in snapshot.accounts if item.is_system}
+    assert system >= {"DBA", "SELECT_CATALOG_ROLE", "UNUSED"}
+    assert not system & {"CONNECT", "OUTER", "INNER"}
+    asked = Asked(snapshot)
+    assert asked.ways("APP", "CREATE VIEW", "server") == {"APP → CONNECT (default role)": ()}
+    refused = asked.decision("APP", "CREATE USER", "server")
+    assert (refused.is_allowed, refused.unknown) == (False, ())
+
+
+def test_without_the_roles_that_accounts_have_known_ones_are_left_as_they_are() -> None:
+    world = single()
+    world.user("APP")
+    world.grant_role("CONNECT", "APP")
+    known = [KnownAccount(item, is_active=True) for item in snapshot_of(world).accounts]
+    fails = {"dba_role_privs": "DPY-4024: call timeout exceeded"}
+    after = snapshot_of(world, Session(fails=fails))
+    left_out = frozenset(item.name for item in after.accounts if item.is_system)
+    assert "CONNECT" in left_out
+    found = reconcile(known, after, Scope(excluded_names=left_out))
+    assert (found.deactivated, found.changes) == ((), ())
 
 
 def autonomous() -> tuple[World, Session]:

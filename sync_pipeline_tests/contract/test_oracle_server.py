@@ -111,8 +111,9 @@ def _drop(server: Server) -> None:
 NOT_ESTABLISHED = {
     "DBA_USERS has PASSWORD_CHANGE_DATE (read since 18)": (
         "SELECT column_name FROM sys.dba_tab_columns WHERE owner = 'SYS' "
-        "AND table_name = 'DBA_USERS' AND column_name IN ('PASSWORD_CHANGE_DATE', 'PROXY_ONLY_CONNECT', 'READ_ONLY', "
-        "'DICTIONARY_PROTECTED') ORDER BY 1"
+        "AND table_name = 'DBA_USERS' AND column_name IN "
+        "('PASSWORD_CHANGE_DATE', 'PROXY_ONLY_CONNECT', 'READ_ONLY', 'DICTIONARY_PROTECTED') "
+        "ORDER BY 1"
     ),
     "DBA_SCHEMA_PRIVS has these columns (23ai)": (
         "SELECT column_name FROM sys.dba_tab_columns WHERE owner = 'SYS' "

@@ -163,6 +163,7 @@ class _Builder:
             replace(rows.grants, administrators=tuple(_in_all_containers(rows)))
         )
         self._superusers = _superusers(rows, self._grants, self._is_whole)
+        self._held_roles = _held_roles(rows)
 
     def public(self, container: str) -> AccountState:
         """Return the account that stands for all users of a container.
@@ -235,13 +236,17 @@ class _Builder:
             yield BY_ROOT, NOT_SEEN
 
     def role(self, row: RoleRow) -> AccountState:
-        """Return a role; one with a password or an external name must be enabled first."""
+        """Return a role; one with a password or an external name must be enabled first.
+
+        One of Oracle's own that an account of people's has is kept with it: what it holds is
+        what it was granted here, whatever the manuals say of it.
+        """
         holder = (row.container or "", row.name)
         is_reduced = row.name == DBA and not self._is_whole(holder)
         return self._state(
             holder,
             AccountKind.ROLE,
-            is_system=row.oracle_maintained == "Y" and not is_reduced,
+            is_system=row.oracle_maintained == "Y" and holder not in self._held_roles,
             attributes=(
                 ("authentication_type", row.authentication_type),
                 ("is_common", row.common == "YES"),
@@ -323,6 +328,24 @@ def _limits(rows: Iterable[ProfileRow]) -> Mapping[Holder, Mapping[str, str | No
     for row in rows:
         found[(row.container or "", row.profile)][row.resource_name] = row.limit_text
     return found
+
+
+def _held_roles(rows: DictionaryRows) -> frozenset[Holder]:
+    """Return the roles that an account or role has which Oracle did not make, by any chain."""
+    roles: dict[Holder, list[Holder]] = defaultdict(list)
+    for row in rows.role_privs:
+        container = row.container or ""
+        roles[(container, row.grantee)].append((container, row.granted_role))
+    own = [(row.container or "", row.name, row.oracle_maintained) for row in rows.users]
+    own += [(row.container or "", row.name, row.oracle_maintained) for row in rows.roles]
+    waiting = [(container, name) for container, name, maintained in own if maintained != "Y"]
+    waiting += [holder for holder in roles if holder[1] == PUBLIC]
+    found: set[Holder] = set()
+    while waiting:
+        new = [role for role in roles.get(waiting.pop(), ()) if role not in found]
+        found.update(new)
+        waiting.extend(new)
+    return frozenset(found)
 
 
 def _in_all_containers(rows: DictionaryRows) -> Iterable[AdministratorRow]:
