@@ -534,6 +534,15 @@ def test_a_timed_lock_whose_limit_is_not_understood_says_so_much(limit: str) -> 
     assert lacking == (f"an unlocked account: it is {TIMED}, {END_OF_PROFILE}",)
 
 
+def test_a_lock_at_the_end_of_time_stops_nothing() -> None:
+    (lacking,) = (
+        Asked(snapshot_of(locked("LOCKED(TIMED)", "24855", "9999-12-31T23:59:59")))
+        .ways("APP", "SELECT", "table:HR.T")
+        .values()
+    )
+    assert lacking == (f"an unlocked account: it is {TIMED}, {END_OF_PROFILE}",)
+
+
 def test_a_lock_by_hand_has_no_end() -> None:
     asked = Asked(snapshot_of(locked("LOCKED", None)))
     (lacking,) = asked.ways("APP", "SELECT", "table:HR.T").values()

@@ -77,6 +77,20 @@ class _Raw:
         return _Cursor(self.said)
 
 
+class _ThickCursor(_Cursor):
+    def execute(self, sql: str) -> None:  # type: ignore[override]
+        self._said.append(sql)
+
+
+class _ThickRaw(_Raw):
+    def cursor(self) -> _ThickCursor:
+        return _ThickCursor(self.said)
+
+
+INSTANCE = Instance(1, "erp", EngineName.ORACLE, "db1", 1521, "m", database="ERP")
+TARGET = Target(INSTANCE, "m", Secret("x"), 5)
+
+
 def test_a_session_sets_them_before_its_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = _Raw()
 
@@ -84,7 +98,12 @@ def test_a_session_sets_them_before_its_transaction(monkeypatch: pytest.MonkeyPa
         return raw
 
     monkeypatch.setattr(oracledb, "connect_async", opened)
-    instance = Instance(1, "erp", EngineName.ORACLE, "db1", 1521, "m", database="ERP")
-    target = Target(instance, "m", Secret("x"), 5)
-    asyncio.run(connection._thin({}, target, Flow(ReadLimits())))
+    asyncio.run(connection._thin({}, TARGET, Flow(ReadLimits())))
+    assert raw.said == [pinning(), connection.READ_ONLY]
+
+
+def test_so_does_one_of_the_client_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = _ThickRaw()
+    monkeypatch.setattr(oracledb, "connect", lambda **_: raw)
+    asyncio.run(connection._thick({}, TARGET))
     assert raw.said == [pinning(), connection.READ_ONLY]

@@ -59,12 +59,11 @@ def lock_of(state: AccountState, asked_at: datetime | None = None) -> str:
     began, days = _moment(attribute(state, "lock_date")), _days(attribute(state, LOCK_TIME))
     if locked != TIMED or (began is None and days is None):
         return locked
-    if began is None or days is None:
+    ends = _end(began, days)
+    if ends is None:
         return f"{locked}, temporarily, until PASSWORD_LOCK_TIME of its profile is over"
-    ends = began + timedelta(days=days)
-    if asked_at is not None and asked_at.astimezone(UTC).replace(tzinfo=None) > (
-        ends + LONGEST_OFFSET
-    ):
+    now = asked_at.astimezone(UTC).replace(tzinfo=None) if asked_at else None
+    if now is not None and now - LONGEST_OFFSET > ends:
         return ""
     return f"{locked}, temporarily, until {ends.replace(microsecond=0)} by the server's clock"
 
@@ -80,9 +79,19 @@ def is_read_only(world: AccessWorld, account: str) -> bool:
     return state is not None and any(item.name == READ_ONLY for item in state.settings)
 
 
+def _end(began: datetime | None, days: float | None) -> datetime | None:
+    """Return when a lock ends by the server's clock; None: that can't be said."""
+    if began is None or days is None:
+        return None
+    try:
+        return began + timedelta(days=days)
+    except OverflowError:
+        return None
+
+
 def _moment(value: AttributeValue) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(value)) if value else None
+        return datetime.fromisoformat(str(value)).replace(tzinfo=None) if value else None
     except ValueError:
         return None
 

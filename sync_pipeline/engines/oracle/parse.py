@@ -369,7 +369,7 @@ def _is_since_12(row: UserRow) -> bool:
     if row.created is None or row.common == "YES":
         return True
     changed = row.password_changed_at
-    is_first = changed is not None and abs(changed - row.created) <= _SAME_MOMENT
+    is_first = changed is not None and abs(_clock(changed) - _clock(row.created)) <= _SAME_MOMENT
     return is_first and "12C" in (row.password_versions or "")
 
 
@@ -397,6 +397,11 @@ def _superusers(
         if any(grant.privilege == "SYSDBA" for grant in held)
     )
     return frozenset(found)
+
+
+def _clock(value: datetime) -> datetime:
+    """Return a date of the server's clock without a zone, which no DATE has."""
+    return value.replace(tzinfo=None)
 
 
 def _date(value: datetime | None) -> str | None:
