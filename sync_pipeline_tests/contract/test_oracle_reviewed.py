@@ -13,6 +13,7 @@ import pytest
 
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.oracle.traits import WHOLE_DBA
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld, Decision, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
@@ -308,6 +309,31 @@ def test_on_rds_the_role_dba_is_what_it_was_granted() -> None:
     assert not asked.rules.facts("ADMIN").is_system
 
 
+def test_an_account_of_the_providers_name_hides_no_superuser() -> None:
+    """Anybody may make an account RDSADMIN on a server of their own."""
+    world = single()
+    for name in ("RDSADMIN", "BOSS"):
+        world.user(name)
+        world.grant_role("DBA", name)
+    for privilege in WHOLE_DBA:
+        world.grant_system(privilege, "DBA")
+    snapshot = snapshot_of(world)
+    assert account(snapshot, "BOSS").is_superuser
+    asked = Asked(snapshot)
+    for name in ("RDSADMIN", "BOSS"):
+        assert [power.kind for power in asked.rules.powers(name)] == [PowerKind.SUPERUSER]
+        assert not asked.rules.facts(name).is_system
+
+
+def test_the_root_of_containers_is_nobodys_service() -> None:
+    world = World()
+    world.cdb("SALES")
+    world.user("RDSADMIN", 1)
+    snapshot = snapshot_of(world, replace(ROOT, cloud_service="OLTP"))
+    assert snapshot.server.place == "root"
+    assert snapshot.databases == {"SALES"}
+
+
 def test_a_role_dba_that_lost_privileges_is_not_everything_anywhere() -> None:
     world = single()
     world.user("BOSS")
@@ -322,14 +348,7 @@ def test_a_role_dba_with_all_of_them_is_everything() -> None:
     world = single()
     world.user("BOSS")
     world.grant_role("DBA", "BOSS")
-    for privilege in (
-        "ALTER DATABASE",
-        "ALTER SYSTEM",
-        "CREATE ANY DIRECTORY",
-        "DROP ANY DIRECTORY",
-        "GRANT ANY PRIVILEGE",
-        "GRANT ANY ROLE",
-    ):
+    for privilege in WHOLE_DBA:
         world.grant_system(privilege, "DBA")
     snapshot = snapshot_of(world)
     assert account(snapshot, "BOSS").is_superuser

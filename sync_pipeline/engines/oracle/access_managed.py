@@ -13,12 +13,12 @@ from sync_pipeline.model.access import AccessWorld
 def platform_in(world: AccessWorld, container: str) -> str:
     """Return whose service a container is; empty: nobody's, as far as is known.
 
-    PUBLIC keeps it. Amazon RDS also shows by the account of its provider.
+    PUBLIC keeps it. Without PUBLIC, Amazon RDS shows by the account of its provider.
     """
-    if account_name(container, RDSADMIN) in world.accounts:
-        return RDS
     state = world.accounts.get(account_name(container, PUBLIC))
-    return str(attribute(state, PLATFORM) or "") if state else ""
+    if state is None:
+        return RDS if account_name(container, RDSADMIN) in world.accounts else ""
+    return str(attribute(state, PLATFORM) or "")
 
 
 def is_standby(world: AccessWorld, container: str) -> bool:

@@ -11,8 +11,8 @@ from sync_pipeline.engines.oracle.access_predefined import DBA, SYSDBA
 from sync_pipeline.engines.oracle.access_remedies import revoke_proxy
 from sync_pipeline.engines.oracle.access_roles import RoleGraph, Way
 from sync_pipeline.engines.oracle.access_status import attribute, is_read_only
-from sync_pipeline.engines.oracle.platform import MANAGED
-from sync_pipeline.engines.oracle.traits import LACKS
+from sync_pipeline.engines.oracle.platform import AUTONOMOUS, MANAGED
+from sync_pipeline.engines.oracle.traits import LACKS, WHOLE_DBA
 from sync_pipeline.model.access import AccessWorld, Availability, Power, PowerKind
 from sync_pipeline.model.privilege import SecurableKind as Kind
 
@@ -88,10 +88,13 @@ class Powers:
 
     def _is_whole(self, holder: str, container: str) -> bool:
         """Return whether the role DBA has all that its name says, as far as was read."""
-        if platform_in(self._world, container) in MANAGED:
-            return False
+        platform = platform_in(self._world, container)
         state = self._world.accounts.get(holder)
-        return state is None or attribute(state, LACKS) is None
+        if state is None or platform == AUTONOMOUS:
+            return platform not in MANAGED
+        held = {grant.privilege for grant in state.grants}
+        is_reduced = attribute(state, LACKS) is not None
+        return not is_reduced and (not platform or held >= WHOLE_DBA)
 
     def _superuser(self, ways: tuple[Way, ...]) -> Iterator[Power]:
         seen: set[str] = set()

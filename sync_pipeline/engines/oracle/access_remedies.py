@@ -12,7 +12,7 @@ from sync_pipeline.engines.oracle.access_grants import table_key
 from sync_pipeline.engines.oracle.access_names import container_of, identifier, local_name
 from sync_pipeline.engines.oracle.access_roles import is_public, is_user
 from sync_pipeline.engines.oracle.access_status import attribute, authentication_of
-from sync_pipeline.engines.oracle.names import PUBLIC
+from sync_pipeline.engines.oracle.names import PUBLIC, is_common
 from sync_pipeline.engines.oracle.privileges import HIERARCHY
 from sync_pipeline.engines.oracle.proxies import OF_DIRECTORY
 from sync_pipeline.model.access import AccessWorld
@@ -113,8 +113,8 @@ class Remedies:
         """Return the statement that gives an account's password an end.
 
         A profile of the same container with a limit where one is in use, DEFAULT first;
-        otherwise the limit is set in the account's own profile. Empty where there is no
-        password.
+        otherwise the limit is set in the account's own profile, in the root where that is a
+        common one (ALTER PROFILE, CONTAINER). Empty where there is no password.
         """
         state = self._world.accounts.get(account)
         if state is None or not is_user(state) or authentication_of(state) != "PASSWORD":
@@ -124,8 +124,11 @@ class Remedies:
             user = self._written(account, state.database)
             statement = f"ALTER USER {user} PROFILE {_profile(profile)};"
         else:
-            own = _profile(str(attribute(state, "profile") or _DEFAULT_PROFILE))
-            statement = f"ALTER PROFILE {own} LIMIT PASSWORD_LIFE_TIME {_LIFE_TIME_DAYS};"
+            name = str(attribute(state, "profile") or _DEFAULT_PROFILE)
+            limit = f"ALTER PROFILE {_profile(name)} LIMIT PASSWORD_LIFE_TIME {_LIFE_TIME_DAYS}"
+            if is_common(name):
+                return _in_container(_ROOT, [f"{limit} CONTAINER = ALL;"])
+            statement = f"{limit};"
         return _in_container(state.database, [statement])
 
     def _profile_with_limit(self, container: str) -> str:

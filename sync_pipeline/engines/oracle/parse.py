@@ -14,7 +14,14 @@ from sync_pipeline.engines.oracle.grants import (
     scope_of,
 )
 from sync_pipeline.engines.oracle.names import PUBLIC, account_name
-from sync_pipeline.engines.oracle.platform import MANAGED, ROOT, is_pluggable, platform_of
+from sync_pipeline.engines.oracle.platform import (
+    AUTONOMOUS,
+    MANAGED,
+    RDS,
+    ROOT,
+    is_pluggable,
+    platform_of,
+)
 from sync_pipeline.engines.oracle.privileges import ADMINISTRATIVE
 from sync_pipeline.engines.oracle.traits import (
     BY_ROOT,
@@ -176,7 +183,7 @@ class _Builder:
             attributes=tuple(
                 (name, value)
                 for name, value in (
-                    (PLATFORM, self._platform),
+                    (PLATFORM, self._platform_in(container)),
                     (DATABASE_ROLE, self._database_role),
                 )
                 if value
@@ -316,8 +323,18 @@ class _Builder:
 
         Providers take privileges from it: what DBA_SYS_PRIVS shows beats the name.
         """
-        is_read = bool(self._grants.get(holder))
-        return self._platform not in MANAGED and not (is_read and self._missing(holder))
+        if self._platform == AUTONOMOUS or not self._grants.get(holder):
+            return self._platform not in MANAGED
+        return not self._missing(holder)
+
+    def _platform_in(self, container: str) -> str:
+        """Return whose service it is.
+
+        Anybody may make an account RDSADMIN: a role DBA that lacks nothing is on no server of
+        Amazon's.
+        """
+        is_rds = self._platform == RDS
+        return "" if is_rds and self._is_whole((container, DBA)) else self._platform
 
     def _missing(self, holder: Holder) -> Sequence[str]:
         return sorted(WHOLE_DBA - {grant.privilege for grant in self._grants.get(holder, ())})

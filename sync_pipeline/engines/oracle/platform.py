@@ -30,8 +30,13 @@ _PLACES = {"0": "", "1": ROOT}
 
 
 def place_of(container_id: object, provider_accounts: object, cloud_service: object) -> str:
-    """Return the place of a connection from what the server says of itself."""
+    """Return the place of a connection from what the server says of itself.
+
+    No customer of a provider gets to the root, whatever accounts are there.
+    """
     place = _PLACES.get(str(container_id), PDB)
+    if place == ROOT:
+        return place
     if cloud_service:
         return AUTONOMOUS
     if not provider_accounts:
