@@ -636,6 +636,29 @@ def test_whether_users_may_write_is_doubted_where_it_was_not_read() -> None:
     assert asked.decision("WRITER", "SELECT", "table:HR.T").unknown == ()
 
 
+@pytest.mark.parametrize("release", [((12, 2), ""), ((19,), "19.22.0.0.0"), AI])
+def test_settings_are_read_in_each_release(release: tuple[tuple[int, ...], str]) -> None:
+    """The users who may not write are not of every release; the settings of roles are."""
+    made = World(EmulatedOracle(*release))
+    made.cdb("SALES")
+    for session in (ROOT, Session(container=3)):
+        snapshot = snapshot_of(made, session)
+        assert {
+            report.status
+            for key, report in snapshot.sections.items()
+            if key.name is SectionName.SETTINGS
+        } == {SectionStatus.READ}
+
+
+@pytest.mark.parametrize("view", ["dba_proxies", "dba_role_privs"])
+def test_what_was_not_read_of_proxies_and_settings_is_carried_over(view: str) -> None:
+    world = newer()
+    world.proxy("WRITER", "READER")
+    known = [KnownAccount(item, is_active=True) for item in snapshot_of(world).accounts]
+    session = Session(fails={view: "ORA-00942: table or view does not exist"})
+    assert reconcile(known, snapshot_of(world, session), Scope()).changes == ()
+
+
 def test_any_privileges_do_not_reach_a_protected_schema() -> None:
     asked = Asked(snapshot_of(newer()))
     assert asked.decision("WRITER", "SELECT", "table:CTX.T").held[0].source.startswith("SELECT on")

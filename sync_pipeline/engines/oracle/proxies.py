@@ -1,6 +1,7 @@
 """Who may connect as whom: rows of DBA_PROXIES become grants on the account, and back. Pure.
 
-Sources: Database Reference, DBA_PROXIES; SQL Language Reference, ALTER USER, proxy_clause. In
+Sources: Database Reference, DBA_PROXIES; SQL Language Reference, ALTER USER, proxy_clause;
+Database Security Guide, "Guidelines for Creating Proxy User Accounts". In
 `JOE[APP]` JOE proves who he is by his own password and has a session of APP. There is a
 grant for each role that is named.
 """

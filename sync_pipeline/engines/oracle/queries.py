@@ -159,6 +159,8 @@ USER_LIMITS = query(
 )
 ACCOUNT_QUERIES = (
     USERS,
+    # Before the roles, which fill the settings too: it is not of every release.
+    USER_LIMITS,
     ROLES,
     PROFILES,
     ROLE_PRIVS,
@@ -169,5 +171,4 @@ ACCOUNT_QUERIES = (
     COL_PRIVS,
     QUOTAS,
     PROXIES,
-    USER_LIMITS,
 )
