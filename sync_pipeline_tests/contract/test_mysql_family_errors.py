@@ -88,6 +88,22 @@ def test_an_account_that_wrong_passwords_locked_is_locked_for_a_time(
     assert "PASSWORD_LOCK_TIME" in str(error)
 
 
+@pytest.mark.mariadb
+def test_an_account_with_too_many_wrong_passwords_is_blocked(mariadb_server: RunningServer) -> None:
+    family = Family(mariadb_server)
+    with family.users(f"'mon'@'%' IDENTIFIED BY '{PASSWORD}'"):
+        before = family.rows("SELECT @@GLOBAL.max_password_errors")[0][0]
+        family.run("SET GLOBAL max_password_errors = 2")
+        try:
+            for _ in range(3):
+                refusal(family.engine, family.target("mon", "wrong"))
+            error = refusal(family.engine, family.target("mon", PASSWORD))
+        finally:
+            family.run(f"SET GLOBAL max_password_errors = {before}", "FLUSH PRIVILEGES")
+    assert isinstance(error, AuthenticationError), error
+    assert "FLUSH PRIVILEGES" in str(error.hint)
+
+
 def test_a_locked_account_is_an_authentication_error(family: Family) -> None:
     family.run("ALTER USER 'mon'@'%' ACCOUNT LOCK")
     error = refusal(family.engine, family.target("mon", PASSWORD))
