@@ -13,7 +13,6 @@ import pytest
 
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.oracle.traits import WHOLE_DBA
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld, Decision, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
@@ -25,7 +24,7 @@ from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline_tests.contract.oracle_family import NOW, account, grants, snapshot_of
 from sync_pipeline_tests.emulation.oracle import EmulatedOracle, Session
-from sync_pipeline_tests.emulation.oracle_world import World
+from sync_pipeline_tests.emulation.oracle_world import DBA_PRIVILEGES, World
 
 ROOT = Session(container=1)
 AI = (23,), "23.9.0.25.07"
@@ -54,8 +53,10 @@ class Asked:
         return {path_text(item.path): item.lacking for item in held}
 
 
-def single(release: tuple[tuple[int, ...], str] | None = None) -> World:
-    made = World(EmulatedOracle(*release) if release else None)
+def single(
+    release: tuple[tuple[int, ...], str] | None = None, dba: tuple[str, ...] = DBA_PRIVILEGES
+) -> World:
+    made = World(EmulatedOracle(*release) if release else None, dba)
     made.database()
     return made
 
@@ -287,12 +288,10 @@ def test_from_inside_a_container_a_common_sysdba_is_not_known_and_that_is_said()
 
 
 def rds() -> World:
-    world = single()
+    world = single(dba=("CREATE SESSION", "SELECT ANY TABLE", "CREATE USER"))
     world.user("RDSADMIN", account_status="OPEN")
     world.user("ADMIN")
     world.grant_role("DBA", "ADMIN")
-    for privilege in ("CREATE SESSION", "SELECT ANY TABLE", "CREATE USER"):
-        world.grant_system(privilege, "DBA")
     return world
 
 
@@ -315,8 +314,6 @@ def test_an_account_of_the_providers_name_hides_no_superuser() -> None:
     for name in ("RDSADMIN", "BOSS"):
         world.user(name)
         world.grant_role("DBA", name)
-    for privilege in WHOLE_DBA:
-        world.grant_system(privilege, "DBA")
     snapshot = snapshot_of(world)
     assert account(snapshot, "BOSS").is_superuser
     asked = Asked(snapshot)
@@ -335,11 +332,9 @@ def test_the_root_of_containers_is_nobodys_service() -> None:
 
 
 def test_a_role_dba_that_lost_privileges_is_not_everything_anywhere() -> None:
-    world = single()
+    world = single(dba=("CREATE SESSION", "ALTER SYSTEM"))
     world.user("BOSS")
     world.grant_role("DBA", "BOSS")
-    world.grant_system("CREATE SESSION", "DBA")
-    world.grant_system("ALTER SYSTEM", "DBA")
     asked = Asked(snapshot_of(world))
     assert [power.kind for power in asked.rules.powers("BOSS")] == [PowerKind.GRANT_ADMIN]
 
@@ -348,8 +343,6 @@ def test_a_role_dba_with_all_of_them_is_everything() -> None:
     world = single()
     world.user("BOSS")
     world.grant_role("DBA", "BOSS")
-    for privilege in WHOLE_DBA:
-        world.grant_system(privilege, "DBA")
     snapshot = snapshot_of(world)
     assert account(snapshot, "BOSS").is_superuser
 

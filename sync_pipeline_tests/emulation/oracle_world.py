@@ -15,11 +15,32 @@ LIMITS = {
 }
 
 
-class World:
-    """Statements of a DBA, as what they leave in the dictionary. `c` is the container."""
+DBA_PRIVILEGES = (
+    "ALTER DATABASE",
+    "ALTER SYSTEM",
+    "CREATE ANY DIRECTORY",
+    "CREATE SESSION",
+    "DROP ANY DIRECTORY",
+    "GRANT ANY OBJECT PRIVILEGE",
+    "GRANT ANY PRIVILEGE",
+    "GRANT ANY ROLE",
+    "SELECT ANY DICTIONARY",
+    "SELECT ANY TABLE",
+)
+"""Of what the role DBA has, what tests look at (Database Security Guide, predefined roles)."""
 
-    def __init__(self, server: EmulatedOracle | None = None) -> None:
+
+class World:
+    """Statements of a DBA, as what they leave in the dictionary. `c` is the container.
+
+    `dba` is what the role DBA was granted: a provider leaves less of it.
+    """
+
+    def __init__(
+        self, server: EmulatedOracle | None = None, dba: tuple[str, ...] = DBA_PRIVILEGES
+    ) -> None:
         self.server = server or EmulatedOracle()
+        self._dba = dba
 
     def database(self, con_id: int = 0) -> None:
         """Make what every database has: SYS, SYSTEM, the role DBA, a profile, PUBLIC's grants."""
@@ -30,7 +51,13 @@ class World:
         for role in ("DBA", "CONNECT", "SELECT_CATALOG_ROLE"):
             self.role(role, con_id, oracle_maintained="Y", common="YES")
         self.profile("DEFAULT", con_id, **LIMITS)
-        self.grant_system("CREATE SESSION", "CONNECT", con_id)
+        inherited = {"common": "YES", "inherited": "YES" if con_id > 1 else "NO"} if con_id else {}
+        for privilege in ("CREATE SESSION", "SET CONTAINER"):
+            self.grant_system(privilege, "CONNECT", con_id, **inherited)
+        for privilege in self._dba:
+            self.grant_system(privilege, "DBA", con_id, "YES", **inherited)
+        if con_id in (0, 1):
+            self.administrator("SYS", con_id, "sysdba", "sysoper", common="YES" if con_id else "NO")
         self.grant("EXECUTE", "SYS", "UTL_FILE", "PUBLIC", con_id, type="PACKAGE")
         self.tablespace("SYSTEM", con_id, files=((GIB, "YES", 32 * GIB),), used=GIB // 2)
         self.tablespace("TEMP", con_id, files=((GIB // 4, "NO", 0),), contents="TEMPORARY")
