@@ -600,7 +600,9 @@ def test_a_read_only_owner_and_a_read_only_dba_only_read() -> None:
     world.grant("SELECT", "HR", "T", "X")
     world.grant_role("DBA", "BOSS")
     world.grant_system("GRANT ANY ROLE", "BOSS")
-    asked = Asked(snapshot_of(world))
+    snapshot = snapshot_of(world)
+    assert not account(snapshot, "BOSS").is_superuser
+    asked = Asked(snapshot)
     for name in ("HR", "BOSS"):
         assert asked.decision(name, "SELECT", "table:HR.T").is_allowed
         for privilege in ("DELETE", "DROP", "ALL"):

@@ -169,7 +169,10 @@ class _Builder:
         self._grants = grants_by_holder(
             replace(rows.grants, administrators=tuple(_in_all_containers(rows)))
         )
-        self._superusers = _superusers(rows, self._grants, self._is_whole)
+        self._read_only = frozenset(
+            holder for holder, row in self._user_limits.items() if row.read_only == "YES"
+        )
+        self._superusers = _superusers(rows, self._grants, self._is_whole) - self._read_only
         self._held_roles = _held_roles(rows)
 
     def public(self, container: str) -> AccountState:
@@ -203,8 +206,6 @@ class _Builder:
         holder = (row.container or "", row.name)
         is_locked = "LOCKED" in row.account_status
         is_entered = row.authentication_type != "NONE" and row.proxy_only_connect != "Y"
-        limits = self._user_limits.get(holder)
-        is_read_only = limits is not None and limits.read_only == "YES"
         return self._state(
             holder,
             AccountKind.USER,
@@ -226,7 +227,9 @@ class _Builder:
                 *self._profile(holder[0], row.profile),
                 *self._remarkable(holder, row),
             ),
-            settings=(AccountSetting(holder[0], READ_ONLY, "YES"),) if is_read_only else (),
+            settings=(
+                (AccountSetting(holder[0], READ_ONLY, "YES"),) if holder in self._read_only else ()
+            ),
         )
 
     def _remarkable(self, holder: Holder, row: UserRow) -> Iterable[tuple[str, AttributeValue]]:
