@@ -228,6 +228,11 @@ class Settings(BaseSettings):
         default="",
         description="Directory of Oracle's client libraries; empty: the driver's thin mode.",
     )
+    oracle_wallet_password: str = Field(
+        default="",
+        repr=False,
+        description="Password of the PEM wallets that Oracle instances have as their CA file.",
+    )
     trend_percent: float = Field(
         default=5,
         gt=0,

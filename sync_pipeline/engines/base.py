@@ -28,7 +28,7 @@ RowT = TypeVar("RowT")
 Version = tuple[int, ...]
 UNWRITABLE = "<a name that no statement can hold>"
 """What stands in a statement for such a name: the server refuses it, whatever its text."""
-_OPEN_NAME = re.compile(r"\{(user|database)\}")
+_OPEN_NAME = re.compile(r"\{(user|user_text|database)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class Query(Generic[RowT]):
     `opens` makes its grant optional: it says what else that would open. Without the grant
     the value is unknown, which is no fault that anybody is warned of.
 
-    `made` are variants for places that read what the monitoring script makes.
+    `made` are variants for places that the monitoring script makes ready in a way of their own:
+    they read what it makes, or need another grant.
 
     `count` is the file of a statement that counts the rows which the query must return: one
     row with one column, `counted`. Where the numbers differ, the query was not read. It is
@@ -184,7 +185,8 @@ class DatabaseEntry:
 class Target:
     """Where and as whom to connect. `statement_seconds` bounds every statement.
 
-    `options` are settings of the installation that an engine's driver needs, by name.
+    `options` are settings of the installation that an engine's driver needs, by name; one of
+    them may be a secret, so they are not shown.
     `limits` bound what is read, and `usage` counts it over all connections of one sync.
     From `ends_at` (`time.monotonic`) on nothing may be waited for.
     """
@@ -193,7 +195,7 @@ class Target:
     username: str
     password: Secret
     statement_seconds: float
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
     limits: ReadLimits = field(default_factory=ReadLimits)
     usage: Usage = field(default_factory=Usage, compare=False)
     ends_at: float | None = None
@@ -427,9 +429,10 @@ class Engine(Known, Protocol):
 def filled(template: str, *, user: str, database: str = "") -> str:
     """Return a template with its names, both as statements write them.
 
+    `{user_text}` is the user's name within single quotes, without the double ones around it.
     In one pass: a name that holds `{database}` is not filled again.
     """
-    names = {"user": user, "database": database}
+    names = {"user": user, "user_text": _in_literal(user), "database": database}
     return _OPEN_NAME.sub(lambda found: names[found[1]], template)
 
 
@@ -457,6 +460,28 @@ def check_names(engine: Engine, *names: str) -> None:
                 hint="Choose a name without control characters and, for Oracle, without "
                 "double quotes.",
             )
+
+
+def _in_literal(name: str) -> str:
+    """Return a written name as the inside of a literal: two single quotes stand for one."""
+    is_quoted = len(name) > 1 and name[0] == name[-1] == '"'
+    return (name[1:-1] if is_quoted else name).replace("'", "''")
+
+
+@runtime_checkable
+class KnowsPlatforms(Protocol):
+    """An engine that has scripts of their own for services that keep grants to themselves."""
+
+    platforms: tuple[str, ...]
+    """The names of the services, as the command line takes them."""
+
+    def platform_script(self, username: str, platform: str) -> str:
+        """Return the least-privilege script for one of the services.
+
+        Raises:
+            ConfigurationError: no statement can hold the name.
+        """
+        ...
 
 
 @cache

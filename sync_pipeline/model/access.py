@@ -139,7 +139,8 @@ class AccountFacts:
     well; they never hold a password or a hash. `password_fix` is the statement that ends a weak
     authentication and leaves the account open, `orphaned_fix` the one that gives an orphan its
     login again; empty: nothing but closing it, or removing it, does. `unknown` are texts of what
-    no catalog says of the account, and could let it do more or less.
+    no catalog says of the account, and could let it do more or less. `temporarily_locked` says
+    how an account is locked whose lock ends by itself.
     """
 
     is_system: bool = False
@@ -158,3 +159,4 @@ class AccountFacts:
     orphaned: str = ""
     orphaned_fix: str = ""
     unknown: tuple[str, ...] = ()
+    temporarily_locked: str = ""

@@ -123,6 +123,7 @@ def _options(settings: Settings, instance: Instance) -> Mapping[str, str]:
     is_readable = any(like(pattern, instance.name) for pattern in settings.readable_passwords)
     found = {
         "oracle_client": settings.oracle_client,
+        "oracle_wallet_password": settings.oracle_wallet_password,
         "sqlserver_driver": settings.sqlserver_driver,
         certificates.OPTION: "yes" if settings.relaxed_certificates else "",
         passwords.OPTION: "yes" if is_readable else "",

@@ -46,8 +46,14 @@ class Case:
         return self.judged.states()
 
     def users(self) -> Iterator[AccountState]:
-        """Yield the accounts that can log in now."""
-        return (state for state in self.states() if state.can_login and not state.is_locked)
+        """Yield the accounts that can log in, now or as soon as a lock ends by itself."""
+        return (state for state in self.states() if self.gets_in(state))
+
+    def gets_in(self, state: AccountState) -> bool:
+        """Return whether an account can log in, now or as soon as a lock ends by itself."""
+        if self.facts(state.name).temporarily_locked:
+            return True
+        return state.can_login and not state.is_locked
 
     def facts(self, account: str) -> AccountFacts:
         """Return what the engine knows of an account, asked once."""

@@ -21,7 +21,7 @@ def _anonymous(rule: Rule, case: Case) -> Iterator[Finding]:
         if case.facts(state.name).is_anonymous:
             yield case.finding(
                 rule.id,
-                Severity.LOW if state.is_locked else rule.severity,
+                rule.severity if case.gets_in(state) or not state.is_locked else Severity.LOW,
                 state.name,
                 "Anybody may log in with it, under any name that has no account of its own.",
                 fix=case.judged.rules.drop(state.name),

@@ -49,7 +49,7 @@ def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:
         return Severity.CRITICAL
     if case.is_expected(state.name) or (state.kind is AccountKind.ROLE and not state.can_login):
         return Severity.INFO
-    return rule.severity if state.can_login and not state.is_locked else Severity.LOW
+    return rule.severity if case.gets_in(state) else Severity.LOW
 
 
 def _fix(case: Case, power: Power) -> str:

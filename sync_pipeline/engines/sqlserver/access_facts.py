@@ -29,6 +29,10 @@ _USER_AUTHENTICATION = {
     "WINDOWS": "Windows",
     "EXTERNAL": "Microsoft Entra ID",
 }
+_LOCKOUT = (
+    "locked out by wrong passwords, temporarily, until the lockout duration of the Windows policy "
+    "is over (where that is 0: until ALTER LOGIN ... UNLOCK)"
+)
 _NO_POLICY = (
     "The password of this login is not held to the password policy of Windows"
     " (CHECK_POLICY = OFF): it may be short, and wrong guesses lock nothing."
@@ -50,6 +54,7 @@ def account_facts(account: AccountState) -> AccountFacts:
         is_expired=_truth(account, "is_expired") if is_sql else None,
         has_password_rules=policy,
         orphaned=_orphaned(account, kind),
+        temporarily_locked=_lockout(account),
     )
 
 
@@ -74,6 +79,12 @@ def _authentication(account: AccountState, kind: str) -> str:
     if account.database:
         return _USER_AUTHENTICATION.get(str(attribute(account, "authentication_type")), "")
     return _AUTHENTICATION.get(kind, "")
+
+
+def _lockout(account: AccountState) -> str:
+    """Say that wrong passwords locked a login (LOGINPROPERTY, IsLocked), which ends by itself."""
+    is_out = account.is_locked and attribute(account, "is_disabled") is not True
+    return _LOCKOUT if is_out else ""
 
 
 def _orphaned(account: AccountState, kind: str) -> str:
