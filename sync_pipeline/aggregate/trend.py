@@ -11,7 +11,7 @@ from sync_pipeline.model.growth import FORECAST_DAYS, Forecast, Growth, LimitKin
 from sync_pipeline.model.size import SizePoint
 
 FEWEST_POINTS = 7
-"""Known days, and days between the first and the last, below which nothing is claimed."""
+"""Known days, and days from the first to the last of them, below which nothing is claimed."""
 
 CONFIDENCE = 0.95
 

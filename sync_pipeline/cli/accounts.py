@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sync_pipeline.cli.context import (
+    MOST_ROWS,
     dependencies,
     parse_time,
     say,
@@ -46,7 +47,7 @@ def list_(
     class_name: Annotated[
         str | None, typer.Option("--class", help="Only those that are in this class.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="At most.", min=1)] = 1000,
+    limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 1000,
     as_json: Json = False,
 ) -> None:
     """List accounts as last synced."""
@@ -117,7 +118,7 @@ def changes(
     ] = None,
     since: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
     until: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
-    limit: Annotated[int, typer.Option(help="At most.", min=1)] = 200,
+    limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 200,
     as_json: Json = False,
 ) -> None:
     """Show what was granted, revoked and changed, newest first."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sync_pipeline.cli.context import dependencies
+from sync_pipeline.cli.context import dependencies, require_near
 from sync_pipeline.cli.run import (
     EngineOption,
     EnvironmentOption,
@@ -42,6 +42,8 @@ def backfill(
     Instances and databases that are gone are aggregated for the days on which they were
     measured. The result equals what the schedule wrote, or would have written.
     """
+    for day in (first, last):
+        require_near(day)
     with dependencies() as deps:
         chosen_range(period, first.date(), last.date(), today(deps))
     launch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -12,7 +13,14 @@ import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich import filesize
 
-from sync_pipeline.cli.context import dependencies, say, show_json, show_table
+from sync_pipeline.cli.context import (
+    MOST_ROWS,
+    dependencies,
+    require_near,
+    say,
+    show_json,
+    show_table,
+)
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.growth import FORECAST_DAYS, Growth, LimitKind
@@ -30,9 +38,10 @@ app = typer.Typer(help="Sizes, growth and forecasts.", no_args_is_help=True)
 DATE = ["%Y-%m-%d"]
 NOTHING = "Nothing was measured: sync-pipeline run capacity-sync."
 DAYS_SHOWN = 90
+LARGEST_SIZE = 2**63 - 1
 MOST_TABLES = 20
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; sizes are bytes.")]
-Limit = Annotated[int, typer.Option(help="At most.", min=1)]
+Limit = Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)]
 InstanceArgument = Annotated[str, typer.Argument(help="Name of the instance.")]
 DatabaseOption = Annotated[str | None, typer.Option(help="Only this database.")]
 From = Annotated[
@@ -51,7 +60,7 @@ class Order(StrEnum):
 @app.command()
 def top(
     by: Annotated[Order, typer.Option(help="By size, or by growth in bytes.")] = Order.SIZE,
-    days: Annotated[int, typer.Option(help="Growth in these days.", min=1)] = 30,
+    days: Annotated[int, typer.Option(help="Growth in these days.", min=1, max=3700)] = 30,
     instance: Annotated[str | None, typer.Option(help="Only this instance.")] = None,
     limit: Limit = 20,
     as_json: Json = False,
@@ -195,12 +204,7 @@ def limit_(
     database: DatabaseOption = None,
 ) -> None:
     """Say how large an instance, or one of its databases, may get."""
-    try:
-        count = int(TypeAdapter(ByteSize).validate_python(size))
-    except ValidationError:
-        raise ConfigurationError(
-            f"{size!r} is not a size.", hint="Write it as 500GB or 2TiB."
-        ) from None
+    count = parse_size(size)
     with dependencies() as deps:
         deps.store.size_queries.put_limit(SizeLimit(instance, database or "", count))
     subject = f"{instance}/{database}" if database else instance
@@ -241,6 +245,26 @@ def export(
     say(f"{len(rows)} rows are in {output}.")
 
 
+def parse_size(text: str) -> int:
+    """Return the bytes that a text means; 0 where it says 0.
+
+    Raises:
+        ConfigurationError: it is no size, less than a byte, or more than can be kept.
+    """
+    if re.fullmatch(r"0+ *[A-Za-z]*", text.strip()):
+        return 0
+    try:
+        count = int(TypeAdapter(ByteSize).validate_python(text))
+    except (ValidationError, OverflowError):
+        count = 0
+    if not 0 < count <= LARGEST_SIZE:
+        raise ConfigurationError(
+            f"{text!r} is not a size.",
+            hint="Write it as 500GB or 2TiB; the largest is 8 EiB less a byte.",
+        )
+    return count
+
+
 def shown_size(count: int | None) -> str:
     """Return a number of bytes for people; empty where it is not known."""
     if count is None:
@@ -254,6 +278,9 @@ def _require_instance(deps: SyncDeps, instance: str | None) -> None:
 
 
 def _days(deps: SyncDeps, first: datetime | None, last: datetime | None) -> tuple[date, date]:
+    for day in (first, last):
+        if day is not None:
+            require_near(day)
     end = last.date() if last else today(deps)
     begin = first.date() if first else end - timedelta(days=DAYS_SHOWN)
     if begin > end:

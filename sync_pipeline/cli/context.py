@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import typer
@@ -18,6 +20,7 @@ from rich.text import Text
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.model.text import shortened
 from sync_pipeline.report.csv_cells import harmless
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
@@ -26,6 +29,13 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 
 PLAIN_WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
+WIDEST = 10_000
+LONGEST_NAME = 255
+SHOWN = 60
+MOST_ROWS = 2**31 - 1
+"""The highest number that an option of rows takes, and every store."""
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+"""The years in which a day or a moment that somebody gives may be."""
 
 
 def utc_now() -> datetime:
@@ -58,7 +68,7 @@ def show_text(text: str) -> None:
 def show_script(text: str) -> None:
     """Print what is to be run: exactly into a file or a pipe, visible on a terminal."""
     # Not by `echo`, which takes away what looks like a colour.
-    sys.stdout.write(visible_lines(text) if sys.stdout.isatty() else text)
+    sys.stdout.write(visible_lines(text) if sys.stdout.isatty() else _exact(text))
 
 
 def show_error(text: str) -> None:
@@ -68,8 +78,10 @@ def show_error(text: str) -> None:
 
 def show_json(value: Any) -> None:
     """Print JSON that a script can read; times are ISO 8601."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
-    typer.echo(escaped_json(text))
+    text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    if not _is_encodable(text):
+        text = json.dumps(value, default=_plain, indent=2)
+    typer.echo(text)
 
 
 def _plain(value: object) -> str:
@@ -84,17 +96,49 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing
     table = Table(*columns)
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
-    console.print(table)
+    Console(width=_width()).print(table)
+
+
+def _width() -> int | None:
+    """Return the columns of a table; None: those of the terminal.
+
+    COLUMNS says it for a file or a pipe too (POSIX, Base Definitions 8.3).
+    """
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isascii() and wanted.isdigit() and int(wanted[:6]):
+        return min(int(wanted[:6]), WIDEST)
+    return None if sys.stdout.isatty() else PLAIN_WIDTH
 
 
 def show_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows as CSV with a header; a cell without a value is empty."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    output = io.StringIO()
+    writer = csv.writer(output, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([[harmless(value, _cell(value)) for value in row] for row in rows])
+    sys.stdout.write(_exact(output.getvalue()))
+
+
+def _exact(text: str) -> str:
+    """Return a text that is to be read by a program.
+
+    Raises:
+        ConfigurationError: the encoding of the output has no sign for a part of it.
+    """
+    if not _is_encodable(text):
+        raise ConfigurationError(
+            f"The output has signs that {sys.stdout.encoding} can't show; nothing was written.",
+            hint="Set PYTHONIOENCODING=utf-8.",
+        )
+    return text
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def show_notes(notes: Sequence[str], *, apart: bool = False) -> None:
@@ -115,15 +159,43 @@ def shown_time(moment: datetime | None) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Read an ISO 8601 date or time; without a zone it is UTC.
+    """Read an ISO 8601 date or time and return it in UTC; without a zone it is UTC.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: it is neither, or far from every sync.
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{text!r} is not a time.", hint="Write it as 2026-01-31T09:00:00Z."
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    require_near(moment)
+    return moment
+
+
+def require_name(text: str, what: str) -> None:
+    """Refuse what can't be the name of anything that people write again.
+
+    Raises:
+        ConfigurationError: it is empty or too long, has a control character, or a space at an end.
+    """
+    if not 0 < len(text) <= LONGEST_NAME or not text.isprintable() or text != text.strip():
+        raise ConfigurationError(
+            f"{shortened(text, SHOWN)!r} can't be {what}.",
+            hint=f"Give a name of 1 to {LONGEST_NAME} visible characters.",
+        )
+
+
+def require_near(day: date) -> None:
+    """Refuse a day that is far from every sync: nothing can be counted from it.
+
+    Raises:
+        ConfigurationError: it is before FIRST_YEAR or after LAST_YEAR.
+    """
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ConfigurationError(
+            f"{day:%Y-%m-%d} is out of range.",
+            hint=f"Give a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31.",
+        )

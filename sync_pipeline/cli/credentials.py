@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say, show_json, show_table, shown_time
+from sync_pipeline.cli.context import (
+    dependencies,
+    require_name,
+    say,
+    show_json,
+    show_table,
+    shown_time,
+)
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.secrets import check_reference, kind_of
 from sync_pipeline.model.credential import StoredCredential
@@ -33,6 +40,7 @@ def add(
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Add a credential; without an option the secret is asked for."""
+    require_name(name, "the name of a credential")
     with dependencies() as deps:
         if deps.store.registry.credential(name) is not None:
             raise ConfigurationError(

@@ -34,6 +34,8 @@ def grants(
 
     Comments say what each line opens. The last ones are statements that are left to you.
     """
+    if not user:
+        raise ConfigurationError("An account has a name.", hint="Give it with --user.")
     chosen = ENGINES[engine]
     script = (
         _platform_script(chosen, user, platform)

@@ -53,8 +53,10 @@ class Launcher:
 
     def listen(self) -> None:
         """Read the launcher's lines until it ends; a thread does this."""
-        for line in self.process.stdout or ():
-            self.lines.put(json.loads(line))
+        if self.process.stdout is not None:
+            with self.process.stdout as said:
+                for line in said:
+                    self.lines.put(json.loads(line))
         self.lines.put(None)
 
     def session_id(self, interrupted: threading.Event) -> str | None:

@@ -1,7 +1,7 @@
 """The `sync-pipeline` command.
 
 Exit status: 0 done, 1 something in the fleet failed, 2 the command or a setting is
-wrong, 3 the store or the run could not be had.
+wrong, 3 the store or the run could not be had, or the output not be written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ from sync_pipeline.cli import (
     sessions,
 )
 from sync_pipeline.cli.context import show_error
-from sync_pipeline.cli.terminal import log_to_terminal, require_text, run_app
+from sync_pipeline.cli.terminal import (
+    log_to_terminal,
+    require_text,
+    run_app,
+    show_every_name,
+    written_output,
+)
 from sync_pipeline.errors import ConfigurationError, SyncError
 
 WRONG_COMMAND, UNAVAILABLE = 2, 3
@@ -59,10 +65,12 @@ app.add_typer(maintenance.app, name="maintenance")
 
 def main() -> NoReturn:
     """Run the command; an error is one sentence on standard error."""
+    show_every_name()
     log_to_terminal()
     try:
         require_text(sys.argv)
-        status = run_app(app)
+        with written_output():
+            status = run_app(app)
     except SyncError as error:
         show_error(str(error))
         sys.exit(WRONG_COMMAND if isinstance(error, ConfigurationError) else UNAVAILABLE)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from sync_pipeline.cli.context import (
+    MOST_ROWS,
     dependencies,
     parse_time,
     say,
@@ -83,7 +85,9 @@ def list_(
 
 @app.command()
 def end(
-    number: Annotated[int, typer.Argument(help="The number that list shows.")],
+    number: Annotated[
+        int, typer.Argument(help="The number that list shows.", min=1, max=MOST_ROWS)
+    ],
 ) -> None:
     """End maintenance before its time: the next run syncs the instances again."""
     with dependencies() as deps:
@@ -95,7 +99,9 @@ def _end(until: str | None, hours: float | None, now: datetime) -> datetime:
     if (until is None) == (hours is None):
         raise ConfigurationError("Give --until or --hours, and not both.")
     if until is not None:
-        return parse_time(until).astimezone(UTC)
+        return parse_time(until)
+    if math.isnan(hours or 0):
+        raise ConfigurationError("--hours has to be a number.")
     # What is too long for a date is refused as what is longer than the longest window.
     return now + timedelta(hours=min(hours or 0, 24 * (LONGEST_DAYS + 1)))
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sync_pipeline.cli.context import (
+    MOST_ROWS,
     dependencies,
     say,
     show_json,
@@ -54,9 +55,12 @@ def resolve_session(store: Store, session_id: str) -> Session:
     """
     if session_id == LATEST:
         newest = store.sessions.list(SessionFilter(limit=1))
-        found = newest[0] if newest else None
-    else:
-        found = store.sessions.get(session_id)
+        if not newest:
+            raise ConfigurationError(
+                "There is no session yet.", hint="Begin with: sync-pipeline run account-sync."
+            )
+        return newest[0]
+    found = store.sessions.get(session_id)
     if found is None:
         raise ConfigurationError(
             f"No single session is called {session_id!r}.",
@@ -72,7 +76,7 @@ def list_(
         SyncCategory | None, typer.Option(help="Only syncs of this category.")
     ] = None,
     instance: Annotated[str | None, typer.Option(help="Only with this instance.")] = None,
-    limit: Annotated[int, typer.Option(help="At most.", min=1)] = 20,
+    limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 20,
     as_json: Json = False,
 ) -> None:
     """List sessions, newest first."""
