@@ -26,12 +26,15 @@ from sync_pipeline.engines.sqlserver.drivers import (
 )
 from sync_pipeline.engines.sqlserver.errors import (
     connect_error,
+    failed_tls,
+    hung_up,
     login_timeout,
     lost,
     open_error,
     query_error,
     without_tls,
 )
+from sync_pipeline.engines.sqlserver.faults import fault
 from sync_pipeline.engines.sqlserver.names import bracketed
 from sync_pipeline.engines.sqlserver.relay import HOST as RELAY_HOST
 from sync_pipeline.engines.sqlserver.relay import Relay
@@ -86,7 +89,7 @@ class SqlServerConnection:
         text, values = bound(sql, parameters)
         return self.run(
             lambda: _rows(self._raw, text, values, self._target.meter, self._relay.flow),
-            lambda error: query_error(error, self._instance),
+            lambda error: query_error(error, self._instance, is_over=self._relay.is_over),
         )
 
     def run(self, work: Callable[[], T], mapped: Callable[[BaseException], SyncError]) -> T:
@@ -171,7 +174,7 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
     instance = target.instance
     module = load_pyodbc(instance.name)
     driver = choose_driver(target.options.get(DRIVER_OPTION, ""), module.drivers(), instance.name)
-    login: Login = _log_in(module, driver, target)
+    login = _log_in(module, driver, target)
     connection = SqlServerConnection(module, login, target)
     try:
         _require_relay(login, instance)
@@ -227,33 +230,31 @@ def _unreachable(error: Exception, instance: Instance) -> ConnectError:
     )
 
 
-def _log_in(module: ModuleType, driver: Driver, target: Target) -> Any:
-    """Log in, with TLS unless the mode is `disable`: without it the login can be read."""
+class _WithoutTls(Exception):
+    """The server said that it offers no TLS, where TLS was asked for."""
+
+
+def _log_in(module: ModuleType, driver: Driver, target: Target) -> Login:
+    """Log in, with TLS unless the mode is `disable`: without it the login can be read.
+
+    One limit holds for all attempts together.
+    """
     tls = target.instance.tls
+    bounded = replace(target, ends_at=time.monotonic() + target.connect_seconds)
     try:
-        return _attempt(module, driver, target, tls)
-    except ConnectError as error:
-        if not _is_without_tls(driver, tls.mode, error.reason):
-            raise
+        return _attempt(module, driver, bounded, tls)
+    except _WithoutTls:
         if tls.mode is not TlsMode.PREFER or not may_be_readable(target):
-            raise without_tls(error, target.instance, is_mute=driver.is_freetds) from None
-    return _attempt(module, driver, target, replace(tls, mode=TlsMode.DISABLE))
+            raise without_tls(target.instance) from None
+    return _attempt(module, driver, bounded, replace(tls, mode=TlsMode.DISABLE))
 
 
-def _is_without_tls(driver: Driver, mode: TlsMode, reason: ConnectReason) -> bool:
-    """Return whether the server may have no TLS; FreeTDS leaves such a one without a word."""
-    if mode is TlsMode.DISABLE:
-        return False
-    return reason is (ConnectReason.UNREACHABLE if driver.is_freetds else ConnectReason.TLS)
-
-
-def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Any:
+def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Login:
     instance = target.instance
     connection_string(driver, target, tls)  # what can't be asked for is said at once
-    ends_at = time.monotonic() + target.connect_seconds
     relay = Relay(_knock(target), target.limits)
     text = connection_string(driver, target, tls, (RELAY_HOST, relay.port))
-    limit = max(0.0, ends_at - time.monotonic())
+    limit = target.connect_seconds
     seconds = max(1, round(limit))
     call: Call[Any] = Call(lambda: module.connect(text, timeout=seconds, autocommit=True))
 
@@ -275,8 +276,28 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
         raise
     except _raised_by(module) as error:
         relay.close()
-        failure = connect_error(error, instance, target.username)
-        raise relay.flow.error(instance.name) or failure from None
+        raise _login_failure(error, driver, target, tls, relay) from None
+
+
+def _login_failure(
+    error: BaseException, driver: Driver, target: Target, tls: TlsOptions, relay: Relay
+) -> Exception:
+    """Return what a login failed of; FreeTDS has no word for most that goes wrong before it."""
+    instance = target.instance
+    breached = relay.flow.error(instance.name)
+    if breached is not None:
+        return breached
+    is_encrypted = tls.mode is not TlsMode.DISABLE
+    if fault(error).is_of_server:
+        pass
+    elif is_encrypted and relay.offers_tls is False:
+        return _WithoutTls()
+    elif driver.is_freetds and relay.offers_tls is not None:
+        if relay.server_ended_first:
+            return hung_up(instance)
+        if is_encrypted:
+            return failed_tls(instance)
+    return connect_error(error, instance, target.username, tells_last_only=driver.is_freetds)
 
 
 def _prepare(
