@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import socket
 import threading
 import time
@@ -35,14 +36,17 @@ from sync_pipeline.engines.sqlserver.errors import (
     without_tls,
 )
 from sync_pipeline.engines.sqlserver.faults import fault
-from sync_pipeline.engines.sqlserver.names import bracketed
+from sync_pipeline.engines.sqlserver.names import SHARED, bracketed, quoted
 from sync_pipeline.engines.sqlserver.relay import HOST as RELAY_HOST
 from sync_pipeline.engines.sqlserver.relay import Relay
+from sync_pipeline.engines.sqlserver.session import session_settings
 from sync_pipeline.errors import (
+    ConfigurationError,
     ConnectError,
     ConnectionLimit,
     ConnectReason,
     Phase,
+    QueryError,
     QueryTimeout,
     ResultLimit,
     SyncError,
@@ -56,6 +60,11 @@ CLIENT_MARGIN_SECONDS = 2.0
 """How much longer than the driver's own limit the caller waits."""
 
 T = TypeVar("T")
+_USER_ACCESS = "SELECT d.user_access_desc FROM sys.databases AS d WHERE d.name = {}"
+_NAMED = re.compile(
+    r"(?:(?:tcp|np|lpc|admin):)?(?P<host>[^\\,]*?)"
+    r"(?:\\(?P<instance>[^\\,]*))?(?:,\s*(?P<port>\d*))?"
+)
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -172,6 +181,7 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
             ConfigurationError where a driver is missing or can't do what is asked.
     """
     instance = target.instance
+    _require_plain_host(instance)
     module = load_pyodbc(instance.name)
     driver = choose_driver(target.options.get(DRIVER_OPTION, ""), module.drivers(), instance.name)
     login = _log_in(module, driver, target)
@@ -183,6 +193,31 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
         connection.close()
         raise
     return connection
+
+
+def _require_plain_host(instance: Instance) -> None:
+    """Refuse a host that is written as Microsoft's tools take it: with an instance or a port.
+
+    The SQL Server Browser is not asked for the port of a named instance: it answers by UDP, and
+    anybody on the way could send us, and the password, elsewhere.
+
+    Raises:
+        ConfigurationError: the host is of that form.
+    """
+    found = _NAMED.fullmatch(instance.host)
+    if found is None or found["host"] == instance.host:
+        return
+    name, port = found["instance"], found["port"] or "PORT"
+    how = f" The port of {name} is in SQL Server Configuration Manager (TCP/IP, IP addresses), and "
+    how += "on the server: SELECT local_tcp_port FROM sys.dm_exec_connections WHERE session_id = "
+    raise ConfigurationError(
+        f"The host {instance.host!r} is no host name: instance and port are not part of it.",
+        instance=instance.name,
+        phase=Phase.CONNECT,
+        hint=f"Name the host and the port: sync-pipeline instances edit "
+        f"{shlex.quote(instance.name)} --host {shlex.quote(found['host'])} --port {port}."
+        + (f"{how}@@SPID. Give the instance a fixed port there." if name else ""),
+    )
 
 
 def _require_relay(login: Login, instance: Instance) -> None:
@@ -303,17 +338,47 @@ def _login_failure(
 def _prepare(
     connection: SqlServerConnection, raw: Any, target: Target, database: str | None
 ) -> None:
-    """Bound the session, so that it neither waits for locks nor wins a deadlock."""
+    """Bound the session and pin what changes results, before anything is read."""
     name = target.instance.name
     raw.timeout = max(1, round(target.statement_seconds))
-    milliseconds = max(1, int(target.statement_seconds * 1000))
-    settings = f"SET LOCK_TIMEOUT {milliseconds}; SET DEADLOCK_PRIORITY LOW; SET NOCOUNT ON"
+    settings = session_settings(target.statement_seconds)
     connection.run(lambda: _execute(raw, settings), lambda error: query_error(error, name))
     if database is not None:
+        _require_shared(connection, raw, database, name)
         connection.run(
             lambda: _execute(raw, f"USE {bracketed(database)}"),
             lambda error: open_error(error, name, database, target.username),
         )
+
+
+def _require_shared(
+    connection: SqlServerConnection, raw: Any, database: str, instance: str
+) -> None:
+    """Refuse a database that was taken for one user since the databases were listed.
+
+    Raises:
+        QueryError: to open it would take the one connection from whoever works on it.
+    """
+    found = connection.run(
+        lambda: _first_value(raw, _USER_ACCESS.format(quoted(database))),
+        lambda error: query_error(error, instance),
+    )
+    if found not in (None, SHARED):
+        raise QueryError(
+            f"Database {database} was not opened: it is in the mode {found}, and left to whoever "
+            "set that.",
+            instance=instance,
+            phase=Phase.CONNECT,
+        )
+
+
+def _first_value(raw: Any, statement: str) -> Any:
+    cursor = raw.execute(statement)
+    try:
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+    finally:
+        cursor.close()
 
 
 def _execute(raw: Any, statement: str) -> None:

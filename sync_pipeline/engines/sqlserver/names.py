@@ -12,6 +12,15 @@ SA = "sa"
 """The login of the server's first administrator, unless it was renamed."""
 
 
+SHARED = "MULTI_USER"
+"""The mode of a database that anybody may open (sys.databases, user_access_desc)."""
+
+
+def quoted(text: str) -> str:
+    """Return a text as a literal of Unicode characters."""
+    return "N'" + text.replace("'", "''") + "'"
+
+
 def bracketed(name: str) -> str:
     """Return a name as a delimited identifier, as QUOTENAME writes it."""
     return "[" + name.replace("]", "]]") + "]"
