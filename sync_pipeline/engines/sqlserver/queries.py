@@ -8,6 +8,7 @@ from sync_pipeline.engines.base import Query, RowT, Variant
 from sync_pipeline.engines.sqlserver.rows import (
     DatabaseOwnerRow,
     DatabaseRow,
+    DeniedRow,
     LoginRow,
     MemberRow,
     MissingRow,
@@ -72,6 +73,8 @@ DATABASE_OWNERS = query(
 )
 DATABASES = query("databases", DatabaseRow, (), ANY_DATABASE, check="check_databases.sql")
 MISSING_DATABASES = query("check_databases", MissingRow, (), "nothing")
+MISSING_STATE = query("check_state", MissingRow, (), "nothing")
+DENIED_DATABASES = query("denied_databases", DeniedRow, (), "nothing")
 
 USERS = _in_database("database_principals", UserRow, (SectionName.ACCOUNTS,), "check_users.sql")
 MEMBERS = _in_database(

@@ -2,7 +2,8 @@
 
 A driver has its socket for itself, collects a value however long, and does not come back
 from a server that stays silent. So it is given an address of this machine, and what it says
-and hears goes through here. TLS is the driver's own, from end to end; nothing is read.
+and hears goes through here. TLS is the driver's own, from end to end; nothing is read but the
+server's first answer, which says in the clear whether it offers TLS.
 
 The listener stays open as long as the driver lives, and takes one connection of our own
 user: no other program can come to the address that the driver has been given.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -28,8 +30,19 @@ _LOCAL, _REMOTE, _STATE, _OWNER = 1, 2, 3, 7
 _ESTABLISHED = "01"
 
 
+_GREETING_BYTES = 4096
+_ANSWER, _HEADER_BYTES = 4, 8
+_OPTION = struct.Struct(">BHH")
+_PRELOGIN_ENCRYPTION, _PRELOGIN_END = 1, 0xFF
+_NOT_SUPPORTED = 2
+
+
 class Relay:
-    """Passes bytes between one driver and a connected server, on threads of its own."""
+    """Passes bytes between one driver and a connected server, on threads of its own.
+
+    It keeps the beginning of what the server said, and who of the two ended first:
+    FreeTDS does not tell why it gave up.
+    """
 
     def __init__(self, server: socket.socket, limits: ReadLimits) -> None:
         self.flow = Flow(limits)
@@ -39,6 +52,8 @@ class Relay:
         self._listener = socket.create_server((HOST, 0), backlog=1)
         self.port: int = self._listener.getsockname()[1]
         self._is_over = False
+        self._greeting = b""
+        self.server_ended_first = False
         self._threads = [threading.Thread(target=self._serve, name="relay", daemon=True)]
         self._threads[0].start()
 
@@ -46,6 +61,17 @@ class Relay:
     def is_used(self) -> bool:
         """Return whether the driver speaks with the server through here now."""
         return self._driver is not None and not self._is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether one of the two has ended the connection, or it was broken."""
+        return self._is_over
+
+    @property
+    def offers_tls(self) -> bool | None:
+        """Return what the server said of TLS in its answer to PRELOGIN; None: nothing."""
+        said = encryption(self._greeting)
+        return None if said is None else said != _NOT_SUPPORTED
 
     def shut(self) -> None:
         """Break both connections, so that whoever waits for them goes on."""
@@ -99,8 +125,28 @@ class Relay:
             while driver is not None and (data := self._server.recv(_CHUNK)):
                 if not self.flow.allows(len(data)):
                     break
+                if len(self._greeting) < _GREETING_BYTES:
+                    self._greeting += data[:_GREETING_BYTES]
                 driver.sendall(data)
+        self.server_ended_first = not self._is_over and self.flow.breach is None
         self.shut()
+
+
+def encryption(greeting: bytes) -> int | None:
+    """Return the value of ENCRYPTION in an answer to PRELOGIN: [MS-TDS] 2.2.6.5.
+
+    None where it is none, or is not all there.
+    """
+    if len(greeting) < _HEADER_BYTES or greeting[0] != _ANSWER:
+        return None
+    payload = greeting[_HEADER_BYTES:]
+    for start in range(0, len(payload) - _OPTION.size + 1, _OPTION.size):
+        token, offset, length = _OPTION.unpack_from(payload, start)
+        if token == _PRELOGIN_END:
+            return None
+        if token == _PRELOGIN_ENCRYPTION:
+            return payload[offset] if length == 1 and offset < len(payload) else None
+    return None
 
 
 def is_ours(port: int, listener: int) -> bool:
