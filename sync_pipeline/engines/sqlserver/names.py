@@ -9,6 +9,15 @@ from sync_pipeline.engines.base import UNWRITABLE
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
+SHARED = "MULTI_USER"
+"""The mode of a database that anybody may open (sys.databases, user_access_desc)."""
+
+
+def quoted(text: str) -> str:
+    """Return a text as a literal of Unicode characters."""
+    return "N'" + text.replace("'", "''") + "'"
+
+
 def bracketed(name: str) -> str:
     """Return a name as a delimited identifier, as QUOTENAME writes it."""
     return "[" + name.replace("]", "]]") + "]"

@@ -2,7 +2,8 @@
 
 A driver has its socket for itself, collects a value however long, and does not come back
 from a server that stays silent. So it is given an address of this machine, and what it says
-and hears goes through here. TLS is the driver's own, from end to end; nothing is read.
+and hears goes through here. TLS is the driver's own, from end to end; nothing is read but the
+server's first answer, which says in the clear whether it offers TLS.
 
 The listener stays open as long as the driver lives, and takes one connection of our own
 user: no other program can come to the address that the driver has been given.
@@ -14,6 +15,7 @@ import contextlib
 import math
 import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -31,8 +33,19 @@ _LOCAL, _REMOTE, _STATE, _OWNER = 1, 2, 3, 7
 _ESTABLISHED = "01"
 
 
+_GREETING_BYTES = 4096
+_ANSWER, _HEADER_BYTES = 4, 8
+_OPTION = struct.Struct(">BHH")
+_PRELOGIN_ENCRYPTION, _PRELOGIN_END = 1, 0xFF
+_NOT_SUPPORTED = 2
+
+
 class Relay:
-    """Passes bytes between one driver and a connected server, on threads of its own."""
+    """Passes bytes between one driver and a connected server, on threads of its own.
+
+    It keeps the beginning of what the server said, and who of the two ended first:
+    FreeTDS does not tell why it gave up.
+    """
 
     def __init__(
         self, server: socket.socket, limits: ReadLimits, usage: Usage | None = None
@@ -45,6 +58,8 @@ class Relay:
         self.port: int = self._listener.getsockname()[1]
         self._is_over = False
         self._left_at = math.inf
+        self._greeting = b""
+        self.server_ended_first = False
         self._threads = [threading.Thread(target=self._serve, name="relay", daemon=True)]
         self._threads[0].start()
 
@@ -58,6 +73,17 @@ class Relay:
     def seconds_since_left(self) -> float:
         """Return how long ago the driver hung up by itself, 0 where it did not."""
         return max(0.0, time.monotonic() - self._left_at)
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether one of the two has ended the connection, or it was broken."""
+        return self._is_over
+
+    @property
+    def offers_tls(self) -> bool | None:
+        """Return what the server said of TLS in its answer to PRELOGIN; None: nothing."""
+        said = encryption(self._greeting)
+        return None if said is None else said != _NOT_SUPPORTED
 
     def shut(self) -> None:
         """Break both connections, so that whoever waits for them goes on."""
@@ -113,7 +139,10 @@ class Relay:
             while driver is not None and (data := self._server.recv(_CHUNK)):
                 if not self.flow.allows(len(data)):
                     break
+                if len(self._greeting) < _GREETING_BYTES:
+                    self._greeting += data[:_GREETING_BYTES]
                 driver.sendall(data)
+        self.server_ended_first = not self._is_over and self.flow.breach is None
         self.shut()
 
 
@@ -125,6 +154,23 @@ def _has_hung_up(link: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def encryption(greeting: bytes) -> int | None:
+    """Return the value of ENCRYPTION in an answer to PRELOGIN: [MS-TDS] 2.2.6.5.
+
+    None where it is none, or is not all there.
+    """
+    if len(greeting) < _HEADER_BYTES or greeting[0] != _ANSWER:
+        return None
+    payload = greeting[_HEADER_BYTES:]
+    for start in range(0, len(payload) - _OPTION.size + 1, _OPTION.size):
+        token, offset, length = _OPTION.unpack_from(payload, start)
+        if token == _PRELOGIN_END:
+            return None
+        if token == _PRELOGIN_ENCRYPTION:
+            return payload[offset] if length == 1 and offset < len(payload) else None
+    return None
 
 
 def is_ours(port: int, listener: int) -> bool:
