@@ -15,6 +15,7 @@ pytest_plugins = [
     "sync_pipeline_tests.permitted_skips",
     "sync_pipeline_tests.servers.fixtures_mysql",
     "sync_pipeline_tests.servers.fixtures_postgresql",
+    "sync_pipeline_tests.servers.fixtures_sqlserver",
     "sync_pipeline_tests.servers.fixtures_store",
     "sync_pipeline_tests.servers.fixtures_versions",
 ]

@@ -85,7 +85,7 @@ def test_a_breaker_that_is_switched_off_never_opens(failures: int) -> None:
         (errors.SuspiciousSnapshot, Reach.REACHED),
         (errors.QueryError, Reach.REACHED),
         (errors.ResultLimit, Reach.REACHED),
-        (errors.MemoryExhausted, Reach.UNKNOWN),
+        (errors.MemoryExhausted, Reach.NOT_REACHED),
         (errors.UnsupportedServer, Reach.REACHED),
         (errors.StoreUnavailable, Reach.UNKNOWN),
         (errors.RunDeadline, Reach.UNKNOWN),

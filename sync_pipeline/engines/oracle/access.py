@@ -60,7 +60,7 @@ class OracleAccess:
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""
         state = self._world.accounts.get(account)
-        return facts_of(state) if state else AccountFacts()
+        return facts_of(state, self._world) if state else AccountFacts()
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account is PUBLIC."""

@@ -22,6 +22,7 @@ import psycopg.generators
 from psycopg.rows import dict_row
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.budget import Arriving
 from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.limits import READ_AHEAD_BYTES
 from sync_pipeline.engines.links import Breach, Guard, breached, received, resolve, shut
@@ -66,6 +67,7 @@ class PostgreSqlConnection:
         self._own = own
         encoding = raw.info.parameter_status("server_encoding") or "UTF8"
         use(raw, encoding, encoding)
+        self._arriving = Arriving(target.usage)
 
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
@@ -74,7 +76,11 @@ class PostgreSqlConnection:
         seconds = self._target.statement_seconds + CLIENT_MARGIN_SECONDS
         limits = self._target.limits
         guard = Guard(
-            self._breaker, self._target.within(seconds), limits.result_bytes, limits.stretch_bytes
+            self._breaker,
+            self._target.within(seconds),
+            limits.result_bytes,
+            limits.stretch_bytes,
+            self._arriving,
         )
         with guard:
             try:
@@ -136,7 +142,11 @@ class PostgreSqlConnection:
             found.extend(meter.metered(dict(zip(names, row, strict=True)) for row in rows))
             guard.progress()
 
-        RowCursor(self._raw).read(sql.encode(), parameters, take)
+        try:
+            RowCursor(self._raw).read(sql.encode(), parameters, take)
+        except BaseException:
+            found.clear()  # the error holds `take`, which holds the list
+            raise
         return found
 
     def _mapped(self, error: Exception, guard: Guard, seconds: float, sql: str) -> SyncError:
@@ -167,18 +177,22 @@ def opened(target: Target, parameters: Mapping[str, Any]) -> psycopg.Connection[
 
     psycopg's own limit begins anew with every address, and after the name was resolved. The
     login is made beside, because a server decides how long libpq derives a key from the
-    password (RFC 5802, the iteration count).
+    password (RFC 5802, the iteration count): libpq has no limit, and does not come back.
 
     Raises:
         psycopg.Error: no address let us in, or none in time.
         UnicodeError: a parameter can't be encoded.
-        SyncError: ResultLimit, or ConnectionLimit where too many calls were left behind.
+        SyncError: ResultLimit, or ConnectionLimit where too many calls were left behind, or a
+            login at this server.
     """
     ends_at = time.monotonic() + target.connect_seconds
     failure: psycopg.Error = psycopg.errors.ConnectionTimeout(_TOO_LATE)
     for address in _addresses(target):
         info = psycopg.conninfo.make_conninfo("", **parameters, **address)
-        login = Call(partial(_logged_in, info, ends_at, target))
+        login = Call(
+            partial(_logged_in, info, ends_at, target),
+            f"{target.instance.host}:{target.instance.port}",
+        )
         try:
             raw = login.result(ends_at - time.monotonic() + LOGIN_MARGIN_SECONDS, _nothing)
             return psycopg.Connection(raw, row_factory=dict_row)

@@ -61,7 +61,14 @@ PACKAGE = "sync_pipeline.engines.postgresql"
 _CHECKING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 _ANYONE = "nothing: every role may read it"
 
-ROLES = Query("roles", RoleRow, (SectionName.ACCOUNTS,), (Variant(OLDEST, "roles.sql"),), _ANYONE)
+ROLES = Query(
+    "roles",
+    RoleRow,
+    (SectionName.ACCOUNTS,),
+    (Variant(OLDEST, "roles.sql"),),
+    _ANYONE,
+    count="count_roles.sql",
+)
 MEMBERSHIPS = Query(
     "memberships",
     MembershipRow,
@@ -166,6 +173,7 @@ class PostgreSql(UnknownNothing):
         *SERVER_ACLS,
         *DATABASE_ACLS,
     )
+    counts: Query[Any] | None = None
     catalog: CatalogCheck | None = CATALOG
 
     def connect(self, target: Target, database: str | None = None) -> Connection:

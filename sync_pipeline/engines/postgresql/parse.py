@@ -56,6 +56,10 @@ _UNKNOWN_DEFAULTS = "objects of kind "
 """How `default_privileges.sql` names objects whose kind it does not know."""
 
 
+BOOTSTRAP_NAME = "postgres"
+"""How packages call the role that initdb makes."""
+
+
 @dataclass(frozen=True, slots=True)
 class RoleRow:
     """A row of `roles.sql`."""
@@ -70,6 +74,7 @@ class RoleRow:
     bypasses_row_security: bool
     connection_limit: int
     valid_until: str | None
+    is_bootstrap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +180,19 @@ def _account(
             ("bypasses_row_security", role.bypasses_row_security),
             ("connection_limit", role.connection_limit),
             ("valid_until", role.valid_until),
+            *_bootstrap(role),
         ),
         memberships=memberships,
         settings=settings,
         grants=grants,
     )
+
+
+def _bootstrap(role: RoleRow) -> tuple[tuple[str, bool], ...]:
+    """Return whether a role is the one that initdb made, where its name says otherwise."""
+    if role.is_bootstrap == (role.name == BOOTSTRAP_NAME):
+        return ()
+    return (("is_bootstrap", role.is_bootstrap),)
 
 
 def _grant(item: AclItem) -> Grant:

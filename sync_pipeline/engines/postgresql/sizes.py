@@ -7,9 +7,17 @@ the write-ahead log and of temporary files need pg_monitor, which has the former
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import Query, SizeReader, Variant, filled
+from sync_pipeline.engines.postgresql.lost import (
+    LOCKED,
+    LOST,
+    missing_file,
+    with_locks,
+    without_lost,
+)
 from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect, quoted
 from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.errors import PrivilegeError
@@ -17,6 +25,7 @@ from sync_pipeline.model.size import (
     NOT_APPLICABLE,
     DatabaseSize,
     Measure,
+    MeasureState,
     SizeSnapshot,
     TableSize,
     TablespaceSize,
@@ -53,6 +62,7 @@ class ObjectsRow:
 
     data_bytes: int
     index_bytes: int
+    missing_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,14 @@ def _variants(name: str) -> tuple[Variant, ...]:
     return (Variant(_SINCE, f"{name}.sql"),)
 
 
-DATABASES = Query("size_databases", DatabaseRow, (), _variants("size_databases"), "nothing")
+DATABASES = Query(
+    "size_databases",
+    DatabaseRow,
+    (),
+    _variants("size_databases"),
+    "nothing",
+    count="count_size_databases.sql",
+)
 TOTAL = Query("size_database", TotalRow, (), _variants("size_database"), MONITOR)
 OBJECTS = Query(
     "size_objects", ObjectsRow, (), _variants("size_objects"), CONNECT, per_database=True
@@ -94,7 +111,7 @@ TABLES = Query("size_tables", TableRow, (), _variants("size_tables"), CONNECT, p
 TABLESPACES = Query("size_tablespaces", TablespaceRow, (), _variants("size_tablespaces"), MONITOR)
 WAL = Query("size_wal", BytesRow, (), _variants("size_wal"), MONITOR)
 TEMPORARY = Query("size_temporary", BytesRow, (), _variants("size_temporary"), MONITOR)
-SIZE_QUERIES = (DATABASES, TOTAL, OBJECTS, TABLES, TABLESPACES, WAL, TEMPORARY)
+SIZE_QUERIES = (DATABASES, TOTAL, OBJECTS, TABLES, TABLESPACES, WAL, TEMPORARY, LOST, LOCKED)
 
 
 def measure(reader: SizeReader) -> SizeSnapshot:
@@ -117,6 +134,7 @@ def measure(reader: SizeReader) -> SizeSnapshot:
                 reader.warn(f"Database {item.name} was dropped while it was measured.")
         found = [item for item in found if item.name in still]
     tablespaces, shared = _tablespaces(reader)
+    found = _whole(reader, listed.rows, found, tablespaces)
     return SizeSnapshot(
         server=reader.server,
         observed_at=reader.observed_at,
@@ -126,6 +144,24 @@ def measure(reader: SizeReader) -> SizeSnapshot:
         shared=shared,
         tablespaces=tablespaces,
     )
+
+
+def _whole(
+    reader: SizeReader,
+    rows: Sequence[DatabaseRow],
+    found: list[DatabaseSize],
+    tablespaces: Sequence[TablespaceSize],
+) -> list[DatabaseSize]:
+    """Return the sizes, unknown where a tablespace with some of the files is not there."""
+    lost = [item.name for item in tablespaces if item.total.state is MeasureState.UNREACHABLE]
+    if not lost:
+        return found
+    openable = {
+        row.name
+        for row in rows
+        if row.allows_connections and row.may_connect and not is_raw(row.name)
+    }
+    return [without_lost(reader, item, lost, can_be_opened=item.name in openable) for item in found]
 
 
 def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
@@ -159,7 +195,10 @@ def _held(reader: SizeReader, name: str) -> DatabaseSize:
     queries = (OBJECTS, TABLES) if reader.largest_tables else (OBJECTS,)
     objects, *rest = reader.read_in(name, *queries, limit=reader.largest_tables)
     if objects.failure is not None:
-        return DatabaseSize(name, NOT_APPLICABLE, objects.failure, objects.failure)
+        failure = objects.failure
+        if objects.is_timeout:
+            failure = with_locks(reader, name, failure)
+        return DatabaseSize(name, NOT_APPLICABLE, failure, failure)
     (held,) = objects.rows
     tables = tuple(
         TableSize(
@@ -173,6 +212,8 @@ def _held(reader: SizeReader, name: str) -> DatabaseSize:
         for item in reading.rows
     )
     data, index = Measure.known(held.data_bytes), Measure.known(held.index_bytes)
+    if held.missing_name is not None:
+        data = index = missing_file(reader, name, held.missing_name)
     return DatabaseSize(name, NOT_APPLICABLE, data, index, tables=tables)
 
 

@@ -25,6 +25,7 @@ from sync_pipeline.engines.sqlserver.grants import database_grants, server_grant
 from sync_pipeline.engines.sqlserver.names import grant_server, written
 from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.parse import (
+    caution,
     database_accounts,
     lacks_connect,
     server_accounts,
@@ -78,12 +79,12 @@ class SqlServer:
     newest_tried: tuple[int, ...] = (16,)
     default_port = 1433
     size_connections = 2
-    # Logins that setup makes for signed modules and for the services of the instance. The
-    # fixed roles, public, guest and NT AUTHORITY stay: what they are granted is worth a look.
-    system_accounts: tuple[str, ...] = (r"##MS\_%##", r"NT SERVICE\\%")
+    # The logins of setup and of services are known by their identifiers (AccountState.is_system).
+    system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = ()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+    counts: Query[Any] | None = None
     catalog: CatalogCheck | None = None
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
@@ -125,7 +126,8 @@ class SqlServer:
                 hint=f"It needs: {missing}",
             )
         listed = connection.fetch(sql_text(PACKAGE, "databases.sql"))
-        return tuple(_entry(row, username) for row in map(DATABASES.bind, listed))
+        rows = map(DATABASES.bind, listed)
+        return tuple(_entry(row, username) for row in rows if not row.is_snapshot)
 
     def written(self, name: str) -> str:
         """Return a name as a delimited identifier."""
@@ -188,7 +190,7 @@ class SqlServer:
 def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
     reason = unreadable(row)
     missing = grant_server(NEEDED[0], username) if lacks_connect(row) else ""
-    return DatabaseEntry(row.name, not reason, reason, missing)
+    return DatabaseEntry(row.name, not reason, reason, missing, caution(row))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

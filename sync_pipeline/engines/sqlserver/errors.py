@@ -49,6 +49,12 @@ REJECTED = frozenset(
         18488,  # must be changed
     }
 )
+LOCKED_OUT = frozenset({18486})
+_LOCKOUT = (
+    "Wrong passwords locked the login out, temporarily: it ends with the lockout duration of the "
+    "Windows policy, or by ALTER LOGIN ... WITH PASSWORD = ... UNLOCK. Look for who tries them."
+)
+_CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or the login."
 NO_DATABASE = frozenset({911, 4060})
 DENIED = frozenset({229, 230, 262, 297, 300, 371, 378, 916, 15247})
 LOCKED = frozenset({1205, 1222})
@@ -114,7 +120,7 @@ def connect_error(error: BaseException, instance: Instance, username: str) -> Sy
             f"{where} rejected the account {username!r}: {found.text}.",
             instance=instance.name,
             phase=Phase.CONNECT,
-            hint="Correct the credential (sync-pipeline credentials rotate) or the login.",
+            hint=_LOCKOUT if found.has(LOCKED_OUT) else _CREDENTIAL,
         )
     if found.has(NO_DATABASE):
         return ConfigurationError(

@@ -11,12 +11,15 @@ user: no other program can come to the address that the driver has been given.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.engines.links import Flow, shut
 
@@ -31,21 +34,30 @@ _ESTABLISHED = "01"
 class Relay:
     """Passes bytes between one driver and a connected server, on threads of its own."""
 
-    def __init__(self, server: socket.socket, limits: ReadLimits) -> None:
-        self.flow = Flow(limits)
+    def __init__(
+        self, server: socket.socket, limits: ReadLimits, usage: Usage | None = None
+    ) -> None:
+        self.flow = Flow(limits, usage)
         self._server = server
         self._server.settimeout(None)
         self._driver: socket.socket | None = None
         self._listener = socket.create_server((HOST, 0), backlog=1)
         self.port: int = self._listener.getsockname()[1]
         self._is_over = False
+        self._left_at = math.inf
         self._threads = [threading.Thread(target=self._serve, name="relay", daemon=True)]
         self._threads[0].start()
 
     @property
     def is_used(self) -> bool:
         """Return whether the driver speaks with the server through here now."""
-        return self._driver is not None and not self._is_over
+        driver = self._driver
+        return driver is not None and not self._is_over and not _has_hung_up(driver)
+
+    @property
+    def seconds_since_left(self) -> float:
+        """Return how long ago the driver hung up by itself, 0 where it did not."""
+        return max(0.0, time.monotonic() - self._left_at)
 
     def shut(self) -> None:
         """Break both connections, so that whoever waits for them goes on."""
@@ -80,6 +92,8 @@ class Relay:
         with contextlib.suppress(OSError):
             while data := driver.recv(_CHUNK):
                 self._server.sendall(data)
+        if not self._is_over:
+            self._left_at = time.monotonic()
         self.shut()
 
     def _accepted(self) -> socket.socket | None:
@@ -101,6 +115,16 @@ class Relay:
                     break
                 driver.sendall(data)
         self.shut()
+
+
+def _has_hung_up(link: socket.socket) -> bool:
+    """Return whether the other end has closed, also where nobody has read that yet."""
+    try:
+        return link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def is_ours(port: int, listener: int) -> bool:

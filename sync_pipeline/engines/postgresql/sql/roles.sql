@@ -1,5 +1,6 @@
 -- Every role and its attributes; no password hash. Since 14. Needs nothing.
 SELECT
+    (r.oid = 10) AS is_bootstrap,
     r.rolname AS name,
     r.rolsuper AS is_superuser,
     r.rolinherit AS inherits,
