@@ -115,6 +115,15 @@ def test_grants_that_are_not_all_there_were_not_read(family: Family) -> None:
     assert list(snapshot.unread) == [SectionKey(SectionName.DATABASE)]
 
 
+def test_a_grant_on_columns_alone_leaves_those_on_tables_read(family: Family) -> None:
+    """The server keeps a row for its table, too, without a privilege on that."""
+    with family.users("counted IDENTIFIED BY 'x'"):
+        family.run("GRANT SELECT (User) ON mysql.db TO counted")
+        snapshot = family.snapshot()
+    assert snapshot.is_known(SectionKey(SectionName.TABLE))
+    assert not [text for text in snapshot.warnings if "not whole" in text]
+
+
 def test_databases_that_are_not_all_there_are_not_measured(family: Family) -> None:
     change = without_one_of("information_schema.SCHEMATA")
     with pytest.raises(SyncError, match="not whole"):
