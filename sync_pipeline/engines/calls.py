@@ -89,7 +89,7 @@ LEFT_BEHIND = LeftBehind(MOST_LEFT_BEHIND)
 class Call(Generic[T]):
     """One call on a thread of its own."""
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    def __init__(self, work: Callable[[], T], name: str | None = None) -> None:
         self._work = work
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -97,7 +97,7 @@ class Call(Generic[T]):
         self._error: BaseException | None = None
         self._is_done = False
         self._left_behind: Callable[[], None] | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def result(self, seconds: float, left_behind: Callable[[], None]) -> T:
         """Run the call and return what it returns, or raise what it raises.

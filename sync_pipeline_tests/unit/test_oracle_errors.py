@@ -138,3 +138,10 @@ def test_no_error_holds_the_password() -> None:
     error = refused("ORA-01017: invalid username/password; logon denied")
     assert PASSWORD not in repr(error)
     assert PASSWORD.encode() not in pickle.dumps(error)
+
+
+def test_what_can_not_be_decoded_is_no_mistake_of_the_settings() -> None:
+    instance = Instance(1, "erp", EngineName.ORACLE, "db1", 1521, "monitor", database="ERP")
+    attempt = Attempt(Target(instance, "watcher", Secret(PASSWORD), 60), "ERP")
+    error = connect_error(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), attempt)
+    assert isinstance(error, UnsupportedServer)
