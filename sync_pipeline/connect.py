@@ -1,15 +1,22 @@
-"""Bounded connections: a watchdog breaks whatever outlives the instance's deadline."""
+"""Bounded connections: an alarm breaks whatever outlives the instance's deadline."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from sync_pipeline.engines.base import Connection, Engine, Target
-from sync_pipeline.errors import ConnectError, ConnectReason, Phase, QueryTimeout, RunDeadline
+from sync_pipeline.engines.links import Alarm
+from sync_pipeline.errors import (
+    ConnectError,
+    ConnectReason,
+    Phase,
+    QueryTimeout,
+    RunDeadline,
+    SyncError,
+)
 
 Opener = Callable[[str | None], Connection]
 _OF_TIME = (ConnectReason.LOST, ConnectReason.TIMEOUT, ConnectReason.DNS)
@@ -67,20 +74,21 @@ def open_connection(
 
     The deadline holds from before the name is resolved: the engine keeps to it while it
     connects. A server that accepts statements and never answers holds a driver's read for
-    ever; the watchdog turns that into a QueryTimeout.
+    ever; the alarm turns that into a QueryTimeout.
     """
     name = target.instance.name
     deadline.check(name, Phase.CONNECT)
     with _in_time(deadline, name, Phase.CONNECT):
         connection = engine.connect(replace(target, ends_at=deadline.ends_at), database)
-    watchdog = threading.Timer(deadline.remaining_seconds, connection.abort)
-    watchdog.daemon = True
-    watchdog.start()
     try:
-        with _in_time(deadline, name, Phase.COLLECT):
+        with (
+            Alarm(deadline.ends_at, connection.abort),
+            _in_time(deadline, name, Phase.COLLECT),
+            _in_budget(target),
+            target.usage.broken_by(connection.abort),
+        ):
             yield connection
     finally:
-        watchdog.cancel()
         connection.close()
 
 
@@ -93,4 +101,14 @@ def _in_time(deadline: Deadline, instance: str, phase: Phase) -> Iterator[None]:
         is_of_time = isinstance(error, QueryTimeout) or error.reason in _OF_TIME
         if is_of_time:
             deadline.check(instance, phase)
+        raise
+
+
+@contextmanager
+def _in_budget(target: Target) -> Iterator[None]:
+    """Say of a connection that was broken off for what its sync holds that this is why."""
+    try:
+        yield
+    except SyncError:
+        target.usage.require_kept(target.instance.name)
         raise

@@ -161,6 +161,12 @@ class RunDeadline(QueryTimeout):
     default_retryable = False
 
 
+class ServerLimit(SyncError):
+    """A limit of the server, the role or the database ended what we did; it was reached."""
+
+    kind = "server_limit"
+
+
 class ConnectionLimit(SyncError):
     """The limits on connections left none for this instance in time."""
 

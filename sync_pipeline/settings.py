@@ -191,6 +191,12 @@ class Settings(BaseSettings):
         ge=2**16,
         description="Bytes of all results of one sync of an instance together, at most.",
     )
+    max_run_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Bytes that all syncs of a run hold at once, at most; 0: a quarter of the "
+        "memory that the process may have.",
+    )
     guard_share: float = Field(
         default=0.5,
         ge=0,
@@ -221,6 +227,11 @@ class Settings(BaseSettings):
     oracle_client: str = Field(
         default="",
         description="Directory of Oracle's client libraries; empty: the driver's thin mode.",
+    )
+    oracle_wallet_password: str = Field(
+        default="",
+        repr=False,
+        description="Password of the PEM wallets that Oracle instances have as their CA file.",
     )
     trend_percent: float = Field(
         default=5,

@@ -118,13 +118,15 @@ def access_of(judged: Judged, account: str) -> AccountAccess:
             f"The instance {judged.name!r} has no active account {account!r}.",
             hint=f"See: sync-pipeline accounts list --instance {judged.name}.",
         )
+    facts = judged.rules.facts(account)
+    own = tuple(f"{judged.name}: {doubt_text(item)}" for item in facts.unknown)
     return AccountAccess(
         instance=judged.name,
         state=state,
-        facts=judged.rules.facts(account),
+        facts=facts,
         powers=tuple(judged.rules.powers(account)),
         privileges=tuple(sorted(judged.rules.everything(account), key=_order)),
-        gaps=(*judged.gaps(), *judged.unknown(account)),
+        gaps=(*judged.gaps(), *judged.unknown(account), *own),
         denied=tuple(_denied(judged, account)),
     )
 

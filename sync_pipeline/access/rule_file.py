@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.written_yaml import BadYaml, read_yaml
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Place = tuple[int | str, ...]
@@ -21,16 +21,10 @@ def parse_rules(text: str, file: str, model: type[ModelT]) -> ModelT:
         ConfigurationError: it is no YAML, has a key twice, or is not what the model asks.
     """
     try:
-        root = yaml.compose(text, yaml.SafeLoader)
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or error
-        raise ConfigurationError(f"The file {file}{where} is not valid YAML: {reason}.") from None
-    twice = next(_repeated(root, set()), None)
-    if twice:
-        raise ConfigurationError(f"The file {file}, line {twice[0]}: {twice[1]!r} is there twice.")
+        written = read_yaml(text)
+        root, value = written.root, written.value(written.root)
+    except BadYaml as error:
+        raise ConfigurationError(error.sentence(file)) from None
     try:
         return model.model_validate({} if value is None else value)
     except ValidationError as error:
@@ -39,23 +33,6 @@ def parse_rules(text: str, file: str, model: type[ModelT]) -> ModelT:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigurationError(f"The file {file} is not valid. {'; '.join(problems)}.") from None
-
-
-def _repeated(node: yaml.Node | None, seen: set[int]) -> Iterator[tuple[int, str]]:
-    """Yield each key that a mapping has twice, with its line: YAML would take the last."""
-    if node is None or id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        keys: set[Any] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in keys:
-                yield key.start_mark.line + 1, str(key.value)
-            keys.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
-            yield from _repeated(value, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _repeated(value, seen)
 
 
 def _entry(root: yaml.Node | None, place: Place) -> str:

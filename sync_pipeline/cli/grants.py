@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from sync_pipeline.cli.context import show_script
-from sync_pipeline.engines.base import Engine, filled
+from sync_pipeline.engines.base import Engine, KnowsPlatforms, filled
 from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import EngineName
 
 COMMENT_WIDTH = 96
@@ -24,16 +25,39 @@ def grants(
         list[str] | None,
         typer.Option(help="Database to read (PostgreSQL); may be repeated."),
     ] = None,
+    platform: Annotated[
+        str,
+        typer.Option(help="Managed service it is for: autonomous or rds (Oracle)."),
+    ] = "",
 ) -> None:
     """Print the script that makes the monitoring account; replace <password> in it.
 
     Comments say what each line opens. The last ones are statements that are left to you.
     """
     chosen = ENGINES[engine]
-    script = chosen.grants_script(user, host, database or ["postgres"])
+    script = (
+        _platform_script(chosen, user, platform)
+        if platform
+        else chosen.grants_script(user, host, database or ["postgres"])
+    )
     account = chosen.written_account(user, host)
     lines = (*_commented(chosen, script), *_optional(chosen, account))
     show_script("".join(f"{line}\n" for line in lines))
+
+
+def _platform_script(engine: Engine, user: str, platform: str) -> str:
+    """Return the script for a managed service.
+
+    Raises:
+        ConfigurationError: the engine has no script for it.
+    """
+    known = engine.platforms if isinstance(engine, KnowsPlatforms) else ()
+    if not isinstance(engine, KnowsPlatforms) or platform not in known:
+        names = f"It has: {', '.join(known)}." if known else "Leave --platform out."
+        raise ConfigurationError(
+            f"{engine.name} has no script for the platform {platform!r}.", hint=names
+        )
+    return engine.platform_script(user, platform)
 
 
 def _commented(engine: Engine, script: str) -> Iterator[str]:

@@ -355,8 +355,6 @@ def _show_probes(probes: Sequence[Probe]) -> None:
             say(f"{probe.instance}: {section} can't be read: {reason}")
         for reason in probe.unmeasured:
             say(f"{probe.instance}: sizes: {reason}")
-        for warning in probe.warnings:
-            say(f"{probe.instance}: warning: {warning}")
         for note in probe.notes:
             say(f"{probe.instance}: note: {note}")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.unknown import columns_or_warning, newer_hint, unknown_warnings
 from sync_pipeline.collect.visibility import Visibility, package_of
@@ -20,8 +21,8 @@ from sync_pipeline.engines.base import (
     HiddenDatabases,
     Query,
     needed,
-    sql_text,
 )
+from sync_pipeline.engines.doubts import MOST_NAMED
 from sync_pipeline.errors import (
     ConnectError,
     Phase,
@@ -29,11 +30,13 @@ from sync_pipeline.errors import (
     QueryError,
     QueryTimeout,
     ResultLimit,
+    ServerLimit,
     SyncError,
 )
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.model.text import first_names
 
 ConnectionOpener = Callable[[str | None], AbstractContextManager[Connection]]
 _UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
@@ -92,9 +95,10 @@ def collect_accounts(
         reading = _Reading(server, scope.username)
         reading.timings["connect_seconds"] = time.monotonic() - started
         visibility = Visibility(connection, package_of(engine))
+        counts = Counts(connection, package_of(engine), server, engine.counts)
         for query in engine.account_queries:
             if not query.per_database:
-                _read(engine, connection, query, reading, visibility)
+                _read(engine, query, reading, visibility, counts)
         with understood("the columns of its catalog"):
             _check_catalog(engine, connection, reading)
         with understood("the query of its databases"):
@@ -138,24 +142,22 @@ def _accounts(engine: Engine, reading: _Reading) -> tuple[AccountState, ...]:
 
 def _read(
     engine: Engine,
-    connection: Connection,
     query: Query[Any],
     reading: _Reading,
     visibility: Visibility,
+    counts: Counts,
     database: str = "",
 ) -> None:
-    file = query.file_for(reading.server.version_number, reading.server.place)
-    if file is None:
+    if query.file_for(reading.server.version_number, reading.server.place) is None:
         reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
         return
     try:
         with understood(f"query {query.name}"):
             visibility.require(query)
-            text = sql_text(package_of(engine), file)
-            found = [query.bind(row) for row in connection.fetch(text)]
+            found = counts.rows(query)
             origins = frozenset(getattr(row, query.origin) or "" for row in found if query.origin)
     except _UNREADABLE as error:
-        if isinstance(error, PrivilegeError):
+        if isinstance(error, PrivilegeError) and not error.hint:
             needs = needed(engine, query, reading.server, reading.username, database)
             error.hint = f"It needs: {needs}"
         _record_unread(engine, query, reading, database, scope_error=error)
@@ -238,6 +240,8 @@ def _read_databases(
     if not queries:
         return
     readable = [entry for entry in entries if entry.is_readable]
+    if scope.object_detail:
+        reading.warnings += _cautions(readable[: scope.max_databases])
     beyond = {entry.name for entry in readable[scope.max_databases :]}
     for entry in entries:
         if not scope.object_detail:
@@ -251,6 +255,16 @@ def _read_databases(
             _unreadable(fills, limited, reading)
         else:
             _read_database(engine, open_database, queries, entry, reading)
+
+
+def _cautions(opened: Sequence[DatabaseEntry]) -> Iterator[str]:
+    """Yield what opening databases does to the server, once for all of them."""
+    found: dict[str, list[str]] = {}
+    for entry in opened:
+        if entry.caution:
+            found.setdefault(entry.caution, []).append(entry.name)
+    for caution, names in found.items():
+        yield f"{caution}: {first_names(names[:MOST_NAMED], len(names))}."
 
 
 def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: _Reading) -> None:
@@ -271,9 +285,10 @@ def _read_database(
     try:
         with open_database(entry.name) as connection:
             visibility = Visibility(connection, package_of(engine))
+            counts = Counts(connection, package_of(engine), reading.server)
             for query in queries:
-                _read(engine, connection, query, reading, visibility, entry.name)
-    except (ConnectError, ResultLimit, *_UNREADABLE) as error:
+                _read(engine, query, reading, visibility, counts, entry.name)
+    except (ConnectError, ResultLimit, ServerLimit, *_UNREADABLE) as error:
         unread = [
             name
             for query in queries

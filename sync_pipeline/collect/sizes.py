@@ -5,35 +5,56 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.visibility import Visibility, package_of
-from sync_pipeline.engines.base import Engine, Query, Reading, RowT, needed, sql_text
+from sync_pipeline.engines.base import (
+    Connection,
+    Engine,
+    Query,
+    Reading,
+    RowT,
+    needed,
+    rest,
+    sql_text,
+)
 from sync_pipeline.errors import (
     ConnectError,
+    ConnectReason,
     PrivilegeError,
     QueryError,
     QueryTimeout,
     ResultLimit,
+    ServerLimit,
     SyncError,
 )
 from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
 _UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
+_KEPT_SECONDS = 10.0
+"""What is kept for ending a statement that the server does not end, and for what comes after."""
 
 
 @dataclass(frozen=True, slots=True)
 class SizeScope:
-    """What to measure: `largest_tables` of each database, `max_databases` opened at most."""
+    """What to measure: `largest_tables` of each database, `max_databases` opened at most.
+
+    The work must have ended at `ends_at` (`time.monotonic`); one statement takes at most
+    `statement_seconds`.
+    """
 
     username: str
     largest_tables: int = 0
     max_databases: int = 500
+    ends_at: float | None = None
+    statement_seconds: float = 0.0
 
 
 def collect_sizes(
@@ -45,11 +66,11 @@ def collect_sizes(
         SyncError: no connection, wrong server, or the databases could not be listed.
     """
     started = time.monotonic()
-    with open_database(None) as connection:
-        server = identified(engine, connection)
+    with ExitStack() as links:
+        link = _Link(open_database, links)
+        server = identified(engine, link.opened())
         connected = time.monotonic()
-        visibility = Visibility(connection, package_of(engine))
-        reader = _Reader(engine, open_database, visibility, scope, server, observed_at)
+        reader = _Reader(engine, open_database, link, scope, server, observed_at)
         with understood("the queries of its sizes"):
             snapshot = engine.sizes(reader)
     return replace(
@@ -63,13 +84,48 @@ def collect_sizes(
     )
 
 
+class _Link:
+    """The connection to the server itself; one that waited in vain is replaced.
+
+    The server may still be busy with a statement that nobody waits for any more.
+    """
+
+    def __init__(self, open_database: ConnectionOpener, links: ExitStack) -> None:
+        self._open_database = open_database
+        self._links = links
+        self.connection: Connection | None = None
+        self._visibility: Visibility | None = None
+
+    def opened(self) -> Connection:
+        """Return the connection, a new one where it was given up."""
+        if self.connection is None:
+            self.connection = self._links.enter_context(self._open_database(None))
+        return self.connection
+
+    def visibility(self, engine: Engine) -> Visibility:
+        """Return what the connection may see."""
+        if self._visibility is None:
+            self._visibility = Visibility(self.opened(), package_of(engine))
+        return self._visibility
+
+    def rest(self) -> None:
+        """Let no transaction wait on it while another connection is opened."""
+        if self.connection is not None:
+            rest(self.connection)
+
+    def give_up(self) -> None:
+        """Close the connection; the next statement opens another."""
+        self.connection = self._visibility = None
+        self._links.pop_all().close()
+
+
 @dataclass(slots=True)
 class _Reader:
     """A `SizeReader` on one open connection."""
 
     engine: Engine
     open_database: ConnectionOpener
-    visibility: Visibility
+    link: _Link
     scope: SizeScope
     server: ServerIdentity
     observed_at: datetime
@@ -89,25 +145,47 @@ class _Reader:
 
     def read(self, query: Query[RowT], **parameters: object) -> Reading[RowT]:
         """Run a query on the server's connection."""
-        return self._read(self.visibility, query, parameters)
+        return self._read(self.link.visibility(self.engine), query, parameters)
+
+    def attempt(self, query: Query[RowT], **parameters: object) -> Reading[RowT]:
+        """Run a query that may fail, a lost connection included, without a warning."""
+        visibility = self.link.visibility(self.engine)
+        try:
+            return Reading(self._rows(visibility, query, parameters))
+        except _UNREADABLE as error:
+            return Reading(failure=Measure.unreachable(error.message))
+        except ConnectError as error:
+            if error.reason is not ConnectReason.LOST:
+                raise
+            self.link.give_up()
+            return Reading(failure=Measure.unreachable(error.message))
+
+    def has_time(self) -> bool:
+        """Return whether one more statement may take as long as it is allowed to."""
+        if self.scope.ends_at is None:
+            return True
+        left = self.scope.ends_at - time.monotonic()
+        return left > self.scope.statement_seconds + _KEPT_SECONDS
 
     def read_in(
         self, database: str, *queries: Query[Any], **parameters: object
     ) -> tuple[Reading[Any], ...]:
         """Run queries on a new connection to one database."""
         self.opened += 1
+        self.link.rest()
         found: list[Reading[Any]] = []
         try:
             with self.open_database(database) as connection:
                 here = Visibility(connection, package_of(self.engine))
                 found.extend(self._read(here, query, parameters, database) for query in queries)
-        except (ConnectError, ResultLimit, *_UNREADABLE) as error:
+        except (ConnectError, ResultLimit, ServerLimit, *_UNREADABLE) as error:
             failure = self._failure(error, None, database)
             found += [Reading(failure=failure)] * (len(queries) - len(found))
         return tuple(found)
 
     def databases_now(self, query: Query[RowT]) -> Sequence[RowT]:
         """Run a listing again on a new connection."""
+        self.link.rest()
         with self.open_database(None) as connection:
             return self._rows(Visibility(connection, package_of(self.engine)), query, {})
 
@@ -138,7 +216,8 @@ class _Reader:
             return Reading(self._rows(visibility, query, parameters))
         except _UNREADABLE as error:
             where = database or str(parameters.get("database", ""))
-            return Reading(failure=self._failure(error, query, where))
+            failure = self._failure(error, query, where)
+            return Reading(failure=failure, is_timeout=isinstance(error, QueryTimeout))
 
     def _rows(
         self, visibility: Visibility, query: Query[RowT], parameters: dict[str, object]
@@ -150,14 +229,20 @@ class _Reader:
             visibility.require(query)
             text = sql_text(package_of(self.engine), file)
             named = {name: value for name, value in parameters.items() if _names(text, name)}
-            rows = visibility.connection.fetch(text, named or None)
-            return tuple(query.bind(row) for row in rows)
+            counts = Counts(visibility.connection, package_of(self.engine), self.server)
+            try:
+                return counts.rows(query, named or None)
+            except QueryTimeout:
+                if visibility.connection is self.link.connection:
+                    self.link.give_up()
+                raise
 
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""
         if isinstance(error, PrivilegeError) and query is not None:
             needs = needed(self.engine, query, self.server, self.username, database)
-            failure = Measure.denied(f"{where}{error.message} It needs: {needs}")
+            told = error.hint or f"It needs: {needs}"
+            failure = Measure.denied(f"{where}{error.message} {told}")
             if query.opens:
                 failure = Measure.denied(
                     f"{failure.reason} It is optional: it opens {query.opens}."

@@ -8,6 +8,7 @@ from sync_pipeline.collect.visibility import package_of
 from sync_pipeline.engines.base import Connection, Engine, sql_text
 from sync_pipeline.engines.doubts import (
     MOST_NAMED,
+    KeepsBytes,
     Known,
     named,
     newer_release,
@@ -81,12 +82,37 @@ def unknown_warnings(
     )
     kept = [item for item in accounts if not _is_systems(item, engine.system_accounts)]
     privileges, words = unknown_things(kept, engine)
-    for what, found in (("Privileges", privileges), ("Properties of accounts", words)):
+    for what, found, has_unknown in (
+        ("Privileges", privileges, _has_unknown_grants),
+        ("Properties of accounts", words, _has_unknown_words),
+    ):
         if found:
+            holders = [item.name for item in kept if has_unknown(item, engine)]
+            names = first_names([plain(name) for name in holders[:MOST_NAMED]], len(holders))
             yield (
                 f"{what} that are not known here, kept as they are: {named(found)}. "
-                "Each answer that they could change says so."
+                f"Each answer that they could change says so. They are of {names}."
             )
+    if isinstance(engine, KeepsBytes):
+        yield from _raw_warning(engine, kept)
+
+
+def _raw_warning(engine: KeepsBytes, accounts: Sequence[AccountState]) -> Iterator[str]:
+    raw = dict.fromkeys(plain(item) for state in accounts for item in engine.kept_raw(state))
+    if raw:
+        names = first_names(list(raw)[:MOST_NAMED], len(raw))
+        yield (
+            f"Names that are no text in the encoding of their database, kept as their bytes: "
+            f"{names}. They count like others; no statement for people can hold them."
+        )
+
+
+def _has_unknown_grants(state: AccountState, known: Known) -> bool:
+    return any(True for _ in known.unknown_grants(state))
+
+
+def _has_unknown_words(state: AccountState, known: Known) -> bool:
+    return any(True for _ in known.unknown_words(state))
 
 
 def _is_systems(state: AccountState, patterns: Collection[str]) -> bool:

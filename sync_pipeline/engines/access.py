@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from sync_pipeline.model.access import (
     AccountFacts,
@@ -83,6 +84,34 @@ class AccessRules(Protocol):
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end; empty: there is none."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class HashPlace:
+    """Where an engine shows password hashes, and the privilege that reads them there.
+
+    `name` is what people call it. `is_own` marks a privilege that says what it opens, so that
+    whoever granted it meant that.
+    """
+
+    privilege: str
+    securable: Securable
+    name: str
+    is_own: bool = False
+
+
+@runtime_checkable
+class ShowsHashes(Protocol):
+    """The rules of an engine that keeps password hashes where accounts may read them."""
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return all such places of the world."""
+        ...
+
+
+def hash_places(rules: AccessRules) -> Sequence[HashPlace]:
+    """Return where the server of some rules shows password hashes."""
+    return rules.hash_places() if isinstance(rules, ShowsHashes) else ()
 
 
 Edge = tuple[str, str]

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
 from importlib import resources
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.doubts import Known
-from sync_pipeline.engines.limits import Meter, ReadLimits, Usage
+from sync_pipeline.engines.limits import Meter, ReadLimits
 from sync_pipeline.errors import ConfigurationError, PrivilegeError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -27,7 +28,7 @@ RowT = TypeVar("RowT")
 Version = tuple[int, ...]
 UNWRITABLE = "<a name that no statement can hold>"
 """What stands in a statement for such a name: the server refuses it, whatever its text."""
-_OPEN_NAME = re.compile(r"\{(user|database)\}")
+_OPEN_NAME = re.compile(r"\{(user|user_text|database)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,15 @@ class Variant:
     """The text of a query for servers from `since` on (the lowest version it fits).
 
     `place` is the part of a server that the text fits (`ServerIdentity.place`), empty: any
-    that has no text of its own. `needs` stands before the query's where the text needs
-    something else.
+    that has no text of its own. `needs` and `count` stand before the query's where the text
+    needs something else, or reads something else.
     """
 
     since: Version
     file: str
     place: str = ""
     needs: str = ""
+    count: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,12 @@ class Query(Generic[RowT]):
     `opens` makes its grant optional: it says what else that would open. Without the grant
     the value is unknown, which is no fault that anybody is warned of.
 
-    `made` are variants for places that read what the monitoring script makes.
+    `made` are variants for places that the monitoring script makes ready in a way of their own:
+    they read what it makes, or need another grant.
+
+    `count` is the file of a statement that counts the rows which the query must return: one
+    row with one column, `counted`. Where the numbers differ, the query was not read. It is
+    asked where `Engine.counts` does not tell.
     """
 
     name: str
@@ -80,6 +87,7 @@ class Query(Generic[RowT]):
     check: str = ""
     opens: str = ""
     made: tuple[Variant, ...] = ()
+    count: str = ""
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""
@@ -92,6 +100,11 @@ class Query(Generic[RowT]):
         """Return the file of the newest variant that fits, or None: not applicable."""
         variant = self.variant_for(version, place)
         return variant.file if variant else None
+
+    def count_for(self, version: Version, place: str = "") -> str:
+        """Return the file of the statement that counts the rows; empty: none does."""
+        variant = self.variant_for(version, place)
+        return (variant.count if variant else "") or self.count
 
     def needs_at(self, server: ServerIdentity) -> str:
         """Return the statement that lets an account run the query on this server."""
@@ -157,13 +170,15 @@ class GrantNote:
 class DatabaseEntry:
     """A database of a server; `reason` says why it can't be opened where it can't.
 
-    `missing` is the grant that would open it, when a privilege is what is missing.
+    `missing` is the grant that would open it, when a privilege is what is missing. `caution`
+    says what opening it does to the server, where that is more than a connection.
     """
 
     name: str
     is_readable: bool
     reason: str = ""
     missing: str = ""
+    caution: str = ""
 
 
 class HiddenDatabases(PrivilegeError):
@@ -180,7 +195,8 @@ class HiddenDatabases(PrivilegeError):
 class Target:
     """Where and as whom to connect. `statement_seconds` bounds every statement.
 
-    `options` are settings of the installation that an engine's driver needs, by name.
+    `options` are settings of the installation that an engine's driver needs, by name; one of
+    them may be a secret, so they are not shown.
     `limits` bound what is read, and `usage` counts it over all connections of one sync.
     From `ends_at` (`time.monotonic`) on nothing may be waited for.
     """
@@ -189,7 +205,7 @@ class Target:
     username: str
     password: Secret
     statement_seconds: float
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
     limits: ReadLimits = field(default_factory=ReadLimits)
     usage: Usage = field(default_factory=Usage, compare=False)
     ends_at: float | None = None
@@ -237,6 +253,21 @@ class Connection(Protocol):
         ...
 
 
+@runtime_checkable
+class Resting(Protocol):
+    """A connection that holds a transaction between its statements."""
+
+    def rest(self) -> None:
+        """End the transaction without raising; the next statement begins another."""
+        ...
+
+
+def rest(connection: Connection) -> None:
+    """Let no transaction wait on a connection while another one is opened."""
+    if isinstance(connection, Resting):
+        connection.rest()
+
+
 class AccountRows:
     """The rows of every query that could be read, by query and database."""
 
@@ -258,10 +289,14 @@ class AccountRows:
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[RowT]):
-    """The rows of one query, or the measure that says why there are none."""
+    """The rows of one query, or the measure that says why there are none.
+
+    `is_timeout`: the connection was there, and no answer came in time.
+    """
 
     rows: Sequence[RowT] = ()
     failure: Measure | None = None
+    is_timeout: bool = False
 
 
 class SizeReader(Protocol):
@@ -293,6 +328,20 @@ class SizeReader(Protocol):
         Raises:
             SyncError: the connection was lost.
         """
+        ...
+
+    def attempt(self, query: Query[RowT], **parameters: object) -> Reading[RowT]:
+        """Run a query that may fail where another way is left: no warning is recorded.
+
+        A connection that the statement lost, or that waited in vain, is replaced.
+
+        Raises:
+            SyncError: no new connection could be opened.
+        """
+        ...
+
+    def has_time(self) -> bool:
+        """Return whether a statement may be tried that could take all that one is allowed."""
         ...
 
     def read_in(
@@ -329,6 +378,8 @@ class Engine(Known, Protocol):
     """What each line of the monitoring script opens, and the statements left to choice."""
     account_queries: tuple[Query[Any], ...]
     """What an account sync reads. The one that fills `accounts` comes first."""
+    counts: Query[Any] | None
+    """Counts the rows of many of these at once: one row, a column a query, by its name."""
     catalog: CatalogCheck | None
     """What tells whether the catalogs have columns that nothing here reads."""
 
@@ -392,9 +443,10 @@ class Engine(Known, Protocol):
 def filled(template: str, *, user: str, database: str = "") -> str:
     """Return a template with its names, both as statements write them.
 
+    `{user_text}` is the user's name within single quotes, without the double ones around it.
     In one pass: a name that holds `{database}` is not filled again.
     """
-    names = {"user": user, "database": database}
+    names = {"user": user, "user_text": _in_literal(user), "database": database}
     return _OPEN_NAME.sub(lambda found: names[found[1]], template)
 
 
@@ -422,6 +474,28 @@ def check_names(engine: Engine, *names: str) -> None:
                 hint="Choose a name without control characters and, for Oracle, without "
                 "double quotes.",
             )
+
+
+def _in_literal(name: str) -> str:
+    """Return a written name as the inside of a literal: two single quotes stand for one."""
+    is_quoted = len(name) > 1 and name[0] == name[-1] == '"'
+    return (name[1:-1] if is_quoted else name).replace("'", "''")
+
+
+@runtime_checkable
+class KnowsPlatforms(Protocol):
+    """An engine that has scripts of their own for services that keep grants to themselves."""
+
+    platforms: tuple[str, ...]
+    """The names of the services, as the command line takes them."""
+
+    def platform_script(self, username: str, platform: str) -> str:
+        """Return the least-privilege script for one of the services.
+
+        Raises:
+            ConfigurationError: no statement can hold the name.
+        """
+        ...
 
 
 @cache

@@ -6,7 +6,10 @@ Microsoft's driver first wait for it to confirm that the statement was cancelled
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -14,6 +17,8 @@ from sync_pipeline.errors import ConnectionLimit
 
 T = TypeVar("T")
 MOST_LEFT_BEHIND = 64
+_COMPUTING_SECONDS = 0.1
+_LEAST_PRIORITY = 19
 
 
 class CallTimeout(Exception):
@@ -33,14 +38,22 @@ class LeftBehind:
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
+        self._computing: list[str] = []
         self._lock = threading.Lock()
 
-    def require_room(self) -> None:
+    def require_room(self, place: str = "") -> None:
         """Refuse to begin what might be left behind too.
 
         Raises:
-            ConnectionLimit: so many are left behind already.
+            ConnectionLimit: so many are left behind already, or one that computes for the
+                server at this place.
         """
+        if place in self._computing:
+            raise ConnectionLimit(
+                f"A login at {place} that was given up still computes what the server asked for, "
+                "and no other is begun.",
+                hint="Check what listens there. It ends by itself, or with this process.",
+            )
         if self._count >= self._most:
             raise ConnectionLimit(
                 f"{self._count} calls of this process still wait for servers that don't answer, "
@@ -48,15 +61,19 @@ class LeftBehind:
                 hint="They end by themselves; restart the process where they don't.",
             )
 
-    def add(self) -> None:
-        """Count one that is left behind."""
+    def add(self, computing_for: str = "") -> None:
+        """Count one that is left behind, and at which place it computes, if it does."""
         with self._lock:
             self._count += 1
+            if computing_for:
+                self._computing.append(computing_for)
 
-    def remove(self) -> None:
+    def remove(self, computing_for: str = "") -> None:
         """Count one that came back."""
         with self._lock:
             self._count -= 1
+            if computing_for:
+                self._computing.remove(computing_for)
 
 
 class StaysBehind:
@@ -87,10 +104,17 @@ LEFT_BEHIND = LeftBehind(MOST_LEFT_BEHIND)
 
 
 class Call(Generic[T]):
-    """One call on a thread of its own."""
+    """One call on a thread of its own.
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    `place` is the server whose word decides how much the call computes, such as how many
+    rounds a key is derived in. One that is left behind goes on with the least of priorities
+    (Linux: setpriority(2), of a thread), and no other is begun for that place meanwhile.
+    """
+
+    def __init__(self, work: Callable[[], T], place: str = "") -> None:
         self._work = work
+        self._place = place
+        self._computing_for = ""
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._result: list[T] = []
@@ -107,15 +131,16 @@ class Call(Generic[T]):
         Raises:
             CallTimeout: it took longer.
             CallAborted: `abort` was called.
-            ConnectionLimit: too many calls were left behind already.
+            ConnectionLimit: too many calls were left behind already, or one for this place.
         """
-        LEFT_BEHIND.require_room()
+        LEFT_BEHIND.require_room(self._place)
         self._thread.start()
         in_time = self._over.wait(seconds)
         with self._lock:
             if not self._is_done:
                 self._left_behind = left_behind
-                LEFT_BEHIND.add()
+                self._computing_for = self._place if _is_computing(self._thread) else ""
+                LEFT_BEHIND.add(self._computing_for)
                 raise CallAborted if in_time else CallTimeout
         self._thread.join()
         if self._error is not None:
@@ -140,7 +165,20 @@ class Call(Generic[T]):
             left_behind = self._left_behind
         self._over.set()
         if left_behind is not None:
+            self._error = None  # nobody hears of it, and its frames hold what was read
             try:
                 left_behind()
             finally:
-                LEFT_BEHIND.remove()
+                LEFT_BEHIND.remove(self._computing_for)
+
+
+def _is_computing(thread: threading.Thread) -> bool:
+    """Return whether a thread computes rather than waits, and let it give way where it does."""
+    ident, native = thread.ident, thread.native_id
+    if sys.platform != "linux" or ident is None or native is None:
+        return False
+    spent = time.clock_gettime(time.pthread_getcpuclockid(ident))
+    if spent < _COMPUTING_SECONDS:
+        return False
+    os.setpriority(os.PRIO_PROCESS, native, _LEAST_PRIORITY)
+    return True

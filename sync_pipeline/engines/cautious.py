@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access import AccessRules, HashPlace, hash_places
 from sync_pipeline.engines.doubts import Doubts, Known
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -81,6 +81,10 @@ class CautiousRules:
     def drop(self, account: str) -> str:
         """Return the statement that removes an account."""
         return self._rules.drop(account)
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return where the server shows password hashes."""
+        return hash_places(self._rules)
 
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end."""

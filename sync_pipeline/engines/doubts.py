@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sync_pipeline.engines.access import reach
 from sync_pipeline.model.access import AccessWorld, Decision
@@ -53,6 +53,15 @@ class Known(Protocol):
 
     def also(self, world: AccessWorld) -> Mapping[str, Iterable[str]]:
         """Return the accounts that others also are, beside their roles: a login's users."""
+        ...
+
+
+@runtime_checkable
+class KeepsBytes(Protocol):
+    """An engine whose names may be no text in the encoding that they should have."""
+
+    def kept_raw(self, state: AccountState) -> Iterable[str]:
+        r"""Yield what of an account is no text and is kept as its bytes: `role ren\xe9`."""
         ...
 
 

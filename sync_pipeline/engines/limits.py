@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from sys import getsizeof
 from typing import Any
 
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.errors import Phase, ResultLimit
 
 MEBIBYTE = 2**20
@@ -86,20 +86,6 @@ def _limit(instance: str, what: str, setting: str) -> ResultLimit:
     )
 
 
-class Usage:
-    """The bytes of all results of one sync, of however many connections."""
-
-    def __init__(self) -> None:
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def add(self, count: int) -> int:
-        """Count bytes and return all so far."""
-        with self._lock:
-            self._bytes += count
-            return self._bytes
-
-
 class Meter:
     """Counts one result while it is read."""
 
@@ -124,6 +110,7 @@ class Meter:
 
         Raises:
             ResultLimit: a limit was passed; nothing more may be read of the connection.
+            MemoryExhausted: all syncs of the process hold too much, and this one the most.
         """
         longest = self._limits.value_bytes
         for row in rows:
@@ -153,6 +140,7 @@ class Meter:
         pending, self._pending = self._pending, 0
         if self._usage.add(pending) > self._limits.sync_bytes:
             raise self._limits.too_large_sync(self._instance)
+        self._usage.require_kept(self._instance)
 
 
 def size_of(value: object) -> int:

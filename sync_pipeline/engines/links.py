@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import os
 import selectors
 import socket
@@ -15,11 +16,13 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self, cast
 
+from sync_pipeline.engines.budget import Arriving, Usage
 from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.errors import ResultLimit
 
 _LOOK_SECONDS = 0.05
+_IDLE_SECONDS = 2.0
 _NEXT_ADDRESS_SECONDS = 0.25
 """How long one address is tried alone before the next is tried beside it (RFC 8305, 8)."""
 _BEING_MADE = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
@@ -30,13 +33,16 @@ _TCP_INFO = struct.Struct("=8x24I4Q")
 def resolve(host: str, port: int, seconds: float) -> list[str]:
     """Return the addresses of a host, in the resolver's order.
 
-    The resolver has no limit of its own: a call that takes longer is left behind.
+    The resolver has no limit of its own: a call that takes longer is left behind. An address
+    is no name, and nobody is asked.
 
     Raises:
         OSError: gaierror, also where it took too long.
         UnicodeError: the name can't be one.
         ConnectionLimit: too many calls were left behind already.
     """
+    with contextlib.suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
     call = Call(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     found: list[Any] | None = None
     with contextlib.suppress(CallTimeout, CallAborted):
@@ -146,6 +152,7 @@ class Breach(StrEnum):
     TIME = "time"
     STRETCH = "stretch"
     BYTES = "bytes"
+    BUDGET = "budget"
 
 
 class Flow:
@@ -154,18 +161,21 @@ class Flow:
     A driver collects a whole answer, however many packets it has, before it looks at it.
     """
 
-    def __init__(self, limits: ReadLimits) -> None:
+    def __init__(self, limits: ReadLimits, usage: Usage | None = None) -> None:
         self.breach: Breach | None = None
         self._limits = limits
+        self._arriving = Arriving(usage or Usage())
         self._arrived = self._stretch = 0
 
     def begin(self) -> None:
         """Begin to count another answer."""
-        self._arrived = self._stretch = 0
+        self._arrived = 0
+        self.progress()
 
     def progress(self) -> None:
         """Note that the driver has handed over what had come."""
         self._stretch = 0
+        self._arriving.allows(0)
 
     def error(self, instance: str) -> ResultLimit | None:
         """Return the error of the limit that was passed, if one was."""
@@ -179,6 +189,8 @@ class Flow:
             self.breach = Breach.BYTES
         elif self._stretch > self._limits.stretch_bytes:
             self.breach = Breach.STRETCH
+        elif not self._arriving.allows(self._stretch):
+            self.breach = Breach.BUDGET
         return self.breach is None
 
 
@@ -197,6 +209,7 @@ class Guard:
     `most_bytes` bounds what arrives in all, `stretch_bytes` what arrives between two calls
     of `progress`. They are counted by the kernel, so that a driver which collects a whole
     message before it says a word is bounded too. Linux counts; elsewhere time alone bounds.
+    `arriving` is told of that stretch.
     """
 
     def __init__(
@@ -205,19 +218,17 @@ class Guard:
         seconds: float,
         most_bytes: int = 0,
         stretch_bytes: int = 0,
-        on_breach: Callable[[], None] | None = None,
+        arriving: Arriving | None = None,
     ) -> None:
         self.breach: Breach | None = None
         self._link = link
         self._ends_at = time.monotonic() + seconds
         self._most, self._stretch = most_bytes, stretch_bytes
-        self._on_breach = on_breach
+        self._arriving = arriving
         self._begin = self._mark = received(link) if most_bytes else 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="guard", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        _WATCHER.add(self)
         return self
 
     def __exit__(
@@ -226,32 +237,108 @@ class Guard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
-        self._thread.join()
+        _WATCHER.remove(self)
+        if self._arriving is not None:
+            self._arriving.allows(0)
 
     def progress(self) -> None:
         """Note that the driver has handed over what had come."""
         self._mark = received(self._link)
 
-    def _watch(self) -> None:
-        while True:
-            left = self._ends_at - time.monotonic()
-            if left <= 0:
-                return self._break(Breach.TIME)
-            if self._over.wait(min(left, _LOOK_SECONDS) if self._most else left):
-                return None
-            if self._most:
-                count = received(self._link)
-                if count - self._begin > self._most:
-                    return self._break(Breach.BYTES)
-                if count - self._mark > self._stretch:
-                    return self._break(Breach.STRETCH)
+    def look(self) -> None:
+        """Break the connection where it went too far, once."""
+        if self.breach is None:
+            self.breach = self._found()
+            if self.breach is not None:
+                shut(self._link)
 
-    def _break(self, breach: Breach) -> None:
-        self.breach = breach
-        shut(self._link)
-        if self._on_breach is not None:
-            self._on_breach()
+    def _found(self) -> Breach | None:
+        if time.monotonic() >= self._ends_at:
+            return Breach.TIME
+        if not self._most:
+            return None
+        count = received(self._link)
+        if count - self._begin > self._most:
+            return Breach.BYTES
+        if count - self._mark > self._stretch:
+            return Breach.STRETCH
+        if self._arriving is not None and not self._arriving.allows(count - self._mark):
+            return Breach.BUDGET
+        return None
+
+
+class Alarm:
+    """Calls something from another thread at a moment (`time.monotonic`), once.
+
+    Nothing is called after its block has ended, but what was called may still be at work.
+    """
+
+    def __init__(self, at: float, ring: Callable[[], None]) -> None:
+        self._at = at
+        self._ring = ring
+        self._has_rung = False
+
+    def __enter__(self) -> Self:
+        _WATCHER.add(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _WATCHER.remove(self)
+
+    def look(self) -> None:
+        """Ring where it is time, beside: what is called may wait."""
+        if not self._has_rung and time.monotonic() >= self._at:
+            threading.Thread(target=self._ring, name="alarm", daemon=True).start()
+            self._has_rung = True
+
+
+class Watcher:
+    """Looks after all guarded calls of a process, on one thread that ends when there are none.
+
+    A thread for each call would cost more than the call.
+    """
+
+    def __init__(self) -> None:
+        self._guards: set[Guard | Alarm] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, guard: Guard | Alarm) -> None:
+        """Look after a call from now on."""
+        with self._lock:
+            self._guards.add(guard)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._watch, name="guard", daemon=True)
+                self._thread.start()
+
+    def remove(self, guard: Guard | Alarm) -> None:
+        """Look after it no more: nothing is broken from here on."""
+        with self._lock:
+            self._guards.discard(guard)
+
+    def _watch(self) -> None:
+        idle_since = time.monotonic()
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
+            with self._lock:
+                if self._guards:
+                    idle_since = now
+                elif now - idle_since > _IDLE_SECONDS:
+                    self._thread = None
+                    return
+                for guard in self._guards:
+                    with contextlib.suppress(MemoryError, RuntimeError):  # it is looked at again
+                        guard.look()
+
+
+_WATCHER = Watcher()
+"""Of this process: calls into drivers are its own, whoever makes them."""
 
 
 def received(link: socket.socket) -> int:

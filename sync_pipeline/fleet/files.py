@@ -15,12 +15,15 @@ from yaml.emitter import ScalarAnalysis
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.reading import LARGEST_TEXT, read_file
+from sync_pipeline.files.written_yaml import BadYaml, read_yaml
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.report.csv_cells import harmless, restored
 from sync_pipeline.visible import visible_lines
 
 TAG_SEPARATOR = ";"
+SEPARATORS = (",", ";", "\t")
+"""What may separate the cells of a CSV file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def _checked(rows: Iterator[tuple[int, Any]]) -> ParsedFile:
     lines: dict[str, int] = {}
     silent: set[str] = set()
     for line, row in rows:
-        if not isinstance(row, dict):
+        if not isinstance(row, dict) or not all(isinstance(key, str) for key in row):
             problems.append(BadRow(line, "an instance is a mapping of its properties"))
             continue
         try:
@@ -118,15 +121,23 @@ def reasons(error: ValidationError) -> Iterator[str]:
 
 
 def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(too many columns)")
-    line = 2
+    """Yield the rows of a CSV file with the line on which each begins.
+
+    Spreadsheets of many countries separate by semicolons; the header shows it.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    header: list[str] | None = None
+    line = 1
     try:
-        for row in reader:
-            given: dict[str, Any] = {key: _given(value) for key, value in row.items() if value}
-            if "tags" in given:
-                given["tags"] = [tag for tag in given["tags"].split(TAG_SEPARATOR) if tag]
-            yield line, given
-            line = reader.line_num + 1
+        for cells in reader:
+            begins_on, line = line, reader.line_num + 1
+            if not cells:
+                continue
+            if header is None:
+                header = cells
+                _require_names(header, path, begins_on)
+            else:
+                yield begins_on, _row(header, cells)
     except csv.Error as error:
         raise ConfigurationError(
             f"The file {path}, line {line}, is not valid CSV ({error}).",
@@ -134,9 +145,41 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
         ) from None
 
 
-def _given(value: Any) -> Any:
-    """Return what a cell stands for; what is over in a row is a list."""
-    return restored(value) if isinstance(value, str) else value
+def _separator(text: str) -> str:
+    """Return what separates the names of the header."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    for separator in SEPARATORS:
+        names = {name.strip('"') for name in header.split(separator)}
+        if "name" in names and len(names) > 1:
+            return separator
+    return SEPARATORS[0]
+
+
+def _require_names(header: list[str], path: Path, line: int) -> None:
+    """Refuse a header of which a column would be lost.
+
+    Raises:
+        ConfigurationError: a column has no name, or two have one.
+    """
+    for number, name in enumerate(header, 1):
+        problem = f"{name!r} is there twice" if name in header[: number - 1] else None
+        if not name:
+            problem = f"column {number} has no name"
+        if problem:
+            raise ConfigurationError(
+                f"The file {path}, line {line}: {problem}.", hint="Nothing was imported."
+            )
+
+
+def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        key: restored(cell) for key, cell in zip(header, cells, strict=False) if cell
+    }
+    if any(cells[len(header) :]):
+        row["(too many columns)"] = "".join(cells[len(header) :])
+    if "tags" in row:
+        row["tags"] = [tag for tag in row["tags"].split(TAG_SEPARATOR) if tag]
+    return row
 
 
 class _VisibleDumper(yaml.SafeDumper):
@@ -158,27 +201,18 @@ class _VisibleDumper(yaml.SafeDumper):
 
 
 def _yaml_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
-    loader = None
     try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        entries = _entries(root)
+        written = read_yaml(text)
+        entries = _entries(written.root)
         if entries is None:
             raise ConfigurationError(
                 f"The file {path} does not hold a list under `instances`.",
                 hint="Begin it with `instances:` and a list.",
             )
         for node in entries.value:
-            yield node.start_mark.line + 1, loader.construct_object(node, deep=True)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(
-            f"The file {path}{where} is not valid YAML.", hint="Nothing was imported."
-        ) from None
-    finally:
-        if loader is not None:
-            loader.dispose()
+            yield node.start_mark.line + 1, written.value(node)
+    except BadYaml as error:
+        raise ConfigurationError(error.sentence(str(path)), hint="Nothing was imported.") from None
 
 
 def _entries(root: yaml.Node | None) -> yaml.SequenceNode | None:

@@ -15,12 +15,10 @@ from sync_pipeline.files.atomic import NAME_KEPT, PARTIAL, replaced
 from sync_pipeline.files.locks import locked_directory
 from sync_pipeline.files.private import make_private
 from sync_pipeline.files.reading import LARGEST_SECRET, read_file
+from sync_pipeline.files.trust import open_to_others
 
 SECONDS_TO_WAIT = 60.0
 _ROOT = 0
-# Of a file that is root's, not ours, our group may read: a secret that Kubernetes mounts.
-# libpq has the same rule for the key of a certificate.
-_OWN_MUST_NOT, _ROOTS_MUST_NOT = 0o077, 0o037
 
 
 class KeyFile:
@@ -128,9 +126,8 @@ def _require_private(path: Path, found: os.stat_result) -> None:
             phase=Phase.CONFIGURE,
             hint="Run the command as that user, or have a key file of your own.",
         )
-    is_roots = found.st_uid == _ROOT != os.geteuid()
-    if stat.S_IMODE(found.st_mode) & (_ROOTS_MUST_NOT if is_roots else _OWN_MUST_NOT):
-        mode = "640" if is_roots else "600"
+    mode = open_to_others(found)
+    if mode is not None:
         raise ConfigurationError(
             f"The key file {path} is open to other users.",
             phase=Phase.CONFIGURE,

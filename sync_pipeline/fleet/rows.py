@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import AddressValueError, IPv6Address
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,25})?")
+
+
+def _as_written(value: object) -> object:
+    """Refuse what reads as another number than a person would: `33_06`, `1e3`, `0x1F`."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip(" ")):
+        raise ValueError("is no number in digits")
+    return value
+
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 # A CSV file joins an instance's tags with semicolons.
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^;]+$")]
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Seconds = Annotated[
+    float, Field(gt=0, le=86_400, allow_inf_nan=False), BeforeValidator(_as_written)
+]
 HIGHEST_PORT = 65_535
 NEW_INSTANCE_TLS = TlsMode.REQUIRE
 """What a command line or a file that says nothing of TLS means."""
@@ -26,7 +47,7 @@ class InstanceRow(BaseModel):
     name: Name
     engine: EngineName
     host: Name
-    port: Annotated[int, Field(ge=1, le=HIGHEST_PORT)] | None = None
+    port: Annotated[int, Field(ge=1, le=HIGHEST_PORT), BeforeValidator(_as_written)] | None = None
     credential: Name
     database: Name | None = None
     tls: TlsMode = NEW_INSTANCE_TLS
@@ -56,6 +77,22 @@ class InstanceRow(BaseModel):
     def _is_printable(cls, value: str | None) -> str | None:
         if value is not None and (not value.isprintable() or value != value.strip()):
             raise ValueError("has a control character, or a space at its end")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _is_only_a_host(cls, value: str) -> str:
+        """Refuse an address that has its port in it, or is written as in a URL."""
+        is_wrong = re.search(r"[\[\]/@\s,;]", value) is not None
+        if ":" in value and not is_wrong:
+            try:
+                IPv6Address(value)
+            except AddressValueError:
+                is_wrong = True
+        if is_wrong:
+            raise ValueError(
+                "give a name or an address alone, without brackets; the port has a field of its own"
+            )
         return value
 
     @field_validator("description")
@@ -88,8 +125,11 @@ class InstanceRow(BaseModel):
 
     @classmethod
     def of(cls, instance: Instance) -> InstanceRow:
-        """Return the row that `instance` makes the same instance from."""
-        return cls(
+        """Return the row that `instance` makes the same instance from.
+
+        It is not checked again: what was registered before a check came is shown too.
+        """
+        return cls.model_construct(
             name=instance.name,
             engine=instance.engine,
             host=instance.host,

@@ -136,7 +136,11 @@ class AccountFacts:
     `has_no_password`: an empty password lets one in, the worst of weak authentications.
     `is_system` accounts are the engine's own; `is_built_in` is the superuser that a new server
     begins with. Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is
-    well; they never hold a password or a hash.
+    well; they never hold a password or a hash. `password_fix` is the statement that ends a weak
+    authentication and leaves the account open, `orphaned_fix` the one that gives an orphan its
+    login again; empty: nothing but closing it, or removing it, does. `unknown` are texts of what
+    no catalog says of the account, and could let it do more or less. `temporarily_locked` says
+    how an account is locked whose lock ends by itself.
     """
 
     is_system: bool = False
@@ -145,6 +149,7 @@ class AccountFacts:
     is_any_host: bool = False
     authentication: str = ""
     weak_authentication: str = ""
+    password_fix: str = ""
     has_no_password: bool = False
     never_expires: bool | None = None
     is_expired: bool | None = None
@@ -152,3 +157,6 @@ class AccountFacts:
     never_used: bool | None = None
     last_used_at: datetime | None = None
     orphaned: str = ""
+    orphaned_fix: str = ""
+    unknown: tuple[str, ...] = ()
+    temporarily_locked: str = ""

@@ -11,6 +11,7 @@ from typing import Any
 from sync_pipeline.model.privilege import (
     AccountSetting,
     Grant,
+    GrantScope,
     Membership,
     SectionKey,
     SectionName,
@@ -141,6 +142,7 @@ def grant_to_json(grant: Grant) -> dict[str, Any]:
         ("column", on.column),
         ("catalog", on.catalog),
         ("grantor", grant.grantor),
+        ("scope", grant.scope.value),
     )
     value.update({name: text for name, text in parts if text})
     if grant.deny:
@@ -166,6 +168,7 @@ def grant_from_json(value: dict[str, Any]) -> Grant:
         deny=value.get("deny", False),
         grantor=value.get("grantor", ""),
         recognised=not value.get("unrecognised", False),
+        scope=GrantScope(value.get("scope", "")),
     )
 
 
@@ -178,6 +181,7 @@ def membership_to_json(membership: Membership) -> dict[str, Any]:
         "set": membership.set_role,
         "default": membership.default,
         "grantor": membership.grantor,
+        **({"scope": membership.scope.value} if membership.scope else {}),
     }
 
 
@@ -190,6 +194,7 @@ def membership_from_json(value: dict[str, Any]) -> Membership:
         set_role=value["set"],
         default=value["default"],
         grantor=value["grantor"],
+        scope=GrantScope(value.get("scope", "")),
     )
 
 

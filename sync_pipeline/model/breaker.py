@@ -11,6 +11,8 @@ from sync_pipeline.model.session import SyncCategory
 MOST_DOUBLINGS = 32
 RUN_DIED = "run_ended"
 """The kind of a failure that was no error: the run ended while it was at work."""
+OUT_OF_MEMORY = "memory"
+"""The kind of a failure for want of memory, which may be what the server sent."""
 
 
 class Reach(StrEnum):
@@ -25,9 +27,11 @@ _REACH_OF_KIND = {
     "connect": Reach.NOT_REACHED,
     "authentication": Reach.NOT_REACHED,
     "query_timeout": Reach.NOT_REACHED,
+    OUT_OF_MEMORY: Reach.NOT_REACHED,
     "privilege": Reach.REACHED,
     "query": Reach.REACHED,
     "result_limit": Reach.REACHED,
+    "server_limit": Reach.REACHED,
     "suspicious_snapshot": Reach.REACHED,
     "unsupported_server": Reach.REACHED,
 }
@@ -46,8 +50,8 @@ class BreakerLimits:
 class Streak:
     """How often in a row the syncs of one category did not reach an instance.
 
-    A run that died while it was at work on the instance counts too (`RUN_DIED`): it may
-    have been the instance's doing.
+    A run that died while it was at work on the instance counts too (`RUN_DIED`), and one that
+    had no memory left for it (`OUT_OF_MEMORY`): it may have been the instance's doing.
     """
 
     instance_id: int
@@ -59,8 +63,8 @@ class Streak:
 
     @property
     def is_suspect(self) -> bool:
-        """Return whether the last run that was at work on it died."""
-        return self.error_kind == RUN_DIED
+        """Return whether the last run that was at work on it died or had no memory left."""
+        return self.error_kind in (RUN_DIED, OUT_OF_MEMORY)
 
 
 def reach_of(error_kind: str | None) -> Reach:

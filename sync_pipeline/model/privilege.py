@@ -75,6 +75,9 @@ class SecurableKind(StrEnum):
     AVAILABILITY_GROUP = "availability group"
     FULLTEXT = "fulltext"
     XML_SCHEMA_COLLECTION = "xml schema collection"
+    EDITION = "edition"
+    MINING_MODEL = "mining model"
+    TRANSLATION_PROFILE = "sql translation profile"
     DIRECTORY = "directory"
     OBJECT = "object"
 
@@ -120,6 +123,9 @@ _SECTION_OF_KIND = {
     SecurableKind.AVAILABILITY_GROUP: SectionName.OTHER,
     SecurableKind.FULLTEXT: SectionName.OTHER,
     SecurableKind.XML_SCHEMA_COLLECTION: SectionName.OTHER,
+    SecurableKind.EDITION: SectionName.OTHER,
+    SecurableKind.MINING_MODEL: SectionName.OTHER,
+    SecurableKind.TRANSLATION_PROFILE: SectionName.OTHER,
     SecurableKind.DIRECTORY: SectionName.OTHER,
     SecurableKind.OBJECT: SectionName.OTHER,
 }
@@ -168,6 +174,17 @@ class Securable:
         return f"{self.kind} {path}" if path else str(self.kind)
 
 
+class GrantScope(StrEnum):
+    """Where a grant was made, where a server is made of containers (Oracle)."""
+
+    LOCAL = ""
+    """In the container that it counts in; also everywhere else than on Oracle."""
+    COMMON = "common"
+    """In this container, for it and all containers below it."""
+    INHERITED = "inherited"
+    """In a container above this one, for all below it."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
     """One privilege on one securable to one account.
@@ -182,6 +199,7 @@ class Grant:
     deny: bool = False
     grantor: str = ""
     recognised: bool = True
+    scope: GrantScope = GrantScope.LOCAL
 
     @property
     def section(self) -> SectionKey:
@@ -192,7 +210,8 @@ class Grant:
         verb = "DENY " if self.deny else ""
         option = " with grant option" if self.grantable else ""
         by = f" (by {self.grantor})" if self.grantor else ""
-        return f"{verb}{self.privilege} on {self.securable}{option}{by}"
+        scope = f" ({self.scope})" if self.scope else ""
+        return f"{verb}{self.privilege} on {self.securable}{option}{by}{scope}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -205,6 +224,7 @@ class Membership:
     set_role: bool | None = None
     default: bool | None = None
     grantor: str = ""
+    scope: GrantScope = GrantScope.LOCAL
 
     def __str__(self) -> str:
         options = [
@@ -219,7 +239,8 @@ class Membership:
         ]
         suffix = f" ({', '.join(options)})" if options else ""
         by = f" (by {self.grantor})" if self.grantor else ""
-        return f"role {self.role}{suffix}{by}"
+        scope = f" ({self.scope})" if self.scope else ""
+        return f"role {self.role}{suffix}{by}{scope}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

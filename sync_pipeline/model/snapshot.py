@@ -45,8 +45,8 @@ class ServerIdentity:
     `place` is the part of it that was connected to, in the engine's own word, where what
     can be read depends on that; empty where a server has one place only. `account` is who
     we are to it, as statements write it, where that is more than the name we logged in
-    with. `notes` are sentences for people who test the instance, on what the account may do
-    beyond its task.
+    with. `database_role` is what kind of standby it is, empty of any other. `notes` are
+    sentences for people who test the instance, on what the account may do beyond its task.
     """
 
     version: str
@@ -54,6 +54,7 @@ class ServerIdentity:
     tls: str | None = None
     place: str = ""
     account: str = ""
+    database_role: str = ""
     notes: tuple[str, ...] = ()
 
 

@@ -70,7 +70,7 @@ def _in_order(
 
     Those that were not reached last time come first: one that is silent takes longest, all
     its attempts together, and a run should not end by waiting for it. Those that the last
-    run was at work on when it died come last: it may die of one of them again.
+    run was at work on when it died, or had no memory left, come last: it may be so again.
     """
     chance = random.Random(context.run_id)  # noqa: S311 - spreads load
     places = {item.id: place for place, item in enumerate(spread(instances, chance))}

@@ -36,7 +36,7 @@ class Admission:
     """What was decided for the instances of a run, by their ids.
 
     `in_streak` are those whose next success has a streak to end, and `suspects` those of
-    them that the last run was at work on when it died.
+    them that the last run was at work on when it died or had no memory left.
     """
 
     skips: Mapping[int, Skip] = field(default_factory=dict)
@@ -155,7 +155,7 @@ def _rarely_tried(instance: Instance, waiting: Waiting) -> Skip:
     times = "once" if streak.failures == 1 else f"{streak.failures} times in a row"
     what = "it was not reached"
     if streak.is_suspect:
-        what = "the run at work on it died, or it was not reached,"
+        what = "the run at work on it died or had no memory left, or it was not reached,"
     return Skip(
         BREAKER,
         f"{instance.name}: skipped, {what} {times}, last at "

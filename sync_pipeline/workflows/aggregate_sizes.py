@@ -117,7 +117,7 @@ def aggregate_instance(
     return recorded(
         deps,
         work,
-        lambda claim: _aggregate(deps, work.instance, claim, choice),
+        lambda claim, _: _aggregate(deps, work.instance, claim, choice),
         lambda reason: AggregationReport(work.instance.name, RecordStatus.SKIPPED, reason),
     )
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from sync_pipeline.engines.budget import Budget
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.memory import budget_of
 
 
 @dataclass(frozen=True, slots=True)
 class SyncDeps:
-    """Store, secrets, settings and the clock (aware UTC datetimes)."""
+    """Store, secrets, settings, the clock (aware UTC datetimes), and what syncs may hold."""
 
     store: Store
     vault: SecretVault
     settings: Settings
     clock: Callable[[], datetime]
+    memory: Budget = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Bound what all syncs that are given this hold together."""
+        object.__setattr__(self, "memory", budget_of(self.settings))

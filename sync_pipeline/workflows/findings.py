@@ -54,7 +54,11 @@ def review_of(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
         ConfigurationError: the findings file is not valid.
     """
     chosen = finding_rules(deps.settings)
-    cases = [_case(deps, item) for item in load(deps, instances)]
+    usernames = {item.name: item.username for item in deps.store.registry.credentials()}
+    cases = [
+        _case(deps, item, usernames.get(item.instance.credential, ""))
+        for item in load(deps, instances)
+    ]
     return review(cases, chosen, today(deps))
 
 
@@ -112,13 +116,13 @@ def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
     return replace(found, findings=kept, suppressed=suppressed)
 
 
-def _case(deps: SyncDeps, loaded: LoadedInstance) -> Case:
+def _case(deps: SyncDeps, loaded: LoadedInstance, monitor: str) -> Case:
     listing = loaded.stored.databases
     if listing is None:
-        return Case(loaded.judged, None, loaded.stored.changed_at)
+        return Case(loaded.judged, None, loaded.stored.changed_at, monitor)
     excluded = (
         *ENGINES[loaded.instance.engine].system_databases,
         *deps.settings.excluded_databases,
     )
     databases = Databases(listing.present, listing.vanished, listing.observed_at, excluded)
-    return Case(loaded.judged, databases, loaded.stored.changed_at)
+    return Case(loaded.judged, databases, loaded.stored.changed_at, monitor)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from sync_pipeline.collect.understanding import identified
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.limits import Usage
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
@@ -28,9 +27,8 @@ class Probe:
     """What testing an instance showed. `latency_seconds` is one round trip.
 
     `unread` says, by section, which grant is missing or what else went wrong; `unmeasured`
-    says it of sizes. `warnings` are what can be made better; nothing is unread for them.
-    `notes` are no fault: what is left unknown by choice, and what the account may do beyond
-    its task.
+    says it of sizes. `notes` leave nothing unread: what can be made better, what is left
+    unknown by choice, and what the account may do beyond its task.
     """
 
     instance: str
@@ -40,7 +38,6 @@ class Probe:
     accounts: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
     unmeasured: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     error: str | None = None
 
@@ -73,12 +70,15 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
             identified(engine, connection)
             latency = time.monotonic() - started
         snapshot = collect_with(deps, engine, target, deadline)
-        target = replace(target, usage=Usage())  # the sizes are a sync of their own
-        return latency, snapshot, measure_with(deps, engine, target, deadline)
+        # The sizes are a sync of their own.
+        with deps.memory.share() as usage:
+            target = replace(target, usage=usage)
+            return latency, snapshot, measure_with(deps, engine, target, deadline)
 
-    latency, snapshot, sizes = read_instance(
-        deps, instance, read, connections=engine.size_connections
-    )
+    with deps.memory.share() as usage:
+        latency, snapshot, sizes = read_instance(
+            deps, instance, read, usage, connections=engine.size_connections
+        )
     deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())
     return Probe(
         instance=instance.name,
@@ -87,7 +87,6 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         latency_seconds=latency,
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
-        warnings=tls_advice(instance, snapshot.server),
-        notes=(*snapshot.server.notes, *sizes.notes),
+        notes=(*tls_advice(instance, snapshot.server), *snapshot.server.notes, *sizes.notes),
         unread={str(key): report.reason for key, report in snapshot.unread.items()},
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.errors import (
     LeaseHeld,
     MemoryExhausted,
@@ -78,10 +79,12 @@ ReportT = TypeVar("ReportT", bound=InstanceReport)
 def recorded(
     deps: SyncDeps,
     work: InstanceWork,
-    do: Callable[[RecordClaim], ReportT],
+    do: Callable[[RecordClaim, Usage], ReportT],
     skipped: Callable[[str], ReportT],
 ) -> ReportT:
     """Claim the record, do the work (which completes the record), and record a failure.
+
+    What the work reads counts in the usage that it is given, until it has ended.
 
     An instance that another run is working on is recorded as skipped; `skipped` makes the
     report of that from its reason.
@@ -94,8 +97,8 @@ def recorded(
     claim = deps.store.sessions.claim(work.session_id, instance.id, work.run_id, deps.clock())
     try:
         require_time(deps, instance, work.ends_at)
-        with one_instance(instance), _lease(deps, work):
-            report = do(claim)
+        with one_instance(instance), _lease(deps, work), deps.memory.share() as usage:
+            report = do(claim, usage)
         _note_end(deps, work, None)
         return report
     except LeaseHeld as error:
@@ -124,15 +127,15 @@ def one_instance(instance: Instance) -> Iterator[None]:
         yield
     except SyncError:
         raise
-    except MemoryError:
-        _LOG.error("%s: no memory was left", instance.name)
-        raise MemoryExhausted(
-            "There was no memory left for what the server sent.",
-            instance=instance.name,
-            hint="Lower SYNC_PIPELINE_MAX_RESULT_BYTES or the number of instances synced at "
-            "once, or give the process more memory.",
-        ) from None
     except Exception as error:  # noqa: BLE001 - raised again as ours
+        if _is_of_memory(error):
+            _LOG.error("%s: no memory was left", instance.name)
+            raise MemoryExhausted(
+                "There was no memory left for what the server sent.",
+                instance=instance.name,
+                hint="Lower SYNC_PIPELINE_MAX_RUN_BYTES or the number of instances synced at "
+                "once, or give the process more memory.",
+            ) from None
         # Where it happened, without the exception's text: that may quote anything.
         where = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
@@ -141,6 +144,12 @@ def one_instance(instance: Instance) -> Iterator[None]:
             instance=instance.name,
             hint="This is a defect of sync_pipeline: please report it with the run's log.",
         ) from None
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Return whether memory was wanting: threads need some for their stacks."""
+    is_of_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    return isinstance(error, MemoryError) or is_of_thread
 
 
 @contextmanager

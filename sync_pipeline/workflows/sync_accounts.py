@@ -10,6 +10,7 @@ from typing import Any
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.change import AccountChange, Reconciliation
 from sync_pipeline.model.instance import Instance
@@ -48,18 +49,18 @@ def sync_instance_accounts(
     return recorded(
         deps,
         work,
-        lambda claim: _sync(deps, work, claim, is_forced=is_forced),
+        lambda claim, usage: _sync(deps, work, claim, usage, is_forced=is_forced),
         lambda reason: AccountSyncReport(work.instance.name, RecordStatus.SKIPPED, reason),
     )
 
 
 def _sync(
-    deps: SyncDeps, work: InstanceWork, claim: RecordClaim, *, is_forced: bool
+    deps: SyncDeps, work: InstanceWork, claim: RecordClaim, usage: Usage, *, is_forced: bool
 ) -> AccountSyncReport:
     instance = work.instance
     engine = ENGINES[instance.engine]
     started = time.monotonic()
-    snapshot = _snapshot(deps, engine, work)
+    snapshot = _snapshot(deps, engine, work, usage)
     scope = _scope(deps, engine, snapshot)
     known = deps.store.accounts.known(instance.id)
     ever_read = {
@@ -106,7 +107,7 @@ def _sync(
     )
 
 
-def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork) -> Snapshot:
+def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork, usage: Usage) -> Snapshot:
     started = time.monotonic()
 
     def read(target: Target, deadline: Deadline) -> Snapshot:
@@ -118,6 +119,7 @@ def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork) -> Snapshot:
         deps,
         work.instance,
         read,
+        usage,
         ends_at=work.ends_at,
     )
 

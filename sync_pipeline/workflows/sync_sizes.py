@@ -13,6 +13,7 @@ from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.collect.unknown import newer_warning
 from sync_pipeline.connect import Deadline
 from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SuspiciousSnapshot
 from sync_pipeline.model.growth import Anomaly
@@ -58,17 +59,19 @@ def sync_instance_sizes(
     return recorded(
         deps,
         work,
-        lambda claim: _sync(deps, work, claim, is_forced=is_forced),
+        lambda claim, usage: _sync(deps, work, claim, usage, is_forced=is_forced),
         lambda reason: SizeReport(work.instance.name, RecordStatus.SKIPPED, reason),
     )
 
 
-def _sync(deps: SyncDeps, work: InstanceWork, claim: RecordClaim, *, is_forced: bool) -> SizeReport:
+def _sync(
+    deps: SyncDeps, work: InstanceWork, claim: RecordClaim, usage: Usage, *, is_forced: bool
+) -> SizeReport:
     instance = work.instance
     started = time.monotonic()
     engine = ENGINES[instance.engine]
     scope = Scope.of(engine.system_databases, deps.settings.excluded_databases)
-    found = _snapshot(deps, engine, work)
+    found = _snapshot(deps, engine, work, usage)
     snapshot = replace(
         found, databases=tuple(item for item in found.databases if scope.includes(item.name))
     )
@@ -108,7 +111,7 @@ def _sync(deps: SyncDeps, work: InstanceWork, claim: RecordClaim, *, is_forced: 
     )
 
 
-def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork) -> SizeSnapshot:
+def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork, usage: Usage) -> SizeSnapshot:
     started = time.monotonic()
 
     def read(target: Target, deadline: Deadline) -> SizeSnapshot:
@@ -120,6 +123,7 @@ def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork) -> SizeSnapsho
         deps,
         work.instance,
         read,
+        usage,
         connections=engine.size_connections,
         ends_at=work.ends_at,
     )
@@ -134,7 +138,13 @@ def measure_with(
         SyncError: no connection, or the databases could not be listed.
     """
     settings = deps.settings
-    scope = SizeScope(target.username, settings.largest_tables, settings.max_databases)
+    scope = SizeScope(
+        target.username,
+        settings.largest_tables,
+        settings.max_databases,
+        deadline.ends_at,
+        target.statement_seconds,
+    )
     return collect_sizes(engine, opener(engine, target, deadline), scope, deps.clock())
 
 

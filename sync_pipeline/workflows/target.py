@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,7 @@ from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines import passwords
 from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
 from sync_pipeline.files.trust import changeable_by_all
@@ -29,14 +31,15 @@ def read_instance(
     deps: SyncDeps,
     instance: Instance,
     read: Callable[[Target, Deadline], T],
+    usage: Usage,
     *,
     connections: int = 1,
     ends_at: datetime | None = None,
 ) -> T:
     """Wait for as many connections as the reading holds at once, then read in bounded time.
 
-    The wait has its own limit, and the instance's time begins after it. `ends_at` is the
-    deadline of the whole run.
+    The wait has its own limit, and the instance's time begins after it. What is read counts
+    in `usage`. `ends_at` is the deadline of the whole run.
 
     Raises:
         SyncError: the reading failed, no connection was free, or the run's time was up.
@@ -44,7 +47,9 @@ def read_instance(
     with connections_held(deps, instance, connections, ends_at):
         require_time(deps, instance, ends_at)
         deadline = deadline_of(deps, instance, ends_at)
-        return with_fresh_secret(deps, instance, lambda target: read(target, deadline))
+        return with_fresh_secret(
+            deps, instance, lambda target: read(replace(target, usage=usage), deadline)
+        )
 
 
 def with_fresh_secret(deps: SyncDeps, instance: Instance, read: Callable[[Target], T]) -> T:
@@ -118,6 +123,7 @@ def _options(settings: Settings, instance: Instance) -> Mapping[str, str]:
     is_readable = any(like(pattern, instance.name) for pattern in settings.readable_passwords)
     found = {
         "oracle_client": settings.oracle_client,
+        "oracle_wallet_password": settings.oracle_wallet_password,
         "sqlserver_driver": settings.sqlserver_driver,
         certificates.OPTION: "yes" if settings.relaxed_certificates else "",
         passwords.OPTION: "yes" if is_readable else "",

@@ -139,3 +139,9 @@ def test_one_instance_is_all_that_an_exception_costs(error: type[Exception]) -> 
         raise error("secret")
     assert "secret" not in str(caught.value)
     assert isinstance(caught.value, MemoryExhausted) is (error is MemoryError)
+
+
+def test_a_thread_that_can_not_be_started_is_want_of_memory() -> None:
+    instance = target(EngineName.MARIADB, 1).instance
+    with pytest.raises(MemoryExhausted), one_instance(instance):
+        raise RuntimeError("can't start new thread")

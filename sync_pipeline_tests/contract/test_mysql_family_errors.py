@@ -74,6 +74,36 @@ def test_a_wrong_password_is_an_authentication_error(family: Family) -> None:
     assert not error.retryable
 
 
+@pytest.mark.mysql
+def test_an_account_that_wrong_passwords_locked_is_locked_for_a_time(
+    mysql_server: RunningServer,
+) -> None:
+    family = Family(mysql_server)
+    limits = "FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME 2"
+    with family.users(f"'mon'@'%' IDENTIFIED BY '{PASSWORD}' {limits}"):
+        refusal(family.engine, family.target("mon", "wrong"))
+        error = refusal(family.engine, family.target("mon", PASSWORD))
+    assert isinstance(error, AuthenticationError)
+    assert "temporarily" in str(error)
+    assert "PASSWORD_LOCK_TIME" in str(error)
+
+
+@pytest.mark.mariadb
+def test_an_account_with_too_many_wrong_passwords_is_blocked(mariadb_server: RunningServer) -> None:
+    family = Family(mariadb_server)
+    with family.users(f"'mon'@'%' IDENTIFIED BY '{PASSWORD}'"):
+        before = family.rows("SELECT @@GLOBAL.max_password_errors")[0][0]
+        family.run("SET GLOBAL max_password_errors = 2")
+        try:
+            for _ in range(3):
+                refusal(family.engine, family.target("mon", "wrong"))
+            error = refusal(family.engine, family.target("mon", PASSWORD))
+        finally:
+            family.run(f"SET GLOBAL max_password_errors = {before}", "FLUSH PRIVILEGES")
+    assert isinstance(error, AuthenticationError), error
+    assert "FLUSH PRIVILEGES" in str(error.hint)
+
+
 def test_a_locked_account_is_an_authentication_error(family: Family) -> None:
     family.run("ALTER USER 'mon'@'%' ACCOUNT LOCK")
     error = refusal(family.engine, family.target("mon", PASSWORD))

@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.oracle.engine import Oracle
@@ -274,6 +276,66 @@ def test_a_directory_with_a_pem_wallet_serves_as_ca_file(
     tls = TlsOptions(TlsMode.VERIFY_FULL, ca_file=str(tmp_path))
     with tns.listener(tns.refusing(12514), server_context(trusted)) as port:
         assert reason(refused(port, "localhost", tls)) is ConnectReason.REFUSED
+
+
+WALLET_PASSWORD = "wallet-Passw0rd"
+
+
+def wallet(directory: Path, made: Authority, password: str) -> TlsOptions:
+    """Make a wallet as Autonomous Database gives it: its key is encrypted."""
+    key = serialization.load_pem_private_key(made.key.read_bytes(), None)
+    encrypted = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password.encode()),
+    )
+    (directory / "ewallet.pem").write_bytes(
+        encrypted + made.certificate.read_bytes() + made.ca.read_bytes()
+    )
+    return TlsOptions(TlsMode.VERIFY_FULL, ca_file=str(directory))
+
+
+def opened(port: int, tls: TlsOptions, password: str) -> SyncError:
+    asked = replace(
+        target(port, "localhost", tls),
+        options={"oracle_wallet_password": password} if password else {},
+    )
+    assert WALLET_PASSWORD not in repr(asked)
+    with pytest.raises(SyncError) as caught:
+        Oracle().connect(asked)
+    assert WALLET_PASSWORD not in f"{caught.value!r} {caught.value} {caught.value.hint}"
+    return caught.value
+
+
+def test_the_password_of_a_wallet_opens_its_key(trusted: Authority, tmp_path: Path) -> None:
+    tls = wallet(tmp_path, trusted, WALLET_PASSWORD)
+    with tns.listener(tns.refusing(12514), server_context(trusted)) as port:
+        assert reason(opened(port, tls, WALLET_PASSWORD)) is ConnectReason.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "advice"),
+    [
+        ("", "the key in", "Set SYNC_PIPELINE_ORACLE_WALLET_PASSWORD"),
+        ("wrong", "its password does not open", "Correct SYNC_PIPELINE_ORACLE_WALLET_PASSWORD"),
+    ],
+)
+def test_what_is_wrong_with_a_wallet_is_said(
+    trusted: Authority, tmp_path: Path, password: str, said: str, advice: str
+) -> None:
+    tls = wallet(tmp_path, trusted, WALLET_PASSWORD)
+    error = opened(free_port(), tls, password)
+    assert isinstance(error, ConfigurationError)
+    assert said in str(error)
+    assert str(tmp_path) in str(error)
+    assert advice in str(error.hint)
+
+
+def test_a_wallet_that_thin_mode_can_not_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cwallet.sso").write_bytes(b"binary")
+    error = opened(free_port(), TlsOptions(TlsMode.VERIFY_FULL, ca_file=str(tmp_path)), "x")
+    assert isinstance(error, ConfigurationError)
+    assert "has no ewallet.pem; it has cwallet.sso, which thin mode can't read" in str(error)
 
 
 ATTEMPT = """

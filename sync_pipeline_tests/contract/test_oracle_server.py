@@ -108,6 +108,104 @@ def _drop(server: Server) -> None:
         server.run(*(f'DROP {kind} "{name}"{cascade}' for name in names))
 
 
+NOT_ESTABLISHED = {
+    "DBA_USERS has PASSWORD_CHANGE_DATE (read since 18)": (
+        "SELECT column_name FROM sys.dba_tab_columns WHERE owner = 'SYS' "
+        "AND table_name = 'DBA_USERS' AND column_name IN "
+        "('PASSWORD_CHANGE_DATE', 'PROXY_ONLY_CONNECT', 'READ_ONLY', 'DICTIONARY_PROTECTED') "
+        "ORDER BY 1"
+    ),
+    "DBA_SCHEMA_PRIVS has these columns (23ai)": (
+        "SELECT column_name FROM sys.dba_tab_columns WHERE owner = 'SYS' "
+        "AND table_name = 'DBA_SCHEMA_PRIVS' ORDER BY column_id"
+    ),
+    "V$PWFILE_USERS shows common administrators from here as": (
+        "SELECT username, sysdba, common, con_id FROM sys.v_$pwfile_users ORDER BY 1"
+    ),
+    "read-only and dictionary-managed tablespaces in the metrics": (
+        "SELECT t.tablespace_name, t.status, t.extent_management, m.used_space "
+        "FROM sys.dba_tablespaces t LEFT JOIN sys.dba_tablespace_usage_metrics m "
+        "ON m.tablespace_name = t.tablespace_name WHERE t.contents = 'PERMANENT' ORDER BY 1"
+    ),
+    "CLOUD_SERVICE (asked since 19)": (
+        "SELECT SYS_CONTEXT('USERENV', 'CLOUD_SERVICE') FROM sys.dual"
+    ),
+    "the words of DBA_TAB_PRIVS.TYPE": "SELECT DISTINCT type FROM sys.dba_tab_privs ORDER BY 1",
+    "GV$PDBS": "SELECT inst_id, con_id, name, open_mode FROM sys.gv_$pdbs ORDER BY 1, 2",
+    "tables that SELECT ANY DICTIONARY may not open": (
+        "SELECT table_name FROM sys.dba_tables WHERE owner = 'SYS' AND table_name IN "
+        "('CDB_LOCAL_ADMINAUTH$', 'DEFAULT_PWD$', 'ENC$', 'LINK$', 'USER$', 'USER_HISTORY$', "
+        "'XS$VERIFIERS') ORDER BY 1"
+    ),
+}
+"""What no manual was found to say (docs/oracle-manuals.md), and what a server says of it."""
+
+
+def _said(link: oracledb.Connection, sql: str) -> str:
+    with link.cursor() as cursor:
+        try:
+            cursor.execute(sql)
+            return "; ".join(", ".join(map(str, row)) for row in cursor.fetchall()) or "no rows"
+        except oracledb.Error as error:
+            return f"refused: {error}"
+
+
+def test_first_what_was_not_established(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    """Print it all, whatever it is: it decides what the other tests can mean."""
+    found = {question: _said(server.admin, sql) for question, sql in NOT_ESTABLISHED.items()}
+    with capsys.disabled():
+        print(f"\nOracle {server.admin.version}")
+        for question, said in found.items():
+            print(f"- {question}: {said}")
+    assert found
+
+
+def test_first_views_of_all_containers_in_a_read_only_transaction(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = "cdb_users" if server.prefix else "dba_users"
+    with open_connection(ENGINE, server.target, Deadline(60)) as link:
+        rows = link.fetch(f"SELECT COUNT(*) AS users FROM sys.{view}")
+    with capsys.disabled():
+        print(f"\n- SYS.{view.upper()} in a read-only transaction: {rows[0]['users']} users")
+
+
+def test_first_what_a_proxy_needs(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    """The client is locked, has no CREATE SESSION, or an expired password: who gets in?"""
+    proxy, client = server.name("PROXY"), server.name("CLIENT")
+    server.run(
+        f'CREATE USER {proxy} IDENTIFIED BY "{PASSWORD}"',
+        f"GRANT CREATE SESSION TO {proxy}",
+        f'CREATE USER {client} IDENTIFIED BY "{PASSWORD}"',
+        f"ALTER USER {client} GRANT CONNECT THROUGH {proxy}",
+    )
+    instance = server.target.instance
+
+    def enters() -> str:
+        try:
+            oracledb.connect(
+                user=f"{proxy}[{client}]",
+                password=PASSWORD,
+                host=instance.host,
+                port=instance.port,
+                service_name=instance.database,
+            ).close()
+        except oracledb.Error as error:
+            return str(error).splitlines()[0]
+        return "gets in"
+
+    found = {"without CREATE SESSION of the client": enters()}
+    server.run(f"GRANT CREATE SESSION TO {client}")
+    found["with it"] = enters()
+    for state in ("PASSWORD EXPIRE", "ACCOUNT LOCK"):
+        server.run(f"ALTER USER {client} {state}")
+        found[state] = enters()
+    with capsys.disabled():
+        for question, said in found.items():
+            print(f"\n- a proxy, {question}: {said}", end="")
+    assert found["with it"] == "gets in"
+
+
 def test_with_the_script_everything_is_read(server: Server) -> None:
     snapshot = server.snapshot()
     assert snapshot.unread == {}
@@ -138,6 +236,26 @@ def test_users_roles_and_grants_make_the_round_trip(server: Server) -> None:
         "SELECT on view SYS.DBA_OBJECTS (by SYS)",
         "SELECT WITH HIERARCHY OPTION on view SYS.DBA_OBJECTS (by SYS)",
     }
+
+
+def test_a_proxy_is_read_with_its_roles(server: Server) -> None:
+    joe, app, role = server.name("JOE"), server.name("APP"), server.name("APPROLE")
+    server.run(
+        f'CREATE USER {joe} IDENTIFIED BY "{PASSWORD}"',
+        f'CREATE USER {app} IDENTIFIED BY "{PASSWORD}"',
+        f"CREATE ROLE {role}",
+        f"GRANT {role} TO {app}",
+        f"ALTER USER {app} GRANT CONNECT THROUGH {joe} WITH ROLE {role}",
+    )
+    assert grants(server.snapshot(), joe) == {f"CONNECT THROUGH WITH ROLE {role} on account {app}"}
+
+
+def test_what_a_session_sets_holds(server: Server) -> None:
+    with open_connection(ENGINE, server.target, Deadline(60)) as link:
+        rows = link.fetch("SELECT parameter, value FROM sys.nls_session_parameters")
+    found = {row["parameter"]: row["value"] for row in rows}
+    assert (found["NLS_COMP"], found["NLS_SORT"]) == ("BINARY", "BINARY")
+    assert found["NLS_LANGUAGE"] == "AMERICAN"
 
 
 def test_a_second_sync_finds_no_change(server: Server) -> None:

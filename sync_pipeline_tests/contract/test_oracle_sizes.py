@@ -244,3 +244,64 @@ def test_segments_that_take_too_long_cost_the_tables_alone(world: World) -> None
     assert found.total.state is MeasureState.KNOWN
     assert found.tables == ()
     assert any("took too long" in warning for warning in sizes.warnings)
+
+
+def test_the_rows_of_an_index_organised_table_are_in_its_index(world: World) -> None:
+    world.segment("HR", "PLAIN", "TABLE", 8 * 2**20)
+    world.segment("HR", "SYS_IOT_TOP_77", "INDEX", 6 * 2**20)
+    world.segment("HR", "IOT_BY_NAME", "INDEX", 2 * 2**20)
+    for name, kind in (("SYS_IOT_TOP_77", "IOT - TOP"), ("IOT_BY_NAME", "NORMAL")):
+        world.server.add(
+            "dba_indexes",
+            0,
+            owner="HR",
+            index_name=name,
+            index_type=kind,
+            table_owner="HR",
+            table_name="IOT",
+        )
+    (found,) = sizes_of(world, largest_tables=5).databases
+    tables = {item.name: (item.data_bytes, item.index_bytes) for item in found.tables}
+    assert tables == {"PLAIN": (8 * 2**20, 0), "IOT": (6 * 2**20, 2 * 2**20)}
+
+
+@pytest.mark.parametrize("session", [Session(), ROOT])
+def test_what_lies_in_the_recycle_bin_is_no_table(session: Session) -> None:
+    made = World()
+    if session is ROOT:
+        made.cdb("SALES")
+    else:
+        made.database()
+    c = session.container
+    made.segment("HR", "BIN$aGVsbG8=$0", "TABLE", 2**30, c)
+    made.segment("HR", "BINS", "TABLE", 2**20, c)
+    made.segment("HR", "BIN$aW5kZXg=$0", "INDEX", 2**30, c)
+    made.server.add(
+        "dba_indexes",
+        c,
+        owner="HR",
+        index_name="BIN$aW5kZXg=$0",
+        table_owner="HR",
+        table_name="BIN$aGVsbG8=$0",
+    )
+    found = sizes_of(made, session, largest_tables=5).databases[0]
+    assert [item.name for item in found.tables] == ["BINS"]
+
+
+@pytest.mark.parametrize(
+    ("values", "cause"),
+    [
+        ({"status": "OFFLINE"}, "it is offline"),
+        ({"extent_management": "DICTIONARY"}, "the dictionary manages its extents"),
+        ({"status": "READ ONLY"}, "the metrics leave it out"),
+    ],
+)
+def test_why_it_is_not_known_what_is_used_is_guessed_from_no_single_sign(
+    world: World, values: dict[str, str], cause: str
+) -> None:
+    world.tablespace("OLD", files=((GIB, "NO", 0),), used=None, **{"status": "ONLINE", **values})
+    (found,) = sizes_of(world).databases
+    assert found.data.state is MeasureState.UNREACHABLE
+    assert f"tablespace OLD is not known: {cause}" in found.data.reason
+    assert ("offline" in found.data.reason) is (values.get("status") == "OFFLINE")
+    assert found.total.state is MeasureState.KNOWN

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from sync_pipeline.engines.base import DatabaseEntry
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import (
     AccountSetting,
     Grant,
@@ -261,20 +264,22 @@ def test_the_server_level_opens_no_other_database(bench: PostgresBench) -> None:
     assert {report.status for report in unread.values()} == {SectionStatus.SKIPPED}
 
 
-def test_names_that_are_not_utf8_are_a_clear_error(newest_bench: PostgresBench) -> None:
-    """A SQL_ASCII database takes any bytes as a name and converts none of them."""
+def test_the_role_of_initdb_is_known_by_its_identifier(newest_bench: PostgresBench) -> None:
+    """A role that is called postgres is not the first superuser because of its name."""
     bench = newest_bench
-    bench.run(
-        "CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
-        database="postgres",
-    )
-    with bench.admin("ascii") as link:
-        link.execute("SET client_encoding = 'SQL_ASCII'")
-        link.execute(b'CREATE TABLE "caf\xe9" ()')
-    snapshot = bench.collect()
-    report = snapshot.sections[SectionKey(SectionName.TABLE, "ascii")]
-    assert report.status is SectionStatus.FAILED
-    assert "22021" in report.reason
-    assert "SQL_ASCII takes any bytes" in report.reason
-    assert snapshot.is_known(SectionKey(SectionName.TABLE, "bench"))
-    assert snapshot.is_known(SectionKey(SectionName.SCHEMA, "ascii"))
+    address = {"host": bench.server.host, "port": bench.server.port}
+    bench.run("CREATE ROLE renamer SUPERUSER LOGIN")
+    with psycopg.connect(**address, user="renamer", dbname="bench", autocommit=True) as link:
+        link.execute("ALTER ROLE postgres RENAME TO chief")
+        link.execute("CREATE ROLE postgres SUPERUSER LOGIN")
+        try:
+            snapshot = bench.collect()
+        finally:
+            link.execute("DROP ROLE postgres")
+            link.execute("ALTER ROLE chief RENAME TO postgres")
+    states = {state.name: state for state in snapshot.accounts}
+    rules = ENGINE.access_rules(AccessWorld("i", EngineName.POSTGRESQL, "18", states))
+    built_in = {name for name in states if rules.facts(name).is_built_in}
+    assert built_in == {"chief"}
+    usual = bench.collect()
+    assert not any("is_bootstrap" in dict(state.attributes) for state in usual.accounts)

@@ -1,5 +1,7 @@
 """A server that sends a byte now and then, from whatever step on, is given up in time.
 
+The steps are those of each protocol, and the records of a TLS handshake.
+
 Real drivers, each against a listener of the tests. All steps of all engines are tried at
 once, because each of them takes its whole limit.
 """
@@ -7,32 +9,36 @@ once, because each of them takes its whole limit.
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from sync_pipeline.engines import calls
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.calls import Call, CallTimeout, LeftBehind
-from sync_pipeline.engines.sqlserver.drivers import DRIVER_OPTION, packaged_library
+from sync_pipeline.engines.sqlserver.drivers import DRIVER_OPTION
 from sync_pipeline.errors import ConnectionLimit, SyncError
 from sync_pipeline.model.instance import EngineName, Timeouts, TlsMode
-from sync_pipeline_tests.servers import tns
-from sync_pipeline_tests.servers.rogue import drip, mysql, postgresql, tds
+from sync_pipeline_tests.contract.mysql_faults import Authority, authority
+from sync_pipeline_tests.servers import sqlserver_drivers, tns
+from sync_pipeline_tests.servers.rogue import drip, mysql, postgresql, slow_tls, tds
 from sync_pipeline_tests.servers.rogue.drip import Drip
 from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
 from sync_pipeline_tests.servers.rogue.postgresql import rogue_postgresql
 from sync_pipeline_tests.servers.rogue.victim import PASSWORD, target, tried
+from sync_pipeline_tests.servers.sqlserver_drivers import driver_named
 from sync_pipeline_tests.servers.tds import tds_server
 
 TOTAL_SECONDS = 2.0
 MARGIN_SECONDS = 9.0
-"""For forty drivers at once on a machine that is busy; without limits they take for ever."""
+"""For eighty drivers at once on a machine that is busy; without limits they take for ever."""
 
 Server = AbstractContextManager[int]
 MYSQL_PARTS = [
@@ -76,6 +82,7 @@ POSTGRESQL_STEPS = (
     "CommandComplete",
     "ready after rows",
 )
+DRIVERS = tuple((kind, driver_named(kind)) for kind in sqlserver_drivers.DRIVERS)
 TDS_STEPS = ("PRELOGIN", "LOGIN7", "settings", "rows")
 
 
@@ -85,9 +92,10 @@ class Case:
 
     label: str
     engine: EngineName
-    server: Callable[[], Server]
+    server: Callable[[Authority], Server]
     driver: str = ""
     mode: TlsMode = TlsMode.DISABLE
+    drip: Drip | None = None
 
 
 def on_select(parts: list[bytes]) -> Callable[[str], list[bytes] | None]:
@@ -95,7 +103,7 @@ def on_select(parts: list[bytes]) -> Callable[[str], list[bytes] | None]:
 
 
 def mysql_at(step: int) -> Server:
-    return rogue_mysql(on_select(MYSQL_PARTS), Drip(step, drip.of_mysql), is_switching=True)
+    return rogue_mysql(on_select(MYSQL_PARTS), Drip(step, drip.of_mysql), switch=mysql.SWITCH)
 
 
 def postgresql_at(step: int) -> Server:
@@ -105,10 +113,12 @@ def postgresql_at(step: int) -> Server:
 
 
 @contextmanager
-def tds_at(step: int) -> Iterator[int]:
+def tds_at(dripping: Drip, certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
     sound = tds.identity("16.0.1000.6", 3, "Developer Edition")
     with tds_server(
-        on_batch=lambda _, sql: sound if "SELECT" in sql else None, send=Drip(step, drip.of_tds)
+        on_batch=lambda _, sql: sound if "SELECT" in sql else None,
+        certificate=certificate,
+        send=dripping,
     ) as server:
         yield server.port
 
@@ -121,30 +131,71 @@ def accepting_slowly(link: socket.socket) -> None:
 
 def cases() -> Iterator[Case]:
     for step, name in enumerate(MYSQL_STEPS):
-        yield Case(f"mysql {name}", EngineName.MARIADB, lambda step=step: mysql_at(step))
+        yield Case(f"mysql {name}", EngineName.MARIADB, lambda _, step=step: mysql_at(step))
     for step, name in enumerate(POSTGRESQL_STEPS):
         yield Case(
             f"postgresql {step} {name}",
             EngineName.POSTGRESQL,
-            lambda step=step: postgresql_at(step),
+            lambda _, step=step: postgresql_at(step),
             mode=TlsMode.PREFER,
         )
-    for driver in ("FreeTDS", packaged_library()):
+    for kind, driver in DRIVERS:
         for step, name in enumerate(TDS_STEPS):
-            if driver is not None:
-                kind = "FreeTDS" if driver == "FreeTDS" else "Microsoft"
-                yield Case(
-                    f"{kind} {name}", EngineName.SQLSERVER, lambda step=step: tds_at(step), driver
-                )
+            yield Case(
+                f"{kind} {name}",
+                EngineName.SQLSERVER,
+                lambda _, step=step: tds_at(Drip(step, drip.of_tds)),
+                driver,
+            )
     for answer in (tns.silent, tns.dripping, accepting_slowly, tns.asking_again):
         yield Case(
             f"oracle {answer.__name__}",
             EngineName.ORACLE,
-            lambda answer=answer: tns.listener(answer),
+            lambda _, answer=answer: tns.listener(answer),
         )
 
 
-CASES = {case.label: case for case in cases()}
+def tls_cases() -> Iterator[Case]:
+    """Yield each record of a handshake, of each driver: all speak 1.3, TDS 7 carries 1.2."""
+    before = {
+        EngineName.MARIADB: slow_tls.as_mysql,
+        EngineName.MYSQL: slow_tls.as_mysql,
+        EngineName.POSTGRESQL: slow_tls.as_postgresql,
+        EngineName.ORACLE: slow_tls.at_once,
+    }
+    for engine, first in before.items():
+        for step, name in enumerate(slow_tls.RECORDS_1_3):
+            dripping = Drip(step, slow_tls.of_tls)
+            yield Case(
+                f"{engine} TLS {name}",
+                engine,
+                lambda found, first=first, dripping=dripping: tns.listener(
+                    slow_tls.answering(first, context_of(found), dripping)
+                ),
+                mode=TlsMode.REQUIRE,
+                drip=dripping,
+            )
+    steps = ("head", *slow_tls.RECORDS_1_2, "second head", *slow_tls.ENDS_1_2)
+    for kind, driver in DRIVERS:
+        for step, name in enumerate(steps, start=1):
+            dripping = Drip(step, slow_tls.of_tls_in_tds)
+            yield Case(
+                f"{kind} TLS {name}",
+                EngineName.SQLSERVER,
+                lambda found, dripping=dripping: tds_at(dripping, (found.certificate, found.key)),
+                driver,
+                TlsMode.REQUIRE,
+                dripping,
+            )
+
+
+def context_of(found: Authority) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(found.certificate, found.key)
+    return context
+
+
+CASES = {case.label: case for case in (*cases(), *tls_cases())}
 Ends = dict[str, tuple[str, float]]
 
 
@@ -168,9 +219,10 @@ def ended(wanted: Target) -> tuple[str, float]:
 
 
 @pytest.fixture(scope="module")
-def ends() -> Iterator[Ends]:
+def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
+    found = authority(tmp_path_factory.mktemp("tls") / "stranger", "127.0.0.1")
     with ExitStack() as stack, ThreadPoolExecutor(len(CASES)) as pool:
-        ports = {label: stack.enter_context(case.server()) for label, case in CASES.items()}
+        ports = {label: stack.enter_context(case.server(found)) for label, case in CASES.items()}
         running = {
             label: pool.submit(ended, patient(CASES[label], port)) for label, port in ports.items()
         }
@@ -182,6 +234,8 @@ def test_a_byte_now_and_then_does_not_escape_the_total_time(ends: Ends, label: s
     said, seconds = ends[label]
     assert said.startswith("query_timeout: rogue: The sync did not end within its limit"), said
     assert seconds < TOTAL_SECONDS + MARGIN_SECONDS, said
+    dripping = CASES[label].drip
+    assert dripping is None or dripping.has_begun, "the handshake has no such record"
 
 
 @pytest.mark.parametrize("engine", EngineName)
@@ -196,7 +250,7 @@ def test_a_name_that_is_not_resolved_does_not_either(
         raise socket.gaierror(socket.EAI_AGAIN, "too late")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    found = patient(Case("", engine, lambda: tns.listener(tns.silent)), 1)
+    found = patient(Case("", engine, lambda _: tns.listener(tns.silent)), 1)
     found = replace(found, instance=replace(found.instance, host="slow.test"))
     try:
         said, seconds = ended(found)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from sync_pipeline.errors import PrivilegeError
-from sync_pipeline.model.size import DatabaseSize, MeasureState, SizeSnapshot, TableSize
+from sync_pipeline.model.size import (
+    NOT_APPLICABLE,
+    DatabaseSize,
+    MeasureState,
+    SizeSnapshot,
+    TableSize,
+)
 from sync_pipeline_tests.emulation.sqlserver_connection import sizes_of
 from sync_pipeline_tests.emulation.sqlserver_world import World
 
@@ -60,6 +66,32 @@ def test_offline_and_restoring_databases_still_take_disk(world: World) -> None:
         assert of(snapshot, name).data.state is MeasureState.UNREACHABLE
         assert any(f"Database {name} was not opened" in text for text in snapshot.warnings)
     assert of(snapshot, "sales").data.state is MeasureState.KNOWN
+
+
+@pytest.mark.parametrize("state", [3, 6])
+def test_a_file_that_may_not_be_on_the_disk_makes_the_total_unknown(
+    world: World, state: int
+) -> None:
+    """File States: one that is offline, or waits for a piecemeal restore."""
+    world.databases["sales"].file(0, 700, state=state)
+    world.database("sound").file(0, 64)
+    snapshot = sizes_of(world)
+    total = of(snapshot, "sales").total
+    assert total.state is MeasureState.UNREACHABLE
+    assert "1 files are offline or pending recovery" in total.reason
+    assert total.reason in snapshot.warnings
+    assert of(snapshot, "sound").total.bytes == 64 * PAGE
+
+
+def test_a_database_whose_recovery_is_pending_may_lack_files(world: World) -> None:
+    """Database States; one that is suspect or offline has its files."""
+    for name, state in (("pending", 3), ("suspect", 4), ("off", 6)):
+        database = world.database(name, state=state)
+        database.file(0, 64, state=6 if name == "off" else 0)
+    snapshot = sizes_of(world)
+    assert of(snapshot, "suspect").total.bytes == of(snapshot, "off").total.bytes == 64 * PAGE
+    assert "files of it may be missing" in of(snapshot, "pending").total.reason
+    assert [item.name for item in snapshot.unread] == ["pending"]
 
 
 def test_files_that_may_not_be_seen_are_unknown_and_never_zero(world: World) -> None:
@@ -144,8 +176,9 @@ def test_a_capped_container_counts_into_the_ceiling() -> None:
     assert of(sizes_of(world), "media").maximum_bytes == 2400 * PAGE
 
 
-def test_a_snapshot_takes_what_its_sparse_files_take() -> None:
+def test_a_snapshot_is_no_database_and_takes_what_its_sparse_files_take() -> None:
     world = World()
+    assert sizes_of(world).shared == NOT_APPLICABLE
     database = world.database("before_release", source_database_id=1)
     database.file(0, 100_000, -1, 0, is_sparse=True)
     world.server.add(
@@ -154,11 +187,22 @@ def test_a_snapshot_takes_what_its_sparse_files_take() -> None:
         file_id=1,
         size_on_disk_bytes=3 * PAGE,
     )
-    assert of(sizes_of(world), "before_release").total.bytes == 3 * PAGE
+    snapshot = sizes_of(world)
+    assert [item.name for item in snapshot.databases] == ["master"]
+    assert snapshot.shared.bytes == 3 * PAGE
     world.permissions.remove("VIEW SERVER STATE")
-    denied = of(sizes_of(world), "before_release").total
+    denied = sizes_of(world).shared
     assert denied.state is MeasureState.DENIED
     assert "VIEW SERVER STATE" in denied.reason
+
+
+def test_databases_that_are_started_to_be_measured_are_said_once() -> None:
+    world = World()
+    for name in ("express", "local"):
+        world.database(name, is_auto_close_on=True).file()
+    (warning,) = sizes_of(world).warnings
+    assert "AUTO_CLOSE is on" in warning
+    assert warning.endswith(": express, local.")
 
 
 def test_tempdb_is_temporary_space_and_as_large_as_it_is_now() -> None:

@@ -21,7 +21,14 @@ import sqlglot
 from sqlglot import exp
 
 from sync_pipeline.engines.oracle.errors import query_error
-from sync_pipeline_tests.emulation.oracle_catalog import USERENV, VIEWS, Column, Release, View
+from sync_pipeline_tests.emulation.oracle_catalog import (
+    USERENV,
+    USERENV_SINCE,
+    VIEWS,
+    Column,
+    Release,
+    View,
+)
 
 _DUCKDB = {"NUMBER": "BIGINT", "DATE": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 OPEN = ("READ WRITE", "READ ONLY")
@@ -54,6 +61,8 @@ class Session:
     sees: frozenset[int] | None = None
     granted: frozenset[str] | None = None
     protocol: str = "tcp"
+    database_role: str = "PRIMARY"
+    cloud_service: str | None = None
     fails: Mapping[str, str] = field(default_factory=dict)
     """By view, the error that reading it raises."""
 
@@ -99,6 +108,8 @@ class EmulatedOracle:
             "CON_ID": str(session.container),
             "CON_NAME": here.name if here else "ORCL",
             "NETWORK_PROTOCOL": session.protocol,
+            "DATABASE_ROLE": session.database_role,
+            "CLOUD_SERVICE": session.cloud_service,
         }.items():
             raw.execute("INSERT INTO userenv VALUES (?, ?)", [parameter, value])
         raw.execute(
@@ -118,7 +129,7 @@ class EmulatedOracle:
             raw.execute(f"INSERT INTO {table} VALUES {marks}", [v for row in rows for v in row])
         listed = ", ".join(f'"{column.name}"' for column in columns)
         seen = ", ".join(map(str, self._seen(session)))
-        if name.startswith("v$"):
+        if name.startswith(("v$", "gv$")):
             raw.execute(
                 f'CREATE VIEW "{name}" AS SELECT {listed} FROM {table} WHERE "#con_id" IN ({seen})'
             )
@@ -165,7 +176,8 @@ class EmulatedConnection:
         statement = translated(sql)
         if statement.binds != set(parameters or ()):
             self._raise("DPY-4008: no bind placeholder fits what was given")
-        if statement.parameters - USERENV:
+        later = {name for name, since in USERENV_SINCE.items() if since <= self._server.release}
+        if statement.parameters - USERENV - later:
             self._raise("ORA-02003: invalid USERENV parameter")
         for view in statement.views:
             self._check_view(view)
@@ -214,12 +226,24 @@ def translated(sql: str) -> Statement:
     """Translate one SELECT; anything else is refused."""
     (tree,) = sqlglot.parse(sql, read="oracle")
     assert isinstance(tree, exp.Select), "only reads"
+    for table in tree.find_all(exp.Table):
+        # Every view is SYS's; V_$X and X are two names of what is V$X for everybody.
+        if isinstance(table.this, exp.Identifier) and table.db:
+            assert table.db.lower() == "sys", "a name that a synonym or a schema could change"
+            table.replace(
+                exp.to_table(_plain(table.name), alias=table.alias or None, dialect="duckdb")
+            )
     return Statement(
         tree.sql(dialect="duckdb", comments=False),
         frozenset(item.name for item in tree.find_all(exp.Placeholder)),
-        tuple(table.name.lower() for table in tree.find_all(exp.Table)),
+        tuple(table.name for table in tree.find_all(exp.Table)),
         frozenset(re.findall(r"SYS_CONTEXT\('USERENV', '(\w+)'\)", sql)),
     )
+
+
+def _plain(name: str) -> str:
+    name = name.lower().replace("v_$", "v$")
+    return f'"{name}"' if "$" in name else name
 
 
 def granted_by(script: str) -> frozenset[str]:

@@ -55,6 +55,24 @@ VIEWS = {
     for view in (
         _view("dual", "DUMMY VARCHAR2(1)", is_everywhere=True),
         _view(
+            "all_users",
+            "USERNAME VARCHAR2(128)!, USER_ID NUMBER, CREATED DATE, COMMON VARCHAR2(3), "
+            "ORACLE_MAINTAINED VARCHAR2(1), INHERITED VARCHAR2(3), "
+            "DEFAULT_COLLATION VARCHAR2(100), IMPLICIT VARCHAR2(3), ALL_SHARD VARCHAR2(3)",
+            is_everywhere=True,
+        ),
+        _view(
+            "dba_proxies",
+            "PROXY VARCHAR2(128), CLIENT VARCHAR2(128)!, AUTHENTICATION VARCHAR2(3), "
+            "AUTHORIZATION_CONSTRAINT VARCHAR2(35), ROLE VARCHAR2(128), "
+            "PROXY_AUTHORITY VARCHAR2(9)",
+        ),
+        _view(
+            "gv$pdbs",
+            "INST_ID NUMBER!, CON_ID NUMBER!, DBID NUMBER, NAME VARCHAR2(128)!, "
+            "OPEN_MODE VARCHAR2(10), RESTRICTED VARCHAR2(3)",
+        ),
+        _view(
             "product_component_version",
             "PRODUCT VARCHAR2(80), VERSION VARCHAR2(80), VERSION_FULL VARCHAR2(80) @18, "
             "STATUS VARCHAR2(80)",
@@ -198,5 +216,10 @@ VIEWS = {
 }
 """By name, in lower case."""
 
-USERENV = frozenset({"CON_ID", "CON_NAME", "NETWORK_PROTOCOL", "SESSION_USER", "DB_NAME"})
+USERENV = frozenset(
+    {"CON_ID", "CON_NAME", "DATABASE_ROLE", "NETWORK_PROTOCOL", "SESSION_USER", "DB_NAME"}
+)
 """Parameters of SYS_CONTEXT('USERENV', ...); any other is ORA-02003."""
+
+USERENV_SINCE = {"CLOUD_SERVICE": (18,)}
+"""Those that came later than 12.2 (from memory)."""

@@ -10,15 +10,37 @@ GIB = 2**30
 LIMITS = {
     "FAILED_LOGIN_ATTEMPTS": "10",
     "PASSWORD_LIFE_TIME": "180",
+    "PASSWORD_LOCK_TIME": "1",
     "PASSWORD_VERIFY_FUNCTION": "NULL",
 }
 
 
-class World:
-    """Statements of a DBA, as what they leave in the dictionary. `c` is the container."""
+DBA_PRIVILEGES = (
+    "ALTER DATABASE",
+    "ALTER SYSTEM",
+    "CREATE ANY DIRECTORY",
+    "CREATE SESSION",
+    "DROP ANY DIRECTORY",
+    "GRANT ANY OBJECT PRIVILEGE",
+    "GRANT ANY PRIVILEGE",
+    "GRANT ANY ROLE",
+    "SELECT ANY DICTIONARY",
+    "SELECT ANY TABLE",
+)
+"""Of what the role DBA has, what tests look at (Database Security Guide, predefined roles)."""
 
-    def __init__(self, server: EmulatedOracle | None = None) -> None:
+
+class World:
+    """Statements of a DBA, as what they leave in the dictionary. `c` is the container.
+
+    `dba` is what the role DBA was granted: a provider leaves less of it.
+    """
+
+    def __init__(
+        self, server: EmulatedOracle | None = None, dba: tuple[str, ...] = DBA_PRIVILEGES
+    ) -> None:
         self.server = server or EmulatedOracle()
+        self._dba = dba
 
     def database(self, con_id: int = 0) -> None:
         """Make what every database has: SYS, SYSTEM, the role DBA, a profile, PUBLIC's grants."""
@@ -29,7 +51,13 @@ class World:
         for role in ("DBA", "CONNECT", "SELECT_CATALOG_ROLE"):
             self.role(role, con_id, oracle_maintained="Y", common="YES")
         self.profile("DEFAULT", con_id, **LIMITS)
-        self.grant_system("CREATE SESSION", "CONNECT", con_id)
+        inherited = {"common": "YES", "inherited": "YES" if con_id > 1 else "NO"} if con_id else {}
+        for privilege in ("CREATE SESSION", "SET CONTAINER"):
+            self.grant_system(privilege, "CONNECT", con_id, **inherited)
+        for privilege in self._dba:
+            self.grant_system(privilege, "DBA", con_id, "YES", **inherited)
+        if con_id in (0, 1):
+            self.administrator("SYS", con_id, "sysdba", "sysoper", common="YES" if con_id else "NO")
         self.grant("EXECUTE", "SYS", "UTL_FILE", "PUBLIC", con_id, type="PACKAGE")
         self.tablespace("SYSTEM", con_id, files=((GIB, "YES", 32 * GIB),), used=GIB // 2)
         self.tablespace("TEMP", con_id, files=((GIB // 4, "NO", 0),), contents="TEMPORARY")
@@ -73,6 +101,8 @@ class World:
             **values,
         }
         self.server.add("dba_users", c, **row)
+        listed = {key: row.get(key) for key in ("username", "common", "oracle_maintained")}
+        self.server.add("all_users", c, **listed)
 
     def role(self, name: str, c: int = 0, **values: Any) -> None:
         """CREATE ROLE."""
@@ -110,11 +140,33 @@ class World:
         row = {"admin_option": "NO", "delegate_option": "NO", "default_role": "YES", **values}
         self.server.add("dba_role_privs", c, grantee=to, granted_role=role, **row)
 
-    def grant_system(self, privilege: str, to: str, c: int = 0, admin: str = "NO") -> None:
+    def grant_system(
+        self, privilege: str, to: str, c: int = 0, admin: str = "NO", **values: Any
+    ) -> None:
         """GRANT a system privilege."""
-        self.server.add("dba_sys_privs", c, grantee=to, privilege=privilege, admin_option=admin)
+        row = {"common": "NO", "inherited": "NO", **values}
+        self.server.add(
+            "dba_sys_privs", c, grantee=to, privilege=privilege, admin_option=admin, **row
+        )
 
-    def grant_schema(self, privilege: str, schema: str, to: str, c: int = 0) -> None:
+    def proxy(self, client: str, through: str | None, c: int = 0, **values: Any) -> None:
+        """ALTER USER ... GRANT CONNECT THROUGH."""
+        row = {
+            "authentication": "NO",
+            "authorization_constraint": "PROXY MAY ACTIVATE ALL CLIENT ROLES",
+            "proxy_authority": "DATABASE" if through else "DIRECTORY",
+            **values,
+        }
+        self.server.add("dba_proxies", c, proxy=through, client=client, **row)
+
+    def node(self, inst_id: int, con_id: int, open_mode: str) -> None:
+        """Say how a pluggable database is on one node of a cluster."""
+        name = self.server.containers[con_id].name
+        self.server.add(
+            "gv$pdbs", con_id, inst_id=inst_id, con_id=con_id, name=name, open_mode=open_mode
+        )
+
+    def grant_schema(self, privilege: str, schema: str, to: str, c: int = 0, **values: Any) -> None:
         """GRANT a privilege ON SCHEMA."""
         self.server.add(
             "dba_schema_privs",
@@ -123,6 +175,7 @@ class World:
             privilege=privilege,
             schema=schema,
             admin_option="NO",
+            **values,
         )
 
     def grant(
@@ -170,11 +223,15 @@ class World:
             dropped=dropped,
         )
 
-    def administrator(self, name: str, con_id: int, *privileges: str) -> None:
+    def administrator(
+        self, name: str, con_id: int, *privileges: str, common: str | None = None
+    ) -> None:
         """GRANT SYSDBA and kin."""
         names = ("sysdba", "sysoper", "sysasm", "sysbackup", "sysdg", "syskm")
         flags = {item: "TRUE" if item in privileges else "FALSE" for item in names}
-        self.server.add("v$pwfile_users", con_id, username=name, con_id=con_id, **flags)
+        self.server.add(
+            "v$pwfile_users", con_id, username=name, con_id=con_id, common=common, **flags
+        )
 
     def tablespace(
         self,
@@ -185,6 +242,7 @@ class World:
         used: int | None = 0,
         contents: str = "PERMANENT",
         block_size: int = 8192,
+        **values: Any,
     ) -> None:
         """CREATE TABLESPACE: files are bytes, autoextensible and maxbytes; used is bytes."""
         is_temporary = contents == "TEMPORARY"
@@ -194,7 +252,11 @@ class World:
             tablespace_name=name,
             block_size=block_size,
             contents=contents,
-            status="ONLINE" if used is not None else "OFFLINE",
+            **{
+                "status": "ONLINE" if used is not None else "OFFLINE",
+                "extent_management": "LOCAL",
+                **values,
+            },
         )
         for number, (size, extends, maximum) in enumerate(files):
             self.server.add(

@@ -376,3 +376,103 @@ class World:
         database = Database(name, len(self.databases) + 1, **listed)
         self.databases[name] = database
         return database
+
+
+FIXED_ROLES_2022 = (
+    "##MS_ServerStateReader##",
+    "##MS_ServerStateManager##",
+    "##MS_DefinitionReader##",
+    "##MS_DatabaseConnector##",
+    "##MS_DatabaseManager##",
+    "##MS_LoginManager##",
+    "##MS_SecurityDefinitionReader##",
+    "##MS_PerformanceDefinitionReader##",
+    "##MS_ServerSecurityStateReader##",
+    "##MS_ServerPerformanceStateReader##",
+)
+SETUP_LOGINS = {
+    "##MS_SQLResourceSigningCertificate##": "C",
+    "##MS_SQLReplicationSigningCertificate##": "C",
+    "##MS_SQLAuthenticatorCertificate##": "C",
+    "##MS_PolicySigningCertificate##": "C",
+    "##MS_SmoExtendedSigningCertificate##": "C",
+    "##MS_AgentSigningCertificate##": "C",
+    "##MS_PolicyEventProcessingLogin##": "S",
+    "##MS_PolicyTsqlExecutionLogin##": "S",
+}
+SERVICES = ("MSSQLSERVER", "SQLSERVERAGENT", "SQLWriter", "Winmgmt", "SQLTELEMETRY")
+SYSADMIN_SERVICES = SERVICES[:4]
+LOCAL_SYSTEM = bytes.fromhex("010100000000000512000000")
+
+
+def service_sid(number: int) -> bytes:
+    """Return a security identifier of a service: S-1-5-80 and five numbers."""
+    return bytes.fromhex("010600000000000550000000") + number.to_bytes(20, "little")
+
+
+def installed(
+    version: str = "16.0.4165.4", sa: str = "sa", authority: str = "NT AUTHORITY"
+) -> World:
+    """Return an instance as setup leaves it, beside the monitoring login.
+
+    Source: SQL Server documentation, Principals (Database Engine); Server-level roles; System
+    databases; Configure Windows service accounts and permissions; and what public and guest
+    are granted at setup (Server and database roles, public).
+    """
+    world = World(version=version)
+    _rename(world, sa)
+    if version >= "16":
+        for number, role in enumerate(FIXED_ROLES_2022, start=11):
+            world._principal(role, number, "R", bytes([number]), is_fixed=True)
+    _logins(world, authority)
+    world.grant("public", "VIEW ANY DATABASE")
+    for number, name in enumerate(("Dedicated Admin Connection", "TSQL Default TCP"), start=1):
+        world.server.add("endpoints", name=name, endpoint_id=number, principal_id=1)
+        world.grant("public", "CONNECT", 105, number)
+    for name in ("model", "msdb"):
+        database = world.database(name, is_trustworthy_on=name == "msdb")
+        database.file(0, 1024)
+        database.file(1, 256, 268435456)
+    for database in world.databases.values():
+        _own_rows(database)
+    return world
+
+
+def _logins(world: World, authority: str) -> None:
+    for name, type_ in SETUP_LOGINS.items():
+        world.login(name, type_, is_disabled=int(type_ == "S"))
+    for number, service in enumerate(SERVICES, start=1):
+        world.login(f"NT SERVICE\\{service}", "U", service_sid(number))
+        if service in SYSADMIN_SERVICES:
+            world.member("sysadmin", f"NT SERVICE\\{service}")
+    world.login(f"{authority}\\SYSTEM", "U", LOCAL_SYSTEM)
+    for row in world.server.rows["server_principals"]:
+        if row["type"] != "R":
+            world.grant(row["name"], "CONNECT SQL")
+
+
+def _rename(world: World, sa: str) -> None:
+    for view in ("server_principals", "sql_logins"):
+        for row in world.server.rows[view]:
+            row["name"] = sa if row["sid"] == b"\x01" else row["name"]
+    for prop in ("IsLocked", "IsExpired", "IsMustChange"):
+        world.login_properties[(sa, prop)] = 0
+
+
+def _own_rows(database: Database) -> None:
+    """Add what every database has: rights of dbo and guest, and what setup makes for itself."""
+    database.grant("dbo", "CONNECT")
+    database.member("db_owner", "dbo")
+    if database.name in ("master", "tempdb", "msdb"):
+        database.grant("guest", "CONNECT")
+    for view, id_column, name in (
+        ("service_message_types", "message_type_id", "DEFAULT"),
+        ("service_contracts", "service_contract_id", "DEFAULT"),
+        ("services", "service_id", "http://schemas.microsoft.com/SQL/ServiceBroker/ServiceBroker"),
+        ("routes", "route_id", "AutoCreatedLocal"),
+    ):
+        database.add(view, name=name, principal_id=1, **{id_column: 1})
+    database.add(
+        "assemblies", name="Microsoft.SqlServer.Types", principal_id=4, is_user_defined=False
+    )
+    database.add("types", name="sysname", schema_id=4, user_type_id=256, is_user_defined=False)

@@ -1,21 +1,28 @@
-"""A run that dies of one instance does not die of it again before the others are done."""
+"""A run that dies of one instance does not die of it again before the others are done.
+
+It is killed, as the kernel does where a machine or a container has no memory left, or its
+process gets no more memory than it has (RLIMIT_AS, as `ulimit -v`).
+"""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from benchmarks.fleet.worker import account_sync, create_run
-from sync_pipeline.model.breaker import RUN_DIED
+from sync_pipeline.model.breaker import OUT_OF_MEMORY, RUN_DIED
 from sync_pipeline.model.instance import EngineName, TlsMode, TlsOptions
 from sync_pipeline.model.session import InstanceRecord, RecordStatus
 from sync_pipeline.orchestration.instance import open_instance
@@ -28,6 +35,7 @@ from sync_pipeline_tests.orchestration.system import (
     in_environment,
     wait_for,
 )
+from sync_pipeline_tests.servers.rogue import mysql
 from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
 from sync_pipeline_tests.servers.running import RunningServer
 
@@ -35,24 +43,39 @@ GOOD = ("good-1", "good-2", "good-3")
 SECONDS = 90
 
 
-class Killer:
-    """A server that kills the process which asks it for anything, as memory's end would."""
+def kill(pid: int) -> Iterator[bytes]:
+    """Kill a process, as the end of memory does."""
+    os.kill(pid, signal.SIGKILL)
+    raise EOFError
 
-    def __init__(self) -> None:
+
+def exhaust(pid: int) -> Iterator[bytes]:
+    """Let a process have little more memory than it has, and send it rows without end."""
+    size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = size + 8 * 2**20
+    resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+    row = mysql.text(b"x" * 2000) * 2
+    return chain(mysql.head("version", "comment"), repeat(row))
+
+
+class Killer:
+    """A server that ends the process, or its memory, which asks it for anything."""
+
+    def __init__(self, attack: Callable[[int], Iterator[bytes]]) -> None:
         self.pid = 0
         self.is_armed = threading.Event()
+        self._attack = attack
 
-    def answer(self, sql: str) -> list[bytes] | None:
+    def answer(self, sql: str) -> Iterator[bytes] | None:
         if "SELECT" not in sql:
             return None
         self.is_armed.wait(SECONDS)
-        os.kill(self.pid, signal.SIGKILL)
-        raise EOFError
+        return self._attack(self.pid)
 
 
 @contextmanager
-def killer() -> Iterator[tuple[Killer, int]]:
-    found = Killer()
+def killer(attack: Callable[[int], Iterator[bytes]]) -> Iterator[tuple[Killer, int]]:
+    found = Killer(attack)
     with rogue_mysql(found.answer) as port:
         yield found, port
 
@@ -90,12 +113,16 @@ def killed_run(
     return records()
 
 
+@pytest.mark.parametrize(("attack", "kind"), [(kill, RUN_DIED), (exhaust, OUT_OF_MEMORY)])
 def test_what_a_run_died_of_comes_last_and_then_less_often(
-    tmp_path: Path, postgresql_server: RunningServer
+    tmp_path: Path,
+    postgresql_server: RunningServer,
+    attack: Callable[[int], Iterator[bytes]],
+    kind: str,
 ) -> None:
     settings = {"retry_limit": 0, "breaker_failures": 2, "step_concurrency": 4}
     environment = environment_of(tmp_path, connections_per_host=0, **settings)
-    with in_environment(environment), killer() as (rogue, port):
+    with in_environment(environment), killer(attack) as (rogue, port):
         fleet = Fleet(tmp_path)
         bad = fleet.add("bad", postgresql_server, port=port)
         changed = replace(bad, engine=EngineName.MARIADB, tls=TlsOptions(TlsMode.DISABLE))
@@ -107,9 +134,10 @@ def test_what_a_run_died_of_comes_last_and_then_less_often(
             assert {name: first[name].status for name in GOOD} == dict.fromkeys(
                 GOOD, RecordStatus.COMPLETED
             )
-            assert (first["bad"].status, first["bad"].error_kind) == (RecordStatus.FAILED, RUN_DIED)
+            assert (first["bad"].status, first["bad"].error_kind) == (RecordStatus.FAILED, kind)
             (streak,) = fleet.store.streaks.all()
             assert (streak.instance_id, streak.failures) == (bad.id, 1)
+            assert streak.error_kind == kind
             second = killed_run(processes, instance, rogue, fleet)
             begun = second["bad"].started_at
             assert begun is not None
@@ -124,5 +152,7 @@ def test_what_a_run_died_of_comes_last_and_then_less_often(
                 RecordStatus.SKIPPED,
                 "breaker",
             )
-            assert "the run at work on it died" in (third["bad"].error_message or "")
+            assert "the run at work on it died or had no memory left" in (
+                third["bad"].error_message or ""
+            )
         fleet.store.close()

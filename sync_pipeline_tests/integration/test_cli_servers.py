@@ -129,7 +129,7 @@ def test_prefer_goes_on_with_a_warning(command: Command, server_without_tls: Run
     for mode in ("require", "disable"):
         assert f"sync-pipeline instances edit 'old one' --tls {mode}" in tested
     command.ok("instances", "edit", "old one", "--tls", "disable")
-    assert "warning" not in command.ok("instances", "test", "old one").out
+    assert "--tls" not in command.ok("instances", "test", "old one").out
 
 
 def test_each_missing_grant_of_mariadb_is_named(
@@ -241,3 +241,21 @@ def test_a_name_that_no_statement_can_hold_ends_in_a_sentence(command: Command) 
     said = command.run("grants", "oracle", "--user", 'x" TO PUBLIC; --')
     assert said.status != 0
     assert "No statement of oracle can hold the name" in said.err
+
+
+def test_a_managed_service_has_a_script_of_its_own(command: Command) -> None:
+    rds = command.ok("grants", "oracle", "--platform", "rds").out.splitlines()
+    assert any(line.startswith("EXECUTE rdsadmin.") for line in rds)
+    assert not any(line.startswith("GRANT READ") for line in rds)
+    autonomous = command.ok("grants", "oracle", "--platform", "autonomous").out
+    assert "\nGRANT SELECT_CATALOG_ROLE TO SYNC_MONITOR;\n" in autonomous
+
+
+@pytest.mark.parametrize(("engine", "advice"), [("oracle", "autonomous, rds"), ("mysql", "Leave")])
+def test_a_managed_service_without_a_script_is_refused(
+    command: Command, engine: str, advice: str
+) -> None:
+    said = command.run("grants", engine, "--platform", "moon")
+    assert said.status == 2
+    assert "has no script for the platform 'moon'" in said.err
+    assert advice in said.err

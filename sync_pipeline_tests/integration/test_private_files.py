@@ -99,6 +99,20 @@ def test_links_that_others_planted_are_not_followed(
     assert output.stat().st_uid == os.geteuid()
 
 
+@pytest.mark.parametrize("plant", [Path.symlink_to, Path.hardlink_to], ids=["symlink", "hardlink"])
+def test_a_partial_name_that_was_guessed_is_not_written_to(
+    plant: Callable[[Path, Path], None],
+    victim: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    plant(tmp_path / ".out.guessed.partial", victim)
+    with pytest.raises(FileExistsError):
+        plain(tmp_path / "out")
+    assert victim.read_bytes() == MINE
+
+
 @WRITERS
 def test_a_pipe_a_device_or_a_directory_is_no_place_for_a_file(
     write: Write, tmp_path: Path

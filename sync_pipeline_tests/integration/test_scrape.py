@@ -108,6 +108,24 @@ def test_clients_that_wait_for_a_slow_store_are_bounded() -> None:
         assert any(ask_again(port) == 200 for _ in range(50))
 
 
+def test_one_that_has_asked_makes_no_room_for_idle_ones() -> None:
+    is_asked, is_there = threading.Event(), threading.Event()
+
+    def make() -> Page:
+        is_asked.set()
+        is_there.wait(SECONDS_AT_MOST)
+        return PAGE
+
+    with serving(Kept(make)) as port, ExitStack() as stack:
+        client = stack.enter_context(connected(port))
+        client.sendall(ASK + b"\r\n")
+        assert is_asked.wait(SECONDS_AT_MOST)
+        idle = [stack.enter_context(connected(port)) for _ in range(MOST_CLIENTS + 1)]
+        assert idle[0].recv(1) == b""
+        is_there.set()
+        assert client.recv(65_536).startswith(b"HTTP/1.0 200")
+
+
 def ask_again(port: int) -> int:
     try:
         return ask(port)

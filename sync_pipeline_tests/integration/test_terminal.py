@@ -14,7 +14,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import typer
 
+from sync_pipeline.cli.terminal import DEFECT, run_app
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.credential import StoredCredential
@@ -27,7 +29,7 @@ from sync_pipeline_tests.strategies.simple_access import access_rules, account, 
 from sync_pipeline_tests.unit.test_visible import UNSEEN, unseen
 
 EVERY = "".join(item for item in UNSEEN if not "\ud800" <= item <= "\udfff" and item != "\0")
-ODD = "=[red]x[/red]\x1b[2J\x1b]52;c;eA==\x07\u202e\u2066\x9b1m\r\b\x7f\u2028\u200b\ufeff\n│ fake │"
+ODD = "=[red]x[/red]\x1b[2J\x1b]52;c;eA==\x07\u202e\u2066\x9b1m\r\b\x7f\u2028\u200b\u3164\n│ fake │"
 
 
 PRINTABLE = "=[red]x[/red] │ fake │"
@@ -170,6 +172,22 @@ def test_one_row_stays_one_row(odd: Command) -> None:
 def test_no_error_lets_an_argument_act(command: Command, arguments: tuple[str, ...]) -> None:
     assert command.run(*arguments).status != 0
     assert clean(command, *arguments)
+
+
+def test_no_defect_lets_a_text_act(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def broken() -> None:
+        raise RuntimeError(ODD)
+
+    monkeypatch.setattr(sys, "argv", ["broken"])
+    assert run_app(app) == DEFECT
+    said = capsys.readouterr().err
+    assert r"RuntimeError: =[red]x[/red]\x1b[2J" in said
+    assert set(unseen(said)) <= {"\n"}
 
 
 class _Terminal(io.StringIO):

@@ -14,6 +14,7 @@ from sync_pipeline_tests.servers.versions import MYSQL
 
 # With binary logs, functions need a promise (DETERMINISTIC …) that our tests don't make.
 MARIADB_OPTIONS = ("--log-bin", "--log-bin-trust-function-creators")
+MYSQL_OPTIONS = ("--federated",)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +49,8 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSe
     """One MySQL, where it can be had: Debian stable has none, so its absence is a skip."""
 
     def start(_: str) -> AbstractContextManager[RunningServer]:
-        return mysql.run_mysql(mysql.obtain(), tmp_path_factory.mktemp("mysql") / "server")
+        directory = tmp_path_factory.mktemp("mysql") / "server"
+        return mysql.run_mysql(mysql.obtain(), directory, MYSQL_OPTIONS)
 
     with ExitStack() as stack:
         yield StartedServers("MySQL", stack, start, lambda _: False)[MYSQL.every_run[0]]

@@ -106,7 +106,8 @@ def _installation(programs: Path) -> PostgresInstallation | None:
     return PostgresInstallation(int(match[1]), programs) if match else None
 
 
-def _user() -> str:
+def server_user() -> str:
+    """Return the user that servers run as: they refuse root."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name
     try:
@@ -139,7 +140,7 @@ def run_postgresql(
     installation: PostgresInstallation, directory: Path, *, port: int | None = None
 ) -> Iterator[RunningServer]:
     """Run a server with a new cluster in `directory`; it trusts loopback connections."""
-    user = _user()
+    user = server_user()
     data = owned_directory(directory, user) / "data"
     installation = _reachable(installation, directory)
     subprocess.run(
@@ -166,7 +167,7 @@ def serve(
     """Run a server on a cluster that exists."""
     installation = _reachable(installation, directory)
     command = as_user(
-        _user(),
+        server_user(),
         [
             str(installation.programs / "postgres"),
             *("-D", str(directory / "data")),

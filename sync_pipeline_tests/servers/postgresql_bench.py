@@ -15,7 +15,7 @@ from psycopg import sql
 from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
-from sync_pipeline.engines.base import Connection, Target
+from sync_pipeline.engines.base import Connection, Target, rest
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
@@ -45,6 +45,9 @@ class _Counted:
         self._inner = inner
         self._database = database
         self._tally = tally
+
+    def rest(self) -> None:
+        rest(self._inner)
 
     def fetch(
         self, text: str, parameters: Mapping[str, object] | None = None
@@ -192,13 +195,16 @@ class PostgresBench:
 
     @staticmethod
     def _drop_roles(link: psycopg.Connection[tuple[Any, ...]]) -> None:
-        rows = link.execute(
-            r"SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'"
-        ).fetchall()
-        roles = sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows)
-        if rows:
-            link.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(roles))
-            link.execute(sql.SQL("DROP ROLE {}").format(roles))
+        """Drop them in the server itself: names may be in any encoding."""
+        link.execute("SET client_encoding = 'SQL_ASCII'")
+        link.execute(
+            "DO $$ DECLARE roles text; BEGIN"
+            "  SELECT string_agg(quote_ident(rolname), ', ') INTO roles FROM pg_roles"
+            "  WHERE rolname !~ '^pg_' AND rolname <> 'postgres';"
+            "  IF roles IS NOT NULL THEN"
+            "    EXECUTE 'DROP OWNED BY ' || roles || ' CASCADE'; EXECUTE 'DROP ROLE ' || roles;"
+            "  END IF; END $$"
+        )
         link.execute("ALTER ROLE ALL RESET ALL")
 
 

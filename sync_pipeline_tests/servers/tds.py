@@ -83,6 +83,7 @@ class TdsServer:
     encrypted: list[bool] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
     is_silent: threading.Event = field(default_factory=threading.Event)
+    routing: tuple[str, int] | None = None
     links: list[socket.socket] = field(default_factory=list)
 
     def hang_up(self) -> None:
@@ -109,7 +110,7 @@ def tds_server(
 ) -> Iterator[TdsServer]:
     """Yield a listener; with a certificate (and its key) it offers TLS, else none.
 
-    `send` is how it sends where it has no TLS.
+    `send` is how it sends until it has TLS.
     """
     context = None
     if certificate is not None:
@@ -181,7 +182,9 @@ class _Conversation:
         except ServerError as error:
             self._send(_error(error) + _done(error=True))
             return
-        self._send(_database(login.database or "master") + _acknowledged() + _done())
+        route = _route(*self._server.routing) if self._server.routing else b""
+        database = _database(login.database or "master")
+        self._send(database + _acknowledged() + route + _done())
         while True:
             self._answer(login)
 
@@ -232,7 +235,7 @@ class _Conversation:
 
     def _flush_handshake(self) -> None:
         if self._outgoing.pending:
-            self._link.sendall(_packet(PRELOGIN, self._outgoing.read()))
+            self._server.send(self._link, _packet(PRELOGIN, self._outgoing.read()))
 
     def _receive(self) -> tuple[int, bytes]:
         parts = []
@@ -368,6 +371,12 @@ def _database(name: str) -> bytes:
     )
 
 
+def _route(host: str, port: int) -> bytes:
+    """Return the ENVCHANGE that sends a client on to another server: [MS-TDS] 2.2.7.9."""
+    value = struct.pack("<BH", 0, port) + _text(host, "<H")
+    return _token(0xE3, b"\x14" + struct.pack("<H", len(value)) + value + b"\0\0")
+
+
 def _done(*, error: bool = False, status: int = 0, count: int = 0) -> bytes:
     return _DONE.pack(0xFD, status | (2 if error else 0) | (0x10 if count else 0), 0, count)
 
@@ -397,6 +406,8 @@ def _type(kind: type) -> bytes:
         return b"\x26\x08"
     if kind is datetime:
         return b"\x6f\x08"
+    if kind is bytes:
+        return b"\xa5" + struct.pack("<H", 8000)
     return b"\xe7" + struct.pack("<H", 8000) + _COLLATION
 
 
@@ -410,5 +421,5 @@ def _value(value: Any, kind: type) -> bytes:
     if kind is datetime:
         past = value - _EPOCH
         return b"\x08" + struct.pack("<iI", past.days, past.seconds * 300)
-    encoded = str(value).encode("utf-16-le")
+    encoded = value if kind is bytes else str(value).encode("utf-16-le")
     return struct.pack("<H", len(encoded)) + encoded

@@ -15,6 +15,8 @@ def phrases(excluded: str = "") -> st.SearchStrategy[str]:
 
 
 printable = phrases()
+names = st.characters(exclude_categories=["C", "Z"], exclude_characters="[]/@,;:")
+hosts = st.text(names, min_size=1, max_size=20) | st.ip_addresses().map(str)
 lines = st.lists(printable, min_size=1, max_size=3).map("\n\t".join)
 tags = phrases(excluded=";")
 seconds = st.floats(0.001, 86_400, allow_nan=False)
@@ -23,7 +25,7 @@ instances = st.builds(
     id=st.just(0),
     name=printable,
     engine=st.sampled_from(EngineName),
-    host=printable,
+    host=hosts,
     port=st.integers(1, 65535),
     credential=printable,
     database=st.none() | printable,

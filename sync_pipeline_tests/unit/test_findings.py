@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -269,6 +271,24 @@ def test_everyone_writes_through_a_role_that_is_named() -> None:
     (finding,) = found("everyone-can-write", Case(judged(public, writers)))
     assert path_text(finding.path) == "public → writers (member)"
     assert finding.fix == "REVOKE INSERT ON table shop.orders FROM writers;"
+
+
+@pytest.mark.parametrize("name", ["mon", "'mon'@'%'"])
+@pytest.mark.parametrize(
+    ("rule", "facts"),
+    [
+        ("no-password-expiry", {"never_expires": True}),
+        ("expired-active", {"is_expired": True}),
+        ("never-used", {"never_used": True}),
+        ("weak-authentication", {"weak_authentication": "It is weak."}),
+    ],
+)
+def test_nothing_closes_the_account_that_reads(name: str, rule: str, facts: dict[str, Any]) -> None:
+    monitored = case(account(name, **facts))
+    assert found(rule, monitored)[0].fix
+    (finding,) = found(rule, replace(monitored, monitor="mon"))
+    assert finding.fix == ""
+    assert found(rule, replace(monitored, monitor="other"))[0].fix
 
 
 def test_the_grant_option_spreads() -> None:

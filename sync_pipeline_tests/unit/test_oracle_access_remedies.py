@@ -155,6 +155,14 @@ def test_a_password_gets_an_end_by_a_profile_with_one() -> None:
     )
 
 
+def test_a_common_profile_is_altered_in_the_root() -> None:
+    state = user("C##A", authentication_type="PASSWORD", profile="C##APPS", pdb="PDB1")
+    assert OracleAccess(world(state)).expire("PDB1.C##A") == (
+        "ALTER SESSION SET CONTAINER = CDB$ROOT;\n"
+        "ALTER PROFILE C##APPS LIMIT PASSWORD_LIFE_TIME 180 CONTAINER = ALL;"
+    )
+
+
 def test_what_has_no_password_has_none_to_end() -> None:
     rules = OracleAccess(world(user("X", authentication_type="EXTERNAL"), role("R")))
     assert [rules.expire(name) for name in ("X", "R", "NOBODY")] == ["", "", ""]

@@ -138,3 +138,65 @@ def test_no_error_holds_the_password() -> None:
     error = refused("ORA-01017: invalid username/password; logon denied")
     assert PASSWORD not in repr(error)
     assert PASSWORD.encode() not in pickle.dumps(error)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "ORA-00604: error at level 1\nORA-20001: Not from this host\nORA-06512: at line 3",
+            "Not from this host",
+        ),
+        ("ORA-20999: closed for the night", "closed for the night"),
+        (
+            "ORA-04088: error during execution of trigger 'OPS.LOGON'\nORA-00942: no such table",
+            "OPS.LOGON",
+        ),
+    ],
+)
+def test_a_logon_trigger_that_refuses_has_its_own_sentence(message: str, said: str) -> None:
+    error = refused(message)
+    assert isinstance(error, AuthenticationError)
+    assert not error.retryable
+    assert "A logon trigger of Oracle at db1:1521/ERP rejected the account 'watcher'" in str(error)
+    assert said in str(error)
+    assert "AFTER LOGON" in str(error.hint)
+
+
+@pytest.mark.parametrize("code", ["ORA-28002", "ORA-28011"])
+def test_a_warning_beside_a_login_is_no_reason(code: str) -> None:
+    error = refused(f"{code}: the password will expire within 7 days\nORA-12514: no service")
+    assert isinstance(error, ConnectError)
+    assert error.reason is ConnectReason.REFUSED
+    assert not isinstance(refused(f"{code}: the password will expire"), AuthenticationError)
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        ("ORA-00257: Archiver error. Connect AS SYSDBA only", "archive destination is full"),
+        (
+            "ORA-01033: ORACLE initialization or shutdown in progress",
+            "a standby that stays mounted",
+        ),
+        ("ORA-01219: database or pluggable database not open", "mounted and not open"),
+        ("ORA-01109: database not open", "mounted and not open"),
+        ("DPY-4011: the database or network closed the connection", "native network encryption"),
+        ("ORA-28000: The account is locked.", "PASSWORD_LOCK_TIME"),
+    ],
+)
+def test_what_can_be_done_is_said_of_each(message: str, advice: str) -> None:
+    assert advice in str(refused(message).hint)
+
+
+def test_a_closed_connection_may_want_the_client_libraries() -> None:
+    hint = str(refused("DPY-4011: the database or network closed the connection").hint)
+    assert "SYNC_PIPELINE_ORACLE_CLIENT" in hint
+    assert "TCP or TCPS" in hint
+
+
+def test_a_database_that_is_not_open_is_no_lost_connection() -> None:
+    error = query_error(oracledb.DatabaseError("ORA-01219: database not open"), "erp")
+    assert isinstance(error, ConnectError)
+    assert error.reason is ConnectReason.REFUSED
+    assert error.retryable

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync_pipeline.engines.limits import MOST_COLUMNS, Meter, ReadLimits, Usage, size_of
+from sync_pipeline.engines.budget import Usage
+from sync_pipeline.engines.limits import MOST_COLUMNS, Meter, ReadLimits, size_of
 from sync_pipeline.errors import ResultLimit
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.target import read_limits

@@ -45,7 +45,11 @@ def test_an_empty_file_says_nothing(text: str) -> None:
     [
         ("a: [", r"f\.yaml, line 1 is not valid YAML"),
         ("a: &a [*a]", r"f\.yaml is not valid.*a: Extra inputs"),
-        ("when: 2026-99-99", r"f\.yaml is not valid YAML"),
+        ("when: 2026-99-99", r"line 1, when: Extra inputs"),
+        (
+            "suppressions:\n- {rule: superuser, reason: r, until: 20261231}",
+            r"line 2, suppressions\[1\]\.until: a date is written as 2026-01-31",
+        ),
         ("- rule: x", r"line 1, the file: .*dictionary"),
         ("disabled_rules: [no-such]", r"line 1, disabled_rules: 'no-such' is no rule"),
         ("disabled_rules: []\ndisabled_rules: []", r"line 2: 'disabled_rules' is there twice"),

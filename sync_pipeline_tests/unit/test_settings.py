@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.settings import Settings
+from sync_pipeline.settings import Settings, secret_variables
 
 
 def test_one_home_holds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +49,11 @@ def test_a_list_that_is_no_json_is_told_without_its_value(monkeypatch: pytest.Mo
         Settings.load()
     assert "S3CRET" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_the_password_of_wallets_is_a_secret_like_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SYNC_PIPELINE_ORACLE_WALLET_PASSWORD", "hunter2")
+    assert "hunter2" not in repr(Settings.load())
+    assert "SYNC_PIPELINE_ORACLE_WALLET_PASSWORD" in secret_variables()

@@ -98,3 +98,8 @@ def test_the_driver_is_quoted_without_the_secret() -> None:
     error = database.unavailable(OSError("no S3   CRET, S3%20CRET, S3+CRET nor OTHER here"))
     assert isinstance(error, StoreUnavailable)
     assert "no ***, ***, *** nor *** here" in str(error)
+
+
+def test_a_secret_that_is_a_part_of_another_shows_nothing_of_that() -> None:
+    url = make_url("postgresql+psycopg://u:inner@h/d?password=inner-and-more")
+    assert without_secrets("said inner-and-more, inner", url) == "said ***, ***"

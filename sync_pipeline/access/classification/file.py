@@ -69,10 +69,9 @@ class _Condition(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _has_words_as_keys(cls, value: Any) -> Any:
-        # YAML 1.1 reads a bare `on` as true.
+    def _is_a_mapping(cls, value: Any) -> Any:
         if isinstance(value, dict):
-            return {"on" if key is True else key: item for key, item in value.items()}
+            return value
         raise ValueError("a condition is a mapping, such as `name: app_%`")
 
     @model_validator(mode="after")

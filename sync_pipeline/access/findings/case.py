@@ -31,12 +31,13 @@ class Case:
     """One instance under review.
 
     `changed_at` says when each account last changed (UTC). `databases` is None where sizes
-    were never collected.
+    were never collected. `monitor` is the user name with which the instance is read.
     """
 
     judged: Judged
     databases: Databases | None = None
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
+    monitor: str = ""
     _facts: dict[str, AccountFacts] = field(default_factory=dict, repr=False)
     _powers: dict[str, tuple[Power, ...]] = field(default_factory=dict, repr=False)
 
@@ -45,8 +46,14 @@ class Case:
         return self.judged.states()
 
     def users(self) -> Iterator[AccountState]:
-        """Yield the accounts that can log in now."""
-        return (state for state in self.states() if state.can_login and not state.is_locked)
+        """Yield the accounts that can log in, now or as soon as a lock ends by itself."""
+        return (state for state in self.states() if self.gets_in(state))
+
+    def gets_in(self, state: AccountState) -> bool:
+        """Return whether an account can log in, now or as soon as a lock ends by itself."""
+        if self.facts(state.name).temporarily_locked:
+            return True
+        return state.can_login and not state.is_locked
 
     def facts(self, account: str) -> AccountFacts:
         """Return what the engine knows of an account, asked once."""
@@ -63,6 +70,16 @@ class Case:
     def is_everyone(self, account: str) -> bool:
         """Return whether the account stands for all others."""
         return self.judged.rules.is_everyone(account)
+
+    def is_monitor(self, account: AccountState) -> bool:
+        """Return whether an account is the one with which the instance is read, on any host."""
+        if not self.monitor or account.database:
+            return False
+        return account.name == self.monitor or account.name.startswith(f"'{self.monitor}'@")
+
+    def closing(self, account: AccountState, statement: str) -> str:
+        """Return a statement that may close an account; of the monitor nothing would be read."""
+        return "" if self.is_monitor(account) else statement
 
     def is_expected(self, account: str) -> bool:
         """Return whether the engine itself made the account: system, or the first superuser."""

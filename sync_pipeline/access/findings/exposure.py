@@ -21,7 +21,7 @@ def _anonymous(rule: Rule, case: Case) -> Iterator[Finding]:
         if case.facts(state.name).is_anonymous:
             yield case.finding(
                 rule.id,
-                Severity.LOW if state.is_locked else rule.severity,
+                rule.severity if case.gets_in(state) or not state.is_locked else Severity.LOW,
                 state.name,
                 "Anybody may log in with it, under any name that has no account of its own.",
                 fix=case.judged.rules.drop(state.name),
@@ -67,7 +67,7 @@ def _everyone_writes(rule: Rule, case: Case) -> Iterator[Finding]:
                 state.name,
                 f"Every account has {listed(texts)}{where}.",
                 path=entries[0].path,
-                fix="\n".join(_revokes(case, entries)),
+                fix="\n".join(dict.fromkeys(_revokes(case, entries))),
             )
 
 
@@ -80,14 +80,33 @@ def _is_engines(case: Case, securable: Securable) -> bool:
 
 
 def _revokes(case: Case, entries: list[EffectivePrivilege]) -> Iterator[str]:
-    """Yield the statements that take these privileges from whoever holds the grants."""
+    """Yield the statements that take these privileges from whoever holds the grants.
+
+    What a role holds without a grant, as fixed roles do, goes with the membership.
+    """
     wanted = {(entry.path[-1].account, entry.privilege, entry.securable) for entry in entries}
     accounts = case.judged.world.accounts
+    for entry in entries:
+        yield from _left_roles(case, entry)
     for holder in sorted({account for account, _, _ in wanted}):
         state = accounts.get(holder)
         for grant in state.grants if state else ():
             if not grant.deny and (holder, grant.privilege, grant.securable) in wanted:
                 yield case.judged.rules.revoke(holder, grant)
+
+
+def _left_roles(case: Case, entry: EffectivePrivilege) -> Iterator[str]:
+    here, there = entry.path[0].account, entry.path[-1].account
+    accounts = case.judged.world.accounts
+    granted = accounts[there].grants if there in accounts else ()
+    is_granted = any(
+        (grant.privilege, grant.securable) == (entry.privilege, entry.securable)
+        for grant in granted
+    )
+    state = accounts.get(here)
+    for membership in state.memberships if state and not is_granted else ():
+        if len(entry.path) > 1 and membership.role == entry.path[1].account:
+            yield case.judged.rules.revoke_role(here, membership)
 
 
 ANONYMOUS = Rule(

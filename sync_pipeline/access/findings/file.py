@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated
 
@@ -23,6 +24,14 @@ class _Suppression(BaseModel):
     account: Text = "%"
     reason: Text
     until: date
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _is_a_day(cls, value: object) -> object:
+        """Refuse what is read as seconds since 1970 otherwise."""
+        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+            raise ValueError("a date is written as 2026-01-31")
+        return value
 
     @field_validator("rule")
     @classmethod

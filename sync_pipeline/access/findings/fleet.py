@@ -61,9 +61,13 @@ def _rights(case: Case, state: AccountState) -> dict[str, str]:
         **{str(power.kind): "" for power in case.powers(state.name)},
         **{f"role {item.role}": rules.revoke_role(state.name, item) for item in state.memberships},
         **{
-            f"{grant.privilege} on the server": rules.revoke(state.name, grant)
-            for grant in on_server
-            if grant.privilege not in denied
+            f"{privilege} on the server": "\n".join(
+                rules.revoke(state.name, grant)
+                for grant in on_server
+                if grant.privilege == privilege
+            )
+            for privilege in dict.fromkeys(grant.privilege for grant in on_server)
+            if privilege not in denied
         },
     }
 

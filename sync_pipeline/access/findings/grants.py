@@ -50,10 +50,10 @@ def _may_grant(case: Case, state: AccountState, grant: Grant) -> bool:
 
 def _orphaned(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states():
-        reason = case.facts(state.name).orphaned
-        if reason:
-            fix = case.judged.rules.drop(state.name)
-            yield case.finding(rule.id, rule.severity, state.name, reason, fix=fix)
+        facts = case.facts(state.name)
+        if facts.orphaned:
+            fix = facts.orphaned_fix or case.judged.rules.drop(state.name)
+            yield case.finding(rule.id, rule.severity, state.name, facts.orphaned, fix=fix)
 
 
 def _gone_databases(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def _why_gone(case: Case, databases: Databases, account: str, database: str) -> 
     """Return why a database is gone; empty where it is there, or nobody can tell."""
     # Some catalogs keep the wildcards in a name escaped, as GRANT was told it.
     names = {database, _ESCAPED.sub(r"\1", database)}
-    if not database or names & databases.present:
+    if not database or names & (databases.present | _with_catalogs(case)):
         return ""
     if any(like(pattern, name) for pattern in databases.excluded for name in names):
         return ""
@@ -94,6 +94,15 @@ def _why_gone(case: Case, databases: Databases, account: str, database: str) -> 
     if changed_at is None or changed_at >= databases.observed_at:
         return ""
     return f"was not there on {databases.observed_at:%Y-%m-%d}"
+
+
+def _with_catalogs(case: Case) -> frozenset[str]:
+    """Return the databases that the accounts were read from, or that were listed with them.
+
+    Where each has a catalog of its own, what it grants is dropped with it. Sizes are not
+    collected of each of them: tempdb has none that counts.
+    """
+    return frozenset(key.database for key in case.judged.world.sections)
 
 
 def _why_no_match(_case: Case, databases: Databases, _account: str, pattern: str) -> str:

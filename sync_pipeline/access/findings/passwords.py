@@ -18,18 +18,20 @@ def _no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
                 severity_for(rule, case, state.name),
                 state.name,
                 "Its password never expires.",
-                fix=case.judged.rules.expire(state.name),
+                fix=case.closing(state, case.judged.rules.expire(state.name)),
             )
 
 
 def _no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.users():
-        if case.facts(state.name).has_password_rules is False:
+        facts = case.facts(state.name)
+        if facts.has_password_rules is False:
             yield case.finding(
                 rule.id,
                 severity_for(rule, case, state.name),
                 state.name,
                 "Nothing checks how good its next password is.",
+                fix=facts.password_fix,
             )
 
 
@@ -41,7 +43,7 @@ def _expired(rule: Rule, case: Case) -> Iterator[Finding]:
                 rule.severity,
                 state.name,
                 "It has expired, and is neither locked nor removed.",
-                fix=case.judged.rules.disable(state.name),
+                fix=case.closing(state, case.judged.rules.disable(state.name)),
             )
 
 
@@ -53,7 +55,7 @@ def _never_used(rule: Rule, case: Case) -> Iterator[Finding]:
                 severity_for(rule, case, state.name),
                 state.name,
                 "It has never logged in.",
-                fix=case.judged.rules.disable(state.name),
+                fix=case.closing(state, case.judged.rules.disable(state.name)),
             )
 
 
@@ -62,12 +64,13 @@ def _weak(rule: Rule, case: Case) -> Iterator[Finding]:
         facts = case.facts(state.name)
         if facts.weak_authentication:
             is_superuser = bool(case.powers(state.name, PowerKind.SUPERUSER))
+            closed = case.closing(state, case.judged.rules.disable(state.name))
             yield case.finding(
                 rule.id,
                 _WEAKNESS[facts.has_no_password + is_superuser],
                 state.name,
                 facts.weak_authentication,
-                fix=case.judged.rules.disable(state.name),
+                fix=facts.password_fix or closed,
             )
 
 

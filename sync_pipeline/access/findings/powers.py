@@ -49,22 +49,24 @@ def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:
         return Severity.CRITICAL
     if case.is_expected(state.name) or (state.kind is AccountKind.ROLE and not state.can_login):
         return Severity.INFO
-    return rule.severity if state.can_login and not state.is_locked else Severity.LOW
+    return rule.severity if case.gets_in(state) else Severity.LOW
 
 
 def _fix(case: Case, power: Power) -> str:
     """Return what breaks the path at its first membership, or at the grant at its end.
 
-    Where the power is an account's own property, the engine says what takes it away; failing
-    that, the account is disabled.
+    Where the engine says what takes the power away, it is that instead of the grant; failing all,
+    the account is disabled.
     """
     rules, accounts = case.judged.rules, case.judged.world.accounts
     for here, there in pairwise(power.path):
-        membership = _membership(accounts.get(here.account), there.account)
+        membership = membership_of(accounts.get(here.account), there.account)
         if membership is not None:
             return rules.revoke_role(here.account, membership)
         if not _is_mapping(accounts.get(here.account), accounts.get(there.account)):
             break
+    if power.fix:
+        return power.fix
     last = power.path[-1].account
     holder = accounts.get(last)
     for grant in holder.grants if holder else ():
@@ -76,10 +78,11 @@ def _fix(case: Case, power: Power) -> str:
     for membership in holder.memberships if holder else ():
         if membership.admin and power.source.endswith(f" {membership.role}"):
             return rules.revoke_role(last, membership)
-    return power.fix or rules.disable(power.path[0].account)
+    return rules.disable(power.path[0].account)
 
 
-def _membership(state: AccountState | None, role: str) -> Membership | None:
+def membership_of(state: AccountState | None, role: str) -> Membership | None:
+    """Return the membership of an account in a role; None: it is no member."""
     memberships = state.memberships if state else ()
     return next((item for item in memberships if item.role == role), None)
 

@@ -9,6 +9,7 @@ from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.exposure import ANONYMOUS, ANY_HOST, EVERYONE_WRITES
 from sync_pipeline.access.findings.fleet import UNEVEN
 from sync_pipeline.access.findings.grants import GONE_DATABASE, GRANT_OPTION, ORPHANED
+from sync_pipeline.access.findings.hashes import HASH_READER
 from sync_pipeline.access.findings.passwords import EXPIRED, NEVER_USED, NO_EXPIRY, NO_RULES, WEAK
 from sync_pipeline.access.findings.powers import GRANT_ADMIN, SUPERUSER
 from sync_pipeline.access.findings.rule import Rule
@@ -18,6 +19,7 @@ from sync_pipeline.model.pattern import like
 RULES: tuple[Rule, ...] = (
     SUPERUSER,
     GRANT_ADMIN,
+    HASH_READER,
     WEAK,
     ANONYMOUS,
     ANY_HOST,

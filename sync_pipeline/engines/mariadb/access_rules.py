@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 
 from sync_pipeline.engines.mariadb.access import all_privileges
 from sync_pipeline.engines.mariadb.access_denies import Denies, Deny
@@ -77,6 +78,10 @@ class MariaDbAccess(FamilyAccess):
     grant_tables = (
         *("global_priv", "user", "db", "tables_priv", "columns_priv", "procs_priv"),
         *("proxies_priv", "roles_mapping"),
+    )
+    # Knowledge Base, mysql.global_priv Table and mysql.user Table (a view of it).
+    hash_columns = MappingProxyType(
+        {"global_priv": ("Priv",), "user": ("authentication_string", "Password")}
     )
 
     def __init__(self, world: AccessWorld) -> None:

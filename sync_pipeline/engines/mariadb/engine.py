@@ -22,14 +22,23 @@ from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
 from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
-from sync_pipeline.engines.mariadb.parse import AccountRow, RoleMappingRow, account_states
+from sync_pipeline.engines.mariadb.parse import (
+    AccountRow,
+    CountsRow,
+    RoleMappingRow,
+    account_states,
+)
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mariadb.unknown import CATALOG
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
 from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.names import written, written_account
-from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
+from sync_pipeline.engines.mysql_protocol.queries import (
+    catalog_query,
+    counts_query,
+    monitoring_script,
+)
 from sync_pipeline.engines.mysql_protocol.rows import (
     ColumnRow,
     DatabaseRow,
@@ -72,6 +81,8 @@ COLUMNS = catalog_query("columns_priv", ColumnRow, (SectionName.COLUMN,), OLDEST
 ROUTINES = catalog_query("procs_priv", RoutineRow, (SectionName.ROUTINE,), OLDEST)
 PROXIES = catalog_query("proxies_priv", ProxyRow, (SectionName.PROXY,), OLDEST)
 
+COUNTS = counts_query(CountsRow, OLDEST, OLDEST)
+
 
 class MariaDb(UnknownNothing):
     """MariaDB 10.6 and newer."""
@@ -93,18 +104,12 @@ class MariaDb(UnknownNothing):
         ROUTINES,
         PROXIES,
     )
+    counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
-        """Open a read-only connection whose statements the server itself bounds (seconds)."""
-        return connect(
-            target,
-            "MariaDB",
-            f"SET SESSION max_statement_time = {target.statement_seconds:f}, "
-            f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
-            "time_zone = '+00:00', sql_mode = ''",
-            "SET SESSION TRANSACTION READ ONLY",
-        )
+        """Open a read-only connection whose statements the server itself bounds."""
+        return connect(target, "MariaDB")
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the version and the state of TLS; refuse MySQL and what is too old."""

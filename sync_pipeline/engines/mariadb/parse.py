@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from sync_pipeline.engines.mariadb.access import server_grants
 from sync_pipeline.engines.mariadb.denies import KNOWS_DENIES, denied_grants
+from sync_pipeline.engines.mariadb.methods import method_attributes, methods_of, strange_methods
 from sync_pipeline.engines.mariadb.stored import is_true, is_truth, is_whole, number, whole_number
 from sync_pipeline.engines.mysql_protocol.json_text import (
     UNKNOWN_KEYS,
@@ -30,7 +31,6 @@ from sync_pipeline.model.privilege import Grant, Membership
 PUBLIC = "PUBLIC"
 KNOWS_PUBLIC = (10, 11)
 """To an older server a row of that name, left by a newer one, is a role like others."""
-DEFAULT_PLUGIN = "mysql_native_password"
 _WHOLE_NUMBERS = ("access", "version_id", "password_last_changed", "password_lifetime", "ssl_type")
 _LIMITS = ("max_questions", "max_updates", "max_connections", "max_user_connections")
 _NUMBERS = ("password_lifetime", *_LIMITS, "max_statement_time")
@@ -53,20 +53,22 @@ _TLS_WORDS = {"0": "", "1": "ANY", "2": "X509", "3": "SPECIFIED"}
 class AccountRow:
     """A row of `global_priv.sql`; values of the JSON are text, or null where absent.
 
-    Numbers and truth values are JSON as it stands. The last two are the server's: what holds
-    for an account that has none of its own.
+    Numbers, truth values and the plugin are JSON as it stands. `password` says of the main
+    method, and `auth_or` of each that may be used instead, whether there is one. The last two
+    are the server's: what holds for an account that has none of its own.
     """
 
     user: str
     host: str
     json_keys: str | None
+    json_type: str | None
     access: str | None
     version_id: str | None
     denies: str | None
     plugin: str | None
-    plugins: str | None
+    password: str | None
+    auth_or: str | None
     plugin_keys: str | None
-    has_authentication_string: int
     account_locked: str | None
     password_last_changed: str | None
     password_lifetime: str | None
@@ -93,6 +95,19 @@ class RoleMappingRow:
     host: str
     role: str
     admin_option: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountsRow:
+    """The row of `counts.sql`: how many rows each grant table has."""
+
+    global_priv: int
+    db: int
+    tables_priv: int
+    columns_priv: int
+    procs_priv: int
+    proxies_priv: int
+    roles_mapping: int
 
 
 def role_name(name: str) -> str:
@@ -167,6 +182,9 @@ def _unknown_keys(row: AccountRow, version: tuple[int, ...]) -> Iterator[str]:
     """Yield the keys that are not known here, and the values that are not of their kind."""
     known = _KEYS | {"denies"} if version >= KNOWS_DENIES else _KEYS
     yield from sorted(set(keys_of(row.json_keys)) - known)
+    if row.json_type not in (None, "OBJECT"):
+        yield f"all of it, which is no object ({row.json_type})"
+    yield from strange_methods(row.plugin, row.password, row.auth_or)
     groups = loaded(row.plugin_keys)
     for names in groups if isinstance(groups, list) else ():
         yield from (f"auth_or.{name}" for name in keys_of(names) if name not in _PLUGIN_KEYS)
@@ -184,8 +202,7 @@ def _unknown_keys(row: AccountRow, version: tuple[int, ...]) -> Iterator[str]:
 
 
 def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
-    yield "plugins", ", ".join(_plugins(row))
-    yield "has_authentication_string", bool(row.has_authentication_string)
+    yield from method_attributes(methods_of(row.plugin, row.password, row.auth_or))
     changed = whole_number(row.password_last_changed, -1)
     yield "password_expired", changed == 0
     if 0 < changed < _END_OF_TIME:
@@ -205,12 +222,3 @@ def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
     for name, text in (("x509_issuer", row.x509_issuer), ("x509_subject", row.x509_subject)):
         if text:
             yield name, text
-
-
-def _plugins(row: AccountRow) -> tuple[str, ...]:
-    """Return the plugins in the order in which the server tries them.
-
-    An element of `auth_or` without a plugin of its own stands for the main one.
-    """
-    main = row.plugin or DEFAULT_PLUGIN
-    return tuple(name or main for name in keys_of(row.plugins) or ("",))

@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import Query, RowT, SizeReader, Variant
+from sync_pipeline.engines.mysql_protocol.size_tables import (
+    EngineRow,
+    HeldRow,
+    SchemaRow,
+    TableQueries,
+)
 from sync_pipeline.engines.mysql_protocol.sizes import (
     GRANT_FILES,
     GRANT_TABLES,
+    LogTablesRow,
     NameRow,
     OwnFiles,
     PrivilegeRow,
-    SchemaRow,
     ServerFileRow,
+    SharedNameRow,
     SharedRow,
     SizeQueries,
     TableRow,
@@ -32,6 +39,8 @@ class FilesRow:
 
     name: str
     file_bytes: int
+    missing_files: int
+    missing_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +63,22 @@ def _query(name: str, row: type[RowT], needs: str = _ANYONE) -> Query[RowT]:
 
 
 SHARED = SizeQueries(
-    databases=_query("size_databases", NameRow, GRANT_TABLES),
+    databases=replace(
+        _query("size_databases", NameRow, GRANT_TABLES), count="count_size_databases.sql"
+    ),
     privileges=_query("size_privileges", PrivilegeRow),
-    schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
+    held=TableQueries(
+        schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
+        engines=_query("size_engines", EngineRow, GRANT_TABLES),
+        listed=_query("size_listed", HeldRow, GRANT_TABLES),
+        single=_query("size_single", HeldRow, GRANT_TABLES),
+    ),
     shared=_query("size_shared_tables", SharedRow, GRANT_FILES),
     server_files=_query("size_server_files", ServerFileRow, GRANT_FILES),
     tables=_query("size_tables", TableRow, GRANT_TABLES),
     variables=_query("size_variables", VariablesRow),
+    log_tables=_query("size_log_tables", LogTablesRow),
+    shared_names=_query("size_shared_names", SharedNameRow, GRANT_FILES),
 )
 FILES = _query("size_files", FilesRow, GRANT_FILES)
 REDO = _query("size_redo", RedoRow)
@@ -69,13 +87,12 @@ BINARY_LOGS = replace(
     opens="the binary logs themselves (SHOW BINLOG EVENTS), with every row that is written and "
     "passwords in clear text",
 )
-GRANTS = (SHARED.schemas, FILES)
+GRANTS = (SHARED.held.schemas, FILES)
 """One query for each grant that the sizes need."""
 
 
 def measure(reader: SizeReader) -> SizeSnapshot:
-    """Measure the server with a constant number of queries."""
-    files = reader.read(FILES)
+    """Measure the server with a constant number of queries, where none of them fails."""
     redo = reader.read(REDO)
     logs = NOT_APPLICABLE
     if keeps_binary_logs(reader, SHARED):
@@ -84,7 +101,18 @@ def measure(reader: SizeReader) -> SizeSnapshot:
     return snapshot(
         reader,
         SHARED,
-        OwnFiles({row.name: row.file_bytes for row in files.rows}, failure=files.failure),
+        lambda _: _own_files(reader),
         redo.failure or Measure.known(redo.rows[0].bytes),
         logs,
+    )
+
+
+def _own_files(reader: SizeReader) -> OwnFiles:
+    """Return the files by database; a zero byte is how the server reads the end of `aux@@@`."""
+    files = reader.read(FILES)
+    named = {row.name.rstrip("\0"): row for row in files.rows}
+    return OwnFiles(
+        {name: row.file_bytes for name, row in named.items()},
+        {name: row.missing_name or "" for name, row in named.items() if row.missing_files},
+        files.failure,
     )

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from types import MappingProxyType
 
 from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
 from sync_pipeline.engines.mysql_protocol.access_levels import ON_DATABASE, Levels
 from sync_pipeline.engines.mysql_protocol.access_patterns import mysql_weight
 from sync_pipeline.engines.mysql_protocol.access_pools import Holder, Merged, Pool
 from sync_pipeline.engines.mysql_protocol.access_sessions import Activation
+from sync_pipeline.engines.mysql_protocol.hosts import network_of
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
@@ -46,6 +48,7 @@ LARGER = {
 SET_USER_ID, which 8.4 replaced by SET_ANY_DEFINER, SUPER was a part."""
 REMOVED_PLUGINS = {"mysql_native_password": (9, 0)}
 """MySQL 9.0 Release Notes: whoever is left with such a plugin can't log in (seen on 9.7)."""
+KNOWS_CIDR = (8, 0, 23)
 FIRST_PATTERN_ALONE = (8, 0, 32)
 """8.0.20 put all fitting patterns together, 8.0.32 takes the first; between: not known."""
 
@@ -73,6 +76,14 @@ class MySqlAccess(FamilyAccess):
         *("global_grants", "role_edges", "default_roles"),
     )
 
+    # 8.2.3, Grant Tables; 8.2.15: a second password is in User_attributes.
+    hash_columns = MappingProxyType(
+        {
+            "user": ("authentication_string", "User_attributes"),
+            "password_history": ("Password",),
+        }
+    )
+
     def __init__(self, world: AccessWorld) -> None:
         super().__init__(world)
         self.are_names_literal = any(
@@ -81,6 +92,7 @@ class MySqlAccess(FamilyAccess):
         self.has_denies = self.are_names_literal
         numbers = re.findall(r"\d+", world.version)[:3]
         self._version = tuple(map(int, numbers))
+        self.knows_cidr = self._version >= KNOWS_CIDR
         self._is_first_alone = self._version >= FIRST_PATTERN_ALONE
 
     def is_static(self, privilege: str) -> bool:
@@ -97,7 +109,17 @@ class MySqlAccess(FamilyAccess):
         return (*super().lacking(state), f"another plugin: MySQL {version} removed {plugin}")
 
     def order(self, holder: Holder, stored: str) -> tuple[object, ...]:
-        """Return host, then database, then user: specific first, then by the name."""
+        """Return host, then database, then user: specific first, then by the name.
+
+        Of rows of `mysql.db`, those of addresses and networks come first since 8.0.23
+        (`ACL_compare` in sql_auth_cache.cc; seen on 9.7).
+        """
+        network = network_of(holder.host, knows_cidr=True) if self.knows_cidr and stored else None
+        if network is not None:
+            return (0, network.notation, -network.mask, *self._weights(holder, stored))
+        return (1, 0, 0, *self._weights(holder, stored))
+
+    def _weights(self, holder: Holder, stored: str) -> tuple[object, ...]:
         weights = (mysql_weight(text) for text in (holder.host, stored, holder.user))
         return (*(-weight for weight in weights), stored.encode())
 

@@ -24,6 +24,7 @@ from sync_pipeline.engines.mysql.access import MySqlAccess
 from sync_pipeline.engines.mysql.notes import GRANT_NOTES
 from sync_pipeline.engines.mysql.parse import (
     AccountRow,
+    CountsRow,
     DefaultRoleRow,
     DynamicRow,
     EdgeRow,
@@ -36,7 +37,11 @@ from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
 from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.names import written, written_account
-from sync_pipeline.engines.mysql_protocol.queries import catalog_query, monitoring_script
+from sync_pipeline.engines.mysql_protocol.queries import (
+    catalog_query,
+    counts_query,
+    monitoring_script,
+)
 from sync_pipeline.engines.mysql_protocol.rows import (
     ColumnRow,
     DatabaseRow,
@@ -85,6 +90,8 @@ COLUMNS = catalog_query("columns_priv", ColumnRow, (SectionName.COLUMN,), OLDEST
 ROUTINES = catalog_query("procs_priv", RoutineRow, (SectionName.ROUTINE,), OLDEST)
 PROXIES = catalog_query("proxies_priv", ProxyRow, (SectionName.PROXY,), OLDEST)
 
+COUNTS = counts_query(CountsRow, OLDEST, PARTIAL_REVOKES)
+
 
 class MySql(UnknownNothing):
     """MySQL 8.0 and newer."""
@@ -113,19 +120,12 @@ class MySql(UnknownNothing):
         ROUTINES,
         PROXIES,
     )
+    counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
         """Open a read-only connection whose statements the server itself bounds."""
-        return connect(
-            target,
-            "MySQL",
-            f"SET SESSION max_execution_time = {max(1, round(target.statement_seconds * 1000))}, "
-            f"lock_wait_timeout = {max(1, round(target.statement_seconds))}, "
-            # Sizes as they are now, not as they were cached up to a day ago.
-            "time_zone = '+00:00', sql_mode = '', information_schema_stats_expiry = 0",
-            "SET SESSION TRANSACTION READ ONLY",
-        )
+        return connect(target, "MySQL")
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the version and the state of TLS; refuse MariaDB and what is too old."""

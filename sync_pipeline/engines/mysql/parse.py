@@ -107,6 +107,21 @@ class MandatoryRow:
     are_all_active: int
 
 
+@dataclass(frozen=True, slots=True)
+class CountsRow:
+    """The row of `counts.sql`: how many rows each grant table has."""
+
+    user: int
+    db: int
+    tables_priv: int
+    columns_priv: int
+    procs_priv: int
+    proxies_priv: int
+    global_grants: int
+    role_edges: int
+    default_roles: int
+
+
 def account_states(
     accounts: Iterable[AccountRow],
     dynamic: Iterable[DynamicRow],

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from sync_pipeline.engines.base import Query, Reading, RowT, SizeReader, Variant, Version
+from sync_pipeline.engines.base import Query, RowT, SizeReader, Variant, Version
+from sync_pipeline.engines.mysql_protocol.size_tables import (
+    EngineRow,
+    HeldRow,
+    SchemaRow,
+    TableQueries,
+)
 from sync_pipeline.engines.mysql_protocol.sizes import (
     GRANT_FILES,
     GRANT_TABLES,
+    LogTablesRow,
     NameRow,
     OwnFiles,
     PrivilegeRow,
-    SchemaRow,
     ServerFileRow,
     SharedRow,
     SizeQueries,
@@ -27,7 +33,9 @@ from sync_pipeline.model.size import NOT_APPLICABLE, Measure, SizeSnapshot
 _ANYONE = "nothing: every account may read it"
 _SINCE: Version = (8, 0)
 _REDO_IN_STATUS: Version = (8, 0, 30)
-_CODE = re.compile(r"@([0-9a-f]{4})")
+_CODE = re.compile(r"@([0-9a-f]{4})|@(..)|(.)", re.DOTALL)
+_RESERVED = "@@@"
+"""What ends the file name of a device of Windows, such as aux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ class FilesRow:
     directory: str
     sample: str
     file_bytes: int
+    missing_files: int
+    missing_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,42 +80,50 @@ def _query(
 
 
 SHARED = SizeQueries(
-    databases=_query("size_databases", NameRow, GRANT_TABLES),
+    databases=replace(
+        _query("size_databases", NameRow, GRANT_TABLES), count="count_size_databases.sql"
+    ),
     privileges=_query("size_privileges", PrivilegeRow),
-    schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
+    held=TableQueries(
+        schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
+        engines=_query("size_engines", EngineRow, GRANT_TABLES),
+        listed=_query("size_listed", HeldRow, GRANT_TABLES),
+        single=_query("size_single", HeldRow, GRANT_TABLES),
+    ),
     shared=_query("size_shared_tables", SharedRow, GRANT_FILES),
     server_files=_query("size_server_files", ServerFileRow, GRANT_FILES),
     tables=_query("size_tables", TableRow, GRANT_TABLES),
     variables=_query("size_variables", VariablesRow),
+    log_tables=_query("size_log_tables", LogTablesRow),
 )
 FILES = _query("size_files", FilesRow, GRANT_FILES)
 REDO = _query("size_redo", RedoVariablesRow)
 REDO_STATUS = _query("size_redo_8_0_30", RedoStatusRow, since=_REDO_IN_STATUS)
 BINARY_LOGS = _query("size_binary_logs", BinaryLogRow, "GRANT REPLICATION CLIENT ON *.* TO {user};")
-GRANTS = (SHARED.schemas, FILES, BINARY_LOGS)
+GRANTS = (SHARED.held.schemas, FILES, BINARY_LOGS)
 """One query for each grant that the sizes need."""
 
 
 def measure(reader: SizeReader) -> SizeSnapshot:
-    """Measure the server with a constant number of queries."""
-    names = [row.name for row in reader.read(SHARED.databases).rows]
+    """Measure the server with a constant number of queries, where none of them fails."""
     logs = NOT_APPLICABLE
     if keeps_binary_logs(reader, SHARED):
         reading = reader.read(BINARY_LOGS)
         logs = reading.failure or Measure.known(sum(row.File_size for row in reading.rows))
-    return snapshot(reader, SHARED, _own_files(reader.read(FILES), names), _redo(reader), logs)
+    return snapshot(reader, SHARED, lambda names: _own_files(reader, names), _redo(reader), logs)
 
 
-def _own_files(reading: Reading[FilesRow], names: Iterable[str]) -> OwnFiles:
+def _own_files(reader: SizeReader, names: Sequence[str]) -> OwnFiles:
+    reading = reader.read(FILES)
     found: dict[str, int] = {}
-    is_whole = True
+    missing: dict[str, str] = {}
     for row in reading.rows:
         name = database_of(row.directory, row.sample, names)
-        if name is None:
-            is_whole = False
-        else:
+        if name is not None:
             found[name] = found.get(name, 0) + row.file_bytes
-    return OwnFiles(found, is_whole, reading.failure)
+            if row.missing_files:
+                missing[name] = row.missing_name or ""
+    return OwnFiles(found, missing, reading.failure)
 
 
 def database_of(directory: str, tablespace: str, names: Iterable[str]) -> str | None:
@@ -113,14 +131,23 @@ def database_of(directory: str, tablespace: str, names: Iterable[str]) -> str | 
 
     Source: MySQL 8.4 Reference Manual 11.2.4 (Mapping of Identifiers to File Names): most
     characters are four hexadecimal digits after an at sign; letters of some scripts have
-    shorter codes, which only the server knows. There the name of one of the database's
-    tablespaces tells: it is `database/table`, not encoded.
+    shorter codes, which only the server knows; names of Windows's devices end with `@@@`.
+    Where a code is short, the name of one of the database's tablespaces tells: it is
+    `database/table`, not encoded.
     """
-    decoded = _CODE.sub(lambda code: chr(int(code[1], 16)), directory)
-    if "@" not in _CODE.sub("", directory):
-        return decoded
-    fitting = [name for name in names if not name.isascii() and tablespace.startswith(f"{name}/")]
-    return max(fitting, key=len, default=None)
+    parts = _CODE.findall(directory.removesuffix(_RESERVED))
+    if not any(short for _, short, _ in parts):
+        return "".join(chr(int(code, 16)) if code else other for code, _, other in parts)
+    pattern = "".join(
+        "." if short else re.escape(chr(int(code, 16)) if code else other)
+        for code, short, other in parts
+    )
+    fitting = [
+        name
+        for name in names
+        if tablespace.startswith(f"{name}/") and re.fullmatch(pattern, name, re.DOTALL)
+    ]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _redo(reader: SizeReader) -> Measure:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from sync_pipeline.engines.access import HashPlace
 from sync_pipeline.engines.mysql_protocol import access_statements as statements
 from sync_pipeline.engines.mysql_protocol.access_facts import facts_of, has_password
 from sync_pipeline.engines.mysql_protocol.access_levels import (
@@ -18,6 +19,7 @@ from sync_pipeline.engines.mysql_protocol.access_levels import (
     canonical_word,
     is_write,
 )
+from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access_patterns import unescaped
 from sync_pipeline.engines.mysql_protocol.access_pools import Pool, Way
 from sync_pipeline.engines.mysql_protocol.access_powers import powers_of
@@ -28,6 +30,7 @@ from sync_pipeline.engines.mysql_protocol.access_sessions import (
     Activation,
     Sessions,
 )
+from sync_pipeline.engines.mysql_protocol.hosts import lets_nobody_in
 from sync_pipeline.model.access import (
     EVERYTHING,
     AccountFacts,
@@ -60,6 +63,8 @@ class FamilyAccess(Sessions):
     """Server-level privileges that let an account get or give what it does not have."""
     grant_tables: tuple[str, ...]
     """Tables of the database `mysql` that hold rights: who may write them has all."""
+    hash_columns: Mapping[str, Sequence[str]]
+    """Columns of the database `mysql` that hold password hashes, by table."""
     larger: Mapping[str, Sequence[str]] = MappingProxyType({})
     """Privileges of the server, and those that allow the same beside more."""
 
@@ -153,8 +158,13 @@ class FamilyAccess(Sessions):
         return f"REVOKE {self.to(membership.role)} FROM {self.to(account)};"
 
     def disable(self, account: str) -> str:
-        """Return the statement that locks an account; empty for a role, which can't log in."""
-        if not self._is_user(account):
+        """Return the statement that locks an account.
+
+        Empty for a role, which can't log in, for the server's own accounts, and for the last
+        superuser that is left: nobody could unlock it.
+        """
+        is_own = account in self.system_accounts or account in self.built_in_accounts
+        if not self._is_user(account) or is_own or self._is_last_superuser(account):
             return ""
         return f"ALTER USER {self.to(account)} ACCOUNT LOCK;"
 
@@ -171,6 +181,18 @@ class FamilyAccess(Sessions):
             return ""
         return f"ALTER USER {self.to(account)} PASSWORD EXPIRE INTERVAL 90 DAY;"
 
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return the columns of the grant tables that hold password hashes."""
+        return tuple(
+            HashPlace(
+                "SELECT",
+                Securable(SecurableKind.COLUMN, "mysql", name=table, column=column),
+                f"mysql.{table}",
+            )
+            for table, columns in self.hash_columns.items()
+            for column in columns
+        )
+
     # Parts of the above.
 
     def word(self, privilege: str) -> str:
@@ -183,6 +205,14 @@ class FamilyAccess(Sessions):
 
     def _is_user(self, account: str) -> bool:
         return account in self.world.accounts and not self.is_role(account)
+
+    def _is_last_superuser(self, account: str) -> bool:
+        superusers = {
+            name
+            for name, state in self.world.accounts.items()
+            if state.is_superuser and state.can_login and name not in self.system_accounts
+        }
+        return superusers == {account}
 
     def _ways(self, pools: Iterable[Pool], word: str, on: Securable) -> list[Way]:
         ways = [way for pool in pools for way in pool.ways(word, on)]
@@ -268,9 +298,14 @@ class FamilyAccess(Sessions):
 
     def lacking(self, state: AccountState) -> tuple[str, ...]:
         """Return what keeps an account from logging in."""
-        if state.can_login or self.is_role(state.name):
+        if self.is_role(state.name):
             return ()
-        return ("an unlocked account: it is locked",)
+        _, host = user_and_host(state.name) or ("", "")
+        nobody = lets_nobody_in(host, knows_cidr=self.knows_cidr)
+        return (
+            *(() if state.can_login else ("an unlocked account: it is locked",)),
+            *((f"a host that a client can have: none fits {host}",) if nobody else ()),
+        )
 
     def _unread(self, on: Securable) -> tuple[str, ...]:
         """Name the sections that were not read and could give the privilege."""

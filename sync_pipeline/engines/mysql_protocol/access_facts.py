@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
-from sync_pipeline.engines.mysql_protocol.access_patterns import is_any_host
+from sync_pipeline.engines.mysql_protocol.hosts import is_any_host
 from sync_pipeline.model.access import AccountFacts
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 
@@ -14,6 +14,9 @@ STORES_PASSWORD = frozenset(
     }
 )
 """Plugins that keep a password (as a hash) in the account."""
+SET, EMPTY, INVALID = "set", "empty", "invalid"
+"""Whether a method has a password. With an invalid one, such as MariaDB's own `root` and
+`mysql` have beside unix_socket, nobody logs in: it is no password, and none that is missing."""
 WEAK = {
     "mysql_native_password": "mysql_native_password keeps an unsalted SHA-1 of the password",
     "mysql_old_password": "mysql_old_password keeps a hash that is broken within minutes",
@@ -25,8 +28,8 @@ Knowledge Base, Authentication Plugin - mysql_native_password and mysql_old_pass
 
 def has_password(state: AccountState) -> bool:
     """Return whether an account logs in with a password that the server keeps."""
-    plugins = _plugins(dict(state.attributes))
-    return state.kind is AccountKind.USER and any(item in STORES_PASSWORD for item in plugins)
+    methods = _methods(dict(state.attributes))
+    return state.kind is AccountKind.USER and any(_is_by_password(*item) for item in methods)
 
 
 def facts_of(state: AccountState, *, is_system: bool, is_built_in: bool) -> AccountFacts:
@@ -43,8 +46,8 @@ def facts_of(state: AccountState, *, is_system: bool, is_built_in: bool) -> Acco
         is_anonymous=user == "",
         is_any_host=is_any_host(host),
         authentication=", ".join(plugins),
-        weak_authentication=_weak(attributes, plugins) if state.can_login else "",
-        has_no_password=state.can_login and _is_empty(attributes, plugins),
+        weak_authentication=_weak(attributes) if state.can_login else "",
+        has_no_password=state.can_login and _has_no_password(attributes),
         never_expires=_never_expires(attributes) if with_password else None,
         is_expired=_flag(attributes, "password_expired"),
         has_password_rules=_flag(attributes, "validates_passwords") if with_password else None,
@@ -57,23 +60,47 @@ def _plugins(attributes: dict[str, AttributeValue]) -> tuple[str, ...]:
     return tuple(part for part in text.split(", ") if part)
 
 
-def _weak(attributes: dict[str, AttributeValue], plugins: tuple[str, ...]) -> str:
-    """Say why a client gets in too easily. A second factor makes up for a weak first."""
+def _methods(attributes: dict[str, AttributeValue]) -> tuple[tuple[str, str], ...]:
+    """Return each method that lets a client in, and whether it has a password."""
+    plugins = _plugins(attributes)
+    passwords = tuple(str(attributes.get("passwords", "")).split(", "))
+    if len(passwords) != len(plugins) or passwords == ("",):
+        is_empty = attributes.get("has_authentication_string") is False
+        passwords = (EMPTY if is_empty else SET,) * len(plugins)
+    return tuple(zip(plugins, passwords, strict=True))
+
+
+def _is_by_password(plugin: str, password: str) -> bool:
+    return plugin.lower() in STORES_PASSWORD and password != INVALID
+
+
+def _weak(attributes: dict[str, AttributeValue]) -> str:
+    """Say why a client gets in too easily: by the weakest method, any of which is enough.
+
+    A second factor makes up for a weak first.
+    """
     if attributes.get("further_plugins"):
         return ""
-    if _is_empty(attributes, plugins):
-        return f"It has no password ({', '.join(plugins)})."
-    for plugin in plugins:
-        if plugin in WEAK:
-            return f"{WEAK[plugin]}."
+    methods = _methods(attributes)
+    empty = [plugin for plugin, password in methods if _is_empty(plugin, password)]
+    if empty:
+        others = len(methods) - len(empty)
+        beside = f", and {others} other ways to log in" if others else ""
+        return f"It has no password ({', '.join(empty)}){beside}."
+    for plugin, password in methods:
+        if plugin.lower() in WEAK and password != INVALID:
+            return f"{WEAK[plugin.lower()]}."
     return ""
 
 
-def _is_empty(attributes: dict[str, AttributeValue], plugins: tuple[str, ...]) -> bool:
+def _has_no_password(attributes: dict[str, AttributeValue]) -> bool:
     """Return whether an empty password is all that a client needs."""
-    is_empty = attributes.get("has_authentication_string") is False
-    has_more = bool(attributes.get("further_plugins"))
-    return is_empty and not has_more and any(plugin in STORES_PASSWORD for plugin in plugins)
+    is_more_needed = bool(attributes.get("further_plugins"))
+    return not is_more_needed and any(_is_empty(*item) for item in _methods(attributes))
+
+
+def _is_empty(plugin: str, password: str) -> bool:
+    return password == EMPTY and plugin.lower() in STORES_PASSWORD
 
 
 def _never_expires(attributes: dict[str, AttributeValue]) -> bool | None:

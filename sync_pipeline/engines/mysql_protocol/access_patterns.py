@@ -10,7 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from ipaddress import AddressValueError, IPv4Address
+
+from sync_pipeline.engines.mysql_protocol.hosts import covers, is_any_host
+
+__all__ = [
+    "covers",
+    "is_any_host",
+    "mariadb_weight",
+    "matches",
+    "mysql_weight",
+    "unescaped",
+]
 
 _TOKEN = re.compile(r"\\(.)|(.)", re.DOTALL)
 _WILDCARDS = {"%": ".*", "_": "."}
@@ -36,43 +46,6 @@ def matches(pattern: str, name: str) -> bool:
 def unescaped(pattern: str) -> str:
     """Return the one name that a pattern without wildcards stands for."""
     return "".join(escaped or plain for escaped, plain in _TOKEN.findall(pattern))
-
-
-def covers(wider: str, host: str) -> bool:
-    """Return whether every client that fits `host` also fits `wider`, as far as names tell.
-
-    Hosts are names, addresses, patterns of these, or an IPv4 network with its mask. What
-    a name resolves to is not known here.
-    """
-    if wider == "" or set(wider) == {"%"} or wider.lower() == host.lower():
-        return True
-    if "/" in wider:
-        return _is_in_network(host, wider)
-    return _covers_pattern(wider.lower(), host.lower())
-
-
-def _is_in_network(host: str, network: str) -> bool:
-    base, _, mask = network.partition("/")
-    try:
-        numbers = [int(IPv4Address(text)) for text in (host, base, mask)]
-    except AddressValueError:
-        return False
-    return numbers[0] & numbers[2] == numbers[1]
-
-
-def _covers_pattern(wider: str, host: str) -> bool:
-    """A `%` of the narrower pattern is only covered by one of the wider."""
-    one = "[^%]"
-    text = "".join(
-        ".*" if plain == "%" else one if plain == "_" else re.escape(escaped or plain)
-        for escaped, plain in _TOKEN.findall(wider)
-    )
-    return re.fullmatch(text, host, re.DOTALL) is not None
-
-
-def is_any_host(host: str) -> bool:
-    """Return whether a host part lets every client in: empty, `%`, or a mask of zeros."""
-    return set(host) <= {"%"} or host.endswith("/0.0.0.0")
 
 
 def mysql_weight(text: str) -> int:

@@ -16,8 +16,9 @@ from sync_pipeline.engines.access import Edge, reach
 from sync_pipeline.engines.mysql_protocol.access_holdings import Holdings, holdings
 from sync_pipeline.engines.mysql_protocol.access_levels import Levels
 from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
-from sync_pipeline.engines.mysql_protocol.access_patterns import covers, matches
+from sync_pipeline.engines.mysql_protocol.access_patterns import matches
 from sync_pipeline.engines.mysql_protocol.access_pools import ByHost, Holder, Pool
+from sync_pipeline.engines.mysql_protocol.hosts import covers
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant
@@ -40,6 +41,8 @@ class Sessions(ABC):
     levels: Levels
     are_names_literal: bool = False
     """Whether the names of databases in grants are no patterns (MySQL's partial_revokes)."""
+    knows_cidr: bool = False
+    """Whether host parts are read as by MySQL from 8.0.23 on."""
     has_denies: bool = False
     """Whether this server can take away what was granted: a section unread may hold that."""
 
@@ -140,7 +143,7 @@ class Sessions(ABC):
         return tuple(
             name
             for name, host in self.accounts_of(user)
-            if name != account and covers(host, own_host)
+            if name != account and covers(host, own_host, knows_cidr=self.knows_cidr)
         )
 
     def accounts_of(self, user: str) -> Sequence[tuple[str, str]]:

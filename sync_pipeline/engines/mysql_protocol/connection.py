@@ -26,12 +26,15 @@ from sync_pipeline.engines.mysql_protocol.errors import (
 from sync_pipeline.engines.mysql_protocol.passwords import Withheld, guards
 from sync_pipeline.engines.mysql_protocol.reading import BoundedConnection
 from sync_pipeline.engines.mysql_protocol.tls import driver_tls
+from sync_pipeline.engines.mysql_protocol.variables import (
+    CLIENT_MARGIN_SECONDS,
+    TRANSACTION,
+    bounds,
+    pins,
+)
 from sync_pipeline.engines.passwords import withheld
-from sync_pipeline.errors import SyncError
-from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
-
-CLIENT_MARGIN_SECONDS = 5.0
-"""How much longer than the server's own limit the client waits for an answer."""
+from sync_pipeline.errors import SyncError, UnsupportedServer
+from sync_pipeline.model.instance import TlsMode, TlsOptions
 
 
 class MySqlProtocolConnection:
@@ -108,8 +111,8 @@ class MySqlProtocolConnection:
         self._breaker.close()
 
 
-def connect(target: Target, product: str, *session_settings: str) -> MySqlProtocolConnection:
-    """Open a connection; `session_settings` are the statements that bound and protect it.
+def connect(target: Target, product: str) -> MySqlProtocolConnection:
+    """Open a connection, bound it, and set all that could change what it reads.
 
     Raises:
         SyncError: ConnectError, AuthenticationError, UnsupportedServer, or
@@ -122,8 +125,11 @@ def connect(target: Target, product: str, *session_settings: str) -> MySqlProtoc
         if tls.mode is not TlsMode.PREFER:
             raise
         connection = _open(target, product, TlsOptions(TlsMode.DISABLE))
-    for statement in session_settings:
-        _apply(connection, target.instance, product, statement)
+    try:
+        _settle(connection, target, product)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -196,14 +202,25 @@ def _socket(target: Target, product: str) -> Iterator[tuple[socket.socket, socke
         raise
 
 
-def _apply(
-    connection: MySqlProtocolConnection, instance: Instance, product: str, statement: str
-) -> None:
+def _settle(connection: MySqlProtocolConnection, target: Target, product: str) -> None:
+    """Give the session its limits and its variables.
+
+    One after the other where the server lacks one of them: it is older, or a kindred product,
+    and has nothing that the variable could change.
+    """
     banner = connection.banner
-    try:
+
+    def run(statement: str) -> None:
         connection.run(
-            statement, None, lambda error: settings_error(error, instance, product, banner)
+            statement, None, lambda error: settings_error(error, target.instance, product, banner)
         )
-    except BaseException:
-        connection.close()
-        raise
+
+    run(bounds(product, target))
+    assignments = pins(product)
+    try:
+        run(f"SET SESSION {', '.join(assignments)}")
+    except UnsupportedServer:
+        for assignment in assignments:
+            with contextlib.suppress(UnsupportedServer):
+                run(f"SET SESSION {assignment}")
+    run(TRANSACTION)

@@ -28,7 +28,14 @@ from sync_pipeline.errors import (
 )
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 
-REJECTED = frozenset({1044, 1045, 1130, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151})
+BLOCKED_FOR_A_TIME = 3955
+"""MySQL: FAILED_LOGIN_ATTEMPTS was reached, and PASSWORD_LOCK_TIME (days) is not over."""
+BLOCKED = 4150
+"""MariaDB: max_password_errors was reached."""
+REJECTED = frozenset(
+    {1044, 1045, 1130, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151}
+    | {BLOCKED_FOR_A_TIME, BLOCKED}
+)
 DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
 BROKEN_VIEW = frozenset({1045, 1356, 1449})
 """What is said in a session of a view whose definer is gone or lacks a privilege."""
@@ -38,6 +45,13 @@ UNKNOWN_VARIABLE = 1193
 WITHOUT_TLS = 2026
 
 
+_CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or the account."
+_OF_REJECTION = {
+    BLOCKED_FOR_A_TIME: "Wrong passwords locked the account, temporarily: it ends by itself after "
+    "PASSWORD_LOCK_TIME, or at once by ALTER USER ... ACCOUNT UNLOCK. Look for who tries them.",
+    BLOCKED: "Wrong passwords blocked the account (max_password_errors) until FLUSH PRIVILEGES, a "
+    "new password or a restart. Look for who tries them.",
+}
 _OWN_CERTIFICATE = (
     "MariaDB from 11.4 on makes such a certificate at each start where it was given none: set "
     "ssl_cert and ssl_key in the server, or check nothing (TLS mode require)."
@@ -83,7 +97,7 @@ def connect_error(error: Exception, instance: Instance, product: str, username: 
             f"{where} rejected the account {username!r}: {text}.",
             instance=instance.name,
             phase=Phase.CONNECT,
-            hint="Correct the credential (sync-pipeline credentials rotate) or the account.",
+            hint=_OF_REJECTION.get(code, _CREDENTIAL),
         )
     refusal = REFUSALS.get(code) or _network_refusal(error, code)
     if refusal is None:

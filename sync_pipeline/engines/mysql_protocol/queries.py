@@ -7,7 +7,7 @@ from typing import Any
 
 from sync_pipeline.engines.base import Query, RowT, Variant, Version, filled
 from sync_pipeline.engines.mysql_protocol.names import quoted
-from sync_pipeline.engines.mysql_protocol.views import SCHEMA, view_script
+from sync_pipeline.engines.mysql_protocol.views import SCHEMA, VIEW, view_script
 from sync_pipeline.model.privilege import SectionName
 
 
@@ -33,6 +33,18 @@ def catalog_query(
         (Variant(since, f"{name}.sql"), *newer),
         needs or f"GRANT SELECT ON mysql.{name} TO {{user}};",
         made=made,
+        count=f"count_{name}.sql" if SectionName.ACCOUNTS in fills else "",
+    )
+
+
+def counts_query(row: type[RowT], since: Version, view_since: Version) -> Query[RowT]:
+    """Declare the statement that counts the rows of all grant tables, of the view too."""
+    return Query(
+        "counts",
+        row,
+        (),
+        (Variant(since, "counts.sql"), Variant(view_since, "counts_view.sql", VIEW)),
+        "SELECT on every grant table",
     )
 
 

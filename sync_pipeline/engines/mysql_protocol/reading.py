@@ -13,15 +13,20 @@ from typing import Any
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.budget import Arriving
 from sync_pipeline.engines.limits import MOST_COLUMNS, too_many_columns
 from sync_pipeline.engines.mysql_protocol.passwords import GuardedConnection
 from sync_pipeline.errors import ResultLimit
+
+_LONG = 2**16
+"""Bytes from which on a packet counts for what all syncs may hold."""
 
 
 class BoundedConnection(GuardedConnection):
     """A connection that breaks itself where a row, or an answer, is too large."""
 
     _target: Target
+    _arriving: Arriving
     _arrived = 0
     _packet = 0
     _columns = 0
@@ -29,6 +34,7 @@ class BoundedConnection(GuardedConnection):
     def bound_to(self, target: Target) -> None:
         """Set the limits; nothing is read before."""
         self._target = target
+        self._arriving = Arriving(target.usage)
 
     def begin_answer(self) -> None:
         """Begin to count the next answer."""
@@ -42,6 +48,8 @@ class BoundedConnection(GuardedConnection):
             self._break()
 
     def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> Any:
+        if self._packet >= _LONG:
+            self._arriving.allows(0)
         self._packet = 0
         self._columns += packet_type is FieldDescriptorPacket
         if self._columns > MOST_COLUMNS:
@@ -56,6 +64,9 @@ class BoundedConnection(GuardedConnection):
             raise self._refused(limits.too_long_value(name))
         if self._arrived > limits.result_bytes:
             raise self._refused(limits.too_large_result(name))
+        if self._packet >= _LONG and not self._arriving.allows(self._packet):
+            self._break()
+            self._target.usage.require_kept(name)
         data: bytes = super()._read_bytes(num_bytes)  # type: ignore[misc]
         return data
 

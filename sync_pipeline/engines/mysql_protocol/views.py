@@ -13,7 +13,8 @@ DEFINER = "sync_pipeline_definer"
 
 def view_variant(table: str, since: Version, file: str) -> Variant:
     """Return the variant of the accounts query that reads the view instead of the table."""
-    return Variant(since, file, VIEW, f"GRANT SELECT ON mysql.{table} TO {DEFINER};")
+    needs = f"GRANT SELECT ON mysql.{table} TO {DEFINER};"
+    return Variant(since, file, VIEW, needs, f"count_{table}_view.sql")
 
 
 def needs_view(table: str) -> str:

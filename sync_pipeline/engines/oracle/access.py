@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sync_pipeline.engines.oracle.access_any import is_write
+from sync_pipeline.engines.access import HashPlace
+from sync_pipeline.engines.oracle.access_any import VERIFIER_TABLES, is_write
 from sync_pipeline.engines.oracle.access_decide import Decisions
 from sync_pipeline.engines.oracle.access_facts import facts_of
+from sync_pipeline.engines.oracle.access_names import SYS
 from sync_pipeline.engines.oracle.access_objects import KnownObjects
 from sync_pipeline.engines.oracle.access_remedies import Remedies
 from sync_pipeline.engines.oracle.access_roles import is_public
@@ -30,7 +32,7 @@ class OracleAccess:
 
     def __init__(self, world: AccessWorld) -> None:
         self._world = world
-        known = KnownObjects(world)
+        known = self._known = KnownObjects(world)
         self._decisions = Decisions(world, known)
         self._reader = SecurableReader(known)
         self._remedies = Remedies(world)
@@ -58,7 +60,7 @@ class OracleAccess:
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""
         state = self._world.accounts.get(account)
-        return facts_of(state) if state else AccountFacts()
+        return facts_of(state, self._world) if state else AccountFacts()
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account is PUBLIC."""
@@ -88,6 +90,19 @@ class OracleAccess:
     def drop(self, account: str) -> str:
         """Return the statement that removes the account; empty for PUBLIC."""
         return self._remedies.drop(account)
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return the tables of SYS that hold password verifiers, where a grant names them.
+
+        Database Reference: since 12.1 SELECT ANY DICTIONARY does not reach them.
+        """
+        return tuple(
+            HashPlace(privilege, on, f"SYS.{name}")
+            for container in self._known.containers
+            for name in VERIFIER_TABLES
+            for on in self._known.objects(container, SYS, name)
+            for privilege in ("SELECT", "READ")
+        )
 
     def expire(self, account: str) -> str:
         """Return the statement that gives the account's password an end; empty: there is none."""

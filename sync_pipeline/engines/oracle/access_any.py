@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from sync_pipeline.engines.oracle.proxies import THROUGH
 from sync_pipeline.model.privilege import SecurableKind as Kind
 
 TABLES = frozenset({Kind.TABLE})
@@ -144,8 +145,19 @@ LOCKING = ("ALTER", "DEBUG", "DELETE", "FLASHBACK", "INDEX", "INSERT", "REFERENC
 
 # The tables with passwords and keys, which SELECT ANY DICTIONARY does not reach.
 SECRET_TABLES = frozenset(
-    {"DEFAULT_PWD$", "ENC$", "LINK$", "USER$", "USER_HISTORY$", "XS$VERIFIERS"}
+    {
+        "CDB_LOCAL_ADMINAUTH$",
+        "DEFAULT_PWD$",
+        "ENC$",
+        "LINK$",
+        "USER$",
+        "USER_HISTORY$",
+        "XS$VERIFIERS",
+    }
 )
+
+VERIFIER_TABLES = ("USER$", "USER_HISTORY$", "XS$VERIFIERS")
+"""Those of them that hold what a password is checked against."""
 
 SELECT_ANY_DICTIONARY = "SELECT ANY DICTIONARY"
 _AUDSYS_PROTECTED_SINCE = 23
@@ -258,8 +270,10 @@ def is_write(privilege: str) -> bool:
     """Return whether a privilege changes data, objects or accounts; unknown ones are said to.
 
     To execute is not to write: PUBLIC has EXECUTE on hundreds of Oracle's own packages, and
-    the power to run the code of others is told apart (see `access_powers`).
+    the power to run the code of others is told apart (see `access_powers`). To connect as
+    another account is not either: what it has by that is asked apart.
     """
     text = " ".join(privilege.upper().split())
     first = text.split(" ", maxsplit=1)[0]
-    return text not in _READS_WHOLE and first not in _READS and first != "QUOTA"
+    is_entry = text.startswith(THROUGH)
+    return text not in _READS_WHOLE and first not in _READS and first != "QUOTA" and not is_entry

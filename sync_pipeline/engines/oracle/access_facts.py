@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from sync_pipeline.engines.oracle.access_managed import is_standby, platform_in
 from sync_pipeline.engines.oracle.access_names import SYS, local_name
 from sync_pipeline.engines.oracle.access_predefined import ADMINISTRATIVE, SYSDBA
 from sync_pipeline.engines.oracle.access_roles import is_public, is_user
-from sync_pipeline.engines.oracle.access_status import attribute, authentication_of, status_of
-from sync_pipeline.model.access import AccountFacts
+from sync_pipeline.engines.oracle.access_status import (
+    attribute,
+    authentication_of,
+    is_temporarily_locked,
+    lock_of,
+    status_of,
+)
+from sync_pipeline.engines.oracle.platform import RDS, RDSADMIN
+from sync_pipeline.engines.oracle.traits import BY_ROOT, LOGINS_UNRECORDED
+from sync_pipeline.model.access import AccessWorld, AccountFacts
 from sync_pipeline.model.account import AccountState
 
 _PASSWORD = "PASSWORD"  # noqa: S105 - an authentication type, not a password
@@ -21,13 +30,16 @@ _OLD_VERSION = (
 )
 
 
-def facts_of(state: AccountState) -> AccountFacts:
+def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
     """Return the facts of an account.
 
-    ANONYMOUS is the account by which Oracle XML DB lets people in without a name.
+    ANONYMOUS is the account by which Oracle XML DB lets people in without a name, RDSADMIN
+    the one of the provider of Amazon RDS.
     """
     name = local_name(state.name, state.database)
-    is_system = is_public(state) or attribute(state, "is_oracle_maintained") is True
+    is_providers = name == RDSADMIN and platform_in(world, state.database) == RDS
+    is_maintained = attribute(state, "is_oracle_maintained") is True
+    is_system = is_public(state) or is_maintained or is_providers
     if not is_user(state):
         return AccountFacts(is_system=is_system, authentication=authentication_of(state))
     has_password = authentication_of(state) == _PASSWORD
@@ -40,8 +52,9 @@ def facts_of(state: AccountState) -> AccountFacts:
         never_expires=_never_expires(state) if has_password else None,
         is_expired=_is_expired(state),
         has_password_rules=_has_password_rules(state) if has_password else None,
-        never_used=None if name == SYS else _never_used(state, last_login),
+        never_used=None if name == SYS else _never_used(state, last_login, world),
         last_used_at=last_login,
+        temporarily_locked=lock_of(state) if is_temporarily_locked(state) else "",
     )
 
 
@@ -78,16 +91,21 @@ def _has_password_rules(state: AccountState) -> bool | None:
     return function not in {None, "", _NO_FUNCTION}
 
 
-def _never_used(state: AccountState, last_login: datetime | None) -> bool | None:
+def _never_used(
+    state: AccountState, last_login: datetime | None, world: AccessWorld
+) -> bool | None:
     """Return whether nobody ever logged in.
 
     Database Reference, DBA_USERS: LAST_LOGIN stays empty for connections AS SYSDBA and kin.
+    Nor is it kept of logins on a standby, which can't be written, or before release 12.1.
     """
     if last_login is not None:
         return False
     is_kept = any(name == "last_login" for name, _ in state.attributes)
     connects_as = {SYSDBA, *ADMINISTRATIVE} & {grant.privilege for grant in state.grants}
-    return None if connects_as or not is_kept else True
+    is_unsure = bool(attribute(state, BY_ROOT) or attribute(state, LOGINS_UNRECORDED))
+    unknown = connects_as or not is_kept or is_unsure or is_standby(world, state.database)
+    return None if unknown else True
 
 
 def _moment(value: object) -> datetime | None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.oracle.access_grants import SERVER_KEY, Grants
+from sync_pipeline.engines.oracle.access_names import local_name
 from sync_pipeline.engines.oracle.access_powers import Powers
 from sync_pipeline.engines.oracle.access_predefined import SYSDBA
-from sync_pipeline.engines.oracle.access_roles import RoleGraph, is_user
+from sync_pipeline.engines.oracle.access_roles import AS_PROXY, RoleGraph, Way, is_user
 from sync_pipeline.engines.oracle.access_sections import is_unread
-from sync_pipeline.engines.oracle.access_status import attribute, authentication_of, status_of
+from sync_pipeline.engines.oracle.access_status import (
+    attribute,
+    authentication_of,
+    lock_of,
+    status_of,
+)
+from sync_pipeline.engines.oracle.traits import PROXY_ONLY
 from sync_pipeline.model.access import AccessWorld, Availability, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionName
@@ -35,12 +42,34 @@ class Logins:
         account can't log in; one with an expired password only to choose a new one, but
         for a password in its grace time; one with no authentication not at all.
         """
-        if account not in self._states:
-            self._states[account] = _lacking_by_state(self._world.accounts[account])
-            self._sessions[account] = self._may_connect(account)
+        self._look_at(account)
         if connects_as or self._sessions[account]:
             return self._states[account]
         return (CREATE_SESSION, *self._states[account])
+
+    def lacking_as(self, way: Way) -> tuple[str, ...]:
+        """Return what the account lacks that one connects as through a proxy, if any.
+
+        Its own password is not asked for, so it may have none or an expired one; a lock
+        keeps proxies out too, and it needs CREATE SESSION itself (both from memory).
+        """
+        if not way.entry:
+            return ()
+        self._look_at(way.user)
+        name = local_name(way.user, self._world.accounts[way.user].database)
+        found = [] if self._sessions[way.user] else [f"{CREATE_SESSION} for {name}"]
+        if locked := self._lock_of(way.user):
+            found.append(f"an unlocked account {name}: it is {locked}")
+        return tuple(found)
+
+    def _look_at(self, account: str) -> None:
+        if account not in self._states:
+            state = self._world.accounts[account]
+            self._states[account] = _lacking_by_state(state, self._lock_of(account))
+            self._sessions[account] = self._may_connect(account)
+
+    def _lock_of(self, account: str) -> str:
+        return lock_of(self._world.accounts[account], self._world.asked_at)
 
     def _may_connect(self, account: str) -> bool:
         """Return whether CREATE SESSION is in force at login, or can't be known.
@@ -57,12 +86,14 @@ class Logins:
         for way in self._roles.ways(account):
             held = self._grants.of(way.holder, state.database)
             found = (held.get((SERVER_KEY, privilege)) for privilege in sorted(wanted))
-            if not way.needs_set_role and any(item and not item.connects_as for item in found):
+            is_own = not way.needs_set_role and not way.entry
+            if is_own and any(item and not item.connects_as for item in found):
                 return True
         return any(
             power.kind is PowerKind.SUPERUSER
             and power.availability is Availability.AT_LOGIN
             and power.source != SYSDBA
+            and not any(step.how == AS_PROXY for step in power.path)
             for power in self._powers.of(account)
         )
 
@@ -71,15 +102,17 @@ class Logins:
         return any(is_unread(self._world, section, state.database) for section in sections)
 
 
-def _lacking_by_state(state: AccountState) -> tuple[str, ...]:
+def _lacking_by_state(state: AccountState, locked: str) -> tuple[str, ...]:
     if not is_user(state):
         return ()
     status = status_of(state)
     found = []
-    if state.is_locked or status.locked:
-        found.append(f"an unlocked account: it is {status.locked or 'LOCKED'}")
+    if locked:
+        found.append(f"an unlocked account: it is {locked}")
     if status.must_change_password:
         found.append("a new password: the old one has expired")
     if authentication_of(state) == "NONE":
         found.append("a way to authenticate: the account has none")
+    if attribute(state, PROXY_ONLY) is True:
+        found.append("a connection through a proxy: the account has PROXY ONLY CONNECT")
     return tuple(found)

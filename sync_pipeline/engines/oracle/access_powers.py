@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sync_pipeline.engines.oracle.access_grants import SERVER_KEY, Grants
+from sync_pipeline.engines.oracle.access_managed import platform_in
 from sync_pipeline.engines.oracle.access_names import SYS, local_name
 from sync_pipeline.engines.oracle.access_predefined import DBA, SYSDBA
+from sync_pipeline.engines.oracle.access_remedies import revoke_proxy
 from sync_pipeline.engines.oracle.access_roles import RoleGraph, Way
+from sync_pipeline.engines.oracle.access_status import attribute, is_read_only
+from sync_pipeline.engines.oracle.platform import AUTONOMOUS, MANAGED
+from sync_pipeline.engines.oracle.traits import LACKS, WHOLE_DBA
 from sync_pipeline.model.access import AccessWorld, Availability, Power, PowerKind
+from sync_pipeline.model.privilege import SecurableKind as Kind
 
 # Why each of these lets its holder give itself what it does not have. SQL Language
 # Reference, GRANT, "Listings of System and Object Privileges", with its cautions; Database
@@ -30,7 +36,22 @@ GRANT_ADMIN = {
     "EXECUTE ANY LIBRARY": "runs programs of the operating system as the database",
     "INHERIT ANY PRIVILEGES": "own procedures run with the privileges of whoever calls them",
     "TRANSLATE ANY SQL": "replaces the statements of other users",
+    # Database Security Guide, "Restriction of System Privileges by Securing the Data
+    # Dictionary" and its guidelines; the others of these are from memory.
+    "CREATE ANY DIRECTORY": "reads and writes files of the server, such as its password file",
+    "ADMINISTER DATABASE TRIGGER": "runs code at every login and in every session",
+    "CREATE ANY INDEX": "runs code of its own in the statements of other users",
+    "IMPORT FULL DATABASE": "imports accounts, grants and code of its own making",
+    "ALTER SYSTEM": "changes parameters that checks of privileges depend on",
+    "CREATE EXTERNAL JOB": "runs programs of the operating system",
 }
+RUNS_AS_OWNER = {
+    "CREATE ANY PROCEDURE": "replaces code that runs with its owner's rights",
+    "CREATE ANY TRIGGER": "runs code in the statements of other users",
+    "CREATE ANY JOB": "runs code as the owner of the schema",
+    "EXECUTE ANY PROCEDURE": "runs code with its owner's rights",
+}
+"""What of these reaches the owner's rights where it is granted on one schema (since 23ai)."""
 
 
 class Powers:
@@ -43,7 +64,9 @@ class Powers:
 
     def of(self, account: str) -> tuple[Power, ...]:
         """Return an account's powers; of one that may do everything at login, only that."""
-        ways = self._roles.ways(account)
+        ways = tuple(
+            way for way in self._roles.ways(account) if not is_read_only(self._world, way.user)
+        )
         found = tuple(self._superuser(ways))
         if any(power.availability is Availability.AT_LOGIN for power in found):
             return found
@@ -52,31 +75,62 @@ class Powers:
     def superuser_by(self, way: Way) -> str:
         """Return what makes the holder at a way's end a superuser; empty: it is none.
 
-        SYS, whoever may connect AS SYSDBA, and the role DBA (all system privileges). PDB_DBA
-        is none: it holds what was granted to it.
+        SYS, whoever may connect AS SYSDBA, and the role DBA (all system privileges), unless
+        what it was granted says otherwise. PDB_DBA is none: it holds what was granted to it.
         """
         container = self._container(way)
         name = local_name(way.holder, container)
         if name == SYS:
             return SYS
-        if name == DBA:
+        if name == DBA and self._is_whole(way.holder, container):
             return f"role {DBA}"
         return SYSDBA if (SERVER_KEY, SYSDBA) in self._grants.of(way.holder, container) else ""
 
+    def _is_whole(self, holder: str, container: str) -> bool:
+        """Return whether the role DBA has all that its name says, as far as was read."""
+        platform = platform_in(self._world, container)
+        state = self._world.accounts.get(holder)
+        if state is None or platform == AUTONOMOUS:
+            return platform not in MANAGED
+        held = {grant.privilege for grant in state.grants}
+        is_reduced = attribute(state, LACKS) is not None
+        return not is_reduced and (not platform or held >= WHOLE_DBA)
+
     def _superuser(self, ways: tuple[Way, ...]) -> Iterator[Power]:
+        seen: set[str] = set()
         for way in ways:
-            if by := self.superuser_by(way):
-                yield Power(PowerKind.SUPERUSER, by, way.path, way.availability)
+            by = self.superuser_by(way)
+            if by and way.holder not in seen:
+                seen.add(way.holder)
+                yield self._power(PowerKind.SUPERUSER, by, way)
 
     def _grant_admin(self, ways: tuple[Way, ...]) -> Iterator[Power]:
         seen: set[str] = set()
         for way in ways:
-            held = self._grants.of(way.holder, self._container(way))
-            for privilege, why in GRANT_ADMIN.items():
-                if (SERVER_KEY, privilege) in held and privilege not in seen:
-                    seen.add(privilege)
-                    source = f"{privilege}: {why}"
-                    yield Power(PowerKind.GRANT_ADMIN, source, way.path, way.availability)
+            for source in self._sources(way):
+                if source not in seen:
+                    seen.add(source)
+                    yield self._power(PowerKind.GRANT_ADMIN, source, way)
+
+    def _sources(self, way: Way) -> Iterator[str]:
+        held = self._grants.of(way.holder, self._container(way))
+        for privilege, why in GRANT_ADMIN.items():
+            if (SERVER_KEY, privilege) in held:
+                yield f"{privilege}: {why}"
+        own = local_name(way.user, self._container(way))
+        for (key, privilege), item in sorted(held.items()):
+            schema = item.securable.schema
+            if key[0] == Kind.SCHEMA and privilege in RUNS_AS_OWNER and schema != own:
+                yield f"{privilege} on schema {schema}: {RUNS_AS_OWNER[privilege]}"
+
+    def _power(self, kind: PowerKind, source: str, way: Way) -> Power:
+        """Return a power; one that a proxy has ends where it may no longer connect."""
+        fix = ""
+        if way.entry:
+            container = self._container(way)
+            names = [local_name(step.account, container) for step in way.path[:2]]
+            fix = revoke_proxy(names[1], names[0], container)
+        return Power(kind, source, way.path, way.availability, fix)
 
     def _container(self, way: Way) -> str:
         return self._world.accounts[way.path[0].account].database

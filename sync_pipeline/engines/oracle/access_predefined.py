@@ -16,18 +16,20 @@ SYSDBA = "SYSDBA"
 
 @dataclass(frozen=True, slots=True)
 class PredefinedRole:
-    """A role's documented contents. Not complete: the manual names only a part of them."""
+    """A role's documented contents, of which the manual names a part.
+
+    They are never all: a DBA may grant to any of these roles.
+    """
 
     privileges: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-    is_complete: bool = False
 
 
 _CATALOG = ("SELECT_CATALOG_ROLE", "EXECUTE_CATALOG_ROLE")
 
 # Database Security Guide, "Predefined Roles in an Oracle Database Installation".
 PREDEFINED_ROLES = {
-    "CONNECT": PredefinedRole(("CREATE SESSION", "SET CONTAINER"), is_complete=True),
+    "CONNECT": PredefinedRole(("CREATE SESSION", "SET CONTAINER")),
     "RESOURCE": PredefinedRole(
         (
             "CREATE CLUSTER",
@@ -80,7 +82,7 @@ PREDEFINED_ROLES = {
     # Holds nothing by itself: what is granted to it in its container counts.
     "PDB_DBA": PredefinedRole(),
     "CDB_DBA": PredefinedRole(("SET CONTAINER",)),
-    DBA: PredefinedRole(is_complete=True),
+    DBA: PredefinedRole(),
 }
 
 # SQL Language Reference, GRANT, table of administrative privileges (since 23ai; before, the

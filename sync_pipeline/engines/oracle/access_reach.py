@@ -26,10 +26,12 @@ from sync_pipeline.engines.oracle.access_grants import (
     schema_key,
     table_key,
 )
+from sync_pipeline.engines.oracle.access_managed import platform_in, protected_by_name
 from sync_pipeline.engines.oracle.access_names import SYS, container_of, local_name
 from sync_pipeline.engines.oracle.access_powers import Powers
 from sync_pipeline.engines.oracle.access_predefined import SYSDBA
 from sync_pipeline.engines.oracle.access_roles import Way, is_user
+from sync_pipeline.engines.oracle.platform import AUTONOMOUS
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import Securable
 from sync_pipeline.model.privilege import SecurableKind as Kind
@@ -52,7 +54,8 @@ class Reach:
         self._world = world
         self._grants = grants
         self._powers = powers
-        self._protected = protected_schemas(major)
+        self._always_protected = protected_schemas(major)
+        self._protected: dict[str, frozenset[str]] = {}
         self._dictionary_operations = dictionary_operations(major)
 
     def held(self, way: Way, operation: str, securable: Securable) -> Iterator[Held]:
@@ -93,7 +96,7 @@ class Reach:
         return operation == OWNER or reaches
 
     def _is_own(self, way: Way, securable: Securable) -> bool:
-        own = self.owned_schema(way.path[0].account)
+        own = self.owned_schema(way.user)
         return bool(own) and own == securable.schema and securable.kind is not Kind.DIRECTORY
 
     def _by_any(self, holding: Holding, operation: str, securable: Securable) -> Iterator[Held]:
@@ -103,13 +106,26 @@ class Reach:
         but not part of its dictionary.
         """
         is_schema = securable.kind is Kind.SCHEMA
-        if securable.schema in self._protected and securable.kind is not Kind.DIRECTORY:
+        if self._is_protected(securable) and securable.kind is not Kind.DIRECTORY:
             return
         for privilege in covering(operation, securable.kind):
             yield from _some(holding, SERVER_KEY, privilege, grantable=is_schema)
             if securable.schema:
                 key = schema_key(securable.schema)
                 yield from _some(holding, key, privilege, grantable=is_schema)
+
+    def _is_protected(self, securable: Securable) -> bool:
+        """Return whether ANY privileges do not reach the schema of an object.
+
+        On Autonomous Database they reach neither SYS nor SYSTEM.
+        """
+        container = container_of(securable)
+        if container not in self._protected:
+            found = self._always_protected | protected_by_name(self._world, container)
+            if platform_in(self._world, container) == AUTONOMOUS:
+                found |= {SYS, "SYSTEM"}
+            self._protected[container] = found
+        return securable.schema in self._protected[container]
 
     def _by_other_privileges(
         self, way: Way, holding: Holding, operation: str, securable: Securable
@@ -121,6 +137,7 @@ class Reach:
             and kind in _DICTIONARY
             and securable.name not in SECRET_TABLES
             and operation in self._dictionary_operations
+            and platform_in(self._world, container_of(securable)) != AUTONOMOUS
         ):
             yield from _some(holding, SERVER_KEY, SELECT_ANY_DICTIONARY, grantable=False)
         thing = created(operation) if kind is Kind.SCHEMA else ""

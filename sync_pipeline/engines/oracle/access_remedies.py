@@ -6,22 +6,31 @@ SQL Language Reference: REVOKE, GRANT, ALTER USER, ALTER PROFILE, DROP USER, DRO
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sync_pipeline.engines.oracle.access_grants import table_key
 from sync_pipeline.engines.oracle.access_names import container_of, identifier, local_name
 from sync_pipeline.engines.oracle.access_roles import is_public, is_user
 from sync_pipeline.engines.oracle.access_status import attribute, authentication_of
-from sync_pipeline.engines.oracle.names import PUBLIC
+from sync_pipeline.engines.oracle.names import PUBLIC, is_common
 from sync_pipeline.engines.oracle.privileges import HIERARCHY
+from sync_pipeline.engines.oracle.proxies import OF_DIRECTORY
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.privilege import Grant, Membership, Securable
+from sync_pipeline.model.privilege import Grant, GrantScope, Membership, Securable
 from sync_pipeline.model.privilege import SecurableKind as Kind
 
 _ROOT = "CDB$ROOT"
 _DEFAULT_PROFILE = "DEFAULT"
 _LIFE_TIME_DAYS = 180
 """What PASSWORD_LIFE_TIME is in the profile DEFAULT of a new database (CREATE PROFILE)."""
+
+_CLAUSES = {
+    Kind.EDITION: ("EDITION", False),
+    Kind.MINING_MODEL: ("MINING MODEL", True),
+    Kind.TRANSLATION_PROFILE: ("SQL TRANSLATION PROFILE", True),
+}
+"""Kinds with a clause of their own, and whether it takes a schema (GRANT, on_object_clause)."""
 
 # Privileges on a user, which have a clause of their own (GRANT, ON USER).
 _ON_USER = frozenset({"INHERIT PRIVILEGES", "INHERIT REMOTE PRIVILEGES", "TRANSLATE SQL"})
@@ -37,15 +46,21 @@ class Remedies:
         """Return the statement that takes a grant away.
 
         REVOKE names no columns: it takes the privilege from the whole table, so what is to
-        stay is granted again.
+        stay is granted again. A common grant is taken away where it was made, in all
+        containers (REVOKE, CONTAINER).
         """
         container = container_of(grant.securable)
+        if grant.securable.kind is Kind.ACCOUNT:
+            proxy = local_name(account, container)
+            is_directory = grant.privilege == OF_DIRECTORY
+            return revoke_proxy(grant.securable.name, "" if is_directory else proxy, container)
         grantee = self._written(account, container)
         if grant.securable.kind is Kind.TABLESPACE:
             quota = f"ALTER USER {grantee} QUOTA 0 ON {identifier(grant.securable.name)};"
-            return self._in_container(container, [quota])
-        return self._in_container(
-            container, _revoke_but(grant, self._kept(account, grant), grantee)
+            return _in_container(container, [quota])
+        return _in_container(
+            _made_in(container, grant.scope),
+            _revoke_but(grant, self._kept(account, grant), grantee),
         )
 
     def revoke_option(self, account: str, grant: Grant) -> str:
@@ -56,16 +71,18 @@ class Remedies:
         """
         container = container_of(grant.securable)
         grantee = self._written(account, container)
-        again = Grant(grant.securable, self._with_hierarchy(account, grant), grantor=grant.grantor)
+        again = replace(grant, privilege=self._with_hierarchy(account, grant), grantable=False)
         kept = (*self._kept(account, grant), again)
-        return self._in_container(container, _revoke_but(grant, kept, grantee))
+        where = _made_in(container, grant.scope)
+        return _in_container(where, _revoke_but(grant, kept, grantee))
 
     def revoke_role(self, account: str, membership: Membership) -> str:
         """Return the statement that takes a role away."""
         container = self._container(account)
         role = self._written(membership.role, container)
         grantee = self._written(account, container)
-        return self._in_container(container, [f"REVOKE {role} FROM {grantee};"])
+        statement = f"REVOKE {role} FROM {grantee}{_everywhere(membership.scope)};"
+        return _in_container(_made_in(container, membership.scope), [statement])
 
     def disable(self, account: str) -> str:
         """Return the statement that locks an account; empty for roles, which can't log in.
@@ -77,7 +94,7 @@ class Remedies:
             return ""
         statement = f"ALTER USER {self._written(account, state.database)} ACCOUNT LOCK"
         everywhere = " CONTAINER = ALL" if _is_common(state) else ""
-        return self._in_container(_home(state), [f"{statement}{everywhere};"])
+        return _in_container(_home(state), [f"{statement}{everywhere};"])
 
     def drop(self, account: str) -> str:
         """Return the statement that removes an account.
@@ -90,14 +107,14 @@ class Remedies:
             return ""
         kind = "USER" if is_user(state) else "ROLE"
         statement = f"DROP {kind} {self._written(account, state.database)};"
-        return self._in_container(_home(state), [statement])
+        return _in_container(_home(state), [statement])
 
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end.
 
         A profile of the same container with a limit where one is in use, DEFAULT first;
-        otherwise the limit is set in the account's own profile. Empty where there is no
-        password.
+        otherwise the limit is set in the account's own profile, in the root where that is a
+        common one (ALTER PROFILE, CONTAINER). Empty where there is no password.
         """
         state = self._world.accounts.get(account)
         if state is None or not is_user(state) or authentication_of(state) != "PASSWORD":
@@ -107,9 +124,12 @@ class Remedies:
             user = self._written(account, state.database)
             statement = f"ALTER USER {user} PROFILE {_profile(profile)};"
         else:
-            own = _profile(str(attribute(state, "profile") or _DEFAULT_PROFILE))
-            statement = f"ALTER PROFILE {own} LIMIT PASSWORD_LIFE_TIME {_LIFE_TIME_DAYS};"
-        return self._in_container(state.database, [statement])
+            name = str(attribute(state, "profile") or _DEFAULT_PROFILE)
+            limit = f"ALTER PROFILE {_profile(name)} LIMIT PASSWORD_LIFE_TIME {_LIFE_TIME_DAYS}"
+            if is_common(name):
+                return _in_container(_ROOT, [f"{limit} CONTAINER = ALL;"])
+            statement = f"{limit};"
+        return _in_container(state.database, [statement])
 
     def _profile_with_limit(self, container: str) -> str:
         limited = {
@@ -135,6 +155,7 @@ class Remedies:
             if other != grant
             and other.privilege == grant.privilege
             and other.grantor == grant.grantor
+            and other.scope == grant.scope
             and (other.securable.column or on.column)
             and table_key(other.securable) == table_key(on)
         )
@@ -157,9 +178,32 @@ class Remedies:
         state = self._world.accounts.get(account)
         return state.database if state else ""
 
-    def _in_container(self, container: str, statements: Iterable[str]) -> str:
-        switch = [f"ALTER SESSION SET CONTAINER = {identifier(container)};"] if container else []
-        return "\n".join([*switch, *statements])
+
+def revoke_proxy(client: str, proxy: str, container: str) -> str:
+    """Return the statement that keeps a proxy, or the users of a directory, from connecting."""
+    who = identifier(proxy) if proxy else "ENTERPRISE USERS"
+    statement = f"ALTER USER {identifier(client)} REVOKE CONNECT THROUGH {who};"
+    return _in_container(container, [statement])
+
+
+def _in_container(container: str, statements: Iterable[str]) -> str:
+    switch = [f"ALTER SESSION SET CONTAINER = {identifier(container)};"] if container else []
+    return "\n".join([*switch, *statements])
+
+
+def _made_in(container: str, scope: GrantScope) -> str:
+    """Return the container in which a grant was made.
+
+    An inherited one was made in the root, and so was a common one of the root's own catalog. A
+    common grant of another container is one of an application root.
+    """
+    if scope is GrantScope.INHERITED or (scope is GrantScope.COMMON and not container):
+        return _ROOT
+    return container
+
+
+def _everywhere(scope: GrantScope) -> str:
+    return " CONTAINER = ALL" if scope else ""
 
 
 def _revoke_but(grant: Grant, kept: Iterable[Grant], grantee: str) -> list[str]:
@@ -172,7 +216,7 @@ def _revoke_but(grant: Grant, kept: Iterable[Grant], grantee: str) -> list[str]:
     comment = (
         [f"-- As {identifier(grant.grantor)}, who granted it."] if schema and is_foreign else []
     )
-    revoke = f"REVOKE {_privilege(grant)}{_on(grant)} FROM {grantee};"
+    revoke = f"REVOKE {_privilege(grant)}{_on(grant)} FROM {grantee}{_everywhere(grant.scope)};"
     return [*comment, revoke, *(_grant_again(other, grantee) for other in kept)]
 
 
@@ -186,7 +230,8 @@ def _grant_again(grant: Grant, grantee: str) -> str:
     if grant.grantable:
         is_admin = grant.securable.kind in {Kind.SERVER, Kind.SCHEMA}
         options += " WITH ADMIN OPTION" if is_admin else " WITH GRANT OPTION"
-    return f"GRANT {_privilege(grant)}{column}{_on(grant)} TO {grantee}{options};"
+    where = _everywhere(grant.scope)
+    return f"GRANT {_privilege(grant)}{column}{_on(grant)} TO {grantee}{options}{where};"
 
 
 def _on(grant: Grant) -> str:
@@ -198,6 +243,10 @@ def _on(grant: Grant) -> str:
         return f" ON SCHEMA {identifier(securable.schema)}"
     if securable.kind is Kind.DIRECTORY:
         return f" ON DIRECTORY {identifier(securable.name)}"
+    if securable.kind in _CLAUSES or (securable.kind is Kind.OBJECT and grant.privilege == "USE"):
+        clause, has_schema = _CLAUSES.get(securable.kind, _CLAUSES[Kind.EDITION])
+        schema = f"{identifier(securable.schema)}." if has_schema else ""
+        return f" ON {clause} {schema}{identifier(securable.name)}"
     if grant.privilege in _ON_USER:
         return f" ON USER {identifier(securable.name)}"
     return f" ON {identifier(securable.schema)}.{identifier(securable.name)}"

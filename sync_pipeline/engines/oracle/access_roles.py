@@ -7,18 +7,22 @@ Authorization"; SQL Language Reference, SET ROLE and ALTER USER (DEFAULT ROLE).
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sync_pipeline.engines.oracle.access_names import account_name, local_name
 from sync_pipeline.engines.oracle.access_predefined import PREDEFINED_ROLES
 from sync_pipeline.engines.oracle.access_status import authentication_of
-from sync_pipeline.engines.oracle.names import PUBLIC
+from sync_pipeline.engines.oracle.names import PUBLIC, part
+from sync_pipeline.engines.oracle.proxies import Entry, entry_of, is_through
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Membership
 
 EVERYONE = "everyone"
+AS_PROXY = "connects through"
+"""How one gets to an account as which one connects, by one's own password."""
 
 # DBA_ROLES.AUTHENTICATION_TYPE of roles that something must allow: how one gets to such a
 # role, and what that is. CREATE ROLE: only its package enables a role IDENTIFIED USING one.
@@ -36,11 +40,15 @@ _GLOBAL = "GLOBAL"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an account comes to hold what another account or a role holds."""
+    """How an account comes to hold what another account or a role holds.
+
+    `entry` is how it connects as another account, which is then the path's second.
+    """
 
     path: Path
     lacking: tuple[str, ...] = ()
     needs_set_role: bool = False
+    entry: Entry | None = None
 
     @property
     def holder(self) -> str:
@@ -48,9 +56,14 @@ class Way:
         return self.path[-1].account
 
     @property
+    def user(self) -> str:
+        """Return the account whose session it is."""
+        return self.path[1 if self.entry else 0].account
+
+    @property
     def is_direct(self) -> bool:
-        """Return whether the account itself is the holder."""
-        return len(self.path) == 1
+        """Return whether the account whose session it is is the holder itself."""
+        return len(self.path) == (2 if self.entry else 1)
 
     @property
     def availability(self) -> Availability:
@@ -69,7 +82,8 @@ class _Edge:
     to: str
     how: str
     needs_set_role: bool = False
-    lacking: str = ""
+    lacking: tuple[str, ...] = ()
+    entry: Entry | None = None
 
 
 class RoleGraph:
@@ -90,19 +104,51 @@ class RoleGraph:
     def _walk(self, account: str, container: str) -> Iterator[Way]:
         start = Way((Step(account),))
         waiting = [(start.rank, start)]
-        seen: set[str] = set()
+        seen: set[tuple[str, str]] = set()
         while waiting:
             _, way = heapq.heappop(waiting)
-            if way.holder in seen:
+            if (way.holder, way.user) in seen:
                 continue
-            seen.add(way.holder)
+            seen.add((way.holder, way.user))
             yield way
-            for edge in self._edges(way.holder, container):
-                if edge.to not in seen:
-                    further = _further(way, edge)
+            for edge in (*self._edges(way, container), *self._entries(way, container)):
+                further = _further(way, edge)
+                if (further.holder, further.user) not in seen:
                     heapq.heappush(waiting, (further.rank, further))
 
-    def _edges(self, account: str, container: str) -> Iterator[_Edge]:
+    def _entries(self, way: Way, container: str) -> Iterator[_Edge]:
+        """Yield the accounts that one may connect as.
+
+        Only from oneself: a proxy's session is of the other account alone, and what that one
+        may connect as needs its own password (from memory: no manual was found that says it).
+        """
+        state = self._world.accounts.get(way.holder)
+        if state is None or len(way.path) > 1 or not is_user(state):
+            return
+        found: dict[str, list[str]] = defaultdict(list)
+        for grant in state.grants:
+            if is_through(grant.privilege) and grant.securable.catalog == container:
+                found[grant.securable.name].append(grant.privilege)
+        proxy = local_name(way.holder, container)
+        for client, privileges in sorted(found.items()):
+            name = account_name(container, client)
+            name = name if container else self._stored(client)
+            if name in self._world.accounts:
+                entry = entry_of(privileges)
+                lacking = [f"a connection as {proxy}[{client}]"]
+                lacking += [f"the password of {client}"] if entry.needs_password else []
+                yield _Edge(name, AS_PROXY, lacking=tuple(lacking), entry=entry)
+
+    def _stored(self, name: str) -> str:
+        """Return the name of an account of the container that was connected to."""
+        return name if name in self._world.accounts else part(name)
+
+    def _edges(self, way: Way, container: str) -> Iterator[_Edge]:
+        """Yield the roles of an account or of a role.
+
+        What PUBLIC has counts for the account itself: a proxy has nothing more by it.
+        """
+        account = way.holder
         state = self._world.accounts.get(account)
         if state is None:
             name = local_name(account, container)
@@ -110,10 +156,11 @@ class RoleGraph:
                 yield _Edge(account_name(container, role), "predefined role")
             return
         everyone = account_name(container, PUBLIC)
-        if is_user(state) and everyone in self._world.accounts:
+        if is_user(state) and everyone in self._world.accounts and not way.entry:
             yield _Edge(everyone, EVERYONE)
         for membership in state.memberships:
-            yield self._edge(state, membership)
+            if _is_admitted(way, membership.role, container):
+                yield self._edge(state, membership)
 
     def _edge(self, state: AccountState, membership: Membership) -> _Edge:
         """Return how a role is reached.
@@ -130,7 +177,7 @@ class RoleGraph:
                 membership.role,
                 how,
                 needs_set_role=True,
-                lacking=lacking.format(role=membership.role),
+                lacking=(lacking.format(role=membership.role),),
             )
         if authentication == _GLOBAL:
             return _Edge(membership.role, "global role")
@@ -156,9 +203,16 @@ def is_user(state: AccountState) -> bool:
     return not is_role(state) and not is_public(state)
 
 
+def _is_admitted(way: Way, role: str, container: str) -> bool:
+    """Return whether a proxy may activate a role of the account that it connects as."""
+    limits = way.entry if way.is_direct else None
+    return limits is None or limits.admits(local_name(role, container))
+
+
 def _further(way: Way, edge: _Edge) -> Way:
     return Way(
         path=(*way.path, Step(edge.to, edge.how)),
-        lacking=(*way.lacking, edge.lacking) if edge.lacking else way.lacking,
+        lacking=(*way.lacking, *edge.lacking),
         needs_set_role=way.needs_set_role or edge.needs_set_role,
+        entry=way.entry or edge.entry,
     )

@@ -21,9 +21,9 @@ REJECTED: Mapping[str, str] = {
     "ORA-01005": "Give the credential a password.",
     "ORA-01017": _CREDENTIAL,
     "ORA-01918": _CREDENTIAL,
-    "ORA-28000": "Unlock it: ALTER USER ... ACCOUNT UNLOCK.",
+    "ORA-28000": "Unlock it: ALTER USER ... ACCOUNT UNLOCK. Where wrong passwords locked it "
+    "(LOCKED(TIMED)), that ends by itself after the profile's PASSWORD_LOCK_TIME.",
     "ORA-28001": "Set a new password: ALTER USER ... IDENTIFIED BY ...",
-    "ORA-28002": "Set a new password: ALTER USER ... IDENTIFIED BY ...",
     "ORA-28007": _CREDENTIAL,
     "ORA-28009": "Use an account of its own, not SYS: see sync-pipeline grants oracle.",
     "ORA-28040": "Let SQLNET.ALLOWED_LOGON_VERSION_SERVER of the server admit this client.",
@@ -32,6 +32,9 @@ REJECTED: Mapping[str, str] = {
     "DPY-4001": "Give the credential a user name and a password.",
 }
 """Why an account was not let in, with what to do."""
+
+WARNINGS = frozenset({"ORA-28002", "ORA-28011"})
+"""What is said beside a login that works: its password expires soon. It is no reason."""
 
 MAY_NOT_LOG_IN = "ORA-01045"
 """CREATE SESSION is missing."""
@@ -66,6 +69,29 @@ _FULL = Refusal(
     "Raise PROCESSES or SESSIONS, or the profile's SESSIONS_PER_USER; or end idle sessions.",
 )
 _DOWN = Refusal(ConnectReason.REFUSED, "Wait until the database is open.")
+_STARTING = Refusal(
+    ConnectReason.REFUSED,
+    "Wait until the database is open. Where it is a standby that stays mounted, nobody but an "
+    "administrator can log in: register its primary database, or open it READ ONLY.",
+)
+MOUNTED = Refusal(
+    ConnectReason.REFUSED,
+    "The database is mounted and not open, as a standby is: register its primary database, or "
+    "open it READ ONLY.",
+)
+_ARCHIVER = Refusal(
+    ConnectReason.REFUSED,
+    "The archive destination is full: only administrators get in until there is space again "
+    "(back up and delete archived logs, or raise DB_RECOVERY_FILE_DEST_SIZE).",
+)
+TRIGGER_FAILED = "ORA-04088"
+OF_TRIGGER = (
+    "Let the trigger (AFTER LOGON) admit the monitoring account, its host and the program "
+    "sync_pipeline."
+)
+NOT_OPEN = frozenset({"ORA-01109", "ORA-01219", "ORA-01507"})
+"""The database, or a pluggable one, is mounted and not open."""
+
 _SLOW = Refusal(
     ConnectReason.TIMEOUT, "Check the network, or raise the instance's connect timeout."
 )
@@ -79,6 +105,11 @@ _NO_WAY = Refusal(ConnectReason.UNREACHABLE, "Check the network and the listener
 _CUT = Refusal(
     ConnectReason.LOST,
     "Check the listener's log, and that its port speaks what the TLS mode says (TCP or TCPS).",
+)
+_CLOSED = Refusal(
+    ConnectReason.LOST,
+    f"{_CUT.hint} A server that demands native network encryption closes it too "
+    f"(SQLNET.ENCRYPTION_SERVER=REQUIRED, SQLNET.ALLOW_WEAK_CRYPTO_CLIENTS=FALSE): {USE_CLIENT}",
 )
 OF_LISTENER = Refusal(ConnectReason.REFUSED, "Check the listener's log.")
 OF_SERVER = Refusal(ConnectReason.UNREACHABLE, "Check the server's alert log.")
@@ -100,7 +131,6 @@ REFUSALS: Mapping[str, Refusal] = {
     ),
     **dict.fromkeys(
         (
-            "ORA-01033",
             "ORA-01034",
             "ORA-01035",
             "ORA-01089",
@@ -114,6 +144,9 @@ REFUSALS: Mapping[str, Refusal] = {
         ),
         _DOWN,
     ),
+    "ORA-01033": _STARTING,
+    "ORA-00257": _ARCHIVER,
+    **dict.fromkeys(NOT_OPEN, MOUNTED),
     **dict.fromkeys(
         ("ORA-03136", "ORA-12170", "ORA-12525", "ORA-12535", "ORA-12606", "ORA-12609", "DPY-4024"),
         _SLOW,
@@ -155,11 +188,11 @@ REFUSALS: Mapping[str, Refusal] = {
             "ORA-12570",
             "ORA-12571",
             "DPY-1001",
-            "DPY-4011",
             "DPY-4033",
         ),
         _CUT,
     ),
+    "DPY-4011": _CLOSED,
 }
 BY_CAUSE: tuple[tuple[str, Refusal], ...] = (
     ("SSLError", _TLS),

@@ -27,12 +27,16 @@ from sync_pipeline.engines.oracle.errors import (
     query_error,
     statement_timeout,
 )
+from sync_pipeline.engines.oracle.pinned import pinning
 from sync_pipeline.engines.oracle.session import Session, SessionThread
 from sync_pipeline.engines.oracle.tls import client_tls, driver_tls, tried
 from sync_pipeline.errors import SyncError
 
 CLIENT = "oracle_client"
 """The option that names the directory of Oracle's client libraries."""
+
+WALLET_PASSWORD = "oracle_wallet_password"  # noqa: S105 - the option's name
+"""The option that is the password of PEM wallets."""
 
 PROGRAM = "sync_pipeline"
 READ_ONLY = "SET TRANSACTION READ ONLY"
@@ -197,7 +201,8 @@ def _opening(target: Target, service: str, flow: Flow) -> Callable[[], Any]:
         tls = tried(instance, is_relaxed=is_relaxed)
         if directory:
             return await _thick({**options, **client_tls(tls, instance.name)}, target)
-        more = driver_tls(tls, instance.name, is_relaxed=is_relaxed)
+        password = target.options.get(WALLET_PASSWORD, "")
+        more = driver_tls(tls, instance.name, is_relaxed=is_relaxed, password=password)
         return await _thin({**options, **more}, target, flow)
 
     return open_session
@@ -222,6 +227,7 @@ async def _thin(options: dict[str, Any], target: Target, flow: Flow) -> _ThinSes
     raw.call_timeout = _milliseconds(target)
     raw.module = PROGRAM
     with raw.cursor() as cursor:
+        await cursor.execute(pinning())
         await cursor.execute(READ_ONLY)
     return _ThinSession(raw, target, flow)
 
@@ -231,6 +237,7 @@ async def _thick(options: dict[str, Any], target: Target) -> _ThickSession:
     raw.call_timeout = _milliseconds(target)
     raw.module = PROGRAM
     with raw.cursor() as cursor:
+        cursor.execute(pinning())
         cursor.execute(READ_ONLY)
     return _ThickSession(raw, target)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sync_pipeline.engines.access import AccessRules
@@ -16,6 +16,7 @@ from sync_pipeline.engines.base import (
     Query,
     SizeReader,
     Target,
+    Version,
     check_names,
     filled,
     sql_text,
@@ -25,30 +26,45 @@ from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.oracle.access import OracleAccess
 from sync_pipeline.engines.oracle.access_status import unknown_words
 from sync_pipeline.engines.oracle.connection import connect
-from sync_pipeline.engines.oracle.containers import CONTAINERS, SEED, checked, entry_of
+from sync_pipeline.engines.oracle.containers import (
+    CONTAINERS,
+    SEED,
+    ContainerRow,
+    checked,
+    entry_of,
+    is_closed,
+)
 from sync_pipeline.engines.oracle.grants import GrantRows
 from sync_pipeline.engines.oracle.names import identifier, is_common
 from sync_pipeline.engines.oracle.notes import GRANT_NOTES
 from sync_pipeline.engines.oracle.parse import DictionaryRows, account_states
+from sync_pipeline.engines.oracle.platform import MANAGED, ROOT, place_of
 from sync_pipeline.engines.oracle.queries import (
     ACCOUNT_QUERIES,
     ADMINISTRATORS,
     COL_PRIVS,
     OLDEST,
-    PDB,
     PROFILES,
+    PROXIES,
     QUOTAS,
     ROLE_PRIVS,
     ROLES,
-    ROOT,
     SCHEMA_PRIVS,
     SYS_PRIVS,
     TAB_PRIVS,
+    USER_LIMITS,
     USERS,
 )
-from sync_pipeline.engines.oracle.script import monitoring_script
+from sync_pipeline.engines.oracle.script import managed_script, monitoring_script
 from sync_pipeline.engines.oracle.sizes import measure
-from sync_pipeline.errors import ConfigurationError, Phase, PrivilegeError, UnsupportedServer
+from sync_pipeline.errors import (
+    ConfigurationError,
+    Phase,
+    PrivilegeError,
+    QueryError,
+    QueryTimeout,
+    UnsupportedServer,
+)
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
@@ -59,7 +75,11 @@ PACKAGE = "sync_pipeline.engines.oracle"
 UPDATES_SINCE = 18
 """From which release on a version is told apart from its release update."""
 
-_PLACES = {"0": "", "1": ROOT}
+CLOUD_SERVICE_SINCE = (19,)
+"""From which release on a session says which service of Oracle's cloud it is of."""
+
+_OPTIONAL = (PrivilegeError, QueryError, QueryTimeout)
+"""What a statement may fail by without whose answer a sync goes on."""
 
 
 class Oracle(UnknownNothing):
@@ -78,10 +98,12 @@ class Oracle(UnknownNothing):
     newest_tried: tuple[int, ...] = (23, 9)
     default_port = 1521
     size_connections = 1
+    platforms: tuple[str, ...] = tuple(sorted(MANAGED))
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+    counts: Query[Any] | None = None
     catalog: CatalogCheck | None = None
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
@@ -113,8 +135,20 @@ class Oracle(UnknownNothing):
             version,
             tuple(int(digits) for digits in re.findall(r"\d+", version)[:3]),
             protocol if protocol == "tcps" else None,
-            _PLACES.get(str(place["container_id"]), PDB),
+            self._place(connection, place["container_id"], number),
+            database_role=_standby(place["database_role"]),
         )
+
+    def _place(self, connection: Connection, container_id: object, number: Version) -> str:
+        """Return where this is; of whose service is not known where nothing says so."""
+        files = ("platform_19.sql", "platform.sql")
+        for file in files if number >= CLOUD_SERVICE_SINCE else files[1:]:
+            try:
+                (found,) = connection.fetch(sql_text(PACKAGE, file))
+            except _OPTIONAL:
+                continue
+            return place_of(container_id, found["provider_accounts"], found["cloud_service"])
+        return place_of(container_id, 0, None)
 
     def _version(self, connection: Connection, file: str) -> tuple[str, str]:
         rows = connection.fetch(sql_text(PACKAGE, file))
@@ -127,7 +161,7 @@ class Oracle(UnknownNothing):
             PrivilegeError: the list may not be read, or is not whole.
         """
         (place,) = connection.fetch(sql_text(PACKAGE, "place.sql"))
-        if _PLACES.get(str(place["container_id"]), PDB) != ROOT:
+        if place_of(place["container_id"], 0, None) != ROOT:
             return ()
         text = sql_text(PACKAGE, CONTAINERS.variants[0].file)
         try:
@@ -135,7 +169,21 @@ class Oracle(UnknownNothing):
         except PrivilegeError as error:
             error.hint = f"It needs: {filled(CONTAINERS.needs, user=identifier(username))}"
             raise
-        return tuple(entry_of(row, username) for row in checked(rows, username) if row.name != SEED)
+        listed = [row for row in checked(rows, username) if row.name != SEED]
+        nodes = self._nodes(connection, listed)
+        return tuple(entry_of(row, username, nodes) for row in listed)
+
+    def _nodes(
+        self, connection: Connection, listed: Sequence[ContainerRow]
+    ) -> Mapping[str, int] | None:
+        """Return on which node each database is open; None: all are here, or it is not known."""
+        if not any(map(is_closed, listed)):
+            return None
+        try:
+            rows = connection.fetch(sql_text(PACKAGE, "nodes_root.sql"))
+        except _OPTIONAL:
+            return None
+        return {str(row["name"]): int(row["node"]) for row in rows}
 
     def written(self, name: str) -> str:
         """Return a name as statements write it, in double quotes where it needs them."""
@@ -145,11 +193,13 @@ class Oracle(UnknownNothing):
         """Build one state for each user and role, and one for PUBLIC in each container."""
         return account_states(
             DictionaryRows(
-                is_root=server.place == ROOT,
+                place=server.place,
+                database_role=server.database_role,
                 users=rows.of(USERS),
                 roles=rows.of(ROLES),
                 profiles=rows.of(PROFILES),
                 role_privs=rows.of(ROLE_PRIVS),
+                user_limits=rows.of(USER_LIMITS),
                 grants=GrantRows(
                     system=rows.of(SYS_PRIVS),
                     administrators=rows.of(ADMINISTRATORS),
@@ -157,6 +207,7 @@ class Oracle(UnknownNothing):
                     objects=rows.of(TAB_PRIVS),
                     columns=rows.of(COL_PRIVS),
                     quotas=rows.of(QUOTAS),
+                    proxies=rows.of(PROXIES),
                 ),
             )
         )
@@ -181,3 +232,14 @@ class Oracle(UnknownNothing):
         """Return the script of a database, or of the root for a common user (`C##...`)."""
         check_names(self, username)
         return monitoring_script(username, is_root=is_common(username))
+
+    def platform_script(self, username: str, platform: str) -> str:
+        """Return the script for a provider's database, where nobody may grant views of SYS."""
+        check_names(self, username)
+        return managed_script(username, platform)
+
+
+def _standby(role: object) -> str:
+    """Return the role of a standby; empty: it is a primary database, or does not say."""
+    text = str(role or "")
+    return "" if text == "PRIMARY" else text

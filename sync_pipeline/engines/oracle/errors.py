@@ -13,16 +13,21 @@ from sync_pipeline.engines.oracle.codes import (
     BY_CAUSE,
     DENIED,
     MAY_NOT_LOG_IN,
+    MOUNTED,
     NEEDS_CLIENT,
+    NOT_OPEN,
     OF_LISTENER,
     OF_SERVER,
+    OF_TRIGGER,
     REFUSALS,
     REJECTED,
     RETRYABLE,
     SETTING,
     TIMED_OUT,
+    TRIGGER_FAILED,
     UNSUPPORTED,
     USE_CLIENT,
+    WARNINGS,
     Refusal,
 )
 from sync_pipeline.engines.oracle.names import identifier
@@ -42,6 +47,7 @@ from sync_pipeline.errors import (
 _CODE = re.compile(r"\b(ORA|DPY|DPI|TNS)-(\d{4,5})\b")
 # A wrapper that says nothing but that the cause follows.
 _WRAPPER = re.compile(r"DPY-6005: cannot connect to database(?: \(CONNECTION_ID=[^)]*\))?\.?")
+_LENGTH = len("ORA-20000")
 _NOISE = re.compile(r"\(?CONNECTION_ID=[^)\s]*\)?|Help: https?://\S+")
 
 
@@ -79,6 +85,14 @@ def connect_error(error: BaseException, attempt: Attempt) -> SyncError:
     fault = malformed(error)
     if fault:
         return _refused(Refusal(ConnectReason.TLS, ADVICE), fault, attempt)
+    if any(map(is_of_trigger, codes)):
+        return AuthenticationError(
+            f"A logon trigger of {attempt.where} rejected the account "
+            f"{attempt.target.username!r}: {text}.",
+            instance=attempt.instance,
+            phase=Phase.CONNECT,
+            hint=OF_TRIGGER,
+        )
     for code in codes:
         found = _by_code(code, text, attempt)
         if found is not None:
@@ -178,6 +192,14 @@ def query_error(error: Exception, instance: str) -> SyncError:
             instance=instance,
             hint="Look for locks on the catalog, or raise the statement timeout.",
         )
+    if any(code in NOT_OPEN for code in codes):
+        return ConnectError(
+            f"Oracle's database is not open: {text}.",
+            reason=MOUNTED.reason,
+            instance=instance,
+            phase=Phase.COLLECT,
+            hint=MOUNTED.hint,
+        )
     if _is_lost(error, codes):
         return _lost(text, instance)
     return QueryError(
@@ -208,7 +230,16 @@ def codes_of(error: BaseException) -> tuple[str, ...]:
     full = getattr(error.args[0], "full_code", None) if error.args else None
     if full and not found:
         found = [_code(*str(full).split("-", 1))] if full != "DPY-6005" else []
-    return tuple(dict.fromkeys(found))
+    reasons = [code for code in found if code not in WARNINGS]
+    return tuple(dict.fromkeys(reasons or found))
+
+
+def is_of_trigger(code: str) -> bool:
+    """Return whether a trigger failed, by itself or by what people's own code raises.
+
+    Database Error Messages: ORA-20000 to ORA-20999 are left to people (RAISE_APPLICATION_ERROR).
+    """
+    return code == TRIGGER_FAILED or (code.startswith("ORA-20") and len(code) == _LENGTH)
 
 
 def sentence(error: BaseException) -> str:

@@ -13,7 +13,8 @@ from sync_pipeline.engines.oracle.privileges import (
     SCHEMA_PRIVILEGES,
     SYSTEM_PRIVILEGES,
 )
-from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
+from sync_pipeline.engines.oracle.proxies import ProxyRow, through
+from sync_pipeline.model.privilege import Grant, GrantScope, Securable, SecurableKind
 
 UNLIMITED = -1
 
@@ -28,6 +29,9 @@ _KIND_OF_TYPE = {
     "TYPE": SecurableKind.TYPE,
     "DIRECTORY": SecurableKind.DIRECTORY,
     "LIBRARY": SecurableKind.LIBRARY,
+    "EDITION": SecurableKind.EDITION,
+    "MINING MODEL": SecurableKind.MINING_MODEL,
+    "SQL TRANSLATION PROFILE": SecurableKind.TRANSLATION_PROFILE,
 }
 
 
@@ -39,11 +43,13 @@ class SysPrivRow:
     grantee: str
     privilege: str
     admin_option: str
+    common: str | None = None
+    inherited: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AdministratorRow:
-    """A row of `pwfile_users*.sql`; each field after the grantee is TRUE or FALSE."""
+    """A row of `pwfile_users*.sql`; the fields of privileges are TRUE or FALSE."""
 
     container: str | None
     grantee: str
@@ -53,6 +59,17 @@ class AdministratorRow:
     sysbackup: str
     sysdg: str
     syskm: str
+    common: str | None = None
+    con_id: int | None = None
+
+    @property
+    def is_of_all(self) -> bool:
+        """Return whether it holds for every container.
+
+        Database Reference, V$PWFILE_USERS: COMMON is YES where it was granted with
+        CONTAINER=ALL; CON_ID 0 is of the entire container database.
+        """
+        return self.common == "YES" or self.con_id == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +81,8 @@ class SchemaPrivRow:
     privilege: str
     schema_name: str
     admin_option: str
+    common: str | None = None
+    inherited: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +98,8 @@ class TabPrivRow:
     privilege: str
     grantable: str
     hierarchy: str
+    common: str | None = None
+    inherited: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +114,8 @@ class ColPrivRow:
     grantor: str
     privilege: str
     grantable: str
+    common: str | None = None
+    inherited: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +138,7 @@ class GrantRows:
     objects: Sequence[TabPrivRow] = ()
     columns: Sequence[ColPrivRow] = ()
     quotas: Sequence[QuotaRow] = ()
+    proxies: Sequence[ProxyRow] = ()
 
 
 Granted = tuple[str, str, Grant]
@@ -131,10 +155,18 @@ def grants_by_holder(rows: GrantRows) -> Mapping[tuple[str, str], Sequence[Grant
         (granted for row in rows.objects for granted in _object(row)),
         map(_column, rows.columns),
         map(_quota, rows.quotas),
+        map(through, rows.proxies),
     ):
         for container, grantee, grant in kind:
             found[(container, grantee)].append(grant)
     return found
+
+
+def scope_of(common: str | None, inherited: str | None) -> GrantScope:
+    """Return where a grant was made (Database Reference, DBA_SYS_PRIVS, COMMON and INHERITED)."""
+    if common != "YES":
+        return GrantScope.LOCAL
+    return GrantScope.INHERITED if inherited == "YES" else GrantScope.COMMON
 
 
 def _on(container: str, kind: SecurableKind, **parts: str) -> Securable:
@@ -152,15 +184,18 @@ def _system(row: SysPrivRow) -> Granted:
             row.privilege,
             grantable=row.admin_option == "YES",
             recognised=row.privilege in SYSTEM_PRIVILEGES,
+            scope=scope_of(row.common, row.inherited),
         ),
     )
 
 
 def _administrator(row: AdministratorRow) -> Iterable[Granted]:
     container = row.container or ""
+    scope = scope_of(row.common, "YES" if container else "NO")
     for privilege in ADMINISTRATIVE:
         if getattr(row, privilege.lower()) == "TRUE":
-            yield container, row.grantee, Grant(_on(container, SecurableKind.SERVER), privilege)
+            grant = Grant(_on(container, SecurableKind.SERVER), privilege, scope=scope)
+            yield container, row.grantee, grant
 
 
 def _schema(row: SchemaPrivRow) -> Granted:
@@ -173,6 +208,7 @@ def _schema(row: SchemaPrivRow) -> Granted:
             row.privilege,
             grantable=row.admin_option == "YES",
             recognised=row.privilege in SCHEMA_PRIVILEGES,
+            scope=scope_of(row.common, row.inherited),
         ),
     )
 
@@ -191,6 +227,7 @@ def _object(row: TabPrivRow) -> Iterable[Granted]:
             grantable=row.grantable == "YES",
             grantor=row.grantor,
             recognised=privilege in OBJECT_PRIVILEGES,
+            scope=scope_of(row.common, row.inherited),
         )
         yield container, row.grantee, grant
 
@@ -213,6 +250,7 @@ def _column(row: ColPrivRow) -> Granted:
             grantable=row.grantable == "YES",
             grantor=row.grantor,
             recognised=row.privilege in OBJECT_PRIVILEGES,
+            scope=scope_of(row.common, row.inherited),
         ),
     )
 

@@ -17,6 +17,16 @@ GRANT_NOTES = (
         "who has SYSDBA and its kin.",
     ),
     GrantNote(
+        "GRANT SELECT_CATALOG_ROLE",
+        "all views of the dictionary, the only way on Autonomous Database; no table with a hash. "
+        "It also opens the text of statements and what monitoring views keep of them.",
+    ),
+    GrantNote(
+        "EXECUTE rdsadmin",
+        "one view of the dictionary, by the procedure of Amazon RDS, which knows SELECT and not "
+        "READ.",
+    ),
+    GrantNote(
         "GRANT READ",
         "one view of the dictionary: names, privileges or sizes. None of them holds a password "
         "hash (SYS.USER$ does) or rows of tables.",

@@ -2,7 +2,8 @@
 
 Source: Oracle Database Reference, DBA_DATA_FILES, DBA_TEMP_FILES (a file that extends itself
 may grow to MAXBYTES; one that does not keeps its size), DBA_TABLESPACE_USAGE_METRICS (blocks
-used), V$LOG (bytes of one member), V$PDBS (TOTAL_SIZE of a closed database is 0).
+used; what lies in the recycle bin counts as used until it is purged), V$LOG (bytes of one member),
+V$PDBS (TOTAL_SIZE of a closed database is 0).
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from sync_pipeline.engines.oracle.containers import (
     entry_of,
 )
 from sync_pipeline.engines.oracle.names import account_name, show_containers
-from sync_pipeline.engines.oracle.queries import OLDEST, PDB, ROOT, needs_of, query, root_needs_of
+from sync_pipeline.engines.oracle.platform import ROOT, is_pluggable
+from sync_pipeline.engines.oracle.queries import (
+    OLDEST,
+    managed_variants,
+    needs_of,
+    query,
+    root_needs_of,
+)
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,
@@ -58,6 +66,8 @@ class UsedRow:
     container: str | None
     tablespace_name: str
     used_bytes: int | None
+    status: str | None = None
+    extent_management: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ REDO = Query(
         Variant(OLDEST, "size_redo.sql", ROOT, root_needs_of("V_$LOG")),
     ),
     needs_of("V_$LOG"),
+    made=managed_variants(OLDEST, "size_redo.sql", "V_$LOG"),
 )
 SIZE_QUERIES = (CONTAINER, CONTAINERS, FILES, USED, TABLES, REDO)
 
@@ -108,7 +119,7 @@ def measure(reader: SizeReader) -> SizeSnapshot:
         server=reader.server,
         observed_at=reader.observed_at,
         databases=databases,
-        log=NOT_APPLICABLE if reader.server.place == PDB else _redo(reader),
+        log=NOT_APPLICABLE if is_pluggable(reader.server.place) else _redo(reader),
         tablespaces=found.tablespaces(),
     )
 
@@ -187,11 +198,10 @@ class _Found:
         if self._used.failure is not None:
             return self._used.failure
         rows = [row for row in self._used.rows if (row.container or "") == container]
-        offline = [row.tablespace_name for row in rows if row.used_bytes is None]
-        if offline or not rows:
-            which = f"tablespace {', '.join(offline)}" if offline else "any tablespace"
+        missing = [row for row in rows if row.used_bytes is None]
+        if missing or not rows:
             unknown = Measure.unreachable(
-                f"Database {name}: what is used of {which} is not known; is it offline?"
+                f"Database {name}: what is used of {_unmeasured(missing)}."
             )
             self._reader.warn(unknown.reason)
             return unknown
@@ -230,6 +240,23 @@ def _files(row: FilesRow, what: str) -> Measure:
             "they are offline."
         )
     return Measure.known(row.total_bytes)
+
+
+def _unmeasured(rows: Sequence[UsedRow]) -> str:
+    """Say of which tablespaces it is not known what is used, and why where that shows."""
+    if not rows:
+        return "any tablespace is not known: none was seen"
+    return ", ".join(
+        f"tablespace {row.tablespace_name} is not known: {_cause(row)}" for row in rows
+    )
+
+
+def _cause(row: UsedRow) -> str:
+    if row.status == "OFFLINE":
+        return "it is offline"
+    if row.extent_management == "DICTIONARY":
+        return "the dictionary manages its extents, and the metrics leave it out"
+    return "the metrics leave it out"
 
 
 def _maximum(rows: Sequence[FilesRow]) -> int | None:

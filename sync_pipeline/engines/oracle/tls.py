@@ -20,6 +20,8 @@ from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 
 PEM_WALLET = "ewallet.pem"
+OTHER_WALLETS = ("cwallet.sso", "ewallet.p12")
+WALLET_SETTING = "SYNC_PIPELINE_ORACLE_WALLET_PASSWORD"
 LONGEST_TRY_SECONDS = 3.0
 """A listener without TLS may wait for the rest of what it takes for a packet."""
 
@@ -48,10 +50,15 @@ def tried(instance: Instance, *, is_relaxed: bool) -> TlsOptions:
         return replace(tls, mode=TlsMode.DISABLE)
 
 
-def driver_tls(tls: TlsOptions, instance: str, *, is_relaxed: bool = False) -> dict[str, Any]:
+def driver_tls(
+    tls: TlsOptions, instance: str, *, is_relaxed: bool = False, password: str = ""
+) -> dict[str, Any]:
     """Return the options of the thin mode.
 
-    `ca_file` is a file of certificates, or a directory that holds a PEM wallet.
+    `ca_file` is a file of certificates, or a directory that holds a PEM wallet. The key in
+    the wallet of an Autonomous Database is encrypted by the `password` that was chosen when
+    the wallet was downloaded (python-oracledb user guide, "Connecting to Oracle Cloud
+    Autonomous Databases").
 
     Raises:
         ConfigurationError: a file can't be read.
@@ -60,7 +67,7 @@ def driver_tls(tls: TlsOptions, instance: str, *, is_relaxed: bool = False) -> d
         return {"protocol": "tcp"}
     return {
         "protocol": "tcps",
-        "ssl_context": _usable_context(tls, instance, is_relaxed=is_relaxed),
+        "ssl_context": _usable_context(tls, instance, is_relaxed=is_relaxed, password=password),
         "ssl_server_dn_match": tls.mode is TlsMode.VERIFY_FULL,
     }
 
@@ -91,9 +98,18 @@ def client_tls(tls: TlsOptions, instance: str) -> dict[str, Any]:
     }
 
 
-def _usable_context(tls: TlsOptions, instance: str, *, is_relaxed: bool) -> ssl.SSLContext:
+def _usable_context(
+    tls: TlsOptions, instance: str, *, is_relaxed: bool, password: str = ""
+) -> ssl.SSLContext:
     try:
-        return _context(tls, is_relaxed=is_relaxed)
+        return _context(tls, is_relaxed=is_relaxed, password=password)
+    except _WalletFault as fault:
+        raise ConfigurationError(
+            f"The wallet of the instance can't be used: {fault.said}.",
+            instance=instance,
+            phase=Phase.CONNECT,
+            hint=fault.hint,
+        ) from None
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigurationError(
@@ -104,15 +120,69 @@ def _usable_context(tls: TlsOptions, instance: str, *, is_relaxed: bool) -> ssl.
         ) from None
 
 
-def _context(tls: TlsOptions, *, is_relaxed: bool) -> ssl.SSLContext:
+class _WalletFault(Exception):
+    """What is wrong with a wallet, and what to do."""
+
+    def __init__(self, said: str, hint: str) -> None:
+        super().__init__(said)
+        self.said = said
+        self.hint = hint
+
+
+def _context(tls: TlsOptions, *, is_relaxed: bool, password: str = "") -> ssl.SSLContext:
     """Return a context; without a CA file the system's authorities are trusted."""
-    wallet = Path(tls.ca_file) / PEM_WALLET if tls.ca_file and Path(tls.ca_file).is_dir() else None
+    is_wallet = bool(tls.ca_file) and Path(str(tls.ca_file)).is_dir()
+    wallet = _pem_wallet(Path(str(tls.ca_file))) if is_wallet else None
     context = client_context(str(wallet or tls.ca_file or "") or None, is_relaxed=is_relaxed)
     context.check_hostname = False
     if tls.mode is TlsMode.REQUIRE:
         context.verify_mode = ssl.CERT_NONE
     if tls.cert_file:
         context.load_cert_chain(tls.cert_file, tls.key_file, password="")
-    elif wallet is not None and "PRIVATE KEY" in wallet.read_text(errors="replace"):
-        context.load_cert_chain(wallet, password="")
+    elif wallet is not None:
+        _load_key(context, wallet, password)
     return context
+
+
+def _pem_wallet(directory: Path) -> Path:
+    """Return the file that the thin mode reads.
+
+    Raises:
+        _WalletFault: there is none, although there may be others.
+    """
+    wallet = directory / PEM_WALLET
+    if not wallet.exists():
+        others = [name for name in OTHER_WALLETS if (directory / name).exists()]
+        which = f"; it has {' and '.join(others)}, which thin mode can't read" if others else ""
+        raise _WalletFault(
+            f"{directory} has no {PEM_WALLET}{which}",
+            f"Put {PEM_WALLET} of the wallet's zip file there, or use thick mode: set "
+            "SYNC_PIPELINE_ORACLE_CLIENT.",
+        )
+    return wallet
+
+
+def _load_key(context: ssl.SSLContext, wallet: Path, password: str) -> None:
+    """Load the key of a wallet that has one.
+
+    Raises:
+        _WalletFault: the password is missing, or does not open it.
+    """
+    text = wallet.read_text(errors="replace")
+    if "PRIVATE KEY" not in text:
+        return
+    is_encrypted = "ENCRYPTED" in text
+    if is_encrypted and not password:
+        raise _WalletFault(
+            f"the key in {wallet} is encrypted, and no password of the wallet is set",
+            f"Set {WALLET_SETTING} to the password that was chosen when it was downloaded.",
+        )
+    try:
+        context.load_cert_chain(wallet, password=password)
+    except ssl.SSLError:
+        if not is_encrypted:
+            raise
+        raise _WalletFault(
+            f"its password does not open the key in {wallet}",
+            f"Correct {WALLET_SETTING}: the password chosen when the wallet was downloaded.",
+        ) from None

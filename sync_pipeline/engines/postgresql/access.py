@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sync_pipeline.engines.access import HashPlace
 from sync_pipeline.engines.postgresql.access_everything import everything
 from sync_pipeline.engines.postgresql.access_facts import facts
 from sync_pipeline.engines.postgresql.access_grants import GrantIndex
+from sync_pipeline.engines.postgresql.access_hashes import places
 from sync_pipeline.engines.postgresql.access_kinds import is_write, parsed
 from sync_pipeline.engines.postgresql.access_names import Names
 from sync_pipeline.engines.postgresql.access_needs import Needs
@@ -15,8 +17,9 @@ from sync_pipeline.engines.postgresql.access_powers import powers
 from sync_pipeline.engines.postgresql.access_privileges import Privileges, Question
 from sync_pipeline.engines.postgresql.access_remedies import Remedies
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
-from sync_pipeline.engines.postgresql.access_unknown import left_out, unread
-from sync_pipeline.engines.postgresql.parse import PUBLIC
+from sync_pipeline.engines.postgresql.access_rows import RowSecurity
+from sync_pipeline.engines.postgresql.access_unknown import left_out, lifted, unread
+from sync_pipeline.engines.postgresql.parse import PUBLIC, RESTRICTIONS
 from sync_pipeline.model.access import (
     AccessWorld,
     AccountFacts,
@@ -24,7 +27,7 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
     Power,
 )
-from sync_pipeline.model.privilege import Grant, Membership, Securable
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 
 class PostgreSqlAccess:
@@ -40,8 +43,9 @@ class PostgreSqlAccess:
         self._graph = RoleGraph(world)
         self._index = GrantIndex(world)
         self._privileges = Privileges(
-            self._graph, self._index, Needs(self._graph, self._index, world.asked_at)
+            self._graph, self._index, Needs(self._graph, self._index, world)
         )
+        self._rows = RowSecurity(self._graph, self._index)
         self._remedies = Remedies(self._graph, self._index)
         self._names: Names | None = None
         self._unread: dict[Securable, tuple[str, ...]] = {}
@@ -49,12 +53,19 @@ class PostgreSqlAccess:
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return every way in which the account has the privilege; nothing is ever denied."""
         bare, option = parsed(privilege)
+        rows = self._rows.of(account, bare, securable)
+        if bare in RESTRICTIONS:
+            return Decision(account, privilege, securable, denied=rows)
         asked = Question(account, bare, securable, option)
         held = tuple(self._privileges.ways(asked))
         decision = Decision(account, privilege, securable, held)
-        if account not in self._graph.accounts or self._graph.is_superuser(account):
+        if account not in self._graph.accounts or self._graph.is_superuser_always(account):
             return decision
         unknown = self._unread_of(securable)
+        if decision.is_allowed and not option:
+            unknown += rows
+        elif securable.kind is SecurableKind.LARGE_OBJECT:
+            unknown += lifted(self._graph.accounts, account)
         if not decision.is_allowed_at_login:
             unknown += left_out(self._graph, account, asked.database)
         return replace(decision, unknown=unknown) if unknown else decision
@@ -112,6 +123,10 @@ class PostgreSqlAccess:
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end."""
         return self._remedies.expire(account)
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return where hashes are read, in the databases where somebody was granted that."""
+        return places(self._index.securables)
 
     def _unread_of(self, securable: Securable) -> tuple[str, ...]:
         if securable not in self._unread:

@@ -32,7 +32,7 @@ def everything(
         return ()
     asked = Question(account, EVERYTHING, SERVER)
     as_superuser = tuple(privileges.by_superuser(asked))
-    if graph.is_superuser(account):
+    if graph.is_superuser_always(account):
         return as_superuser
     best: dict[tuple[str, Securable], EffectivePrivilege] = {}
     for item in (*as_superuser, *_entries(graph, privileges, account)):
@@ -82,7 +82,7 @@ def _granted(
 ) -> Iterator[EffectivePrivilege]:
     for holder in graph.reached(account):
         state = graph.accounts.get(holder)
-        for grant in state.grants if state else ():
+        for grant in (item for item in (state.grants if state else ()) if not item.deny):
             asked = Question(account, grant.privilege, grant.securable)
             way = privileges.by_grant(asked, grant, holder)
             if way:

@@ -7,13 +7,14 @@ database's objects without CONNECT. Which doors pg_hba.conf shuts is not in the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from sync_pipeline.engines.postgresql.access_facts import is_expired
 from sync_pipeline.engines.postgresql.access_grants import GrantIndex
 from sync_pipeline.engines.postgresql.access_kinds import USAGE
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
+from sync_pipeline.engines.postgresql.names import NO_CONNECTIONS
 from sync_pipeline.engines.postgresql.parse import PUBLIC
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import Securable, SecurableKind
 
 CONNECT = "CONNECT"
@@ -25,10 +26,15 @@ _SEES_SCHEMAS = (READ_ALL_DATA, WRITE_ALL_DATA)
 class Needs:
     """Finds what is lacking; answers for one database or schema are found once."""
 
-    def __init__(self, graph: RoleGraph, index: GrantIndex, asked_at: datetime | None) -> None:
+    def __init__(self, graph: RoleGraph, index: GrantIndex, world: AccessWorld) -> None:
         self._graph = graph
         self._index = index
-        self._asked_at = asked_at
+        self._asked_at = world.asked_at
+        self._closed = frozenset(
+            key.database
+            for key, report in world.sections.items()
+            if key.database and report.reason.startswith(NO_CONNECTIONS)
+        )
         self._login: dict[str, tuple[str, ...]] = {}
         self._holds: dict[tuple[str, Securable], bool] = {}
 
@@ -48,6 +54,8 @@ class Needs:
         is_inside = bool(securable.catalog) or (
             kind is SecurableKind.DATABASE and privilege != CONNECT
         )
+        if database.database in self._closed and (is_inside or privilege == CONNECT):
+            missing.append(f"connections to database {database.database}: it allows none")
         if is_inside and not self._may_connect(account, database):
             missing.append(
                 f"CONNECT on database {database.database}{self._doubt(account, database)}"
@@ -86,7 +94,7 @@ class Needs:
     def _sees(self, acting: str, schema: Securable) -> bool:
         if not schema.schema or self._graph.is_superuser(acting):
             return True
-        reached = self._graph.reached(acting)
+        reached = self._graph.in_role(acting)
         sees_all = any(role in reached and reached[role].is_at_login for role in _SEES_SCHEMAS)
         return sees_all or self._has(acting, USAGE, schema)
 
@@ -98,7 +106,7 @@ class Needs:
         key = (role, securable)
         if key not in self._holds:
             grants = self._index.on(securable)
-            reached = self._graph.reached(role, securable.database)
+            reached = self._graph.in_role(role, securable.database)
             self._holds[key] = not grants or any(
                 grant.privilege == privilege and holder in reached and reached[holder].is_at_login
                 for holder, grant in grants

@@ -10,6 +10,8 @@ Manual, "Role Attributes", "Role Membership", "Predefined Roles" and GRANT:
 - Whoever has `pg_execute_server_program`, `pg_write_server_files` or
   `pg_read_server_files` acts as the server's own system user, and the manual warns that
   superuser-level access can be gained so.
+- Whoever may write single columns of the catalogs of accounts writes itself in, which a grant
+  on the whole table does not allow (`access_catalogs`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from sync_pipeline.engines.postgresql.access_catalogs import makes_superuser
 from sync_pipeline.engines.postgresql.access_roles import (
     DATABASE_OWNER,
     MEMBER,
@@ -89,9 +92,13 @@ def _rank(power: Power) -> tuple[bool, bool, int, str]:
 
 def _seats(graph: RoleGraph, account: str) -> Iterator[_Seat]:
     """Yield what the account can come to use, in order of steps."""
-    first = _Seat(account, is_acting=True, path=(Step(account),))
-    seen = {(account, True, first.availability)}
-    waiting = deque([first])
+    first = [
+        _Seat(way.acting, is_acting=True, path=way.path, sets=not way.is_at_login)
+        for way in graph.acting(account)
+        if way.is_at_login or way.acting == account
+    ]
+    seen = {(seat.role, True, seat.availability) for seat in first}
+    waiting = deque(first)
     while waiting:
         seat = waiting.popleft()
         yield seat
@@ -139,6 +146,9 @@ def _of_seat(graph: RoleGraph, seat: _Seat) -> Iterator[tuple[PowerKind, str, Av
         return
     if seat.role in AS_SUPERUSER:
         yield PowerKind.SUPERUSER, f"predefined role {seat.role}", seat.availability
+    holder = graph.accounts.get(seat.role)
+    for grant in filter(makes_superuser, holder.grants if holder else ()):
+        yield PowerKind.SUPERUSER, str(grant), seat.availability
     if seat.all_roles:
         return
     if _creates_roles(graph, seat):

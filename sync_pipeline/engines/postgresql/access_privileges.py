@@ -1,7 +1,7 @@
 """How a PostgreSQL account comes to have one privilege on one object. Pure.
 
-Manual, "Privileges", "Role Membership" and "Predefined Roles". Row security is not
-judged: its policies are not part of a snapshot.
+Manual, "Privileges", "Role Membership" and "Predefined Roles". What row security leaves of
+it is not judged here (`access_rows`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from sync_pipeline.engines.postgresql.access_catalogs import is_refused
 from sync_pipeline.engines.postgresql.access_grants import GrantIndex
 from sync_pipeline.engines.postgresql.access_kinds import (
     ATTRIBUTES,
@@ -86,15 +87,17 @@ class Privileges:
 
     def by_grant(self, asked: Question, grant: Grant, holder: str) -> EffectivePrivilege | None:
         """Return the way that a grant to some role gives to the account; None: it gives none."""
-        reached = self._graph.reached(asked.account, asked.database).get(holder)
+        reached = self._reached(asked).get(holder)
         if reached is None or self._comes_too_late(asked, reached):
+            return None
+        if is_refused(asked.privilege, grant.securable) and not asked.option:
             return None
         way = self._way(asked, _source(grant, asked.securable), reached)
         return replace(way, grantable=grant.grantable or self._may_grant(asked, reached))
 
     def by_superuser(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield how the account is a superuser, or becomes one: the privilege exists then."""
-        superuser = self._graph.superuser(asked.account)
+        superuser = self._superuser(asked)
         if superuser and not self._comes_too_late(asked, superuser):
             yield replace(self._way(asked, "superuser", superuser), grantable=True)
 
@@ -103,9 +106,9 @@ class Privileges:
         name = ATTRIBUTES.get(asked.privilege)
         if name is None:
             return
-        for role, path in self._graph.settable(asked.account).items():
-            if self._graph.attribute(role, name):
-                yield self._way(asked, f"attribute {asked.privilege}", Reached(path, role))
+        for way in self._graph.acting(asked.account):
+            if self._graph.attribute(way.acting, name):
+                yield self._way(asked, f"attribute {asked.privilege}", way)
 
     def by_predefined(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield the predefined roles that may do this with all objects of the kind.
@@ -114,6 +117,8 @@ class Privileges:
         """
         is_column = asked.securable.kind is K.COLUMN
         kind = K.TABLE if is_column else asked.securable.kind
+        if is_refused(asked.privilege, replace(asked.securable, kind=kind, column="")):
+            return
         if self._graph.major < _ALL_DATA_SINCE.get(kind, 0):
             return
         reached = self._graph.reached(asked.account, asked.database)
@@ -179,13 +184,25 @@ class Privileges:
                 reached = Reached(path, asked.account)
                 yield replace(self._way(asked, f"ADMIN OPTION on {role}", reached), grantable=True)
 
+    def _reached(self, asked: Question) -> Mapping[str, Reached]:
+        """Return whose privileges count: for CONNECT those from before the login."""
+        if asked.privilege == CONNECT and not asked.option:
+            return self._graph.in_role(asked.account, asked.database)
+        return self._graph.reached(asked.account, asked.database)
+
+    def _superuser(self, asked: Question) -> Reached | None:
+        account = asked.account
+        if asked.privilege == CONNECT and not asked.option and self._graph.is_superuser(account):
+            return self._graph.in_role(account)[account]
+        return self._graph.superuser(account, asked.database)
+
     def _comes_too_late(self, asked: Question, reached: Reached) -> bool:
         """Return whether SET ROLE is no way to a privilege: one must CONNECT before it."""
         return asked.privilege == CONNECT and not asked.option and not reached.is_at_login
 
     def _may_grant(self, asked: Question, reached: Reached) -> bool:
         owner = self._index.owner(asked.securable)
-        known = self._graph.reached(reached.acting, asked.database)
+        known = self._graph.in_role(reached.acting, asked.database)
         return owner in known and known[owner].is_at_login
 
     def _way(self, asked: Question, source: str, reached: Reached) -> EffectivePrivilege:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sync_pipeline.engines.access import Edge, reach
+from sync_pipeline.engines.postgresql.access_stored import StoredRoles
 from sync_pipeline.engines.postgresql.parse import OWNERSHIP, PUBLIC
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AttributeValue
@@ -35,17 +36,13 @@ _BUILT_IN = {
 class Reached:
     """A role whose privileges an account has, by a path.
 
-    `acting` is the role of the session while they are in force: the account itself, or
-    the role that it has set. Only that role's own attributes count.
+    `acting` is the role of the session while they are in force: that in which it logs in,
+    or the role that it has set. Only that role's own attributes count.
     """
 
     path: Path
     acting: str
-
-    @property
-    def is_at_login(self) -> bool:
-        """Return whether the privileges are in force without SET ROLE."""
-        return self.acting == self.path[0].account
+    is_at_login: bool = True
 
     @property
     def availability(self) -> Availability:
@@ -65,8 +62,10 @@ class RoleGraph:
         kept = {name: account.memberships for name, account in world.accounts.items()}
         self._memberships = {**_BUILT_IN, **kept}
         self._database_owners = dict(_database_owners(world))
-        self._plain: dict[str, Mapping[str, Reached]] = {}
+        self._stored = StoredRoles(world.accounts, self.settable)
+        self._plain: dict[Path, Mapping[str, Reached]] = {}
         self._in_database: dict[tuple[str, str], Mapping[str, Reached]] = {}
+        self._in_role: dict[tuple[str, str], Mapping[str, Reached]] = {}
         self._settable: dict[str, Mapping[str, Path]] = {}
         self._member_of: dict[str, Mapping[str, Path]] = {}
 
@@ -113,21 +112,48 @@ class RoleGraph:
     def reached(self, account: str, database: str = "") -> Mapping[str, Reached]:
         """Return every role whose privileges the account has, or can have by SET ROLE.
 
-        PUBLIC is among them. In a database its owner has `pg_database_owner` too; without
-        one, whoever owns any database has it. A role that is reached at login is given by
-        that path, however much shorter the way through SET ROLE is.
+        What it has at login is that of the role in which it logs in (`logins`); without a
+        database, of all of these. PUBLIC is among them. In a database its owner has
+        `pg_database_owner` too; without one, whoever owns any database has it. A role that
+        is reached at login is given by that path, however much shorter the way through SET
+        ROLE is.
         """
         key = (account, database)
-        if key in self._in_database:
-            return self._in_database[key]
-        if account not in self._plain:
-            self._plain[account] = self._without_database(account)
-        plain = self._plain[account]
-        owned = self._owned(plain, database)
-        found = {**plain, DATABASE_OWNER: self._as_owner(plain, owned)} if owned else plain
-        if owned or not database:
+        if key not in self._in_database:
+            found: dict[str, Reached] = {}
+            for login in self.logins(account, database):
+                for role, way in self._logged_in(login, database).items():
+                    if role not in found or _rank(way) < _rank(found[role]):
+                        found[role] = way
             self._in_database[key] = found
-        return found
+        return self._in_database[key]
+
+    def in_role(self, role: str, database: str = "") -> Mapping[str, Reached]:
+        """Return what a session has that acts as a role, whatever is stored for it.
+
+        That is also what an account has before it is logged in, when CONNECT is asked for.
+        """
+        key = (role, database)
+        if key not in self._in_role:
+            self._in_role[key] = self._logged_in((Step(role),), database)
+        return self._in_role[key]
+
+    def logins(self, account: str, database: str = "") -> tuple[Path, ...]:
+        """Return the paths to the roles in which the account's sessions begin.
+
+        One in a database; without one, that of each database that has its own, and that of
+        the others.
+        """
+        return self._stored.logins(account, database)
+
+    def acting(self, account: str, database: str = "") -> Iterator[Reached]:
+        """Yield the roles that a session of the account can act as, those at login first."""
+        at_login = {login[-1].account: login for login in self.logins(account, database)}
+        for role, login in at_login.items():
+            yield Reached(login, role)
+        for role, path in self.settable(account).items():
+            if role not in at_login:
+                yield Reached(path, role, is_at_login=False)
 
     def member_of(self, account: str) -> Mapping[str, Path]:
         """Return every role that the account is a member of, whatever the options."""
@@ -140,25 +166,35 @@ class RoleGraph:
         """Return what SET ROLE takes, `pg_database_owner` of any database included."""
         return self._with_database_owner(self.settable(account))
 
-    def superuser(self, account: str) -> Reached | None:
+    def superuser(self, account: str, database: str = "") -> Reached | None:
         """Return how the account gets to be a superuser, by itself where it is one."""
-        for role, path in self.settable(account).items():
-            if self.is_superuser(role):
-                return Reached(path, role)
-        return None
+        ways = self.acting(account, database)
+        return next((way for way in ways if self.is_superuser(way.acting)), None)
+
+    def is_superuser_always(self, account: str) -> bool:
+        """Return whether the account is a superuser in whatever database it logs in."""
+        return all(self.is_superuser(login[-1].account) for login in self.logins(account))
 
     def not_kept(self, account: str, database: str) -> tuple[str, ...]:
         """Return the roles that count for the account and that the world does not have."""
         return tuple(sorted(self.reached(account, database).keys() - self.accounts.keys()))
 
-    def _without_database(self, account: str) -> dict[str, Reached]:
+    def _logged_in(self, login: Path, database: str) -> Mapping[str, Reached]:
+        """Return what a session has that begins at the end of a path."""
+        if login not in self._plain:
+            self._plain[login] = self._without_database(login)
+        plain = self._plain[login]
+        owned = self._owned(plain, database)
+        return {**plain, DATABASE_OWNER: self._as_owner(plain, owned)} if owned else plain
+
+    def _without_database(self, login: Path) -> dict[str, Reached]:
+        account, at = login[0].account, login[-1].account
         found = {
-            role: Reached(path, account)
-            for role, path in reach(account, self._inherit_edges).items()
+            role: Reached((*login, *path[1:]), at)
+            for role, path in reach(at, self._inherit_edges).items()
         }
         if account != PUBLIC:
-            everyone = (Step(account), Step(PUBLIC, "everyone"))
-            found[PUBLIC] = Reached(everyone, account)
+            found[PUBLIC] = Reached((Step(account), Step(PUBLIC, "everyone")), at)
         at_login = frozenset(found)
         for acting, set_path in self.settable(account).items():
             for role, path in reach(acting, self._inherit_edges).items():
@@ -166,7 +202,7 @@ class RoleGraph:
                     continue
                 known = found.get(role)
                 if known is None or len(set_path) + len(path) - 1 < len(known.path):
-                    found[role] = Reached((*set_path, *path[1:]), acting)
+                    found[role] = Reached((*set_path, *path[1:]), acting, is_at_login=False)
         return found
 
     def _databases(self, database: str) -> tuple[str, ...]:
@@ -197,7 +233,9 @@ class RoleGraph:
         way = plain[owner]
         path = (*way.path, _owner_step(database))
         is_inherited = self.has_options or self._inherits(owner)
-        return Reached(path, way.acting if is_inherited else DATABASE_OWNER)
+        if is_inherited:
+            return Reached(path, way.acting, way.is_at_login)
+        return Reached(path, DATABASE_OWNER, is_at_login=False)
 
     def _inherits(self, role: str) -> bool:
         return self.attribute(role, "inherits") is not False
@@ -212,6 +250,10 @@ class RoleGraph:
 
     def _member_edges(self, role: str) -> Iterator[Edge]:
         return ((item.role, MEMBER) for item in self.memberships(role))
+
+
+def _rank(way: Reached) -> tuple[bool, int]:
+    return (not way.is_at_login, len(way.path))
 
 
 def _owner_step(database: str) -> Step:

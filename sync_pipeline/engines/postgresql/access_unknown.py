@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
+from sync_pipeline.engines.postgresql.parse import PUBLIC
 from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
+
+_ON = ("on", "true", "yes", "1")
 
 
 def unread(world: AccessWorld, securable: Securable) -> tuple[str, ...]:
@@ -24,6 +28,22 @@ def left_out(graph: RoleGraph, account: str, database: str) -> tuple[str, ...]:
     return (f"what was granted to {roles} (left out as system accounts)",) if roles else ()
 
 
+def lifted(accounts: Mapping[str, AccountState], account: str) -> tuple[str, ...]:
+    """Return a text where no privilege on large objects is asked for, or might not be.
+
+    Manual, lo_compat_privileges. A value that is stored for the account alone comes first; that
+    it is also one of a database is not looked into.
+    """
+    stored = [
+        item
+        for name in (account, PUBLIC)
+        for item in (accounts[name].settings if name in accounts else ())
+        if item.name == "lo_compat_privileges"
+    ]
+    is_on = any(item.value.lower() in _ON for item in stored)
+    return ("lo_compat_privileges, which lets every session read and write them",) if is_on else ()
+
+
 def is_unread(world: AccessWorld, key: SectionKey) -> bool:
     """Return whether a section exists and was not read, or nothing is known of it."""
     report = world.sections.get(key)
@@ -33,6 +53,8 @@ def is_unread(world: AccessWorld, key: SectionKey) -> bool:
 def _needed(securable: Securable) -> Iterator[SectionKey]:
     yield SectionKey(SectionName.ACCOUNTS)
     yield SectionKey(SectionName.MEMBERSHIPS)
+    # The role in which a session begins may be stored.
+    yield SectionKey(SectionName.SETTINGS)
     if securable.kind in (SecurableKind.SERVER, SecurableKind.PRINCIPAL):
         return
     yield securable.section

@@ -22,6 +22,7 @@ import psycopg.generators
 from psycopg.rows import dict_row
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.budget import Arriving
 from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.limits import READ_AHEAD_BYTES
 from sync_pipeline.engines.links import (
@@ -34,29 +35,47 @@ from sync_pipeline.engines.links import (
     shut,
 )
 from sync_pipeline.engines.postgresql.errors import query_error, statement_timeout
+from sync_pipeline.engines.postgresql.interruptions import settings_lost
+from sync_pipeline.engines.postgresql.missing import LACKING, lacking, names_in
 from sync_pipeline.engines.postgresql.reading import RowCursor
-from sync_pipeline.errors import SyncError
+from sync_pipeline.engines.postgresql.session import begin
+from sync_pipeline.engines.postgresql.text import use
+from sync_pipeline.errors import PrivilegeError, SyncError
 
 CLIENT_MARGIN_SECONDS = 5.0
 """How much longer than the server's own limit the client waits for an answer."""
 
 LOGIN_MARGIN_SECONDS = 0.5
+_ENCODING = (
+    "SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding "
+    "FROM pg_catalog.pg_database AS d WHERE d.datname = %(database)s"
+)
 _TOO_LATE = "connection timeout expired"
 _EVENTS = {1: select.POLLIN, 2: select.POLLOUT, 3: select.POLLIN | select.POLLOUT}
 """By psycopg's words: 1 waits for reading, 2 for writing."""
 
 
 class PostgreSqlConnection:
-    """A read-only psycopg connection in one repeatable-read transaction.
+    """A psycopg connection whose statements share one repeatable-read, read-only transaction.
 
-    `breaker` is a second descriptor of its socket, which other threads may shut.
+    It begins with the first statement, sets the parameters of the session before that, and
+    lasts until `rest` or an error. `own` is the instance's own database where this
+    connection is to another one: names that all databases share are read by its encoding.
     """
 
-    def __init__(self, raw: psycopg.Connection[dict[str, Any]], target: Target) -> None:
+    def __init__(
+        self, raw: psycopg.Connection[dict[str, Any]], target: Target, own: str | None = None
+    ) -> None:
         self._raw = raw
+        # Transactions are begun here, by a message that also says what is in force in them.
+        raw.autocommit = True
         self._target = target
         self._instance = target.instance.name
         self._breaker = socket.socket(fileno=os.dup(raw.fileno()))
+        self._own = own
+        encoding = raw.info.parameter_status("server_encoding") or "UTF8"
+        use(raw, encoding, encoding)
+        self._arriving = Arriving(target.usage)
 
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
@@ -65,7 +84,11 @@ class PostgreSqlConnection:
         seconds = self._target.statement_seconds + CLIENT_MARGIN_SECONDS
         limits = self._target.limits
         guard = Guard(
-            self._breaker, self._target.within(seconds), limits.result_bytes, limits.stretch_bytes
+            self._breaker,
+            self._target.within(seconds),
+            limits.result_bytes,
+            limits.stretch_bytes,
+            self._arriving,
         )
         with guard:
             try:
@@ -74,7 +97,13 @@ class PostgreSqlConnection:
                 self._raw.close()
                 raise
             except Exception as error:  # noqa: BLE001 - what a server sends may be anything
-                raise self._mapped(error, guard, seconds) from None
+                raise self._mapped(error, guard, seconds, sql) from None
+
+    def rest(self) -> None:
+        """End the transaction: it must not wait while something else is done."""
+        if self._is_begun:
+            with contextlib.suppress(SyncError):
+                self.fetch("COMMIT")
 
     def abort(self) -> None:
         """Shut the socket, so that a read that waits for the server returns."""
@@ -86,7 +115,31 @@ class PostgreSqlConnection:
             self._raw.close()
         self._breaker.close()
 
+    @property
+    def _is_begun(self) -> bool:
+        return self._raw.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE
+
     def _rows(
+        self, sql: str, parameters: Mapping[str, object] | None, guard: Guard
+    ) -> list[dict[str, Any]]:
+        if not self._is_begun:
+            self._begin(guard)
+        return self._answer(sql, parameters, guard)
+
+    def _begin(self, guard: Guard) -> None:
+        """Begin a transaction with our parameters, and learn how shared names are encoded."""
+        number = self._raw.info.server_version
+        text = begin((number // 10000,), self._target.statement_seconds)
+        changed = self._answer(text, None, guard)
+        if changed:
+            raise settings_lost(self._instance, changed)
+        if self._own is not None:
+            found = self._answer(_ENCODING, {"database": self._own}, guard)
+            here = self._raw.info.parameter_status("server_encoding") or "UTF8"
+            use(self._raw, str(found[0]["encoding"]) if found else "UTF8", here)
+            self._own = None
+
+    def _answer(
         self, sql: str, parameters: Mapping[str, object] | None, guard: Guard
     ) -> list[dict[str, Any]]:
         meter = self._target.meter
@@ -97,10 +150,14 @@ class PostgreSqlConnection:
             found.extend(meter.metered(dict(zip(names, row, strict=True)) for row in rows))
             guard.progress()
 
-        RowCursor(self._raw).read(sql.encode(), parameters, take)
+        try:
+            RowCursor(self._raw).read(sql.encode(), parameters, take)
+        except BaseException:
+            found.clear()  # the error holds `take`, which holds the list
+            raise
         return found
 
-    def _mapped(self, error: Exception, guard: Guard, seconds: float) -> SyncError:
+    def _mapped(self, error: Exception, guard: Guard, seconds: float, sql: str) -> SyncError:
         limit = breached(guard.breach, self._target.limits, self._instance)
         if limit is not None:
             return limit
@@ -109,7 +166,18 @@ class PostgreSqlConnection:
         mapped = query_error(error, self._instance)
         with contextlib.suppress(psycopg.Error):
             self._raw.rollback()
-        return mapped
+        return self._explained(mapped, sql) if isinstance(mapped, PrivilegeError) else mapped
+
+    def _explained(self, refused: PrivilegeError, sql: str) -> SyncError:
+        """Return a refusal with the grant that is missing, where the server says that it is."""
+        if sql == LACKING:
+            return refused
+        try:
+            found = self.fetch(LACKING, {"names": names_in(sql)})
+        except SyncError:
+            refused.hint = "Which grant is missing could not be read."
+            return refused
+        return lacking(refused, found, self._target.username)
 
 
 def opened(target: Target, parameters: Mapping[str, Any]) -> psycopg.Connection[dict[str, Any]]:
@@ -117,18 +185,22 @@ def opened(target: Target, parameters: Mapping[str, Any]) -> psycopg.Connection[
 
     psycopg's own limit begins anew with every address, and after the name was resolved. The
     login is made beside, because a server decides how long libpq derives a key from the
-    password (RFC 5802, the iteration count).
+    password (RFC 5802, the iteration count): libpq has no limit, and does not come back.
 
     Raises:
         psycopg.Error: no address let us in, or none in time.
         UnicodeError: a parameter can't be encoded.
-        SyncError: ResultLimit, or ConnectionLimit where too many calls were left behind.
+        SyncError: ResultLimit, or ConnectionLimit where too many calls were left behind, or a
+            login at this server.
     """
     ends_at = time.monotonic() + target.connect_seconds
     failure: psycopg.Error = psycopg.errors.ConnectionTimeout(_TOO_LATE)
     for address in _addresses(target):
         info = psycopg.conninfo.make_conninfo("", **parameters, **address)
-        login = Call(partial(_logged_in, info, ends_at, target))
+        login = Call(
+            partial(_logged_in, info, ends_at, target),
+            f"{target.instance.host}:{target.instance.port}",
+        )
         try:
             raw = login.result(ends_at - time.monotonic() + LOGIN_MARGIN_SECONDS, _nothing)
             return psycopg.Connection(raw, row_factory=dict_row)

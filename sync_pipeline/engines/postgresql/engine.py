@@ -28,7 +28,13 @@ from sync_pipeline.engines.passwords import may_be_readable
 from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.connection import PostgreSqlConnection, opened
 from sync_pipeline.engines.postgresql.errors import Attempt, connect_error
-from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor, quoted
+from sync_pipeline.engines.postgresql.names import (
+    NO_CONNECTIONS,
+    UNSPEAKABLE,
+    grant_connect,
+    grant_monitor,
+    quoted,
+)
 from sync_pipeline.engines.postgresql.notes import GRANT_NOTES
 from sync_pipeline.engines.postgresql.parse import (
     AclItem,
@@ -38,8 +44,10 @@ from sync_pipeline.engines.postgresql.parse import (
     SettingRow,
     account_states,
 )
+from sync_pipeline.engines.postgresql.session import start_up
 from sync_pipeline.engines.postgresql.sizes import CONNECT, measure
-from sync_pipeline.engines.postgresql.unknown import unknown_words
+from sync_pipeline.engines.postgresql.text import is_raw, unescaped
+from sync_pipeline.engines.postgresql.unknown import kept_raw, unknown_words
 from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -53,7 +61,14 @@ PACKAGE = "sync_pipeline.engines.postgresql"
 _CHECKING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 _ANYONE = "nothing: every role may read it"
 
-ROLES = Query("roles", RoleRow, (SectionName.ACCOUNTS,), (Variant(OLDEST, "roles.sql"),), _ANYONE)
+ROLES = Query(
+    "roles",
+    RoleRow,
+    (SectionName.ACCOUNTS,),
+    (Variant(OLDEST, "roles.sql"),),
+    _ANYONE,
+    count="count_roles.sql",
+)
 MEMBERSHIPS = Query(
     "memberships",
     MembershipRow,
@@ -158,12 +173,13 @@ class PostgreSql(UnknownNothing):
         *SERVER_ACLS,
         *DATABASE_ACLS,
     )
+    counts: Query[Any] | None = None
     catalog: CatalogCheck | None = CATALOG
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
         """Open a read-only connection whose statements the server itself bounds."""
         instance = target.instance
-        name = database or instance.database or "postgres"
+        name = database or own_database(target)
         try:
             raw = opened(
                 target,
@@ -172,18 +188,18 @@ class PostgreSql(UnknownNothing):
                     "port": instance.port,
                     "user": target.username,
                     "password": target.password.reveal(),
-                    "dbname": name,
+                    "dbname": unescaped(name),
                     "application_name": "sync_pipeline",
-                    "client_encoding": "UTF8",
-                    "options": _options(target.statement_seconds),
+                    # Not converted by the server, which fails at what it can't: `text`.
+                    "client_encoding": "SQL_ASCII",
+                    "options": start_up(target.statement_seconds),
                     **_tls(target),
                 },
             )
         except (psycopg.Error, UnicodeError) as error:
             raise connect_error(error, Attempt(target, name, is_own=database is None)) from None
-        raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        raw.read_only = True
-        return PostgreSqlConnection(raw, target)
+        is_own = name == own_database(target)
+        return PostgreSqlConnection(raw, target, None if is_own else own_database(target))
 
     def identify(self, connection: Connection) -> ServerIdentity:
         """Ask for the product, the version and the state of TLS."""
@@ -195,7 +211,9 @@ class PostgreSql(UnknownNothing):
                 f"The server is {row['product']}; PostgreSQL 14 or newer is needed.",
                 hint="Upgrade it, or correct the instance's engine.",
             )
-        return ServerIdentity(str(row["version"]), version, row["tls"])
+        acts_as = row.get("acts_as")
+        account = quoted(str(acts_as)) if acts_as else ""
+        return ServerIdentity(str(row["version"]), version, row["tls"], account=account)
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
         """List the databases, with the reason where one can't be opened."""
@@ -227,6 +245,10 @@ class PostgreSql(UnknownNothing):
         """Yield the predefined roles that the rules do not know."""
         return unknown_words(state)
 
+    def kept_raw(self, state: AccountState) -> Iterable[str]:
+        """Yield the names and values that hold bytes of another encoding."""
+        return kept_raw(state)
+
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return the rules of roles, ownership and privileges over a world."""
         return cautious(PostgreSqlAccess(world), world, self)
@@ -250,30 +272,18 @@ def _entry(row: dict[str, Any], username: str) -> DatabaseEntry:
     if row["is_invalid"]:
         return DatabaseEntry(name, is_readable=False, reason="it is invalid; drop it")
     if not row["allows_connections"]:
-        return DatabaseEntry(name, is_readable=False, reason="it allows no connections")
+        return DatabaseEntry(name, is_readable=False, reason=NO_CONNECTIONS)
     if not row["may_connect"]:
         missing = grant_connect(name, username)
         return DatabaseEntry(name, is_readable=False, reason="CONNECT is missing", missing=missing)
+    if is_raw(name):
+        return DatabaseEntry(name, is_readable=False, reason=UNSPEAKABLE)
     return DatabaseEntry(name, is_readable=True)
 
 
-def _options(statement_seconds: float) -> str:
-    """Return the parameters of the session, which beat those set for the role.
-
-    The limits are milliseconds. The others keep names as they are, whatever the role
-    or the database sets: the search path decides which types are written in full.
-    """
-    milliseconds = max(1, int(statement_seconds * 1000))
-    parameters = {
-        # From the first packet on: a login trigger runs before any statement of ours.
-        "default_transaction_read_only": "on",
-        "statement_timeout": milliseconds,
-        "lock_timeout": milliseconds,
-        "search_path": "pg_catalog",
-        "quote_all_identifiers": "off",
-        "standard_conforming_strings": "on",
-    }
-    return " ".join(f"-c {name}={value}" for name, value in parameters.items())
+def own_database(target: Target) -> str:
+    """Return the database that the instance itself is read in."""
+    return target.instance.database or "postgres"
 
 
 def _tls(target: Target) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import psycopg
 
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.passwords import PLAIN_TEXT, Form, edit_command, withheld
+from sync_pipeline.engines.postgresql.interruptions import interrupted, not_logged_in
 from sync_pipeline.engines.postgresql.names import grant_connect
 from sync_pipeline.errors import (
     AuthenticationError,
@@ -119,6 +120,11 @@ def connect_error(error: Exception, attempt: Attempt) -> SyncError:
 
 def _refusal(text: str, attempt: Attempt) -> SyncError:
     """Map an answer of the server."""
+    other = not_logged_in(text, attempt.where, attempt.instance, is_own=attempt.is_own)
+    return other or _no_login(text, attempt)
+
+
+def _no_login(text: str, attempt: Attempt) -> SyncError:
     if re.search(_NO_CONNECT, text) or (re.search(_HBA, text) and not attempt.is_own):
         return _kept_out(text, attempt)
     if re.search(_REJECTED, text):
@@ -259,6 +265,10 @@ def query_error(error: Exception, instance: str) -> SyncError:
             instance=instance,
         )
     state = error.sqlstate or ""
+    return interrupted(state, text, instance) or _by_state(error, state, text, instance)
+
+
+def _by_state(error: psycopg.Error, state: str, text: str, instance: str) -> SyncError:
     if state == "42501":
         return PrivilegeError(f"PostgreSQL refused a catalog query: {text}.", instance=instance)
     if state in ("57014", "55P03"):

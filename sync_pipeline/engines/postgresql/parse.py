@@ -21,6 +21,12 @@ PUBLIC = "public"
 OWNERSHIP = "OWNER"
 """What the queries report for the owner of an object, beside its access control list."""
 
+ROW_SECURITY = "ROW SECURITY"
+FORCED_ROW_SECURITY = "FORCED ROW SECURITY"
+"""What the queries report of PUBLIC where policies decide which rows it sees and changes; of
+a forced one they decide that for the owner, too (ALTER TABLE, FORCE ROW LEVEL SECURITY)."""
+RESTRICTIONS = frozenset({ROW_SECURITY, FORCED_ROW_SECURITY})
+
 # PostgreSQL manual, table 5.1 (ACL privilege abbreviations); MAINTAIN since 17.
 PRIVILEGES = frozenset(
     {
@@ -40,6 +46,7 @@ PRIVILEGES = frozenset(
         "SET",
         "ALTER SYSTEM",
         OWNERSHIP,
+        *RESTRICTIONS,
     }
 )
 
@@ -47,6 +54,10 @@ PRIVILEGES = frozenset(
 UNKNOWN_KINDS = frozenset({SecurableKind.RELATION, SecurableKind.ROUTINE})
 _UNKNOWN_DEFAULTS = "objects of kind "
 """How `default_privileges.sql` names objects whose kind it does not know."""
+
+
+BOOTSTRAP_NAME = "postgres"
+"""How packages call the role that initdb makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class RoleRow:
     bypasses_row_security: bool
     connection_limit: int
     valid_until: str | None
+    is_bootstrap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +180,19 @@ def _account(
             ("bypasses_row_security", role.bypasses_row_security),
             ("connection_limit", role.connection_limit),
             ("valid_until", role.valid_until),
+            *_bootstrap(role),
         ),
         memberships=memberships,
         settings=settings,
         grants=grants,
     )
+
+
+def _bootstrap(role: RoleRow) -> tuple[tuple[str, bool], ...]:
+    """Return whether a role is the one that initdb made, where its name says otherwise."""
+    if role.is_bootstrap == (role.name == BOOTSTRAP_NAME):
+        return ()
+    return (("is_bootstrap", role.is_bootstrap),)
 
 
 def _grant(item: AclItem) -> Grant:
@@ -193,5 +213,6 @@ def _grant(item: AclItem) -> Grant:
         privilege=row.privilege,
         grantable=row.grantable,
         grantor=row.grantor,
+        deny=row.privilege in RESTRICTIONS,
         recognised=is_kind_known and row.privilege in PRIVILEGES,
     )

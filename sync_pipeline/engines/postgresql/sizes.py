@@ -7,15 +7,25 @@ the write-ahead log and of temporary files need pg_monitor, which has the former
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sync_pipeline.engines.base import Query, SizeReader, Variant
-from sync_pipeline.engines.postgresql.names import grant_connect, grant_monitor
+from sync_pipeline.engines.base import Query, SizeReader, Variant, filled
+from sync_pipeline.engines.postgresql.lost import (
+    LOCKED,
+    LOST,
+    missing_file,
+    with_locks,
+    without_lost,
+)
+from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect, quoted
+from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,
     DatabaseSize,
     Measure,
+    MeasureState,
     SizeSnapshot,
     TableSize,
     TablespaceSize,
@@ -31,6 +41,7 @@ _SINCE = (14,)
 class DatabaseRow:
     """A row of `size_databases.sql`."""
 
+    oid: int
     name: str
     allows_connections: bool
     is_invalid: bool
@@ -41,6 +52,7 @@ class DatabaseRow:
 class TotalRow:
     """The row of `size_database.sql`."""
 
+    may_measure: bool
     total_bytes: int | None
 
 
@@ -50,6 +62,7 @@ class ObjectsRow:
 
     data_bytes: int
     index_bytes: int
+    missing_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ class TablespaceRow:
     """A row of `size_tablespaces.sql`."""
 
     name: str
+    may_measure: bool
     total_bytes: int | None
 
 
@@ -81,7 +95,14 @@ def _variants(name: str) -> tuple[Variant, ...]:
     return (Variant(_SINCE, f"{name}.sql"),)
 
 
-DATABASES = Query("size_databases", DatabaseRow, (), _variants("size_databases"), "nothing")
+DATABASES = Query(
+    "size_databases",
+    DatabaseRow,
+    (),
+    _variants("size_databases"),
+    "nothing",
+    count="count_size_databases.sql",
+)
 TOTAL = Query("size_database", TotalRow, (), _variants("size_database"), MONITOR)
 OBJECTS = Query(
     "size_objects", ObjectsRow, (), _variants("size_objects"), CONNECT, per_database=True
@@ -90,7 +111,7 @@ TABLES = Query("size_tables", TableRow, (), _variants("size_tables"), CONNECT, p
 TABLESPACES = Query("size_tablespaces", TablespaceRow, (), _variants("size_tablespaces"), MONITOR)
 WAL = Query("size_wal", BytesRow, (), _variants("size_wal"), MONITOR)
 TEMPORARY = Query("size_temporary", BytesRow, (), _variants("size_temporary"), MONITOR)
-SIZE_QUERIES = (DATABASES, TOTAL, OBJECTS, TABLES, TABLESPACES, WAL, TEMPORARY)
+SIZE_QUERIES = (DATABASES, TOTAL, OBJECTS, TABLES, TABLESPACES, WAL, TEMPORARY, LOST, LOCKED)
 
 
 def measure(reader: SizeReader) -> SizeSnapshot:
@@ -113,6 +134,7 @@ def measure(reader: SizeReader) -> SizeSnapshot:
                 reader.warn(f"Database {item.name} was dropped while it was measured.")
         found = [item for item in found if item.name in still]
     tablespaces, shared = _tablespaces(reader)
+    found = _whole(reader, listed.rows, found, tablespaces)
     return SizeSnapshot(
         server=reader.server,
         observed_at=reader.observed_at,
@@ -124,6 +146,24 @@ def measure(reader: SizeReader) -> SizeSnapshot:
     )
 
 
+def _whole(
+    reader: SizeReader,
+    rows: Sequence[DatabaseRow],
+    found: list[DatabaseSize],
+    tablespaces: Sequence[TablespaceSize],
+) -> list[DatabaseSize]:
+    """Return the sizes, unknown where a tablespace with some of the files is not there."""
+    lost = [item.name for item in tablespaces if item.total.state is MeasureState.UNREACHABLE]
+    if not lost:
+        return found
+    openable = {
+        row.name
+        for row in rows
+        if row.allows_connections and row.may_connect and not is_raw(row.name)
+    }
+    return [without_lost(reader, item, lost, can_be_opened=item.name in openable) for item in found]
+
+
 def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
     name = row.name
     if row.is_invalid:
@@ -132,18 +172,22 @@ def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
         return DatabaseSize(name, broken, broken, broken)
     if not row.allows_connections:
         # Its tables can't be counted, by design of the server: no reason for a warning.
-        return DatabaseSize(name, _total(reader, name))
+        return DatabaseSize(name, _total(reader, row))
     if not row.may_connect:
         needs = grant_connect(name, reader.username)
         closed = Measure.denied(f"CONNECT on database {name} is missing. It needs: {needs}")
         reader.warn(closed.reason)
-        return DatabaseSize(name, _total(reader, name), closed, closed)
+        return DatabaseSize(name, _total(reader, row), closed, closed)
+    if is_raw(name):
+        unspeakable = Measure.unreachable(f"Database {name} was not opened: {UNSPEAKABLE}.")
+        reader.warn(unspeakable.reason)
+        return DatabaseSize(name, _total(reader, row), unspeakable, unspeakable)
     beyond = reader.may_read_in(name)
     if beyond is not None:
-        return DatabaseSize(name, _total(reader, name), beyond, beyond)
+        return DatabaseSize(name, _total(reader, row), beyond, beyond)
     found = _held(reader, name)
     # Last, because the first connection to a database writes files of its own.
-    return replace(found, total=_total(reader, name))
+    return replace(found, total=_total(reader, row))
 
 
 def _held(reader: SizeReader, name: str) -> DatabaseSize:
@@ -151,7 +195,10 @@ def _held(reader: SizeReader, name: str) -> DatabaseSize:
     queries = (OBJECTS, TABLES) if reader.largest_tables else (OBJECTS,)
     objects, *rest = reader.read_in(name, *queries, limit=reader.largest_tables)
     if objects.failure is not None:
-        return DatabaseSize(name, NOT_APPLICABLE, objects.failure, objects.failure)
+        failure = objects.failure
+        if objects.is_timeout:
+            failure = with_locks(reader, name, failure)
+        return DatabaseSize(name, NOT_APPLICABLE, failure, failure)
     (held,) = objects.rows
     tables = tuple(
         TableSize(
@@ -165,15 +212,34 @@ def _held(reader: SizeReader, name: str) -> DatabaseSize:
         for item in reading.rows
     )
     data, index = Measure.known(held.data_bytes), Measure.known(held.index_bytes)
+    if held.missing_name is not None:
+        data = index = missing_file(reader, name, held.missing_name)
     return DatabaseSize(name, NOT_APPLICABLE, data, index, tables=tables)
 
 
-def _total(reader: SizeReader, name: str) -> Measure:
-    reading = reader.read(TOTAL, database=name)
+def _total(reader: SizeReader, row: DatabaseRow) -> Measure:
+    reading = reader.read(TOTAL, database=row.name, oid=row.oid)
     if reading.failure is not None:
         return reading.failure
-    sizes = [row.total_bytes for row in reading.rows if row.total_bytes is not None]
-    return Measure.known(sizes[0]) if sizes else Measure.unreachable(f"Database {name} is gone.")
+    if not reading.rows:
+        return Measure.unreachable(f"Database {row.name} is gone.")
+    return _told(reader, f"Database {row.name}", reading.rows[0])
+
+
+def _told(reader: SizeReader, what: str, row: TotalRow | TablespaceRow) -> Measure:
+    """Return a size, or why there is none: the two causes are asked for, not guessed."""
+    if row.total_bytes is not None:
+        return Measure.known(row.total_bytes)
+    if row.may_measure:
+        missing = Measure.unreachable(
+            f"{what} has no size: the server can't open its directory. Look whether it is there "
+            "and whose it is."
+        )
+    else:
+        needs = filled(MONITOR, user=reader.server.account or quoted(reader.username))
+        missing = Measure.denied(f"{what} may not be measured. It needs: {needs}")
+    reader.warn(missing.reason)
+    return missing
 
 
 def _bytes(reader: SizeReader, query: Query[BytesRow]) -> Measure:
@@ -186,18 +252,9 @@ def _tablespaces(reader: SizeReader) -> tuple[tuple[TablespaceSize, ...], Measur
     reading = reader.read(TABLESPACES)
     if reading.failure is not None:
         return (), reading.failure
-    needs = grant_monitor(reader.username)
     found = tuple(
-        TablespaceSize(
-            row.name,
-            Measure.denied(f"Tablespace {row.name} may not be measured. It needs: {needs}")
-            if row.total_bytes is None
-            else Measure.known(row.total_bytes),
-        )
+        TablespaceSize(row.name, _told(reader, f"Tablespace {row.name}", row))
         for row in reading.rows
     )
-    for item in found:
-        if item.total.is_missing:
-            reader.warn(item.total.reason)
     shared = [item.total for item in found if item.name == SHARED_TABLESPACE]
     return found, shared[0] if shared else NOT_APPLICABLE

@@ -1,9 +1,10 @@
-"""What of an account of PostgreSQL the rules do not know. Pure."""
+"""What of an account of PostgreSQL the rules do not know, or can't be read as text. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.model.account import AccountState
 
 PREDEFINED_ROLES = frozenset(
@@ -17,6 +18,18 @@ PREDEFINED_ROLES = frozenset(
 )
 """Manual, "Predefined Roles", of 14 to 19: what they may do is in no catalog."""
 _RESERVED = "pg_"
+
+
+def kept_raw(state: AccountState) -> Iterator[str]:
+    """Yield the names and values of an account that hold bytes of another encoding."""
+    if is_raw(state.name):
+        yield f"role {state.name}"
+    for setting in state.settings:
+        if is_raw(f"{setting.database}{setting.value}"):
+            yield f"setting {setting} of {state.name}"
+    for securable in dict.fromkeys(grant.securable for grant in state.grants):
+        if is_raw(str(securable)):
+            yield str(securable)
 
 
 def unknown_words(state: AccountState) -> Iterator[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from sync_pipeline.engines.access import HashPlace
+from sync_pipeline.engines.sqlserver.access_beyond import Beyond
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_everything import Everything
 from sync_pipeline.engines.sqlserver.access_facts import account_facts, is_everyone
@@ -20,7 +23,10 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
     Power,
 )
-from sync_pipeline.model.privilege import Grant, Membership, Securable
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+
+_SERVER = Securable(SecurableKind.SERVER)
+_SHOWS_HASHES = "VIEW ANY CRYPTOGRAPHICALLY SECURED DEFINITION"
 
 
 class SqlServerAccess:
@@ -28,21 +34,27 @@ class SqlServerAccess:
 
     A login is asked about in all databases, a database principal in its own. What EXECUTE AS
     could add counts as a power, not as a privilege; ownership chains and signed code lend
-    rights to what runs, not to the account, and are left out.
+    rights to what runs, not to the account. Where an account could reach so what it does not
+    hold, the answer says it.
     """
 
     def __init__(self, world: AccessWorld) -> None:
         self._principals = Principals(world)
         holdings = Holdings(self._principals)
         self._decider = Decider(world, self._principals, holdings)
+        self._beyond = Beyond(self._principals, holdings, self._decider)
         self._everything = Everything(self._principals, holdings, self._decider)
-        self._powers = Powers(self._principals, holdings, self._decider)
-        self._securables = Securables(world)
         self._remedies = Remedies(self._principals)
+        self._powers = Powers(self._principals, holdings, self._decider, self._remedies)
+        self._securables = Securables(world)
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether the account has the privilege, by which paths, and what denies it."""
-        return self._decider.decide(account, privilege, securable)
+        decision = self._decider.decide(account, privilege, securable)
+        if decision.held or account not in self._principals.accounts:
+            return decision
+        beyond = self._beyond.of(account, decision.privilege, securable)
+        return replace(decision, unknown=(*decision.unknown, *beyond)) if beyond else decision
 
     def everything(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return all that the account has on what the snapshot knows, denies applied."""
@@ -63,7 +75,22 @@ class SqlServerAccess:
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""
         state = self._principals.accounts.get(account)
-        return account_facts(state) if state else AccountFacts()
+        if state is None:
+            return AccountFacts()
+        found = account_facts(state)
+        return replace(
+            found,
+            password_fix=self._remedies.hold_to_policy(account)
+            if found.weak_authentication
+            else "",
+            orphaned_fix=self._remedies.give_login(account) if found.orphaned else "",
+            unknown=self._unknown_of(account),
+        )
+
+    def _unknown_of(self, account: str) -> tuple[str, ...]:
+        if self._principals.context(account, "").sysadmin:
+            return ()
+        return (*self._decider.groups_of(account), *self._beyond.everywhere(account))
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account stands for all others: public, guest."""
@@ -92,6 +119,13 @@ class SqlServerAccess:
     def drop(self, account: str) -> str:
         """Return the statement that removes an account."""
         return self._remedies.drop(account)
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return the permission that shows `password_hash` in sys.sql_logins (since 2022).
+
+        Before it, CONTROL SERVER alone did, which is a superuser's (sys.sql_logins, Permissions).
+        """
+        return (HashPlace(_SHOWS_HASHES, _SERVER, "sys.sql_logins", is_own=True),)
 
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end; empty: there is none."""

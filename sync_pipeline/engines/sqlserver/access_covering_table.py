@@ -15,9 +15,9 @@ from enum import StrEnum
 class SecurableClass(StrEnum):
     """A class of securables that has permissions of its own.
 
-    KEY stands for symmetric and asymmetric keys, SERVICE for everything of Service Broker,
-    FULLTEXT for catalogs, stop lists and property lists: a snapshot does not tell those apart,
-    so what covers one of them counts for all. OTHER is what this version does not know.
+    KEY stands for symmetric and asymmetric keys, FULLTEXT for catalogs and stop lists: a
+    snapshot does not tell those apart, so what covers one of them counts for all. OTHER is
+    what this version does not know.
     """
 
     SERVER = "server"
@@ -38,6 +38,12 @@ class SecurableClass(StrEnum):
     CERTIFICATE = "certificate"
     KEY = "key"
     SERVICE = "service"
+    CONTRACT = "service contract"
+    MESSAGE_TYPE = "message type"
+    ROUTE = "route"
+    REMOTE_SERVICE_BINDING = "remote service binding"
+    SEARCH_PROPERTY_LIST = "search property list"
+    DATABASE_SCOPED_CREDENTIAL = "database scoped credential"
     FULLTEXT = "fulltext"
     OTHER = "other"
 
@@ -62,6 +68,12 @@ CONTAINER = {
     C.CERTIFICATE: C.DATABASE,
     C.KEY: C.DATABASE,
     C.SERVICE: C.DATABASE,
+    C.CONTRACT: C.DATABASE,
+    C.MESSAGE_TYPE: C.DATABASE,
+    C.ROUTE: C.DATABASE,
+    C.REMOTE_SERVICE_BINDING: C.DATABASE,
+    C.SEARCH_PROPERTY_LIST: C.DATABASE,
+    C.DATABASE_SCOPED_CREDENTIAL: C.DATABASE,
     C.FULLTEXT: C.DATABASE,
 }
 """The class that contains another (Permissions Hierarchy (Database Engine))."""
@@ -182,6 +194,14 @@ WITHIN: dict[SecurableClass, dict[str, str]] = {
     C.CERTIFICATE: {"CONTROL": "ALTER | REFERENCES | TAKE OWNERSHIP | VIEW DEFINITION"},
     C.KEY: {"CONTROL": "ALTER | REFERENCES | TAKE OWNERSHIP | VIEW DEFINITION"},
     C.SERVICE: {"CONTROL": "ALTER | REFERENCES | SEND | TAKE OWNERSHIP | VIEW DEFINITION"},
+    C.CONTRACT: {"CONTROL": "ALTER | REFERENCES | TAKE OWNERSHIP | VIEW DEFINITION"},
+    C.MESSAGE_TYPE: {"CONTROL": "ALTER | REFERENCES | TAKE OWNERSHIP | VIEW DEFINITION"},
+    C.ROUTE: {"CONTROL": "ALTER | TAKE OWNERSHIP | VIEW DEFINITION"},
+    C.REMOTE_SERVICE_BINDING: {"CONTROL": "ALTER | TAKE OWNERSHIP | VIEW DEFINITION"},
+    C.SEARCH_PROPERTY_LIST: {"CONTROL": "ALTER | REFERENCES | TAKE OWNERSHIP | VIEW DEFINITION"},
+    C.DATABASE_SCOPED_CREDENTIAL: {
+        "CONTROL": "ALTER | REFERENCES | TAKE OWNERSHIP | VIEW DEFINITION"
+    },
     C.FULLTEXT: {"CONTROL": "ALTER | REFERENCES | TAKE OWNERSHIP | VIEW DEFINITION"},
 }
 """Class → covering permission → the permissions of the same securable that it covers."""
@@ -248,11 +268,15 @@ FROM_ABOVE: dict[SecurableClass, str] = {
         f"{_DATABASE_PARTS}; ALTER ANY SYMMETRIC KEY: ALTER; ALTER ANY ASYMMETRIC KEY: ALTER"
         "; REFERENCES: REFERENCES"
     ),
-    C.SERVICE: (
-        f"{_DATABASE_PARTS}; ALTER ANY SERVICE: ALTER; ALTER ANY CONTRACT: ALTER"
-        "; ALTER ANY MESSAGE TYPE: ALTER; ALTER ANY ROUTE: ALTER"
-        "; ALTER ANY REMOTE SERVICE BINDING: ALTER; REFERENCES: REFERENCES"
+    C.SERVICE: f"{_DATABASE_PARTS}; ALTER ANY SERVICE: ALTER; REFERENCES: REFERENCES",
+    C.CONTRACT: f"{_DATABASE_PARTS}; ALTER ANY CONTRACT: ALTER; REFERENCES: REFERENCES",
+    C.MESSAGE_TYPE: f"{_DATABASE_PARTS}; ALTER ANY MESSAGE TYPE: ALTER; REFERENCES: REFERENCES",
+    C.ROUTE: f"{_DATABASE_PARTS}; ALTER ANY ROUTE: ALTER",
+    C.REMOTE_SERVICE_BINDING: f"{_DATABASE_PARTS}; ALTER ANY REMOTE SERVICE BINDING: ALTER",
+    C.SEARCH_PROPERTY_LIST: (
+        f"{_DATABASE_PARTS}; ALTER ANY FULLTEXT CATALOG: ALTER; REFERENCES: REFERENCES"
     ),
+    C.DATABASE_SCOPED_CREDENTIAL: f"{_DATABASE_PARTS}; REFERENCES: REFERENCES",
     C.FULLTEXT: f"{_DATABASE_PARTS}; ALTER ANY FULLTEXT CATALOG: ALTER; REFERENCES: REFERENCES",
 }
 """Class → `permission of the container: permissions it covers; ...`."""

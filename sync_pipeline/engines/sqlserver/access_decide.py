@@ -97,6 +97,10 @@ class Decider:
         ways = self.ways(context, permission, securable)
         return bool(ways.held) and not ways.denied
 
+    def groups_of(self, account: str) -> tuple[str, ...]:
+        """Return that an account may be in groups of Windows, where it may."""
+        return self._unknown.groups_of(account)
+
     def ways(self, context: Context, permission: str, securable: Securable) -> Ways:
         """Return the grants that give a permission and the denies that take it, if any can."""
         levels = space(level_of(securable, self._principals.kind_of))

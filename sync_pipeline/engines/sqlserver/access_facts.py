@@ -5,14 +5,15 @@ from __future__ import annotations
 from sync_pipeline.engines.sqlserver.access_entry import attribute
 from sync_pipeline.engines.sqlserver.access_fixed_roles import FIXED_DATABASE_ROLES, SERVER_ROLES
 from sync_pipeline.engines.sqlserver.access_principals import DBO, GUEST, PUBLIC
-from sync_pipeline.engines.sqlserver.names import SA, split_account
+from sync_pipeline.engines.sqlserver.names import split_account
+from sync_pipeline.engines.sqlserver.well_known import WellKnown, well_known
 from sync_pipeline.model.access import AccountFacts
 from sync_pipeline.model.account import AccountState
 
 SQL_LOGIN = "SQL_LOGIN"
 
 _SYSTEM_USERS = frozenset({DBO, GUEST, PUBLIC, "sys", "INFORMATION_SCHEMA"})
-_SYSTEM_PREFIXES = ("##", "NT SERVICE\\", "NT AUTHORITY\\")
+_SYSTEMS = (WellKnown.SETUP, WellKnown.SERVICE, WellKnown.WINDOWS)
 _AUTHENTICATION = {
     SQL_LOGIN: "SQL Server password",
     "WINDOWS_LOGIN": "Windows",
@@ -28,6 +29,10 @@ _USER_AUTHENTICATION = {
     "WINDOWS": "Windows",
     "EXTERNAL": "Microsoft Entra ID",
 }
+_LOCKOUT = (
+    "locked out by wrong passwords, temporarily, until the lockout duration of the Windows policy "
+    "is over (where that is 0: until ALTER LOGIN ... UNLOCK)"
+)
 _NO_POLICY = (
     "The password of this login is not held to the password policy of Windows"
     " (CHECK_POLICY = OFF): it may be short, and wrong guesses lock nothing."
@@ -41,25 +46,27 @@ def account_facts(account: AccountState) -> AccountFacts:
     policy = _truth(account, "is_policy_checked") if is_sql else None
     expires = _truth(account, "is_expiration_checked") if is_sql else None
     return AccountFacts(
-        is_system=is_system(account.name),
-        is_built_in=account.name == SA,
+        is_system=is_system(account),
+        is_built_in=well_known(account) is WellKnown.SA,
         authentication=_authentication(account, kind),
         weak_authentication=_NO_POLICY if policy is False else "",
         never_expires=None if expires is None else not expires,
         is_expired=_truth(account, "is_expired") if is_sql else None,
         has_password_rules=policy,
         orphaned=_orphaned(account, kind),
+        temporarily_locked=_lockout(account),
     )
 
 
-def is_system(account: str) -> bool:
+def is_system(account: AccountState) -> bool:
     """Return whether SQL Server makes a principal for itself. `sa` is one for people."""
-    database, name = split_account(account)
-    if name.startswith(_SYSTEM_PREFIXES):
+    if well_known(account) in _SYSTEMS:
         return True
+    database, name = split_account(account.name)
     if database:
         return name in _SYSTEM_USERS or name in FIXED_DATABASE_ROLES
-    return name == PUBLIC or name in SERVER_ROLES
+    is_fixed = name in SERVER_ROLES and attribute(account, "is_fixed_role") is not False
+    return name == PUBLIC or is_fixed
 
 
 def is_everyone(account: str) -> bool:
@@ -72,6 +79,12 @@ def _authentication(account: AccountState, kind: str) -> str:
     if account.database:
         return _USER_AUTHENTICATION.get(str(attribute(account, "authentication_type")), "")
     return _AUTHENTICATION.get(kind, "")
+
+
+def _lockout(account: AccountState) -> str:
+    """Say that wrong passwords locked a login (LOGINPROPERTY, IsLocked), which ends by itself."""
+    is_out = account.is_locked and attribute(account, "is_disabled") is not True
+    return _LOCKOUT if is_out else ""
 
 
 def _orphaned(account: AccountState, kind: str) -> str:

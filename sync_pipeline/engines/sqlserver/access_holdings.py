@@ -9,7 +9,6 @@ from sync_pipeline.engines.sqlserver.access_covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access_fixed_roles import (
     DATABASE_ROLES,
     DENYING_DATABASE_ROLES,
-    SERVER_ROLES,
 )
 from sync_pipeline.engines.sqlserver.access_levels import (
     SERVER_LEVEL,
@@ -108,7 +107,7 @@ class Holdings:
         for grant in sorted(self._principals.grants(account)):
             if not grant.privilege.endswith(REVOKED):
                 yield from _granted(grant, kind_of)
-        yield from _fixed(account)
+        yield from _fixed(account, self._principals.fixed(account))
 
 
 def _granted(grant: Grant, kind_of: KindOf) -> Iterable[Holding]:
@@ -123,11 +122,11 @@ def _granted(grant: Grant, kind_of: KindOf) -> Iterable[Holding]:
         yield Holding(level, CONTROL, on, f"owner of {on}", grantable=True)
 
 
-def _fixed(account: str) -> Iterable[Holding]:
+def _fixed(account: str, on_server: Iterable[str]) -> Iterable[Holding]:
     database, name = split_account(account)
     if not database:
         server = Securable(SecurableKind.SERVER)
-        for permission in SERVER_ROLES.get(name, ()):
+        for permission in on_server:
             yield Holding(SERVER_LEVEL, permission, server, f"fixed role {name}")
         return
     level = Level(SecurableClass.DATABASE, database)

@@ -41,6 +41,17 @@ _CLASS_OF_KIND = {
 }
 
 
+CLASS_OF_WORD = {
+    "MESSAGE TYPE": SecurableClass.MESSAGE_TYPE,
+    "SERVICE CONTRACT": SecurableClass.CONTRACT,
+    "REMOTE SERVICE BINDING": SecurableClass.REMOTE_SERVICE_BINDING,
+    "ROUTE": SecurableClass.ROUTE,
+    "SEARCH PROPERTY LIST": SecurableClass.SEARCH_PROPERTY_LIST,
+    "DATABASE SCOPED CREDENTIAL": SecurableClass.DATABASE_SCOPED_CREDENTIAL,
+}
+"""The classes that a snapshot keeps in the name of an object: `ROUTE::name`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """One securable of a permission space; parts that a class does not have are empty.
@@ -68,6 +79,9 @@ def class_of(securable: Securable, kind_of: KindOf) -> SecurableClass:
     """Return the class of a securable; what a principal is depends on its account."""
     if securable.kind is SecurableKind.PRINCIPAL:
         return _principal_class(securable, kind_of)
+    if securable.kind is SecurableKind.OBJECT and not securable.schema:
+        word, named, _ = securable.name.partition("::")
+        return CLASS_OF_WORD.get(word if named else "", SecurableClass.OBJECT)
     return _CLASS_OF_KIND.get(securable.kind, SecurableClass.OTHER)
 
 

@@ -4,22 +4,32 @@ Superusers are members of sysadmin, holders of CONTROL SERVER (who may grant any
 denies still apply to them) and whoever may impersonate one: EXECUTE AS is a step of its own.
 Grant admins of the server manage logins or server roles (securityadmin is to be treated as
 sysadmin: Server-level roles); those of a database control it, or manage its roles or users.
-Only the databases that an account can enter count. What a TRUSTWORTHY database or signed code
-lends is not in a snapshot.
+Only the databases that an account can enter count. Who controls a TRUSTWORTHY database acts as
+its owner on the server, where that may authenticate there (TRUSTWORTHY database property; Extend
+database impersonation by using EXECUTE AS), and so does who becomes a user in it. What signed
+code lends is not in a snapshot.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from sync_pipeline.engines.sqlserver.access_covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_entry import SERVER
-from sync_pipeline.engines.sqlserver.access_holdings import CONTROL, Holdings
+from sync_pipeline.engines.sqlserver.access_holdings import CONTROL, OWNER, Holdings
 from sync_pipeline.engines.sqlserver.access_levels import class_of, principal_account
-from sync_pipeline.engines.sqlserver.access_principals import DBO, Principals
-from sync_pipeline.engines.sqlserver.names import SA, split_account
+from sync_pipeline.engines.sqlserver.access_principals import (
+    DBO,
+    OWNER_OF_DATABASE,
+    Principals,
+)
+from sync_pipeline.engines.sqlserver.access_remedies import Remedies
+from sync_pipeline.engines.sqlserver.lending import TRUSTWORTHY
+from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.access import (
     Availability,
     EffectivePrivilege,
@@ -28,7 +38,7 @@ from sync_pipeline.model.access import (
     PowerKind,
     Step,
 )
-from sync_pipeline.model.privilege import Securable, SecurableKind
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 _SERVER_ADMINS = ("ALTER ANY LOGIN", "ALTER ANY SERVER ROLE")
 _DATABASE_ADMINS = (CONTROL, "ALTER ANY ROLE", "ALTER ANY USER", "ALTER ANY APPLICATION ROLE")
@@ -47,19 +57,22 @@ _ROLES = (SecurableClass.SERVER_ROLE, SecurableClass.ROLE)
 class Powers:
     """The powers of the accounts of one world."""
 
-    def __init__(self, principals: Principals, holdings: Holdings, decider: Decider) -> None:
+    def __init__(
+        self, principals: Principals, holdings: Holdings, decider: Decider, remedies: Remedies
+    ) -> None:
         self._principals = principals
         self._holdings = holdings
         self._decider = decider
+        self._remedies = remedies
 
     def of(self, account: str) -> Sequence[Power]:
         """Return the powers of an account, its own first, one a kind and source."""
         found: dict[tuple[PowerKind, str], Power] = {}
         for power in self._direct(account, (Step(account),)):
             found.setdefault((power.kind, power.source), power)
-        for target, path in self._chains(account):
+        for target, path, fix in self._chains(account):
             for power in self._direct(target, path):
-                chained = Power(power.kind, power.source, power.path, Availability.AFTER_SET_ROLE)
+                chained = replace(power, availability=Availability.AFTER_SET_ROLE, fix=fix)
                 found.setdefault((power.kind, power.source), chained)
         order = list(PowerKind)
         return sorted(
@@ -76,14 +89,14 @@ class Powers:
         """Return the powers that an account has as itself, their paths after one to it."""
         database, name = split_account(account)
         if account not in self._principals.accounts:
-            if account == SA:
+            if self._principals.is_first_administrator(account):
                 yield Power(PowerKind.SUPERUSER, "superuser", path)
             elif database and name == DBO:
                 yield Power(PowerKind.GRANT_ADMIN, f"dbo of database {database}", path)
             return
         if not database:
             superuser = self._held(account, "CONTROL SERVER", SERVER)
-            yield from (_power(PowerKind.SUPERUSER, held, path) for held in superuser)
+            yield from (self._power(PowerKind.SUPERUSER, held, path) for held in superuser)
             if superuser:
                 return
             yield from self._server(account, path)
@@ -92,39 +105,43 @@ class Powers:
 
     def _server(self, account: str, path: Path) -> Iterable[Power]:
         for held in self._held(account, "IMPERSONATE ANY LOGIN", SERVER):
-            steps = (*path, *held.path[1:])
-            yield Power(PowerKind.SUPERUSER, held.source, steps, Availability.AFTER_SET_ROLE)
+            power = self._power(PowerKind.SUPERUSER, held, path)
+            yield replace(power, availability=Availability.AFTER_SET_ROLE)
         for permission in _SERVER_ADMINS:
             for held in self._held(account, permission, SERVER):
-                yield _power(PowerKind.GRANT_ADMIN, held, path)
+                yield self._power(PowerKind.GRANT_ADMIN, held, path)
         yield from self._roles(account, "", path)
 
     def _database(self, account: str, database: str, path: Path) -> Iterable[Power]:
         on = Securable(SecurableKind.DATABASE, database=database, catalog=database)
         for permission in _DATABASE_ADMINS:
             for held in self._held(account, permission, on):
-                yield _power(PowerKind.GRANT_ADMIN, held, path, database)
+                yield self._power(PowerKind.GRANT_ADMIN, held, path, database)
         yield from self._roles(account, database, path)
 
     def _roles(self, account: str, database: str, path: Path) -> Iterable[Power]:
         for securable in self._principals_held(account, database):
             if class_of(securable, self._principals.kind_of) in _ROLES:
                 for held in self._held(account, "ALTER", securable):
-                    yield _power(PowerKind.GRANT_ADMIN, held, path)
+                    yield self._power(PowerKind.GRANT_ADMIN, held, path)
 
-    def _chains(self, account: str) -> Iterable[tuple[str, Path]]:
-        """Return the principals that an account can become, each by a shortest path."""
-        found: dict[str, Path] = {account: (Step(account),)}
+    def _chains(self, account: str) -> Iterable[tuple[str, Path, str]]:
+        """Return the principals that an account can become, each by a shortest path.
+
+        With each comes what breaks the path at its first step that can be broken.
+        """
+        found: dict[str, tuple[Path, str]] = {account: ((Step(account),), "")}
         waiting = deque([account])
         while waiting:
             here = waiting.popleft()
-            for target, path in self._becomes(here, found[here]):
+            before, broken = found[here]
+            for target, path, fix in self._becomes(here, before):
                 if target not in found:
-                    found[target] = path
+                    found[target] = (path, broken or fix)
                     waiting.append(target)
-                    yield target, path
+                    yield target, *found[target]
 
-    def _becomes(self, account: str, path: Path) -> Iterable[tuple[str, Path]]:
+    def _becomes(self, account: str, path: Path) -> Iterable[tuple[str, Path, str]]:
         databases = self._principals.entered(account)
         if not split_account(account)[0]:
             databases = ("", *databases)
@@ -134,7 +151,27 @@ class Powers:
                 permission, how = _TAKEN_BY[of]
                 for held in self._held(account, permission, securable)[:1]:
                     target = principal_account(securable)
-                    yield target, (*path, *held.path[1:], Step(target, how))
+                    steps = (*path, *held.path[1:], Step(target, how))
+                    yield target, steps, self._broken(held)
+        yield from self._trusted(account, path)
+
+    def _trusted(self, account: str, path: Path) -> Iterable[tuple[str, Path, str]]:
+        """Yield the logins that an account is on the server through TRUSTWORTHY databases."""
+        state = self._principals.accounts.get(account)
+        for database in self._principals.entered(account):
+            if not self._principals.lends(database, TRUSTWORTHY):
+                continue
+            owner = self._principals.owner_of(database)
+            if not (owner and self._decider.allows(owner, "AUTHENTICATE SERVER", SERVER)):
+                continue
+            how = f"TRUSTWORTHY database {database}"
+            on = Securable(SecurableKind.DATABASE, database=database, catalog=database)
+            for held in self._held(account, CONTROL, on)[:1]:
+                steps = (*path, *held.path[1:], Step(owner, how))
+                yield owner, steps, self._broken(held)
+            login = self._principals.login_of(state) if state and state.database else None
+            if login and len(path) > 1:
+                yield login.name, (*path, Step(login.name, how)), ""
 
     def _principals_held(self, account: str, database: str) -> Sequence[Securable]:
         """Return the principals on which an account holds anything by name."""
@@ -155,9 +192,29 @@ class Powers:
     ) -> Sequence[EffectivePrivilege]:
         return self._decider.held(account, permission, securable)
 
+    def _power(
+        self, kind: PowerKind, held: EffectivePrivilege, path: Path, database: str = ""
+    ) -> Power:
+        source = held.source
+        if database and (source == DBO or source.startswith("fixed role")):
+            source = f"{source} of database {database}"
+        steps = (*path, *held.path[1:])
+        return Power(kind, source, steps, held.availability, self._broken(held))
 
-def _power(kind: PowerKind, held: EffectivePrivilege, path: Path, database: str = "") -> Power:
-    source = held.source
-    if database and (source == DBO or source.startswith("fixed role")):
-        source = f"{source} of database {database}"
-    return Power(kind, source, (*path, *held.path[1:]), held.availability)
+    def _broken(self, held: EffectivePrivilege) -> str:
+        """Return what ends a way: its first role, its database's owner, or the grant at its end."""
+        for here, there in pairwise(held.path):
+            if there.how == "member":
+                return self._remedies.revoke_role(here.account, Membership(there.account))
+            if there.how == OWNER_OF_DATABASE:
+                database = split_account(there.account)[0]
+                owned = Securable(SecurableKind.DATABASE, database=database)
+                return self._remedies.revoke(here.account, Grant(owned, OWNER))
+        last = held.path[-1].account
+        for grant in self._principals.grants(last):
+            source = f"{grant.privilege} on {grant.securable}"
+            if grant.privilege == OWNER:
+                source = f"owner of {grant.securable}"
+            if not grant.deny and held.source.partition(", except ")[0] == source:
+                return self._remedies.revoke(last, grant)
+        return ""

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field, replace
 
 from sync_pipeline.engines.access import Edge, reach
 from sync_pipeline.engines.sqlserver.access_fixed_roles import SERVER_ROLES, SYSADMIN
+from sync_pipeline.engines.sqlserver.lending import lends
 from sync_pipeline.engines.sqlserver.names import (
     login_name,
     principal_name,
     split_account,
 )
+from sync_pipeline.engines.sqlserver.well_known import SA, WellKnown, well_known
 from sync_pipeline.model.access import AccessWorld, Path, Step
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, SecurableKind
@@ -27,6 +29,8 @@ from sync_pipeline.model.privilege import Grant, SecurableKind
 PUBLIC = "public"
 GUEST = "guest"
 DBO = "dbo"
+OWNER_OF_DATABASE = "owner of the database"
+"""How a login becomes dbo."""
 
 _ENTRANCES = frozenset({"CONNECT ANY DATABASE", "CONTROL SERVER"})
 _PEOPLE = frozenset({AccountKind.LOGIN, AccountKind.GROUP, AccountKind.USER})
@@ -62,6 +66,9 @@ class Principals:
         self._contexts: dict[tuple[str, str], Context] = {}
         databases = {account.database for account in world.accounts.values()} - {""}
         self._databases = tuple(sorted(databases))
+        firsts = (name for name, one in world.accounts.items() if well_known(one) is WellKnown.SA)
+        self.first_administrator = next(firsts, "")
+        """The login with the identifier of `sa`; empty: it is not among the accounts."""
         for account in world.accounts.values():
             self._index(account)
         self._guests = {
@@ -87,6 +94,30 @@ class Principals:
         state = self.accounts.get(account)
         return state.kind if state else None
 
+    def is_first_administrator(self, account: str) -> bool:
+        """Return whether a login is `sa`, by whatever name; one that is not stored, by its name."""
+        if self.first_administrator:
+            return account == self.first_administrator
+        return account == SA and account not in self.accounts
+
+    def other_superusers(self, account: str) -> tuple[str, ...]:
+        """Return who comes in as sysadmin without an account: `sa`, logins of people, groups."""
+        return tuple(
+            name
+            for name, state in self.accounts.items()
+            if name != account
+            and state.can_login
+            and not (state.database or state.is_locked)
+            and self._is_superuser_beside(state, account)
+        )
+
+    def _is_superuser_beside(self, login: AccountState, account: str) -> bool:
+        what = well_known(login)
+        if what is WellKnown.SA:
+            return True
+        path = self.context(login.name, "").sysadmin if what is WellKnown.NONE else None
+        return path is not None and account not in {step.account for step in path}
+
     def login_state(self, login: str) -> AccountState | None:
         """Return a login by the name that a user's attributes give it."""
         return self.accounts.get(self._login_account(login))
@@ -99,6 +130,14 @@ class Principals:
     def users_of(self, login: str, database: str) -> tuple[str, ...]:
         """Return the users that a login is in a database: one, or none."""
         return tuple(sorted(self._users.get(login, {}).get(database, ())))
+
+    def owner_of(self, database: str) -> str:
+        """Return the login that owns a database; empty: it is not among the accounts."""
+        return next((login for login, owned in self._owned.items() if database in owned), "")
+
+    def lends(self, database: str, name: str) -> bool:
+        """Return whether a database is TRUSTWORTHY, or has DB_CHAINING."""
+        return lends(self.accounts.get(principal_name(database, DBO)), database, name)
 
     def owns(self, login: str, database: str) -> bool:
         """Return whether a login owns a database."""
@@ -149,7 +188,7 @@ class Principals:
         dbo = principal_name(database, DBO)
         users = self.users_of(login, database)
         if self.owns(login, database) or dbo in users:
-            owner = (Step(login), Step(dbo, "owner of the database"))
+            owner = (Step(login), Step(dbo, OWNER_OF_DATABASE))
             return self._user_context(dbo, owner, server)
         if server.sysadmin:
             path = (*server.sysadmin, Step(dbo, "sysadmin is dbo"))
@@ -194,7 +233,17 @@ class Principals:
 
     def _lets_in(self, account: str) -> bool:
         held = {grant.privilege for grant in self.grants(account) if not grant.deny}
-        return not _ENTRANCES.isdisjoint(held | set(SERVER_ROLES.get(account, ())))
+        return not _ENTRANCES.isdisjoint(held | set(self.fixed(account)))
+
+    def fixed(self, account: str) -> tuple[str, ...]:
+        """Return what a fixed server role may do; a principal that only has its name is none.
+
+        Before 2022, the names of its ten new roles are anybody's.
+        """
+        state = self.accounts.get(account)
+        if state is not None and dict(state.attributes).get("is_fixed_role") is False:
+            return ()
+        return SERVER_ROLES.get(account, ())
 
     def _is_enabled(self, guest: str) -> bool:
         """Return whether guest may connect (Principals (Database Engine), The guest user)."""

@@ -15,7 +15,11 @@ from sync_pipeline.model.privilege import Securable, SecurableKind
 K = SecurableKind
 
 _SERVER_NAMED = (K.PRINCIPAL, K.ENDPOINT, K.AVAILABILITY_GROUP)
-_DATABASE_NAMED = (K.PRINCIPAL, K.ASSEMBLY, K.CERTIFICATE, K.KEY, K.SERVICE, K.FULLTEXT)
+_DATABASE_NAMED = (
+    *(K.PRINCIPAL, K.ASSEMBLY, K.CERTIFICATE, K.KEY, K.SERVICE, K.FULLTEXT),
+    # A route, a contract, ...: `sales."ROUTE::name"`.
+    K.OBJECT,
+)
 _SCHEMA_NAMED = (
     K.TABLE,
     K.VIEW,
@@ -118,9 +122,10 @@ class Securables:
         base = Securable(of, database=database, catalog=database)
         if len(parts) == 1:
             return (base,)
-        if of in _DATABASE_NAMED:
-            return (replace(base, name=parts[1]),)
-        schema, name, column = (*parts[1:], "", "")[:3]
+        first, *more = parts[1:]
+        if of in _DATABASE_NAMED and not more:
+            return (replace(base, name=first),)
+        schema, name, column = (first, *more, "", "")[:3]
         return (replace(base, schema=schema, name=name, column=column),)
 
     def _database(self, name: str) -> str | None:

@@ -50,9 +50,12 @@ class Unknown:
             found.append(f"database {database} was not read")
         elif database and principal_name(database, PUBLIC) not in self._world.accounts:
             found.append(f"the role public of database {database} is not in the snapshot")
-        if self._has_groups and self._may_be_in_groups(account):
-            found.append(WINDOWS_GROUPS)
-        return tuple(found)
+        return (*found, *self.groups_of(account))
+
+    def groups_of(self, account: str) -> tuple[str, ...]:
+        """Return that an account may be in groups whose grants and denies count for it."""
+        may_be = self._has_groups and self._may_be_in_groups(account)
+        return (WINDOWS_GROUPS,) if may_be else ()
 
     def _keys(self, securable: Securable, levels: tuple[Level, ...]) -> Iterable[SectionKey]:
         places = ("", database_of(securable)) if database_of(securable) else ("",)

@@ -18,6 +18,7 @@ from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.limits import Meter
 from sync_pipeline.engines.links import Flow, open_link
 from sync_pipeline.engines.passwords import may_be_readable
+from sync_pipeline.engines.sqlserver.confinement import may_connect_only_to
 from sync_pipeline.engines.sqlserver.drivers import (
     DRIVER_OPTION,
     Driver,
@@ -41,6 +42,7 @@ from sync_pipeline.engines.sqlserver.relay import HOST as RELAY_HOST
 from sync_pipeline.engines.sqlserver.relay import Relay
 from sync_pipeline.engines.sqlserver.session import session_settings
 from sync_pipeline.errors import (
+    AuthenticationError,
     ConfigurationError,
     ConnectError,
     ConnectionLimit,
@@ -56,6 +58,11 @@ from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 
 ROWS_AT_ONCE = 500
 LOGIN_MARGIN_SECONDS = 0.5
+ROUTED_SECONDS = 0.7
+"""How long a driver goes on without its server, trying to reach another one, until it says so.
+
+One that gives up hangs up when it is done.
+"""
 CLIENT_MARGIN_SECONDS = 2.0
 """How much longer than the driver's own limit the caller waits."""
 
@@ -223,16 +230,22 @@ def _require_plain_host(instance: Instance) -> None:
 def _require_relay(login: Login, instance: Instance) -> None:
     """Refuse a server that has sent the driver to another one: nothing bounds that.
 
+    Where Linux does not keep the driver from it, the login has been made there.
+
     Raises:
         UnsupportedServer: the login went elsewhere.
     """
     if not login.relay.is_used:
-        raise UnsupportedServer(
-            f"SQL Server at {instance.host}:{instance.port} sent the login to another server.",
-            instance=instance.name,
-            phase=Phase.CONNECT,
-            hint="Register the server itself, not a listener that routes to a replica.",
-        )
+        raise _routed(instance)
+
+
+def _routed(instance: Instance) -> UnsupportedServer:
+    return UnsupportedServer(
+        f"SQL Server at {instance.host}:{instance.port} sent the login to another server.",
+        instance=instance.name,
+        phase=Phase.CONNECT,
+        hint="Register the server itself, not a listener that routes to a replica.",
+    )
 
 
 def _knock(target: Target) -> socket.socket:
@@ -287,11 +300,16 @@ def _log_in(module: ModuleType, driver: Driver, target: Target) -> Login:
 def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Login:
     instance = target.instance
     connection_string(driver, target, tls)  # what can't be asked for is said at once
-    relay = Relay(_knock(target), target.limits)
+    relay = Relay(_knock(target), target.limits, target.usage)
     text = connection_string(driver, target, tls, (RELAY_HOST, relay.port))
     limit = target.connect_seconds
     seconds = max(1, round(limit))
-    call: Call[Any] = Call(lambda: module.connect(text, timeout=seconds, autocommit=True))
+
+    def log_in() -> Any:
+        may_connect_only_to(relay.port)
+        return module.connect(text, timeout=seconds, autocommit=True)
+
+    call: Call[Any] = Call(log_in)
 
     def close_late() -> None:
         raw = call.returned()
@@ -305,14 +323,19 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
         relay.logged_in()
         return Login(raw, relay)
     except (CallTimeout, CallAborted):
+        is_routed = relay.seconds_since_left > ROUTED_SECONDS
         relay.shut()
-        raise login_timeout(instance) from None
+        raise (_routed if is_routed else login_timeout)(instance) from None
     except SyncError:
         relay.close()
         raise
     except _raised_by(module) as error:
+        is_routed = relay.seconds_since_left > ROUTED_SECONDS
         relay.close()
-        raise _login_failure(error, driver, target, tls, relay) from None
+        failure = _login_failure(error, driver, target, tls, relay)
+        if is_routed and not isinstance(failure, AuthenticationError):
+            failure = _routed(instance)
+        raise relay.flow.error(instance.name) or failure from None
 
 
 def _login_failure(
@@ -320,9 +343,6 @@ def _login_failure(
 ) -> Exception:
     """Return what a login failed of; FreeTDS has no word for most that goes wrong before it."""
     instance = target.instance
-    breached = relay.flow.error(instance.name)
-    if breached is not None:
-        return breached
     is_encrypted = tls.mode is not TlsMode.DISABLE
     if fault(error).is_of_server:
         pass

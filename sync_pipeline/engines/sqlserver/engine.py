@@ -26,6 +26,7 @@ from sync_pipeline.engines.sqlserver.grants import database_grants, server_grant
 from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
 from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.parse import (
+    caution,
     database_accounts,
     lacks_connect,
     server_accounts,
@@ -81,12 +82,12 @@ class SqlServer:
     newest_tried: tuple[int, ...] = (16,)
     default_port = 1433
     size_connections = 2
-    # Logins that setup makes for signed modules and for the services of the instance. The
-    # fixed roles, public, guest and NT AUTHORITY stay: what they are granted is worth a look.
-    system_accounts: tuple[str, ...] = (r"##MS\_%##", r"NT SERVICE\\%")
+    # The logins of setup and of services are known by their identifiers (AccountState.is_system).
+    system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = ()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+    counts: Query[Any] | None = None
     catalog: CatalogCheck | None = None
 
     def connect(self, target: Target, database: str | None = None) -> Connection:
@@ -121,7 +122,8 @@ class SqlServer:
             HiddenDatabases: some may be hidden; what is not listed may be there all the same.
         """
         listed = connection.fetch(sql_text(PACKAGE, "databases.sql"))
-        found = tuple(_entry(row, username) for row in map(DATABASES.bind, listed))
+        rows = map(DATABASES.bind, listed)
+        found = tuple(_entry(row, username) for row in rows if not row.is_snapshot)
         for hidden in connection.fetch(sql_text(PACKAGE, "check_databases.sql")):
             denied = connection.fetch(sql_text(PACKAGE, "denied_databases.sql"))
             to = [DENIED_DATABASES.bind(row).grantee for row in denied]
@@ -208,7 +210,7 @@ def hidden_databases(
 def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
     reason = unreadable(row)
     missing = opens_database(row.name, username) if lacks_connect(row) else ""
-    return DatabaseEntry(row.name, not reason, reason, missing)
+    return DatabaseEntry(row.name, not reason, reason, missing, caution(row))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

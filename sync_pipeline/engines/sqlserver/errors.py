@@ -37,6 +37,12 @@ REJECTED = frozenset(
         17806,  # the handshake of integrated authentication failed
     }
 )
+LOCKED_OUT = frozenset({18486})
+_LOCKOUT = (
+    "Wrong passwords locked the login out, temporarily: it ends with the lockout duration of the "
+    "Windows policy, or by ALTER LOGIN ... WITH PASSWORD = ... UNLOCK. Look for who tries them."
+)
+_CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or the login."
 NO_DATABASE = frozenset({911, 4060, 4064})
 """4060 and 4064 come before 18456, which says no more than that the login failed."""
 DENIED = frozenset({229, 230, 262, 297, 300, 371, 378, 916, 15247})
@@ -115,7 +121,7 @@ def connect_error(
 def _rejected(
     found: Fault, where: str, instance: Instance, username: str, *, may_be_database: bool
 ) -> AuthenticationError:
-    doubt, hint = "", "Correct the credential (sync-pipeline credentials rotate) or the login."
+    doubt, hint = "", _LOCKOUT if found.has(LOCKED_OUT) else _CREDENTIAL
     if may_be_database and instance.database and 18456 in found.numbers:  # noqa: PLR2004
         doubt = (
             f" It says the same where the database {instance.database!r} can't be opened, which "

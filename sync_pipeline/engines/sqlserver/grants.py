@@ -16,6 +16,7 @@ from sync_pipeline.engines.sqlserver.rows import (
     ObjectOwnerRow,
     OwnerRow,
     PermissionRow,
+    ServerOwnerRow,
     ServerPermissionRow,
 )
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
@@ -67,7 +68,7 @@ _DATABASE_CLASSES: Mapping[str, SecurableKind] = {
 
 def server_grants(
     permissions: Iterable[ServerPermissionRow],
-    roles: Iterable[OwnerRow],
+    owners: Iterable[ServerOwnerRow],
     databases: Iterable[DatabaseOwnerRow],
 ) -> Grants:
     """Return the grants on the server and on what it owns, by account name."""
@@ -78,10 +79,9 @@ def server_grants(
         found[login_name(row.grantee)].append(
             _grant(on, row.permission_name, row.state, grantor, is_known=is_known)
         )
-    for owner in roles:
-        found[login_name(owner.owner)].append(
-            Grant(Securable(_K.PRINCIPAL, name=owner.item_name), OWNER)
-        )
+    for owner in owners:
+        on = Securable(_SERVER_CLASSES[owner.class_desc], name=owner.item_name)
+        found[login_name(owner.owner)].append(Grant(on, OWNER))
     for database in databases:
         found[login_name(database.owner)].append(
             Grant(Securable(_K.DATABASE, database=database.database_name), OWNER)
@@ -111,11 +111,7 @@ def database_grants(
     for schema in schemas:
         own(schema.owner, Securable(_K.SCHEMA, database, schema.item_name, catalog=database))
     for item in objects:
-        kind = _object_kind(item.object_type)
-        own(
-            item.owner,
-            Securable(kind, database, item.schema_name, item.item_name, catalog=database),
-        )
+        own(item.owner, _owned(database, item))
     for role in roles:
         own(role.owner, Securable(_K.PRINCIPAL, database, name=role.item_name, catalog=database))
     return found
@@ -157,17 +153,26 @@ def _in_database(database: str, row: PermissionRow) -> tuple[Securable, bool]:
         return Securable(_K.OBJECT, database, name=raw, catalog=database), False
     if row.class_desc == "OBJECT_OR_COLUMN":
         return _object(database, row, row.item_name), True
-    kind = _DATABASE_CLASSES.get(row.class_desc)
+    return _of_class(database, row.class_desc, row.schema_name, row.item_name), True
+
+
+def _owned(database: str, row: ObjectOwnerRow) -> Securable:
+    if row.class_desc != "OBJECT_OR_COLUMN":
+        return _of_class(database, row.class_desc, row.schema_name, row.item_name)
+    kind = _object_kind(row.object_type)
+    return Securable(kind, database, row.schema_name or "", row.item_name, catalog=database)
+
+
+def _of_class(database: str, class_desc: str, schema: str | None, name: str) -> Securable:
+    """Return what has a class of its own, by the names that the catalog gives it."""
+    kind = _DATABASE_CLASSES.get(class_desc)
     if kind is None:
-        # Message types, contracts, routes, ...: named as a GRANT statement names them.
-        name = f"{row.class_desc.replace('_', ' ')}::{row.item_name}"
-        return Securable(_K.OBJECT, database, name=name, catalog=database), True
+        # Message types, contracts, routes, ...: named by their class as well.
+        text = f"{class_desc.replace('_', ' ')}::{name}"
+        return Securable(_K.OBJECT, database, name=text, catalog=database)
     if kind is _K.SCHEMA:
-        return Securable(kind, database, row.item_name, catalog=database), True
-    return (
-        Securable(kind, database, row.schema_name or "", row.item_name, catalog=database),
-        True,
-    )
+        return Securable(kind, database, name, catalog=database)
+    return Securable(kind, database, schema or "", name, catalog=database)
 
 
 def _object(database: str, row: PermissionRow, name: str) -> Securable:

@@ -8,9 +8,6 @@ from sync_pipeline.engines.base import UNWRITABLE
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
-SA = "sa"
-"""The login of the server's first administrator, unless it was renamed."""
-
 
 SHARED = "MULTI_USER"
 """The mode of a database that anybody may open (sys.databases, user_access_desc)."""

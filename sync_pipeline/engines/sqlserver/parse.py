@@ -11,8 +11,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sync_pipeline.engines.sqlserver.grants import Grants
+from sync_pipeline.engines.sqlserver.lending import lending
 from sync_pipeline.engines.sqlserver.names import SHARED, login_name, principal_name
 from sync_pipeline.engines.sqlserver.rows import DatabaseRow, LoginRow, MemberRow, UserRow
+from sync_pipeline.engines.sqlserver.well_known import (
+    ATTRIBUTE,
+    WellKnown,
+    by_identifier,
+    by_name,
+)
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership
 
@@ -24,6 +31,7 @@ INSTANCE_AUTHENTICATION = 1
 DATABASE_AUTHENTICATION = 2
 OUTSIDE_AUTHENTICATION = (3, 4)
 """Windows and external: who they are is decided outside of SQL Server."""
+DBO_ID = 1
 BUILT_IN_IDS = (0, 1, 2, 3, 4)
 """public, dbo, guest, INFORMATION_SCHEMA and sys, in every database."""
 
@@ -78,6 +86,15 @@ def _login(
             "must_change": _flag(row.must_change),
             "password_set_at": _utc(row.password_set_at),
         }
+    what = by_identifier(
+        row.name,
+        row.type,
+        row.sid,
+        is_disabled=bool(row.is_disabled),
+        is_fixed_role=bool(row.is_fixed_role),
+    )
+    if what is not by_name(row.name):
+        attributes[ATTRIBUTE] = str(what)
     kind = {"R": AccountKind.ROLE}.get(row.type, AccountKind.LOGIN)
     if row.type in _GROUPS:
         kind = AccountKind.GROUP
@@ -90,6 +107,8 @@ def _login(
         attributes=tuple(attributes.items()),
         memberships=tuple(memberships),
         grants=tuple(grants),
+        # Fixed roles stay: what they are granted, and who is in them, is worth a look.
+        is_system=what in (WellKnown.SETUP, WellKnown.SERVICE) and row.type != "R",
     )
 
 
@@ -105,6 +124,12 @@ def _user(
     }
     if row.login is not None:
         attributes["login"] = login_name(row.login)
+    if row.principal_id == DBO_ID:
+        attributes |= lending(
+            database,
+            is_trustworthy_on=bool(row.is_trustworthy_on),
+            is_db_chaining_on=bool(row.is_db_chaining_on),
+        )
     kinds = {"R": AccountKind.ROLE, "A": AccountKind.APPLICATION_ROLE}
     kind = AccountKind.GROUP if row.type in _GROUPS else kinds.get(row.type, AccountKind.USER)
     return AccountState(
@@ -166,6 +191,20 @@ def lacks_connect(row: DatabaseRow) -> bool:
     """Return whether only a grant keeps a database closed."""
     is_open = row.state == 0 and row.user_access_desc == SHARED
     return is_open and not row.has_access and not row.may_connect_any
+
+
+def caution(row: DatabaseRow) -> str:
+    """Return what opening a database does to the server, nothing where it only connects.
+
+    ALTER DATABASE SET options (Transact-SQL), AUTO_CLOSE: the first user starts the database,
+    and after the last one it is shut down and its resources are freed.
+    """
+    if not row.is_auto_close_on:
+        return ""
+    return (
+        "AUTO_CLOSE is on, so each sync starts the database and lets it shut down again"
+        " (ALTER DATABASE ... SET AUTO_CLOSE OFF ends that)"
+    )
 
 
 def _flag(value: int | None) -> bool | None:

@@ -15,6 +15,7 @@ from sync_pipeline.engines.sqlserver.rows import (
     ObjectOwnerRow,
     OwnerRow,
     PermissionRow,
+    ServerOwnerRow,
     ServerPermissionRow,
     UserRow,
 )
@@ -22,7 +23,6 @@ from sync_pipeline.model.privilege import SectionName
 
 OLDEST = (13,)
 """SQL Server 2016."""
-SQL_SERVER_2022 = (16,)
 DEFINITIONS = "GRANT VIEW ANY DEFINITION TO {user};"
 CONNECT = "GRANT CONNECT ANY DATABASE TO {user};"
 STATE = "GRANT VIEW SERVER STATE TO {user};"
@@ -36,28 +36,28 @@ def query(
     fills: tuple[SectionName, ...] = (),
     needs: str = DEFINITIONS,
     check: str = "",
+    count: str = "",
 ) -> Query[RowT]:
     """Declare a query whose text fits every version."""
-    return Query(name, row, fills, (Variant(OLDEST, f"{name}.sql"),), needs, check=check)
+    variants = (Variant(OLDEST, f"{name}.sql"),)
+    return Query(name, row, fills, variants, needs, check=check, count=count)
 
 
 def _in_database(
-    name: str, row: type[RowT], fills: tuple[SectionName, ...], check: str
+    name: str, row: type[RowT], fills: tuple[SectionName, ...], check: str, count: str = ""
 ) -> Query[RowT]:
     variants = (Variant(OLDEST, f"{name}.sql"),)
-    return Query(name, row, fills, variants, DEFINITIONS, per_database=True, check=check)
+    return Query(
+        name, row, fills, variants, DEFINITIONS, per_database=True, check=check, count=count
+    )
 
 
-LOGINS = Query(
+LOGINS = query(
     "server_principals",
     LoginRow,
     (SectionName.ACCOUNTS,),
-    (
-        Variant(OLDEST, "server_principals.sql"),
-        Variant(SQL_SERVER_2022, "server_principals_2022.sql"),
-    ),
-    DEFINITIONS,
     check="check_logins.sql",
+    count="count_server_principals.sql",
 )
 SERVER_MEMBERS = query(
     "server_role_members", MemberRow, (SectionName.MEMBERSHIPS,), check="check_logins.sql"
@@ -68,7 +68,12 @@ SERVER_PERMISSIONS = query(
     (SectionName.SERVER, SectionName.PRINCIPAL, SectionName.OTHER),
     check="check_definitions.sql",
 )
-SERVER_OWNERS = query("server_owners", OwnerRow, (SectionName.PRINCIPAL,), check="check_logins.sql")
+SERVER_OWNERS = query(
+    "server_owners",
+    ServerOwnerRow,
+    (SectionName.PRINCIPAL, SectionName.OTHER),
+    check="check_definitions.sql",
+)
 DATABASE_OWNERS = query(
     "database_owners",
     DatabaseOwnerRow,
@@ -76,12 +81,25 @@ DATABASE_OWNERS = query(
     ANY_DATABASE,
     check="check_databases.sql",
 )
-DATABASES = query("databases", DatabaseRow, (), ANY_DATABASE, check="check_databases.sql")
+DATABASES = query(
+    "databases",
+    DatabaseRow,
+    (),
+    ANY_DATABASE,
+    check="check_databases.sql",
+    count="count_databases.sql",
+)
 MISSING_DATABASES = query("check_databases", MissingRow, (), "nothing")
 MISSING_STATE = query("check_state", MissingRow, (), "nothing")
 DENIED_DATABASES = query("denied_databases", DeniedRow, (), "nothing")
 
-USERS = _in_database("database_principals", UserRow, (SectionName.ACCOUNTS,), "check_users.sql")
+USERS = _in_database(
+    "database_principals",
+    UserRow,
+    (SectionName.ACCOUNTS,),
+    "check_users.sql",
+    "count_database_principals.sql",
+)
 MEMBERS = _in_database(
     "database_role_members", MemberRow, (SectionName.MEMBERSHIPS,), "check_users.sql"
 )
@@ -99,7 +117,12 @@ PERMISSIONS = _in_database(
     "check_objects.sql",
 )
 SCHEMA_OWNERS = _in_database("schema_owners", OwnerRow, (SectionName.SCHEMA,), "check_objects.sql")
-OBJECT_OWNERS = _in_database("object_owners", ObjectOwnerRow, _OBJECT_SECTIONS, "check_objects.sql")
+OBJECT_OWNERS = _in_database(
+    "object_owners",
+    ObjectOwnerRow,
+    (SectionName.TYPE, *_OBJECT_SECTIONS),
+    "check_objects.sql",
+)
 ROLE_OWNERS = _in_database("role_owners", OwnerRow, (SectionName.PRINCIPAL,), "check_users.sql")
 ACCOUNT_QUERIES: tuple[Query[Any], ...] = (
     LOGINS,

@@ -12,13 +12,16 @@ user: no other program can come to the address that the driver has been given.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import struct
 import sys
 import threading
+import time
 from pathlib import Path
 
+from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.engines.links import Flow, shut
 from sync_pipeline.engines.sqlserver.framing import Framing
@@ -45,14 +48,17 @@ class Relay:
     FreeTDS does not tell why it gave up.
     """
 
-    def __init__(self, server: socket.socket, limits: ReadLimits) -> None:
-        self.flow = Flow(limits)
+    def __init__(
+        self, server: socket.socket, limits: ReadLimits, usage: Usage | None = None
+    ) -> None:
+        self.flow = Flow(limits, usage)
         self._server = server
         self._server.settimeout(None)
         self._driver: socket.socket | None = None
         self._listener = socket.create_server((HOST, 0), backlog=1)
         self.port: int = self._listener.getsockname()[1]
         self._is_over = False
+        self._left_at = math.inf
         self._greeting = b""
         self._is_logged_in = False
         self.server_ended_first = False
@@ -62,7 +68,13 @@ class Relay:
     @property
     def is_used(self) -> bool:
         """Return whether the driver speaks with the server through here now."""
-        return self._driver is not None and not self._is_over
+        driver = self._driver
+        return driver is not None and not self._is_over and not _has_hung_up(driver)
+
+    @property
+    def seconds_since_left(self) -> float:
+        """Return how long ago the driver hung up by itself, 0 where it did not."""
+        return max(0.0, time.monotonic() - self._left_at)
 
     @property
     def is_over(self) -> bool:
@@ -112,6 +124,8 @@ class Relay:
         with contextlib.suppress(OSError):
             while data := driver.recv(_CHUNK):
                 self._server.sendall(data)
+        if not self._is_over:
+            self._left_at = time.monotonic()
         self.shut()
 
     def _accepted(self) -> socket.socket | None:
@@ -140,6 +154,16 @@ class Relay:
                 driver.sendall(data)
         self.server_ended_first = not self._is_over and self.flow.breach is None
         self.shut()
+
+
+def _has_hung_up(link: socket.socket) -> bool:
+    """Return whether the other end has closed, also where nobody has read that yet."""
+    try:
+        return link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def encryption(greeting: bytes) -> int | None:

@@ -30,15 +30,18 @@ class DatabaseRow:
     state_desc: str
     user_access_desc: str
     is_replicated: int
+    is_snapshot: int
+    is_auto_close_on: int
     has_access: int
     may_connect_any: int
 
 
 @dataclass(frozen=True, slots=True)
 class LoginRow:
-    """A row of `server_principals*.sql`; `password_set_at` has no zone and is UTC."""
+    """A row of `server_principals.sql`; `password_set_at` is a day at midnight, without a zone."""
 
     name: str
+    sid: bytes | None
     type: str
     type_desc: str
     is_disabled: bool
@@ -76,8 +79,17 @@ class ServerPermissionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerOwnerRow:
+    """A row of `server_owners.sql`; the class is named as in `server_permissions.sql`."""
+
+    class_desc: str
+    item_name: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnerRow:
-    """A row of `server_owners.sql`, `schema_owners.sql` and `role_owners.sql`."""
+    """A row of `schema_owners.sql` and of `role_owners.sql`."""
 
     item_name: str
     owner: str
@@ -93,10 +105,11 @@ class DatabaseOwnerRow:
 
 @dataclass(frozen=True, slots=True)
 class ObjectOwnerRow:
-    """A row of `object_owners.sql`."""
+    """A row of `object_owners.sql`; the class is named as in `database_permissions.sql`."""
 
-    object_type: str
-    schema_name: str
+    class_desc: str
+    object_type: str | None
+    schema_name: str | None
     item_name: str
     owner: str
 
@@ -115,6 +128,8 @@ class UserRow:
     default_schema_name: str | None
     login: str | None
     containment: int
+    is_trustworthy_on: int
+    is_db_chaining_on: int
 
 
 @dataclass(frozen=True, slots=True)

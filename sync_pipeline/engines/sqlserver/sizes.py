@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sync_pipeline.engines.base import Query, Reading, SizeReader, Variant
+from sync_pipeline.engines.base import Query, SizeReader, Variant
+from sync_pipeline.engines.doubts import MOST_NAMED
 from sync_pipeline.engines.sqlserver.names import opens_database
-from sync_pipeline.engines.sqlserver.parse import lacks_connect, unreadable
+from sync_pipeline.engines.sqlserver.parse import caution, lacks_connect, unreadable
 from sync_pipeline.engines.sqlserver.queries import (
     CONNECT,
     DATABASES,
@@ -23,11 +24,20 @@ from sync_pipeline.engines.sqlserver.queries import (
 )
 from sync_pipeline.engines.sqlserver.rows import DatabaseRow
 from sync_pipeline.errors import PrivilegeError
-from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot, TableSize
+from sync_pipeline.model.size import (
+    NOT_APPLICABLE,
+    DatabaseSize,
+    Measure,
+    SizeSnapshot,
+    TableSize,
+)
+from sync_pipeline.model.text import first_names
 
 PAGE = 8192
 TEMPDB = "tempdb"
 ROWS, LOG, CONTAINERS = 0, 1, 2
+ONLINE, RECOVERY_PENDING = 0, 3
+"""States of a database (Database States): of the latter files may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class FilesRow:
     files: int
     pages: int
     sparse_files: int
+    absent_files: int
     unlimited_files: int
     maximum_pages: int
 
@@ -113,13 +124,15 @@ class _Files:
     """What the server itself says of the files, by database and type."""
 
     by_database: Mapping[int, Mapping[int, FilesRow]]
-    sparse: Mapping[int, int]
+    snapshots: Measure
     failure: Measure | None
-    sparse_failure: Measure | None
 
 
 def measure(reader: SizeReader) -> SizeSnapshot:
     """Measure the instance: files from the server, contents from each open database.
+
+    What database snapshots take on disk belongs to no database (Database snapshots, sparse
+    files).
 
     A database that is dropped meanwhile is not in the snapshot: what could not be read is
     looked for once more in a new listing.
@@ -134,19 +147,25 @@ def measure(reader: SizeReader) -> SizeSnapshot:
             hint="Check what the monitoring account may read.",
         )
     files = _files(reader)
-    found = [_database(reader, row, files) for row in listed.rows if row.name != TEMPDB]
+    rows = [row for row in listed.rows if row.name != TEMPDB and not row.is_snapshot]
+    found = [_database(reader, row, files) for row in rows]
     if any(item.total.is_missing or item.data.is_missing for item in found):
         still = {row.name for row in reader.databases_now(DATABASES)}
         for item in found:
             if item.name not in still:
                 reader.warn(f"Database {item.name} was dropped while it was measured.")
         found = [item for item in found if item.name in still]
+    started = [row for row in rows if caution(row) and not unreadable(row)]
+    if started:
+        names = first_names([row.name for row in started[:MOST_NAMED]], len(started))
+        reader.warn(f"{caution(started[0])}: {names}.")
     temporary = reader.read(TEMPORARY)
     return SizeSnapshot(
         server=reader.server,
         observed_at=reader.observed_at,
         databases=tuple(found),
         temporary=temporary.failure or Measure.known(temporary.rows[0].pages * PAGE),
+        shared=files.snapshots,
     )
 
 
@@ -155,14 +174,12 @@ def _files(reader: SizeReader) -> _Files:
     found: dict[int, dict[int, FilesRow]] = {}
     for row in reading.rows:
         found.setdefault(row.database_id, {})[row.type] = row
-    has_sparse = any(row.sparse_files for row in reading.rows)
-    sparse: Reading[SparseRow] = reader.read(SPARSE) if has_sparse else Reading()
-    return _Files(
-        found,
-        {row.database_id: row.disk_bytes for row in sparse.rows},
-        reading.failure,
-        sparse.failure,
-    )
+    snapshots = NOT_APPLICABLE
+    if any(row.sparse_files for row in reading.rows):
+        sparse = reader.read(SPARSE)
+        taken = sum(row.disk_bytes for row in sparse.rows)
+        snapshots = sparse.failure or Measure.known(taken)
+    return _Files(found, snapshots, reading.failure)
 
 
 def _database(reader: SizeReader, row: DatabaseRow, files: _Files) -> DatabaseSize:
@@ -184,7 +201,7 @@ def _database(reader: SizeReader, row: DatabaseRow, files: _Files) -> DatabaseSi
     log = files.failure or Measure.known(own[LOG].pages * PAGE if LOG in own else 0)
     return DatabaseSize(
         name=row.name,
-        total=_total(reader, row, files, held),
+        total=_absent(reader, row, own) or _total(reader, row, files, held),
         data=data,
         index=index,
         log=log,
@@ -207,6 +224,23 @@ def _closed(reader: SizeReader, row: DatabaseRow) -> Measure | None:
     return closed
 
 
+def _absent(reader: SizeReader, row: DatabaseRow, own: Mapping[int, FilesRow]) -> Measure | None:
+    """Return why files may not be there, which the server lists with their last size; or None.
+
+    Of a database that is offline as a whole every file is, and takes its disk.
+    """
+    count = sum(item.absent_files for item in own.values())
+    if row.state == RECOVERY_PENDING:
+        reason = "files of it may be missing: its recovery is pending"
+    elif row.state == ONLINE and count:
+        reason = f"{count} files are offline or pending recovery, and may not be on the disk"
+    else:
+        return None
+    absent = Measure.unreachable(f"Database {row.name}: {reason}.")
+    reader.warn(absent.reason)
+    return absent
+
+
 def _total(reader: SizeReader, row: DatabaseRow, files: _Files, held: Measure) -> Measure:
     """Return what the files take on disk; containers have a size only in their database."""
     if files.failure is not None:
@@ -216,13 +250,6 @@ def _total(reader: SizeReader, row: DatabaseRow, files: _Files, held: Measure) -
         hidden = Measure.unreachable(f"Database {row.name}: its files are not listed.")
         reader.warn(hidden.reason)
         return hidden
-    if any(item.sparse_files for item in own.values()):
-        taken = files.sparse.get(row.database_id)
-        if taken is not None:
-            return Measure.known(taken)
-        return files.sparse_failure or Measure.unreachable(
-            f"Database {row.name}: its sparse files were not found."
-        )
     pages = sum(item.pages for kind, item in own.items() if kind != CONTAINERS)
     return Measure.sum((Measure.known(pages * PAGE), held if CONTAINERS in own else _NOTHING))
 
@@ -236,7 +263,7 @@ def _maximum(own: Mapping[int, FilesRow]) -> int | None:
     The cap of the log, 2 TiB where nobody set one, is no room for data.
     """
     data = [item for kind, item in own.items() if kind != LOG]
-    if not data or any(item.unlimited_files or item.sparse_files for item in data):
+    if not data or any(item.unlimited_files for item in data):
         return None
     log = own[LOG].pages if LOG in own else 0
     return (sum(item.maximum_pages for item in data) + log) * PAGE

@@ -23,6 +23,7 @@ class Drip:
         self._length = length
         self._lock = threading.Lock()
         self.count = 0
+        self.has_begun = False
 
     def __call__(self, link: socket.socket, data: bytes) -> None:
         while data:
@@ -33,6 +34,7 @@ class Drip:
             if is_whole:
                 link.sendall(data[:length])
             else:
+                self.has_begun = True
                 for byte in data[:length]:
                     time.sleep(BYTE_SECONDS)
                     link.sendall(bytes([byte]))

@@ -25,17 +25,18 @@ SWITCH = b"\xfemysql_native_password\x0012345678901234567890\0"
 _CAPABILITIES = 0xF7FF & ~0x0800 | 0x000F0000 | 0x00200000
 
 
-def greeting(version: str = "10.11.6-MariaDB") -> bytes:
-    """Return the first packet of a server without TLS."""
+def greeting(version: str = "10.11.6-MariaDB", *, has_tls: bool = False) -> bytes:
+    """Return the first packet of a server, by default of one without TLS."""
+    capabilities = _CAPABILITIES | (0x0800 if has_tls else 0)
     return (
         b"\x0a"
         + version.encode()
         + b"\0"
         + struct.pack("<I", 7)
         + b"12345678\0"
-        + struct.pack("<H", _CAPABILITIES & 0xFFFF)
+        + struct.pack("<H", capabilities & 0xFFFF)
         + b"\x2d\2\0"
-        + struct.pack("<H", _CAPABILITIES >> 16)
+        + struct.pack("<H", capabilities >> 16)
         + b"\x15"
         + b"\0" * 10
         + b"123456789012\0mysql_native_password\0"
@@ -71,19 +72,19 @@ def rogue_mysql(
     send: Callable[[socket.socket, bytes], None] = socket.socket.sendall,
     first: Callable[[], Parts] = lambda: [greeting()],
     *,
-    is_switching: bool = False,
+    switch: bytes = b"",
 ) -> Iterator[int]:
     """Yield the port of a server; `send` is how it sends, `first` what it says first.
 
-    With `is_switching` it asks for the login once more, by a switch of the method.
+    With `switch` it asks for the login once more, by a switch of the method.
     """
 
     def answer(link: socket.socket) -> None:
         with contextlib.suppress(OSError, EOFError):
             _sent(link, first(), 0, send)
             number = _read(link)[1]
-            if is_switching:
-                send(link, framed(SWITCH, number + 1))
+            if switch:
+                send(link, framed(switch, number + 1))
                 number = _read(link)[1]
             send(link, framed(OK, number + 1))
             while True:

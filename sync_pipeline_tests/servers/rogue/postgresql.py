@@ -31,6 +31,7 @@ def message(kind: bytes, body: bytes = b"") -> bytes:
 
 READY = message(b"Z", b"T")
 DONE = message(b"C", b"SELECT 0\0") + READY
+BEGUN = message(b"C", b"BEGIN\0") + READY
 ACCEPTED = message(b"R", struct.pack(">I", 0))
 SOUND_LOGIN = (
     ACCEPTED
@@ -66,10 +67,11 @@ def rogue_postgresql(
     login: Callable[[], Parts] = lambda: [SOUND_LOGIN],
     password: str = "",
     iterations: int = 4096,
+    begun: Callable[[], Parts] = lambda: [BEGUN],
 ) -> Iterator[int]:
     """Yield the port of a server without TLS; `send` is how it sends.
 
-    `login` is what it says after the password was proven.
+    `login` is what it says after the password was proven, `begun` when a transaction is begun.
     """
 
     def answer(link: socket.socket) -> None:
@@ -80,7 +82,7 @@ def rogue_postgresql(
             for part in login():
                 send(link, part)
             while True:
-                _answered(link, attack, send)
+                _answered(link, attack, send, begun)
         with contextlib.suppress(OSError):
             link.shutdown(socket.SHUT_RDWR)
 
@@ -89,7 +91,10 @@ def rogue_postgresql(
 
 
 def _answered(
-    link: socket.socket, attack: Attack, send: Callable[[socket.socket, bytes], None]
+    link: socket.socket,
+    attack: Attack,
+    send: Callable[[socket.socket, bytes], None],
+    begun: Callable[[], Parts],
 ) -> None:
     """Answer a simple query, or an extended one when its Sync has come."""
     statement = ""
@@ -107,7 +112,8 @@ def _answered(
         elif kind == b"X":
             raise EOFError
     if statement.startswith("BEGIN"):
-        send(link, message(b"C", b"BEGIN\0") + READY)
+        for part in begun():
+            send(link, part)
         return
     if is_extended:
         send(link, message(b"1") + message(b"2"))

@@ -6,21 +6,42 @@ SELECT
     User AS user,
     Host AS host,
     json_keys AS json_keys,
+    COALESCE(JSON_TYPE(Priv), 'INVALID') AS json_type,
     JSON_EXTRACT(Priv, '$.access') AS access,
     JSON_EXTRACT(Priv, '$.version_id') AS version_id,
     JSON_EXTRACT(Priv, '$.denies') AS denies,
-    JSON_VALUE(Priv, '$.plugin') AS plugin,
-    (
-        SELECT JSON_ARRAYAGG(COALESCE(element.plugin, '') ORDER BY element.position)
-        FROM JSON_TABLE(
-            Priv, '$.auth_or[*]'
-            COLUMNS (position FOR ORDINALITY, plugin VARCHAR(64) PATH '$.plugin')
-        ) AS element
-    ) AS plugins,
+    JSON_EXTRACT(Priv, '$.plugin') AS plugin,
+    CASE
+        WHEN JSON_EXTRACT(Priv, '$.authentication_string') IS NULL THEN 'empty'
+        WHEN JSON_TYPE(JSON_EXTRACT(Priv, '$.authentication_string')) <> 'STRING' THEN 'none'
+        WHEN CONCAT(JSON_EXTRACT(Priv, '$.authentication_string'), '') = '""' THEN 'empty'
+        WHEN CONCAT(JSON_EXTRACT(Priv, '$.authentication_string'), '') = '"invalid"' THEN 'invalid'
+        ELSE 'set'
+    END AS password,
+    IF(
+        JSON_TYPE(JSON_EXTRACT(Priv, '$.auth_or')) <=> 'ARRAY',
+        COALESCE((
+            SELECT JSON_ARRAYAGG(
+                JSON_OBJECT(
+                    'type', JSON_TYPE(element.content),
+                    'plugin', JSON_EXTRACT(element.content, '$.plugin'),
+                    'password', CASE
+                        WHEN JSON_EXTRACT(element.content, '$.authentication_string') IS NULL THEN 'empty'
+                        WHEN JSON_TYPE(JSON_EXTRACT(element.content, '$.authentication_string')) <> 'STRING' THEN 'none'
+                        WHEN CONCAT(JSON_EXTRACT(element.content, '$.authentication_string'), '') = '""' THEN 'empty'
+                        WHEN CONCAT(JSON_EXTRACT(element.content, '$.authentication_string'), '') = '"invalid"' THEN 'invalid'
+                        ELSE 'set'
+                    END
+                ) ORDER BY element.position
+            )
+            FROM JSON_TABLE(
+                IF(JSON_VALID(Priv), Priv, '{}'), '$.auth_or[*]'
+                COLUMNS (position FOR ORDINALITY, content JSON PATH '$')
+            ) AS element
+        ), '[]'),
+        NULL
+    ) AS auth_or,
     plugin_keys AS plugin_keys,
-    COALESCE(JSON_VALUE(Priv, '$.authentication_string'), '') <> ''
-    OR JSON_EXTRACT(Priv, '$.auth_or[*].authentication_string') IS NOT NULL
-        AS has_authentication_string,
     JSON_EXTRACT(Priv, '$.account_locked') AS account_locked,
     JSON_EXTRACT(Priv, '$.password_last_changed') AS password_last_changed,
     JSON_EXTRACT(Priv, '$.password_lifetime') AS password_lifetime,

@@ -1,8 +1,9 @@
--- InnoDB files that belong to no single database. Since 8.0.13. Needs PROCESS.
+-- InnoDB files that belong to no single database; one that is not found has the size 0.
+-- Since 8.0.13. Needs PROCESS.
 SELECT
     name,
     name = 'innodb_temporary' AS is_temporary,
-    CAST(file_size AS SIGNED) AS file_bytes
+    CASE WHEN file_size > 0 THEN CAST(file_size AS SIGNED) END AS file_bytes
 FROM information_schema.INNODB_TABLESPACES
 WHERE space_type <> 'Single'
 UNION ALL

@@ -1,4 +1,5 @@
--- The largest tables of each database. Since 8.0. Sees what size_schemas.sql sees.
+-- The largest tables of each database. Since 8.0. Sees what size_schemas.sql sees, and leaves
+-- out the same engines.
 SELECT
     ranked.schema_name,
     ranked.table_name,
@@ -15,7 +16,14 @@ FROM (
             ORDER BY data_length + index_length DESC, table_name
         ) AS place
     FROM information_schema.TABLES
-    WHERE table_type NOT IN ('VIEW', 'SYSTEM VIEW') AND data_length IS NOT NULL
+    WHERE
+        table_type NOT IN ('VIEW', 'SYSTEM VIEW')
+        AND engine NOT IN (
+            'MRG_MYISAM', 'MEMORY', 'FEDERATED', 'BLACKHOLE', 'NDBCLUSTER', 'NDBINFO',
+            'PERFORMANCE_SCHEMA'
+        )
+        AND data_length < 9223372036854775807
+        AND index_length < 9223372036854775807
 ) AS ranked
 WHERE ranked.place <= %(limit)s
 ORDER BY ranked.schema_name, ranked.place

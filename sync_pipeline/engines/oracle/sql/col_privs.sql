@@ -9,5 +9,7 @@ SELECT
     g.column_name AS column_name,
     g.grantor AS grantor,
     g.privilege AS privilege,
-    g.grantable AS grantable
-FROM dba_col_privs g
+    g.grantable AS grantable,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.dba_col_privs g

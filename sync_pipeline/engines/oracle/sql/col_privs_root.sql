@@ -10,7 +10,9 @@ SELECT
     g.column_name AS column_name,
     g.grantor AS grantor,
     g.privilege AS privilege,
-    g.grantable AS grantable
-FROM cdb_col_privs g
-LEFT JOIN dba_pdbs p ON p.pdb_id = g.con_id
+    g.grantable AS grantable,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.cdb_col_privs g
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = g.con_id
 WHERE g.con_id <> 2

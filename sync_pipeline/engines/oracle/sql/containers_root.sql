@@ -8,7 +8,7 @@ SELECT
     v.restricted AS restricted,
     v.total_size AS total_bytes,
     NVL(u.users, 0) AS users_seen
-FROM dba_pdbs p
-LEFT JOIN v$pdbs v ON v.con_id = p.pdb_id
-LEFT JOIN (SELECT c.con_id AS con_id, COUNT(*) AS users FROM cdb_users c GROUP BY c.con_id) u
+FROM sys.dba_pdbs p
+LEFT JOIN sys.v_$pdbs v ON v.con_id = p.pdb_id
+LEFT JOIN (SELECT c.con_id AS con_id, COUNT(*) AS users FROM sys.cdb_users c GROUP BY c.con_id) u
     ON u.con_id = p.pdb_id

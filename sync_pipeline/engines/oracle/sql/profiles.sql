@@ -5,5 +5,5 @@ SELECT
     f.profile AS profile,
     f.resource_name AS resource_name,
     f.limit AS limit_text
-FROM dba_profiles f
+FROM sys.dba_profiles f
 WHERE f.resource_type = 'PASSWORD'

@@ -7,7 +7,7 @@ SELECT
     f.profile AS profile,
     f.resource_name AS resource_name,
     f.limit AS limit_text
-FROM cdb_profiles f
-LEFT JOIN dba_pdbs p ON p.pdb_id = f.con_id
+FROM sys.cdb_profiles f
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = f.con_id
 WHERE f.con_id <> 2
     AND f.resource_type = 'PASSWORD'

@@ -9,5 +9,7 @@ SELECT
     f.sysasm AS sysasm,
     f.sysbackup AS sysbackup,
     f.sysdg AS sysdg,
-    f.syskm AS syskm
-FROM v$pwfile_users f
+    f.syskm AS syskm,
+    f.common AS common,
+    f.con_id AS con_id
+FROM sys.v_$pwfile_users f

@@ -10,7 +10,9 @@ SELECT
     f.sysasm AS sysasm,
     f.sysbackup AS sysbackup,
     f.sysdg AS sysdg,
-    f.syskm AS syskm
-FROM v$pwfile_users f
-LEFT JOIN dba_pdbs p ON p.pdb_id = f.con_id
+    f.syskm AS syskm,
+    f.common AS common,
+    f.con_id AS con_id
+FROM sys.v_$pwfile_users f
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = f.con_id
 WHERE f.con_id <> 2

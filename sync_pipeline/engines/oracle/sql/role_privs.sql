@@ -6,5 +6,7 @@ SELECT
     g.granted_role AS granted_role,
     g.admin_option AS admin_option,
     g.delegate_option AS delegate_option,
-    g.default_role AS default_role
-FROM dba_role_privs g
+    g.default_role AS default_role,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.dba_role_privs g

@@ -7,7 +7,9 @@ SELECT
     g.granted_role AS granted_role,
     g.admin_option AS admin_option,
     g.delegate_option AS delegate_option,
-    g.default_role AS default_role
-FROM cdb_role_privs g
-LEFT JOIN dba_pdbs p ON p.pdb_id = g.con_id
+    g.default_role AS default_role,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.cdb_role_privs g
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = g.con_id
 WHERE g.con_id <> 2

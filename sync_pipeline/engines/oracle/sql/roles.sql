@@ -6,4 +6,4 @@ SELECT
     r.authentication_type AS authentication_type,
     r.common AS common,
     r.oracle_maintained AS oracle_maintained
-FROM dba_roles r
+FROM sys.dba_roles r

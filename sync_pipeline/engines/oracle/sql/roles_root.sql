@@ -6,6 +6,6 @@ SELECT
     r.authentication_type AS authentication_type,
     r.common AS common,
     r.oracle_maintained AS oracle_maintained
-FROM cdb_roles r
-LEFT JOIN dba_pdbs p ON p.pdb_id = r.con_id
+FROM sys.cdb_roles r
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = r.con_id
 WHERE r.con_id <> 2

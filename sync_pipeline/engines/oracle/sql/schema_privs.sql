@@ -6,5 +6,7 @@ SELECT
     g.grantee AS grantee,
     g.privilege AS privilege,
     g.schema AS schema_name,
-    g.admin_option AS admin_option
-FROM dba_schema_privs g
+    g.admin_option AS admin_option,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.dba_schema_privs g

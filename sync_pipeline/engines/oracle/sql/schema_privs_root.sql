@@ -6,7 +6,9 @@ SELECT
     g.grantee AS grantee,
     g.privilege AS privilege,
     g.schema AS schema_name,
-    g.admin_option AS admin_option
-FROM cdb_schema_privs g
-LEFT JOIN dba_pdbs p ON p.pdb_id = g.con_id
+    g.admin_option AS admin_option,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.cdb_schema_privs g
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = g.con_id
 WHERE g.con_id <> 2

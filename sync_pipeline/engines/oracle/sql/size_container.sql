@@ -2,4 +2,4 @@
 -- Since 12.2. Needs nothing.
 SELECT
     SYS_CONTEXT('USERENV', 'CON_NAME') AS name
-FROM dual
+FROM sys.dual

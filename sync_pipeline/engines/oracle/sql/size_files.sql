@@ -20,7 +20,7 @@ FROM (
             ELSE f.bytes
         END) AS maximum_bytes,
         COUNT(*) - COUNT(f.bytes) AS unreadable_files
-    FROM dba_data_files f
+    FROM sys.dba_data_files f
     GROUP BY f.tablespace_name
     UNION ALL
     SELECT
@@ -33,6 +33,6 @@ FROM (
             ELSE f.bytes
         END) AS maximum_bytes,
         COUNT(*) - COUNT(f.bytes) AS unreadable_files
-    FROM dba_temp_files f
+    FROM sys.dba_temp_files f
     GROUP BY f.tablespace_name
 ) t

@@ -22,7 +22,7 @@ FROM (
             ELSE f.bytes
         END) AS maximum_bytes,
         COUNT(*) - COUNT(f.bytes) AS unreadable_files
-    FROM cdb_data_files f
+    FROM sys.cdb_data_files f
     GROUP BY f.con_id, f.tablespace_name
     UNION ALL
     SELECT
@@ -36,8 +36,8 @@ FROM (
             ELSE f.bytes
         END) AS maximum_bytes,
         COUNT(*) - COUNT(f.bytes) AS unreadable_files
-    FROM cdb_temp_files f
+    FROM sys.cdb_temp_files f
     GROUP BY f.con_id, f.tablespace_name
 ) t
-LEFT JOIN dba_pdbs p ON p.pdb_id = t.con_id
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = t.con_id
 WHERE t.con_id <> 2

@@ -2,4 +2,4 @@
 -- Since 12.2. Needs READ on SYS.V_$LOG.
 SELECT
     SUM(l.bytes * l.members) AS total_bytes
-FROM v$log l
+FROM sys.v_$log l

@@ -1,5 +1,6 @@
--- The largest tables with their indexes and large objects, all partitions together. It can take
--- minutes, so it is asked for only where the largest tables are wanted.
+-- The largest tables with their indexes and large objects, all partitions together. The rows of an
+-- index-organised table are in its index; what lies in the recycle bin is no table any more. It can
+-- take minutes, so it is asked for only where the largest tables are wanted.
 -- Since 12.2. Needs READ on SYS.DBA_SEGMENTS, SYS.DBA_INDEXES and SYS.DBA_LOBS.
 SELECT
     CAST(NULL AS VARCHAR2(128)) AS container,
@@ -22,16 +23,16 @@ FROM (
             s.segment_name AS table_name,
             s.bytes AS data_bytes,
             0 AS index_bytes
-        FROM dba_segments s
+        FROM sys.dba_segments s
         WHERE s.segment_type IN ('TABLE', 'TABLE PARTITION', 'TABLE SUBPARTITION', 'NESTED TABLE')
         UNION ALL
         SELECT
             i.table_owner AS schema_name,
             i.table_name AS table_name,
-            0 AS data_bytes,
-            s.bytes AS index_bytes
-        FROM dba_segments s
-        JOIN dba_indexes i
+            CASE WHEN i.index_type = 'IOT - TOP' THEN s.bytes ELSE 0 END AS data_bytes,
+            CASE WHEN i.index_type = 'IOT - TOP' THEN 0 ELSE s.bytes END AS index_bytes
+        FROM sys.dba_segments s
+        JOIN sys.dba_indexes i
             ON i.owner = s.owner AND i.index_name = s.segment_name
         WHERE s.segment_type IN ('INDEX', 'INDEX PARTITION', 'INDEX SUBPARTITION', 'LOBINDEX')
         UNION ALL
@@ -40,11 +41,12 @@ FROM (
             l.table_name AS table_name,
             s.bytes AS data_bytes,
             0 AS index_bytes
-        FROM dba_segments s
-        JOIN dba_lobs l
+        FROM sys.dba_segments s
+        JOIN sys.dba_lobs l
             ON l.owner = s.owner AND l.segment_name = s.segment_name
         WHERE s.segment_type IN ('LOBSEGMENT', 'LOB PARTITION', 'LOB SUBPARTITION')
     ) x
+    WHERE x.table_name NOT LIKE 'BIN$%'
     GROUP BY x.schema_name, x.table_name
 ) x
 WHERE x.place <= :wanted

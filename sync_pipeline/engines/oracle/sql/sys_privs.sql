@@ -4,5 +4,7 @@ SELECT
     CAST(NULL AS VARCHAR2(128)) AS container,
     g.grantee AS grantee,
     g.privilege AS privilege,
-    g.admin_option AS admin_option
-FROM dba_sys_privs g
+    g.admin_option AS admin_option,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.dba_sys_privs g

@@ -6,7 +6,9 @@ SELECT
     CASE WHEN g.con_id = 1 THEN NULL ELSE NVL(p.pdb_name, TO_CHAR(g.con_id)) END AS container,
     g.grantee AS grantee,
     g.privilege AS privilege,
-    g.admin_option AS admin_option
-FROM cdb_sys_privs g
-LEFT JOIN dba_pdbs p ON p.pdb_id = g.con_id
+    g.admin_option AS admin_option,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.cdb_sys_privs g
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = g.con_id
 WHERE g.con_id <> 2

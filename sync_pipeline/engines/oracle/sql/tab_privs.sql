@@ -10,5 +10,7 @@ SELECT
     g.grantor AS grantor,
     g.privilege AS privilege,
     g.grantable AS grantable,
-    g.hierarchy AS hierarchy
-FROM dba_tab_privs g
+    g.hierarchy AS hierarchy,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.dba_tab_privs g

@@ -11,7 +11,9 @@ SELECT
     g.grantor AS grantor,
     g.privilege AS privilege,
     g.grantable AS grantable,
-    g.hierarchy AS hierarchy
-FROM cdb_tab_privs g
-LEFT JOIN dba_pdbs p ON p.pdb_id = g.con_id
+    g.hierarchy AS hierarchy,
+    g.common AS common,
+    g.inherited AS inherited
+FROM sys.cdb_tab_privs g
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = g.con_id
 WHERE g.con_id <> 2

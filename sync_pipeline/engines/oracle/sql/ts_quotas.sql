@@ -6,6 +6,6 @@ SELECT
     q.username AS grantee,
     q.tablespace_name AS tablespace_name,
     q.max_bytes AS max_bytes
-FROM dba_ts_quotas q
+FROM sys.dba_ts_quotas q
 WHERE q.max_bytes <> 0
     AND q.dropped = 'NO'

@@ -7,8 +7,8 @@ SELECT
     q.username AS grantee,
     q.tablespace_name AS tablespace_name,
     q.max_bytes AS max_bytes
-FROM cdb_ts_quotas q
-LEFT JOIN dba_pdbs p ON p.pdb_id = q.con_id
+FROM sys.cdb_ts_quotas q
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = q.con_id
 WHERE q.con_id <> 2
     AND q.max_bytes <> 0
     AND q.dropped = 'NO'

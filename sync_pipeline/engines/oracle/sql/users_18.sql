@@ -15,5 +15,7 @@ SELECT
     u.password_versions AS password_versions,
     u.common AS common,
     u.oracle_maintained AS oracle_maintained,
-    u.default_tablespace AS default_tablespace
-FROM dba_users u
+    u.default_tablespace AS default_tablespace,
+    u.created AS created,
+    u.proxy_only_connect AS proxy_only_connect
+FROM sys.dba_users u

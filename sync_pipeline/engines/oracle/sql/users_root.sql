@@ -15,7 +15,9 @@ SELECT
     u.password_versions AS password_versions,
     u.common AS common,
     u.oracle_maintained AS oracle_maintained,
-    u.default_tablespace AS default_tablespace
-FROM cdb_users u
-LEFT JOIN dba_pdbs p ON p.pdb_id = u.con_id
+    u.default_tablespace AS default_tablespace,
+    u.created AS created,
+    u.proxy_only_connect AS proxy_only_connect
+FROM sys.cdb_users u
+LEFT JOIN sys.dba_pdbs p ON p.pdb_id = u.con_id
 WHERE u.con_id <> 2

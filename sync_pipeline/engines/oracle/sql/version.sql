@@ -3,5 +3,5 @@
 SELECT
     v.product AS product,
     v.version AS version
-FROM product_component_version v
+FROM sys.product_component_version v
 WHERE v.product LIKE 'Oracle%Database%'

@@ -4,9 +4,9 @@
 SELECT
     'column' AS kind,
     '' AS database,
-    n.nspname AS schema,
-    c.relname AS name,
-    t.attname AS column_name,
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    t.attname::text AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
     pg_catalog.pg_get_userbyid(a.grantor) AS grantor,
     a.privilege_type AS privilege,

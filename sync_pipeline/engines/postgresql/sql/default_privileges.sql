@@ -3,8 +3,8 @@
 SELECT
     'default privilege' AS kind,
     '' AS database,
-    coalesce(n.nspname, '') AS schema,
-    CASE d.defaclobjtype
+    coalesce(n.nspname, '')::text AS schema,
+    (CASE d.defaclobjtype
         WHEN 'r' THEN 'tables'
         WHEN 'S' THEN 'sequences'
         WHEN 'f' THEN 'functions'
@@ -12,7 +12,7 @@ SELECT
         WHEN 'n' THEN 'schemas'
         WHEN 'L' THEN 'large objects'
         ELSE 'objects of kind ' || d.defaclobjtype::text
-    END || ' of ' || pg_catalog.pg_get_userbyid(d.defaclrole) AS name,
+    END || ' of ' || pg_catalog.pg_get_userbyid(d.defaclrole))::varchar AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
     pg_catalog.pg_get_userbyid(a.grantor) AS grantor,

@@ -13,14 +13,14 @@ SELECT
 FROM (
     SELECT
         'foreign data wrapper' AS kind,
-        w.fdwname AS name,
+        w.fdwname::text AS name,
         w.fdwowner AS owner,
         coalesce(w.fdwacl, pg_catalog.acldefault('F', w.fdwowner)) AS acl
     FROM pg_catalog.pg_foreign_data_wrapper AS w
     UNION ALL
     SELECT
         'foreign server' AS kind,
-        s.srvname AS name,
+        s.srvname::text AS name,
         s.srvowner AS owner,
         coalesce(s.srvacl, pg_catalog.acldefault('S', s.srvowner)) AS acl
     FROM pg_catalog.pg_foreign_server AS s

@@ -4,7 +4,7 @@ SELECT
     'language' AS kind,
     '' AS database,
     '' AS schema,
-    l.lanname AS name,
+    l.lanname::text AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
     coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,

@@ -1,9 +1,11 @@
 -- Privileges on tables, views, materialized views, foreign and partitioned tables,
 -- sequences, property graphs (since 19) and what else newer servers keep beside them, of
 -- which only what was granted is known. Left out: indexes and the tables of TOAST, on which
--- nothing is granted, and composite types, whose list is the type's. Objects of the system's schemas
+-- nothing is granted, and composite types, whose list is the type's. Row security that is on
+-- is a row of PUBLIC, which it takes something from. Objects of the system's schemas
 -- appear only where their ACL is not what initdb or an extension gave them;
--- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
+-- information_schema, of which the server keeps no initial ACL, where somebody but PUBLIC and
+-- the owner was granted something.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     CASE c.relkind
@@ -17,8 +19,8 @@ SELECT
         ELSE 'relation'
     END AS kind,
     '' AS database,
-    n.nspname AS schema,
-    c.relname AS name,
+    n.nspname::text AS schema,
+    c.relname::text AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
     coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,
@@ -40,12 +42,22 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT c.relowner, c.relowner, 'SELECT', FALSE WHERE c.relkind = 'g' AND c.relacl IS NULL
     UNION ALL
+    SELECT
+        0, c.relowner,
+        CASE WHEN c.relforcerowsecurity THEN 'FORCED ROW SECURITY' ELSE 'ROW SECURITY' END, FALSE
+    WHERE c.relrowsecurity
+    UNION ALL
     SELECT c.relowner, NULL, 'OWNER', FALSE
 ) AS a
 WHERE c.relkind NOT IN ('i', 'I', 't', 'c')
 AND (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, c.relowner))
+    OR (
+        n.nspname = 'information_schema'
+        AND EXISTS (
+            SELECT FROM pg_catalog.aclexplode(c.relacl) AS g WHERE g.grantee NOT IN (0, c.relowner)
+        )
+    )
     OR (
         n.nspname <> 'information_schema'
         AND c.relacl IS DISTINCT FROM (

@@ -1,6 +1,7 @@
 -- Privileges on functions, procedures and aggregates, by their identity arguments.
 -- Objects of the system's schemas appear only where their ACL is not what initdb or an extension gave them;
--- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
+-- information_schema, of which the server keeps no initial ACL, where somebody but PUBLIC and
+-- the owner was granted something.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     CASE
@@ -10,7 +11,7 @@ SELECT
         ELSE 'routine'
     END AS kind,
     '' AS database,
-    n.nspname AS schema,
+    n.nspname::text AS schema,
     p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')' AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
@@ -29,7 +30,12 @@ CROSS JOIN LATERAL (
 ) AS a
 WHERE (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, p.proowner))
+    OR (
+        n.nspname = 'information_schema'
+        AND EXISTS (
+            SELECT FROM pg_catalog.aclexplode(p.proacl) AS g WHERE g.grantee NOT IN (0, p.proowner)
+        )
+    )
     OR (
         n.nspname <> 'information_schema'
         AND p.proacl IS DISTINCT FROM (

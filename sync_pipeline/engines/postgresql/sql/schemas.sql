@@ -1,11 +1,12 @@
 -- Privileges on schemas. Objects of the system's schemas
 -- appear only where their ACL is not what initdb or an extension gave them;
--- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
+-- information_schema, of which the server keeps no initial ACL, where somebody but PUBLIC and
+-- the owner was granted something.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     'schema' AS kind,
     '' AS database,
-    n.nspname AS schema,
+    n.nspname::text AS schema,
     '' AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
@@ -23,7 +24,12 @@ CROSS JOIN LATERAL (
 ) AS a
 WHERE (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, n.nspowner))
+    OR (
+        n.nspname = 'information_schema'
+        AND EXISTS (
+            SELECT FROM pg_catalog.aclexplode(n.nspacl) AS g WHERE g.grantee NOT IN (0, n.nspowner)
+        )
+    )
     OR (
         n.nspname <> 'information_schema'
         AND n.nspacl IS DISTINCT FROM (

@@ -1,5 +1,6 @@
 -- All databases, templates too: they take disk like any other. Since 14. Needs nothing.
 SELECT
+    d.oid::bigint AS oid,
     d.datname AS name,
     d.datallowconn AS allows_connections,
     d.datconnlimit = -2 AS is_invalid,

@@ -7,8 +7,8 @@ SELECT
     sized.index_bytes
 FROM (
     SELECT
-        n.nspname AS schema_name,
-        c.relname AS table_name,
+        n.nspname::text AS schema_name,
+        c.relname::text AS table_name,
         pg_catalog.pg_table_size(c.oid) AS data_bytes,
         pg_catalog.pg_indexes_size(c.oid) AS index_bytes
     FROM pg_catalog.pg_class AS c

@@ -2,13 +2,14 @@
 -- from 17 on multirange types follow their range.
 -- Objects of the system's schemas
 -- appear only where their ACL is not what initdb or an extension gave them;
--- information_schema, of which the server keeps no initial ACL, without PUBLIC and owner.
+-- information_schema, of which the server keeps no initial ACL, where somebody but PUBLIC and
+-- the owner was granted something.
 -- Since 14. Needs CONNECT on the database.
 SELECT
     'type' AS kind,
     '' AS database,
-    n.nspname AS schema,
-    t.typname AS name,
+    n.nspname::text AS schema,
+    t.typname::text AS name,
     '' AS column_name,
     CASE a.grantee WHEN 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS grantee,
     coalesce(pg_catalog.pg_get_userbyid(a.grantor), '') AS grantor,
@@ -30,7 +31,12 @@ AND (t.typtype <> 'm' OR current_setting('server_version_num')::integer < 170000
 AND NOT EXISTS (SELECT FROM pg_catalog.pg_type AS element WHERE element.typarray = t.oid)
 AND (
     n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    OR (n.nspname = 'information_schema' AND a.grantee NOT IN (0, t.typowner))
+    OR (
+        n.nspname = 'information_schema'
+        AND EXISTS (
+            SELECT FROM pg_catalog.aclexplode(t.typacl) AS g WHERE g.grantee NOT IN (0, t.typowner)
+        )
+    )
     OR (
         n.nspname <> 'information_schema'
         AND t.typacl IS DISTINCT FROM (

@@ -1,6 +1,7 @@
--- Every database, whether it can be opened, and what it is to an availability group. Since
--- 2016. Needs VIEW ANY DATABASE, which VIEW ANY DEFINITION implies: without it rows are
--- missing, see check_databases.sql.
+-- Every database, whether it can be opened, and what it is to an availability group. Database
+-- snapshots are views of one as it was, and are marked: they are no databases. Since 2016. Needs
+-- VIEW ANY DATABASE, which VIEW ANY DEFINITION implies: without it rows are missing, see
+-- check_databases.sql.
 SELECT
     d.database_id,
     d.name,
@@ -8,6 +9,8 @@ SELECT
     d.state_desc,
     d.user_access_desc,
     CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END AS is_replicated,
+    CASE WHEN d.source_database_id IS NULL THEN 0 ELSE 1 END AS is_snapshot,
+    CAST(d.is_auto_close_on AS int) AS is_auto_close_on,
     COALESCE(HAS_DBACCESS(d.name), 0) AS has_access,
     (
         SELECT COUNT(*)

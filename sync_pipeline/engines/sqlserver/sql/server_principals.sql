@@ -1,7 +1,8 @@
 -- Every principal of the server; no password hash. Who reaches sysadmin through any chain of
--- server roles is marked. The day of the last password alone, because the server's time zone
--- can't be asked before 2022. Since 2016. Needs VIEW ANY DEFINITION: without it rows are
--- missing, see check_logins.sql.
+-- server roles is marked. The day of the last password alone, in the time of the server: which
+-- zone that is can't be asked before 2022, and may change. Since 2016. Needs VIEW ANY DEFINITION
+-- (from 2022 on VIEW ANY SECURITY DEFINITION is enough): without it rows are missing, see
+-- check_logins.sql.
 WITH sysadmins AS (
     SELECT r.principal_id
     FROM sys.server_principals AS r
@@ -13,6 +14,7 @@ WITH sysadmins AS (
 )
 SELECT
     p.name,
+    p.sid,
     p.type,
     p.type_desc,
     CAST(p.is_disabled AS bit) AS is_disabled,

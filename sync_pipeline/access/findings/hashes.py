@@ -1,0 +1,143 @@
+"""The rule about who reads password hashes. It never sees one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sync_pipeline.access.findings.case import Case, listed
+from sync_pipeline.access.findings.powers import membership_of
+from sync_pipeline.access.findings.rule import Rule, each
+from sync_pipeline.engines.access import HashPlace, hash_places
+from sync_pipeline.model.access import Availability, EffectivePrivilege, PowerKind, path_text
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.privilege import Grant, SecurableKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """One way in which an account reads the hashes of one place."""
+
+    place: HashPlace
+    way: EffectivePrivilege
+    grants: tuple[Grant, ...]
+
+    @property
+    def is_meant(self) -> bool:
+        """Return whether somebody granted this place, and not only all there is."""
+        return bool(self.grants) or self.place.is_own
+
+
+def _hash_readers(rule: Rule, case: Case) -> Iterator[Finding]:
+    places = hash_places(case.judged.rules)
+    for state in case.states() if places else ():
+        if _is_left_out(case, state):
+            continue
+        readers = list(_readers(case, state, places))
+        if readers:
+            yield _finding(rule, case, state, readers)
+
+
+def _is_left_out(case: Case, state: AccountState) -> bool:
+    """Return whether nothing is to be said: superusers read all, and have a rule of their own."""
+    is_engines = case.is_expected(state.name) and not case.is_everyone(state.name)
+    return is_engines or bool(case.powers(state.name, PowerKind.SUPERUSER))
+
+
+def _readers(case: Case, state: AccountState, places: Sequence[HashPlace]) -> Iterator[_Reader]:
+    accounts = case.judged.world.accounts
+    for place in places:
+        for way in case.judged.rules.decide(state.name, place.privilege, place.securable).held:
+            last = way.path[-1].account
+            # What everyone may, is one finding: that of PUBLIC.
+            if last != state.name and case.is_everyone(last):
+                continue
+            holder = accounts.get(last)
+            grants = tuple(g for g in (holder.grants if holder else ()) if _gives(g, place))
+            yield _Reader(place, way, grants)
+
+
+def _gives(grant: Grant, place: HashPlace) -> bool:
+    """Return whether a grant is on the place itself, or on the database of the server's own."""
+    on, asked = grant.securable, place.securable
+    if grant.deny or grant.privilege not in (place.privilege, "ALL PRIVILEGES"):
+        return False
+    if asked.kind is SecurableKind.SERVER:
+        return on.kind is SecurableKind.SERVER
+    if on.kind is SecurableKind.DATABASE:
+        return on.database == asked.database and not asked.schema
+    same = (on.catalog, on.database, on.schema, on.name) == (
+        *(asked.catalog, asked.database, asked.schema, asked.name),
+    )
+    return same and on.column in ("", asked.column)
+
+
+def _finding(rule: Rule, case: Case, state: AccountState, readers: Sequence[_Reader]) -> Finding:
+    readers = sorted(readers, key=_rank)
+    best = readers[0].way
+    what = listed(list(dict.fromkeys(reader.place.name for reader in readers)), most=3)
+    after = "" if best.availability is Availability.AT_LOGIN else " after SET ROLE"
+    lacking = f" It lacks {'; '.join(best.lacking)}." if best.lacking else ""
+    return case.finding(
+        rule.id,
+        _severity(rule, case, state, readers[0]),
+        state.name,
+        f"It may read password hashes{after}, in {what}, through {best.source}: "
+        f"{path_text(best.path)}.{lacking}",
+        path=best.path,
+        fix="\n".join(dict.fromkeys(fix for reader in readers for fix in _fixes(case, reader))),
+    )
+
+
+def _rank(reader: _Reader) -> tuple[bool, bool, bool, int]:
+    way = reader.way
+    at_login = way.availability is Availability.AT_LOGIN
+    return (bool(way.lacking), not at_login, not reader.is_meant, len(way.path))
+
+
+def _severity(rule: Rule, case: Case, state: AccountState, reader: _Reader) -> Severity:
+    """Return how bad it is: a right to read everything, as for backups, is a lesser surprise."""
+    if case.is_everyone(state.name):
+        return Severity.CRITICAL
+    if not state.can_login:
+        return Severity.INFO
+    if state.is_locked or reader.way.lacking:
+        return Severity.LOW
+    return rule.severity if reader.is_meant else Severity.MEDIUM
+
+
+def _fixes(case: Case, reader: _Reader) -> Iterator[str]:
+    """Yield what takes the reading away, and not more than the account was meant to read.
+
+    A role is taken from the account; a grant on the place from who holds it. A right to read
+    everything on the server is left to people: what stands in its place is theirs to say.
+    """
+    if not reader.is_meant:
+        return
+    rules, accounts = case.judged.rules, case.judged.world.accounts
+    for here, there in pairwise(reader.way.path):
+        membership = membership_of(accounts.get(here.account), there.account)
+        if membership is not None:
+            yield rules.revoke_role(here.account, membership)
+            return
+    for grant in reader.grants:
+        yield rules.revoke(reader.way.path[-1].account, grant)
+
+
+HASH_READER = Rule(
+    id="password-hash-reader",
+    title="Account that reads password hashes",
+    severity=Severity.HIGH,
+    rationale="A hash can be guessed at elsewhere, without a log and without a lock, and some are "
+    "as good as the password. Backup and monitoring accounts seldom need them: let backups read "
+    "by database, and run the script of sync-pipeline grants for the monitoring account.",
+    sources=(
+        "PostgreSQL documentation, pg_authid: it holds passwords and must not be readable by all",
+        "CIS MySQL 8.0 Benchmark 5.1, full access to the database mysql of administrators only",
+        "CIS Oracle Database Benchmarks, ALL is revoked on sensitive tables: SYS.USER$ and its kin",
+        "SQL Server documentation, sys.sql_logins, Permissions: password_hash",
+    ),
+    check=each(_hash_readers),
+)

@@ -1,0 +1,4 @@
+-- How many roles there are, of a pluggable database or of one without containers.
+-- Since 12.2. Needs READ on SYS.DBA_ROLES.
+SELECT COUNT(*) AS counted
+FROM sys.dba_roles

@@ -1,0 +1,83 @@
+"""The principals of a server that are known by their identifier, whatever they are called.
+
+Sources: SQL Server documentation, Principals (Database Engine) (sa has the security identifier
+0x01 and may be renamed; certificate-based logins in ## are for the server's own use);
+Configure Windows service accounts and permissions (NT SERVICE); Windows, Well-known SIDs
+(S-1-5-80 services, S-1-5-18 to 20 the system, local and network service): Windows writes these
+names in its own language.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sync_pipeline.model.account import AccountState
+
+SA = "sa"
+"""How the server's first administrator is called until somebody renames it."""
+ATTRIBUTE = "well_known"
+"""The attribute of a principal that is not what its name says, and of no other."""
+
+_SA_SID = b"\x01"
+_SETUP_NAME = "##MS_"
+_POLICY_LOGINS = frozenset({"##MS_PolicyEventProcessingLogin##", "##MS_PolicyTsqlExecutionLogin##"})
+_SERVICES = bytes.fromhex("0106000000000005" + "50000000")
+_SYSTEMS = frozenset(
+    bytes.fromhex("0101000000000005" + last) for last in ("12000000", "13000000", "14000000")
+)
+
+
+class WellKnown(StrEnum):
+    """What a principal is, beside a login like any other."""
+
+    NONE = ""
+    SA = "sa"
+    SETUP = "setup"
+    """A login that setup makes for signed modules and for policies, or a fixed server role."""
+    SERVICE = "service"
+    """A service of this machine: the server's own, its agent, its backups."""
+    WINDOWS = "windows"
+    """Windows itself: NT AUTHORITY."""
+
+
+def by_name(name: str) -> WellKnown:
+    """Return what a name says, which is all that is known of an account stored without more."""
+    if name == SA:
+        return WellKnown.SA
+    if name.startswith("##"):
+        return WellKnown.SETUP
+    if name.startswith("NT SERVICE\\"):
+        return WellKnown.SERVICE
+    if name.startswith("NT AUTHORITY\\"):
+        return WellKnown.WINDOWS
+    return WellKnown.NONE
+
+
+def by_identifier(
+    name: str, type_: str, sid: bytes | None, *, is_disabled: bool, is_fixed_role: bool
+) -> WellKnown:
+    """Return what the server says that a principal is; without an identifier, its name says it.
+
+    Names in ## are no proof: anybody who may make logins can make one that can log in. Those
+    of setup are mapped to certificates, or are the two of policies, which are disabled.
+    """
+    if not isinstance(sid, bytes):
+        return by_name(name)
+    if sid == _SA_SID:
+        return WellKnown.SA
+    if name.startswith(_SETUP_NAME):
+        is_policys = name in _POLICY_LOGINS and is_disabled
+        return WellKnown.SETUP if type_ == "C" or is_policys or is_fixed_role else WellKnown.NONE
+    if type_ not in ("U", "G"):
+        return WellKnown.NONE
+    if sid.startswith(_SERVICES):
+        return WellKnown.SERVICE
+    return WellKnown.WINDOWS if sid in _SYSTEMS else WellKnown.NONE
+
+
+def well_known(account: AccountState) -> WellKnown:
+    """Return what an account is: as the server said, else as its name says."""
+    if account.database:
+        return WellKnown.NONE
+    said = dict(account.attributes).get(ATTRIBUTE)
+    return by_name(account.name) if said is None else WellKnown(str(said))

@@ -1,0 +1,211 @@
+"""An answer that lost rows on its way is never taken for the whole, on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+
+from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
+from sync_pipeline.collect.sizes import SizeScope, collect_sizes
+from sync_pipeline.connect import Deadline, open_connection
+from sync_pipeline.engines.base import Connection, Engine
+from sync_pipeline.engines.mysql_protocol.views import VIEW
+from sync_pipeline.engines.oracle.engine import Oracle
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.errors import QueryError, SyncError
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.snapshot import SectionStatus, Snapshot
+from sync_pipeline_tests.contract.mysql_family import OBSERVED_AT, Family
+from sync_pipeline_tests.emulation.oracle import Session
+from sync_pipeline_tests.emulation.oracle_world import World as OracleWorld
+from sync_pipeline_tests.emulation.sqlserver_connection import emulated
+from sync_pipeline_tests.emulation.sqlserver_connection import opener as sqlserver_opener
+from sync_pipeline_tests.emulation.sqlserver_world import World as SqlServerWorld
+from sync_pipeline_tests.servers.postgresql_bench import ENGINE as POSTGRESQL
+from sync_pipeline_tests.servers.postgresql_bench import PostgresBench
+from sync_pipeline_tests.servers.running import RunningServer
+
+Change = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]]
+
+
+class Changing:
+    """A real connection, some of whose answers are changed on their way."""
+
+    def __init__(self, inner: Connection, change: Change) -> None:
+        self._inner = inner
+        self._change = change
+
+    def fetch(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[dict[str, Any]]:
+        return self._change(sql, self._inner.fetch(sql, parameters))
+
+    def abort(self) -> None:
+        self._inner.abort()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def without_one_of(table: str) -> Change:
+    """Lose one row of what is read from a table; its count stays right."""
+
+    def change(sql: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        is_read = f"FROM {table}\n" in f"{sql.rstrip()}\n" or f"FROM {table} " in sql
+        return rows[1:] if is_read and "COUNT(*)" not in sql.upper() else rows
+
+    return change
+
+
+def changing(
+    opened: Callable[[str | None], AbstractContextManager[Connection]], change: Change
+) -> ConnectionOpener:
+    @contextmanager
+    def opener(database: str | None) -> Iterator[Connection]:
+        with opened(database) as connection:
+            yield Changing(connection, change)
+
+    return opener
+
+
+def read(engine: Engine, opened: ConnectionOpener) -> Snapshot:
+    return collect_accounts(engine, opened, CollectScope("monitor"), OBSERVED_AT)
+
+
+@pytest.fixture
+def family(mysql_family_server: RunningServer) -> Family:
+    return Family(mysql_family_server)
+
+
+def test_accounts_that_are_not_all_there_are_an_error(family: Family) -> None:
+    table = "mysql.user" if family.is_mysql else "mysql.global_priv"
+    change = without_one_of(table)
+    with pytest.raises(QueryError, match=r"the server counts \d+: the answer is not whole") as told:
+        family.snapshot(wrap=lambda connection: Changing(connection, change))
+    assert "sql_select_limit" in str(told.value)
+
+
+def test_accounts_are_counted_where_not_every_table_may_be_read(family: Family) -> None:
+    table = "user" if family.is_mysql else "global_priv"
+    script = f"GRANT SELECT ON mysql.{table} TO partial@'%'"
+    with family.users("partial@'%' IDENTIFIED BY 'x'"):
+        family.run(script)
+        target = family.target("partial", "x")
+        assert family.snapshot(target).accounts
+        change = without_one_of(f"mysql.{table}")
+        with pytest.raises(QueryError, match="not whole"):
+            family.snapshot(target, lambda connection: Changing(connection, change))
+
+
+def test_grants_that_are_not_all_there_were_not_read(family: Family) -> None:
+    """The rest was, and what is not known is carried over, not revoked."""
+    with family.users("u@'%'"):
+        family.run("GRANT SELECT ON whole.* TO u@'%'")
+        change = without_one_of("mysql.db")
+        snapshot = family.snapshot(wrap=lambda connection: Changing(connection, change))
+    report = snapshot.sections[SectionKey(SectionName.DATABASE)]
+    assert report.status is SectionStatus.FAILED
+    assert "not whole" in report.reason
+    assert any("grants.database not read" in text for text in snapshot.warnings)
+    assert list(snapshot.unread) == [SectionKey(SectionName.DATABASE)]
+
+
+def test_databases_that_are_not_all_there_are_not_measured(family: Family) -> None:
+    change = without_one_of("information_schema.SCHEMATA")
+    with pytest.raises(SyncError, match="not whole"):
+        family.sizes(wrap=lambda connection: Changing(connection, change))
+
+
+def test_an_account_made_between_the_answer_and_its_count_is_no_error(family: Family) -> None:
+    made: list[str] = []
+
+    def change(sql: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if not made and "AS password_lifetime" in sql:
+            made.append("meanwhile")
+            family.run("CREATE USER meanwhile@'%'")
+        return rows
+
+    try:
+        snapshot = family.snapshot(wrap=lambda connection: Changing(connection, change))
+    finally:
+        family.run("DROP USER IF EXISTS meanwhile@'%'")
+    assert "'meanwhile'@'%'" in {state.name for state in snapshot.accounts}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[], [{}], [{"global_priv": None}], [{"global_priv": "x"}], [{"global_priv": -1}]],
+)
+def test_a_count_that_is_none_proves_nothing(
+    mariadb_server: RunningServer, rows: list[dict[str, Any]]
+) -> None:
+    def change(sql: str, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if "SELECT COUNT(*)" not in sql or "mysql.db" not in sql:
+            return given
+        return [given[0] | row if row else row for row in rows]
+
+    with pytest.raises(QueryError):
+        Family(mariadb_server).snapshot(wrap=lambda connection: Changing(connection, change))
+
+
+@pytest.mark.postgresql
+def test_roles_and_databases_of_postgresql(bench: PostgresBench) -> None:
+    target = bench.target()
+
+    @contextmanager
+    def opened(database: str | None) -> Iterator[Connection]:
+        with open_connection(POSTGRESQL, target, Deadline(60), database) as connection:
+            yield connection
+
+    assert read(POSTGRESQL, changing(opened, lambda _, rows: rows)).accounts
+    with pytest.raises(QueryError, match="not whole"):
+        read(POSTGRESQL, changing(opened, without_one_of("pg_catalog.pg_roles AS r")))
+    with pytest.raises(SyncError, match="not whole"):
+        collect_sizes(
+            POSTGRESQL,
+            changing(opened, without_one_of("pg_catalog.pg_database AS d")),
+            SizeScope("postgres"),
+            OBSERVED_AT,
+        )
+
+
+def test_logins_of_sql_server() -> None:
+    """Emulated: the tests have no server of it."""
+    with emulated(SqlServerWorld()) as server:
+        opened = sqlserver_opener(server)
+        assert read(SqlServer(), changing(opened, lambda _, rows: rows)).accounts
+        with pytest.raises(QueryError, match="not whole"):
+            read(SqlServer(), changing(opened, without_one_of("sys.server_principals AS p")))
+
+
+def test_users_of_a_database_of_sql_server() -> None:
+    """Emulated, as above. They stay, because the list they are on was not read."""
+    with emulated(SqlServerWorld()) as server:
+        change = without_one_of("sys.database_principals AS p")
+        snapshot = read(SqlServer(), changing(sqlserver_opener(server), change))
+    assert not snapshot.is_known(SectionKey(SectionName.ACCOUNTS, "master"))
+
+
+@pytest.mark.parametrize("table", ["dba_users u", "dba_roles r"])
+def test_users_and_roles_of_oracle(table: str) -> None:
+    """Emulated: the tests have no server of it."""
+    world = OracleWorld()
+    world.database()
+    with pytest.raises(QueryError, match="not whole"):
+        read(Oracle(), changing(lambda _: world.server.session(Session()), without_one_of(table)))
+
+
+@pytest.mark.parametrize("name", EngineName)
+def test_each_list_of_accounts_is_counted_wherever_it_is_read(name: EngineName) -> None:
+    for query in ENGINES[name].account_queries:
+        # Oracle's profiles are no accounts.
+        if SectionName.ACCOUNTS in query.fills and query.name != "profiles":
+            for variant in (*query.variants, *query.made):
+                count = query.count_for((99,), variant.place)
+                assert count, (query.name, variant)
+                assert count.endswith("_view.sql") is (variant.place == VIEW)
