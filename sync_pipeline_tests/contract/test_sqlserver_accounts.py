@@ -550,6 +550,18 @@ def test_no_access_to_a_database_names_the_grant(world: World) -> None:
     report = accounts_of(world).sections[SectionKey(SectionName.ACCOUNTS, "sales")]
     assert report.status is SectionStatus.DENIED
     assert "GRANT CONNECT ANY DATABASE TO [mon];" in report.reason
+    assert "USE [sales]; CREATE USER [mon] FOR LOGIN [mon];" in report.reason
+
+
+def test_a_user_of_its_own_opens_a_database_where_the_grant_can_not_be_given(
+    world: World,
+) -> None:
+    """Amazon RDS and Cloud SQL do not permit CONNECT ANY DATABASE: no warning stays for ever."""
+    world.permissions.remove("CONNECT ANY DATABASE")
+    world.databases["sales"].user("mon")
+    snapshot = accounts_of(world)
+    assert snapshot.warnings == ()
+    assert snapshot.sections[SectionKey(SectionName.ACCOUNTS, "sales")].status == "read"
 
 
 def test_metadata_visibility_never_passes_for_a_complete_list(world: World) -> None:

@@ -31,7 +31,7 @@ from sync_pipeline_tests.servers.sqlserver_drivers import (
     driver_named,
     target_at,
 )
-from sync_pipeline_tests.servers.tds import Login, Rows, ServerError, tds_server
+from sync_pipeline_tests.servers.tds import EndOfTls, Login, Rows, ServerError, tds_server
 
 REFUSED, TOO_MANY = ConnectReason.REFUSED, ConnectReason.TOO_MANY
 ENCRYPTED, VERIFIED = TlsOptions(TlsMode.REQUIRE), TlsOptions(TlsMode.VERIFY_FULL)
@@ -176,3 +176,21 @@ def test_the_reason_of_a_tls_failure_is_told(certificate: tuple[Path, Path]) -> 
     assert caught.value.reason is ConnectReason.TLS
     assert "certificate verify failed" in str(caught.value)
     assert "[Microsoft]" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", DRIVERS)
+def test_nothing_spins_after_the_end_of_tls(kind: str, certificate: tuple[Path, Path]) -> None:
+    """FreeTDS asks again for ever after close_notify, also when the connection is gone."""
+
+    def answer(login: Login, sql: str) -> EndOfTls | None:
+        return EndOfTls() if sql.startswith("SELECT") else None
+
+    with tds_server(on_batch=answer, certificate=certificate) as server:
+        target = target_at(server.port, driver_named(kind), tls=ENCRYPTED)
+        connection = SqlServer().connect(target)
+        before = threading.active_count()
+        with pytest.raises(ConnectError) as caught:
+            connection.fetch("SELECT 1 AS x")
+        assert caught.value.reason is ConnectReason.LOST
+        assert threading.active_count() <= before  # no call was left behind
+        connection.close()

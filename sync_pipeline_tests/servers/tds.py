@@ -62,7 +62,12 @@ class Stream:
     tokens: Iterable[bytes]
 
 
-Answer = Callable[[Login, str], Rows | Stream | None]
+@dataclass(frozen=True)
+class EndOfTls:
+    """The alert that ends TLS (close_notify), and nothing after it: the connection stays."""
+
+
+Answer = Callable[[Login, str], Rows | Stream | EndOfTls | None]
 
 
 @dataclass
@@ -197,6 +202,12 @@ class _Conversation:
             rows = self._server.on_batch(login, sql)
         except ServerError as error:
             self._send(_error(error) + _done(error=True))
+            return
+        if isinstance(rows, EndOfTls):
+            assert self._tls is not None
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
+            self._link.sendall(self._outgoing.read())
             return
         if isinstance(rows, Stream):
             for tokens in rows.tokens:

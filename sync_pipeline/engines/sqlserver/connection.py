@@ -320,6 +320,7 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
 
     try:
         raw = call.result(limit + LOGIN_MARGIN_SECONDS, close_late)
+        relay.logged_in()
         return Login(raw, relay)
     except (CallTimeout, CallAborted):
         is_routed = relay.seconds_since_left > ROUTED_SECONDS

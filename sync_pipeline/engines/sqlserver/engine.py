@@ -23,7 +23,7 @@ from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.sqlserver import connection as driver
 from sync_pipeline.engines.sqlserver.access import SqlServerAccess
 from sync_pipeline.engines.sqlserver.grants import database_grants, server_grants
-from sync_pipeline.engines.sqlserver.names import grant_server, written
+from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
 from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.parse import (
     caution,
@@ -209,7 +209,7 @@ def hidden_databases(
 
 def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
     reason = unreadable(row)
-    missing = grant_server(NEEDED[0], username) if lacks_connect(row) else ""
+    missing = opens_database(row.name, username) if lacks_connect(row) else ""
     return DatabaseEntry(row.name, not reason, reason, missing, caution(row))
 
 

@@ -11,7 +11,7 @@ import re
 
 from sync_pipeline.engines.passwords import edit_command
 from sync_pipeline.engines.sqlserver.faults import Fault, fault
-from sync_pipeline.engines.sqlserver.names import grant_server
+from sync_pipeline.engines.sqlserver.names import grant_server, opens_database
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -304,7 +304,7 @@ def open_error(error: BaseException, instance: str, database: str, username: str
     """Map what was raised when one database was to be opened."""
     found = fault(error)
     if found.has(DENIED):
-        missing = grant_server("CONNECT ANY DATABASE", username)
+        missing = opens_database(database, username)
         return PrivilegeError(
             f"The account {username!r} may not connect to database {database}: {found.text}.",
             missing=missing,

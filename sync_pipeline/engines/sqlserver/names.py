@@ -51,6 +51,18 @@ def grant_server(permission: str, username: str) -> str:
     return f"GRANT {permission} TO {written(username)};"
 
 
+def opens_database(database: str, username: str) -> str:
+    """Return what lets an account into a database, also where the one GRANT may not be given.
+
+    Amazon RDS and Cloud SQL keep CONNECT ANY DATABASE from their administrators.
+    """
+    user = written(username)
+    return (
+        f"{grant_server('CONNECT ANY DATABASE', username)} Where that may not be granted (Amazon "
+        f"RDS, Cloud SQL): USE {written(database)}; CREATE USER {user} FOR LOGIN {user};"
+    )
+
+
 def split_account(account: str) -> tuple[str, str]:
     """Return the database of an account (empty: the server's) and the principal's own name."""
     if not account.startswith("["):

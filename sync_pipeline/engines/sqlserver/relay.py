@@ -24,6 +24,7 @@ from pathlib import Path
 from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.engines.links import Flow, shut
+from sync_pipeline.engines.sqlserver.framing import Framing
 
 HOST = "127.0.0.1"
 _CHUNK = 2**16
@@ -59,6 +60,7 @@ class Relay:
         self._is_over = False
         self._left_at = math.inf
         self._greeting = b""
+        self._is_logged_in = False
         self.server_ended_first = False
         self._threads = [threading.Thread(target=self._serve, name="relay", daemon=True)]
         self._threads[0].start()
@@ -84,6 +86,10 @@ class Relay:
         """Return what the server said of TLS in its answer to PRELOGIN; None: nothing."""
         said = encryption(self._greeting)
         return None if said is None else said != _NOT_SUPPORTED
+
+    def logged_in(self) -> None:
+        """Note that the login is done: alerts of TLS before it say why it failed."""
+        self._is_logged_in = True
 
     def shut(self) -> None:
         """Break both connections, so that whoever waits for them goes on."""
@@ -134,13 +140,17 @@ class Relay:
             driver.close()
 
     def _answer(self) -> None:
-        driver = self._driver
+        driver, framing = self._driver, Framing()
         with contextlib.suppress(OSError):
             while driver is not None and (data := self._server.recv(_CHUNK)):
                 if not self.flow.allows(len(data)):
                     break
                 if len(self._greeting) < _GREETING_BYTES:
                     self._greeting += data[:_GREETING_BYTES]
+                passed = framing.before_alert(data)
+                if len(passed) < len(data) and self._is_logged_in:
+                    driver.sendall(passed)
+                    break
                 driver.sendall(data)
         self.server_ended_first = not self._is_over and self.flow.breach is None
         self.shut()
