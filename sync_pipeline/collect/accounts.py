@@ -18,6 +18,7 @@ from sync_pipeline.engines.base import (
     Connection,
     DatabaseEntry,
     Engine,
+    HiddenDatabases,
     Query,
     needed,
 )
@@ -101,7 +102,9 @@ def collect_accounts(
         with understood("the columns of its catalog"):
             _check_catalog(engine, connection, reading)
         with understood("the query of its databases"):
-            entries = engine.databases(connection, scope.username)
+            entries, hidden = _listed(engine, connection, scope.username)
+    if hidden is not None:
+        reading.warnings.append(str(hidden))
     _report_origins(engine, entries, reading)
     _read_databases(engine, open_database, scope, entries, reading)
     reading.timings["collect_seconds"] = (
@@ -115,9 +118,20 @@ def collect_accounts(
         accounts=accounts,
         sections=reading.sections,
         databases=frozenset(entry.name for entry in entries),
+        hides_databases=hidden is not None,
         warnings=tuple(reading.warnings),
         timings=reading.timings,
     )
+
+
+def _listed(
+    engine: Engine, connection: Connection, username: str
+) -> tuple[tuple[DatabaseEntry, ...], HiddenDatabases | None]:
+    """Return the databases that may be seen, and the error where others are hidden."""
+    try:
+        return engine.databases(connection, username), None
+    except HiddenDatabases as error:
+        return error.listed, error
 
 
 def _accounts(engine: Engine, reading: _Reading) -> tuple[AccountState, ...]:

@@ -15,7 +15,7 @@ from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.doubts import Known
 from sync_pipeline.engines.limits import Meter, ReadLimits
-from sync_pipeline.errors import ConfigurationError, QueryError
+from sync_pipeline.errors import ConfigurationError, PrivilegeError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance
@@ -179,6 +179,16 @@ class DatabaseEntry:
     reason: str = ""
     missing: str = ""
     caution: str = ""
+
+
+class HiddenDatabases(PrivilegeError):
+    """The server hides some of its databases from the account: `listed` are the others."""
+
+    def __init__(
+        self, message: str, listed: Sequence[DatabaseEntry], *, missing: str, hint: str
+    ) -> None:
+        super().__init__(message, missing=missing, hint=hint)
+        self.listed = tuple(listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +400,11 @@ class Engine(Known, Protocol):
         ...
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
-        """List the databases that have a catalog of their own; empty where none has."""
+        """List the databases that have a catalog of their own; empty where none has.
+
+        Raises:
+            HiddenDatabases: some are hidden; what is not listed may be there all the same.
+        """
         ...
 
     def written(self, name: str) -> str:

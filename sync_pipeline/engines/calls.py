@@ -109,9 +109,10 @@ class Call(Generic[T]):
     `place` is the server whose word decides how much the call computes, such as how many
     rounds a key is derived in. One that is left behind goes on with the least of priorities
     (Linux: setpriority(2), of a thread), and no other is begun for that place meanwhile.
+    `name` is that of the thread.
     """
 
-    def __init__(self, work: Callable[[], T], place: str = "") -> None:
+    def __init__(self, work: Callable[[], T], place: str = "", *, name: str | None = None) -> None:
         self._work = work
         self._place = place
         self._computing_for = ""
@@ -121,7 +122,7 @@ class Call(Generic[T]):
         self._error: BaseException | None = None
         self._is_done = False
         self._left_behind: Callable[[], None] | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def result(self, seconds: float, left_behind: Callable[[], None]) -> T:
         """Run the call and return what it returns, or raise what it raises.

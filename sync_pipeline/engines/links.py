@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
+import os
+import selectors
 import socket
 import struct
 import threading
@@ -11,7 +14,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from sync_pipeline.engines.budget import Arriving, Usage
 from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
@@ -20,6 +23,9 @@ from sync_pipeline.errors import ResultLimit
 
 _LOOK_SECONDS = 0.05
 _IDLE_SECONDS = 2.0
+_NEXT_ADDRESS_SECONDS = 0.25
+"""How long one address is tried alone before the next is tried beside it (RFC 8305, 8)."""
+_BEING_MADE = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 _TCP_INFO = struct.Struct("=8x24I4Q")
 """The beginning of Linux's `struct tcp_info` (linux/tcp.h), up to tcpi_bytes_received."""
 
@@ -48,7 +54,10 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
 
 
 def open_link(host: str, port: int, seconds: float) -> socket.socket:
-    """Return a TCP connection to the first address that answers; all within `seconds`.
+    """Return a TCP connection to the address that answers first; all within `seconds`.
+
+    Each further address is tried soon after the one before, which goes on being tried: one
+    that stays silent does not use up the time of the others.
 
     Raises:
         OSError: no address answered (TimeoutError: in time).
@@ -56,16 +65,85 @@ def open_link(host: str, port: int, seconds: float) -> socket.socket:
         ConnectionLimit: too many calls were left behind already.
     """
     ends_at = time.monotonic() + seconds
-    last: OSError = TimeoutError("timed out")
-    for address in resolve(host, port, seconds):
-        left = ends_at - time.monotonic()
-        if left <= 0:
-            break
+    with _Race(resolve(host, port, seconds), port, ends_at) as race:
+        return race.winner()
+
+
+def answering_first(addresses: list[str], port: int, seconds: float) -> list[str]:
+    """Return the addresses, the one first that takes a connection first; it is closed again.
+
+    Where none does they are in the order in which they came.
+    """
+    try:
+        with _Race(addresses, port, time.monotonic() + seconds) as race, race.winner() as link:
+            first = str(link.getpeername()[0])
+    except OSError:
+        return addresses
+    return sorted(addresses, key=lambda address: address.partition("%")[0] != first)
+
+
+class _Race:
+    """Connections that are being made to several addresses at once (RFC 8305, section 5)."""
+
+    def __init__(self, addresses: list[str], port: int, ends_at: float) -> None:
+        self._addresses = list(reversed(addresses))
+        self._port = port
+        self._ends_at = ends_at
+        self._next_at = 0.0
+        self._failure: OSError = TimeoutError("timed out")
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+
+    def winner(self) -> socket.socket:
+        """Return the first connection, with what is left of the time as its timeout."""
+        while (now := time.monotonic()) < self._ends_at:
+            if self._addresses and (now >= self._next_at or not self._selector.get_map()):
+                self._begin(self._addresses.pop(), now)
+            elif not self._selector.get_map():
+                raise self._failure
+            else:
+                until = min(self._ends_at, self._next_at) if self._addresses else self._ends_at
+                for key, _ in self._selector.select(max(0.0, until - now)):
+                    if self._is_made(link := cast("socket.socket", key.fileobj)):
+                        link.settimeout(max(0.001, self._ends_at - time.monotonic()))
+                        return link
+        raise TimeoutError("timed out") if self._selector.get_map() else self._failure
+
+    def _begin(self, address: str, now: float) -> None:
+        self._next_at = now + _NEXT_ADDRESS_SECONDS
         try:
-            return socket.create_connection((address, port), left)
+            family, kind, protocol, _, where = socket.getaddrinfo(
+                address, self._port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )[0]
+            link = socket.socket(family, kind, protocol)
         except OSError as error:
-            last = error
-    raise last
+            self._failure = error
+            return
+        link.settimeout(0)
+        self._selector.register(link, selectors.EVENT_WRITE)
+        if (number := link.connect_ex(where)) not in _BEING_MADE:
+            self._lose(link, number)
+
+    def _is_made(self, link: socket.socket) -> bool:
+        number = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number == 0:
+            self._selector.unregister(link)
+            return True
+        self._lose(link, number)
+        return False
+
+    def _lose(self, link: socket.socket, number: int) -> None:
+        self._selector.unregister(link)
+        link.close()
+        self._failure = OSError(number, os.strerror(number))
+        self._next_at = 0.0
 
 
 class Breach(StrEnum):

@@ -64,7 +64,8 @@ class Snapshot:
 
     `sections` says what was read. `databases` are all databases the server lists,
     read or not: grants of a database that is no longer listed are gone, grants of
-    one that was listed and not read are unknown.
+    one that was listed and not read are unknown. `hides_databases`: the server lists
+    some only, so that one which is not listed is unknown too.
     """
 
     server: ServerIdentity
@@ -72,6 +73,7 @@ class Snapshot:
     accounts: tuple[AccountState, ...]
     sections: Mapping[SectionKey, SectionReport]
     databases: frozenset[str] = frozenset()
+    hides_databases: bool = False
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
 
@@ -85,7 +87,7 @@ class Snapshot:
         if report is not None:
             return report.is_known
         if key.database:
-            return key.database not in self.databases
+            return key.database not in self.databases and not self.hides_databases
         return False
 
     @property

@@ -61,7 +61,7 @@ def authority(directory: Path, host: str, *, is_complete: bool = True) -> Author
     """
     directory.mkdir(parents=True, exist_ok=True)
     for path in (directory, directory.parent):  # the server runs as another user
-        path.chmod(0o755)
+        path.chmod(path.stat().st_mode | 0o055)
     ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"CA of {directory.name}")])
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "the server")])

@@ -2,16 +2,16 @@
 
 The seeds are fixed, so that a failure can be seen again. The drivers are real, in a process
 of their own, whose memory is measured. SQL Server's conversation is that of the tests' listener.
-Oracle has no server here: its listener's packets are changed, up to what the guard before the
-driver checks. Behind that python-oracledb's compiled code reads past the end of messages that
-are not sound, which now and then kills the process; docs/operations.md says what holds then.
+Oracle has no server here: its listener's packets are changed, and those of a login. Behind the
+guard python-oracledb's compiled code reads past the end of messages that are not sound, which now
+and then ends or holds its process: that is then told of the instance.
 """
 
 from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -19,7 +19,9 @@ import pytest
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline_tests.servers import tns
 from sync_pipeline_tests.servers.rogue import tds
+from sync_pipeline_tests.servers.rogue.listening import Line, rogue
 from sync_pipeline_tests.servers.rogue.mutation import Mutator, mutating
+from sync_pipeline_tests.servers.rogue.passwords_oracle import asking
 from sync_pipeline_tests.servers.rogue.victim import BRIEF, UNMAPPED, Outcome, run_victim
 from sync_pipeline_tests.servers.running import RunningServer
 from sync_pipeline_tests.servers.tds import Login, Rows, tds_server
@@ -31,8 +33,8 @@ MOST_GROWTH = 400 * 2**20
 LATEST = 2 * BRIEF.total_seconds + 20  # on a machine that is busy; accounts, then sizes
 
 
-def judge(outcomes: dict[str, Outcome]) -> None:
-    assert len(outcomes) == TRIALS
+def judge(outcomes: dict[str, Outcome], trials: int = TRIALS) -> None:
+    assert len(outcomes) == trials
     for label, found in outcomes.items():
         assert found.kind != UNMAPPED, (label, found.message)
         assert found.seconds < LATEST, (label, found)
@@ -112,3 +114,35 @@ def test_an_oracle_listener_with_changed_answers() -> None:
             for seed in range(TRIALS)
         ]
         judge(run_victim(servers, "mon"))
+
+
+def of_login(seed: int) -> Callable[[Line], None]:
+    """Speak as far as the proof of the password, with every packet after the first changed."""
+    mutator = Mutator(seed)
+    chance = random.Random(seed)
+    serve = asking(chance.choice(["11g", "12c"]))
+
+    def changed(line: Line) -> None:
+        send, count = line.send, iter(range(10))
+        line.send = lambda data: send(mutator(data) if next(count) else data)  # type: ignore[method-assign]
+        serve(line)
+
+    return changed
+
+
+def test_an_oracle_that_breaks_the_protocol_after_it_accepted() -> None:
+    """Seeds 1218 and from 3120 on once ended and held a process, with another generator.
+
+    No seed is known that does with this one: `test_driver_process.py` breaks the process itself.
+    """
+    heard = [1218, *range(3120, 3132)]
+    with ExitStack() as stack:
+        servers = [
+            (f"seed {seed}", EngineName.ORACLE, stack.enter_context(tns.listener(speaking(seed))))
+            for seed in heard
+        ]
+        servers += [
+            (f"login {seed}", EngineName.ORACLE, stack.enter_context(rogue(of_login(seed))).port)
+            for seed in range(15)
+        ]
+        judge(run_victim(servers, "mon"), len(servers))

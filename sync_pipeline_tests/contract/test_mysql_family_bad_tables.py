@@ -300,6 +300,26 @@ def test_reading_database_by_database_finds_the_same(family: Family) -> None:
         assert sizes == [row.total_bytes for row in by_name[item.name]]
 
 
+@pytest.mark.parametrize(("after", "is_listed"), [("unclear_tables", False), ("AS counted", True)])
+def test_a_database_that_is_dropped_meanwhile_is_never_zero(
+    family: Family, after: str, is_listed: bool
+) -> None:
+    """After its tables were read it is not listed; after that its files are unknown."""
+
+    class Dropping(Failing):
+        def fetch(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Any]:
+            found = self._inner.fetch(sql, parameters)
+            if after in sql:
+                family.run("DROP DATABASE IF EXISTS good")
+            return found
+
+    snapshot = family.sizes(wrap=Dropping)
+    sizes = {item.name: item.total for item in snapshot.databases}
+    assert ("good" in sizes) is is_listed
+    assert not is_listed or sizes["good"].state is MeasureState.UNREACHABLE
+    assert sizes["bad"].state is MeasureState.KNOWN
+
+
 def test_where_no_time_is_left_a_database_is_unknown_and_the_record_is_kept(
     family: Family,
 ) -> None:

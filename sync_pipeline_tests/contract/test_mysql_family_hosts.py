@@ -106,7 +106,7 @@ def test_who_is_let_in_is_who_is_said_to_be(family: Family) -> None:
 def test_random_host_parts_let_in_whom_they_are_said_to(family: Family) -> None:
     random = st.lists(PATTERNS.filter(lambda host: host != ""), min_size=8, unique=True)
 
-    @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
     @given(random)
     def check(hosts: list[str]) -> None:
         assert let_in(family, hosts) == said(family, hosts)

@@ -30,10 +30,14 @@ def revoked(bench: PostgresBench, privilege: str, on: str, database: str) -> Ite
         bench.run(f"GRANT {privilege} ON {on} TO PUBLIC", database=database)
 
 
-@pytest.fixture
-def watched(bench: PostgresBench) -> PostgresBench:
+def watch(bench: PostgresBench) -> PostgresBench:
     bench.run("CREATE ROLE watcher LOGIN", "GRANT pg_monitor TO watcher")
     return bench
+
+
+@pytest.fixture
+def watched(newest_bench: PostgresBench) -> PostgresBench:
+    return watch(newest_bench)
 
 
 def refused(bench: PostgresBench) -> SyncError:
@@ -42,7 +46,8 @@ def refused(bench: PostgresBench) -> SyncError:
     return caught.value
 
 
-def test_a_revoked_view_is_named_with_its_grant(watched: PostgresBench) -> None:
+def test_a_revoked_view_is_named_with_its_grant(bench: PostgresBench) -> None:
+    watched = watch(bench)
     with revoked(watched, "SELECT", "pg_catalog.pg_roles", "postgres"):
         error = refused(watched)
     needs = 'GRANT SELECT ON pg_catalog.pg_roles TO "watcher";'
@@ -115,8 +120,9 @@ def test_a_role_that_lacks_pg_monitor_is_told_so(watched: PostgresBench) -> None
 
 
 @pytest.fixture
-def lost(watched: PostgresBench) -> Iterator[PostgresBench]:
+def lost(bench: PostgresBench) -> Iterator[PostgresBench]:
     """A tablespace whose directory is gone."""
+    watched = watch(bench)
     directory = watched.server.directory / "lost"
     directory.mkdir()
     owner = watched.server.directory.stat()

@@ -29,7 +29,12 @@ COLUMNS = ("rolname", "rolsuper", "rolcanlogin")
 
 
 @pytest.fixture
-def opened(bench: PostgresBench) -> PostgresBench:
+def opened(newest_bench: PostgresBench) -> PostgresBench:
+    """Return such a server of the newest version."""
+    return open_all(newest_bench)
+
+
+def open_all(bench: PostgresBench) -> PostgresBench:
     """Everything of the system is granted, as a careless GRANT ALL ... IN SCHEMA does."""
     bench.run(
         *(f"CREATE ROLE {name} LOGIN" for name in ACCOUNTS[:-1]),
@@ -61,13 +66,13 @@ def known_in(world: AccessWorld) -> list[Securable]:
     )
 
 
-def test_every_answer_about_the_systems_tables_is_the_servers(opened: PostgresBench) -> None:
-    world = world_of(opened.collect())
+def test_every_answer_about_the_systems_tables_is_the_servers(bench: PostgresBench) -> None:
+    world = world_of(open_all(bench).collect())
     rules = PostgreSqlAccess(world)
     known = known_in(world)
     assert len(known) > 150
     asked = [f"{name}{option}" for name in PRIVILEGES for option in ("", " WITH GRANT OPTION")]
-    with opened.admin() as link:
+    with bench.admin() as link:
         truth = link.execute(
             raw(
                 "SELECT r, n, p, has_table_privilege(r::name, o, p)"

@@ -184,6 +184,30 @@ def test_a_server_whose_certificate_is_checked_gets_what_it_asks_for(
     assert heard.forms(PASSWORD, USER) == []
 
 
+@pytest.mark.parametrize(
+    ("engine", "plugin"),
+    [
+        (MYSQL, passwords_mysql.CLEAR),
+        (MYSQL, passwords_mysql.DIALOG),
+        *((MARIADB, plugin) for plugin in (passwords_mysql.CLEAR, *FULL)),
+    ],
+)
+def test_a_certificate_of_anybody_on_the_web_is_not_checked_enough(
+    engine: EngineName,
+    plugin: str,
+    context: ssl.SSLContext,
+    stranger: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a CA file verify-ca takes what the system's authorities signed, for any name."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(stranger.ca))
+    serve = passwords_mysql.asking(plugin, context, VERSIONS[engine])
+    heard, error = attack(engine, serve, TlsOptions(TlsMode.VERIFY_CA))
+    assert heard.asked
+    assert heard.forms(PASSWORD, USER) == []
+    assert is_withheld(error)
+
+
 @pytest.mark.parametrize("plugin", passwords_mysql.PLUGINS)
 @pytest.mark.parametrize("engine", [MYSQL, MARIADB])
 def test_a_server_that_says_it_is_the_other_product(engine: EngineName, plugin: str) -> None:

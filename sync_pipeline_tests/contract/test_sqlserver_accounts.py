@@ -7,10 +7,12 @@ from datetime import datetime
 import pytest
 
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
+from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.change import KnownAccount
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import (
     Grant,
@@ -21,6 +23,8 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
+from sync_pipeline.reconcile.accounts import reconcile
+from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline_tests.emulation.sqlserver_connection import NOW, accounts_of, emulated, opener
 from sync_pipeline_tests.emulation.sqlserver_world import World
 
@@ -524,11 +528,40 @@ def test_what_of_a_database_lends_rights_where_it_is_not_the_default(
     )
 
 
+@pytest.mark.parametrize("mode", ["SINGLE_USER", "RESTRICTED_USER"])
+@pytest.mark.parametrize("has_access", [True, False])
+def test_a_database_that_somebody_works_on_is_never_opened(
+    world: World, mode: str, has_access: bool
+) -> None:
+    """In SINGLE_USER our connection would be the one of the DBA who restores it."""
+    world.database("busy", user_access_desc=mode, has_access=has_access).file()
+    with emulated(world) as server:
+        found = collect_accounts(SqlServer(), opener(server), CollectScope("mon"), NOW)
+        collect_sizes(SqlServer(), opener(server), SizeScope("mon"), NOW)
+        assert not [sql for database, sql in server.statements if database == "busy"]
+    report = found.sections[SectionKey(SectionName.ACCOUNTS, "busy")]
+    assert report.status is SectionStatus.SKIPPED
+    assert mode in report.reason
+    assert "GRANT" not in report.reason
+
+
 def test_no_access_to_a_database_names_the_grant(world: World) -> None:
     world.permissions.remove("CONNECT ANY DATABASE")
     report = accounts_of(world).sections[SectionKey(SectionName.ACCOUNTS, "sales")]
     assert report.status is SectionStatus.DENIED
     assert "GRANT CONNECT ANY DATABASE TO [mon];" in report.reason
+    assert "USE [sales]; CREATE USER [mon] FOR LOGIN [mon];" in report.reason
+
+
+def test_a_user_of_its_own_opens_a_database_where_the_grant_can_not_be_given(
+    world: World,
+) -> None:
+    """Amazon RDS and Cloud SQL do not permit CONNECT ANY DATABASE: no warning stays for ever."""
+    world.permissions.remove("CONNECT ANY DATABASE")
+    world.databases["sales"].user("mon")
+    snapshot = accounts_of(world)
+    assert snapshot.warnings == ()
+    assert snapshot.sections[SectionKey(SectionName.ACCOUNTS, "sales")].status == "read"
 
 
 def test_metadata_visibility_never_passes_for_a_complete_list(world: World) -> None:
@@ -539,11 +572,31 @@ def test_metadata_visibility_never_passes_for_a_complete_list(world: World) -> N
         accounts_of(world)
 
 
-def test_a_hidden_list_of_databases_is_no_list_of_dropped_ones(world: World) -> None:
+@pytest.mark.parametrize("is_denied", [True, False])
+def test_a_hidden_list_of_databases_is_no_list_of_dropped_ones(
+    world: World, is_denied: bool
+) -> None:
+    """What may be read is read, nothing is taken for dropped, and a GRANT beats no DENY."""
     world.denied.add("VIEW ANY DATABASE")
-    with pytest.raises(PrivilegeError, match="may not see every database") as caught:
-        accounts_of(world)
-    assert "GRANT VIEW ANY DATABASE TO [mon];" in str(caught.value)
+    if is_denied:
+        world.grant("public", "VIEW ANY DATABASE", state="D")
+    snapshot = accounts_of(world)
+    assert {"sa", "mon", "[master].[dbo]"} <= {item.name for item in snapshot.accounts}
+    assert snapshot.databases == {"master", "tempdb"}
+    assert not snapshot.is_known(SectionKey(SectionName.ACCOUNTS, "sales"))
+    assert snapshot.is_known(SectionKey(SectionName.ACCOUNTS, "master"))
+    (said,) = (text for text in snapshot.warnings if "may not see every database" in text)
+    assert "GRANT VIEW ANY DATABASE TO [mon];" in said
+    assert ("REVOKE VIEW ANY DATABASE FROM [public];" in said) is is_denied
+    assert ("is denied to public" in said) is is_denied
+
+
+def test_a_database_that_is_hidden_keeps_its_accounts(world: World) -> None:
+    before = accounts_of(world)
+    world.denied.add("VIEW ANY DATABASE")
+    known = [KnownAccount(state, is_active=True) for state in before.accounts]
+    found = reconcile(known, accounts_of(world), Scope(), before.sections)
+    assert not found.changes
 
 
 def test_a_deny_in_one_database_costs_that_database_only(world: World) -> None:

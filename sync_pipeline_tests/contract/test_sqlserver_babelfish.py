@@ -12,8 +12,9 @@ import pytest
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
-from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.base import HiddenDatabases, Target
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.session import session_settings
 from sync_pipeline.errors import AuthenticationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.size import SizeSnapshot
@@ -116,3 +117,39 @@ def test_sizes_are_read_with_nothing_missing(sales: Babelfish, kind: str) -> Non
 def test_a_wrong_password_is_an_authentication_error(babelfish: Babelfish, kind: str) -> None:
     with pytest.raises(AuthenticationError):
         SqlServer().connect(babelfish.target(kind, password="Wrong-1!"))
+
+
+def test_a_session_that_cuts_rows_off_is_pinned(sales: Babelfish) -> None:
+    """What `user options` may make of a session, the batch that begins it takes back."""
+    rows = "SELECT name FROM sys.all_objects"
+    spoiled = (
+        *("ROWCOUNT 2", "TEXTSIZE 3", "CONCAT_NULL_YIELDS_NULL OFF", "ANSI_NULLS OFF"),
+        *("QUOTED_IDENTIFIER OFF", "DATEFIRST 1", "ARITHABORT OFF", "IMPLICIT_TRANSACTIONS ON"),
+        *("TRANSACTION ISOLATION LEVEL READ UNCOMMITTED", "XACT_ABORT ON"),
+    )
+    with sales.administrator() as raw:
+        raw.execute("; ".join(f"SET {option}" for option in spoiled))
+        assert len(raw.execute(rows).fetchall()) == 2
+        assert raw.execute("SELECT NULL + 'a'").fetchval() == "a"
+        assert raw.execute("SELECT @@OPTIONS & 2").fetchval() == 2
+        raw.execute("IF @@TRANCOUNT > 0 ROLLBACK")
+        raw.execute(session_settings(5))
+        assert len(raw.execute(rows).fetchall()) > 100
+        found = raw.execute("SELECT NULL + 'a', @@DATEFIRST, @@LOCK_TIMEOUT").fetchone()
+        assert tuple(found) == (None, 7, 5000)
+        assert raw.execute("SELECT @@OPTIONS & 2").fetchval() == 0
+
+
+def test_a_deny_that_hides_databases_is_named(sales: Babelfish) -> None:
+    deny = {"class": 100, "class_desc": "SERVER", "major": "", "grantee": "public"}
+    deny |= {"permission": "VIEW ANY DATABASE", "state": "D", "type": "VWDB"}
+    with (
+        sales.shimmed("shim_server_permissions", {**deny, "grantor": "bbf_admin"}),
+        sales.without_permissions("VIEW ANY DATABASE"),
+    ):
+        connection = SqlServer().connect(sales.target())
+        with pytest.raises(HiddenDatabases) as caught:
+            SqlServer().databases(connection, "mon")
+        connection.close()
+    assert "REVOKE VIEW ANY DATABASE FROM [public];" in str(caught.value)
+    assert SALES in {entry.name for entry in caught.value.listed}

@@ -24,7 +24,7 @@ from sync_pipeline_tests.emulation.sqlserver_connection import (
 )
 from sync_pipeline_tests.emulation.sqlserver_world import World
 from sync_pipeline_tests.servers.sqlserver_drivers import DRIVERS, driver_named, target_at
-from sync_pipeline_tests.servers.tds import tds_server
+from sync_pipeline_tests.servers.tds import Login, Rows, ServerError, tds_server
 
 LIMITS = Timeouts(connect_seconds=10, statement_seconds=30, total_seconds=120)
 
@@ -118,4 +118,42 @@ def test_the_state_of_tls_is_what_the_server_says(is_encrypted: bool, expected: 
 
 def test_the_state_of_tls_is_not_guessed() -> None:
     world = World(permissions={"VIEW ANY DEFINITION", "CONNECT ANY DATABASE"})
-    assert "not known" in str(accounts_of(world).server.tls)
+    assert accounts_of(world).server.tls == "not known: VIEW SERVER STATE is missing"
+
+
+@pytest.mark.parametrize("number", [300, 208, 8134])
+def test_a_permission_is_named_where_it_is_missing_alone(number: int) -> None:
+    """Whatever the question failed of, VIEW SERVER STATE was said to be missing."""
+    world = World()
+    with emulated(world) as server:
+        answer = answers(server)
+
+        def refuse(login: Login, sql: str) -> Rows | None:
+            if "encrypt_option" in sql:
+                raise ServerError(number, "the server's words")
+            return answer(login, sql)
+
+        with tds_server(on_batch=refuse) as listener:
+            target = target_at(listener.port, driver_named(DRIVERS[0]), timeouts=LIMITS)
+            connection = SqlServer().connect(target)
+            tls = SqlServer().identify(connection).tls
+            connection.close()
+    assert "VIEW SERVER STATE" not in str(tls)
+    assert "not known" in str(tls)
+    assert "the server's words" in str(tls)
+
+
+def test_a_connection_that_is_not_listed_is_not_said_to_lack_tls() -> None:
+    with emulated(World()) as server:
+        answer = answers(server)
+
+        def hide(login: Login, sql: str) -> Rows | None:
+            rows = answer(login, sql)
+            return Rows(rows.columns) if rows and "encrypt_option" in sql else rows
+
+        with tds_server(on_batch=hide) as listener:
+            target = target_at(listener.port, driver_named(DRIVERS[0]), timeouts=LIMITS)
+            connection = SqlServer().connect(target)
+            tls = SqlServer().identify(connection).tls
+            connection.close()
+    assert "not known" in str(tls)

@@ -85,6 +85,22 @@ def test_an_unknown_host_is_a_matter_of_dns(host: str) -> None:
     assert error.reason is ConnectReason.DNS
 
 
+@pytest.mark.parametrize(
+    ("host", "command"),
+    [
+        (r"srv\INST", "--host srv --port PORT."),
+        (r"srv.corp\INST,1444", "--host srv.corp --port 1444."),
+        ("srv,1444", "--host srv --port 1444."),
+        ("tcp:srv,1444", "--host srv --port 1444."),
+    ],
+)
+def test_a_host_with_an_instance_or_a_port_says_how_to_give_them(host: str, command: str) -> None:
+    error = refusal(target_at(1433, driver_named("FreeTDS"), host))
+    assert isinstance(error, ConfigurationError)
+    assert f"instances edit the-instance {command}" in str(error)
+    assert ("Configuration Manager" in str(error)) is ("INST" in host)
+
+
 def test_a_silent_listener_times_out_within_the_connect_limit(driver: str) -> None:
     with listener() as port:
         error = refusal(target_at(port, driver))
@@ -191,6 +207,7 @@ def test_the_session_is_bounded_on_the_server_and_a_database_is_opened_after_the
         (942, QueryError),
         (927, QueryError),
         (911, QueryError),
+        *((number, QueryError) for number in (921, 923, 926, 982, 988)),
     ],
 )
 def test_a_database_that_cannot_be_opened_is_named(
@@ -205,6 +222,20 @@ def test_a_database_that_cannot_be_opened_is_named(
         error = refusal(target_at(server.port, driver), "sales")
     assert type(error) is kind
     assert "database sales" in str(error).lower()
+
+
+@pytest.mark.parametrize("mode", ["SINGLE_USER", "RESTRICTED_USER"])
+def test_a_database_that_was_taken_since_it_was_listed_is_not_opened(
+    driver: str, mode: str
+) -> None:
+    def answer(login: Login, sql: str) -> Rows | None:
+        return Rows(["user_access_desc"], [[mode]]) if "N'o''r'" in sql else None
+
+    with tds_server(on_batch=answer) as server:
+        error = refusal(target_at(server.port, driver), "o'r")
+    assert isinstance(error, QueryError)
+    assert mode in str(error)
+    assert not [sql for sql in server.batches if sql.startswith("USE")]
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,30 @@ def test_grants_that_are_not_all_there_were_not_read(family: Family) -> None:
     assert list(snapshot.unread) == [SectionKey(SectionName.DATABASE)]
 
 
+def test_each_kind_of_grant_is_counted_as_it_is_read(family: Family) -> None:
+    """Rows that a statement passes over are none that are missing."""
+    family.run("CREATE DATABASE whole", "CREATE TABLE whole.t (a int, b int)")
+    try:
+        with family.users("u@'%'", "v@'%'"):
+            family.run(
+                "GRANT SELECT (a) ON whole.t TO u@'%'",
+                "GRANT UPDATE (b), INSERT ON whole.t TO v@'%'",
+                "GRANT UPDATE (b) ON whole.t TO v@'%' WITH GRANT OPTION",
+                "GRANT SELECT ON whole.* TO u@'%'",
+                "CREATE PROCEDURE whole.p() SELECT 1",
+                "GRANT EXECUTE ON PROCEDURE whole.p TO u@'%'",
+                "GRANT PROXY ON u@'%' TO v@'%'",
+                "CREATE ROLE r",
+                "GRANT r TO u@'%'",
+                "SET DEFAULT ROLE r TO u@'%'" if family.is_mysql else "DO 0",
+            )
+            snapshot = family.snapshot()
+    finally:
+        family.run("DROP ROLE IF EXISTS r", "DROP DATABASE whole")
+    assert not snapshot.unread
+    assert not snapshot.warnings
+
+
 def test_databases_that_are_not_all_there_are_not_measured(family: Family) -> None:
     change = without_one_of("information_schema.SCHEMATA")
     with pytest.raises(SyncError, match="not whole"):

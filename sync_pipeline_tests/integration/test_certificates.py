@@ -6,6 +6,7 @@ An older Python is made as strict as 3.13 by the fixture `as_python_3_13`.
 from __future__ import annotations
 
 import http.server
+import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -40,8 +41,25 @@ def companys(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return authority(directory, "127.0.0.1", is_complete=False)
 
 
+OF_CHILDREN = """
+import ssl
+make = ssl.create_default_context
+def strict(*arguments, **options):
+    context = make(*arguments, **options)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+ssl.create_default_context = strict
+"""
+"""The same for the process of a driver, which begins with a module of this name."""
+
+
 @pytest.fixture
-def as_python_3_13(monkeypatch: pytest.MonkeyPatch) -> None:
+def as_python_3_13(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("site")
+    (directory / "sitecustomize.py").write_text(OF_CHILDREN)
+    monkeypatch.setenv("PYTHONPATH", str(directory), prepend=os.pathsep)
     make = ssl.create_default_context
 
     def strict(*arguments: object, **options: object) -> ssl.SSLContext:

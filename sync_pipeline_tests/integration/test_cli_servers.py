@@ -220,7 +220,7 @@ def test_each_line_of_a_script_says_what_it_opens(command: Command, engine: str)
     lines = command.ok("grants", engine, "--user", "x'\\").out.splitlines()
     assert lines[0].startswith("-- Opens ")
     assert any(line.startswith("-- Optional. Opens ") for line in lines) is (
-        engine in ("mariadb", "mysql", "postgresql")
+        engine in ("mariadb", "mysql", "postgresql", "sqlserver")
     )
     kinds = {" ".join(line.split()[:2]) for line in lines if not line.startswith("--")}
     explained = {

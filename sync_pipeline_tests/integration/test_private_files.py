@@ -141,7 +141,9 @@ def test_a_second_name_of_the_old_file_keeps_the_old_text(victim: Path, tmp_path
     assert (victim.read_bytes(), output.read_bytes()) == (MINE, b"new")
 
 
-@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o000, 0o666)])
+@pytest.mark.parametrize(
+    ("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o000, 0o666), (0o777, 0)]
+)
 def test_a_report_has_the_mode_of_the_umask_and_a_private_one_its_own(
     shared: Path, tmp_path: Path, umask: int, mode: int
 ) -> None:
@@ -159,6 +161,8 @@ def test_a_report_has_the_mode_of_the_umask_and_a_private_one_its_own(
         os.umask(before)
     assert stat.S_IMODE((shared / "report").stat().st_mode) == mode
     assert stat.S_IMODE((shared / "key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "new" / "deep").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "new" / "file").stat().st_mode) == 0o600
     assert modes(tmp_path / "home") == modes(tmp_path / "new") == {}
 
 

@@ -81,8 +81,13 @@ def run_mysql(
     else:
         directory.mkdir(parents=True)
     data, port = f"--datadir={directory / 'data'}", free_port()
+    # A server takes this one only as it was when its data was made.
+    of_data = [option for option in options if option.startswith("--lower-case-table-names")]
     subprocess.run(
-        found.command(data, "--initialize-insecure"), check=True, capture_output=True, timeout=120
+        found.command(data, "--initialize-insecure", *of_data),
+        check=True,
+        capture_output=True,
+        timeout=120,
     )
     script = directory.with_name(f"{directory.name}.sql")
     script.write_text(ROOT_FOR_LOOPBACK)

@@ -32,6 +32,8 @@ class ServerError(Exception):
     message: str
     severity: int = 14
     state: int = 1
+    then: tuple[ServerError, ...] = ()
+    """What follows it in the same answer."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,12 @@ class Stream:
     tokens: Iterable[bytes]
 
 
-Answer = Callable[[Login, str], Rows | Stream | None]
+@dataclass(frozen=True)
+class EndOfTls:
+    """The alert that ends TLS (close_notify), and nothing after it: the connection stays."""
+
+
+Answer = Callable[[Login, str], Rows | Stream | EndOfTls | None]
 
 
 @dataclass
@@ -77,6 +84,12 @@ class TdsServer:
     batches: list[str] = field(default_factory=list)
     is_silent: threading.Event = field(default_factory=threading.Event)
     routing: tuple[str, int] | None = None
+    links: list[socket.socket] = field(default_factory=list)
+
+    def hang_up(self) -> None:
+        """End every connection, between two statements."""
+        for link in self.links:
+            link.shutdown(socket.SHUT_RDWR)
 
 
 def accept_all(login: Login) -> None:
@@ -107,7 +120,7 @@ def tds_server(
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = TdsServer(listener.getsockname()[1], on_login, on_batch, context, send)
-        links: list[socket.socket] = []
+        links = server.links
         threads: list[threading.Thread] = []
 
         def accept() -> None:
@@ -189,6 +202,12 @@ class _Conversation:
             rows = self._server.on_batch(login, sql)
         except ServerError as error:
             self._send(_error(error) + _done(error=True))
+            return
+        if isinstance(rows, EndOfTls):
+            assert self._tls is not None
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
+            self._link.sendall(self._outgoing.read())
             return
         if isinstance(rows, Stream):
             for tokens in rows.tokens:
@@ -330,6 +349,10 @@ def _token(kind: int, body: bytes) -> bytes:
 
 
 def _error(error: ServerError) -> bytes:
+    return b"".join(_one_error(item) for item in (error, *error.then))
+
+
+def _one_error(error: ServerError) -> bytes:
     body = struct.pack("<iBB", error.number, error.state, error.severity)
     return _token(
         0xAA, body + _text(error.message, "<H") + _text("tests") + _text("") + b"\1\0\0\0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from sync_pipeline.engines import budget as module
 from sync_pipeline.engines.budget import Arriving, Budget, Usage
 from sync_pipeline.engines.limits import Meter, ReadLimits
-from sync_pipeline.errors import MemoryExhausted
+from sync_pipeline.errors import MemoryExhausted, QueryError
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows import memory
 from sync_pipeline.workflows.memory import budget_of, memory_bytes
@@ -56,6 +57,7 @@ def test_the_largest_is_refused_and_its_neighbour_goes_on_when_it_has_ended() ->
             assert (large.is_refused, small.is_refused) == (True, False)
             with pytest.raises(MemoryExhausted, match="SYNC_PIPELINE_MAX_RUN_BYTES") as caught:
                 large.require_kept("large")
+            waiting.join(0.2)
             assert waiting.is_alive()
         waiting.join(10)
         small.require_kept("small")
@@ -104,6 +106,29 @@ def test_rows_and_what_is_to_come_count_together() -> None:
     assert found.held_bytes == 0
     usage.expect(5)  # a driver that was left behind
     assert found.held_bytes == 0
+
+
+def test_an_error_that_lives_on_keeps_no_rows() -> None:
+    class Rows(list[str]):
+        pass
+
+    kept: list[weakref.ref[Rows]] = []
+
+    def read() -> None:
+        rows = Rows(["x"])
+        kept.append(weakref.ref(rows))
+        raise QueryError("of a query")
+
+    def mapped() -> None:
+        try:
+            read()
+        except QueryError:
+            raise MemoryExhausted("of all") from None
+
+    with pytest.raises(MemoryExhausted) as caught, Budget(MOST).share():
+        mapped()
+    assert caught.value.__context__ is not None
+    assert kept[0]() is None
 
 
 def test_a_sync_without_a_budget_counts_for_itself() -> None:

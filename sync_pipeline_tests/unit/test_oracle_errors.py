@@ -200,3 +200,10 @@ def test_a_database_that_is_not_open_is_no_lost_connection() -> None:
     assert isinstance(error, ConnectError)
     assert error.reason is ConnectReason.REFUSED
     assert error.retryable
+
+
+def test_what_can_not_be_decoded_is_no_mistake_of_the_settings() -> None:
+    instance = Instance(1, "erp", EngineName.ORACLE, "db1", 1521, "monitor", database="ERP")
+    attempt = Attempt(Target(instance, "watcher", Secret(PASSWORD), 60), "ERP")
+    error = connect_error(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), attempt)
+    assert isinstance(error, UnsupportedServer)

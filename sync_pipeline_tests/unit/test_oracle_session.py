@@ -6,14 +6,14 @@ import asyncio
 import concurrent.futures
 import threading
 import time
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.oracle.connection import OracleConnection
+from sync_pipeline.engines.oracle.connection import OracleConnection, _ThinSession
 from sync_pipeline.engines.oracle.guard import PacketGuard
 from sync_pipeline.engines.oracle.session import SessionThread
 from sync_pipeline.errors import ConnectError, ConnectReason, QueryTimeout
@@ -48,6 +48,38 @@ def test_statements_run_on_the_thread_of_the_session() -> None:
     opened.close()
     opened.close()
     assert "oracle test" not in {item.name for item in threading.enumerate()}
+
+
+class FakeCursor:
+    """Two batches of rows, as an asynchronous cursor hands them over; there is no Oracle here."""
+
+    description = (("NAME",), ("COUNT",))
+
+    def __init__(self) -> None:
+        self.batches = [[("a", 1), ("b", 2)], [("c", 3)], []]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    async def execute(self, sql: str, parameters: dict[str, object]) -> None: ...
+
+    async def fetchmany(self) -> list[tuple[str, int]]:
+        return self.batches.pop(0)
+
+
+def test_rows_are_handed_over_as_they_come() -> None:
+    target = Target(Instance(1, "erp", EngineName.ORACLE, "db1", 1521, "m"), "w", Secret("p"), 5)
+    thread = SessionThread("oracle test")
+    raw = type("Raw", (), {"cursor": lambda _: FakeCursor()})()
+    opened = OracleConnection(thread, _ThinSession(raw, target, thread.flow), target)
+    parts: list[list[dict[str, Any]]] = []
+    opened.stream("SELECT", None, lambda rows: parts.append(list(rows)))
+    first = [{"name": "a", "count": 1}, {"name": "b", "count": 2}]
+    assert parts == [first, [{"name": "c", "count": 3}]]
+    assert opened.fetch("SELECT") == [*first, {"name": "c", "count": 3}]
+    thread.stop()
 
 
 def test_abort_from_another_thread_ends_a_read() -> None:

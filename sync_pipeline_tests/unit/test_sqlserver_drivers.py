@@ -13,7 +13,7 @@ from sync_pipeline.engines.sqlserver import drivers
 from sync_pipeline.engines.sqlserver.connection import bound
 from sync_pipeline.engines.sqlserver.drivers import choose_driver, connection_string, load_pyodbc
 from sync_pipeline.engines.sqlserver.engine import PACKAGE
-from sync_pipeline.engines.sqlserver.errors import fault
+from sync_pipeline.engines.sqlserver.faults import fault
 from sync_pipeline.engines.sqlserver.names import bracketed, login_name, principal_name
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import TlsOptions

@@ -99,12 +99,12 @@ class MariaDbAccess(FamilyAccess):
         )
         self.larger = dict.fromkeys(in_super, ("SUPER",))
         self.has_denies = version >= KNOWS_DENIES
+        super().__init__(world)
         self._denies = {
-            name: tuple(Deny(name, grant) for grant in state.grants if grant.deny)
+            name: tuple(Deny(name, self.as_compared(g)) for g in state.grants if g.deny)
             for name, state in world.accounts.items()
         }
         self._session_denies = lru_cache(maxsize=256)(self._denies_of)
-        super().__init__(world)
         self._public = next(
             (name for name, s in world.accounts.items() if s.kind is AccountKind.PUBLIC), None
         )

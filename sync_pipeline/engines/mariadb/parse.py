@@ -17,6 +17,7 @@ from sync_pipeline.engines.mariadb.denies import KNOWS_DENIES, denied_grants
 from sync_pipeline.engines.mariadb.methods import method_attributes, methods_of, strange_methods
 from sync_pipeline.engines.mariadb.stored import is_true, is_truth, is_whole, number, whole_number
 from sync_pipeline.engines.mysql_protocol.json_text import (
+    NAMES_WITHOUT_CASE,
     UNKNOWN_KEYS,
     keys_of,
     listed,
@@ -54,7 +55,7 @@ class AccountRow:
     """A row of `global_priv.sql`; values of the JSON are text, or null where absent.
 
     Numbers, truth values and the plugin are JSON as it stands. `password` says of the main
-    method, and `auth_or` of each that may be used instead, whether there is one. The last two
+    method, and `auth_or` of each that may be used instead, whether there is one. The last three
     are the server's: what holds for an account that has none of its own.
     """
 
@@ -83,6 +84,7 @@ class AccountRow:
     max_connections: str | None
     max_user_connections: str | None
     max_statement_time: str | None
+    lower_case_table_names: int
     default_password_lifetime: int
     validates_passwords: int
 
@@ -215,6 +217,8 @@ def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
     if whole_number(row.password_lifetime, -1) == -1:
         yield "default_password_lifetime", row.default_password_lifetime
     yield "validates_passwords", bool(row.validates_passwords)
+    if row.lower_case_table_names:
+        yield NAMES_WITHOUT_CASE, row.lower_case_table_names
     tls = _TLS_WORDS.get(row.ssl_type or "0", row.ssl_type)
     for name, text in (("ssl_type", tls), ("ssl_cipher", row.ssl_cipher)):
         if text:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sync_pipeline.engines.mysql_protocol.json_text import (
+    NAMES_WITHOUT_CASE,
     UNKNOWN_KEYS,
     elements,
     keys_of,
@@ -38,7 +39,7 @@ _ATTRIBUTES = frozenset(
 class AccountRow:
     """A row of `user.sql`; `privileges` are the static ones, joined by commas.
 
-    The last three are the server's: what holds for an account that has none of its own.
+    The last four are the server's: what holds for an account that has none of its own.
     """
 
     user: str
@@ -63,6 +64,7 @@ class AccountRow:
     factors: str | None
     has_additional_password: int
     failed_login_attempts: str | None
+    lower_case_table_names: int
     default_password_lifetime: int
     validates_passwords: int
     partial_revokes: int
@@ -275,6 +277,8 @@ def _attributes(row: AccountRow) -> Iterator[tuple[str, AttributeValue]]:
     if row.password_lifetime is None:
         yield "default_password_lifetime", row.default_password_lifetime
     yield "validates_passwords", bool(row.validates_passwords)
+    if row.lower_case_table_names:
+        yield NAMES_WITHOUT_CASE, row.lower_case_table_names
     if row.partial_revokes:
         yield "partial_revokes", True
     yield "password_last_changed", row.password_last_changed

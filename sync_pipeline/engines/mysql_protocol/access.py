@@ -23,6 +23,10 @@ from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access_patterns import unescaped
 from sync_pipeline.engines.mysql_protocol.access_pools import Pool, Way
 from sync_pipeline.engines.mysql_protocol.access_powers import powers_of
+from sync_pipeline.engines.mysql_protocol.access_schemas import (
+    of_system_schema,
+    unknown_of_system_schema,
+)
 from sync_pipeline.engines.mysql_protocol.access_securables import securables_of
 from sync_pipeline.engines.mysql_protocol.access_sessions import (
     ANY_USER,
@@ -70,7 +74,12 @@ class FamilyAccess(Sessions):
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether the account has the privilege, by which paths, and what denies it."""
-        return self._decided(account, self.word(privilege), securable)
+        word, on = self.word(privilege), self.compared(securable)
+        state = self.world.accounts.get(account)
+        own = of_system_schema(account, word, on, self.lacking(state)) if state else None
+        decision = own or self._decided(account, word, on)
+        more = unknown_of_system_schema(word, on)
+        return replace(decision, securable=securable, unknown=(*decision.unknown, *more))
 
     def _decided(self, account: str, word: str, securable: Securable) -> Decision:
         state = self.world.accounts.get(account)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sync_pipeline.engines.access import Edge, reach
@@ -19,9 +19,10 @@ from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access_patterns import matches
 from sync_pipeline.engines.mysql_protocol.access_pools import ByHost, Holder, Pool
 from sync_pipeline.engines.mysql_protocol.hosts import covers
+from sync_pipeline.engines.mysql_protocol.json_text import NAMES_WITHOUT_CASE
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AccountKind, AccountState
-from sync_pipeline.model.privilege import Grant
+from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 SAME_USER = "same user name, host covers this one"
 ANY_USER = "rows of the anonymous user apply to all"
@@ -48,8 +49,11 @@ class Sessions(ABC):
 
     def __init__(self, world: AccessWorld) -> None:
         self.world = world
+        self.are_names_without_case = any(
+            dict(state.attributes).get(NAMES_WITHOUT_CASE) for state in world.accounts.values()
+        )
         self._holdings = {
-            name: holdings(self.grants_of(state), self.is_static)
+            name: holdings(map(self.as_compared, self.grants_of(state)), self.is_static)
             for name, state in world.accounts.items()
         }
         self._by_user: dict[str, list[tuple[str, str]]] = {}
@@ -88,6 +92,22 @@ class Sessions(ABC):
     def grants_of(self, state: AccountState) -> Iterable[Grant]:
         """Return the grants of an account that holdings are made of: all, and partial revokes."""
         return state.grants
+
+    def as_compared(self, grant: Grant) -> Grant:
+        """Return a grant with its names as the server compares them."""
+        on = self.compared(grant.securable)
+        return grant if on == grant.securable else replace(grant, securable=on)
+
+    def compared(self, on: Securable) -> Securable:
+        """Return an object with its names as the server compares them.
+
+        With `lower_case_table_names` 1 or 2 it reads the names of databases and tables in
+        its grant tables in small letters (MySQL 9.7 Reference Manual, 11.2.3). Those of
+        routines and columns never have case.
+        """
+        if not self.are_names_without_case or on.kind is SecurableKind.ACCOUNT:
+            return on
+        return replace(on, database=on.database.lower(), name=on.name.lower())
 
     # What engines build their pools from.
 

@@ -10,6 +10,8 @@ from sync_pipeline.model.text import first_names, shortened
 
 UNKNOWN_KEYS = "unknown_keys"
 """The attribute that names what of an account's JSON is not known here."""
+NAMES_WITHOUT_CASE = "lower_case_table_names"
+"""The attribute of accounts of a server that compares names of databases without case."""
 _MOST_SHOWN = 60
 _MOST_NAMED = 20
 

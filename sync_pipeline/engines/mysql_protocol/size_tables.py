@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sync_pipeline.engines.base import Query, SizeReader
+from sync_pipeline.engines.base import Query, Reading, SizeReader
 from sync_pipeline.engines.doubts import plain
 from sync_pipeline.model.text import first_names, shortened
 
@@ -148,17 +148,22 @@ class _Doubtful:
         return f"Database {schema}: {'; '.join(parts)}." if parts else ""
 
 
-def read_held(reader: SizeReader, queries: TableQueries, schemas: Iterable[str]) -> AllHeld:
-    """Read what the tables of each database hold: one statement where every table answers."""
-    whole = reader.attempt(queries.schemas)
+def read_held(
+    reader: SizeReader, queries: TableQueries, whole: Reading[SchemaRow], schemas: Sequence[str]
+) -> AllHeld:
+    """Return what the tables of each database hold, from the statement on all where it came back.
+
+    The databases were listed after that: what was dropped meanwhile is not among them.
+    """
     if whole.failure is None:
         rows = {row.name: row for row in whole.rows}
-        return AllHeld({name: _of_row(reader, queries, row) for name, row in rows.items()})
-    found = {
+        found = [rows[name] for name in schemas if name in rows]
+        return AllHeld({row.name: _of_row(reader, queries, row) for row in found})
+    narrowed = {
         name: _narrowed(reader, queries, name, whole.failure.reason, is_closed=True)
         for name in schemas
     }
-    return AllHeld(found, is_narrowed=True)
+    return AllHeld(narrowed, is_narrowed=True)
 
 
 def _of_row(reader: SizeReader, queries: TableQueries, row: SchemaRow) -> Held:

@@ -191,18 +191,20 @@ def snapshot(
 ) -> SizeSnapshot:
     """Put together what the engine's own reads and the shared queries found.
 
-    `read_files` is given the names of the databases.
+    `read_files` is given the names of the databases. They are listed after their tables were
+    read, so that what is dropped meanwhile is not there, and never 0.
 
     Raises:
         PrivilegeError: the databases could not be listed.
     """
+    whole = reader.attempt(queries.held.schemas)
     listed = reader.read(queries.databases)
     if listed.failure is not None:
         raise PrivilegeError(f"The databases could not be listed: {listed.failure.reason}")
     names = [row.name for row in listed.rows]
     privileges = {row.privilege for row in reader.read(queries.privileges).rows}
     variables = reader.read(queries.variables)
-    held = read_held(reader, queries.held, names)
+    held = read_held(reader, queries.held, whole, names)
     parts = _Parts(
         held,
         _shared(reader, queries, held),

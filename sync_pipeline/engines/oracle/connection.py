@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import oracledb
@@ -28,7 +28,7 @@ from sync_pipeline.engines.oracle.errors import (
     statement_timeout,
 )
 from sync_pipeline.engines.oracle.pinned import pinning
-from sync_pipeline.engines.oracle.session import Session, SessionThread
+from sync_pipeline.engines.oracle.session import ResultT, Rows, Session, SessionThread
 from sync_pipeline.engines.oracle.tls import client_tls, driver_tls, tried
 from sync_pipeline.errors import SyncError
 
@@ -57,14 +57,21 @@ class OracleConnection:
         self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> list[dict[str, Any]]:
         """Run one SELECT, which names its parameters as `:name`."""
-        seconds = self._target.statement_seconds
         bound = dict(parameters or {})
+        return self._run(lambda: self._session.fetch(sql, bound))
+
+    def stream(
+        self, sql: str, parameters: Mapping[str, object] | None, take: Callable[[Rows], None]
+    ) -> None:
+        """Run one SELECT; `take` is called with some rows at a time, on the session's thread."""
+        bound = dict(parameters or {})
+        self._run(lambda: self._session.stream(sql, bound, take))
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, ResultT]]) -> ResultT:
+        seconds = self._target.statement_seconds
         self._thread.flow.begin()
         try:
-            return self._thread.call(
-                lambda: self._session.fetch(sql, bound),
-                self._target.within(seconds + CLIENT_MARGIN_SECONDS),
-            )
+            return self._thread.call(work, self._target.within(seconds + CLIENT_MARGIN_SECONDS))
         except TimeoutError:
             self._thread.stop()
             raise statement_timeout(self._target.instance.name, seconds) from None
@@ -99,17 +106,24 @@ class _ThinSession:
 
     async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
         """Run one SELECT."""
+        rows: list[dict[str, Any]] = []
+        await self.stream(sql, parameters, rows.extend)
+        return rows
+
+    async def stream(
+        self, sql: str, parameters: dict[str, object], take: Callable[[Rows], None]
+    ) -> None:
+        """Run one SELECT, and hand its rows over as they come."""
         meter = self._target.meter
         with self._raw.cursor() as cursor:
             cursor.arraysize = ROWS_A_TRIP
             cursor.prefetchrows = ROWS_A_TRIP
             await cursor.execute(sql, parameters)
             names = _names(cursor.description, meter)
-            rows: list[dict[str, Any]] = []
             while batch := await cursor.fetchmany():
                 self._flow.progress()
-                rows.extend(meter.metered(dict(zip(names, row, strict=True)) for row in batch))
-            return rows
+                rows = (dict(zip(names, row, strict=True)) for row in batch)
+                take(list(meter.metered(rows)))
 
     async def close(self) -> None:
         """Say goodbye to the server."""
@@ -131,15 +145,23 @@ class _ThickSession:
 
     async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
         """Run one SELECT."""
+        rows: list[dict[str, Any]] = []
+        await self.stream(sql, parameters, rows.extend)
+        return rows
+
+    async def stream(
+        self, sql: str, parameters: dict[str, object], take: Callable[[Rows], None]
+    ) -> None:
+        """Run one SELECT, and hand its rows over as they come."""
         meter = self._target.meter
         with self._raw.cursor() as cursor:
             cursor.arraysize = ROWS_A_TRIP
             cursor.prefetchrows = ROWS_A_TRIP
             cursor.execute(sql, parameters)
             names = _names(cursor.description, meter)
-            batches = iter(cursor.fetchmany, [])
-            rows = (dict(zip(names, row, strict=True)) for batch in batches for row in batch)
-            return list(meter.metered(rows))
+            for batch in iter(cursor.fetchmany, []):
+                rows = (dict(zip(names, row, strict=True)) for row in batch)
+                take(list(meter.metered(rows)))
 
     async def close(self) -> None:
         """Say goodbye to the server."""

@@ -25,7 +25,6 @@ from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.doubts import UnknownNothing
 from sync_pipeline.engines.oracle.access import OracleAccess
 from sync_pipeline.engines.oracle.access_status import unknown_words
-from sync_pipeline.engines.oracle.connection import connect
 from sync_pipeline.engines.oracle.containers import (
     CONTAINERS,
     SEED,
@@ -34,6 +33,7 @@ from sync_pipeline.engines.oracle.containers import (
     entry_of,
     is_closed,
 )
+from sync_pipeline.engines.oracle.driver import connect
 from sync_pipeline.engines.oracle.grants import GrantRows
 from sync_pipeline.engines.oracle.names import identifier, is_common
 from sync_pipeline.engines.oracle.notes import GRANT_NOTES

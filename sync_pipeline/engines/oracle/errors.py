@@ -74,7 +74,8 @@ def connect_error(error: BaseException, attempt: Attempt) -> SyncError:
     """Map what was raised while a connection was opened."""
     if isinstance(error, SyncError):
         return error
-    if isinstance(error, UnicodeError):
+    # What can't be decoded came from the server.
+    if isinstance(error, UnicodeError) and not isinstance(error, UnicodeDecodeError):
         return ConfigurationError(
             f"The host name {attempt.target.instance.host!r} or the credential can't be encoded.",
             instance=attempt.instance,
@@ -177,7 +178,7 @@ def client_error(error: Exception, instance: str, directory: str) -> SyncError:
         f"Oracle's client libraries in {directory!r} can't be used: {sentence(error)}.",
         instance=instance,
         phase=Phase.CONFIGURE,
-        hint=f"Correct {SETTING}, and restart the processes: a process has one mode.",
+        hint=f"Correct {SETTING}, and restart the processes.",
     )
 
 

@@ -15,7 +15,7 @@ import concurrent.futures
 import contextlib
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sync_pipeline.engines.calls import LEFT_BEHIND, StaysBehind
@@ -24,6 +24,7 @@ from sync_pipeline.engines.links import Flow
 from sync_pipeline.engines.oracle.guard import DriverGuard
 
 ResultT = TypeVar("ResultT")
+Rows = Sequence[dict[str, Any]]
 CANCEL_AGAIN_SECONDS = 0.05
 STOP_SECONDS = 0.5
 """How long a thread is waited for that should end at once."""
@@ -34,6 +35,12 @@ class Session(Protocol):
 
     async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
         """Run one SELECT and return its rows by column name in lower case."""
+        ...
+
+    async def stream(
+        self, sql: str, parameters: dict[str, object], take: Callable[[Rows], None]
+    ) -> None:
+        """Run one SELECT and hand some of its rows over at a time."""
         ...
 
     async def close(self) -> None:

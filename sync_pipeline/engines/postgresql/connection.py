@@ -25,7 +25,15 @@ from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.budget import Arriving
 from sync_pipeline.engines.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.limits import READ_AHEAD_BYTES
-from sync_pipeline.engines.links import Breach, Guard, breached, received, resolve, shut
+from sync_pipeline.engines.links import (
+    Breach,
+    Guard,
+    answering_first,
+    breached,
+    received,
+    resolve,
+    shut,
+)
 from sync_pipeline.engines.postgresql.errors import query_error, statement_timeout
 from sync_pipeline.engines.postgresql.interruptions import settings_lost
 from sync_pipeline.engines.postgresql.missing import LACKING, lacking, names_in
@@ -210,6 +218,9 @@ def _addresses(target: Target) -> list[dict[str, str]]:
         return [{}]
     try:
         found = resolve(instance.host, instance.port, target.connect_seconds)
+        if len(found) > 1:
+            # libpq tries them one after another: a silent one would use up all the time.
+            found = answering_first(found, instance.port, target.connect_seconds / 2)
     except OSError as error:
         text = f"failed to resolve host {instance.host!r}: {error}"
         raise psycopg.OperationalError(text) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import socket
 import threading
 import time
@@ -27,21 +28,27 @@ from sync_pipeline.engines.sqlserver.drivers import (
 )
 from sync_pipeline.engines.sqlserver.errors import (
     connect_error,
+    failed_tls,
+    hung_up,
     login_timeout,
     lost,
     open_error,
     query_error,
     without_tls,
 )
-from sync_pipeline.engines.sqlserver.names import bracketed
+from sync_pipeline.engines.sqlserver.faults import fault
+from sync_pipeline.engines.sqlserver.names import SHARED, bracketed, quoted
 from sync_pipeline.engines.sqlserver.relay import HOST as RELAY_HOST
 from sync_pipeline.engines.sqlserver.relay import Relay
+from sync_pipeline.engines.sqlserver.session import session_settings
 from sync_pipeline.errors import (
     AuthenticationError,
+    ConfigurationError,
     ConnectError,
     ConnectionLimit,
     ConnectReason,
     Phase,
+    QueryError,
     QueryTimeout,
     ResultLimit,
     SyncError,
@@ -60,6 +67,11 @@ CLIENT_MARGIN_SECONDS = 2.0
 """How much longer than the driver's own limit the caller waits."""
 
 T = TypeVar("T")
+_USER_ACCESS = "SELECT d.user_access_desc FROM sys.databases AS d WHERE d.name = {}"
+_NAMED = re.compile(
+    r"(?:(?:tcp|np|lpc|admin):)?(?P<host>[^\\,]*?)"
+    r"(?:\\(?P<instance>[^\\,]*))?(?:,\s*(?P<port>\d*))?"
+)
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -93,7 +105,7 @@ class SqlServerConnection:
         text, values = bound(sql, parameters)
         return self.run(
             lambda: _rows(self._raw, text, values, self._target.meter, self._relay.flow),
-            lambda error: query_error(error, self._instance),
+            lambda error: query_error(error, self._instance, is_over=self._relay.is_over),
         )
 
     def run(self, work: Callable[[], T], mapped: Callable[[BaseException], SyncError]) -> T:
@@ -176,9 +188,10 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
             ConfigurationError where a driver is missing or can't do what is asked.
     """
     instance = target.instance
+    _require_plain_host(instance)
     module = load_pyodbc(instance.name)
     driver = choose_driver(target.options.get(DRIVER_OPTION, ""), module.drivers(), instance.name)
-    login: Login = _log_in(module, driver, target)
+    login = _log_in(module, driver, target)
     connection = SqlServerConnection(module, login, target)
     try:
         _require_relay(login, instance)
@@ -187,6 +200,31 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
         connection.close()
         raise
     return connection
+
+
+def _require_plain_host(instance: Instance) -> None:
+    """Refuse a host that is written as Microsoft's tools take it: with an instance or a port.
+
+    The SQL Server Browser is not asked for the port of a named instance: it answers by UDP, and
+    anybody on the way could send us, and the password, elsewhere.
+
+    Raises:
+        ConfigurationError: the host is of that form.
+    """
+    found = _NAMED.fullmatch(instance.host)
+    if found is None or found["host"] == instance.host:
+        return
+    name, port = found["instance"], found["port"] or "PORT"
+    how = f" The port of {name} is in SQL Server Configuration Manager (TCP/IP, IP addresses), and "
+    how += "on the server: SELECT local_tcp_port FROM sys.dm_exec_connections WHERE session_id = "
+    raise ConfigurationError(
+        f"The host {instance.host!r} is no host name: instance and port are not part of it.",
+        instance=instance.name,
+        phase=Phase.CONNECT,
+        hint=f"Name the host and the port: sync-pipeline instances edit "
+        f"{shlex.quote(instance.name)} --host {shlex.quote(found['host'])} --port {port}."
+        + (f"{how}@@SPID. Give the instance a fixed port there." if name else ""),
+    )
 
 
 def _require_relay(login: Login, instance: Instance) -> None:
@@ -240,33 +278,31 @@ def _unreachable(error: Exception, instance: Instance) -> ConnectError:
     )
 
 
-def _log_in(module: ModuleType, driver: Driver, target: Target) -> Any:
-    """Log in, with TLS unless the mode is `disable`: without it the login can be read."""
+class _WithoutTls(Exception):
+    """The server said that it offers no TLS, where TLS was asked for."""
+
+
+def _log_in(module: ModuleType, driver: Driver, target: Target) -> Login:
+    """Log in, with TLS unless the mode is `disable`: without it the login can be read.
+
+    One limit holds for all attempts together.
+    """
     tls = target.instance.tls
+    bounded = replace(target, ends_at=time.monotonic() + target.connect_seconds)
     try:
-        return _attempt(module, driver, target, tls)
-    except ConnectError as error:
-        if not _is_without_tls(driver, tls.mode, error.reason):
-            raise
+        return _attempt(module, driver, bounded, tls)
+    except _WithoutTls:
         if tls.mode is not TlsMode.PREFER or not may_be_readable(target):
-            raise without_tls(error, target.instance, is_mute=driver.is_freetds) from None
-    return _attempt(module, driver, target, replace(tls, mode=TlsMode.DISABLE))
+            raise without_tls(target.instance) from None
+    return _attempt(module, driver, bounded, replace(tls, mode=TlsMode.DISABLE))
 
 
-def _is_without_tls(driver: Driver, mode: TlsMode, reason: ConnectReason) -> bool:
-    """Return whether the server may have no TLS; FreeTDS leaves such a one without a word."""
-    if mode is TlsMode.DISABLE:
-        return False
-    return reason is (ConnectReason.UNREACHABLE if driver.is_freetds else ConnectReason.TLS)
-
-
-def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Any:
+def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Login:
     instance = target.instance
     connection_string(driver, target, tls)  # what can't be asked for is said at once
-    ends_at = time.monotonic() + target.connect_seconds
     relay = Relay(_knock(target), target.limits, target.usage)
     text = connection_string(driver, target, tls, (RELAY_HOST, relay.port))
-    limit = max(0.0, ends_at - time.monotonic())
+    limit = target.connect_seconds
     seconds = max(1, round(limit))
 
     def log_in() -> Any:
@@ -284,6 +320,7 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
 
     try:
         raw = call.result(limit + LOGIN_MARGIN_SECONDS, close_late)
+        relay.logged_in()
         return Login(raw, relay)
     except (CallTimeout, CallAborted):
         is_routed = relay.seconds_since_left > ROUTED_SECONDS
@@ -295,26 +332,74 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
     except _raised_by(module) as error:
         is_routed = relay.seconds_since_left > ROUTED_SECONDS
         relay.close()
-        failure = connect_error(error, instance, target.username)
+        failure = _login_failure(error, driver, target, tls, relay)
         if is_routed and not isinstance(failure, AuthenticationError):
             failure = _routed(instance)
         raise relay.flow.error(instance.name) or failure from None
 
 
+def _login_failure(
+    error: BaseException, driver: Driver, target: Target, tls: TlsOptions, relay: Relay
+) -> Exception:
+    """Return what a login failed of; FreeTDS has no word for most that goes wrong before it."""
+    instance = target.instance
+    is_encrypted = tls.mode is not TlsMode.DISABLE
+    if fault(error).is_of_server:
+        pass
+    elif is_encrypted and relay.offers_tls is False:
+        return _WithoutTls()
+    elif driver.is_freetds and relay.offers_tls is not None:
+        if relay.server_ended_first:
+            return hung_up(instance)
+        if is_encrypted:
+            return failed_tls(instance)
+    return connect_error(error, instance, target.username, tells_last_only=driver.is_freetds)
+
+
 def _prepare(
     connection: SqlServerConnection, raw: Any, target: Target, database: str | None
 ) -> None:
-    """Bound the session, so that it neither waits for locks nor wins a deadlock."""
+    """Bound the session and pin what changes results, before anything is read."""
     name = target.instance.name
     raw.timeout = max(1, round(target.statement_seconds))
-    milliseconds = max(1, int(target.statement_seconds * 1000))
-    settings = f"SET LOCK_TIMEOUT {milliseconds}; SET DEADLOCK_PRIORITY LOW; SET NOCOUNT ON"
+    settings = session_settings(target.statement_seconds)
     connection.run(lambda: _execute(raw, settings), lambda error: query_error(error, name))
     if database is not None:
+        _require_shared(connection, raw, database, name)
         connection.run(
             lambda: _execute(raw, f"USE {bracketed(database)}"),
             lambda error: open_error(error, name, database, target.username),
         )
+
+
+def _require_shared(
+    connection: SqlServerConnection, raw: Any, database: str, instance: str
+) -> None:
+    """Refuse a database that was taken for one user since the databases were listed.
+
+    Raises:
+        QueryError: to open it would take the one connection from whoever works on it.
+    """
+    found = connection.run(
+        lambda: _first_value(raw, _USER_ACCESS.format(quoted(database))),
+        lambda error: query_error(error, instance),
+    )
+    if found not in (None, SHARED):
+        raise QueryError(
+            f"Database {database} was not opened: it is in the mode {found}, and left to whoever "
+            "set that.",
+            instance=instance,
+            phase=Phase.CONNECT,
+        )
+
+
+def _first_value(raw: Any, statement: str) -> Any:
+    cursor = raw.execute(statement)
+    try:
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+    finally:
+        cursor.close()
 
 
 def _execute(raw: Any, statement: str) -> None:

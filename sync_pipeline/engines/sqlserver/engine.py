@@ -12,6 +12,7 @@ from sync_pipeline.engines.base import (
     Connection,
     DatabaseEntry,
     GrantNote,
+    HiddenDatabases,
     Query,
     SizeReader,
     Target,
@@ -22,7 +23,7 @@ from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.sqlserver import connection as driver
 from sync_pipeline.engines.sqlserver.access import SqlServerAccess
 from sync_pipeline.engines.sqlserver.grants import database_grants, server_grants
-from sync_pipeline.engines.sqlserver.names import grant_server, written
+from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
 from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.parse import (
     caution,
@@ -35,9 +36,11 @@ from sync_pipeline.engines.sqlserver.queries import (
     ACCOUNT_QUERIES,
     DATABASE_OWNERS,
     DATABASES,
+    DENIED_DATABASES,
     LOGINS,
     MEMBERS,
     MISSING_DATABASES,
+    MISSING_STATE,
     OBJECT_OWNERS,
     OLDEST,
     PERMISSIONS,
@@ -116,18 +119,16 @@ class SqlServer:
         """List the databases, with the reason where one can't be opened.
 
         Raises:
-            PrivilegeError: some may be hidden; a database that is not listed counts as dropped.
+            HiddenDatabases: some may be hidden; what is not listed may be there all the same.
         """
-        for hidden in connection.fetch(sql_text(PACKAGE, "check_databases.sql")):
-            missing = grant_server(MISSING_DATABASES.bind(hidden).missing, username)
-            raise PrivilegeError(
-                "The account may not see every database.",
-                missing=missing,
-                hint=f"It needs: {missing}",
-            )
         listed = connection.fetch(sql_text(PACKAGE, "databases.sql"))
         rows = map(DATABASES.bind, listed)
-        return tuple(_entry(row, username) for row in rows if not row.is_snapshot)
+        found = tuple(_entry(row, username) for row in rows if not row.is_snapshot)
+        for hidden in connection.fetch(sql_text(PACKAGE, "check_databases.sql")):
+            denied = connection.fetch(sql_text(PACKAGE, "denied_databases.sql"))
+            to = [DENIED_DATABASES.bind(row).grantee for row in denied]
+            raise hidden_databases(found, MISSING_DATABASES.bind(hidden).missing, to, username)
+        return found
 
     def written(self, name: str) -> str:
         """Return a name as a delimited identifier."""
@@ -187,9 +188,28 @@ class SqlServer:
         return "\n".join([login, *(grant_server(item, username) for item in NEEDED)]) + "\n"
 
 
+def hidden_databases(
+    listed: Sequence[DatabaseEntry], missing: str, denied_to: Sequence[str], username: str
+) -> HiddenDatabases:
+    """Return the error of a list that lacks databases, with the statements that end it.
+
+    A DENY beats each GRANT, so it has to be revoked first (DENY, Transact-SQL).
+    """
+    revoked = [f"REVOKE {missing} FROM {written(name)};" for name in denied_to]
+    needs = " ".join([*revoked, grant_server(missing, username)])
+    why = f"{missing} is denied to {', '.join(denied_to)}" if denied_to else f"{missing} is missing"
+    return HiddenDatabases(
+        f"The account may not see every database: {why}. The {len(listed)} that it sees are read; "
+        "what is known of others stays as it is.",
+        listed,
+        missing=needs,
+        hint=f"It needs: {needs}",
+    )
+
+
 def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
     reason = unreadable(row)
-    missing = grant_server(NEEDED[0], username) if lacks_connect(row) else ""
+    missing = opens_database(row.name, username) if lacks_connect(row) else ""
     return DatabaseEntry(row.name, not reason, reason, missing, caution(row))
 
 
@@ -198,9 +218,22 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _tls(connection: Connection) -> str | None:
-    """Return how this connection is encrypted, where the account may know."""
+    """Return how this connection is encrypted, or why that is not known."""
     try:
         rows = connection.fetch(sql_text(PACKAGE, "tls.sql"))
+        if rows:
+            return "TLS" if any(row["encrypt_option"] == "TRUE" for row in rows) else None
+        return "not known: the server does not list this connection"
+    except PrivilegeError as error:
+        return f"not known: {_refused(connection) or error.message}"
+    except QueryError as error:
+        return f"not known: {error.message}"
+
+
+def _refused(connection: Connection) -> str:
+    """Return which permission is missing where that is so, else nothing."""
+    try:
+        rows = connection.fetch(sql_text(PACKAGE, "check_state.sql"))
     except (PrivilegeError, QueryError):
-        return "not known: VIEW SERVER STATE is missing"
-    return "TLS" if any(row["encrypt_option"] == "TRUE" for row in rows) else None
+        return ""
+    return ", ".join(f"{MISSING_STATE.bind(row).missing} is missing" for row in rows)

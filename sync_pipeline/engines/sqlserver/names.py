@@ -9,6 +9,15 @@ from sync_pipeline.engines.base import UNWRITABLE
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
+SHARED = "MULTI_USER"
+"""The mode of a database that anybody may open (sys.databases, user_access_desc)."""
+
+
+def quoted(text: str) -> str:
+    """Return a text as a literal of Unicode characters."""
+    return "N'" + text.replace("'", "''") + "'"
+
+
 def bracketed(name: str) -> str:
     """Return a name as a delimited identifier, as QUOTENAME writes it."""
     return "[" + name.replace("]", "]]") + "]"
@@ -40,6 +49,18 @@ def principal_name(database: str, name: str) -> str:
 def grant_server(permission: str, username: str) -> str:
     """Return the statement that grants a permission on the server."""
     return f"GRANT {permission} TO {written(username)};"
+
+
+def opens_database(database: str, username: str) -> str:
+    """Return what lets an account into a database, also where the one GRANT may not be given.
+
+    Amazon RDS and Cloud SQL keep CONNECT ANY DATABASE from their administrators.
+    """
+    user = written(username)
+    return (
+        f"{grant_server('CONNECT ANY DATABASE', username)} Where that may not be granted (Amazon "
+        f"RDS, Cloud SQL): USE {written(database)}; CREATE USER {user} FOR LOGIN {user};"
+    )
 
 
 def split_account(account: str) -> tuple[str, str]:

@@ -24,4 +24,10 @@ GRANT_NOTES = (
         "what tables hold, in pages, and whether the connection is encrypted. Beyond that: the "
         "statements of every session and their plans, with the values in them.",
     ),
+    GrantNote(
+        "",
+        "one database where CONNECT ANY DATABASE may not be granted (Amazon RDS, Cloud SQL). Run "
+        "it in each database instead of that line, and in model for those to come.",
+        optional="CREATE USER {user} FOR LOGIN {user};",
+    ),
 )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from sync_pipeline.engines.sqlserver.grants import Grants
 from sync_pipeline.engines.sqlserver.lending import lending
-from sync_pipeline.engines.sqlserver.names import login_name, principal_name
+from sync_pipeline.engines.sqlserver.names import SHARED, login_name, principal_name
 from sync_pipeline.engines.sqlserver.rows import DatabaseRow, LoginRow, MemberRow, UserRow
 from sync_pipeline.engines.sqlserver.well_known import (
     ATTRIBUTE,
@@ -167,13 +167,17 @@ def _logs_in_itself(row: UserRow) -> bool:
 
 
 def unreadable(row: DatabaseRow) -> str:
-    """Return why a database can't be opened, or nothing where it can."""
+    """Return why a database is not opened, or nothing where it is.
+
+    The mode comes before access: in SINGLE_USER the first who comes has the one connection,
+    and whoever set a mode is at work on the database (ALTER DATABASE SET options, user access).
+    """
     if row.state != 0:
         return f"it is {row.state_desc.lower().replace('_', ' ')}"
+    if row.user_access_desc != SHARED:
+        return f"it is in the mode {row.user_access_desc}, and left to whoever set that"
     if row.has_access:
         return ""
-    if row.user_access_desc != "MULTI_USER":
-        return f"it is in the mode {row.user_access_desc}"
     if row.may_connect_any:
         return (
             "it is a secondary replica that allows no reads"
@@ -185,7 +189,7 @@ def unreadable(row: DatabaseRow) -> str:
 
 def lacks_connect(row: DatabaseRow) -> bool:
     """Return whether only a grant keeps a database closed."""
-    is_open = row.state == 0 and row.user_access_desc == "MULTI_USER"
+    is_open = row.state == 0 and row.user_access_desc == SHARED
     return is_open and not row.has_access and not row.may_connect_any
 
 

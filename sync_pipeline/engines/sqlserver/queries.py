@@ -8,6 +8,7 @@ from sync_pipeline.engines.base import Query, RowT, Variant
 from sync_pipeline.engines.sqlserver.rows import (
     DatabaseOwnerRow,
     DatabaseRow,
+    DeniedRow,
     LoginRow,
     MemberRow,
     MissingRow,
@@ -89,6 +90,8 @@ DATABASES = query(
     count="count_databases.sql",
 )
 MISSING_DATABASES = query("check_databases", MissingRow, (), "nothing")
+MISSING_STATE = query("check_state", MissingRow, (), "nothing")
+DENIED_DATABASES = query("denied_databases", DeniedRow, (), "nothing")
 
 USERS = _in_database(
     "database_principals",

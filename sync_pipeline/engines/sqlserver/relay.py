@@ -2,7 +2,8 @@
 
 A driver has its socket for itself, collects a value however long, and does not come back
 from a server that stays silent. So it is given an address of this machine, and what it says
-and hears goes through here. TLS is the driver's own, from end to end; nothing is read.
+and hears goes through here. TLS is the driver's own, from end to end; nothing is read but the
+server's first answer, which says in the clear whether it offers TLS.
 
 The listener stays open as long as the driver lives, and takes one connection of our own
 user: no other program can come to the address that the driver has been given.
@@ -14,6 +15,7 @@ import contextlib
 import math
 import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -22,6 +24,7 @@ from pathlib import Path
 from sync_pipeline.engines.budget import Usage
 from sync_pipeline.engines.limits import ReadLimits
 from sync_pipeline.engines.links import Flow, shut
+from sync_pipeline.engines.sqlserver.framing import Framing
 
 HOST = "127.0.0.1"
 _CHUNK = 2**16
@@ -31,8 +34,19 @@ _LOCAL, _REMOTE, _STATE, _OWNER = 1, 2, 3, 7
 _ESTABLISHED = "01"
 
 
+_GREETING_BYTES = 4096
+_ANSWER, _HEADER_BYTES = 4, 8
+_OPTION = struct.Struct(">BHH")
+_PRELOGIN_ENCRYPTION, _PRELOGIN_END = 1, 0xFF
+_NOT_SUPPORTED = 2
+
+
 class Relay:
-    """Passes bytes between one driver and a connected server, on threads of its own."""
+    """Passes bytes between one driver and a connected server, on threads of its own.
+
+    It keeps the beginning of what the server said, and who of the two ended first:
+    FreeTDS does not tell why it gave up.
+    """
 
     def __init__(
         self, server: socket.socket, limits: ReadLimits, usage: Usage | None = None
@@ -45,6 +59,9 @@ class Relay:
         self.port: int = self._listener.getsockname()[1]
         self._is_over = False
         self._left_at = math.inf
+        self._greeting = b""
+        self._is_logged_in = False
+        self.server_ended_first = False
         self._threads = [threading.Thread(target=self._serve, name="relay", daemon=True)]
         self._threads[0].start()
 
@@ -58,6 +75,21 @@ class Relay:
     def seconds_since_left(self) -> float:
         """Return how long ago the driver hung up by itself, 0 where it did not."""
         return max(0.0, time.monotonic() - self._left_at)
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether one of the two has ended the connection, or it was broken."""
+        return self._is_over
+
+    @property
+    def offers_tls(self) -> bool | None:
+        """Return what the server said of TLS in its answer to PRELOGIN; None: nothing."""
+        said = encryption(self._greeting)
+        return None if said is None else said != _NOT_SUPPORTED
+
+    def logged_in(self) -> None:
+        """Note that the login is done: alerts of TLS before it say why it failed."""
+        self._is_logged_in = True
 
     def shut(self) -> None:
         """Break both connections, so that whoever waits for them goes on."""
@@ -108,12 +140,19 @@ class Relay:
             driver.close()
 
     def _answer(self) -> None:
-        driver = self._driver
+        driver, framing = self._driver, Framing()
         with contextlib.suppress(OSError):
             while driver is not None and (data := self._server.recv(_CHUNK)):
                 if not self.flow.allows(len(data)):
                     break
+                if len(self._greeting) < _GREETING_BYTES:
+                    self._greeting += data[:_GREETING_BYTES]
+                passed = framing.before_alert(data)
+                if len(passed) < len(data) and self._is_logged_in:
+                    driver.sendall(passed)
+                    break
                 driver.sendall(data)
+        self.server_ended_first = not self._is_over and self.flow.breach is None
         self.shut()
 
 
@@ -125,6 +164,23 @@ def _has_hung_up(link: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def encryption(greeting: bytes) -> int | None:
+    """Return the value of ENCRYPTION in an answer to PRELOGIN: [MS-TDS] 2.2.6.5.
+
+    None where it is none, or is not all there.
+    """
+    if len(greeting) < _HEADER_BYTES or greeting[0] != _ANSWER:
+        return None
+    payload = greeting[_HEADER_BYTES:]
+    for start in range(0, len(payload) - _OPTION.size + 1, _OPTION.size):
+        token, offset, length = _OPTION.unpack_from(payload, start)
+        if token == _PRELOGIN_END:
+            return None
+        if token == _PRELOGIN_ENCRYPTION:
+            return payload[offset] if length == 1 and offset < len(payload) else None
+    return None
 
 
 def is_ours(port: int, listener: int) -> bool:

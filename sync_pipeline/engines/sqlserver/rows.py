@@ -14,6 +14,13 @@ class MissingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DeniedRow:
+    """A row of `denied_databases.sql`."""
+
+    grantee: str
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseRow:
     """A row of `databases.sql`; `state` 0 is ONLINE."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sync_pipeline.engines.base import Query, SizeReader, Variant
 from sync_pipeline.engines.doubts import MOST_NAMED
-from sync_pipeline.engines.sqlserver.names import grant_server
+from sync_pipeline.engines.sqlserver.names import opens_database
 from sync_pipeline.engines.sqlserver.parse import caution, lacks_connect, unreadable
 from sync_pipeline.engines.sqlserver.queries import (
     CONNECT,
@@ -216,7 +216,7 @@ def _closed(reader: SizeReader, row: DatabaseRow) -> Measure | None:
     if not reason:
         return reader.may_read_in(row.name)
     if lacks_connect(row):
-        needs = grant_server("CONNECT ANY DATABASE", reader.username)
+        needs = opens_database(row.name, reader.username)
         closed = Measure.denied(f"Database {row.name}: {reason}. It needs: {needs}")
     else:
         closed = Measure.unreachable(f"Database {row.name} was not opened: {reason}.")

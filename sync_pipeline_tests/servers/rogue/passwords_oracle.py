@@ -16,6 +16,7 @@ _VERSION, _FAST_AUTHENTICATION = 318, 0x10000000
 _PARAMETERS, _STATUS = 8, 9
 _CONNECT_BYTES = 74
 _TLS_HANDSHAKE = 0x16
+_ROUNDS = ("AUTH_PBKDF2_VGEN_COUNT", "AUTH_PBKDF2_SDER_COUNT")
 VERIFIERS = {
     "11g": (0x1B25, {"AUTH_SESSKEY": "A7" * 48, "AUTH_VFR_DATA": "C3" * 10}),
     "12c": (
@@ -30,6 +31,8 @@ VERIFIERS = {
         },
     ),
 }
+ENDLESS = (0x4815, VERIFIERS["12c"][1] | dict.fromkeys(_ROUNDS, "2000000000"))
+"""As "12c", with more rounds than anybody can wait for."""
 
 
 def asking(verifier: str) -> Callable[[Line], None]:
@@ -45,7 +48,7 @@ def asking(verifier: str) -> Callable[[Line], None]:
         line.send(_accept())
         _read(line)
         line.asks()
-        line.send(_large(_challenge(*VERIFIERS[verifier])))
+        line.send(_large(_challenge(*{**VERIFIERS, "endless": ENDLESS}[verifier])))
         _read(line)
 
     return serve

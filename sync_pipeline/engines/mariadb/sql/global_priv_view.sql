@@ -56,6 +56,7 @@ SELECT
     JSON_EXTRACT(Priv, '$.max_connections') AS max_connections,
     JSON_EXTRACT(Priv, '$.max_user_connections') AS max_user_connections,
     JSON_EXTRACT(Priv, '$.max_statement_time') AS max_statement_time,
+    @@GLOBAL.lower_case_table_names AS lower_case_table_names,
     @@GLOBAL.default_password_lifetime AS default_password_lifetime,
     EXISTS (
         SELECT 1

@@ -3,7 +3,7 @@
 SELECT
     (SELECT COUNT(*) FROM mysql.user) AS user,
     (SELECT COUNT(*) FROM mysql.db) AS db,
-    (SELECT COUNT(*) FROM mysql.tables_priv) AS tables_priv,
+    (SELECT COUNT(*) FROM mysql.tables_priv WHERE Table_priv <> '') AS tables_priv,
     (SELECT COUNT(*) FROM mysql.columns_priv) AS columns_priv,
     (SELECT COUNT(*) FROM mysql.procs_priv) AS procs_priv,
     (SELECT COUNT(*) FROM mysql.proxies_priv) AS proxies_priv,

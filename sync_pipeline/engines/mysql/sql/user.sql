@@ -56,6 +56,7 @@ SELECT
     NULL AS factors,
     0 AS has_additional_password,
     NULL AS failed_login_attempts,
+    @@GLOBAL.lower_case_table_names AS lower_case_table_names,
     @@GLOBAL.default_password_lifetime AS default_password_lifetime,
     EXISTS (
         SELECT 1

@@ -63,6 +63,7 @@ SELECT
     CAST(
         JSON_EXTRACT(User_attributes, '$.Password_locking.failed_login_attempts') AS CHAR
     ) AS failed_login_attempts,
+    @@GLOBAL.lower_case_table_names AS lower_case_table_names,
     @@GLOBAL.default_password_lifetime AS default_password_lifetime,
     EXISTS (
         SELECT 1
