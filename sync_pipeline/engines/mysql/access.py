@@ -115,6 +115,8 @@ class MySqlAccess(FamilyAccess):
     def lacking(self, state: AccountState) -> tuple[str, ...]:
         """Return what keeps an account from logging in."""
         plugin = str(dict(state.attributes).get("plugin"))
+        if not plugin and not self.is_role(state.name):
+            return (*super().lacking(state), "a way to log in: its plugin is empty")
         removed = REMOVED_PLUGINS.get(plugin)
         if removed is None or self._version < removed or self.is_role(state.name):
             return super().lacking(state)
