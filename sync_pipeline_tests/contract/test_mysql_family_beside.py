@@ -107,3 +107,20 @@ def test_what_changes_by_the_hour_makes_no_account_changed(family: Family) -> No
         assert family.account(ANN) == before
     finally:
         family.run("SET GLOBAL read_only = OFF")
+
+
+def test_a_renamed_root_is_a_superuser_like_others(family: Family) -> None:
+    family.run("RENAME USER 'root'@'localhost' TO 'bs_chief'@'localhost'")
+    try:
+        family.run("CREATE USER 'root'@'localhost'")
+        world = judged(family)
+    finally:
+        family.run(
+            "DROP USER IF EXISTS 'root'@'localhost'",
+            "RENAME USER 'bs_chief'@'localhost' TO 'root'@'localhost'",
+        )
+    for name in ("'root'@'localhost'", "'bs_chief'@'localhost'"):
+        assert not world.rules.facts(name).is_built_in
+    assert world.rules.powers("'bs_chief'@'localhost'")
+    assert not world.rules.powers("'root'@'localhost'")
+    assert judged(family).rules.facts("'root'@'localhost'").is_built_in

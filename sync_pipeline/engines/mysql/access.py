@@ -190,7 +190,7 @@ class MySqlAccess(FamilyAccess):
         """
         text = super().revoke_option(account, grant)
         is_global = grant.securable.kind is SecurableKind.SERVER
-        if is_global and self.is_static(grant.privilege):
+        if text and is_global and self.is_static(grant.privilege):
             text += "\nFLUSH PRIVILEGES;"
         return text
 
