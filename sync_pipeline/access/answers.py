@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sync_pipeline.model.access import AccountFacts, Decision, EffectivePrivilege, Power
+from sync_pipeline.model.access import (
+    AccountFacts,
+    Decision,
+    EffectivePrivilege,
+    Power,
+    ServerRule,
+)
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Securable
 
@@ -37,13 +43,15 @@ class Holder:
 class WhoCan:
     """Who has a privilege on what a text names.
 
-    `gaps` are sentences about what is not known: with none, the answer is complete.
+    `gaps` are sentences about what is not known: with none, all that the answer is made from
+    was read. `not_modelled` are rules of the servers that it does not take in at all.
     """
 
     privilege: str
     text: str
     holders: tuple[Holder, ...]
     gaps: tuple[str, ...] = ()
+    not_modelled: tuple[ServerRule, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -53,7 +61,10 @@ class WhoCan:
 
 @dataclass(frozen=True, slots=True)
 class AccountAccess:
-    """All that one account may do. `denied` says what takes something away, and from whom."""
+    """All that one account may do. `denied` says what takes something away, and from whom.
+
+    `not_modelled` are rules of the server that stand beside all this.
+    """
 
     instance: str
     state: AccountState
@@ -62,6 +73,7 @@ class AccountAccess:
     privileges: tuple[EffectivePrivilege, ...]
     gaps: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
+    not_modelled: tuple[ServerRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,11 @@ class AccessComparison:
     def gaps(self) -> tuple[str, ...]:
         """Return what is not known of either, once."""
         return tuple(dict.fromkeys((*self.first.gaps, *self.second.gaps)))
+
+    @property
+    def not_modelled(self) -> tuple[ServerRule, ...]:
+        """Return the rules of either server that no answer takes in, once."""
+        return tuple(dict.fromkeys((*self.first.not_modelled, *self.second.not_modelled)))
 
     @property
     def is_equal(self) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access import AccessRules, not_modelled
 from sync_pipeline.engines.cautious import doubts_of
-from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.access import AccessWorld, ServerRule
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport
@@ -56,6 +56,10 @@ class Judged:
             return ()
         own = doubts.all() if account is None else doubts.everything_about(account)
         return tuple(f"{self.name}: {doubt_text(item)}" for item in own)
+
+    def not_modelled(self, privilege: str | None = None) -> tuple[ServerRule, ...]:
+        """Return what no answer about a privilege (None: any) takes in; nothing if unsynced."""
+        return tuple(not_modelled(self.rules, privilege)) if self.is_synced else ()
 
     def gaps(self, *names: SectionName) -> tuple[str, ...]:
         """Return a sentence for each section (of these names, or of all) that was not read."""

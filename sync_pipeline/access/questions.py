@@ -59,7 +59,8 @@ def who_can(worlds: Sequence[Judged], privilege: str, text: str) -> WhoCan:
     if refusals and len(refusals) == len(worlds):
         hint = f"Not everything is known: {gaps[0]}" if gaps else refusals[0].hint
         raise ConfigurationError(refusals[0].message, hint=hint)
-    return WhoCan(privilege, text, tuple(holders), tuple(dict.fromkeys(gaps)))
+    beside = dict.fromkeys(rule for judged in worlds for rule in judged.not_modelled(privilege))
+    return WhoCan(privilege, text, tuple(holders), tuple(dict.fromkeys(gaps)), tuple(beside))
 
 
 def _holders(judged: Judged, privilege: str, securable: Securable) -> Iterator[Holder]:
@@ -128,6 +129,7 @@ def access_of(judged: Judged, account: str) -> AccountAccess:
         privileges=tuple(sorted(judged.rules.everything(account), key=_order)),
         gaps=(*judged.gaps(), *judged.unknown(account), *own),
         denied=tuple(_denied(judged, account)),
+        not_modelled=judged.not_modelled(),
     )
 
 

@@ -18,7 +18,7 @@ from sync_pipeline.access.answers import (
 from sync_pipeline.access.judged import short_text
 from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
+from sync_pipeline.model.access import EffectivePrivilege, Path, Power, ServerRule, path_text
 from sync_pipeline.model.privilege import Securable
 from sync_pipeline.workflows import access as questions
 
@@ -58,7 +58,7 @@ def who_can(
         return
     rows = [row for holder in found.holders for row in _holder_rows(holder, all_paths=all_paths)]
     nothing = f"No account has {found.privilege} on {object_}, as far as is known."
-    _show(HOLDER_COLUMNS, rows, nothing, found.gaps, as_csv=as_csv)
+    _show(HOLDER_COLUMNS, rows, nothing, (*found.gaps, *_beside(found.not_modelled)), as_csv=as_csv)
 
 
 @app.command("of")
@@ -82,7 +82,9 @@ def of(
             say(f"denied: {text}")
     rows = [_privilege_row(item) for item in found.privileges]
     nothing = f"{account} may do nothing on {instance}, as far as is known."
-    _show(PRIVILEGE_COLUMNS, rows, nothing, found.gaps, as_csv=as_csv)
+    _show(
+        PRIVILEGE_COLUMNS, rows, nothing, (*found.gaps, *_beside(found.not_modelled)), as_csv=as_csv
+    )
 
 
 @app.command()
@@ -106,7 +108,13 @@ def diff(
     once = () if as_csv else found.everywhere
     rows = [*_power_rows(found), *(_difference_row(item, once) for item in found.differences)]
     nothing = f"{first} and {second} may do the same, as far as is known."
-    _show(DIFFERENCE_COLUMNS, rows, nothing, found.gaps, as_csv=as_csv)
+    _show(
+        DIFFERENCE_COLUMNS,
+        rows,
+        nothing,
+        (*found.gaps, *_beside(found.not_modelled)),
+        as_csv=as_csv,
+    )
 
 
 def _one_format(as_json: bool, as_csv: bool) -> None:
@@ -127,6 +135,13 @@ def _show(
     else:
         show_table(columns, rows, nothing)
     show_notes(gaps, apart=as_csv)
+
+
+def _beside(rules: Sequence[ServerRule]) -> Iterator[str]:
+    """Yield a line for each product: what of it no answer takes in."""
+    for product in dict.fromkeys(rule.product for rule in rules):
+        named = "; ".join(str(rule) for rule in rules if rule.product == product)
+        yield f"Not looked at on {product}, and could change the answer: {named}."
 
 
 def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, ...]]:
@@ -178,6 +193,7 @@ def _who_can(found: WhoCan) -> dict[str, Any]:
         "object": found.text,
         "is_complete": found.is_complete,
         "not_known": list(found.gaps),
+        "not_modelled": [asdict(rule) for rule in found.not_modelled],
         "holders": [
             {
                 "instance": holder.instance,
@@ -210,6 +226,7 @@ def _account(found: AccountAccess) -> dict[str, Any]:
         "denied": list(found.denied),
         "is_complete": not found.gaps,
         "not_known": list(found.gaps),
+        "not_modelled": [asdict(rule) for rule in found.not_modelled],
     }
 
 
@@ -220,6 +237,7 @@ def _comparison(found: AccessComparison) -> dict[str, Any]:
         "is_equal": found.is_equal,
         "is_complete": not found.gaps,
         "not_known": list(found.gaps),
+        "not_modelled": [asdict(rule) for rule in found.not_modelled],
         "powers_of_first": [_power(item) for item in found.powers_of_first],
         "powers_of_second": [_power(item) for item in found.powers_of_second],
         "differences": [

@@ -10,9 +10,11 @@ from typing import Protocol, runtime_checkable
 from sync_pipeline.model.access import (
     AccountFacts,
     Decision,
+    Effect,
     EffectivePrivilege,
     Path,
     Power,
+    ServerRule,
     Step,
 )
 from sync_pipeline.model.privilege import Grant, Membership, Securable
@@ -112,6 +114,27 @@ class ShowsHashes(Protocol):
 def hash_places(rules: AccessRules) -> Sequence[HashPlace]:
     """Return where the server of some rules shows password hashes."""
     return rules.hash_places() if isinstance(rules, ShowsHashes) else ()
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """The rules of an engine whose server has others that are not taken in."""
+
+    def not_modelled(self) -> Sequence[ServerRule]:
+        """Return the rules of the server that no answer takes in."""
+        ...
+
+
+_READS = ("SELECT", "CONNECT")
+"""What no ban on writes takes away. EXECUTE may write, and a grant option is used by writing."""
+
+
+def not_modelled(rules: AccessRules, privilege: str | None = None) -> Sequence[ServerRule]:
+    """Return what no answer takes in and could change one about a privilege (None: any)."""
+    found = rules.not_modelled() if isinstance(rules, LeavesOut) else ()
+    if privilege is None or privilege.strip().upper() not in _READS:
+        return found
+    return tuple(item for item in found if item.effect is not Effect.WRITE)
 
 
 Edge = tuple[str, str]

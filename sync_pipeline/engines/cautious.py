@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access import AccessRules, HashPlace, hash_places
+from sync_pipeline.engines.access import AccessRules, HashPlace, hash_places, not_modelled
 from sync_pipeline.engines.doubts import Doubts, Known
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -13,6 +13,7 @@ from sync_pipeline.model.access import (
     Decision,
     EffectivePrivilege,
     Power,
+    ServerRule,
 )
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 
@@ -85,6 +86,10 @@ class CautiousRules:
     def hash_places(self) -> Sequence[HashPlace]:
         """Return where the server shows password hashes."""
         return hash_places(self._rules)
+
+    def not_modelled(self) -> Sequence[ServerRule]:
+        """Return the rules of the server that no answer takes in."""
+        return not_modelled(self._rules)
 
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end."""

@@ -106,6 +106,30 @@ class Decision:
         return any(item.availability is Availability.AT_LOGIN for item in self.held)
 
 
+class Effect(StrEnum):
+    """What a rule of the server that no answer takes in changes."""
+
+    LOGIN = "who logs in"
+    WRITE = "who may write"
+    ANY = "any privilege"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRule:
+    """A rule of a product that stands beside its grants and that no answer takes in.
+
+    `rule` is its name there, `text` what it does, as the end of a sentence.
+    """
+
+    product: str
+    rule: str
+    effect: Effect
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} ({self.text})"
+
+
 class PowerKind(StrEnum):
     """Powers over other accounts and over everything."""
 

@@ -241,6 +241,70 @@ def test_attributes_that_are_not_known_are_named_and_stay_on_the_server(family: 
     assert flagged == {"'u'@'%'"}
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[1]", "array"), ('["s3cret"]', "array"), ("null", "null"), ("7", "integer")],
+)
+def test_attributes_that_are_no_object_are_flagged_and_the_rest_is_read(
+    family: Family, text: str, said: str
+) -> None:
+    with family.users("u@'%'", "other@'%'"):
+        # Never read again by the server while it is so: MySQL 9.7 ends at FLUSH PRIVILEGES.
+        family.run(
+            "GRANT SELECT ON app.t TO u@'%'",
+            f"UPDATE mysql.user SET User_attributes = '{text}' WHERE User = 'u'",
+        )
+        try:
+            snapshot = family.snapshot()
+        finally:
+            family.run("UPDATE mysql.user SET User_attributes = NULL WHERE User = 'u'")
+    states = {state.name: state for state in snapshot.accounts}
+    found = states["'u'@'%'"]
+    assert dict(found.attributes)["unknown_keys"] == f"User_attributes is no object: {said}"
+    assert found.grants
+    assert "unknown_keys" not in dict(states["'other'@'%'"].attributes)
+    (warning,) = snapshot.warnings
+    assert "'u'@'%'" in warning
+    assert "s3cret" not in repr(snapshot)
+
+
+def logs_in(family: Family) -> bool:
+    server = family.server
+    try:
+        pymysql.connect(host=server.host, port=server.port, user="u", password="").close()
+    except pymysql.err.MySQLError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("plugin", ["", "frobnicate"])
+def test_an_account_without_a_known_way_to_log_in_is_told(family: Family, plugin: str) -> None:
+    with family.users("u@'%'"):
+        family.run("GRANT SELECT ON app.t TO u@'%'")
+        assert logs_in(family)
+        family.run(
+            f"UPDATE mysql.user SET plugin = '{plugin}' WHERE User = 'u'", "FLUSH PRIVILEGES"
+        )
+        try:
+            assert not logs_in(family)
+            snapshot = family.snapshot()
+        finally:
+            family.run(
+                "UPDATE mysql.user SET plugin = 'caching_sha2_password' WHERE User = 'u'",
+                "FLUSH PRIVILEGES",
+            )
+    states = {state.name: state for state in snapshot.accounts}
+    world = AccessWorld("i", family.engine.name, snapshot.server.version, states)
+    table = Securable(SecurableKind.TABLE, "app", "", "t")
+    found = family.engine.access_rules(world).decide("'u'@'%'", "SELECT", table)
+    lacking = [text for way in found.held for text in way.lacking]
+    if plugin:
+        assert found.unknown == ("what the login method frobnicate of 'u'@'%' means",)
+        assert any("frobnicate" in text for text in snapshot.warnings)
+    else:
+        assert lacking == ["a way to log in: its plugin is empty"]
+
+
 BY_SUPER = {
     "BINLOG_ADMIN": "PURGE BINARY LOGS TO 'none.000001'",
     "BINLOG_ENCRYPTION_ADMIN": "ALTER INSTANCE ROTATE BINLOG MASTER KEY",

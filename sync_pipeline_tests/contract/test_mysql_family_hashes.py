@@ -20,7 +20,7 @@ MONITOR, PASSWORD = "hash_monitor", "<password>"
 NAMES_OF_KEYS = {
     "json_keys": r"JSON_KEYS\(Priv\)",
     "plugin_keys": r"\(\n        SELECT JSON_ARRAYAGG\(JSON_KEYS\((?:(?!\n    \)).)*\n    \)",
-    "attribute_keys": r"CAST\(\n        JSON_KEYS\((?:(?!\n    \)).)*\n    \)",
+    "attribute_keys": r"IF\(\n        JSON_TYPE\((?:(?!\n    \)).)*\n    \)",
 }
 
 
@@ -147,6 +147,20 @@ def test_the_text_of_the_view_is_that_of_the_table(family: Family) -> None:
     for name, expression in NAMES_OF_KEYS.items():
         expected = re.sub(f"{expression} AS {name}", f"{name} AS {name}", expected, flags=re.DOTALL)
     assert body(f"{table(family)}_view.sql") == expected
+
+
+def test_the_view_flags_attributes_that_are_no_object(mysql_server: RunningServer) -> None:
+    with lent(mysql_server) as family, family.users("odd@'%'"):
+        family.run(*script(family))
+        family.run("UPDATE mysql.user SET User_attributes = '[\"S3CRET\"]' WHERE User = 'odd'")
+        try:
+            snapshot = family.snapshot(family.target(MONITOR, PASSWORD))
+        finally:
+            family.run("UPDATE mysql.user SET User_attributes = NULL WHERE User = 'odd'")
+    assert snapshot.server.place == "view"
+    flagged = [text for text in snapshot.warnings if "User_attributes is no object: array" in text]
+    assert len(flagged) == 1
+    assert "S3CRET" not in repr(snapshot)
 
 
 def test_hashes_of_other_methods_and_doubled_members_stay_out(mariadb: Family) -> None:

@@ -68,6 +68,9 @@ def test_who_can_and_the_fixes_are_true_on_the_server(bench: ReviewBench) -> Non
     assert said["is_complete"] is True
     assert (can["'rv_app'@'localhost'"], can["'rv_boss'@'%'"]) == ("yes", "after set role")
     assert "'rv_lead'@'localhost'" not in can
+    assert {item["product"] for item in said["not_modelled"]} == {"MariaDB"}
+    notes = run("access", "who-can", "insert", "rv_shop.orders").out
+    assert "Note: Not looked at on MariaDB, and could change the answer: read_only (" in notes
     difference = run(
         "access", "diff", "'rv_app'@'localhost'", "'rv_lead'@'localhost'", "--instance", "db"
     ).out

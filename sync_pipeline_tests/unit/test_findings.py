@@ -126,7 +126,13 @@ def test_every_engine_knows_the_first_superuser_of_a_server(
     engine: EngineName, name: str, attributes: dict[str, AttributeValue]
 ) -> None:
     states = {
-        item: AccountState(item, AccountKind.USER, True, attributes=tuple(attributes.items()))
+        item: AccountState(
+            item,
+            AccountKind.USER,
+            can_login=True,
+            is_superuser=item == name,
+            attributes=tuple(attributes.items()),
+        )
         for item in (name, "somebody")
     }
     rules = ENGINES[engine].access_rules(AccessWorld("i", engine, "", states))

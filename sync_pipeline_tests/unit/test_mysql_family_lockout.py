@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from sync_pipeline.engines.access import AccessRules
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 ENGINES = [pytest.param(MariaDb(), id="mariadb"), pytest.param(MySql(), id="mysql")]
 
@@ -43,3 +45,42 @@ def test_what_is_never_locked(engine: MariaDb | MySql) -> None:
     own = engine.access_rules(AccessWorld("i", engine.name, "9.7.0", {})).system_accounts  # type: ignore[attr-defined]
     for name in own:
         assert disable(engine, name, user(name), *both) == ""
+
+
+SUPER = Grant(Securable(SecurableKind.SERVER), "SUPER", grantable=True)
+ON_SHOP = Grant(Securable(SecurableKind.DATABASE, "shop"), "SELECT", grantable=True)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_statement_takes_the_rights_of_the_first_or_the_last_superuser(
+    engine: MariaDb | MySql,
+) -> None:
+    root, chief, admin = "'root'@'localhost'", "'chief'@'localhost'", "'admin'@'%'"
+
+    def rules_of(*names: str) -> AccessRules:
+        states = {name: user(name, is_superuser=True) for name in names}
+        return engine.access_rules(AccessWorld("i", engine.name, "10.11.19", states))
+
+    # Root by its name, and root that was renamed: the last superuser, whatever its name.
+    for account, rules in (
+        (root, rules_of(root, admin)),
+        (root, rules_of(root)),
+        (chief, rules_of(chief)),
+    ):
+        assert rules.revoke(account, SUPER) == ""
+        assert rules.revoke_option(account, SUPER) == ""
+        assert rules.disable(account) == ""
+        assert rules.revoke(account, ON_SHOP)
+        assert rules.revoke_option(account, ON_SHOP)
+    assert rules_of(root, admin).revoke(admin, SUPER)
+    assert rules_of(chief, admin).revoke(admin, SUPER)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_first_superuser_is_one_by_its_rights_as_well(engine: MariaDb | MySql) -> None:
+    root, chief = "'root'@'localhost'", "'chief'@'localhost'"
+    for has_rights in (True, False):
+        states = {root: user(root, is_superuser=has_rights), chief: user(chief, is_superuser=True)}
+        rules = engine.access_rules(AccessWorld("i", engine.name, "10.11.19", states))
+        assert rules.facts(root).is_built_in == has_rights
+        assert not rules.facts(chief).is_built_in

@@ -135,6 +135,24 @@ def test_an_unknown_privilege_leaves_no_certain_no_where_it_counts(
                 assert found.unknown == known.unknown
 
 
+def test_an_unknown_deny_is_no_row_security() -> None:
+    table = Securable(K.TABLE, "shop", "sales", "orders", catalog="shop")
+    select, strange = Grant(table, "SELECT"), Grant(table, "FROBNICATE", deny=True)
+    world = AccessWorld(
+        "i",
+        EngineName.POSTGRESQL,
+        newest(EngineName.POSTGRESQL),
+        {
+            "ann": AccountState(
+                "ann", AccountKind.USER, True, grants=(replace(strange, recognised=False),)
+            ),
+            "bob": AccountState("bob", AccountKind.USER, True, grants=(select,)),
+        },
+    )
+    unknown = judged(world).rules.decide("bob", "SELECT", table).unknown
+    assert not [text for text in unknown if "row security" in text]
+
+
 @pytest.mark.parametrize(
     ("engine", "version", "is_newer"),
     [

@@ -18,6 +18,7 @@ from sync_pipeline.engines.mariadb.access import all_privileges
 from sync_pipeline.engines.mariadb.access_denies import Denies, Deny
 from sync_pipeline.engines.mariadb.denies import KNOWS_DENIES
 from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
+from sync_pipeline.engines.mysql_protocol.access_beside import beside
 from sync_pipeline.engines.mysql_protocol.access_holdings import Holdings
 from sync_pipeline.engines.mysql_protocol.access_levels import (
     ON_DATABASE,
@@ -37,8 +38,10 @@ from sync_pipeline.model.access import (
     EVERYTHING,
     AccessWorld,
     Availability,
+    Effect,
     EffectivePrivilege,
     Path,
+    ServerRule,
     Step,
 )
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -63,6 +66,16 @@ _OTHER_NAMES = {
     "DELETE VERSIONING ROWS": "DELETE HISTORY",
 }
 """MariaDB Knowledge Base, GRANT: privileges that have two names."""
+NOT_MODELLED = (
+    ServerRule(
+        "MariaDB",
+        "read_only",
+        Effect.WRITE,
+        "refuses writes to all but accounts with READ_ONLY ADMIN, before 10.11 SUPER too",
+    ),
+    *beside("MariaDB"),
+)
+"""MariaDB Knowledge Base, Server System Variables; 10.11 Release Notes."""
 
 
 class MariaDbAccess(FamilyAccess):
@@ -108,6 +121,10 @@ class MariaDbAccess(FamilyAccess):
         self._public = next(
             (name for name, s in world.accounts.items() if s.kind is AccountKind.PUBLIC), None
         )
+
+    def not_modelled(self) -> Sequence[ServerRule]:
+        """Return the rules of the server that no answer takes in."""
+        return NOT_MODELLED
 
     def grants_of(self, state: AccountState) -> Iterable[Grant]:
         """Return what was granted; denies are no part of it."""

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType
 
 from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
+from sync_pipeline.engines.mysql_protocol.access_beside import beside
 from sync_pipeline.engines.mysql_protocol.access_levels import ON_DATABASE, Levels
 from sync_pipeline.engines.mysql_protocol.access_patterns import mysql_weight
 from sync_pipeline.engines.mysql_protocol.access_pools import Holder, Merged, Pool
 from sync_pipeline.engines.mysql_protocol.access_sessions import Activation
 from sync_pipeline.engines.mysql_protocol.hosts import network_of
-from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.access import AccessWorld, Availability, Effect, Path, ServerRule, Step
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
@@ -51,6 +52,14 @@ REMOVED_PLUGINS = {"mysql_native_password": (9, 0)}
 KNOWS_CIDR = (8, 0, 23)
 FIRST_PATTERN_ALONE = (8, 0, 32)
 """8.0.20 put all fitting patterns together, 8.0.32 takes the first; between: not known."""
+_ADMINS = "accounts with CONNECTION_ADMIN or SUPER"
+NOT_MODELLED = (
+    ServerRule("MySQL", "read_only", Effect.WRITE, f"refuses writes to all but {_ADMINS}"),
+    ServerRule("MySQL", "super_read_only", Effect.WRITE, "refuses writes to all"),
+    ServerRule("MySQL", "offline_mode", Effect.LOGIN, f"lets in only {_ADMINS}"),
+    *beside("MySQL"),
+)
+"""MySQL 8.4 Reference Manual, 7.1.8; databases can be read-only too (ALTER DATABASE)."""
 
 
 class MySqlAccess(FamilyAccess):
@@ -99,9 +108,15 @@ class MySqlAccess(FamilyAccess):
         """Return whether a privilege is a static one."""
         return privilege in STATIC or privilege == "USAGE"
 
+    def not_modelled(self) -> Sequence[ServerRule]:
+        """Return the rules of the server that no answer takes in."""
+        return NOT_MODELLED
+
     def lacking(self, state: AccountState) -> tuple[str, ...]:
         """Return what keeps an account from logging in."""
         plugin = str(dict(state.attributes).get("plugin"))
+        if not plugin and not self.is_role(state.name):
+            return (*super().lacking(state), "a way to log in: its plugin is empty")
         removed = REMOVED_PLUGINS.get(plugin)
         if removed is None or self._version < removed or self.is_role(state.name):
             return super().lacking(state)
@@ -175,7 +190,7 @@ class MySqlAccess(FamilyAccess):
         """
         text = super().revoke_option(account, grant)
         is_global = grant.securable.kind is SecurableKind.SERVER
-        if is_global and self.is_static(grant.privilege):
+        if text and is_global and self.is_static(grant.privilege):
             text += "\nFLUSH PRIVILEGES;"
         return text
 

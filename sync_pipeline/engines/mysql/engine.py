@@ -32,10 +32,9 @@ from sync_pipeline.engines.mysql.parse import (
     account_states,
 )
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
-from sync_pipeline.engines.mysql.unknown import CATALOG, unknown_grants
+from sync_pipeline.engines.mysql.unknown import CATALOG, unknown_grants, unknown_words
 from sync_pipeline.engines.mysql_protocol.connection import connect
 from sync_pipeline.engines.mysql_protocol.identity import identify
-from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.names import written, written_account
 from sync_pipeline.engines.mysql_protocol.queries import (
     catalog_query,
@@ -166,7 +165,7 @@ class MySql(UnknownNothing):
         return unknown_grants(state)
 
     def unknown_words(self, state: AccountState) -> Iterable[str]:
-        """Yield what of the account's `User_attributes` is not known."""
+        """Yield what of the account's `User_attributes` and login methods is not known."""
         return unknown_words(state)
 
     def access_rules(self, world: AccessWorld) -> AccessRules:

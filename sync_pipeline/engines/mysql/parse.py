@@ -250,7 +250,12 @@ def _denied(restrictions: str | None) -> Iterator[Grant]:
 
 
 def _unknown_keys(row: AccountRow) -> Iterator[str]:
-    """Yield the keys that are not known here, and the values that are not of their kind."""
+    """Yield the keys that are not known here, and the values that are not of their kind.
+
+    Of what is no object our own query gives the type, in capitals.
+    """
+    if row.attribute_keys and row.attribute_keys.isupper() and row.attribute_keys[0] != "[":
+        yield f"User_attributes is no object: {row.attribute_keys.lower()}"
     yield from sorted(set(keys_of(row.attribute_keys)) - _ATTRIBUTES)
     attempts = row.failed_login_attempts
     if attempts and not _is_count(attempts):

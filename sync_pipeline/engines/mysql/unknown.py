@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from sync_pipeline.engines.base import CatalogCheck, CatalogColumn, Query, Variant
 from sync_pipeline.engines.mysql.access import STATIC
-from sync_pipeline.model.account import AccountState
+from sync_pipeline.engines.mysql_protocol import json_text
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, SecurableKind
 
 _DYNAMIC = """
@@ -46,6 +47,18 @@ _USER = """
     password_last_changed password_lifetime account_locked password_reuse_history
     password_reuse_time password_require_current user_attributes
 """
+_PLUGINS = frozenset(
+    {
+        *("caching_sha2_password", "mysql_native_password", "sha256_password", "auth_socket"),
+        *("mysql_no_login", "authentication_fido", "authentication_kerberos"),
+        *("authentication_ldap_sasl", "authentication_ldap_simple", "authentication_oci"),
+        *("authentication_openid_connect", "authentication_pam", "authentication_webauthn"),
+        *("authentication_windows", "auth_pam", "auth_pam_compat", "awsauthenticationplugin"),
+        *("aad_auth", ""),
+    }
+)
+"""MySQL 8.4 and 9.x Reference Manuals, 8.4.1; Percona Server's PAM; Amazon RDS and Azure.
+An empty one is no method, which the rules know."""
 CATALOG = CatalogCheck(
     Query(
         "catalog_columns",
@@ -80,3 +93,13 @@ def unknown_grants(state: AccountState) -> Iterator[Grant]:
         is_of_server = grant.securable.kind is SecurableKind.SERVER
         if not grant.recognised or (is_of_server and grant.privilege not in _ON_SERVER):
             yield grant
+
+
+def unknown_words(state: AccountState) -> Iterator[str]:
+    """Yield the unknown part of an account's JSON, and methods of login that no manual names."""
+    yield from json_text.unknown_words(state)
+    attributes = dict(state.attributes)
+    further = str(attributes.get("further_plugins") or "").split(", ")
+    for plugin in (str(attributes.get("plugin") or ""), *further):
+        if state.kind is AccountKind.USER and plugin.lower() not in _PLUGINS:
+            yield f"the login method {plugin}"

@@ -135,7 +135,8 @@ class FamilyAccess(Sessions):
         return facts_of(
             state,
             is_system=account in self.system_accounts,
-            is_built_in=account in self.built_in_accounts,
+            # There is no identifier: a name, and the rights with which it was made.
+            is_built_in=account in self.built_in_accounts and state.is_superuser,
         )
 
     def is_everyone(self, account: str) -> bool:
@@ -148,15 +149,23 @@ class FamilyAccess(Sessions):
         return is_write(self.word(privilege))
 
     def revoke(self, account: str, grant: Grant) -> str:
-        """Return the statement that takes a grant away, or lifts a partial revoke."""
+        """Return the statement that takes a grant away, or lifts a partial revoke.
+
+        Empty for what the first or the last superuser may do on the server.
+        """
+        if self._must_stay(account, grant):
+            return ""
         return statements.revoke(self.to(account), grant)
 
     def revoke_option(self, account: str, grant: Grant) -> str:
         """Return the statement that takes only the grant option away.
 
         That of an object goes with all privileges on it. A dynamic privilege and a proxy
-        have their own, which only leaves with them: they are given again without it.
+        have their own, which only leaves with them: they are given again without it. Empty
+        for what the first or the last superuser may do on the server.
         """
+        if self._must_stay(account, grant):
+            return ""
         is_own = grant.securable.kind is SecurableKind.ACCOUNT or (
             grant.securable.kind is SecurableKind.SERVER and not self.is_static(grant.privilege)
         )
@@ -214,6 +223,13 @@ class FamilyAccess(Sessions):
 
     def _is_user(self, account: str) -> bool:
         return account in self.world.accounts and not self.is_role(account)
+
+    def _must_stay(self, account: str, grant: Grant) -> bool:
+        """Return whether nobody might be left who could give a grant back."""
+        is_first = account in self.built_in_accounts
+        return grant.securable.kind is SecurableKind.SERVER and (
+            is_first or self._is_last_superuser(account)
+        )
 
     def _is_last_superuser(self, account: str) -> bool:
         superusers = {

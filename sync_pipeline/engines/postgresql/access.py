@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sync_pipeline.engines.access import HashPlace
+from sync_pipeline.engines.postgresql.access_beside import NOT_MODELLED
 from sync_pipeline.engines.postgresql.access_everything import everything
 from sync_pipeline.engines.postgresql.access_facts import facts
 from sync_pipeline.engines.postgresql.access_grants import GrantIndex
@@ -26,6 +27,7 @@ from sync_pipeline.model.access import (
     Decision,
     EffectivePrivilege,
     Power,
+    ServerRule,
 )
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
@@ -127,6 +129,10 @@ class PostgreSqlAccess:
     def hash_places(self) -> Sequence[HashPlace]:
         """Return where hashes are read, in the databases where somebody was granted that."""
         return places(self._index.securables)
+
+    def not_modelled(self) -> Sequence[ServerRule]:
+        """Return the rules of the server that no answer takes in."""
+        return NOT_MODELLED
 
     def _unread_of(self, securable: Securable) -> tuple[str, ...]:
         if securable not in self._unread:

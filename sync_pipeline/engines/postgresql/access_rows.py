@@ -30,7 +30,7 @@ class RowSecurity:
         if securable.kind is SecurableKind.COLUMN:
             table = self._index.relation(securable) or securable
         for _, grant in self._index.on(table):
-            if grant.deny and self._binds(account, grant.privilege, table):
+            if grant.privilege in RESTRICTIONS and self._binds(account, grant.privilege, table):
                 return (f"row security of {table}: its policies decide which rows",)
         return ()
 

@@ -52,8 +52,10 @@ SELECT
     max_updates AS max_updates,
     max_connections AS max_connections,
     max_user_connections AS max_user_connections,
-    CAST(
-        JSON_KEYS(JSON_REMOVE(User_attributes, '$.additional_password')) AS CHAR
+    IF(
+        JSON_TYPE(User_attributes) <> 'OBJECT',
+        JSON_TYPE(User_attributes),
+        CAST(JSON_KEYS(JSON_REMOVE(User_attributes, '$.additional_password')) AS CHAR)
     ) AS attribute_keys,
     CAST(JSON_EXTRACT(User_attributes, '$.Restrictions') AS CHAR) AS restrictions,
     CAST(

@@ -68,7 +68,9 @@ SELECT
             )
         )
     ) AS User_attributes,
-    CAST(
-        JSON_KEYS(JSON_REMOVE(User_attributes, '$.additional_password')) AS CHAR
+    IF(
+        JSON_TYPE(User_attributes) <> 'OBJECT',
+        JSON_TYPE(User_attributes),
+        CAST(JSON_KEYS(JSON_REMOVE(User_attributes, '$.additional_password')) AS CHAR)
     ) AS attribute_keys
 FROM mysql.user
