@@ -21,6 +21,7 @@ from sync_pipeline.engines.base import (
     HiddenDatabases,
     Query,
     needed,
+    needed_after,
 )
 from sync_pipeline.engines.doubts import MOST_NAMED
 from sync_pipeline.errors import (
@@ -159,7 +160,7 @@ def _read(
     except _UNREADABLE as error:
         if isinstance(error, PrivilegeError) and not error.hint:
             needs = needed(engine, query, reading.server, reading.username, database)
-            error.hint = f"It needs: {needs}"
+            error.hint = f"It needs: {needed_after(error, engine, needs, database)}"
         _record_unread(engine, query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)

@@ -589,6 +589,10 @@ def test_a_hidden_list_of_databases_is_no_list_of_dropped_ones(
     assert "GRANT VIEW ANY DATABASE TO [mon];" in said
     assert ("REVOKE VIEW ANY DATABASE FROM [public];" in said) is is_denied
     assert ("is denied to public" in said) is is_denied
+    reason = snapshot.sections[SectionKey(SectionName.DATABASE)].reason
+    assert "GRANT VIEW ANY DATABASE TO [mon];" in reason
+    assert ("is denied to public" in reason) is is_denied
+    assert ("REVOKE VIEW ANY DATABASE FROM [public]; GRANT" in reason) is is_denied
 
 
 def test_a_database_that_is_hidden_keeps_its_accounts(world: World) -> None:
@@ -608,6 +612,18 @@ def test_a_deny_in_one_database_costs_that_database_only(world: World) -> None:
         key.name for key in denied
     }
     assert not any(item.database == "sales" for item in snapshot.accounts)
+
+
+def test_a_deny_in_a_database_that_can_be_seen_is_named_with_what_ends_it(world: World) -> None:
+    world.version = "16.0.1000.6"
+    world.permissions = {"VIEW ANY SECURITY DEFINITION", "CONNECT ANY DATABASE"}
+    world.databases["sales"].grant("public", "VIEW DEFINITION", state="D")
+    snapshot = accounts_of(world)
+    assert (
+        "VIEW DEFINITION is denied to public, without which rows are left out. It needs: "
+        "USE [sales]; REVOKE VIEW DEFINITION FROM [public]; GRANT VIEW ANY DEFINITION TO [mon];"
+        in snapshot.sections[SectionKey(SectionName.TABLE, "sales")].reason
+    )
 
 
 def test_the_finer_permission_of_2022_reads_principals_and_not_names_of_objects(

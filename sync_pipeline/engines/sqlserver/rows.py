@@ -15,7 +15,7 @@ class MissingRow:
 
 @dataclass(frozen=True, slots=True)
 class DeniedRow:
-    """A row of `denied_databases.sql`."""
+    """A row of `denied_on_server.sql` and of `denied_in_database.sql`."""
 
     grantee: str
 
