@@ -120,6 +120,7 @@ def collect_accounts(
         sections=reading.sections,
         databases=frozenset(entry.name for entry in entries),
         hides_databases=hidden is not None,
+        providers=frozenset(entry.name for entry in entries if entry.is_providers),
         warnings=tuple(reading.warnings),
         timings=reading.timings,
     )
@@ -272,7 +273,8 @@ def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: _Readin
     status = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
     needs = f" It needs: {entry.missing}" if entry.missing else ""
     reading.report(fills, entry.name, status, f"{entry.reason}.{needs}")
-    reading.warnings.append(f"Database {entry.name} was not read: {entry.reason}.{needs}")
+    if not entry.is_providers:
+        reading.warnings.append(f"Database {entry.name} was not read: {entry.reason}.{needs}")
 
 
 def _read_database(

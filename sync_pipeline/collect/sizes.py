@@ -206,6 +206,10 @@ class _Reader:
         if message not in self.warnings:
             self.warnings.append(message)
 
+    def note(self, message: str) -> None:
+        """Record a sentence that warns of nothing."""
+        self.notes.append(message)
+
     def _read(
         self,
         visibility: Visibility,

@@ -174,6 +174,7 @@ class DatabaseEntry:
 
     `missing` is the grant that would open it, when a privilege is what is missing. `caution`
     says what opening it does to the server, where that is more than a connection.
+    `is_providers`: nobody can be let in, so it is said, and nobody is warned.
     """
 
     name: str
@@ -181,6 +182,7 @@ class DatabaseEntry:
     reason: str = ""
     missing: str = ""
     caution: str = ""
+    is_providers: bool = False
 
 
 class HiddenDatabases(PrivilegeError):
@@ -362,6 +364,10 @@ class SizeReader(Protocol):
 
     def warn(self, message: str) -> None:
         """Record a sentence for people."""
+        ...
+
+    def note(self, message: str) -> None:
+        """Record a sentence for people who test the instance; nobody is warned."""
         ...
 
 

@@ -22,10 +22,17 @@ from sync_pipeline.model.privilege import (
     Securable,
     SecurableKind,
 )
+from sync_pipeline.model.size import MeasureName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.reconcile.scope import Scope
-from sync_pipeline_tests.emulation.sqlserver_connection import NOW, accounts_of, emulated, opener
+from sync_pipeline_tests.emulation.sqlserver_connection import (
+    NOW,
+    accounts_of,
+    emulated,
+    opener,
+    sizes_of,
+)
 from sync_pipeline_tests.emulation.sqlserver_world import World
 
 K = SecurableKind
@@ -526,6 +533,42 @@ def test_what_of_a_database_lends_rights_where_it_is_not_the_default(
     assert not any(
         key.endswith("thy_on") for key, _ in account(snapshot, f"[{name}].[guest]").attributes
     )
+
+
+def test_what_the_provider_keeps_for_itself_is_said_and_warns_of_nothing(world: World) -> None:
+    """Amazon RDS: nobody can be let into `rdsadmin`, so nothing is asked for."""
+    world.permissions.remove("CONNECT ANY DATABASE")
+    world.databases["sales"].user("mon")
+    world.databases["sales"].file()
+    world.database("rdsadmin").file()
+    snapshot, sizes = accounts_of(world), sizes_of(world)
+    key = SectionKey(SectionName.ACCOUNTS, "rdsadmin")
+    assert snapshot.unread[key].status is SectionStatus.SKIPPED
+    assert "the provider's own" in snapshot.unread[key].reason
+    assert "GRANT" not in snapshot.unread[key].reason
+    assert snapshot.providers == {"rdsadmin"}
+    assert snapshot.warnings == sizes.warnings == ()
+    (note,) = sizes.notes
+    assert note.startswith("Database rdsadmin was not opened: it is the provider's own")
+    assert sizes.unread == ()
+    assert sizes.measures()[MeasureName.DATA].bytes is not None
+    world.database("closed").file()
+    (warning,) = sizes_of(world).warnings
+    assert "Database closed: CONNECT is missing" in warning
+
+
+def test_a_database_in_standby_is_left_to_whoever_restores_its_next_log(world: World) -> None:
+    world.database("shipped", is_in_standby=True).file()
+    with emulated(world) as server:
+        found = collect_accounts(SqlServer(), opener(server), CollectScope("mon"), NOW)
+        sizes = collect_sizes(SqlServer(), opener(server), SizeScope("mon"), NOW)
+        assert not [sql for database, sql in server.statements if database == "shipped"]
+    report = found.sections[SectionKey(SectionName.ACCOUNTS, "shipped")]
+    assert report.status is SectionStatus.SKIPPED
+    assert "in standby" in report.reason
+    (size,) = (item for item in sizes.databases if item.name == "shipped")
+    assert size.total.bytes
+    assert size.data.is_missing
 
 
 @pytest.mark.parametrize("mode", ["SINGLE_USER", "RESTRICTED_USER"])

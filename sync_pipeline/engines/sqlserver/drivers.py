@@ -23,6 +23,7 @@ from sync_pipeline.model.instance import TlsMode, TlsOptions
 DRIVER_OPTION = "sqlserver_driver"
 """The key of `Target.options` that names a driver, or the path of its library."""
 APPLICATION = "sync_pipeline"
+MASTER = "master"
 INSTALL = (
     "Install unixODBC and a driver: on Debian, apt-get install unixodbc tdsodbc, or "
     "Microsoft's ODBC Driver 18 for SQL Server."
@@ -125,11 +126,16 @@ def _distribution() -> str:
 
 
 def connection_string(
-    driver: Driver, target: Target, tls: TlsOptions, server: tuple[str, int] | None = None
+    driver: Driver,
+    target: Target,
+    tls: TlsOptions,
+    server: tuple[str, int] | None = None,
+    database: str = "",
 ) -> str:
     """Return the string for the driver's connect call alone: it holds the password.
 
-    The driver connects to `server` where that is not the instance itself.
+    The driver connects to `server` where that is not the instance itself, and opens
+    `database` where that is not the instance's own.
 
     Raises:
         ConfigurationError: the driver can't do this TLS mode, or can't be given a value.
@@ -147,7 +153,7 @@ def connection_string(
     parts |= {
         "UID": target.username,
         "PWD": target.password.reveal(),
-        "DATABASE": instance.database or "master",
+        "DATABASE": database or instance.database or MASTER,
         "APP": APPLICATION,
         "ApplicationIntent": "ReadOnly",
         **_tls(driver, tls, instance.name),

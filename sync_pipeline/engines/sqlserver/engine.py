@@ -28,6 +28,7 @@ from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.parse import (
     caution,
     database_accounts,
+    is_providers,
     lacks_connect,
     server_accounts,
     unreadable,
@@ -192,7 +193,9 @@ class SqlServer:
 def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
     reason = unreadable(row)
     missing = opens_database(row.name, username) if lacks_connect(row) else ""
-    return DatabaseEntry(row.name, not reason, reason, missing, caution(row))
+    return DatabaseEntry(
+        row.name, not reason, reason, missing, caution(row), is_providers=is_providers(row)
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

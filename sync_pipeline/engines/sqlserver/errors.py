@@ -321,6 +321,16 @@ def open_error(error: BaseException, instance: str, database: str, username: str
     return query_error(error, instance)
 
 
+def own_database_error(error: BaseException, instance: Instance, username: str) -> SyncError:
+    """Map what was raised when the instance's own database was to be opened after the login."""
+    found = fault(error)
+    if found.has(DENIED) or found.has(NO_DATABASE):
+        return _no_database(
+            found, f"SQL Server at {instance.host}:{instance.port}", instance, username
+        )
+    return connect_error(error, instance, username)
+
+
 def query_error(error: BaseException, instance: str, *, is_over: bool = False) -> SyncError:
     """Map what was raised while a catalog query ran.
 

@@ -32,6 +32,7 @@ class DatabaseRow:
     is_replicated: int
     is_snapshot: int
     is_auto_close_on: int
+    is_in_standby: int
     has_access: int
     may_connect_any: int
 

@@ -14,7 +14,7 @@ from sync_pipeline.engines.base import DatabaseEntry, Query, SizeReader, Variant
 from sync_pipeline.engines.doubts import MOST_NAMED
 from sync_pipeline.engines.sqlserver.hidden import hidden_databases
 from sync_pipeline.engines.sqlserver.names import opens_database
-from sync_pipeline.engines.sqlserver.parse import caution, lacks_connect, unreadable
+from sync_pipeline.engines.sqlserver.parse import caution, is_providers, lacks_connect, unreadable
 from sync_pipeline.engines.sqlserver.queries import (
     CONNECT,
     DATABASES,
@@ -220,7 +220,7 @@ def _database(reader: SizeReader, row: DatabaseRow, files: _Files) -> DatabaseSi
         tables = _tables([item for reading in rest for item in reading.rows])
     else:
         held = closed if CONTAINERS in own else Measure.known(0)
-        data = index = closed
+        data = index = NOT_APPLICABLE if is_providers(row) else closed
         tables = ()
     log = files.failure or Measure.known(own[LOG].pages * PAGE if LOG in own else 0)
     return DatabaseSize(
@@ -244,6 +244,9 @@ def _closed(reader: SizeReader, row: DatabaseRow) -> Measure | None:
         closed = Measure.denied(f"Database {row.name}: {reason}. It needs: {needs}")
     else:
         closed = Measure.unreachable(f"Database {row.name} was not opened: {reason}.")
+    if is_providers(row):
+        reader.note(closed.reason)
+        return closed
     reader.warn(closed.reason)
     return closed
 
