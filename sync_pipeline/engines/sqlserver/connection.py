@@ -25,6 +25,7 @@ from sync_pipeline.engines.sqlserver.drivers import (
     Driver,
     choose_driver,
     connection_string,
+    is_strict,
     load_pyodbc,
 )
 from sync_pipeline.engines.sqlserver.errors import (
@@ -365,7 +366,7 @@ def _login_failure(
     is_encrypted = tls.mode is not TlsMode.DISABLE
     if fault(error).is_of_server:
         pass
-    elif is_encrypted and relay.offers_tls is False:
+    elif is_encrypted and relay.offers_tls is False and not is_strict(target):
         return _WithoutTls()
     elif driver.is_freetds and relay.offers_tls is not None:
         if relay.server_ended_first:

@@ -22,6 +22,8 @@ from sync_pipeline.model.instance import TlsMode, TlsOptions
 
 DRIVER_OPTION = "sqlserver_driver"
 """The key of `Target.options` that names a driver, or the path of its library."""
+STRICT_OPTION = "sqlserver_strict"
+"""The key of `Target.options` that asks for TDS 8: TLS comes before the first word of TDS."""
 APPLICATION = "sync_pipeline"
 MASTER = "master"
 INSTALL = (
@@ -148,7 +150,7 @@ def connection_string(
         parts |= {"ClientCharset": "UTF-8", "Timeout": str(_seconds(target))}
     else:
         parts |= {"SERVER": f"tcp:{host},{port}", "ConnectRetryCount": "0"}
-        if tls.mode is TlsMode.VERIFY_FULL:
+        if tls.mode is TlsMode.VERIFY_FULL or is_strict(target):
             parts |= {"HostnameInCertificate": instance.host}
     parts |= {
         "UID": target.username,
@@ -157,10 +159,42 @@ def connection_string(
         "APP": APPLICATION,
         "ApplicationIntent": "ReadOnly",
         **_tls(driver, tls, instance.name),
+        **_strict(driver, target, tls),
     }
     return ";".join(
         f"{key}={_quoted(key, value, driver, instance.name)}" for key, value in parts.items()
     )
+
+
+def is_strict(target: Target) -> bool:
+    """Return whether the setting asks for TDS 8 with this instance."""
+    return STRICT_OPTION in target.options
+
+
+def _strict(driver: Driver, target: Target, tls: TlsOptions) -> Mapping[str, str]:
+    """Return what asks for TDS 8: the certificate is checked in each TLS mode.
+
+    Microsoft, "TDS 8.0" and "Using Connection String Keywords" (Encrypt=strict ignores
+    TrustServerCertificate); driver 17 knows no such value and would refuse the string itself.
+    """
+    if not is_strict(target):
+        return {}
+    if driver.is_freetds:
+        raise _impossible(
+            driver,
+            target.instance.name,
+            "speak TDS 8 (Encrypt=strict)",
+            "Use Microsoft's driver (SYNC_PIPELINE_SQLSERVER_DRIVER), or take the instance out of "
+            "SYNC_PIPELINE_SQLSERVER_STRICT.",
+        )
+    if tls.mode is TlsMode.DISABLE:
+        raise ConfigurationError(
+            "The TLS mode disable and SYNC_PIPELINE_SQLSERVER_STRICT exclude each other.",
+            instance=target.instance.name,
+            phase=Phase.CONNECT,
+            hint="Use the TLS mode verify-full, or take the instance out of the setting.",
+        )
+    return {"Encrypt": "strict", "TrustServerCertificate": "no"}
 
 
 def _seconds(target: Target) -> int:
