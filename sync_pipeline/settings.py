@@ -329,6 +329,11 @@ class Settings(BaseSettings):
         description="LIKE patterns of SQL Server instances that are spoken with in TDS 8, where "
         "TLS comes first and is always checked; comma separated.",
     )
+    sqlserver_integrated: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="LIKE patterns of SQL Server instances that are logged in to with the "
+        "Kerberos ticket of this process instead of the password; comma separated.",
+    )
 
     relaxed_certificates: bool = Field(
         default=False,
@@ -391,6 +396,7 @@ class Settings(BaseSettings):
         "alert_email_to",
         "readable_passwords",
         "sqlserver_strict",
+        "sqlserver_integrated",
         "ui_allowed_hosts",
         "ui_environment",
         mode="before",

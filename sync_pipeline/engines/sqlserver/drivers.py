@@ -24,6 +24,8 @@ DRIVER_OPTION = "sqlserver_driver"
 """The key of `Target.options` that names a driver, or the path of its library."""
 STRICT_OPTION = "sqlserver_strict"
 """The key of `Target.options` that asks for TDS 8: TLS comes before the first word of TDS."""
+INTEGRATED_OPTION = "sqlserver_integrated"
+"""The key of `Target.options` that asks for the Kerberos ticket of this process."""
 APPLICATION = "sync_pipeline"
 MASTER = "master"
 INSTALL = (
@@ -153,8 +155,7 @@ def connection_string(
         if tls.mode is TlsMode.VERIFY_FULL or is_strict(target):
             parts |= {"HostnameInCertificate": instance.host}
     parts |= {
-        "UID": target.username,
-        "PWD": target.password.reveal(),
+        **_login(driver, target),
         "DATABASE": database or instance.database or MASTER,
         "APP": APPLICATION,
         "ApplicationIntent": "ReadOnly",
@@ -164,6 +165,32 @@ def connection_string(
     return ";".join(
         f"{key}={_quoted(key, value, driver, instance.name)}" for key, value in parts.items()
     )
+
+
+def _login(driver: Driver, target: Target) -> Mapping[str, str]:
+    """Return what proves who we are: the password, or the ticket that this process has.
+
+    The name of the service is that of the instance, because the driver itself is given an
+    address of this machine (Microsoft, "Using integrated authentication", ServerSPN).
+    """
+    instance = target.instance
+    if not is_integrated(target):
+        return {"UID": target.username, "PWD": target.password.reveal()}
+    if driver.is_freetds:
+        raise _impossible(
+            driver,
+            instance.name,
+            "be told whose ticket to use (integrated authentication)",
+            "Use Microsoft's driver (SYNC_PIPELINE_SQLSERVER_DRIVER), or take the instance out of "
+            "SYNC_PIPELINE_SQLSERVER_INTEGRATED.",
+        )
+    service = f"MSSQLSvc/{instance.host}:{instance.port}"
+    return {"Trusted_Connection": "yes", "ServerSPN": service}
+
+
+def is_integrated(target: Target) -> bool:
+    """Return whether the setting asks for the ticket of this process."""
+    return INTEGRATED_OPTION in target.options
 
 
 def is_strict(target: Target) -> bool:
