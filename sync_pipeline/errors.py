@@ -129,7 +129,10 @@ class AuthenticationError(SyncError):
 
 
 class PrivilegeError(SyncError):
-    """The monitoring account lacks a privilege; `missing` is the grant it needs."""
+    """The monitoring account lacks a privilege; `missing` is the grant it needs.
+
+    `denied_to` are those to whom it is denied, which no grant beats.
+    """
 
     kind = "privilege"
 
@@ -138,6 +141,7 @@ class PrivilegeError(SyncError):
         message: str,
         *,
         missing: str | None = None,
+        denied_to: Sequence[str] = (),
         instance: str | None = None,
         phase: Phase | None = None,
         hint: str | None = None,
@@ -145,6 +149,7 @@ class PrivilegeError(SyncError):
     ) -> None:
         super().__init__(message, instance=instance, phase=phase, hint=hint, retryable=retryable)
         self.missing = missing
+        self.denied_to = tuple(denied_to)
 
 
 class QueryTimeout(SyncError):

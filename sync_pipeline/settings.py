@@ -324,6 +324,16 @@ class Settings(BaseSettings):
         description="ODBC driver for SQL Server, a registered name or the path of its library; "
         "empty: the best that is installed.",
     )
+    sqlserver_strict: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="LIKE patterns of SQL Server instances that are spoken with in TDS 8, where "
+        "TLS comes first and is always checked; comma separated.",
+    )
+    sqlserver_integrated: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="LIKE patterns of SQL Server instances that are logged in to with the "
+        "Kerberos ticket of this process instead of the password; comma separated.",
+    )
 
     relaxed_certificates: bool = Field(
         default=False,
@@ -383,7 +393,13 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "alert_email_to", "readable_passwords", "ui_allowed_hosts", "ui_environment", mode="before"
+        "alert_email_to",
+        "readable_passwords",
+        "sqlserver_strict",
+        "sqlserver_integrated",
+        "ui_allowed_hosts",
+        "ui_environment",
+        mode="before",
     )
     @classmethod
     def _comma_separated(cls, value: object) -> object:

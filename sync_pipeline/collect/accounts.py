@@ -21,6 +21,7 @@ from sync_pipeline.engines.base import (
     HiddenDatabases,
     Query,
     needed,
+    needed_after,
 )
 from sync_pipeline.engines.doubts import MOST_NAMED
 from sync_pipeline.errors import (
@@ -119,6 +120,7 @@ def collect_accounts(
         sections=reading.sections,
         databases=frozenset(entry.name for entry in entries),
         hides_databases=hidden is not None,
+        providers=frozenset(entry.name for entry in entries if entry.is_providers),
         warnings=tuple(reading.warnings),
         timings=reading.timings,
     )
@@ -159,7 +161,7 @@ def _read(
     except _UNREADABLE as error:
         if isinstance(error, PrivilegeError) and not error.hint:
             needs = needed(engine, query, reading.server, reading.username, database)
-            error.hint = f"It needs: {needs}"
+            error.hint = f"It needs: {needed_after(error, engine, needs, database)}"
         _record_unread(engine, query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
@@ -271,7 +273,8 @@ def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: _Readin
     status = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
     needs = f" It needs: {entry.missing}" if entry.missing else ""
     reading.report(fills, entry.name, status, f"{entry.reason}.{needs}")
-    reading.warnings.append(f"Database {entry.name} was not read: {entry.reason}.{needs}")
+    if not entry.is_providers:
+        reading.warnings.append(f"Database {entry.name} was not read: {entry.reason}.{needs}")
 
 
 def _read_database(

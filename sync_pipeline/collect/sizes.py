@@ -21,6 +21,7 @@ from sync_pipeline.engines.base import (
     Reading,
     RowT,
     needed,
+    needed_after,
     rest,
     sql_text,
 )
@@ -205,6 +206,10 @@ class _Reader:
         if message not in self.warnings:
             self.warnings.append(message)
 
+    def note(self, message: str) -> None:
+        """Record a sentence that warns of nothing."""
+        self.notes.append(message)
+
     def _read(
         self,
         visibility: Visibility,
@@ -241,6 +246,7 @@ class _Reader:
         where = f"Database {database}: " if database else ""
         if isinstance(error, PrivilegeError) and query is not None:
             needs = needed(self.engine, query, self.server, self.username, database)
+            needs = needed_after(error, self.engine, needs, database)
             told = error.hint or f"It needs: {needs}"
             failure = Measure.denied(f"{where}{error.message} {told}")
             if query.opens:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sync_pipeline.engines.base import Connection, Engine, Query, sql_text
-from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.errors import PrivilegeError, QueryError, QueryTimeout
 
 
 def package_of(engine: Engine) -> str:
@@ -36,6 +36,22 @@ class Visibility:
         missing = self._missing[query.check]
         if missing:
             names = ", ".join(missing)
+            denied_to = self._denied_to(query, names)
+            why = f"denied to {', '.join(denied_to)}" if denied_to else "missing"
             raise PrivilegeError(
-                f"{names} is missing, without which rows are left out.", missing=names
+                f"{names} is {why}, without which rows are left out.",
+                missing=names,
+                denied_to=denied_to,
             )
+
+    def _denied_to(self, query: Query[Any], permission: str) -> tuple[str, ...]:
+        """Return to whom a permission is denied; nobody where that can't be read."""
+        if not query.denied:
+            return ()
+        try:
+            rows = self.connection.fetch(
+                sql_text(self._package, query.denied), {"permission": permission}
+            )
+        except (PrivilegeError, QueryError, QueryTimeout):
+            return ()
+        return tuple(str(row["grantee"]) for row in rows)

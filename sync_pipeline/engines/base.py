@@ -73,7 +73,8 @@ class Query(Generic[RowT]):
 
     `count` is the file of a statement that counts the rows which the query must return: one
     row with one column, `counted`. Where the numbers differ, the query was not read. It is
-    asked where `Engine.counts` does not tell.
+    asked where `Engine.counts` does not tell. `denied` is the file of a statement that lists
+    to whom a permission (a parameter of that name) is denied, where `check` says it is missing.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Query(Generic[RowT]):
     opens: str = ""
     made: tuple[Variant, ...] = ()
     count: str = ""
+    denied: str = ""
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""
@@ -172,6 +174,7 @@ class DatabaseEntry:
 
     `missing` is the grant that would open it, when a privilege is what is missing. `caution`
     says what opening it does to the server, where that is more than a connection.
+    `is_providers`: nobody can be let in, so it is said, and nobody is warned.
     """
 
     name: str
@@ -179,6 +182,7 @@ class DatabaseEntry:
     reason: str = ""
     missing: str = ""
     caution: str = ""
+    is_providers: bool = False
 
 
 class HiddenDatabases(PrivilegeError):
@@ -362,6 +366,10 @@ class SizeReader(Protocol):
         """Record a sentence for people."""
         ...
 
+    def note(self, message: str) -> None:
+        """Record a sentence for people who test the instance; nobody is warned."""
+        ...
+
 
 class Engine(Known, Protocol):
     """One database engine. Instances of it hold no state."""
@@ -459,6 +467,17 @@ def needed(
         user=server.account or engine.written(username),
         database=engine.written(database),
     )
+
+
+def needed_after(error: PrivilegeError, engine: Engine, needs: str, database: str = "") -> str:
+    """Return the statements that end a refusal: what is denied is revoked first, in its database.
+
+    A DENY beats each GRANT (DENY, Transact-SQL).
+    """
+    statements = [f"REVOKE {error.missing} FROM {engine.written(to)};" for to in error.denied_to]
+    if statements and database:
+        statements.insert(0, f"USE {engine.written(database)};")
+    return " ".join([*statements, needs])
 
 
 def check_names(engine: Engine, *names: str) -> None:

@@ -140,13 +140,14 @@ class SizeSnapshot:
 
     `log` (WAL, redo, binary logs), `temporary` and `shared` belong to the server:
     `shared` are data files of no single database. `inventory_is_complete` says whether
-    every database of the server is listed.
+    every database of the server is listed; `hidden` is why nobody knows what others take.
     """
 
     server: ServerIdentity
     observed_at: datetime
     databases: tuple[DatabaseSize, ...]
     inventory_is_complete: bool = True
+    hidden: Measure = NOT_APPLICABLE
     log: Measure = NOT_APPLICABLE
     temporary: Measure = NOT_APPLICABLE
     shared: Measure = NOT_APPLICABLE
@@ -160,13 +161,15 @@ class SizeSnapshot:
 
         A sum is unknown where a part of it is: a lower bound would look like shrinking.
         """
-        data = Measure.sum(item.data for item in self.databases)
-        index = Measure.sum(item.index for item in self.databases)
+        data = Measure.sum((self.hidden, *(item.data for item in self.databases)))
+        index = Measure.sum((self.hidden, *(item.index for item in self.databases)))
+        by_database = any(item.log != NOT_APPLICABLE for item in self.databases)
+        logs = self.hidden if by_database else NOT_APPLICABLE
         return {
-            MeasureName.TOTAL: Measure.sum(item.total for item in self.databases),
+            MeasureName.TOTAL: Measure.sum((self.hidden, *(item.total for item in self.databases))),
             MeasureName.DATA: data,
             MeasureName.INDEX: index,
-            MeasureName.LOG: Measure.sum((self.log, *(item.log for item in self.databases))),
+            MeasureName.LOG: Measure.sum((self.log, logs, *(item.log for item in self.databases))),
             MeasureName.TEMPORARY: Measure.sum(
                 (self.temporary, *(item.temporary for item in self.databases))
             ),

@@ -65,7 +65,8 @@ class Snapshot:
     `sections` says what was read. `databases` are all databases the server lists,
     read or not: grants of a database that is no longer listed are gone, grants of
     one that was listed and not read are unknown. `hides_databases`: the server lists
-    some only, so that one which is not listed is unknown too.
+    some only, so that one which is not listed is unknown too. `providers` are databases
+    that the provider of a managed server opens to nobody.
     """
 
     server: ServerIdentity
@@ -74,6 +75,7 @@ class Snapshot:
     sections: Mapping[SectionKey, SectionReport]
     databases: frozenset[str] = frozenset()
     hides_databases: bool = False
+    providers: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
 

@@ -88,5 +88,9 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
         notes=(*tls_advice(instance, snapshot.server), *snapshot.server.notes, *sizes.notes),
-        unread={str(key): report.reason for key, report in snapshot.unread.items()},
+        unread={
+            str(key): report.reason
+            for key, report in snapshot.unread.items()
+            if key.database not in snapshot.providers
+        },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -120,12 +120,17 @@ def _require_trusted(instance: Instance) -> None:
 
 def _options(settings: Settings, instance: Instance) -> Mapping[str, str]:
     """Return the settings that an engine's driver needs, those that are set."""
-    is_readable = any(like(pattern, instance.name) for pattern in settings.readable_passwords)
+
+    def is_named(patterns: Iterable[str]) -> bool:
+        return any(like(pattern, instance.name) for pattern in patterns)
+
     found = {
         "oracle_client": settings.oracle_client,
         "oracle_wallet_password": settings.oracle_wallet_password,
         "sqlserver_driver": settings.sqlserver_driver,
+        "sqlserver_integrated": "yes" if is_named(settings.sqlserver_integrated) else "",
+        "sqlserver_strict": "yes" if is_named(settings.sqlserver_strict) else "",
         certificates.OPTION: "yes" if settings.relaxed_certificates else "",
-        passwords.OPTION: "yes" if is_readable else "",
+        passwords.OPTION: "yes" if is_named(settings.readable_passwords) else "",
     }
     return {name: value for name, value in found.items() if value}

@@ -22,10 +22,17 @@ from sync_pipeline.model.privilege import (
     Securable,
     SecurableKind,
 )
+from sync_pipeline.model.size import MeasureName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.reconcile.scope import Scope
-from sync_pipeline_tests.emulation.sqlserver_connection import NOW, accounts_of, emulated, opener
+from sync_pipeline_tests.emulation.sqlserver_connection import (
+    NOW,
+    accounts_of,
+    emulated,
+    opener,
+    sizes_of,
+)
 from sync_pipeline_tests.emulation.sqlserver_world import World
 
 K = SecurableKind
@@ -528,6 +535,42 @@ def test_what_of_a_database_lends_rights_where_it_is_not_the_default(
     )
 
 
+def test_what_the_provider_keeps_for_itself_is_said_and_warns_of_nothing(world: World) -> None:
+    """Amazon RDS: nobody can be let into `rdsadmin`, so nothing is asked for."""
+    world.permissions.remove("CONNECT ANY DATABASE")
+    world.databases["sales"].user("mon")
+    world.databases["sales"].file()
+    world.database("rdsadmin").file()
+    snapshot, sizes = accounts_of(world), sizes_of(world)
+    key = SectionKey(SectionName.ACCOUNTS, "rdsadmin")
+    assert snapshot.unread[key].status is SectionStatus.SKIPPED
+    assert "the provider's own" in snapshot.unread[key].reason
+    assert "GRANT" not in snapshot.unread[key].reason
+    assert snapshot.providers == {"rdsadmin"}
+    assert snapshot.warnings == sizes.warnings == ()
+    (note,) = sizes.notes
+    assert note.startswith("Database rdsadmin was not opened: it is the provider's own")
+    assert sizes.unread == ()
+    assert sizes.measures()[MeasureName.DATA].bytes is not None
+    world.database("closed").file()
+    (warning,) = sizes_of(world).warnings
+    assert "Database closed: CONNECT is missing" in warning
+
+
+def test_a_database_in_standby_is_left_to_whoever_restores_its_next_log(world: World) -> None:
+    world.database("shipped", is_in_standby=True).file()
+    with emulated(world) as server:
+        found = collect_accounts(SqlServer(), opener(server), CollectScope("mon"), NOW)
+        sizes = collect_sizes(SqlServer(), opener(server), SizeScope("mon"), NOW)
+        assert not [sql for database, sql in server.statements if database == "shipped"]
+    report = found.sections[SectionKey(SectionName.ACCOUNTS, "shipped")]
+    assert report.status is SectionStatus.SKIPPED
+    assert "in standby" in report.reason
+    (size,) = (item for item in sizes.databases if item.name == "shipped")
+    assert size.total.bytes
+    assert size.data.is_missing
+
+
 @pytest.mark.parametrize("mode", ["SINGLE_USER", "RESTRICTED_USER"])
 @pytest.mark.parametrize("has_access", [True, False])
 def test_a_database_that_somebody_works_on_is_never_opened(
@@ -589,6 +632,10 @@ def test_a_hidden_list_of_databases_is_no_list_of_dropped_ones(
     assert "GRANT VIEW ANY DATABASE TO [mon];" in said
     assert ("REVOKE VIEW ANY DATABASE FROM [public];" in said) is is_denied
     assert ("is denied to public" in said) is is_denied
+    reason = snapshot.sections[SectionKey(SectionName.DATABASE)].reason
+    assert "GRANT VIEW ANY DATABASE TO [mon];" in reason
+    assert ("is denied to public" in reason) is is_denied
+    assert ("REVOKE VIEW ANY DATABASE FROM [public]; GRANT" in reason) is is_denied
 
 
 def test_a_database_that_is_hidden_keeps_its_accounts(world: World) -> None:
@@ -608,6 +655,18 @@ def test_a_deny_in_one_database_costs_that_database_only(world: World) -> None:
         key.name for key in denied
     }
     assert not any(item.database == "sales" for item in snapshot.accounts)
+
+
+def test_a_deny_in_a_database_that_can_be_seen_is_named_with_what_ends_it(world: World) -> None:
+    world.version = "16.0.1000.6"
+    world.permissions = {"VIEW ANY SECURITY DEFINITION", "CONNECT ANY DATABASE"}
+    world.databases["sales"].grant("public", "VIEW DEFINITION", state="D")
+    snapshot = accounts_of(world)
+    assert (
+        "VIEW DEFINITION is denied to public, without which rows are left out. It needs: "
+        "USE [sales]; REVOKE VIEW DEFINITION FROM [public]; GRANT VIEW ANY DEFINITION TO [mon];"
+        in snapshot.sections[SectionKey(SectionName.TABLE, "sales")].reason
+    )
 
 
 def test_the_finer_permission_of_2022_reads_principals_and_not_names_of_objects(

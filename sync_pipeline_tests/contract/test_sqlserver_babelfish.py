@@ -17,7 +17,7 @@ from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.engines.sqlserver.session import session_settings
 from sync_pipeline.errors import AuthenticationError
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.size import SizeSnapshot
+from sync_pipeline.model.size import MeasureName, SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.emulation.sqlserver_connection import NOW
 from sync_pipeline_tests.servers.babelfish import Babelfish
@@ -151,5 +151,11 @@ def test_a_deny_that_hides_databases_is_named(sales: Babelfish) -> None:
         with pytest.raises(HiddenDatabases) as caught:
             SqlServer().databases(connection, "mon")
         connection.close()
+        measured = [sizes(sales.target(kind)) for kind in DRIVERS]
     assert "REVOKE VIEW ANY DATABASE FROM [public];" in str(caught.value)
     assert SALES in {entry.name for entry in caught.value.listed}
+    for snapshot in measured:
+        total = snapshot.measures()[MeasureName.TOTAL]
+        assert "REVOKE VIEW ANY DATABASE FROM [public];" in total.reason
+        assert SALES in {item.name for item in snapshot.databases}
+        assert not snapshot.inventory_is_complete

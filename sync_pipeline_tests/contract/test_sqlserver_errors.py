@@ -7,11 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.sqlserver.connection import login_database
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.errors import (
     AuthenticationError,
@@ -236,6 +238,54 @@ def test_a_database_that_was_taken_since_it_was_listed_is_not_opened(
     assert isinstance(error, QueryError)
     assert mode in str(error)
     assert not [sql for sql in server.batches if sql.startswith("USE")]
+
+
+@pytest.mark.parametrize("mode", ["SINGLE_USER", "RESTRICTED_USER", "STANDBY", "MULTI_USER"])
+def test_the_login_never_opens_the_instances_own_database_unjudged(driver: str, mode: str) -> None:
+    """In SINGLE_USER the login would be its one connection; `master` serves as well."""
+
+    def answer(login: Login, sql: str) -> Rows | None:
+        if "N'bu]sy'" in sql:
+            return Rows(["mode"], [[mode]])
+        return Rows(["x"], [[1]]) if sql.startswith("SELECT") else None
+
+    with tds_server(on_batch=answer) as server:
+        connection = SqlServer().connect(target_at(server.port, driver, database="bu]sy"))
+        assert connection.fetch("SELECT 1 AS x") == [{"x": 1}]
+        connection.close()
+    assert [login.database for login in server.logins] == ["master"]
+    opened = [sql for sql in server.batches if sql.startswith("USE")]
+    assert opened == (["USE [bu]]sy]"] if mode == "MULTI_USER" else [])
+
+
+@pytest.mark.parametrize("number", [911, 916])
+def test_an_own_database_that_cannot_be_opened_is_a_matter_of_configuration(
+    driver: str, number: int
+) -> None:
+    def answer(login: Login, sql: str) -> Rows | None:
+        if sql.startswith("USE"):
+            raise ServerError(number, "not that one")
+        return None
+
+    with tds_server(on_batch=answer) as server:
+        error = refusal(target_at(server.port, driver, database="nope"))
+    assert isinstance(error, ConfigurationError)
+    assert "instances edit --database" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("srv.database.windows.net", "app"),
+        ("SRV.database.chinacloudapi.cn.", "app"),
+        ("srv.example.com", "master"),
+        ("database.windows.net.example.com", "master"),
+    ],
+)
+def test_azure_sql_database_has_no_use_and_is_opened_by_the_login(host: str, expected: str) -> None:
+    instance = target_at(1433, host=host, database="app").instance
+    assert login_database(instance) == expected
+    assert login_database(replace(instance, database="")) == "master"
 
 
 @pytest.mark.parametrize(

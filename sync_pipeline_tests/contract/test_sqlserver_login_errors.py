@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.sqlserver.drivers import INTEGRATED_OPTION, Driver, connection_string
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.engines.sqlserver.errors import connect_error, query_error
 from sync_pipeline.errors import (
@@ -28,6 +32,7 @@ from sync_pipeline_tests.servers.sqlserver_drivers import (
     DRIVERS,
     FREETDS,
     MICROSOFT,
+    PASSWORD,
     driver_named,
     target_at,
 )
@@ -106,6 +111,40 @@ def test_an_error_of_the_login_is_no_lack_of_tls(
     assert error.retryable
     assert "not ready" in str(error)
     assert "TLS" not in str(error)
+
+
+def integrated(port: int, kind: str) -> Target:
+    target = target_at(port, driver_named(kind), tls=ENCRYPTED)
+    return replace(target, options={**target.options, INTEGRATED_OPTION: "yes"})
+
+
+def test_without_a_ticket_nothing_is_sent_and_the_drivers_own_reason_is_told(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There is no Kerberos realm here: this is as far as the driver itself goes without one."""
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path}/none")
+    with (
+        tds_server(certificate=certificate) as server,
+        pytest.raises(AuthenticationError, match="kinit") as caught,
+    ):
+        SqlServer().connect(integrated(server.port, MICROSOFT)).close()
+    assert server.logins == []
+    assert "SSPI Provider" in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+def test_the_ticket_is_for_the_instance_and_no_password_reaches_the_driver() -> None:
+    target = integrated(1433, MICROSOFT)
+    text = connection_string(Driver(driver_named(MICROSOFT)), target, ENCRYPTED, ("127.0.0.9", 7))
+    assert "Trusted_Connection=yes;ServerSPN=MSSQLSvc/127.0.0.1:1433;" in text
+    assert "SERVER=tcp:127.0.0.9,7;" in text
+    assert not re.search("UID|PWD", text)
+    assert PASSWORD not in text
+
+
+def test_integrated_authentication_is_refused_with_freetds() -> None:
+    with pytest.raises(ConfigurationError, match="SYNC_PIPELINE_SQLSERVER_INTEGRATED"):
+        connection_string(Driver("FreeTDS"), integrated(1433, FREETDS), ENCRYPTED)
 
 
 def test_a_missing_database_is_not_a_wrong_password(certificate: tuple[Path, Path]) -> None:

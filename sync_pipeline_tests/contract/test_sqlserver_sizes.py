@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,
     DatabaseSize,
+    KnownDatabase,
+    Measure,
+    MeasureName,
     MeasureState,
     SizeSnapshot,
     TableSize,
 )
+from sync_pipeline.reconcile.databases import reconcile_databases
+from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline_tests.emulation.sqlserver_connection import sizes_of
 from sync_pipeline_tests.emulation.sqlserver_world import World
 
@@ -112,10 +116,41 @@ def test_what_tables_hold_needs_the_state(world: World) -> None:
     assert "GRANT VIEW SERVER STATE TO [mon];" in found.data.reason
 
 
-def test_a_hidden_list_of_databases_is_an_error(world: World) -> None:
+@pytest.mark.parametrize("is_denied", [True, False])
+def test_a_hidden_list_of_databases_is_read_as_far_as_it_goes(
+    world: World, is_denied: bool
+) -> None:
+    """What may be seen is measured; the rest is not known, not 0, and not gone."""
+    before = sizes_of(world)
     world.denied.add("VIEW ANY DATABASE")
-    with pytest.raises(PrivilegeError, match="GRANT VIEW ANY DATABASE"):
-        sizes_of(world)
+    if is_denied:
+        world.grant("public", "VIEW ANY DATABASE", state="D")
+    snapshot = sizes_of(world)
+    assert [item.name for item in snapshot.databases] == ["master"]
+    assert of(snapshot, "master") == of(before, "master")
+    assert snapshot.known_bytes == of(before, "master").total.bytes
+    (said,) = snapshot.warnings
+    for name in ("total", "data", "index", "log", "logical"):
+        measure = snapshot.measures()[MeasureName(name)]
+        assert measure == Measure.denied(said), name
+    assert "GRANT VIEW ANY DATABASE TO [mon];" in said
+    assert ("REVOKE VIEW ANY DATABASE FROM [public];" in said) is is_denied
+    known = [KnownDatabase(item.name, is_active=True) for item in before.databases]
+    assert reconcile_databases(known, snapshot, Scope()).vanished == ()
+
+
+def test_a_deny_of_the_definitions_is_named_with_what_ends_it(world: World) -> None:
+    """A GRANT beats no DENY: that goes for each permission, not for the databases alone."""
+    world.permissions.remove("VIEW ANY DEFINITION")
+    world.permissions.add("VIEW ANY SECURITY DEFINITION")
+    world.version = "16.0.1000.6"
+    world.grant("mon", "VIEW ANY DEFINITION", state="D")
+    total = of(sizes_of(world), "sales").total
+    assert total.state is MeasureState.DENIED
+    assert "VIEW ANY DEFINITION is denied to mon" in total.reason
+    assert (
+        "REVOKE VIEW ANY DEFINITION FROM [mon]; GRANT VIEW ANY DEFINITION TO [mon];" in total.reason
+    )
 
 
 def test_no_access_names_the_grant(world: World) -> None:

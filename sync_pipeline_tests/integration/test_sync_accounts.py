@@ -186,6 +186,9 @@ def test_a_setting_reaches_the_driver_of_the_instances_it_names(bench: Bench) ->
     assert options() == {}
     assert options(readable_passwords=("shop", "bill%")) == {"readable_passwords": "yes"}
     assert options(readable_passwords=("shop", "bill")) == {}
+    assert options(sqlserver_strict=("shop", "bill%")) == {"sqlserver_strict": "yes"}
+    assert options(sqlserver_strict=("shop", "bill")) == {}
+    assert options(sqlserver_integrated=("bill%",)) == {"sqlserver_integrated": "yes"}
     assert options(relaxed_certificates=True) == {"relaxed_certificates": "yes"}
 
 

@@ -21,9 +21,12 @@ from sync_pipeline.engines.passwords import may_be_readable
 from sync_pipeline.engines.sqlserver.confinement import may_connect_only_to
 from sync_pipeline.engines.sqlserver.drivers import (
     DRIVER_OPTION,
+    MASTER,
     Driver,
     choose_driver,
     connection_string,
+    is_integrated,
+    is_strict,
     load_pyodbc,
 )
 from sync_pipeline.engines.sqlserver.errors import (
@@ -33,6 +36,7 @@ from sync_pipeline.engines.sqlserver.errors import (
     login_timeout,
     lost,
     open_error,
+    own_database_error,
     query_error,
     without_tls,
 )
@@ -67,11 +71,19 @@ CLIENT_MARGIN_SECONDS = 2.0
 """How much longer than the driver's own limit the caller waits."""
 
 T = TypeVar("T")
-_USER_ACCESS = "SELECT d.user_access_desc FROM sys.databases AS d WHERE d.name = {}"
+_MODE = (
+    "SELECT CASE WHEN d.is_in_standby = 1 THEN N'STANDBY' ELSE d.user_access_desc END AS mode "
+    "FROM sys.databases AS d WHERE d.name = {}"
+)
 _NAMED = re.compile(
     r"(?:(?:tcp|np|lpc|admin):)?(?P<host>[^\\,]*?)"
     r"(?:\\(?P<instance>[^\\,]*))?(?:,\s*(?P<port>\d*))?"
 )
+_WITHOUT_USE = tuple(
+    f".database.{domain}"
+    for domain in ("windows.net", "usgovcloudapi.net", "chinacloudapi.cn", "cloudapi.de")
+)
+"""Ends of the host names of Azure SQL Database, where USE is not possible (USE, Transact-SQL)."""
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -180,8 +192,9 @@ def bound(sql: str, parameters: Mapping[str, object] | None) -> tuple[str, tuple
 def connect(target: Target, database: str | None) -> SqlServerConnection:
     """Open a connection, and one database of the server where one is named.
 
-    The login always opens the instance's own database, because a login with read intent to
-    a database of an availability group may be routed to another server.
+    The login opens `master`: one to a database in SINGLE_USER takes its only connection, and
+    one with read intent to a database of an availability group may be routed to another server.
+    Azure SQL Database has no USE, so there the login opens the instance's own.
 
     Raises:
         SyncError: ConnectError, AuthenticationError, PrivilegeError (the database), or
@@ -200,6 +213,12 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
         connection.close()
         raise
     return connection
+
+
+def login_database(instance: Instance) -> str:
+    """Return the database that the login itself opens."""
+    is_azure = instance.host.lower().rstrip(".").endswith(_WITHOUT_USE)
+    return (instance.database if is_azure else "") or MASTER
 
 
 def _require_plain_host(instance: Instance) -> None:
@@ -299,14 +318,18 @@ def _log_in(module: ModuleType, driver: Driver, target: Target) -> Login:
 
 def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Login:
     instance = target.instance
-    connection_string(driver, target, tls)  # what can't be asked for is said at once
+    opened = login_database(instance)
+    # What can't be asked for is said at once.
+    connection_string(driver, target, tls, database=opened)
     relay = Relay(_knock(target), target.limits, target.usage)
-    text = connection_string(driver, target, tls, (RELAY_HOST, relay.port))
+    text = connection_string(driver, target, tls, (RELAY_HOST, relay.port), opened)
     limit = target.connect_seconds
     seconds = max(1, round(limit))
 
     def log_in() -> Any:
-        may_connect_only_to(relay.port)
+        # A ticket for this service is of no use to another server, and is got from another one.
+        if not is_integrated(target):
+            may_connect_only_to(relay.port)
         return module.connect(text, timeout=seconds, autocommit=True)
 
     call: Call[Any] = Call(log_in)
@@ -346,7 +369,7 @@ def _login_failure(
     is_encrypted = tls.mode is not TlsMode.DISABLE
     if fault(error).is_of_server:
         pass
-    elif is_encrypted and relay.offers_tls is False:
+    elif is_encrypted and relay.offers_tls is False and not is_strict(target):
         return _WithoutTls()
     elif driver.is_freetds and relay.offers_tls is not None:
         if relay.server_ended_first:
@@ -365,32 +388,54 @@ def _prepare(
     settings = session_settings(target.statement_seconds)
     connection.run(lambda: _execute(raw, settings), lambda error: query_error(error, name))
     if database is not None:
-        _require_shared(connection, raw, database, name)
-        connection.run(
-            lambda: _execute(raw, f"USE {bracketed(database)}"),
-            lambda error: open_error(error, name, database, target.username),
-        )
+        _open(connection, raw, target, database)
+        return
+    own = target.instance.database
+    if own and own != login_database(target.instance):
+        _open_own(connection, raw, target, own)
 
 
-def _require_shared(
-    connection: SqlServerConnection, raw: Any, database: str, instance: str
-) -> None:
-    """Refuse a database that was taken for one user since the databases were listed.
+def _open(connection: SqlServerConnection, raw: Any, target: Target, database: str) -> None:
+    """Open a database, unless it was taken for one user since the databases were listed.
 
     Raises:
         QueryError: to open it would take the one connection from whoever works on it.
     """
-    found = connection.run(
-        lambda: _first_value(raw, _USER_ACCESS.format(quoted(database))),
-        lambda error: query_error(error, instance),
-    )
-    if found not in (None, SHARED):
+    name = target.instance.name
+    mode = _mode(connection, raw, database, name)
+    if mode != SHARED:
         raise QueryError(
-            f"Database {database} was not opened: it is in the mode {found}, and left to whoever "
+            f"Database {database} was not opened: it is in the mode {mode}, and left to whoever "
             "set that.",
-            instance=instance,
+            instance=name,
             phase=Phase.CONNECT,
         )
+    connection.run(
+        lambda: _execute(raw, f"USE {bracketed(database)}"),
+        lambda error: open_error(error, name, database, target.username),
+    )
+
+
+def _open_own(connection: SqlServerConnection, raw: Any, target: Target, database: str) -> None:
+    """Open the instance's own database; one that somebody works on is left, and `master` serves.
+
+    What is read without naming a database is the server's, and the same in each of them.
+    """
+    instance = target.instance
+    if _mode(connection, raw, database, instance.name) == SHARED:
+        connection.run(
+            lambda: _execute(raw, f"USE {bracketed(database)}"),
+            lambda error: own_database_error(error, instance, target.username),
+        )
+
+
+def _mode(connection: SqlServerConnection, raw: Any, database: str, instance: str) -> str:
+    """Return who may open a database; one that is not listed says so when it is opened."""
+    found = connection.run(
+        lambda: _first_value(raw, _MODE.format(quoted(database))),
+        lambda error: query_error(error, instance),
+    )
+    return SHARED if found is None else str(found)
 
 
 def _first_value(raw: Any, statement: str) -> Any:

@@ -22,7 +22,12 @@ from sync_pipeline.model.instance import TlsMode, TlsOptions
 
 DRIVER_OPTION = "sqlserver_driver"
 """The key of `Target.options` that names a driver, or the path of its library."""
+STRICT_OPTION = "sqlserver_strict"
+"""The key of `Target.options` that asks for TDS 8: TLS comes before the first word of TDS."""
+INTEGRATED_OPTION = "sqlserver_integrated"
+"""The key of `Target.options` that asks for the Kerberos ticket of this process."""
 APPLICATION = "sync_pipeline"
+MASTER = "master"
 INSTALL = (
     "Install unixODBC and a driver: on Debian, apt-get install unixodbc tdsodbc, or "
     "Microsoft's ODBC Driver 18 for SQL Server."
@@ -125,11 +130,16 @@ def _distribution() -> str:
 
 
 def connection_string(
-    driver: Driver, target: Target, tls: TlsOptions, server: tuple[str, int] | None = None
+    driver: Driver,
+    target: Target,
+    tls: TlsOptions,
+    server: tuple[str, int] | None = None,
+    database: str = "",
 ) -> str:
     """Return the string for the driver's connect call alone: it holds the password.
 
-    The driver connects to `server` where that is not the instance itself.
+    The driver connects to `server` where that is not the instance itself, and opens
+    `database` where that is not the instance's own.
 
     Raises:
         ConfigurationError: the driver can't do this TLS mode, or can't be given a value.
@@ -142,19 +152,76 @@ def connection_string(
         parts |= {"ClientCharset": "UTF-8", "Timeout": str(_seconds(target))}
     else:
         parts |= {"SERVER": f"tcp:{host},{port}", "ConnectRetryCount": "0"}
-        if tls.mode is TlsMode.VERIFY_FULL:
+        if tls.mode is TlsMode.VERIFY_FULL or is_strict(target):
             parts |= {"HostnameInCertificate": instance.host}
     parts |= {
-        "UID": target.username,
-        "PWD": target.password.reveal(),
-        "DATABASE": instance.database or "master",
+        **_login(driver, target),
+        "DATABASE": database or instance.database or MASTER,
         "APP": APPLICATION,
         "ApplicationIntent": "ReadOnly",
         **_tls(driver, tls, instance.name),
+        **_strict(driver, target, tls),
     }
     return ";".join(
         f"{key}={_quoted(key, value, driver, instance.name)}" for key, value in parts.items()
     )
+
+
+def _login(driver: Driver, target: Target) -> Mapping[str, str]:
+    """Return what proves who we are: the password, or the ticket that this process has.
+
+    The name of the service is that of the instance, because the driver itself is given an
+    address of this machine (Microsoft, "Using integrated authentication", ServerSPN).
+    """
+    instance = target.instance
+    if not is_integrated(target):
+        return {"UID": target.username, "PWD": target.password.reveal()}
+    if driver.is_freetds:
+        raise _impossible(
+            driver,
+            instance.name,
+            "be told whose ticket to use (integrated authentication)",
+            "Use Microsoft's driver (SYNC_PIPELINE_SQLSERVER_DRIVER), or take the instance out of "
+            "SYNC_PIPELINE_SQLSERVER_INTEGRATED.",
+        )
+    service = f"MSSQLSvc/{instance.host}:{instance.port}"
+    return {"Trusted_Connection": "yes", "ServerSPN": service}
+
+
+def is_integrated(target: Target) -> bool:
+    """Return whether the setting asks for the ticket of this process."""
+    return INTEGRATED_OPTION in target.options
+
+
+def is_strict(target: Target) -> bool:
+    """Return whether the setting asks for TDS 8 with this instance."""
+    return STRICT_OPTION in target.options
+
+
+def _strict(driver: Driver, target: Target, tls: TlsOptions) -> Mapping[str, str]:
+    """Return what asks for TDS 8: the certificate is checked in each TLS mode.
+
+    Microsoft, "TDS 8.0" and "Using Connection String Keywords" (Encrypt=strict ignores
+    TrustServerCertificate); driver 17 knows no such value and would refuse the string itself.
+    """
+    if not is_strict(target):
+        return {}
+    if driver.is_freetds:
+        raise _impossible(
+            driver,
+            target.instance.name,
+            "speak TDS 8 (Encrypt=strict)",
+            "Use Microsoft's driver (SYNC_PIPELINE_SQLSERVER_DRIVER), or take the instance out of "
+            "SYNC_PIPELINE_SQLSERVER_STRICT.",
+        )
+    if tls.mode is TlsMode.DISABLE:
+        raise ConfigurationError(
+            "The TLS mode disable and SYNC_PIPELINE_SQLSERVER_STRICT exclude each other.",
+            instance=target.instance.name,
+            phase=Phase.CONNECT,
+            hint="Use the TLS mode verify-full, or take the instance out of the setting.",
+        )
+    return {"Encrypt": "strict", "TrustServerCertificate": "no"}
 
 
 def _seconds(target: Target) -> int:

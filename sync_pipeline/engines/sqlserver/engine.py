@@ -12,7 +12,6 @@ from sync_pipeline.engines.base import (
     Connection,
     DatabaseEntry,
     GrantNote,
-    HiddenDatabases,
     Query,
     SizeReader,
     Target,
@@ -23,11 +22,13 @@ from sync_pipeline.engines.cautious import cautious
 from sync_pipeline.engines.sqlserver import connection as driver
 from sync_pipeline.engines.sqlserver.access import SqlServerAccess
 from sync_pipeline.engines.sqlserver.grants import database_grants, server_grants
+from sync_pipeline.engines.sqlserver.hidden import hidden_databases
 from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
 from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.parse import (
     caution,
     database_accounts,
+    is_providers,
     lacks_connect,
     server_accounts,
     unreadable,
@@ -36,7 +37,8 @@ from sync_pipeline.engines.sqlserver.queries import (
     ACCOUNT_QUERIES,
     DATABASE_OWNERS,
     DATABASES,
-    DENIED_DATABASES,
+    DENIED,
+    DENIED_FILE,
     LOGINS,
     MEMBERS,
     MISSING_DATABASES,
@@ -125,9 +127,9 @@ class SqlServer:
         rows = map(DATABASES.bind, listed)
         found = tuple(_entry(row, username) for row in rows if not row.is_snapshot)
         for hidden in connection.fetch(sql_text(PACKAGE, "check_databases.sql")):
-            denied = connection.fetch(sql_text(PACKAGE, "denied_databases.sql"))
-            to = [DENIED_DATABASES.bind(row).grantee for row in denied]
-            raise hidden_databases(found, MISSING_DATABASES.bind(hidden).missing, to, username)
+            missing = MISSING_DATABASES.bind(hidden).missing
+            to = connection.fetch(sql_text(PACKAGE, DENIED_FILE), {"permission": missing})
+            raise hidden_databases(found, missing, [DENIED.bind(row) for row in to], username)
         return found
 
     def written(self, name: str) -> str:
@@ -188,29 +190,12 @@ class SqlServer:
         return "\n".join([login, *(grant_server(item, username) for item in NEEDED)]) + "\n"
 
 
-def hidden_databases(
-    listed: Sequence[DatabaseEntry], missing: str, denied_to: Sequence[str], username: str
-) -> HiddenDatabases:
-    """Return the error of a list that lacks databases, with the statements that end it.
-
-    A DENY beats each GRANT, so it has to be revoked first (DENY, Transact-SQL).
-    """
-    revoked = [f"REVOKE {missing} FROM {written(name)};" for name in denied_to]
-    needs = " ".join([*revoked, grant_server(missing, username)])
-    why = f"{missing} is denied to {', '.join(denied_to)}" if denied_to else f"{missing} is missing"
-    return HiddenDatabases(
-        f"The account may not see every database: {why}. The {len(listed)} that it sees are read; "
-        "what is known of others stays as it is.",
-        listed,
-        missing=needs,
-        hint=f"It needs: {needs}",
-    )
-
-
 def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
     reason = unreadable(row)
     missing = opens_database(row.name, username) if lacks_connect(row) else ""
-    return DatabaseEntry(row.name, not reason, reason, missing, caution(row))
+    return DatabaseEntry(
+        row.name, not reason, reason, missing, caution(row), is_providers=is_providers(row)
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

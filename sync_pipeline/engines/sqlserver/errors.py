@@ -80,6 +80,8 @@ _NETWORK_NUMBERS = (
     (frozenset({11001, 20012, 20013}), ConnectReason.DNS),
 )
 
+_NO_TICKET = re.compile(r"SSPI Provider: .*(?:credentials|expired)", re.IGNORECASE)
+"""Microsoft's driver without the server's word: it has no ticket, or one that has ended."""
 _TLS = r"SSL|TLS|certificate|encrypt|OpenSSL"
 _NETWORK_TEXTS = (
     (_TLS, ConnectReason.TLS),
@@ -109,6 +111,8 @@ def connect_error(
     for numbers, made in _LOGIN_ERRORS:
         if found.has(numbers):
             return made(found, where, instance, username)
+    if _NO_TICKET.match(found.text):
+        return _without_ticket(found, where, instance)
     if found.has(REJECTED) or found.state == "28000":
         return _rejected(found, where, instance, username, may_be_database=tells_last_only)
     if found.is_of_server:
@@ -133,6 +137,16 @@ def _rejected(
         instance=instance.name,
         phase=Phase.CONNECT,
         hint=hint,
+    )
+
+
+def _without_ticket(found: Fault, where: str, instance: Instance) -> AuthenticationError:
+    return AuthenticationError(
+        f"There is no Kerberos ticket to log in to {where} with: {found.text}.",
+        instance=instance.name,
+        phase=Phase.CONNECT,
+        hint="Get one for the user that syncs (kinit -k -t KEYTAB), and name its cache in "
+        "KRB5CCNAME.",
     )
 
 
@@ -319,6 +333,16 @@ def open_error(error: BaseException, instance: str, database: str, username: str
             phase=Phase.CONNECT,
         )
     return query_error(error, instance)
+
+
+def own_database_error(error: BaseException, instance: Instance, username: str) -> SyncError:
+    """Map what was raised when the instance's own database was to be opened after the login."""
+    found = fault(error)
+    if found.has(DENIED) or found.has(NO_DATABASE):
+        return _no_database(
+            found, f"SQL Server at {instance.host}:{instance.port}", instance, username
+        )
+    return connect_error(error, instance, username)
 
 
 def query_error(error: BaseException, instance: str, *, is_over: bool = False) -> SyncError:

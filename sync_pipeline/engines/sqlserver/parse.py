@@ -29,6 +29,8 @@ _GROUPS = ("G", "X")
 _MAPPED_TO_KEYS = ("C", "K")
 INSTANCE_AUTHENTICATION = 1
 DATABASE_AUTHENTICATION = 2
+_PROVIDERS = frozenset({"rdsadmin"})
+"""Databases that a managed service keeps for itself: Amazon RDS, and Huawei's of the same name."""
 OUTSIDE_AUTHENTICATION = (3, 4)
 """Windows and external: who they are is decided outside of SQL Server."""
 DBO_ID = 1
@@ -171,13 +173,13 @@ def unreadable(row: DatabaseRow) -> str:
 
     The mode comes before access: in SINGLE_USER the first who comes has the one connection,
     and whoever set a mode is at work on the database (ALTER DATABASE SET options, user access).
+    To restore the next log of one in standby, nobody else may be in it (Configure log shipping).
     """
-    if row.state != 0:
-        return f"it is {row.state_desc.lower().replace('_', ' ')}"
-    if row.user_access_desc != SHARED:
-        return f"it is in the mode {row.user_access_desc}, and left to whoever set that"
-    if row.has_access:
-        return ""
+    mode = _not_for_all(row)
+    if mode or row.has_access:
+        return mode
+    if is_providers(row):
+        return "it is the provider's own, and nobody else is let in: nothing has to be granted"
     if row.may_connect_any:
         return (
             "it is a secondary replica that allows no reads"
@@ -187,10 +189,29 @@ def unreadable(row: DatabaseRow) -> str:
     return "CONNECT is missing"
 
 
+def _not_for_all(row: DatabaseRow) -> str:
+    """Return what keeps a database from everybody, or from all but whoever works on it."""
+    if row.state != 0:
+        return f"it is {row.state_desc.lower().replace('_', ' ')}"
+    if row.user_access_desc != SHARED:
+        return f"it is in the mode {row.user_access_desc}, and left to whoever set that"
+    if row.is_in_standby:
+        return "it is in standby, and left to whoever restores its next log"
+    return ""
+
+
 def lacks_connect(row: DatabaseRow) -> bool:
     """Return whether only a grant keeps a database closed."""
-    is_open = row.state == 0 and row.user_access_desc == SHARED
-    return is_open and not row.has_access and not row.may_connect_any
+    return _keeps_out(row) and row.name.lower() not in _PROVIDERS
+
+
+def is_providers(row: DatabaseRow) -> bool:
+    """Return whether a database is closed because it is the provider's of a managed service."""
+    return _keeps_out(row) and row.name.lower() in _PROVIDERS
+
+
+def _keeps_out(row: DatabaseRow) -> bool:
+    return not (_not_for_all(row) or row.has_access or row.may_connect_any)
 
 
 def caution(row: DatabaseRow) -> str:

@@ -27,6 +27,7 @@ DEFINITIONS = "GRANT VIEW ANY DEFINITION TO {user};"
 CONNECT = "GRANT CONNECT ANY DATABASE TO {user};"
 STATE = "GRANT VIEW SERVER STATE TO {user};"
 ANY_DATABASE = "GRANT VIEW ANY DATABASE TO {user};"
+DENIED_FILE = "denied_on_server.sql"
 _OBJECT_SECTIONS = (SectionName.TABLE, SectionName.ROUTINE, SectionName.OTHER)
 
 
@@ -40,7 +41,8 @@ def query(
 ) -> Query[RowT]:
     """Declare a query whose text fits every version."""
     variants = (Variant(OLDEST, f"{name}.sql"),)
-    return Query(name, row, fills, variants, needs, check=check, count=count)
+    denied = DENIED_FILE if check else ""
+    return Query(name, row, fills, variants, needs, check=check, count=count, denied=denied)
 
 
 def _in_database(
@@ -48,7 +50,15 @@ def _in_database(
 ) -> Query[RowT]:
     variants = (Variant(OLDEST, f"{name}.sql"),)
     return Query(
-        name, row, fills, variants, DEFINITIONS, per_database=True, check=check, count=count
+        name,
+        row,
+        fills,
+        variants,
+        DEFINITIONS,
+        per_database=True,
+        check=check,
+        count=count,
+        denied="denied_in_database.sql",
     )
 
 
@@ -86,12 +96,12 @@ DATABASES = query(
     DatabaseRow,
     (),
     ANY_DATABASE,
-    check="check_databases.sql",
     count="count_databases.sql",
 )
+"""Those that may be seen: `MISSING_DATABASES` says whether there may be more."""
 MISSING_DATABASES = query("check_databases", MissingRow, (), "nothing")
 MISSING_STATE = query("check_state", MissingRow, (), "nothing")
-DENIED_DATABASES = query("denied_databases", DeniedRow, (), "nothing")
+DENIED = query("denied_on_server", DeniedRow, (), "nothing")
 
 USERS = _in_database(
     "database_principals",

@@ -15,7 +15,7 @@ class MissingRow:
 
 @dataclass(frozen=True, slots=True)
 class DeniedRow:
-    """A row of `denied_databases.sql`."""
+    """A row of `denied_on_server.sql` and of `denied_in_database.sql`."""
 
     grantee: str
 
@@ -32,6 +32,7 @@ class DatabaseRow:
     is_replicated: int
     is_snapshot: int
     is_auto_close_on: int
+    is_in_standby: int
     has_access: int
     may_connect_any: int
 

@@ -10,14 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sync_pipeline.engines.base import Query, SizeReader, Variant
+from sync_pipeline.engines.base import DatabaseEntry, Query, SizeReader, Variant
 from sync_pipeline.engines.doubts import MOST_NAMED
+from sync_pipeline.engines.sqlserver.hidden import hidden_databases
 from sync_pipeline.engines.sqlserver.names import opens_database
-from sync_pipeline.engines.sqlserver.parse import caution, lacks_connect, unreadable
+from sync_pipeline.engines.sqlserver.parse import caution, is_providers, lacks_connect, unreadable
 from sync_pipeline.engines.sqlserver.queries import (
     CONNECT,
     DATABASES,
     DEFINITIONS,
+    DENIED,
+    MISSING_DATABASES,
     OLDEST,
     STATE,
     query,
@@ -106,6 +109,7 @@ OBJECTS = Query(
     STATE,
     per_database=True,
     check="check_objects.sql",
+    denied="denied_in_database.sql",
 )
 TABLES = Query(
     "size_tables",
@@ -115,6 +119,7 @@ TABLES = Query(
     STATE,
     per_database=True,
     check="check_objects.sql",
+    denied="denied_in_database.sql",
 )
 SIZE_QUERIES = (DATABASES, FILES, SPARSE, TEMPORARY, CONTAINER_PAGES, OBJECTS, TABLES)
 
@@ -138,7 +143,7 @@ def measure(reader: SizeReader) -> SizeSnapshot:
     looked for once more in a new listing.
 
     Raises:
-        PrivilegeError: the databases could not be listed, or some may be hidden.
+        PrivilegeError: the databases could not be listed.
     """
     listed = reader.read(DATABASES)
     if listed.failure is not None:
@@ -146,6 +151,7 @@ def measure(reader: SizeReader) -> SizeSnapshot:
             f"The databases could not be listed: {listed.failure.reason}",
             hint="Check what the monitoring account may read.",
         )
+    hidden = _hidden(reader, listed.rows)
     files = _files(reader)
     rows = [row for row in listed.rows if row.name != TEMPDB and not row.is_snapshot]
     found = [_database(reader, row, files) for row in rows]
@@ -164,9 +170,27 @@ def measure(reader: SizeReader) -> SizeSnapshot:
         server=reader.server,
         observed_at=reader.observed_at,
         databases=tuple(found),
+        inventory_is_complete=hidden is NOT_APPLICABLE,
+        hidden=hidden,
         temporary=temporary.failure or Measure.known(temporary.rows[0].pages * PAGE),
         shared=files.snapshots,
     )
+
+
+def _hidden(reader: SizeReader, listed: Sequence[DatabaseRow]) -> Measure:
+    """Return why other databases may be there than are listed; not applicable: all are."""
+    reading = reader.read(MISSING_DATABASES)
+    if reading.failure is not None:
+        return reading.failure
+    for row in reading.rows:
+        denied = reader.attempt(DENIED, permission=row.missing).rows
+        seen = [
+            DatabaseEntry(item.name, is_readable=True) for item in listed if not item.is_snapshot
+        ]
+        found = Measure.denied(str(hidden_databases(seen, row.missing, denied, reader.username)))
+        reader.warn(found.reason)
+        return found
+    return NOT_APPLICABLE
 
 
 def _files(reader: SizeReader) -> _Files:
@@ -196,7 +220,7 @@ def _database(reader: SizeReader, row: DatabaseRow, files: _Files) -> DatabaseSi
         tables = _tables([item for reading in rest for item in reading.rows])
     else:
         held = closed if CONTAINERS in own else Measure.known(0)
-        data = index = closed
+        data = index = NOT_APPLICABLE if is_providers(row) else closed
         tables = ()
     log = files.failure or Measure.known(own[LOG].pages * PAGE if LOG in own else 0)
     return DatabaseSize(
@@ -220,6 +244,9 @@ def _closed(reader: SizeReader, row: DatabaseRow) -> Measure | None:
         closed = Measure.denied(f"Database {row.name}: {reason}. It needs: {needs}")
     else:
         closed = Measure.unreachable(f"Database {row.name} was not opened: {reason}.")
+    if is_providers(row):
+        reader.note(closed.reason)
+        return closed
     reader.warn(closed.reason)
     return closed
 

@@ -11,6 +11,7 @@ SELECT
     CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END AS is_replicated,
     CASE WHEN d.source_database_id IS NULL THEN 0 ELSE 1 END AS is_snapshot,
     CAST(d.is_auto_close_on AS int) AS is_auto_close_on,
+    CASE WHEN d.is_in_standby = 1 THEN 1 ELSE 0 END AS is_in_standby,
     COALESCE(HAS_DBACCESS(d.name), 0) AS has_access,
     (
         SELECT COUNT(*)
