@@ -1,19 +1,30 @@
-"""The trend of a size: Theil-Sen, so that a few odd days do not turn it (see ADR 0008)."""
+"""The trend of a size: Theil-Sen, so that a few odd days do not turn it (see ADR 0008).
+
+A trend is claimed where nothing simpler explains the days (see ADR 0030).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import sqrt
 from statistics import median
+from typing import TYPE_CHECKING
 
-from sync_pipeline.model.growth import FORECAST_DAYS, Forecast, Growth, LimitKind
+from sync_pipeline.model.growth import FORECAST_DAYS, Forecast, Growth, GrowthTrend, LimitKind
 from sync_pipeline.model.size import SizePoint
+
+if TYPE_CHECKING:
+    from sync_pipeline.aggregate.levels import Array
 
 FEWEST_POINTS = 7
 """Known days, and days from the first to the last of them, below which nothing is claimed."""
 
 CONFIDENCE = 0.95
+
+CHANGE_UNSURE = 1.5
+"""The day and the height of a change of level are estimates too; found by measuring."""
 
 NORMAL_SPREAD = 1.96 * 1.4826
 """Turns the median distance from the line into that of 95 % of days, if those are normal.
@@ -26,11 +37,14 @@ The median, because one step in the window would otherwise widen every forecast.
 class _Line:
     """A fitted line: bytes on the last day and a day later, with what the fit leaves open."""
 
+    trend: GrowthTrend
     level: float
     slope: float
     low_slope: float
     high_slope: float
     spread: float
+    season_days: int | None = None
+    change: int | None = None
 
 
 def growth(points: Sequence[SizePoint], limit_bytes: int | None = None) -> Growth | None:
@@ -68,10 +82,11 @@ def growth(points: Sequence[SizePoint], limit_bytes: int | None = None) -> Growt
         low_bytes_per_day=line.low_slope,
         high_bytes_per_day=line.high_slope,
         forecasts=tuple(_forecast(line, days) for days in FORECAST_DAYS),
-        days_until_limit=_days_until(limit, base.last_bytes, line.slope),
-        earliest_days_until_limit=_days_until(limit, base.last_bytes, line.high_slope)
-        if line.slope > 0
-        else None,
+        days_until_limit=_days_until(limit, base.last_bytes, line.slope, line.trend),
+        earliest_days_until_limit=_days_until(limit, base.last_bytes, line.high_slope, line.trend),
+        trend=line.trend,
+        season_days=line.season_days,
+        level_since=None if line.change is None else known[line.change].collected_date,
     )
 
 
@@ -91,34 +106,103 @@ def _check(points: Sequence[SizePoint]) -> None:
 
 
 def _fit(known: Sequence[SizePoint]) -> _Line:
-    # SciPy takes a second to import, which every command would pay.
-    from scipy import stats  # noqa: PLC0415
+    # NumPy and SciPy take a second to import, which every command would pay.
+    import numpy as np  # noqa: PLC0415
+
+    from sync_pipeline.aggregate.season import find_season  # noqa: PLC0415
 
     origin = known[-1]
     # Relative to the last point: the differences keep their digits, whatever the size.
-    days = [float((point.collected_date - origin.collected_date).days) for point in known]
-    sizes = [float((point.total_bytes or 0) - (origin.total_bytes or 0)) for point in known]
+    days = np.array([float((item.collected_date - origin.collected_date).days) for item in known])
+    sizes = np.array([float((item.total_bytes or 0) - (origin.total_bytes or 0)) for item in known])
+    season = find_season(days, sizes)
+    line = _line(days, sizes if season is None else sizes - season.offsets)
+    # The interval holds all days of a season.
+    swing = 0.0 if season is None else float(np.abs(season.offsets).max())
+    return replace(
+        line,
+        level=line.level + (origin.total_bytes or 0),
+        spread=line.spread + swing,
+        season_days=season.days if season else None,
+    )
+
+
+def _line(days: Array, sizes: Array) -> _Line:
+    """Return the line through sizes, without a trend where levels or a cycle explain them."""
+    from sync_pipeline.aggregate import levels  # noqa: PLC0415
+
+    clean = levels.without_odd_days(days, sizes)
+    found = levels.explain(days, clean)
+    raised = sizes.copy()
+    raised[: found.change] += found.height
+    line = _theil_sen(days, raised, found.change if found.height else None)
+    if (
+        found.is_levels
+        or line.trend is GrowthTrend.NONE
+        or levels.may_be_cycle(days, sizes, clean, line.slope)
+    ):
+        return _no_trend(sizes, line, found.change)
+    return line
+
+
+def _theil_sen(days: Array, sizes: Array, change: int | None = None) -> _Line:
+    from scipy import stats  # noqa: PLC0415
+
     fit = stats.theilslopes(sizes, days, alpha=CONFIDENCE, method="joint")
-    off = [
-        abs(size - (fit.intercept + fit.slope * day)) for day, size in zip(days, sizes, strict=True)
-    ]
+    slope = float(fit.slope)
+    # Only the days of one level tell the slope: the error is that of so many fewer days.
+    part = 0.0 if change is None else change / len(days)
+    wider = 1 / sqrt(part**3 + (1 - part) ** 3)
+    if change is not None:
+        wider *= CHANGE_UNSURE
+    low = slope - (slope - float(fit.low_slope)) * wider
+    high = slope + (float(fit.high_slope) - slope) * wider
+    off = abs(sizes - (float(fit.intercept) + slope * days))
     return _Line(
-        level=float(fit.intercept) + (origin.total_bytes or 0),
-        slope=float(fit.slope),
-        low_slope=float(fit.low_slope),
-        high_slope=float(fit.high_slope),
-        spread=NORMAL_SPREAD * median(off),
+        trend=_direction(low, high),
+        level=float(fit.intercept),
+        slope=slope,
+        low_slope=low,
+        high_slope=high,
+        spread=NORMAL_SPREAD * median(off.tolist()),
+        change=change,
+    )
+
+
+def _direction(low: float, high: float) -> GrowthTrend:
+    if low > 0:
+        return GrowthTrend.GROWING
+    return GrowthTrend.SHRINKING if high < 0 else GrowthTrend.NONE
+
+
+def _no_trend(sizes: Array, line: _Line, change: int | None) -> _Line:
+    """Return the last level, which may stay, or go on as the line."""
+    is_known = line.trend is not GrowthTrend.NONE or change is not None
+    level = median(sizes[change or 0 :].tolist())
+    off = sorted(abs(sizes - level).tolist())
+    return replace(
+        line,
+        trend=GrowthTrend.NONE,
+        level=level,
+        slope=0.0 if is_known else line.slope,
+        low_slope=min(0.0, line.low_slope),
+        high_slope=max(0.0, line.high_slope),
+        spread=max(line.spread, off[int(CONFIDENCE * (len(off) - 1))]),
+        change=change,
     )
 
 
 def _forecast(line: _Line, days: int) -> Forecast:
-    expected = max(0.0, line.level + line.slope * days)
+    slope = 0.0 if line.trend is GrowthTrend.NONE else line.slope
+    expected = max(0.0, line.level + slope * days)
     low = max(0.0, line.level + line.low_slope * days - line.spread)
     high = max(0.0, line.level + line.high_slope * days + line.spread)
     return Forecast(days, round(expected), round(low), round(high))
 
 
-def _days_until(limit_bytes: int | None, size: int, slope: float) -> float | None:
-    if limit_bytes is None or slope <= 0:
+def _days_until(
+    limit_bytes: int | None, size: int, slope: float, trend: GrowthTrend
+) -> float | None:
+    if limit_bytes is None or trend is not GrowthTrend.GROWING:
         return None
     return max(0.0, (limit_bytes - size) / slope)

@@ -23,7 +23,7 @@ from sync_pipeline.cli.context import (
 )
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.aggregation import Aggregation
-from sync_pipeline.model.growth import FORECAST_DAYS, Growth, LimitKind
+from sync_pipeline.model.growth import FORECAST_DAYS, Growth, GrowthTrend, LimitKind
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.size import InstanceSize, SizeLimit, SizePoint
@@ -352,7 +352,9 @@ def _percent(value: float | None) -> str:
 
 def _growth_row(item: Growth) -> tuple[object, ...]:
     rate = "too few points"
-    if item.bytes_per_day is not None:
+    if item.trend is GrowthTrend.NONE:
+        rate = str(item.trend)
+    elif item.bytes_per_day is not None:
         rate = shown_size(round(item.bytes_per_day))
     ahead = {found.days: found for found in item.forecasts}
     sizes = [

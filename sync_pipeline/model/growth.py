@@ -16,6 +16,14 @@ class LimitKind(StrEnum):
     CEILING = "ceiling"
 
 
+class GrowthTrend(StrEnum):
+    """Where a size leads; `NONE` where it has no trend that the days show for certain."""
+
+    GROWING = "growing"
+    SHRINKING = "shrinking"
+    NONE = "no trend"
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """The size expected `days` after the last known day, with a 95 % interval, in bytes."""
@@ -31,8 +39,11 @@ class Growth:
     """The trend of one database, of a tablespace, or of an instance (both are empty).
 
     `bytes_per_day` and its 95 % interval are None where there are too few points to say;
-    below zero it shrinks. `days_until_limit` counts from the last known day; it is None
-    without a limit, and where the size does not grow. `limit_kind` says whose limit it is.
+    below zero it shrinks. `trend` is None there too. It is `NONE` where the days may as well
+    be levels, a season or noise: the interval then holds 0. `season_days` is the length of a
+    season that was found, `level_since` the first day after a change of level.
+    `days_until_limit` counts from the last known day; it is None without a limit, and where
+    the trend is not that it grows. `limit_kind` says whose limit it is.
     """
 
     instance: str
@@ -49,6 +60,9 @@ class Growth:
     earliest_days_until_limit: float | None = None
     limit_kind: LimitKind | None = None
     tablespace: str = ""
+    trend: GrowthTrend | None = None
+    season_days: int | None = None
+    level_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

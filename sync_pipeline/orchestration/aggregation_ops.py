@@ -8,6 +8,7 @@ import time
 import dagster as dg
 
 from sync_pipeline.orchestration.config import NO_CONFIG, BackfillConfig, SelectionConfig
+from sync_pipeline.orchestration.due import is_collecting
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.metadata import (
@@ -16,7 +17,6 @@ from sync_pipeline.orchestration.metadata import (
 )
 from sync_pipeline.orchestration.ops import select, work_on
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import CAPACITY_SYNC, unfinished_run
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.workflows import aggregate_sizes
 from sync_pipeline.workflows.aggregate_sizes import PeriodChoice
@@ -82,7 +82,7 @@ def aggregate_instance(
 def _await_collection(context: dg.OpExecutionContext, deps: SyncDeps) -> None:
     session, waited = aggregate_sizes.await_collection(
         deps,
-        lambda: unfinished_run(context.instance, CAPACITY_SYNC) is not None,
+        lambda: is_collecting(context.instance, deps),
         time.sleep,
         SECONDS_BETWEEN_LOOKS,
     )

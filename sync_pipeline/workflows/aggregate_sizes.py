@@ -187,9 +187,9 @@ def await_collection(
 ) -> tuple[Session | None, float]:
     """Wait until today's size collection has ended.
 
-    `is_running` says whether a run of it is queued or at work. Returns the newest session
-    that began today where the fleet is, ended or not (None where there is none), and the
-    seconds waited, which are at most `aggregation_wait_seconds`.
+    `is_running` says whether a run of it is queued, at work or about to start. Returns the
+    newest session that began today where the fleet is, ended or not (None where there is
+    none), and the seconds waited, which are at most `aggregation_wait_seconds`.
     """
     midnight = datetime.combine(today(deps), datetime.min.time(), ZoneInfo(deps.settings.time_zone))
     waited = 0.0

@@ -136,6 +136,9 @@ def test_forecast_and_limits(command: Command, filled: StoreBench) -> None:
     assert found["big"]["days_until_limit"] == pytest.approx(50)
     # A database that vanished in between moves the instance's trend a little.
     assert found[""]["days_until_limit"] == pytest.approx(95, rel=0.05)
+    assert found["big"]["trend"] == "growing"
+    assert found[ODD]["trend"] == "no trend"
+    assert "no trend" in shown
     assert found[ODD]["days_until_limit"] is None
     assert (found[ODD]["limit_bytes"], found[ODD]["limit_kind"]) == (8 * GB, "ceiling")
     assert [item["days"] for item in found["big"]["forecasts"]] == [30, 90]
@@ -215,6 +218,7 @@ def test_the_report_holds_everything_and_names_are_text(
         assert text in shown
     assert "<b>we" not in shown
     assert "<i>refused" not in shown
+    assert '<td class="n">no trend</td>' in shown  # the odd one; 0 B a day would be a claim
     assert "src=" not in page[: page.index("<script>")]
     gap = TODAY - timedelta(days=21)
     assert f"<td>{gap}</td><td>{gap + timedelta(days=1)}</td>" in shown

@@ -6,14 +6,28 @@ must be in force by themselves, and all state must be found in the home director
 
 from __future__ import annotations
 
+import runpy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster import (
+    DagsterInstance,
+    RunRequest,
+    ScheduleDefinition,
+    build_schedule_context,
+)
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from sync_pipeline.model.session import SessionStatus, SyncType
+from sync_pipeline.orchestration.aggregation_ops import SECONDS_BETWEEN_LOOKS
+from sync_pipeline.orchestration.due import LONGEST_START, is_collecting, last_tick
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs import SESSION_TAG, SHARD_TAG
+from sync_pipeline.workflows.aggregate_sizes import await_collection
 from sync_pipeline_tests.orchestration.system import (
     Fleet,
     System,
@@ -94,3 +108,81 @@ def test_the_schedule_runs_and_skips(home: Path, postgresql_server: RunningServe
         assert session.created_by == "account_sync_schedule"
         with open_instance() as instance:
             assert instance.root_directory == str(system.fleet.settings.dagster_home)
+
+
+@pytest.mark.parametrize("aggregation_comes_first", [True, False])
+def test_at_summer_time_the_aggregation_waits_for_that_days_collection(
+    home: Path, postgresql_server: RunningServer, *, aggregation_comes_first: bool
+) -> None:
+    """03:00 does not exist then: both ticks are at 04:00, and either may be taken first.
+
+    The schedules and the jobs are the real ones, of a location in that time zone. The
+    clock alone is set: to a moment after the ticks.
+    """
+    started: list[str] = []
+
+    def collect(seconds: float = 0) -> None:
+        request = evaluated(schedules["capacity_sync_schedule"], instance, tick)
+        assert isinstance(request, RunRequest)
+        job = defs.resolve_job_def("capacity_sync")
+        started.append(job.execute_in_process(instance=instance, raise_on_error=False).run_id)
+
+    with in_environment(environment_of(home, time_zone="Europe/Helsinki", retry_limit=0)):
+        defs = runpy.run_module("sync_pipeline.definitions")["defs"]
+        schedules = {schedule.name: schedule for schedule in defs.schedules}
+        evening = datetime(2026, 3, 28, 18, tzinfo=UTC)
+        ticks_of_both = {
+            next(
+                schedule_execution_time_iterator(
+                    evening.timestamp(), found.cron_schedule, found.execution_timezone
+                )
+            )
+            for found in (
+                schedules["capacity_sync_schedule"],
+                schedules["aggregate_sizes_schedule"],
+            )
+        }
+        (tick,) = ticks_of_both
+        assert tick == datetime(2026, 3, 29, 1, tzinfo=UTC)
+        with open_instance() as instance, open_dependencies() as opened:
+            deps = replace(opened, clock=lambda: tick + timedelta(seconds=20))
+            if not aggregation_comes_first:
+                collect()
+            asked = evaluated(schedules["aggregate_sizes_schedule"], instance, tick)
+            assert isinstance(asked, RunRequest)
+            session, waited = await_collection(
+                deps, lambda: is_collecting(instance, deps), collect, SECONDS_BETWEEN_LOOKS
+            )
+    assert session is not None
+    assert started == [session.session_id]
+    assert session.status.is_terminal
+    assert (waited > 0) is aggregation_comes_first
+
+
+def test_a_collection_that_never_starts_holds_up_no_aggregation(home: Path) -> None:
+    """Its schedule may be off: a tick counts as due for some minutes only."""
+    with (
+        in_environment(environment_of(home)),
+        open_instance() as instance,
+        open_dependencies() as opened,
+    ):
+        settings = opened.settings
+        tick = last_tick(settings.capacity_sync_cron, settings.time_zone, opened.clock())
+        now = [tick]
+        deps = replace(opened, clock=lambda: now[0])
+
+        def wait(seconds: float) -> None:
+            now[0] += timedelta(seconds=seconds)
+
+        found = await_collection(deps, lambda: is_collecting(instance, deps), wait, 60)
+    assert found == (None, LONGEST_START.total_seconds() + 60)
+
+
+def evaluated(schedule: ScheduleDefinition, instance: DagsterInstance, tick: datetime) -> object:
+    """Return what a real schedule asks for at a tick."""
+    resources = {"pipeline": PipelineResource()}
+    with build_schedule_context(
+        instance, scheduled_execution_time=tick, resources=resources
+    ) as context:
+        found = schedule(context)
+    return found[0] if isinstance(found, list) else found

@@ -14,7 +14,7 @@ from scipy import stats
 from sync_pipeline.aggregate.anomalies import anomaly
 from sync_pipeline.aggregate.fleet import CARRIED_DAYS, fleet_days, gaps
 from sync_pipeline.aggregate.trend import FEWEST_POINTS, growth
-from sync_pipeline.model.growth import LimitKind
+from sync_pipeline.model.growth import GrowthTrend, LimitKind
 from sync_pipeline.model.size import SizePoint
 
 START = date(2026, 1, 1)
@@ -49,10 +49,12 @@ def test_a_straight_line_is_found_exactly(days: int, start: int, slope: int) -> 
 
 @given(st.dictionaries(st.integers(0, 90), st.integers(0, 10**12), min_size=8, max_size=60))
 def test_the_slope_is_the_median_of_all_slopes(sizes: dict[int, int]) -> None:
-    """Sen 1968: computed here pair by pair."""
+    """Sen 1968: computed here pair by pair, where neither level nor season explains them."""
     assume(max(sizes) - min(sizes) >= FEWEST_POINTS)
     found = growth(points(dict(sizes)))
     assert found is not None
+    assume(found.level_since is None and found.season_days is None)
+    assume(found.trend is not GrowthTrend.NONE or found.bytes_per_day != 0)
     ordered = sorted(sizes.items())
     slopes = [
         (two[1] - one[1]) / (two[0] - one[0])
