@@ -7,9 +7,11 @@ name is given its addresses here, because no DNS could be had; all that follows 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,12 +48,27 @@ def silent_at(port: int, addresses: tuple[str, ...] = SILENT) -> Iterator[None]:
         yield
 
 
+OF_CHILDREN = """
+import socket
+known = socket.getaddrinfo
+def found(host, port, *rest, **more):
+    addresses = {addresses} if host == {name!r} else [host]
+    return [item for at in addresses for item in known(at, port, *rest, **more)]
+socket.getaddrinfo = found
+"""
+"""The same for the process of a driver, which begins with a module of this name."""
+
+
 @pytest.fixture
-def named(monkeypatch: pytest.MonkeyPatch) -> Any:
+def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Return what gives the name its addresses."""
     known = socket.getaddrinfo
 
     def have(*addresses: str) -> None:
+        text = OF_CHILDREN.format(addresses=list(addresses), name=NAME)
+        (tmp_path / "sitecustomize.py").write_text(text)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
         def found(host: Any, port: Any, *rest: Any, **more: Any) -> list[Any]:
             if host != NAME:
                 return known(host, port, *rest, **more)

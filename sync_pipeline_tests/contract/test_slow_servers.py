@@ -199,10 +199,16 @@ CASES = {case.label: case for case in (*cases(), *tls_cases())}
 Ends = dict[str, tuple[str, float]]
 
 
+def total_seconds(engine: EngineName) -> float:
+    """Return the total time; Oracle's drivers begin a process each, all at once."""
+    return 8.0 if engine is EngineName.ORACLE else TOTAL_SECONDS
+
+
 def patient(case: Case, port: int) -> Target:
     """Return a target whose total time is what ends first."""
-    found = target(case.engine, port, total=TOTAL_SECONDS, mode=case.mode)
-    timeouts = Timeouts(30, 30, TOTAL_SECONDS)
+    seconds = total_seconds(case.engine)
+    found = target(case.engine, port, total=seconds, mode=case.mode)
+    timeouts = Timeouts(30, 30, seconds)
     instance = replace(found.instance, timeouts=timeouts)
     options = {DRIVER_OPTION: case.driver} if case.driver else {}
     return replace(found, instance=instance, statement_seconds=30, options=options)
@@ -233,7 +239,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
 def test_a_byte_now_and_then_does_not_escape_the_total_time(ends: Ends, label: str) -> None:
     said, seconds = ends[label]
     assert said.startswith("query_timeout: rogue: The sync did not end within its limit"), said
-    assert seconds < TOTAL_SECONDS + MARGIN_SECONDS, said
+    assert seconds < total_seconds(CASES[label].engine) + MARGIN_SECONDS, said
     dripping = CASES[label].drip
     assert dripping is None or dripping.has_begun, "the handshake has no such record"
 
@@ -257,7 +263,7 @@ def test_a_name_that_is_not_resolved_does_not_either(
     finally:
         over.set()
     assert said.startswith("query_timeout: rogue: The sync did not end within its limit"), said
-    assert seconds < TOTAL_SECONDS + MARGIN_SECONDS
+    assert seconds < total_seconds(engine) + MARGIN_SECONDS
 
 
 def test_no_more_is_begun_where_too_much_was_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,7 +215,7 @@ def test_users_of_a_database_of_sql_server() -> None:
     assert not snapshot.is_known(SectionKey(SectionName.ACCOUNTS, "master"))
 
 
-@pytest.mark.parametrize("table", ["dba_users u", "dba_roles r"])
+@pytest.mark.parametrize("table", ["sys.dba_users u", "sys.dba_roles r"])
 def test_users_and_roles_of_oracle(table: str) -> None:
     """Emulated: the tests have no server of it."""
     world = OracleWorld()

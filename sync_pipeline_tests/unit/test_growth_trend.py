@@ -138,7 +138,7 @@ def test_levels_and_seasons_never_reach_a_limit_within_the_window(
 GROWTH: dict[str, Callable[[], list[float]]] = {
     "a line": lambda: line(90),
     "with noise": lambda: together(line(90), noise(90, 2 * GB)),
-    "in a week": lambda: line(7),
+    "in eight days": lambda: line(8),
     "with a step": lambda: together(line(90), levels(90, {40: 30 * GB})),
     "with a purge long ago": lambda: together(line(90), levels(90, {20: -30 * GB})),
     "weekly": lambda: together(line(90), saw(90, 7)),
