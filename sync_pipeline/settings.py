@@ -37,6 +37,14 @@ THREADS = 16
 PROCESSES = 4
 
 
+class EntraMethod(StrEnum):
+    """How a SQL Server instance is logged in to with Entra."""
+
+    SERVICE_PRINCIPAL = "service-principal"
+    PASSWORD = "password"  # noqa: S105 - the method's name
+    MANAGED_IDENTITY = "managed-identity"
+
+
 class SmtpTls(StrEnum):
     """How the connection to the mail server is encrypted."""
 
@@ -334,6 +342,16 @@ class Settings(BaseSettings):
         description="LIKE patterns of SQL Server instances that are logged in to with the "
         "Kerberos ticket of this process instead of the password; comma separated.",
     )
+    sqlserver_entra: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="LIKE patterns of SQL Server instances that are logged in to with a token of "
+        "Microsoft Entra; comma separated.",
+    )
+    sqlserver_entra_method: EntraMethod = Field(
+        default=EntraMethod.SERVICE_PRINCIPAL,
+        description="Whose token it is: that of the service principal or the user which the "
+        "credential names, or of the machine's managed identity.",
+    )
 
     relaxed_certificates: bool = Field(
         default=False,
@@ -397,6 +415,7 @@ class Settings(BaseSettings):
         "readable_passwords",
         "sqlserver_strict",
         "sqlserver_integrated",
+        "sqlserver_entra",
         "ui_allowed_hosts",
         "ui_environment",
         mode="before",

@@ -128,6 +128,9 @@ def _options(settings: Settings, instance: Instance) -> Mapping[str, str]:
         "oracle_client": settings.oracle_client,
         "oracle_wallet_password": settings.oracle_wallet_password,
         "sqlserver_driver": settings.sqlserver_driver,
+        "sqlserver_entra": str(settings.sqlserver_entra_method)
+        if is_named(settings.sqlserver_entra)
+        else "",
         "sqlserver_integrated": "yes" if is_named(settings.sqlserver_integrated) else "",
         "sqlserver_strict": "yes" if is_named(settings.sqlserver_strict) else "",
         certificates.OPTION: "yes" if settings.relaxed_certificates else "",

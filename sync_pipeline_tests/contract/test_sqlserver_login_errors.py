@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.sqlserver.drivers import INTEGRATED_OPTION, Driver, connection_string
+from sync_pipeline.engines.sqlserver.drivers import (
+    ENTRA_METHODS,
+    ENTRA_OPTION,
+    INTEGRATED_OPTION,
+    Driver,
+    connection_string,
+)
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.engines.sqlserver.errors import connect_error, query_error
 from sync_pipeline.errors import (
@@ -113,6 +119,9 @@ def test_an_error_of_the_login_is_no_lack_of_tls(
     assert "TLS" not in str(error)
 
 
+CLIENT_ID = "00000000-1111-2222-3333-444444444444"
+
+
 def integrated(port: int, kind: str) -> Target:
     target = target_at(port, driver_named(kind), tls=ENCRYPTED)
     return replace(target, options={**target.options, INTEGRATED_OPTION: "yes"})
@@ -140,6 +149,56 @@ def test_the_ticket_is_for_the_instance_and_no_password_reaches_the_driver() -> 
     assert "SERVER=tcp:127.0.0.9,7;" in text
     assert not re.search("UID|PWD", text)
     assert PASSWORD not in text
+
+
+CHECKED = TlsOptions(TlsMode.VERIFY_FULL)
+
+
+def entra(port: int, kind: str, method: str, username: str = "app") -> Target:
+    target = target_at(port, driver_named(kind), tls=CHECKED, username=username)
+    return replace(target, options={**target.options, ENTRA_OPTION: method})
+
+
+@pytest.mark.parametrize(
+    ("method", "username", "parts"),
+    [
+        ("service-principal", "app", ("UID=app;PWD={", "=ActiveDirectoryServicePrincipal;")),
+        ("password", "me@corp.example", ("UID={me@corp.example}", "=ActiveDirectoryPassword;")),
+        ("managed-identity", "anything", ("Authentication=ActiveDirectoryMsi;",)),
+        ("managed-identity", CLIENT_ID, (f"UID={CLIENT_ID};Authentication=ActiveDirectoryMsi;",)),
+    ],
+)
+def test_what_asks_entra_for_a_token_reaches_the_driver(
+    method: str, username: str, parts: tuple[str, ...]
+) -> None:
+    target = entra(1433, MICROSOFT, method, username)
+    text = connection_string(Driver(driver_named(MICROSOFT)), target, CHECKED, ("127.0.0.9", 7))
+    assert [part for part in parts if part not in text] == []
+    assert "TrustServerCertificate=no" in text
+    assert "HostnameInCertificate=127.0.0.1" in text
+    assert ("PWD" in text) is (method != "managed-identity")
+    assert ("UID" in text) is (username != "anything")
+
+
+@pytest.mark.parametrize("mode", [TlsMode.PREFER, TlsMode.REQUIRE, TlsMode.DISABLE])
+def test_a_server_that_is_not_checked_can_not_say_where_a_token_is_got(mode: TlsMode) -> None:
+    target = entra(1433, MICROSOFT, "password")
+    with pytest.raises(ConfigurationError, match="--tls verify-full"):
+        connection_string(Driver(driver_named(MICROSOFT)), target, TlsOptions(mode))
+
+
+@pytest.mark.parametrize("method", ENTRA_METHODS)
+def test_entra_sends_a_stranger_nothing(certificate: tuple[Path, Path], method: str) -> None:
+    """No Entra can be had here: the driver goes as far as the certificate, which it refuses."""
+    with tds_server(certificate=certificate) as server, pytest.raises(ConnectError) as caught:
+        SqlServer().connect(entra(server.port, MICROSOFT, method)).close()
+    assert server.logins == []
+    assert PASSWORD not in str(caught.value)
+
+
+def test_entra_is_refused_with_freetds() -> None:
+    with pytest.raises(ConfigurationError, match="SYNC_PIPELINE_SQLSERVER_ENTRA"):
+        connection_string(Driver("FreeTDS"), entra(1433, FREETDS, "password"), CHECKED)
 
 
 def test_integrated_authentication_is_refused_with_freetds() -> None:

@@ -189,6 +189,7 @@ def test_a_setting_reaches_the_driver_of_the_instances_it_names(bench: Bench) ->
     assert options(sqlserver_strict=("shop", "bill%")) == {"sqlserver_strict": "yes"}
     assert options(sqlserver_strict=("shop", "bill")) == {}
     assert options(sqlserver_integrated=("bill%",)) == {"sqlserver_integrated": "yes"}
+    assert options(sqlserver_entra=("bill%",)) == {"sqlserver_entra": "service-principal"}
     assert options(relaxed_certificates=True) == {"relaxed_certificates": "yes"}
 
 

@@ -25,7 +25,7 @@ from sync_pipeline.engines.sqlserver.drivers import (
     Driver,
     choose_driver,
     connection_string,
-    is_integrated,
+    is_confined,
     is_strict,
     load_pyodbc,
 )
@@ -327,8 +327,8 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
     seconds = max(1, round(limit))
 
     def log_in() -> Any:
-        # A ticket for this service is of no use to another server, and is got from another one.
-        if not is_integrated(target):
+        # A ticket or a token for this service is of no use to another server, and is got elsewhere.
+        if is_confined(target):
             may_connect_only_to(relay.port)
         return module.connect(text, timeout=seconds, autocommit=True)
 

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import platform
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,16 @@ STRICT_OPTION = "sqlserver_strict"
 """The key of `Target.options` that asks for TDS 8: TLS comes before the first word of TDS."""
 INTEGRATED_OPTION = "sqlserver_integrated"
 """The key of `Target.options` that asks for the Kerberos ticket of this process."""
+ENTRA_OPTION = "sqlserver_entra"
+"""The key of `Target.options` that asks for Entra authentication, by one of ENTRA_METHODS."""
+ENTRA_METHODS = {
+    "service-principal": "ActiveDirectoryServicePrincipal",
+    "password": "ActiveDirectoryPassword",
+    "managed-identity": "ActiveDirectoryMsi",
+}
+"""Microsoft, "Using Microsoft Entra ID with the ODBC driver", Authentication."""
+_MANAGED = "managed-identity"
+_CLIENT_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 APPLICATION = "sync_pipeline"
 MASTER = "master"
 INSTALL = (
@@ -155,7 +166,7 @@ def connection_string(
         if tls.mode is TlsMode.VERIFY_FULL or is_strict(target):
             parts |= {"HostnameInCertificate": instance.host}
     parts |= {
-        **_login(driver, target),
+        **_login(driver, target, tls),
         "DATABASE": database or instance.database or MASTER,
         "APP": APPLICATION,
         "ApplicationIntent": "ReadOnly",
@@ -167,25 +178,65 @@ def connection_string(
     )
 
 
-def _login(driver: Driver, target: Target) -> Mapping[str, str]:
-    """Return what proves who we are: the password, or the ticket that this process has.
+def _login(driver: Driver, target: Target, tls: TlsOptions) -> Mapping[str, str]:
+    """Return what proves who we are: the password, a ticket of this process, or a token."""
+    password = {"UID": target.username, "PWD": target.password.reveal()}
+    if is_integrated(target):
+        _require_microsofts(driver, target, "be told whose ticket to use", "INTEGRATED")
+        return _ticket(target)
+    if ENTRA_OPTION not in target.options:
+        return password
+    _require_microsofts(driver, target, "get a token of Entra", "ENTRA")
+    _require_checked(target, tls)
+    method = target.options[ENTRA_OPTION]
+    if method == _MANAGED:
+        # The identity of the machine, or the one whose client id is the account.
+        is_named = _CLIENT_ID.fullmatch(target.username)
+        password = {"UID": target.username} if is_named else {}
+    return {**password, "Authentication": ENTRA_METHODS[method]}
 
-    The name of the service is that of the instance, because the driver itself is given an
-    address of this machine (Microsoft, "Using integrated authentication", ServerSPN).
+
+def _ticket(target: Target) -> Mapping[str, str]:
+    """Return what asks for a ticket for the instance's service.
+
+    The driver itself is given an address of this machine (Microsoft, "Using integrated
+    authentication", ServerSPN).
     """
     instance = target.instance
-    if not is_integrated(target):
-        return {"UID": target.username, "PWD": target.password.reveal()}
+    service = f"MSSQLSvc/{instance.host}:{instance.port}"
+    return {"Trusted_Connection": "yes", "ServerSPN": service}
+
+
+def _require_microsofts(driver: Driver, target: Target, what: str, setting: str) -> None:
     if driver.is_freetds:
         raise _impossible(
             driver,
-            instance.name,
-            "be told whose ticket to use (integrated authentication)",
+            target.instance.name,
+            what,
             "Use Microsoft's driver (SYNC_PIPELINE_SQLSERVER_DRIVER), or take the instance out of "
-            "SYNC_PIPELINE_SQLSERVER_INTEGRATED.",
+            f"SYNC_PIPELINE_SQLSERVER_{setting}.",
         )
-    service = f"MSSQLSvc/{instance.host}:{instance.port}"
-    return {"Trusted_Connection": "yes", "ServerSPN": service}
+
+
+def _require_checked(target: Target, tls: TlsOptions) -> None:
+    """Refuse a server of which nobody knows who it is: it says where the token is got.
+
+    The password goes to whatever address the server names ([MS-TDS] 2.2.7.12, STSURL).
+    """
+    if tls.mode is not TlsMode.VERIFY_FULL and not is_strict(target):
+        name = shlex.quote(target.instance.name)
+        raise ConfigurationError(
+            "Entra authentication needs a server whose certificate is checked: it is told by the "
+            "server where to get a token with the password. Nothing was sent.",
+            instance=target.instance.name,
+            phase=Phase.CONNECT,
+            hint=f"Run: sync-pipeline instances edit {name} --tls verify-full.",
+        )
+
+
+def is_confined(target: Target) -> bool:
+    """Return whether the login talks to the server alone, and to nobody who proves who we are."""
+    return not is_integrated(target) and ENTRA_OPTION not in target.options
 
 
 def is_integrated(target: Target) -> bool:
