@@ -57,7 +57,8 @@ def resolve_session(store: Store, session_id: str) -> Session:
         newest = store.sessions.list(SessionFilter(limit=1))
         if not newest:
             raise ConfigurationError(
-                "There is no session yet.", hint="Begin with: sync-pipeline run account-sync."
+                "There is no session yet, so none is 'latest'.",
+                hint="Begin with: sync-pipeline run account-sync.",
             )
         return newest[0]
     found = store.sessions.get(session_id)

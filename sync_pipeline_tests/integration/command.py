@@ -43,6 +43,7 @@ class Command:
         self.capture = capture
         self._stores: list[Store] = []
         patch.setenv("SYNC_PIPELINE_HOME", str(home))
+        patch.delenv("COLUMNS", raising=False)  # that of whoever runs the tests
 
     def run(self, *arguments: str, stdin: str = "") -> Said:
         self.patch.setattr(sys, "argv", ["sync-pipeline", *arguments])

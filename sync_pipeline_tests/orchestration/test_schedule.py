@@ -27,6 +27,7 @@ from sync_pipeline.orchestration.due import LONGEST_START, is_collecting, last_t
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs import SESSION_TAG, SHARD_TAG
+from sync_pipeline.settings import project_root
 from sync_pipeline.workflows.aggregate_sizes import await_collection
 from sync_pipeline_tests.orchestration.system import (
     Fleet,
@@ -128,7 +129,7 @@ def test_at_summer_time_the_aggregation_waits_for_that_days_collection(
         started.append(job.execute_in_process(instance=instance, raise_on_error=False).run_id)
 
     with in_environment(environment_of(home, time_zone="Europe/Helsinki", retry_limit=0)):
-        defs = runpy.run_module("sync_pipeline.definitions")["defs"]
+        defs = runpy.run_path(str(project_root() / "sync_pipeline" / "definitions.py"))["defs"]
         schedules = {schedule.name: schedule for schedule in defs.schedules}
         evening = datetime(2026, 3, 28, 18, tzinfo=UTC)
         ticks_of_both = {

@@ -102,7 +102,7 @@ class Beyond:
         allows = self._decider.allows
         if not split_account(account)[0] and allows(account, "IMPERSONATE ANY LOGIN", SERVER):
             first = self._principals.first_administrator
-            others = self._principals.other_superusers(account)
+            others = sorted(self._principals.other_superusers(account))
             yield from (first, *others)[not first :][:1]
         elif database in self._principals.entered(account):
             on = Securable(SecurableKind.DATABASE, database=database, catalog=database)
