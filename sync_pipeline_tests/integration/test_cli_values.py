@@ -121,7 +121,7 @@ def test_nothing_that_is_typed_is_a_defect(command: Command) -> None:
         ("capacity", "limit", "x", "16EB"),
         ("capacity", "limit", "x", "0.4"),
         ("capacity", "limit", "x", "-1"),
-        ("backfill", "--period", "day", "--from", "2026-01-01", "--to", "9999-12-31"),
+        ("backfill", "--period", "day", "--from", "0001-01-01", "--to", "2026-01-01"),
         ("maintenance", "start", "--instance", "x", "--reason", "r", "--hours", "nan"),
         ("maintenance", "start", "--instance", "x", "--reason", "r", "--until", "0001-01-01"),
         ("maintenance", "end", "99999999999999999999"),
