@@ -70,7 +70,7 @@ def without_odd_days(days: Array, sizes: Array) -> Array:
 
 def explain(days: Array, sizes: Array) -> Explained:
     """Return whether levels explain the sizes as well as a line with at most one change."""
-    spread = float(sizes.max() - sizes.min())
+    spread = float(np.max(sizes) - np.min(sizes))
     if spread == 0:
         return Explained(is_levels=True, change=None, height=0.0)
     scaled = (sizes - sizes[-1]) / spread
