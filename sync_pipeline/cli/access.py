@@ -18,7 +18,7 @@ from sync_pipeline.access.answers import (
 from sync_pipeline.access.judged import short_text
 from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.access import EffectivePrivilege, Path, Power, ServerRule, path_text
+from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
 from sync_pipeline.model.privilege import Securable
 from sync_pipeline.workflows import access as questions
 
@@ -58,7 +58,7 @@ def who_can(
         return
     rows = [row for holder in found.holders for row in _holder_rows(holder, all_paths=all_paths)]
     nothing = f"No account has {found.privilege} on {object_}, as far as is known."
-    _show(HOLDER_COLUMNS, rows, nothing, (*found.gaps, *_beside(found.not_modelled)), as_csv=as_csv)
+    _show(HOLDER_COLUMNS, rows, nothing, _notes(found), as_csv=as_csv)
 
 
 @app.command("of")
@@ -82,9 +82,7 @@ def of(
             say(f"denied: {text}")
     rows = [_privilege_row(item) for item in found.privileges]
     nothing = f"{account} may do nothing on {instance}, as far as is known."
-    _show(
-        PRIVILEGE_COLUMNS, rows, nothing, (*found.gaps, *_beside(found.not_modelled)), as_csv=as_csv
-    )
+    _show(PRIVILEGE_COLUMNS, rows, nothing, _notes(found), as_csv=as_csv)
 
 
 @app.command()
@@ -108,13 +106,7 @@ def diff(
     once = () if as_csv else found.everywhere
     rows = [*_power_rows(found), *(_difference_row(item, once) for item in found.differences)]
     nothing = f"{first} and {second} may do the same, as far as is known."
-    _show(
-        DIFFERENCE_COLUMNS,
-        rows,
-        nothing,
-        (*found.gaps, *_beside(found.not_modelled)),
-        as_csv=as_csv,
-    )
+    _show(DIFFERENCE_COLUMNS, rows, nothing, _notes(found), as_csv=as_csv)
 
 
 def _one_format(as_json: bool, as_csv: bool) -> None:
@@ -137,11 +129,16 @@ def _show(
     show_notes(gaps, apart=as_csv)
 
 
-def _beside(rules: Sequence[ServerRule]) -> Iterator[str]:
-    """Yield a line for each product: what of it no answer takes in."""
-    for product in dict.fromkeys(rule.product for rule in rules):
-        named = "; ".join(str(rule) for rule in rules if rule.product == product)
-        yield f"Not looked at on {product}, and could change the answer: {named}."
+def _notes(found: WhoCan | AccountAccess | AccessComparison) -> tuple[str, ...]:
+    """Return what an answer does not know, and a line for each product: what none takes in."""
+    rules = found.not_modelled
+    products = dict.fromkeys(rule.product for rule in rules)
+    beside = (
+        f"Not looked at on {product}, and could change the answer: "
+        f"{'; '.join(str(rule) for rule in rules if rule.product == product)}."
+        for product in products
+    )
+    return (*found.gaps, *beside)
 
 
 def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, ...]]:

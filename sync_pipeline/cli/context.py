@@ -19,6 +19,7 @@ from rich.text import Text
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.private import secure_home
+from sync_pipeline.fleet.rows import LONGEST_NAME, can_be_written
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.text import shortened
 from sync_pipeline.report.csv_cells import harmless
@@ -30,7 +31,6 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 PLAIN_WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
 WIDEST = 10_000
-LONGEST_NAME = 255
 SHOWN = 60
 MOST_ROWS = 2**31 - 1
 """The highest number that an option of rows takes, and every store."""
@@ -181,7 +181,7 @@ def require_name(text: str, what: str) -> None:
     Raises:
         ConfigurationError: it is empty or too long, has a control character, or a space at an end.
     """
-    if not 0 < len(text) <= LONGEST_NAME or not text.isprintable() or text != text.strip():
+    if not 0 < len(text) <= LONGEST_NAME or not can_be_written(text):
         raise ConfigurationError(
             f"{shortened(text, SHOWN)!r} can't be {what}.",
             hint=f"Give a name of 1 to {LONGEST_NAME} visible characters.",

@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
 from types import TracebackType
@@ -203,7 +204,27 @@ def breached(breach: Breach | None, limits: ReadLimits, instance: str) -> Result
     return None
 
 
-class Guard:
+class Watched(ABC):
+    """What the watcher looks at while its block is at work."""
+
+    def __enter__(self) -> Self:
+        _WATCHER.add(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _WATCHER.remove(self)
+
+    @abstractmethod
+    def look(self) -> None:
+        """Do what it is time for."""
+
+
+class Guard(Watched):
     """Breaks a connection from outside while a call waits for it, when it goes too far.
 
     `most_bytes` bounds what arrives in all, `stretch_bytes` what arrives between two calls
@@ -227,17 +248,13 @@ class Guard:
         self._arriving = arriving
         self._begin = self._mark = received(link) if most_bytes else 0
 
-    def __enter__(self) -> Self:
-        _WATCHER.add(self)
-        return self
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _WATCHER.remove(self)
+        super().__exit__(kind, error, trace)
         if self._arriving is not None:
             self._arriving.allows(0)
 
@@ -267,7 +284,7 @@ class Guard:
         return None
 
 
-class Alarm:
+class Alarm(Watched):
     """Calls something from another thread at a moment (`time.monotonic`), once.
 
     Nothing is called after its block has ended, but what was called may still be at work.
@@ -277,18 +294,6 @@ class Alarm:
         self._at = at
         self._ring = ring
         self._has_rung = False
-
-    def __enter__(self) -> Self:
-        _WATCHER.add(self)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        _WATCHER.remove(self)
 
     def look(self) -> None:
         """Ring where it is time, beside: what is called may wait."""
@@ -304,11 +309,11 @@ class Watcher:
     """
 
     def __init__(self) -> None:
-        self._guards: set[Guard | Alarm] = set()
+        self._guards: set[Watched] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, guard: Guard | Alarm) -> None:
+    def add(self, guard: Watched) -> None:
         """Look after a call from now on."""
         with self._lock:
             self._guards.add(guard)
@@ -316,7 +321,7 @@ class Watcher:
                 self._thread = threading.Thread(target=self._watch, name="guard", daemon=True)
                 self._thread.start()
 
-    def remove(self, guard: Guard | Alarm) -> None:
+    def remove(self, guard: Watched) -> None:
         """Look after it no more: nothing is broken from here on."""
         with self._lock:
             self._guards.discard(guard)

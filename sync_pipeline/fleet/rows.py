@@ -28,9 +28,15 @@ def _as_written(value: object) -> object:
     return value
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+def can_be_written(text: str) -> bool:
+    """Return whether people can write a text again: all of it is seen, with no space at an end."""
+    return text.isprintable() and text == text.strip()
+
+
+LONGEST_NAME = 255
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 # A CSV file joins an instance's tags with semicolons.
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^;]+$")]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^;]+$")]
 Seconds = Annotated[
     float, Field(gt=0, le=86_400, allow_inf_nan=False), BeforeValidator(_as_written)
 ]
@@ -75,7 +81,7 @@ class InstanceRow(BaseModel):
     )
     @classmethod
     def _is_printable(cls, value: str | None) -> str | None:
-        if value is not None and (not value.isprintable() or value != value.strip()):
+        if value is not None and not can_be_written(value):
             raise ValueError("has a control character, or a space at its end")
         return value
 
