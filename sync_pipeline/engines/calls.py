@@ -115,6 +115,7 @@ class Call(Generic[T]):
     def __init__(self, work: Callable[[], T], place: str = "", *, name: str | None = None) -> None:
         self._work = work
         self._place = place
+        self._counted = LEFT_BEHIND
         self._computing_for = ""
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -134,14 +135,14 @@ class Call(Generic[T]):
             CallAborted: `abort` was called.
             ConnectionLimit: too many calls were left behind already, or one for this place.
         """
-        LEFT_BEHIND.require_room(self._place)
+        self._counted.require_room(self._place)
         self._thread.start()
         in_time = self._over.wait(seconds)
         with self._lock:
             if not self._is_done:
                 self._left_behind = left_behind
                 self._computing_for = self._place if _is_computing(self._thread) else ""
-                LEFT_BEHIND.add(self._computing_for)
+                self._counted.add(self._computing_for)
                 raise CallAborted if in_time else CallTimeout
         self._thread.join()
         if self._error is not None:
@@ -170,7 +171,7 @@ class Call(Generic[T]):
             try:
                 left_behind()
             finally:
-                LEFT_BEHIND.remove(self._computing_for)
+                self._counted.remove(self._computing_for)
 
 
 def _is_computing(thread: threading.Thread) -> bool:

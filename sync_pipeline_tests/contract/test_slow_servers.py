@@ -285,3 +285,26 @@ def test_no_more_is_begun_where_too_much_was_left_behind(monkeypatch: pytest.Mon
         except ConnectionLimit:
             time.sleep(0.01)
     pytest.fail("a call that came back still counts")
+
+
+def test_a_call_that_comes_back_is_counted_off_where_it_was_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over, back = threading.Event(), threading.Event()
+    others_over = threading.Event()
+    monkeypatch.setattr(calls, "LEFT_BEHIND", LeftBehind(1))
+    with pytest.raises(CallTimeout):
+        Call(lambda: others_over.wait(30), name="other").result(0.01, back.set)
+    monkeypatch.setattr(calls, "LEFT_BEHIND", LeftBehind(1))
+    with pytest.raises(CallTimeout):
+        Call(lambda: over.wait(30)).result(0.01, over.set)
+    others_over.set()
+    assert back.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "other":
+            thread.join(10)
+    try:
+        with pytest.raises(ConnectionLimit, match="1 calls of this process still wait"):
+            Call(lambda: None).result(1, over.set)
+    finally:
+        over.set()
