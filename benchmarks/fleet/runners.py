@@ -21,7 +21,7 @@ from benchmarks.fleet.homes import FleetPlan, Home
 from benchmarks.fleet.measured import Usage, measure
 from sync_pipeline.model.session import InstanceRecord, RecordStatus
 from sync_pipeline.model.shard import Shard
-from sync_pipeline.orchestration.runs import SESSION_TAG, SHARD_TAG
+from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 

@@ -19,7 +19,8 @@ from dagster._core.definitions.reconstruct import ReconstructableJob, Reconstruc
 from dagster._grpc.impl import core_execute_run
 from dagster._utils.interrupts import capture_interrupts
 
-from sync_pipeline.orchestration.runs import ACCOUNT_SYNC, session_id_of
+from sync_pipeline.orchestration.lineage import part_of
+from sync_pipeline.orchestration.runs import ACCOUNT_SYNC
 from sync_pipeline.settings import project_root
 
 
@@ -60,8 +61,9 @@ def main() -> int:
         for _ in core_execute_run(job, run, instance, inject_env_vars=False):
             pass
         ended = instance.get_run_by_id(run.run_id)
+        session_id = part_of(run, instance).session_id
     status = ended.status.value if ended else "deleted"
-    found = {"session_id": session_id_of(run), "run_id": run.run_id, "status": status}
+    found = {"session_id": session_id, "run_id": run.run_id, "status": status}
     options.result.write_text(json.dumps(found))
     return 0
 

@@ -20,6 +20,7 @@ from sync_pipeline.cli.context import (
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.session import (
     InstanceRecord,
+    RecordAttempt,
     Session,
     SessionFilter,
     SessionRun,
@@ -43,6 +44,7 @@ COUNTERS = {
 """What the counters of a record mean, by category; those beyond are not used."""
 
 RUN_COLUMNS = ("shard", "run", "status", "started", "ended", "message")
+ATTEMPT_COLUMNS = ("instance", "attempt", "status", "run", "started", "ended", "message")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -123,17 +125,27 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a session and the record of every instance, or of those that did not go well."""
+    """Show a session and the record of every instance, or of those that did not go well.
+
+    Where an instance was tried more than once, the attempts before are shown too.
+    """
     with dependencies() as deps:
         session = resolve_session(deps.store, session_id)
         read = deps.store.session_reads.failed_records if failed else deps.store.sessions.records
         records = read(session.session_id)
         runs = deps.store.sessions.runs(session.session_id)
+        shown_ids = {item.instance_id for item in records}
+        attempts = [
+            item
+            for item in deps.store.session_reads.attempts(session.session_id)
+            if item.instance_id in shown_ids
+        ]
     if as_json:
         shown = {
             "session": asdict(session),
             "runs": [asdict(item) for item in runs],
             "records": [asdict(item) for item in records],
+            "attempts": [asdict(item) for item in attempts],
         }
         show_json(shown)
         return
@@ -143,6 +155,8 @@ def show(
         f"{session.failed} failed, {session.skipped} skipped, {session.cancelled} cancelled."
     )
     say(f"Started {shown_time(session.started_at)}, ended {shown_time(session.completed_at)}.")
+    if session.repeats:
+        say(f"It repeats session {session.repeats}, which it leaves as it was.")
     if session.error:
         say(session.error)
     if len(runs) > 1 or session.shards > 1:
@@ -150,6 +164,9 @@ def show(
     columns = ("instance", "status", *COUNTERS[session.category], "seconds", "message")
     nothing = "Every instance went well." if failed else "It has no instance."
     show_table(columns, [_row(item) for item in records], nothing)
+    if attempts:
+        say("Attempts before:")
+        show_table(ATTEMPT_COLUMNS, [_attempt_row(item) for item in attempts], "")
 
 
 def show_outcome(store: Store, session: Session) -> None:
@@ -189,6 +206,18 @@ def _run_row(session: Session, run: SessionRun) -> tuple[object, ...]:
         shown_time(run.started_at),
         shown_time(run.ended_at),
         run.error,
+    )
+
+
+def _attempt_row(attempt: RecordAttempt) -> tuple[object, ...]:
+    return (
+        attempt.instance_name,
+        attempt.attempt or "not begun",
+        attempt.status,
+        attempt.run_id or "never launched",
+        shown_time(attempt.started_at),
+        shown_time(attempt.ended_at),
+        attempt.error_message,
     )
 
 

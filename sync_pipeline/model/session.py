@@ -64,7 +64,8 @@ class RecordStatus(StrEnum):
 class NewSession:
     """What opening a session needs.
 
-    `session_id` is the Dagster root run id, or one that all runs of the session share.
+    `session_id` is the id of the Dagster run that begins it, or one that all runs of the
+    session share. `repeats` is the session that it does again.
     """
 
     session_id: str
@@ -75,13 +76,15 @@ class NewSession:
     created_by: str | None = None
     partition_key: str | None = None
     shard: Shard = WHOLE
+    repeats: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """A sync session as the store holds it; counts are derived from its records.
 
-    `run_id` is the newest run that worked on it, `shards` over how many runs it is cut.
+    `run_id` is the newest run that worked on it, `shards` over how many runs it is cut,
+    `repeats` the session that it does again.
     """
 
     session_id: str
@@ -101,6 +104,7 @@ class Session:
     partition_key: str | None = None
     error: str | None = None
     shards: int = 1
+    repeats: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,26 @@ class InstanceRecord:
     details: Mapping[str, Any] = field(default_factory=dict)
     shard: int = 1
     run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAttempt:
+    """How an attempt at a record ended after which there was another one.
+
+    `attempt` is 0 where the run ended before it began with the instance, `run_id` None where
+    the run was never launched, and `ended_at` None where that was not noted.
+    """
+
+    session_id: str
+    instance_id: int
+    instance_name: str
+    attempt: int
+    run_id: str | None
+    status: RecordStatus
+    started_at: datetime | None
+    ended_at: datetime | None
+    error_kind: str | None
+    error_message: str | None
 
 
 @dataclass(frozen=True, slots=True)

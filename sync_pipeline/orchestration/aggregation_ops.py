@@ -15,7 +15,7 @@ from sync_pipeline.orchestration.metadata import (
     aggregation_materialization,
     aggregation_metadata,
 )
-from sync_pipeline.orchestration.ops import select, work_on
+from sync_pipeline.orchestration.ops import join, select, work_on
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.workflows import aggregate_sizes
@@ -68,6 +68,7 @@ def aggregate_instance(
 ) -> None:
     """Aggregate one instance, also one that was removed since; its record is written."""
     with dagster_failures(context), pipeline.open() as deps:
+        join(context, pipeline, deps)
         instance = deps.store.registry.ever_by_ids([task.instance_id])[0]
         # No lease: runs of several periods may come at once. Each instance's writes take
         # turns in the store, and none depends on what another one wrote.

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from sync_pipeline.orchestration.config import NO_CONFIG
+from sync_pipeline.orchestration.continuing import continuing
 from sync_pipeline.orchestration.step_values import values_in_files, values_in_memory
 from sync_pipeline.orchestration.threaded_executor import threaded_executor
 from sync_pipeline.settings import Settings, StepExecutor
@@ -56,4 +57,5 @@ def step_values_of(settings: Settings) -> dg.IOManagerDefinition:
 
 def _fixed(executor: dg.ExecutorDefinition, options: dict[str, Any]) -> dg.ExecutorDefinition:
     """Return an executor with these options, of which a run can change none."""
-    return executor.configured(lambda _: options, name=executor.name, config_schema=NO_CONFIG)
+    whole = continuing(executor)
+    return whole.configured(lambda _: options, name=executor.name, config_schema=NO_CONFIG)

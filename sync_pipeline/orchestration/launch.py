@@ -28,6 +28,7 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from sync_pipeline.errors import SyncError
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
+from sync_pipeline.orchestration.lineage import part_of
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import (
     ACCOUNT_SYNC,
@@ -36,7 +37,6 @@ from sync_pipeline.orchestration.runs import (
     CAPACITY_SYNC,
     CREATED_BY_TAG,
     close_session_of,
-    session_id_of,
 )
 from sync_pipeline.settings import project_root
 
@@ -165,7 +165,7 @@ def run_to_end(launch: Launch, announcer: Announcer, interruption: Interruption)
         if interruption.requested:
             return
         run = create_run(instance, workspace, launch)
-        announcer.say(run_id=run.run_id, session_id=session_id_of(run))
+        announcer.say(run_id=run.run_id, session_id=part_of(run, instance).session_id)
         instance.launch_run(run.run_id, workspace)
         longest = float(run.tags["dagster/max_runtime"]) + SECONDS_BEYOND_MAX_RUNTIME
         ended = watch(instance, run.run_id, interruption, longest)

@@ -13,7 +13,7 @@ import dagster as dg
 from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.orchestration.failures import longest_wait_seconds
-from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB, session_id_of
+from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB
 from sync_pipeline.orchestration.tasks import InstanceTask, RunTerms, SelectedInstances
 from sync_pipeline.workflows.admission import Admission, Skip, admit
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -112,7 +112,9 @@ def on_terms(
     return replace(work, retry_seconds=retry, ends_at=_ends_at(_start_of(context, deps), deps))
 
 
-def await_turn(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> None:
+def await_turn(
+    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask, session_id: str
+) -> None:
     """Wait with an instance that a run may have died of, until the others have ended.
 
     Such instances are then worked on one after the other, so that the next death has one
@@ -124,7 +126,6 @@ def await_turn(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTas
     left = seconds_left(deps, terms.ends_at)
     longest = deps.settings.step_deadline_seconds / 2
     ends_at = time.monotonic() + (longest if left is None else min(longest, left))
-    session_id = session_id_of(context.run)
     while deps.store.sessions.has_others(session_id, context.run_id, terms.after_all_but):
         if time.monotonic() >= ends_at:
             context.log.warning("%s begins before the others have ended.", task.name)

@@ -28,12 +28,12 @@ from sync_pipeline.orchestration.metadata import (
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import (
     CATEGORY_OF_JOB,
+    created_by,
     new_session,
     reap_sessions,
-    session_id_of,
-    shard_of,
+    sync_type_of,
 )
-from sync_pipeline.orchestration.selections import selected_for
+from sync_pipeline.orchestration.selections import chosen_instances, selected_for
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.workflows.admission import Skip
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -65,9 +65,10 @@ def open_session(
     with dagster_failures(context), pipeline.open() as deps:
         for reaped in reap_sessions(context.instance, deps):
             context.log.warning("Closed session %s: %s", reaped.session.session_id, reaped.reason)
+        part = pipeline.part_of(context.instance, context.run)
         instances = deps.store.registry.ever_by_ids([task.instance_id for task in selected.tasks])
         session = deps.store.sessions.open(
-            new_session(context.run, selected.sync_type, selected.created_by),
+            new_session(context.run, part, selected.sync_type, selected.created_by),
             instances,
             deps.clock(),
             selected.nothing,
@@ -80,7 +81,7 @@ def open_session(
         session.session_id,
         session.total,
         len(tasks),
-        shard_of(context.run),
+        part.shard,
     )
     for task in tasks:
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
@@ -96,6 +97,7 @@ def sync_instance(
 ) -> None:
     """Sync one instance; its record is written whatever happens."""
     with dagster_failures(context), pipeline.open() as deps:
+        join(context, pipeline, deps)
         report = _sync(context, deps, task)
     context.log.info(report.message)
     context.add_output_metadata(report_metadata(report))
@@ -111,6 +113,7 @@ def collect_sizes(
 ) -> None:
     """Measure one instance; its record is written whatever happens."""
     with dagster_failures(context), pipeline.open() as deps:
+        join(context, pipeline, deps)
         report = _collect(context, deps, task)
     context.log.info(report.message)
     context.add_output_metadata(size_metadata(report))
@@ -126,7 +129,8 @@ def collect_sizes(
 def finish_session(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Show the session's counts. The last record closed the session, not this step."""
     with dagster_failures(context), pipeline.open() as deps:
-        session = deps.store.sessions.get(session_id_of(context.run))
+        part = pipeline.part_of(context.instance, context.run)
+        session = deps.store.sessions.get(part.session_id)
         if session is None:
             return
         metadata = session_metadata(deps, session)
@@ -151,10 +155,29 @@ def select(
         config = kind.read(context.op_config)
         require_configured(context.instance)
         with pipeline.open() as deps:
-            selected = selected_for(context.run, config, deps)
+            part = pipeline.part_of(context.instance, context.run)
+            selected = selected_for(context.run, part, config, deps)
     context.log.info("%d instances are selected.", len(selected.tasks))
     context.add_output_metadata({"instances": len(selected.tasks)})
     return selected
+
+
+def join(context: dg.OpExecutionContext, pipeline: PipelineResource, deps: SyncDeps) -> None:
+    """Open the session where none of the run's steps does: with the first of chosen ones."""
+    run = context.run
+    part = pipeline.part_of(context.instance, run)
+    if not part.opens_itself:
+        chosen = chosen_instances(part, deps)
+        config = SelectionConfig.of_run(run)
+        sync_type = sync_type_of(run, part, config.selection(), len(chosen))
+        new = new_session(run, part, sync_type, created_by(run, part, config))
+        deps.store.sessions.open_once(new, chosen, deps.clock())
+
+
+def session_id_of(context: dg.OpExecutionContext) -> str:
+    """Return the session of a step's run."""
+    pipeline: PipelineResource = context.resources.pipeline
+    return pipeline.part_of(context.instance, context.run).session_id
 
 
 def work_on(
@@ -163,7 +186,7 @@ def work_on(
     """Return the part of this run's session that an instance is."""
     return InstanceWork(
         instance=instance,
-        session_id=session_id_of(context.run),
+        session_id=session_id_of(context),
         run_id=context.run_id,
         category=CATEGORY_OF_JOB[context.job_name],
         will_retry=will_retry(context, deps.settings),
@@ -198,7 +221,7 @@ def _admitted(
     skip = skip_of(context, task)
     if skip is not None:
         return skip
-    await_turn(context, deps, task)
+    await_turn(context, deps, task, session_id_of(context))
     return on_terms(context, deps, task, work_on(context, deps, instance))
 
 
@@ -207,7 +230,7 @@ def _skip(
 ) -> tuple[str, RecordStatus, str]:
     """Record as skipped an instance that this run leaves alone."""
     claim = deps.store.sessions.claim(
-        session_id_of(context.run), task.instance_id, context.run_id, deps.clock()
+        session_id_of(context), task.instance_id, context.run_id, deps.clock()
     )
     outcome = RecordOutcome(RecordStatus.SKIPPED, error_kind=skip.kind, error_message=skip.reason)
     deps.store.sessions.finish(claim, outcome, deps.clock())

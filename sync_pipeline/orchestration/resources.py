@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
-from sync_pipeline.orchestration.runs import session_id_of
+from sync_pipeline.orchestration.lineage import Part, part_of
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -50,11 +50,13 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _opened: SyncDeps | None = PrivateAttr(default=None)
     _run: dg.DagsterRun | None = PrivateAttr(default=None)
-    _sessions: dict[str, str] = PrivateAttr(default_factory=dict)
+    _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
+    _parts: dict[str, Part] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Keep the run that this is for; a sensor has none."""
         self._run = context.run
+        self._instance = context.instance
 
     @contextmanager
     def open(self) -> Iterator[SyncDeps]:
@@ -65,17 +67,24 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
         with self._lock:
             if self._opened is None:
                 self._opened = self._stack.enter_context(open_dependencies())
-                if self._run is not None:
-                    session_id, run_id = session_id_of(self._run), self._run.run_id
-                    self._stack.enter_context(signs_of_life(self._opened, session_id, run_id))
+                if self._run is not None and self._instance is not None:
+                    session_id = self.part_of(self._instance, self._run).session_id
+                    signs = signs_of_life(self._opened, session_id, self._run.run_id)
+                    self._stack.enter_context(signs)
         yield self._opened
+
+    def part_of(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> Part:
+        """Return which part of which session a run is; Dagster is asked once."""
+        if run.run_id not in self._parts:
+            self._parts[run.run_id] = part_of(run, instance)
+        return self._parts[run.run_id]
 
     def session_of(self, instance: dg.DagsterInstance, run_id: str) -> str:
         """Return the session of a run; Dagster is asked once."""
-        if run_id not in self._sessions:
-            run = instance.get_run_by_id(run_id)
-            self._sessions[run_id] = session_id_of(run) if run else run_id
-        return self._sessions[run_id]
+        if run_id in self._parts:
+            return self._parts[run_id].session_id
+        run = instance.get_run_by_id(run_id)
+        return self.part_of(instance, run).session_id if run else run_id
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         """Close what was opened."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -17,9 +16,10 @@ from sync_pipeline.model.session import (
     SyncCategory,
     SyncType,
 )
-from sync_pipeline.model.shard import WHOLE, Shard
+from sync_pipeline.model.shard import WHOLE
 from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import LONGEST_NAME, SelectionConfig
+from sync_pipeline.orchestration.lineage import SESSION_TAG, Part, part_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
     LaunchedRun,
@@ -49,10 +49,7 @@ PARTITION_TAG = "dagster/partition"
 BACKFILL_TAG = "dagster/backfill"
 SCHEDULE_TAG = "dagster/schedule_name"
 CREATED_BY_TAG = "sync_pipeline/created_by"
-SESSION_TAG = "sync_pipeline/session_id"
-SHARD_TAG = "sync_pipeline/shard"
 FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NAMES_IN_TAG = 5
 FAILURES_ON_RUN = 50
 LONGEST_REASON = 500
@@ -77,21 +74,6 @@ _EVENT_OF_STATE = {
 }
 
 
-def session_id_of(run: DagsterRun) -> str:
-    """Return the session of a run: the one its shards share, else its root run.
-
-    A re-execution has both from the run that it repeats, and so continues its session.
-    Who launches a run may write anything into either: what is no id counts as not given.
-    """
-    named = (run.tags.get(SESSION_TAG), run.root_run_id)
-    return next((text for text in named if text and _ID.fullmatch(text)), run.run_id)
-
-
-def shard_of(run: DagsterRun) -> Shard:
-    """Return which part of its session a run is; the whole where no tag says otherwise."""
-    return Shard.parse(run.tags.get(SHARD_TAG, "")) or WHOLE
-
-
 def state_of(run: DagsterRun | None) -> RunState:
     """Translate Dagster's status of a run; None is a run that Dagster does not know."""
     if run is None:
@@ -111,9 +93,9 @@ def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps)
     Safe to repeat: the sensors, the launcher and the reaper all come through here.
     """
     state = state_of(run)
-    session = close_session(
-        deps.store, _unopened(run), state, error=_reason(instance, run, state), now=deps.clock()
-    )
+    part = part_of(run, instance)
+    error = _reason(instance, run, state)
+    session = close_session(deps.store, _unopened(run, part), state, error=error, now=deps.clock())
     _leave_summary(instance, run, session, deps)
     return session
 
@@ -130,8 +112,13 @@ class DagsterRuns:
 
     def launched(self, session_id: str) -> list[LaunchedRun]:
         """Return the runs that were launched for the shards of a session."""
-        runs = self.instance.get_runs(RunsFilter(tags={SESSION_TAG: session_id}))
-        return [LaunchedRun(shard_of(run).number, run.run_id, state_of(run)) for run in runs]
+        tagged = self.instance.get_runs(RunsFilter(tags={SESSION_TAG: session_id}))
+        parts = [(run, part_of(run, self.instance)) for run in tagged]
+        return [
+            LaunchedRun(part.shard.number, run.run_id, state_of(run))
+            for run, part in parts
+            if part.session_id == session_id  # one that repeats it has its tags too
+        ]
 
 
 def reap_sessions(
@@ -152,30 +139,53 @@ def reap_sessions(
     return reaped
 
 
-def new_session(run: DagsterRun, sync_type: SyncType, created_by: str | None) -> NewSession:
+def new_session(
+    run: DagsterRun, part: Part, sync_type: SyncType, created_by: str | None
+) -> NewSession:
     """Return the session that a run carries out."""
     return NewSession(
-        session_id=session_id_of(run),
+        session_id=part.session_id,
         sync_type=sync_type,
         category=CATEGORY_OF_JOB[run.job_name],
         job_name=run.job_name,
         run_id=run.run_id,
         created_by=created_by,
         partition_key=_tag(run, PARTITION_TAG),
-        shard=shard_of(run),
+        shard=part.shard,
+        repeats=part.repeated.session_id if part.repeated else None,
     )
 
 
-def sync_type_of(run: DagsterRun, selection: Selection, instance_count: int) -> SyncType:
-    """Return how a run was launched, from its tags and what it selects."""
-    if run.job_name == BACKFILL_SIZES or BACKFILL_TAG in run.tags:
+def sync_type_of(
+    run: DagsterRun, part: Part, selection: Selection, instance_count: int
+) -> SyncType:
+    """Return how a run was launched, from its tags and what it selects.
+
+    One that a person executes again has the tags of the run that it repeats.
+    """
+    if run.job_name == BACKFILL_SIZES or (part.repeated is None and BACKFILL_TAG in run.tags):
         return SyncType.BACKFILL
-    return derive_sync_type(selection, instance_count, is_scheduled=SCHEDULE_TAG in run.tags)
+    if part.repeated is None:
+        return derive_sync_type(selection, instance_count, is_scheduled=SCHEDULE_TAG in run.tags)
+    return derive_sync_type(
+        selection,
+        instance_count,
+        is_scheduled=False,
+        is_everything=part.only is None and part.repeated.shard == WHOLE,
+    )
 
 
-def created_by(run: DagsterRun, config: SelectionConfig) -> str | None:
-    """Return who launched a run, where that is known."""
-    return config.created_by or _tag(run, CREATED_BY_TAG) or _tag(run, SCHEDULE_TAG)
+def created_by(run: DagsterRun, part: Part, config: SelectionConfig) -> str | None:
+    """Return who launched a run, where that is known.
+
+    Whom the run that it repeats names is whoever launched that one.
+    """
+    if part.repeated is None:
+        return config.created_by or _tag(run, CREATED_BY_TAG) or _tag(run, SCHEDULE_TAG)
+    before = part.repeated.run
+    then = {SelectionConfig.of_run(before).created_by, _tag(before, CREATED_BY_TAG)}
+    now = (config.created_by, _tag(run, CREATED_BY_TAG))
+    return next((name for name in now if name and name not in then), None)
 
 
 def _tag(run: DagsterRun, name: str) -> str | None:
@@ -184,11 +194,12 @@ def _tag(run: DagsterRun, name: str) -> str | None:
     return shortened(text, LONGEST_NAME) if text else None
 
 
-def _unopened(run: DagsterRun) -> NewSession:
+def _unopened(run: DagsterRun, part: Part) -> NewSession:
     """Return the session of a run that may have ended before it opened one."""
     config = SelectionConfig.of_run(run)
-    sync_type = sync_type_of(run, config.selection(), len(config.instances))
-    return new_session(run, sync_type, created_by(run, config))
+    count = len(config.instances if part.only is None else part.only)
+    sync_type = sync_type_of(run, part, config.selection(), count)
+    return new_session(run, part, sync_type, created_by(run, part, config))
 
 
 def _reason(instance: DagsterInstance, run: DagsterRun, state: RunState) -> str | None:
@@ -208,7 +219,7 @@ def _leave_summary(
     if session.status is SessionStatus.COMPLETED or FAILED_INSTANCES_TAG in run.tags:
         return
     failures = deps.store.session_reads.failures(
-        session.session_id, FAILURES_ON_RUN, shard_of(run).number
+        session.session_id, FAILURES_ON_RUN, part_of(run, instance).shard.number
     )
     if not failures.total and state_of(run) is RunState.SUCCEEDED:
         return  # another run of the session did not go well, or is not over yet

@@ -12,8 +12,9 @@ from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.shard import Shard, shard_count
 from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import SESSION_TAG, SHARD_TAG, unfinished_run
+from sync_pipeline.orchestration.runs import unfinished_run
 from sync_pipeline.settings import Settings
 
 

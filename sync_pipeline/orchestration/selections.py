@@ -7,16 +7,20 @@ nothing that its steps handed over has to be kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from dagster import DagsterRun
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.model.shard import WHOLE
 from sync_pipeline.model.text import shortened
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig, SyncConfig
+from sync_pipeline.orchestration.lineage import Part
 from sync_pipeline.orchestration.runs import (
     ACCOUNT_SYNC,
     AGGREGATE_PERIOD,
@@ -51,23 +55,35 @@ def config_of(job_name: str, values: object) -> SelectionConfig:
     return _CONFIG_OF_JOB.get(job_name, SelectionConfig).read(values)
 
 
-def selected_for(run: DagsterRun, config: SelectionConfig, deps: SyncDeps) -> SelectedInstances:
+def selected_for(
+    run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps
+) -> SelectedInstances:
     """Return the instances that a run is asked for, each with its task.
+
+    One that continues a session is asked for what that has not completed, one that repeats
+    a shard of another session for the instances of that shard, and one of chosen steps for
+    the instances of those steps.
 
     Raises:
         ConfigurationError: the selection names what does not exist, or periods that can't be.
     """
-    if CATEGORY_OF_JOB[run.job_name] is SyncCategory.AGGREGATION:
-        return _to_aggregate(run, config, deps)
-    selection = config.selection()
-    instances = deps.store.registry.select(selection)
-    is_forced = _is_forced(config)
-    return SelectedInstances(
-        tasks=tasks_of(instances, is_forced=is_forced),
-        sync_type=sync_type_of(run, selection, len(instances)),
-        created_by=created_by(run, config),
-        always_probe=is_forced or not selection.is_everything,
-    )
+    left = deps.store.session_reads.left_of(part.session_id, part.shard.number)
+    if part.is_continued and left is not None:
+        return _left(run, part, config, deps, left)
+    found = _selected(run, part, config, deps)
+    wanted = _wanted(part, deps)
+    if wanted is None:
+        return found
+    return replace(found, tasks=tuple(t for t in found.tasks if t.instance_id in wanted))
+
+
+def chosen_instances(part: Part, deps: SyncDeps) -> list[Instance]:
+    """Return the instances of a run of chosen steps: of each step, or of all that it repeats."""
+    ids: Collection[int] = part.only or ()
+    if part.only is None and part.repeated is not None:
+        repeated = part.repeated
+        ids = deps.store.session_reads.of_shard(repeated.session_id, repeated.shard.number)
+    return deps.store.registry.ever_by_ids(sorted(ids))
 
 
 def task_for(
@@ -84,14 +100,60 @@ def task_for(
     return task
 
 
-def _to_aggregate(run: DagsterRun, config: SelectionConfig, deps: SyncDeps) -> SelectedInstances:
+def _left(
+    run: DagsterRun,
+    part: Part,
+    config: SelectionConfig,
+    deps: SyncDeps,
+    left: Sequence[tuple[int, str]],
+) -> SelectedInstances:
+    """Return what a session has left, whatever became of those instances since."""
+    periods = _periods_of(run, config, today(deps))
+    is_forced = _is_forced(config)
+    return SelectedInstances(
+        tasks=tuple(InstanceTask(key, name, is_forced, periods) for key, name in left),
+        sync_type=sync_type_of(run, part, config.selection(), len(left)),
+        created_by=created_by(run, part, config),
+        always_probe=True,
+    )
+
+
+def _selected(
+    run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps
+) -> SelectedInstances:
+    if CATEGORY_OF_JOB[run.job_name] is SyncCategory.AGGREGATION:
+        return _to_aggregate(run, part, config, deps)
+    selection = config.selection()
+    instances = deps.store.registry.select(selection)
+    is_forced = _is_forced(config)
+    return SelectedInstances(
+        tasks=tasks_of(instances, is_forced=is_forced),
+        sync_type=sync_type_of(run, part, selection, len(instances)),
+        created_by=created_by(run, part, config),
+        always_probe=is_forced or part.only is not None or not selection.is_everything,
+    )
+
+
+def _wanted(part: Part, deps: SyncDeps) -> Collection[int] | None:
+    """Return to which instances a run is bound besides its configuration; None: to none."""
+    repeated = part.repeated
+    if part.only is not None:
+        return part.only
+    if repeated is None or repeated.shard == WHOLE:
+        return None
+    return deps.store.session_reads.of_shard(repeated.session_id, repeated.shard.number)
+
+
+def _to_aggregate(
+    run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps
+) -> SelectedInstances:
     selection = config.selection()
     choice = PeriodChoice(_periods_of(run, config, today(deps)))
     instances = aggregate_sizes.instances_to_aggregate(deps, selection, choice)
     return SelectedInstances(
         tasks=tasks_of(instances, periods=choice.periods),
-        sync_type=sync_type_of(run, selection, len(instances)),
-        created_by=created_by(run, config),
+        sync_type=sync_type_of(run, part, selection, len(instances)),
+        created_by=created_by(run, part, config),
         nothing=aggregate_sizes.nothing_to_aggregate(choice),
     )
 

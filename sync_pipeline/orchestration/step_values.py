@@ -70,10 +70,11 @@ def asked_again(
     attempt = _Attempt(step.previous_attempt_count, context.log)
     with dagster_failures(attempt), pipeline.open() as deps:
         run = step.dagster_run
+        part = pipeline.part_of(step.instance, run)
         config = config_of(run.job_name, step.resolved_run_config.ops[SELECT_INSTANCES].config)
         instance_id = instance_id_of(step.step.key)
         if instance_id is None:
-            return selected_for(run, config, deps)
+            return selected_for(run, part, config, deps)
         return task_for(run, config, deps, instance_id)
 
 

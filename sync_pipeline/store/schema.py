@@ -131,6 +131,8 @@ sync_sessions = Table(
     Column("partition_key", String(255)),
     Column("error", Text),
     Column("shard_count", Integer, nullable=False, server_default="1"),
+    # The session that this one does again. No foreign key: it may never have been written.
+    Column("repeats", String(SESSION_ID_LENGTH)),
     Index(None, "sync_category", "status"),
     Index(None, "started_at"),
 )
@@ -188,6 +190,27 @@ sync_instance_records = Table(
     Column("run_id", String(SESSION_ID_LENGTH)),
     UniqueConstraint("session_id", "instance_id"),
     Index(None, "instance_name"),
+)
+
+sync_record_attempts = Table(
+    "sync_record_attempts",
+    metadata,
+    _key(),
+    Column(
+        "session_id",
+        String(SESSION_ID_LENGTH),
+        ForeignKey("sync_sessions.session_id"),
+        nullable=False,
+    ),
+    _instance(),
+    Column("attempt", Integer, nullable=False),
+    Column("run_id", String(SESSION_ID_LENGTH)),
+    Column("status", String(16), nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("error_kind", String(64)),
+    Column("error_message", Text),
+    UniqueConstraint("session_id", "instance_id", "run_id", "attempt"),
 )
 
 instance_accounts = Table(

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from sync_pipeline.model.session import (
     InstanceRecord,
     NewSession,
+    RecordAttempt,
     RecordStatus,
     Session,
     SessionStatus,
@@ -37,6 +38,7 @@ def new_row(new: NewSession, now: datetime) -> dict[str, Any]:
         "run_id": new.run_id,
         "partition_key": new.partition_key,
         "shard_count": new.shard.count,
+        "repeats": new.repeats,
     }
 
 
@@ -60,6 +62,7 @@ def session_of(row: Row[Any]) -> Session:
         partition_key=row.partition_key,
         error=row.error,
         shards=row.shard_count,
+        repeats=row.repeats,
     )
 
 
@@ -82,4 +85,20 @@ def record_of(row: Row[Any]) -> InstanceRecord:
         details=row.sync_details,
         shard=row.shard,
         run_id=row.run_id,
+    )
+
+
+def attempt_of(row: Row[Any]) -> RecordAttempt:
+    """Return the attempt of a row of `sync_record_attempts` with the instance's name."""
+    return RecordAttempt(
+        session_id=row.session_id,
+        instance_id=row.instance_id,
+        instance_name=row.instance_name,
+        attempt=row.attempt,
+        run_id=row.run_id,
+        status=RecordStatus(row.status),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        error_kind=row.error_kind,
+        error_message=row.error_message,
     )

@@ -8,7 +8,7 @@ The transaction that ends the last record closes the session.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,7 @@ from sync_pipeline.model.session import (
 from sync_pipeline.model.shard import slices
 from sync_pipeline.store.database import among, insert_rows
 from sync_pipeline.store.leases import release_of_run
+from sync_pipeline.store.record_attempts import keep_standing
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.session_counts import count, required
 from sync_pipeline.store.session_runs import (
@@ -154,13 +155,15 @@ def open_run(
 ) -> None:
     """Note a run and give it its records; see `SessionStore.open`."""
     session_id = new.session_id
-    ended = [run for run in deciding(lock_runs(connection, session_id)) if run.ended_at]
+    rows = lock_runs(connection, session_id)
+    ended = [run for run in deciding(rows) if run.ended_at]
     begin_run(connection, session_id, new.shard.number, new.run_id, now)
     working(connection, session_id, new.run_id)
     changes: Counter[RecordStatus] = Counter()
     added = 0
     if required(connection, session_id).total_instances:
-        changes.update(_reopen(connection, new, chosen))
+        live = {run.run_id for run in rows if run.ended_at is None and run.run_id != new.run_id}
+        changes.update(_reopen(connection, new, chosen, live))
     else:
         added = _plan(connection, new, chosen)
         for run in ended:
@@ -229,22 +232,34 @@ def _plan(connection: Connection, new: NewSession, chosen: Sequence[Instance]) -
 
 
 def _reopen(
-    connection: Connection, new: NewSession, chosen: Sequence[Instance]
+    connection: Connection, new: NewSession, chosen: Sequence[Instance], live: Collection[str]
 ) -> dict[RecordStatus, int]:
-    """Give a run the records of its shard that no run had, and those of `chosen` again."""
-    ids = {item.id for item in chosen}
+    """Give a run the records of its shard that no run had, and those of `chosen` again.
+
+    Not those that are completed, nor those that one of the `live` runs is at work on.
+    """
+    chosen_ids, at_work = {item.id for item in chosen}, str(RecordStatus.RUNNING)
     query = (
         select(records.c.id, records.c.instance_id, records.c.status, records.c.run_id)
-        .where(records.c.session_id == new.session_id, records.c.shard == new.shard.number)
+        .where(
+            records.c.session_id == new.session_id,
+            records.c.shard == new.shard.number,
+            records.c.status != str(RecordStatus.COMPLETED),
+        )
         .order_by(records.c.id)
         .with_for_update()
     )
     found = [
-        row for row in connection.execute(query) if row.run_id is None or row.instance_id in ids
+        row
+        for row in connection.execute(query)
+        if row.run_id is None
+        or (row.instance_id in chosen_ids and not (row.status == at_work and row.run_id in live))
     ]
+    ids = [row.id for row in found]
+    keep_standing(connection, ids)
     connection.execute(
         update(records)
-        .where(among(connection, records.c.id, [row.id for row in found]))
+        .where(among(connection, records.c.id, ids))
         .values(**_CLEAN, status=str(RecordStatus.PENDING), run_id=new.run_id)
     )
     before = Counter(RecordStatus(row.status) for row in found)
@@ -351,6 +366,7 @@ def _take_over(
             instance=record.instance_name,
             phase=Phase.STORE,
         )
+    keep_standing(connection, [record.id])
     claim = _take(connection, session_id, instance_id, run_id, now)
     if claim is None:
         raise AssertionError("a locked record is there")

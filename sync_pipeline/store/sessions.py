@@ -21,13 +21,14 @@ from sync_pipeline.model.session import (
     SyncCategory,
 )
 from sync_pipeline.store.database import Database
+from sync_pipeline.store.record_attempts import keep_failed
 from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_session_runs as runs
 from sync_pipeline.store.schema import sync_sessions as sessions
 from sync_pipeline.store.session_counts import find, required
 from sync_pipeline.store.session_rows import record_of, session_of
-from sync_pipeline.store.session_runs import create_session, runs_of, session_runs
+from sync_pipeline.store.session_runs import create_session, lock_runs, runs_of, session_runs
 from sync_pipeline.store.session_state import (
     UNFINISHED,
     end_run,
@@ -60,8 +61,9 @@ class SessionStore:
 
         The run that comes first writes the records of every shard: which instances a
         session has, and in which shard each is, is decided once. A later run gets the
-        records of its shard that no run had yet, and of those that a run had (it is a
-        re-execution) exactly the ones of the chosen instances, reopened.
+        records of its shard that no run had yet, and those of the chosen instances that
+        are not completed and that no run is at work on: they begin again, and how they
+        ended is kept as an attempt.
 
         `nothing` is what a run without an instance says.
 
@@ -75,6 +77,17 @@ class SessionStore:
             open_run(connection, new, chosen, now, nothing)
             return session_of(required(connection, new.session_id))
 
+    def open_once(self, new: NewSession, chosen: Sequence[Instance], now: datetime) -> None:
+        """Open a session as `open` does, unless a worker of the same run has done so.
+
+        Raises:
+            StaleClaim: the run is over already, so it may start nothing more.
+        """
+        with self._database.write() as connection:
+            create_session(connection, new, now)
+            if not any(row.run_id == new.run_id for row in lock_runs(connection, new.session_id)):
+                open_run(connection, new, chosen, now, NO_INSTANCE)
+
     def claim(self, session_id: str, instance_id: int, run_id: str, now: datetime) -> RecordClaim:
         """Take a record for work: it runs, under a new attempt number.
 
@@ -87,8 +100,16 @@ class SessionStore:
         with self._database.write() as connection:
             return take_record(connection, session_id, instance_id, run_id, now)
 
-    def release(self, claim: RecordClaim, error_kind: str, error_message: str) -> None:
+    def release(
+        self,
+        claim: RecordClaim,
+        error_kind: str,
+        error_message: str,
+        now: datetime | None = None,
+    ) -> None:
         """Put a record back to pending, with its reason, because a retry follows.
+
+        The attempt is kept, with its end where `now` says it.
 
         Raises:
             StaleClaim: a newer attempt or the end of the run was faster.
@@ -100,6 +121,7 @@ class SessionStore:
         }
         with self._database.write() as connection:
             write_fenced(connection, claim, values)
+            keep_failed(connection, claim, error_kind, error_message, now)
 
     def finish(self, claim: RecordClaim, outcome: RecordOutcome, now: datetime) -> None:
         """End a record, and its session where it was the last.

@@ -181,7 +181,7 @@ def _record_failure(
     """Write the failure; a store that is gone is left to the hooks and the reaper."""
     try:
         if error.retryable and work.will_retry:
-            deps.store.sessions.release(claim, error.kind, str(error))
+            deps.store.sessions.release(claim, error.kind, str(error), deps.clock())
             return
         outcome = RecordOutcome(
             RecordStatus.FAILED, error_kind=error.kind, error_message=str(error)

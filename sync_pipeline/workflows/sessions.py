@@ -75,11 +75,16 @@ class RunLookup(Protocol):
         ...
 
 
-def derive_sync_type(selection: Selection, instance_count: int, *, is_scheduled: bool) -> SyncType:
-    """Say how a session was launched, from what launched it and what it selected."""
+def derive_sync_type(
+    selection: Selection, instance_count: int, *, is_scheduled: bool, is_everything: bool = True
+) -> SyncType:
+    """Say how a session was launched, from what launched it and what it selected.
+
+    `is_everything` says that nobody chose among what was selected.
+    """
     if is_scheduled:
         return SyncType.SCHEDULED_TASK
-    if selection.is_everything:
+    if selection.is_everything and is_everything:
         return SyncType.MANUAL_TASK
     return SyncType.MANUAL_SINGLE if instance_count == 1 else SyncType.MANUAL_BATCH
 

@@ -20,7 +20,7 @@ import pytest
 from dagster import DagsterInstance
 
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline.orchestration.runs import SESSION_TAG
+from sync_pipeline.orchestration.lineage import SESSION_TAG
 from sync_pipeline.orchestration.schedules import run_requests
 from sync_pipeline.settings import project_root
 from sync_pipeline_tests.contract.mysql_faults import authority

@@ -232,7 +232,7 @@ def test_a_record_that_ended_is_open_again_once_it_begins_again(bench: StoreBenc
         return bench.store.sessions.is_open(session.session_id, one.id)
 
     assert is_open()
-    bench.store.sessions.finish(bench.claim(session, one), DONE, START)
+    bench.store.sessions.finish(bench.claim(session, one), FAILED, START)
     assert not is_open()
     bench.open([one], session.session_id, "second")
     assert is_open()

@@ -47,13 +47,27 @@ mutation ($params: ExecutionParams!) {
 }
 """
 EXECUTE_AGAIN = """
-mutation ($run: String!) {
-  launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: FROM_FAILURE}) {
+mutation ($run: String!, $strategy: ReexecutionStrategy!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: $strategy}) {
     __typename
     ... on LaunchRunSuccess { run { runId } }
     ... on PythonError { message }
   }
 }
+"""
+EXECUTE_STEPS = """
+mutation ($params: ExecutionParams!) {
+  launchRunReexecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on InvalidStepError { invalidStepKey }
+  }
+}
+"""
+RUN = """
+query ($run: ID!) { runOrError(runId: $run) { ... on Run {
+    jobName runConfig rootRunId tags { key value } } } }
 """
 TERMINATE = """
 mutation ($run: String!) {
@@ -78,6 +92,22 @@ def wait_for(look: Callable[[], T | None], seconds: float, what: str) -> T:
             return found
         time.sleep(0.2)
     pytest.fail(f"{what} did not happen within {seconds:g} seconds")
+
+
+def selector(job: str) -> dict[str, str]:
+    """Return how the UI names a job."""
+    return {
+        "repositoryLocationName": "sync_pipeline",
+        "repositoryName": "__repository__",
+        "jobName": job,
+    }
+
+
+def launched(answer: dict[str, Any]) -> str:
+    """Return the run of an answer."""
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    run_id: str = answer["run"]["runId"]
+    return run_id
 
 
 @dataclass
@@ -222,30 +252,39 @@ class System:
         found: dict[str, Any] = answer["data"]
         return found
 
-    def execute_again(self, run_id: str) -> str:
+    def execute_again(self, run_id: str, strategy: str = "FROM_FAILURE") -> str:
         """Execute again what failed in a run, as the UI's button does; return the new run."""
-        answer = self.graphql(EXECUTE_AGAIN, run=run_id)["launchRunReexecution"]
-        assert answer["__typename"] == "LaunchRunSuccess", answer
-        new_id: str = answer["run"]["runId"]
-        return new_id
+        answer = self.graphql(EXECUTE_AGAIN, run=run_id, strategy=strategy)
+        return launched(answer["launchRunReexecution"])
 
-    def launch(self, tags: dict[str, str] | None = None, **config: Any) -> str:
-        """Launch the job as the launchpad does, and return its run."""
+    def execute_steps(self, run_id: str, steps: Sequence[str]) -> str:
+        """Execute chosen steps of a run again, as the UI does; return the new run."""
+        run = self.graphql(RUN, run=run_id)["runOrError"]
+        tags = [tag for tag in run["tags"] if not tag["key"].startswith("dagster/")]
         params = {
-            "selector": {
-                "repositoryLocationName": "sync_pipeline",
-                "repositoryName": "__repository__",
-                "jobName": "account_sync",
+            "selector": selector(run["jobName"]),
+            "runConfigData": run["runConfig"],
+            "stepKeys": list(steps),
+            "executionMetadata": {
+                "rootRunId": run["rootRunId"] or run_id,
+                "parentRunId": run_id,
+                "tags": [*tags, {"key": "dagster/step_selection", "value": ",".join(steps)}],
             },
+        }
+        return launched(self.graphql(EXECUTE_STEPS, params=params)["launchRunReexecution"])
+
+    def launch(
+        self, tags: dict[str, str] | None = None, job: str = "account_sync", **config: Any
+    ) -> str:
+        """Launch a job as the launchpad does, and return its run."""
+        params = {
+            "selector": selector(job),
             "runConfigData": {"ops": {"select_instances": {"config": config}}},
             "executionMetadata": {
                 "tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]
             },
         }
-        answer = self.graphql(LAUNCH, params=params)["launchRun"]
-        assert answer["__typename"] == "LaunchRunSuccess", answer
-        run_id: str = answer["run"]["runId"]
-        return run_id
+        return launched(self.graphql(LAUNCH, params=params)["launchRun"])
 
     def terminate(self, run_id: str) -> None:
         answer = self.graphql(TERMINATE, run=run_id)["terminateRun"]

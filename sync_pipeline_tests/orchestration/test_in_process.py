@@ -26,6 +26,7 @@ from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
 from sync_pipeline.orchestration import ops, resources
 from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.lineage import part_of
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs import (
     FAILED_INSTANCES_TAG,
@@ -349,7 +350,7 @@ def test_a_run_that_gives_no_sign_of_life_is_ended_in_dagster_too(
     with open_instance() as instance, open_dependencies() as deps:
         job = defs.resolve_job_def("account_sync")
         run = instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
-        new = new_session(run, SyncType.MANUAL_TASK, None)
+        new = new_session(run, part_of(run, instance), SyncType.MANUAL_TASK, None)
         deps.store.sessions.open(new, [only], deps.clock())
         assert reap_sessions(instance, deps) == ()
         assert reap_sessions(instance, deps, {"another run"}) == ()
@@ -374,7 +375,8 @@ def test_the_reaper_remembers_what_it_saw(
     with open_instance() as instance, open_dependencies() as deps:
         job = defs.resolve_job_def("account_sync")
         run = instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
-        deps.store.sessions.open(new_session(run, SyncType.MANUAL_TASK, None), [only], start)
+        new = new_session(run, part_of(run, instance), SyncType.MANUAL_TASK, None)
+        deps.store.sessions.open(new, [only], start)
         said = []
         for seconds in (0, 100, 200, 299, 301):
             moment = start + timedelta(seconds=seconds)

@@ -25,8 +25,8 @@ from sync_pipeline.model.session import SessionStatus, SyncType
 from sync_pipeline.orchestration.aggregation_ops import SECONDS_BETWEEN_LOOKS
 from sync_pipeline.orchestration.due import LONGEST_START, is_collecting, last_tick
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
-from sync_pipeline.orchestration.runs import SESSION_TAG, SHARD_TAG
 from sync_pipeline.settings import project_root
 from sync_pipeline.workflows.aggregate_sizes import await_collection
 from sync_pipeline_tests.orchestration.system import (

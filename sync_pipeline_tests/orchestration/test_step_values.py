@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -125,14 +125,18 @@ def without_terms(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def executed_again(instance: DagsterInstance, job: Any, run_id: str) -> list[DagsterEvent]:
-    """Execute what failed again, with the tags of the run, as the UI does."""
+def executed_again(
+    instance: DagsterInstance, job: Any, run_id: str, steps: Sequence[str] = ()
+) -> tuple[str, list[DagsterEvent]]:
+    """Execute what failed again, or chosen steps, with the tags of the run, as the UI does."""
     failed = instance.get_run_by_id(run_id)
     assert failed is not None
     options = ReexecutionOptions.from_failure(run_id, instance)
+    if steps:
+        options = ReexecutionOptions(run_id, list(steps))
     with execute_job(job, instance, reexecution_options=options, tags=failed.tags) as again:
         assert again.success
-        return list(again.all_events)
+        return again.run_id, list(again.all_events)
 
 
 ASKED: list[tuple[Any, dict[str, Any], dict[str, str]]] = [
@@ -179,16 +183,61 @@ def test_a_re_execution_gets_what_the_first_run_handed_over(
         seen.loaded.clear()
         executed_again(instance, reconstructable(job), first.run_id)
     loaded = without_terms(seen.loaded)
-    if is_opened:
-        tasks = {task.mapping_key: task for task in handed["select_instances"].tasks}
-        assert loaded == {key: handed[key] for key in tasks} == tasks
-    else:
-        (again, before) = loaded["select_instances"], handed["select_instances"]
-        assert isinstance(again, SelectedInstances)
-        assert set(again.tasks) == set(before.tasks)
-        assert replace(again, tasks=()) == replace(before, tasks=())
+    tasks = {task.mapping_key: task for task in handed["select_instances"].tasks}
+    assert {key: loaded[key] for key in tasks} == tasks
+    again, before = loaded["select_instances"], handed["select_instances"]
+    assert isinstance(again, SelectedInstances)
+    assert set(again.tasks) == set(before.tasks)
+    assert (again.sync_type, again.created_by) == (before.sync_type, before.created_by)
     statuses = {record.status for record in fleet.store.sessions.records(first.run_id)}
     assert statuses == {RecordStatus.COMPLETED}
+
+
+@pytest.mark.parametrize(("job", "config", "tags"), ASKED)
+@pytest.mark.parametrize("is_opened", [False, True])
+def test_chosen_steps_get_what_the_first_run_handed_over(
+    fleet: Fleet,
+    seen: Seen,
+    job: Any,
+    config: dict[str, Any],
+    tags: dict[str, str],
+    is_opened: bool,
+) -> None:
+    """The step of one instance, or (where no session was opened) all but the selection."""
+    at_work = WORK.get(job, (aggregation_ops.aggregate_sizes, "aggregate_instance"))
+    target, name = at_work if is_opened else (ops, "with_terms")
+    run_config = {"ops": {"select_instances": {"config": config}}}
+    with open_instance() as instance:
+        with (
+            broken(target, name),
+            execute_job(
+                reconstructable(job),
+                instance,
+                run_config=run_config,
+                tags=tags,
+                raise_on_error=False,
+            ) as first,
+        ):
+            assert not first.success
+            steps = [event.step_key for event in first.all_events if event.is_step_failure]
+        handed, before = without_terms(seen.handed), fleet.store.sessions.records(first.run_id)
+        seen.loaded.clear()
+        chosen = [steps[0] or ""] if is_opened else ["open_session+"]
+        run_id, _ = executed_again(instance, reconstructable(job), first.run_id, chosen)
+    loaded = without_terms(seen.loaded)
+    records = fleet.store.sessions.records(run_id)
+    after = fleet.store.sessions.records(first.run_id)
+    if is_opened:
+        (key,) = loaded
+        assert loaded[key] == handed[key]
+        assert [record.instance_id for record in records] == [handed[key].instance_id]
+        assert after == before
+    else:
+        assert {record.status for record in after} == {RecordStatus.FAILED}
+        (again, selected) = loaded["select_instances"], handed["select_instances"]
+        assert set(again.tasks) == set(selected.tasks)
+        assert len(records) == len(selected.tasks)
+    assert {record.status for record in records} == {RecordStatus.COMPLETED}
 
 
 def test_a_store_that_is_away_while_a_value_is_loaded_is_asked_again(
@@ -210,10 +259,13 @@ def test_a_store_that_is_away_while_a_value_is_loaded_is_asked_again(
         ):
             assert not first.success
         monkeypatch.setattr(step_values, "task_for", once)
-        events = executed_again(instance, reconstructable(account_sync), first.run_id)
+        steps = [event.step_key or "" for event in first.all_events if event.is_step_failure]
+        run_id, events = executed_again(
+            instance, reconstructable(account_sync), first.run_id, steps
+        )
     assert refused == ["now"]
     assert sum(event.event_type_value == "STEP_UP_FOR_RETRY" for event in events) == 1
-    statuses = {record.status for record in fleet.store.sessions.records(first.run_id)}
+    statuses = {record.status for record in fleet.store.sessions.records(run_id)}
     assert statuses == {RecordStatus.COMPLETED}
 
 

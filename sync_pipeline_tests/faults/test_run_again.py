@@ -1,0 +1,241 @@
+"""Whatever dies and whatever is executed again: what was asked for is done, history stays."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sync_pipeline.model.session import (
+    InstanceRecord,
+    RecordAttempt,
+    RecordStatus,
+    Session,
+    SessionRun,
+    SessionStatus,
+    SyncType,
+)
+from sync_pipeline_tests.orchestration.system import System, held, running_system, wait_for
+from sync_pipeline_tests.orchestration.test_backfill import history as days
+from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline_tests.strategies.sizes import put_history
+
+pytestmark = pytest.mark.long
+
+NEVER = "0 0 1 1 *"
+AT_ONCE = 2
+NAMES = [f"i{number}" for number in range(6)]
+TODAY = datetime.now(UTC).date()
+RANGE = {
+    "period": "week",
+    "first": (TODAY - timedelta(days=60)).isoformat(),
+    "last": (TODAY - timedelta(days=30)).isoformat(),
+}
+JOBS: dict[str, dict[str, Any]] = {"account_sync": {}, "capacity_sync": {}, "backfill_sizes": RANGE}
+
+
+@pytest.fixture(scope="module", params=["multiprocess", "threaded"])
+def system(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[System]:
+    home = tmp_path_factory.mktemp("again")
+    with running_system(
+        home,
+        account_sync_cron=NEVER,
+        capacity_sync_cron=NEVER,
+        aggregation_cron=NEVER,
+        retry_limit=0,
+        step_concurrency=AT_ONCE,
+        executor=request.param,
+        stale_after_seconds=10,
+    ) as system:
+        yield system
+
+
+@pytest.fixture(autouse=True)
+def _a_fleet(system: System, postgresql_server: RunningServer) -> None:
+    system.fleet.deactivate_all()
+    for name in NAMES:
+        added = system.fleet.add(name, postgresql_server)
+        put_history(system.fleet.store, added.id, days(TODAY - timedelta(days=70), TODAY))
+
+
+@dataclass(frozen=True)
+class History:
+    """All rows of a session."""
+
+    session: Session
+    records: list[InstanceRecord]
+    runs: list[SessionRun]
+    attempts: list[RecordAttempt]
+
+
+def history(system: System, session_id: str) -> History:
+    """Return a session that has ended, once the ends of its runs are noted too."""
+    store = system.fleet.store
+    session = system.fleet.ended_session(session_id)
+
+    def noted() -> bool:
+        return all(run.ended_at is not None for run in store.sessions.runs(session_id))
+
+    wait_for(noted, 60, "the end of all runs")
+    return History(
+        store.sessions.get(session_id) or session,
+        store.sessions.records(session_id),
+        store.sessions.runs(session_id),
+        store.session_reads.attempts(session_id),
+    )
+
+
+def statuses(found: History) -> dict[str, RecordStatus]:
+    return {record.instance_name: record.status for record in found.records}
+
+
+def at_work(system: System, run_id: str) -> list[InstanceRecord]:
+    """Return the records at work, once no more can be."""
+    found = system.fleet.store.sessions.records(run_id)
+    begun = [item for item in found if item.status is RecordStatus.RUNNING]
+    return begun if len(begun) == AT_ONCE else []
+
+
+def processes_of(system: System, run_id: str) -> set[int]:
+    """Return the process of a run and those of its steps."""
+    kinds = ("PIPELINE_START", "STEP_START")
+    found = {item.pid for item in system.events(run_id) if item.event_type_value in kinds}
+    return {pid for pid in found if pid}
+
+
+def killed(system: System, run_id: str) -> None:
+    for pid in processes_of(system, run_id):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+DONE = dict.fromkeys(NAMES, RecordStatus.COMPLETED)
+
+
+@pytest.mark.parametrize("end", ["killed", "terminated"])
+def test_what_had_not_begun_is_done_from_failure(
+    system: System, postgresql_server: RunningServer, end: str
+) -> None:
+    with held(postgresql_server):
+        run_id = system.launch()
+        begun = {
+            item.instance_name
+            for item in wait_for(lambda: at_work(system, run_id), 60, "two syncs at once")
+        }
+        if end == "killed":
+            killed(system, run_id)
+            assert system.ended_run(run_id) == "FAILURE"
+        else:
+            system.terminate(run_id)
+            assert system.ended_run(run_id) == "CANCELED"
+        ended = RecordStatus.FAILED if end == "killed" else RecordStatus.CANCELLED
+        before = history(system, run_id)
+    assert statuses(before) == dict.fromkeys(NAMES, ended)
+    again = system.execute_again(run_id)
+    assert system.ended_run(again) == "SUCCESS"
+    after = history(system, run_id)
+    assert after.session.status is SessionStatus.COMPLETED
+    assert statuses(after) == DONE
+    assert system.fleet.store.sessions.get(again) is None
+    # What each was before stays beside the record.
+    kept = {item.instance_name: item for item in after.attempts}
+    for record in before.records:
+        attempt = kept.pop(record.instance_name)
+        assert (attempt.status, attempt.run_id, attempt.ended_at, attempt.error_message) == (
+            record.status, run_id, record.completed_at, record.error_message,
+        )  # fmt: skip
+        assert attempt.attempt == (1 if record.instance_name in begun else 0)
+    assert not kept
+
+
+def test_a_full_or_partial_re_execution_is_a_session_of_its_own(
+    system: System, postgresql_server: RunningServer
+) -> None:
+    tags = {"dagster/schedule_name": "account_sync_schedule", "sync_pipeline/created_by": "me"}
+    first = system.launch(tags=tags)
+    assert system.ended_run(first) == "SUCCESS"
+    before = history(system, first)
+    assert before.session.sync_type is SyncType.SCHEDULED_TASK
+    gone = system.fleet.store.registry.instance(NAMES[0])
+    assert gone is not None
+    system.fleet.store.registry.delete_instance(gone.name, datetime.now(UTC))
+
+    whole = system.execute_again(first, "ALL_STEPS")
+    assert system.ended_run(whole) == "SUCCESS"
+    repeated = history(system, whole)
+    assert statuses(repeated) == dict.fromkeys(NAMES[1:], RecordStatus.COMPLETED)
+    assert (repeated.session.sync_type, repeated.session.repeats, repeated.session.created_by) == (
+        SyncType.MANUAL_TASK, first, None,
+    )  # fmt: skip
+
+    steps = [item.step_key or "" for item in system.events(first) if item.is_step_success]
+    step = next(key for key in steps if key.startswith(f"sync_instance[{NAMES[1]}_"))
+    single = system.execute_steps(whole, [step])
+    assert system.ended_run(single) == "SUCCESS"
+    chosen = history(system, single)
+    assert statuses(chosen) == {NAMES[1]: RecordStatus.COMPLETED}
+    assert (chosen.session.sync_type, chosen.session.repeats) == (SyncType.MANUAL_SINGLE, whole)
+
+    removed = next(key for key in steps if key.startswith(f"sync_instance[{NAMES[0]}_"))
+    nothing = system.execute_steps(first, [removed])
+    assert system.ended_run(nothing) == "SUCCESS"
+    left_alone = history(system, nothing)
+    assert statuses(left_alone) == {NAMES[0]: RecordStatus.SKIPPED}
+
+    final = system.execute_steps(single, ["finish_session"])
+    assert system.ended_run(final) == "SUCCESS"
+    assert statuses(history(system, final)) == {}
+
+    assert history(system, first) == before
+    assert history(system, whole) == repeated
+    assert history(system, single) == chosen
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_killed_at_any_moment_and_executed_again(system: System, job: str) -> None:
+    """The worker dies after a number of records of chance, over and over, until all is done."""
+    chance = random.Random(f"{job}-{os.environ.get('SYNC_PIPELINE_TEST_SEED', '23')}")
+    run_id = session_id = system.launch(job=job, **JOBS[job])
+    for _ in range(3):
+        kill_after(system, run_id, session_id, chance.randint(0, 4), chance)
+        status = system.ended_run(run_id)
+        before = history(system, session_id)
+        if status == "SUCCESS":
+            break
+        assert status == "FAILURE"
+        run_id = system.execute_again(run_id)
+    else:
+        status = system.ended_run(run_id)
+    assert status == "SUCCESS"
+    after = history(system, session_id)
+    assert statuses(after) == DONE
+    assert after.session.status is SessionStatus.COMPLETED
+    done = [item for item in before.records if item.status is RecordStatus.COMPLETED]
+    assert all(item in after.records for item in done), "what was completed was done again"
+
+
+def kill_after(
+    system: System, run_id: str, session_id: str, count: int, chance: random.Random
+) -> None:
+    """Kill a run's processes a moment after some of its records have ended, if it lives then."""
+    store = system.fleet.store
+    ends_at = time.monotonic() + 60
+    while time.monotonic() < ends_at:
+        records = store.sessions.records(session_id)
+        done = sum(item.status is RecordStatus.COMPLETED for item in records)
+        if system.status(run_id) in ("SUCCESS", "FAILURE"):
+            return
+        if processes_of(system, run_id) and done >= count:
+            break
+    time.sleep(chance.uniform(0, 0.2))
+    killed(system, run_id)
