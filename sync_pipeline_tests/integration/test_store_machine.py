@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ class SessionLife(RuleBasedStateMachine):
     """A session in a store that all examples share, beside what must be true of it.
 
     `holder` has the claim that may write each record, where one may: the newest, of a
-    record that runs. `owner` is the run that a record waits for, or that had it last.
+    record that runs. `owner` is the run that a record waits for, or that had it last, and
+    `attempts` how each ended that another one followed: by name, run and number.
     """
 
     bench: StoreBench
@@ -81,6 +83,22 @@ class SessionLife(RuleBasedStateMachine):
         self.owner: dict[str, Run | None] = {}
         self.holder: dict[str, RecordClaim] = {}
         self.stale: list[RecordClaim] = []
+        self.number: Counter[str] = Counter()
+        self.attempts: dict[tuple[str, str | None, int], RecordStatus] = {}
+
+    def keep(self, name: str) -> None:
+        """Note how a record stands that begins again."""
+        status, owner = self.expected[name], self.owner[name]
+        if self.number[name] or status not in OPEN:
+            self.attempts[(name, owner and owner.run_id, self.number[name])] = status
+
+    def is_given_out(self, run: Run, item: Instance, chosen: Sequence[Instance]) -> bool:
+        """Return whether a run that opens the session gets a record of its shard."""
+        status, owner = self.expected[item.name], self.owner[item.name]
+        is_alive = owner is not None and owner is not run and owner.end is None
+        if status is RecordStatus.COMPLETED or (status is RecordStatus.RUNNING and is_alive):
+            return False
+        return owner is None or item in chosen
 
     def new(self, run: Run) -> NewSession:
         new = new_session(self.session_id, run.run_id)
@@ -133,8 +151,8 @@ class SessionLife(RuleBasedStateMachine):
             self.expected = dict.fromkeys(NAMES, RecordStatus.PENDING)
             self.owner = dict.fromkeys(NAMES)
         for item in self.fleet:
-            is_free = self.owner[item.name] is None
-            if self.slices[item.id] == run.shard and (is_free or item in chosen):
+            if self.slices[item.id] == run.shard and self.is_given_out(run, item, chosen):
+                self.keep(item.name)
                 self.owner[item.name] = run
                 self.expected[item.name] = RecordStatus.PENDING
                 self.lose(item.name)
@@ -165,8 +183,11 @@ class SessionLife(RuleBasedStateMachine):
             with pytest.raises(StaleClaim):
                 take()
             return
+        if not (owner is run and self.expected[instance.name] is RecordStatus.PENDING):
+            self.keep(instance.name)
         self.lose(instance.name)
         self.holder[instance.name] = take()
+        self.number[instance.name] += 1
         self.note(run)
         run.is_opened = True
         self.owner[instance.name] = run
@@ -185,6 +206,9 @@ class SessionLife(RuleBasedStateMachine):
     def release(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.holder)))
         self.bench.store.sessions.release(self.holder[name], "connect", "refused")
+        owner = self.owner[name]
+        assert owner is not None
+        self.attempts[(name, owner.run_id, self.number[name])] = RecordStatus.FAILED
         self.expected[name] = RecordStatus.PENDING
         self.lose(name)
 
@@ -278,6 +302,13 @@ class SessionLife(RuleBasedStateMachine):
         if SessionStatus.CANCELLED in last:
             expected = SessionStatus.CANCELLED
         assert session.status is expected
+
+    @invariant()
+    def every_attempt_stays(self) -> None:
+        found = self.bench.store.session_reads.attempts(self.session_id)
+        kept = {(item.instance_name, item.run_id, item.attempt): item.status for item in found}
+        assert len(kept) == len(found)
+        assert kept == self.attempts
 
     @invariant()
     def every_run_that_was_seen_is_on_record(self) -> None:

@@ -24,9 +24,11 @@ from dagster._core.events import DagsterEvent
 from sync_pipeline.definitions import defs
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 from sync_pipeline.model.period import Period, PeriodType
-from sync_pipeline.model.session import RecordStatus
+from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.orchestration import aggregation_ops, ops, step_values
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.resources import open_dependencies
+from sync_pipeline.orchestration.runs import close_session_of
 from sync_pipeline.orchestration.step_values import StepValues
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
@@ -267,6 +269,39 @@ def test_a_store_that_is_away_while_a_value_is_loaded_is_asked_again(
     assert sum(event.event_type_value == "STEP_UP_FOR_RETRY" for event in events) == 1
     statuses = {record.status for record in fleet.store.sessions.records(run_id)}
     assert statuses == {RecordStatus.COMPLETED}
+
+
+def test_a_step_of_an_instance_that_was_removed_since_contacts_nobody(fleet: Fleet) -> None:
+    with open_instance() as instance:
+        with execute_job(reconstructable(account_sync), instance) as first:
+            assert first.success
+        gone = fleet.store.sessions.records(first.run_id)[0]
+        fleet.store.registry.delete_instance(gone.instance_name, datetime.now(UTC))
+        key = InstanceTask(gone.instance_id, gone.instance_name).mapping_key
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ops, "sync_instance_accounts", pytest.fail)
+            run_id, _ = executed_again(
+                instance, reconstructable(account_sync), first.run_id, [f"sync_instance[{key}]"]
+            )
+    (record,) = fleet.store.sessions.records(run_id)
+    assert (record.instance_id, record.status) == (gone.instance_id, RecordStatus.SKIPPED)
+    assert gone in fleet.store.sessions.records(first.run_id)
+
+
+def test_steps_that_read_no_instance_leave_a_session_without_one(fleet: Fleet) -> None:
+    with open_instance() as instance, open_dependencies() as deps:
+        with execute_job(reconstructable(account_sync), instance) as first:
+            assert first.success
+        before = fleet.store.sessions.get(first.run_id)
+        run_id, _ = executed_again(
+            instance, reconstructable(account_sync), first.run_id, ["finish_session"]
+        )
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        session = close_session_of(instance, run, deps)
+    assert (session.session_id, session.total, session.repeats) == (run_id, 0, first.run_id)
+    assert session.status is SessionStatus.COMPLETED
+    assert fleet.store.sessions.get(first.run_id) == before
 
 
 def test_nothing_is_kept_in_files(fleet: Fleet) -> None:
