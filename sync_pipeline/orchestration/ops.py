@@ -28,10 +28,9 @@ from sync_pipeline.orchestration.metadata import (
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import (
     CATEGORY_OF_JOB,
-    created_by,
+    as_launched,
     new_session,
     reap_sessions,
-    sync_type_of,
 )
 from sync_pipeline.orchestration.selections import chosen_instances, selected_for
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
@@ -168,10 +167,7 @@ def join(context: dg.OpExecutionContext, pipeline: PipelineResource, deps: SyncD
     part = pipeline.part_of(context.instance, run)
     if not part.opens_itself:
         chosen = chosen_instances(part, deps)
-        config = SelectionConfig.of_run(run)
-        sync_type = sync_type_of(run, part, config.selection(), len(chosen))
-        new = new_session(run, part, sync_type, created_by(run, part, config))
-        deps.store.sessions.open_once(new, chosen, deps.clock())
+        deps.store.sessions.open_once(as_launched(run, part), chosen, deps.clock())
 
 
 def session_id_of(context: dg.OpExecutionContext) -> str:
@@ -216,7 +212,7 @@ def _admitted(
     """Return the work on an instance, or why it is left alone."""
     instance = deps.store.registry.by_id(task.instance_id)
     if instance is None or not instance.is_active:
-        reason = f"{task.name}: skipped, it was removed or deactivated during the run."
+        reason = f"{task.name}: skipped, it was removed or deactivated since it was chosen."
         return Skip("configuration", reason)
     skip = skip_of(context, task)
     if skip is not None:

@@ -95,7 +95,9 @@ def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps)
     state = state_of(run)
     part = part_of(run, instance)
     error = _reason(instance, run, state)
-    session = close_session(deps.store, _unopened(run, part), state, error=error, now=deps.clock())
+    session = close_session(
+        deps.store, as_launched(run, part), state, error=error, now=deps.clock()
+    )
     _leave_summary(instance, run, session, deps)
     return session
 
@@ -188,18 +190,21 @@ def created_by(run: DagsterRun, part: Part, config: SelectionConfig) -> str | No
     return next((name for name in now if name and name not in then), None)
 
 
-def _tag(run: DagsterRun, name: str) -> str | None:
-    """Return the text of a tag, no longer than what is kept of it with the session."""
-    text = run.tags.get(name)
-    return shortened(text, LONGEST_NAME) if text else None
+def as_launched(run: DagsterRun, part: Part) -> NewSession:
+    """Return the session of a run of which no step says what it selected.
 
-
-def _unopened(run: DagsterRun, part: Part) -> NewSession:
-    """Return the session of a run that may have ended before it opened one."""
+    It may have ended before one did, or consist of chosen steps.
+    """
     config = SelectionConfig.of_run(run)
     count = len(config.instances if part.only is None else part.only)
     sync_type = sync_type_of(run, part, config.selection(), count)
     return new_session(run, part, sync_type, created_by(run, part, config))
+
+
+def _tag(run: DagsterRun, name: str) -> str | None:
+    """Return the text of a tag, no longer than what is kept of it with the session."""
+    text = run.tags.get(name)
+    return shortened(text, LONGEST_NAME) if text else None
 
 
 def _reason(instance: DagsterInstance, run: DagsterRun, state: RunState) -> str | None:

@@ -67,9 +67,10 @@ def selected_for(
     Raises:
         ConfigurationError: the selection names what does not exist, or periods that can't be.
     """
-    left = deps.store.session_reads.left_of(part.session_id, part.shard.number)
-    if part.is_continued and left is not None:
-        return _left(run, part, config, deps, left)
+    if part.is_continued:
+        left = deps.store.session_reads.left_of(part.session_id, part.shard.number)
+        if left is not None:
+            return _left(run, part, config, deps, left)
     found = _selected(run, part, config, deps)
     wanted = _wanted(part, deps)
     if wanted is None:
