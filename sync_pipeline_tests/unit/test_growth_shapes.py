@@ -225,6 +225,20 @@ def test_days_that_remember_widen_the_interval() -> None:
     assert wide.high - wide.low > 3 * (fit.high_slope - fit.low_slope)
 
 
+def test_half_a_memory_widens_the_interval_by_its_root() -> None:
+    shock = np.random.default_rng(3).normal(0, 1, 400)
+    kept = np.zeros(400)
+    for day in range(1, 400):
+        kept[day] = 0.5 * kept[day - 1] + shock[day]
+    days, sizes = arrays(kept.tolist())
+    found, fit = slope.fit(days, sizes, (), 0.95), stats.theilslopes(sizes, days, alpha=0.95)
+    own = robust.memory(sizes - float(fit.slope) * days)
+    times = (found.high - found.low) / float(fit.high_slope - fit.low_slope)
+    assert own < slope.WALK
+    assert times == pytest.approx(((1 + own) / (1 - own)) ** 0.5, rel=0.05)
+    assert times > 1.4
+
+
 def test_only_pairs_on_one_level_tell_the_slope() -> None:
     days, sizes = arrays(together(line(40, 2.0), changed(40, {15: 900.0})))
     sizes -= sizes[-1]
