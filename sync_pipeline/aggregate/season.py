@@ -25,6 +25,10 @@ MOST_DIFFERENCE = 0.25
 """Of the mean square between changes: a season leaves at most this between its own days."""
 
 
+MOST_LEFT = 0.5
+"""Of the usual square of a change: more of it than this no season leaves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Season:
     """A cycle of `days`; `offsets` are its bytes on each known day, zero on average."""
@@ -46,7 +50,25 @@ def find_season(days: Array, sizes: Array) -> Season | None:
     if period is None:
         return None
     profile = _profile(changes, period)
-    return None if profile is None else Season(period, profile[numbers % period])
+    if profile is None or not _explains(profile, changes):
+        return None
+    return Season(period, profile[numbers % period])
+
+
+def _explains(profile: Array, changes: Array) -> bool:
+    """Return whether the changes are less without the season, but for a few odd ones.
+
+    Some readings of nothing are one period apart by chance.
+    """
+    own = np.resize(np.diff(profile, append=profile[0]), len(changes))
+    without = _usual_square(changes - own)
+    return without <= MOST_LEFT * _usual_square(changes)
+
+
+def _usual_square(changes: Array) -> float:
+    known = changes[~np.isnan(changes)]
+    squares = np.sort((known - np.median(known)) ** 2)
+    return float(squares[:-ODD_PAIRS].sum())
 
 
 def _period(changes: Array, longest: int) -> int | None:

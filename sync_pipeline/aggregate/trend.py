@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import sqrt
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -22,15 +21,6 @@ FEWEST_POINTS = 7
 """Known days, and days from the first to the last of them, below which nothing is claimed."""
 
 CONFIDENCE = 0.95
-
-CHANGE_UNSURE = 1.5
-"""The day and the height of a change of level are estimates too; found by measuring."""
-
-NORMAL_SPREAD = 1.96 * 1.4826
-"""Turns the median distance from the line into that of 95 % of days, if those are normal.
-
-The median, because one step in the window would otherwise widen every forecast.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,44 +119,29 @@ def _fit(known: Sequence[SizePoint]) -> _Line:
 
 def _line(days: Array, sizes: Array) -> _Line:
     """Return the line through sizes, without a trend where levels or a cycle explain them."""
-    from sync_pipeline.aggregate import levels  # noqa: PLC0415
+    from sync_pipeline.aggregate import cycle, levels, robust, slope  # noqa: PLC0415
 
-    clean = levels.without_odd_days(days, sizes)
+    clean = robust.without_odd_days(days, sizes)
     found = levels.explain(days, clean)
-    raised = sizes.copy()
-    raised[: found.change] += found.height
-    line = _theil_sen(days, raised, found.change if found.height else None)
+    since = found.since
+    own = [change - since for change in found.changes]
+    fit = slope.fit(days[since:], sizes[since:], own, CONFIDENCE)
+    line = _Line(
+        trend=_direction(fit.low, fit.high),
+        level=fit.level,
+        slope=fit.slope,
+        low_slope=fit.low,
+        high_slope=fit.high,
+        spread=fit.spread,
+        change=fit.last_change + since or None,
+    )
     if (
         found.is_levels
         or line.trend is GrowthTrend.NONE
-        or levels.may_be_cycle(days, sizes, clean, line.slope)
+        or cycle.may_be_cycle(days, sizes, clean, is_growing=line.trend is GrowthTrend.GROWING)
     ):
-        return _no_trend(sizes, line, found.change)
+        return _no_trend(sizes, line)
     return line
-
-
-def _theil_sen(days: Array, sizes: Array, change: int | None = None) -> _Line:
-    from scipy import stats  # noqa: PLC0415
-
-    fit = stats.theilslopes(sizes, days, alpha=CONFIDENCE, method="joint")
-    slope = float(fit.slope)
-    # Only the days of one level tell the slope: the error is that of so many fewer days.
-    part = 0.0 if change is None else change / len(days)
-    wider = 1 / sqrt(part**3 + (1 - part) ** 3)
-    if change is not None:
-        wider *= CHANGE_UNSURE
-    low = slope - (slope - float(fit.low_slope)) * wider
-    high = slope + (float(fit.high_slope) - slope) * wider
-    off = abs(sizes - (float(fit.intercept) + slope * days))
-    return _Line(
-        trend=_direction(low, high),
-        level=float(fit.intercept),
-        slope=slope,
-        low_slope=low,
-        high_slope=high,
-        spread=NORMAL_SPREAD * median(off.tolist()),
-        change=change,
-    )
 
 
 def _direction(low: float, high: float) -> GrowthTrend:
@@ -175,10 +150,10 @@ def _direction(low: float, high: float) -> GrowthTrend:
     return GrowthTrend.SHRINKING if high < 0 else GrowthTrend.NONE
 
 
-def _no_trend(sizes: Array, line: _Line, change: int | None) -> _Line:
+def _no_trend(sizes: Array, line: _Line) -> _Line:
     """Return the last level, which may stay, or go on as the line."""
-    is_known = line.trend is not GrowthTrend.NONE or change is not None
-    level = median(sizes[change or 0 :].tolist())
+    is_known = line.trend is not GrowthTrend.NONE or line.change is not None
+    level = median(sizes[line.change or 0 :].tolist())
     off = sorted(abs(sizes - level).tolist())
     return replace(
         line,
@@ -188,7 +163,6 @@ def _no_trend(sizes: Array, line: _Line, change: int | None) -> _Line:
         low_slope=min(0.0, line.low_slope),
         high_slope=max(0.0, line.high_slope),
         spread=max(line.spread, off[int(CONFIDENCE * (len(off) - 1))]),
-        change=change,
     )
 
 

@@ -41,7 +41,7 @@ class Growth:
     `bytes_per_day` and its 95 % interval are None where there are too few points to say;
     below zero it shrinks. `trend` is None there too. It is `NONE` where the days may as well
     be levels, a season or noise: the interval then holds 0. `season_days` is the length of a
-    season that was found, `level_since` the first day after a change of level.
+    season that was found, `level_since` the first day after a change of level or of slope.
     `days_until_limit` counts from the last known day; it is None without a limit, and where
     the trend is not that it grows. `limit_kind` says whose limit it is.
     """

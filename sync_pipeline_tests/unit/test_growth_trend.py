@@ -100,14 +100,17 @@ class Sample:
 
     @property
     def is_hidden(self) -> bool:
-        """Return whether a level rises so near to a fall of the saw that it hides it.
+        """Return whether levels rise within days of a fall of the saw by about as much.
 
-        Such days are those of a growth that had a small fall, whatever one does.
+        Such days are those of a growth that had an odd day, whatever one does.
         """
         falls = [day for day in range(self.days) if (day + self.phase) % self.period == 0]
-        near = 14
+        risen = [
+            sum(height for day, height in self.changes.items() if abs(fall - day) <= 5)
+            for fall in falls
+        ]
         return self.period > WINDOW // 4 and any(
-            abs(fall - day) <= near for fall in falls for day in self.changes
+            0.9 * self.height <= height <= 1.1 * self.height for height in risen if height
         )
 
 
@@ -117,7 +120,7 @@ SAMPLES = st.builds(
     st.integers(2, 45),
     st.integers(0, 44),
     st.sampled_from((0.0, GB, 10.0 * GB, 100.0 * GB)),
-    st.dictionaries(st.integers(1, WINDOW - 1), st.floats(-100 * GB, 100 * GB), max_size=2),
+    st.dictionaries(st.integers(1, WINDOW - 1), st.floats(-100 * GB, 100 * GB), max_size=3),
 )
 
 
