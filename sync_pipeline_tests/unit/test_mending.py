@@ -237,6 +237,18 @@ class TestEmulated:
         assert not finding.left or "It is then a" in finding.left, finding
         assert len(finding.undo.splitlines()) == len(finding.fix.splitlines()), finding
 
+    def test_what_all_have_is_taken_only_where_that_ends_it(self) -> None:
+        text = f"user sales.ted ted; grant CONTROL to sales.public{self.BOSS}"
+        said = found(world := sqlserver.world(text), SqlServerAccess(world))
+        fix = "USE [sales]; REVOKE CONTROL ON DATABASE::[sales] FROM [public];"
+        for name in ("public", "ted"):
+            assert said["grant-admin", f"[sales].[{name}]"].fix == fix
+        assert said["grant-admin", "[sales].[public]"].left == ""
+        assert "all accounts lose it" in said["grant-admin", "[sales].[ted]"].left
+        owner = said["grant-admin", "[sales].[dbo]"]
+        assert owner.fix == ""
+        assert "dbo of database sales stays" in owner.left
+
     def test_sqlserver_what_was_passed_on_is_kept(self) -> None:
         text = (
             "login ted; user sales.ted ted; login bob; user sales.bob bob; "

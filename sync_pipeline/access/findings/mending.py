@@ -93,7 +93,8 @@ class Mending:
         self._refresh(holds)
         rules = self._writing
         statement = fix or _against(rules, holds[0])
-        if not statement or any(map(self.shared, holds)):
+        was_taken = all(hold in self._taken for hold in holds)
+        if not statement or was_taken or any(map(self.shared, holds)):
             return False
         before, after, accounts = [], [], dict(self.world.accounts)
         for hold in holds:

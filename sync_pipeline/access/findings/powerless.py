@@ -13,6 +13,7 @@ from sync_pipeline.model.privilege import SecurableKind
 
 _MOST_STEPS = 400
 _MOST_NAMED = 3
+_OF_ALL = "all accounts have it: see what is found of the one that stands for them"
 _BY_HAND = "no statement about one grant or role ends it"
 _Key = tuple[str, str]
 
@@ -35,9 +36,12 @@ def break_ways(
     stuck: dict[_Key, str] = {}
     for _ in range(_MOST_STEPS):
         power = next((item for item in found if _key(item) not in stuck), None)
+        # What all accounts have is taken from them only where that ends it.
+        of_all = power is None and set(stuck.values()) == {_OF_ALL}
+        power = found[0] if of_all and found else power
         if power is None:
             break
-        why = break_way(mending, power)
+        why = break_way(mending, power, of_all=of_all)
         if why:
             stuck[_key(power)] = why
         else:
@@ -45,8 +49,11 @@ def break_ways(
     return [(power, stuck.get(_key(power), _BY_HAND)) for power in found]
 
 
-def break_way(mending: Mending, power: Power) -> str:
-    """Take what breaks one way to a power, and return why nothing does; empty: it is done."""
+def break_way(mending: Mending, power: Power, *, of_all: bool) -> str:
+    """Take what breaks one way to a power, and return why nothing does; empty: it is done.
+
+    What everybody holds is left unless it is told that it may be taken (`of_all`).
+    """
     own = mending.account
     for here, there in pairwise(power.path):
         holds = list(memberships_in(mending.state(here.account), there.account))
@@ -59,7 +66,9 @@ def break_way(mending: Mending, power: Power) -> str:
         return power.kept
     by = power.by or tuple(_by_text(mending, power))
     foreign = [hold.account for hold in by if hold.account not in (mending.account, own)]
-    if foreign and not mending.is_everyone(foreign[0]):
+    if foreign and not of_all and mending.is_everyone(foreign[0]):
+        return _OF_ALL
+    if foreign and not of_all:
         return f"{foreign[0]} holds it, and others with it: see what is found of {foreign[0]}"
     if by and mending.take(*by, fix=power.fix, undo=power.undo):
         return ""
