@@ -89,7 +89,8 @@ def rules(as_json: Json = False) -> None:
 
 
 def _row(item: Finding) -> tuple[object, ...]:
-    fix = tuple(item.fix.split("\n"))
+    left = (f"-- Left: {item.left}",) if item.left else ()
+    fix = (*item.fix.split("\n"), *left) if item.fix else left or ("",)
     return item.severity, item.instance, item.account, item.rule, item.evidence, fix
 
 
@@ -112,4 +113,6 @@ def _finding(item: Finding) -> dict[str, Any]:
         "evidence": item.evidence,
         "path": path_json(item.path),
         "fix": item.fix,
+        "undo": item.undo,
+        "left": item.left,
     }

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Protocol, cast, runtime_checkable
 
 from sync_pipeline.model.access import (
     AccountFacts,
     Decision,
     Effect,
     EffectivePrivilege,
+    Hold,
     Path,
     Power,
     ServerRule,
     Step,
 )
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 
 
@@ -135,6 +138,77 @@ def not_modelled(rules: AccessRules, privilege: str | None = None) -> Sequence[S
     if privilege is None or privilege.strip().upper() not in _READS:
         return found
     return tuple(item for item in found if item.effect is not Effect.WRITE)
+
+
+@runtime_checkable
+class Mends(Protocol):
+    """The rules of an engine that know what their statements do, and what takes them back.
+
+    Statements that give are the opposites of those that take: they bring back what the world has.
+    """
+
+    def related(self, account: str) -> Collection[str]:
+        """Return who else counts for the account's rights, and for statements about them."""
+        ...
+
+    def without(self, state: AccountState, hold: Hold) -> AccountState:
+        """Return the account of a hold as it is once the statement against it was run."""
+        ...
+
+    def shared(self, hold: Hold) -> str:
+        """Return why others lose a hold by the same statement; empty: they don't."""
+        ...
+
+    def dependents(self, hold: Hold) -> Sequence[Hold]:
+        """Return what others were given by the account, and lose when it loses what it gave."""
+        ...
+
+    def restore(self, hold: Hold) -> str:
+        """Return the statements that give a hold, with its options and by who gave it.
+
+        Without a grantor it is whoever runs them.
+        """
+        ...
+
+    def enable(self, account: str) -> str:
+        """Return the statement that opens an account which `disable` closed."""
+        ...
+
+    def create(self, account: str) -> str:
+        """Return the statements that make an account again which `drop` removed.
+
+        What a snapshot does not hold, such as a password, is a comment there.
+        """
+        ...
+
+    def unexpire(self, account: str) -> str:
+        """Return the statement that gives a password the end back which it had before `expire`."""
+        ...
+
+
+@lru_cache(maxsize=32)
+def _knows(kind: type) -> bool:
+    return issubclass(kind, Mends)
+
+
+def mends(rules: object) -> Mends | None:
+    """Return rules as those that know what their statements do; None: they don't."""
+    return cast("Mends", rules) if _knows(type(rules)) else None  # type: ignore[arg-type]
+
+
+def bare(state: AccountState, hold: Hold) -> AccountState:
+    """Return an account without a hold, where a server takes no more and no less than that."""
+    if hold.membership is not None:
+        kept = tuple(item for item in state.memberships if item != hold.membership)
+        return replace(state, memberships=kept)
+    if hold.grant is not None:
+        less = (replace(hold.grant, grantable=False),) if hold.is_option else ()
+        kept_grants = tuple(item for item in state.grants if item != hold.grant)
+        return replace(state, grants=(*kept_grants, *less))
+    if hold.attribute == "is_superuser":
+        return replace(state, is_superuser=False)
+    others = tuple(item for item in state.attributes if item[0] != hold.attribute)
+    return replace(state, attributes=(*others, (hold.attribute, False)))
 
 
 Edge = tuple[str, str]

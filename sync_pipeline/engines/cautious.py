@@ -96,6 +96,11 @@ class CautiousRules:
         return self._rules.expire(account)
 
 
+def plain(rules: AccessRules) -> AccessRules:
+    """Return rules without their doubts."""
+    return rules._rules if isinstance(rules, CautiousRules) else rules  # noqa: SLF001
+
+
 def cautious(rules: AccessRules, world: AccessWorld, known: Known) -> AccessRules:
     """Return rules as they are, or with their doubts where the world has unknown things."""
     doubts = Doubts(world, known)

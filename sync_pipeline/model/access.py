@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline.model.privilege import SectionKey, Securable
+from sync_pipeline.model.privilege import Grant, Membership, SectionKey, Securable
 from sync_pipeline.model.snapshot import SectionReport
 
 EVERYTHING = "ALL"
@@ -76,6 +76,8 @@ class EffectivePrivilege:
     grantable: bool = False
     availability: Availability = Availability.AT_LOGIN
     lacking: tuple[str, ...] = ()
+    grant: Grant | None = field(default=None, compare=False, repr=False)
+    """The grant at the path's end, where one gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +140,37 @@ class PowerKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """What an account has and one could take from it: a role, a grant, or an attribute.
+
+    `is_option`: of the grant, the grant option alone. An attribute is named as the state has it.
+    """
+
+    account: str
+    grant: Grant | None = None
+    membership: Membership | None = None
+    attribute: str = ""
+    is_option: bool = False
+
+    def __str__(self) -> str:
+        if self.membership is not None:
+            return f"the role {self.membership.role}"
+        option = "the grant option of " if self.is_option else ""
+        if self.grant is None:
+            return self.attribute
+        return f"{option}{self.grant.privilege} on {self.grant.securable}"
+
+
+@dataclass(frozen=True, slots=True)
 class Power:
     """A power that an account has, or can get by itself, with its path.
 
     A superuser may do everything. A grant admin may give itself or others privileges or
     roles that it does not have. `fix` is the statement that takes the power away where it is
-    a property of an account and neither a grant nor a role that could be revoked.
+    a property of an account and neither a grant nor a role that could be revoked; `undo` gives
+    it back. `by` is what has to go for this way to end, where its path has no role that could
+    be left. `kept` says why it can't be taken away. An inherent power is what the account was
+    made for by the server, and nobody's to change.
     """
 
     kind: PowerKind
@@ -151,6 +178,10 @@ class Power:
     path: Path
     availability: Availability = Availability.AT_LOGIN
     fix: str = ""
+    undo: str = field(default="", compare=False, repr=False)
+    by: tuple[Hold, ...] = field(default=(), compare=False, repr=False)
+    kept: str = field(default="", compare=False, repr=False)
+    is_inherent: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +192,10 @@ class AccountFacts:
     `is_system` accounts are the engine's own; `is_built_in` is the superuser that a new server
     begins with. Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is
     well; they never hold a password or a hash. `password_fix` is the statement that ends a weak
-    authentication and leaves the account open, `orphaned_fix` the one that gives an orphan its
-    login again; empty: nothing but closing it, or removing it, does. `unknown` are texts of what
-    no catalog says of the account, and could let it do more or less. `temporarily_locked` says
-    how an account is locked whose lock ends by itself.
+    authentication and leaves the account open, `password_undo` the one that takes it back,
+    `orphaned_fix` the one that gives an orphan its login again; empty: nothing but closing it, or
+    removing it, does. `unknown` are texts of what no catalog says of the account, and could let it
+    do more or less. `temporarily_locked` says how an account is locked whose lock ends by itself.
     """
 
     is_system: bool = False
@@ -174,6 +205,7 @@ class AccountFacts:
     authentication: str = ""
     weak_authentication: str = ""
     password_fix: str = ""
+    password_undo: str = ""
     has_no_password: bool = False
     never_expires: bool | None = None
     is_expired: bool | None = None

@@ -35,7 +35,9 @@ class Finding:
 
     `evidence` is a sentence that names what was seen, never a password or a hash. `path` is
     how the account comes by it, empty where it is the account's own property. `fix` are the
-    statements that would end it, one a line; empty where no single statement does.
+    statements that would end it, one a line and in the order in which they are run; `undo` those
+    that bring the state before them back. `left` says what the fix does not end, and why; empty:
+    the finding is gone after it.
     """
 
     instance: str
@@ -46,6 +48,8 @@ class Finding:
     evidence: str
     path: Path = ()
     fix: str = ""
+    undo: str = ""
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)

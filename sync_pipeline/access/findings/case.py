@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.access import reach
 from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Step
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
@@ -27,6 +28,22 @@ class Databases:
 
 
 @dataclass(frozen=True, slots=True)
+class Remedy:
+    """What ends a finding, what takes that back, and what is left all the same."""
+
+    fix: str = ""
+    undo: str = ""
+    left: str = ""
+
+
+BRANCH = (
+    "With this account the instance is read, so no statement is shown that might stop that: give "
+    "the work to another one first, made by the script of sync-pipeline grants."
+)
+"""What is said instead of a fix that would end the sync itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One instance under review.
 
@@ -40,6 +57,7 @@ class Case:
     monitor: str = ""
     _facts: dict[str, AccountFacts] = field(default_factory=dict, repr=False)
     _powers: dict[str, tuple[Power, ...]] = field(default_factory=dict, repr=False)
+    _found: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def states(self) -> Iterator[AccountState]:
         """Yield the accounts by name."""
@@ -77,9 +95,32 @@ class Case:
             return False
         return account.name == self.monitor or account.name.startswith(f"'{self.monitor}'@")
 
-    def closing(self, account: AccountState, statement: str) -> str:
-        """Return a statement that may close an account; of the monitor nothing would be read."""
-        return "" if self.is_monitor(account) else statement
+    def is_branch(self, account: str) -> bool:
+        """Return whether the instance is read with an account, or with a role of that."""
+        if not self.monitor:
+            return False
+        key = f"branch {self.monitor}"
+        if key not in self._found:
+            accounts = self.judged.world.accounts
+            monitors = (state.name for state in accounts.values() if self.is_monitor(state))
+            self._found[key] = frozenset(
+                name for monitor in monitors for name in reach(monitor, self._roles)
+            )
+        return account in self._found[key]
+
+    def always_near(self) -> frozenset[str]:
+        """Return the accounts that count for everybody: those of all, and superusers."""
+        if "near" not in self._found:
+            self._found["near"] = frozenset(
+                state.name
+                for state in self.states()
+                if state.is_superuser or self.is_everyone(state.name)
+            )
+        return self._found["near"]
+
+    def _roles(self, account: str) -> Iterator[tuple[str, str]]:
+        state = self.judged.world.accounts.get(account)
+        return ((item.role, "role") for item in (state.memberships if state else ()))
 
     def is_expected(self, account: str) -> bool:
         """Return whether the engine itself made the account: system, or the first superuser."""
@@ -94,12 +135,29 @@ class Case:
         evidence: str,
         *,
         path: Path = (),
-        fix: str = "",
+        remedy: Remedy = Remedy(),
+        is_harmless: bool = False,
     ) -> Finding:
-        """Return a finding of this instance."""
+        """Return a finding of this instance.
+
+        A fix that might end the sync is not shown, unless it `is_harmless` to who reads.
+        """
         world = self.judged.world
         own = path or (Step(account),)
-        return Finding(world.instance, world.engine, account, rule, severity, evidence, own, fix)
+        if remedy.fix and not is_harmless and self.is_branch(account):
+            remedy = Remedy(left=BRANCH)
+        return Finding(
+            world.instance,
+            world.engine,
+            account,
+            rule,
+            severity,
+            evidence,
+            own,
+            remedy.fix,
+            remedy.undo,
+            remedy.left,
+        )
 
 
 def listed(items: Collection[str], most: int = 5) -> str:

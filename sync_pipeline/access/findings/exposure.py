@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from sync_pipeline.access.findings.case import Case, listed
+from sync_pipeline.access.findings.case import Case, Remedy, listed
+from sync_pipeline.access.findings.mending import (
+    REFUSED,
+    Mending,
+    closed,
+    dropped,
+    memberships_in,
+)
 from sync_pipeline.access.findings.rule import Rule, each
-from sync_pipeline.model.access import EffectivePrivilege
+from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.model.access import EVERYTHING, EffectivePrivilege, Hold
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
-from sync_pipeline.model.privilege import Securable, SecurableKind
+from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 _WIDE = (SecurableKind.SERVER, SecurableKind.DATABASE_PATTERN)
 """Where a privilege is high: an application that writes its own database is not."""
@@ -24,8 +34,15 @@ def _anonymous(rule: Rule, case: Case) -> Iterator[Finding]:
                 rule.severity if case.gets_in(state) or not state.is_locked else Severity.LOW,
                 state.name,
                 "Anybody may log in with it, under any name that has no account of its own.",
-                fix=case.judged.rules.drop(state.name),
+                remedy=_dropped(case, state),
             )
+
+
+def _dropped(case: Case, state: AccountState) -> Remedy:
+    remedy = dropped(case, state.name)
+    if remedy.fix and any(grant.securable.database for grant in state.grants):
+        return replace(remedy, left="What its grants on databases give to others ends with it.")
+    return remedy
 
 
 def _any_host(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -44,7 +61,7 @@ def _any_host(rule: Rule, case: Case) -> Iterator[Finding]:
                 rule.severity,
                 state.name,
                 f"It may log in from any host and has {listed(list(dict.fromkeys(reasons)))}.",
-                fix=case.judged.rules.disable(state.name),
+                remedy=closed(case, state.name),
             )
 
 
@@ -52,13 +69,7 @@ def _everyone_writes(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states():
         if not case.is_everyone(state.name):
             continue
-        by_database: dict[str, list[EffectivePrivilege]] = defaultdict(list)
-        for entry in case.judged.rules.everything(state.name):
-            if case.judged.rules.is_write(entry.privilege) and not _is_engines(
-                case, entry.securable
-            ):
-                by_database[entry.securable.database or entry.securable.catalog].append(entry)
-        for database, entries in sorted(by_database.items()):
+        for database, entries in sorted(_written(case, case.judged.rules, state.name).items()):
             texts = [f"{entry.privilege} on {entry.securable}" for entry in entries]
             where = f" in database {database}" if database else ""
             yield case.finding(
@@ -67,8 +78,17 @@ def _everyone_writes(rule: Rule, case: Case) -> Iterator[Finding]:
                 state.name,
                 f"Every account has {listed(texts)}{where}.",
                 path=entries[0].path,
-                fix="\n".join(dict.fromkeys(_revokes(case, entries))),
+                remedy=_unwritten(case, state.name, database),
             )
+
+
+def _written(case: Case, rules: AccessRules, everyone: str) -> dict[str, list[EffectivePrivilege]]:
+    """Return what everyone may write, by database."""
+    found: dict[str, list[EffectivePrivilege]] = defaultdict(list)
+    for entry in rules.everything(everyone):
+        if rules.is_write(entry.privilege) and not _is_engines(case, entry.securable):
+            found[entry.securable.database or entry.securable.catalog].append(entry)
+    return found
 
 
 def _is_engines(case: Case, securable: Securable) -> bool:
@@ -79,34 +99,47 @@ def _is_engines(case: Case, securable: Securable) -> bool:
     return schema in _SYSTEM_SCHEMAS or case.facts(schema).is_system
 
 
-def _revokes(case: Case, entries: list[EffectivePrivilege]) -> Iterator[str]:
-    """Yield the statements that take these privileges from whoever holds the grants.
+def _unwritten(case: Case, everyone: str, database: str) -> Remedy:
+    """Return what takes these privileges from whoever holds the grants.
 
     What a role holds without a grant, as fixed roles do, goes with the membership.
     """
-    wanted = {(entry.path[-1].account, entry.privilege, entry.securable) for entry in entries}
-    accounts = case.judged.world.accounts
+    mending = Mending(case, everyone)
+    tried: set[Hold] = set()
+    entries = _written(case, mending.rules, everyone).get(database, [])
+    while holds := [item for item in _holds(mending, entries) if item not in tried]:
+        tried.update(holds)
+        for hold in holds:
+            mending.take(hold)
+        entries = _written(case, mending.rules, everyone).get(database, [])
+    texts = [f"{entry.privilege} on {entry.securable}" for entry in entries]
+    return mending.remedy(f"It keeps {listed(texts)}: {REFUSED}." if texts else "")
+
+
+def _holds(mending: Mending, entries: Sequence[EffectivePrivilege]) -> list[Hold]:
+    """Return the roles that give these privileges without a grant, then the grants."""
+    roles: dict[Hold, None] = {}
+    grants: dict[Hold, None] = {}
     for entry in entries:
-        yield from _left_roles(case, entry)
-    for holder in sorted({account for account, _, _ in wanted}):
-        state = accounts.get(holder)
-        for grant in state.grants if state else ():
-            if not grant.deny and (holder, grant.privilege, grant.securable) in wanted:
-                yield case.judged.rules.revoke(holder, grant)
+        here, last = entry.path[0].account, entry.path[-1].account
+        found = [_hold(last, entry, grant) for grant in _granted(mending.state(last), entry)]
+        grants.update(dict.fromkeys(found))
+        if not found and len(entry.path) > 1:
+            roles.update(dict.fromkeys(memberships_in(mending.state(here), entry.path[1].account)))
+    return [*roles, *sorted(grants, key=lambda hold: (hold.account, str(hold)))]
 
 
-def _left_roles(case: Case, entry: EffectivePrivilege) -> Iterator[str]:
-    here, there = entry.path[0].account, entry.path[-1].account
-    accounts = case.judged.world.accounts
-    granted = accounts[there].grants if there in accounts else ()
-    is_granted = any(
-        (grant.privilege, grant.securable) == (entry.privilege, entry.securable)
-        for grant in granted
-    )
-    state = accounts.get(here)
-    for membership in state.memberships if state and not is_granted else ():
-        if len(entry.path) > 1 and membership.role == entry.path[1].account:
-            yield case.judged.rules.revoke_role(here, membership)
+def _hold(account: str, entry: EffectivePrivilege, grant: Grant) -> Hold:
+    is_option = entry.grant is not None and entry.privilege not in (grant.privilege, EVERYTHING)
+    return Hold(account, grant, is_option=is_option and grant.grantable)
+
+
+def _granted(state: AccountState | None, entry: EffectivePrivilege) -> list[Grant]:
+    if entry.grant is not None:
+        return [entry.grant]
+    wanted = (entry.privilege, entry.securable)
+    grants = state.grants if state else ()
+    return [item for item in grants if not item.deny and (item.privilege, item.securable) == wanted]
 
 
 ANONYMOUS = Rule(

@@ -6,8 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sync_pipeline.access.findings.case import Case, listed
+from sync_pipeline.access.findings.case import Case, Remedy, listed
+from sync_pipeline.access.findings.mending import REFUSED, Mending, take_all
+from sync_pipeline.access.findings.powerless import break_ways
 from sync_pipeline.access.findings.rule import Rule
+from sync_pipeline.model.access import Hold, Power, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.privilege import SecurableKind
@@ -15,11 +18,11 @@ from sync_pipeline.model.privilege import SecurableKind
 
 @dataclass(frozen=True, slots=True)
 class _Namesake:
-    """One account of a name that several instances have. Rights: text → statement against it."""
+    """One account of a name that several instances have, and its rights as texts."""
 
     case: Case
     state: AccountState
-    rights: Mapping[str, str]
+    rights: Mapping[str, Sequence[Hold]]
 
 
 def _uneven(rule: Rule, cases: Sequence[Case]) -> Iterator[Finding]:
@@ -29,7 +32,8 @@ def _uneven(rule: Rule, cases: Sequence[Case]) -> Iterator[Finding]:
             if state.database or case.is_expected(state.name) or case.is_everyone(state.name):
                 continue
             key = (case.judged.world.engine, state.name)
-            namesakes[key].append(_Namesake(case, state, _rights(case, state)))
+            powers = case.powers(state.name)
+            namesakes[key].append(_Namesake(case, state, _rights(state, powers)))
     for _, group in sorted(namesakes.items()):
         yield from _unevenness(rule, group)
 
@@ -42,34 +46,43 @@ def _unevenness(rule: Rule, group: Sequence[_Namesake]) -> Iterator[Finding]:
         if not more:
             continue
         less = [other.case.judged.name for other in group if not set(more) <= other.rights.keys()]
-        fixes = (item.rights[text] for text in more)
         yield item.case.finding(
             rule.id,
             rule.severity,
             item.state.name,
             f"Here it has {listed(more)}; not so on {listed(less)}.",
-            fix="\n".join(fix for fix in fixes if fix),
+            remedy=_evened(item, set(more)),
         )
 
 
-def _rights(case: Case, state: AccountState) -> dict[str, str]:
+def _evened(item: _Namesake, more: set[str]) -> Remedy:
+    """Return what takes away what the account has here and not everywhere."""
+    mending = Mending(item.case, item.state.name)
+
+    def rights(powers: Sequence[Power] = ()) -> dict[str, Sequence[Hold]]:
+        state = mending.state(item.state.name) or item.state
+        return {text: by for text, by in _rights(state, powers).items() if text in more}
+
+    take_all(lambda: [hold for by in rights().values() for hold in by], mending.take)
+    for kind in PowerKind:
+        if kind in more:
+            break_ways(mending, kind)
+    left = rights(mending.rules.powers(item.state.name))
+    return mending.remedy(f"It keeps {listed(list(left))}: {REFUSED}." if left else "")
+
+
+def _rights(state: AccountState, powers: Sequence[Power]) -> dict[str, Sequence[Hold]]:
     """Return the rights that mean the same on each server: powers, roles, server privileges."""
-    rules = case.judged.rules
+    rights: dict[str, list[Hold]] = {str(power.kind): [] for power in powers}
     on_server = [item for item in state.grants if item.securable.kind is SecurableKind.SERVER]
     denied = {item.privilege for item in on_server if item.deny}
-    return {
-        **{str(power.kind): "" for power in case.powers(state.name)},
-        **{f"role {item.role}": rules.revoke_role(state.name, item) for item in state.memberships},
-        **{
-            f"{privilege} on the server": "\n".join(
-                rules.revoke(state.name, grant)
-                for grant in on_server
-                if grant.privilege == privilege
-            )
-            for privilege in dict.fromkeys(grant.privilege for grant in on_server)
-            if privilege not in denied
-        },
-    }
+    for role in state.memberships:
+        rights.setdefault(f"role {role.role}", []).append(Hold(state.name, membership=role))
+    for grant in on_server:
+        if grant.privilege not in denied:
+            text = f"{grant.privilege} on the server"
+            rights.setdefault(text, []).append(Hold(state.name, grant))
+    return dict(rights)
 
 
 UNEVEN = Rule(

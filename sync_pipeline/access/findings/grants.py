@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from sync_pipeline.access.findings.case import Case, Databases, listed
+from sync_pipeline.access.findings.case import Case, Databases, Remedy, listed
+from sync_pipeline.access.findings.mending import REFUSED, Mending, dropped, take_all
 from sync_pipeline.access.findings.rule import Rule, each
-from sync_pipeline.model.access import PowerKind
+from sync_pipeline.model.access import Hold, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.pattern import like
@@ -34,13 +35,32 @@ def _grant_option(rule: Rule, case: Case) -> Iterator[Finding]:
             rule.severity,
             state.name,
             f"It may grant on {listed(texts)}.",
-            fix="\n".join(case.judged.rules.revoke_option(state.name, grant) for grant in grants),
+            remedy=_without_options(case, state.name),
+            is_harmless=True,
         )
 
 
-def _may_grant(case: Case, state: AccountState, grant: Grant) -> bool:
+def _without_options(case: Case, account: str) -> Remedy:
+    mending = Mending(case, account)
+
+    def options() -> Iterator[Hold]:
+        state = mending.state(account)
+        for grant in state.grants if state else ():
+            if _may_grant(case, state, grant):
+                yield Hold(account, grant, is_option=True)
+
+    stuck = take_all(options, mending.take)
+    return mending.remedy(_kept("It may still grant on ", stuck))
+
+
+def _kept(begin: str, stuck: Sequence[Hold]) -> str:
+    texts = [f"{hold.grant.privilege} on {hold.grant.securable}" for hold in stuck if hold.grant]
+    return f"{begin}{listed(texts)}: {REFUSED}." if texts else ""
+
+
+def _may_grant(case: Case, state: AccountState | None, grant: Grant) -> bool:
     """Return whether an account may pass a grant on; where it has denies, its engine decides."""
-    if grant.deny or not grant.grantable:
+    if state is None or grant.deny or not grant.grantable:
         return False
     if not any(item.deny for item in state.grants):
         return True
@@ -52,8 +72,8 @@ def _orphaned(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states():
         facts = case.facts(state.name)
         if facts.orphaned:
-            fix = facts.orphaned_fix or case.judged.rules.drop(state.name)
-            yield case.finding(rule.id, rule.severity, state.name, facts.orphaned, fix=fix)
+            remedy = dropped(case, state.name, facts.orphaned_fix)
+            yield case.finding(rule.id, rule.severity, state.name, facts.orphaned, remedy=remedy)
 
 
 def _gone_databases(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -62,9 +82,7 @@ def _gone_databases(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states():
         by_database: dict[tuple[bool, str], list[Grant]] = defaultdict(list)
         for grant in state.grants:
-            on = grant.securable
-            is_pattern = on.kind is SecurableKind.DATABASE_PATTERN
-            by_database[is_pattern, on.database].append(grant)
+            by_database[_where(grant)].append(grant)
         for (is_pattern, database), grants in sorted(by_database.items()):
             why = _why_no_match if is_pattern else _why_gone
             reason = why(case, case.databases, state.name, database)
@@ -75,8 +93,29 @@ def _gone_databases(rule: Rule, case: Case) -> Iterator[Finding]:
                     rule.severity,
                     state.name,
                     f"It has {privileges} in the database {database}, which {reason}.",
-                    fix="\n".join(case.judged.rules.revoke(state.name, grant) for grant in grants),
+                    remedy=_without_database(case, state.name, (is_pattern, database)),
+                    is_harmless=True,
                 )
+
+
+def _where(grant: Grant) -> tuple[bool, str]:
+    """Return whether the name of a grant's database is a pattern, and the name."""
+    on = grant.securable
+    return on.kind is SecurableKind.DATABASE_PATTERN, on.database
+
+
+def _without_database(case: Case, account: str, where: tuple[bool, str]) -> Remedy:
+    mending = Mending(case, account)
+
+    def grants() -> Iterator[Hold]:
+        # The option first: it may outlast the last privilege on an object.
+        state = mending.state(account)
+        there = [grant for grant in (state.grants if state else ()) if _where(grant) == where]
+        yield from (Hold(account, g, is_option=True) for g in there if g.grantable)
+        yield from (Hold(account, g) for g in there if not g.grantable)
+
+    stuck = take_all(grants, mending.take_gone)
+    return mending.remedy(_kept("It keeps ", stuck))
 
 
 def _why_gone(case: Case, databases: Databases, account: str, database: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sync_pipeline.access.findings.case import Case, listed
-from sync_pipeline.access.findings.powers import membership_of
+from sync_pipeline.access.findings.case import Case, Remedy, listed
+from sync_pipeline.access.findings.mending import REFUSED, Mending, memberships_in
 from sync_pipeline.access.findings.rule import Rule, each
-from sync_pipeline.engines.access import HashPlace, hash_places
-from sync_pipeline.model.access import Availability, EffectivePrivilege, PowerKind, path_text
+from sync_pipeline.engines.access import AccessRules, HashPlace, hash_places
+from sync_pipeline.model.access import Availability, EffectivePrivilege, Hold, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.privilege import Grant, SecurableKind
@@ -35,9 +35,10 @@ def _hash_readers(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states() if places else ():
         if _is_left_out(case, state):
             continue
-        readers = list(_readers(case, state, places))
+        readers = list(_readers(case, case.judged.rules, state.name, places))
         if readers:
-            yield _finding(rule, case, state, readers)
+            remedy = _without_reading(case, state.name, places)
+            yield _finding(rule, case, state, readers, remedy)
 
 
 def _is_left_out(case: Case, state: AccountState) -> bool:
@@ -46,13 +47,19 @@ def _is_left_out(case: Case, state: AccountState) -> bool:
     return is_engines or bool(case.powers(state.name, PowerKind.SUPERUSER))
 
 
-def _readers(case: Case, state: AccountState, places: Sequence[HashPlace]) -> Iterator[_Reader]:
-    accounts = case.judged.world.accounts
+def _readers(
+    case: Case,
+    rules: AccessRules,
+    account: str,
+    places: Sequence[HashPlace],
+    accounts: Mapping[str, AccountState] | None = None,
+) -> Iterator[_Reader]:
+    accounts = case.judged.world.accounts if accounts is None else accounts
     for place in places:
-        for way in case.judged.rules.decide(state.name, place.privilege, place.securable).held:
+        for way in rules.decide(account, place.privilege, place.securable).held:
             last = way.path[-1].account
             # What everyone may, is one finding: that of PUBLIC.
-            if last != state.name and case.is_everyone(last):
+            if last != account and case.is_everyone(last):
                 continue
             holder = accounts.get(last)
             grants = tuple(g for g in (holder.grants if holder else ()) if _gives(g, place))
@@ -74,7 +81,9 @@ def _gives(grant: Grant, place: HashPlace) -> bool:
     return same and on.column in ("", asked.column)
 
 
-def _finding(rule: Rule, case: Case, state: AccountState, readers: Sequence[_Reader]) -> Finding:
+def _finding(
+    rule: Rule, case: Case, state: AccountState, readers: Sequence[_Reader], remedy: Remedy
+) -> Finding:
     readers = sorted(readers, key=_rank)
     best = readers[0].way
     what = listed(list(dict.fromkeys(reader.place.name for reader in readers)), most=3)
@@ -87,7 +96,7 @@ def _finding(rule: Rule, case: Case, state: AccountState, readers: Sequence[_Rea
         f"It may read password hashes{after}, in {what}, through {best.source}: "
         f"{path_text(best.path)}.{lacking}",
         path=best.path,
-        fix="\n".join(dict.fromkeys(fix for reader in readers for fix in _fixes(case, reader))),
+        remedy=remedy,
     )
 
 
@@ -108,22 +117,45 @@ def _severity(rule: Rule, case: Case, state: AccountState, reader: _Reader) -> S
     return rule.severity if reader.is_meant else Severity.MEDIUM
 
 
-def _fixes(case: Case, reader: _Reader) -> Iterator[str]:
-    """Yield what takes the reading away, and not more than the account was meant to read.
+def _without_reading(case: Case, account: str, places: Sequence[HashPlace]) -> Remedy:
+    """Return what takes the reading away, and not more than the account was meant to read.
 
     A role is taken from the account; a grant on the place from who holds it. A right to read
     everything on the server is left to people: what stands in its place is theirs to say.
     """
-    if not reader.is_meant:
-        return
-    rules, accounts = case.judged.rules, case.judged.world.accounts
-    for here, there in pairwise(reader.way.path):
-        membership = membership_of(accounts.get(here.account), there.account)
-        if membership is not None:
-            yield rules.revoke_role(here.account, membership)
+    mending, tried = Mending(case, account), set[Hold]()
+    while True:
+        accounts = mending.world.accounts
+        readers = list(_readers(case, mending.rules, account, places, accounts))
+        meant = (reader for reader in readers if reader.is_meant)
+        holds = [hold for reader in meant for hold in _holds(mending, reader)]
+        hold = next((item for item in holds if item not in tried), None)
+        if hold is None:
+            return mending.remedy(_left(readers))
+        tried.add(hold)
+        if hold.account == account:
+            mending.take(hold)
+
+
+def _holds(mending: Mending, reader: _Reader) -> Iterator[Hold]:
+    path = reader.way.path
+    for here, there in pairwise(path):
+        holds = list(memberships_in(mending.state(here.account), there.account))
+        if holds:
+            yield from holds
             return
     for grant in reader.grants:
-        yield rules.revoke(reader.way.path[-1].account, grant)
+        yield Hold(path[-1].account, grant)
+
+
+def _left(readers: Sequence[_Reader]) -> str:
+    if not readers:
+        return ""
+    reader = min(readers, key=_rank)
+    what = f"It still reads {reader.place.name} through {reader.way.source}"
+    if reader.is_meant:
+        return f"{what}: that goes with {reader.way.path[-1].account}, or {REFUSED}."
+    return f"{what}, which is a right to read everything: what stands in its place is yours to say."
 
 
 HASH_READER = Rule(

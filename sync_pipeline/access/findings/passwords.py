@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.access.findings.mending import Mending, closed
 from sync_pipeline.access.findings.rule import Rule, each, severity_for
-from sync_pipeline.model.access import PowerKind
+from sync_pipeline.engines.access import mends
+from sync_pipeline.engines.cautious import plain
+from sync_pipeline.model.access import AccountFacts, PowerKind
 from sync_pipeline.model.finding import Finding, Severity
 
 
@@ -18,7 +21,7 @@ def _no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
                 severity_for(rule, case, state.name),
                 state.name,
                 "Its password never expires.",
-                fix=case.closing(state, case.judged.rules.expire(state.name)),
+                remedy=_expired_later(case, state.name),
             )
 
 
@@ -31,7 +34,8 @@ def _no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
                 severity_for(rule, case, state.name),
                 state.name,
                 "Nothing checks how good its next password is.",
-                fix=facts.password_fix,
+                remedy=Remedy(facts.password_fix, facts.password_undo, _unless(facts, _CHECKS)),
+                is_harmless=True,
             )
 
 
@@ -43,7 +47,7 @@ def _expired(rule: Rule, case: Case) -> Iterator[Finding]:
                 rule.severity,
                 state.name,
                 "It has expired, and is neither locked nor removed.",
-                fix=case.closing(state, case.judged.rules.disable(state.name)),
+                remedy=closed(case, state.name),
             )
 
 
@@ -55,7 +59,7 @@ def _never_used(rule: Rule, case: Case) -> Iterator[Finding]:
                 severity_for(rule, case, state.name),
                 state.name,
                 "It has never logged in.",
-                fix=case.closing(state, case.judged.rules.disable(state.name)),
+                remedy=closed(case, state.name),
             )
 
 
@@ -64,16 +68,38 @@ def _weak(rule: Rule, case: Case) -> Iterator[Finding]:
         facts = case.facts(state.name)
         if facts.weak_authentication:
             is_superuser = bool(case.powers(state.name, PowerKind.SUPERUSER))
-            closed = case.closing(state, case.judged.rules.disable(state.name))
+            by_policy = Remedy(facts.password_fix, facts.password_undo)
             yield case.finding(
                 rule.id,
                 _WEAKNESS[facts.has_no_password + is_superuser],
                 state.name,
                 facts.weak_authentication,
-                fix=facts.password_fix or closed,
+                remedy=by_policy if facts.password_fix else closed(case, state.name, _BY_PERSON),
+                is_harmless=bool(facts.password_fix),
             )
 
 
+def _expired_later(case: Case, account: str) -> Remedy:
+    mending, rules = Mending(case, account), plain(case.judged.rules)
+    known = mends(rules)
+    undo = known.unexpire(account) if known else ""
+    return mending.remedy() if mending.run(rules.expire(account), undo) else Remedy(left=_NO_END)
+
+
+def _unless(facts: AccountFacts, left: str) -> str:
+    return "" if facts.password_fix else left
+
+
+_CHECKS = (
+    "No statement about the account ends it: the server has to check passwords "
+    "(validate_password, simple_password_check or cracklib_password_check, a profile's "
+    "PASSWORD_VERIFY_FUNCTION)."
+)
+_NO_END = (
+    "No statement is shown: nobody would notice in time that the password of a program has ended, "
+    "or it has none. A vault that changes it is the other way."
+)
+_BY_PERSON = "Give it a password, or another way to log in, by hand: only you know which."
 _WEAKNESS = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 """By how many of these hold: the password is empty, the account may do everything."""
 

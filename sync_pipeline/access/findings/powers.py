@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.powerless import without_power
 from sync_pipeline.access.findings.rule import Rule, each
-from sync_pipeline.model.access import Availability, Power, PowerKind, path_text
+from sync_pipeline.model.access import Availability, PowerKind, path_text
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Finding, Severity
-from sync_pipeline.model.privilege import Membership, SecurableKind
 
 
 def _superusers(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states():
-        yield from _power(rule, case, state, case.powers(state.name, PowerKind.SUPERUSER))
+        yield from _power(rule, case, state, PowerKind.SUPERUSER)
 
 
 def _grant_admins(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states():
         # A superuser may grant as well: one finding says it.
         if not case.powers(state.name, PowerKind.SUPERUSER):
-            yield from _power(rule, case, state, case.powers(state.name, PowerKind.GRANT_ADMIN))
+            yield from _power(rule, case, state, PowerKind.GRANT_ADMIN)
 
 
-def _power(
-    rule: Rule, case: Case, state: AccountState, powers: tuple[Power, ...]
-) -> Iterator[Finding]:
+def _power(rule: Rule, case: Case, state: AccountState, kind: PowerKind) -> Iterator[Finding]:
+    # What the server made an account for is nobody's to change; its members have the finding.
+    powers = [power for power in case.powers(state.name, kind) if not power.is_inherent]
     if not powers:
         return
     best = powers[0]
@@ -39,7 +38,7 @@ def _power(
         state.name,
         f"{best.kind} {way} through {best.source}{others}: {path_text(best.path)}.",
         path=best.path,
-        fix=_fix(case, best),
+        remedy=without_power(case, state.name, kind),
     )
 
 
@@ -50,46 +49,6 @@ def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:
     if case.is_expected(state.name) or (state.kind is AccountKind.ROLE and not state.can_login):
         return Severity.INFO
     return rule.severity if case.gets_in(state) else Severity.LOW
-
-
-def _fix(case: Case, power: Power) -> str:
-    """Return what breaks the path at its first membership, or at the grant at its end.
-
-    Where the engine says what takes the power away, it is that instead of the grant; failing all,
-    the account is disabled.
-    """
-    rules, accounts = case.judged.rules, case.judged.world.accounts
-    for here, there in pairwise(power.path):
-        membership = membership_of(accounts.get(here.account), there.account)
-        if membership is not None:
-            return rules.revoke_role(here.account, membership)
-        if not _is_mapping(accounts.get(here.account), accounts.get(there.account)):
-            break
-    if power.fix:
-        return power.fix
-    last = power.path[-1].account
-    holder = accounts.get(last)
-    for grant in holder.grants if holder else ():
-        if power.source in (str(grant), grant.privilege) or (
-            grant.securable.kind is SecurableKind.SERVER
-            and power.source.startswith(f"{grant.privilege} on ")
-        ):
-            return rules.revoke(last, grant)
-    for membership in holder.memberships if holder else ():
-        if membership.admin and power.source.endswith(f" {membership.role}"):
-            return rules.revoke_role(last, membership)
-    return rules.disable(power.path[0].account)
-
-
-def membership_of(state: AccountState | None, role: str) -> Membership | None:
-    """Return the membership of an account in a role; None: it is no member."""
-    memberships = state.memberships if state else ()
-    return next((item for item in memberships if item.role == role), None)
-
-
-def _is_mapping(here: AccountState | None, there: AccountState | None) -> bool:
-    """Return whether a step leads from an account of the server to its user in a database."""
-    return bool(here and there and not here.database and there.database)
 
 
 SUPERUSER = Rule(

@@ -254,6 +254,11 @@ class MariaDbAccess(FamilyAccess):
                 lenders.setdefault(role, name)
         return lenders
 
+    def default_again(self, account: str) -> str:
+        """Return the statement that makes the roles active at login that are so now."""
+        (role,) = self.default_roles_of(account)[:1]
+        return f"SET DEFAULT ROLE {self.to(role)} FOR {self.to(account)};"
+
     def role_admins(self, account: str) -> Iterator[tuple[Path, Availability, str]]:
         """Yield the admin options of the account and of all its roles, active or not.
 

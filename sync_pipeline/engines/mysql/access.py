@@ -15,6 +15,7 @@ from types import MappingProxyType
 from sync_pipeline.engines.mysql_protocol.access import FamilyAccess
 from sync_pipeline.engines.mysql_protocol.access_beside import beside
 from sync_pipeline.engines.mysql_protocol.access_levels import ON_DATABASE, Levels
+from sync_pipeline.engines.mysql_protocol.access_mends import MANDATORY
 from sync_pipeline.engines.mysql_protocol.access_patterns import mysql_weight
 from sync_pipeline.engines.mysql_protocol.access_pools import Holder, Merged, Pool
 from sync_pipeline.engines.mysql_protocol.access_sessions import Activation
@@ -174,6 +175,12 @@ class MySqlAccess(FamilyAccess):
         holders = (self.holder(name, path) for name, path in paths.items())
         return (Merged(self.levels, holders, self.winners),)
 
+    def default_again(self, account: str) -> str:
+        """Return the statement that makes the roles active at login that are so now."""
+        held = self.world.accounts[account].memberships
+        names = (self.to(item.role) for item in held if item.default and item.grantor != MANDATORY)
+        return f"ALTER USER {self.to(account)} DEFAULT ROLE {', '.join(names)};"
+
     def role_admins(self, account: str) -> Iterator[tuple[Path, Availability, str]]:
         """Yield the admin options of the account and of its active roles (seen on 9.7)."""
         for activation in self.activations(account):
@@ -196,14 +203,14 @@ class MySqlAccess(FamilyAccess):
 
     def revoke_role(self, account: str, membership: Membership) -> str:
         """Return the statement that takes a role away; a mandatory one from everybody."""
-        if membership.grantor != "mandatory_roles":
+        if membership.grantor != MANDATORY:
             return super().revoke_role(account, membership)
         rest = sorted(
             {
                 other.role
                 for state in self.world.accounts.values()
                 for other in state.memberships
-                if other.grantor == "mandatory_roles" and other.role != membership.role
+                if other.grantor == MANDATORY and other.role != membership.role
             }
         )
         value = ",".join(rest).replace("\\", "\\\\").replace("'", "''")

@@ -19,6 +19,7 @@ from sync_pipeline.engines.mysql_protocol.access_levels import (
     canonical_word,
     is_write,
 )
+from sync_pipeline.engines.mysql_protocol.access_mends import Mending
 from sync_pipeline.engines.mysql_protocol.access_names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access_patterns import unescaped
 from sync_pipeline.engines.mysql_protocol.access_pools import Pool, Way
@@ -32,7 +33,6 @@ from sync_pipeline.engines.mysql_protocol.access_sessions import (
     ANY_USER,
     SAME_USER,
     Activation,
-    Sessions,
 )
 from sync_pipeline.engines.mysql_protocol.hosts import lets_nobody_in
 from sync_pipeline.model.access import (
@@ -56,7 +56,7 @@ from sync_pipeline.model.privilege import (
 SERVER = Securable(SecurableKind.SERVER)
 
 
-class FamilyAccess(Sessions):
+class FamilyAccess(Mending):
     """The rules that MySQL and MariaDB share. Built once for a world."""
 
     system_accounts: frozenset[str]
@@ -166,9 +166,7 @@ class FamilyAccess(Sessions):
         """
         if self._must_stay(account, grant):
             return ""
-        is_own = grant.securable.kind is SecurableKind.ACCOUNT or (
-            grant.securable.kind is SecurableKind.SERVER and not self.is_static(grant.privilege)
-        )
+        is_own = self.has_own_option(grant)
         return statements.revoke_option(self.to(account), grant, is_own=is_own)
 
     def revoke_role(self, account: str, membership: Membership) -> str:
@@ -217,19 +215,33 @@ class FamilyAccess(Sessions):
         """Return a privilege as the snapshots of this engine write it."""
         return canonical_word(privilege)
 
-    def to(self, account: str) -> str:
-        """Return an account or a role as a statement names it."""
-        return statements.principal(account)
-
     def _is_user(self, account: str) -> bool:
         return account in self.world.accounts and not self.is_role(account)
 
+    def must_stay(self, account: str) -> str:
+        """Return why the server's privileges of an account are not taken away; empty: they are.
+
+        Nobody might be left who could give them back.
+        """
+        if account in self.built_in_accounts or account in self.system_accounts:
+            return "it is an account that the server was installed with"
+        if self._is_last_superuser(account):
+            return "nobody would be left who may do everything"
+        return ""
+
+    def server_grants(self, account: str) -> Sequence[Grant]:
+        """Return what an account itself was granted on the server."""
+        state = self.world.accounts[account]
+        return [g for g in state.grants if g.securable.kind is SecurableKind.SERVER and not g.deny]
+
+    def memberships_of(self, account: str, role: str) -> Sequence[Membership]:
+        """Return by which memberships an account has a role."""
+        state = self.world.accounts.get(account)
+        return [item for item in (state.memberships if state else ()) if item.role == role]
+
     def _must_stay(self, account: str, grant: Grant) -> bool:
-        """Return whether nobody might be left who could give a grant back."""
-        is_first = account in self.built_in_accounts
-        return grant.securable.kind is SecurableKind.SERVER and (
-            is_first or self._is_last_superuser(account)
-        )
+        is_servers = grant.securable.kind is SecurableKind.SERVER
+        return is_servers and bool(self.must_stay(account))
 
     def _is_last_superuser(self, account: str) -> bool:
         superusers = {
@@ -262,6 +274,7 @@ class FamilyAccess(Sessions):
                 way.grant.grantable if has_own_option else bool(option),
                 activation.availability,
                 lacking,
+                way.grant,
             )
 
     def _covered(

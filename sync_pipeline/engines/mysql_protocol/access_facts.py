@@ -32,6 +32,12 @@ def has_password(state: AccountState) -> bool:
     return state.kind is AccountKind.USER and any(_is_by_password(*item) for item in methods)
 
 
+def has_empty_password(state: AccountState) -> bool:
+    """Return whether one logs in with nothing: no method of the account needs anything."""
+    methods = _methods(dict(state.attributes))
+    return bool(methods) and all(_is_empty(*item) for item in methods)
+
+
 def facts_of(state: AccountState, *, is_system: bool, is_built_in: bool) -> AccountFacts:
     """Return the facts of one account. Roles are no people: they have no login to judge."""
     attributes = dict(state.attributes)

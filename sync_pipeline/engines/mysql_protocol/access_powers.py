@@ -12,11 +12,12 @@ from sync_pipeline.model.access import (
     EVERYTHING,
     Availability,
     EffectivePrivilege,
+    Hold,
     Path,
     Power,
     PowerKind,
 )
-from sync_pipeline.model.privilege import Securable, SecurableKind
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 _SERVER = Securable(SecurableKind.SERVER)
 _ALL = "ALL PRIVILEGES with GRANT OPTION"
@@ -47,6 +48,22 @@ class Rules(Protocol):
         """Return the roles that an account may grant."""
         ...
 
+    def server_grants(self, account: str) -> Sequence[Grant]:
+        """Return what an account itself was granted on the server."""
+        ...
+
+    def restore_all(self, account: str, grants: Sequence[Grant]) -> str:
+        """Return the statements that give privileges of the server back."""
+        ...
+
+    def must_stay(self, account: str) -> str:
+        """Return why the server's privileges of an account are not taken away; empty: they are."""
+        ...
+
+    def memberships_of(self, account: str, role: str) -> Sequence[Membership]:
+        """Return by which memberships an account has a role."""
+        ...
+
 
 def powers_of(rules: Rules, account: str) -> tuple[Power, ...]:
     """Return the powers of an account, those of its login first, each by its best path."""
@@ -60,18 +77,14 @@ def _by_privileges(rules: Rules, account: str) -> Iterator[Power]:
     for activation in rules.activations(account):
         for item in rules.held(account, activation, EVERYTHING, _SERVER):
             if item.grantable:
-                holder = rules.to(item.path[-1].account)
-                fix = (
-                    f"REVOKE ALL PRIVILEGES ON *.* FROM {holder};\n"
-                    f"REVOKE GRANT OPTION ON *.* FROM {holder};"
-                )
-                yield replace(_power(PowerKind.SUPERUSER, _ALL, item), fix=fix)
+                yield _all(rules, item)
         for word in rules.superuser_words:
             for item in rules.held(account, activation, word, _SERVER):
-                yield _power(PowerKind.SUPERUSER, word, item)
+                yield _power(rules, PowerKind.SUPERUSER, word, item)
         for word in (*rules.grant_admin_words, GRANT_OPTION):
             for item in rules.held(account, activation, word, _SERVER):
-                yield _power(PowerKind.GRANT_ADMIN, f"{word} on the server", item)
+                power = _power(rules, PowerKind.GRANT_ADMIN, f"{word} on the server", item)
+                yield _by_option(power) if word == GRANT_OPTION else power
         yield from _by_tables(rules, account, activation)
 
 
@@ -84,13 +97,40 @@ def _by_tables(rules: Rules, account: str, activation: Activation) -> Iterator[P
         on = Securable(SecurableKind.TABLE, "mysql", "", table)
         for word in ("INSERT", "UPDATE"):
             for item in rules.held(account, activation, word, on):
-                yield _power(PowerKind.GRANT_ADMIN, f"{word} on mysql.{table}", item)
+                yield _power(rules, PowerKind.GRANT_ADMIN, f"{word} on mysql.{table}", item)
 
 
 def _by_roles(rules: Rules, account: str) -> Iterator[Power]:
     for path, availability, role in rules.role_admins(account):
-        yield Power(PowerKind.GRANT_ADMIN, f"ADMIN OPTION on role {role}", path, availability)
+        holder = path[-1].account
+        by = tuple(
+            Hold(holder, membership=item)
+            for item in rules.memberships_of(holder, role)
+            if item.admin
+        )
+        source = f"ADMIN OPTION on role {role}"
+        yield Power(PowerKind.GRANT_ADMIN, source, path, availability, by=by)
 
 
-def _power(kind: PowerKind, source: str, item: EffectivePrivilege) -> Power:
-    return Power(kind, source, item.path, item.availability)
+def _all(rules: Rules, item: EffectivePrivilege) -> Power:
+    """Return the power of all privileges with the option, which go by two statements."""
+    account = item.path[-1].account
+    power = _power(rules, PowerKind.SUPERUSER, _ALL, item)
+    if power.kept:
+        return power
+    holder, grants = rules.to(account), rules.server_grants(account)
+    fix = f"REVOKE ALL PRIVILEGES ON *.* FROM {holder};\nREVOKE GRANT OPTION ON *.* FROM {holder};"
+    by = tuple(Hold(account, grant) for grant in grants)
+    return replace(power, fix=fix, undo=rules.restore_all(account, grants), by=by)
+
+
+def _by_option(power: Power) -> Power:
+    return replace(power, by=tuple(replace(hold, is_option=True) for hold in power.by))
+
+
+def _power(rules: Rules, kind: PowerKind, source: str, item: EffectivePrivilege) -> Power:
+    holder, grant = item.path[-1].account, item.grant
+    by = (Hold(holder, grant),) if grant else ()
+    is_servers = grant is not None and grant.securable.kind is SecurableKind.SERVER
+    kept = rules.must_stay(holder) if is_servers else ""
+    return Power(kind, source, item.path, item.availability, by=by, kept=kept)

@@ -7,7 +7,7 @@ from sync_pipeline.engines.mysql_protocol.access_names import object_clause, pri
 from sync_pipeline.engines.mysql_protocol.names import identifier
 from sync_pipeline.model.privilege import Grant, SecurableKind
 
-__all__ = ["principal", "revoke", "revoke_option"]
+__all__ = ["give", "principal", "revoke", "revoke_option"]
 
 
 def revoke(account: str, grant: Grant) -> str:
@@ -25,6 +25,19 @@ def revoke(account: str, grant: Grant) -> str:
     if grant.securable.kind is SecurableKind.COLUMN:
         word += f" ({identifier(grant.securable.column)})"
     return f"REVOKE {word} ON {on} FROM {account};"
+
+
+def give(account: str, grant: Grant) -> str:
+    """Return the statement that gives a grant, the opposite of `revoke`; empty as there."""
+    if not grant.recognised:
+        return ""
+    on = object_clause(grant.securable)
+    if grant.deny:
+        return f"REVOKE {grant.privilege} ON {on} FROM {account};"
+    column = grant.securable.column
+    columns = f" ({identifier(column)})" if grant.securable.kind is SecurableKind.COLUMN else ""
+    option = f" WITH {GRANT_OPTION}" if grant.grantable else ""
+    return f"GRANT {grant.privilege}{columns} ON {on} TO {account}{option};"
 
 
 def revoke_option(account: str, grant: Grant, *, is_own: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sync_pipeline.engines.oracle.access_grants import SERVER_KEY, Grants
 from sync_pipeline.engines.oracle.access_managed import platform_in
@@ -12,8 +13,9 @@ from sync_pipeline.engines.oracle.access_remedies import revoke_proxy
 from sync_pipeline.engines.oracle.access_roles import RoleGraph, Way
 from sync_pipeline.engines.oracle.access_status import attribute, is_read_only
 from sync_pipeline.engines.oracle.platform import AUTONOMOUS, MANAGED
+from sync_pipeline.engines.oracle.proxies import is_through
 from sync_pipeline.engines.oracle.traits import LACKS, WHOLE_DBA
-from sync_pipeline.model.access import AccessWorld, Availability, Power, PowerKind
+from sync_pipeline.model.access import AccessWorld, Availability, Hold, Power, PowerKind
 from sync_pipeline.model.privilege import SecurableKind as Kind
 
 # Why each of these lets its holder give itself what it does not have. SQL Language
@@ -52,6 +54,9 @@ RUNS_AS_OWNER = {
     "EXECUTE ANY PROCEDURE": "runs code with its owner's rights",
 }
 """What of these reaches the owner's rights where it is granted on one schema (since 23ai)."""
+
+
+_MADE = "it is what the server made it for"
 
 
 class Powers:
@@ -102,35 +107,54 @@ class Powers:
             by = self.superuser_by(way)
             if by and way.holder not in seen:
                 seen.add(way.holder)
-                yield self._power(PowerKind.SUPERUSER, by, way)
+                yield self._power(PowerKind.SUPERUSER, by, way, SYSDBA)
 
     def _grant_admin(self, ways: tuple[Way, ...]) -> Iterator[Power]:
         seen: set[str] = set()
         for way in ways:
-            for source in self._sources(way):
+            for source, held in self._sources(way):
                 if source not in seen:
                     seen.add(source)
-                    yield self._power(PowerKind.GRANT_ADMIN, source, way)
+                    yield self._power(PowerKind.GRANT_ADMIN, source, way, held)
 
-    def _sources(self, way: Way) -> Iterator[str]:
+    def _sources(self, way: Way) -> Iterator[tuple[str, str]]:
+        """Yield what makes the holder a grant admin, and the grant's own text."""
         held = self._grants.of(way.holder, self._container(way))
         for privilege, why in GRANT_ADMIN.items():
             if (SERVER_KEY, privilege) in held:
-                yield f"{privilege}: {why}"
+                yield f"{privilege}: {why}", held[SERVER_KEY, privilege].source
         own = local_name(way.user, self._container(way))
         for (key, privilege), item in sorted(held.items()):
             schema = item.securable.schema
             if key[0] == Kind.SCHEMA and privilege in RUNS_AS_OWNER and schema != own:
-                yield f"{privilege} on schema {schema}: {RUNS_AS_OWNER[privilege]}"
+                yield f"{privilege} on schema {schema}: {RUNS_AS_OWNER[privilege]}", item.source
 
-    def _power(self, kind: PowerKind, source: str, way: Way) -> Power:
-        """Return a power; one that a proxy has ends where it may no longer connect."""
-        fix = ""
+    def _power(self, kind: PowerKind, source: str, way: Way, granted: str) -> Power:
+        """Return a power; one that a proxy has ends where it may no longer connect.
+
+        `granted` is the text of the grant that gives it, or its privilege.
+        """
+        state = self._world.accounts.get(way.holder)
+        held = state.grants if state else ()
+        by = tuple(
+            Hold(way.holder, item) for item in held if granted in (str(item), item.privilege)
+        )
+        power = Power(kind, source, way.path, way.availability, by=by)
         if way.entry:
-            container = self._container(way)
-            names = [local_name(step.account, container) for step in way.path[:2]]
-            fix = revoke_proxy(names[1], names[0], container)
-        return Power(kind, source, way.path, way.availability, fix)
+            return self._by_proxy(power, way)
+        is_servers = source in (SYS, f"role {DBA}") and len(way.path) == 1
+        return replace(power, kept=_MADE) if is_servers else power
+
+    def _by_proxy(self, power: Power, way: Way) -> Power:
+        container = self._container(way)
+        proxy, client = (local_name(step.account, container) for step in way.path[:2])
+        state = self._world.accounts[way.path[0].account]
+        by = tuple(
+            Hold(state.name, item)
+            for item in state.grants
+            if is_through(item.privilege) and item.securable.name == client
+        )
+        return replace(power, fix=revoke_proxy(client, proxy, container), by=by)
 
     def _container(self, way: Way) -> str:
         return self._world.accounts[way.path[0].account].database

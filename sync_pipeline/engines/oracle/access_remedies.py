@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sync_pipeline.engines.oracle.access_grants import table_key
-from sync_pipeline.engines.oracle.access_names import container_of, identifier, local_name
+from sync_pipeline.engines.oracle.access_names import SYS, container_of, identifier, local_name
 from sync_pipeline.engines.oracle.access_roles import is_public, is_user
 from sync_pipeline.engines.oracle.access_status import attribute, authentication_of
 from sync_pipeline.engines.oracle.names import PUBLIC, is_common
@@ -54,12 +54,12 @@ class Remedies:
             proxy = local_name(account, container)
             is_directory = grant.privilege == OF_DIRECTORY
             return revoke_proxy(grant.securable.name, "" if is_directory else proxy, container)
-        grantee = self._written(account, container)
+        grantee = self.written(account, container)
         if grant.securable.kind is Kind.TABLESPACE:
             quota = f"ALTER USER {grantee} QUOTA 0 ON {identifier(grant.securable.name)};"
-            return _in_container(container, [quota])
-        return _in_container(
-            _made_in(container, grant.scope),
+            return in_container(container, [quota])
+        return in_container(
+            made_in(container, grant.scope),
             _revoke_but(grant, self._kept(account, grant), grantee),
         )
 
@@ -70,31 +70,32 @@ class Remedies:
         and granting it again without.
         """
         container = container_of(grant.securable)
-        grantee = self._written(account, container)
+        grantee = self.written(account, container)
         again = replace(grant, privilege=self._with_hierarchy(account, grant), grantable=False)
         kept = (*self._kept(account, grant), again)
-        where = _made_in(container, grant.scope)
-        return _in_container(where, _revoke_but(grant, kept, grantee))
+        where = made_in(container, grant.scope)
+        return in_container(where, _revoke_but(grant, kept, grantee))
 
     def revoke_role(self, account: str, membership: Membership) -> str:
         """Return the statement that takes a role away."""
-        container = self._container(account)
-        role = self._written(membership.role, container)
-        grantee = self._written(account, container)
-        statement = f"REVOKE {role} FROM {grantee}{_everywhere(membership.scope)};"
-        return _in_container(_made_in(container, membership.scope), [statement])
+        container = self.container(account)
+        role = self.written(membership.role, container)
+        grantee = self.written(account, container)
+        statement = f"REVOKE {role} FROM {grantee}{everywhere(membership.scope)};"
+        return in_container(made_in(container, membership.scope), [statement])
 
     def disable(self, account: str) -> str:
-        """Return the statement that locks an account; empty for roles, which can't log in.
+        """Return the statement that locks an account; empty for roles and for SYS.
 
+        Roles can't log in, and SYS comes in by the operating system all the same.
         The state of a common user is one for all containers (ALTER USER, CONTAINER).
         """
         state = self._world.accounts.get(account)
-        if state is None or not is_user(state):
+        if state is None or not is_user(state) or local_name(account, state.database) == SYS:
             return ""
-        statement = f"ALTER USER {self._written(account, state.database)} ACCOUNT LOCK"
-        everywhere = " CONTAINER = ALL" if _is_common(state) else ""
-        return _in_container(_home(state), [f"{statement}{everywhere};"])
+        statement = f"ALTER USER {self.written(account, state.database)} ACCOUNT LOCK"
+        everywhere = " CONTAINER = ALL" if is_common_account(state) else ""
+        return in_container(home(state), [f"{statement}{everywhere};"])
 
     def drop(self, account: str) -> str:
         """Return the statement that removes an account.
@@ -106,8 +107,8 @@ class Remedies:
         if state is None or is_public(state):
             return ""
         kind = "USER" if is_user(state) else "ROLE"
-        statement = f"DROP {kind} {self._written(account, state.database)};"
-        return _in_container(_home(state), [statement])
+        statement = f"DROP {kind} {self.written(account, state.database)};"
+        return in_container(home(state), [statement])
 
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end.
@@ -121,15 +122,17 @@ class Remedies:
             return ""
         profile = self._profile_with_limit(state.database)
         if profile:
-            user = self._written(account, state.database)
-            statement = f"ALTER USER {user} PROFILE {_profile(profile)};"
+            user = self.written(account, state.database)
+            statement = f"ALTER USER {user} PROFILE {written_profile(profile)};"
         else:
             name = str(attribute(state, "profile") or _DEFAULT_PROFILE)
-            limit = f"ALTER PROFILE {_profile(name)} LIMIT PASSWORD_LIFE_TIME {_LIFE_TIME_DAYS}"
+            limit = (
+                f"ALTER PROFILE {written_profile(name)} LIMIT PASSWORD_LIFE_TIME {_LIFE_TIME_DAYS}"
+            )
             if is_common(name):
-                return _in_container(_ROOT, [f"{limit} CONTAINER = ALL;"])
+                return in_container(_ROOT, [f"{limit} CONTAINER = ALL;"])
             statement = f"{limit};"
-        return _in_container(state.database, [statement])
+        return in_container(state.database, [statement])
 
     def _profile_with_limit(self, container: str) -> str:
         limited = {
@@ -170,11 +173,13 @@ class Remedies:
         )
         return extended if has_it else grant.privilege
 
-    def _written(self, account: str, container: str) -> str:
+    def written(self, account: str, container: str) -> str:
+        """Return an account, a role or PUBLIC as statements of its container write it."""
         name = local_name(account, container)
         return PUBLIC if name == PUBLIC else identifier(name)
 
-    def _container(self, account: str) -> str:
+    def container(self, account: str) -> str:
+        """Return the container of an account; empty: there is but one."""
         state = self._world.accounts.get(account)
         return state.database if state else ""
 
@@ -183,15 +188,16 @@ def revoke_proxy(client: str, proxy: str, container: str) -> str:
     """Return the statement that keeps a proxy, or the users of a directory, from connecting."""
     who = identifier(proxy) if proxy else "ENTERPRISE USERS"
     statement = f"ALTER USER {identifier(client)} REVOKE CONNECT THROUGH {who};"
-    return _in_container(container, [statement])
+    return in_container(container, [statement])
 
 
-def _in_container(container: str, statements: Iterable[str]) -> str:
+def in_container(container: str, statements: Iterable[str]) -> str:
+    """Return statements with the container that they are run in."""
     switch = [f"ALTER SESSION SET CONTAINER = {identifier(container)};"] if container else []
     return "\n".join([*switch, *statements])
 
 
-def _made_in(container: str, scope: GrantScope) -> str:
+def made_in(container: str, scope: GrantScope) -> str:
     """Return the container in which a grant was made.
 
     An inherited one was made in the root, and so was a common one of the root's own catalog. A
@@ -202,7 +208,8 @@ def _made_in(container: str, scope: GrantScope) -> str:
     return container
 
 
-def _everywhere(scope: GrantScope) -> str:
+def everywhere(scope: GrantScope) -> str:
+    """Return the clause of what was granted in all containers."""
     return " CONTAINER = ALL" if scope else ""
 
 
@@ -216,21 +223,22 @@ def _revoke_but(grant: Grant, kept: Iterable[Grant], grantee: str) -> list[str]:
     comment = (
         [f"-- As {identifier(grant.grantor)}, who granted it."] if schema and is_foreign else []
     )
-    revoke = f"REVOKE {_privilege(grant)}{_on(grant)} FROM {grantee}{_everywhere(grant.scope)};"
-    return [*comment, revoke, *(_grant_again(other, grantee) for other in kept)]
+    revoke = f"REVOKE {_privilege(grant)}{_on(grant)} FROM {grantee}{everywhere(grant.scope)};"
+    return [*comment, revoke, *(grant_again(other, grantee) for other in kept)]
 
 
 def _privilege(grant: Grant) -> str:
     return grant.privilege.removesuffix(HIERARCHY)
 
 
-def _grant_again(grant: Grant, grantee: str) -> str:
+def grant_again(grant: Grant, grantee: str) -> str:
+    """Return the statement that gives a grant with its options."""
     column = f" ({identifier(grant.securable.column)})" if grant.securable.column else ""
     options = HIERARCHY if grant.privilege.endswith(HIERARCHY) else ""
     if grant.grantable:
         is_admin = grant.securable.kind in {Kind.SERVER, Kind.SCHEMA}
         options += " WITH ADMIN OPTION" if is_admin else " WITH GRANT OPTION"
-    where = _everywhere(grant.scope)
+    where = everywhere(grant.scope)
     return f"GRANT {_privilege(grant)}{column}{_on(grant)} TO {grantee}{options}{where};"
 
 
@@ -256,14 +264,16 @@ def _is_table(securable: Securable) -> bool:
     return securable.kind in {Kind.TABLE, Kind.VIEW, Kind.MATERIALIZED_VIEW}
 
 
-def _is_common(state: AccountState) -> bool:
+def is_common_account(state: AccountState) -> bool:
+    """Return whether an account is one of all containers."""
     return attribute(state, "is_common") is True
 
 
-def _home(state: AccountState) -> str:
+def home(state: AccountState) -> str:
     """Return the container in which an account's own state is changed."""
-    return _ROOT if _is_common(state) else state.database
+    return _ROOT if is_common_account(state) else state.database
 
 
-def _profile(name: str) -> str:
+def written_profile(name: str) -> str:
+    """Return the name of a profile as statements write it."""
     return name if name == _DEFAULT_PROFILE else identifier(name)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access import HashPlace
+from sync_pipeline.engines.access import HashPlace, bare
 from sync_pipeline.engines.postgresql.access_beside import NOT_MODELLED
 from sync_pipeline.engines.postgresql.access_everything import everything
 from sync_pipeline.engines.postgresql.access_facts import facts
@@ -26,9 +26,11 @@ from sync_pipeline.model.access import (
     AccountFacts,
     Decision,
     EffectivePrivilege,
+    Hold,
     Power,
     ServerRule,
 )
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 
@@ -125,6 +127,45 @@ class PostgreSqlAccess:
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end."""
         return self._remedies.expire(account)
+
+    def related(self, account: str) -> Collection[str]:
+        """Return who owns what the account was granted, and who was given something by it."""
+        state = self._world.accounts.get(account)
+        grants = state.grants if state else ()
+        return (
+            *(self._index.owner(grant.securable) for grant in grants),
+            *(hold.account for grant in grants for hold in self._index.dependents(account, grant)),
+            *self._graph.given_by(account),
+            *self._graph.database_owners,
+        )
+
+    def shared(self, hold: Hold) -> str:  # noqa: ARG002
+        """Return nothing: no statement takes a hold from others."""
+        return ""
+
+    def without(self, state: AccountState, hold: Hold) -> AccountState:
+        """Return an account as it is without a hold."""
+        return bare(state, hold)
+
+    def dependents(self, hold: Hold) -> Sequence[Hold]:
+        """Return what others were given by the account, and lose with it."""
+        return self._remedies.dependents(hold)
+
+    def restore(self, hold: Hold) -> str:
+        """Return the statement that gives back what the statement against a hold took."""
+        return self._remedies.restore(hold)
+
+    def enable(self, account: str) -> str:
+        """Return the statement that lets an account log in again."""
+        return self._remedies.enable(account)
+
+    def create(self, account: str) -> str:
+        """Return the statement that makes a role again."""
+        return self._remedies.create(account)
+
+    def unexpire(self, account: str) -> str:
+        """Return the statement that gives a password its old end."""
+        return self._remedies.unexpire(account)
 
     def hash_places(self) -> Sequence[HashPlace]:
         """Return where hashes are read, in the databases where somebody was granted that."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
-from sync_pipeline.engines.postgresql.parse import BOOTSTRAP_NAME
 from sync_pipeline.model.access import AccountFacts
 
 _NEVER = (None, "infinity")
@@ -27,20 +26,10 @@ def facts(graph: RoleGraph, account: str, asked_at: datetime | None) -> AccountF
         return AccountFacts(is_system=account.startswith(_SYSTEM))
     return AccountFacts(
         is_system=account.startswith(_SYSTEM),
-        is_built_in=_is_built_in(graph, account),
+        is_built_in=graph.is_bootstrap(account),
         never_expires=graph.attribute(account, "valid_until") in _NEVER,
         is_expired=is_expired(graph, account, asked_at),
     )
-
-
-def _is_built_in(graph: RoleGraph, account: str) -> bool:
-    """Return whether initdb made a role: its identifier is 10 (pg_authid.dat), on every server.
-
-    initdb names it after the system's user, which packages call postgres; services and people
-    give it other names, and the usual one to others.
-    """
-    said = graph.attribute(account, "is_bootstrap")
-    return account == BOOTSTRAP_NAME if said is None else bool(said)
 
 
 def is_expired(graph: RoleGraph, account: str, asked_at: datetime | None) -> bool | None:

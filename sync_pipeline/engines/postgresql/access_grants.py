@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sync_pipeline.engines.postgresql.access_kinds import RELATIONS
 from sync_pipeline.engines.postgresql.parse import OWNERSHIP
-from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.access import AccessWorld, Hold
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 Held = tuple[str, Grant]
@@ -23,6 +23,8 @@ class GrantIndex:
             for grant in account.grants:
                 held[grant.securable].append((name, grant))
         self._held: Mapping[Securable, Sequence[Held]] = dict(held)
+        self._by_grantor: Mapping[tuple[str, Securable, str], Sequence[Held]] | None = None
+        self._owners: dict[Securable, str] = {}
         self._relations = {
             (on.catalog, on.schema, on.name): on for on in held if on.kind in RELATIONS
         }
@@ -54,7 +56,10 @@ class GrantIndex:
             given = {name for name, grant in grants if grant.grantor != name}
             roots = {grant.grantor for _, grant in grants} - given
             return min(roots, default="")
-        return next((name for name, grant in grants if grant.privilege == OWNERSHIP), "")
+        if securable not in self._owners:
+            owners = (name for name, grant in grants if grant.privilege == OWNERSHIP)
+            self._owners[securable] = next(owners, "")
+        return self._owners[securable]
 
     def schema_of(self, securable: Securable) -> Securable:
         """Return the schema that an object lies in."""
@@ -69,9 +74,17 @@ class GrantIndex:
         """Return the database that an object lies in."""
         return Securable(SecurableKind.DATABASE, securable.database)
 
-    def has_dependents(self, account: str, grant: Grant) -> bool:
-        """Return whether others hold from the account what a grant lets it give."""
-        return any(
-            other.grantor == account and name != account and other.privilege == grant.privilege
-            for name, other in self.on(grant.securable)
-        )
+    def dependents(self, account: str, grant: Grant) -> tuple[Hold, ...]:
+        """Return what others hold from the account that a grant lets it give."""
+        if self._by_grantor is None:
+            self._by_grantor = self._given()
+        key = (account, grant.securable, grant.privilege)
+        return tuple(Hold(*held) for held in self._by_grantor.get(key, ()))
+
+    def _given(self) -> Mapping[tuple[str, Securable, str], Sequence[Held]]:
+        found: dict[tuple[str, Securable, str], list[Held]] = defaultdict(list)
+        for held in self._held.values():
+            for name, grant in held:
+                if grant.grantor != name:
+                    found[grant.grantor, grant.securable, grant.privilege].append((name, grant))
+        return found

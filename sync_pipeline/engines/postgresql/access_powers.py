@@ -30,7 +30,7 @@ from sync_pipeline.engines.postgresql.access_roles import (
 )
 from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.engines.postgresql.parse import PUBLIC
-from sync_pipeline.model.access import Availability, Path, Power, PowerKind, Step
+from sync_pipeline.model.access import Availability, Hold, Path, Power, PowerKind, Step
 from sync_pipeline.model.privilege import Membership
 
 AS_SUPERUSER = (
@@ -40,7 +40,11 @@ AS_SUPERUSER = (
 )
 SUPERUSER = "superuser"
 CREATE_ROLE = "CREATEROLE"
-_ATTRIBUTES = {SUPERUSER: "NOSUPERUSER", CREATE_ROLE: "NOCREATEROLE"}
+_ATTRIBUTES = {
+    SUPERUSER: ("is_superuser", "SUPERUSER"),
+    CREATE_ROLE: ("can_create_roles", CREATE_ROLE),
+}
+"""What the state of an account calls an attribute, and what ALTER ROLE does."""
 _BY_ADMIN = "grants it to itself: ADMIN OPTION"
 _BY_CREATE_ROLE = "grants it to itself: CREATEROLE"
 
@@ -73,11 +77,10 @@ def powers(graph: RoleGraph, account: str) -> Sequence[Power]:
         return ()
     found: dict[tuple[PowerKind, str], Power] = {}
     for seat in _seats(graph, account):
-        for kind, source, availability in _of_seat(graph, seat):
-            power = Power(kind, source, seat.path, availability, _fix(source, seat.path))
-            known = found.setdefault((kind, source), power)
+        for power in _of_seat(graph, seat):
+            known = found.setdefault((power.kind, power.source), power)
             if _rank(power) < _rank(known):
-                found[kind, source] = power
+                found[power.kind, power.source] = power
     return sorted(found.values(), key=_rank)
 
 
@@ -140,31 +143,56 @@ def _creates_roles(graph: RoleGraph, seat: _Seat) -> bool:
     return bool(graph.attribute(seat.role, "can_create_roles"))
 
 
-def _of_seat(graph: RoleGraph, seat: _Seat) -> Iterator[tuple[PowerKind, str, Availability]]:
+def _of_seat(graph: RoleGraph, seat: _Seat) -> Iterator[Power]:
+    path = seat.path
     if seat.is_acting and graph.is_superuser(seat.role):
-        yield PowerKind.SUPERUSER, SUPERUSER, seat.availability
+        power = Power(PowerKind.SUPERUSER, SUPERUSER, path, seat.availability)
+        yield _by_attribute(graph, power, seat.role, SUPERUSER)
         return
     if seat.role in AS_SUPERUSER:
-        yield PowerKind.SUPERUSER, f"predefined role {seat.role}", seat.availability
+        source = f"predefined role {seat.role}"
+        is_itself = len(path) == 1
+        predefined = Power(
+            PowerKind.SUPERUSER, source, path, seat.availability, is_inherent=is_itself
+        )
+        yield _by_own_grant(graph, predefined)
     holder = graph.accounts.get(seat.role)
     for grant in filter(makes_superuser, holder.grants if holder else ()):
-        yield PowerKind.SUPERUSER, str(grant), seat.availability
+        by = (Hold(seat.role, grant),)
+        found = Power(PowerKind.SUPERUSER, str(grant), path, seat.availability, by=by)
+        yield _by_own_grant(graph, found)
     if seat.all_roles:
         return
     if _creates_roles(graph, seat):
-        yield PowerKind.GRANT_ADMIN, CREATE_ROLE, seat.availability
+        power = Power(PowerKind.GRANT_ADMIN, CREATE_ROLE, path, seat.availability)
+        yield _by_attribute(graph, power, seat.role, CREATE_ROLE)
     for item in graph.memberships(seat.role):
         if _is_usable(graph, item):
-            yield PowerKind.GRANT_ADMIN, f"ADMIN OPTION on {item.role}", _admin_from(graph, seat)
+            by = (Hold(seat.role, membership=item),)
+            source = f"ADMIN OPTION on {item.role}"
+            power = Power(PowerKind.GRANT_ADMIN, source, path, _admin_from(graph, seat), by=by)
+            yield _by_own_grant(graph, power)
 
 
-def _fix(source: str, path: Path) -> str:
-    """Return the statement that takes an attribute away, where one gives the power."""
-    for here, there in pairwise(path):
+def _by_attribute(graph: RoleGraph, power: Power, role: str, source: str) -> Power:
+    """Return a power with the statement that takes the attribute away which gives it."""
+    attribute, word = _ATTRIBUTES[source]
+    name = quoted(role)
+    return replace(
+        power,
+        fix=f"ALTER ROLE {name} NO{word};",
+        undo=f"ALTER ROLE {name} {word};",
+        by=(Hold(role, attribute=attribute),),
+        kept=graph.must_stay(role) if source == SUPERUSER else "",
+    )
+
+
+def _by_own_grant(graph: RoleGraph, power: Power) -> Power:
+    """Return a power; one that begins with CREATEROLE ends with that."""
+    for here, there in pairwise(power.path):
         if there.how == _BY_CREATE_ROLE:
-            return f"ALTER ROLE {quoted(here.account)} NOCREATEROLE;"
-    attribute = _ATTRIBUTES.get(source)
-    return f"ALTER ROLE {quoted(path[-1].account)} {attribute};" if attribute else ""
+            return _by_attribute(graph, power, here.account, CREATE_ROLE)
+    return power
 
 
 def _admin_from(graph: RoleGraph, seat: _Seat) -> Availability:

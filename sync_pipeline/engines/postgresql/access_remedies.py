@@ -7,6 +7,8 @@ added where the account has passed on what it loses, for the statement fails wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sync_pipeline.engines.postgresql.access_grants import GrantIndex
 from sync_pipeline.engines.postgresql.access_roles import RoleGraph
 from sync_pipeline.engines.postgresql.access_targets import (
@@ -17,10 +19,13 @@ from sync_pipeline.engines.postgresql.access_targets import (
 )
 from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.engines.postgresql.parse import OWNERSHIP, PUBLIC
+from sync_pipeline.model.access import Hold
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
 PASSWORD_DAYS = 90
 """How long a password lasts that is given an end."""
+_RESERVED = "pg_"
+"""How the names of the server's own roles begin (manual, CREATE ROLE)."""
 
 
 class Remedies:
@@ -56,8 +61,18 @@ class Remedies:
         return f"REVOKE {quoted(role)} FROM {_grantee(account)}{by}{cascade};"
 
     def disable(self, account: str) -> str:
-        """Return the statement that keeps an account from logging in; none for PUBLIC."""
-        return "" if account == PUBLIC else f"ALTER ROLE {quoted(account)} NOLOGIN;"
+        """Return the statement that keeps an account from logging in.
+
+        None for who does not log in, for the server's own roles, which it keeps ("Predefined
+        Roles"), and where nobody would be left who may do everything.
+        """
+        state = self._graph.accounts.get(account)
+        cant_login = state is not None and not state.can_login
+        if account == PUBLIC or account.startswith(_RESERVED) or cant_login:
+            return ""
+        if self._graph.must_stay(account):
+            return ""
+        return f"ALTER ROLE {quoted(account)} NOLOGIN;"
 
     def drop(self, account: str) -> str:
         """Return the statements that remove an account; none for PUBLIC.
@@ -92,19 +107,87 @@ class Remedies:
             fence = f"${fence[1:-1]}o$"
         return f"DO {fence}{body}{fence};"
 
+    def dependents(self, hold: Hold) -> Sequence[Hold]:
+        """Return what CASCADE takes from others.
+
+        Of what these gave on, nothing goes once they hold it by another grantor too (manual,
+        REVOKE; tried on 15 and 18).
+        """
+        if hold.grant is not None:
+            return self._index.dependents(hold.account, hold.grant)
+        membership = hold.membership
+        if membership is None or not membership.admin or not self._graph.has_options:
+            return ()
+        return tuple(
+            Hold(name, membership=item)
+            for name in self._graph.accounts
+            for item in self._graph.memberships(name)
+            if item.role == membership.role and item.grantor == hold.account
+        )
+
+    def restore(self, hold: Hold) -> str:
+        """Return the statement that gives a hold back, by whom it was given."""
+        if hold.membership is not None:
+            return self._give_role(hold.account, hold.membership)
+        grant = hold.grant
+        if grant is None:
+            return ""
+        if grant.privilege == OWNERSHIP:
+            on = grant.securable
+            return f"ALTER {owned(on)} OWNER TO {quoted(hold.account)};{in_database(on)}"
+        return self._write("GRANT", hold.account, grant)
+
+    def _give_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that gives a role with its options, by whom it was given."""
+        by = f" GRANTED BY {quoted(membership.grantor)}" if membership.grantor else ""
+        options = " WITH ADMIN OPTION" if membership.admin else ""
+        if self._graph.has_options:
+            flags = {
+                "ADMIN": membership.admin,
+                "INHERIT": membership.inherit is not False,
+                "SET": membership.set_role is not False,
+            }
+            written = ", ".join(f"{word} {str(on).upper()}" for word, on in flags.items())
+            options = f" WITH {written}"
+        return f"GRANT {quoted(membership.role)} TO {_grantee(account)}{options}{by};"
+
+    def enable(self, account: str) -> str:
+        """Return the statement that lets an account log in again."""
+        return f"ALTER ROLE {quoted(account)} LOGIN;"
+
+    def create(self, account: str) -> str:
+        """Return the statement that makes a role again; what it owned and held is not brought."""
+        return f"CREATE ROLE {quoted(account)};"
+
+    def unexpire(self, account: str) -> str:
+        """Return the statement that gives the password its old end; without one, `infinity`.
+
+        That is no end too: VALID UNTIL takes no null.
+        """
+        until = str(self._graph.attribute(account, "valid_until") or "infinity")
+        text = until.replace("'", "''")
+        return f"ALTER ROLE {quoted(account)} VALID UNTIL '{text}';"
+
     def _revoke(self, account: str, grant: Grant, option: str) -> str:
+        return self._write("REVOKE", account, grant, option)
+
+    def _write(self, verb: str, account: str, grant: Grant, option: str = "") -> str:
         on, grantee = grant.securable, _grantee(account)
+        to, end = "FROM", ""
+        if verb == "GRANT":
+            to, end = "TO", " WITH GRANT OPTION" if grant.grantable else ""
         if on.kind is SecurableKind.DEFAULT_PRIVILEGE:
             objects, _, owner = on.name.partition(" of ")
             schema = f" IN SCHEMA {quoted(on.schema)}" if on.schema else ""
             return (
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {quoted(owner)}{schema} REVOKE {option}"
-                f"{grant.privilege} ON {objects.upper()} FROM {grantee};{in_database(on)}"
+                f"ALTER DEFAULT PRIVILEGES FOR ROLE {quoted(owner)}{schema} {verb} {option}"
+                f"{grant.privilege} ON {objects.upper()} {to} {grantee}{end};{in_database(on)}"
             )
         column = f" ({quoted(on.column)})" if on.column else ""
-        cascade = " CASCADE" if self._index.has_dependents(account, grant) else ""
+        if verb == "REVOKE" and self._index.dependents(account, grant):
+            end = " CASCADE"
         statement = (
-            f"REVOKE {option}{grant.privilege}{column} ON {granted_on(on)} FROM {grantee}{cascade};"
+            f"{verb} {option}{grant.privilege}{column} ON {granted_on(on)} {to} {grantee}{end};"
         )
         if grant.grantor and grant.grantor != self._index.owner(on):
             statement = f"SET ROLE {quoted(grant.grantor)}; {statement} RESET ROLE;"

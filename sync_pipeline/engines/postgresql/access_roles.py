@@ -7,12 +7,13 @@ Membership, Predefined Roles) and of its pages GRANT and SET ROLE.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sync_pipeline.engines.access import Edge, reach
 from sync_pipeline.engines.postgresql.access_stored import StoredRoles
-from sync_pipeline.engines.postgresql.parse import OWNERSHIP, PUBLIC
+from sync_pipeline.engines.postgresql.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.privilege import Membership, SecurableKind
@@ -68,6 +69,7 @@ class RoleGraph:
         self._in_role: dict[tuple[str, str], Mapping[str, Reached]] = {}
         self._settable: dict[str, Mapping[str, Path]] = {}
         self._member_of: dict[str, Mapping[str, Path]] = {}
+        self._members_by: dict[str, set[str]] | None = None
 
     @property
     def has_options(self) -> bool:
@@ -82,6 +84,47 @@ class RoleGraph:
         """Return whether the role itself has SUPERUSER; its members do not inherit it."""
         account = self.accounts.get(role)
         return account is not None and account.is_superuser
+
+    def is_bootstrap(self, role: str) -> bool:
+        """Return whether initdb made a role: its identifier is 10 (pg_authid.dat), on every server.
+
+        initdb names it after the system's user, which packages call postgres; services and
+        people give it other names, and the usual one to others.
+        """
+        said = self.attribute(role, "is_bootstrap")
+        return role == BOOTSTRAP_NAME if said is None else bool(said)
+
+    def must_stay(self, role: str) -> str:
+        """Return why a role stays a superuser; empty: it could lose that.
+
+        ALTER ROLE (16 and newer): "The bootstrap superuser must have the SUPERUSER attribute".
+        """
+        if self.is_bootstrap(role):
+            return "it is the role that initdb made, which the server keeps as a superuser"
+        if self.is_superuser(role) and not self._other_superusers(role):
+            return "nobody would be left who may do everything"
+        return ""
+
+    def given_by(self, account: str) -> tuple[str, ...]:
+        """Return the members of roles to whom an account gave these."""
+        if self._members_by is None:
+            self._members_by = defaultdict(set)
+            for name, memberships in self._memberships.items():
+                for item in memberships:
+                    self._members_by[item.grantor].add(name)
+        return tuple(self._members_by.get(account, ()))
+
+    @property
+    def database_owners(self) -> tuple[str, ...]:
+        """Return who owns a database."""
+        return tuple(self._database_owners.values())
+
+    def _other_superusers(self, role: str) -> bool:
+        return any(
+            state.is_superuser and state.can_login
+            for name, state in self.accounts.items()
+            if name != role
+        )
 
     def memberships(self, role: str) -> tuple[Membership, ...]:
         """Return the roles that a role was granted; one role by each of its grantors."""

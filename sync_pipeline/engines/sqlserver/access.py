@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access import HashPlace
+from sync_pipeline.engines.access import HashPlace, bare
 from sync_pipeline.engines.sqlserver.access_beyond import Beyond
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_everything import Everything
 from sync_pipeline.engines.sqlserver.access_facts import account_facts, is_everyone
 from sync_pipeline.engines.sqlserver.access_holdings import Holdings
+from sync_pipeline.engines.sqlserver.access_mends import Opposites
 from sync_pipeline.engines.sqlserver.access_permissions import is_write
 from sync_pipeline.engines.sqlserver.access_powers import Powers
 from sync_pipeline.engines.sqlserver.access_principals import Principals
@@ -21,8 +22,10 @@ from sync_pipeline.model.access import (
     AccountFacts,
     Decision,
     EffectivePrivilege,
+    Hold,
     Power,
 )
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 _SERVER = Securable(SecurableKind.SERVER)
@@ -45,6 +48,7 @@ class SqlServerAccess:
         self._beyond = Beyond(self._principals, holdings, self._decider)
         self._everything = Everything(self._principals, holdings, self._decider)
         self._remedies = Remedies(self._principals)
+        self._opposites = Opposites(self._principals, self._remedies)
         self._powers = Powers(self._principals, holdings, self._decider, self._remedies)
         self._securables = Securables(world)
 
@@ -83,6 +87,7 @@ class SqlServerAccess:
             password_fix=self._remedies.hold_to_policy(account)
             if found.weak_authentication
             else "",
+            password_undo=self._opposites.policy(account) if found.weak_authentication else "",
             orphaned_fix=self._remedies.give_login(account) if found.orphaned else "",
             unknown=self._unknown_of(account),
         )
@@ -119,6 +124,38 @@ class SqlServerAccess:
     def drop(self, account: str) -> str:
         """Return the statement that removes an account."""
         return self._remedies.drop(account)
+
+    def related(self, account: str) -> Collection[str]:
+        """Return who else counts for the account's rights."""
+        return self._opposites.related(account)
+
+    def shared(self, hold: Hold) -> str:  # noqa: ARG002
+        """Return nothing: no statement takes a hold from others."""
+        return ""
+
+    def without(self, state: AccountState, hold: Hold) -> AccountState:
+        """Return an account as it is without a hold."""
+        return bare(state, hold)
+
+    def dependents(self, hold: Hold) -> Sequence[Hold]:
+        """Return what others were given by the account, and lose with it."""
+        return self._opposites.dependents(hold)
+
+    def restore(self, hold: Hold) -> str:
+        """Return the statement that gives a hold, as who gave it."""
+        return self._opposites.restore(hold)
+
+    def enable(self, account: str) -> str:
+        """Return the statement that lets an account in again."""
+        return self._opposites.enable(account)
+
+    def create(self, account: str) -> str:
+        """Return what is to be known before an account can be made again."""
+        return self._opposites.create(account)
+
+    def unexpire(self, account: str) -> str:
+        """Return the statement that gives a login its password policy back."""
+        return self._opposites.policy(account)
 
     def hash_places(self) -> Sequence[HashPlace]:
         """Return the permission that shows `password_hash` in sys.sql_logins (since 2022).

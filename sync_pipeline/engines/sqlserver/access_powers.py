@@ -21,7 +21,7 @@ from sync_pipeline.engines.sqlserver.access_covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_entry import SERVER
 from sync_pipeline.engines.sqlserver.access_holdings import CONTROL, OWNER, Holdings
-from sync_pipeline.engines.sqlserver.access_levels import class_of, principal_account
+from sync_pipeline.engines.sqlserver.access_levels import class_of, database_of, principal_account
 from sync_pipeline.engines.sqlserver.access_principals import (
     DBO,
     OWNER_OF_DATABASE,
@@ -33,6 +33,7 @@ from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.access import (
     Availability,
     EffectivePrivilege,
+    Hold,
     Path,
     Power,
     PowerKind,
@@ -70,9 +71,11 @@ class Powers:
         found: dict[tuple[PowerKind, str], Power] = {}
         for power in self._direct(account, (Step(account),)):
             found.setdefault((power.kind, power.source), power)
-        for target, path, fix in self._chains(account):
+        for target, path, hold in self._chains(account):
+            fix, by = self._against(hold), (hold,) if hold else ()
             for power in self._direct(target, path):
-                chained = replace(power, availability=Availability.AFTER_SET_ROLE, fix=fix)
+                later = replace(power, availability=Availability.AFTER_SET_ROLE)
+                chained = replace(later, fix=fix, by=by)
                 found.setdefault((power.kind, power.source), chained)
         order = list(PowerKind)
         return sorted(
@@ -125,23 +128,23 @@ class Powers:
                 for held in self._held(account, "ALTER", securable):
                     yield self._power(PowerKind.GRANT_ADMIN, held, path)
 
-    def _chains(self, account: str) -> Iterable[tuple[str, Path, str]]:
+    def _chains(self, account: str) -> Iterable[tuple[str, Path, Hold | None]]:
         """Return the principals that an account can become, each by a shortest path.
 
         With each comes what breaks the path at its first step that can be broken.
         """
-        found: dict[str, tuple[Path, str]] = {account: ((Step(account),), "")}
+        found: dict[str, tuple[Path, Hold | None]] = {account: ((Step(account),), None)}
         waiting = deque([account])
         while waiting:
             here = waiting.popleft()
             before, broken = found[here]
-            for target, path, fix in self._becomes(here, before):
+            for target, path, hold in self._becomes(here, before):
                 if target not in found:
-                    found[target] = (path, broken or fix)
+                    found[target] = (path, broken or hold)
                     waiting.append(target)
                     yield target, *found[target]
 
-    def _becomes(self, account: str, path: Path) -> Iterable[tuple[str, Path, str]]:
+    def _becomes(self, account: str, path: Path) -> Iterable[tuple[str, Path, Hold | None]]:
         databases = self._principals.entered(account)
         if not split_account(account)[0]:
             databases = ("", *databases)
@@ -155,7 +158,7 @@ class Powers:
                     yield target, steps, self._broken(held)
         yield from self._trusted(account, path)
 
-    def _trusted(self, account: str, path: Path) -> Iterable[tuple[str, Path, str]]:
+    def _trusted(self, account: str, path: Path) -> Iterable[tuple[str, Path, Hold | None]]:
         """Yield the logins that an account is on the server through TRUSTWORTHY databases."""
         state = self._principals.accounts.get(account)
         for database in self._principals.entered(account):
@@ -171,7 +174,7 @@ class Powers:
                 yield owner, steps, self._broken(held)
             login = self._principals.login_of(state) if state and state.database else None
             if login and len(path) > 1:
-                yield login.name, (*path, Step(login.name, how)), ""
+                yield login.name, (*path, Step(login.name, how)), None
 
     def _principals_held(self, account: str, database: str) -> Sequence[Securable]:
         """Return the principals on which an account holds anything by name."""
@@ -199,22 +202,39 @@ class Powers:
         if database and (source == DBO or source.startswith("fixed role")):
             source = f"{source} of database {database}"
         steps = (*path, *held.path[1:])
-        return Power(kind, source, steps, held.availability, self._broken(held))
+        hold = self._broken(held)
+        by = (hold,) if hold else ()
+        return Power(kind, source, steps, held.availability, self._against(hold), by=by)
 
-    def _broken(self, held: EffectivePrivilege) -> str:
+    def _against(self, hold: Hold | None) -> str:
+        """Return the statement that takes a hold away; empty: there is none."""
+        if hold is None:
+            return ""
+        if hold.membership is not None:
+            return self._remedies.revoke_role(hold.account, hold.membership)
+        return self._remedies.revoke(hold.account, hold.grant) if hold.grant else ""
+
+    def _broken(self, held: EffectivePrivilege) -> Hold | None:
         """Return what ends a way: its first role, its database's owner, or the grant at its end."""
         for here, there in pairwise(held.path):
             if there.how == "member":
-                return self._remedies.revoke_role(here.account, Membership(there.account))
+                return Hold(here.account, membership=Membership(there.account))
             if there.how == OWNER_OF_DATABASE:
-                database = split_account(there.account)[0]
-                owned = Securable(SecurableKind.DATABASE, database=database)
-                return self._remedies.revoke(here.account, Grant(owned, OWNER))
+                return self._ownership(here.account, split_account(there.account)[0])
         last = held.path[-1].account
         for grant in self._principals.grants(last):
             source = f"{grant.privilege} on {grant.securable}"
             if grant.privilege == OWNER:
                 source = f"owner of {grant.securable}"
             if not grant.deny and held.source.partition(", except ")[0] == source:
-                return self._remedies.revoke(last, grant)
-        return ""
+                return Hold(last, grant)
+        return None
+
+    def _ownership(self, account: str, database: str) -> Hold:
+        """Return that an account owns a database, as its snapshot has it."""
+        for grant in self._principals.grants(account):
+            on = grant.securable
+            is_database = on.kind is SecurableKind.DATABASE
+            if grant.privilege == OWNER and is_database and database_of(on) == database:
+                return Hold(account, grant)
+        return Hold(account, Grant(Securable(SecurableKind.DATABASE, database=database), OWNER))

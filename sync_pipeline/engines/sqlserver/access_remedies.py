@@ -98,7 +98,7 @@ class Remedies:
         member = written(split_account(account)[1])
         if not database:
             return f"ALTER SERVER ROLE {written(role)} DROP MEMBER {member};"
-        return _in(database, f"ALTER ROLE {written(role)} DROP MEMBER {member};")
+        return in_database(database, f"ALTER ROLE {written(role)} DROP MEMBER {member};")
 
     def disable(self, account: str) -> str:
         """Return the statement that keeps an account out; empty: roles don't come in.
@@ -128,7 +128,7 @@ class Remedies:
             return ""
         database, name = split_account(account)
         statement = f"DROP {_word(state)} {written(name)};"
-        return _in(database, statement) if database else statement
+        return in_database(database, statement) if database else statement
 
     def expire(self, account: str) -> str:
         """Return the statement that gives the password of an administrator an end; else empty.
@@ -173,7 +173,7 @@ class Remedies:
         if self._principals.users_of(login.name, database):
             return ""
         user = written(name)
-        return _in(database, f"ALTER USER {user} WITH LOGIN = {user};")
+        return in_database(database, f"ALTER USER {user} WITH LOGIN = {user};")
 
     def _is_special(self, account: str) -> bool:
         """Return whether the server lets nobody grant or revoke anything of an account."""
@@ -202,7 +202,7 @@ class Remedies:
             return ""
         is_closed_by_revoke = name == GUEST or user.kind is AccountKind.GROUP
         verb = "REVOKE CONNECT FROM" if is_closed_by_revoke else "DENY CONNECT TO"
-        return _in(database, f"{verb} {written(name)};")
+        return in_database(database, f"{verb} {written(name)};")
 
     def _disable_login(self, login: AccountState) -> str:
         principals = self._principals
@@ -214,7 +214,7 @@ class Remedies:
             return ""
         name = written(split_account(login.name)[1])
         if login.kind is AccountKind.GROUP:
-            return _in("", f"REVOKE CONNECT SQL FROM {name};")
+            return in_database("", f"REVOKE CONNECT SQL FROM {name};")
         return f"ALTER LOGIN {name} DISABLE;"
 
     def _revoke(self, verb: str, account: str, grant: Grant) -> str:
@@ -227,7 +227,31 @@ class Remedies:
         name = written(split_account(account)[1])
         cascade = " CASCADE" if grant.grantable else ""
         text = f"{verb} {what}{on} FROM {name}{cascade}{self._as(grant)};"
-        return _in(database_of(grant.securable), text)
+        return in_database(database_of(grant.securable), text)
+
+    def give(self, account: str, grant: Grant) -> str:
+        """Return the statement that grants (or denies) a permission, as who did it."""
+        on = self._on(grant.securable)
+        if on is None:
+            return ""
+        what = grant.privilege
+        if grant.securable.column:
+            what = f"{what} ({written(grant.securable.column)})"
+        name = written(split_account(account)[1])
+        option = " WITH GRANT OPTION" if grant.grantable else ""
+        verb = "DENY" if grant.deny else "GRANT"
+        text = f"{verb} {what}{on} TO {name}{option}{self._as(grant)};"
+        return in_database(database_of(grant.securable), text)
+
+    def give_ownership(self, account: str, securable: Securable) -> str:
+        """Return the statement that makes an account the owner of something."""
+        of = class_of(securable, self._principals.kind_of)
+        on = self._name(of, securable)
+        if not on:
+            return ""
+        text = f"ALTER AUTHORIZATION ON {on} TO {written(split_account(account)[1])};"
+        is_servers = of is SecurableClass.DATABASE or not database_of(securable)
+        return text if is_servers else in_database(database_of(securable), text)
 
     def _on(self, securable: Securable) -> str | None:
         of = class_of(securable, self._principals.kind_of)
@@ -259,7 +283,7 @@ class Remedies:
             return ""
         if not is_servers:
             to = written(DBO)
-            return _in(database_of(securable), f"ALTER AUTHORIZATION ON {on} TO {to};")
+            return in_database(database_of(securable), f"ALTER AUTHORIZATION ON {on} TO {to};")
         first = self._principals.first_administrator
         if not first or first in _PROVIDERS:
             return ""
@@ -282,7 +306,7 @@ def _word(account: AccountState) -> str:
     return "USER" if account.database else "LOGIN"
 
 
-def _in(database: str, statement: str) -> str:
+def in_database(database: str, statement: str) -> str:
     """Return a statement with the database that it must run in.
 
     Permissions of the server are given and taken in master alone (GRANT Server Permissions

@@ -1,0 +1,292 @@
+"""A fix that ends its finding, with what takes it back: tried on a copy of the world. Pure.
+
+A fix changes the account that was found and nobody else: what it has through PUBLIC or through
+another account is left, and said. Whoever was given something by the account keeps that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.engines.access import AccessRules, bare, mends
+from sync_pipeline.engines.cautious import plain
+from sync_pipeline.model.access import AccessWorld, Hold, Power, PowerKind
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.privilege import Grant
+
+REFUSED = "the server refuses that, or nobody would be left who could take it back"
+_SMALL = 8
+"""Up to how many accounts the whole world is tried on."""
+_CONTEXT = re.compile(r"ALTER SESSION SET \w+ = ")
+"""A statement that the next ones stand in, until another such one."""
+_STATEMENT = re.compile(r"^--|;(?: -- .*)?$")
+"""A line that is a statement, with or without a comment, or a comment alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    fix: tuple[str, ...]
+    undo: tuple[str, ...]
+
+
+class Mending:
+    """What is taken from one account, statement by statement, and the world after it."""
+
+    def __init__(self, case: Case, account: str) -> None:
+        self.account = account
+        self._case = case
+        self.world, self._writing = _around(case, account)
+        self._current: AccessRules | None = self._writing
+        self._taken: list[Hold] = []
+        self._steps: list[_Step] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing was taken yet."""
+        return not self._steps
+
+    @property
+    def rules(self) -> AccessRules:
+        """Return the rules over the world as it is now."""
+        if self._current is None:
+            self._current = _over(self._writing, self.world)
+        return self._current
+
+    def is_everyone(self, account: str) -> bool:
+        """Return whether an account stands for all others."""
+        return self._case.is_everyone(account)
+
+    def taken_from_everyone(self) -> str:
+        """Return the account of all from which something was taken for this one; else empty."""
+        others = (hold.account for hold in self._taken if hold.account != self.account)
+        return next(filter(self.is_everyone, others), "")
+
+    def state(self, account: str) -> AccountState | None:
+        """Return an account as it is now."""
+        return self.world.accounts.get(account)
+
+    def powers(self, kind: PowerKind) -> Sequence[Power]:
+        """Return the powers of a kind that the account has now."""
+        return [power for power in self.rules.powers(self.account) if power.kind is kind]
+
+    def shared(self, hold: Hold) -> str:
+        """Return why others lose a hold by the same statement; empty: they don't."""
+        known = mends(self._writing)
+        return known.shared(hold) if known else ""
+
+    def take_gone(self, hold: Hold) -> bool:
+        """Take what is held on something that is gone: it can't be given before that is back."""
+        on = hold.grant.securable if hold.grant else None
+        undo = _restored(self._writing, hold) if on and (on.name or on.schema) else ""
+        lines = (f"-- Once it is there again: {line}" for line in undo.split("\n") if line)
+        return self.take(hold, undo="\n".join(lines))
+
+    def take(self, *holds: Hold, fix: str = "", undo: str = "") -> bool:
+        """Take what goes by one statement, and return whether there is one that takes no more.
+
+        What others were given by the account is given to them anew before it goes.
+        """
+        self._refresh(holds)
+        rules = self._writing
+        statement = fix or _against(rules, holds[0])
+        was_taken = all(hold in self._taken for hold in holds)
+        if not statement or was_taken or any(map(self.shared, holds)):
+            return False
+        before, after, accounts = [], [], dict(self.world.accounts)
+        for hold in holds:
+            for other in self._dependents(hold):
+                kept = self._keep(accounts, other, hold.account)
+                before += [_restored(rules, kept)] if kept else []
+                after += [_restored(rules, other), *([_against(rules, kept)] if kept else [])]
+            accounts[hold.account] = self._without(accounts[hold.account], hold, holds)
+        undo = undo or "\n".join(_restored(rules, hold) for hold in holds)
+        self._steps.append(_Step((*before, statement), (undo, *after)))
+        self._taken.extend(holds)
+        self.world, self._current = replace(self.world, accounts=accounts), None
+        return True
+
+    def run(self, statement: str, undo: str = "") -> bool:
+        """Add a statement that takes nothing which the rules look at."""
+        if statement:
+            self._steps.append(_Step((statement,), (undo,)))
+        return bool(statement)
+
+    def close(self) -> bool:
+        """Add the statement that closes the account, and return whether there is one."""
+        return self.run(*closing(self._case, self.account))
+
+    def remedy(self, left: str = "") -> Remedy:
+        """Return all of it."""
+        fix = joined(text for step in self._steps for text in step.fix)
+        undo = joined(text for step in reversed(self._steps) for text in step.undo)
+        return Remedy(fix, undo, left)
+
+    def _refresh(self, holds: Sequence[Hold]) -> None:
+        """Write statements by the world as it is where they depend on what was taken."""
+        if any(_is_near(one, other) for one in holds for other in self._taken):
+            self._writing = self.rules
+
+    def _dependents(self, hold: Hold) -> Sequence[Hold]:
+        known = mends(self._writing)
+        return known.dependents(hold) if known else ()
+
+    def _without(self, state: AccountState, hold: Hold, holds: Sequence[Hold]) -> AccountState:
+        known = mends(self._writing)
+        return known.without(state, hold) if known and len(holds) == 1 else bare(state, hold)
+
+    def _keep(self, accounts: dict[str, AccountState], lost: Hold, giver: str) -> Hold | None:
+        """Give somebody anew what it would lose, in the world; None: it has it otherwise too."""
+        state = accounts[lost.account]
+        if lost.membership is not None:
+            role = replace(lost.membership, grantor="")
+            others = [item for item in state.memberships if item != lost.membership]
+            if any(replace(item, grantor="") == role for item in others):
+                return None
+            accounts[lost.account] = replace(state, memberships=(*others, role))
+            return replace(lost, membership=role)
+        grant = cast("Grant", lost.grant)
+        again = replace(grant, grantor="")
+        rest = [item for item in state.grants if item != grant]
+        if any(replace(item, grantor="") == again and item.grantor != giver for item in rest):
+            return None
+        accounts[lost.account] = replace(state, grants=(*rest, again))
+        return replace(lost, grant=again)
+
+
+def take_all(holds: Callable[[], Iterable[Hold]], take: Callable[[Hold], bool]) -> tuple[Hold, ...]:
+    """Take holds until none is left that was not tried, and return those that stay.
+
+    `holds` is asked again after each one, for one statement may take several.
+    """
+    tried: set[Hold] = set()
+    while hold := next((item for item in holds() if item not in tried), None):
+        tried.add(hold)
+        take(hold)
+    return tuple(holds())
+
+
+def closing(case: Case, account: str) -> tuple[str, str]:
+    """Return the statement that closes an account, and the one that opens it again."""
+    rules = plain(case.judged.rules)
+    statement = rules.disable(account)
+    known = mends(rules)
+    return statement, known.enable(account) if statement and known else ""
+
+
+def closed(case: Case, account: str, otherwise: str = "") -> Remedy:
+    """Return what closes an account; without such a statement, what is to be done `otherwise`."""
+    mending = Mending(case, account)
+    if mending.close():
+        return mending.remedy()
+    return Remedy(left=f"No statement closes it: {REFUSED}. {otherwise}".strip())
+
+
+def dropped(case: Case, account: str, fix: str = "") -> Remedy:
+    """Return what removes an account, or the statement that does instead."""
+    rules = plain(case.judged.rules)
+    mending = Mending(case, account)
+    known = mends(rules)
+    undo = known.create(account) if known and not fix else ""
+    if mending.run(fix or rules.drop(account), undo):
+        return mending.remedy()
+    return Remedy(left=f"No statement removes it: {REFUSED}.")
+
+
+def joined(blocks: Iterable[str]) -> str:
+    """Return statements one a line, each once: the only place where they are put together.
+
+    Of equal ones the last stays: what stands between two of them may be undone by the second.
+    What only says where the next ones are run is left out where that is so already. A comment
+    belongs to its statement and stays with it.
+    """
+    once = reversed(dict.fromkeys(reversed([block for block in blocks if block])))
+    lines = [line for block in once for line in _lines(block)]
+    last = {line: number for number, line in enumerate(lines)}
+    kept: list[str] = []
+    context = ""
+    for number, line in enumerate(lines):
+        if _CONTEXT.match(line):
+            context, waiting = line, line != context
+            if waiting and kept and _CONTEXT.match(kept[-1]):
+                kept.pop()
+            kept += [line] if waiting else []
+        elif line.startswith("--") or last[line] == number:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _lines(block: str) -> Sequence[str]:
+    """Return the statements of a block; one whose names hold line ends stays whole."""
+    lines = block.split("\n")
+    is_whole = any(line.count(quote) % 2 for line in lines for quote in "'\"`")
+    is_open = any(not _STATEMENT.search(line) for line in lines)
+    return (block,) if is_whole or is_open else lines
+
+
+def memberships_in(state: AccountState | None, role: str) -> Iterator[Hold]:
+    """Yield the memberships of an account in a role: one by each of its grantors."""
+    for item in state.memberships if state else ():
+        if state and item.role == role:
+            yield Hold(state.name, membership=item)
+
+
+def _against(rules: AccessRules, hold: Hold) -> str:
+    if hold.membership is not None:
+        return rules.revoke_role(hold.account, hold.membership)
+    if hold.grant is None:
+        return ""
+    if hold.is_option:
+        return rules.revoke_option(hold.account, hold.grant)
+    return rules.revoke(hold.account, hold.grant)
+
+
+def _restored(rules: AccessRules, hold: Hold) -> str:
+    known = mends(rules)
+    return known.restore(hold) if known else ""
+
+
+def _is_near(one: Hold, other: Hold) -> bool:
+    """Return whether a statement against one may say something of the other."""
+    if one.account != other.account:
+        return False
+    if one.grant is None or other.grant is None:
+        return one.membership is not None and other.membership is not None
+    if one.grant.privilege != other.grant.privilege:
+        return False
+    here, there = one.grant.securable, other.grant.securable
+    return (here.name, here.schema, here.database) == (there.name, there.schema, there.database)
+
+
+def _over(rules: AccessRules, world: AccessWorld) -> AccessRules:
+    """Return the rules of the same engine over another world."""
+    build = cast("Callable[[AccessWorld], AccessRules]", type(plain(rules)))
+    return build(world)
+
+
+def _around(case: Case, account: str) -> tuple[AccessWorld, AccessRules]:
+    """Return the part of a world that counts for one account, for the rest only costs time.
+
+    Where the account's powers are not the same there, the whole world is needed.
+    """
+    world, rules = case.judged.world, plain(case.judged.rules)
+    known = mends(rules)
+    if len(world.accounts) <= _SMALL or known is None:
+        return world, rules
+    powers = case.powers(account)
+    named = {step.account for power in powers for step in power.path}
+    waiting = [account, *named, *case.always_near(), *known.related(account)]
+    near: dict[str, AccountState] = {}
+    while waiting:
+        state = world.accounts.get(waiting.pop())
+        if state is not None and state.name not in near:
+            near[state.name] = state
+            waiting.extend(item.role for item in state.memberships)
+    small = replace(world, accounts=near)
+    those = _over(rules, small)
+    found = those.powers(account)
+    is_same = [(p.source, p.path) for p in found] == [(p.source, p.path) for p in powers]
+    return (small, those) if is_same else (world, rules)

@@ -1,0 +1,129 @@
+"""How an account loses a power: each way to it is broken, until none is left. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.access.findings.mending import REFUSED, Mending, memberships_in
+from sync_pipeline.model.access import Hold, Power, PowerKind
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.privilege import SecurableKind
+
+_MOST_STEPS = 400
+_MOST_NAMED = 3
+_OF_ALL = "all accounts have it: see what is found of the one that stands for them"
+_BY_HAND = "no statement about one grant or role ends it"
+_Key = tuple[str, str]
+
+
+def without_power(case: Case, account: str, kind: PowerKind) -> Remedy:
+    """Return what ends all ways in which an account has a power of a kind.
+
+    A way ends at the first role of its path that could be left, or at what is held at its end.
+    Failing all, the account is closed.
+    """
+    mending = Mending(case, account)
+    return _remedy(mending, kind, break_ways(mending, kind, case.powers(account, kind)))
+
+
+def break_ways(
+    mending: Mending, kind: PowerKind, powers: Sequence[Power] | None = None
+) -> Sequence[tuple[Power, str]]:
+    """Take what breaks all ways to a power, and return those that stay, and why."""
+    found = _changeable(mending.powers(kind) if powers is None else powers)
+    stuck: dict[_Key, str] = {}
+    for _ in range(_MOST_STEPS):
+        power = next((item for item in found if _key(item) not in stuck), None)
+        # What all accounts have is taken from them only where that ends it.
+        of_all = power is None and set(stuck.values()) == {_OF_ALL}
+        power = found[0] if of_all and found else power
+        if power is None:
+            break
+        why = break_way(mending, power, of_all=of_all)
+        if why:
+            stuck[_key(power)] = why
+        else:
+            found = _changeable(mending.powers(kind))
+    return [(power, stuck.get(_key(power), _BY_HAND)) for power in found]
+
+
+def break_way(mending: Mending, power: Power, *, of_all: bool) -> str:
+    """Take what breaks one way to a power, and return why nothing does; empty: it is done.
+
+    What everybody holds is left unless it is told that it may be taken (`of_all`).
+    """
+    own = mending.account
+    for here, there in pairwise(power.path):
+        holds = list(memberships_in(mending.state(here.account), there.account))
+        if holds:
+            return _leave(mending, own, holds[0])
+        if not _is_mapping(mending.state(here.account), mending.state(there.account)):
+            break
+        own = there.account
+    if power.kept:
+        return power.kept
+    by = power.by or tuple(_by_text(mending, power))
+    foreign = [hold.account for hold in by if hold.account not in (mending.account, own)]
+    if foreign and not of_all and mending.is_everyone(foreign[0]):
+        return _OF_ALL
+    if foreign and not of_all:
+        return f"{foreign[0]} holds it, and others with it: see what is found of {foreign[0]}"
+    if by and mending.take(*by, fix=power.fix, undo=power.undo):
+        return ""
+    return REFUSED if by else _BY_HAND
+
+
+def _leave(mending: Mending, own: str, hold: Hold) -> str:
+    shared = mending.shared(hold)
+    if shared:
+        return shared
+    if hold.account not in (mending.account, own):
+        return f"{hold.account} has the role {hold.membership.role if hold.membership else ''}"
+    return "" if mending.take(hold) else REFUSED
+
+
+def _remedy(mending: Mending, kind: PowerKind, left: Sequence[tuple[Power, str]]) -> Remedy:
+    everyones = mending.taken_from_everyone()
+    if everyones:
+        return mending.remedy(f"{everyones} has it: with this statement all accounts lose it.")
+    if not left:
+        after = mending.powers(PowerKind.GRANT_ADMIN) if kind is PowerKind.SUPERUSER else ()
+        lesser = f"It is then a {after[0].kind}, a finding of its own." if after else ""
+        return mending.remedy(lesser)
+    ways = [f"{power.kind} through {power.source} stays: {why}." for power, why in left]
+    more = len(ways) - _MOST_NAMED
+    said = " ".join(ways[:_MOST_NAMED]) + (f" {more} other ways stay, too." if more > 0 else "")
+    is_closed = mending.is_empty and left[0][1] == _BY_HAND and mending.close()
+    closed = " Nobody can log in with it then, which is all that can be done." if is_closed else ""
+    return mending.remedy(said + closed)
+
+
+def _by_text(mending: Mending, power: Power) -> Iterator[Hold]:
+    """Yield the grant or the role that a power names as its source."""
+    last = power.path[-1].account
+    holder = mending.state(last)
+    for grant in holder.grants if holder else ():
+        on_server = grant.securable.kind is SecurableKind.SERVER
+        is_named = on_server and power.source.startswith(f"{grant.privilege} on ")
+        if is_named or power.source in (str(grant), grant.privilege):
+            yield Hold(last, grant)
+            return
+    for membership in holder.memberships if holder else ():
+        if membership.admin and power.source.endswith(f" {membership.role}"):
+            yield Hold(last, membership=membership)
+            return
+
+
+def _changeable(powers: Sequence[Power]) -> Sequence[Power]:
+    return [power for power in powers if not power.is_inherent]
+
+
+def _key(power: Power) -> _Key:
+    return power.source, power.path[-1].account
+
+
+def _is_mapping(here: AccountState | None, there: AccountState | None) -> bool:
+    """Return whether a step leads from an account of the server to its user in a database."""
+    return bool(here and there and not here.database and there.database)

@@ -1,0 +1,330 @@
+"""How fixes are put together: each statement once and in order, nobody else's rights, a word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from sync_pipeline.access.findings import mending
+from sync_pipeline.access.findings.case import BRANCH, Case
+from sync_pipeline.access.findings.mending import joined
+from sync_pipeline.access.findings.review import review
+from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
+from sync_pipeline.engines.mysql.access import MySqlAccess
+from sync_pipeline.engines.oracle.access import OracleAccess
+from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
+from sync_pipeline.engines.sqlserver.access import SqlServerAccess
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.finding import Finding, FindingRules
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+from sync_pipeline_tests.strategies import oracle_accounts as oracle
+from sync_pipeline_tests.strategies import sqlserver_worlds as sqlserver
+
+TODAY = date(2026, 11, 29)
+SERVER = Securable(SecurableKind.SERVER)
+MYSQL = Securable(SecurableKind.DATABASE, "mysql")
+
+
+def user(
+    name: str,
+    *grants: Grant,
+    roles: tuple[Membership, ...] = (),
+    superuser: bool = False,
+    kind: AccountKind = AccountKind.USER,
+) -> AccountState:
+    return AccountState(
+        name,
+        kind,
+        can_login=kind is AccountKind.USER,
+        is_superuser=superuser,
+        memberships=roles,
+        grants=grants,
+    ).canonical()
+
+
+def found(world: AccessWorld, rules: object, monitor: str = "") -> dict[tuple[str, str], Finding]:
+    case = Case(Judged(world, rules), monitor=monitor)  # type: ignore[arg-type]
+    findings = review([case], FindingRules(), TODAY).findings
+    return {(item.rule, item.account): item for item in findings}
+
+
+def mysql(*states: AccountState) -> tuple[AccessWorld, MySqlAccess]:
+    world = AccessWorld("i", EngineName.MYSQL, "9.7.0", {item.name: item for item in states})
+    return world, MySqlAccess(world)
+
+
+def postgresql(*states: AccountState, version: str = "18") -> tuple[AccessWorld, PostgreSqlAccess]:
+    accounts = {item.name: item for item in states}
+    world = AccessWorld("i", EngineName.POSTGRESQL, version, accounts)
+    return world, PostgreSqlAccess(world)
+
+
+class TestJoined:
+    def test_a_statement_stands_once_and_the_last_one_counts(self) -> None:
+        assert joined(["A;", "B;", "A;"]) == "B;\nA;"
+        assert joined(["R a;\nFLUSH;", "R b;\nFLUSH;"]) == "R a;\nR b;\nFLUSH;"
+        # Revoked, a part given again, revoked: the last one has to stay.
+        assert joined(["R t;\nG t (b);", "R t;"]) == "G t (b);\nR t;"
+
+    def test_where_statements_are_run_is_said_once_and_again_after_another_place(self) -> None:
+        a, b = "ALTER SESSION SET CONTAINER = A;", "ALTER SESSION SET CONTAINER = B;"
+        assert joined([f"{a}\n1;", f"{a}\n2;"]) == f"{a}\n1;\n2;"
+        assert joined([f"{a}\n1;", f"{b}\n2;", f"{a}\n3;"]) == f"{a}\n1;\n{b}\n2;\n{a}\n3;"
+
+    def test_comments_stay_with_their_statements(self) -> None:
+        text = "-- As BOB, who granted it.\n1;"
+        assert joined([text, text.replace("1", "2")]).count("BOB") == 2
+
+    @pytest.mark.parametrize("name", ["a\nb", "a;\nb", "a'\nb", "x\n-- y"])
+    def test_a_name_with_a_line_end_is_not_torn(self, name: str) -> None:
+        written = "'" + name.replace("'", "''") + "'"
+        one, other = f"REVOKE X FROM {written};", f"REVOKE Y FROM {written};"
+        assert joined([one, other]) == f"{one}\n{other}"
+
+
+class TestTheBranch:
+    """With the account that syncs, the sync would end."""
+
+    CREATE = Grant(SERVER, "CREATE USER")
+
+    def test_no_fix_takes_anything_from_the_account_that_reads(self) -> None:
+        world, rules = mysql(user("'mon'@'%'", self.CREATE), user("'hr'@'10.%'", self.CREATE))
+        said = found(world, rules, monitor="mon")
+        mine = said["grant-admin", "'mon'@'%'"]
+        assert (mine.fix, mine.undo, mine.left) == ("", "", BRANCH)
+        assert said["any-host-privileged", "'mon'@'%'"].left == BRANCH
+        assert said["grant-admin", "'hr'@'10.%'"].fix
+
+    def test_nor_from_a_role_of_it(self) -> None:
+        role = user("'team'@'%'", self.CREATE, kind=AccountKind.ROLE)
+        world, rules = mysql(user("'mon'@'%'", roles=(Membership("'team'@'%'"),)), role)
+        assert found(world, rules, monitor="mon")["grant-admin", "'team'@'%'"].left == BRANCH
+
+    def test_an_option_is_no_right_to_read(self) -> None:
+        on = Securable(SecurableKind.DATABASE, "shop")
+        world, rules = mysql(user("'mon'@'%'", Grant(on, "SELECT", grantable=True)))
+        assert found(world, rules, monitor="mon")["grant-option", "'mon'@'%'"].fix
+
+
+class TestPostgreSql:
+    def test_the_servers_own_roles_are_no_findings(self) -> None:
+        server_program = "pg_execute_server_program"
+        world, rules = postgresql(
+            user(server_program, kind=AccountKind.ROLE),
+            user("ted", roles=(Membership(server_program, inherit=True, set_role=True),)),
+        )
+        said = found(world, rules)
+        assert ("superuser", server_program) not in said
+        assert said["superuser", "ted"].fix == f'REVOKE "{server_program}" FROM "ted";'
+
+    def test_but_what_a_person_granted_to_one_is(self) -> None:
+        boss = Membership("boss", inherit=True, set_role=True)
+        world, rules = postgresql(
+            user("pg_write_server_files", roles=(boss,), kind=AccountKind.ROLE),
+            user("boss", superuser=True),
+            user("other", superuser=True),
+        )
+        finding = found(world, rules)["superuser", "pg_write_server_files"]
+        assert finding.fix == 'REVOKE "boss" FROM "pg_write_server_files";'
+        assert finding.left == ""
+
+    @pytest.mark.parametrize("version", ["15.4", "18"])
+    @pytest.mark.parametrize("name", ["postgres", "cloud_admin"])
+    def test_the_role_of_initdb_stays_a_superuser(self, name: str, version: str) -> None:
+        first = user(name, superuser=True)
+        if name != "postgres":
+            first = replace(first, attributes=(("is_bootstrap", True),))
+        world, rules = postgresql(first, user("other", superuser=True), version=version)
+        finding = found(world, rules)["superuser", name]
+        assert (finding.fix, finding.undo) == ("", "")
+        assert "initdb" in finding.left
+        assert found(world, rules)["superuser", "other"].fix == 'ALTER ROLE "other" NOSUPERUSER;'
+
+    def test_the_last_superuser_stays_one(self) -> None:
+        closed = replace(user("postgres", superuser=True), can_login=False)
+        world, rules = postgresql(closed, user("last", superuser=True))
+        finding = found(world, rules)["superuser", "last"]
+        assert finding.fix == ""
+        assert "nobody would be left" in finding.left
+        assert rules.disable("last") == ""
+
+
+class TestMySql:
+    def test_what_all_accounts_have_is_taken_from_nobody(self) -> None:
+        role = user("'must'@'%'", Grant(SERVER, "CREATE USER"), kind=AccountKind.ROLE)
+        given = Membership("'must'@'%'", default=True, grantor="mandatory_roles")
+        world, rules = mysql(role, user("'ted'@'10.%'", roles=(given,)))
+        finding = found(world, rules)["grant-admin", "'ted'@'10.%'"]
+        assert finding.fix == ""
+        assert "mandatory_roles" in finding.left
+
+    def test_the_rows_of_another_account_are_its_own(self) -> None:
+        wide = user("'ted'@'%'", Grant(MYSQL, "INSERT"))
+        world, rules = mysql(wide, user("'ted'@'10.1.1.1'"))
+        finding = found(world, rules)["grant-admin", "'ted'@'10.1.1.1'"]
+        assert finding.fix == ""
+        assert "'ted'@'%'" in finding.left
+
+    def test_the_administrators_of_the_server_say_why_they_stay(self) -> None:
+        powers = tuple(Grant(SERVER, word, grantable=True) for word in ("SUPER", "CREATE USER"))
+        root = user("'root'@'localhost'", *powers, superuser=True)
+        world, rules = mysql(root, user("'last'@'%'", *powers, superuser=True))
+        said = found(world, rules)
+        assert "installed with" in said["superuser", "'root'@'localhost'"].left
+        assert said["superuser", "'last'@'%'"].fix
+        world, rules = mysql(user("'last'@'%'", *powers, superuser=True))
+        assert "nobody would be left" in found(world, rules)["superuser", "'last'@'%'"].left
+
+
+@pytest.mark.parametrize("rules", [MySqlAccess, MariaDbAccess])
+def test_a_large_fleet_of_accounts_gets_the_same_words(
+    rules: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fix is tried on the accounts that count: it is that of the whole world."""
+    name = "'r0'@'%'" if rules is MySqlAccess else "r0"
+    states = [
+        user(f"'u{n}'@'10.%'", Grant(MYSQL, "INSERT"), roles=(Membership(name),)) for n in range(30)
+    ]
+    states.append(user(name, Grant(SERVER, "CREATE USER"), kind=AccountKind.ROLE))
+    states.append(user("'u0'@'%'", Grant(MYSQL, "UPDATE")))
+    states.append(user("'boss'@'%'", Grant(SERVER, "SUPER"), superuser=True))
+    world = AccessWorld("i", EngineName.MYSQL, "9.7.0", {item.name: item for item in states})
+    small = found(world, rules(world))
+    monkeypatch.setattr(mending, "_SMALL", 10**6)
+    assert found(world, rules(world)) == small
+
+
+# --- SQL Server and Oracle: emulated worlds of documented columns, for want of servers ---------
+
+
+class TestEmulated:
+    BOSS = "; login boss; member boss sysadmin"
+
+    @pytest.mark.parametrize(
+        ("text", "key"),
+        [
+            (f"login ted; grant CONTROL SERVER to ted{BOSS}", ("superuser", "ted")),
+            (f"login ted; member ted sysadmin{BOSS}", ("superuser", "ted")),
+            (
+                f"login ted; member ted sysadmin; grant CONTROL SERVER to ted{BOSS}",
+                ("superuser", "ted"),
+            ),
+            (
+                f"login ted; serverrole dba; member ted dba; member dba sysadmin{BOSS}",
+                ("superuser", "ted"),
+            ),
+            (f"login ted; grant IMPERSONATE on PRINCIPAL boss to ted{BOSS}", ("superuser", "ted")),
+            (
+                (
+                    "login ted; user sales.ted ted; member sales.ted sales.db_owner; "
+                    "grant CONTROL to sales.ted; grant ALTER ANY ROLE to sales.ted; "
+                    "grant ALTER ANY LOGIN to ted; member ted securityadmin; login sa"
+                ),
+                ("grant-admin", "ted"),
+            ),
+            ("login ted; own DATABASE sales by ted; login sa", ("grant-admin", "ted")),
+        ],
+    )
+    def test_sqlserver_all_ways_end(self, text: str, key: tuple[str, str]) -> None:
+        world = sqlserver.world(text)
+        finding = found(world, SqlServerAccess(world))[key]
+        assert finding.fix, finding
+        assert not finding.left or "It is then a" in finding.left, finding
+        assert len(finding.undo.splitlines()) == len(finding.fix.splitlines()), finding
+
+    def test_what_all_have_is_taken_only_where_that_ends_it(self) -> None:
+        text = f"user sales.ted ted; grant CONTROL to sales.public{self.BOSS}"
+        said = found(world := sqlserver.world(text), SqlServerAccess(world))
+        fix = "USE [sales]; REVOKE CONTROL ON DATABASE::[sales] FROM [public];"
+        for name in ("public", "ted"):
+            assert said["grant-admin", f"[sales].[{name}]"].fix == fix
+        assert said["grant-admin", "[sales].[public]"].left == ""
+        assert "all accounts lose it" in said["grant-admin", "[sales].[ted]"].left
+        owner = said["grant-admin", "[sales].[dbo]"]
+        assert owner.fix == ""
+        assert "dbo of database sales stays" in owner.left
+
+    def test_sqlserver_what_was_passed_on_is_kept(self) -> None:
+        text = (
+            "login ted; user sales.ted ted; login bob; user sales.bob bob; "
+            "grant SELECT on TABLE sales.dbo.t to sales.ted with grant option; "
+            "grant SELECT on TABLE sales.dbo.t to sales.bob"
+        )
+        world = sqlserver.world(text)
+        bob = world.accounts["[sales].[bob]"]
+        grants = tuple(
+            replace(item, grantor="[sales].[ted]") if item.privilege == "SELECT" else item
+            for item in bob.grants
+        )
+        world = replace(world, accounts={**world.accounts, bob.name: replace(bob, grants=grants)})
+        finding = found(world, SqlServerAccess(world))["grant-option", "[sales].[ted]"]
+        give, take = finding.fix.splitlines()
+        assert give == "USE [sales]; GRANT SELECT ON OBJECT::[dbo].[t] TO [bob];"
+        assert take.startswith("USE [sales]; REVOKE GRANT OPTION FOR SELECT")
+        assert "GRANT SELECT ON OBJECT::[dbo].[t] TO [bob] AS [ted];" in finding.undo
+
+    @pytest.mark.parametrize(
+        ("grants", "roles", "rule", "fix", "undo"),
+        [
+            (
+                ("ALTER USER", "GRANT ANY ROLE"),
+                (),
+                "grant-admin",
+                "REVOKE GRANT ANY ROLE FROM TED;\nREVOKE ALTER USER FROM TED;",
+                "GRANT ALTER USER TO TED;\nGRANT GRANT ANY ROLE TO TED;",
+            ),
+            (
+                ("BECOME USER WITH OPTION",),
+                (),
+                "grant-admin",
+                "REVOKE BECOME USER FROM TED;",
+                "GRANT BECOME USER TO TED WITH ADMIN OPTION;",
+            ),
+            (("SYSDBA",), (), "superuser", "REVOKE SYSDBA FROM TED;", "GRANT SYSDBA TO TED;"),
+            ((), ("DBA",), "superuser", "REVOKE DBA FROM TED;", "GRANT DBA TO TED;"),
+            (
+                ("SYSDBA",),
+                ("DBA",),
+                "superuser",
+                "REVOKE SYSDBA FROM TED;\nREVOKE DBA FROM TED;",
+                "GRANT DBA TO TED;\nGRANT SYSDBA TO TED;",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("pdb", ["", "SALES"])
+    def test_oracle_all_ways_end(
+        self,
+        grants: tuple[str, ...],
+        roles: tuple[str, ...],
+        rule: str,
+        fix: str,
+        undo: str,
+        pdb: str,
+    ) -> None:
+        account = oracle.user("TED", *grants, roles=roles, pdb=pdb)
+        world = oracle.world(account)
+        finding = found(world, OracleAccess(world))[rule, account.name]
+        switch = f"ALTER SESSION SET CONTAINER = {pdb};\n" if pdb else ""
+        assert (finding.fix, finding.undo) == (f"{switch}{fix}", f"{switch}{undo}")
+
+    def test_oracle_two_columns_are_both_taken(self) -> None:
+        ted = oracle.user(
+            "TED",
+            "UPDATE on COLUMN HR.T.A WITH OPTION",
+            "UPDATE on COLUMN HR.T.B WITH OPTION",
+        )
+        world = oracle.world(ted)
+        fix = found(world, OracleAccess(world))["grant-option", "TED"].fix
+        # The last statements leave both columns without the option.
+        last = fix.splitlines()
+        revoked = max(n for n, line in enumerate(last) if line.startswith("REVOKE"))
+        assert not any("WITH GRANT OPTION" in line for line in last[revoked:]), fix
+        assert set(last[revoked + 1 :]) == {
+            "GRANT UPDATE (A) ON HR.T TO TED;",
+            "GRANT UPDATE (B) ON HR.T TO TED;",
+        }
