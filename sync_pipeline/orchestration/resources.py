@@ -10,6 +10,7 @@ from pydantic import PrivateAttr
 
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.orchestration.ends import note_machine
 from sync_pipeline.orchestration.runs import session_id_of
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
@@ -50,17 +51,19 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _opened: SyncDeps | None = PrivateAttr(default=None)
     _run: dg.DagsterRun | None = PrivateAttr(default=None)
+    _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _sessions: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Keep the run that this is for; a sensor has none."""
         self._run = context.run
+        self._instance = context.instance
 
     @contextmanager
     def open(self) -> Iterator[SyncDeps]:
         """Give a step what `open_dependencies` opens; it is closed when the run ends.
 
-        From then on the process gives signs of life of its run.
+        From then on the process gives signs of life of its run, whose log names its machine.
         """
         with self._lock:
             if self._opened is None:
@@ -68,6 +71,8 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
                 if self._run is not None:
                     session_id, run_id = session_id_of(self._run), self._run.run_id
                     self._stack.enter_context(signs_of_life(self._opened, session_id, run_id))
+                    if self._instance is not None:
+                        note_machine(self._instance, self._run)
         yield self._opened
 
     def session_of(self, instance: dg.DagsterInstance, run_id: str) -> str:
