@@ -83,6 +83,10 @@ class Launcher:
     def end(self) -> None:
         """Ask the launcher to cancel the run, wait for that, and hear it out."""
         self.process.send_signal(signal.SIGINT)
+        self.hear_out()
+
+    def hear_out(self) -> None:
+        """Wait for the end of the launcher, and for all that it says; once."""
         self.process.wait()
         while (line := self.lines.get()) is not None:
             self.said.update(line)
@@ -104,17 +108,18 @@ def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
     Its code server, which does what it is told, listens at a socket among the temporary
     files: they are in a directory that no other user may enter.
     """
-    command = [
-        sys.executable, "-m", "sync_pipeline.orchestration.launch", job,
-        "--config", json.dumps(config),
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "sync_pipeline.orchestration.launch", job, "--config", "-"]
     with (
         tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory,
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as told,
     ):
+        # Not as an argument: it may be longer than one can be, and every user can read those.
+        json.dump(config, told)
+        told.seek(0)
         process = subprocess.Popen(  # noqa: S603 - our own program
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=told,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -129,7 +134,10 @@ def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-            process.wait()
+            if process.wait() != 0:
+                # A code server that could not tell the end of a run waits for it for ever.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -160,8 +168,10 @@ def run_job(store: Store, console: Console, job: str, config: dict[str, Any]) ->
         if interrupted.is_set():
             console.print("Cancelling the run")
             launcher.end()
+        else:
+            launcher.hear_out()
         session = _session_of(store, launcher)
-        if session is not None:
+        if session is not None and (session.status.is_terminal or "error" not in launcher.said):
             return session
         if interrupted.is_set():
             raise typer.Exit(CANCELLED)

@@ -8,13 +8,18 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from sync_pipeline.cli.context import dependencies, show_json
+from sync_pipeline.cli.context import SHOWN, dependencies, show_json
 from sync_pipeline.cli.launch import CANCELLED, run_job, user
 from sync_pipeline.cli.sessions import show_outcome
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.rows import LONGEST_NAME
 from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.session import Session, SessionStatus
+from sync_pipeline.model.text import shortened
 
 DONE, SOME_FAILED = 0, 1
+MOST_CHOSEN = 20_000
+"""Of one option; the jobs take no more."""
 
 app = typer.Typer(help="Launch a job now and wait for its end.", no_args_is_help=True)
 
@@ -99,13 +104,32 @@ def selection_of(
     engine: list[EngineName] | None,
     environment: list[str] | None,
 ) -> Selection:
-    """Return what the options of a command select."""
+    """Return what the options of a command select.
+
+    Raises:
+        ConfigurationError: a value can't be a name, or there are more than a run takes.
+    """
+    given = {"--instance": instance, "--tag": tag, "--environment": environment}
+    for option, values in given.items():
+        _require_names(option, values or [])
     return Selection(
         names=tuple(instance or ()),
         tags=tuple(tag or ()),
         engines=tuple(str(item) for item in engine or ()),
         environments=tuple(environment or ()),
     )
+
+
+def _require_names(option: str, values: list[str]) -> None:
+    """Refuse what the run would refuse, before anything is launched."""
+    if len(values) > MOST_CHOSEN:
+        raise ConfigurationError(f"{option} is given more than {MOST_CHOSEN} times.")
+    for value in values:
+        if not 0 < len(value) <= LONGEST_NAME:
+            raise ConfigurationError(
+                f"{option} {shortened(value, SHOWN)!r} names nothing.",
+                hint=f"Give a name of 1 to {LONGEST_NAME} characters.",
+            )
 
 
 def launch(

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from sync_pipeline.cli.context import require_name
+
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the UI.")] = 3000,
     host: Annotated[
         str, typer.Option(help="Address of the UI; it has no login, so keep it private.")
     ] = "127.0.0.1",
@@ -23,7 +25,8 @@ def up(
 
     Both end with Ctrl-C, and so does every run that is going on.
     """
-    arguments = ["-m", "sync_pipeline.orchestration.serve", "--host", host, "--port", str(port)]
+    require_name(host, "an address of the UI")
+    arguments = ["-m", "sync_pipeline.orchestration.serve", f"--host={host}", f"--port={port}"]
     if read_only:
         arguments.append("--read-only")
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - takes this one's place

@@ -16,6 +16,7 @@ from typing import TextIO
 import typer
 
 from sync_pipeline.errors import ConfigurationError, SyncError
+from sync_pipeline.files.obstacles import obstacle_of
 from sync_pipeline.visible import VisibleFormatter, visible, visible_lines
 
 ABORTED, DEFECT = 1, 1
@@ -101,11 +102,25 @@ def run_app(app: typer.Typer) -> int:
             raise error.__context__ from None
         raise
     except Exception as error:  # a defect, whose text may quote a server
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
             raise
+        said = _obstructed(error)
+        if said:
+            typer.echo(said, err=True)
+            return UNWRITTEN
         typer.echo(visible_lines("".join(traceback.format_exception(error))), err=True)
         return DEFECT
     return status if isinstance(status, int) else 0
+
+
+def _obstructed(error: BaseException) -> str:
+    """Return what kept a file from being used; empty where it was something else."""
+    obstacle = obstacle_of(error)
+    if obstacle is None:
+        return ""
+    name = getattr(error, "filename", None)
+    place = visible(str(name)) if name else "A file"
+    return f"{place} can't be used: {obstacle.what}. {obstacle.hint} and run the command again."
 
 
 def _say_usage(error: BaseException) -> int:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from dagster import Field, StringSource
-from dagster._core.launcher import LaunchRunContext
+from dagster import DagsterRun, Field, StringSource
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
+from sync_pipeline.model.text import shortened
 from sync_pipeline.orchestration.celery_app import EXECUTE_RUN, QUEUE, make_app
 from sync_pipeline.settings import Settings
+
+LONGEST_WHY = 300
 
 
 class RunIdLauncher(CeleryRunLauncher):
@@ -52,6 +56,15 @@ class RunIdLauncher(CeleryRunLauncher):
         run = context.dagster_run
         task = self.celery.tasks[EXECUTE_RUN].si(run_id=run.run_id)
         self._launch_celery_task_run(run=run, task_signature=task, routing_key=EXECUTE_RUN)
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Return how the task of a run is, with what ended it: a worker's child that was killed."""
+        health: CheckRunHealthResult = super().check_run_worker_health(run)
+        if health.status is not WorkerStatus.FAILED:
+            return health
+        found = self.celery.AsyncResult(run.tags[DAGSTER_CELERY_TASK_ID_TAG]).result
+        why = f"{health.msg} {type(found).__name__}: {found}"
+        return CheckRunHealthResult(WorkerStatus.FAILED, shortened(why, LONGEST_WHY))
 
     @property
     def supports_resume_run(self) -> bool:

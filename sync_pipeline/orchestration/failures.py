@@ -46,8 +46,9 @@ def dagster_failures(context: Attempt) -> Iterator[None]:
     try:
         yield
     except SyncError as error:
-        settings = Settings.load()
-        if error.retryable and will_retry(context, settings):
+        # Where the settings are what is wrong they can't be loaded here either.
+        settings = Settings.load() if error.retryable else None
+        if settings is not None and will_retry(context, settings):
             wait = wait_seconds(context.retry_number, settings.retry_base_seconds)
             said = shortened(str(error), LONGEST_DESCRIPTION)
             context.log.warning("%s Trying again in %.1f seconds.", said, wait)

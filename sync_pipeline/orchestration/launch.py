@@ -25,8 +25,10 @@ import dagster as dg
 from dagster._core.definitions.selector import JobSubsetSelector
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
+from sqlalchemy.exc import SQLAlchemyError
 
 from sync_pipeline.errors import SyncError
+from sync_pipeline.orchestration.causes import ENDED_BY_TERMINAL, TOOK_TOO_LONG
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.lineage import part_of
 from sync_pipeline.orchestration.resources import open_dependencies
@@ -38,12 +40,14 @@ from sync_pipeline.orchestration.runs import (
     CREATED_BY_TAG,
     close_session_of,
 )
+from sync_pipeline.orchestration.troubles import told_storage
 from sync_pipeline.settings import project_root
 
 LOCATION = "sync_pipeline"
 JOBS = (ACCOUNT_SYNC, CAPACITY_SYNC, AGGREGATE_SIZES, BACKFILL_SIZES)
 SECONDS_BETWEEN_LOOKS = 0.25
 SECONDS_TO_CANCEL = 45.0
+SECONDS_TO_BEAR = 60.0
 SECONDS_BEYOND_MAX_RUNTIME = 60.0
 
 
@@ -132,22 +136,41 @@ def create_run(
 def watch(
     instance: dg.DagsterInstance, run_id: str, interruption: Interruption, longest_seconds: float
 ) -> dg.DagsterRun:
-    """Wait for the end of a run; cancel it when asked to, or when it takes too long."""
+    """Wait for the end of a run; cancel it when asked to, or when it takes too long.
+
+    Raises:
+        SQLAlchemyError, OSError: Dagster's storage did not answer for a while.
+    """
     deadline = time.monotonic() + longest_seconds
+    seen_at = time.monotonic()
     while True:
-        run = _run(instance, run_id)
+        try:
+            run = _run(instance, run_id)
+            seen_at = time.monotonic()
+        except (SQLAlchemyError, OSError):
+            # A disk that is full may have room soon; the run goes on meanwhile.
+            if interruption.requested or time.monotonic() - seen_at > SECONDS_TO_BEAR:
+                raise
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            continue
         if run.is_finished:
             return run
         if interruption.requested:
-            return cancel(instance, run_id)
+            return cancel(instance, run_id, ENDED_BY_TERMINAL)
         if time.monotonic() > deadline:
-            instance.report_run_failed(run, "The run took longer than it may.")
+            instance.report_run_failed(run, TOOK_TOO_LONG)
             return _run(instance, run_id)
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def cancel(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
-    """End a run, by force where its worker does not end by itself; return it ended."""
+def cancel(instance: dg.DagsterInstance, run_id: str, who: str) -> dg.DagsterRun:
+    """End a run, by force where its worker does not end by itself; return it ended.
+
+    `who` says for its session who ended it.
+    """
+    run = _run(instance, run_id)
+    if not run.is_finished:
+        instance.report_run_canceling(run, who)
     instance.run_launcher.terminate(run_id)
     deadline = time.monotonic() + SECONDS_TO_CANCEL
     run = _run(instance, run_id)
@@ -166,12 +189,21 @@ def run_to_end(launch: Launch, announcer: Announcer, interruption: Interruption)
             return
         run = create_run(instance, workspace, launch)
         announcer.say(run_id=run.run_id, session_id=part_of(run, instance).session_id)
-        instance.launch_run(run.run_id, workspace)
+        _launch(instance, run.run_id, workspace)
         longest = float(run.tags["dagster/max_runtime"]) + SECONDS_BEYOND_MAX_RUNTIME
         ended = watch(instance, run.run_id, interruption, longest)
         with open_dependencies() as deps:
             close_session_of(instance, ended, deps)
         announcer.say(status=ended.status.value)
+
+
+def _launch(instance: dg.DagsterInstance, run_id: str, workspace: WorkspaceRequestContext) -> None:
+    """Launch a run. One that can't be started has ended with that, and its session says why."""
+    try:
+        instance.launch_run(run_id, workspace)
+    except Exception:
+        if not _run(instance, run_id).is_finished:
+            raise
 
 
 def _run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
@@ -192,7 +224,9 @@ def main() -> int:
     """Launch what the command line names; return 0 when the run was launched and ended."""
     parser = argparse.ArgumentParser(prog="launch", description=__doc__)
     parser.add_argument("job", choices=JOBS)
-    parser.add_argument("--config", default="{}", help="the run's configuration, as JSON")
+    parser.add_argument(
+        "--config", default="{}", help="the run's configuration, as JSON; - reads it"
+    )
     parser.add_argument("--created-by", default=None)
     options = parser.parse_args()
     os.environ.update(dagster_environment())
@@ -200,9 +234,11 @@ def main() -> int:
     interruption = Interruption()
     signal.signal(signal.SIGINT, interruption.request)
     signal.signal(signal.SIGTERM, interruption.request)
-    launch = Launch(options.job, json.loads(options.config), options.created_by)
+    config = sys.stdin.read() if options.config == "-" else options.config
+    launch = Launch(options.job, json.loads(config), options.created_by)
     try:
-        run_to_end(launch, announcer, interruption)
+        with told_storage():
+            run_to_end(launch, announcer, interruption)
     except SyncError as error:
         announcer.say(error=str(error), kind=error.kind)
         return 1

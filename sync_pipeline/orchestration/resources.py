@@ -10,6 +10,7 @@ from pydantic import PrivateAttr
 
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.orchestration.ends import note_machine
 from sync_pipeline.orchestration.lineage import Part, part_of
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
@@ -62,7 +63,7 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
     def open(self) -> Iterator[SyncDeps]:
         """Give a step what `open_dependencies` opens; it is closed when the run ends.
 
-        From then on the process gives signs of life of its run.
+        From then on the process gives signs of life of its run, whose log names its machine.
         """
         with self._lock:
             if self._opened is None:
@@ -71,6 +72,7 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
                     session_id = self.part_of(self._instance, self._run).session_id
                     signs = signs_of_life(self._opened, session_id, self._run.run_id)
                     self._stack.enter_context(signs)
+                    note_machine(self._instance, self._run)
         yield self._opened
 
     def part_of(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> Part:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import PeriodType
@@ -19,6 +19,7 @@ from sync_pipeline.model.session import (
 from sync_pipeline.model.shard import WHOLE
 from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import LONGEST_NAME, SelectionConfig
+from sync_pipeline.orchestration.ends import known_cause, reason_of
 from sync_pipeline.orchestration.lineage import SESSION_TAG, Part, part_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
@@ -44,6 +45,7 @@ CATEGORY_OF_JOB = {
     **dict.fromkeys(AGGREGATE_PERIOD.values(), SyncCategory.AGGREGATION),
 }
 """The jobs that leave a session."""
+SCHEDULED = frozenset({ACCOUNT_SYNC, CAPACITY_SYNC, AGGREGATE_SIZES})
 
 PARTITION_TAG = "dagster/partition"
 BACKFILL_TAG = "dagster/backfill"
@@ -52,8 +54,6 @@ CREATED_BY_TAG = "sync_pipeline/created_by"
 FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
 NAMES_IN_TAG = 5
 FAILURES_ON_RUN = 50
-LONGEST_REASON = 500
-"""Dagster names every failed step; the summary and the records say more in less."""
 
 # NOT_STARTED is left out: a run that was made and never handed over must not hold up
 # the schedule until run monitoring ends it.
@@ -67,10 +67,6 @@ _STATE_OF_STATUS = {
     DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
     DagsterRunStatus.FAILURE: RunState.FAILED,
     DagsterRunStatus.CANCELED: RunState.CANCELED,
-}
-_EVENT_OF_STATE = {
-    RunState.FAILED: DagsterEventType.RUN_FAILURE,
-    RunState.CANCELED: DagsterEventType.RUN_CANCELED,
 }
 
 
@@ -92,12 +88,9 @@ def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps)
 
     Safe to repeat: the sensors, the launcher and the reaper all come through here.
     """
-    state = state_of(run)
-    part = part_of(run, instance)
-    error = _reason(instance, run, state)
-    session = close_session(
-        deps.store, as_launched(run, part), state, error=error, now=deps.clock()
-    )
+    new = as_launched(run, part_of(run, instance))
+    error = reason_of(instance, run, SCHEDULED)
+    session = close_session(deps.store, new, state_of(run), error=error, now=deps.clock())
     _leave_summary(instance, run, session, deps)
     return session
 
@@ -131,7 +124,14 @@ def reap_sessions(
     Dagster is told the end of a silent run: it would wait for it, and so would the schedule.
     """
     stale_after = deps.settings.stale_after_seconds
-    reaped = reap(deps.store, DagsterRuns(instance), deps.clock(), stale_after, silent)
+    reaped = reap(
+        deps.store,
+        DagsterRuns(instance),
+        deps.clock(),
+        stale_after,
+        silent,
+        cause=lambda run_id: known_cause(instance, run_id, stale_after, SCHEDULED),
+    )
     for closed in reaped:
         run = instance.get_run_by_id(closed.run_id) if closed.run_id else None
         if run is not None:
@@ -205,16 +205,6 @@ def _tag(run: DagsterRun, name: str) -> str | None:
     """Return the text of a tag, no longer than what is kept of it with the session."""
     text = run.tags.get(name)
     return shortened(text, LONGEST_NAME) if text else None
-
-
-def _reason(instance: DagsterInstance, run: DagsterRun, state: RunState) -> str | None:
-    """Return what Dagster says of the end of a run that did not succeed."""
-    event_type = _EVENT_OF_STATE.get(state)
-    if event_type is None:
-        return None
-    entries = instance.all_logs(run.run_id, of_type=event_type)
-    message = entries[-1].dagster_event.message if entries and entries[-1].dagster_event else ""
-    return shortened(message or "", LONGEST_REASON) or f"The run {run.run_id} ended {state}."
 
 
 def _leave_summary(

@@ -14,11 +14,11 @@ from datetime import date
 from dagster import DagsterRun
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, Selection
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.model.shard import WHOLE
-from sync_pipeline.model.text import shortened
+from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.lineage import Part
 from sync_pipeline.orchestration.runs import (
@@ -32,6 +32,8 @@ from sync_pipeline.orchestration.runs import (
     sync_type_of,
 )
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
+from sync_pipeline.store.sessions import NO_INSTANCE
+from sync_pipeline.visible import visible
 from sync_pipeline.workflows import aggregate_sizes
 from sync_pipeline.workflows.aggregate_sizes import PeriodChoice
 from sync_pipeline.workflows.dates import today
@@ -43,6 +45,7 @@ _CONFIG_OF_JOB: Mapping[str, type[SelectionConfig]] = {
     BACKFILL_SIZES: BackfillConfig,
 }
 LONGEST_DAY = 32
+NAMES_SHOWN = 5
 _KIND_OF_JOB = {job: kind for kind, job in AGGREGATE_PERIOD.items()}
 
 
@@ -85,6 +88,26 @@ def chosen_instances(part: Part, deps: SyncDeps) -> list[Instance]:
         repeated = part.repeated
         ids = deps.store.session_reads.of_shard(repeated.session_id, repeated.shard.number)
     return deps.store.registry.ever_by_ids(sorted(ids))
+
+
+def _nothing(selection: Selection) -> str:
+    """Return what a sync says that found no instance: what was asked for, which may be a slip."""
+    asked = {
+        "tag": selection.tags,
+        "engine": selection.engines,
+        "environment": selection.environments,
+    }
+    words = [
+        f"{word} {visible(first_names(names[:NAMES_SHOWN], len(names)))!r}"
+        for word, names in asked.items()
+        if names
+    ]
+    if not words:
+        return NO_INSTANCE
+    return (
+        f"No active instance matched the {' and the '.join(words)}, so there was nothing to sync. "
+        "See: sync-pipeline instances list."
+    )
 
 
 def task_for(
@@ -131,6 +154,7 @@ def _selected(
         tasks=tasks_of(instances, is_forced=is_forced),
         sync_type=sync_type_of(run, part, selection, len(instances)),
         created_by=created_by(run, part, config),
+        nothing=_nothing(selection),
         always_probe=is_forced or part.only is not None or not selection.is_everything,
     )
 

@@ -26,12 +26,14 @@ import yaml
 
 from sync_pipeline.errors import ConfigurationError, SyncError
 from sync_pipeline.files.private import PRIVATE_UMASK, secure_home
+from sync_pipeline.orchestration.causes import ENDED_BY_UP
 from sync_pipeline.orchestration.environment import without_secrets
 from sync_pipeline.orchestration.guard import allowed_hosts
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.launch import LOCATION, cancel
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import UNFINISHED, close_session_of
+from sync_pipeline.orchestration.troubles import require_storage
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.visible import VisibleFormatter
 from sync_pipeline.workflows.weakened import weakened
@@ -41,6 +43,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_STOP = 15.0
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 SECONDS_OF_A_GOOD_START = 60.0
+WRONG_COMMAND, UNAVAILABLE = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +153,9 @@ def cancel_runs() -> None:
         filters = dg.RunsFilter(statuses=[*UNFINISHED])
         for run in instance.get_runs(filters):
             if run.status is dg.DagsterRunStatus.QUEUED:
-                instance.report_run_canceled(run, "Cancelled: sync_pipeline was stopped.")
+                instance.report_run_canceled(run, ENDED_BY_UP)
             _LOG.warning("Cancelling run %s.", run.run_id)
-            close_session_of(instance, cancel(instance, run.run_id), deps)
+            close_session_of(instance, cancel(instance, run.run_id, ENDED_BY_UP), deps)
 
 
 def build_services(
@@ -207,10 +210,11 @@ def require_free(host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family):
             return
-    except OSError as error:
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or "this is no address"
         raise ConfigurationError(
-            f"The UI can't listen on {host}:{port}: {error.strerror}.",
-            hint="Choose another port with --port.",
+            f"The UI can't listen on {host}:{port}: {reason}.",
+            hint="Choose another port with --port, or another address with --host.",
         ) from None
 
 
@@ -231,6 +235,7 @@ def serve(options: Options) -> None:
 
     Raises:
         ConfigurationError: a setting is not valid, or the port is taken.
+        StoreUnavailable: the files of Dagster's storage can't be written.
     """
     settings = Settings.load()
     secure_home(settings.home, thoroughly=True)
@@ -239,6 +244,7 @@ def serve(options: Options) -> None:
     require_free(options.host, options.port)
     warn_of(options, settings)
     os.environ.update(dagster_environment())
+    require_storage()
     with tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory:
         services = build_services(options, settings, dict(os.environ), Path(directory))
         for signal_number in (signal.SIGINT, signal.SIGTERM):
@@ -263,7 +269,7 @@ def main() -> int:
         serve(Options(**vars(parser.parse_args())))
     except SyncError as error:
         _LOG.error("%s", error)
-        return 1
+        return WRONG_COMMAND if isinstance(error, ConfigurationError) else UNAVAILABLE
     return 0
 
 

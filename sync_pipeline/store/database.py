@@ -40,6 +40,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 from sync_pipeline.files.locks import open_lock
+from sync_pipeline.files.obstacles import Obstacle, obstacle_of
 from sync_pipeline.files.private import make_private, make_private_file
 from sync_pipeline.store.connections import close_engine, postgresql_engine, sqlite_engine
 from sync_pipeline.store.masking import masked, without_secrets
@@ -135,7 +136,7 @@ class Database:
         except DBAPIError as error:
             # Without a statement it was connecting that failed, as with an unknown parameter.
             is_known = error.connection_invalidated or error.statement is None
-            if not (is_known or _is_no_database(error.orig)):
+            if not (is_known or _is_no_database(error.orig) or self._obstacle(error)):
                 raise
             raise self.unavailable(error.orig) from None
         except PoolTimeout:
@@ -145,11 +146,22 @@ class Database:
     def unavailable(self, error: BaseException | None) -> StoreUnavailable:
         """Say that the store does not answer, without the secrets of its URL."""
         reason = " ".join(without_secrets(str(error), self.url).split())
+        obstacle = self._obstacle(error)
+        if obstacle is None:
+            return StoreUnavailable(
+                f"The store {masked(self.url)} does not answer: {reason}.",
+                phase=Phase.STORE,
+                hint="Nothing was written; start the store and run the command again.",
+            )
         return StoreUnavailable(
-            f"The store {masked(self.url)} does not answer: {reason}.",
+            f"The store {masked(self.url)} can't be used: {obstacle.what} ({reason}).",
             phase=Phase.STORE,
-            hint="Nothing was written; start the store and run the command again.",
+            hint=f"Nothing was written. {obstacle.hint}, and run the command again.",
         )
+
+    def _obstacle(self, error: BaseException | None) -> Obstacle | None:
+        place = Path(str(self.url.database)) if self.is_sqlite else None
+        return obstacle_of(error, place)
 
     def upgrade(self) -> None:
         """Bring the tables to the newest revision; several processes may come at once.

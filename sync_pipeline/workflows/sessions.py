@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -111,12 +111,14 @@ def reap(
     now: datetime,
     stale_after_seconds: int,
     silent: Collection[str] = (),
+    cause: Callable[[str | None], str] = lambda _: "",
 ) -> tuple[Reaped, ...]:
     """Close every run of an unfinished session that is over, unknown, or silent.
 
     A run that claims to be alive is left alone unless it is one of `silent`: it gave no sign
     of life for so long that no event will ever end it, because its worker died together
-    with what watched over it. A shard that has no run by then was never launched.
+    with what watched over it. A shard that has no run by then was never launched. `cause` says
+    why a run is over, where that is known.
     """
     reaped: list[Reaped] = []
     for session in store.sessions.unfinished():
@@ -127,11 +129,14 @@ def reap(
             is_stale = now - session.started_at > timedelta(seconds=stale_after_seconds)
             ends += _ends_of_unseen(session, unseen, lookup, is_stale=is_stale)
         for end in ends:
+            known = cause(end.run_id)
+            is_new = end.reason == UNOPENED
+            reason = f"{UNOPENED} {known}".strip() if is_new else known or end.reason
             closed = store.sessions.close_run(
-                session.session_id, end.run_id, end.status, end.reason, now, end.shard
+                session.session_id, end.run_id, end.status, reason, now, end.shard
             )
             if closed is not None:
-                reaped.append(Reaped(closed, end.run_id, end.reason))
+                reaped.append(Reaped(closed, end.run_id, reason))
     return tuple(reaped)
 
 

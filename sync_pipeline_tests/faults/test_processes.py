@@ -20,6 +20,9 @@ from sync_pipeline_tests.servers.running import RunningServer, freeze
 pytestmark = pytest.mark.long
 
 NEVER = "0 0 1 1 *"
+KILLED = "The process of the run ended without a word: it was ended by signal 9 (SIGKILL)"
+IN_THE_UI = "The run was cancelled: somebody ended it in the UI"
+BY_UP = "The run was cancelled, because `sync-pipeline up` was stopped."
 
 
 @pytest.fixture(scope="module", params=["multiprocess", "threaded"])
@@ -72,12 +75,17 @@ def wait_quick(system: System, run_id: str) -> None:
     wait_for(is_done, 60, "the sync of quick")
 
 
-def expect(system: System, run_id: str, status: SessionStatus, stuck: RecordStatus) -> Session:
+def expect(
+    system: System, run_id: str, status: SessionStatus, stuck: RecordStatus, why: str
+) -> Session:
     session = system.fleet.ended_session(run_id, 60)
     assert session.status is status
     record = system.fleet.record(run_id, "stuck")
     assert record is not None
-    assert (record.status, bool(record.error_message)) == (stuck, True)
+    assert record.status is stuck
+    for said in (record.error_message or "", session.error or ""):
+        assert why in said
+        assert "re-execute it from failure in the UI" in said
     quick = system.fleet.record(run_id, "quick")
     assert quick is not None
     assert quick.status is RecordStatus.COMPLETED
@@ -88,13 +96,14 @@ def expect(system: System, run_id: str, status: SessionStatus, stuck: RecordStat
 def test_step_killed(system: System, run_id: str) -> None:
     os.kill(system.step_pid(run_id, "stuck"), signal.SIGKILL)
     assert system.ended_run(run_id) == "FAILURE"
-    expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+    why = "The process of stuck ended without a word: it was ended by signal 9 (SIGKILL)"
+    expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED, why)
 
 
 def test_run_terminated(system: System, run_id: str) -> None:
     system.terminate(run_id)
     assert system.ended_run(run_id) == "CANCELED"
-    expect(system, run_id, SessionStatus.CANCELLED, RecordStatus.CANCELLED)
+    expect(system, run_id, SessionStatus.CANCELLED, RecordStatus.CANCELLED, IN_THE_UI)
 
 
 @with_processes
@@ -110,7 +119,7 @@ def test_worker_killed_and_its_orphan_comes_too_late(
         orphan = system.step_pid(run_id, "stuck")
         os.kill(system.worker_pid(run_id), signal.SIGKILL)
         assert system.ended_run(run_id) == "FAILURE"
-        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED, KILLED)
         before = system.fleet.store.sessions.records(run_id)
         assert is_alive(orphan)
         release()
@@ -122,7 +131,7 @@ def test_worker_killed_and_its_orphan_comes_too_late(
 def test_worker_killed(system: System, run_id: str) -> None:
     os.kill(system.worker_pid(run_id), signal.SIGKILL)
     assert system.ended_run(run_id) == "FAILURE"
-    expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+    expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED, KILLED)
 
 
 def test_a_failed_run_is_executed_again_without_its_files(
@@ -138,7 +147,7 @@ def test_a_failed_run_is_executed_again_without_its_files(
         for pid in {system.step_pid(run_id, "stuck"), system.worker_pid(run_id)}:
             os.kill(pid, signal.SIGKILL)
         assert system.ended_run(run_id) == "FAILURE"
-        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED, "ended without a word")
     files = system.fleet.home / "dagster" / "storage"
     if files.exists():  # threads leave none
         shutil.rmtree(files)
@@ -162,7 +171,7 @@ def test_worker_and_code_server_killed(
         for pid in {code_server, system.worker_pid(run_id), system.step_pid(run_id, "stuck")}:
             os.kill(pid, signal.SIGKILL)
         assert system.ended_run(run_id, 120) == "FAILURE"
-        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED)
+        expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED, "is gone")
     # The code server was started again, so the next run works.
     wait_for(lambda: system.service_pid("grpc") not in (None, code_server), 30, "a new server")
     next_run = launched_again(system)
@@ -211,7 +220,7 @@ def test_a_run_cancelled_in_the_queue_leaves_a_session(system: System) -> None:
     wait_for(is_recorded, 60, "the record of a run that never began")
     session = system.fleet.ended_session(run_id, 1)
     assert (session.status, session.total) == (SessionStatus.CANCELLED, 0)
-    assert session.error
+    assert f"{IN_THE_UI}, or through its API, before it began" in (session.error or "")
 
 
 def freeze_between_writes(pid: int, directory: Path) -> None:
@@ -254,6 +263,6 @@ def is_alive(pid: int) -> bool:
 
 def test_stopping_the_system_cancels_what_runs(system: System, run_id: str) -> None:
     system.stop()
-    expect(system, run_id, SessionStatus.CANCELLED, RecordStatus.CANCELLED)
+    expect(system, run_id, SessionStatus.CANCELLED, RecordStatus.CANCELLED, BY_UP)
     system.start()
     assert system.status(run_id) == "CANCELED"

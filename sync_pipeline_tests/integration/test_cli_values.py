@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import typing
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,15 +17,17 @@ import pytest
 import typer
 
 from sync_pipeline.cli.main import app
+from sync_pipeline.orchestration import serve
+from sync_pipeline.orchestration.instance import dagster_environment
+from sync_pipeline.orchestration.selections import config_of
 from sync_pipeline_tests.integration.command import Command
+from sync_pipeline_tests.servers.running import free_port
 
 NUMBERS = ("99999999999999999999", "-1", "nan")
 SIZES = ("16EB", "0.4", "-1GB", "1e400GB", "nan", "9223372036854775808", "GB", "1 0", "0x10")
 TIMES = ("0001-01-01T00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31", "2026-02-30", "soon")
 NAMES = ("x" * 100_000, "'; DROP TABLE x; --\n❄")
 WORDS = {"--help", "--version"}
-LEFT_OUT = {"up", "backfill", "run"}
-"""What serves, or launches runs."""
 OF_TIME = {"since", "until", "time", "first", "last"}
 
 
@@ -39,7 +45,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
     for name, inner in getattr(command, "commands", {}).items():
         if hasattr(inner, "commands"):
             yield from commands(inner, (*path, name))
-        elif not {*path, name} & LEFT_OUT:
+        else:
             yield (*path, name), inner
 
 
@@ -94,16 +100,104 @@ def line(parameters: list[Any], chosen: Any, value: str) -> Iterator[str]:
             yield f"{parameter.opts[0]}={given}"
 
 
-def test_nothing_that_is_typed_is_a_defect(command: Command) -> None:
+@pytest.fixture
+def reached(command: Command) -> list[str]:
+    """What the commands that launch or serve came to: the last step of each is another one here.
+
+    `run` and `backfill` come as far as to the run that they would launch, whose configuration
+    is read as the run reads it; `up` as far as to the processes that it would start.
+    """
+    found: list[str] = []
+
+    def run_job(_store: object, _console: object, job: str, config: dict[str, Any]) -> None:
+        config_of(job, json.loads(json.dumps(config))["ops"]["select_instances"]["config"])
+        found.append(job)
+        raise typer.Exit(0)
+
+    def execv(_program: str, arguments: list[str]) -> None:
+        command.patch.setattr("sys.argv", arguments[2:])
+        sys.exit(serve.main())
+
+    command.patch.setattr("sync_pipeline.cli.run.run_job", run_job)
+    command.patch.setattr("os.execv", execv)
+    command.patch.setattr(serve.Services, "run", lambda _: found.append("up"))
+    command.patch.setattr("signal.signal", lambda *_: None)
+    for name, value in dagster_environment().items():
+        command.patch.setenv(name, value)  # so that what `up` sets is taken back
+    return found
+
+
+def test_nothing_that_is_typed_is_a_defect(command: Command, reached: list[str]) -> None:
     """Names may be found or not (0, 1, 2); what is no number or time never passes."""
-    tried = 0
+    tried = Counter[str]()
     for case in cases():
         said = command.run(*case.arguments, stdin="x\n")
-        tried += 1
+        tried[case.arguments[0]] += 1
         assert said.status in (0, 1, 2), (case, said)
         for text in ("Traceback", "sqlalchemy", "SELECT ", "INSERT ", "OverflowError"):
             assert text not in said.err, (case, said)
-    assert tried > 150
+    assert tried.total() > 180
+    assert min(tried[name] for name in ("up", "run", "backfill")) >= 5
+    assert {"account_sync", "capacity_sync", "aggregate_sizes"} <= set(reached)
+
+
+def test_sound_values_are_launched(command: Command, reached: list[str]) -> None:
+    day = ("--from", "2026-01-01", "--to", "2026-01-31")
+    command.ok("run", "account-sync", "--tag", "prod", "--engine", "mysql")
+    command.ok("backfill", "--period", "week", *day)
+    command.run("up", "--port", str(free_port()))
+    assert reached == ["account_sync", "backfill_sizes", "up"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("run", job, f"--{option}={value}")
+          for job in ("account-sync", "capacity-sync", "aggregation")
+          for option in ("instance", "tag", "environment")
+          for value in ("", "x" * 256)),
+        ("run", "account-sync", "--engine", "mysqll"),
+        ("run", "account-sync", "--instance", "nobody"),
+        ("backfill", "--period", "year", "--from", "2026-01-01", "--to", "2026-01-31"),
+        ("backfill", "--period", "day", "--from", "2026-02-01", "--to", "2026-01-31"),
+        ("backfill", "--period", "day", "--from", "2999-01-01", "--to", "2999-01-31"),
+        ("backfill", "--period", "day", "--from", "2026-02-30", "--to", "2026-03-01"),
+        ("up", "--port", "0"),
+        ("up", "--port", "65536"),
+        ("up", "--port", "-1"),
+        ("up", "--host", ""),
+        ("up", "--host", "x" * 300),
+        ("up", "--host", "x" * 100),  # longer than a part of a name can be
+        ("up", "--host", "no-such-host.invalid"),
+        ("up", "--host", "192.0.2.1"),  # not of this machine
+        ("up", "--host=-h"),
+    ],
+    ids=lambda value: " ".join(value)[:60],
+)  # fmt: skip
+def test_nothing_is_launched_with_what_can_not_be(
+    command: Command, reached: list[str], arguments: tuple[str, ...]
+) -> None:
+    said = command.run(*arguments)
+    assert said.status == 2, said
+    assert not reached
+
+
+def test_more_than_an_argument_holds_reaches_the_launcher(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real process takes the place of the launcher, and says what it was told."""
+    program = "import sys; print(len(sys.stdin.read()), file=sys.stderr); sys.exit(1)"
+    real = subprocess.Popen
+
+    def popen(_command: list[str], **options: Any) -> subprocess.Popen[str]:
+        return real([sys.executable, "-c", program], **options)
+
+    monkeypatch.setattr("sync_pipeline.cli.launch.subprocess.Popen", popen)
+    tags = [f"--tag={number:0>200}" for number in range(1_000)]
+    said = command.run("run", "account-sync", *tags)
+    assert said.status == 3
+    length = int(said.err.split()[-1])
+    assert length > 200_000
 
 
 @pytest.mark.parametrize(
