@@ -55,6 +55,7 @@ class KeeperEnd:
     def close(self) -> None:
         """Break the line."""
         self._mine.close()
+        self.theirs.close()
 
     def _messages(self) -> Iterator[str]:
         with suppress(OSError):

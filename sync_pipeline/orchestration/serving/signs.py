@@ -148,13 +148,14 @@ class DaemonProbe:
     by them; neither while the code server does not answer, which the threads wait for.
     """
 
-    instance: DagsterInstance
+    instance: Callable[[], DagsterInstance]
     service: Service
     is_blind: Callable[[], bool]
     beside: Callable[[str], None]
     _starts: int = 0
     _since: float = 0.0
     _own: str = ""
+    _types: Sequence[str] = ()
     _times: dict[str, float] = field(default_factory=dict)
 
     def __call__(self) -> Looks:
@@ -172,11 +173,14 @@ class DaemonProbe:
         return {**self._threads(), PROCESS: process}
 
     def _threads(self) -> Looks:
-        types: Sequence[str] = self.instance.get_required_daemon_types()
+        types: Sequence[str] = ()
         try:
-            found = self.instance.get_daemon_heartbeats()
+            instance = self.instance()
+            types = instance.get_required_daemon_types()
+            found = instance.get_daemon_heartbeats()
         except Exception:  # noqa: BLE001 - Dagster's storages have errors of their own
-            return dict.fromkeys(types, Look.BLIND)
+            return dict.fromkeys(types or self._types, Look.BLIND)
+        self._types = types
         new = {
             kind: beat for kind, beat in found.items() if self._times.get(kind) != beat.timestamp
         }

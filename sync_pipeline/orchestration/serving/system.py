@@ -6,8 +6,10 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -66,7 +68,9 @@ class System:
             ConfigurationError: the store can never be opened.
         """
         was_at_work = False
-        with open_instance() as instance:
+        with ExitStack() as stack:
+            # Opened when it is first used: the UI is tried without Dagster's storage too.
+            instance = cache(lambda: stack.enter_context(open_instance()))
             try:
                 self.keeper.start()
                 self.daemon.prepare = lambda: self._prepare_daemon(instance)
@@ -118,16 +122,16 @@ class System:
         if line is not None:
             line.allow(until)
 
-    def _prepare_daemon(self, instance: DagsterInstance) -> Sequence[str]:
+    def _prepare_daemon(self, instance: Callable[[], DagsterInstance]) -> Sequence[str]:
         """Take care of what the daemon before left behind; return what this one is told."""
         try:
-            hand_over_again(instance)
+            hand_over_again(instance())
         except Exception as error:  # noqa: BLE001 - Dagster's storages have errors of their own
             _LOG.warning("What waits to be started was not looked through: %s", error)
         since = self.keeper.ticks_since
         return [] if since is None else ["--since", str(since.timestamp())]
 
-    def _doctors(self, options: Options, instance: DagsterInstance) -> list[Doctor]:
+    def _doctors(self, options: Options, instance: Callable[[], DagsterInstance]) -> list[Doctor]:
         seconds = self.settings.silence_seconds
         code_server = Doctor(self.code_server, CodeServerProbe(str(self.address)), seconds)
         probe = DaemonProbe(
