@@ -170,6 +170,18 @@ class Settings(BaseSettings):
         description="Silence after which a run counts as gone and is closed; its process gives a "
         "sign of life every 30 seconds.",
     )
+    daemon_lease_seconds: int = Field(
+        default=30,
+        ge=6,
+        le=45,
+        description="Silence of the `up` whose daemon is at work after which another one takes "
+        "over.",
+    )
+    silence_seconds: int = Field(
+        default=120,
+        ge=10,
+        description="Silence after which `up` replaces its code server, webserver or daemon.",
+    )
     retry_limit: int = Field(
         default=2, ge=0, le=10, description="How often an instance is tried again in one run."
     )

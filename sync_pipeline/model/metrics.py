@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sync_pipeline.model.daemon_lease import DaemonLease
 from sync_pipeline.model.freshness import FreshnessCheck
 from sync_pipeline.model.session import RecordStatus, Session, SessionStatus, SyncCategory
 
@@ -77,3 +78,4 @@ class FleetMetrics:
     instances: tuple[InstanceMetrics, ...] = ()
     checks: tuple[FreshnessCheck, ...] = ()
     undelivered: Mapping[str, int] = field(default_factory=dict)
+    daemon: DaemonLease | None = None

@@ -17,12 +17,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 import dagster as dg
 from dagster._core.definitions.selector import JobSubsetSelector
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from sqlalchemy.exc import SQLAlchemyError
@@ -171,7 +172,9 @@ def cancel(instance: dg.DagsterInstance, run_id: str, who: str) -> dg.DagsterRun
     run = _run(instance, run_id)
     if not run.is_finished:
         instance.report_run_canceling(run, who)
-    instance.run_launcher.terminate(run_id)
+    # Where its code server is gone, nobody hears it; the run is ended all the same.
+    with suppress(DagsterUserCodeUnreachableError):
+        instance.run_launcher.terminate(run_id)
     deadline = time.monotonic() + SECONDS_TO_CANCEL
     run = _run(instance, run_id)
     while not run.is_finished:

@@ -9,6 +9,7 @@ from sync_pipeline.orchestration.config import NO_CONFIG
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.orchestration.ticks import require_tick
 from sync_pipeline.workflows.maintain_sizes import maintain_sizes
 
 
@@ -21,6 +22,7 @@ def maintain(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None
     with dagster_failures(context):
         require_configured(context.instance)
         with pipeline.open() as deps:
+            require_tick(context, deps)
             done = maintain_sizes(deps)
     context.log.info(done.message)
     context.add_output_metadata(

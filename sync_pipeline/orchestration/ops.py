@@ -34,6 +34,7 @@ from sync_pipeline.orchestration.runs import (
 )
 from sync_pipeline.orchestration.selections import chosen_instances, selected_for
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
+from sync_pipeline.orchestration.ticks import require_tick
 from sync_pipeline.workflows.admission import Skip
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.recorded import InstanceWork
@@ -62,6 +63,7 @@ def open_session(
 ) -> Iterator[dg.DynamicOutput[InstanceTask]]:
     """Close what earlier runs left open, then open this run's session."""
     with dagster_failures(context), pipeline.open() as deps:
+        require_tick(context, deps)
         for reaped in reap_sessions(context.instance, deps):
             context.log.warning("Closed session %s: %s", reaped.session.session_id, reaped.reason)
         part = pipeline.part_of(context.instance, context.run)

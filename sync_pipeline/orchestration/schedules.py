@@ -3,7 +3,8 @@
 Annotations are not postponed here: Dagster reads them as types.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
 import dagster as dg
@@ -14,7 +15,7 @@ from sync_pipeline.model.shard import Shard, shard_count
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import unfinished_run
+from sync_pipeline.orchestration.runs import SCHEDULE_TAG, TICK_TAG, unfinished_run
 from sync_pipeline.settings import Settings
 
 
@@ -43,13 +44,20 @@ def build_schedule(
         context: dg.ScheduleEvaluationContext, pipeline: PipelineResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         require_configured(context.instance)
+        tick = context.scheduled_execution_time
+        begun = runs_of_tick(context.instance, f"{job.name}_schedule", tick)
+        if begun:
+            return requests_again(begun)
         running = unfinished_run(context.instance, job.name)
         if running is not None:
             return dg.SkipReason(
                 f"Run {running.run_id} of {job.name} is still {running.status.value}."
             )
+        done_by = _done_by(context, pipeline, job.name)
+        if done_by is not None:
+            return dg.SkipReason(f"Session {done_by} carries this tick out.")
         count = _shards(context, pipeline, settings.instances_per_run) if is_sharded else 1
-        return run_requests(job.name, context.scheduled_execution_time, count)
+        return run_requests(job.name, tick, count)
 
     return schedule
 
@@ -63,6 +71,30 @@ def run_requests(job_name: str, tick: datetime, count: int) -> list[dg.RunReques
     if count == 1:
         return [dg.RunRequest()]
     session_id = str(uuid5(NAMESPACE_URL, f"{job_name}/{tick.isoformat()}/{count}"))
+    return _requests_of_shards(session_id, count)
+
+
+def runs_of_tick(
+    instance: dg.DagsterInstance, schedule_name: str, tick: datetime
+) -> list[dg.DagsterRun]:
+    """Return the runs that a tick has already, of a daemon that died before it was done."""
+    tags = {SCHEDULE_TAG: schedule_name, TICK_TAG: tick.astimezone(UTC).isoformat()}
+    return list(instance.get_runs(dg.RunsFilter(tags=tags)))
+
+
+def requests_again(begun: Sequence[dg.DagsterRun]) -> list[dg.RunRequest]:
+    """Return all runs of a tick that has some of them: Dagster makes those that are missing.
+
+    How many there are was decided when the first was made, whatever the fleet is by now.
+    """
+    for run in begun:
+        shard = Shard.parse(run.tags.get(SHARD_TAG, ""))
+        if shard is not None and SESSION_TAG in run.tags:
+            return _requests_of_shards(run.tags[SESSION_TAG], shard.count)
+    return [dg.RunRequest()]
+
+
+def _requests_of_shards(session_id: str, count: int) -> list[dg.RunRequest]:
     shards = [Shard(number, count) for number in range(1, count + 1)]
     return [
         dg.RunRequest(
@@ -71,6 +103,18 @@ def run_requests(job_name: str, tick: datetime, count: int) -> list[dg.RunReques
         )
         for shard in shards
     ]
+
+
+def _done_by(
+    context: dg.ScheduleEvaluationContext, pipeline: PipelineResource, job_name: str
+) -> str | None:
+    """Return the session that carries the tick out, of a daemon with a storage of its own."""
+    try:
+        with pipeline.open() as deps:
+            return deps.store.ticks.done_by(job_name, context.scheduled_execution_time)
+    except StoreUnavailable as error:
+        context.log.warning("Who carries this tick out was not asked: %s", error)
+        return None
 
 
 def _shards(context: dg.ScheduleEvaluationContext, pipeline: PipelineResource, per_run: int) -> int:

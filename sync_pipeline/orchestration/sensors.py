@@ -9,7 +9,7 @@ import dagster as dg
 
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import close_session_of, reap_sessions
+from sync_pipeline.orchestration.runs import SUPERFLUOUS_TAG, close_session_of, reap_sessions
 from sync_pipeline.workflows.liveness import Observation, look
 
 RUN_ENDS = (
@@ -39,6 +39,8 @@ def _run_end_sensor(
         description=f"Close the session of a run that ended as {status.value}.",
     )
     def close_session(context: dg.RunStatusSensorContext, pipeline: PipelineResource) -> None:
+        if SUPERFLUOUS_TAG in context.dagster_run.tags:
+            return
         with pipeline.open() as deps:
             close_session_of(context.instance, context.dagster_run, deps)
 

@@ -12,192 +12,23 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-import dagster as dg
-import yaml
-
 from sync_pipeline.errors import ConfigurationError, SyncError
-from sync_pipeline.files.private import PRIVATE_UMASK, secure_home
-from sync_pipeline.orchestration.causes import ENDED_BY_UP
-from sync_pipeline.orchestration.environment import without_secrets
+from sync_pipeline.files.private import secure_home
 from sync_pipeline.orchestration.guard import allowed_hosts
-from sync_pipeline.orchestration.instance import dagster_environment, open_instance
-from sync_pipeline.orchestration.launch import LOCATION, cancel
-from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import UNFINISHED, close_session_of
+from sync_pipeline.orchestration.instance import dagster_environment
+from sync_pipeline.orchestration.serving.system import Options, build_system
 from sync_pipeline.orchestration.troubles import require_storage
-from sync_pipeline.settings import Settings, project_root
+from sync_pipeline.settings import Settings
 from sync_pipeline.visible import VisibleFormatter
 from sync_pipeline.workflows.weakened import weakened
 
 _LOG = logging.getLogger("sync_pipeline")
-SECONDS_BETWEEN_LOOKS = 1.0
-SECONDS_TO_STOP = 15.0
-SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
-SECONDS_OF_A_GOOD_START = 60.0
 WRONG_COMMAND, UNAVAILABLE = 2, 3
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Where the UI is, and whether it only shows."""
-
-    host: str
-    port: int
-    read_only: bool
-
-
-@dataclass(slots=True)
-class Service:
-    """A child process that is started again when it ends."""
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    process: subprocess.Popen[bytes] | None = None
-    wait_seconds: float = SHORTEST_WAIT
-    started_at: float = 0.0
-    restart_at: float = 0.0
-
-    def start(self) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches only its keeper."""
-        self.process = subprocess.Popen(  # noqa: S603 - our own programs
-            self.command,
-            cwd=project_root(),
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            umask=PRIVATE_UMASK,
-        )
-        self.started_at = time.monotonic()
-
-    def keep(self) -> None:
-        """Start it again if it has ended: soon the first time, later after each failure."""
-        now = time.monotonic()
-        if self.process is None:
-            if now >= self.restart_at:
-                self.start()
-            return
-        status = self.process.poll()
-        if status is None:
-            return
-        if now - self.started_at > SECONDS_OF_A_GOOD_START:
-            self.wait_seconds = SHORTEST_WAIT
-        _LOG.warning(
-            "The %s ended with status %s; starting it again in %.0f seconds.",
-            self.name,
-            status,
-            self.wait_seconds,
-        )
-        self.process, self.restart_at = None, now + self.wait_seconds
-        self.wait_seconds = min(self.wait_seconds * 2, LONGEST_WAIT)
-
-    def stop(self) -> None:
-        """Ask it to end, and end it by force when it does not."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(SECONDS_TO_STOP)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-@dataclass(slots=True)
-class Services:
-    """The three processes, and when to end."""
-
-    code_server: Service
-    webserver: Service
-    daemon: Service
-    address: Path
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        """Start all three and keep them until `ended` is set."""
-        every = (self.code_server, self.webserver, self.daemon)
-        try:
-            self.code_server.start()
-            self._wait_for_socket()
-            while not self.ended.wait(SECONDS_BETWEEN_LOOKS):
-                for service in every:
-                    service.keep()
-        finally:
-            self.daemon.stop()
-            try:
-                cancel_runs()
-            finally:
-                self.webserver.stop()
-                self.code_server.stop()
-
-    def _wait_for_socket(self) -> None:
-        """Give the code server a head start: the others complain loudly where it is late."""
-        deadline = time.monotonic() + SECONDS_OF_A_GOOD_START
-        while not self.address.exists() and time.monotonic() < deadline:
-            if self.ended.wait(0.1):
-                return
-
-
-def cancel_runs() -> None:
-    """Cancel every run that this system started, and close the sessions."""
-    with open_instance() as instance, open_dependencies() as deps:
-        filters = dg.RunsFilter(statuses=[*UNFINISHED])
-        for run in instance.get_runs(filters):
-            if run.status is dg.DagsterRunStatus.QUEUED:
-                instance.report_run_canceled(run, ENDED_BY_UP)
-            _LOG.warning("Cancelling run %s.", run.run_id)
-            close_session_of(instance, cancel(instance, run.run_id, ENDED_BY_UP), deps)
-
-
-def build_services(
-    options: Options, settings: Settings, environment: Mapping[str, str], directory: Path
-) -> Services:
-    """Return the three services; `directory` takes the socket and the workspace.
-
-    Of the three only the code server, and the runs that it starts, are given secrets.
-    """
-    address = directory / "code.sock"
-    workspace = directory / "workspace.yaml"
-    server = {"socket": str(address), "location_name": LOCATION}
-    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
-    python = (sys.executable, "-m")
-    quiet = ("--log-level", "warning")
-    bare = without_secrets(environment, settings, project_root() / "dagster.yaml")
-    return Services(
-        code_server=Service(
-            "code server",
-            [
-                *python, "dagster", "api", "grpc", "--socket", str(address),
-                "--module-name", "sync_pipeline.definitions", "--location-name", LOCATION,
-                *quiet,
-            ],
-            environment,
-        ),
-        webserver=Service(
-            "webserver",
-            [
-                *python, "sync_pipeline.orchestration.webserver", "--host", options.host,
-                "--port", str(options.port), "--workspace", str(workspace),
-                *(["--read-only"] if options.read_only else []),
-            ],
-            bare,
-        ),
-        daemon=Service(
-            "daemon",
-            [*python, "dagster._daemon", "run", "--workspace", str(workspace), *quiet],
-            bare,
-        ),
-        address=address,
-    )  # fmt: skip
 
 
 def require_free(host: str, port: int) -> None:
@@ -214,7 +45,8 @@ def require_free(host: str, port: int) -> None:
         reason = (isinstance(error, OSError) and error.strerror) or "this is no address"
         raise ConfigurationError(
             f"The UI can't listen on {host}:{port}: {reason}.",
-            hint="Choose another port with --port, or another address with --host.",
+            hint="Choose another port with --port, or another address with --host. A second "
+            "`sync-pipeline up` stands by there.",
         ) from None
 
 
@@ -246,13 +78,13 @@ def serve(options: Options) -> None:
     os.environ.update(dagster_environment())
     require_storage()
     with tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory:
-        services = build_services(options, settings, dict(os.environ), Path(directory))
+        system = build_system(options, settings, dict(os.environ), Path(directory))
         for signal_number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signal_number, lambda *_: services.ended.set())
+            signal.signal(signal_number, lambda *_: system.ended.set())
         _LOG.info(
             "The UI is at http://%s:%s in a moment; Ctrl-C ends it.", options.host, options.port
         )
-        services.run()
+        system.run(options)
 
 
 def main() -> int:

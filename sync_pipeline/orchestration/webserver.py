@@ -17,6 +17,7 @@ from dagster_webserver.version import __version__
 from sync_pipeline.errors import SyncError
 from sync_pipeline.orchestration.guard import Guard, allowed_hosts
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.serving.lifeline import ChildEnd
 from sync_pipeline.settings import Settings
 
 _LOG = logging.getLogger("sync_pipeline")
@@ -64,8 +65,11 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--read-only", action="store_true")
+    parser.add_argument("--life", type=int, help="descriptor of the line to its keeper")
     options = parser.parse_args()
     configure_loggers(log_level="WARNING")
+    if options.life is not None:
+        ChildEnd.inherited(options.life).watch()
     try:
         serve(options.host, options.port, options.workspace, read_only=options.read_only)
     except SyncError as error:

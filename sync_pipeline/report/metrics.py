@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.atomic import replaced
+from sync_pipeline.model.daemon_lease import PROCESSES, DaemonLease
 from sync_pipeline.model.metrics import (
     DURATION_BUCKETS,
     FleetMetrics,
@@ -28,6 +29,7 @@ from sync_pipeline.model.session import RecordStatus, Session, SessionStatus, Sy
 
 INSTANCE = ("instance", "engine", "environment")
 PREFIX = "sync_pipeline_"
+BESIDE_IS_NOW = timedelta(minutes=5)
 LabelsT = TypeVar("LabelsT", bound=tuple[str, ...])
 
 
@@ -41,6 +43,7 @@ def render_metrics(found: FleetMetrics) -> str:
             *_work(found),
             *_instances(found.instances, found.gathered_at),
             *_freshness(found),
+            *_daemon(found.daemon, found.gathered_at),
             _gauge("gathered_timestamp_seconds", "When these metrics were read.", _unix(found)),
             _gauge("up", "Whether the store could be read.", 1),
         ]
@@ -269,6 +272,36 @@ def _freshness(found: FleetMetrics) -> Iterator[Metric]:
         "News of overdue instances that a channel has still to be told.",
         ("channel",),
         {(channel,): count for channel, count in found.undelivered.items()},
+    )
+
+
+def _daemon(lease: DaemonLease | None, now: datetime) -> Iterator[Metric]:
+    if lease is None:
+        return
+    holder = lease.holder
+    yield _labelled(
+        "daemon_at_work",
+        "1 for the machine whose daemon has the lease.",
+        ("host",),
+        {} if holder is None else {(holder.host,): 1},
+    )
+    yield _gauge(
+        "daemon_lease_timestamp_seconds",
+        "When the lease of the daemon was last renewed or given back; 0: never.",
+        _seconds(lease.renewed_at),
+    )
+    yield _gauge(
+        "daemon_takeovers",
+        "How often a daemon took over from one that gave no more signs.",
+        lease.takeovers,
+    )
+    beside = lease.beside_at is not None and now - lease.beside_at < BESIDE_IS_NOW
+    yield _gauge("daemon_beside", "1 where a daemon without the lease was seen lately.", beside)
+    yield _labelled(
+        "process_replacements",
+        "How often a process of `sync-pipeline up` that gave no sign of life was replaced.",
+        ("process",),
+        {(name,): lease.replaced.get(name, 0) for name in PROCESSES},
     )
 
 

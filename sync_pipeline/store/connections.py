@@ -17,6 +17,7 @@ MOST_CONNECTIONS = 4
 work for it: with more at once they, and the server, mostly wait for each other."""
 TRUSTED_SECONDS = 1.0
 """A connection that was used so lately is not tried before it is used again."""
+LEASE_CONNECT_SECONDS = 5
 # Names are exact: LIKE tells capital letters from small ones, as PostgreSQL does.
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -71,6 +72,29 @@ def postgresql_engine(url: URL) -> Engine:
             raise InvalidatePoolError from error
 
     return engine
+
+
+def lease_engine(url: URL) -> Engine:
+    """Return an engine with one connection, which soon notices that the server is gone.
+
+    A machine that lost its power sends no end of its connections; the kernel asks after it.
+    """
+    return create_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=LEASE_CONNECT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": LEASE_CONNECT_SECONDS,
+            "keepalives": 1,
+            "keepalives_idle": 4,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 8000,
+            "application_name": "sync_pipeline lease",
+        },
+    )
 
 
 def close_engine(engine: Engine) -> None:

@@ -81,7 +81,7 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer; nothing was written.
         """
-        with self._writer, self._guarded(), self._engine.begin() as connection:
+        with self._writer, self.guarded(), self._engine.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
@@ -93,7 +93,7 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        with self._guarded(), self._views.begin() as connection:
+        with self.guarded(), self._views.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
             yield connection
@@ -115,7 +115,7 @@ class Database:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        with self._guarded(), self._single.connect() as connection:
+        with self.guarded(), self._single.connect() as connection:
             yield connection
 
     def lock(self, connection: Connection, *tables: Table) -> None:
@@ -128,7 +128,12 @@ class Database:
             connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def guarded(self) -> Iterator[None]:
+        """Say of errors that mean it that the store does not answer.
+
+        Raises:
+            StoreUnavailable: such an error came out of the block.
+        """
         try:
             yield
         except OperationalError as error:
@@ -170,7 +175,7 @@ class Database:
             ConfigurationError: a newer sync_pipeline made the tables.
             StoreUnavailable: the store does not answer.
         """
-        with self._guarded(), self._migration_lock():
+        with self.guarded(), self._migration_lock():
             self._require_connects()
             try:
                 command.upgrade(self._alembic(), "head")

@@ -20,6 +20,7 @@ from sqlalchemy import (
     true,
 )
 
+from sync_pipeline.model.daemon_lease import DaemonLease
 from sync_pipeline.model.freshness import WatchKey, WatchState
 from sync_pipeline.model.metrics import (
     DURATION_BUCKETS,
@@ -36,6 +37,8 @@ from sync_pipeline.model.session import (
     SyncCategory,
     SyncType,
 )
+from sync_pipeline.store.daemon_lease import read_lease
+from sync_pipeline.store.daemon_lease_file import FileLease
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.freshness import last_success, read_checks, read_states, read_told
 from sync_pipeline.store.schema import account_change_log as log
@@ -88,8 +91,14 @@ class MetricsStore:
                 changes=_change_counts(connection, _ids(ended)),
                 instances=_instances(connection, recent, states),
                 checks=read_checks(connection),
+                daemon=self._daemon(connection),
             )
             return StoredMetrics(metrics, states, read_told(connection))
+
+    def _daemon(self, connection: Connection) -> DaemonLease:
+        if self._database.is_sqlite:
+            return FileLease(self._database).read()
+        return read_lease(connection)
 
 
 def _ids(found: Sequence[Session]) -> list[str]:

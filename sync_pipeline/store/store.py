@@ -6,6 +6,7 @@ from sync_pipeline.store.access import AccessReads
 from sync_pipeline.store.accounts import AccountStore
 from sync_pipeline.store.aggregations import AggregationStore
 from sync_pipeline.store.classes import ClassStore
+from sync_pipeline.store.daemon_lease import lease_register
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.freshness import FreshnessStore
 from sync_pipeline.store.leases import LeaseStore
@@ -19,6 +20,7 @@ from sync_pipeline.store.sessions import SessionStore
 from sync_pipeline.store.size_queries import SizeQueries
 from sync_pipeline.store.sizes import SizeStore
 from sync_pipeline.store.streaks import StreakStore
+from sync_pipeline.store.ticks import TickStore
 
 
 class Store:
@@ -41,6 +43,8 @@ class Store:
         self.aggregations = AggregationStore(database)
         self.retention = RetentionStore(database)
         self.freshness = FreshnessStore(database)
+        self.ticks = TickStore(database)
+        self.daemon_lease = lease_register(database)
         self.metrics = MetricsStore(database)
 
     @classmethod
@@ -66,4 +70,5 @@ class Store:
 
     def close(self) -> None:
         """Give every connection back."""
+        self.daemon_lease.close()
         self._database.close()

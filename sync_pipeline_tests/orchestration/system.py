@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -332,8 +332,10 @@ class System:
         assert self.process is not None
         root = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for pid in root.read_text().split():
-            if word in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
-                return int(pid)
+            # It may have ended since.
+            with suppress(OSError):
+                if word in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+                    return int(pid)
         return None
 
 

@@ -1,0 +1,1 @@
+"""What becomes of the ticks of schedules when daemons are killed."""

@@ -1,0 +1,1 @@
+"""What `sync-pipeline up` is made of: three processes, the lease, and signs of life."""
