@@ -254,8 +254,9 @@ class Settings(BaseSettings):
         ge=0,
         description="How long the daily aggregation waits for a collection that still runs.",
     )
-    first_period: date = Field(
-        default=date(2020, 1, 1), description="The day from which periods can be aggregated."
+    first_period: date | None = Field(
+        default=None,
+        description="Day from which the UI offers periods; none: that of the oldest size.",
     )
     growth_window_days: int = Field(
         default=90, ge=14, le=400, description="Days of sizes from which growth is estimated."
