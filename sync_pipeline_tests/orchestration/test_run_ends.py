@@ -27,7 +27,7 @@ from sync_pipeline.model.session import Session, SessionStatus
 from sync_pipeline.orchestration import run_ends, sensors
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.run_ends import FIRST_LOOK_BACK, OVERLAP, SeenEnds
+from sync_pipeline.orchestration.run_ends import FIRST_LOOK_BACK, SeenEnds
 from sync_pipeline.orchestration.runs import ASSET_JOB
 from sync_pipeline.orchestration.sensors import Looked, session_reaper
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -144,7 +144,7 @@ def test_what_ended_while_nobody_looked_is_found(instance: DagsterInstance) -> N
 def test_an_end_that_is_written_late_or_by_a_slow_clock_is_found(
     instance: DagsterInstance,
 ) -> None:
-    later = datetime.now(UTC) + OVERLAP - timedelta(minutes=1)
+    later = datetime.now(UTC) + timedelta(minutes=9)
     seen, none = SeenEnds.first(later).look(instance, later)
     assert not none
     run_id = ended(instance)
