@@ -5,8 +5,9 @@ from __future__ import annotations
 import dagster as dg
 
 from sync_pipeline.model.period import PeriodType
-from sync_pipeline.orchestration.catalog import instance_assets
-from sync_pipeline.orchestration.executors import step_values_of
+from sync_pipeline.orchestration.catalog import Known, instance_assets, known
+from sync_pipeline.orchestration.executors import console, executor_of, step_values_of
+from sync_pipeline.orchestration.fleet_aggregations import build_fleet_aggregations
 from sync_pipeline.orchestration.freshness import instance_freshness
 from sync_pipeline.orchestration.jobs import (
     build_account_sync,
@@ -18,68 +19,81 @@ from sync_pipeline.orchestration.jobs import (
 )
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.schedules import build_schedule
-from sync_pipeline.orchestration.sensors import build_run_end_sensors, session_reaper
+from sync_pipeline.orchestration.sensors import session_reaper
 from sync_pipeline.settings import Settings
 
 _SETTINGS = Settings.load()
 
-account_sync = build_account_sync(_SETTINGS)
-capacity_sync = build_capacity_sync(_SETTINGS)
-aggregate_sizes = build_aggregate_sizes(_SETTINGS)
-aggregate_day = build_period_job(_SETTINGS, PeriodType.DAY)
-aggregate_week = build_period_job(_SETTINGS, PeriodType.WEEK)
-aggregate_month = build_period_job(_SETTINGS, PeriodType.MONTH)
-aggregate_quarter = build_period_job(_SETTINGS, PeriodType.QUARTER)
-backfill_sizes = build_backfill_sizes(_SETTINGS)
-maintain_sizes = build_maintain_sizes(_SETTINGS)
 
-_SESSION_JOBS = [
-    account_sync,
-    capacity_sync,
-    aggregate_sizes,
-    aggregate_day,
-    aggregate_week,
-    aggregate_month,
-    aggregate_quarter,
-    backfill_sizes,
-]
+def _definitions(settings: Settings, found: Known) -> dg.Definitions:
+    """Return jobs, schedules and sensors; what periods are offered depends on the store."""
+    account_sync = build_account_sync(settings)
+    capacity_sync = build_capacity_sync(settings)
+    aggregate_sizes = build_aggregate_sizes(settings)
+    maintain_sizes = build_maintain_sizes(settings)
+    jobs = [
+        account_sync,
+        capacity_sync,
+        aggregate_sizes,
+        *(
+            build_period_job(settings, kind, found.computable(kind, settings))
+            for kind in PeriodType
+        ),
+        build_backfill_sizes(settings),
+        maintain_sizes,
+    ]
+    return dg.Definitions(
+        jobs=jobs,
+        schedules=[
+            build_schedule(
+                settings,
+                account_sync,
+                settings.account_sync_cron,
+                "Sync the accounts of all active instances.",
+                is_sharded=True,
+            ),
+            build_schedule(
+                settings,
+                capacity_sync,
+                settings.capacity_sync_cron,
+                "Measure the databases of all active instances.",
+                is_sharded=True,
+            ),
+            build_schedule(
+                settings,
+                aggregate_sizes,
+                settings.aggregation_cron,
+                "Aggregate sizes once the collection of the day has ended.",
+            ),
+            build_schedule(
+                settings,
+                maintain_sizes,
+                settings.maintenance_cron,
+                "Make partitions ahead and prune old sizes.",
+            ),
+        ],
+        sensors=[session_reaper, instance_freshness],
+        resources={"pipeline": PipelineResource(), "io_manager": step_values_of(settings)},
+    )
 
-defs = dg.Definitions(
-    jobs=[*_SESSION_JOBS, maintain_sizes],
-    schedules=[
-        build_schedule(
-            _SETTINGS,
-            account_sync,
-            _SETTINGS.account_sync_cron,
-            "Sync the accounts of all active instances.",
-            is_sharded=True,
-        ),
-        build_schedule(
-            _SETTINGS,
-            capacity_sync,
-            _SETTINGS.capacity_sync_cron,
-            "Measure the databases of all active instances.",
-            is_sharded=True,
-        ),
-        build_schedule(
-            _SETTINGS,
-            aggregate_sizes,
-            _SETTINGS.aggregation_cron,
-            "Aggregate sizes once the collection of the day has ended.",
-        ),
-        build_schedule(
-            _SETTINGS,
-            maintain_sizes,
-            _SETTINGS.maintenance_cron,
-            "Make partitions ahead and prune old sizes.",
-        ),
-    ],
-    sensors=[*build_run_end_sensors(_SESSION_JOBS), session_reaper, instance_freshness],
-    resources={"pipeline": PipelineResource(), "io_manager": step_values_of(_SETTINGS)},
-)
+
+defs = _definitions(_SETTINGS, Known())
 
 
 @dg.definitions
 def location() -> dg.Definitions:
-    """Return what Dagster loads: the definitions, and the fleet's instances as assets."""
-    return dg.Definitions.merge(defs, dg.Definitions(assets=instance_assets(_SETTINGS)))
+    """Return what Dagster loads: the definitions, the fleet and its instances as assets.
+
+    The executor and the log are those of the job in which Dagster materializes assets.
+    """
+    found = known(Settings.load())
+    fleet = [
+        build_fleet_aggregations(_SETTINGS, kind, found.computable(kind, _SETTINGS))
+        for kind in PeriodType
+    ]
+    assets = dg.Definitions(
+        assets=[*fleet, *instance_assets(_SETTINGS)],
+        executor=executor_of(_SETTINGS),
+        loggers={"console": console()},
+    )
+    return dg.Definitions.merge(_definitions(_SETTINGS, found), assets)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from sync_pipeline.errors import ConfigurationError
 
+PREFIX = "SYNC_PIPELINE_"
 CRON_FIELDS = 5
 
 
@@ -56,7 +59,7 @@ class SmtpTls(StrEnum):
 class Settings(BaseSettings):
     """Settings of one installation. Durations are seconds, shares are 0 to 1."""
 
-    model_config = SettingsConfigDict(env_prefix="SYNC_PIPELINE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     home: Path = Field(
         default_factory=lambda: Path.home() / ".sync_pipeline",
@@ -263,8 +266,9 @@ class Settings(BaseSettings):
         ge=0,
         description="How long the daily aggregation waits for a collection that still runs.",
     )
-    first_period: date = Field(
-        default=date(2020, 1, 1), description="The day from which periods can be aggregated."
+    first_period: date | None = Field(
+        default=None,
+        description="Day from which the UI offers periods; none: that of the oldest size.",
     )
     growth_window_days: int = Field(
         default=90, ge=14, le=400, description="Days of sizes from which growth is estimated."
@@ -456,13 +460,13 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment once.
+        """Read the environment; one that has not changed is not read again.
 
         Raises:
             ConfigurationError: a variable has a value that is not valid.
         """
         try:
-            return cls()
+            return cast("Self", _read(cls, _environment()))
         except SettingsError as error:
             # Its text names the field and quotes no value.
             raise ConfigurationError(
@@ -499,6 +503,17 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Return the directory in which Dagster keeps its state."""
         return self.home.absolute() / "dagster"
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    """Return the variables that settings are read from, and their default home."""
+    found = os.environ.items()
+    return tuple((key, text) for key, text in found if key.upper().startswith((PREFIX, "HOME")))
+
+
+@lru_cache(maxsize=2)
+def _read(cls: type[Settings], environment: tuple[tuple[str, str], ...]) -> Settings:  # noqa: ARG001 - what the answer depends on
+    return cls()
 
 
 def secret_variables() -> frozenset[str]:

@@ -105,8 +105,12 @@ class SelectionConfig(PlainConfig):
         """
         run_config: Mapping[str, Any] = run.run_config
         try:
-            return cls.read(run_config["ops"][SELECT_INSTANCES]["config"])
-        except (KeyError, TypeError, ConfigurationError):
+            ops = run_config["ops"]
+            if SELECT_INSTANCES not in ops:  # an asset's steps are in a graph
+                (graph,) = ops.values()
+                ops = graph["ops"]
+            return cls.read(ops[SELECT_INSTANCES]["config"])
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigurationError):
             return cls()
 
     def selection(self) -> Selection:

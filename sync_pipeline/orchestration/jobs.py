@@ -25,18 +25,20 @@ from sync_pipeline.orchestration.ops import (
     select_instances,
     sync_instance,
 )
-from sync_pipeline.orchestration.partitions import partitions_of
 from sync_pipeline.orchestration.runs import (
     ACCOUNT_SYNC,
     AGGREGATE_PERIOD,
     AGGREGATE_SIZES,
     BACKFILL_SIZES,
     CAPACITY_SYNC,
+    FLEET_AGGREGATIONS,
 )
 from sync_pipeline.orchestration.threaded_executor import DEADLINE_TAG
 from sync_pipeline.settings import Settings
 
 MAINTAIN_SIZES = "maintain_sizes"
+SYNC_PRIORITY, DAILY_PRIORITY, BACKFILL_PRIORITY = 20, 10, -10
+"""What leaves the queue first. A run that says nothing of it, as one of an asset, has 0."""
 
 
 def build_account_sync(settings: Settings) -> dg.JobDefinition:
@@ -48,6 +50,7 @@ def build_account_sync(settings: Settings) -> dg.JobDefinition:
         "Everything empty in the launchpad: all active instances.",
         select_instances,
         sync_instance,
+        priority=SYNC_PRIORITY,
     )
 
 
@@ -60,6 +63,7 @@ def build_capacity_sync(settings: Settings) -> dg.JobDefinition:
         "replaces the first. Everything empty in the launchpad: all active instances.",
         select_instances,
         collect_sizes,
+        priority=SYNC_PRIORITY,
     )
 
 
@@ -72,21 +76,25 @@ def build_aggregate_sizes(settings: Settings) -> dg.JobDefinition:
         "quarter to date, and close those that have ended.",
         select_due,
         aggregate_instance,
+        priority=DAILY_PRIORITY,
         # Waiting for the collection is not work.
         more_seconds=settings.aggregation_wait_seconds,
     )
 
 
-def build_period_job(settings: Settings, kind: PeriodType) -> dg.JobDefinition:
+def build_period_job(
+    settings: Settings, kind: PeriodType, partitions_def: dg.PartitionsDefinition[str]
+) -> dg.JobDefinition:
     """Return the job that aggregates one period of a kind, a partition of it."""
     return _instance_job(
         settings,
         AGGREGATE_PERIOD[kind],
-        f"Aggregate the sizes of one {kind} again. Backfill past ones from the Partitions "
-        "tab; `sync-pipeline backfill` does a whole range in one run.",
+        f"Aggregate the sizes of one {kind} again. A whole range in one run: materialize it of "
+        f"the asset {FLEET_AGGREGATIONS}/{kind}, or use `sync-pipeline backfill`.",
         select_partition,
         aggregate_instance,
-        partitions_def=partitions_of(kind, settings),
+        priority=BACKFILL_PRIORITY,
+        partitions_def=partitions_def,
     )
 
 
@@ -98,6 +106,7 @@ def build_backfill_sizes(settings: Settings) -> dg.JobDefinition:
         "Aggregate every period of a kind between two days again, in one run.",
         select_range,
         aggregate_instance,
+        priority=BACKFILL_PRIORITY,
     )
 
 
@@ -107,7 +116,7 @@ def build_maintain_sizes(settings: Settings) -> dg.JobDefinition:
     @dg.job(
         name=MAINTAIN_SIZES,
         description="Make the store's partitions ahead, and prune sizes past their retention.",
-        tags={"dagster/max_runtime": str(settings.max_runtime_seconds), **NO_RUN_RETRY_TAGS},
+        tags=_tags(settings.max_runtime_seconds, DAILY_PRIORITY),
         executor_def=one_after_the_other(),
         logger_defs={"console": console()},
     )
@@ -124,15 +133,15 @@ def _instance_job(
     select: dg.OpDefinition,
     work: dg.OpDefinition,
     *,
+    priority: int,
     partitions_def: dg.PartitionsDefinition[str] | None = None,
     more_seconds: int = 0,
 ) -> dg.JobDefinition:
     """Return a job that opens a session and does one step for each instance."""
-    runtime = settings.max_runtime_seconds + more_seconds
     decorate: Callable[[Callable[[], None]], dg.JobDefinition] = dg.job(
         name=name,
         description=description,
-        tags={"dagster/max_runtime": str(runtime), **NO_RUN_RETRY_TAGS},
+        tags=_tags(settings.max_runtime_seconds + more_seconds, priority),
         executor_def=executor_of(settings),
         logger_defs={"console": console()},
         hooks={close_record},
@@ -146,3 +155,11 @@ def _instance_job(
         finish_session(instances=open_session(selected).map(timed).collect())
 
     return decorate(instances)
+
+
+def _tags(max_runtime_seconds: int, priority: int) -> dict[str, str]:
+    return {
+        "dagster/max_runtime": str(max_runtime_seconds),
+        "dagster/priority": str(priority),
+        **NO_RUN_RETRY_TAGS,
+    }

@@ -13,7 +13,7 @@ import dagster as dg
 from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.orchestration.failures import longest_wait_seconds
-from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB
+from sync_pipeline.orchestration.runs import category_of
 from sync_pipeline.orchestration.tasks import InstanceTask, RunTerms, SelectedInstances
 from sync_pipeline.workflows.admission import Admission, Skip, admit
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -33,7 +33,7 @@ def with_terms(
 
     An instance that is left alone keeps its step: its record and its log say why.
     """
-    category = CATEGORY_OF_JOB[context.job_name]
+    category = category_of(context.job_name)
     admission = admit(deps, category, instances, always_probe=selected.always_probe)
     ends_at = _ends_at(deps.clock(), deps)
     tasks = _in_order(context, selected.tasks, instances, admission)

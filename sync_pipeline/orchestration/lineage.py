@@ -8,11 +8,12 @@ own: a session that ended is history, and nothing that happens later changes it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._core.storage.tags import RESUME_RETRY_TAG
+from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, RESUME_RETRY_TAG
 
 from sync_pipeline.model.shard import WHOLE, Shard
 from sync_pipeline.orchestration.config import SELECT_INSTANCES
@@ -86,7 +87,7 @@ def continues(run: DagsterRun, parent: DagsterRun, instance: DagsterInstance) ->
     if _is_resumed(run):
         return True
     keys = run.step_keys_to_execute
-    if not keys or SELECT_INSTANCES in keys or parent.status not in _NOT_WELL:
+    if not keys or _has(keys, SELECT_INSTANCES) or parent.status not in _NOT_WELL:
         return False
     repeated, _ = KnownExecutionState.build_resume_retry_reexecution(instance, parent)
     return set(keys) == set(repeated)
@@ -138,12 +139,18 @@ def _has_copied_tags(run: DagsterRun, instance: DagsterInstance) -> bool:
 
 
 def _is_resumed(run: DagsterRun) -> bool:
-    return run.parent_run_id is not None and run.tags.get(RESUME_RETRY_TAG) == "true"
+    said = {run.tags.get(tag) for tag in (RESUME_RETRY_TAG, ASSET_RESUME_RETRY_TAG)}
+    return run.parent_run_id is not None and "true" in said
 
 
 def _opens(run: DagsterRun) -> bool:
     keys = run.step_keys_to_execute
-    return not keys or OPEN_SESSION in keys
+    return not keys or _has(keys, OPEN_SESSION)
+
+
+def _has(keys: Sequence[str], step: str) -> bool:
+    """Return whether a step is among others; those of an asset are named after its graph."""
+    return any(key.rpartition(".")[2] == step for key in keys)
 
 
 def _chosen(run: DagsterRun) -> tuple[int, ...] | None:

@@ -27,8 +27,8 @@ from sync_pipeline.orchestration.metadata import (
 )
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import (
-    CATEGORY_OF_JOB,
     as_launched,
+    category_of,
     new_session,
     reap_sessions,
 )
@@ -186,7 +186,7 @@ def work_on(
         instance=instance,
         session_id=session_id_of(context),
         run_id=context.run_id,
-        category=CATEGORY_OF_JOB[context.job_name],
+        category=category_of(context.job_name),
         will_retry=will_retry(context, deps.settings),
         is_exclusive=is_exclusive,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import PeriodType
@@ -44,10 +44,13 @@ CATEGORY_OF_JOB = {
     BACKFILL_SIZES: SyncCategory.AGGREGATION,
     **dict.fromkeys(AGGREGATE_PERIOD.values(), SyncCategory.AGGREGATION),
 }
-"""The jobs that leave a session."""
+"""The jobs that leave a session. So does the one below, in which Dagster runs assets."""
 SCHEDULED = frozenset({ACCOUNT_SYNC, CAPACITY_SYNC, AGGREGATE_SIZES})
 
+ASSET_JOB = "__ASSET_JOB"
+FLEET_AGGREGATIONS = "fleet_aggregations"
 PARTITION_TAG = "dagster/partition"
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 BACKFILL_TAG = "dagster/backfill"
 SCHEDULE_TAG = "dagster/schedule_name"
 TICK_TAG = ".dagster/scheduled_execution_time"
@@ -70,6 +73,39 @@ _STATE_OF_STATUS = {
     DagsterRunStatus.FAILURE: RunState.FAILED,
     DagsterRunStatus.CANCELED: RunState.CANCELED,
 }
+
+
+def category_of(job_name: str) -> SyncCategory:
+    """Return what the sessions of a job are about."""
+    return SyncCategory.AGGREGATION if job_name == ASSET_JOB else CATEGORY_OF_JOB[job_name]
+
+
+def leaves_session(job_name: str) -> bool:
+    """Return whether the runs of a job leave a session."""
+    return job_name == ASSET_JOB or job_name in CATEGORY_OF_JOB
+
+
+def fleet_key(kind: PeriodType) -> AssetKey:
+    """Return the asset of the whole fleet's aggregations of one kind of period."""
+    return AssetKey([FLEET_AGGREGATIONS, str(kind)])
+
+
+def kind_of_asset(run: DagsterRun) -> PeriodType | None:
+    """Return the kind of period whose asset a run materializes; None where it is not one."""
+    chosen = run.asset_selection or set()
+    return next((kind for kind in PeriodType if chosen == {fleet_key(kind)}), None)
+
+
+def partitions_of_run(run: DagsterRun) -> tuple[str, str] | None:
+    """Return the first and the last partition that a run is for; None where it has none.
+
+    A run of a job has one; a run of an asset has one, or a range.
+    """
+    one = run.tags.get(PARTITION_TAG)
+    if one:
+        return one, one
+    first, last = (run.tags.get(tag) for tag in RANGE_TAGS)
+    return (first, last) if run.job_name == ASSET_JOB and first and last else None
 
 
 def state_of(run: DagsterRun | None) -> RunState:
@@ -150,11 +186,11 @@ def new_session(
     return NewSession(
         session_id=part.session_id,
         sync_type=sync_type,
-        category=CATEGORY_OF_JOB[run.job_name],
-        job_name=run.job_name,
+        category=category_of(run.job_name),
+        job_name=_job_of(run),
         run_id=run.run_id,
         created_by=created_by,
-        partition_key=_tag(run, PARTITION_TAG),
+        partition_key=_partitions(run),
         shard=part.shard,
         repeats=part.repeated.session_id if part.repeated else None,
     )
@@ -167,7 +203,8 @@ def sync_type_of(
 
     One that a person executes again has the tags of the run that it repeats.
     """
-    if run.job_name == BACKFILL_SIZES or (part.repeated is None and BACKFILL_TAG in run.tags):
+    is_backfill = part.repeated is None and BACKFILL_TAG in run.tags
+    if run.job_name in (BACKFILL_SIZES, ASSET_JOB) or is_backfill:
         return SyncType.BACKFILL
     if part.repeated is None:
         return derive_sync_type(selection, instance_count, is_scheduled=SCHEDULE_TAG in run.tags)
@@ -201,6 +238,20 @@ def as_launched(run: DagsterRun, part: Part) -> NewSession:
     count = len(config.instances if part.only is None else part.only)
     sync_type = sync_type_of(run, part, config.selection(), count)
     return new_session(run, part, sync_type, created_by(run, part, config))
+
+
+def _job_of(run: DagsterRun) -> str:
+    """Return the name of a run's job, or that of the asset that it materializes."""
+    kind = kind_of_asset(run)
+    return fleet_key(kind).to_user_string() if kind else run.job_name
+
+
+def _partitions(run: DagsterRun) -> str | None:
+    """Return the partitions of a run, as Dagster writes them."""
+    first, last = partitions_of_run(run) or (None, None)
+    if first is None or last is None:
+        return None
+    return shortened(first if first == last else f"{first}...{last}", LONGEST_NAME)
 
 
 def _tag(run: DagsterRun, name: str) -> str | None:

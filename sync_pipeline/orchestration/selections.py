@@ -24,11 +24,14 @@ from sync_pipeline.orchestration.lineage import Part
 from sync_pipeline.orchestration.runs import (
     ACCOUNT_SYNC,
     AGGREGATE_PERIOD,
+    ASSET_JOB,
     BACKFILL_SIZES,
     CAPACITY_SYNC,
-    CATEGORY_OF_JOB,
-    PARTITION_TAG,
+    FLEET_AGGREGATIONS,
+    category_of,
     created_by,
+    kind_of_asset,
+    partitions_of_run,
     sync_type_of,
 )
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
@@ -145,7 +148,7 @@ def _left(
 def _selected(
     run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps
 ) -> SelectedInstances:
-    if CATEGORY_OF_JOB[run.job_name] is SyncCategory.AGGREGATION:
+    if category_of(run.job_name) is SyncCategory.AGGREGATION:
         return _to_aggregate(run, part, config, deps)
     selection = config.selection()
     instances = deps.store.registry.select(selection)
@@ -192,14 +195,23 @@ def _periods_of(run: DagsterRun, config: SelectionConfig, now: date) -> PeriodRa
     if isinstance(config, BackfillConfig):
         first, last = _day(config.first), _day(config.last)
         return aggregate_sizes.chosen_range(_period_type(config.period), first, last, now)
-    kind = _KIND_OF_JOB.get(run.job_name)
+    kind = _KIND_OF_JOB.get(run.job_name) or kind_of_asset(run)
+    if kind is None and run.job_name == ASSET_JOB:
+        raise ConfigurationError(
+            "The run names no aggregation, or more than one.",
+            hint=f"Materialize one of the assets {FLEET_AGGREGATIONS}/…",
+        )
     if kind is None:
         return None
-    if PARTITION_TAG not in run.tags:
+    partitions = partitions_of_run(run)
+    if partitions is None:
         raise ConfigurationError(
             f"The run names no {kind} to aggregate.", hint="Launch it from the Partitions tab."
         )
-    period = Period.of(kind, _day(run.tags[PARTITION_TAG]))
+    first, last = map(_day, partitions)
+    if run.job_name == ASSET_JOB:
+        return aggregate_sizes.chosen_range(kind, first, last, now)
+    period = Period.of(kind, first)
     return PeriodRange(period, period)
 
 

@@ -1,67 +1,99 @@
-"""Sensors that close sessions: at the end of each run, and where nothing said the end.
+"""The sensor that closes sessions: of runs that have ended, are gone, or silent.
 
 Annotations are not postponed here: Dagster reads them as types.
 """
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
 
 import dagster as dg
 
+from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import SUPERFLUOUS_TAG, close_session_of, reap_sessions
+from sync_pipeline.orchestration.run_ends import SeenEnds
+from sync_pipeline.orchestration.runs import (
+    SUPERFLUOUS_TAG,
+    close_session_of,
+    leaves_session,
+    reap_sessions,
+)
+from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.liveness import Observation, look
 
-RUN_ENDS = (
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-)
-SECONDS_BETWEEN_LOOKS = 5
-SECONDS_BETWEEN_REAPINGS = 30
+SECONDS_BETWEEN_LOOKS = 20
+"""The last record closes a session by itself. This is for what dies, so it may be rare: each
+look costs more of an idle system than anything else in it."""
 MOST_SHOWN = 20
 
 
-def build_run_end_sensors(jobs: Sequence[dg.JobDefinition]) -> list[dg.SensorDefinition]:
-    """Return a sensor for each way in which a run of one of the jobs can end."""
-    return [_run_end_sensor(jobs, status) for status in RUN_ENDS]
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is kept from one look to the next, as the sensor's cursor."""
 
+    ends: SeenEnds
+    signs: Observation
 
-def _run_end_sensor(
-    jobs: Sequence[dg.JobDefinition], status: dg.DagsterRunStatus
-) -> dg.SensorDefinition:
-    @dg.run_status_sensor(
-        name=f"close_session_on_{status.value.lower()}",
-        run_status=status,
-        monitored_jobs=list(jobs),
-        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Close the session of a run that ended as {status.value}.",
-    )
-    def close_session(context: dg.RunStatusSensorContext, pipeline: PipelineResource) -> None:
-        if SUPERFLUOUS_TAG in context.dagster_run.tags:
-            return
-        with pipeline.open() as deps:
-            close_session_of(context.instance, context.dagster_run, deps)
+    def to_cursor(self) -> str:
+        """Return it as text."""
+        return json.dumps({"ends": self.ends.to_plain(), "signs": self.signs.to_json()})
 
-    return close_session
+    @classmethod
+    def of_cursor(cls, text: str | None, now: datetime) -> Self:
+        """Return what `to_cursor` wrote; nothing seen yet where it can't be read."""
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            found = json.loads(text or "{}")
+            return cls(SeenEnds.of_plain(found["ends"]), Observation.from_json(found["signs"]))
+        return cls(SeenEnds.first(now), Observation())
 
 
 @dg.sensor(
-    minimum_interval_seconds=SECONDS_BETWEEN_REAPINGS,
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Close sessions whose run is over, gone, or silent for too long.",
+    description="Close sessions whose run has ended, is gone, or silent for too long.",
 )
 def session_reaper(
     context: dg.SensorEvaluationContext, pipeline: PipelineResource
 ) -> dg.SkipReason:
-    """Close what no event closed: a sensor that failed, a run that is gone, a dead machine."""
+    """Close what the last record did not close: also of a run that is gone, or a dead machine."""
     require_configured(context.instance)
     with pipeline.open() as deps:
-        before = Observation.from_json(context.cursor)
-        seen, silent = look(deps, before, SECONDS_BETWEEN_REAPINGS)
+        before = Looked.of_cursor(context.cursor, deps.clock())
+        ends, ended = before.ends.look(context.instance, deps.clock())
+        _close(context, deps, [run for run in ended if _is_ours(context, run)])
+        signs, silent = look(deps, before.signs, SECONDS_BETWEEN_LOOKS)
         reaped = reap_sessions(context.instance, deps, silent)
-    context.update_cursor(seen.to_json())
+    context.update_cursor(Looked(ends, signs).to_cursor())
     closed = [f"{item.session.session_id}: {item.reason}" for item in reaped[:MOST_SHOWN]]
     more = f" and {len(reaped) - MOST_SHOWN} more" if len(reaped) > MOST_SHOWN else ""
     return dg.SkipReason(f"Closed {'; '.join(closed)}{more}" if closed else "No session to close.")
+
+
+def _close(
+    context: dg.SensorEvaluationContext, deps: SyncDeps, ended: Sequence[dg.DagsterRun]
+) -> None:
+    """Close the session of each run; one that can't be closed keeps no other one open.
+
+    Raises:
+        StoreUnavailable: the cursor stays as it was, and the next look does it again.
+    """
+    for run in ended:
+        try:
+            close_session_of(context.instance, run, deps)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            context.log.exception("The session of run %s was not closed.", run.run_id)
+
+
+def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
+    """Return whether a run is of a job of this location that leaves a session."""
+    origin, here = run.remote_job_origin, context.code_location_origin
+    there = origin.repository_origin.code_location_origin if origin else None
+    is_here = here is None or there is None or there.location_name == here.location_name
+    is_of_tick = SUPERFLUOUS_TAG not in run.tags  # else another run did its work
+    return is_here and is_of_tick and leaves_session(run.job_name)

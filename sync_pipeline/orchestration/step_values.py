@@ -71,7 +71,9 @@ def asked_again(
     with dagster_failures(attempt), pipeline.open() as deps:
         run = step.dagster_run
         part = pipeline.part_of(step.instance, run)
-        config = config_of(run.job_name, step.resolved_run_config.ops[SELECT_INSTANCES].config)
+        graph = step.step.node_handle.parent
+        selection = f"{graph}.{SELECT_INSTANCES}" if graph else SELECT_INSTANCES
+        config = config_of(run.job_name, step.resolved_run_config.ops[selection].config)
         instance_id = instance_id_of(step.step.key)
         if instance_id is None:
             return selected_for(run, part, config, deps)

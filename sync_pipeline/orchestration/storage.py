@@ -8,16 +8,29 @@ them find the same state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Self
 
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
+from dagster._core.storage.sqlite import create_db_conn_string
+from dagster._core.storage.sqlite_storage import (
+    DagsterSqliteStorage,
+    _event_logs_directory,
+    _runs_directory,
+    _schedule_directory,
+)
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.auth import PgTokenProvider
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
 
 from sync_pipeline.files.private import make_private, secure_home
 from sync_pipeline.orchestration.event_log import KeptPostgresEventLog, KeptSqliteEventLog
@@ -31,12 +44,79 @@ def _home() -> str:
     return str(settings.dagster_home)
 
 
+class KeptSqliteRuns(SqliteRunStorage):
+    """Dagster's file of runs, with one engine for all its connections.
+
+    Dagster's own makes an engine for each question. An idle daemon asks some hundred a minute.
+    """
+
+    def __init__(self, conn_string: str) -> None:
+        super().__init__(conn_string)
+        self._engine = create_engine(conn_string, poolclass=NullPool)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Open a connection for one transaction."""
+        with self._engine.begin() as connection:
+            yield connection
+
+
+class KeptSqliteSchedules(SqliteScheduleStorage):
+    """Dagster's file of schedules and sensors, in the same way."""
+
+    def __init__(self, conn_string: str) -> None:
+        super().__init__(conn_string)
+        self._engine = create_engine(conn_string, poolclass=NullPool)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Open a connection for one transaction."""
+        with self._engine.begin() as connection:
+            yield connection
+
+
+def _make_tables(base_dir: str) -> None:
+    """Let Dagster make the tables of runs and schedules where they are missing."""
+    SqliteRunStorage.from_local(_runs_directory(base_dir))
+    SqliteScheduleStorage.from_local(_schedule_directory(base_dir))
+
+
+def _files_of(base_dir: str) -> tuple[tuple[int, int], ...]:
+    """Return which files hold runs and schedules; nothing where one is missing."""
+    runs = Path(_runs_directory(base_dir)) / "runs.db"
+    schedules = Path(_schedule_directory(base_dir)) / "schedules.db"
+    with suppress(FileNotFoundError):
+        found = [runs.stat(), schedules.stat()]
+        return tuple((item.st_dev, item.st_ino) for item in found)
+    return ()
+
+
+@lru_cache(maxsize=4)
+def _look_once(base_dir: str, files: tuple[tuple[int, int], ...]) -> None:  # noqa: ARG001 - others when the files are
+    _make_tables(base_dir)
+
+
 class HomeStorage(DagsterSqliteStorage):
-    """Runs, events and schedules in SQLite files."""
+    """Runs, events and schedules in SQLite files.
+
+    A process looks once whether these have their tables. Dagster's own looks each time, which
+    reads all its migrations: most of what the evaluation of a sensor cost.
+    """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
+        files = _files_of(base_dir)
+        if files:
+            _look_once(base_dir, files)
+        else:
+            _make_tables(base_dir)
+        runs = create_db_conn_string(_runs_directory(base_dir), "runs")
+        schedules = create_db_conn_string(_schedule_directory(base_dir), "schedules")
+        self.base_dir = base_dir
+        self._run_storage = KeptSqliteRuns(runs)
         self._event_log_storage = KeptSqliteEventLog(_event_logs_directory(base_dir))
+        self._schedule_storage = KeptSqliteSchedules(schedules)
+        self._inst_data = inst_data
+        super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

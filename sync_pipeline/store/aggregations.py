@@ -42,6 +42,18 @@ class AggregationStore:
         with self._database.read() as connection:
             return set(connection.scalars(query.where(day >= first_day, day < end)))
 
+    def oldest_size(self) -> date | None:
+        """Return the oldest day on which any instance was measured, removed ones too."""
+        table = instance_size_stats
+        # One place of the index an instance, and not each of the days of the fleet.
+        of_one = select(func.min(table.c.collected_date)).where(
+            table.c.instance_id == instances.c.id
+        )
+        query = select(of_one.scalar_subquery().label("day")).subquery()
+        with self._database.read_once() as connection:
+            oldest: date | None = connection.scalar(select(func.min(query.c.day)))
+            return oldest
+
     def newest(self, instance_id: int) -> dict[PeriodType, Period]:
         """Return the newest aggregated period of each kind of an instance."""
         table = instance_size_aggregations

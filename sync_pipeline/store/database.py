@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import (
     JSON,
@@ -177,6 +178,8 @@ class Database:
         """
         with self.guarded(), self._migration_lock():
             self._require_connects()
+            if self.revision() == newest_revision():
+                return
             try:
                 command.upgrade(self._alembic(), "head")
             except CommandError:
@@ -204,8 +207,7 @@ class Database:
             raise _wrong_parameter() from None
 
     def _alembic(self) -> Config:
-        config = Config()
-        config.set_main_option("script_location", "sync_pipeline:store/migrations")
+        config = _migrations()
         config.attributes["engine"] = self._engine
         return config
 
@@ -234,6 +236,18 @@ class Database:
                 raise self.unavailable(error) from None
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+@cache
+def newest_revision() -> str | None:
+    """Return the revision of this version's tables; the migrations are read once a process."""
+    return ScriptDirectory.from_config(_migrations()).get_current_head()
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "sync_pipeline:store/migrations")
+    return config
 
 
 def _is_no_database(error: BaseException | None) -> bool:

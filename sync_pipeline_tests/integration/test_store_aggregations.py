@@ -138,6 +138,16 @@ def test_the_whole_previous_quarter_is_compared(bench: StoreBench) -> None:
     assert row.numbers[0][5] == round(10**9 + averages[1]) - round(10**9 + averages[0] + 0.01)
 
 
+def test_the_oldest_size_is_that_of_any_instance_removed_or_not(bench: StoreBench) -> None:
+    assert bench.store.aggregations.oldest_size() is None
+    first, second = bench.fleet("first", "second")
+    put_history(bench.store, first.id, daily(date(2026, 3, 5), 3))
+    assert bench.store.aggregations.oldest_size() == date(2026, 3, 5)
+    put_history(bench.store, second.id, daily(date(2024, 2, 29), 1))
+    bench.store.registry.delete_instance("second", noon(date(2026, 3, 9)))
+    assert bench.store.aggregations.oldest_size() == date(2024, 2, 29)
+
+
 def test_rows_without_sizes_behind_them_go(bench: StoreBench) -> None:
     """A database that a second collection of the day no longer has leaves no aggregation."""
     (instance,) = bench.fleet("one")

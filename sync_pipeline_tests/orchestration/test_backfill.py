@@ -19,6 +19,8 @@ from sqlalchemy import create_engine, text
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import Session, SessionFilter, SessionStatus, SyncType
 from sync_pipeline.model.size import Measure
+from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.runs import BACKFILL_TAG
 from sync_pipeline.settings import project_root
 from sync_pipeline_tests.integration.store_bench import StoreBench
 from sync_pipeline_tests.orchestration.system import System, running_system, wait_for
@@ -185,6 +187,34 @@ def test_the_ui_gives_the_same(system: System, in_one_run: list[dict[str, Any]])
 
     for identifier in identifiers:
         wait_for(lambda found=identifier: is_over(found), 60, "the end of the backfill")
+
+
+def test_a_range_of_the_asset_is_one_run_and_gives_the_same(
+    system: System, in_one_run: list[dict[str, Any]]
+) -> None:
+    """Each from the page of its asset."""
+    forget(system)
+    for periods in (MONTHS, QUARTERS):
+        params = {
+            "assetSelection": [{"path": ["fleet_aggregations", str(periods.type)]}],
+            "partitionNames": [item.start.isoformat() for item in periods],
+        }
+        answer = system.graphql(BACKFILL, params=params)["launchPartitionBackfill"]
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
+    for periods in (MONTHS, QUARTERS):
+        (session,) = wait_for_runs(system, f"fleet_aggregations/{periods.type}", 1)
+        assert session.sync_type is SyncType.BACKFILL
+        assert session.partition_key == f"{periods.start}...{periods.last.start}"
+        assert (session.total, session.successful) == (2, 2)
+        records = system.fleet.store.sessions.records(session.session_id)
+        assert {item.instance_name for item in records} == {"here", "gone"}
+        assert system.ended_run(session.session_id) == "SUCCESS"
+        with open_instance() as instance:
+            run = instance.get_run_by_id(session.session_id)
+        assert run is not None
+        assert run.tags["dagster/max_runtime"] == str(system.fleet.settings.max_runtime_seconds)
+        assert BACKFILL_TAG in run.tags
+    assert rows(system) == in_one_run
 
 
 def test_dagsters_command_gives_the_same(system: System, in_one_run: list[dict[str, Any]]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from dagster import DefaultScheduleStatus, DefaultSensorStatus, SensorDefinition
 from dagster._core.definitions.definitions_load_context import DefinitionsLoadType
 from dagster._utils.test.definitions import scoped_definitions_load_context
@@ -19,12 +20,22 @@ from sync_pipeline.model.period import PeriodType
 from sync_pipeline.orchestration import catalog
 from sync_pipeline.orchestration.config import BackfillConfig, SyncConfig
 from sync_pipeline.orchestration.jobs import build_account_sync, build_aggregate_sizes
-from sync_pipeline.orchestration.runs import CATEGORY_OF_JOB
+from sync_pipeline.orchestration.partitions import EARLIEST, first_day, partitions_of
+from sync_pipeline.orchestration.runs import (
+    AGGREGATE_PERIOD,
+    ASSET_JOB,
+    BACKFILL_TAG,
+    CATEGORY_OF_JOB,
+    SHARD_TAG,
+    fleet_key,
+    leaves_session,
+)
 from sync_pipeline.orchestration.schedules import build_schedule
 from sync_pipeline.orchestration.tasks import InstanceTask, instance_id_of
-from sync_pipeline.settings import Settings
+from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
 from sync_pipeline_tests.integration.store_bench import StoreBench
+from sync_pipeline_tests.strategies.sizes import History, put_history
 
 JOB = defs.resolve_job_def("account_sync")
 REPOSITORY = defs.get_repository_def()
@@ -48,7 +59,6 @@ def test_names() -> None:
         "maintain_sizes_schedule",
     ]  # fmt: skip
     assert [item.name for item in sensors()] == [
-        "close_session_on_canceled", "close_session_on_failure", "close_session_on_success",
         "instance_freshness", "session_reaper",
     ]  # fmt: skip
     assert {hook.name for hook in JOB.hook_defs} == {"close_record"}
@@ -67,14 +77,42 @@ def test_everything_is_on_by_default() -> None:
 
 
 def test_every_job_that_leaves_a_session_is_watched_to_its_end() -> None:
-    """A run-status sensor that did not monitor a job would leave its sessions to the reaper."""
-    for sensor in sensors():
-        if sensor.name.startswith("close_session"):
-            watched = {target.name for target in sensor._monitored_jobs}  # type: ignore[attr-defined]
-            assert watched == set(CATEGORY_OF_JOB)
+    """Also the one in which Dagster materializes assets."""
+    names = location().get_repository_def().job_names
+    assert {name for name in names if not leaves_session(name)} == {"maintain_sizes"}
+    assert set(names) == {*CATEGORY_OF_JOB, ASSET_JOB, "maintain_sizes"}
     for name in CATEGORY_OF_JOB:
         hooks = {hook.name for hook in defs.resolve_job_def(name).hook_defs}
         assert hooks == {"close_record"}
+
+
+def test_an_idle_system_evaluates_four_sensors_a_minute() -> None:
+    """Each evaluation is more work of Dagster's (processes, its storage) than of ours."""
+    assert sum(60 / (item.minimum_interval_seconds or 30) for item in sensors()) <= 4
+
+
+def test_syncs_leave_the_queue_before_aggregations_and_these_before_backfills() -> None:
+    """A run of an asset has no tags of a job: 0."""
+    priorities = {
+        name: int(REPOSITORY.get_job(name).tags["dagster/priority"])
+        for name in REPOSITORY.job_names
+    }
+    by_priority: dict[int, set[str]] = {}
+    for name, priority in priorities.items():
+        by_priority.setdefault(priority, set()).add(name)
+    assert [by_priority[key] for key in sorted(by_priority, reverse=True)] == [
+        {"account_sync", "capacity_sync"},
+        {"aggregate_sizes", "maintain_sizes"},
+        {*AGGREGATE_PERIOD.values(), "backfill_sizes"},
+    ]
+    assert priorities["aggregate_sizes"] > 0
+
+
+def test_neither_shards_nor_backfills_take_every_place() -> None:
+    config = yaml.safe_load((project_root() / "dagster.yaml").read_text())["concurrency"]["runs"]
+    limits = {item["key"]: item["limit"] for item in config["tag_concurrency_limits"]}
+    assert set(limits) == {SHARD_TAG, BACKFILL_TAG}
+    assert sum(limits.values()) < config["max_concurrent_runs"]
 
 
 def test_waiting_for_the_collection_is_not_counted_as_runtime() -> None:
@@ -140,7 +178,7 @@ def test_the_code_server_has_each_instance_as_assets(store: Store) -> None:
             catalog.size_key(name),
             *(catalog.aggregation_key(kind, name) for kind in PeriodType),
         )
-    }
+    } | {fleet_key(kind) for kind in PeriodType}
     assert set(repository.job_names) >= set(CATEGORY_OF_JOB)
 
 
@@ -155,7 +193,78 @@ def test_no_more_instances_are_assets_than_the_ui_bears(
 def test_the_processes_of_a_run_leave_the_assets_out(store: Store) -> None:
     StoreBench(store, datetime.now(UTC)).fleet("one")
     with scoped_definitions_load_context(DefinitionsLoadType.RECONSTRUCTION):
-        assert not location().get_repository_def().asset_graph.get_all_asset_keys()
+        keys = location().get_repository_def().asset_graph.get_all_asset_keys()
+    assert keys == {fleet_key(kind) for kind in PeriodType}
+
+
+def starts() -> dict[str, str]:
+    """Return the first partition of each job and asset that has partitions, by kind."""
+    repository = location().get_repository_def()
+    found = {}
+    for kind in PeriodType:
+        jobs = repository.get_job(AGGREGATE_PERIOD[kind]).partitions_def
+        assets = repository.asset_graph.get(fleet_key(kind)).partitions_def
+        assert jobs == assets
+        found[str(kind)] = str(jobs.get_first_partition_key()) if jobs else ""
+    return found
+
+
+def test_partitions_begin_with_the_period_of_the_oldest_size(store: Store) -> None:
+    """Also where the instance was removed since, and others are younger."""
+    gone, here = StoreBench(store, datetime.now(UTC)).fleet("gone", "here")
+    put_history(store, here.id, History({date(2026, 3, 4): {}}, date(2026, 3, 4)))
+    put_history(store, gone.id, History({date(2025, 5, 15): {}}, date(2025, 5, 15)))
+    store.registry.delete_instance("gone", datetime.now(UTC))
+    assert starts() == {
+        "day": "2025-05-15", "week": "2025-05-12", "month": "2025-05-01", "quarter": "2025-04-01",
+    }  # fmt: skip
+    assert len(catalog.instance_assets(Settings.load())) == 5
+    for spec in catalog.instance_assets(Settings.load()):
+        assert spec.partitions_def is not None
+        assert spec.partitions_def.get_first_partition_key() in starts().values()
+
+
+def test_what_needs_pruned_sizes_is_not_offered(store: Store) -> None:
+    """So that all periods that are offered are a range that can be computed."""
+    (here,) = StoreBench(store, datetime.now(UTC)).fleet("here")
+    days = (date(2025, 5, 14), date(2025, 5, 15), date(2025, 12, 31))
+    put_history(store, here.id, History({day: {} for day in days}, days[-1]))
+    store.retention.prune(date(2025, 5, 15))
+    assert starts() == {
+        "day": "2025-05-16", "week": "2025-05-26", "month": "2025-07-01", "quarter": "2025-10-01",
+    }  # fmt: skip
+
+
+def test_without_sizes_partitions_begin_where_sizes_could(store: Store) -> None:
+    """What is collected or brought in while the system runs is in them."""
+    expected = datetime.now(UTC).date() - timedelta(days=Settings.load().size_retention_days)
+    assert starts()["day"] == expected.isoformat()
+
+
+def test_a_store_that_is_away_leaves_the_partitions_where_sizes_could_be(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", f"sqlite:///{tmp_path / 'no' / 'such' / 'place'}")
+    expected = datetime.now(UTC).date() - timedelta(days=Settings.load().size_retention_days)
+    assert starts()["day"] == expected.isoformat()
+
+
+def test_the_processes_of_a_run_know_every_partition_without_the_store(store: Store) -> None:
+    """They are told theirs: the store may be away, and its oldest size pruned since."""
+    store.close()
+    with scoped_definitions_load_context(DefinitionsLoadType.RECONSTRUCTION):
+        assert starts()["day"] == EARLIEST.isoformat()
+
+
+@pytest.mark.parametrize("oldest", [None, date(2025, 5, 15), date(2019, 1, 1)])
+def test_a_first_period_that_is_set_wins(oldest: date | None) -> None:
+    settings = Settings(first_period=date(2023, 2, 15))
+    for kind, first in ((PeriodType.DAY, "2023-02-15"), (PeriodType.QUARTER, "2023-01-01")):
+        assert partitions_of(kind, settings, oldest).get_first_partition_key() == first
+
+
+def test_a_size_of_an_impossible_day_makes_no_partitions_of_centuries() -> None:
+    assert first_day(Settings(), date(1, 1, 1)) == EARLIEST
 
 
 def test_the_jobs_load_without_a_store(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dagster import (
     execute_job,
     reconstructable,
 )
+from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.events import DagsterEvent
 
 from sync_pipeline.definitions import defs
@@ -28,9 +29,10 @@ from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.orchestration import aggregation_ops, ops, step_values
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of
+from sync_pipeline.orchestration.runs import close_session_of, fleet_key
 from sync_pipeline.orchestration.step_values import StepValues
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
+from sync_pipeline.settings import project_root
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
 from sync_pipeline_tests.orchestration.test_backfill import history
 from sync_pipeline_tests.servers.running import RunningServer
@@ -139,6 +141,45 @@ def executed_again(
     with execute_job(job, instance, reexecution_options=options, tags=failed.tags) as again:
         assert again.success
         return again.run_id, list(again.all_events)
+
+
+def test_a_re_execution_of_an_asset_does_the_same_range_again(fleet: Fleet) -> None:
+    """In the one session: of all instances, and with the selection that the run was given."""
+    days = [TODAY - timedelta(days=count) for count in (30, 10)]
+    tags = {
+        "dagster/asset_partition_range_start": days[0].isoformat(),
+        "dagster/asset_partition_range_end": days[1].isoformat(),
+    }
+    config = {"select_instances": {"config": {"instances": ["one", "数据库"]}}}
+    run_config = {"ops": {"fleet_aggregations_day": {"ops": config}}}
+    where = ("sync_pipeline.definitions", "location", str(project_root()))
+    job = ReconstructableRepository.for_module(*where).get_reconstructable_job("__ASSET_JOB")
+    asset = [fleet_key(PeriodType.DAY)]
+    with open_instance() as instance:
+        with (
+            broken(aggregation_ops.aggregate_sizes, "aggregate_instance"),
+            execute_job(
+                job,
+                instance,
+                run_config=run_config,
+                tags=tags,
+                asset_selection=asset,
+                raise_on_error=False,
+            ) as first,
+        ):
+            assert not first.success
+        assert fleet.store.sessions.records(first.run_id)
+        executed_again(instance, job, first.run_id)
+    session = fleet.ended_session(first.run_id, 1)
+    assert (session.total, session.successful) == (2, 2)
+    assert session.job_name == "fleet_aggregations/day"
+    assert session.partition_key == f"{days[0]}...{days[1]}"
+    for name in ("one", "数据库"):
+        found = fleet.store.aggregations.find(PeriodType.DAY, date.min, date.max, name)
+        assert {item.period_start for item in found} <= {
+            days[0] + timedelta(days=count) for count in range(21)
+        }
+        assert len({item.period_start for item in found}) >= 4
 
 
 ASKED: list[tuple[Any, dict[str, Any], dict[str, str]]] = [

@@ -129,6 +129,27 @@ def test_a_launch_that_asks_for_the_environment_is_refused(
     assert runs(system) == before
 
 
+def test_a_launch_of_an_asset_that_asks_for_the_environment_is_refused(system: System) -> None:
+    """Dagster is less strict with the configuration of assets than with that of jobs."""
+    before = runs(system)
+    for config in SOURCES:
+        launch = launch_of({**config, **nested(config)})["variables"]
+        launch["params"]["selector"] |= {
+            "jobName": "__ASSET_JOB",
+            "assetSelection": [{"path": ["fleet_aggregations", "day"]}],
+        }
+        answer = system.graphql(LAUNCH, **launch)["launchRun"]
+        assert answer["__typename"] == "RunConfigValidationInvalid", (config, answer)
+        assert MARK not in str(answer)
+        assert KEY not in str(answer)
+    assert runs(system) == before
+
+
+def nested(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration of steps as that of the steps inside an asset."""
+    return {"ops": {"fleet_aggregations_day": {"ops": config["ops"]}}} if "ops" in config else {}
+
+
 def test_what_is_too_long_fails_with_a_sentence_that_does_not_repeat_it(system: System) -> None:
     run_id = system.launch(instances=["z" * 300_000], created_by="y" * 300_000)
     assert system.ended_run(run_id) == "FAILURE"

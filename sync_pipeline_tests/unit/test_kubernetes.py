@@ -107,4 +107,6 @@ def test_limits_and_monitoring_are_those_of_dagster_yaml() -> None:
     assert QUEUE["maxConcurrentRuns"] == runs["max_concurrent_runs"]
     assert QUEUE["tagConcurrencyLimits"] == runs["tag_concurrency_limits"]
     assert DAEMON["runMonitoring"]["enabled"] is True
+    for name in ("auto_materialize", "freshness"):
+        assert VALUES["additionalInstanceConfig"][name] == ours[name]
     assert DAEMON["runRetries"]["enabled"] is False

@@ -57,3 +57,24 @@ def test_the_password_of_wallets_is_a_secret_like_the_others(
     monkeypatch.setenv("SYNC_PIPELINE_ORACLE_WALLET_PASSWORD", "hunter2")
     assert "hunter2" not in repr(Settings.load())
     assert "SYNC_PIPELINE_ORACLE_WALLET_PASSWORD" in secret_variables()
+
+
+def test_an_environment_that_changed_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one that has not is not: neither a change, nor a mistake, is kept."""
+    monkeypatch.delenv("SYNC_PIPELINE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    first = Settings.load()
+    assert Settings.load() is first
+    assert first.home == tmp_path / ".sync_pipeline"
+    monkeypatch.setenv("HOME", str(tmp_path / "other"))
+    assert Settings.load().home == tmp_path / "other" / ".sync_pipeline"
+    monkeypatch.setenv("sync_pipeline_retry_limit", "7")
+    assert Settings.load().retry_limit == 7
+    monkeypatch.setenv("sync_pipeline_retry_limit", "many")
+    for _ in range(2):
+        with pytest.raises(ConfigurationError):
+            Settings.load()
+    monkeypatch.delenv("sync_pipeline_retry_limit")
+    assert Settings.load().retry_limit == 2
