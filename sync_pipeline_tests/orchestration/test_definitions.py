@@ -20,13 +20,13 @@ from sync_pipeline.model.period import PeriodType
 from sync_pipeline.orchestration import catalog
 from sync_pipeline.orchestration.config import BackfillConfig, SyncConfig
 from sync_pipeline.orchestration.jobs import build_account_sync, build_aggregate_sizes
+from sync_pipeline.orchestration.lineage import SHARD_TAG
 from sync_pipeline.orchestration.partitions import EARLIEST, first_day, partitions_of
 from sync_pipeline.orchestration.runs import (
     AGGREGATE_PERIOD,
     ASSET_JOB,
     BACKFILL_TAG,
     CATEGORY_OF_JOB,
-    SHARD_TAG,
     fleet_key,
     leaves_session,
 )

@@ -22,11 +22,10 @@ from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.jobs import build_account_sync
+from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs import (
     FAILED_INSTANCES_TAG,
-    SESSION_TAG,
-    SHARD_TAG,
     close_session_of,
     reap_sessions,
 )

@@ -22,7 +22,7 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.types import DaemonHeartbeat
 
-from sync_pipeline.definitions import account_sync
+from sync_pipeline.definitions import defs
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.serving import runs
 from sync_pipeline.orchestration.serving.lifeline import FENCED, ChildEnd, KeeperEnd, steady
@@ -213,7 +213,8 @@ def test_one_who_is_not_read_does_not_hold_up_its_keeper() -> None:
 def launched(instance: DagsterInstance, *events: str, tags: dict[str, str] | None = None) -> str:
     location = GrpcServerCodeLocationOrigin("localhost", socket="/s", location_name="sync_pipeline")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "account_sync")
-    run = instance.create_run_for_job(account_sync, tags=tags or {}, remote_job_origin=origin)
+    job = defs.resolve_job_def("account_sync")
+    run = instance.create_run_for_job(job, tags=tags or {}, remote_job_origin=origin)
     for name in events:
         instance.report_dagster_event(DagsterEvent(name, "account_sync"), run_id=run.run_id)
     return run.run_id

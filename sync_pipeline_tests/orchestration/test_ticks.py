@@ -17,18 +17,17 @@ from dagster import (
     DagsterRunStatus,
     RunRequest,
     SkipReason,
-    build_run_status_sensor_context,
     build_schedule_context,
+    build_sensor_context,
 )
 from dagster._core.utils import make_new_run_id
 
 from sync_pipeline.model.session import SessionFilter, SessionStatus
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs import (
     SCHEDULE_TAG,
-    SESSION_TAG,
-    SHARD_TAG,
     SUPERFLUOUS_TAG,
     TICK_TAG,
 )
@@ -129,7 +128,7 @@ def test_two_daemons_with_a_storage_each_carry_a_tick_out_once(
             assert run is not None
             assert (SUPERFLUOUS_TAG in run.tags) is (name == "two")
             if job_name == "account_sync":
-                close(defs, instance, run)
+                close(defs, instance)
             with open_dependencies() as deps:
                 sessions = deps.store.sessions.list(SessionFilter(limit=10))
     assert ends == [True, False]
@@ -160,13 +159,9 @@ def test_only_the_run_that_a_schedule_asked_for_has_a_tick() -> None:
     assert tick_of(DagsterRun("account_sync", tags={TICK_TAG: TICK.isoformat()})) is None
 
 
-def close(defs: Any, instance: DagsterInstance, run: Any) -> None:
-    """Let the sensor see the end of a run."""
-    kind = "success" if run.status is DagsterRunStatus.SUCCESS else "failure"
-    sensor = next(item for item in defs.sensors if item.name == f"close_session_on_{kind}")
-    event = instance.all_logs(run.run_id)[-1].dagster_event
-    assert event is not None
-    with build_run_status_sensor_context(
-        sensor.name, event, instance, run, resources={"pipeline": PipelineResource()}
-    ) as context:
+def close(defs: Any, instance: DagsterInstance) -> None:
+    """Let the sensor see the ends of runs."""
+    sensor = next(item for item in defs.sensors if item.name == "session_reaper")
+    resources = {"pipeline": PipelineResource()}
+    with build_sensor_context(instance, resources=resources) as context:
         sensor(context)
