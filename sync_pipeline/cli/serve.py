@@ -21,7 +21,8 @@ def up(
 ) -> None:
     """Start the Dagster UI and the daemon that runs schedules and sensors.
 
-    Both end with Ctrl-C, and so does every run that is going on.
+    Both end with Ctrl-C, and so does every run that is going on. Where another one is at work
+    for the same store, this one shows the UI and stands by.
     """
     arguments = ["-m", "sync_pipeline.orchestration.serve", "--host", host, "--port", str(port)]
     if read_only:
