@@ -23,7 +23,8 @@ def up(
 ) -> None:
     """Start the Dagster UI and the daemon that runs schedules and sensors.
 
-    Both end with Ctrl-C, and so does every run that is going on.
+    Both end with Ctrl-C, and so does every run that is going on. Where another one is at work
+    for the same store, this one shows the UI and stands by.
     """
     require_name(host, "an address of the UI")
     arguments = ["-m", "sync_pipeline.orchestration.serve", f"--host={host}", f"--port={port}"]

@@ -103,50 +103,59 @@ def test_two_in_one_home(
         assert first.fleet.store.daemon_lease.read().holder is None
 
 
-def test_one_that_was_frozen_does_no_harm_when_it_wakes_up(
-    tmp_path_factory: pytest.TempPathFactory, postgresql_server: RunningServer
-) -> None:
-    """Two machines on one PostgreSQL store; the one at work stands still for a while."""
-    homes = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
-    with (
-        store_database(postgresql_server) as url,
-        running_system(homes[0], store_url=url, **QUICK) as first,
-    ):
-        assert first.process is not None
-        daemon = daemon_of(first)
-        with running_system(homes[1], store_url=url, **QUICK) as other:
-            for pid in (first.process.pid, daemon):
-                os.kill(pid, signal.SIGSTOP)
-            daemon_of(other)
-            for pid in (daemon, first.process.pid):
-                os.kill(pid, signal.SIGCONT)
-            wait_for(lambda: not is_alive(daemon), 20, "the end of the daemon that woke up")
-            wait_for(lambda: said(first, "took over."), 20, "a word of the one that woke up")
-            assert first.service_pid(DAEMON) is None
-        # The other one has ended with Ctrl-C, and so given its lease back.
-        assert is_alive(daemon_of(first))
+@pytest.fixture(scope="module")
+def store_url(postgresql_server: RunningServer) -> Iterator[str]:
+    with store_database(postgresql_server) as url:
+        yield url
 
 
-def test_what_gives_no_sign_of_life_is_replaced(tmp_path_factory: pytest.TempPathFactory) -> None:
-    home = tmp_path_factory.mktemp("silent")
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, store_url: str) -> Iterator[System]:
+    """One machine of a PostgreSQL store."""
+    home = tmp_path_factory.mktemp("one")
+    with running_system(home, store_url=store_url, silence_seconds=10, **QUICK) as found:
+        yield found
+
+
+def test_what_gives_no_sign_of_life_is_replaced(system: System) -> None:
     words = {"code server": "grpc", "webserver": "--port", "daemon": DAEMON}
-    with running_system(home, silence_seconds=10, **QUICK) as system:
-        before = {name: process_of(system, word) for name, word in words.items()}
-        for pid in before.values():
+    before = {name: process_of(system, word) for name, word in words.items()}
+    for pid in before.values():
+        os.kill(pid, signal.SIGSTOP)
+
+    def are_replaced() -> bool:
+        found = {name: system.service_pid(word) for name, word in words.items()}
+        return all(pid not in (None, before[name]) for name, pid in found.items())
+
+    wait_for(are_replaced, 120, "the replacement of all three")
+    for name, pid in before.items():
+        assert not is_alive(pid)
+        line = said(system, f"The {name} gave no sign of life for")[0]
+        assert "replacing it" in line
+    replaced = system.fleet.store.daemon_lease.read().replaced
+    assert set(replaced) == set(words)
+    wait_for(system.is_loaded, 90, "the new webserver and code server")
+
+
+def test_one_that_was_frozen_does_no_harm_when_it_wakes_up(
+    tmp_path_factory: pytest.TempPathFactory, system: System, store_url: str
+) -> None:
+    """Two machines; the one at work stands still for a while."""
+    first = system
+    assert first.process is not None
+    home = tmp_path_factory.mktemp("two")
+    with running_system(home, store_url=store_url, **QUICK) as other:
+        daemon = daemon_of(first)
+        for pid in (first.process.pid, daemon):
             os.kill(pid, signal.SIGSTOP)
-
-        def are_replaced() -> bool:
-            found = {name: system.service_pid(word) for name, word in words.items()}
-            return all(pid not in (None, before[name]) for name, pid in found.items())
-
-        wait_for(are_replaced, 90, "the replacement of all three")
-        for name, pid in before.items():
-            assert not is_alive(pid)
-            (line,) = said(system, f"The {name} gave no sign of life for")
-            assert "replacing it" in line
-        replaced = system.fleet.store.daemon_lease.read().replaced
-        assert replaced == dict.fromkeys(words, 1)
-        wait_for(system.is_loaded, 60, "the new webserver and code server")
+        daemon_of(other)
+        for pid in (daemon, first.process.pid):
+            os.kill(pid, signal.SIGCONT)
+        wait_for(lambda: not is_alive(daemon), 30, "the end of the daemon that woke up")
+        wait_for(lambda: said(first, "took over."), 30, "a word of the one that woke up")
+        assert first.service_pid(DAEMON) is None
+    # The other one has ended with Ctrl-C, and so given its lease back.
+    assert is_alive(daemon_of(first))
 
 
 def process_of(system: System, word: str) -> int:

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sync_pipeline.cli.scrape import Kept, MetricsServer, Page
+from sync_pipeline.model.daemon_lease import Holder
 from sync_pipeline.model.metrics import FleetMetrics, PhaseTimes, RecordCount
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory, SyncType
 from sync_pipeline.model.size import Measure
@@ -305,3 +307,26 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
         process.stdout.close()
+
+
+def test_the_daemon_and_what_was_replaced(bench: WatchBench) -> None:
+    """By the store's clock: the test's own does not move it."""
+    lease = bench.store.daemon_lease
+    text = render_metrics(gather(bench))
+    assert "sync_pipeline_daemon_at_work{" not in text
+    assert "sync_pipeline_daemon_lease_timestamp_seconds 0.0" in text
+    holder = Holder("11111111-1111-4111-8111-111111111111", 'db"a', 17, 30.0)
+    assert lease.take(lease.read(), holder)
+    lease.count_replaced("daemon")
+    lease.note_beside()
+    found = fleet_metrics(bench.deps)
+    assert found.daemon is not None
+    assert found.daemon.beside_at is not None
+    seen_at = found.daemon.beside_at
+    for minutes, beside in ((4, "1.0"), (6, "0.0")):
+        text = render_metrics(replace(found, gathered_at=seen_at + timedelta(minutes=minutes)))
+        assert f"sync_pipeline_daemon_beside {beside}" in text
+    assert 'sync_pipeline_daemon_at_work{host="db\\"a"} 1.0' in text
+    assert 'sync_pipeline_process_replacements{process="daemon"} 1.0' in text
+    assert 'sync_pipeline_process_replacements{process="webserver"} 0.0' in text
+    assert "sync_pipeline_daemon_takeovers 0.0" in text

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -199,6 +201,43 @@ def test_a_child_ends_with_its_keeper_and_with_its_time(end: str) -> None:
     assert process.wait(30) == FENCED
     line.close()
     process.stdout.close()
+
+
+FENCED_CHILD = """
+import sys
+from sqlalchemy import create_engine, text
+from sync_pipeline.orchestration.serving.daemon import fence_statements
+from sync_pipeline.orchestration.serving.lifeline import ChildEnd
+life = ChildEnd.inherited(int(sys.argv[1]))
+fence_statements(life)
+engine = create_engine(f"sqlite:///{sys.argv[2]}")
+with engine.begin() as connection:
+    connection.execute(text("CREATE TABLE t (n INTEGER)"))
+with engine.begin() as connection:
+    if sys.argv[3] == "statement":
+        life.deadline = 0.0
+    connection.execute(text("INSERT INTO t VALUES (1)"))
+    life.deadline = 0.0
+    if sys.argv[3] == "statement":
+        sys.exit("a statement began")
+"""
+
+
+@pytest.mark.parametrize("at", ["statement", "commit"])
+def test_a_daemon_whose_time_is_over_writes_nothing_more(tmp_path: Path, at: str) -> None:
+    """As one that was frozen within a transaction finds when it wakes up."""
+    line = KeeperEnd()
+    database = tmp_path / "runs.db"
+    ended = subprocess.run(
+        [sys.executable, "-c", FENCED_CHILD, str(line.descriptor), str(database), at],
+        pass_fds=[line.descriptor],
+        check=False,
+        timeout=60,
+    )
+    line.close()
+    assert ended.returncode == FENCED
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
 
 
 def test_one_who_is_not_read_does_not_hold_up_its_keeper() -> None:

@@ -128,7 +128,10 @@ class Keeper:
             wait = seconds if is_held else min(seconds, MOST_SECONDS_BETWEEN_STANDBY_LOOKS)
             if self._ended.wait(wait):
                 return
-            self._step()
+            try:
+                self._step()
+            except Exception as error:  # noqa: BLE001 - what is wrong is said, and tried again
+                self._error = str(error)
 
     def _step(self) -> None:
         try:

@@ -96,7 +96,11 @@ class Doctor:
         while not ended.wait(look_seconds(self.silence_seconds)):
             if self.service.is_running:
                 starts = self.service.starts
-                looks = self.probe()
+                try:
+                    looks = self.probe()
+                except Exception as error:  # noqa: BLE001 - of a library: no sign either way
+                    _LOG.warning("The %s could not be looked at: %s", self.service.name, error)
+                    looks = {PROCESS: Look.BLIND}
                 self._found.put((starts, time.monotonic(), looks))
 
 
