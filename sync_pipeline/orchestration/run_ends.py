@@ -20,7 +20,7 @@ RUN_ENDS = (
 )
 OVERLAP = timedelta(minutes=10)
 """Ends are stamped by several machines, and may be written late: this much is looked at again."""
-FIRST_LOOK_BACK = timedelta(hours=1)
+FIRST_LOOK_BACK = timedelta(days=1)
 MOST_AT_ONCE = 100
 
 
