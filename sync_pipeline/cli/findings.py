@@ -51,8 +51,11 @@ def findings(
         show_json(_review(found))
         return
     if as_csv:
-        rows = [(*_row(item)[:-1], path_text(item.path), _row(item)[-1]) for item in found.findings]
-        show_csv((*COLUMNS[:-1], "path", COLUMNS[-1]), rows)
+        rows = [
+            (*_row(item)[:-1], path_text(item.path), *_lines(item.fix, item.undo), item.left)
+            for item in found.findings
+        ]
+        show_csv((*COLUMNS[:-1], "path", COLUMNS[-1], "undo", "left"), rows)
     else:
         show_table(COLUMNS, [_row(item) for item in found.findings], "There is no finding.")
         counts = ", ".join(f"{count} {name}" for name, count in found.counts.items() if count)
@@ -88,9 +91,13 @@ def rules(as_json: Json = False) -> None:
             say(f"  - {source}")
 
 
+def _lines(*texts: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(text.split("\n")) for text in texts)
+
+
 def _row(item: Finding) -> tuple[object, ...]:
-    left = (f"-- Left: {item.left}",) if item.left else ()
-    fix = (*item.fix.split("\n"), *left) if item.fix else left or ("",)
+    left = f"Left: {item.left}" if item.left else ""
+    (fix,) = _lines("\n".join(filter(None, (item.fix, left))))
     return item.severity, item.instance, item.account, item.rule, item.evidence, fix
 
 

@@ -59,8 +59,10 @@ class FixBench:
         judged = Judged(world, self.engine.access_rules(world))
         return Case(judged, self.databases, dict.fromkeys(accounts, NOW), self.monitor)
 
-    def findings(self, case: Case) -> dict[Key, Finding]:
-        found = review([case, *self.others], FindingRules(), TODAY).findings
+    def findings(self, case: Case, *names: str) -> dict[Key, Finding]:
+        """Return what is found of our accounts, by these rules alone or by all."""
+        rules = [rule for rule in RULES if not names or rule.id in names]
+        found = review([case, *self.others], FindingRules(), TODAY, rules).findings
         return {
             key_of(item): item
             for item in found
@@ -87,9 +89,8 @@ def each_finding(bench: FixBench, rules: Iterable[str] = ()) -> dict[Key, Findin
     have nothing to do with it, are who must not lose or gain anything. All that did not hold is
     said at once.
     """
-    wanted = set(rules) or {rule.id for rule in RULES}
     before, said = bench.case(), bench.says()
-    found = {key: item for key, item in bench.findings(before).items() if key[0] in wanted}
+    found = bench.findings(before, *rules)
     faults = [fault for item in found.values() for fault in wording(item)]
     for batch in batches(before, found.values()):
         is_whole = not any("--" in item.undo for item in batch)
@@ -133,7 +134,7 @@ def there_and_back(
     for item in batch:
         run_all(bench, item.fix, f"{item.rule} of {item.account}: {item.fix!r}")
     after = bench.case()
-    still = bench.findings(after)
+    still = bench.findings(after, batch[0].rule)
     for item in batch:
         if not item.left or any(words in item.left for words in BESIDE):
             there = still.get(key_of(item))
@@ -180,7 +181,8 @@ def others_are_the_same(
     """
     mended = {item.account for item in batch}
     with_it = mended | {name for account in mended for name in members(before, account)}
-    if any(before.is_everyone(account) for account in mended):
+    is_of_all = any("all accounts lose it" in item.left for item in batch)
+    if is_of_all or any(before.is_everyone(account) for account in mended):
         with_it = set(before.judged.world.accounts)
     now = bench.says()
     for name, state in before.judged.world.accounts.items():

@@ -169,6 +169,10 @@ def made(family: Family) -> Iterator[str]:
     elif family.version >= (10, 11):
         yield "GRANT INSERT ON fx_shop.* TO PUBLIC WITH GRANT OPTION"
         yield "GRANT UPDATE (a) ON fx_shop.t TO PUBLIC"
+        # Its members keep what everybody loses.
+        yield "CREATE ROLE fx_r_public"
+        yield "GRANT INSERT ON fx_shop.u TO fx_r_public"
+        yield "GRANT fx_r_public TO PUBLIC, 'fx_plain'@'10.1.%'"
 
 
 def cleaned(family: Family) -> Iterator[str]:
@@ -242,6 +246,11 @@ def family(mysql_family_server: RunningServer) -> Iterator[Family]:
 def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(family: Family) -> None:
     with family.admin() as cursor:
         found = each_finding(bench_of(family, cursor))
+        everyone = found.get(("everyone-can-write", "PUBLIC", ""))
+        assert (everyone is None) == family.is_mysql
+        if everyone:
+            assert "REVOKE `fx_r_public` FROM PUBLIC;" in everyone.fix.splitlines()
+            assert "FROM `fx_r_public`" not in everyone.fix
     rules = {rule for rule, _, _ in found}
     assert rules >= {
         *("superuser", "grant-admin", "password-hash-reader", "weak-authentication"),

@@ -226,6 +226,13 @@ def test_findings_are_shown_worst_first(fleet: Command) -> None:
     csv_said = fleet.run("findings", "--csv", "--rule", "superuser")
     assert [row["fix"] for row in rows_of(csv_said)] == ["DISABLE boss;"]
     assert "never synced" in csv_said.err
+    # What a fix does not end is said in each form.
+    (left,) = (row["left"] for row in rows_of(csv_said))
+    assert left == boss["left"]
+    assert left.startswith("superuser through superuser stays: ")
+    assert "Nobody can log in with it then" in left
+    assert "Left: superuser through superuser stays" in " ".join(text.split())
+    assert boss["undo"] == ""
 
 
 def findings_file(fleet: Command, tmp_path: Path, text: str) -> None:

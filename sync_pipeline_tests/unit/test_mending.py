@@ -105,6 +105,15 @@ class TestTheBranch:
         world, rules = mysql(user("'mon'@'%'", roles=(Membership("'team'@'%'"),)), role)
         assert found(world, rules, monitor="mon")["grant-admin", "'team'@'%'"].left == BRANCH
 
+    def test_but_a_superuser_needs_none_of_its_roles(self) -> None:
+        role = user("'team'@'%'", self.CREATE, kind=AccountKind.ROLE)
+        can = Grant(SERVER, "SUPER")
+        boss = user("'mon'@'%'", can, roles=(Membership("'team'@'%'"),), superuser=True)
+        world, rules = mysql(boss, role)
+        said = found(world, rules, monitor="mon")
+        assert said["grant-admin", "'team'@'%'"].fix
+        assert not said["superuser", "'mon'@'%'"].fix
+
     def test_an_option_is_no_right_to_read(self) -> None:
         on = Securable(SecurableKind.DATABASE, "shop")
         world, rules = mysql(user("'mon'@'%'", Grant(on, "SELECT", grantable=True)))

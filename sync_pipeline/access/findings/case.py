@@ -96,17 +96,24 @@ class Case:
         return account.name == self.monitor or account.name.startswith(f"'{self.monitor}'@")
 
     def is_branch(self, account: str) -> bool:
-        """Return whether the instance is read with an account, or with a role of that."""
+        """Return whether the instance is read with an account, or with a role that it needs.
+
+        One that is a superuser itself needs none of its roles.
+        """
         if not self.monitor:
             return False
         key = f"branch {self.monitor}"
         if key not in self._found:
-            accounts = self.judged.world.accounts
-            monitors = (state.name for state in accounts.values() if self.is_monitor(state))
-            self._found[key] = frozenset(
-                name for monitor in monitors for name in reach(monitor, self._roles)
-            )
+            accounts = self.judged.world.accounts.values()
+            monitors = [state.name for state in accounts if self.is_monitor(state)]
+            needing = (name for name in monitors if not self._is_superuser_itself(name))
+            roles = (role for name in needing for role in reach(name, self._roles))
+            self._found[key] = frozenset((*monitors, *roles))
         return account in self._found[key]
+
+    def _is_superuser_itself(self, account: str) -> bool:
+        powers = self.powers(account, PowerKind.SUPERUSER)
+        return any(len(power.path) == 1 for power in powers)
 
     def always_near(self) -> frozenset[str]:
         """Return the accounts that count for everybody: those of all, and superusers."""

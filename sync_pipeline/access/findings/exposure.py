@@ -117,12 +117,17 @@ def _unwritten(case: Case, everyone: str, database: str) -> Remedy:
 
 
 def _holds(mending: Mending, entries: Sequence[EffectivePrivilege]) -> list[Hold]:
-    """Return the roles that give these privileges without a grant, then the grants."""
+    """Return the roles to leave, then the grants to take.
+
+    Where the engine says which grant counts, a role is left and keeps it for its members.
+    """
     roles: dict[Hold, None] = {}
     grants: dict[Hold, None] = {}
     for entry in entries:
         here, last = entry.path[0].account, entry.path[-1].account
-        found = [_hold(last, entry, grant) for grant in _granted(mending.state(last), entry)]
+        is_roles = entry.grant is not None and last != here
+        granted = [] if is_roles else _granted(mending.state(last), entry)
+        found = [_hold(last, entry, grant) for grant in granted]
         grants.update(dict.fromkeys(found))
         if not found and len(entry.path) > 1:
             roles.update(dict.fromkeys(memberships_in(mending.state(here), entry.path[1].account)))
