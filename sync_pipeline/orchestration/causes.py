@@ -14,7 +14,6 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sync_pipeline.model.text import first_names
 from sync_pipeline.orchestration.machine import Machine, ProcessState
 
 ENDED_BY_UP = "Cancelled: sync_pipeline was stopped."
@@ -180,13 +179,12 @@ def _step(traces: Traces) -> str | None:
 
 
 def _instances(traces: Traces) -> str | None:
-    names = [found[1] for found in map(_OF_INSTANCE.fullmatch, traces.failed_keys) if found]
-    if not names:
+    count = sum(_OF_INSTANCE.fullmatch(key) is not None for key in traces.failed_keys)
+    if not count:
         return None
-    number = f"{len(names)} instances" if len(names) > 1 else "1 instance"
-    shown = first_names(names[:NAMES_SHOWN], len(names))
+    number = f"{count} instances" if count > 1 else "1 instance"
     crashed = _crashed_steps(traces)
-    return f"{number} failed ({shown}); the record of each says why.{crashed and f' {crashed}'}"
+    return f"{number} failed; the record of each says why.{crashed and f' {crashed}'}"
 
 
 def _crashed_steps(traces: Traces) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -24,6 +25,7 @@ from sync_pipeline.orchestration.machine import Machine, state_of_process
 from sync_pipeline.settings import secret_variables
 from sync_pipeline.visible import visible
 
+_LOG = logging.getLogger("sync_pipeline")
 LONGEST_REASON = 1_000
 """Dagster names every failed step; the summary and the records say more in less."""
 LONGEST_TEXT = 500
@@ -79,13 +81,19 @@ def known_cause(
 
 
 def note_machine(instance: DagsterInstance, run: DagsterRun) -> None:
-    """Note in a run's log on which machine this process of it works, and since when it counts."""
+    """Note in a run's log on which machine this process of it works, and since when it counts.
+
+    Where the log does not answer, the run goes on without.
+    """
     here = Machine.here()
-    instance.report_engine_event(
-        f"The process {os.getpid()} of the run {_OF_MACHINE} {here.host}.",
-        run,
-        EngineEventData(here.fields()),
-    )
+    try:
+        instance.report_engine_event(
+            f"The process {os.getpid()} of the run {_OF_MACHINE} {here.host}.",
+            run,
+            EngineEventData(here.fields()),
+        )
+    except Exception as error:  # noqa: BLE001 - a note is no reason to fail
+        _LOG.warning("The machine of the run was not noted: %s", type(error).__name__)
 
 
 def shown(text: str, most: int = LONGEST_TEXT) -> str:

@@ -17,9 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance
+from billiard.common import human_status
+from billiard.exceptions import WorkerLostError
+from dagster import DagsterInstance, DagsterRun
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from sync_pipeline.model.session import RecordStatus, SessionStatus
+from sync_pipeline.orchestration.causes import Traces, cause_of
+from sync_pipeline.orchestration.celery_launcher import RunIdLauncher
+from sync_pipeline.orchestration.ends import shown
 from sync_pipeline.orchestration.lineage import SESSION_TAG
 from sync_pipeline.orchestration.schedules import run_requests
 from sync_pipeline.settings import project_root
@@ -180,6 +186,27 @@ def test_a_worker_is_killed_in_the_middle_of_a_session(
         ended = {doomed: SessionStatus.FAILED, again: SessionStatus.COMPLETED}
         ended[sound] = SessionStatus.COMPLETED
         wait_for(lambda: ends_of(fleet, session_id) == ended, 30, "the end of all runs")
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # of Celery itself
+@pytest.mark.parametrize("status", [-9, -11])
+def test_a_killed_child_of_a_worker_is_told_by_its_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """What a worker leaves of it in a real Redis, as the launcher reads it."""
+    monkeypatch.setenv("SYNC_PIPELINE_HOME", str(tmp_path))
+    with redis_server(tmp_path, authority(tmp_path / "own", "127.0.0.1"), "Broker-1") as url:
+        launcher = RunIdLauncher(url, url)
+        lost = WorkerLostError(f"Worker exited prematurely: {human_status(status)} Job: 0.")
+        launcher.celery.backend.store_result("task", lost, "FAILURE")
+        run = DagsterRun("account_sync", tags={DAGSTER_CELERY_TASK_ID_TAG: "task"})
+        health = launcher.check_run_worker_health(run)
+    # As Dagster's run monitoring reports it.
+    said = f"Detected run worker status {health}. Marking run {run.run_id} as failed."
+    name = signal.Signals(-status).name
+    assert f"ended without a word: it was ended by signal {-status} ({name})" in cause_of(
+        Traces(said=shown(said))
+    )
 
 
 def ends_of(fleet: Fleet, session_id: str) -> dict[str | None, SessionStatus]:

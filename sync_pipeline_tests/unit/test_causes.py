@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
 import pytest
+from dagster import DagsterInstance, DagsterRun
 from dagster._utils import get_run_crash_explanation
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +27,7 @@ from sync_pipeline.orchestration.causes import (
     cause_of,
     silence_of,
 )
-from sync_pipeline.orchestration.ends import LONGEST_TEXT, MASK, shown
+from sync_pipeline.orchestration.ends import LONGEST_TEXT, MASK, note_machine, shown
 from sync_pipeline.orchestration.machine import Machine, ProcessState, state_of_process
 from sync_pipeline.visible import visible
 
@@ -75,7 +78,7 @@ def step_ended_by(code: int, key: str = "sync_instance[stuck_i7]") -> str:
                 failed_keys=("sync_instance[a_i1]", "sync_instance[stuck_i7]"),
                 notes=(step_ended_by(-11),),
             ),
-            ["2 instances failed (a, stuck)", "record of each says why", "SIGSEGV"],
+            ["2 instances failed; the", "record of each says why", "SIGSEGV"],
         ),
         (
             Traces(failed=FailedStep("select_instances", "'x' is unknown. See: y.", "store")),
@@ -260,6 +263,23 @@ def test_a_machine_is_read_back_from_a_log_that_others_can_write_to() -> None:
     long = Machine.of_fields({**here.fields(), "host": "x" * 10_000})
     assert long is not None
     assert len(long.host) == 255
+
+
+def test_a_log_that_does_not_answer_is_no_reason_to_fail(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with DagsterInstance.ephemeral() as instance:
+        run = DagsterRun("account_sync")
+        note_machine(instance, run)
+        (entry,) = instance.all_logs(run.run_id)
+        assert socket.gethostname() in ((entry.dagster_event and entry.dagster_event.message) or "")
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(instance, "report_dagster_event", full)
+        note_machine(instance, run)
+    assert "was not noted: OSError" in caplog.text
 
 
 @given(st.text(max_size=3_000))
