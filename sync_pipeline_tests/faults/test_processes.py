@@ -134,6 +134,25 @@ def test_worker_killed(system: System, run_id: str) -> None:
     expect(system, run_id, SessionStatus.FAILED, RecordStatus.FAILED, KILLED)
 
 
+@with_processes
+def test_what_no_process_had_begun_is_done_from_failure(
+    system: System, postgresql_server: RunningServer
+) -> None:
+    names = {"one", "two", "three", "four", "five"}
+    for name in names:
+        system.fleet.add(name, postgresql_server)
+    with held(postgresql_server):
+        run_id = system.launch()
+        system.fleet.wait_at_work(run_id, 2)
+        system.kill_run(run_id)
+        assert system.ended_run(run_id) == "FAILURE"
+        assert system.fleet.ended_session(run_id).failed == len(names)
+    again = system.execute_again(run_id)
+    assert system.ended_run(again) == "SUCCESS"
+    session = system.fleet.ended_session(run_id)
+    assert (session.status, session.successful) == (SessionStatus.COMPLETED, len(names))
+
+
 def test_a_failed_run_is_executed_again_without_its_files(
     system: System, postgresql_server: RunningServer, mariadb_server: RunningServer
 ) -> None:

@@ -7,7 +7,6 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,10 +41,8 @@ RANGE = {
 JOBS: dict[str, dict[str, Any]] = {"account_sync": {}, "capacity_sync": {}, "backfill_sizes": RANGE}
 
 
-@pytest.fixture(scope="module", params=["multiprocess", "threaded"])
-def system(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[System]:
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp("again")
     with running_system(
         home,
@@ -54,14 +51,9 @@ def system(
         aggregation_cron=NEVER,
         retry_limit=0,
         step_concurrency=AT_ONCE,
-        executor=request.param,
         stale_after_seconds=10,
     ) as system:
         yield system
-
-
-with_threads = pytest.mark.parametrize("system", ["threaded"], indirect=True)
-"""For what no executor has a part in."""
 
 
 @pytest.fixture(autouse=True)
@@ -103,45 +95,18 @@ def statuses(found: History) -> dict[str, RecordStatus]:
     return {record.instance_name: record.status for record in found.records}
 
 
-def at_work(system: System, run_id: str) -> list[InstanceRecord]:
-    """Return the records at work, once no more can be."""
-    found = system.fleet.store.sessions.records(run_id)
-    begun = [item for item in found if item.status is RecordStatus.RUNNING]
-    return begun if len(begun) == AT_ONCE else []
-
-
-def processes_of(system: System, run_id: str) -> set[int]:
-    """Return the process of a run and those of its steps."""
-    kinds = ("PIPELINE_START", "STEP_START")
-    found = {item.pid for item in system.events(run_id) if item.event_type_value in kinds}
-    return {pid for pid in found if pid}
-
-
-def killed(system: System, run_id: str) -> None:
-    for pid in processes_of(system, run_id):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 DONE = dict.fromkeys(NAMES, RecordStatus.COMPLETED)
 
 
-@pytest.mark.parametrize(
-    ("system", "end"),
-    [("multiprocess", "killed"), ("threaded", "killed"), ("threaded", "terminated")],
-    indirect=["system"],
-)
+@pytest.mark.parametrize("end", ["killed", "terminated"])
 def test_what_had_not_begun_is_done_from_failure(
     system: System, postgresql_server: RunningServer, end: str
 ) -> None:
     with held(postgresql_server):
         run_id = system.launch()
-        begun = {
-            item.instance_name
-            for item in wait_for(lambda: at_work(system, run_id), 60, "two syncs at once")
-        }
+        begun = system.fleet.wait_at_work(run_id, AT_ONCE)
         if end == "killed":
-            killed(system, run_id)
+            system.kill_run(run_id)
             assert system.ended_run(run_id) == "FAILURE"
         else:
             system.terminate(run_id)
@@ -166,7 +131,6 @@ def test_what_had_not_begun_is_done_from_failure(
     assert not kept
 
 
-@with_threads
 def test_a_full_or_partial_re_execution_is_a_session_of_its_own(
     system: System, postgresql_server: RunningServer
 ) -> None:
@@ -197,11 +161,7 @@ def test_a_full_or_partial_re_execution_is_a_session_of_its_own(
     assert history(system, whole) == repeated
 
 
-@pytest.mark.parametrize(
-    ("system", "job"),
-    [("multiprocess", "capacity_sync"), *(("threaded", job) for job in JOBS)],
-    indirect=["system"],
-)
+@pytest.mark.parametrize("job", JOBS)
 def test_killed_at_any_moment_and_executed_again(system: System, job: str) -> None:
     """The worker dies after a number of records of chance, over and over, until all is done.
 
@@ -245,9 +205,9 @@ def kill_after(
         done = sum(item.status is RecordStatus.COMPLETED for item in records)
         if system.status(run_id) in ("SUCCESS", "FAILURE"):
             return
-        if processes_of(system, run_id) and done >= count:
+        if system.processes_of(run_id) and done >= count:
             break
     time.sleep(chance.uniform(0, 0.2))
     for pid in services:
         os.kill(pid, signal.SIGKILL)
-    killed(system, run_id)
+    system.kill_run(run_id)

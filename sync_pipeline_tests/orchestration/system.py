@@ -195,6 +195,16 @@ class Fleet:
 
         wait_for(look, 60, f"the sync of {name}")
 
+    def wait_at_work(self, session_id: str, count: int) -> set[str]:
+        """Wait until so many instances are being synced, and return their names."""
+
+        def look() -> set[str]:
+            records = self.store.sessions.records(session_id)
+            found = {it.instance_name for it in records if it.status is RecordStatus.RUNNING}
+            return found if len(found) == count else set()
+
+        return wait_for(look, 60, f"{count} syncs at once")
+
 
 @dataclass
 class System:
@@ -326,6 +336,18 @@ class System:
             and event.pid
         ]
         return started[-1]
+
+    def processes_of(self, run_id: str) -> set[int]:
+        """Return the process of a run and those of its steps."""
+        kinds = ("PIPELINE_START", "STEP_START")
+        found = {item.pid for item in self.events(run_id) if item.event_type_value in kinds}
+        return {pid for pid in found if pid}
+
+    def kill_run(self, run_id: str) -> None:
+        """Kill the process of a run and those of its steps."""
+        for pid in self.processes_of(run_id):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def service_pid(self, word: str) -> int | None:
         """Return the process of the service whose command line has a word."""
