@@ -160,7 +160,7 @@ class Database:
                 hint="Nothing was written; start the store and run the command again.",
             )
         return StoreUnavailable(
-            f"The store {masked(self.url)} can't be used: {obstacle.what} ({reason}).",
+            f"The store {masked(self.url)} does not answer: {obstacle.what} ({reason}).",
             phase=Phase.STORE,
             hint=f"Nothing was written. {obstacle.hint}, and run the command again.",
         )
