@@ -78,6 +78,15 @@ class FixBench:
         return replace(state, attributes=kept)
 
 
+def unfinished(found: Mapping[Key, Finding]) -> set[tuple[str, str]]:
+    """Return the rule and account of what no fix ends, which each had to say."""
+    return {
+        (item.rule, item.account)
+        for item in found.values()
+        if item.left and not any(words in item.left for words in BESIDE)
+    }
+
+
 def key_of(item: Finding) -> Key:
     return item.rule, item.account, item.evidence if item.rule == "gone-database" else ""
 

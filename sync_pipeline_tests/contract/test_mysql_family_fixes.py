@@ -17,7 +17,7 @@ from sync_pipeline.engines.mysql_protocol.access_names import principal
 from sync_pipeline.engines.mysql_protocol.names import account_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
-from sync_pipeline_tests.contract.fixes import NOW, FixBench, each_finding
+from sync_pipeline_tests.contract.fixes import NOW, FixBench, each_finding, unfinished
 from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.servers.running import RunningServer
 from sync_pipeline_tests.strategies.mysql_access import DATABASES as DATABASES_OF_PLANS
@@ -251,6 +251,8 @@ def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(family: Family) 
         if everyone:
             assert "REVOKE `fx_r_public` FROM PUBLIC;" in everyone.fix.splitlines()
             assert "FROM `fx_r_public`" not in everyone.fix
+    left = {key for key in unfinished(found) if key[0] != "no-password-rules"}
+    assert left == (UNFINISHED_MYSQL if family.is_mysql else UNFINISHED)
     rules = {rule for rule, _, _ in found}
     assert rules >= {
         *("superuser", "grant-admin", "password-hash-reader", "weak-authentication"),
@@ -259,6 +261,14 @@ def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(family: Family) 
     }
 
 
+UNFINISHED = {
+    ("password-hash-reader", "'fx_backup'@'10.1.%'"),
+    ("password-hash-reader", "'fx_backup_hash'@'10.1.%'"),
+    ("password-hash-reader", "'fx_option_read'@'10.1.%'"),
+    ("password-hash-reader", "'fx_pattern'@'10.1.%'"),
+}
+UNFINISHED_MYSQL = UNFINISHED | {("password-hash-reader", "'fx_dynamic_all'@'10.1.%'")}
+"""They read everything, and what stands in the place of that is for people to say."""
 EXAMPLES = 2
 NUMBER = count()
 
