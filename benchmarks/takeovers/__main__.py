@@ -7,6 +7,9 @@ moment, half of them around a tick; the other takes over; the first comes back t
     python -m benchmarks.takeovers --kills 100
     python -m benchmarks.takeovers --kills 30 --storage own
 
+Dagster does the last of several ticks that no daemon was there for. Where a daemon is killed
+before it has begun, again and again (`--settle 0` on a slow machine), the others count as lost.
+
 With `--storage shared` Dagster's state is in PostgreSQL too (docs/more-machines.md), with `own`
 each home has its own. Ways: `kill` (the process of `up`), `power` (all of its processes, and its
 runs), `freeze` (`up` and daemon, which wake up when the other one is at work), `stop` (SIGINT).
@@ -80,11 +83,12 @@ def await_moment(chance: random.Random) -> None:
 
 
 def kill_again_and_again(
-    store: Store, ups: list[Up], kills: int, chance: random.Random, outcome: Outcome
+    store: Store, ups: list[Up], kills: int, chance: random.Random, outcome: Outcome, settle: float
 ) -> None:
     """End the one at work `kills` times; each time the other one has to take over."""
     for number in range(1, kills + 1):
         up = await_work(store, ups)
+        time.sleep(settle)
         await_moment(chance)
         (way,) = chance.choices(list(WAYS), list(WAYS.values()))
         before, killed_at = up.pid, time.monotonic()
@@ -115,6 +119,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--storage", choices=["shared", "own"], default="shared")
     parser.add_argument("--lease", type=int, default=10, help="seconds; the setting's default: 30")
+    parser.add_argument(
+        "--settle", type=float, default=20.0, help="seconds that a daemon has to begin, at least"
+    )
     parser.add_argument("--seed", type=int, default=23)
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -136,7 +143,7 @@ def main() -> int:
             chance = random.Random(options.seed)  # noqa: S311 - no secret
             outcome = Outcome()
             try:
-                kill_again_and_again(store, ups, options.kills, chance, outcome)
+                kill_again_and_again(store, ups, options.kills, chance, outcome, options.settle)
             except (NobodyTookOver, KeyboardInterrupt) as error:
                 say(f"Ended early. {error}")
             last = ceiling(datetime.now(UTC)) - timedelta(seconds=TICK_SECONDS)
