@@ -196,6 +196,36 @@ WORK = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is launched with."""
+
+    job: Any
+    config: dict[str, Any]
+    tags: dict[str, str]
+
+
+def failed_first(
+    instance: DagsterInstance, asked: Asked, *, is_opened: bool
+) -> tuple[str, list[str]]:
+    """Return a run that failed before its session was open, or in each instance, and its steps."""
+    at_work = WORK.get(asked.job, (aggregation_ops.aggregate_sizes, "aggregate_instance"))
+    target, name = at_work if is_opened else (ops, "with_terms")
+    with (
+        broken(target, name),
+        execute_job(
+            reconstructable(asked.job),
+            instance,
+            run_config={"ops": {"select_instances": {"config": asked.config}}},
+            tags=asked.tags,
+            raise_on_error=False,
+        ) as first,
+    ):
+        assert not first.success
+        steps = [event.step_key or "" for event in first.all_events if event.is_step_failure]
+        return first.run_id, steps
+
+
 @pytest.mark.parametrize(("job", "config", "tags"), ASKED)
 @pytest.mark.parametrize("is_opened", [False, True])
 def test_a_re_execution_gets_what_the_first_run_handed_over(
@@ -206,25 +236,11 @@ def test_a_re_execution_gets_what_the_first_run_handed_over(
     tags: dict[str, str],
     is_opened: bool,
 ) -> None:
-    """The first run fails before its session is open, or in each of its instances."""
-    at_work = WORK.get(job, (aggregation_ops.aggregate_sizes, "aggregate_instance"))
-    target, name = at_work if is_opened else (ops, "with_terms")
-    run_config = {"ops": {"select_instances": {"config": config}}}
     with open_instance() as instance:
-        with (
-            broken(target, name),
-            execute_job(
-                reconstructable(job),
-                instance,
-                run_config=run_config,
-                tags=tags,
-                raise_on_error=False,
-            ) as first,
-        ):
-            assert not first.success
+        run_id, _ = failed_first(instance, Asked(job, config, tags), is_opened=is_opened)
         handed = without_terms(seen.handed)
         seen.loaded.clear()
-        executed_again(instance, reconstructable(job), first.run_id)
+        executed_again(instance, reconstructable(job), run_id)
     loaded = without_terms(seen.loaded)
     tasks = {task.mapping_key: task for task in handed["select_instances"].tasks}
     assert {key: loaded[key] for key in tasks} == tasks
@@ -232,7 +248,7 @@ def test_a_re_execution_gets_what_the_first_run_handed_over(
     assert isinstance(again, SelectedInstances)
     assert set(again.tasks) == set(before.tasks)
     assert (again.sync_type, again.created_by) == (before.sync_type, before.created_by)
-    statuses = {record.status for record in fleet.store.sessions.records(first.run_id)}
+    statuses = {record.status for record in fleet.store.sessions.records(run_id)}
     assert statuses == {RecordStatus.COMPLETED}
 
 
@@ -247,29 +263,15 @@ def test_chosen_steps_get_what_the_first_run_handed_over(
     is_opened: bool,
 ) -> None:
     """The step of one instance, or (where no session was opened) all but the selection."""
-    at_work = WORK.get(job, (aggregation_ops.aggregate_sizes, "aggregate_instance"))
-    target, name = at_work if is_opened else (ops, "with_terms")
-    run_config = {"ops": {"select_instances": {"config": config}}}
     with open_instance() as instance:
-        with (
-            broken(target, name),
-            execute_job(
-                reconstructable(job),
-                instance,
-                run_config=run_config,
-                tags=tags,
-                raise_on_error=False,
-            ) as first,
-        ):
-            assert not first.success
-            steps = [event.step_key for event in first.all_events if event.is_step_failure]
-        handed, before = without_terms(seen.handed), fleet.store.sessions.records(first.run_id)
+        first, steps = failed_first(instance, Asked(job, config, tags), is_opened=is_opened)
+        handed, before = without_terms(seen.handed), fleet.store.sessions.records(first)
         seen.loaded.clear()
-        chosen = [steps[0] or ""] if is_opened else ["open_session+"]
-        run_id, _ = executed_again(instance, reconstructable(job), first.run_id, chosen)
+        chosen = steps[:1] if is_opened else ["open_session+"]
+        run_id, _ = executed_again(instance, reconstructable(job), first, chosen)
     loaded = without_terms(seen.loaded)
     records = fleet.store.sessions.records(run_id)
-    after = fleet.store.sessions.records(first.run_id)
+    after = fleet.store.sessions.records(first)
     if is_opened:
         (key,) = loaded
         assert loaded[key] == handed[key]
