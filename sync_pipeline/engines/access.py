@@ -186,6 +186,18 @@ class Mends(Protocol):
         ...
 
 
+def passed_on(hold: Hold, given: Callable[[Hold], Iterable[Hold]]) -> tuple[Hold, ...]:
+    """Return what others have because of a hold: who was given it, and whom these gave it."""
+    found: dict[Hold, None] = {}
+    waiting = [hold]
+    while waiting:
+        for item in given(waiting.pop()):
+            if item not in found and item.account != hold.account:
+                found[item] = None
+                waiting.append(item)
+    return tuple(found)
+
+
 @lru_cache(maxsize=32)
 def _knows(kind: type) -> bool:
     return issubclass(kind, Mends)

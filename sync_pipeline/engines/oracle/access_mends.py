@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from sync_pipeline.engines.access import passed_on
 from sync_pipeline.engines.oracle.access_names import container_of, identifier, local_name
 from sync_pipeline.engines.oracle.access_remedies import (
     Remedies,
@@ -53,14 +54,7 @@ class Opposites:
 
     def dependents(self, hold: Hold) -> Sequence[Hold]:
         """Return the object privileges that others have from the account, and gave on."""
-        found: dict[Hold, None] = {}
-        waiting = [hold]
-        while waiting:
-            for given in self._given(waiting.pop()):
-                if given not in found and given.account != hold.account:
-                    found[given] = None
-                    waiting.append(given)
-        return tuple(found)
+        return passed_on(hold, self._given)
 
     def restore(self, hold: Hold) -> str:
         """Return the statements that give a hold with its options."""

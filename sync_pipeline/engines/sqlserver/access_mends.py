@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from sync_pipeline.engines.access import passed_on
 from sync_pipeline.engines.sqlserver.access_entry import attribute
 from sync_pipeline.engines.sqlserver.access_holdings import OWNER
 from sync_pipeline.engines.sqlserver.access_principals import DBO, GUEST, Principals
@@ -47,14 +48,7 @@ class Opposites:
 
     def dependents(self, hold: Hold) -> Sequence[Hold]:
         """Return what others hold through the account's grant option, and what these gave on."""
-        found: dict[Hold, None] = {}
-        waiting = [hold]
-        while waiting:
-            for given in self._given(waiting.pop()):
-                if given not in found and given.account != hold.account:
-                    found[given] = None
-                    waiting.append(given)
-        return tuple(found)
+        return passed_on(hold, self._given)
 
     def restore(self, hold: Hold) -> str:
         """Return the statement that gives a hold, as who gave it."""
