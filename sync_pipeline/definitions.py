@@ -19,7 +19,7 @@ from sync_pipeline.orchestration.jobs import (
 )
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.schedules import build_schedule
-from sync_pipeline.orchestration.sensors import session_reaper
+from sync_pipeline.orchestration.sensors import build_session_reaper
 from sync_pipeline.settings import Settings
 
 _SETTINGS = Settings.load()
@@ -72,7 +72,7 @@ def _definitions(settings: Settings, found: Known) -> dg.Definitions:
                 "Make partitions ahead and prune old sizes.",
             ),
         ],
-        sensors=[session_reaper, instance_freshness],
+        sensors=[build_session_reaper(settings), instance_freshness],
         resources={"pipeline": PipelineResource(), "io_manager": step_values_of(settings)},
     )
 

@@ -22,10 +22,12 @@ from sync_pipeline.orchestration.runs import (
     leaves_session,
     reap_sessions,
 )
+from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.liveness import Observation, look
+from sync_pipeline.workflows.sessions import Reaped
 
-SECONDS_BETWEEN_LOOKS = 20
+MOST_SECONDS_BETWEEN_LOOKS = 20
 """The last record closes a session by itself. This is for what dies, so it may be rare: each
 look costs more of an idle system than anything else in it."""
 MOST_SHOWN = 20
@@ -51,26 +53,42 @@ class Looked:
         return cls(SeenEnds.first(now), Observation())
 
 
-@dg.sensor(
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Close sessions whose run has ended, is gone, or silent for too long.",
-)
-def session_reaper(
-    context: dg.SensorEvaluationContext, pipeline: PipelineResource
-) -> dg.SkipReason:
+def look_seconds(settings: Settings) -> int:
+    """Return the seconds between two looks: three before a silent run is given up."""
+    return min(MOST_SECONDS_BETWEEN_LOOKS, settings.stale_after_seconds // 3)
+
+
+def build_session_reaper(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that closes sessions whose last record did not."""
+
+    @dg.sensor(
+        minimum_interval_seconds=look_seconds(settings),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Close sessions whose run has ended, is gone, or silent for too long.",
+    )
+    def session_reaper(
+        context: dg.SensorEvaluationContext, pipeline: PipelineResource
+    ) -> dg.SkipReason:
+        require_configured(context.instance)
+        with pipeline.open() as deps:
+            reaped = _looked(context, deps)
+        closed = [f"{item.session.session_id}: {item.reason}" for item in reaped[:MOST_SHOWN]]
+        more = f" and {len(reaped) - MOST_SHOWN} more" if len(reaped) > MOST_SHOWN else ""
+        said = f"Closed {'; '.join(closed)}{more}" if closed else "No session to close."
+        return dg.SkipReason(said)
+
+    return session_reaper
+
+
+def _looked(context: dg.SensorEvaluationContext, deps: SyncDeps) -> Sequence[Reaped]:
     """Close what the last record did not close: also of a run that is gone, or a dead machine."""
-    require_configured(context.instance)
-    with pipeline.open() as deps:
-        before = Looked.of_cursor(context.cursor, deps.clock())
-        ends, ended = before.ends.look(context.instance, deps.clock())
-        _close(context, deps, [run for run in ended if _is_ours(context, run)])
-        signs, silent = look(deps, before.signs, SECONDS_BETWEEN_LOOKS)
-        reaped = reap_sessions(context.instance, deps, silent)
+    before = Looked.of_cursor(context.cursor, deps.clock())
+    ends, ended = before.ends.look(context.instance, deps.clock())
+    _close(context, deps, [run for run in ended if _is_ours(context, run)])
+    signs, silent = look(deps, before.signs, look_seconds(deps.settings))
+    reaped = reap_sessions(context.instance, deps, silent)
     context.update_cursor(Looked(ends, signs).to_cursor())
-    closed = [f"{item.session.session_id}: {item.reason}" for item in reaped[:MOST_SHOWN]]
-    more = f" and {len(reaped) - MOST_SHOWN} more" if len(reaped) > MOST_SHOWN else ""
-    return dg.SkipReason(f"Closed {'; '.join(closed)}{more}" if closed else "No session to close.")
+    return reaped
 
 
 def _close(

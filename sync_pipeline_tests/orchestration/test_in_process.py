@@ -34,8 +34,9 @@ from sync_pipeline.orchestration.runs import (
     new_session,
     reap_sessions,
 )
-from sync_pipeline.orchestration.sensors import session_reaper
+from sync_pipeline.orchestration.sensors import build_session_reaper
 from sync_pipeline.orchestration.tasks import InstanceTask
+from sync_pipeline.settings import Settings
 from sync_pipeline.store.sessions import SessionStore
 from sync_pipeline.workflows import findings
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -383,7 +384,7 @@ def test_the_reaper_remembers_what_it_saw(
             monkeypatch.setattr(resources, "utc_now", lambda moment=moment: moment)
             resource = {"pipeline": PipelineResource()}
             with build_sensor_context(instance, cursor, resources=resource) as context:
-                found = session_reaper(context)
+                found = build_session_reaper(Settings())(context)
                 cursor = context.cursor
             assert isinstance(found, SkipReason)
             said.append(found.skip_message or "")

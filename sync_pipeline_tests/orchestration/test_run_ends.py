@@ -29,7 +29,8 @@ from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.run_ends import FIRST_LOOK_BACK, SeenEnds
 from sync_pipeline.orchestration.runs import ASSET_JOB
-from sync_pipeline.orchestration.sensors import Looked, session_reaper
+from sync_pipeline.orchestration.sensors import Looked, build_session_reaper
+from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
 
@@ -69,7 +70,7 @@ def look(instance: DagsterInstance, cursor: str | None = None) -> str:
     with build_sensor_context(
         instance, cursor, resources={"pipeline": PipelineResource()}
     ) as context:
-        found = session_reaper(context)
+        found = build_session_reaper(Settings())(context)
         assert isinstance(found, SkipReason)
         assert context.cursor
         return context.cursor
@@ -202,3 +203,11 @@ def test_a_run_of_another_location_is_not_ours() -> None:
         run = DagsterRun(job_name="account_sync", run_id=str(uuid4()), remote_job_origin=job)
         here = SimpleNamespace(code_location_origin=SimpleNamespace(location_name="here"))
         assert sensors._is_ours(here, run) is is_ours  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("stale_after", "seconds"), [(300, 20), (60, 20), (10, 3), (5, 1)])
+def test_a_silent_run_is_looked_at_three_times_before_it_is_given_up(
+    stale_after: int, seconds: int
+) -> None:
+    settings = Settings(stale_after_seconds=stale_after)
+    assert build_session_reaper(settings).minimum_interval_seconds == seconds
