@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.events import EngineEventData, JobFailureData
 from dagster._core.execution.plan.objects import StepFailureData
+from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from sync_pipeline.model.text import shortened
@@ -21,7 +26,7 @@ from sync_pipeline.orchestration.causes import (
     next_of,
     silence_of,
 )
-from sync_pipeline.orchestration.machine import Machine, state_of_process
+from sync_pipeline.orchestration.machine import Machine, is_gone, state_of_process
 from sync_pipeline.settings import secret_variables
 from sync_pipeline.visible import visible
 
@@ -78,6 +83,36 @@ def known_cause(
     known = silence_of(traces) or "its process or its machine is gone, or can't reach the store"
     said = f"The run gave no sign of life for {seconds} seconds: {known}. {next_of(traces)}"
     return shortened(said, LONGEST_REASON)
+
+
+def is_lost(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Return whether the process of a run that is at work for Dagster is certainly no more.
+
+    Known of Dagster's own launcher alone, whose runs are processes beside their code server,
+    and on the machine of that process.
+    """
+    if not isinstance(instance.run_launcher, DefaultRunLauncher):
+        return False
+    pid, began_on, seen_at = _beginning(instance, run.run_id)
+    if pid is None:
+        return False
+    is_here = Machine.here().is_same(began_on) if began_on else _is_of_socket_here(run)
+    return is_here and is_gone(pid, seen_at)
+
+
+def code_server_of(run: DagsterRun) -> str | None:
+    """Return the socket of the code server that a run was given to; empty where it has none."""
+    with suppress(ValueError, AttributeError):
+        found = json.loads(run.tags[GRPC_INFO_TAG]) if GRPC_INFO_TAG in run.tags else None
+        return None if found is None else str(found.get("socket", ""))
+    return ""
+
+
+def _is_of_socket_here(run: DagsterRun) -> bool:
+    """Return whether a run was given to a code server at a socket of this machine."""
+    with suppress(OSError, ValueError):
+        return Path(code_server_of(run) or "").is_socket()
+    return False
 
 
 def note_machine(instance: DagsterInstance, run: DagsterRun) -> None:

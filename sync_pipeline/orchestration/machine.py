@@ -114,6 +114,24 @@ def state_of_process(pid: int, seen_at: float) -> ProcessState:
     return ProcessState.STOPPED if fields[0] in "Tt" else ProcessState.THERE
 
 
+def is_gone(pid: int, seen_at: float) -> bool:
+    """Return whether the process that had this id here at a moment is certainly no more.
+
+    The processes of other users may be hidden in /proc (hidepid), but not from kill(2).
+    """
+    if state_of_process(pid, seen_at) is not ProcessState.GONE:
+        return False
+    if (_PROC / str(pid)).exists():
+        return True  # what is left of it, or another one
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _group_files() -> Iterator[Path]:
     """Yield the file that counts for this process's control group (cgroups(7)), if it is there."""
     for names, path in _GROUP.findall(_text(_PROC / "self/cgroup")):

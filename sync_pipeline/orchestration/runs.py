@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from sync_pipeline.model.session import (
 from sync_pipeline.model.shard import WHOLE
 from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import LONGEST_NAME, SelectionConfig
-from sync_pipeline.orchestration.ends import known_cause, reason_of
+from sync_pipeline.orchestration.ends import is_lost, known_cause, reason_of
 from sync_pipeline.orchestration.lineage import SESSION_TAG, Part, part_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
@@ -57,6 +58,7 @@ TICK_TAG = ".dagster/scheduled_execution_time"
 SUPERFLUOUS_TAG = "sync_pipeline/superfluous"
 CREATED_BY_TAG = "sync_pipeline/created_by"
 FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
+SECONDS_TO_NOTICE = 5.0
 NAMES_IN_TAG = 5
 FAILURES_ON_RUN = 50
 
@@ -161,6 +163,7 @@ def reap_sessions(
 
     Dagster is told the end of a silent run: it would wait for it, and so would the schedule.
     """
+    _end_lost(instance)
     stale_after = deps.settings.stale_after_seconds
     reaped = reap(
         deps.store,
@@ -177,6 +180,25 @@ def reap_sessions(
                 instance.report_run_failed(run, closed.reason)
             _leave_summary(instance, run, closed.session, deps)
     return reaped
+
+
+def _end_lost(instance: DagsterInstance) -> None:
+    """Tell Dagster the end of runs whose process is no more, and nobody has noticed.
+
+    A code server notices, and says how it ended: it is given the time for that.
+    """
+    at_work = RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
+    lost = [run for run in instance.get_runs(at_work) if is_lost(instance, run)]
+    if lost:
+        time.sleep(SECONDS_TO_NOTICE)
+    for run in lost:
+        now = instance.get_run_by_id(run.run_id)
+        if now is None or now.is_finished:
+            continue
+        if now.status is DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(now)
+        else:
+            instance.report_run_failed(now)
 
 
 def new_session(

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
-from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
 
 from sync_pipeline.orchestration.causes import ENDED_BY_UP
+from sync_pipeline.orchestration.ends import code_server_of
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.launch import cancel
 from sync_pipeline.orchestration.resources import open_dependencies
@@ -65,14 +63,6 @@ def hand_over_again(instance: dg.DagsterInstance) -> None:
         if now is not None and now.status is dg.DagsterRunStatus.STARTING:
             _LOG.warning("Run %s was never started; it is in the queue again.", run.run_id)
             instance.report_dagster_event(DagsterEvent.job_enqueue(now), run_id=run.run_id)
-
-
-def code_server_of(run: dg.DagsterRun) -> str | None:
-    """Return the socket of the code server that a run was given to; empty where it has none."""
-    with suppress(ValueError, AttributeError):
-        found = json.loads(run.tags[GRPC_INFO_TAG]) if GRPC_INFO_TAG in run.tags else None
-        return None if found is None else str(found.get("socket", ""))
-    return ""
 
 
 def _is_carried_out(run: dg.DagsterRun) -> bool:
