@@ -273,6 +273,8 @@ LACKS = (
     ("grant-option", "DENY SELECT ON dbo.t TO fx_plain"),
     ("everyone-can-write", "ALTER ROLE db_datawriter ADD MEMBER guest"),
     ("everyone-can-write", "REVOKE CONNECT FROM [guest]"),
+    ("expired-active", "DENY CONNECT TO fx_plain"),
+    ("password-hash-reader", "GRANT VIEW ANY CRYPTOGRAPHICALLY SECURED DEFINITION TO fx_plain"),
     ("no-password-expiry", "ALTER LOGIN fx_plain WITH CHECK_POLICY = ON, CHECK_EXPIRATION = ON"),
     ("no-password-rules", "ALTER LOGIN fx_plain WITH CHECK_POLICY = ON, CHECK_EXPIRATION = OFF"),
     ("weak-authentication", "ALTER LOGIN fx_plain WITH CHECK_POLICY = OFF"),
