@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol, cast, runtime_checkable
@@ -238,6 +238,23 @@ def reach(start: str, edges: Callable[[str], Iterable[Edge]]) -> dict[str, Path]
                 found[neighbour] = (*found[here], Step(neighbour, how))
                 waiting.append(neighbour)
     return found
+
+
+def receivers(giver: str, grants: Mapping[str, Iterable[Grant]]) -> set[str]:
+    """Return whom an account gave something, and to whom these gave on.
+
+    `grants` are those of each account, under the names by which a grant calls its grantor.
+    """
+    found = {giver}
+    givers = found
+    while givers:
+        givers = {
+            name
+            for name, items in grants.items()
+            if name not in found and any(item.grantor in givers for item in items)
+        }
+        found = found | givers
+    return found - {giver}
 
 
 def split_kind(text: str) -> tuple[str, tuple[str, ...]]:

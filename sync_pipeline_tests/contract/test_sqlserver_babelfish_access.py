@@ -83,8 +83,7 @@ def change(chance: random.Random) -> str:
             f"{verb} {word} ON {table} {to} {who}",
             f"{verb} SELECT (amount) ON {table} {to} {who}",
             f"{verb} {word} ON SCHEMA::hr {to} {chance.choice(GRANTEES[:5])}",
-            # The shim of sys.database_permissions does not list EXECUTE that public has.
-            f"{verb} EXECUTE ON dbo.one {to} {chance.choice(GRANTEES[:5])}",
+            f"{verb} EXECUTE ON dbo.one {to} {chance.choice(GRANTEES)}",
             f"ALTER ROLE {chance.choice(GRANTEES[3:5])} {add} MEMBER {member}",
             f"ALTER ROLE staff {add} MEMBER readers",
         )

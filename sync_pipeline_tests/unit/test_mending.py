@@ -277,6 +277,128 @@ class TestEmulated:
         assert take.startswith("USE [sales]; REVOKE GRANT OPTION FOR SELECT")
         assert "GRANT SELECT ON OBJECT::[dbo].[t] TO [bob] AS [ted];" in finding.undo
 
+    def test_whom_others_gave_it_on_keep_it_too(self) -> None:
+        """Among many accounts as among few: a fix is tried on those that count."""
+        users = "; ".join(f"login {n}; user sales.{n} {n}" for n in ("ted", "bob", "cyd", "dan"))
+        grant = "grant UPDATE on TABLE sales.dbo.t to sales"
+        world = sqlserver.world(
+            f"{users}; {grant}.ted with grant option; {grant}.bob with grant option; "
+            f"{grant}.cyd with grant option; {grant}.dan"
+        )
+        accounts = dict(world.accounts)
+        for giver, name in (("ted", "bob"), ("bob", "cyd"), ("cyd", "dan")):
+            state = accounts[f"[sales].[{name}]"]
+            grants = (replace(item, grantor=f"[sales].[{giver}]") for item in state.grants)
+            accounts[state.name] = replace(state, grants=tuple(grants))
+        world = replace(world, accounts=accounts)
+        assert len(accounts) > mending._SMALL
+        finding = found(world, SqlServerAccess(world))["grant-option", "[sales].[ted]"]
+        on = "UPDATE ON OBJECT::[dbo].[t]"
+        assert finding.fix.splitlines() == [
+            f"USE [sales]; GRANT {on} TO [bob] WITH GRANT OPTION;",
+            f"USE [sales]; GRANT {on} TO [cyd] WITH GRANT OPTION;",
+            f"USE [sales]; GRANT {on} TO [dan];",
+            f"USE [sales]; REVOKE GRANT OPTION FOR {on} FROM [ted] CASCADE;",
+        ]
+        assert f"USE [sales]; GRANT {on} TO [dan] AS [cyd];" in finding.undo.splitlines()
+
+    @pytest.mark.parametrize(
+        ("has", "gets", "fix", "undo"),
+        [
+            # Who has the option otherwise needs nothing, and the undo takes nothing of it.
+            (" with grant option", "", "", ("GRANT {} AS [ted];",)),
+            # Who has less gets that again when the undo has taken what the fix gave.
+            (
+                "",
+                " with grant option",
+                "GRANT {} WITH GRANT OPTION;",
+                ("GRANT {} WITH GRANT OPTION AS [ted];", "REVOKE {} CASCADE;", "GRANT {};"),
+            ),
+        ],
+    )
+    def test_who_has_it_otherwise_keeps_just_that(
+        self, has: str, gets: str, fix: str, undo: tuple[str, ...]
+    ) -> None:
+        on = "SELECT on TABLE sales.dbo.t to sales"
+        world = sqlserver.world(
+            f"user sales.ted; user sales.bob; grant {on}.ted with grant option; "
+            f"grant {on}.bob{has}; grant {on}.bob{gets}"
+        )
+        bob = world.accounts["[sales].[bob]"]
+        *before, last = bob.grants
+        first, given = (last, before[-1]) if last.grantable == bool(has) else (before[-1], last)
+        grants = (*before[:-1], first, replace(given, grantor="[sales].[ted]"))
+        world = replace(world, accounts={**world.accounts, bob.name: replace(bob, grants=grants)})
+        finding = found(world, SqlServerAccess(world))["grant-option", "[sales].[ted]"]
+        text = {"GRANT": "SELECT ON OBJECT::[dbo].[t] TO [bob]"}
+        text["REVOKE"] = text["GRANT"].replace(" TO ", " FROM ")
+
+        def written(line: str) -> str:
+            return f"USE [sales]; {line.format(text[line.split(maxsplit=1)[0]])}"
+
+        assert finding.fix.splitlines()[:-1] == ([written(fix)] if fix else [])
+        assert finding.undo.splitlines()[1:] == [written(line) for line in undo]
+
+    def test_sa_is_closed_and_opened_again(self) -> None:
+        world = sqlserver.world(f"login sa; member sa sysadmin{self.BOSS}")
+        finding = found(world, SqlServerAccess(world))["superuser", "sa"]
+        assert finding.fix == "ALTER LOGIN [sa] DISABLE;"
+        assert finding.undo == "ALTER LOGIN [sa] ENABLE;"
+        assert "superuser through superuser stays" in finding.left
+        closed = replace(world.accounts["sa"], can_login=False)
+        world = replace(world, accounts={**world.accounts, "sa": closed})
+        finding = found(world, SqlServerAccess(world))["superuser", "sa"]
+        assert (finding.fix, finding.undo) == ("", "")
+        assert "superuser through superuser stays" in finding.left
+
+    def test_what_guest_has_with_all_is_taken_with_a_word(self) -> None:
+        grant = "grant INSERT on TABLE sales.dbo"
+        text = f"user sales.ted; {grant}.t to sales.public; {grant}.u to sales.guest"
+        world = sqlserver.world(f"{text}; grant CONNECT to sales.guest")
+        said = found(world, SqlServerAccess(world))
+        guest = said["everyone-can-write", "[sales].[guest]"]
+        assert len(guest.fix.splitlines()) == 2
+        assert "[sales].[public] has it: with this statement all accounts lose it." in guest.left
+        assert said["everyone-can-write", "[sales].[public]"].left == ""
+
+    def test_what_a_fixed_role_is_made_for_is_no_finding(self) -> None:
+        text = "login ted; user sales.ted ted; member sales.ted sales.db_owner"
+        world = sqlserver.world(f"{text}; serverrole sysadmin; serverrole securityadmin{self.BOSS}")
+        said = found(world, SqlServerAccess(world))
+        assert not {"[sales].[db_owner]", "sysadmin", "securityadmin"} & {n for _, n in said}
+        assert {("grant-admin", "[sales].[ted]"), ("superuser", "boss")} <= said.keys()
+
+    def test_but_what_it_was_granted_is(self) -> None:
+        text = "user sales.ted; role sales.db_datareader; grant CONTROL to sales.db_datareader"
+        world = sqlserver.world(text)
+        finding = found(world, SqlServerAccess(world))["grant-admin", "[sales].[db_datareader]"]
+        assert finding.fix.endswith("REVOKE CONTROL ON DATABASE::[sales] FROM [db_datareader];")
+
+    def test_an_orphan_that_got_its_login_is_no_orphan_again(self) -> None:
+        world = sqlserver.world("login ted; user sales.ted")
+        ted = world.accounts["[sales].[ted]"]
+        lost = replace(ted, attributes=(*ted.attributes, ("is_orphaned", True)))
+        world = replace(world, accounts={**world.accounts, ted.name: lost})
+        finding = found(world, SqlServerAccess(world))["orphaned-user", ted.name]
+        assert finding.fix == "USE [sales]; ALTER USER [ted] WITH LOGIN = [ted];"
+        assert finding.undo.startswith("-- Nothing makes [ted] what it was")
+
+    def test_oracle_keeps_what_was_given_on_among_many(self) -> None:
+        def given(name: str, by: str, *, on: bool) -> AccountState:
+            state = oracle.user(name, f"UPDATE on TABLE HR.T{' WITH OPTION' if on else ''}")
+            grants = tuple(replace(grant, grantor=by) for grant in state.grants)
+            return replace(state, grants=grants)
+
+        many = [oracle.user(f"U{number}") for number in range(9)]
+        world = oracle.world(
+            *many,
+            given("TED", "HR", on=True),
+            given("BOB", "TED", on=True),
+            given("CYD", "BOB", on=False),
+        )
+        finding = found(world, OracleAccess(world))["grant-option", "TED"]
+        assert "GRANT UPDATE ON HR.T TO CYD;" in finding.fix.splitlines(), finding
+
     @pytest.mark.parametrize(
         ("grants", "roles", "rule", "fix", "undo"),
         [

@@ -113,7 +113,8 @@ def _unwritten(case: Case, everyone: str, database: str) -> Remedy:
             mending.take(hold)
         entries = _written(case, mending.rules, everyone).get(database, [])
     texts = [f"{entry.privilege} on {entry.securable}" for entry in entries]
-    return mending.remedy(f"It keeps {listed(texts)}: {REFUSED}." if texts else "")
+    kept = f"It keeps {listed(texts)}: {REFUSED}." if texts else ""
+    return mending.remedy(f"{mending.lost_by_all()} {kept}".strip())
 
 
 def _holds(mending: Mending, entries: Sequence[EffectivePrivilege]) -> list[Hold]:

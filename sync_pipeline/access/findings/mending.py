@@ -60,10 +60,11 @@ class Mending:
         """Return whether an account stands for all others."""
         return self._case.is_everyone(account)
 
-    def taken_from_everyone(self) -> str:
-        """Return the account of all from which something was taken for this one; else empty."""
+    def lost_by_all(self) -> str:
+        """Return that all accounts lose what was taken from who stands for them; else empty."""
         others = (hold.account for hold in self._taken if hold.account != self.account)
-        return next(filter(self.is_everyone, others), "")
+        everyone = next(filter(self.is_everyone, others), "")
+        return f"{everyone} has it: with this statement all accounts lose it." if everyone else ""
 
     def state(self, account: str) -> AccountState | None:
         """Return an account as it is now."""
@@ -102,6 +103,7 @@ class Mending:
                 kept = self._keep(accounts, other, hold.account)
                 before += [_restored(rules, kept)] if kept else []
                 after += [_restored(rules, other), *([_against(rules, kept)] if kept else [])]
+                after += [_restored(rules, item) for item in self._lesser(kept)]
             accounts[hold.account] = self._without(accounts[hold.account], hold, holds)
         undo = undo or "\n".join(_restored(rules, hold) for hold in holds)
         self._steps.append(_Step((*before, statement), (undo, *after)))
@@ -151,10 +153,20 @@ class Mending:
         grant = cast("Grant", lost.grant)
         again = replace(grant, grantor="")
         rest = [item for item in state.grants if item != grant]
-        if any(replace(item, grantor="") == again and item.grantor != giver for item in rest):
+        if any(_includes(item, again) and item.grantor != giver for item in rest):
             return None
         accounts[lost.account] = replace(state, grants=(*rest, again))
         return replace(lost, grant=again)
+
+    def _lesser(self, kept: Hold | None) -> Iterator[Hold]:
+        """Yield what an account had of a grant without its option: who takes one takes both."""
+        grant = kept.grant if kept else None
+        if kept is None or grant is None or not grant.grantable:
+            return
+        state = self.world.accounts[kept.account]
+        for item in state.grants:
+            if _includes(grant, item) and not item.grantable:
+                yield Hold(kept.account, item)
 
 
 def take_all(holds: Callable[[], Iterable[Hold]], take: Callable[[Hold], bool]) -> tuple[Hold, ...]:
@@ -190,7 +202,7 @@ def dropped(case: Case, account: str, fix: str = "") -> Remedy:
     rules = plain(case.judged.rules)
     mending = Mending(case, account)
     known = mends(rules)
-    undo = known.create(account) if known and not fix else ""
+    undo = known.create(account) if known else ""
     if mending.run(fix or rules.drop(account), undo):
         return mending.remedy()
     return Remedy(left=f"No statement removes it: {REFUSED}.")
@@ -247,6 +259,12 @@ def _against(rules: AccessRules, hold: Hold) -> str:
 def _restored(rules: AccessRules, hold: Hold) -> str:
     known = mends(rules)
     return known.restore(hold) if known else ""
+
+
+def _includes(one: Grant, other: Grant) -> bool:
+    """Return whether a grant gives what another one does, and its option where that has one."""
+    again = replace(other, grantor=one.grantor, grantable=one.grantable)
+    return one == again and one.grantable >= other.grantable
 
 
 def _is_near(one: Hold, other: Hold) -> bool:

@@ -85,9 +85,9 @@ def _leave(mending: Mending, own: str, hold: Hold) -> str:
 
 
 def _remedy(mending: Mending, kind: PowerKind, left: Sequence[tuple[Power, str]]) -> Remedy:
-    everyones = mending.taken_from_everyone()
-    if everyones:
-        return mending.remedy(f"{everyones} has it: with this statement all accounts lose it.")
+    shared = mending.lost_by_all()
+    if shared:
+        return mending.remedy(shared)
     if not left:
         after = mending.powers(PowerKind.GRANT_ADMIN) if kind is PowerKind.SUPERUSER else ()
         lesser = f"It is then a {after[0].kind}, a finding of its own." if after else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from sync_pipeline.engines.access import passed_on
+from sync_pipeline.engines.access import passed_on, receivers
 from sync_pipeline.engines.oracle.access_names import container_of, identifier, local_name
 from sync_pipeline.engines.oracle.access_remedies import (
     Remedies,
@@ -41,15 +41,18 @@ class Opposites:
         self._remedies = remedies
 
     def related(self, account: str) -> Collection[str]:
-        """Return who was given something by the account, and PUBLIC of its container."""
+        """Return who was given something by the account or on, and PUBLIC of its container."""
         state = self._world.accounts.get(account)
         container = state.database if state else ""
-        name = local_name(account, container)
-        return tuple(
-            other.name
+        here = {
+            local_name(other.name, container): other
             for other in self._world.accounts.values()
             if other.database == container
-            and (is_public(other) or any(grant.grantor == name for grant in other.grants))
+        }
+        grants = {name: other.grants for name, other in here.items()}
+        given = receivers(local_name(account, container), grants)
+        return tuple(
+            other.name for name, other in here.items() if is_public(other) or name in given
         )
 
     def dependents(self, hold: Hold) -> Sequence[Hold]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access import HashPlace, bare
+from sync_pipeline.engines.access import HashPlace
 from sync_pipeline.engines.sqlserver.access_beyond import Beyond
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_everything import Everything
@@ -135,7 +135,7 @@ class SqlServerAccess:
 
     def without(self, state: AccountState, hold: Hold) -> AccountState:
         """Return an account as it is without a hold."""
-        return bare(state, hold)
+        return self._opposites.without(state, hold)
 
     def dependents(self, hold: Hold) -> Sequence[Hold]:
         """Return what others were given by the account, and lose with it."""

@@ -8,18 +8,19 @@ granted or denied, so granting it ends the deny.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
-from sync_pipeline.engines.access import passed_on
+from sync_pipeline.engines.access import bare, passed_on, receivers
 from sync_pipeline.engines.sqlserver.access_entry import attribute
 from sync_pipeline.engines.sqlserver.access_holdings import OWNER
 from sync_pipeline.engines.sqlserver.access_principals import DBO, GUEST, Principals
 from sync_pipeline.engines.sqlserver.access_remedies import Remedies, in_database
 from sync_pipeline.engines.sqlserver.names import split_account, written
 from sync_pipeline.model.access import Hold
-from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
-_NOT_KNOWN = "-- Nothing here makes {name} again: its password or identifier is not known."
+_NOT_KNOWN = "-- Nothing makes {name} what it was: its password or identifier is not known."
 
 
 class Opposites:
@@ -30,7 +31,10 @@ class Opposites:
         self._remedies = remedies
 
     def related(self, account: str) -> Collection[str]:
-        """Return the users of a login, its targets, whom it gave something, and those of many."""
+        """Return the users of a login, its targets, those of many, and whom it gave something.
+
+        To whom these gave it on is one of them too.
+        """
         accounts = self._principals.accounts
         state = accounts.get(account)
         targets = {
@@ -38,21 +42,30 @@ class Opposites:
             for grant in (state.grants if state else ())
             if grant.securable.kind is SecurableKind.PRINCIPAL
         }
+        given = receivers(account, {name: other.grants for name, other in accounts.items()})
         return tuple(
             name
             for name, other in accounts.items()
             if attribute(other, "login") == account
             or split_account(name)[1] in (*targets, DBO, GUEST)
-            or any(grant.grantor == account for grant in other.grants)
+            or name in given
         )
 
     def dependents(self, hold: Hold) -> Sequence[Hold]:
         """Return what others hold through the account's grant option, and what these gave on."""
         return passed_on(hold, self._given)
 
+    def without(self, state: AccountState, hold: Hold) -> AccountState:
+        """Return an account after the statement against a hold; `sa` is closed and keeps its."""
+        if hold.membership and self._remedies.is_for_ever(state.name, hold.membership):
+            return replace(state, can_login=False)
+        return bare(state, hold)
+
     def restore(self, hold: Hold) -> str:
         """Return the statement that gives a hold, as who gave it."""
         if hold.membership is not None:
+            if self._remedies.is_for_ever(hold.account, hold.membership):
+                return self.enable(hold.account)
             return self._role(hold.account, hold.membership)
         grant = hold.grant
         if grant is None:

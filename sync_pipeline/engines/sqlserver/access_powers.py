@@ -20,6 +20,7 @@ from itertools import pairwise
 from sync_pipeline.engines.sqlserver.access_covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_entry import SERVER
+from sync_pipeline.engines.sqlserver.access_facts import is_system
 from sync_pipeline.engines.sqlserver.access_holdings import CONTROL, OWNER, Holdings
 from sync_pipeline.engines.sqlserver.access_levels import class_of, database_of, principal_account
 from sync_pipeline.engines.sqlserver.access_principals import (
@@ -39,6 +40,7 @@ from sync_pipeline.model.access import (
     PowerKind,
     Step,
 )
+from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 _SERVER_ADMINS = ("ALTER ANY LOGIN", "ALTER ANY SERVER ROLE")
@@ -204,7 +206,13 @@ class Powers:
         steps = (*path, *held.path[1:])
         hold = self._broken(held)
         by = (hold,) if hold else ()
-        return Power(kind, source, steps, held.availability, self._against(hold), by=by)
+        is_inherent = hold is None and len(steps) == 1 and self._is_fixed_role(steps[0].account)
+        fix = self._against(hold)
+        return Power(kind, source, steps, held.availability, fix, by=by, is_inherent=is_inherent)
+
+    def _is_fixed_role(self, account: str) -> bool:
+        state = self._principals.accounts.get(account)
+        return state is not None and state.kind is AccountKind.ROLE and is_system(state)
 
     def _against(self, hold: Hold | None) -> str:
         """Return the statement that takes a hold away; empty: there is none."""

@@ -89,8 +89,9 @@ class Remedies:
         `sa` stays in sysadmin, whoever asks: what can be done is to close it.
         """
         database, role = split_account(membership.role)
-        if membership.role == SYSADMIN and self._principals.is_first_administrator(account):
-            return self.disable(account)
+        if self.is_for_ever(account, membership):
+            state = self._principals.accounts.get(account)
+            return self.disable(account) if state and state.can_login else ""
         if self._is_special(account) or self._is_service(account):
             return ""
         if membership.role == SYSADMIN and not self._principals.other_superusers(account):
@@ -99,6 +100,11 @@ class Remedies:
         if not database:
             return f"ALTER SERVER ROLE {written(role)} DROP MEMBER {member};"
         return in_database(database, f"ALTER ROLE {written(role)} DROP MEMBER {member};")
+
+    def is_for_ever(self, account: str, membership: Membership) -> bool:
+        """Return whether a membership is that of `sa` in sysadmin."""
+        is_first = self._principals.is_first_administrator(account)
+        return is_first and membership.role == SYSADMIN
 
     def disable(self, account: str) -> str:
         """Return the statement that keeps an account out; empty: roles don't come in.
