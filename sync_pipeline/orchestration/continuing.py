@@ -17,7 +17,14 @@ from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
+from dagster._core.snap.execution_plan_snapshot import (
+    create_execution_plan_snapshot_id,
+    snapshot_from_execution_plan,
+)
+from dagster._core.storage.runs.schema import RunsTable
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.tags import RESUME_RETRY_TAG
+from dagster._serdes import serialize_value
 
 from sync_pipeline.orchestration.lineage import part_of
 
@@ -64,7 +71,8 @@ def _whole(context: PlanOrchestrationContext) -> PlanOrchestrationContext:
         repository_load_data=data.execution_plan.repository_load_data,
     )
     # What the steps hand over is then looked for in this run, and not in those before.
-    run = run._replace(step_keys_to_execute=None).with_tags({**run.tags, RESUME_RETRY_TAG: "true"})
+    run = _of_plan(run, plan).with_tags({**run.tags, RESUME_RETRY_TAG: "true"})
+    _keep_plan(data.instance, run.run_id, plan)
     return PlanOrchestrationContext(
         plan_data=data._replace(dagster_run=run, execution_plan=plan),
         log_manager=context.log,
@@ -72,6 +80,35 @@ def _whole(context: PlanOrchestrationContext) -> PlanOrchestrationContext:
         output_capture=context.output_capture,
         resume_from_failure=context.resume_from_failure,
     )
+
+
+def _of_plan(run: dg.DagsterRun, plan: ExecutionPlan) -> dg.DagsterRun:
+    """Return a run with the steps of a plan in the place of its own."""
+    snapshot = snapshot_from_execution_plan(plan, run.job_snapshot_id or "")
+    return run._replace(
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot_id=create_execution_plan_snapshot_id(snapshot),
+    )
+
+
+def _keep_plan(instance: dg.DagsterInstance, run_id: str, plan: ExecutionPlan) -> None:
+    """Let Dagster know which steps a run has: the UI draws them, and the next run derives.
+
+    From a run whose events are of other steps than it was made with, Dagster derives steps
+    that are not there, and refuses to execute it again. It has no call for this.
+    """
+    storage = instance.run_storage
+    run = instance.get_run_by_id(run_id)
+    if not isinstance(storage, SqlRunStorage) or run is None:
+        return
+    storage.add_execution_plan_snapshot(
+        snapshot_from_execution_plan(plan, run.job_snapshot_id or "")
+    )
+    body = serialize_value(_of_plan(run, plan))
+    with storage.connect() as connection:
+        connection.execute(
+            RunsTable.update().where(RunsTable.c.run_id == run_id).values(run_body=body)
+        )
 
 
 def continuing(executor: dg.ExecutorDefinition) -> dg.ExecutorDefinition:

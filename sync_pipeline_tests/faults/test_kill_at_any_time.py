@@ -28,7 +28,7 @@ from sync_pipeline_tests.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
 
-KILLS = int(os.environ.get("SYNC_PIPELINE_TEST_KILLS", "8"))
+KILLS = int(os.environ.get("SYNC_PIPELINE_TEST_KILLS", "6"))
 INSTANCES = 12
 LONGEST_END_SECONDS = 120
 RESUMED = {"dagster/is_resume_retry": "true"}

@@ -175,7 +175,7 @@ def test_the_port_of_another_one_is_named(tmp_path: Path) -> None:
             check=False,
             timeout=60,
         )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "--port" in ended.stderr
     assert "stands by" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -20,6 +20,7 @@ from sync_pipeline.cli.main import app
 from sync_pipeline.orchestration import serve
 from sync_pipeline.orchestration.instance import dagster_environment
 from sync_pipeline.orchestration.selections import config_of
+from sync_pipeline.orchestration.serving.system import System
 from sync_pipeline_tests.integration.command import Command
 from sync_pipeline_tests.servers.running import free_port
 
@@ -120,7 +121,7 @@ def reached(command: Command) -> list[str]:
 
     command.patch.setattr("sync_pipeline.cli.run.run_job", run_job)
     command.patch.setattr("os.execv", execv)
-    command.patch.setattr(serve.Services, "run", lambda _: found.append("up"))
+    command.patch.setattr(System, "run", lambda *_: found.append("up"))
     command.patch.setattr("signal.signal", lambda *_: None)
     for name, value in dagster_environment().items():
         command.patch.setenv(name, value)  # so that what `up` sets is taken back
