@@ -6,7 +6,9 @@ import os
 import random
 import signal
 import time
+import urllib.error
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -176,8 +178,7 @@ def test_killed_at_any_moment_and_executed_again(system: System, job: str) -> No
         if status == "SUCCESS":
             break
         assert status == "FAILURE"
-        wait_for(system.is_loaded, 60, "the code server")
-        run_id = system.execute_again(run_id)
+        run_id = executed_again(system, run_id)
     else:
         status = system.ended_run(run_id)
     assert status == "SUCCESS"
@@ -186,6 +187,17 @@ def test_killed_at_any_moment_and_executed_again(system: System, job: str) -> No
     assert after.session.status is SessionStatus.COMPLETED
     done = [item for item in before.records if item.status is RecordStatus.COMPLETED]
     assert all(item in after.records for item in done), "what was completed was done again"
+
+
+def executed_again(system: System, run_id: str) -> str:
+    """Execute a run again once there is a code server: one that was killed is started anew."""
+
+    def look() -> str | None:
+        with suppress(urllib.error.HTTPError, AssertionError):
+            return system.execute_again(run_id)
+        return None
+
+    return wait_for(look, 90, "the code server")
 
 
 def kill_after(
