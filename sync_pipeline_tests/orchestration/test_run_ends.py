@@ -90,7 +90,7 @@ def test_each_end_of_a_run_without_a_session_leaves_one(
     assert fleet.store.sessions.get(other) is None
 
 
-def test_an_idle_look_closes_nothing_again_and_asks_dagster_once(
+def test_an_idle_look_closes_nothing_again_and_asks_dagster_two_questions(
     fleet: Fleet, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = ended(instance)
@@ -111,7 +111,8 @@ def test_an_idle_look_closes_nothing_again_and_asks_dagster_once(
     monkeypatch.setattr(sensors, "close_session_of", noted_close)
     monkeypatch.setattr(instance.run_storage, "fetchall", noted_ask)
     cursor = look(instance, cursor)
-    assert (closed, len(asked)) == ([], 1)
+    # What has ended, and what is at work.
+    assert (closed, len(asked)) == ([], 2)
     second = ended(instance)
     look(instance, cursor)
     assert closed == [second]
