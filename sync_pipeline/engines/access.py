@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Protocol, cast, runtime_checkable
+from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
 
 from sync_pipeline.model.access import (
     AccountFacts,
@@ -196,6 +196,67 @@ def passed_on(hold: Hold, given: Callable[[Hold], Iterable[Hold]]) -> tuple[Hold
                 found[item] = None
                 waiting.append(item)
     return tuple(found)
+
+
+class Opposites(Protocol):
+    """The statements of an engine that give back what others take; see `Mends`."""
+
+    def dependents(self, hold: Hold) -> Sequence[Hold]:
+        """Return what others were given by the account, and lose with it."""
+        ...
+
+    def restore(self, hold: Hold) -> str:
+        """Return the statements that give a hold."""
+        ...
+
+    def enable(self, account: str) -> str:
+        """Return the statement that lets an account in again."""
+        ...
+
+    def create(self, account: str) -> str:
+        """Return what makes an account again."""
+        ...
+
+    def unexpire(self, account: str) -> str:
+        """Return the statement that gives a password its end back."""
+        ...
+
+
+OppositesT = TypeVar("OppositesT", bound=Opposites)
+
+
+class MendsByOpposites(Generic[OppositesT]):
+    """Rules whose statements take from nobody but the account, and whose opposites are apart."""
+
+    _opposites: OppositesT
+
+    def shared(self, hold: Hold) -> str:  # noqa: ARG002
+        """Return nothing: no statement takes a hold from others."""
+        return ""
+
+    def without(self, state: AccountState, hold: Hold) -> AccountState:
+        """Return an account as it is without a hold."""
+        return bare(state, hold)
+
+    def dependents(self, hold: Hold) -> Sequence[Hold]:
+        """Return what others were given by the account, and lose with it."""
+        return self._opposites.dependents(hold)
+
+    def restore(self, hold: Hold) -> str:
+        """Return the statements that give back what the statement against a hold took."""
+        return self._opposites.restore(hold)
+
+    def enable(self, account: str) -> str:
+        """Return the statement that lets an account in again."""
+        return self._opposites.enable(account)
+
+    def create(self, account: str) -> str:
+        """Return what makes an account again, or is to be known before it can be made."""
+        return self._opposites.create(account)
+
+    def unexpire(self, account: str) -> str:
+        """Return the statement that gives a password the end or the rules back which it had."""
+        return self._opposites.unexpire(account)
 
 
 @lru_cache(maxsize=32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sync_pipeline.engines.access import HashPlace, bare
+from sync_pipeline.engines.access import HashPlace, MendsByOpposites
 from sync_pipeline.engines.oracle.access_any import VERIFIER_TABLES, is_write
 from sync_pipeline.engines.oracle.access_decide import Decisions
 from sync_pipeline.engines.oracle.access_facts import facts_of
@@ -19,14 +19,12 @@ from sync_pipeline.model.access import (
     AccountFacts,
     Decision,
     EffectivePrivilege,
-    Hold,
     Power,
 )
-from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 
 
-class OracleAccess:
+class OracleAccess(MendsByOpposites[Opposites]):
     """The access rules of Oracle Database 12.2 to 23ai, multitenant or not.
 
     What lies outside a catalog is not seen: Database Vault, row policies, procedures with
@@ -98,34 +96,6 @@ class OracleAccess:
     def related(self, account: str) -> Collection[str]:
         """Return who else counts for the account's rights."""
         return self._opposites.related(account)
-
-    def shared(self, hold: Hold) -> str:  # noqa: ARG002
-        """Return nothing: no statement takes a hold from others."""
-        return ""
-
-    def without(self, state: AccountState, hold: Hold) -> AccountState:
-        """Return an account as it is without a hold."""
-        return bare(state, hold)
-
-    def dependents(self, hold: Hold) -> Sequence[Hold]:
-        """Return what others were given by the account, and lose with it."""
-        return self._opposites.dependents(hold)
-
-    def restore(self, hold: Hold) -> str:
-        """Return the statement that gives a hold, with its options."""
-        return self._opposites.restore(hold)
-
-    def enable(self, account: str) -> str:
-        """Return the statement that unlocks an account."""
-        return self._opposites.enable(account)
-
-    def create(self, account: str) -> str:
-        """Return what is to be known before an account can be made again."""
-        return self._opposites.create(account)
-
-    def unexpire(self, account: str) -> str:
-        """Return the statement that gives an account its profile back."""
-        return self._opposites.unexpire(account)
 
     def hash_places(self) -> Sequence[HashPlace]:
         """Return the tables of SYS that hold password verifiers, where a grant names them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access import HashPlace, bare
+from sync_pipeline.engines.access import HashPlace, MendsByOpposites
 from sync_pipeline.engines.postgresql.access_beside import NOT_MODELLED
 from sync_pipeline.engines.postgresql.access_everything import everything
 from sync_pipeline.engines.postgresql.access_facts import facts
@@ -26,15 +26,13 @@ from sync_pipeline.model.access import (
     AccountFacts,
     Decision,
     EffectivePrivilege,
-    Hold,
     Power,
     ServerRule,
 )
-from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 
-class PostgreSqlAccess:
+class PostgreSqlAccess(MendsByOpposites[Remedies]):
     """The rules of PostgreSQL 14 to 18.
 
     Beside the privileges of objects there are, on the server, CREATEROLE, CREATEDB,
@@ -50,7 +48,7 @@ class PostgreSqlAccess:
             self._graph, self._index, Needs(self._graph, self._index, world)
         )
         self._rows = RowSecurity(self._graph, self._index)
-        self._remedies = Remedies(self._graph, self._index)
+        self._remedies = self._opposites = Remedies(self._graph, self._index)
         self._names: Names | None = None
         self._unread: dict[Securable, tuple[str, ...]] = {}
 
@@ -138,34 +136,6 @@ class PostgreSqlAccess:
             *self._graph.given_by(account),
             *self._graph.database_owners,
         )
-
-    def shared(self, hold: Hold) -> str:  # noqa: ARG002
-        """Return nothing: no statement takes a hold from others."""
-        return ""
-
-    def without(self, state: AccountState, hold: Hold) -> AccountState:
-        """Return an account as it is without a hold."""
-        return bare(state, hold)
-
-    def dependents(self, hold: Hold) -> Sequence[Hold]:
-        """Return what others were given by the account, and lose with it."""
-        return self._remedies.dependents(hold)
-
-    def restore(self, hold: Hold) -> str:
-        """Return the statement that gives back what the statement against a hold took."""
-        return self._remedies.restore(hold)
-
-    def enable(self, account: str) -> str:
-        """Return the statement that lets an account log in again."""
-        return self._remedies.enable(account)
-
-    def create(self, account: str) -> str:
-        """Return the statement that makes a role again."""
-        return self._remedies.create(account)
-
-    def unexpire(self, account: str) -> str:
-        """Return the statement that gives a password its old end."""
-        return self._remedies.unexpire(account)
 
     def hash_places(self) -> Sequence[HashPlace]:
         """Return where hashes are read, in the databases where somebody was granted that."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access import HashPlace
+from sync_pipeline.engines.access import HashPlace, MendsByOpposites
 from sync_pipeline.engines.sqlserver.access_beyond import Beyond
 from sync_pipeline.engines.sqlserver.access_decide import Decider
 from sync_pipeline.engines.sqlserver.access_everything import Everything
@@ -32,7 +32,7 @@ _SERVER = Securable(SecurableKind.SERVER)
 _SHOWS_HASHES = "VIEW ANY CRYPTOGRAPHICALLY SECURED DEFINITION"
 
 
-class SqlServerAccess:
+class SqlServerAccess(MendsByOpposites[Opposites]):
     """The rules of SQL Server 2016 to 2022 over one world.
 
     A login is asked about in all databases, a database principal in its own. What EXECUTE AS
@@ -87,7 +87,7 @@ class SqlServerAccess:
             password_fix=self._remedies.hold_to_policy(account)
             if found.weak_authentication
             else "",
-            password_undo=self._opposites.policy(account) if found.weak_authentication else "",
+            password_undo=self._opposites.unexpire(account) if found.weak_authentication else "",
             orphaned_fix=self._remedies.give_login(account) if found.orphaned else "",
             unknown=self._unknown_of(account),
         )
@@ -129,33 +129,9 @@ class SqlServerAccess:
         """Return who else counts for the account's rights."""
         return self._opposites.related(account)
 
-    def shared(self, hold: Hold) -> str:  # noqa: ARG002
-        """Return nothing: no statement takes a hold from others."""
-        return ""
-
     def without(self, state: AccountState, hold: Hold) -> AccountState:
         """Return an account as it is without a hold."""
         return self._opposites.without(state, hold)
-
-    def dependents(self, hold: Hold) -> Sequence[Hold]:
-        """Return what others were given by the account, and lose with it."""
-        return self._opposites.dependents(hold)
-
-    def restore(self, hold: Hold) -> str:
-        """Return the statement that gives a hold, as who gave it."""
-        return self._opposites.restore(hold)
-
-    def enable(self, account: str) -> str:
-        """Return the statement that lets an account in again."""
-        return self._opposites.enable(account)
-
-    def create(self, account: str) -> str:
-        """Return what is to be known before an account can be made again."""
-        return self._opposites.create(account)
-
-    def unexpire(self, account: str) -> str:
-        """Return the statement that gives a login its password policy back."""
-        return self._opposites.policy(account)
 
     def hash_places(self) -> Sequence[HashPlace]:
         """Return the permission that shows `password_hash` in sys.sql_logins (since 2022).

@@ -92,7 +92,7 @@ class Opposites:
         """Return a comment: what an account had to be made with is in no snapshot."""
         return _NOT_KNOWN.format(name=written(split_account(account)[1]).replace("\n", " "))
 
-    def policy(self, account: str) -> str:
+    def unexpire(self, account: str) -> str:
         """Return the statement that gives a login the password policy back that it had."""
         state = self._principals.accounts.get(account)
         if state is None:

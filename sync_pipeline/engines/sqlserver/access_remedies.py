@@ -227,9 +227,7 @@ class Remedies:
         on = self._on(grant.securable)
         if on is None:
             return ""
-        what = grant.privilege
-        if grant.securable.column:
-            what = f"{what} ({written(grant.securable.column)})"
+        what = _permission(grant)
         name = written(split_account(account)[1])
         cascade = " CASCADE" if grant.grantable else ""
         text = f"{verb} {what}{on} FROM {name}{cascade}{self._as(grant)};"
@@ -240,9 +238,7 @@ class Remedies:
         on = self._on(grant.securable)
         if on is None:
             return ""
-        what = grant.privilege
-        if grant.securable.column:
-            what = f"{what} ({written(grant.securable.column)})"
+        what = _permission(grant)
         name = written(split_account(account)[1])
         option = " WITH GRANT OPTION" if grant.grantable else ""
         verb = "DENY" if grant.deny else "GRANT"
@@ -319,3 +315,9 @@ def in_database(database: str, statement: str) -> str:
     (Transact-SQL), Remarks).
     """
     return f"USE {written(database or 'master')}; {statement}"
+
+
+def _permission(grant: Grant) -> str:
+    """Return a permission as statements have it, with its column where it has one."""
+    column = grant.securable.column
+    return f"{grant.privilege} ({written(column)})" if column else grant.privilege
