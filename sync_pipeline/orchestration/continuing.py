@@ -18,6 +18,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.snap.execution_plan_snapshot import (
+    ExecutionPlanSnapshot,
     create_execution_plan_snapshot_id,
     snapshot_from_execution_plan,
 )
@@ -71,8 +72,9 @@ def _whole(context: PlanOrchestrationContext) -> PlanOrchestrationContext:
         repository_load_data=data.execution_plan.repository_load_data,
     )
     # What the steps hand over is then looked for in this run, and not in those before.
-    run = _of_plan(run, plan).with_tags({**run.tags, RESUME_RETRY_TAG: "true"})
-    _keep_plan(data.instance, run.run_id, plan)
+    snapshot = snapshot_from_execution_plan(plan, run.job_snapshot_id or "")
+    run = _of_plan(run, snapshot).with_tags({**run.tags, RESUME_RETRY_TAG: "true"})
+    _keep_plan(data.instance, run.run_id, snapshot)
     return PlanOrchestrationContext(
         plan_data=data._replace(dagster_run=run, execution_plan=plan),
         log_manager=context.log,
@@ -82,16 +84,15 @@ def _whole(context: PlanOrchestrationContext) -> PlanOrchestrationContext:
     )
 
 
-def _of_plan(run: dg.DagsterRun, plan: ExecutionPlan) -> dg.DagsterRun:
+def _of_plan(run: dg.DagsterRun, plan: ExecutionPlanSnapshot) -> dg.DagsterRun:
     """Return a run with the steps of a plan in the place of its own."""
-    snapshot = snapshot_from_execution_plan(plan, run.job_snapshot_id or "")
     return run._replace(
         step_keys_to_execute=plan.step_keys_to_execute,
-        execution_plan_snapshot_id=create_execution_plan_snapshot_id(snapshot),
+        execution_plan_snapshot_id=create_execution_plan_snapshot_id(plan),
     )
 
 
-def _keep_plan(instance: dg.DagsterInstance, run_id: str, plan: ExecutionPlan) -> None:
+def _keep_plan(instance: dg.DagsterInstance, run_id: str, plan: ExecutionPlanSnapshot) -> None:
     """Let Dagster know which steps a run has: the UI draws them, and the next run derives.
 
     From a run whose events are of other steps than it was made with, Dagster derives steps
@@ -101,9 +102,7 @@ def _keep_plan(instance: dg.DagsterInstance, run_id: str, plan: ExecutionPlan) -
     run = instance.get_run_by_id(run_id)
     if not isinstance(storage, SqlRunStorage) or run is None:
         return
-    storage.add_execution_plan_snapshot(
-        snapshot_from_execution_plan(plan, run.job_snapshot_id or "")
-    )
+    storage.add_execution_plan_snapshot(plan)
     body = serialize_value(_of_plan(run, plan))
     with storage.connect() as connection:
         connection.execute(

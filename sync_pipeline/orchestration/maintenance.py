@@ -22,7 +22,7 @@ def maintain(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None
     with dagster_failures(context):
         require_configured(context.instance)
         with pipeline.open() as deps:
-            require_tick(context, deps)
+            require_tick(context, pipeline, deps)
             done = maintain_sizes(deps)
     context.log.info(done.message)
     context.add_output_metadata(

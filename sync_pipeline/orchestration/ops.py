@@ -63,7 +63,7 @@ def open_session(
 ) -> Iterator[dg.DynamicOutput[InstanceTask]]:
     """Close what earlier runs left open, then open this run's session."""
     with dagster_failures(context), pipeline.open() as deps:
-        require_tick(context, deps)
+        require_tick(context, pipeline, deps)
         for reaped in reap_sessions(context.instance, deps):
             context.log.warning("Closed session %s: %s", reaped.session.session_id, reaped.reason)
         part = pipeline.part_of(context.instance, context.run)

@@ -131,7 +131,7 @@ def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps)
     new = as_launched(run, part_of(run, instance))
     error = reason_of(instance, run, SCHEDULED)
     session = close_session(deps.store, new, state_of(run), error=error, now=deps.clock())
-    _leave_summary(instance, run, session, deps)
+    _leave_summary(instance, run, session, new.shard.number, deps)
     return session
 
 
@@ -163,7 +163,6 @@ def reap_sessions(
 
     Dagster is told the end of a silent run: it would wait for it, and so would the schedule.
     """
-    _end_lost(instance)
     stale_after = deps.settings.stale_after_seconds
     reaped = reap(
         deps.store,
@@ -178,11 +177,12 @@ def reap_sessions(
         if run is not None:
             if not run.is_finished:
                 instance.report_run_failed(run, closed.reason)
-            _leave_summary(instance, run, closed.session, deps)
+            shard = part_of(run, instance).shard.number
+            _leave_summary(instance, run, closed.session, shard, deps)
     return reaped
 
 
-def _end_lost(instance: DagsterInstance) -> None:
+def end_lost_runs(instance: DagsterInstance) -> None:
     """Tell Dagster the end of runs whose process is no more, and nobody has noticed.
 
     A code server notices, and says how it ended: it is given the time for that.
@@ -283,14 +283,12 @@ def _tag(run: DagsterRun, name: str) -> str | None:
 
 
 def _leave_summary(
-    instance: DagsterInstance, run: DagsterRun, session: Session, deps: SyncDeps
+    instance: DagsterInstance, run: DagsterRun, session: Session, shard: int, deps: SyncDeps
 ) -> None:
     """Put the summary of what did not go well on the run, once."""
     if session.status is SessionStatus.COMPLETED or FAILED_INSTANCES_TAG in run.tags:
         return
-    failures = deps.store.session_reads.failures(
-        session.session_id, FAILURES_ON_RUN, part_of(run, instance).shard.number
-    )
+    failures = deps.store.session_reads.failures(session.session_id, FAILURES_ON_RUN, shard)
     if not failures.total and state_of(run) is RunState.SUCCEEDED:
         return  # another run of the session did not go well, or is not over yet
     names = [item.instance for item in failures.first[:NAMES_IN_TAG]]

@@ -19,6 +19,7 @@ from sync_pipeline.orchestration.run_ends import SeenEnds
 from sync_pipeline.orchestration.runs import (
     SUPERFLUOUS_TAG,
     close_session_of,
+    end_lost_runs,
     leaves_session,
     reap_sessions,
 )
@@ -83,6 +84,7 @@ def build_session_reaper(settings: Settings) -> dg.SensorDefinition:
 def _looked(context: dg.SensorEvaluationContext, deps: SyncDeps) -> Sequence[Reaped]:
     """Close what the last record did not close: also of a run that is gone, or a dead machine."""
     before = Looked.of_cursor(context.cursor, deps.clock())
+    end_lost_runs(context.instance)  # first, so that this look closes their sessions
     ends, ended = before.ends.look(context.instance, deps.clock())
     _close(context, deps, [run for run in ended if _is_ours(context, run)])
     signs, silent = look(deps, before.signs, look_seconds(deps.settings))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from sync_pipeline.orchestration.lineage import part_of
+from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import SCHEDULE_TAG, SUPERFLUOUS_TAG, TICK_TAG
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -23,7 +23,9 @@ def tick_of(run: dg.DagsterRun) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def require_tick(context: dg.OpExecutionContext, deps: SyncDeps) -> None:
+def require_tick(
+    context: dg.OpExecutionContext, pipeline: PipelineResource, deps: SyncDeps
+) -> None:
     """Claim the tick that this run was made for.
 
     Two daemons with a storage each, or two that were at work at once, make two runs of one
@@ -36,7 +38,7 @@ def require_tick(context: dg.OpExecutionContext, deps: SyncDeps) -> None:
     tick = tick_of(run)
     if tick is None:
         return
-    own = part_of(run, context.instance).session_id
+    own = pipeline.part_of(context.instance, run).session_id
     done_by = deps.store.ticks.claim(run.job_name, tick, own)
     if done_by != own:
         context.instance.add_run_tags(run.run_id, {SUPERFLUOUS_TAG: done_by})

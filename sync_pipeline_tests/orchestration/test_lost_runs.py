@@ -21,7 +21,7 @@ from sync_pipeline.orchestration.ends import note_machine
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.machine import Machine
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of, reap_sessions
+from sync_pipeline.orchestration.runs import close_session_of, end_lost_runs
 from sync_pipeline_tests.orchestration.system import environment_of, in_environment
 
 
@@ -55,8 +55,7 @@ def begun(
 
 
 def status_after_a_look(instance: DagsterInstance, run: DagsterRun) -> DagsterRunStatus:
-    with open_dependencies() as deps:
-        reap_sessions(instance, deps)
+    end_lost_runs(instance)
     found = instance.get_run_by_id(run.run_id)
     assert found is not None
     return found.status
