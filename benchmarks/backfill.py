@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from sync_pipeline.model.size import Measure
-from sync_pipeline_tests.integration.store_bench import StoreBench
-from sync_pipeline_tests.orchestration.system import System, running_system, wait_for
-from sync_pipeline_tests.strategies.sizes import History, put_history
+from workbench.benches.store_bench import StoreBench
+from workbench.running.system import System, running_system, wait_for
+from workbench.strategies.sizes import History, put_history
 
 BACKFILL = """
 mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.servers import postgresql
+from workbench.servers import postgresql
 
 QUARTER = date(2026, 7, 1)
 FILL_DATABASES = """

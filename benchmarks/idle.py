@@ -28,11 +28,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks.fleet.processes import cpu_seconds, descendants, resident_bytes
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
+from workbench.fleet.processes import cpu_seconds, descendants, resident_bytes
 
 EMPTY = """
 import dagster as dg
@@ -199,7 +199,13 @@ def our_system(directory: Path, count: int) -> Iterator[Idle]:
     home.mkdir(mode=0o700)
     register(home, count)
     port = free_port()
-    command = [sys.executable, "-m", "sync_pipeline.orchestration.serve", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "sync_pipeline.orchestration.processes.serve",
+        "--port",
+        str(port),
+    ]
     crons = {f"SYNC_PIPELINE_{name}_CRON": NEVER for name in SCHEDULES}
     environment = plain_environment() | crons | {"SYNC_PIPELINE_HOME": str(home)}
     with (

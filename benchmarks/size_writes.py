@@ -26,8 +26,8 @@ from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.store.database import Database
-from sync_pipeline.store.size_schema import database_size_stats
-from sync_pipeline.store.sizes import MeasuredDay
+from sync_pipeline.store.sizes.schema import database_size_stats
+from sync_pipeline.store.sizes.sizes import MeasuredDay
 from sync_pipeline.store.store import Store
 
 NOW = datetime(2026, 7, 1, 3, tzinfo=UTC)

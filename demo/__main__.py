@@ -23,8 +23,8 @@ from demo.samples import (
     run_script,
 )
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline_tests.servers import mariadb, postgresql
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers import mariadb, postgresql
+from workbench.servers.running import RunningServer
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".demo"

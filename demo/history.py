@@ -12,7 +12,7 @@ from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import Settings
-from sync_pipeline.store.sizes import MeasuredDay
+from sync_pipeline.store.sizes.sizes import MeasuredDay
 from sync_pipeline.store.store import Store
 
 DAYS = 430

@@ -6,7 +6,7 @@ import psycopg
 import pymysql
 from psycopg import sql
 
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 MONITOR = "sync_monitor"
 MONITOR_PASSWORD = "demo-monitor-password"  # noqa: S105 - of servers that live minutes

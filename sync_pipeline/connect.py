@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from sync_pipeline.engines.base import Connection, Engine, Target
-from sync_pipeline.engines.links import Alarm
+from sync_pipeline.engines.wire.links import Alarm
 from sync_pipeline.errors import (
     ConnectError,
     ConnectReason,

@@ -6,7 +6,6 @@ import dagster as dg
 
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.orchestration.catalog import Known, instance_assets, known
-from sync_pipeline.orchestration.executors import console, executor_of, step_values_of
 from sync_pipeline.orchestration.fleet_aggregations import build_fleet_aggregations
 from sync_pipeline.orchestration.freshness import instance_freshness
 from sync_pipeline.orchestration.jobs import (
@@ -18,6 +17,7 @@ from sync_pipeline.orchestration.jobs import (
     build_period_job,
 )
 from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.orchestration.runtime.executors import console, executor_of, step_values_of
 from sync_pipeline.orchestration.schedules import build_schedule
 from sync_pipeline.orchestration.sensors import build_session_reaper
 from sync_pipeline.settings import Settings

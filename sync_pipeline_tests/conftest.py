@@ -13,11 +13,11 @@ settings.load_profile("sync_pipeline")
 
 pytest_plugins = [
     "sync_pipeline_tests.permitted_skips",
-    "sync_pipeline_tests.servers.fixtures_mysql",
-    "sync_pipeline_tests.servers.fixtures_postgresql",
-    "sync_pipeline_tests.servers.fixtures_sqlserver",
-    "sync_pipeline_tests.servers.fixtures_store",
-    "sync_pipeline_tests.servers.fixtures_versions",
+    "workbench.servers.fixtures_mysql",
+    "workbench.servers.fixtures_postgresql",
+    "workbench.servers.fixtures_sqlserver",
+    "workbench.servers.fixtures_store",
+    "workbench.servers.fixtures_versions",
 ]
 
 

@@ -51,19 +51,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.fleet.addresses import Mix
-from benchmarks.fleet.endpoints import Endpoints, handed_through, replayed
-from benchmarks.fleet.figures import Comparison, Measured, flatness
-from benchmarks.fleet.homes import FleetPlan, fresh_home
-from benchmarks.fleet.limits import Means, Patience, Waits
-from benchmarks.fleet.processes import cpu_seconds
-from benchmarks.fleet.recording import Recording
-from benchmarks.fleet.responder import Latency
-from benchmarks.fleet.runners import LostRecords, Runner, Watching, run_once
-from benchmarks.fleet.server import Contents, real_server, recorded
 from sync_pipeline.settings import Settings
-from sync_pipeline_tests.servers import postgresql
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.fleet.addresses import Mix
+from workbench.fleet.endpoints import Endpoints, handed_through, replayed
+from workbench.fleet.figures import Comparison, Measured, flatness
+from workbench.fleet.homes import FleetPlan, fresh_home
+from workbench.fleet.limits import Means, Patience, Waits
+from workbench.fleet.processes import cpu_seconds
+from workbench.fleet.recording import Recording
+from workbench.fleet.responder import Latency
+from workbench.fleet.runners import LostRecords, Runner, Watching, run_once
+from workbench.fleet.server import Contents, real_server, recorded
+from workbench.servers import postgresql
+from workbench.servers.running import RunningServer
 
 
 @dataclass(frozen=True, slots=True)

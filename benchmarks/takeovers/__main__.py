@@ -34,7 +34,7 @@ from pathlib import Path
 from benchmarks.takeovers.machines import Up, two_machines
 from benchmarks.takeovers.ticks import TICK_SECONDS, Ledger, count
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.servers import postgresql
+from workbench.servers import postgresql
 
 WAYS = {"kill": 4, "power": 2, "freeze": 3, "stop": 1}
 SECONDS_TO_TAKE_OVER = 120.0

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
 from sync_pipeline_tests.orchestration.test_postgresql_storage import variant
-from sync_pipeline_tests.servers.fixtures_store import store_database
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.fixtures_store import store_database
+from workbench.servers.running import RunningServer, free_port
 
 EVERY_MINUTE, NEVER = "* * * * *", "0 0 1 1 *"
 SECONDS_TO_END = 60
@@ -33,7 +33,7 @@ class Up:
 
     def start(self) -> None:
         """Start it; its log is in its home."""
-        command = [sys.executable, "-m", "sync_pipeline.orchestration.serve"]
+        command = [sys.executable, "-m", "sync_pipeline.orchestration.processes.serve"]
         with (self.home / "up.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own program
                 [*command, "--port", str(free_port())],

@@ -14,9 +14,9 @@ from dagster import DagsterInstance, RunsFilter
 from dagster._core.scheduler.instigation import InstigatorType, TickStatus
 from sqlalchemy import select
 
-from sync_pipeline.orchestration.lineage import part_of
-from sync_pipeline.orchestration.runs import SCHEDULE_TAG, TICK_TAG
-from sync_pipeline.store.daemon_schema import schedule_ticks
+from sync_pipeline.orchestration.runs.lineage import part_of
+from sync_pipeline.orchestration.runs.runs import SCHEDULE_TAG, TICK_TAG
+from sync_pipeline.store.daemon.schema import schedule_ticks
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.store import Store
 

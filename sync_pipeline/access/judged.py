@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sync_pipeline.engines.access import AccessRules, not_modelled
-from sync_pipeline.engines.cautious import doubts_of
+from sync_pipeline.engines.access.cautious import doubts_of
+from sync_pipeline.engines.access.contract import AccessRules, not_modelled
 from sync_pipeline.model.access import AccessWorld, ServerRule
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName

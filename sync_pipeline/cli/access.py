@@ -20,7 +20,7 @@ from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, sh
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
 from sync_pipeline.model.privilege import Securable
-from sync_pipeline.workflows import access as questions
+from sync_pipeline.workflows.answers import access as questions
 
 app = typer.Typer(help="What accounts can really do, and by which path.", no_args_is_help=True)
 

@@ -26,9 +26,9 @@ from sync_pipeline.model.classification import ClassCount
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.snapshot import SectionState
-from sync_pipeline.workflows.classification import account_classes, class_members
+from sync_pipeline.workflows.answers.classification import account_classes, class_members
+from sync_pipeline.workflows.answers.history import accounts_at
 from sync_pipeline.workflows.dates import today
-from sync_pipeline.workflows.history import accounts_at
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
 

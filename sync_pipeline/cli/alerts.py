@@ -18,7 +18,7 @@ from sync_pipeline.cli.context import (
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.notify.channels import channels_of
 from sync_pipeline.report.alerts import ago
-from sync_pipeline.workflows.freshness import OverdueNow, overdue_now, try_channels
+from sync_pipeline.workflows.watching.freshness import OverdueNow, overdue_now, try_channels
 
 app = typer.Typer(help="Overdue instances, and who is told of them.", no_args_is_help=True)
 

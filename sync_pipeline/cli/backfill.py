@@ -18,8 +18,8 @@ from sync_pipeline.cli.run import (
     selection_of,
 )
 from sync_pipeline.model.period import PeriodType
-from sync_pipeline.workflows.aggregate_sizes import chosen_range
 from sync_pipeline.workflows.dates import today
+from sync_pipeline.workflows.syncing.aggregation import chosen_range
 
 DATE = ["%Y-%m-%d"]
 

@@ -28,10 +28,10 @@ from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.size import InstanceSize, SizeLimit, SizePoint
 from sync_pipeline.report.export import ExportFormat, write_export
-from sync_pipeline.workflows import capacity as questions
+from sync_pipeline.workflows.answers import capacity as questions
+from sync_pipeline.workflows.answers.exports import ExportKind, export_rows
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.exports import ExportKind, export_rows
 
 app = typer.Typer(help="Sizes, growth and forecasts.", no_args_is_help=True)
 

@@ -12,8 +12,8 @@ from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, sh
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import path_text
 from sync_pipeline.model.finding import Finding, Review, Severity
-from sync_pipeline.workflows.access import chosen
-from sync_pipeline.workflows.findings import finding_rules, narrowed, review_of
+from sync_pipeline.workflows.answers.access import chosen
+from sync_pipeline.workflows.answers.findings import finding_rules, narrowed, review_of
 
 app = typer.Typer(help="Findings of an access review.", invoke_without_command=True)
 

@@ -26,9 +26,9 @@ from sync_pipeline.fleet.files import ParsedFile, read_instances, reasons, write
 from sync_pipeline.fleet.rows import NEW_INSTANCE_TLS, InstanceRow
 from sync_pipeline.model.instance import EngineName, Instance, Selection, TlsMode
 from sync_pipeline.visible import visible
-from sync_pipeline.workflows.admission import Hold, holds
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.probe import Probe, probe_instance
+from sync_pipeline.workflows.syncing.admission import Hold, holds
+from sync_pipeline.workflows.syncing.probe import Probe, probe_instance
 
 app = typer.Typer(help="The instances of the fleet.", no_args_is_help=True)
 

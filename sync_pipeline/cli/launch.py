@@ -108,7 +108,14 @@ def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
     Its code server, which does what it is told, listens at a socket among the temporary
     files: they are in a directory that no other user may enter.
     """
-    command = [sys.executable, "-m", "sync_pipeline.orchestration.launch", job, "--config", "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "sync_pipeline.orchestration.processes.launch",
+        job,
+        "--config",
+        "-",
+    ]
     with (
         tempfile.TemporaryDirectory(prefix="sync_pipeline-") as directory,
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log,

@@ -22,7 +22,7 @@ from sync_pipeline.cli.context import (
 from sync_pipeline.cli.launch import user
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.maintenance import MaintenanceWindow
-from sync_pipeline.workflows.maintenance import LONGEST_DAYS, start_maintenance
+from sync_pipeline.workflows.watching.windows import LONGEST_DAYS, start_maintenance
 
 app = typer.Typer(help="Leave instances alone for a time.", no_args_is_help=True)
 

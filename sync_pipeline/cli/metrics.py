@@ -15,8 +15,8 @@ import typer
 from sync_pipeline.cli.context import dependencies, say, show_text
 from sync_pipeline.cli.scrape import PATH, Kept, MetricsServer, Page
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable, SyncError
+from sync_pipeline.workflows.answers.metrics import fleet_metrics
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.metrics import fleet_metrics
 
 HIGHEST_PORT = 65_535
 

@@ -9,7 +9,7 @@ import typer
 
 from sync_pipeline.cli.context import dependencies, say
 from sync_pipeline.report.html import write_html
-from sync_pipeline.workflows.reporting import fleet_report
+from sync_pipeline.workflows.answers.reporting import fleet_report
 
 
 def report(

@@ -27,7 +27,12 @@ def up(
     for the same store, this one shows the UI and stands by.
     """
     require_name(host, "an address of the UI")
-    arguments = ["-m", "sync_pipeline.orchestration.serve", f"--host={host}", f"--port={port}"]
+    arguments = [
+        "-m",
+        "sync_pipeline.orchestration.processes.serve",
+        f"--host={host}",
+        f"--port={port}",
+    ]
     if read_only:
         arguments.append("--read-only")
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - takes this one's place

@@ -13,6 +13,7 @@ from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.unknown import columns_or_warning, newer_hint, unknown_warnings
 from sync_pipeline.collect.visibility import Visibility, package_of
+from sync_pipeline.engines.access.doubts import MOST_NAMED
 from sync_pipeline.engines.base import (
     AccountRows,
     Connection,
@@ -23,7 +24,6 @@ from sync_pipeline.engines.base import (
     needed,
     needed_after,
 )
-from sync_pipeline.engines.doubts import MOST_NAMED
 from sync_pipeline.errors import (
     ConnectError,
     Phase,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from sync_pipeline.collect.visibility import package_of
-from sync_pipeline.engines.base import Connection, Engine, sql_text
-from sync_pipeline.engines.doubts import (
+from sync_pipeline.engines.access.doubts import (
     MOST_NAMED,
     KeepsBytes,
     Known,
@@ -16,6 +15,7 @@ from sync_pipeline.engines.doubts import (
     plain,
     unknown_things,
 )
+from sync_pipeline.engines.base import Connection, Engine, sql_text
 from sync_pipeline.errors import PrivilegeError, QueryError, QueryTimeout
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.pattern import like

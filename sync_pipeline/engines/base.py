@@ -11,10 +11,10 @@ from functools import cache
 from importlib import resources
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from sync_pipeline.engines.access import AccessRules
-from sync_pipeline.engines.budget import Usage
-from sync_pipeline.engines.doubts import Known
-from sync_pipeline.engines.limits import Meter, ReadLimits
+from sync_pipeline.engines.access.contract import AccessRules
+from sync_pipeline.engines.access.doubts import Known
+from sync_pipeline.engines.wire.budget import Usage
+from sync_pipeline.engines.wire.limits import Meter, ReadLimits
 from sync_pipeline.errors import ConfigurationError, PrivilegeError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState

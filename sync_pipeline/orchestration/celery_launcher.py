@@ -12,7 +12,7 @@ from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from sync_pipeline.model.text import shortened
-from sync_pipeline.orchestration.celery_app import EXECUTE_RUN, QUEUE, make_app
+from sync_pipeline.orchestration.processes.celery_app import EXECUTE_RUN, QUEUE, make_app
 from sync_pipeline.settings import Settings
 
 LONGEST_WHY = 300

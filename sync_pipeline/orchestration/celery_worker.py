@@ -13,7 +13,7 @@ from celery.signals import worker_init
 from celery.worker.control import Panel
 
 from sync_pipeline.errors import SyncError
-from sync_pipeline.orchestration.celery_app import COMMANDS, make_app
+from sync_pipeline.orchestration.processes.celery_app import COMMANDS, make_app
 from sync_pipeline.settings import Settings
 
 

@@ -8,7 +8,7 @@ from dagster import DagsterInstance
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline.orchestration.runs import CAPACITY_SYNC, unfinished_run
+from sync_pipeline.orchestration.runs.runs import CAPACITY_SYNC, unfinished_run
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 LONGEST_START = timedelta(minutes=5)

@@ -16,9 +16,9 @@ from sync_pipeline.orchestration.config import SELECT_INSTANCES, SelectionConfig
 from sync_pipeline.orchestration.hooks import close_record
 from sync_pipeline.orchestration.ops import finish_session, open_session, select
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import fleet_key
+from sync_pipeline.orchestration.runs.runs import fleet_key
+from sync_pipeline.orchestration.runtime.threaded_executor import DEADLINE_TAG
 from sync_pipeline.orchestration.tasks import SelectedInstances
-from sync_pipeline.orchestration.threaded_executor import DEADLINE_TAG
 from sync_pipeline.settings import Settings
 
 

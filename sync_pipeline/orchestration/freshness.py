@@ -12,15 +12,15 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.notify.channels import channels_of
-from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.processes.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.freshness import (
+from sync_pipeline.workflows.watching.freshness import (
     FreshnessReport,
     check_freshness,
     watched_categories,
 )
-from sync_pipeline.workflows.maintenance import in_maintenance
+from sync_pipeline.workflows.watching.windows import in_maintenance
 
 SECONDS_BETWEEN_LOOKS = 60
 _SHORTEST_SPAN = timedelta(days=8)

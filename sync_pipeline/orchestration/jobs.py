@@ -14,7 +14,6 @@ from sync_pipeline.orchestration.aggregation_ops import (
     select_range,
 )
 from sync_pipeline.orchestration.config import SELECT_INSTANCES
-from sync_pipeline.orchestration.executors import console, executor_of, one_after_the_other
 from sync_pipeline.orchestration.failures import NO_RUN_RETRY_TAGS
 from sync_pipeline.orchestration.hooks import close_record
 from sync_pipeline.orchestration.maintenance import maintain
@@ -25,7 +24,7 @@ from sync_pipeline.orchestration.ops import (
     select_instances,
     sync_instance,
 )
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.runs import (
     ACCOUNT_SYNC,
     AGGREGATE_PERIOD,
     AGGREGATE_SIZES,
@@ -33,7 +32,8 @@ from sync_pipeline.orchestration.runs import (
     CAPACITY_SYNC,
     FLEET_AGGREGATIONS,
 )
-from sync_pipeline.orchestration.threaded_executor import DEADLINE_TAG
+from sync_pipeline.orchestration.runtime.executors import console, executor_of, one_after_the_other
+from sync_pipeline.orchestration.runtime.threaded_executor import DEADLINE_TAG
 from sync_pipeline.settings import Settings
 
 MAINTAIN_SIZES = "maintain_sizes"

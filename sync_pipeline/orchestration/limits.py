@@ -13,12 +13,12 @@ import dagster as dg
 from sync_pipeline.fleet.order import spread
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.orchestration.failures import longest_wait_seconds
-from sync_pipeline.orchestration.runs import category_of
+from sync_pipeline.orchestration.runs.runs import category_of
 from sync_pipeline.orchestration.tasks import InstanceTask, RunTerms, SelectedInstances
-from sync_pipeline.workflows.admission import Admission, Skip, admit
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.limits import seconds_left
-from sync_pipeline.workflows.recorded import InstanceWork
+from sync_pipeline.workflows.syncing.admission import Admission, Skip, admit
+from sync_pipeline.workflows.syncing.limits import seconds_left
+from sync_pipeline.workflows.syncing.recorded import InstanceWork
 
 LOOK_SECONDS = 0.5
 

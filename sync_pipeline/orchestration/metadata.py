@@ -15,13 +15,13 @@ from sync_pipeline.model.text import shortened
 from sync_pipeline.orchestration.catalog import aggregation_key, size_key
 from sync_pipeline.orchestration.markdown import bullets, cell, table
 from sync_pipeline.visible import visible
-from sync_pipeline.workflows.aggregate_sizes import AggregationReport
-from sync_pipeline.workflows.capacity import top_databases
+from sync_pipeline.workflows.answers.capacity import top_databases
+from sync_pipeline.workflows.answers.findings import SessionReview, review_session
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.findings import SessionReview, review_session
-from sync_pipeline.workflows.recorded import InstanceReport
-from sync_pipeline.workflows.sync_accounts import AccountSyncReport
-from sync_pipeline.workflows.sync_sizes import SizeReport
+from sync_pipeline.workflows.syncing.accounts import AccountSyncReport
+from sync_pipeline.workflows.syncing.aggregation import AggregationReport
+from sync_pipeline.workflows.syncing.recorded import InstanceReport
+from sync_pipeline.workflows.syncing.sizes import SizeReport
 
 MOST_DATABASES = 10
 MOST_LINES = 10

@@ -11,7 +11,6 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordOutcome, RecordStatus
 from sync_pipeline.orchestration.config import NO_CONFIG, SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
-from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.limits import (
     await_start,
     await_turn,
@@ -25,8 +24,9 @@ from sync_pipeline.orchestration.metadata import (
     size_materialization,
     size_metadata,
 )
+from sync_pipeline.orchestration.processes.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.runs import (
     as_launched,
     category_of,
     new_session,
@@ -35,11 +35,11 @@ from sync_pipeline.orchestration.runs import (
 from sync_pipeline.orchestration.selections import chosen_instances, selected_for
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.orchestration.ticks import require_tick
-from sync_pipeline.workflows.admission import Skip
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.recorded import InstanceWork
-from sync_pipeline.workflows.sync_accounts import AccountSyncReport, sync_instance_accounts
-from sync_pipeline.workflows.sync_sizes import SizeReport, sync_instance_sizes
+from sync_pipeline.workflows.syncing.accounts import AccountSyncReport, sync_instance_accounts
+from sync_pipeline.workflows.syncing.admission import Skip
+from sync_pipeline.workflows.syncing.recorded import InstanceWork
+from sync_pipeline.workflows.syncing.sizes import SizeReport, sync_instance_sizes
 
 
 @dg.op(

@@ -10,12 +10,12 @@ from pydantic import PrivateAttr
 
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
-from sync_pipeline.orchestration.ends import note_machine
-from sync_pipeline.orchestration.lineage import Part, part_of
+from sync_pipeline.orchestration.runs.ends import note_machine
+from sync_pipeline.orchestration.runs.lineage import Part, part_of
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.liveness import signs_of_life
+from sync_pipeline.workflows.watching.liveness import signs_of_life
 
 
 def utc_now() -> datetime:

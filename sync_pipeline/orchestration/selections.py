@@ -20,8 +20,8 @@ from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.model.shard import WHOLE
 from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig, SyncConfig
-from sync_pipeline.orchestration.lineage import Part
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.lineage import Part
+from sync_pipeline.orchestration.runs.runs import (
     ACCOUNT_SYNC,
     AGGREGATE_PERIOD,
     ASSET_JOB,
@@ -35,12 +35,12 @@ from sync_pipeline.orchestration.runs import (
     sync_type_of,
 )
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
-from sync_pipeline.store.sessions import NO_INSTANCE
+from sync_pipeline.store.sessions.sessions import NO_INSTANCE
 from sync_pipeline.visible import visible
-from sync_pipeline.workflows import aggregate_sizes
-from sync_pipeline.workflows.aggregate_sizes import PeriodChoice
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing import aggregation as aggregate_sizes
+from sync_pipeline.workflows.syncing.aggregation import PeriodChoice
 
 _CONFIG_OF_JOB: Mapping[str, type[SelectionConfig]] = {
     ACCOUNT_SYNC: SyncConfig,

@@ -13,10 +13,10 @@ from typing import Self
 import dagster as dg
 
 from sync_pipeline.errors import StoreUnavailable
-from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.processes.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.run_ends import SeenEnds
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.run_ends import SeenEnds
+from sync_pipeline.orchestration.runs.runs import (
     SUPERFLUOUS_TAG,
     close_session_of,
     end_lost_runs,
@@ -25,8 +25,8 @@ from sync_pipeline.orchestration.runs import (
 )
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.liveness import Observation, look
 from sync_pipeline.workflows.sessions import Reaped
+from sync_pipeline.workflows.watching.liveness import Observation, look
 
 MOST_SECONDS_BETWEEN_LOOKS = 20
 """The last record closes a session by itself. This is for what dies, so it may be rare: each

@@ -33,7 +33,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from sync_pipeline.files.private import make_private, secure_home
-from sync_pipeline.orchestration.event_log import KeptPostgresEventLog, KeptSqliteEventLog
+from sync_pipeline.orchestration.runtime.event_log import KeptPostgresEventLog, KeptSqliteEventLog
 from sync_pipeline.settings import Settings
 
 

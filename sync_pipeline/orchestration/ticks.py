@@ -8,7 +8,7 @@ from datetime import datetime
 import dagster as dg
 
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.runs import SCHEDULE_TAG, SUPERFLUOUS_TAG, TICK_TAG
+from sync_pipeline.orchestration.runs.runs import SCHEDULE_TAG, SUPERFLUOUS_TAG, TICK_TAG
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 

@@ -16,7 +16,7 @@ from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
-from sync_pipeline.store.size_schema import instance_databases
+from sync_pipeline.store.sizes.schema import instance_databases
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,13 @@ from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among, insert_rows, upsert
-from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.schema import account_change_log as log
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.schema import instances
+from sync_pipeline.store.sessions.ends import RecordEnds
 
 # What each sync asks is made once: making a statement, and fitting the columns of its result
 # to the one of its kind that was compiled, costs more than asking.

@@ -37,16 +37,16 @@ from sync_pipeline.model.session import (
     SyncCategory,
     SyncType,
 )
-from sync_pipeline.store.daemon_lease import read_lease
-from sync_pipeline.store.daemon_lease_file import FileLease
+from sync_pipeline.store.daemon.lease import read_lease
+from sync_pipeline.store.daemon.lease_file import FileLease
 from sync_pipeline.store.database import Database
-from sync_pipeline.store.freshness import last_success, read_checks, read_states, read_told
 from sync_pipeline.store.schema import account_change_log as log
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_sessions as sessions
-from sync_pipeline.store.session_rows import session_of
-from sync_pipeline.store.size_schema import instance_size_stats
+from sync_pipeline.store.sessions.rows import session_of
+from sync_pipeline.store.sizes.schema import instance_size_stats
+from sync_pipeline.store.watch.freshness import last_success, read_checks, read_states, read_told
 
 WHOLE_FLEET = (str(SyncType.SCHEDULED_TASK), str(SyncType.MANUAL_TASK))
 """Sessions of a few instances say nothing of the fleet: they count where there is no other."""

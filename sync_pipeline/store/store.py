@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from sync_pipeline.store.access import AccessReads
 from sync_pipeline.store.accounts import AccountStore
-from sync_pipeline.store.aggregations import AggregationStore
 from sync_pipeline.store.classes import ClassStore
-from sync_pipeline.store.daemon_lease import lease_register
+from sync_pipeline.store.daemon.lease import lease_register
+from sync_pipeline.store.daemon.ticks import TickStore
 from sync_pipeline.store.database import Database
-from sync_pipeline.store.freshness import FreshnessStore
 from sync_pipeline.store.leases import LeaseStore
-from sync_pipeline.store.maintenance import MaintenanceStore
 from sync_pipeline.store.metrics import MetricsStore
-from sync_pipeline.store.record_ends import RecordEnds
 from sync_pipeline.store.registry import Registry
-from sync_pipeline.store.retention import RetentionStore
-from sync_pipeline.store.session_reads import SessionReads
-from sync_pipeline.store.sessions import SessionStore
-from sync_pipeline.store.size_queries import SizeQueries
-from sync_pipeline.store.sizes import SizeStore
-from sync_pipeline.store.streaks import StreakStore
-from sync_pipeline.store.ticks import TickStore
+from sync_pipeline.store.sessions.ends import RecordEnds
+from sync_pipeline.store.sessions.reads import SessionReads
+from sync_pipeline.store.sessions.sessions import SessionStore
+from sync_pipeline.store.sizes.aggregations import AggregationStore
+from sync_pipeline.store.sizes.queries import SizeQueries
+from sync_pipeline.store.sizes.retention import RetentionStore
+from sync_pipeline.store.sizes.sizes import SizeStore
+from sync_pipeline.store.watch.freshness import FreshnessStore
+from sync_pipeline.store.watch.streaks import StreakStore
+from sync_pipeline.store.watch.windows import MaintenanceStore
 
 
 class Store:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sync_pipeline.engines.budget import Budget
+from sync_pipeline.engines.wire.budget import Budget
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.memory import budget_of
+from sync_pipeline.workflows.syncing.memory import budget_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sync_pipeline.model.session import (
     SyncType,
 )
 from sync_pipeline.model.text import first_lines, shortened
-from sync_pipeline.store.sessions import UNOPENED
+from sync_pipeline.store.sessions.sessions import UNOPENED
 from sync_pipeline.store.store import Store
 from sync_pipeline.visible import visible
 

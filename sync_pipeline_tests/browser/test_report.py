@@ -18,7 +18,7 @@ from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.report import FleetReport
 from sync_pipeline.model.size import InstanceSize, SizePoint, TopDatabase
 from sync_pipeline.report.html import write_html
-from sync_pipeline_tests.browser.programs import chromium
+from workbench.running.programs import chromium
 
 UNTIL = date(2026, 11, 24)
 SINCE = UNTIL - timedelta(days=399)

@@ -19,19 +19,19 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from sync_pipeline.model.session import SessionStatus
-from sync_pipeline_tests.browser.programs import chromium
-from sync_pipeline_tests.integration.store_bench import StoreBench
-from sync_pipeline_tests.orchestration.system import (
+from sync_pipeline_tests.orchestration.test_backfill import history
+from sync_pipeline_tests.orchestration.test_ui import SELECTOR, launch_of, runs
+from workbench.benches.store_bench import StoreBench
+from workbench.running.programs import chromium
+from workbench.running.system import (
     Fleet,
     System,
     environment_of,
     in_environment,
     running_system,
 )
-from sync_pipeline_tests.orchestration.test_backfill import history
-from sync_pipeline_tests.orchestration.test_ui import SELECTOR, launch_of, runs
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.strategies.sizes import put_history
+from workbench.servers.running import RunningServer
+from workbench.strategies.sizes import put_history
 
 pytestmark = pytest.mark.long
 

@@ -22,7 +22,7 @@ from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsOpti
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 OBSERVED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TIMEOUTS = Timeouts(connect_seconds=5, statement_seconds=20, total_seconds=60)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SecurableKind
 

@@ -11,8 +11,8 @@ from sync_pipeline.engines.oracle.engine import Oracle
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.size import DatabaseSize, SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline_tests.emulation.oracle import Session
-from sync_pipeline_tests.emulation.oracle_world import World
+from workbench.emulation.oracle import Session
+from workbench.emulation.oracle_world import World
 
 ENGINE = Oracle()
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 
 from sync_pipeline.model.privilege import Securable, SecurableKind
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, raw
-from sync_pipeline_tests.strategies.postgresql_access import DATABASES
-from sync_pipeline_tests.strategies.postgresql_roles import quoted
+from workbench.servers.postgresql_bench import PostgresBench, raw
+from workbench.strategies.postgresql_access import DATABASES
+from workbench.strategies.postgresql_roles import quoted
 
 K = SecurableKind
 RELATIONS = (K.TABLE, K.PARTITIONED_TABLE, K.VIEW, K.MATERIALIZED_VIEW, K.FOREIGN_TABLE)

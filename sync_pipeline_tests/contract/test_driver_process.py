@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from sync_pipeline.engines.child import ChildConnection, connect_in_child, memory_bytes
 from sync_pipeline.engines.oracle.engine import Oracle
+from sync_pipeline.engines.wire.child import ChildConnection, connect_in_child, memory_bytes
 from sync_pipeline.errors import (
     ConnectError,
     ConnectReason,
@@ -25,12 +25,12 @@ from sync_pipeline.errors import (
     SyncError,
 )
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline_tests.servers import tns
-from sync_pipeline_tests.servers.rogue.listening import rogue
-from sync_pipeline_tests.servers.rogue.passwords_oracle import asking
-from sync_pipeline_tests.servers.rogue.victim import PASSWORD, target, tried
+from workbench.servers import tns
+from workbench.servers.rogue.listening import rogue
+from workbench.servers.rogue.passwords_oracle import asking
+from workbench.servers.rogue.victim import PASSWORD, target, tried
 
-OPENER = "sync_pipeline_tests.servers.openers:opened"
+OPENER = "workbench.servers.openers:opened"
 PATIENCE_SECONDS = 20.0
 
 
@@ -98,7 +98,7 @@ def test_a_crash_of_compiled_code_is_told(session: ChildConnection) -> None:
 
 
 def test_what_holds_the_process_is_killed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sync_pipeline.engines.child.STATEMENT_MARGIN_SECONDS", 0)
+    monkeypatch.setattr("sync_pipeline.engines.wire.child.STATEMENT_MARGIN_SECONDS", 0)
     short = replace(target(EngineName.ORACLE, 1), statement_seconds=0.5)
     opened = connect_in_child(OPENER, short, None)
     started = time.monotonic()
@@ -152,9 +152,9 @@ def test_rows_keep_their_types(session: ChildConnection) -> None:
 
 PARENT = """
 import sys
-from sync_pipeline.engines.child import connect_in_child
+from sync_pipeline.engines.wire.child import connect_in_child
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline_tests.servers.rogue.victim import target
+from workbench.servers.rogue.victim import target
 opened = connect_in_child(sys.argv[1], target(EngineName.ORACLE, 1, total=600), None)
 print("open", flush=True)
 opened.fetch(sys.argv[2])

@@ -6,14 +6,14 @@ tested against the documentation elsewhere; this is that both halves fit togethe
 
 from __future__ import annotations
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld, PowerKind, path_text
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.contract import oracle_family
-from sync_pipeline_tests.emulation import oracle_world, sqlserver_world
-from sync_pipeline_tests.emulation.sqlserver_connection import accounts_of
+from workbench.emulation import oracle_world, sqlserver_world
+from workbench.emulation.sqlserver_connection import accounts_of
 
 
 def rules_over(engine: EngineName, snapshot: Snapshot) -> AccessRules:

@@ -15,9 +15,9 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.contract import oracle_family
-from sync_pipeline_tests.emulation import oracle_world, sqlserver_world
-from sync_pipeline_tests.emulation.oracle import EmulatedOracle
-from sync_pipeline_tests.emulation.sqlserver_connection import accounts_of
+from workbench.emulation import oracle_world, sqlserver_world
+from workbench.emulation.oracle import EmulatedOracle
+from workbench.emulation.sqlserver_connection import accounts_of
 
 
 def judged(engine: EngineName, snapshot: Snapshot) -> Judged:

@@ -17,14 +17,14 @@ from contextlib import ExitStack
 import pytest
 
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline_tests.servers import tns
-from sync_pipeline_tests.servers.rogue import tds
-from sync_pipeline_tests.servers.rogue.listening import Line, rogue
-from sync_pipeline_tests.servers.rogue.mutation import Mutator, mutating
-from sync_pipeline_tests.servers.rogue.passwords_oracle import asking
-from sync_pipeline_tests.servers.rogue.victim import BRIEF, UNMAPPED, Outcome, run_victim
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.servers.tds import Login, Rows, tds_server
+from workbench.servers import tns
+from workbench.servers.rogue import tds
+from workbench.servers.rogue.listening import Line, rogue
+from workbench.servers.rogue.mutation import Mutator, mutating
+from workbench.servers.rogue.passwords_oracle import asking
+from workbench.servers.rogue.victim import BRIEF, UNMAPPED, Outcome, run_victim
+from workbench.servers.running import RunningServer
+from workbench.servers.tds import Login, Rows, tds_server
 
 TRIALS = 40
 SHARE_REFUSED = 0.3

@@ -13,17 +13,17 @@ from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.hashes import HASH_READER
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.oracle.access import OracleAccess
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.engines.postgresql.engine import PostgreSql
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.finding import Finding, FindingRules, Severity
 from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.contract.test_postgresql_access import world_of
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, raw
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.strategies import oracle_accounts as oracle
-from sync_pipeline_tests.strategies import sqlserver_worlds as sqlserver
+from workbench.servers.postgresql_bench import PostgresBench, raw
+from workbench.servers.running import RunningServer
+from workbench.strategies import oracle_accounts as oracle
+from workbench.strategies import sqlserver_worlds as sqlserver
 
 PASSWORD = "<password>"
 

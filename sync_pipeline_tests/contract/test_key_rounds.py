@@ -19,9 +19,9 @@ import pytest
 
 from sync_pipeline.errors import AuthenticationError, SyncError
 from sync_pipeline.model.instance import EngineName, TlsMode
-from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
-from sync_pipeline_tests.servers.rogue.postgresql import rogue_postgresql
-from sync_pipeline_tests.servers.rogue.victim import target, tried
+from workbench.servers.rogue.mysql import rogue_mysql
+from workbench.servers.rogue.postgresql import rogue_postgresql
+from workbench.servers.rogue.victim import target, tried
 
 MOST_ROUNDS = 2**31 - 1
 TOTAL_SECONDS = 3.0

@@ -14,17 +14,17 @@ import pytest
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.engines.sqlserver.drivers import DRIVER_OPTION
+from sync_pipeline.engines.sqlserver.wire.drivers import DRIVER_OPTION
 from sync_pipeline.errors import MemoryExhausted, SyncError
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.snapshot import ServerIdentity
-from sync_pipeline.workflows.recorded import one_instance
-from sync_pipeline_tests.servers.rogue import answers
-from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
-from sync_pipeline_tests.servers.rogue.postgresql import rogue_postgresql
-from sync_pipeline_tests.servers.rogue.victim import PASSWORD, target, tried
-from sync_pipeline_tests.servers.sqlserver_drivers import driver_named
-from sync_pipeline_tests.servers.tds import Rows, tds_server
+from sync_pipeline.workflows.syncing.recorded import one_instance
+from workbench.servers.rogue import answers
+from workbench.servers.rogue.mysql import rogue_mysql
+from workbench.servers.rogue.postgresql import rogue_postgresql
+from workbench.servers.rogue.victim import PASSWORD, target, tried
+from workbench.servers.sqlserver_drivers import driver_named
+from workbench.servers.tds import Rows, tds_server
 
 CASES: list[tuple[EngineName, str, Any]] = [
     *((EngineName.MARIADB, name, parts) for name, parts in answers.MYSQL.items()),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import Connection
-from sync_pipeline.engines.mariadb.access import (
+from sync_pipeline.engines.mariadb.accounts.bits import (
     BITS,
     EVERYTHING,
     GRANT_BIT,
@@ -25,7 +25,7 @@ from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline_tests.contract import mysql_show_grants as show
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.mariadb
 

@@ -17,7 +17,7 @@ from sync_pipeline.model.privilege import (
 )
 from sync_pipeline.model.snapshot import SectionStatus
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.mariadb
 BY = "root@127.0.0.1"

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 import pymysql
 import pytest
 
-from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
+from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
 from sync_pipeline.model.access import AccessWorld, AccountFacts
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 HASH = "*667F407DE7C6AD07358FA38DAED7828A72014B4E"
 NATIVE = "mysql_native_password"

@@ -11,7 +11,7 @@ from sync_pipeline.access.questions import access_of, who_can
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.mariadb
 ANN, BOB = "'un_ann'@'%'", "'un_bob'@'%'"

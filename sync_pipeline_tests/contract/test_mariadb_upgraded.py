@@ -14,7 +14,7 @@ import pytest
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 from sync_pipeline_tests.contract import mysql_show_grants as show
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers import debian, mariadb
+from workbench.servers import debian, mariadb
 
 pytestmark = pytest.mark.mariadb
 

@@ -15,8 +15,8 @@ from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, Securable, SecurableKind
 from sync_pipeline.model.privilege import SectionName as Name
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers import mysql
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers import mysql
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.mysql
 BY = "root@127.0.0.1"

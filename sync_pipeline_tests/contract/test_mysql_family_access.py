@@ -11,13 +11,13 @@ import pymysql
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from sync_pipeline.engines.access import AccessRules
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.access.contract import AccessRules
+from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import Securable, SecurableKind
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.strategies.mysql_access import (
+from workbench.servers.running import RunningServer
+from workbench.strategies.mysql_access import (
     DATABASES,
     PUBLIC,
     Maker,

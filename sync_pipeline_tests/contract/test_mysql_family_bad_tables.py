@@ -12,14 +12,14 @@ import pytest
 
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.engines.base import Connection
-from sync_pipeline.engines.mysql_protocol import connection
+from sync_pipeline.engines.mysql_protocol.wire import connection
 from sync_pipeline.errors import QueryError
 from sync_pipeline.model.instance import Timeouts
 from sync_pipeline.model.size import DatabaseSize, MeasureState, SizeSnapshot
 from sync_pipeline_tests.contract.mysql_family import OBSERVED_AT, Family
-from sync_pipeline_tests.contract.mysql_faults import listener
-from sync_pipeline_tests.servers import mariadb
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers import mariadb
+from workbench.servers.mysql_faults import listener
+from workbench.servers.running import RunningServer
 
 DATABASES = ("bad", "good", "remote")
 TORN = ("torn", "crashed")

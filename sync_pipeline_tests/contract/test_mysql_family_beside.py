@@ -12,7 +12,7 @@ from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, compare, who_can
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 ANN, PASSWORD = "'bs_ann'@'%'", "Canary-beside-1"
 RULES = {

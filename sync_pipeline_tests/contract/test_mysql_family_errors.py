@@ -30,8 +30,8 @@ from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.snapshot import SectionStatus
 from sync_pipeline_tests.contract.mysql_family import Family, instance_at
-from sync_pipeline_tests.contract.mysql_faults import listener
-from sync_pipeline_tests.servers.running import RunningServer, free_port, freeze
+from workbench.servers.mysql_faults import listener
+from workbench.servers.running import RunningServer, free_port, freeze
 
 PASSWORD = "Tr0ub4dor&3 ünï"
 SHORT = Timeouts(connect_seconds=1, statement_seconds=1, total_seconds=20)

@@ -16,7 +16,7 @@ from sync_pipeline.engines.mysql.sizes import database_of
 from sync_pipeline.engines.mysql_protocol import size_tables
 from sync_pipeline.model.size import DatabaseSize, MeasureState, SizeSnapshot
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 KEPT = ("information_schema", "performance_schema", "mysql", "sys")
 COUNTED = (".ibd", ".MYD", ".MYI", ".MAD", ".MAI", ".ARZ")

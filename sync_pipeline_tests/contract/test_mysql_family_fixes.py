@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from sync_pipeline.access.findings.case import Case, Databases
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.mysql_protocol.access_names import principal
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.access.names import principal
+from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline_tests.contract.fixes import NOW, FixBench, each_finding, unfinished
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.strategies.mysql_access import DATABASES as DATABASES_OF_PLANS
-from sync_pipeline_tests.strategies.mysql_access import AccessPlan, Maker, access_plans, quote
+from workbench.servers.running import RunningServer
+from workbench.strategies.mysql_access import DATABASES as DATABASES_OF_PLANS
+from workbench.strategies.mysql_access import AccessPlan, Maker, access_plans, quote
 
 PASSWORD = "Fx-1_<password>"
 DATABASES = Databases(frozenset({"fx_shop", "mysql"}), frozenset({"fx_gone", "fx_go_e"}), NOW)

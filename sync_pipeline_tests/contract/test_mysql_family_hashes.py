@@ -14,7 +14,7 @@ from sync_pipeline.engines.base import sql_text
 from sync_pipeline.errors import ConnectError, PrivilegeError, SyncError
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 MONITOR, PASSWORD = "hash_monitor", "<password>"
 NAMES_OF_KEYS = {

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.mysql_protocol.hosts import (
+from sync_pipeline.engines.mysql_protocol.accounts.hosts import (
     covers,
     is_any_host,
     lets_nobody_in,
@@ -21,7 +21,7 @@ from sync_pipeline.engines.mysql_protocol.hosts import (
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import Securable, SecurableKind
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 CLIENTS = ("127.0.0.1", "127.0.0.200", "127.9.0.1")
 HOSTS = (

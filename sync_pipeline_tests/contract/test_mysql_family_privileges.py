@@ -10,7 +10,7 @@ from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline_tests.contract.mysql_family import Family, RecordingConnection
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 MONITOR = "mon'i%tor"
 PASSWORD = "<password>"

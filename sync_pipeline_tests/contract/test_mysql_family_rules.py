@@ -8,11 +8,11 @@ from dataclasses import replace
 import pymysql
 import pytest
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers import mariadb, mysql
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers import mariadb, mysql
+from workbench.servers.running import RunningServer
 
 WITHOUT_CASE = ("--lower-case-table-names=1",)
 TRIED = {

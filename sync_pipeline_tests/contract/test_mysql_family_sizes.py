@@ -12,7 +12,7 @@ from sync_pipeline.engines.mysql.sizes import database_of
 from sync_pipeline.engines.mysql_protocol.sizes import maximum_bytes
 from sync_pipeline.model.size import DatabaseSize, MeasureState, SizeSnapshot
 from sync_pipeline_tests.contract.mysql_family import Family, RecordingConnection
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 MONITOR, PASSWORD = "size_monitor", "pass'word"
 NAMES = ("plain", "MyDb", "mydb", "we#ird-ä/b", "we#ird-ä", "per%cent_s", "数据库")

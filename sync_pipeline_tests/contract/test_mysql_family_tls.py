@@ -12,10 +12,10 @@ from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.errors import ConfigurationError, ConnectError, ConnectReason
 from sync_pipeline.model.instance import TlsMode, TlsOptions
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.servers import debian, mariadb
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.servers.started import StartedServers
+from workbench.servers import debian, mariadb
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.running import RunningServer
+from workbench.servers.started import StartedServers
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.mysql
 ANN, BOB = "'un_ann'@'%'", "'un_bob'@'%'"

@@ -17,8 +17,8 @@ from sync_pipeline_tests.contract.oracle_family import (
     grants,
     snapshot_of,
 )
-from sync_pipeline_tests.emulation.oracle import Container, EmulatedOracle, Session
-from sync_pipeline_tests.emulation.oracle_world import World
+from workbench.emulation.oracle import Container, EmulatedOracle, Session
+from workbench.emulation.oracle_world import World
 
 
 def clock(text: str) -> datetime:

@@ -27,9 +27,9 @@ from sync_pipeline.errors import (
 )
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.servers import tns
-from sync_pipeline_tests.servers.running import free_port
+from workbench.servers import tns
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.running import free_port
 
 PASSWORD = "s3cret-of-the-monitor"
 SECONDS = 1.0

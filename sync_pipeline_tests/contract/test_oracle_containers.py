@@ -17,8 +17,8 @@ from sync_pipeline_tests.contract.oracle_family import (
     grants,
     snapshot_of,
 )
-from sync_pipeline_tests.emulation.oracle import Session
-from sync_pipeline_tests.emulation.oracle_world import World
+from workbench.emulation.oracle import Session
+from workbench.emulation.oracle_world import World
 
 ROOT = Session(container=1)
 FIX = f"ALTER USER {MONITOR} SET CONTAINER_DATA = ALL CONTAINER = CURRENT;"

@@ -9,8 +9,8 @@ import pytest
 
 from sync_pipeline.errors import SyncError
 from sync_pipeline_tests.contract.oracle_family import ENGINE, sizes_of, snapshot_of
-from sync_pipeline_tests.emulation.oracle import EmulatedOracle, Session, granted_by, sees_all
-from sync_pipeline_tests.emulation.oracle_world import World
+from workbench.emulation.oracle import EmulatedOracle, Session, granted_by, sees_all
+from workbench.emulation.oracle_world import World
 
 COMMON, LOCAL = "c##sync_monitor", "sync_monitor"
 TABLES = 3

@@ -23,8 +23,8 @@ from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline_tests.contract.oracle_family import NOW, account, grants, snapshot_of
-from sync_pipeline_tests.emulation.oracle import EmulatedOracle, Session
-from sync_pipeline_tests.emulation.oracle_world import DBA_PRIVILEGES, World
+from workbench.emulation.oracle import EmulatedOracle, Session
+from workbench.emulation.oracle_world import DBA_PRIVILEGES, World
 
 ROOT = Session(container=1)
 AI = (23,), "23.9.0.25.07"

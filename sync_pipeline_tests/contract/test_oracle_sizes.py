@@ -7,8 +7,8 @@ import pytest
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import NOT_APPLICABLE, Measure, MeasureState
 from sync_pipeline_tests.contract.oracle_family import MONITOR, database, sizes_of
-from sync_pipeline_tests.emulation.oracle import Session
-from sync_pipeline_tests.emulation.oracle_world import GIB, World
+from workbench.emulation.oracle import Session
+from workbench.emulation.oracle_world import GIB, World
 
 ROOT = Session(container=1)
 FIX = f"ALTER USER {MONITOR} SET CONTAINER_DATA = ALL CONTAINER = CURRENT;"

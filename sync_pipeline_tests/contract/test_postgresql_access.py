@@ -16,20 +16,20 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.model.access import EVERYTHING, AccessWorld, Availability, EffectivePrivilege
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Securable, SecurableKind
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.contract.postgresql_inquiries import RELATIONS, Oracle
-from sync_pipeline_tests.servers.postgresql_bench import NOW, PostgresBench, raw
-from sync_pipeline_tests.strategies.postgresql_access import (
+from workbench.servers.postgresql_bench import NOW, PostgresBench, raw
+from workbench.strategies.postgresql_access import (
     DATABASES,
     OBJECTS,
     World,
     worlds,
 )
-from sync_pipeline_tests.strategies.postgresql_roles import quoted
+from workbench.strategies.postgresql_roles import quoted
 
 pytestmark = pytest.mark.postgresql
 

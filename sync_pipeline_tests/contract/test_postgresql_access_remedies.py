@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, SecurableKind
-from sync_pipeline_tests.servers.postgresql_bench import NOW, PostgresBench, raw
+from workbench.servers.postgresql_bench import NOW, PostgresBench, raw
 
 pytestmark = pytest.mark.postgresql
 

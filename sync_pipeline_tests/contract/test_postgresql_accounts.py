@@ -20,7 +20,7 @@ from sync_pipeline.model.privilege import (
 )
 from sync_pipeline.model.snapshot import SectionStatus
 from sync_pipeline.reconcile.scope import like
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench, statement
+from workbench.servers.postgresql_bench import ENGINE, PostgresBench, statement
 
 pytestmark = pytest.mark.postgresql
 

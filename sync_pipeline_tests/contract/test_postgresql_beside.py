@@ -7,9 +7,9 @@ import pytest
 
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, who_can
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline_tests.contract.test_postgresql_access import world_of
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, raw
+from workbench.servers.postgresql_bench import PostgresBench, raw
 
 pytestmark = pytest.mark.postgresql
 

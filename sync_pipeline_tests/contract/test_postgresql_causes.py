@@ -15,7 +15,7 @@ from sync_pipeline.errors import PrivilegeError, QueryError, SyncError
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.size import MeasureState
 from sync_pipeline.model.snapshot import SectionStatus
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench, statement
+from workbench.servers.postgresql_bench import ENGINE, PostgresBench, statement
 
 pytestmark = pytest.mark.postgresql
 

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, note, settings
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, SecurableKind
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, raw
-from sync_pipeline_tests.strategies.postgresql_roles import (
+from workbench.servers.postgresql_bench import PostgresBench, raw
+from workbench.strategies.postgresql_roles import (
     COLUMN_PRIVILEGES,
     OBJECTS,
     TABLE_PRIVILEGES,

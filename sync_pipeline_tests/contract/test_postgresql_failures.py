@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline.connect import Deadline, open_connection
-from sync_pipeline.engines import passwords
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.wire import passwords
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -34,11 +34,11 @@ from sync_pipeline.errors import (
 from sync_pipeline.model.instance import Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus
-from sync_pipeline_tests.servers import debian
-from sync_pipeline_tests.servers.postgresql import installations, obtain, run_postgresql
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench, bench_on
-from sync_pipeline_tests.servers.running import RunningServer, free_port, freeze
-from sync_pipeline_tests.servers.versions import POSTGRESQL
+from workbench.servers import debian
+from workbench.servers.postgresql import installations, obtain, run_postgresql
+from workbench.servers.postgresql_bench import ENGINE, PostgresBench, bench_on
+from workbench.servers.running import RunningServer, free_port, freeze
+from workbench.servers.versions import POSTGRESQL
 
 pytestmark = pytest.mark.postgresql
 

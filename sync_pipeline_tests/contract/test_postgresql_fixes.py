@@ -17,9 +17,9 @@ from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Severity
 from sync_pipeline_tests.contract.fixes import FixBench, each_finding, unfinished
 from sync_pipeline_tests.contract.test_postgresql_access import make as make_random
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench
-from sync_pipeline_tests.strategies.postgresql_access import ROLES as RANDOM
-from sync_pipeline_tests.strategies.postgresql_access import World, worlds
+from workbench.servers.postgresql_bench import ENGINE, PostgresBench
+from workbench.strategies.postgresql_access import ROLES as RANDOM
+from workbench.strategies.postgresql_access import World, worlds
 
 pytestmark = pytest.mark.postgresql
 

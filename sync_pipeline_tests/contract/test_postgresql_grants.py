@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench
+from workbench.servers.postgresql_bench import PostgresBench
 
 pytestmark = pytest.mark.postgresql
 

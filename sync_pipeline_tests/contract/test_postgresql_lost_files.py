@@ -14,7 +14,7 @@ from psycopg import sql
 
 from sync_pipeline.model.instance import Timeouts
 from sync_pipeline.model.size import DatabaseSize, MeasureState, SizeSnapshot
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, Tally, statement
+from workbench.servers.postgresql_bench import PostgresBench, Tally, statement
 
 pytestmark = pytest.mark.postgresql
 

@@ -10,7 +10,7 @@ from sync_pipeline.engines.base import Target
 from sync_pipeline.errors import AuthenticationError, ConfigurationError, PrivilegeError
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench, raw
+from workbench.servers.postgresql_bench import ENGINE, PostgresBench, raw
 
 pytestmark = pytest.mark.postgresql
 

@@ -9,7 +9,7 @@ import pytest
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.snapshot import SectionStatus
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench
+from workbench.servers.postgresql_bench import ENGINE, PostgresBench
 
 pytestmark = pytest.mark.postgresql
 

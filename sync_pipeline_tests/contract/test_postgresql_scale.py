@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, Tally
+from workbench.servers.postgresql_bench import PostgresBench, Tally
 
 pytestmark = pytest.mark.postgresql
 

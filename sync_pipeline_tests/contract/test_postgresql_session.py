@@ -10,14 +10,14 @@ from contextlib import AbstractContextManager
 import psycopg
 import pytest
 
-from sync_pipeline.engines.postgresql.session import OWN_LIMIT, PINNED
+from sync_pipeline.engines.postgresql.wire.session import OWN_LIMIT, PINNED
 from sync_pipeline.errors import Phase, QueryError, ServerLimit, UnsupportedServer
 from sync_pipeline.model.instance import Timeouts
-from sync_pipeline_tests.servers import debian
-from sync_pipeline_tests.servers.pgbouncer import PACKAGE, pgbouncer
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench
-from sync_pipeline_tests.servers.rogue.postgresql import DONE, description, rogue_postgresql, row
-from sync_pipeline_tests.servers.rogue.victim import PASSWORD
+from workbench.servers import debian
+from workbench.servers.pgbouncer import PACKAGE, pgbouncer
+from workbench.servers.postgresql_bench import ENGINE, PostgresBench
+from workbench.servers.rogue.postgresql import DONE, description, rogue_postgresql, row
+from workbench.servers.rogue.victim import PASSWORD
 
 pytestmark = pytest.mark.postgresql
 

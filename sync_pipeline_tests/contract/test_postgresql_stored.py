@@ -15,13 +15,13 @@ import pytest
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.model.access import Availability, PowerKind, path_text
 from sync_pipeline.model.finding import FindingRules
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline_tests.contract.test_postgresql_access import world_of
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, raw
+from workbench.servers.postgresql_bench import PostgresBench, raw
 
 pytestmark = pytest.mark.postgresql
 

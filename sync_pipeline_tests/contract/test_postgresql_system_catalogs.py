@@ -8,12 +8,12 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
-from sync_pipeline.engines.postgresql.access_catalogs import CATALOGS
+from sync_pipeline.engines.postgresql.access.catalogs import CATALOGS
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.model.access import AccessWorld, PowerKind
 from sync_pipeline.model.privilege import Securable, SecurableKind
 from sync_pipeline_tests.contract.test_postgresql_access import world_of
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, raw
+from workbench.servers.postgresql_bench import PostgresBench, raw
 
 pytestmark = pytest.mark.postgresql
 

@@ -21,7 +21,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE, PostgresBench
+from workbench.servers.postgresql_bench import ENGINE, PostgresBench
 
 pytestmark = pytest.mark.postgresql
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from sync_pipeline.engines.budget import Budget
-from sync_pipeline.engines.limits import ReadLimits
+from sync_pipeline.engines.wire.budget import Budget
+from sync_pipeline.engines.wire.limits import ReadLimits
 from sync_pipeline.errors import MemoryExhausted
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline_tests.contract import test_rogue_servers as rogues
-from sync_pipeline_tests.servers.rogue import tds
-from sync_pipeline_tests.servers.rogue.victim import target, tried
+from workbench.servers.rogue import tds
+from workbench.servers.rogue.victim import target, tried
 
 MOST = 4 * 2**20
 LONG_VALUES = {

@@ -11,24 +11,24 @@ from collections.abc import Callable
 
 import pytest
 
-from sync_pipeline.engines import passwords
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.engines.wire import passwords
 from sync_pipeline.errors import AuthenticationError, SyncError
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.servers.rogue import (
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.rogue import (
     passwords_mysql,
     passwords_oracle,
     passwords_postgresql,
     passwords_sqlserver,
 )
-from sync_pipeline_tests.servers.rogue.downgrading import on_the_way
-from sync_pipeline_tests.servers.rogue.listening import Heard, Line, rogue
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.servers.sqlserver_drivers import DRIVERS, driver_named
+from workbench.servers.rogue.downgrading import on_the_way
+from workbench.servers.rogue.listening import Heard, Line, rogue
+from workbench.servers.running import RunningServer
+from workbench.servers.sqlserver_drivers import DRIVERS, driver_named
 
 PASSWORD, USER = "hunter2-but-longer", "watcher"
 DISABLE, PREFER, REQUIRE = TlsMode.DISABLE, TlsMode.PREFER, TlsMode.REQUIRE

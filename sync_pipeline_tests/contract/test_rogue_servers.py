@@ -13,17 +13,17 @@ from itertools import chain, repeat
 import pytest
 
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline_tests.servers.rogue import mysql, postgresql, tds
-from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
-from sync_pipeline_tests.servers.rogue.postgresql import message, rogue_postgresql
-from sync_pipeline_tests.servers.rogue.victim import (
+from workbench.servers.rogue import mysql, postgresql, tds
+from workbench.servers.rogue.mysql import rogue_mysql
+from workbench.servers.rogue.postgresql import message, rogue_postgresql
+from workbench.servers.rogue.victim import (
     CONNECT_SECONDS,
     PASSWORD,
     STATEMENT_SECONDS,
     Outcome,
     run_victim,
 )
-from sync_pipeline_tests.servers.tds import Stream, tds_server
+from workbench.servers.tds import Stream, tds_server
 
 MOST_GROWTH = 160 * 2**20
 LATEST = CONNECT_SECONDS + STATEMENT_SECONDS + 12  # on a machine that is busy

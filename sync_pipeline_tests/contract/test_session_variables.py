@@ -11,12 +11,12 @@ import pymysql
 import pytest
 
 from sync_pipeline.connect import Deadline, open_connection
-from sync_pipeline.engines.mysql_protocol import variables
-from sync_pipeline.engines.mysql_protocol.variables import BOUNDS, LEFT, MOST, PINNED, Pin
+from sync_pipeline.engines.mysql_protocol.wire import variables
+from sync_pipeline.engines.mysql_protocol.wire.variables import BOUNDS, LEFT, MOST, PINNED, Pin
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.settings import project_root
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 MONITOR = "variables_monitor"
 HARMLESS = frozenset().union(*(names for reason, names in LEFT.items() if "harm" not in reason))

@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.links import open_link
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.wire.links import open_link
 from sync_pipeline.errors import ConnectError, ConnectReason
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
-from sync_pipeline_tests.servers.running import RunningServer, free_port
-from sync_pipeline_tests.servers.sqlserver_drivers import DRIVERS, driver_named, target_at
-from sync_pipeline_tests.servers.tds import tds_server
+from workbench.servers.running import RunningServer, free_port
+from workbench.servers.sqlserver_drivers import DRIVERS, driver_named, target_at
+from workbench.servers.tds import tds_server
 
 NAME = "listener.invalid"
 SILENT = ("127.0.0.11", "127.0.0.12", "127.0.0.13")

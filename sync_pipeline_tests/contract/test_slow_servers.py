@@ -20,21 +20,21 @@ from pathlib import Path
 
 import pytest
 
-from sync_pipeline.engines import calls
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.calls import Call, CallTimeout, LeftBehind
-from sync_pipeline.engines.sqlserver.drivers import DRIVER_OPTION
+from sync_pipeline.engines.sqlserver.wire.drivers import DRIVER_OPTION
+from sync_pipeline.engines.wire import calls
+from sync_pipeline.engines.wire.calls import Call, CallTimeout, LeftBehind
 from sync_pipeline.errors import ConnectionLimit, SyncError
 from sync_pipeline.model.instance import EngineName, Timeouts, TlsMode
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.servers import sqlserver_drivers, tns
-from sync_pipeline_tests.servers.rogue import drip, mysql, postgresql, slow_tls, tds
-from sync_pipeline_tests.servers.rogue.drip import Drip
-from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
-from sync_pipeline_tests.servers.rogue.postgresql import rogue_postgresql
-from sync_pipeline_tests.servers.rogue.victim import PASSWORD, target, tried
-from sync_pipeline_tests.servers.sqlserver_drivers import driver_named
-from sync_pipeline_tests.servers.tds import tds_server
+from workbench.servers import sqlserver_drivers, tns
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.rogue import drip, mysql, postgresql, slow_tls, tds
+from workbench.servers.rogue.drip import Drip
+from workbench.servers.rogue.mysql import rogue_mysql
+from workbench.servers.rogue.postgresql import rogue_postgresql
+from workbench.servers.rogue.victim import PASSWORD, target, tried
+from workbench.servers.sqlserver_drivers import driver_named
+from workbench.servers.tds import tds_server
 
 TOTAL_SECONDS = 2.0
 MARGIN_SECONDS = 9.0

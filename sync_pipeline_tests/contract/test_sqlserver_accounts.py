@@ -26,14 +26,14 @@ from sync_pipeline.model.size import MeasureName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.reconcile.scope import Scope
-from sync_pipeline_tests.emulation.sqlserver_connection import (
+from workbench.emulation.sqlserver_connection import (
     NOW,
     accounts_of,
     emulated,
     opener,
     sizes_of,
 )
-from sync_pipeline_tests.emulation.sqlserver_world import World
+from workbench.emulation.sqlserver_world import World
 
 K = SecurableKind
 ODD_NAMES = ("o'brien", 'q"uote', "a]b", "[odd", "a.b", "50%", "用户", "x" * 128, "CORP\\al ice")

@@ -1,6 +1,6 @@
 """The contract on Babelfish, a real TDS server, with both drivers.
 
-What is real in it and what is a shim says sync_pipeline_tests/servers/babelfish.py.
+What is real in it and what is a shim says workbench/servers/babelfish.py.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import HiddenDatabases, Target
 from sync_pipeline.engines.sqlserver.engine import SqlServer
-from sync_pipeline.engines.sqlserver.session import session_settings
+from sync_pipeline.engines.sqlserver.wire.session import session_settings
 from sync_pipeline.errors import AuthenticationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.size import MeasureName, SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline_tests.emulation.sqlserver_connection import NOW
-from sync_pipeline_tests.servers.babelfish import Babelfish
-from sync_pipeline_tests.servers.sqlserver_drivers import DRIVERS
+from workbench.emulation.sqlserver_connection import NOW
+from workbench.servers.babelfish import Babelfish
+from workbench.servers.sqlserver_drivers import DRIVERS
 
 SALES = "sp sälés"
 OBJECTS = (

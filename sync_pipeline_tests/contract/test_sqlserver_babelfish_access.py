@@ -17,14 +17,14 @@ import pytest
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, DatabaseEntry
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
-from sync_pipeline.engines.sqlserver.drivers import Driver, connection_string
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire.drivers import Driver, connection_string
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline_tests.emulation.sqlserver_connection import NOW
-from sync_pipeline_tests.servers.babelfish import Babelfish
-from sync_pipeline_tests.servers.sqlserver_drivers import FREETDS, driver_named
+from workbench.emulation.sqlserver_connection import NOW
+from workbench.servers.babelfish import Babelfish
+from workbench.servers.sqlserver_drivers import FREETDS, driver_named
 
 DATABASE = "sp_differential"
 PASSWORD = "Aa1!differential"

@@ -23,16 +23,16 @@ from sync_pipeline.access.judged import Judged
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, DatabaseEntry
-from sync_pipeline.engines.sqlserver.drivers import Driver, connection_string
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.engines.sqlserver.names import principal_name, split_account
+from sync_pipeline.engines.sqlserver.wire.drivers import Driver, connection_string
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.contract.fixes import NOW, FixBench, each_finding, unfinished
-from sync_pipeline_tests.servers.babelfish import Babelfish
-from sync_pipeline_tests.servers.sqlserver_drivers import FREETDS, driver_named
+from workbench.servers.babelfish import Babelfish
+from workbench.servers.sqlserver_drivers import FREETDS, driver_named
 
 DATABASE = "fx ü o'x \"q.db"
 OWNED = "fx_owned"

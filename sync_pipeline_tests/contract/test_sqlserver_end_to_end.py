@@ -15,16 +15,16 @@ from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.instance import Timeouts
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline_tests.emulation.sqlserver_connection import (
+from workbench.emulation.sqlserver_connection import (
     NOW,
     accounts_of,
     answers,
     emulated,
     sizes_of,
 )
-from sync_pipeline_tests.emulation.sqlserver_world import World
-from sync_pipeline_tests.servers.sqlserver_drivers import DRIVERS, driver_named, target_at
-from sync_pipeline_tests.servers.tds import Login, Rows, ServerError, tds_server
+from workbench.emulation.sqlserver_world import World
+from workbench.servers.sqlserver_drivers import DRIVERS, driver_named, target_at
+from workbench.servers.tds import Login, Rows, ServerError, tds_server
 
 LIMITS = Timeouts(connect_seconds=10, statement_seconds=30, total_seconds=120)
 

@@ -13,8 +13,8 @@ import pytest
 
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.sqlserver.connection import login_database
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire.connection import login_database
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -26,16 +26,16 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
-from sync_pipeline_tests.contract.mysql_faults import listener
-from sync_pipeline_tests.servers.running import free_port
-from sync_pipeline_tests.servers.sqlserver_drivers import (
+from workbench.servers.mysql_faults import listener
+from workbench.servers.running import free_port
+from workbench.servers.sqlserver_drivers import (
     DRIVERS,
     PASSWORD,
     SHORT,
     driver_named,
     target_at,
 )
-from sync_pipeline_tests.servers.tds import Login, Rows, ServerError, TdsServer, tds_server
+from workbench.servers.tds import Login, Rows, ServerError, TdsServer, tds_server
 
 MARGIN_SECONDS = 4
 

@@ -10,8 +10,8 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline_tests.emulation.sqlserver_connection import accounts_of, sizes_of
-from sync_pipeline_tests.emulation.sqlserver_world import World
+from workbench.emulation.sqlserver_connection import accounts_of, sizes_of
+from workbench.emulation.sqlserver_world import World
 
 SCRIPT = SqlServer().grants_script("m]on", "%", ("sales",))
 GRANT = re.compile(r"GRANT ([A-Z ]+) TO \[m\]\]on\];")

@@ -19,8 +19,8 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, FindingRules
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline_tests.emulation.sqlserver_connection import accounts_of, sizes_of
-from sync_pipeline_tests.emulation.sqlserver_world import (
+from workbench.emulation.sqlserver_connection import accounts_of, sizes_of
+from workbench.emulation.sqlserver_world import (
     SERVICES,
     SETUP_LOGINS,
     World,

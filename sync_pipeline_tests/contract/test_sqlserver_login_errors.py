@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.sqlserver.drivers import (
+from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire.drivers import (
     ENTRA_METHODS,
     ENTRA_OPTION,
     INTEGRATED_OPTION,
     Driver,
     connection_string,
 )
-from sync_pipeline.engines.sqlserver.engine import SqlServer
-from sync_pipeline.engines.sqlserver.errors import connect_error, query_error
+from sync_pipeline.engines.sqlserver.wire.errors import connect_error, query_error
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -32,9 +32,9 @@ from sync_pipeline.errors import (
     UnsupportedServer,
 )
 from sync_pipeline.model.instance import TlsMode, TlsOptions
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.servers import tds
-from sync_pipeline_tests.servers.sqlserver_drivers import (
+from workbench.servers import tds
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.sqlserver_drivers import (
     DRIVERS,
     FREETDS,
     MICROSOFT,
@@ -42,7 +42,7 @@ from sync_pipeline_tests.servers.sqlserver_drivers import (
     driver_named,
     target_at,
 )
-from sync_pipeline_tests.servers.tds import EndOfTls, Login, Rows, ServerError, tds_server
+from workbench.servers.tds import EndOfTls, Login, Rows, ServerError, tds_server
 
 REFUSED, TOO_MANY = ConnectReason.REFUSED, ConnectReason.TOO_MANY
 ENCRYPTED, VERIFIED = TlsOptions(TlsMode.REQUIRE), TlsOptions(TlsMode.VERIFY_FULL)

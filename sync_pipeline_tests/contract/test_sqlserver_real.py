@@ -16,12 +16,12 @@ from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.sqlserver.drivers import choose_driver, connection_string
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire.drivers import choose_driver, connection_string
 from sync_pipeline.errors import AuthenticationError
 from sync_pipeline.model.instance import Timeouts
-from sync_pipeline_tests.emulation.sqlserver_connection import NOW
-from sync_pipeline_tests.servers.sqlserver_drivers import target_at
+from workbench.emulation.sqlserver_connection import NOW
+from workbench.servers.sqlserver_drivers import target_at
 
 ADDRESS = os.environ.get("SYNC_PIPELINE_TEST_SQLSERVER", "")
 LIMITS = Timeouts(connect_seconds=15, statement_seconds=60, total_seconds=300)

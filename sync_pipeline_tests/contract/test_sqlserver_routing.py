@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from sync_pipeline.engines.sqlserver import connection
-from sync_pipeline.engines.sqlserver.confinement import may_connect_only_to
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire import connection
+from sync_pipeline.engines.sqlserver.wire.confinement import may_connect_only_to
 from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.instance import Timeouts, TlsMode, TlsOptions
-from sync_pipeline_tests.contract.mysql_faults import authority
-from sync_pipeline_tests.servers.sqlserver_drivers import (
+from workbench.servers.mysql_faults import authority
+from workbench.servers.sqlserver_drivers import (
     DRIVERS,
     PASSWORD,
     driver_named,
     target_at,
 )
-from sync_pipeline_tests.servers.tds import TdsServer, tds_server
+from workbench.servers.tds import TdsServer, tds_server
 
 TIMEOUTS = Timeouts(connect_seconds=1, statement_seconds=2, total_seconds=20)
 Certificate = tuple[Path, Path]

@@ -16,8 +16,8 @@ from sync_pipeline.model.size import (
 )
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
-from sync_pipeline_tests.emulation.sqlserver_connection import sizes_of
-from sync_pipeline_tests.emulation.sqlserver_world import World
+from workbench.emulation.sqlserver_connection import sizes_of
+from workbench.emulation.sqlserver_world import World
 
 PAGE = 8192
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from sync_pipeline.engines import passwords
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.sqlserver.drivers import STRICT_OPTION
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire.drivers import STRICT_OPTION
+from sync_pipeline.engines.wire import passwords
 from sync_pipeline.errors import ConfigurationError, ConnectError, ConnectReason, SyncError
 from sync_pipeline.model.instance import TlsMode, TlsOptions
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.servers.sqlserver_drivers import (
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.sqlserver_drivers import (
     DRIVERS,
     FREETDS,
     MICROSOFT,
@@ -27,7 +27,7 @@ from sync_pipeline_tests.servers.sqlserver_drivers import (
     driver_named,
     target_at,
 )
-from sync_pipeline_tests.servers.tds import TdsServer, tds_server
+from workbench.servers.tds import TdsServer, tds_server
 
 CLIENT_HELLO = b"\x16\x03"
 NO_TLS_OFFERED = (

@@ -18,9 +18,9 @@ from sync_pipeline.errors import ConfigurationError, PrivilegeError
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE as POSTGRESQL
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench, raw
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.postgresql_bench import ENGINE as POSTGRESQL
+from workbench.servers.postgresql_bench import PostgresBench, raw
+from workbench.servers.running import RunningServer
 
 HOSTILE = (
     "a\\",

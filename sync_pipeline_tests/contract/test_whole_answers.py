@@ -12,7 +12,7 @@ from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, colle
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, Engine
-from sync_pipeline.engines.mysql_protocol.views import VIEW
+from sync_pipeline.engines.mysql_protocol.accounts.views import VIEW
 from sync_pipeline.engines.oracle.engine import Oracle
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.sqlserver.engine import SqlServer
@@ -21,14 +21,14 @@ from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline_tests.contract.mysql_family import OBSERVED_AT, Family
-from sync_pipeline_tests.emulation.oracle import Session
-from sync_pipeline_tests.emulation.oracle_world import World as OracleWorld
-from sync_pipeline_tests.emulation.sqlserver_connection import emulated
-from sync_pipeline_tests.emulation.sqlserver_connection import opener as sqlserver_opener
-from sync_pipeline_tests.emulation.sqlserver_world import World as SqlServerWorld
-from sync_pipeline_tests.servers.postgresql_bench import ENGINE as POSTGRESQL
-from sync_pipeline_tests.servers.postgresql_bench import PostgresBench
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.emulation.oracle import Session
+from workbench.emulation.oracle_world import World as OracleWorld
+from workbench.emulation.sqlserver_connection import emulated
+from workbench.emulation.sqlserver_connection import opener as sqlserver_opener
+from workbench.emulation.sqlserver_world import World as SqlServerWorld
+from workbench.servers.postgresql_bench import ENGINE as POSTGRESQL
+from workbench.servers.postgresql_bench import PostgresBench
+from workbench.servers.running import RunningServer
 
 Change = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]]
 

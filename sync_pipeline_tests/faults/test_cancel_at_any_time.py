@@ -14,14 +14,14 @@ import dagster as dg
 import pytest
 from dagster import DagsterEventType as Type
 
-from benchmarks.fleet.worker import account_sync, create_run
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of
-from sync_pipeline_tests.faults.cancelled_runs import run_processes, started
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from sync_pipeline.orchestration.runs.runs import close_session_of
+from workbench.fleet.worker import account_sync, create_run
+from workbench.running.cancelled_runs import run_processes, started
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.running import RunningServer, free_port
 
 pytestmark = pytest.mark.long
 

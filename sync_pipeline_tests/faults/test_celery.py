@@ -23,14 +23,14 @@ from dagster import DagsterInstance, DagsterRun
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline.orchestration.causes import Traces, cause_of
 from sync_pipeline.orchestration.celery_launcher import RunIdLauncher
-from sync_pipeline.orchestration.ends import shown
-from sync_pipeline.orchestration.lineage import SESSION_TAG
+from sync_pipeline.orchestration.runs.causes import Traces, cause_of
+from sync_pipeline.orchestration.runs.ends import shown
+from sync_pipeline.orchestration.runs.lineage import SESSION_TAG
 from sync_pipeline.orchestration.schedules import run_requests
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.contract.mysql_faults import authority
-from sync_pipeline_tests.orchestration.system import (
+from sync_pipeline_tests.orchestration.test_postgresql_storage import commented, variant
+from workbench.running.system import (
     Fleet,
     System,
     dagster_dev,
@@ -38,10 +38,10 @@ from sync_pipeline_tests.orchestration.system import (
     running_system,
     wait_for,
 )
-from sync_pipeline_tests.orchestration.test_postgresql_storage import commented, variant
-from sync_pipeline_tests.servers.fixtures_store import store_database
-from sync_pipeline_tests.servers.redis import redis_server
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.fixtures_store import store_database
+from workbench.servers.mysql_faults import authority
+from workbench.servers.redis import redis_server
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
 

@@ -25,12 +25,12 @@ import redis
 from kombu.exceptions import OperationalError
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.orchestration.celery_app import EXECUTE_RUN, make_app, require_safe
+from sync_pipeline.orchestration.processes.celery_app import EXECUTE_RUN, make_app, require_safe
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
 from sync_pipeline_tests.faults.test_celery import worker_command
-from sync_pipeline_tests.orchestration.system import environment_of, wait_for
-from sync_pipeline_tests.servers.redis import redis_server
+from workbench.running.system import environment_of, wait_for
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.redis import redis_server
 
 SAFE = "rediss://:secret@redis.example.net:6380/0?ssl_cert_reqs=required"
 PASSWORD = "Broker-1"

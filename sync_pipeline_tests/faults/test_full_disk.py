@@ -18,14 +18,14 @@ from sync_pipeline.model.instance import EngineName, Instance, TlsMode, TlsOptio
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import Session, SessionFilter
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.orchestration.system import (
+from workbench.running.system import (
     Fleet,
     environment_of,
     in_environment,
     wait_for,
 )
-from sync_pipeline_tests.servers.running import free_port
-from sync_pipeline_tests.servers.small_disk import (
+from workbench.servers.running import free_port
+from workbench.servers.small_disk import (
     SmallDisk,
     is_one_sentence_of_a_full_disk,
     small_disk,

@@ -18,7 +18,7 @@ import pytest
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.faults.key_worker import opened
+from workbench.running.key_worker import opened
 
 pytestmark = pytest.mark.long
 WORKERS = 6
@@ -29,7 +29,7 @@ Worker = subprocess.Popen[str]
 
 def started() -> Worker:
     return subprocess.Popen(
-        [sys.executable, "-m", "sync_pipeline_tests.faults.key_worker"],
+        [sys.executable, "-m", "workbench.running.key_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -17,14 +17,14 @@ import pytest
 from dagster._core.execution.api import create_execution_plan
 from dagster._core.execution.plan.state import KnownExecutionState
 
-from benchmarks.fleet.worker import account_sync, create_run
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, SessionStatus
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of
-from sync_pipeline_tests.faults.cancelled_runs import run_processes, started
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
-from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline.orchestration.runs.runs import close_session_of
+from workbench.fleet.worker import account_sync, create_run
+from workbench.running.cancelled_runs import run_processes, started
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
 

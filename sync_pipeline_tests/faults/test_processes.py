@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline.model.session import RecordStatus, Session, SessionStatus
-from sync_pipeline_tests.orchestration.system import System, held, running_system, wait_for
-from sync_pipeline_tests.servers.running import RunningServer, freeze
+from workbench.running.system import System, held, running_system, wait_for
+from workbench.servers.running import RunningServer, freeze
 
 pytestmark = pytest.mark.long
 

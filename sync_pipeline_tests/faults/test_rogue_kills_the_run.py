@@ -21,23 +21,23 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from benchmarks.fleet.worker import account_sync, create_run
 from sync_pipeline.model.breaker import OUT_OF_MEMORY, RUN_DIED
 from sync_pipeline.model.instance import EngineName, TlsMode, TlsOptions
 from sync_pipeline.model.session import InstanceRecord, RecordStatus
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of
-from sync_pipeline_tests.faults.cancelled_runs import run_processes, started
-from sync_pipeline_tests.orchestration.system import (
+from sync_pipeline.orchestration.runs.runs import close_session_of
+from workbench.fleet.worker import account_sync, create_run
+from workbench.running.cancelled_runs import run_processes, started
+from workbench.running.system import (
     Fleet,
     environment_of,
     in_environment,
     wait_for,
 )
-from sync_pipeline_tests.servers.rogue import mysql
-from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.rogue import mysql
+from workbench.servers.rogue.mysql import rogue_mysql
+from workbench.servers.running import RunningServer
 
 GOOD = ("good-1", "good-2", "good-3")
 SECONDS = 90

@@ -24,10 +24,10 @@ from sync_pipeline.model.session import (
     SessionStatus,
     SyncType,
 )
-from sync_pipeline_tests.orchestration.system import System, held, running_system, wait_for
 from sync_pipeline_tests.orchestration.test_backfill import history as days
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.strategies.sizes import put_history
+from workbench.running.system import System, held, running_system, wait_for
+from workbench.servers.running import RunningServer
+from workbench.strategies.sizes import put_history
 
 pytestmark = pytest.mark.long
 

@@ -14,18 +14,18 @@ from datetime import UTC, datetime
 from itertools import chain, repeat
 from pathlib import Path
 
-from benchmarks.fleet.worker import account_sync, create_run
 from sync_pipeline.model.instance import EngineName, TlsMode, TlsOptions
 from sync_pipeline.model.session import RecordStatus
-from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline_tests.faults.cancelled_runs import carry_out, run_processes
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
-from sync_pipeline_tests.servers.rogue import mysql, postgresql, tds
-from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
-from sync_pipeline_tests.servers.rogue.postgresql import rogue_postgresql
-from sync_pipeline_tests.servers.rogue.victim import PASSWORD
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.servers.tds import Stream, tds_server
+from sync_pipeline.orchestration.processes.instance import open_instance
+from workbench.fleet.worker import account_sync, create_run
+from workbench.running.cancelled_runs import carry_out, run_processes
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.rogue import mysql, postgresql, tds
+from workbench.servers.rogue.mysql import rogue_mysql
+from workbench.servers.rogue.postgresql import rogue_postgresql
+from workbench.servers.rogue.victim import PASSWORD
+from workbench.servers.running import RunningServer
+from workbench.servers.tds import Stream, tds_server
 
 SECONDS = 120
 BUDGET = 64 * 2**20

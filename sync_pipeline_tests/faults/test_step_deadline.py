@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.fleet.worker import account_sync, create_run
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of
-from sync_pipeline_tests.faults.cancelled_runs import run_processes, started
-from sync_pipeline_tests.orchestration.system import (
+from sync_pipeline.orchestration.runs.runs import close_session_of
+from workbench.fleet.worker import account_sync, create_run
+from workbench.running.cancelled_runs import run_processes, started
+from workbench.running.system import (
     Fleet,
     environment_of,
     held,
     in_environment,
 )
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 
 def test_a_server_that_never_answers_is_given_up(

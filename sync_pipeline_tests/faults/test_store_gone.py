@@ -7,9 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline_tests.orchestration.system import System, held, running_system
-from sync_pipeline_tests.servers import postgresql
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.running.system import System, held, running_system
+from workbench.servers import postgresql
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
 

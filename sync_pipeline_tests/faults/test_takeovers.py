@@ -17,7 +17,7 @@ import pytest
 
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline_tests.faults.test_processes import is_alive
-from sync_pipeline_tests.orchestration.system import (
+from workbench.running.system import (
     System,
     environment_of,
     held,
@@ -25,8 +25,8 @@ from sync_pipeline_tests.orchestration.system import (
     up,
     wait_for,
 )
-from sync_pipeline_tests.servers.fixtures_store import store_database
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from workbench.servers.fixtures_store import store_database
+from workbench.servers.running import RunningServer, free_port
 
 pytestmark = pytest.mark.long
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_pipeline_tests.integration.command import Command
+from workbench.benches.command import Command
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.model.session import RecordStatus, SyncCategory
-from sync_pipeline_tests.integration.command import CANARY, Command
-from sync_pipeline_tests.integration.review_bench import ReviewBench
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.benches.command import CANARY, Command
+from workbench.benches.review_bench import ReviewBench
+from workbench.servers.running import RunningServer
 
 USERS = ("'rv_boss'@'%'", "'rv_app'@'localhost'", "'rv_lead'@'localhost'", "''@'rv.invalid'")
 STATEMENTS = (

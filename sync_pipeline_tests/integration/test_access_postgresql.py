@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from sync_pipeline_tests.integration.command import CANARY, Command
-from sync_pipeline_tests.integration.review_bench import ReviewBench
-from sync_pipeline_tests.servers.started import StartedServers
+from workbench.benches.command import CANARY, Command
+from workbench.benches.review_bench import ReviewBench
+from workbench.servers.started import StartedServers
 
 ROLES = ("rv_app", "rv_chain", "rv_team", "rv_dba", "rv_hr", "rv_left", "rv_owner", "rv_plain")
 STATEMENTS = (

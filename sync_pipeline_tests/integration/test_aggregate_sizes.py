@@ -21,19 +21,19 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.aggregate_sizes import (
+from sync_pipeline.workflows.maintain_sizes import maintain_sizes
+from sync_pipeline.workflows.syncing.aggregation import (
     LONGEST_CATCH_UP_DAYS,
     PeriodChoice,
     await_collection,
     due_ranges,
     instances_to_aggregate,
 )
-from sync_pipeline.workflows.maintain_sizes import maintain_sizes
-from sync_pipeline_tests.integration.size_bench import SizeBench
-from sync_pipeline_tests.integration.store_bench import new_id
 from sync_pipeline_tests.integration.test_store_aggregations import daily
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.strategies.sizes import put_history
+from workbench.benches.size_bench import SizeBench
+from workbench.benches.store_bench import new_id
+from workbench.servers.running import RunningServer
+from workbench.strategies.sizes import put_history
 
 NOW = datetime(2026, 5, 20, 4, tzinfo=UTC)
 TODAY = NOW.date()

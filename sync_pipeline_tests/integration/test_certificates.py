@@ -26,10 +26,10 @@ from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.notify.channels import channels_of
 from sync_pipeline.settings import Settings, SmtpTls
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.servers import mariadb, tns
-from sync_pipeline_tests.servers.inboxes import mail_inbox
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers import mariadb, tns
+from workbench.servers.inboxes import mail_inbox
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.running import RunningServer
 
 ALERT = Alert("subject", "text", {"event": "test"})
 WHAT = "Missing Authority Key Identifier"

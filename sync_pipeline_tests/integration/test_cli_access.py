@@ -19,9 +19,9 @@ from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline_tests.integration.command import Command, Said
-from sync_pipeline_tests.integration.store_bench import DONE, StoreBench
-from sync_pipeline_tests.strategies.simple_access import (
+from workbench.benches.command import Command, Said
+from workbench.benches.store_bench import DONE, StoreBench
+from workbench.strategies.simple_access import (
     PUBLIC,
     SERVER,
     access_rules,

@@ -13,11 +13,11 @@ import pytest
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.session import RecordOutcome, RecordStatus
 from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot, TableSize, TablespaceSize
-from sync_pipeline.store.aggregation_sql import AggregationRequest
+from sync_pipeline.store.sizes.aggregation_sql import AggregationRequest
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.store_bench import StoreBench
-from sync_pipeline_tests.strategies.sizes import SERVER, measured
+from workbench.benches.command import Command
+from workbench.benches.store_bench import StoreBench
+from workbench.strategies.sizes import SERVER, measured
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = NOW.date()

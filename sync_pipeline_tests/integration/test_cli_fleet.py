@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.settings import Settings
-from sync_pipeline_tests.integration.command import CANARY, Command
+from workbench.benches.command import CANARY, Command
 
 SCRIPT = Path(sys.executable).with_name("sync-pipeline")
 FLEET = """\

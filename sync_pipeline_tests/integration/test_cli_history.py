@@ -10,17 +10,17 @@ from typing import Any
 import pymysql
 import pytest
 
-from sync_pipeline.engines.mysql_protocol.names import account_name
+from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.errors import SyncError
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.recorded import InstanceWork
-from sync_pipeline.workflows.sync_accounts import sync_instance_accounts
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.store_bench import START, StoreBench
-from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline.workflows.syncing.accounts import sync_instance_accounts
+from sync_pipeline.workflows.syncing.recorded import InstanceWork
+from workbench.benches.command import Command
+from workbench.benches.store_bench import START, StoreBench
+from workbench.servers.running import RunningServer
 
 ODD_USER = "o'dd \"50%_用户"
 APP, ODD = account_name("cli_app", "%"), account_name(ODD_USER, "%")

@@ -8,7 +8,7 @@ import pytest
 
 from sync_pipeline.model.breaker import Streak
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline_tests.integration.command import CANARY, Command
+from workbench.benches.command import CANARY, Command
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import psycopg
 import pymysql
 import pytest
 
-from sync_pipeline_tests.integration.command import CANARY, Command
-from sync_pipeline_tests.servers import mariadb
-from sync_pipeline_tests.servers.rogue import answers
-from sync_pipeline_tests.servers.rogue.mysql import rogue_mysql
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from workbench.benches.command import CANARY, Command
+from workbench.servers import mariadb
+from workbench.servers.rogue import answers
+from workbench.servers.rogue.mysql import rogue_mysql
+from workbench.servers.running import RunningServer, free_port
 
 
 def register(

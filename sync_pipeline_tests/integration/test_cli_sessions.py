@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.model.shard import Shard
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.store_bench import (
+from workbench.benches.command import Command
+from workbench.benches.store_bench import (
     CREDENTIAL,
     START,
     StoreBench,

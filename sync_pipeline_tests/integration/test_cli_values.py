@@ -17,12 +17,12 @@ import pytest
 import typer
 
 from sync_pipeline.cli.main import app
-from sync_pipeline.orchestration import serve
-from sync_pipeline.orchestration.instance import dagster_environment
+from sync_pipeline.orchestration.processes import serve
+from sync_pipeline.orchestration.processes.instance import dagster_environment
+from sync_pipeline.orchestration.processes.system import System
 from sync_pipeline.orchestration.selections import config_of
-from sync_pipeline.orchestration.serving.system import System
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.servers.running import free_port
+from workbench.benches.command import Command
+from workbench.servers.running import free_port
 
 NUMBERS = ("99999999999999999999", "-1", "nan")
 SIZES = ("16EB", "0.4", "-1GB", "1e400GB", "nan", "9223372036854775808", "GB", "1 0", "0x10")

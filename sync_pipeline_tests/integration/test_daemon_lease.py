@@ -13,7 +13,7 @@ import pytest
 
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.daemon_lease import DaemonLease, Holder
-from sync_pipeline.store.daemon_lease_file import FileLease
+from sync_pipeline.store.daemon.lease_file import FileLease
 from sync_pipeline.store.store import Store
 
 ONE = Holder("11111111-1111-4111-8111-111111111111", "db-a", 17, 30.0)

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.fleet.addresses import EndpointKind, Mix, host_of
-from benchmarks.fleet.endpoints import Endpoints, handed_through, replayed
-from benchmarks.fleet.homes import FleetPlan
-from benchmarks.fleet.recording import Recording
-from benchmarks.fleet.responder import Latency
-from benchmarks.fleet.runners import LostRecords, Runner, counted
-from benchmarks.fleet.server import MONITOR, Contents, collect, real_server, recorded
-from benchmarks.fleet.wire import RequestKind, RequestReader
 from sync_pipeline.errors import ConnectError, ConnectReason, SyncError
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, SyncCategory
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.fleet.addresses import EndpointKind, Mix, host_of
+from workbench.fleet.endpoints import Endpoints, handed_through, replayed
+from workbench.fleet.homes import FleetPlan
+from workbench.fleet.recording import Recording
+from workbench.fleet.responder import Latency
+from workbench.fleet.runners import LostRecords, Runner, counted
+from workbench.fleet.server import MONITOR, Contents, collect, real_server, recorded
+from workbench.fleet.wire import RequestKind, RequestReader
+from workbench.servers.running import RunningServer
 
 NEAR = Latency(0.0, 0.0)
 MIX = Mix(silent=0.1, refusing=0.2)

@@ -14,13 +14,13 @@ from sync_pipeline.model.freshness import Quiet, WatchState
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordStatus, SyncCategory
 from sync_pipeline.notify.channel import Channel, not_sent
-from sync_pipeline.store.freshness import FreshnessStore
 from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.freshness import FreshnessReport, check_freshness, overdue_now
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.store_bench import START, StoreBench
-from sync_pipeline_tests.integration.watch_bench import WatchBench, completed
-from sync_pipeline_tests.servers.statements import counted
+from sync_pipeline.store.watch.freshness import FreshnessStore
+from sync_pipeline.workflows.watching.freshness import FreshnessReport, check_freshness, overdue_now
+from workbench.benches.command import Command
+from workbench.benches.store_bench import START, StoreBench
+from workbench.benches.watch_bench import WatchBench, completed
+from workbench.servers.statements import counted
 
 ACCOUNT, CAPACITY = SyncCategory.ACCOUNT, SyncCategory.CAPACITY
 LIMITS = {ACCOUNT: timedelta(minutes=90), CAPACITY: timedelta(days=3)}

@@ -10,10 +10,10 @@ import pytest
 
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable
 from sync_pipeline.model.daemon_lease import Holder
-from sync_pipeline.orchestration.serving.leadership import Keeper
+from sync_pipeline.orchestration.processes.leadership import Keeper
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.orchestration.system import wait_for
+from workbench.running.system import wait_for
 
 
 @pytest.fixture

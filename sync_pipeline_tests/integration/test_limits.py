@@ -35,13 +35,13 @@ from sync_pipeline.model.session import (
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.limits import limits_of
-from sync_pipeline.workflows.probe import probe_instance
-from sync_pipeline.workflows.recorded import InstanceWork
-from sync_pipeline.workflows.sync_accounts import sync_instance_accounts
-from sync_pipeline.workflows.sync_sizes import sync_instance_sizes
-from sync_pipeline_tests.orchestration.system import held
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from sync_pipeline.workflows.syncing.accounts import sync_instance_accounts
+from sync_pipeline.workflows.syncing.limits import limits_of
+from sync_pipeline.workflows.syncing.probe import probe_instance
+from sync_pipeline.workflows.syncing.recorded import InstanceWork
+from sync_pipeline.workflows.syncing.sizes import sync_instance_sizes
+from workbench.running.system import held
+from workbench.servers.running import RunningServer, free_port
 
 ACCOUNT, CAPACITY = SyncCategory.ACCOUNT, SyncCategory.CAPACITY
 SYNC: dict[SyncCategory, Callable[..., Any]] = {

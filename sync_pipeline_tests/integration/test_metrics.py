@@ -26,14 +26,14 @@ from sync_pipeline.model.size import Measure
 from sync_pipeline.report.metrics import render_metrics
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers.metrics import fleet_metrics
 from sync_pipeline.workflows.dates import today
-from sync_pipeline.workflows.freshness import check_freshness
-from sync_pipeline.workflows.metrics import fleet_metrics
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.watch_bench import TIMINGS, WatchBench, completed
-from sync_pipeline_tests.servers.running import free_port
-from sync_pipeline_tests.servers.statements import counted
-from sync_pipeline_tests.strategies.sizes import UNKNOWN, Day, History, put_history
+from sync_pipeline.workflows.watching.freshness import check_freshness
+from workbench.benches.command import Command
+from workbench.benches.watch_bench import TIMINGS, WatchBench, completed
+from workbench.servers.running import free_port
+from workbench.servers.statements import counted
+from workbench.strategies.sizes import UNKNOWN, Day, History, put_history
 
 ACCOUNT, CAPACITY = SyncCategory.ACCOUNT, SyncCategory.CAPACITY
 PASSWORD = "hunter2-in-the-url"

@@ -14,9 +14,9 @@ import pytest
 from sync_pipeline.engines.postgresql.engine import CATALOG, PostgreSql
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.session import RecordStatus, SyncCategory
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.review_bench import ReviewBench
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.benches.command import Command
+from workbench.benches.review_bench import ReviewBench
+from workbench.servers.running import RunningServer
 
 SQL = {
     "mariadb": (

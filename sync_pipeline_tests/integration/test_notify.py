@@ -18,10 +18,10 @@ from sync_pipeline.notify.delivery import deliver
 from sync_pipeline.notify.mail import Mail, MailServer
 from sync_pipeline.notify.webhook import SlackWebhook, Webhook
 from sync_pipeline.settings import Settings, SmtpTls
-from sync_pipeline_tests.contract.mysql_faults import Authority, authority
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.servers.inboxes import MailInbox, WebInbox, mail_inbox, web_inbox
-from sync_pipeline_tests.servers.running import free_port
+from workbench.benches.command import Command
+from workbench.servers.inboxes import MailInbox, WebInbox, mail_inbox, web_inbox
+from workbench.servers.mysql_faults import Authority, authority
+from workbench.servers.running import free_port
 
 ALERT = Alert("sync_pipeline: 1 overdue", "- <!channel> & 数据库\n", {"event": "freshness"})
 TOKEN = "T0K3N-in-the-path"

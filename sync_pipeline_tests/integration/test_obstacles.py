@@ -14,10 +14,10 @@ import pytest
 
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.servers.fixtures_store import store_database
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.servers.small_disk import (
+from workbench.benches.command import Command
+from workbench.servers.fixtures_store import store_database
+from workbench.servers.running import RunningServer
+from workbench.servers.small_disk import (
     SmallDisk,
     is_one_sentence_of_a_full_disk,
     small_disk,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_pipeline_tests.integration.command import Command
+from workbench.benches.command import Command
 
 SNOW = "Ω❄"
 PROGRAM = [sys.executable, "-m", "sync_pipeline.cli.main"]

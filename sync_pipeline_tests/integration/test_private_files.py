@@ -21,10 +21,10 @@ from sync_pipeline.model.instance import TlsMode, TlsOptions
 from sync_pipeline.report.export import ExportFormat, write_export
 from sync_pipeline.report.metrics import write_metrics
 from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.rule_files import read_rule_file
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.store_bench import CREDENTIAL, START, an_instance
-from sync_pipeline_tests.servers.running import as_user
+from sync_pipeline.workflows.answers.rule_files import read_rule_file
+from workbench.benches.command import Command
+from workbench.benches.store_bench import CREDENTIAL, START, an_instance
+from workbench.servers.running import as_user
 
 NOBODY = "nobody"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.servers import debian, mariadb
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.servers.started import StartedServers
+from workbench.servers import debian, mariadb
+from workbench.servers.running import RunningServer
+from workbench.servers.started import StartedServers
 
 OLD_ROW = (
     "SELECT JSON_VALUE(priv, '$.version_id') DIV 100 FROM mysql.global_priv WHERE user = 'old'"

@@ -7,11 +7,11 @@ import pytest
 from sync_pipeline.cli import sessions as cli_sessions
 from sync_pipeline.model.failure import Failures
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, Session, SessionStatus
-from sync_pipeline.store.session_reads import LONGEST_MESSAGE
+from sync_pipeline.store.sessions.reads import LONGEST_MESSAGE
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.store_bench import DONE, START, StoreBench
-from sync_pipeline_tests.servers.statements import counted
+from workbench.benches.command import Command
+from workbench.benches.store_bench import DONE, START, StoreBench
+from workbench.servers.statements import counted
 
 FLEET = 120
 

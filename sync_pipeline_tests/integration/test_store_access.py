@@ -14,14 +14,14 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import (
+from sync_pipeline_tests.integration.test_store_accounts import counted_statements
+from workbench.benches.store_bench import (
     DONE,
     START,
     StoreBench,
     an_account,
     minutes,
 )
-from sync_pipeline_tests.integration.test_store_accounts import counted_statements
 
 DAY = date(2026, 3, 1)
 NEXT = DAY + timedelta(days=1)

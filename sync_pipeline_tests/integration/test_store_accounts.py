@@ -19,7 +19,7 @@ from sync_pipeline.model.inventory import AccountFilter, ChangeFilter
 from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import (
+from workbench.benches.store_bench import (
     DONE,
     START,
     StoreBench,
@@ -27,7 +27,7 @@ from sync_pipeline_tests.integration.store_bench import (
     an_instance,
     minutes,
 )
-from sync_pipeline_tests.strategies.accounts import states
+from workbench.strategies.accounts import states
 
 ODD_NAMES = ["x" * 128, 'q"uote', "o'brien", "50%", "under_score", "back\\slash", "用户", "a\nb"]
 

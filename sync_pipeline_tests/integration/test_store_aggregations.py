@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.size import Measure
-from sync_pipeline.store.aggregation_sql import AggregationRequest
+from sync_pipeline.store.sizes.aggregation_sql import AggregationRequest
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import StoreBench
-from sync_pipeline_tests.strategies import aggregation_oracle as oracle
-from sync_pipeline_tests.strategies.sizes import History, histories, noon, put_history
+from workbench.benches.store_bench import StoreBench
+from workbench.strategies import aggregation_oracle as oracle
+from workbench.strategies.sizes import History, histories, noon, put_history
 
 pytestmark = pytest.mark.long
 

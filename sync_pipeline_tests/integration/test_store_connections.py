@@ -23,9 +23,9 @@ from sync_pipeline.store import connections
 from sync_pipeline.store.database import Database, among, insert_rows, upsert
 from sync_pipeline.store.schema import Json, UtcDateTime
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import CREDENTIAL, START
-from sync_pipeline_tests.servers.fixtures_store import store_database
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.benches.store_bench import CREDENTIAL, START
+from workbench.servers.fixtures_store import store_database
+from workbench.servers.running import RunningServer
 
 WORKERS = 24
 OURS = (

@@ -9,7 +9,7 @@ import pytest
 from sync_pipeline.errors import LeaseHeld
 from sync_pipeline.model.session import SessionStatus, SyncCategory
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import START, StoreBench, minutes
+from workbench.benches.store_bench import START, StoreBench, minutes
 
 ACCOUNT = SyncCategory.ACCOUNT
 

@@ -29,7 +29,7 @@ from sync_pipeline.model.shard import Shard, slices
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import (
+from workbench.benches.store_bench import (
     CREDENTIAL,
     DONE,
     FAILED,
@@ -39,8 +39,8 @@ from sync_pipeline_tests.integration.store_bench import (
     new_id,
     new_session,
 )
-from sync_pipeline_tests.servers.fixtures_store import STORES, store_database
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.fixtures_store import STORES, store_database
+from workbench.servers.running import RunningServer
 
 HOSTS = {"a": "one", "b": "two", "c": "three", "d": "three"}
 NAMES = tuple(HOSTS)

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import DONE, FAILED, START, StoreBench
+from workbench.benches.store_bench import DONE, FAILED, START, StoreBench
 
 
 def test_sessions_of_older_versions_know_their_runs(store_url: str) -> None:

@@ -16,8 +16,8 @@ from sync_pipeline.errors import ConfigurationError, StoreUnavailable
 from sync_pipeline.store import database
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.servers.fixtures_store import store_database
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from workbench.servers.fixtures_store import store_database
+from workbench.servers.running import RunningServer, free_port
 
 PASSWORD = "hunter2-in-the-url"
 OPEN = "import sys; from sync_pipeline.store.store import Store; Store.open(sys.argv[1]).close()"

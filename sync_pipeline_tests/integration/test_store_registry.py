@@ -21,7 +21,7 @@ from sync_pipeline.model.instance import (
     TlsOptions,
 )
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import (
+from workbench.benches.store_bench import (
     CREDENTIAL,
     START,
     an_instance,

@@ -20,9 +20,9 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.model.shard import Shard
 from sync_pipeline.store.database import Database
-from sync_pipeline.store.sessions import NO_INSTANCE, UNOPENED
+from sync_pipeline.store.sessions.sessions import NO_INSTANCE, UNOPENED
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import (
+from workbench.benches.store_bench import (
     CREDENTIAL,
     DONE,
     FAILED,

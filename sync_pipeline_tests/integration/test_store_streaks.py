@@ -13,7 +13,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.maintenance import NewWindow, window_of
 from sync_pipeline.model.session import SessionStatus, SyncCategory
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import DONE, START, StoreBench, minutes
+from workbench.benches.store_bench import DONE, START, StoreBench, minutes
 
 ACCOUNT, CAPACITY = SyncCategory.ACCOUNT, SyncCategory.CAPACITY
 

@@ -12,7 +12,7 @@ from sync_pipeline.errors import StaleClaim
 from sync_pipeline.model.inventory import AccountFilter
 from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import DONE, StoreBench, an_account, new_id
+from workbench.benches.store_bench import DONE, StoreBench, an_account, new_id
 
 WORKERS = 16
 INSTANCES = 64

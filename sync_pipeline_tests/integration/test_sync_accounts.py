@@ -38,15 +38,15 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers.history import accounts_at
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.history import accounts_at
-from sync_pipeline.workflows.recorded import InstanceWork
-from sync_pipeline.workflows.sync_accounts import (
+from sync_pipeline.workflows.syncing.accounts import (
     AccountSyncReport,
     sync_instance_accounts,
 )
-from sync_pipeline.workflows.target import target_of
-from sync_pipeline_tests.servers.running import RunningServer
+from sync_pipeline.workflows.syncing.recorded import InstanceWork
+from sync_pipeline.workflows.syncing.target import target_of
+from workbench.servers.running import RunningServer
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

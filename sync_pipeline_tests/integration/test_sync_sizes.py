@@ -16,11 +16,11 @@ from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategor
 from sync_pipeline.model.size import Measure, SizePoint, TopQuestion
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.sync_sizes import sync_instance_sizes
-from sync_pipeline_tests.integration.size_bench import SizeBench
-from sync_pipeline_tests.servers.postgresql_bench import bench_on
-from sync_pipeline_tests.servers.running import RunningServer, free_port
-from sync_pipeline_tests.strategies.sizes import measured, snapshot_of
+from sync_pipeline.workflows.syncing.sizes import sync_instance_sizes
+from workbench.benches.size_bench import SizeBench
+from workbench.servers.postgresql_bench import bench_on
+from workbench.servers.running import RunningServer, free_port
+from workbench.strategies.sizes import measured, snapshot_of
 
 START = datetime(2026, 3, 1, 3, tzinfo=UTC)
 TODAY = date(2026, 3, 1)

@@ -23,10 +23,10 @@ from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import TlsMode, TlsOptions
 from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SessionStatus
-from sync_pipeline_tests.integration.command import Command
-from sync_pipeline_tests.integration.store_bench import START, StoreBench, an_instance
-from sync_pipeline_tests.strategies.simple_access import access_rules, account, table
 from sync_pipeline_tests.unit.test_visible import UNSEEN, unseen
+from workbench.benches.command import Command
+from workbench.benches.store_bench import START, StoreBench, an_instance
+from workbench.strategies.simple_access import access_rules, account, table
 
 EVERY = "".join(item for item in UNSEEN if not "\ud800" <= item <= "\udfff" and item != "\0")
 ODD = "=[red]x[/red]\x1b[2J\x1b]52;c;eA==\x07\u202e\u2066\x9b1m\r\b\x7f\u2028\u200b\u3164\n│ fake │"

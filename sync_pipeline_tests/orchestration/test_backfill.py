@@ -19,12 +19,12 @@ from sqlalchemy import create_engine, text
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import Session, SessionFilter, SessionStatus, SyncType
 from sync_pipeline.model.size import Measure
-from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.runs import BACKFILL_TAG
+from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.runs.runs import BACKFILL_TAG
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.integration.store_bench import StoreBench
-from sync_pipeline_tests.orchestration.system import System, running_system, wait_for
-from sync_pipeline_tests.strategies.sizes import Day, History, put_history
+from workbench.benches.store_bench import StoreBench
+from workbench.running.system import System, running_system, wait_for
+from workbench.strategies.sizes import Day, History, put_history
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 

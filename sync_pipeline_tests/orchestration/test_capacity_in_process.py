@@ -14,14 +14,14 @@ from sync_pipeline.definitions import defs
 from sync_pipeline.model.period import Period, PeriodType
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory, SyncType
 from sync_pipeline.orchestration import aggregation_ops
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of
-from sync_pipeline_tests.integration.store_bench import StoreBench
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
+from sync_pipeline.orchestration.runs.runs import close_session_of
 from sync_pipeline_tests.orchestration.test_backfill import history
-from sync_pipeline_tests.servers.running import RunningServer, free_port
-from sync_pipeline_tests.strategies.sizes import put_history
+from workbench.benches.store_bench import StoreBench
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.running import RunningServer, free_port
+from workbench.strategies.sizes import put_history
 
 TODAY = datetime.now(UTC).date()
 

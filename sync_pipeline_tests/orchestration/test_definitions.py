@@ -20,9 +20,9 @@ from sync_pipeline.model.period import PeriodType
 from sync_pipeline.orchestration import catalog
 from sync_pipeline.orchestration.config import BackfillConfig, SyncConfig
 from sync_pipeline.orchestration.jobs import build_account_sync, build_aggregate_sizes
-from sync_pipeline.orchestration.lineage import SHARD_TAG
 from sync_pipeline.orchestration.partitions import EARLIEST, first_day, partitions_of
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.lineage import SHARD_TAG
+from sync_pipeline.orchestration.runs.runs import (
     AGGREGATE_PERIOD,
     ASSET_JOB,
     BACKFILL_TAG,
@@ -34,8 +34,8 @@ from sync_pipeline.orchestration.schedules import build_schedule
 from sync_pipeline.orchestration.tasks import InstanceTask, instance_id_of
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.integration.store_bench import StoreBench
-from sync_pipeline_tests.strategies.sizes import History, put_history
+from workbench.benches.store_bench import StoreBench
+from workbench.strategies.sizes import History, put_history
 
 JOB = defs.resolve_job_def("account_sync")
 REPOSITORY = defs.get_repository_def()

@@ -21,12 +21,12 @@ from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import Session, SessionStatus
-from sync_pipeline.orchestration.causes import ENDED_BY_TERMINAL
-from sync_pipeline.orchestration.instance import dagster_environment, open_instance
-from sync_pipeline.orchestration.launch import Launch, cancel, create_run, open_workspace
+from sync_pipeline.orchestration.processes.instance import dagster_environment, open_instance
+from sync_pipeline.orchestration.processes.launch import Launch, cancel, create_run, open_workspace
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of, reap_sessions
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment, wait_for
+from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL
+from sync_pipeline.orchestration.runs.runs import close_session_of, reap_sessions
+from workbench.running.system import Fleet, environment_of, in_environment, wait_for
 
 NEXT = "re-execute it from failure in the UI"
 

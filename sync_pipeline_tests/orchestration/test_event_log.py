@@ -10,10 +10,14 @@ import dagster as dg
 import pytest
 from dagster._core.events.log import EventLogEntry
 
-from sync_pipeline.orchestration.event_buffer import BufferedEventLog, EventBuffer, buffered_events
-from sync_pipeline.orchestration.event_log import MOST_KEPT, KeptSqliteEventLog
-from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline_tests.orchestration.system import environment_of, in_environment
+from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.runtime.event_buffer import (
+    BufferedEventLog,
+    EventBuffer,
+    buffered_events,
+)
+from sync_pipeline.orchestration.runtime.event_log import MOST_KEPT, KeptSqliteEventLog
+from workbench.running.system import environment_of, in_environment
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline_tests.orchestration.parity_graphs import job_of
+from workbench.running.parity_graphs import job_of
 
 pytestmark = pytest.mark.long
 

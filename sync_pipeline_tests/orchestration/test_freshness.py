@@ -18,15 +18,15 @@ from sync_pipeline.orchestration.freshness import (
     instance_freshness,
     longest_interval,
 )
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.report.metrics import render_metrics
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.maintenance import start_maintenance
-from sync_pipeline.workflows.metrics import fleet_metrics
-from sync_pipeline_tests.integration.watch_bench import WatchBench, completed
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
-from sync_pipeline_tests.servers.inboxes import WebInbox, web_inbox
+from sync_pipeline.workflows.answers.metrics import fleet_metrics
+from sync_pipeline.workflows.watching.windows import start_maintenance
+from workbench.benches.watch_bench import WatchBench, completed
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.inboxes import WebInbox, web_inbox
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

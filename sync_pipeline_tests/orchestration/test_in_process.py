@@ -25,10 +25,10 @@ from sync_pipeline.errors import Phase, StaleClaim, StoreUnavailable
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
 from sync_pipeline.orchestration import ops, resources
 from sync_pipeline.orchestration.config import SyncConfig
-from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.lineage import part_of
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.lineage import part_of
+from sync_pipeline.orchestration.runs.runs import (
     FAILED_INSTANCES_TAG,
     close_session_of,
     new_session,
@@ -37,12 +37,12 @@ from sync_pipeline.orchestration.runs import (
 from sync_pipeline.orchestration.sensors import build_session_reaper
 from sync_pipeline.orchestration.tasks import InstanceTask
 from sync_pipeline.settings import Settings
-from sync_pipeline.store.sessions import SessionStore
-from sync_pipeline.workflows import findings
+from sync_pipeline.store.sessions.sessions import SessionStore
+from sync_pipeline.workflows.answers import findings
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.sync_accounts import AccountSyncReport
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment, wait_for
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from sync_pipeline.workflows.syncing.accounts import AccountSyncReport
+from workbench.running.system import Fleet, environment_of, in_environment, wait_for
+from workbench.servers.running import RunningServer, free_port
 
 PASSWORD = "a-password-that-nobody-has"
 

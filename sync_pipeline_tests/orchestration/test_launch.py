@@ -17,8 +17,8 @@ from sync_pipeline.model.session import (
     SessionStatus,
     SyncType,
 )
-from sync_pipeline_tests.orchestration.system import System, held, running_system, wait_for
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.running.system import System, held, running_system, wait_for
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
 

@@ -29,11 +29,11 @@ from sync_pipeline.model.maintenance import NewWindow
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, SessionStatus
 from sync_pipeline.orchestration import resources
 from sync_pipeline.orchestration.config import SyncConfig
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.tasks import instance_id_of
 from sync_pipeline.store.schema import failure_streaks
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.running import RunningServer, free_port
 
 SKIPPED, FAILED, DONE = RecordStatus.SKIPPED, RecordStatus.FAILED, RecordStatus.COMPLETED
 

@@ -16,13 +16,13 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import SessionStatus
-from sync_pipeline.orchestration import ends, runs
-from sync_pipeline.orchestration.ends import note_machine
-from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.machine import Machine
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of, end_lost_runs
-from sync_pipeline_tests.orchestration.system import environment_of, in_environment
+from sync_pipeline.orchestration.runs import ends, runs
+from sync_pipeline.orchestration.runs.ends import note_machine
+from sync_pipeline.orchestration.runs.machine import Machine
+from sync_pipeline.orchestration.runs.runs import close_session_of, end_lost_runs
+from workbench.running.system import environment_of, in_environment
 
 
 @pytest.fixture

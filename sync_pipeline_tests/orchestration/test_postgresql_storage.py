@@ -10,8 +10,8 @@ import pytest
 
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.orchestration.system import dagster_dev, running_system
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.running.system import dagster_dev, running_system
+from workbench.servers.running import RunningServer
 
 DATABASE = "dagster_storage"
 

@@ -24,15 +24,16 @@ from dagster._core.remote_origin import (
 
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.session import Session, SessionStatus
-from sync_pipeline.orchestration import run_ends, sensors
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration import sensors
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.run_ends import FIRST_LOOK_BACK, SeenEnds
-from sync_pipeline.orchestration.runs import ASSET_JOB
+from sync_pipeline.orchestration.runs import run_ends
+from sync_pipeline.orchestration.runs.run_ends import FIRST_LOOK_BACK, SeenEnds
+from sync_pipeline.orchestration.runs.runs import ASSET_JOB
 from sync_pipeline.orchestration.sensors import Looked, build_session_reaper
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
+from workbench.running.system import Fleet, environment_of, in_environment
 
 ENDS = {
     DagsterRunStatus.SUCCESS: SessionStatus.COMPLETED,

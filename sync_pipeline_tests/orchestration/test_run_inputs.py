@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from sync_pipeline.definitions import defs
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig, SyncConfig
-from sync_pipeline.orchestration.executors import executor_of
-from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG, Part, part_of
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG, Part, part_of
+from sync_pipeline.orchestration.runs.runs import (
     CREATED_BY_TAG,
     PARTITION_TAG,
     created_by,
     new_session,
     sync_type_of,
 )
+from sync_pipeline.orchestration.runtime.executors import executor_of
 from sync_pipeline.settings import Settings, StepExecutor
 
 REPOSITORY = defs.get_repository_def()

@@ -11,15 +11,15 @@ from dagster import RunConfig
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory
 from sync_pipeline.orchestration.config import SyncConfig
-from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.metadata import session_metadata
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import FAILED_INSTANCES_TAG, close_session_of
+from sync_pipeline.orchestration.runs.runs import FAILED_INSTANCES_TAG, close_session_of
 from sync_pipeline.workflows.sessions import LONGEST_SUMMARY
-from sync_pipeline_tests.integration.store_bench import START, StoreBench
-from sync_pipeline_tests.integration.watch_bench import WatchBench
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
-from sync_pipeline_tests.servers.statements import counted
+from workbench.benches.store_bench import START, StoreBench
+from workbench.benches.watch_bench import WatchBench
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.statements import counted
 
 FLEET = 700
 

@@ -24,12 +24,12 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from sync_pipeline.model.session import SessionStatus, SyncType
 from sync_pipeline.orchestration.aggregation_ops import SECONDS_BETWEEN_LOOKS
 from sync_pipeline.orchestration.due import LONGEST_START, is_collecting, last_tick
-from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
+from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.settings import project_root
-from sync_pipeline.workflows.aggregate_sizes import await_collection
-from sync_pipeline_tests.orchestration.system import (
+from sync_pipeline.workflows.syncing.aggregation import await_collection
+from workbench.running.system import (
     Fleet,
     System,
     dagster_dev,
@@ -39,7 +39,7 @@ from sync_pipeline_tests.orchestration.system import (
     running_system,
     wait_for,
 )
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
 

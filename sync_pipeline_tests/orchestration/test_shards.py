@@ -20,19 +20,19 @@ from dagster import (
 
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
-from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.jobs import build_account_sync
-from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
+from sync_pipeline.orchestration.runs.runs import (
     FAILED_INSTANCES_TAG,
     close_session_of,
     reap_sessions,
 )
 from sync_pipeline.orchestration.schedules import build_schedule
 from sync_pipeline.settings import Settings
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.running import RunningServer, free_port
 
 TICK = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JOB = defs.resolve_job_def("account_sync")

@@ -25,20 +25,20 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.types import DaemonHeartbeat
 
 from sync_pipeline.definitions import defs
-from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.serving import runs
-from sync_pipeline.orchestration.serving.lifeline import FENCED, ChildEnd, KeeperEnd, steady
-from sync_pipeline.orchestration.serving.runs import end_runs, hand_over_again
-from sync_pipeline.orchestration.serving.services import Service
-from sync_pipeline.orchestration.serving.signs import (
+from sync_pipeline.orchestration.processes import handover as runs
+from sync_pipeline.orchestration.processes.handover import end_runs, hand_over_again
+from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.processes.lifeline import FENCED, ChildEnd, KeeperEnd, steady
+from sync_pipeline.orchestration.processes.services import Service
+from sync_pipeline.orchestration.processes.signs import (
     PROCESS,
     SECONDS_UNTIL_OTHERS_END,
     CodeServerProbe,
     DaemonProbe,
     WebserverProbe,
 )
-from sync_pipeline.workflows.patience import Look
-from sync_pipeline_tests.orchestration.system import environment_of, in_environment
+from sync_pipeline.workflows.watching.patience import Look
+from workbench.running.system import environment_of, in_environment
 
 OURS, OTHER = "ours", "another"
 
@@ -165,7 +165,7 @@ def test_any_answer_of_the_webserver_is_a_sign() -> None:
 
 CHILD = """
 import sys, time
-from sync_pipeline.orchestration.serving.lifeline import ChildEnd
+from sync_pipeline.orchestration.processes.lifeline import ChildEnd
 life = ChildEnd.inherited(int(sys.argv[1]))
 life.await_permission()
 life.watch()
@@ -206,8 +206,8 @@ def test_a_child_ends_with_its_keeper_and_with_its_time(end: str) -> None:
 FENCED_CHILD = """
 import sys
 from sqlalchemy import create_engine, text
-from sync_pipeline.orchestration.serving.daemon import fence_statements
-from sync_pipeline.orchestration.serving.lifeline import ChildEnd
+from sync_pipeline.orchestration.processes.daemon import fence_statements
+from sync_pipeline.orchestration.processes.lifeline import ChildEnd
 life = ChildEnd.inherited(int(sys.argv[1]))
 fence_statements(life)
 engine = create_engine(f"sqlite:///{sys.argv[2]}")
@@ -287,7 +287,7 @@ def test_who_ends_cancels_its_own_runs_and_what_nobody_else_takes(
     is_in_charge: int, has_successor: int,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(runs, "SECONDS_FOR_A_SUCCESSOR", 0.0)
-    monkeypatch.setattr("sync_pipeline.orchestration.launch.SECONDS_TO_CANCEL", 0.0)
+    monkeypatch.setattr("sync_pipeline.orchestration.processes.launch.SECONDS_TO_CANCEL", 0.0)
     address = tmp_path / "code.sock"
     mine = {GRPC_INFO_TAG: f'{{"host": "localhost", "socket": "{address}"}}'}
     other = {GRPC_INFO_TAG: f'{{"host": "localhost", "socket": "{address}.other"}}'}

@@ -26,17 +26,18 @@ from sync_pipeline.definitions import defs
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 from sync_pipeline.model.period import Period, PeriodType
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline.orchestration import aggregation_ops, ops, step_values
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration import aggregation_ops, ops
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
-from sync_pipeline.orchestration.runs import close_session_of, fleet_key
-from sync_pipeline.orchestration.step_values import StepValues
+from sync_pipeline.orchestration.runs.runs import close_session_of, fleet_key
+from sync_pipeline.orchestration.runtime import step_values
+from sync_pipeline.orchestration.runtime.step_values import StepValues
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
 from sync_pipeline_tests.orchestration.test_backfill import history
-from sync_pipeline_tests.servers.running import RunningServer
-from sync_pipeline_tests.strategies.sizes import put_history
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.running import RunningServer
+from workbench.strategies.sizes import put_history
 
 TODAY = datetime.now(UTC).date()
 MONTH = Period.of(PeriodType.MONTH, TODAY - timedelta(days=100)).start.isoformat()

@@ -13,9 +13,9 @@ from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from sync_pipeline.orchestration import storage
-from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.storage import HomeStorage
-from sync_pipeline_tests.orchestration.system import environment_of, in_environment
+from workbench.running.system import environment_of, in_environment
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from dagster import DagsterEventType as Type
 
-from sync_pipeline.orchestration.event_buffer import BufferedEventLog
-from sync_pipeline.orchestration.garbage import ALLOCATIONS
-from sync_pipeline_tests.orchestration.system import environment_of, in_environment, wait_for
+from sync_pipeline.orchestration.runtime.event_buffer import BufferedEventLog
+from sync_pipeline.orchestration.runtime.garbage import ALLOCATIONS
 from sync_pipeline_tests.orchestration.test_postgresql_storage import variant
-from sync_pipeline_tests.orchestration.thread_jobs import MODULE
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.running.system import environment_of, in_environment, wait_for
+from workbench.running.thread_jobs import MODULE
+from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
 

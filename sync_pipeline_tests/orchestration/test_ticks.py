@@ -23,18 +23,18 @@ from dagster import (
 from dagster._core.utils import make_new_run_id
 
 from sync_pipeline.model.session import SessionFilter, SessionStatus
-from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.lineage import SESSION_TAG, SHARD_TAG
+from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
-from sync_pipeline.orchestration.runs import (
+from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
+from sync_pipeline.orchestration.runs.runs import (
     SCHEDULE_TAG,
     SUPERFLUOUS_TAG,
     TICK_TAG,
 )
 from sync_pipeline.orchestration.ticks import tick_of
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.orchestration.system import Fleet, environment_of, in_environment
-from sync_pipeline_tests.servers.running import RunningServer
+from workbench.running.system import Fleet, environment_of, in_environment
+from workbench.servers.running import RunningServer
 
 TICK = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 NAME = "account_sync_schedule"

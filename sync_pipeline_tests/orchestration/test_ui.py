@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from sync_pipeline_tests.orchestration.system import (
+from workbench.running.system import (
     LAUNCH,
     System,
     running_system,
     wait_for,
 )
-from sync_pipeline_tests.servers.running import RunningServer, free_port
+from workbench.servers.running import RunningServer, free_port
 
 pytestmark = pytest.mark.long
 
@@ -280,7 +280,7 @@ def listening(pids: set[int]) -> set[int]:
 def test_secrets_are_only_where_they_are_used(
     system: System, postgresql_server: RunningServer
 ) -> None:
-    webserver = system.service_pid("sync_pipeline.orchestration.webserver")
+    webserver = system.service_pid("sync_pipeline.orchestration.processes.webserver")
     daemon = system.service_pid("dagster._daemon")
     code_server = system.service_pid("grpc")
     assert webserver
@@ -303,7 +303,7 @@ def test_secrets_are_only_where_they_are_used(
 def test_one_port_is_open_and_the_code_server_is_behind_a_private_socket(system: System) -> None:
     assert system.process is not None
     assert listening(children(system.process.pid)) == {system.port}
-    webserver = system.service_pid("sync_pipeline.orchestration.webserver")
+    webserver = system.service_pid("sync_pipeline.orchestration.processes.webserver")
     assert webserver
     words = text_of(webserver, "cmdline").split("\0")
     directory = Path(words[words.index("--workspace") + 1]).parent
@@ -369,12 +369,12 @@ def another_webserver(
     system: System, *options: str, **settings: str
 ) -> Iterator[tuple[int, System]]:
     """Start a second webserver beside the first, for the same code server."""
-    first = system.service_pid("sync_pipeline.orchestration.webserver")
+    first = system.service_pid("sync_pipeline.orchestration.processes.webserver")
     words = text_of(first or 0, "cmdline").split("\0")
     workspace = words[words.index("--workspace") + 1]
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "sync_pipeline.orchestration.webserver", "--host", "127.0.0.1",
+        [sys.executable, "-m", "sync_pipeline.orchestration.processes.webserver", "--host", "127.0.0.1",
          "--port", str(port), "--workspace", workspace, *options],
         env={**system.environment, **settings},
         stdin=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import PowerKind, path_text
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline_tests.strategies.simple_access import (
+from workbench.strategies.simple_access import (
     ALL_READ,
     PUBLIC,
     SERVER,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.access import reach, split_kind
+from sync_pipeline.engines.access.contract import reach, split_kind
 from sync_pipeline.model.access import Path, Step
 
 NODES = "abcdefg"

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.engines import budget as module
-from sync_pipeline.engines.budget import Arriving, Budget, Usage
-from sync_pipeline.engines.limits import Meter, ReadLimits
+from sync_pipeline.engines.wire import budget as module
+from sync_pipeline.engines.wire.budget import Arriving, Budget, Usage
+from sync_pipeline.engines.wire.limits import Meter, ReadLimits
 from sync_pipeline.errors import MemoryExhausted, QueryError
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows import memory
-from sync_pipeline.workflows.memory import budget_of, memory_bytes
+from sync_pipeline.workflows.syncing import memory
+from sync_pipeline.workflows.syncing.memory import budget_of, memory_bytes
 
 MOST = 1000
 

@@ -17,7 +17,7 @@ from dagster._utils import get_run_crash_explanation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.orchestration.causes import (
+from sync_pipeline.orchestration.runs.causes import (
     ENDED_BY_TERMINAL,
     ENDED_BY_UP,
     TOOK_TOO_LONG,
@@ -27,8 +27,8 @@ from sync_pipeline.orchestration.causes import (
     cause_of,
     silence_of,
 )
-from sync_pipeline.orchestration.ends import LONGEST_TEXT, MASK, note_machine, shown
-from sync_pipeline.orchestration.machine import Machine, ProcessState, state_of_process
+from sync_pipeline.orchestration.runs.ends import LONGEST_TEXT, MASK, note_machine, shown
+from sync_pipeline.orchestration.runs.machine import Machine, ProcessState, state_of_process
 from sync_pipeline.visible import visible
 
 OUTSIDE = "This run has been marked as failed from outside the execution context."

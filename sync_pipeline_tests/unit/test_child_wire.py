@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.child_wire import (
+from sync_pipeline.engines.wire.child_wire import (
     LENGTH_BYTES,
     Malformed,
     error_of,

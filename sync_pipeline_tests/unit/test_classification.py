@@ -17,7 +17,7 @@ from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.classification import Capability
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.privilege import Grant, Membership
-from sync_pipeline_tests.strategies.simple_access import (
+from workbench.strategies.simple_access import (
     NAMES,
     PUBLIC,
     SERVER,

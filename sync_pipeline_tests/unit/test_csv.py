@@ -13,7 +13,7 @@ import pytest
 from sync_pipeline.cli.context import show_csv
 from sync_pipeline.fleet.files import read_instances, write_instances
 from sync_pipeline.report.export import ExportFormat, write_export
-from sync_pipeline_tests.integration.store_bench import an_instance
+from workbench.benches.store_bench import an_instance
 
 FORMULAS = ["=HYPERLINK(1)", "+1", "-1+1", "@SUM(1)", "\t=1", " =1", "'=1", "\r=1", "＝1"]
 ACTS = "\x1b[2J\u202e"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.daemon_lease import DaemonLease, Holder, Watch, holder_seconds
-from sync_pipeline.workflows.leadership import Leadership
+from sync_pipeline.workflows.watching.leadership import Leadership
 
 LEASE = 30.0
 NAMES = ("a", "b", "c")

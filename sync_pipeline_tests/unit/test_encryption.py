@@ -8,7 +8,7 @@ import pytest
 
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode, TlsOptions
 from sync_pipeline.model.snapshot import ServerIdentity
-from sync_pipeline.workflows.encryption import tls_advice, tls_warnings
+from sync_pipeline.workflows.syncing.encryption import tls_advice, tls_warnings
 
 BARE, ENCRYPTED = ServerIdentity("1", (1,), None), ServerIdentity("1", (1,), "TLSv1.3")
 

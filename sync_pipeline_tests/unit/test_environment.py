@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.orchestration.environment import without_secrets
+from sync_pipeline.orchestration.processes.environment import without_secrets
 from sync_pipeline.settings import Settings, project_root, secret_variables
 from sync_pipeline_tests.orchestration.test_postgresql_storage import commented
 

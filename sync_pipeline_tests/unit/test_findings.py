@@ -28,7 +28,7 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline_tests.strategies.simple_access import (
+from workbench.strategies.simple_access import (
     ALL_READ,
     PUBLIC,
     SERVER,

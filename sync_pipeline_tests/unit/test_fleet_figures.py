@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.fleet.figures import Comparison, Measured
-from benchmarks.fleet.limits import Means, Waits
-from benchmarks.fleet.measured import Usage
-from benchmarks.fleet.runners import Outcome, Runner
+from workbench.fleet.figures import Comparison, Measured
+from workbench.fleet.limits import Means, Waits
+from workbench.fleet.measured import Usage
+from workbench.fleet.runners import Outcome, Runner
 
 SECONDS = st.floats(0.01, 1000)
 NO_WAITS = Waits(0, 0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.files import read_instances, write_instances
 from sync_pipeline.model.instance import Instance
-from sync_pipeline_tests.strategies.fleet import fleets
+from workbench.strategies.fleet import fleets
 
 SECRET = "typed-into-the-wrong-column"
 

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from sync_pipeline.orchestration.garbage import ALLOCATIONS, rare_collections
+from sync_pipeline.orchestration.runtime.garbage import ALLOCATIONS, rare_collections
 
 
 class Ring:

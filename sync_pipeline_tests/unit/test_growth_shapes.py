@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.shapes import DAYS, HELD_OUT, SHAPES, Tally, measure
 from sync_pipeline.aggregate import cycle, levels, lines, robust, slope
 from sync_pipeline.aggregate.trend import growth
 from sync_pipeline.model.growth import Growth, GrowthTrend
@@ -28,6 +27,7 @@ from sync_pipeline_tests.unit.test_growth_trend import (
 from sync_pipeline_tests.unit.test_growth_trend import (
     levels as changed,
 )
+from workbench.shapes import DAYS, HELD_OUT, SHAPES, Tally, measure
 
 FIRST, SERIES = HELD_OUT + 10_000, 20
 """Seeds that neither tuned the forecast nor are in the table of ADR 0030."""

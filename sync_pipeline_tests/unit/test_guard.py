@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.orchestration.guard import (
+from sync_pipeline.orchestration.processes.guard import (
     MOST_BODY_BYTES,
     Authority,
     Guard,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.workflows.liveness import Observation
+from sync_pipeline.workflows.watching.liveness import Observation
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AFTER = timedelta(seconds=300)

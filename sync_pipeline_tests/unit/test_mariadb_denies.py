@@ -18,9 +18,9 @@ from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, who_can
-from sync_pipeline.engines.mariadb.access import EVERYTHING
-from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
-from sync_pipeline.engines.mariadb.denies import denied_grants
+from sync_pipeline.engines.mariadb.access.rules import MariaDbAccess
+from sync_pipeline.engines.mariadb.accounts.bits import EVERYTHING
+from sync_pipeline.engines.mariadb.accounts.denies import denied_grants
 from sync_pipeline.model.access import AccessWorld, Availability, PowerKind
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Finding, FindingRules

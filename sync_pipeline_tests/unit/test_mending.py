@@ -12,18 +12,18 @@ from sync_pipeline.access.findings.case import BRANCH, Case
 from sync_pipeline.access.findings.mending import joined
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
-from sync_pipeline.engines.mysql.access import MySqlAccess
-from sync_pipeline.engines.oracle.access import OracleAccess
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
+from sync_pipeline.engines.mariadb.access.rules import MariaDbAccess
+from sync_pipeline.engines.mysql.access.rules import MySqlAccess
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Finding, FindingRules
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
-from sync_pipeline_tests.strategies import oracle_accounts as oracle
-from sync_pipeline_tests.strategies import sqlserver_worlds as sqlserver
+from workbench.strategies import oracle_accounts as oracle
+from workbench.strategies import sqlserver_worlds as sqlserver
 
 TODAY = date(2026, 11, 29)
 SERVER = Securable(SecurableKind.SERVER)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from sync_pipeline.engines.access import AccessRules
-from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
-from sync_pipeline.engines.mysql.access import STATIC, MySqlAccess
-from sync_pipeline.engines.mysql_protocol.access_patterns import (
+from sync_pipeline.engines.access.contract import AccessRules
+from sync_pipeline.engines.mariadb.access.rules import MariaDbAccess
+from sync_pipeline.engines.mysql.access.rules import STATIC, MySqlAccess
+from sync_pipeline.engines.mysql_protocol.access.patterns import (
     covers,
     mariadb_weight,
     matches,

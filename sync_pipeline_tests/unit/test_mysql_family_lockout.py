@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.model.access import AccessWorld

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import CatalogColumn
-from sync_pipeline.engines.mariadb import parse as mariadb_parse
+from sync_pipeline.engines.mariadb.accounts import parse as mariadb_parse
+from sync_pipeline.engines.mariadb.accounts.stored import number, whole_number
+from sync_pipeline.engines.mariadb.accounts.unknown import CATALOG
 from sync_pipeline.engines.mariadb.engine import MariaDb
-from sync_pipeline.engines.mariadb.stored import number, whole_number
-from sync_pipeline.engines.mariadb.unknown import CATALOG
-from sync_pipeline.engines.mysql import parse as mysql_parse
+from sync_pipeline.engines.mysql.accounts import parse as mysql_parse
 from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.mariadb.access import server_grants
-from sync_pipeline.engines.mysql.parse import account_states
-from sync_pipeline.engines.mysql_protocol.names import (
+from sync_pipeline.engines.mariadb.accounts.bits import server_grants
+from sync_pipeline.engines.mysql.accounts.parse import account_states
+from sync_pipeline.engines.mysql_protocol.accounts.names import (
     account_list,
     account_name,
     quoted,
 )
-from sync_pipeline.engines.mysql_protocol.rows import (
+from sync_pipeline.engines.mysql_protocol.accounts.rows import (
     ColumnRow,
     DatabaseRow,
     ProxyRow,

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync_pipeline.engines.oracle.access import OracleAccess
-from sync_pipeline.engines.oracle.access_status import AccountStatus, status_of
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
+from sync_pipeline.engines.oracle.access.status import AccountStatus, status_of
 from sync_pipeline.model.access import AccountFacts
 from sync_pipeline.model.account import AccountState, AttributeValue
-from sync_pipeline_tests.strategies.oracle_accounts import public, role, user, world
+from workbench.strategies.oracle_accounts import public, role, user, world
 
 # Database Reference, DBA_USERS, ACCOUNT_STATUS: all that the manual lists, and those with a
 # password rollover (since 21c, and 19.12).

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from sync_pipeline.engines.oracle.access import OracleAccess
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.model.account import AccountState
-from sync_pipeline_tests.strategies.oracle_accounts import has, on, public, role, user, world
+from workbench.strategies.oracle_accounts import has, on, public, role, user, world
 
 GRANT = "SQL Language Reference, GRANT"
 SYSTEM = f"{GRANT}, table of system privileges"

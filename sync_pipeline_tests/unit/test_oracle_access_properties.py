@@ -10,12 +10,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.oracle.access import OracleAccess
-from sync_pipeline.engines.oracle.access_names import account_name
+from sync_pipeline.engines.oracle.access.names import account_name
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.model.access import AccessWorld, Availability, Decision, Path, PowerKind
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
-from sync_pipeline_tests.strategies.oracle_accounts import (
+from workbench.strategies.oracle_accounts import (
     GRANTS,
     QUESTIONS,
     ROLES,

@@ -7,13 +7,13 @@ from dataclasses import replace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.oracle.access import OracleAccess
-from sync_pipeline.engines.oracle.access_names import account_name, local_name
-from sync_pipeline.engines.oracle.proxies import entry_of
+from sync_pipeline.engines.oracle.access.names import account_name, local_name
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
+from sync_pipeline.engines.oracle.accounts.proxies import entry_of
 from sync_pipeline.model.access import AccessWorld, Decision
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
-from sync_pipeline_tests.strategies.oracle_accounts import QUESTIONS, grant, user, world, worlds
+from workbench.strategies.oracle_accounts import QUESTIONS, grant, user, world, worlds
 
 few = settings(max_examples=40, deadline=None)
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 import sqlglot
 
-from sync_pipeline.engines.oracle.access import OracleAccess
-from sync_pipeline.engines.oracle.access_names import (
+from sync_pipeline.engines.oracle.access.names import (
     account_name,
     container_of,
     identifier,
     local_name,
 )
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.model.privilege import Securable, SecurableKind
-from sync_pipeline_tests.strategies.oracle_accounts import grant, has, on, public, role, user, world
+from workbench.strategies.oracle_accounts import grant, has, on, public, role, user, world
 
 A = user("A", authentication_type="PASSWORD", profile="APP", password_life_time="UNLIMITED")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sync_pipeline.engines.oracle.access import OracleAccess
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.model.access import Availability, Decision, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline_tests.strategies.oracle_accounts import has, on, public, role, user, world
+from workbench.strategies.oracle_accounts import has, on, public, role, user, world
 
 EMP = on("TABLE HR.EMP")
 

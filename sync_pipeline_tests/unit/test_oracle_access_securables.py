@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sync_pipeline.engines.oracle.access import OracleAccess
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.privilege import Securable
-from sync_pipeline_tests.strategies.oracle_accounts import on, public, role, user, world
+from workbench.strategies.oracle_accounts import on, public, role, user, world
 
 HR_GRANTS = (
     "SELECT on TABLE HR.EMP",

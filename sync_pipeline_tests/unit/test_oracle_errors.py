@@ -8,7 +8,7 @@ import oracledb
 import pytest
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.oracle.errors import Attempt, connect_error, query_error
+from sync_pipeline.engines.oracle.wire.errors import Attempt, connect_error, query_error
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,

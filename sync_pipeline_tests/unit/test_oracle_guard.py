@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from sync_pipeline.engines.limits import READ_AHEAD_BYTES, ReadLimits
-from sync_pipeline.engines.links import Breach, Flow
-from sync_pipeline.engines.oracle.guard import LARGEST_SDU, SMALLEST_SDU, DriverGuard
+from sync_pipeline.engines.oracle.wire.guard import LARGEST_SDU, SMALLEST_SDU, DriverGuard
+from sync_pipeline.engines.wire.limits import READ_AHEAD_BYTES, ReadLimits
+from sync_pipeline.engines.wire.links import Breach, Flow
 
 
 class Sink(asyncio.Protocol):

@@ -14,11 +14,11 @@ import sqlglot
 from sqlglot import exp
 
 from sync_pipeline.engines.base import Target, sql_text
-from sync_pipeline.engines.limits import ReadLimits
-from sync_pipeline.engines.links import Flow
-from sync_pipeline.engines.oracle import connection
 from sync_pipeline.engines.oracle.engine import PACKAGE
-from sync_pipeline.engines.oracle.pinned import PINNED, pinning
+from sync_pipeline.engines.oracle.wire import connection
+from sync_pipeline.engines.oracle.wire.pinned import PINNED, pinning
+from sync_pipeline.engines.wire.limits import ReadLimits
+from sync_pipeline.engines.wire.links import Flow
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.secret import Secret
 

@@ -14,10 +14,10 @@ from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.sync_accounts import _scope
-from sync_pipeline.workflows.target import target_of
+from sync_pipeline.workflows.syncing.accounts import _scope
+from sync_pipeline.workflows.syncing.target import target_of
 from sync_pipeline_tests.contract.oracle_family import ENGINE, snapshot_of
-from sync_pipeline_tests.emulation.oracle_world import World
+from workbench.emulation.oracle_world import World
 
 
 @pytest.fixture

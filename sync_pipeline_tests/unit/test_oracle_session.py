@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.oracle.connection import OracleConnection, _ThinSession
-from sync_pipeline.engines.oracle.guard import PacketGuard
-from sync_pipeline.engines.oracle.session import SessionThread
+from sync_pipeline.engines.oracle.wire.connection import OracleConnection, _ThinSession
+from sync_pipeline.engines.oracle.wire.guard import PacketGuard
+from sync_pipeline.engines.oracle.wire.session import SessionThread
 from sync_pipeline.errors import ConnectError, ConnectReason, QueryTimeout
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.secret import Secret
@@ -96,7 +96,7 @@ def test_abort_from_another_thread_ends_a_read() -> None:
 
 
 def test_a_statement_that_is_not_answered_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sync_pipeline.engines.oracle.connection.CLIENT_MARGIN_SECONDS", 0.1)
+    monkeypatch.setattr("sync_pipeline.engines.oracle.wire.connection.CLIENT_MARGIN_SECONDS", 0.1)
     opened = connection(30, limit=0.1)
     with pytest.raises(QueryTimeout):
         opened.fetch("SELECT")

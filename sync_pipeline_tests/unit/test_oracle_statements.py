@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from sync_pipeline.engines.base import Query, sql_text
-from sync_pipeline.engines.oracle.containers import CONTAINERS
+from sync_pipeline.engines.oracle.accounts.containers import CONTAINERS
 from sync_pipeline.engines.oracle.engine import PACKAGE, Oracle
 from sync_pipeline.engines.oracle.names import account_name, identifier
 from sync_pipeline.engines.oracle.sizes import SIZE_QUERIES
 from sync_pipeline.model.privilege import SectionName
-from sync_pipeline_tests.emulation.oracle import translated
-from sync_pipeline_tests.emulation.oracle_catalog import VIEWS
+from workbench.emulation.oracle import translated
+from workbench.emulation.oracle_catalog import VIEWS
 
 QUERIES = (*Oracle.account_queries, *SIZE_QUERIES)
 FILES = sorted(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.workflows.patience import (
+from sync_pipeline.workflows.watching.patience import (
     GRACE,
     LONGEST_STEP,
     MOST_PATIENCE,

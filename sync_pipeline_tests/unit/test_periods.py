@@ -14,9 +14,9 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.orchestration.partitions import partitions_of
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.aggregate_sizes import chosen_range
 from sync_pipeline.workflows.dates import date_of
-from sync_pipeline_tests.strategies.aggregation_oracle import bounds
+from sync_pipeline.workflows.syncing.aggregation import chosen_range
+from workbench.strategies.aggregation_oracle import bounds
 
 DAYS = st.dates(date(1970, 1, 1), date(2200, 12, 31))
 KINDS = st.sampled_from(PeriodType)

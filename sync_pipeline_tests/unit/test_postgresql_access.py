@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.model.access import AccountFacts, Availability, path_text
 from sync_pipeline.model.privilege import (
     Grant,
@@ -16,7 +16,7 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline_tests.strategies.postgresql_worlds import (
+from workbench.strategies.postgresql_worlds import (
     AMOUNT,
     EVERYONE,
     ORDERS,

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
-from sync_pipeline.engines.postgresql.access_targets import split_routine
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.access.targets import split_routine
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline_tests.strategies.postgresql_worlds import (
+from workbench.strategies.postgresql_worlds import (
     AMOUNT,
     ORDERS,
     SALES,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.model.access import Availability, PowerKind, path_text
-from sync_pipeline_tests.strategies.postgresql_worlds import (
+from workbench.strategies.postgresql_worlds import (
     having,
     having_before_16,
     role,

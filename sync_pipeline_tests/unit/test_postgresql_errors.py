@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.postgresql.errors import Attempt, connect_error, query_error
+from sync_pipeline.engines.postgresql.wire.errors import Attempt, connect_error, query_error
 from sync_pipeline.errors import (
     AuthenticationError,
     ConnectError,

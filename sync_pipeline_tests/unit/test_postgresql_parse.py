@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import Query, sql_text
-from sync_pipeline.engines.postgresql.engine import OLDEST, PACKAGE, PostgreSql
-from sync_pipeline.engines.postgresql.names import quoted
-from sync_pipeline.engines.postgresql.parse import (
+from sync_pipeline.engines.postgresql.accounts.parse import (
     AclItem,
     AclRow,
     MembershipRow,
@@ -22,6 +20,8 @@ from sync_pipeline.engines.postgresql.parse import (
     SettingRow,
     account_states,
 )
+from sync_pipeline.engines.postgresql.engine import OLDEST, PACKAGE, PostgreSql
+from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionName, SecurableKind

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sync_pipeline.engines.budget import Usage
-from sync_pipeline.engines.limits import MOST_COLUMNS, Meter, ReadLimits, size_of
+from sync_pipeline.engines.wire.budget import Usage
+from sync_pipeline.engines.wire.limits import MOST_COLUMNS, Meter, ReadLimits, size_of
 from sync_pipeline.errors import ResultLimit
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.target import read_limits
+from sync_pipeline.workflows.syncing.target import read_limits
 
 
 def read(limits: ReadLimits, rows: Iterator[dict[str, Any]], usage: Usage | None = None) -> int:

@@ -27,7 +27,7 @@ from sync_pipeline.reconcile.diff import apply, blank, diff, only_privileges, wi
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.replay import replay
 from sync_pipeline.reconcile.scope import Scope, like
-from sync_pipeline_tests.strategies.accounts import NOW, names, snapshots, states
+from workbench.strategies.accounts import NOW, names, snapshots, states
 
 EVERYTHING = Scope()
 

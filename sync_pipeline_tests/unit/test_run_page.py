@@ -22,12 +22,12 @@ from sync_pipeline.orchestration.metadata import (
     report_metadata,
     size_metadata,
 )
-from sync_pipeline.orchestration.runs import FAILURES_ON_RUN, NAMES_IN_TAG
-from sync_pipeline.store.session_reads import LONGEST_MESSAGE
-from sync_pipeline.workflows.findings import SessionReview
+from sync_pipeline.orchestration.runs.runs import FAILURES_ON_RUN, NAMES_IN_TAG
+from sync_pipeline.store.sessions.reads import LONGEST_MESSAGE
+from sync_pipeline.workflows.answers.findings import SessionReview
 from sync_pipeline.workflows.sessions import LONGEST_SUMMARY, failure_summary
-from sync_pipeline.workflows.sync_accounts import AccountSyncReport
-from sync_pipeline.workflows.sync_sizes import SizeReport
+from sync_pipeline.workflows.syncing.accounts import AccountSyncReport
+from sync_pipeline.workflows.syncing.sizes import SizeReport
 
 MOST_IN_STEP = 20_000
 SESSION = "5e55" * 9

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
-from sync_pipeline.engines.sqlserver.access_covering_table import (
+from sync_pipeline.engines.sqlserver.access.covering_table import (
     CONTAINER,
     FROM_ABOVE,
     WITHIN,
     SecurableClass,
 )
-from sync_pipeline.engines.sqlserver.access_fixed_roles import DATABASE_ROLES, SERVER_ROLES
-from sync_pipeline.engines.sqlserver.access_permissions import covering
+from sync_pipeline.engines.sqlserver.access.fixed_roles import DATABASE_ROLES, SERVER_ROLES
+from sync_pipeline.engines.sqlserver.access.permissions import covering
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.names import (
     login_name,
     principal_name,
@@ -36,7 +36,7 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline_tests.strategies.sqlserver_worlds import on, who, world
+from workbench.strategies.sqlserver_worlds import on, who, world
 
 TED = "login ted; user sales.ted ted"
 

@@ -9,12 +9,12 @@ import pytest
 from sync_pipeline.access.answers import Verdict
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, who_can
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.model.access import AccessWorld, Availability, PowerKind, path_text
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.privilege import Grant, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
-from sync_pipeline_tests.strategies.sqlserver_worlds import on, who, world
+from workbench.strategies.sqlserver_worlds import on, who, world
 
 TED = "login ted; user sales.ted ted"
 BOSS = "login boss; member boss sysadmin"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
-from sync_pipeline_tests.strategies.sqlserver_worlds import on, who, world
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
+from workbench.strategies.sqlserver_worlds import on, who, world
 
 PERMISSIONS = "Permissions (Database Engine)"
 ALGORITHM = "Summary of the permission check algorithm"

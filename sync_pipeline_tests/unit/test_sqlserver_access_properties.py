@@ -8,12 +8,12 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.access import reach
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
+from sync_pipeline.engines.access.contract import reach
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.access import AccessWorld, EffectivePrivilege
 from sync_pipeline.model.account import AccountState
-from sync_pipeline_tests.strategies.sqlserver_worlds import (
+from workbench.strategies.sqlserver_worlds import (
     LOGINS,
     PERMISSIONS,
     TARGETS,

@@ -11,12 +11,12 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.names import login_name, principal_name
 from sync_pipeline.model.access import AccountFacts, Availability, PowerKind, path_text
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership
-from sync_pipeline_tests.strategies.sqlserver_worlds import on, who, world
+from workbench.strategies.sqlserver_worlds import on, who, world
 
 TED = "login ted; user sales.ted ted"
 SUPER = PowerKind.SUPERUSER

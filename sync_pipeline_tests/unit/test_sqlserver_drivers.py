@@ -9,15 +9,19 @@ import pytest
 import sqlglot
 
 from sync_pipeline.engines.base import sql_text
-from sync_pipeline.engines.sqlserver import drivers
-from sync_pipeline.engines.sqlserver.connection import bound
-from sync_pipeline.engines.sqlserver.drivers import choose_driver, connection_string, load_pyodbc
 from sync_pipeline.engines.sqlserver.engine import PACKAGE
-from sync_pipeline.engines.sqlserver.faults import fault
 from sync_pipeline.engines.sqlserver.names import bracketed, login_name, principal_name
+from sync_pipeline.engines.sqlserver.wire import drivers
+from sync_pipeline.engines.sqlserver.wire.connection import bound
+from sync_pipeline.engines.sqlserver.wire.drivers import (
+    choose_driver,
+    connection_string,
+    load_pyodbc,
+)
+from sync_pipeline.engines.sqlserver.wire.faults import fault
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import TlsOptions
-from sync_pipeline_tests.servers.sqlserver_drivers import target_at
+from workbench.servers.sqlserver_drivers import target_at
 
 SQL = Path(drivers.__file__).parent / "sql"
 FILES = sorted(path.name for path in SQL.glob("*.sql"))

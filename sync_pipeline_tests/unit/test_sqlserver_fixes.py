@@ -10,12 +10,12 @@ import pytest
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.finding import FindingRules
 from sync_pipeline.model.privilege import Grant
-from sync_pipeline_tests.strategies.sqlserver_worlds import on, who, world
+from workbench.strategies.sqlserver_worlds import on, who, world
 
 TODAY = date(2026, 11, 29)
 TED = "login ted; user sales.ted ted"

@@ -7,7 +7,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.sqlserver.framing import Framing
+from sync_pipeline.engines.sqlserver.wire.framing import Framing
 
 CONTENTS = st.binary(max_size=300) | st.just(b"\x15" * 40)
 TDS = st.builds(

@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import pytest
 
-from sync_pipeline.engines.limits import ReadLimits
-from sync_pipeline.engines.sqlserver.relay import HOST, Relay
+from sync_pipeline.engines.sqlserver.wire.relay import HOST, Relay
+from sync_pipeline.engines.wire.limits import ReadLimits
 
 STRANGER = (
     "import socket, sys; link = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5); \

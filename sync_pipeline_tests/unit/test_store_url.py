@@ -14,7 +14,7 @@ from sync_pipeline.errors import ConfigurationError, StoreUnavailable, SyncError
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.masking import masked, without_secrets
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.servers.running import free_port
+from workbench.servers.running import free_port
 
 # Letters that nothing else in a URL or a message has.
 secrets = st.text(st.sampled_from("ÄÖÜ@:/?#%&+ =\\'\"*.ß密"), max_size=8).map("Ä{}密".format)

@@ -8,11 +8,11 @@ import pytest
 
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
-from sync_pipeline.engines.sqlserver.errors import connect_error as sql_server_error
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
+from sync_pipeline.engines.sqlserver.wire.errors import connect_error as sql_server_error
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance
-from sync_pipeline_tests.strategies.sqlserver_worlds import world
+from workbench.strategies.sqlserver_worlds import world
 
 
 def case(*, locked: bool, disabled: bool = False) -> Case:

@@ -14,8 +14,8 @@ from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, compare, who_can
 from sync_pipeline.collect.unknown import unknown_warnings
-from sync_pipeline.engines.cautious import doubts_of
-from sync_pipeline.engines.doubts import newer_release
+from sync_pipeline.engines.access.cautious import doubts_of
+from sync_pipeline.engines.access.doubts import newer_release
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -30,7 +30,8 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity
-from sync_pipeline_tests.strategies.any_engine import (
+from sync_pipeline_tests.unit.test_findings import TODAY
+from workbench.strategies.any_engine import (
     NEWER,
     SHAPES,
     newest,
@@ -38,7 +39,6 @@ from sync_pipeline_tests.strategies.any_engine import (
     with_grant,
     worlds_of,
 )
-from sync_pipeline_tests.unit.test_findings import TODAY
 
 FEW = settings(max_examples=25, deadline=None)
 every_engine = pytest.mark.parametrize("engine", list(EngineName))

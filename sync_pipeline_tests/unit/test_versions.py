@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.servers.versions import MARIADB, MYSQL, POSTGRESQL, Versions
+from workbench.servers.versions import MARIADB, MYSQL, POSTGRESQL, Versions
 
 ROOT = project_root()
 TESTED = (ROOT / "docs" / "tested.md").read_text()

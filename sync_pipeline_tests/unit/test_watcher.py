@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sync_pipeline.engines import links
-from sync_pipeline.engines.links import Alarm, Breach, Guard, resolve
+from sync_pipeline.engines.wire import links
+from sync_pipeline.engines.wire.links import Alarm, Breach, Guard, resolve
 
 
 def until(look: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_pipeline.orchestration.serve import Options, warn_of
+from sync_pipeline.orchestration.processes.serve import Options, warn_of
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.workflows.weakened import weakened
 

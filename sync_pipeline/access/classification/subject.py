@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.access import Edge, reach
+from sync_pipeline.engines.access.contract import Edge, reach
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import EVERYTHING, AccountFacts, PowerKind
 from sync_pipeline.model.account import AccountState

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.access import reach
+from sync_pipeline.engines.access.contract import reach
 from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Step
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity

@@ -15,7 +15,7 @@ from sync_pipeline.access.findings.mending import (
     memberships_in,
 )
 from sync_pipeline.access.findings.rule import Rule, each
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.model.access import EVERYTHING, EffectivePrivilege, Hold
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity

@@ -9,7 +9,7 @@ from itertools import pairwise
 from sync_pipeline.access.findings.case import Case, Remedy, listed
 from sync_pipeline.access.findings.mending import REFUSED, Mending, memberships_in
 from sync_pipeline.access.findings.rule import Rule, each
-from sync_pipeline.engines.access import AccessRules, HashPlace, hash_places
+from sync_pipeline.engines.access.contract import AccessRules, HashPlace, hash_places
 from sync_pipeline.model.access import Availability, EffectivePrivilege, Hold, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from sync_pipeline.access.findings.case import Case, Remedy
-from sync_pipeline.engines.access import AccessRules, bare, mends
-from sync_pipeline.engines.cautious import plain
+from sync_pipeline.engines.access.cautious import plain
+from sync_pipeline.engines.access.contract import AccessRules, bare, mends
 from sync_pipeline.model.access import AccessWorld, Hold, Power, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant

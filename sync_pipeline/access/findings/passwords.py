@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from sync_pipeline.access.findings.case import Case, Remedy
 from sync_pipeline.access.findings.mending import Mending, closed
 from sync_pipeline.access.findings.rule import Rule, each, severity_for
-from sync_pipeline.engines.access import mends
-from sync_pipeline.engines.cautious import plain
+from sync_pipeline.engines.access.cautious import plain
+from sync_pipeline.engines.access.contract import mends
 from sync_pipeline.model.access import AccountFacts, PowerKind
 from sync_pipeline.model.finding import Finding, Severity
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.cautious import cautious
+from sync_pipeline.engines.access.contract import AccessRules
+from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
@@ -18,28 +20,24 @@ from sync_pipeline.engines.base import (
     Variant,
     check_names,
 )
-from sync_pipeline.engines.cautious import cautious
-from sync_pipeline.engines.doubts import UnknownNothing
-from sync_pipeline.engines.mariadb.access_rules import MariaDbAccess
-from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
-from sync_pipeline.engines.mariadb.parse import (
+from sync_pipeline.engines.mariadb.access.rules import MariaDbAccess
+from sync_pipeline.engines.mariadb.accounts.parse import (
     AccountRow,
     CountsRow,
     RoleMappingRow,
     account_states,
 )
+from sync_pipeline.engines.mariadb.accounts.unknown import CATALOG
+from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
-from sync_pipeline.engines.mariadb.unknown import CATALOG
-from sync_pipeline.engines.mysql_protocol.connection import connect
-from sync_pipeline.engines.mysql_protocol.identity import identify
-from sync_pipeline.engines.mysql_protocol.json_text import unknown_words
-from sync_pipeline.engines.mysql_protocol.names import written, written_account
-from sync_pipeline.engines.mysql_protocol.queries import (
+from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
+from sync_pipeline.engines.mysql_protocol.accounts.names import written, written_account
+from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
     monitoring_script,
 )
-from sync_pipeline.engines.mysql_protocol.rows import (
+from sync_pipeline.engines.mysql_protocol.accounts.rows import (
     ColumnRow,
     DatabaseRow,
     ProxyRow,
@@ -47,8 +45,10 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     TableRow,
     shared_grants,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
-from sync_pipeline.engines.mysql_protocol.views import needs_view, view_variant
+from sync_pipeline.engines.mysql_protocol.wire.connection import connect
+from sync_pipeline.engines.mysql_protocol.wire.identity import identify
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName

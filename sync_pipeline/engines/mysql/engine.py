@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.cautious import cautious
+from sync_pipeline.engines.access.contract import AccessRules
+from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
@@ -18,11 +20,8 @@ from sync_pipeline.engines.base import (
     Variant,
     check_names,
 )
-from sync_pipeline.engines.cautious import cautious
-from sync_pipeline.engines.doubts import UnknownNothing
-from sync_pipeline.engines.mysql.access import MySqlAccess
-from sync_pipeline.engines.mysql.notes import GRANT_NOTES
-from sync_pipeline.engines.mysql.parse import (
+from sync_pipeline.engines.mysql.access.rules import MySqlAccess
+from sync_pipeline.engines.mysql.accounts.parse import (
     AccountRow,
     CountsRow,
     DefaultRoleRow,
@@ -31,17 +30,16 @@ from sync_pipeline.engines.mysql.parse import (
     MandatoryRow,
     account_states,
 )
+from sync_pipeline.engines.mysql.accounts.unknown import CATALOG, unknown_grants, unknown_words
+from sync_pipeline.engines.mysql.notes import GRANT_NOTES
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
-from sync_pipeline.engines.mysql.unknown import CATALOG, unknown_grants, unknown_words
-from sync_pipeline.engines.mysql_protocol.connection import connect
-from sync_pipeline.engines.mysql_protocol.identity import identify
-from sync_pipeline.engines.mysql_protocol.names import written, written_account
-from sync_pipeline.engines.mysql_protocol.queries import (
+from sync_pipeline.engines.mysql_protocol.accounts.names import written, written_account
+from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
     monitoring_script,
 )
-from sync_pipeline.engines.mysql_protocol.rows import (
+from sync_pipeline.engines.mysql_protocol.accounts.rows import (
     ColumnRow,
     DatabaseRow,
     ProxyRow,
@@ -49,8 +47,10 @@ from sync_pipeline.engines.mysql_protocol.rows import (
     TableRow,
     shared_grants,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
-from sync_pipeline.engines.mysql_protocol.views import needs_view, view_variant
+from sync_pipeline.engines.mysql_protocol.wire.connection import connect
+from sync_pipeline.engines.mysql_protocol.wire.identity import identify
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.base import GrantNote
-from sync_pipeline.engines.mysql_protocol.views import DEFINER, SCHEMA
+from sync_pipeline.engines.mysql_protocol.accounts.views import DEFINER, SCHEMA
 
 LOGIN_HOOK = GrantNote(
     "CREATE USER",

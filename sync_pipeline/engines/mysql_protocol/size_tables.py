@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sync_pipeline.engines.access.doubts import plain
 from sync_pipeline.engines.base import Query, Reading, SizeReader
-from sync_pipeline.engines.doubts import plain
 from sync_pipeline.model.text import first_names, shortened
 
 INNODB = "innodb"

@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from sync_pipeline.engines.access.doubts import plain
 from sync_pipeline.engines.base import Query, Reading, SizeReader, filled
-from sync_pipeline.engines.doubts import plain
-from sync_pipeline.engines.mysql_protocol.names import written
+from sync_pipeline.engines.mysql_protocol.accounts.names import written
 from sync_pipeline.engines.mysql_protocol.size_tables import (
     AllHeld,
     Held,

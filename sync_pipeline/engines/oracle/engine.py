@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.cautious import cautious
+from sync_pipeline.engines.access.contract import AccessRules
+from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
@@ -21,11 +23,9 @@ from sync_pipeline.engines.base import (
     filled,
     sql_text,
 )
-from sync_pipeline.engines.cautious import cautious
-from sync_pipeline.engines.doubts import UnknownNothing
-from sync_pipeline.engines.oracle.access import OracleAccess
-from sync_pipeline.engines.oracle.access_status import unknown_words
-from sync_pipeline.engines.oracle.containers import (
+from sync_pipeline.engines.oracle.access.rules import OracleAccess
+from sync_pipeline.engines.oracle.access.status import unknown_words
+from sync_pipeline.engines.oracle.accounts.containers import (
     CONTAINERS,
     SEED,
     ContainerRow,
@@ -33,13 +33,9 @@ from sync_pipeline.engines.oracle.containers import (
     entry_of,
     is_closed,
 )
-from sync_pipeline.engines.oracle.driver import connect
-from sync_pipeline.engines.oracle.grants import GrantRows
-from sync_pipeline.engines.oracle.names import identifier, is_common
-from sync_pipeline.engines.oracle.notes import GRANT_NOTES
-from sync_pipeline.engines.oracle.parse import DictionaryRows, account_states
-from sync_pipeline.engines.oracle.platform import MANAGED, ROOT, place_of
-from sync_pipeline.engines.oracle.queries import (
+from sync_pipeline.engines.oracle.accounts.grants import GrantRows
+from sync_pipeline.engines.oracle.accounts.parse import DictionaryRows, account_states
+from sync_pipeline.engines.oracle.accounts.queries import (
     ACCOUNT_QUERIES,
     ADMINISTRATORS,
     COL_PRIVS,
@@ -55,8 +51,12 @@ from sync_pipeline.engines.oracle.queries import (
     USER_LIMITS,
     USERS,
 )
+from sync_pipeline.engines.oracle.names import identifier, is_common
+from sync_pipeline.engines.oracle.notes import GRANT_NOTES
 from sync_pipeline.engines.oracle.script import managed_script, monitoring_script
 from sync_pipeline.engines.oracle.sizes import measure
+from sync_pipeline.engines.oracle.wire.driver import connect
+from sync_pipeline.engines.oracle.wire.platform import MANAGED, ROOT, place_of
 from sync_pipeline.errors import (
     ConfigurationError,
     Phase,

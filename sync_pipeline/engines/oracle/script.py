@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.base import filled
+from sync_pipeline.engines.oracle.accounts.queries import GRANT_SYS_OBJECT
 from sync_pipeline.engines.oracle.names import identifier, show_containers
-from sync_pipeline.engines.oracle.platform import RDS
-from sync_pipeline.engines.oracle.queries import GRANT_SYS_OBJECT
+from sync_pipeline.engines.oracle.wire.platform import RDS
 
 _VIEWS = (
     "DBA_USERS",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sync_pipeline.engines.base import DatabaseEntry, Query, Reading, SizeReader, Variant
-from sync_pipeline.engines.oracle.containers import (
+from sync_pipeline.engines.oracle.accounts.containers import (
     CONTAINERS,
     ROOT_NAME,
     SEED,
@@ -20,15 +20,15 @@ from sync_pipeline.engines.oracle.containers import (
     checked,
     entry_of,
 )
-from sync_pipeline.engines.oracle.names import account_name, show_containers
-from sync_pipeline.engines.oracle.platform import ROOT, is_pluggable
-from sync_pipeline.engines.oracle.queries import (
+from sync_pipeline.engines.oracle.accounts.queries import (
     OLDEST,
     managed_variants,
     needs_of,
     query,
     root_needs_of,
 )
+from sync_pipeline.engines.oracle.names import account_name, show_containers
+from sync_pipeline.engines.oracle.wire.platform import ROOT, is_pluggable
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,

@@ -7,7 +7,9 @@ from typing import Any
 
 import psycopg
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.cautious import cautious
+from sync_pipeline.engines.access.contract import AccessRules
+from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
@@ -22,12 +24,16 @@ from sync_pipeline.engines.base import (
     check_names,
     sql_text,
 )
-from sync_pipeline.engines.cautious import cautious
-from sync_pipeline.engines.doubts import UnknownNothing
-from sync_pipeline.engines.passwords import may_be_readable
-from sync_pipeline.engines.postgresql.access import PostgreSqlAccess
-from sync_pipeline.engines.postgresql.connection import PostgreSqlConnection, opened
-from sync_pipeline.engines.postgresql.errors import Attempt, connect_error
+from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.accounts.parse import (
+    AclItem,
+    AclRow,
+    MembershipRow,
+    RoleRow,
+    SettingRow,
+    account_states,
+)
+from sync_pipeline.engines.postgresql.accounts.unknown import kept_raw, unknown_words
 from sync_pipeline.engines.postgresql.names import (
     NO_CONNECTIONS,
     UNSPEAKABLE,
@@ -36,18 +42,12 @@ from sync_pipeline.engines.postgresql.names import (
     quoted,
 )
 from sync_pipeline.engines.postgresql.notes import GRANT_NOTES
-from sync_pipeline.engines.postgresql.parse import (
-    AclItem,
-    AclRow,
-    MembershipRow,
-    RoleRow,
-    SettingRow,
-    account_states,
-)
-from sync_pipeline.engines.postgresql.session import start_up
 from sync_pipeline.engines.postgresql.sizes import CONNECT, measure
-from sync_pipeline.engines.postgresql.text import is_raw, unescaped
-from sync_pipeline.engines.postgresql.unknown import kept_raw, unknown_words
+from sync_pipeline.engines.postgresql.wire.connection import PostgreSqlConnection, opened
+from sync_pipeline.engines.postgresql.wire.errors import Attempt, connect_error
+from sync_pipeline.engines.postgresql.wire.session import start_up
+from sync_pipeline.engines.postgresql.wire.text import is_raw, unescaped
+from sync_pipeline.engines.wire.passwords import may_be_readable
 from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState

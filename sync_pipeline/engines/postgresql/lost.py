@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sync_pipeline.engines.access.doubts import plain
 from sync_pipeline.engines.base import Query, SizeReader, Variant
-from sync_pipeline.engines.doubts import plain
 from sync_pipeline.model.size import DatabaseSize, Measure
 from sync_pipeline.model.text import first_names
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sync_pipeline.engines.access import AccessRules
+from sync_pipeline.engines.access.cautious import cautious
+from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
@@ -18,14 +19,10 @@ from sync_pipeline.engines.base import (
     check_names,
     sql_text,
 )
-from sync_pipeline.engines.cautious import cautious
-from sync_pipeline.engines.sqlserver import connection as driver
-from sync_pipeline.engines.sqlserver.access import SqlServerAccess
-from sync_pipeline.engines.sqlserver.grants import database_grants, server_grants
-from sync_pipeline.engines.sqlserver.hidden import hidden_databases
-from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
-from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
-from sync_pipeline.engines.sqlserver.parse import (
+from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
+from sync_pipeline.engines.sqlserver.accounts.grants import database_grants, server_grants
+from sync_pipeline.engines.sqlserver.accounts.hidden import hidden_databases
+from sync_pipeline.engines.sqlserver.accounts.parse import (
     caution,
     database_accounts,
     is_providers,
@@ -33,7 +30,7 @@ from sync_pipeline.engines.sqlserver.parse import (
     server_accounts,
     unreadable,
 )
-from sync_pipeline.engines.sqlserver.queries import (
+from sync_pipeline.engines.sqlserver.accounts.queries import (
     ACCOUNT_QUERIES,
     DATABASE_OWNERS,
     DATABASES,
@@ -53,9 +50,12 @@ from sync_pipeline.engines.sqlserver.queries import (
     SERVER_PERMISSIONS,
     USERS,
 )
-from sync_pipeline.engines.sqlserver.rows import DatabaseRow
+from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow
+from sync_pipeline.engines.sqlserver.accounts.unknown import also, unknown_grants, unknown_words
+from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
+from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.sizes import measure
-from sync_pipeline.engines.sqlserver.unknown import also, unknown_grants, unknown_words
+from sync_pipeline.engines.sqlserver.wire import connection as driver
 from sync_pipeline.errors import PrivilegeError, QueryError, UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState

@@ -10,12 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sync_pipeline.engines.access.doubts import MOST_NAMED
 from sync_pipeline.engines.base import DatabaseEntry, Query, SizeReader, Variant
-from sync_pipeline.engines.doubts import MOST_NAMED
-from sync_pipeline.engines.sqlserver.hidden import hidden_databases
-from sync_pipeline.engines.sqlserver.names import opens_database
-from sync_pipeline.engines.sqlserver.parse import caution, is_providers, lacks_connect, unreadable
-from sync_pipeline.engines.sqlserver.queries import (
+from sync_pipeline.engines.sqlserver.accounts.hidden import hidden_databases
+from sync_pipeline.engines.sqlserver.accounts.parse import (
+    caution,
+    is_providers,
+    lacks_connect,
+    unreadable,
+)
+from sync_pipeline.engines.sqlserver.accounts.queries import (
     CONNECT,
     DATABASES,
     DEFINITIONS,
@@ -25,7 +29,8 @@ from sync_pipeline.engines.sqlserver.queries import (
     STATE,
     query,
 )
-from sync_pipeline.engines.sqlserver.rows import DatabaseRow
+from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow
+from sync_pipeline.engines.sqlserver.names import opens_database
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,

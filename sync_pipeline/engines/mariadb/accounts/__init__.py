@@ -1,0 +1,1 @@
+"""MariaDB: from the rows of its catalog to accounts and their grants."""

@@ -1,0 +1,1 @@
+"""MySQL: what an account may do, decided from what was collected."""

@@ -1,0 +1,1 @@
+"""MySQL: from the rows of its catalog to accounts and their grants."""

@@ -1,0 +1,1 @@
+"""MySQL and MariaDB: from the rows of its catalog to accounts and their grants."""

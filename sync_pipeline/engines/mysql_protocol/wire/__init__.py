@@ -1,0 +1,1 @@
+"""MySQL and MariaDB: connections, TLS, and what errors mean."""

@@ -1,0 +1,1 @@
+"""Oracle: what an account may do, decided from what was collected."""

@@ -1,0 +1,116 @@
+"""What a review asks of any account, from DBA_USERS and the profile it has."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sync_pipeline.engines.oracle.access.managed import is_standby, platform_in
+from sync_pipeline.engines.oracle.access.names import SYS, local_name
+from sync_pipeline.engines.oracle.access.predefined import ADMINISTRATIVE, SYSDBA
+from sync_pipeline.engines.oracle.access.roles import is_public, is_user
+from sync_pipeline.engines.oracle.access.status import (
+    attribute,
+    authentication_of,
+    is_temporarily_locked,
+    lock_of,
+    status_of,
+)
+from sync_pipeline.engines.oracle.accounts.traits import BY_ROOT, LOGINS_UNRECORDED
+from sync_pipeline.engines.oracle.wire.platform import RDS, RDSADMIN
+from sync_pipeline.model.access import AccessWorld, AccountFacts
+from sync_pipeline.model.account import AccountState
+
+_PASSWORD = "PASSWORD"  # noqa: S105 - an authentication type, not a password
+_UNLIMITED = "UNLIMITED"
+_NO_FUNCTION = "NULL"
+_ANONYMOUS = "ANONYMOUS"
+
+_OLD_VERSION = (
+    "A password version of 10G is kept: it ignores case and is quickly guessed from a copy."
+)
+
+
+def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
+    """Return the facts of an account.
+
+    ANONYMOUS is the account by which Oracle XML DB lets people in without a name, RDSADMIN
+    the one of the provider of Amazon RDS.
+    """
+    name = local_name(state.name, state.database)
+    is_providers = name == RDSADMIN and platform_in(world, state.database) == RDS
+    is_maintained = attribute(state, "is_oracle_maintained") is True
+    is_system = is_public(state) or is_maintained or is_providers
+    if not is_user(state):
+        return AccountFacts(is_system=is_system, authentication=authentication_of(state))
+    has_password = authentication_of(state) == _PASSWORD
+    last_login = _moment(attribute(state, "last_login"))
+    return AccountFacts(
+        is_system=is_system,
+        is_anonymous=name == _ANONYMOUS,
+        authentication=authentication_of(state),
+        weak_authentication=_weakness(state) if has_password else "",
+        never_expires=_never_expires(state) if has_password else None,
+        is_expired=_is_expired(state),
+        has_password_rules=_has_password_rules(state) if has_password else None,
+        never_used=None if name == SYS else _never_used(state, last_login, world),
+        last_used_at=last_login,
+        temporarily_locked=lock_of(state) if is_temporarily_locked(state) else "",
+    )
+
+
+def _is_expired(state: AccountState) -> bool | None:
+    """Return whether the password's life is over, in its grace time or after it."""
+    if attribute(state, "account_status") is None:
+        return None
+    return bool(status_of(state).expired)
+
+
+def _weakness(state: AccountState) -> str:
+    """Return what is weak about the password (Database Reference, PASSWORD_VERSIONS)."""
+    versions = str(attribute(state, "password_versions") or "").upper().split()
+    return _OLD_VERSION if "10G" in versions else ""
+
+
+def _never_expires(state: AccountState) -> bool | None:
+    """Return whether PASSWORD_LIFE_TIME has no end (SQL Language Reference, CREATE PROFILE)."""
+    limit = str(attribute(state, "password_life_time") or "").strip().upper()
+    if limit == _UNLIMITED:
+        return True
+    return False if limit.replace(".", "", 1).isdigit() else None
+
+
+def _has_password_rules(state: AccountState) -> bool | None:
+    """Return whether a function checks new passwords.
+
+    A profile without one keeps NULL there. A profile that was not read has no life time
+    either, which every profile has.
+    """
+    function = attribute(state, "password_verify_function")
+    if function is None and attribute(state, "password_life_time") is None:
+        return None
+    return function not in {None, "", _NO_FUNCTION}
+
+
+def _never_used(
+    state: AccountState, last_login: datetime | None, world: AccessWorld
+) -> bool | None:
+    """Return whether nobody ever logged in.
+
+    Database Reference, DBA_USERS: LAST_LOGIN stays empty for connections AS SYSDBA and kin.
+    Nor is it kept of logins on a standby, which can't be written, or before release 12.1.
+    """
+    if last_login is not None:
+        return False
+    is_kept = any(name == "last_login" for name, _ in state.attributes)
+    connects_as = {SYSDBA, *ADMINISTRATIVE} & {grant.privilege for grant in state.grants}
+    is_unsure = bool(attribute(state, BY_ROOT) or attribute(state, LOGINS_UNRECORDED))
+    unknown = connects_as or not is_kept or is_unsure or is_standby(world, state.database)
+    return None if unknown else True
+
+
+def _moment(value: object) -> datetime | None:
+    """Return a moment; a day alone is its beginning in UTC."""
+    if not isinstance(value, str) or not value:
+        return None
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,115 @@
+"""How Oracle decides what an account may do: the rules over one world of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites
+from sync_pipeline.engines.oracle.access.any import VERIFIER_TABLES, is_write
+from sync_pipeline.engines.oracle.access.decide import Decisions
+from sync_pipeline.engines.oracle.access.facts import facts_of
+from sync_pipeline.engines.oracle.access.mends import Opposites
+from sync_pipeline.engines.oracle.access.names import SYS
+from sync_pipeline.engines.oracle.access.objects import KnownObjects
+from sync_pipeline.engines.oracle.access.remedies import Remedies
+from sync_pipeline.engines.oracle.access.roles import is_public
+from sync_pipeline.engines.oracle.access.securables import SecurableReader
+from sync_pipeline.model.access import (
+    AccessWorld,
+    AccountFacts,
+    Decision,
+    EffectivePrivilege,
+    Power,
+)
+from sync_pipeline.model.privilege import Grant, Membership, Securable
+
+
+class OracleAccess(MendsByOpposites[Opposites]):
+    """The access rules of Oracle Database 12.2 to 23ai, multitenant or not.
+
+    What lies outside a catalog is not seen: Database Vault, row policies, procedures with
+    their owner's rights, and the views of a hierarchy.
+    """
+
+    def __init__(self, world: AccessWorld) -> None:
+        self._world = world
+        known = self._known = KnownObjects(world)
+        self._decisions = Decisions(world, known)
+        self._reader = SecurableReader(known)
+        self._remedies = Remedies(world)
+        self._opposites = Opposites(world, self._remedies)
+
+    def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
+        """Return whether the account has the privilege, and by which paths."""
+        return self._decisions.decide(account, privilege, securable)
+
+    def everything(self, account: str) -> Sequence[EffectivePrivilege]:
+        """Return all that the account has on what the snapshot knows."""
+        return self._decisions.everything(account)
+
+    def securables(self, text: str) -> Sequence[Securable]:
+        """Return what a person means by `[KIND:][PDB.]SCHEMA[.OBJECT[.COLUMN]]` or `server`.
+
+        Raises:
+            ConfigurationError: the text can't be read, or names nothing that is known here.
+        """
+        return self._reader.read(text)
+
+    def powers(self, account: str) -> Sequence[Power]:
+        """Return the powers that the account has, or can get through any chain."""
+        return self._decisions.powers.of(account)
+
+    def facts(self, account: str) -> AccountFacts:
+        """Return what a review asks of the account."""
+        state = self._world.accounts.get(account)
+        return facts_of(state, self._world) if state else AccountFacts()
+
+    def is_everyone(self, account: str) -> bool:
+        """Return whether the account is PUBLIC."""
+        state = self._world.accounts.get(account)
+        return state is not None and is_public(state)
+
+    def is_write(self, privilege: str) -> bool:
+        """Return whether a privilege changes data, objects or accounts."""
+        return is_write(privilege)
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant away."""
+        return self._remedies.revoke(account, grant)
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statements that take only the grant or admin option away."""
+        return self._remedies.revoke_option(account, grant)
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away."""
+        return self._remedies.revoke_role(account, membership)
+
+    def disable(self, account: str) -> str:
+        """Return the statement that locks the account; empty: it can't log in anyway."""
+        return self._remedies.disable(account)
+
+    def drop(self, account: str) -> str:
+        """Return the statement that removes the account; empty for PUBLIC."""
+        return self._remedies.drop(account)
+
+    def related(self, account: str) -> Collection[str]:
+        """Return who else counts for the account's rights."""
+        return self._opposites.related(account)
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return the tables of SYS that hold password verifiers, where a grant names them.
+
+        Database Reference: since 12.1 SELECT ANY DICTIONARY does not reach them.
+        """
+        return tuple(
+            HashPlace(privilege, on, f"SYS.{name}")
+            for container in self._known.containers
+            for name in VERIFIER_TABLES
+            for on in self._known.objects(container, SYS, name)
+            for privilege in ("SELECT", "READ")
+        )
+
+    def expire(self, account: str) -> str:
+        """Return the statement that gives the account's password an end; empty: there is none."""
+        return self._remedies.expire(account)

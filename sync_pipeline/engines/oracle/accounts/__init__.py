@@ -1,0 +1,1 @@
+"""Oracle: from the rows of its catalog to accounts and their grants."""

@@ -1,0 +1,1 @@
+"""Oracle: connections, TLS, and what errors mean."""

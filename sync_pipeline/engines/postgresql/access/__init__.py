@@ -1,0 +1,1 @@
+"""PostgreSQL: what an account may do, decided from what was collected."""

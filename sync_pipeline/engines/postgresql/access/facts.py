@@ -1,0 +1,48 @@
+"""What a review asks of a PostgreSQL account. Pure.
+
+How an account proves who it is, is written in pg_hba.conf and not in the catalogs, and
+password hashes are never read: authentication, password rules and hosts are not known.
+Nor does the server keep when an account was last used. Manual, CREATE ROLE: VALID UNTIL
+ends a password, not the role; other ways to authenticate do not ask for it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sync_pipeline.engines.postgresql.access.roles import RoleGraph
+from sync_pipeline.model.access import AccountFacts
+
+_NEVER = (None, "infinity")
+_ALWAYS = "-infinity"
+_SYSTEM = "pg_"
+"""PostgreSQL reserves role names that begin so (manual, CREATE ROLE)."""
+
+
+def facts(graph: RoleGraph, account: str, asked_at: datetime | None) -> AccountFacts:
+    """Return what is known; expiry of those alone that can log in."""
+    state = graph.accounts.get(account)
+    if state is None or not state.can_login:
+        return AccountFacts(is_system=account.startswith(_SYSTEM))
+    return AccountFacts(
+        is_system=account.startswith(_SYSTEM),
+        is_built_in=graph.is_bootstrap(account),
+        never_expires=graph.attribute(account, "valid_until") in _NEVER,
+        is_expired=is_expired(graph, account, asked_at),
+    )
+
+
+def is_expired(graph: RoleGraph, account: str, asked_at: datetime | None) -> bool | None:
+    """Return whether an account's password is past its end; None: there is no clock."""
+    text = graph.attribute(account, "valid_until")
+    if text in _NEVER:
+        return False
+    if text == _ALWAYS:
+        return True
+    if asked_at is None:
+        return None
+    try:
+        return datetime.fromisoformat(str(text)) <= asked_at
+    except ValueError:
+        # The server's years go on after 9999, where Python's end.
+        return False

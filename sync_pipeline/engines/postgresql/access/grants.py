@@ -1,0 +1,90 @@
+"""The grants of a world by the object they are on. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sync_pipeline.engines.postgresql.access.kinds import RELATIONS
+from sync_pipeline.engines.postgresql.accounts.parse import OWNERSHIP
+from sync_pipeline.model.access import AccessWorld, Hold
+from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
+
+Held = tuple[str, Grant]
+"""An account, and a grant to it."""
+
+
+class GrantIndex:
+    """Who was granted what on each object, and who owns it."""
+
+    def __init__(self, world: AccessWorld) -> None:
+        held: dict[Securable, list[Held]] = defaultdict(list)
+        for name, account in world.accounts.items():
+            for grant in account.grants:
+                held[grant.securable].append((name, grant))
+        self._held: Mapping[Securable, Sequence[Held]] = dict(held)
+        self._by_grantor: Mapping[tuple[str, Securable, str], Sequence[Held]] | None = None
+        self._owners: dict[Securable, str] = {}
+        self._relations = {
+            (on.catalog, on.schema, on.name): on for on in held if on.kind in RELATIONS
+        }
+
+    @property
+    def securables(self) -> Sequence[Securable]:
+        """Return every object that someone was granted something on, or owns."""
+        return tuple(self._held)
+
+    def on(self, securable: Securable) -> Sequence[Held]:
+        """Return the grants on an object, ownership among them."""
+        return self._held.get(securable, ())
+
+    def relation(self, column: Securable) -> Securable | None:
+        """Return the table or view of a column; None where it is not known."""
+        return self._relations.get((column.catalog, column.schema, column.name))
+
+    def owner(self, securable: Securable) -> str:
+        """Return who owns an object, a column's table; empty where that is not known.
+
+        A parameter belongs to the bootstrap superuser, whom no catalog row names: it is
+        the one grantor who had the privilege from nobody.
+        """
+        if securable.kind is SecurableKind.COLUMN:
+            relation = self.relation(securable)
+            return self.owner(relation) if relation else ""
+        grants = self.on(securable)
+        if securable.kind is SecurableKind.PARAMETER:
+            given = {name for name, grant in grants if grant.grantor != name}
+            roots = {grant.grantor for _, grant in grants} - given
+            return min(roots, default="")
+        if securable not in self._owners:
+            owners = (name for name, grant in grants if grant.privilege == OWNERSHIP)
+            self._owners[securable] = next(owners, "")
+        return self._owners[securable]
+
+    def schema_of(self, securable: Securable) -> Securable:
+        """Return the schema that an object lies in."""
+        return Securable(
+            SecurableKind.SCHEMA,
+            securable.database,
+            securable.schema,
+            catalog=securable.catalog,
+        )
+
+    def database_of(self, securable: Securable) -> Securable:
+        """Return the database that an object lies in."""
+        return Securable(SecurableKind.DATABASE, securable.database)
+
+    def dependents(self, account: str, grant: Grant) -> tuple[Hold, ...]:
+        """Return what others hold from the account that a grant lets it give."""
+        if self._by_grantor is None:
+            self._by_grantor = self._given()
+        key = (account, grant.securable, grant.privilege)
+        return tuple(Hold(*held) for held in self._by_grantor.get(key, ()))
+
+    def _given(self) -> Mapping[tuple[str, Securable, str], Sequence[Held]]:
+        found: dict[tuple[str, Securable, str], list[Held]] = defaultdict(list)
+        for held in self._held.values():
+            for name, grant in held:
+                if grant.grantor != name:
+                    found[grant.grantor, grant.securable, grant.privilege].append((name, grant))
+        return found

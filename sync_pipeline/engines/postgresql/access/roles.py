@@ -1,0 +1,316 @@
+"""PostgreSQL's roles: whose privileges an account has, and which roles it may become. Pure.
+
+The rules are those of the manual's chapter "Database Roles" (Role Attributes, Role
+Membership, Predefined Roles) and of its pages GRANT and SET ROLE.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sync_pipeline.engines.access.contract import Edge, reach
+from sync_pipeline.engines.postgresql.access.stored import StoredRoles
+from sync_pipeline.engines.postgresql.accounts.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
+from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.account import AttributeValue
+from sync_pipeline.model.privilege import Membership, SecurableKind
+
+DATABASE_OWNER = "pg_database_owner"
+OPTIONS_SINCE = 16
+"""From this major version a membership says itself whether it inherits and may be set."""
+
+MEMBER = "member"
+SET_ROLE = "member, set role"
+_BUILT_IN = {
+    "pg_monitor": tuple(
+        Membership(role)
+        for role in ("pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables")
+    )
+}
+"""Memberships that initdb makes; they hold where the role itself is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A role whose privileges an account has, by a path.
+
+    `acting` is the role of the session while they are in force: that in which it logs in,
+    or the role that it has set. Only that role's own attributes count.
+    """
+
+    path: Path
+    acting: str
+    is_at_login: bool = True
+
+    @property
+    def availability(self) -> Availability:
+        """Return whether the account must set a role first."""
+        return Availability.AT_LOGIN if self.is_at_login else Availability.AFTER_SET_ROLE
+
+
+class RoleGraph:
+    """The memberships of a world, those that are implied included."""
+
+    def __init__(self, world: AccessWorld) -> None:
+        self.accounts = world.accounts
+        self.major = _major(world.version)
+        self._attributes = {
+            name: dict(account.attributes) for name, account in world.accounts.items()
+        }
+        kept = {name: account.memberships for name, account in world.accounts.items()}
+        self._memberships = {**_BUILT_IN, **kept}
+        self._database_owners = dict(_database_owners(world))
+        self._stored = StoredRoles(world.accounts, self.settable)
+        self._plain: dict[Path, Mapping[str, Reached]] = {}
+        self._in_database: dict[tuple[str, str], Mapping[str, Reached]] = {}
+        self._in_role: dict[tuple[str, str], Mapping[str, Reached]] = {}
+        self._settable: dict[str, Mapping[str, Path]] = {}
+        self._member_of: dict[str, Mapping[str, Path]] = {}
+        self._members_by: dict[str, set[str]] | None = None
+
+    @property
+    def has_options(self) -> bool:
+        """Return whether memberships have INHERIT and SET options of their own."""
+        return self.major >= OPTIONS_SINCE
+
+    def attribute(self, role: str, name: str) -> AttributeValue:
+        """Return an attribute of a role; None where the role is not kept."""
+        return self._attributes.get(role, {}).get(name)
+
+    def is_superuser(self, role: str) -> bool:
+        """Return whether the role itself has SUPERUSER; its members do not inherit it."""
+        account = self.accounts.get(role)
+        return account is not None and account.is_superuser
+
+    def is_bootstrap(self, role: str) -> bool:
+        """Return whether initdb made a role: its identifier is 10 (pg_authid.dat), on every server.
+
+        initdb names it after the system's user, which packages call postgres; services and
+        people give it other names, and the usual one to others.
+        """
+        said = self.attribute(role, "is_bootstrap")
+        return role == BOOTSTRAP_NAME if said is None else bool(said)
+
+    def must_stay(self, role: str) -> str:
+        """Return why a role stays a superuser; empty: it could lose that.
+
+        ALTER ROLE (16 and newer): "The bootstrap superuser must have the SUPERUSER attribute".
+        """
+        if self.is_bootstrap(role):
+            return "it is the role that initdb made, which the server keeps as a superuser"
+        if self.is_superuser(role) and not self._other_superusers(role):
+            return "nobody would be left who may do everything"
+        return ""
+
+    def given_by(self, account: str) -> tuple[str, ...]:
+        """Return the members of roles to whom an account gave these."""
+        if self._members_by is None:
+            self._members_by = defaultdict(set)
+            for name, memberships in self._memberships.items():
+                for item in memberships:
+                    self._members_by[item.grantor].add(name)
+        return tuple(self._members_by.get(account, ()))
+
+    @property
+    def database_owners(self) -> tuple[str, ...]:
+        """Return who owns a database."""
+        return tuple(self._database_owners.values())
+
+    def _other_superusers(self, role: str) -> bool:
+        return any(
+            state.is_superuser and state.can_login
+            for name, state in self.accounts.items()
+            if name != role
+        )
+
+    def memberships(self, role: str) -> tuple[Membership, ...]:
+        """Return the roles that a role was granted; one role by each of its grantors."""
+        return self._memberships.get(role, ())
+
+    def does_inherit(self, member: str, membership: Membership) -> bool:
+        """Return whether a member has the role's privileges without SET ROLE.
+
+        From 16 the grant's own option says so, before it the member's INHERIT attribute.
+        """
+        if membership.inherit is not None:
+            return membership.inherit
+        return self._inherits(member)
+
+    def can_set(self, membership: Membership) -> bool:
+        """Return whether a member may become the role; before 16 every member may."""
+        return membership.set_role is not False
+
+    def settable(self, account: str) -> Mapping[str, Path]:
+        """Return the roles that a session of the account may become, itself first.
+
+        SET ROLE asks what the session's user is a member of, whatever role is set.
+        """
+        if account not in self._settable:
+            self._settable[account] = reach(account, self._set_edges)
+        return self._settable[account]
+
+    def reached(self, account: str, database: str = "") -> Mapping[str, Reached]:
+        """Return every role whose privileges the account has, or can have by SET ROLE.
+
+        What it has at login is that of the role in which it logs in (`logins`); without a
+        database, of all of these. PUBLIC is among them. In a database its owner has
+        `pg_database_owner` too; without one, whoever owns any database has it. A role that
+        is reached at login is given by that path, however much shorter the way through SET
+        ROLE is.
+        """
+        key = (account, database)
+        if key not in self._in_database:
+            found: dict[str, Reached] = {}
+            for login in self.logins(account, database):
+                for role, way in self._logged_in(login, database).items():
+                    if role not in found or _rank(way) < _rank(found[role]):
+                        found[role] = way
+            self._in_database[key] = found
+        return self._in_database[key]
+
+    def in_role(self, role: str, database: str = "") -> Mapping[str, Reached]:
+        """Return what a session has that acts as a role, whatever is stored for it.
+
+        That is also what an account has before it is logged in, when CONNECT is asked for.
+        """
+        key = (role, database)
+        if key not in self._in_role:
+            self._in_role[key] = self._logged_in((Step(role),), database)
+        return self._in_role[key]
+
+    def logins(self, account: str, database: str = "") -> tuple[Path, ...]:
+        """Return the paths to the roles in which the account's sessions begin.
+
+        One in a database; without one, that of each database that has its own, and that of
+        the others.
+        """
+        return self._stored.logins(account, database)
+
+    def acting(self, account: str, database: str = "") -> Iterator[Reached]:
+        """Yield the roles that a session of the account can act as, those at login first."""
+        at_login = {login[-1].account: login for login in self.logins(account, database)}
+        for role, login in at_login.items():
+            yield Reached(login, role)
+        for role, path in self.settable(account).items():
+            if role not in at_login:
+                yield Reached(path, role, is_at_login=False)
+
+    def member_of(self, account: str) -> Mapping[str, Path]:
+        """Return every role that the account is a member of, whatever the options."""
+        if account not in self._member_of:
+            found = reach(account, self._member_edges)
+            self._member_of[account] = self._with_database_owner(found)
+        return self._member_of[account]
+
+    def may_become(self, account: str) -> Mapping[str, Path]:
+        """Return what SET ROLE takes, `pg_database_owner` of any database included."""
+        return self._with_database_owner(self.settable(account))
+
+    def superuser(self, account: str, database: str = "") -> Reached | None:
+        """Return how the account gets to be a superuser, by itself where it is one."""
+        ways = self.acting(account, database)
+        return next((way for way in ways if self.is_superuser(way.acting)), None)
+
+    def is_superuser_always(self, account: str) -> bool:
+        """Return whether the account is a superuser in whatever database it logs in."""
+        return all(self.is_superuser(login[-1].account) for login in self.logins(account))
+
+    def not_kept(self, account: str, database: str) -> tuple[str, ...]:
+        """Return the roles that count for the account and that the world does not have."""
+        return tuple(sorted(self.reached(account, database).keys() - self.accounts.keys()))
+
+    def _logged_in(self, login: Path, database: str) -> Mapping[str, Reached]:
+        """Return what a session has that begins at the end of a path."""
+        if login not in self._plain:
+            self._plain[login] = self._without_database(login)
+        plain = self._plain[login]
+        owned = self._owned(plain, database)
+        return {**plain, DATABASE_OWNER: self._as_owner(plain, owned)} if owned else plain
+
+    def _without_database(self, login: Path) -> dict[str, Reached]:
+        account, at = login[0].account, login[-1].account
+        found = {
+            role: Reached((*login, *path[1:]), at)
+            for role, path in reach(at, self._inherit_edges).items()
+        }
+        if account != PUBLIC:
+            found[PUBLIC] = Reached((Step(account), Step(PUBLIC, "everyone")), at)
+        at_login = frozenset(found)
+        for acting, set_path in self.settable(account).items():
+            for role, path in reach(acting, self._inherit_edges).items():
+                if role in at_login:
+                    continue
+                known = found.get(role)
+                if known is None or len(set_path) + len(path) - 1 < len(known.path):
+                    found[role] = Reached((*set_path, *path[1:]), acting, is_at_login=False)
+        return found
+
+    def _databases(self, database: str) -> tuple[str, ...]:
+        return (database,) if database else tuple(self._database_owners)
+
+    def _owned(self, plain: Mapping[str, Reached], database: str) -> str | None:
+        """Return a database of which the account is the owner, at login where there is one."""
+        owned = [
+            name
+            for name in self._databases(database)
+            if self._database_owners.get(name, "") in plain
+        ]
+        at_login = (name for name in owned if plain[self._database_owners[name]].is_at_login)
+        return next(at_login, owned[0] if owned else None)
+
+    def _with_database_owner(self, paths: Mapping[str, Path]) -> Mapping[str, Path]:
+        for database, owner in self._database_owners.items():
+            if owner in paths:
+                return {**paths, DATABASE_OWNER: (*paths[owner], _owner_step(database))}
+        return paths
+
+    def _as_owner(self, plain: Mapping[str, Reached], database: str) -> Reached:
+        """Return how one has `pg_database_owner`, whose only member is the owner.
+
+        Before 16 the owner's INHERIT attribute counts for it as for every membership.
+        """
+        owner = self._database_owners[database]
+        way = plain[owner]
+        path = (*way.path, _owner_step(database))
+        is_inherited = self.has_options or self._inherits(owner)
+        if is_inherited:
+            return Reached(path, way.acting, way.is_at_login)
+        return Reached(path, DATABASE_OWNER, is_at_login=False)
+
+    def _inherits(self, role: str) -> bool:
+        return self.attribute(role, "inherits") is not False
+
+    def _inherit_edges(self, role: str) -> Iterator[Edge]:
+        for item in self.memberships(role):
+            if self.does_inherit(role, item):
+                yield item.role, MEMBER
+
+    def _set_edges(self, role: str) -> Iterator[Edge]:
+        return ((item.role, SET_ROLE) for item in self.memberships(role) if self.can_set(item))
+
+    def _member_edges(self, role: str) -> Iterator[Edge]:
+        return ((item.role, MEMBER) for item in self.memberships(role))
+
+
+def _rank(way: Reached) -> tuple[bool, int]:
+    return (not way.is_at_login, len(way.path))
+
+
+def _owner_step(database: str) -> Step:
+    return Step(DATABASE_OWNER, f"owner of database {database}")
+
+
+def _database_owners(world: AccessWorld) -> Iterator[tuple[str, str]]:
+    for name, account in world.accounts.items():
+        for grant in account.grants:
+            if grant.privilege == OWNERSHIP and grant.securable.kind is SecurableKind.DATABASE:
+                yield grant.securable.database, name
+
+
+def _major(version: str) -> int:
+    """Return the major version of `server_version` (`16.2`, `19beta1`); 0: unreadable."""
+    digits = re.match(r"\d+", version)
+    return int(digits[0]) if digits else 0

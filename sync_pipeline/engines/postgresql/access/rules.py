@@ -1,0 +1,151 @@
+"""What PostgreSQL's accounts may do: the rules of the engine over one world. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites
+from sync_pipeline.engines.postgresql.access.beside import NOT_MODELLED
+from sync_pipeline.engines.postgresql.access.everything import everything
+from sync_pipeline.engines.postgresql.access.facts import facts
+from sync_pipeline.engines.postgresql.access.grants import GrantIndex
+from sync_pipeline.engines.postgresql.access.hashes import places
+from sync_pipeline.engines.postgresql.access.kinds import is_write, parsed
+from sync_pipeline.engines.postgresql.access.names import Names
+from sync_pipeline.engines.postgresql.access.needs import Needs
+from sync_pipeline.engines.postgresql.access.powers import powers
+from sync_pipeline.engines.postgresql.access.privileges import Privileges, Question
+from sync_pipeline.engines.postgresql.access.remedies import Remedies
+from sync_pipeline.engines.postgresql.access.roles import RoleGraph
+from sync_pipeline.engines.postgresql.access.rows import RowSecurity
+from sync_pipeline.engines.postgresql.access.unknown import left_out, lifted, unread
+from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC, RESTRICTIONS
+from sync_pipeline.model.access import (
+    AccessWorld,
+    AccountFacts,
+    Decision,
+    EffectivePrivilege,
+    Power,
+    ServerRule,
+)
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+
+
+class PostgreSqlAccess(MendsByOpposites[Remedies]):
+    """The rules of PostgreSQL 14 to 18.
+
+    Beside the privileges of objects there are, on the server, CREATEROLE, CREATEDB,
+    REPLICATION and BYPASSRLS, and on each role as a principal MEMBER, USAGE and SET, as
+    `pg_has_role` means them. `SELECT WITH GRANT OPTION` asks whether an account may grant.
+    """
+
+    def __init__(self, world: AccessWorld) -> None:
+        self._world = world
+        self._graph = RoleGraph(world)
+        self._index = GrantIndex(world)
+        self._privileges = Privileges(
+            self._graph, self._index, Needs(self._graph, self._index, world)
+        )
+        self._rows = RowSecurity(self._graph, self._index)
+        self._remedies = self._opposites = Remedies(self._graph, self._index)
+        self._names: Names | None = None
+        self._unread: dict[Securable, tuple[str, ...]] = {}
+
+    def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
+        """Return every way in which the account has the privilege; nothing is ever denied."""
+        bare, option = parsed(privilege)
+        rows = self._rows.of(account, bare, securable)
+        if bare in RESTRICTIONS:
+            return Decision(account, privilege, securable, denied=rows)
+        asked = Question(account, bare, securable, option)
+        held = tuple(self._privileges.ways(asked))
+        decision = Decision(account, privilege, securable, held)
+        if account not in self._graph.accounts or self._graph.is_superuser_always(account):
+            return decision
+        unknown = self._unread_of(securable)
+        if decision.is_allowed and not option:
+            unknown += rows
+        elif securable.kind is SecurableKind.LARGE_OBJECT:
+            unknown += lifted(self._graph.accounts, account)
+        if not decision.is_allowed_at_login:
+            unknown += left_out(self._graph, account, asked.database)
+        return replace(decision, unknown=unknown) if unknown else decision
+
+    def everything(self, account: str) -> Sequence[EffectivePrivilege]:
+        """Return all that the account has, one entry a privilege and object."""
+        return everything(self._graph, self._privileges, account)
+
+    def securables(self, text: str) -> Sequence[Securable]:
+        """Return what a person means by `[KIND:]database[.schema[.object[.column]]]`.
+
+        Raises:
+            ConfigurationError: the text can't be read, or names nothing or several things.
+        """
+        if self._names is None:
+            self._names = Names(self._world, self._index.securables)
+        return self._names.find(text)
+
+    def powers(self, account: str) -> Sequence[Power]:
+        """Return the powers that the account has or can give itself."""
+        return powers(self._graph, account)
+
+    def facts(self, account: str) -> AccountFacts:
+        """Return what the catalogs say of the account for a review."""
+        return facts(self._graph, account, self._world.asked_at)
+
+    def is_everyone(self, account: str) -> bool:
+        """Return whether the account is PUBLIC."""
+        return account == PUBLIC
+
+    def is_write(self, privilege: str) -> bool:
+        """Return whether a privilege changes data, objects or accounts."""
+        return is_write(privilege)
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant away."""
+        return self._remedies.revoke(account, grant)
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes only the grant option away."""
+        return self._remedies.revoke_option(account, grant)
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away."""
+        return self._remedies.revoke_role(account, membership)
+
+    def disable(self, account: str) -> str:
+        """Return the statement that keeps an account from logging in."""
+        return self._remedies.disable(account)
+
+    def drop(self, account: str) -> str:
+        """Return the statements that remove an account."""
+        return self._remedies.drop(account)
+
+    def expire(self, account: str) -> str:
+        """Return the statement that gives an account's password an end."""
+        return self._remedies.expire(account)
+
+    def related(self, account: str) -> Collection[str]:
+        """Return who owns what the account was granted, and who was given something by it."""
+        state = self._world.accounts.get(account)
+        grants = state.grants if state else ()
+        return (
+            *(self._index.owner(grant.securable) for grant in grants),
+            *(hold.account for grant in grants for hold in self._index.dependents(account, grant)),
+            *self._graph.given_by(account),
+            *self._graph.database_owners,
+        )
+
+    def hash_places(self) -> Sequence[HashPlace]:
+        """Return where hashes are read, in the databases where somebody was granted that."""
+        return places(self._index.securables)
+
+    def not_modelled(self) -> Sequence[ServerRule]:
+        """Return the rules of the server that no answer takes in."""
+        return NOT_MODELLED
+
+    def _unread_of(self, securable: Securable) -> tuple[str, ...]:
+        if securable not in self._unread:
+            self._unread[securable] = unread(self._world, securable)
+        return self._unread[securable]

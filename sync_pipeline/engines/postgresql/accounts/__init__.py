@@ -1,0 +1,1 @@
+"""PostgreSQL: from the rows of its catalog to accounts and their grants."""

@@ -1,0 +1,42 @@
+"""What of an account of PostgreSQL the rules do not know, or can't be read as text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sync_pipeline.engines.postgresql.wire.text import is_raw
+from sync_pipeline.model.account import AccountState
+
+PREDEFINED_ROLES = frozenset(
+    {
+        *("pg_read_all_data", "pg_write_all_data", "pg_read_all_settings", "pg_read_all_stats"),
+        *("pg_stat_scan_tables", "pg_monitor", "pg_database_owner", "pg_signal_backend"),
+        *("pg_read_server_files", "pg_write_server_files", "pg_execute_server_program"),
+        *("pg_checkpoint", "pg_use_reserved_connections", "pg_create_subscription"),
+        *("pg_maintain", "pg_signal_autovacuum_worker"),
+    }
+)
+"""Manual, "Predefined Roles", of 14 to 19: what they may do is in no catalog."""
+_RESERVED = "pg_"
+
+
+def kept_raw(state: AccountState) -> Iterator[str]:
+    """Yield the names and values of an account that hold bytes of another encoding."""
+    if is_raw(state.name):
+        yield f"role {state.name}"
+    for setting in state.settings:
+        if is_raw(f"{setting.database}{setting.value}"):
+            yield f"setting {setting} of {state.name}"
+    for securable in dict.fromkeys(grant.securable for grant in state.grants):
+        if is_raw(str(securable)):
+            yield str(securable)
+
+
+def unknown_words(state: AccountState) -> Iterator[str]:
+    """Yield the predefined roles that are new: the account itself, or one that it has.
+
+    The account may be all that a sync keeps of it, where roles of the system are left out.
+    """
+    for name in (state.name, *(item.role for item in state.memberships)):
+        if name.startswith(_RESERVED) and name not in PREDEFINED_ROLES:
+            yield f"predefined role {name}"

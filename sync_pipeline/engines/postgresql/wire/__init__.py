@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, TLS, and what errors mean."""

@@ -1,0 +1,1 @@
+"""SQL Server: what an account may do, decided from what was collected."""

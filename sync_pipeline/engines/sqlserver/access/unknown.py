@@ -1,0 +1,82 @@
+"""What was not read, or can't be, and could change an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sync_pipeline.engines.sqlserver.access.covering_table import SecurableClass
+from sync_pipeline.engines.sqlserver.access.entry import is_windows
+from sync_pipeline.engines.sqlserver.access.levels import Level, database_of
+from sync_pipeline.engines.sqlserver.access.principals import PUBLIC, Principals
+from sync_pipeline.engines.sqlserver.names import principal_name
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.privilege import SectionKey, SectionName, Securable
+
+WINDOWS_GROUPS = (
+    "Windows groups: which accounts are in them is not in the catalog, and grants and denies"
+    " to a group count for its members"
+)
+
+_SECTIONS = {
+    SecurableClass.SERVER: SectionName.SERVER,
+    SecurableClass.DATABASE: SectionName.DATABASE,
+    SecurableClass.SCHEMA: SectionName.SCHEMA,
+    SecurableClass.COLUMN: SectionName.COLUMN,
+}
+
+
+class Unknown:
+    """The gaps of one world."""
+
+    def __init__(self, world: AccessWorld, principals: Principals) -> None:
+        self._world = world
+        self._principals = principals
+        self._has_groups = any(
+            account.kind is AccountKind.GROUP for account in world.accounts.values()
+        )
+        self._databases = {account.database for account in world.accounts.values()}
+        self._databases |= {key.database for key in world.sections}
+
+    def of(self, account: str, securable: Securable, levels: tuple[Level, ...]) -> tuple[str, ...]:
+        """Return the gaps that matter to one account on one securable."""
+        database = database_of(securable)
+        found = [
+            f"{key} was not read: {report.reason or report.status}"
+            for key in self._keys(securable, levels)
+            if (report := self._world.sections.get(key)) and not report.is_known
+        ]
+        if database and self._world.sections and database not in self._databases:
+            found.append(f"database {database} was not read")
+        elif database and principal_name(database, PUBLIC) not in self._world.accounts:
+            found.append(f"the role public of database {database} is not in the snapshot")
+        return (*found, *self.groups_of(account))
+
+    def groups_of(self, account: str) -> tuple[str, ...]:
+        """Return that an account may be in groups whose grants and denies count for it."""
+        may_be = self._has_groups and self._may_be_in_groups(account)
+        return (WINDOWS_GROUPS,) if may_be else ()
+
+    def _keys(self, securable: Securable, levels: tuple[Level, ...]) -> Iterable[SectionKey]:
+        places = ("", database_of(securable)) if database_of(securable) else ("",)
+        keys = {
+            SectionKey(name, place)
+            for place in places
+            for name in (SectionName.ACCOUNTS, SectionName.MEMBERSHIPS)
+        }
+        keys.add(SectionKey(securable.section.name, database_of(securable)))
+        for level in levels:
+            if level.of in _SECTIONS:
+                keys.add(SectionKey(_SECTIONS[level.of], level.database))
+            elif level.of is SecurableClass.OBJECT:
+                keys.add(SectionKey(SectionName.TABLE, level.database))
+        return sorted(keys)
+
+    def _may_be_in_groups(self, account: str) -> bool:
+        state = self._world.accounts.get(account)
+        if state is None:
+            return False
+        if is_windows(state):
+            return True
+        login = self._principals.login_of(state)
+        return login is not None and is_windows(login)

@@ -1,0 +1,1 @@
+"""SQL Server: from the rows of its catalog to accounts and their grants."""

@@ -1,0 +1,1 @@
+"""SQL Server: connections, TLS, and what errors mean."""

@@ -1,0 +1,1 @@
+"""The processes: launching a run, and keeping the code server, webserver and daemon."""

@@ -1,0 +1,255 @@
+"""Launch one run of a job and see it through, as a process of its own.
+
+The run goes the same way as one from the UI: a code server of this process starts the
+run's worker, so the UI shows it, can end it, and a killed worker is noticed at once. It
+does not wait in the queue, so it needs no daemon.
+
+Progress is written to standard output as JSON, one object a line; `sync-pipeline run`
+reads it. SIGINT and SIGTERM cancel the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+import dagster as dg
+from dagster._core.definitions.selector import JobSubsetSelector
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from sqlalchemy.exc import SQLAlchemyError
+
+from sync_pipeline.errors import SyncError
+from sync_pipeline.orchestration.processes.instance import dagster_environment, open_instance
+from sync_pipeline.orchestration.resources import open_dependencies
+from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL, TOOK_TOO_LONG
+from sync_pipeline.orchestration.runs.lineage import part_of
+from sync_pipeline.orchestration.runs.runs import (
+    ACCOUNT_SYNC,
+    AGGREGATE_SIZES,
+    BACKFILL_SIZES,
+    CAPACITY_SYNC,
+    CREATED_BY_TAG,
+    close_session_of,
+)
+from sync_pipeline.orchestration.runs.troubles import told_storage
+from sync_pipeline.settings import project_root
+
+LOCATION = "sync_pipeline"
+JOBS = (ACCOUNT_SYNC, CAPACITY_SYNC, AGGREGATE_SIZES, BACKFILL_SIZES)
+SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_TO_CANCEL = 45.0
+SECONDS_TO_BEAR = 60.0
+SECONDS_BEYOND_MAX_RUNTIME = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A job to run, with its configuration as the launchpad would have it."""
+
+    job: str
+    run_config: dict[str, Any]
+    created_by: str | None = None
+
+
+@dataclass(slots=True)
+class Interruption:
+    """Whether somebody asked this process to end."""
+
+    requested: bool = field(default=False)
+
+    def request(self, *_: object) -> None:
+        """Remember the request; a signal handler."""
+        self.requested = True
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Writes one JSON object a line."""
+
+    stream: TextIO
+
+    def say(self, **fields: object) -> None:
+        """Write one line now."""
+        self.stream.write(json.dumps(fields) + "\n")
+        self.stream.flush()
+
+
+@contextmanager
+def open_workspace(instance: dg.DagsterInstance) -> Iterator[WorkspaceRequestContext]:
+    """Start a code server for workspace.yaml, and stop it afterwards."""
+    target = WorkspaceFileTarget(paths=[str(project_root() / "workspace.yaml")])
+    with WorkspaceProcessContext(instance, target) as process:
+        yield process.create_request_context()
+
+
+def create_run(
+    instance: dg.DagsterInstance, workspace: WorkspaceRequestContext, launch: Launch
+) -> dg.DagsterRun:
+    """Create a run that the UI shows under its code location."""
+    location = workspace.get_code_location(LOCATION)
+    (repository,) = location.get_repositories().values()
+    selector = JobSubsetSelector(
+        location_name=location.name,
+        repository_name=repository.name,
+        job_name=launch.job,
+        op_selection=None,
+    )
+    job = location.get_job(selector)
+    plan = location.get_execution_plan(
+        job, launch.run_config, step_keys_to_execute=None, known_state=None, instance=instance
+    )
+    snapshot = plan.execution_plan_snapshot
+    tags = {**job.tags}
+    if launch.created_by:
+        tags[CREATED_BY_TAG] = launch.created_by
+    return instance.create_run(
+        job_name=launch.job,
+        run_id=None,
+        run_config=launch.run_config,
+        resolved_op_selection=None,
+        step_keys_to_execute=snapshot.step_keys_to_execute,
+        op_selection=None,
+        status=None,
+        root_run_id=None,
+        parent_run_id=None,
+        tags=tags,
+        job_snapshot=job.job_snapshot,
+        execution_plan_snapshot=snapshot,
+        parent_job_snapshot=job.parent_job_snapshot,
+        remote_job_origin=job.get_remote_origin(),
+        job_code_origin=job.get_python_origin(),
+        asset_selection=None,
+        asset_check_selection=None,
+        asset_graph=repository.asset_graph,
+    )
+
+
+def watch(
+    instance: dg.DagsterInstance, run_id: str, interruption: Interruption, longest_seconds: float
+) -> dg.DagsterRun:
+    """Wait for the end of a run; cancel it when asked to, or when it takes too long.
+
+    Raises:
+        SQLAlchemyError, OSError: Dagster's storage did not answer for a while.
+    """
+    deadline = time.monotonic() + longest_seconds
+    seen_at = time.monotonic()
+    while True:
+        try:
+            run = _run(instance, run_id)
+            seen_at = time.monotonic()
+        except (SQLAlchemyError, OSError):
+            # A disk that is full may have room soon; the run goes on meanwhile.
+            if interruption.requested or time.monotonic() - seen_at > SECONDS_TO_BEAR:
+                raise
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            continue
+        if run.is_finished:
+            return run
+        if interruption.requested:
+            return cancel(instance, run_id, ENDED_BY_TERMINAL)
+        if time.monotonic() > deadline:
+            instance.report_run_failed(run, TOOK_TOO_LONG)
+            return _run(instance, run_id)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def cancel(instance: dg.DagsterInstance, run_id: str, who: str) -> dg.DagsterRun:
+    """End a run, by force where its worker does not end by itself; return it ended.
+
+    `who` says for its session who ended it.
+    """
+    run = _run(instance, run_id)
+    if not run.is_finished:
+        instance.report_run_canceling(run, who)
+    # Where its code server is gone, nobody hears it; the run is ended all the same.
+    with suppress(DagsterUserCodeUnreachableError):
+        instance.run_launcher.terminate(run_id)
+    deadline = time.monotonic() + SECONDS_TO_CANCEL
+    run = _run(instance, run_id)
+    while not run.is_finished:
+        if time.monotonic() > deadline:
+            instance.report_run_canceled(run, "The worker did not answer the cancellation.")
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        run = _run(instance, run_id)
+    return run
+
+
+def run_to_end(launch: Launch, announcer: Announcer, interruption: Interruption) -> None:
+    """Launch, announce the run, wait for its end, and close its session."""
+    with open_instance() as instance, open_workspace(instance) as workspace:
+        if interruption.requested:
+            return
+        run = create_run(instance, workspace, launch)
+        announcer.say(run_id=run.run_id, session_id=part_of(run, instance).session_id)
+        _launch(instance, run.run_id, workspace)
+        longest = float(run.tags["dagster/max_runtime"]) + SECONDS_BEYOND_MAX_RUNTIME
+        ended = watch(instance, run.run_id, interruption, longest)
+        with open_dependencies() as deps:
+            close_session_of(instance, ended, deps)
+        announcer.say(status=ended.status.value)
+
+
+def _launch(instance: dg.DagsterInstance, run_id: str, workspace: WorkspaceRequestContext) -> None:
+    """Launch a run. One that can't be started has ended with that, and its session says why."""
+    try:
+        instance.launch_run(run_id, workspace)
+    except Exception:
+        if not _run(instance, run_id).is_finished:
+            raise
+
+
+def _run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        raise SyncError(f"The run {run_id} was deleted while it ran.")
+    return run
+
+
+def _private_stdout() -> TextIO:
+    """Keep standard output for the announcements; children write to standard error."""
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return stream
+
+
+def main() -> int:
+    """Launch what the command line names; return 0 when the run was launched and ended."""
+    parser = argparse.ArgumentParser(prog="launch", description=__doc__)
+    parser.add_argument("job", choices=JOBS)
+    parser.add_argument(
+        "--config", default="{}", help="the run's configuration, as JSON; - reads it"
+    )
+    parser.add_argument("--created-by", default=None)
+    options = parser.parse_args()
+    os.environ.update(dagster_environment())
+    announcer = Announcer(_private_stdout())
+    interruption = Interruption()
+    signal.signal(signal.SIGINT, interruption.request)
+    signal.signal(signal.SIGTERM, interruption.request)
+    config = sys.stdin.read() if options.config == "-" else options.config
+    launch = Launch(options.job, json.loads(config), options.created_by)
+    try:
+        with told_storage():
+            run_to_end(launch, announcer, interruption)
+    except SyncError as error:
+        announcer.say(error=str(error), kind=error.kind)
+        return 1
+    except dg.DagsterError as error:
+        announcer.say(error=f"Dagster could not launch the run: {error}", kind="dagster")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The lease on being the daemon, and the ticks it carried out."""

@@ -1,0 +1,1 @@
+"""Databases, their daily sizes, and what is aggregated from these."""

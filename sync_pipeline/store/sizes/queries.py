@@ -1,0 +1,313 @@
+"""What people and reports ask of the daily sizes."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, func, select
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.size import (
+    DatabaseView,
+    InstanceSize,
+    SizeLimit,
+    SizePoint,
+    TablespaceView,
+    TableView,
+    TopDatabase,
+    TopQuestion,
+)
+from sync_pipeline.store.database import Database, upsert
+from sync_pipeline.store.schema import instances
+from sync_pipeline.store.sizes.schema import (
+    database_size_stats,
+    instance_databases,
+    instance_size_stats,
+    size_limits,
+    table_size_stats,
+    tablespace_size_stats,
+)
+
+
+class SizeQueries:
+    """Reads of the tables of sizes. Dates are in the fleet's time zone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def databases(self, instance: str | None = None) -> list[DatabaseView]:
+        """Return the inventory of databases, vanished ones too, by instance and name."""
+        table = instance_databases
+        query = select(table, instances.c.name, instances.c.engine).join_from(table, instances)
+        if instance is not None:
+            query = query.where(instances.c.name == instance)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(instances.c.name, table.c.database_name))
+            return [
+                DatabaseView(
+                    row.name,
+                    row.engine,
+                    row.database_name,
+                    row.is_active,
+                    row.first_seen_at,
+                    row.last_seen_at,
+                    row.deleted_at,
+                )
+                for row in rows
+            ]
+
+    def database_points(
+        self, since: date, until: date, instance: str | None = None, database: str | None = None
+    ) -> list[SizePoint]:
+        """Return databases' sizes of `[since, until]`, by instance, database and date."""
+        table = database_size_stats
+        query = (
+            select(table, instances.c.name, instance_databases.c.database_name)
+            .join_from(table, instances, instances.c.id == table.c.instance_id)
+            .join(instance_databases, instance_databases.c.id == table.c.database_id)
+            .where(table.c.collected_date.between(since, until))
+        )
+        if instance is not None:
+            query = query.where(instances.c.name == instance)
+        if database is not None:
+            query = query.where(instance_databases.c.database_name == database)
+        ordered = query.order_by(
+            instances.c.name, instance_databases.c.database_name, table.c.collected_date
+        )
+        with self._database.read() as connection:
+            return [_point(row, row.database_name) for row in connection.execute(ordered)]
+
+    def instance_sizes(
+        self, since: date, until: date, instance: str | None = None
+    ) -> list[InstanceSize]:
+        """Return instances' sizes of `[since, until]`, by instance and date."""
+        table = instance_size_stats
+        query = (
+            select(table, instances.c.name, instances.c.engine)
+            .join_from(table, instances, instances.c.id == table.c.instance_id)
+            .where(table.c.collected_date.between(since, until))
+        )
+        if instance is not None:
+            query = query.where(instances.c.name == instance)
+        ordered = query.order_by(instances.c.name, table.c.collected_date)
+        with self._database.read() as connection:
+            return [
+                InstanceSize(
+                    point=_point(row, ""),
+                    engine=row.engine,
+                    shared_bytes=row.shared_bytes,
+                    known_bytes=row.known_bytes,
+                    database_count=row.database_count,
+                    unread_count=row.unread_count,
+                    collected_at=row.collected_at,
+                )
+                for row in connection.execute(ordered)
+            ]
+
+    def top(self, ask: TopQuestion) -> list[TopDatabase]:
+        """Return the largest databases, or those that grew most, each on its newest date.
+
+        An instance counts with its last date since `ask.recent`; growth is against its
+        first date since `ask.past`.
+        """
+        day = instance_size_stats
+        dates = {
+            word: select(day.c.instance_id, chosen(day.c.collected_date).label("day"))
+            .where(day.c.collected_date >= since)
+            .group_by(day.c.instance_id)
+            .subquery(word)
+            for word, chosen, since in (
+                ("newest", func.max, ask.recent),
+                ("oldest", func.min, ask.past),
+            )
+        }
+        newest, oldest = dates["newest"], dates["oldest"]
+        now, before = database_size_stats.alias("now"), database_size_stats.alias("before")
+        grown = now.c.total_bytes - before.c.total_bytes
+        query = (
+            select(
+                instances.c.name,
+                instance_databases.c.database_name,
+                now.c.collected_date,
+                now.c.total_bytes,
+                grown.label("grown_bytes"),
+                before.c.collected_date.label("since"),
+            )
+            .select_from(newest)
+            .join(instances, instances.c.id == newest.c.instance_id)
+            .join(
+                now,
+                and_(
+                    now.c.instance_id == newest.c.instance_id,
+                    now.c.collected_date == newest.c.day,
+                    now.c.collected_date >= ask.recent,
+                ),
+            )
+            .join(instance_databases, instance_databases.c.id == now.c.database_id)
+            .outerjoin(oldest, oldest.c.instance_id == newest.c.instance_id)
+            .outerjoin(
+                before,
+                and_(
+                    before.c.instance_id == now.c.instance_id,
+                    before.c.collected_date == oldest.c.day,
+                    before.c.collected_date < newest.c.day,
+                    before.c.collected_date >= ask.past,
+                    before.c.database_id == now.c.database_id,
+                ),
+            )
+        )
+        if ask.instance is not None:
+            query = query.where(instances.c.name == ask.instance)
+        key = grown if ask.by_growth else now.c.total_bytes
+        if ask.by_growth:
+            query = query.where(grown > 0)
+        ordered = query.order_by(
+            key.desc().nulls_last(), instances.c.name, instance_databases.c.database_name
+        )
+        with self._database.read() as connection:
+            return [
+                TopDatabase(
+                    row.name,
+                    row.database_name,
+                    row.collected_date,
+                    row.total_bytes,
+                    row.grown_bytes,
+                    row.since,
+                )
+                for row in connection.execute(ordered.limit(ask.limit))
+            ]
+
+    def newest_date(self) -> date | None:
+        """Return the last date on which anything was measured."""
+        with self._database.read() as connection:
+            newest = select(func.max(instance_size_stats.c.collected_date))
+            found: date | None = connection.scalar(newest)
+            return found
+
+    def tablespace_points(self, since: date, until: date, instance: str) -> list[SizePoint]:
+        """Return the sizes of an instance's tablespaces of `[since, until]`, by name and date."""
+        table = tablespace_size_stats
+        query = (
+            select(table)
+            .join(instances, instances.c.id == table.c.instance_id)
+            .where(instances.c.name == instance, table.c.collected_date.between(since, until))
+            .order_by(table.c.tablespace_name, table.c.collected_date)
+        )
+        with self._database.read() as connection:
+            return [
+                SizePoint(
+                    instance=instance,
+                    database="",
+                    collected_date=row.collected_date,
+                    total_bytes=row.total_bytes,
+                    maximum_bytes=row.maximum_bytes,
+                    tablespace=row.tablespace_name,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def tablespaces(self, instance: str) -> list[TablespaceView]:
+        """Return an instance's tablespaces on the last date it was measured, largest first."""
+        table = tablespace_size_stats
+        query = _newest(table, instance).order_by(table.c.total_bytes.desc())
+        with self._database.read() as connection:
+            return [
+                TablespaceView(row.tablespace_name, row.total_bytes, row.maximum_bytes)
+                for row in connection.execute(query)
+            ]
+
+    def largest_tables(self, instance: str, limit: int) -> list[TableView]:
+        """Return an instance's largest tables on the last date it was measured."""
+        table = table_size_stats
+        query = (
+            _newest(table, instance)
+            .add_columns(instance_databases.c.database_name)
+            .join(instance_databases, instance_databases.c.id == table.c.database_id)
+            .order_by(table.c.total_bytes.desc(), table.c.table_name)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [
+                TableView(
+                    row.database_name,
+                    row.schema_name,
+                    row.table_name,
+                    row.total_bytes,
+                    row.data_bytes,
+                    row.index_bytes,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def limits(self) -> list[SizeLimit]:
+        """Return every configured limit, by instance and database."""
+        table = size_limits
+        query = select(table, instances.c.name).join_from(table, instances)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(instances.c.name, table.c.database_name))
+            return [SizeLimit(row.name, row.database_name, row.limit_bytes) for row in rows]
+
+    def put_limit(self, limit: SizeLimit) -> None:
+        """Set the limit of an instance, or of one of its databases; 0 bytes takes it away.
+
+        Raises:
+            ConfigurationError: there is no such instance.
+        """
+        with self._database.write() as connection:
+            instance_id = connection.scalar(
+                select(instances.c.id).where(
+                    instances.c.name == limit.instance, instances.c.deleted_at.is_(None)
+                )
+            )
+            if instance_id is None:
+                raise ConfigurationError(
+                    f"The instance {limit.instance!r} does not exist.",
+                    hint="See: sync-pipeline instances list.",
+                )
+            key = and_(
+                size_limits.c.instance_id == instance_id,
+                size_limits.c.database_name == limit.database,
+            )
+            if limit.limit_bytes == 0:
+                connection.execute(size_limits.delete().where(key))
+                return
+            row = {
+                "instance_id": instance_id,
+                "database_name": limit.database,
+                "limit_bytes": limit.limit_bytes,
+            }
+            keys = ["instance_id", "database_name"]
+            upsert(connection, size_limits, [row], keys, ["limit_bytes"])
+
+
+def _newest(table: Any, instance: str) -> Select[Any]:
+    """Select an instance's rows of the last date on which it was measured."""
+    day = instance_size_stats
+    newest = (
+        select(func.max(day.c.collected_date))
+        .join(instances, instances.c.id == day.c.instance_id)
+        .where(instances.c.name == instance)
+        .scalar_subquery()
+    )
+    return (
+        select(table)
+        .join_from(table, instances, instances.c.id == table.c.instance_id)
+        .where(instances.c.name == instance, table.c.collected_date == newest)
+    )
+
+
+def _point(row: Row[Any], database: str) -> SizePoint:
+    return SizePoint(
+        instance=row.name,
+        database=database,
+        collected_date=row.collected_date,
+        total_bytes=row.total_bytes,
+        data_bytes=row.data_bytes,
+        index_bytes=row.index_bytes,
+        log_bytes=row.log_bytes,
+        temporary_bytes=row.temporary_bytes,
+        logical_bytes=row.logical_bytes,
+        unknown=row.unknown or {},
+        maximum_bytes=row._mapping.get("maximum_bytes"),  # noqa: SLF001 - the documented way
+    )

@@ -1,0 +1,1 @@
+"""What is overdue, not reached, or in maintenance."""

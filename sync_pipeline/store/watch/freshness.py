@@ -1,0 +1,187 @@
+"""What freshness needs of the fleet, and what it remembers: few statements, whatever the fleet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, ScalarSelect, Table, delete, func, select
+
+from sync_pipeline.model.freshness import (
+    FreshnessCheck,
+    FreshnessView,
+    Quiet,
+    Watched,
+    WatchKey,
+    WatchState,
+)
+from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.store.database import Database, among, insert_rows, upsert
+from sync_pipeline.store.schema import instances
+from sync_pipeline.store.schema import sync_instance_records as records
+from sync_pipeline.store.watch.schema import (
+    IS_COMPLETED,
+    freshness_checks,
+    freshness_states,
+    freshness_told,
+)
+
+
+class FreshnessStore:
+    """The tables of freshness."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def view(self, categories: Sequence[SyncCategory]) -> FreshnessView:
+        """Return these categories of every instance there ever was, in one consistent view."""
+        with self._database.read() as connection:
+            return FreshnessView(
+                tuple(_watched(connection, categories)),
+                read_states(connection),
+                read_told(connection),
+                read_checks(connection),
+            )
+
+    def save(
+        self,
+        before: Mapping[WatchKey, WatchState],
+        after: Mapping[WatchKey, WatchState],
+        checks: Iterable[FreshnessCheck],
+    ) -> None:
+        """Replace the states by those of a new look, writing only what is different."""
+        rows = [
+            {
+                "instance_id": instance_id,
+                "sync_category": str(category),
+                "quiet": None if state.quiet is None else str(state.quiet),
+                "counted_from": state.counted_from,
+                "stale_since": state.stale_since,
+            }
+            for (instance_id, category), state in after.items()
+            if before.get((instance_id, category)) != state
+        ]
+        looks = [
+            {
+                "sync_category": str(item.category),
+                "limit_seconds": item.limit.total_seconds(),
+                "checked_at": item.checked_at,
+            }
+            for item in checks
+        ]
+        keys = ["instance_id", "sync_category"]
+        values = ["quiet", "counted_from", "stale_since"]
+        with self._database.write() as connection:
+            _delete(connection, freshness_states, before.keys() - after.keys())
+            upsert(connection, freshness_states, rows, keys, values)
+            connection.execute(delete(freshness_checks))
+            insert_rows(connection, freshness_checks, looks)
+
+    def note_told(
+        self,
+        channel: str,
+        added: AbstractSet[WatchKey],
+        removed: AbstractSet[WatchKey],
+        now: datetime,
+    ) -> None:
+        """Remember what a channel knows from now on."""
+        rows = [
+            {
+                "channel": channel,
+                "instance_id": instance_id,
+                "sync_category": str(category),
+                "told_at": now,
+            }
+            for instance_id, category in added
+        ]
+        with self._database.write() as connection:
+            _delete(connection, freshness_told, removed, freshness_told.c.channel == channel)
+            insert_rows(connection, freshness_told, rows)
+
+
+def last_success(category: SyncCategory) -> ScalarSelect[datetime]:
+    """Return when an instance of the enclosing query last succeeded: one seek of the index."""
+    # The status is written out: with a bound one no store would know that the index fits.
+    return (
+        select(func.max(records.c.completed_at))
+        .where(
+            records.c.instance_id == instances.c.id,
+            records.c.sync_category == str(category),
+            IS_COMPLETED,
+        )
+        .correlate(instances)
+        .scalar_subquery()
+    )
+
+
+def read_states(connection: Connection) -> dict[WatchKey, WatchState]:
+    """Return every state that is kept."""
+    return {
+        _key(row): WatchState(
+            None if row.quiet is None else Quiet(row.quiet), row.counted_from, row.stale_since
+        )
+        for row in connection.execute(select(freshness_states))
+    }
+
+
+def read_checks(connection: Connection) -> tuple[FreshnessCheck, ...]:
+    """Return the last look at each category."""
+    query = select(freshness_checks).order_by(freshness_checks.c.sync_category)
+    return tuple(
+        FreshnessCheck(
+            SyncCategory(row.sync_category), timedelta(seconds=row.limit_seconds), row.checked_at
+        )
+        for row in connection.execute(query)
+    )
+
+
+def _watched(connection: Connection, categories: Sequence[SyncCategory]) -> Iterable[Watched]:
+    query = select(
+        instances.c.id,
+        instances.c.name,
+        instances.c.created_at,
+        instances.c.is_active,
+        *(last_success(category).label(str(category)) for category in categories),
+    )
+    for row in connection.execute(query.order_by(instances.c.name)):
+        for category in categories:
+            yield Watched(
+                row.id,
+                row.name,
+                category,
+                row.created_at,
+                getattr(row, str(category)),
+                row.is_active,
+            )
+
+
+def read_told(connection: Connection) -> dict[str, frozenset[WatchKey]]:
+    """Return what each channel was told is overdue."""
+    found: dict[str, set[WatchKey]] = defaultdict(set)
+    for row in connection.execute(select(freshness_told)):
+        found[row.channel].add(_key(row))
+    return {channel: frozenset(keys) for channel, keys in found.items()}
+
+
+def _key(row: Row[Any]) -> WatchKey:
+    return row.instance_id, SyncCategory(row.sync_category)
+
+
+def _delete(
+    connection: Connection, table: Table, keys: AbstractSet[WatchKey], *conditions: Any
+) -> None:
+    """Delete rows by their keys: a statement for each category, not for each row."""
+    by_category: dict[SyncCategory, list[int]] = defaultdict(list)
+    for instance_id, category in keys:
+        by_category[category].append(instance_id)
+    for category, ids in by_category.items():
+        connection.execute(
+            delete(table).where(
+                table.c.sync_category == str(category),
+                among(connection, table.c.instance_id, ids),
+                *conditions,
+            )
+        )

@@ -1,0 +1,114 @@
+"""Classes of accounts: counted with every sync, and listed."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sync_pipeline.access.classification.classes import AccountClass, count, members
+from sync_pipeline.access.classification.file import parse_classes
+from sync_pipeline.access.classification.subject import Population
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change import KnownAccount, Reconciliation
+from sync_pipeline.model.classification import DayCounts
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.snapshot import Snapshot
+from sync_pipeline.settings import Settings
+from sync_pipeline.workflows.answers.access import chosen, judge, load
+from sync_pipeline.workflows.answers.rule_files import read_rule_file
+from sync_pipeline.workflows.dates import date_of
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What a sync counted; without counts, `warning` says why, or no class is defined."""
+
+    counts: DayCounts | None = None
+    warning: str = ""
+
+
+def account_classes(settings: Settings) -> tuple[AccountClass, ...]:
+    """Return the classes of the classification file; none where none is set.
+
+    Raises:
+        ConfigurationError: it can't be read or is not valid.
+    """
+    path = settings.classification_file
+    if path is None:
+        return ()
+    text = read_rule_file(path, "SYNC_PIPELINE_CLASSIFICATION_FILE")
+    return parse_classes(text, str(path))
+
+
+def classify_sync(
+    deps: SyncDeps,
+    instance: Instance,
+    known: Sequence[KnownAccount],
+    result: Reconciliation,
+    snapshot: Snapshot,
+) -> Classified:
+    """Count the accounts that a sync leaves active, before it is written.
+
+    A file or a rule that is wrong never loses the sync: there are no counts then, and a
+    warning that says so.
+    """
+    if deps.settings.classification_file is None:
+        return Classified()
+    try:
+        classes = account_classes(deps.settings)
+        judged = judge(
+            instance,
+            {state.name: state for state in _active_after(known, result)},
+            snapshot.sections,
+            snapshot.server.version,
+            snapshot.observed_at,
+        )
+        counts = count(classes, Population(instance, judged))
+    except ConfigurationError as error:
+        return Classified(warning=f"Accounts were not classified: {error}")
+    except Exception as error:  # noqa: BLE001 - a defect in a rule must not lose a sync
+        # Where it happened, without the exception's text: that may quote anything.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
+        return Classified(
+            warning=f"Accounts were not classified: an unexpected {type(error).__name__}."
+        )
+    return Classified(DayCounts(date_of(snapshot.observed_at, deps.settings), counts))
+
+
+def _active_after(
+    known: Sequence[KnownAccount], result: Reconciliation
+) -> tuple[AccountState, ...]:
+    """Return the accounts that are active once a reconciliation is written."""
+    states = {item.state.name: item.state for item in known}
+    states.update({state.name: state for state in result.states})
+    active = {item.state.name for item in known if item.is_active} | set(result.seen)
+    return tuple(states[name] for name in sorted(active - set(result.deactivated)))
+
+
+def class_members(
+    deps: SyncDeps, name: str, instance: str | None = None
+) -> frozenset[tuple[str, str]]:
+    """Return the active accounts of a class, as names of instance and account.
+
+    Raises:
+        ConfigurationError: there is no such class or instance, or the file is not valid.
+    """
+    classes = {item.name: item for item in account_classes(deps.settings)}
+    if name not in classes:
+        known = f"Known are: {', '.join(classes)}." if classes else "No class is defined."
+        raise ConfigurationError(
+            f"There is no class {name!r}.",
+            hint=f"{known} SYNC_PIPELINE_CLASSIFICATION_FILE names their file.",
+        )
+    return frozenset(
+        (item.instance.name, state.name)
+        for item in load(deps, chosen(deps, instance))
+        for state in members(classes[name], Population(item.instance, item.judged))
+    )

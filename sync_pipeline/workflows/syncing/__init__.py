@@ -1,0 +1,1 @@
+"""Work on one instance, from lease to committed record."""

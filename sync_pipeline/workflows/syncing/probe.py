@@ -1,0 +1,96 @@
+"""Testing an instance: is it reachable, and may the account read what a sync needs?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sync_pipeline.collect.understanding import identified
+from sync_pipeline.connect import Deadline
+from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.errors import Phase, SyncError
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.size import SizeSnapshot
+from sync_pipeline.model.snapshot import Snapshot
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.accounts import collect_with
+from sync_pipeline.workflows.syncing.encryption import tls_advice
+from sync_pipeline.workflows.syncing.recorded import one_instance
+from sync_pipeline.workflows.syncing.sizes import measure_with
+from sync_pipeline.workflows.syncing.target import opener, read_instance
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What testing an instance showed. `latency_seconds` is one round trip.
+
+    `unread` says, by section, which grant is missing or what else went wrong; `unmeasured`
+    says it of sizes. `notes` leave nothing unread: what can be made better, what is left
+    unknown by choice, and what the account may do beyond its task.
+    """
+
+    instance: str
+    version: str | None = None
+    tls: str | None = None
+    latency_seconds: float | None = None
+    accounts: int = 0
+    unread: Mapping[str, str] = field(default_factory=dict)
+    unmeasured: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether the syncs of this instance would read everything."""
+        return self.error is None and not self.unread and not self.unmeasured
+
+
+def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
+    """Connect, identify, and run every query of both syncs; write nothing of it.
+
+    It keeps to the limits on connections, as the syncs do. Whatever goes wrong with one
+    instance is in its own probe.
+    """
+    try:
+        with one_instance(instance):
+            return _probed(deps, instance)
+    except SyncError as error:
+        return Probe(instance.name, error=str(error.at(instance.name, Phase.CONNECT)))
+
+
+def _probed(deps: SyncDeps, instance: Instance) -> Probe:
+    engine = ENGINES[instance.engine]
+
+    def read(target: Target, deadline: Deadline) -> tuple[float, Snapshot, SizeSnapshot]:
+        with opener(engine, target, deadline)(None) as connection:
+            identified(engine, connection)
+            started = time.monotonic()
+            identified(engine, connection)
+            latency = time.monotonic() - started
+        snapshot = collect_with(deps, engine, target, deadline)
+        # The sizes are a sync of their own.
+        with deps.memory.share() as usage:
+            target = replace(target, usage=usage)
+            return latency, snapshot, measure_with(deps, engine, target, deadline)
+
+    with deps.memory.share() as usage:
+        latency, snapshot, sizes = read_instance(
+            deps, instance, read, usage, connections=engine.size_connections
+        )
+    deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())
+    return Probe(
+        instance=instance.name,
+        version=snapshot.server.version,
+        tls=snapshot.server.tls,
+        latency_seconds=latency,
+        accounts=len(snapshot.accounts),
+        unmeasured=sizes.warnings,
+        notes=(*tls_advice(instance, snapshot.server), *snapshot.server.notes, *sizes.notes),
+        unread={
+            str(key): report.reason
+            for key, report in snapshot.unread.items()
+            if key.database not in snapshot.providers
+        },
+    )

@@ -1,0 +1,204 @@
+"""Work on one instance that leaves a true record, whatever becomes of it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sync_pipeline.engines.wire.budget import Usage
+from sync_pipeline.errors import (
+    LeaseHeld,
+    MemoryExhausted,
+    Phase,
+    StaleClaim,
+    StoreUnavailable,
+    SyncError,
+)
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.session import (
+    RecordClaim,
+    RecordOutcome,
+    RecordStatus,
+    SyncCategory,
+    SyncCounters,
+)
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.admission import note_end
+from sync_pipeline.workflows.syncing.limits import require_time
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceWork:
+    """One instance's part of a session.
+
+    `will_retry` says that a retryable error is tried again, `retry_seconds` from now at the
+    latest. Work that only one run may do at a time takes a lease (`is_exclusive`). From
+    `ends_at`, the deadline of the run, nothing is begun. `may_have_streak` is False where
+    no failure came before, so that a success has nothing to end.
+    """
+
+    instance: Instance
+    session_id: str
+    run_id: str
+    category: SyncCategory
+    will_retry: bool = False
+    is_exclusive: bool = True
+    retry_seconds: float = 0
+    ends_at: datetime | None = None
+    may_have_streak: bool = True
+
+    def is_last_try(self, now: datetime) -> bool:
+        """Return whether the run's deadline would be over by a retry."""
+        return self.ends_at is not None and (
+            self.ends_at <= now + timedelta(seconds=self.retry_seconds)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceReport:
+    """What the work on one instance did, for metadata and for people."""
+
+    instance: str
+    status: RecordStatus
+    message: str
+    counters: SyncCounters = field(default_factory=SyncCounters)
+    warnings: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+ReportT = TypeVar("ReportT", bound=InstanceReport)
+
+
+def recorded(
+    deps: SyncDeps,
+    work: InstanceWork,
+    do: Callable[[RecordClaim, Usage], ReportT],
+    skipped: Callable[[str], ReportT],
+) -> ReportT:
+    """Claim the record, do the work (which completes the record), and record a failure.
+
+    What the work reads counts in the usage that it is given, until it has ended.
+
+    An instance that another run is working on is recorded as skipped; `skipped` makes the
+    report of that from its reason.
+
+    Raises:
+        SyncError: the work failed. The record already says so, or says `pending` with the
+            reason where the error can be retried and the caller will retry.
+    """
+    instance = work.instance
+    claim = deps.store.sessions.claim(work.session_id, instance.id, work.run_id, deps.clock())
+    try:
+        require_time(deps, instance, work.ends_at)
+        with one_instance(instance), _lease(deps, work), deps.memory.share() as usage:
+            report = do(claim, usage)
+        _note_end(deps, work, None)
+        return report
+    except LeaseHeld as error:
+        outcome = RecordOutcome(
+            RecordStatus.SKIPPED, error_kind=error.kind, error_message=str(error)
+        )
+        deps.store.sessions.finish(claim, outcome, deps.clock())
+        return skipped(str(error))
+    except StaleClaim:
+        raise
+    except SyncError as error:
+        if work.is_last_try(deps.clock()):
+            error.retryable = False
+        _record_failure(deps, claim, error.at(instance.name, Phase.COLLECT), work)
+        raise
+
+
+@contextmanager
+def one_instance(instance: Instance) -> Iterator[None]:
+    """Let whatever goes wrong in the block cost this instance alone.
+
+    Raises:
+        SyncError: the block's own, or what became of any other exception.
+    """
+    try:
+        yield
+    except SyncError:
+        raise
+    except Exception as error:  # noqa: BLE001 - raised again as ours
+        if _is_of_memory(error):
+            _LOG.error("%s: no memory was left", instance.name)
+            raise MemoryExhausted(
+                "There was no memory left for what the server sent.",
+                instance=instance.name,
+                hint="Lower SYNC_PIPELINE_MAX_RUN_BYTES or the number of instances synced at "
+                "once, or give the process more memory.",
+            ) from None
+        # Where it happened, without the exception's text: that may quote anything.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
+        raise SyncError(
+            f"An unexpected {type(error).__name__} stopped the sync.",
+            instance=instance.name,
+            hint="This is a defect of sync_pipeline: please report it with the run's log.",
+        ) from None
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Return whether memory was wanting: threads need some for their stacks."""
+    is_of_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    return isinstance(error, MemoryError) or is_of_thread
+
+
+@contextmanager
+def _lease(deps: SyncDeps, work: InstanceWork) -> Iterator[None]:
+    """Hold the instance's lease, where the work needs it.
+
+    Failing to give it back never fails the work.
+    """
+    if not work.is_exclusive:
+        yield
+        return
+    leases, instance = deps.store.leases, work.instance
+    # The lease outlives the instance's own deadline, so it can't expire under the work.
+    longest = deps.settings.connection_wait_seconds + instance.timeouts.total_seconds
+    seconds = max(deps.settings.lease_seconds, longest + 60)
+    leases.acquire(instance.id, work.category, work.run_id, seconds, deps.clock())
+    try:
+        yield
+    finally:
+        try:
+            leases.release(instance.id, work.category, work.run_id)
+        except StoreUnavailable:
+            _LOG.warning("%s: the lease was not released and will expire", instance.name)
+
+
+def _record_failure(
+    deps: SyncDeps, claim: RecordClaim, error: SyncError, work: InstanceWork
+) -> None:
+    """Write the failure; a store that is gone is left to the hooks and the reaper."""
+    try:
+        if error.retryable and work.will_retry:
+            deps.store.sessions.release(claim, error.kind, str(error), deps.clock())
+            return
+        outcome = RecordOutcome(
+            RecordStatus.FAILED, error_kind=error.kind, error_message=str(error)
+        )
+        deps.store.sessions.finish(claim, outcome, deps.clock())
+    except (StoreUnavailable, StaleClaim) as unrecorded:
+        _LOG.warning("%s: the failure was not recorded now: %s", claim.instance_name, unrecorded)
+        return
+    _note_end(deps, work, error)
+
+
+def _note_end(deps: SyncDeps, work: InstanceWork, error: SyncError | None) -> None:
+    note_end(
+        deps,
+        work.instance,
+        work.category,
+        work.session_id,
+        error,
+        may_have_streak=work.may_have_streak,
+    )

@@ -1,0 +1,231 @@
+"""The size collection of one instance, from lease to committed record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+from sync_pipeline.aggregate.anomalies import BASELINE_DAYS, anomaly
+from sync_pipeline.collect.sizes import SizeScope, collect_sizes
+from sync_pipeline.collect.unknown import newer_warning
+from sync_pipeline.connect import Deadline
+from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.engines.wire.budget import Usage
+from sync_pipeline.errors import Phase, SuspiciousSnapshot
+from sync_pipeline.model.growth import Anomaly
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.session import RecordClaim, RecordOutcome, RecordStatus, SyncCounters
+from sync_pipeline.model.size import (
+    DatabaseReconciliation,
+    MeasureName,
+    SizePoint,
+    SizeSnapshot,
+)
+from sync_pipeline.reconcile.databases import reconcile_databases
+from sync_pipeline.reconcile.guard import Guard
+from sync_pipeline.reconcile.scope import Scope
+from sync_pipeline.store.sizes.sizes import MeasuredDay
+from sync_pipeline.workflows.dates import date_of
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.encryption import tls_warnings
+from sync_pipeline.workflows.syncing.recorded import InstanceReport, InstanceWork, recorded
+from sync_pipeline.workflows.syncing.target import opener, read_instance
+
+
+@dataclass(frozen=True, slots=True)
+class SizeReport(InstanceReport):
+    """What one instance's size collection found."""
+
+    collected_date: date | None = None
+    snapshot: SizeSnapshot | None = None
+    anomalies: tuple[Anomaly, ...] = ()
+
+
+def sync_instance_sizes(
+    deps: SyncDeps, work: InstanceWork, *, is_forced: bool = False
+) -> SizeReport:
+    """Measure one instance and record the outcome, whatever it is.
+
+    The sizes belong to the date, where the fleet is, on which the measuring began; a
+    second collection of that date replaces the first. `is_forced` passes the guard.
+
+    Raises:
+        SyncError: it failed, and its record says so; see `recorded`.
+    """
+    return recorded(
+        deps,
+        work,
+        lambda claim, usage: _sync(deps, work, claim, usage, is_forced=is_forced),
+        lambda reason: SizeReport(work.instance.name, RecordStatus.SKIPPED, reason),
+    )
+
+
+def _sync(
+    deps: SyncDeps, work: InstanceWork, claim: RecordClaim, usage: Usage, *, is_forced: bool
+) -> SizeReport:
+    instance = work.instance
+    started = time.monotonic()
+    engine = ENGINES[instance.engine]
+    scope = Scope.of(engine.system_databases, deps.settings.excluded_databases)
+    found = _snapshot(deps, engine, work, usage)
+    snapshot = replace(
+        found, databases=tuple(item for item in found.databases if scope.includes(item.name))
+    )
+    inventory = _reconciled(deps, instance, found, scope, is_forced=is_forced)
+    collected = date_of(snapshot.observed_at, deps.settings)
+    anomalies = _anomalies(deps, instance, collected, snapshot)
+    timings = {**snapshot.timings, "total_seconds": time.monotonic() - started}
+    warnings = (
+        *snapshot.warnings,
+        *newer_warning(engine, snapshot.server, "its sizes were measured as those of that."),
+        *tls_warnings(instance, snapshot.server),
+        *map(str, anomalies),
+    )
+    counters = SyncCounters(
+        items_synced=len(snapshot.databases) - len(snapshot.unread),
+        items_created=len(inventory.created),
+        items_updated=len(inventory.reactivated),
+        items_deleted=len(inventory.vanished),
+    )
+    outcome = RecordOutcome(
+        RecordStatus.COMPLETED,
+        counters=counters,
+        details=_details(snapshot, inventory, scope, collected, timings, warnings),
+    )
+    day = MeasuredDay(instance.id, collected, snapshot, inventory, claim.session_id)
+    deps.store.sizes.apply(day, claim, outcome, deps.clock())
+    return SizeReport(
+        instance=instance.name,
+        status=RecordStatus.COMPLETED,
+        message=_message(instance, snapshot, inventory),
+        counters=counters,
+        warnings=warnings,
+        timings=timings,
+        collected_date=collected,
+        snapshot=snapshot,
+        anomalies=anomalies,
+    )
+
+
+def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork, usage: Usage) -> SizeSnapshot:
+    started = time.monotonic()
+
+    def read(target: Target, deadline: Deadline) -> SizeSnapshot:
+        timings = {"wait_seconds": time.monotonic() - started}
+        snapshot = measure_with(deps, engine, target, deadline)
+        return replace(snapshot, timings={**timings, **snapshot.timings})
+
+    return read_instance(
+        deps,
+        work.instance,
+        read,
+        usage,
+        connections=engine.size_connections,
+        ends_at=work.ends_at,
+    )
+
+
+def measure_with(
+    deps: SyncDeps, engine: Engine, target: Target, deadline: Deadline
+) -> SizeSnapshot:
+    """Measure a target, as deep as the settings say.
+
+    Raises:
+        SyncError: no connection, or the databases could not be listed.
+    """
+    settings = deps.settings
+    scope = SizeScope(
+        target.username,
+        settings.largest_tables,
+        settings.max_databases,
+        deadline.ends_at,
+        target.statement_seconds,
+    )
+    return collect_sizes(engine, opener(engine, target, deadline), scope, deps.clock())
+
+
+def _reconciled(
+    deps: SyncDeps, instance: Instance, snapshot: SizeSnapshot, scope: Scope, *, is_forced: bool
+) -> DatabaseReconciliation:
+    """Compare with the inventory.
+
+    Raises:
+        SuspiciousSnapshot: no database was listed, or too many have vanished.
+    """
+    if not snapshot.databases:
+        raise SuspiciousSnapshot(
+            "The server listed no database at all.",
+            phase=Phase.RECONCILE,
+            hint="Nothing was changed. Check what the monitoring account may read.",
+        )
+    known = deps.store.sizes.known(instance.id)
+    inventory = reconcile_databases(known, snapshot, scope)
+    guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
+    guard.check(len(inventory.vanished), sum(item.is_active for item in known), "databases")
+    return inventory
+
+
+def _anomalies(
+    deps: SyncDeps, instance: Instance, collected: date, snapshot: SizeSnapshot
+) -> tuple[Anomaly, ...]:
+    """Compare today's sizes with those of the days before."""
+    since, until = collected - timedelta(days=BASELINE_DAYS), collected - timedelta(days=1)
+    before: dict[str, list[SizePoint]] = {}
+    for point in deps.store.size_queries.database_points(since, until, instance.name):
+        before.setdefault(point.database, []).append(point)
+    found = []
+    for item in snapshot.databases:
+        point = SizePoint(instance.name, item.name, collected, item.total.bytes)
+        if point.total_bytes is None:
+            continue
+        jump = anomaly(
+            [*before.get(item.name, ()), point],
+            deps.settings.anomaly_percent,
+            deps.settings.anomaly_bytes,
+        )
+        if jump is not None:
+            found.append(jump)
+    return tuple(found)
+
+
+def _details(
+    snapshot: SizeSnapshot,
+    inventory: DatabaseReconciliation,
+    scope: Scope,
+    collected: date,
+    timings: Mapping[str, float],
+    warnings: Iterable[str],
+) -> dict[str, Any]:
+    return {
+        "collected_date": collected.isoformat(),
+        "inventory": {
+            "present": len(inventory.seen),
+            "created": list(inventory.created),
+            "reactivated": list(inventory.reactivated),
+            "vanished": list(inventory.vanished),
+            "is_complete": snapshot.inventory_is_complete,
+        },
+        "sizes": {f"{name}_bytes": item.bytes for name, item in snapshot.measures().items()},
+        "known_bytes": snapshot.known_bytes,
+        "unread_databases": {item.name: item.total.reason for item in snapshot.unread},
+        "timings": {name: round(seconds, 4) for name, seconds in timings.items()},
+        "warnings": list(warnings),
+        "excluded_databases": list(scope.excluded),
+        "server_version": snapshot.server.version,
+        "tls": snapshot.server.tls,
+    }
+
+
+def _message(instance: Instance, snapshot: SizeSnapshot, inventory: DatabaseReconciliation) -> str:
+    total = snapshot.measures()[MeasureName.TOTAL].bytes
+    size = f"{total} bytes" if total is not None else f"at least {snapshot.known_bytes} bytes"
+    unread = f", {len(snapshot.unread)} not readable" if snapshot.unread else ""
+    return (
+        f"{instance.name}: {len(snapshot.databases)} databases, {size}{unread}, "
+        f"{len(inventory.created)} created, {len(inventory.reactivated)} back, "
+        f"{len(inventory.vanished)} vanished"
+    )

@@ -1,0 +1,1 @@
+"""Watching: who is overdue, silent, in maintenance, or in charge."""

@@ -1,0 +1,1 @@
+"""A fleet of servers that answer from recordings, and runs against it."""

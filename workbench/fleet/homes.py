@@ -1,0 +1,134 @@
+"""A fresh home for each run: store, Dagster's storage, key file, and the fleet's registry."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.model.credential import StoredCredential
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
+from sync_pipeline.model.secret import Secret
+from sync_pipeline.settings import Settings, project_root
+from sync_pipeline.store.store import Store
+from sync_pipeline_tests.orchestration.test_postgresql_storage import variant
+from workbench.fleet.addresses import EndpointKind, Mix, host_of
+from workbench.fleet.server import MONITOR, PASSWORD
+from workbench.servers.running import RunningServer
+
+_REFUSED_PORT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """The instances of a fleet, and where they are reached."""
+
+    count: int
+    port: int
+    mix: Mix
+    connect_seconds: float
+    shards: int = 1
+
+    def instances(self) -> list[Instance]:
+        """Return the instances."""
+        timeouts = Timeouts(self.connect_seconds, 60, 120)
+        return [
+            Instance(
+                id=0,
+                name=f"instance-{number:05}-{kind}",
+                engine=EngineName.POSTGRESQL,
+                host=host_of(kind, number),
+                port=_REFUSED_PORT if kind is EndpointKind.REFUSED else self.port,
+                credential=MONITOR,
+                tls=TlsOptions(TlsMode.DISABLE),
+                timeouts=timeouts,
+            )
+            for number, kind in enumerate(self.mix.kinds(self.count))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where one run keeps everything, and the environment that tells it so."""
+
+    directory: Path
+    store_url: str
+    dagster_url: str
+    environment: Mapping[str, str]
+
+    def register(self, plan: FleetPlan) -> None:
+        """Put a fleet into the registry, and make Dagster's storage, as the daemon does."""
+        program = "import dagster; dagster.DagsterInstance.get().dispose()"
+        subprocess.run([sys.executable, "-c", program], env=dict(self.environment), check=True)
+        now = datetime.now(UTC)
+        settings = Settings(home=self.directory, store_url=self.store_url)
+        store = Store.open(settings.effective_store_url)
+        vault = SecretVault.open(settings)
+        credential = StoredCredential(MONITOR, MONITOR, vault.seal(Secret(PASSWORD)))
+        store.registry.put_credential(credential, now)
+        store.registry.put_instances(plan.instances(), now)
+        store.close()
+
+
+@contextmanager
+def fresh_home(
+    directory: Path, server: RunningServer | None, settings: Mapping[str, object]
+) -> Iterator[Home]:
+    """Make a home on SQLite, or with two databases of a server, which are dropped at last."""
+    directory.mkdir()
+    config = directory / "config"
+    config.mkdir()
+    kept = {key: value for key, value in os.environ.items() if not _is_ours(key)}
+    named = {f"SYNC_PIPELINE_{key.upper()}": str(value) for key, value in settings.items()}
+    environment = {
+        **kept, **named,
+        "SYNC_PIPELINE_HOME": str(directory),
+        "DAGSTER_HOME": str(config),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "PYTHONPATH": str(project_root()),
+    }  # fmt: skip
+    if server is None:
+        (config / "dagster.yaml").write_text((project_root() / "dagster.yaml").read_text())
+        yield Home(directory, "", "", environment)
+        return
+    (config / "dagster.yaml").write_text(variant(server.port))
+    with _database(server, "store") as store, _database(server, "dagster") as dagster:
+        place = f"{server.admin_user}:{server.admin_password}@{server.host}:{server.port}"
+        store_url = f"postgresql+psycopg://{place}/{store}"
+        dagster_url = f"postgresql://{place}/{dagster}"
+        variables = {
+            "SYNC_PIPELINE_STORE_URL": store_url,
+            "DAGSTER_POSTGRES_HOST": server.host,
+            "DAGSTER_POSTGRES_USER": server.admin_user,
+            "DAGSTER_POSTGRES_PASSWORD": server.admin_password,
+            "DAGSTER_POSTGRES_DB": dagster,
+        }
+        yield Home(directory, store_url, dagster_url, {**environment, **variables})
+
+
+def _is_ours(variable: str) -> bool:
+    return variable.startswith(("SYNC_PIPELINE_", "DAGSTER_"))
+
+
+@contextmanager
+def _database(server: RunningServer, purpose: str) -> Iterator[str]:
+    name = f"{purpose}_{uuid4().hex[:12]}"
+    with psycopg.connect(
+        host=server.host, port=server.port, user=server.admin_user, dbname=server.database,
+        autocommit=True,
+    ) as connection:  # fmt: skip
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield name
+        connection.execute(
+            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        )  # fmt: skip

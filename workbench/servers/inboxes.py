@@ -1,0 +1,126 @@
+"""Real servers on loopback that take alerts: a web server and a mail server."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+
+from workbench.servers.running import free_port
+
+
+@dataclass
+class WebInbox:
+    """What was posted, and how to answer."""
+
+    port: int = 0
+    status: int = 200
+    seconds: float = 0
+    posted: list[Any] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def web_inbox() -> Iterator[WebInbox]:
+    """Run a web server that keeps the JSON that is posted to it."""
+    inbox = WebInbox()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            inbox.posted.append(json.loads(body))
+            inbox.paths.append(self.path)
+            time.sleep(inbox.seconds)
+            self.send_response(inbox.status)
+            if inbox.status // 100 == 3:
+                self.send_header("location", f"{inbox.url}/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        inbox.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield inbox
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class MailInbox:
+    """What was handed in, over what, and which addresses are refused."""
+
+    port: int
+    mails: list[EmailMessage] = field(default_factory=list)
+    recipients: list[list[str]] = field(default_factory=list)
+    logins: list[tuple[str, str]] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    answer: str = "250 taken"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self,
+        _server: object,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        if address in self.refused:
+            return "550 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: object, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        message = message_from_bytes(envelope.content or b"", policy=policy.default)  # type: ignore[arg-type]
+        assert isinstance(message, EmailMessage)
+        self.mails.append(message)
+        self.recipients.append(envelope.rcpt_tos)
+        self.encrypted.append(session.ssl is not None)
+        return self.answer
+
+    def authenticate(self, *arguments: Any) -> AuthResult:
+        login = arguments[-1]
+        assert isinstance(login, LoginPassword)
+        self.logins.append((login.login.decode(), login.password.decode()))
+        return AuthResult(success=login.password == b"right", handled=False)
+
+
+@contextmanager
+def mail_inbox(tls: ssl.SSLContext | None = None, *, implicit: bool = False) -> Iterator[MailInbox]:
+    """Run a mail server; with a context over TLS, from the first byte where `implicit`."""
+    inbox = MailInbox(free_port())
+    controller = Controller(
+        inbox,
+        hostname="127.0.0.1",
+        port=inbox.port,
+        ssl_context=tls if implicit else None,
+        tls_context=None if implicit else tls,
+        require_starttls=tls is not None and not implicit,
+        authenticator=inbox.authenticate,
+        auth_require_tls=tls is not None and not implicit,
+    )
+    controller.start()
+    try:
+        yield inbox
+    finally:
+        controller.stop()

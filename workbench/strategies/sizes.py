@@ -1,0 +1,91 @@
+"""Random histories of sizes: gaps, unknown values, databases that come, go and come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from hypothesis import strategies as st
+
+from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot
+from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.reconcile.databases import reconcile_databases
+from sync_pipeline.reconcile.scope import Scope
+from sync_pipeline.store.sizes.sizes import MeasuredDay
+from sync_pipeline.store.store import Store
+
+SERVER = ServerIdentity("18.0", (18, 0))
+NAMES = ("app", "App", "we/ird 'ä%_", "tiny")
+UNKNOWN = Measure.unreachable("it is closed")
+
+Day = dict[str, tuple[Measure, Measure, Measure]]
+"""What was measured on a day: total, data and log of each database that exists."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What was measured, by day; a day that is not here was not collected."""
+
+    days: dict[date, Day]
+    today: date
+
+
+def noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
+
+
+def snapshot_of(day: date, databases: Day) -> SizeSnapshot:
+    return SizeSnapshot(
+        server=SERVER,
+        observed_at=noon(day),
+        databases=tuple(
+            DatabaseSize(name, total, data=data, log=log)
+            for name, (total, data, log) in databases.items()
+        ),
+    )
+
+
+def measured(store: Store, instance_id: int, day: date, snapshot: SizeSnapshot) -> MeasuredDay:
+    known = store.sizes.known(instance_id)
+    return MeasuredDay(instance_id, day, snapshot, reconcile_databases(known, snapshot, Scope()))
+
+
+def put_history(store: Store, instance_id: int, history: History) -> None:
+    for day, databases in sorted(history.days.items()):
+        snapshot = snapshot_of(day, databases)
+        store.sizes.put([measured(store, instance_id, day, snapshot)])
+
+
+def _measures() -> st.SearchStrategy[Measure]:
+    numbers = st.one_of(
+        st.just(0), st.integers(1, 5), st.integers(0, 10**6), st.integers(10**14, 9 * 10**15)
+    )
+    return st.one_of(st.builds(Measure.known, numbers), st.just(UNKNOWN))
+
+
+def _days(names: tuple[str, ...]) -> st.SearchStrategy[Day]:
+    values = st.tuples(_measures(), _measures(), _measures())
+    return st.dictionaries(st.sampled_from(names), values, max_size=len(names))
+
+
+BORDERS = (
+    date(2024, 2, 29),
+    date(2023, 12, 31),
+    date(2025, 12, 29),
+    date(2021, 1, 3),
+    date(2026, 3, 29),
+    date(2025, 10, 1),
+)
+"""A leap day, ends of years, ISO weeks 53 and 1, a change to summer time, a quarter's start."""
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    """Draw up to about seven months around a border, most days missing or thinly filled."""
+    middle = draw(st.sampled_from(BORDERS))
+    offsets = draw(
+        st.lists(st.integers(-110, 110), min_size=0, max_size=25, unique=True).map(sorted)
+    )
+    days = {middle + timedelta(days=offset): draw(_days(NAMES)) for offset in offsets}
+    last = max(days, default=middle)
+    return History(days, last + timedelta(days=draw(st.integers(0, 40))))
