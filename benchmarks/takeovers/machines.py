@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.orchestration.test_postgresql_storage import variant
+from workbench.running.configuration import variant
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer, free_port

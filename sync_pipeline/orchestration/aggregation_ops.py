@@ -10,12 +10,12 @@ import dagster as dg
 from sync_pipeline.orchestration.config import NO_CONFIG, BackfillConfig, SelectionConfig
 from sync_pipeline.orchestration.due import is_collecting
 from sync_pipeline.orchestration.failures import dagster_failures
+from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.metadata import (
     aggregation_materialization,
     aggregation_metadata,
 )
 from sync_pipeline.orchestration.ops import join, select, work_on
-from sync_pipeline.orchestration.processes.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.workflows.dependencies import SyncDeps

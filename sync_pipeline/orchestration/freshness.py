@@ -12,7 +12,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.notify.channels import channels_of
-from sync_pipeline.orchestration.processes.instance import require_configured
+from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.watching.freshness import (

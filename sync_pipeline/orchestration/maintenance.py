@@ -7,7 +7,7 @@ import dagster as dg
 
 from sync_pipeline.orchestration.config import NO_CONFIG
 from sync_pipeline.orchestration.failures import dagster_failures
-from sync_pipeline.orchestration.processes.instance import require_configured
+from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.ticks import require_tick
 from sync_pipeline.workflows.maintain_sizes import maintain_sizes

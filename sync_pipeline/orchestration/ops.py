@@ -11,6 +11,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordOutcome, RecordStatus
 from sync_pipeline.orchestration.config import NO_CONFIG, SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
+from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.limits import (
     await_start,
     await_turn,
@@ -24,7 +25,6 @@ from sync_pipeline.orchestration.metadata import (
     size_materialization,
     size_metadata,
 )
-from sync_pipeline.orchestration.processes.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs.runs import (
     as_launched,

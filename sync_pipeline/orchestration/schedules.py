@@ -12,7 +12,7 @@ import dagster as dg
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.shard import Shard, shard_count
-from sync_pipeline.orchestration.processes.instance import require_configured
+from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.runs.runs import SCHEDULE_TAG, TICK_TAG, unfinished_run

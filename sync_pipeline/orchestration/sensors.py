@@ -13,7 +13,7 @@ from typing import Self
 import dagster as dg
 
 from sync_pipeline.errors import StoreUnavailable
-from sync_pipeline.orchestration.processes.instance import require_configured
+from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs.run_ends import SeenEnds
 from sync_pipeline.orchestration.runs.runs import (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import UNWRITABLE
 from sync_pipeline.engines.postgresql.names import quoted
-from sync_pipeline.engines.postgresql.wire.text import codec, decoded, is_raw, unescaped
+from sync_pipeline.engines.postgresql.text import codec, decoded, is_raw, unescaped
 from sync_pipeline.model.privilege import AccountSetting, SectionKey, SectionName
 from sync_pipeline.model.size import MeasureState
 from workbench.servers.postgresql_bench import PostgresBench

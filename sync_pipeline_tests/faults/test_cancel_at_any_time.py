@@ -15,7 +15,7 @@ import pytest
 from dagster import DagsterEventType as Type
 
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of
 from workbench.fleet.worker import account_sync, create_run

@@ -29,7 +29,7 @@ from sync_pipeline.orchestration.runs.ends import shown
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG
 from sync_pipeline.orchestration.schedules import run_requests
 from sync_pipeline.settings import project_root
-from sync_pipeline_tests.orchestration.test_postgresql_storage import commented, variant
+from workbench.running.configuration import commented, variant
 from workbench.running.system import (
     Fleet,
     System,

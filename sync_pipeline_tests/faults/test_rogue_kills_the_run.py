@@ -24,7 +24,7 @@ import pytest
 from sync_pipeline.model.breaker import OUT_OF_MEMORY, RUN_DIED
 from sync_pipeline.model.instance import EngineName, TlsMode, TlsOptions
 from sync_pipeline.model.session import InstanceRecord, RecordStatus
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of
 from workbench.fleet.worker import account_sync, create_run

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sync_pipeline.model.instance import EngineName, TlsMode, TlsOptions
 from sync_pipeline.model.session import RecordStatus
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from workbench.fleet.worker import account_sync, create_run
 from workbench.running.cancelled_runs import carry_out, run_processes
 from workbench.running.system import Fleet, environment_of, in_environment

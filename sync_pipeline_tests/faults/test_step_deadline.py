@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of
 from workbench.fleet.worker import account_sync, create_run

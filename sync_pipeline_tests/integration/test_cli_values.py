@@ -17,8 +17,8 @@ import pytest
 import typer
 
 from sync_pipeline.cli.main import app
+from sync_pipeline.orchestration.instance import dagster_environment
 from sync_pipeline.orchestration.processes import serve
-from sync_pipeline.orchestration.processes.instance import dagster_environment
 from sync_pipeline.orchestration.processes.system import System
 from sync_pipeline.orchestration.selections import config_of
 from workbench.benches.command import Command

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, text
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import Session, SessionFilter, SessionStatus, SyncType
 from sync_pipeline.model.size import Measure
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.runs.runs import BACKFILL_TAG
 from sync_pipeline.settings import project_root
 from workbench.benches.store_bench import StoreBench

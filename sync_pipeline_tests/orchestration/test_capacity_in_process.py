@@ -14,7 +14,7 @@ from sync_pipeline.definitions import defs
 from sync_pipeline.model.period import Period, PeriodType
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory, SyncType
 from sync_pipeline.orchestration import aggregation_ops
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of
 from sync_pipeline_tests.orchestration.test_backfill import history

@@ -22,7 +22,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.model.session import Session, SessionStatus, SyncCategory, SyncType
 from sync_pipeline.orchestration import aggregation_ops, resources
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.settings import project_root
 from workbench.running.system import Fleet, environment_of, in_environment, wait_for

@@ -21,7 +21,7 @@ from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import Session, SessionStatus
-from sync_pipeline.orchestration.processes.instance import dagster_environment, open_instance
+from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.processes.launch import Launch, cancel, create_run, open_workspace
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.events.log import EventLogEntry
 
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.runtime.event_buffer import (
     BufferedEventLog,
     EventBuffer,

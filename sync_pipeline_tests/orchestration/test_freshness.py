@@ -18,7 +18,7 @@ from sync_pipeline.orchestration.freshness import (
     instance_freshness,
     longest_interval,
 )
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.report.metrics import render_metrics
 from sync_pipeline.settings import Settings

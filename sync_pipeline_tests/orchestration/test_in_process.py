@@ -25,7 +25,7 @@ from sync_pipeline.errors import Phase, StaleClaim, StoreUnavailable
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
 from sync_pipeline.orchestration import ops, resources
 from sync_pipeline.orchestration.config import SyncConfig
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs.lineage import part_of
 from sync_pipeline.orchestration.runs.runs import (

@@ -29,7 +29,7 @@ from sync_pipeline.model.maintenance import NewWindow
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, SessionStatus
 from sync_pipeline.orchestration import resources
 from sync_pipeline.orchestration.config import SyncConfig
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.tasks import instance_id_of
 from sync_pipeline.store.schema import failure_streaks
 from workbench.running.system import Fleet, environment_of, in_environment

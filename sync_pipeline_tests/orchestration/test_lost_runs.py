@@ -16,7 +16,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import SessionStatus
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs import ends, runs
 from sync_pipeline.orchestration.runs.ends import note_machine

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from sync_pipeline.model.session import SessionStatus
-from sync_pipeline.settings import project_root
+from workbench.running.configuration import variant
 from workbench.running.system import dagster_dev, running_system
 from workbench.servers.running import RunningServer
 
 DATABASE = "dagster_storage"
-
-
-def commented(name: str) -> str:
-    """Return a section of dagster.yaml that is a comment there, put in force."""
-    text = (project_root() / "dagster.yaml").read_text()
-    match = re.search(rf"# --- {name} ---\n(.*?)# --- end ---\n", text, re.DOTALL)
-    assert match is not None
-    return re.sub(r"^# ?", "", match[1], flags=re.MULTILINE)
-
-
-def variant(port: int) -> str:
-    """Return dagster.yaml after the edit that it describes."""
-    text = (project_root() / "dagster.yaml").read_text()
-    section = commented("PostgreSQL")
-    default = re.search(r"^storage:\n(  .*\n)+", text, re.MULTILINE)
-    assert default is not None
-    return text.replace(default[0], section).replace("port: 5432", f"port: {port}")
 
 
 def test_a_run_on_postgresql_storage(

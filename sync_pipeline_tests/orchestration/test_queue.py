@@ -21,7 +21,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
 )
 
 from sync_pipeline.definitions import defs, location
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.processes.launch import LOCATION
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.runs.runs import ASSET_JOB, BACKFILL_TAG

@@ -25,7 +25,7 @@ from dagster._core.remote_origin import (
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.session import Session, SessionStatus
 from sync_pipeline.orchestration import sensors
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs import run_ends
 from sync_pipeline.orchestration.runs.run_ends import FIRST_LOOK_BACK, SeenEnds

@@ -11,8 +11,8 @@ from dagster import RunConfig
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory
 from sync_pipeline.orchestration.config import SyncConfig
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.metadata import session_metadata
-from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import FAILED_INSTANCES_TAG, close_session_of
 from sync_pipeline.workflows.sessions import LONGEST_SUMMARY

@@ -20,8 +20,8 @@ from dagster import (
 
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.jobs import build_account_sync
-from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.runs.runs import (

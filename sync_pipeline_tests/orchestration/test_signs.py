@@ -25,9 +25,9 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.types import DaemonHeartbeat
 
 from sync_pipeline.definitions import defs
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.processes import handover as runs
 from sync_pipeline.orchestration.processes.handover import end_runs, hand_over_again
-from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.processes.lifeline import FENCED, ChildEnd, KeeperEnd, steady
 from sync_pipeline.orchestration.processes.services import Service
 from sync_pipeline.orchestration.processes.signs import (

@@ -27,7 +27,7 @@ from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 from sync_pipeline.model.period import Period, PeriodType
 from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.orchestration import aggregation_ops, ops
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of, fleet_key
 from sync_pipeline.orchestration.runtime import step_values

@@ -13,7 +13,7 @@ from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from sync_pipeline.orchestration import storage
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.storage import HomeStorage
 from workbench.running.system import environment_of, in_environment
 

@@ -14,7 +14,7 @@ from dagster import DagsterEventType as Type
 
 from sync_pipeline.orchestration.runtime.event_buffer import BufferedEventLog
 from sync_pipeline.orchestration.runtime.garbage import ALLOCATIONS
-from sync_pipeline_tests.orchestration.test_postgresql_storage import variant
+from workbench.running.configuration import variant
 from workbench.running.system import environment_of, in_environment, wait_for
 from workbench.running.thread_jobs import MODULE
 from workbench.servers.running import RunningServer

@@ -23,7 +23,7 @@ from dagster import (
 from dagster._core.utils import make_new_run_id
 
 from sync_pipeline.model.session import SessionFilter, SessionStatus
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.runs.runs import (

@@ -374,8 +374,8 @@ def another_webserver(
     workspace = words[words.index("--workspace") + 1]
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "sync_pipeline.orchestration.processes.webserver", "--host", "127.0.0.1",
-         "--port", str(port), "--workspace", workspace, *options],
+        [sys.executable, "-m", "sync_pipeline.orchestration.processes.webserver",
+         "--host", "127.0.0.1", "--port", str(port), "--workspace", workspace, *options],
         env={**system.environment, **settings},
         stdin=subprocess.DEVNULL,
     )  # fmt: skip

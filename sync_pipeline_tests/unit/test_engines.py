@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from importlib import resources
 from pathlib import Path
 
@@ -32,6 +33,23 @@ FILES = [
 def test_every_engine_of_the_fleet_is_registered() -> None:
     assert set(ENGINES) == set(EngineName)
     assert all(engine.name is name for name, engine in ENGINES.items())
+
+
+def test_the_import_rules_name_every_engine() -> None:
+    """An engine that no rule names could import another one, and nobody would notice."""
+    rules = tomllib.loads((project_root() / "pyproject.toml").read_text())
+    contracts = rules["tool"]["importlinter"]["contracts"]
+    (apart,) = (item for item in contracts if item["type"] == "independence")
+    assert sorted(apart["modules"]) == sorted(PACKAGES.values())
+
+
+@pytest.mark.parametrize("name", EngineName)
+def test_every_engine_has_the_same_rooms(name: EngineName) -> None:
+    folder = Path(str(resources.files(PACKAGES[name])))
+    assert {"access", "accounts", "sql"} <= {
+        item.name for item in folder.iterdir() if item.is_dir()
+    }
+    assert not [item.name for item in folder.glob("access_*.py")]
 
 
 @pytest.mark.parametrize("name", EngineName)

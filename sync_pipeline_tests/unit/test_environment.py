@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.orchestration.processes.environment import without_secrets
 from sync_pipeline.settings import Settings, project_root, secret_variables
-from sync_pipeline_tests.orchestration.test_postgresql_storage import commented
+from workbench.running.configuration import commented
 
 DAGSTER_YAML = project_root() / "dagster.yaml"
 # Settings whose name sounds like a secret and which hold none.

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import CatalogColumn
+from sync_pipeline.engines.mariadb.access.doubts import CATALOG
 from sync_pipeline.engines.mariadb.accounts import parse as mariadb_parse
 from sync_pipeline.engines.mariadb.accounts.stored import number, whole_number
-from sync_pipeline.engines.mariadb.accounts.unknown import CATALOG
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.mysql.accounts import parse as mysql_parse
 from sync_pipeline.engines.mysql.engine import MySql

@@ -23,7 +23,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import TlsOptions
 from workbench.servers.sqlserver_drivers import target_at
 
-SQL = Path(drivers.__file__).parent / "sql"
+SQL = Path(drivers.__file__).parents[1] / "sql"
 FILES = sorted(path.name for path in SQL.glob("*.sql"))
 
 

@@ -21,9 +21,9 @@ from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
-from sync_pipeline_tests.orchestration.test_postgresql_storage import variant
 from workbench.fleet.addresses import EndpointKind, Mix, host_of
 from workbench.fleet.server import MONITOR, PASSWORD
+from workbench.running.configuration import variant
 from workbench.servers.running import RunningServer
 
 _REFUSED_PORT = 1

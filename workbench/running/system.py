@@ -27,7 +27,7 @@ from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, Session
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
 from workbench.servers.running import RunningServer, free_port

@@ -20,6 +20,7 @@ from sync_pipeline.engines.base import (
     Variant,
     check_names,
 )
+from sync_pipeline.engines.mariadb.access.doubts import CATALOG
 from sync_pipeline.engines.mariadb.access.rules import MariaDbAccess
 from sync_pipeline.engines.mariadb.accounts.parse import (
     AccountRow,
@@ -27,9 +28,9 @@ from sync_pipeline.engines.mariadb.accounts.parse import (
     RoleMappingRow,
     account_states,
 )
-from sync_pipeline.engines.mariadb.accounts.unknown import CATALOG
 from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
+from sync_pipeline.engines.mysql_protocol.accounts.identity import identify
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.accounts.names import written, written_account
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
@@ -48,7 +49,6 @@ from sync_pipeline.engines.mysql_protocol.accounts.rows import (
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
 from sync_pipeline.engines.mysql_protocol.wire.connection import connect
-from sync_pipeline.engines.mysql_protocol.wire.identity import identify
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName

@@ -20,6 +20,7 @@ from sync_pipeline.engines.base import (
     Variant,
     check_names,
 )
+from sync_pipeline.engines.mysql.access.doubts import CATALOG, unknown_grants, unknown_words
 from sync_pipeline.engines.mysql.access.rules import MySqlAccess
 from sync_pipeline.engines.mysql.accounts.parse import (
     AccountRow,
@@ -30,9 +31,9 @@ from sync_pipeline.engines.mysql.accounts.parse import (
     MandatoryRow,
     account_states,
 )
-from sync_pipeline.engines.mysql.accounts.unknown import CATALOG, unknown_grants, unknown_words
 from sync_pipeline.engines.mysql.notes import GRANT_NOTES
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
+from sync_pipeline.engines.mysql_protocol.accounts.identity import identify
 from sync_pipeline.engines.mysql_protocol.accounts.names import written, written_account
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
@@ -50,7 +51,6 @@ from sync_pipeline.engines.mysql_protocol.accounts.rows import (
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
 from sync_pipeline.engines.mysql_protocol.wire.connection import connect
-from sync_pipeline.engines.mysql_protocol.wire.identity import identify
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName

@@ -53,10 +53,10 @@ from sync_pipeline.engines.oracle.accounts.queries import (
 )
 from sync_pipeline.engines.oracle.names import identifier, is_common
 from sync_pipeline.engines.oracle.notes import GRANT_NOTES
+from sync_pipeline.engines.oracle.platform import MANAGED, ROOT, place_of
 from sync_pipeline.engines.oracle.script import managed_script, monitoring_script
 from sync_pipeline.engines.oracle.sizes import measure
 from sync_pipeline.engines.oracle.wire.driver import connect
-from sync_pipeline.engines.oracle.wire.platform import MANAGED, ROOT, place_of
 from sync_pipeline.errors import (
     ConfigurationError,
     Phase,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sync_pipeline.engines.base import filled
 from sync_pipeline.engines.oracle.accounts.queries import GRANT_SYS_OBJECT
 from sync_pipeline.engines.oracle.names import identifier, show_containers
-from sync_pipeline.engines.oracle.wire.platform import RDS
+from sync_pipeline.engines.oracle.platform import RDS
 
 _VIEWS = (
     "DBA_USERS",

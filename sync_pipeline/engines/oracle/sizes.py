@@ -28,7 +28,7 @@ from sync_pipeline.engines.oracle.accounts.queries import (
     root_needs_of,
 )
 from sync_pipeline.engines.oracle.names import account_name, show_containers
-from sync_pipeline.engines.oracle.wire.platform import ROOT, is_pluggable
+from sync_pipeline.engines.oracle.platform import ROOT, is_pluggable
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,

@@ -24,6 +24,7 @@ from sync_pipeline.engines.base import (
     check_names,
     sql_text,
 )
+from sync_pipeline.engines.postgresql.access.doubts import kept_raw, unknown_words
 from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.accounts.parse import (
     AclItem,
@@ -33,7 +34,6 @@ from sync_pipeline.engines.postgresql.accounts.parse import (
     SettingRow,
     account_states,
 )
-from sync_pipeline.engines.postgresql.accounts.unknown import kept_raw, unknown_words
 from sync_pipeline.engines.postgresql.names import (
     NO_CONNECTIONS,
     UNSPEAKABLE,
@@ -43,10 +43,10 @@ from sync_pipeline.engines.postgresql.names import (
 )
 from sync_pipeline.engines.postgresql.notes import GRANT_NOTES
 from sync_pipeline.engines.postgresql.sizes import CONNECT, measure
+from sync_pipeline.engines.postgresql.text import is_raw, unescaped
 from sync_pipeline.engines.postgresql.wire.connection import PostgreSqlConnection, opened
 from sync_pipeline.engines.postgresql.wire.errors import Attempt, connect_error
 from sync_pipeline.engines.postgresql.wire.session import start_up
-from sync_pipeline.engines.postgresql.wire.text import is_raw, unescaped
 from sync_pipeline.engines.wire.passwords import may_be_readable
 from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.access import AccessWorld

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.base import UNWRITABLE
-from sync_pipeline.engines.postgresql.wire.text import is_raw, unescaped
+from sync_pipeline.engines.postgresql.text import is_raw, unescaped
 
 NO_CONNECTIONS = "it allows no connections"
 UNSPEAKABLE = "its name has bytes that no connection of ours can send"

@@ -19,7 +19,7 @@ from sync_pipeline.engines.postgresql.lost import (
     without_lost,
 )
 from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect, quoted
-from sync_pipeline.engines.postgresql.wire.text import is_raw
+from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,

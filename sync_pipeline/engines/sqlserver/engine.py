@@ -19,6 +19,7 @@ from sync_pipeline.engines.base import (
     check_names,
     sql_text,
 )
+from sync_pipeline.engines.sqlserver.access.doubts import also, unknown_grants, unknown_words
 from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.accounts.grants import database_grants, server_grants
 from sync_pipeline.engines.sqlserver.accounts.hidden import hidden_databases
@@ -51,7 +52,6 @@ from sync_pipeline.engines.sqlserver.accounts.queries import (
     USERS,
 )
 from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow
-from sync_pipeline.engines.sqlserver.accounts.unknown import also, unknown_grants, unknown_words
 from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
 from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.sizes import measure

@@ -26,7 +26,7 @@ from dagster._daemon.controller import daemon_controller_from_instance
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 from sqlalchemy import Engine, event
 
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.processes.lifeline import ChildEnd
 
 PROGRAM = "dagster._daemon"

@@ -29,7 +29,7 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from sqlalchemy.exc import SQLAlchemyError
 
 from sync_pipeline.errors import SyncError
-from sync_pipeline.orchestration.processes.instance import dagster_environment, open_instance
+from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL, TOOK_TOO_LONG
 from sync_pipeline.orchestration.runs.lineage import part_of

@@ -15,10 +15,10 @@ from pathlib import Path
 import yaml
 from dagster import DagsterInstance
 
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.processes.daemon import PROGRAM
 from sync_pipeline.orchestration.processes.environment import without_secrets
 from sync_pipeline.orchestration.processes.handover import end_runs, hand_over_again
-from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.processes.launch import LOCATION
 from sync_pipeline.orchestration.processes.leadership import Keeper
 from sync_pipeline.orchestration.processes.services import SECONDS_OF_A_GOOD_START, Service

@@ -15,8 +15,8 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
 from sync_pipeline.errors import SyncError
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.processes.guard import Guard, allowed_hosts
-from sync_pipeline.orchestration.processes.instance import open_instance
 from sync_pipeline.orchestration.processes.lifeline import ChildEnd
 from sync_pipeline.settings import Settings
 

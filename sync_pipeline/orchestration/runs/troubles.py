@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sync_pipeline.errors import Phase, StoreUnavailable, SyncError
 from sync_pipeline.files.obstacles import obstacle_of
-from sync_pipeline.orchestration.processes.instance import open_instance
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.runs.ends import shown
 from sync_pipeline.settings import Settings
 

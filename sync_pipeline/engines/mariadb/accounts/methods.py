@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sync_pipeline.engines.mysql_protocol.access.facts import EMPTY, INVALID, STORES_PASSWORD
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import loaded, shown
+from sync_pipeline.engines.mysql_protocol.accounts.plugins import EMPTY, INVALID, STORES_PASSWORD
 from sync_pipeline.model.account import AttributeValue
 
 DEFAULT_PLUGIN = "mysql_native_password"

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from sync_pipeline.engines.mysql_protocol.access.names import user_and_host
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import is_any_host
+from sync_pipeline.engines.mysql_protocol.accounts.plugins import (
+    EMPTY,
+    INVALID,
+    SET,
+    STORES_PASSWORD,
+)
 from sync_pipeline.model.access import AccountFacts
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 
-STORES_PASSWORD = frozenset(
-    {
-        *("mysql_native_password", "mysql_old_password", "sha256_password"),
-        *("caching_sha2_password", "ed25519", "parsec"),
-    }
-)
-"""Plugins that keep a password (as a hash) in the account."""
-SET, EMPTY, INVALID = "set", "empty", "invalid"
-"""Whether a method has a password. With an invalid one, such as MariaDB's own `root` and
-`mysql` have beside unix_socket, nobody logs in: it is no password, and none that is missing."""
 WEAK = {
     "mysql_native_password": "mysql_native_password keeps an unsalted SHA-1 of the password",
     "mysql_old_password": "mysql_old_password keeps a hash that is broken within minutes",

@@ -16,7 +16,7 @@ from sync_pipeline.engines.oracle.access.status import (
     status_of,
 )
 from sync_pipeline.engines.oracle.accounts.traits import BY_ROOT, LOGINS_UNRECORDED
-from sync_pipeline.engines.oracle.wire.platform import RDS, RDSADMIN
+from sync_pipeline.engines.oracle.platform import RDS, RDSADMIN
 from sync_pipeline.model.access import AccessWorld, AccountFacts
 from sync_pipeline.model.account import AccountState
 

@@ -6,7 +6,7 @@ from sync_pipeline.engines.oracle.access.names import account_name
 from sync_pipeline.engines.oracle.access.status import attribute
 from sync_pipeline.engines.oracle.accounts.traits import DATABASE_ROLE, PLATFORM, PROTECTED
 from sync_pipeline.engines.oracle.names import PUBLIC
-from sync_pipeline.engines.oracle.wire.platform import RDS, RDSADMIN
+from sync_pipeline.engines.oracle.platform import RDS, RDSADMIN
 from sync_pipeline.model.access import AccessWorld
 
 

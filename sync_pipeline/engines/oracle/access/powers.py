@@ -14,7 +14,7 @@ from sync_pipeline.engines.oracle.access.roles import RoleGraph, Way
 from sync_pipeline.engines.oracle.access.status import attribute, is_read_only
 from sync_pipeline.engines.oracle.accounts.proxies import is_through
 from sync_pipeline.engines.oracle.accounts.traits import LACKS, WHOLE_DBA
-from sync_pipeline.engines.oracle.wire.platform import AUTONOMOUS, MANAGED
+from sync_pipeline.engines.oracle.platform import AUTONOMOUS, MANAGED
 from sync_pipeline.model.access import AccessWorld, Availability, Hold, Power, PowerKind
 from sync_pipeline.model.privilege import SecurableKind as Kind
 

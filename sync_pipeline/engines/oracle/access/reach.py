@@ -31,7 +31,7 @@ from sync_pipeline.engines.oracle.access.names import SYS, container_of, local_n
 from sync_pipeline.engines.oracle.access.powers import Powers
 from sync_pipeline.engines.oracle.access.predefined import SYSDBA
 from sync_pipeline.engines.oracle.access.roles import Way, is_user
-from sync_pipeline.engines.oracle.wire.platform import AUTONOMOUS
+from sync_pipeline.engines.oracle.platform import AUTONOMOUS
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.privilege import Securable
 from sync_pipeline.model.privilege import SecurableKind as Kind

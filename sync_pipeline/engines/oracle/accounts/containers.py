@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sync_pipeline.engines.base import DatabaseEntry, Query, Variant
 from sync_pipeline.engines.oracle.accounts.queries import OLDEST, PDBS, root_needs_of
 from sync_pipeline.engines.oracle.names import show_containers
-from sync_pipeline.engines.oracle.wire.platform import ROOT
+from sync_pipeline.engines.oracle.platform import ROOT
 from sync_pipeline.errors import Phase, PrivilegeError
 
 SEED = "PDB$SEED"

@@ -28,7 +28,7 @@ from sync_pipeline.engines.oracle.accounts.traits import (
     WHOLE_DBA,
 )
 from sync_pipeline.engines.oracle.names import PUBLIC, account_name
-from sync_pipeline.engines.oracle.wire.platform import (
+from sync_pipeline.engines.oracle.platform import (
     AUTONOMOUS,
     MANAGED,
     RDS,

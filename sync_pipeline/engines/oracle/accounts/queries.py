@@ -25,7 +25,7 @@ from sync_pipeline.engines.oracle.accounts.parse import (
     UserRow,
 )
 from sync_pipeline.engines.oracle.accounts.proxies import ProxyRow
-from sync_pipeline.engines.oracle.wire.platform import AUTONOMOUS, RDS, RDS_PDB, ROOT
+from sync_pipeline.engines.oracle.platform import AUTONOMOUS, RDS, RDS_PDB, ROOT
 from sync_pipeline.model.privilege import SectionName
 
 PDBS = "DBA_PDBS"

@@ -22,12 +22,12 @@ import psycopg.generators
 from psycopg.rows import dict_row
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.postgresql.text import use
 from sync_pipeline.engines.postgresql.wire.errors import query_error, statement_timeout
 from sync_pipeline.engines.postgresql.wire.interruptions import settings_lost
 from sync_pipeline.engines.postgresql.wire.missing import LACKING, lacking, names_in
 from sync_pipeline.engines.postgresql.wire.reading import RowCursor
 from sync_pipeline.engines.postgresql.wire.session import begin
-from sync_pipeline.engines.postgresql.wire.text import use
 from sync_pipeline.engines.wire.budget import Arriving
 from sync_pipeline.engines.wire.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.wire.limits import READ_AHEAD_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync_pipeline.engines.postgresql.wire.text import is_raw
+from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.model.account import AccountState
 
 PREDEFINED_ROLES = frozenset(
