@@ -13,6 +13,7 @@ from sync_pipeline.model.access import (
     ServerRule,
 )
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Securable
 
 
@@ -80,14 +81,14 @@ class AccountAccess:
 class AccessDifference:
     """One privilege that two accounts do not have alike; None: it does not have it.
 
-    `unknown` names sections that were not read and could make the two equal.
+    `unknown` is what is not known and could make the two equal.
     """
 
     privilege: str
     securable: Securable
     first: EffectivePrivilege | None
     second: EffectivePrivilege | None
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class AccessComparison:
     differences: tuple[AccessDifference, ...]
     powers_of_first: tuple[Power, ...] = ()
     powers_of_second: tuple[Power, ...] = ()
-    everywhere: tuple[str, ...] = ()
+    everywhere: tuple[Gap, ...] = ()
 
     @property
     def gaps(self) -> tuple[str, ...]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sync_pipeline.engines.access.cautious import doubts_of
 from sync_pipeline.engines.access.contract import AccessRules, not_modelled
 from sync_pipeline.model.access import AccessWorld, ServerRule
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.privilege import SectionKey, SectionName
-from sync_pipeline.model.snapshot import SectionReport
+from sync_pipeline.model.gap import Gap
+from sync_pipeline.model.privilege import SectionName
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Judged:
         for _, state in sorted(self.world.accounts.items()):
             yield state
 
-    def is_doubt(self, unknown: str) -> bool:
+    def is_doubt(self, gap: Gap) -> bool:
         """Return whether what is unknown could make an account lose a privilege as well."""
         doubts = doubts_of(self.rules)
-        return doubts is not None and unknown in doubts
+        return doubts is not None and gap in doubts
 
     @property
-    def everywhere(self) -> tuple[str, ...]:
+    def everywhere(self) -> tuple[Gap, ...]:
         """Return what is unknown and could change any answer about the instance."""
         doubts = doubts_of(self.rules)
         return doubts.everywhere if doubts else ()
@@ -55,7 +55,11 @@ class Judged:
         if doubts is None:
             return ()
         own = doubts.all() if account is None else doubts.everything_about(account)
-        return tuple(f"{self.name}: {doubt_text(item)}" for item in own)
+        return self.sentences(own)
+
+    def sentences(self, gaps: Iterable[Gap]) -> tuple[str, ...]:
+        """Return what people read of gaps of the instance."""
+        return tuple(f"{self.name}: {gap.sentence}" for gap in gaps)
 
     def not_modelled(self, privilege: str | None = None) -> tuple[ServerRule, ...]:
         """Return what no answer about a privilege (None: any) takes in; nothing if unsynced."""
@@ -65,29 +69,5 @@ class Judged:
         """Return a sentence for each section (of these names, or of all) that was not read."""
         if not self.is_synced:
             return (f"{self.name} was never synced: nothing is known of it.",)
-        return tuple(
-            f"{self.name}: {_unread(key, report)}"
-            for key, report in sorted(self.world.sections.items())
-            if not report.is_known and (not names or key.name in names)
-        )
-
-
-def doubt_text(unknown: str) -> str:
-    """Return a sentence about what is unknown; of a section, that it was not read."""
-    if _is_section(unknown):
-        return f"{unknown} was not read, and could change the answer."
-    return f"Not known, and could change the answer: {unknown}."
-
-
-def short_text(unknown: str) -> str:
-    """Return what is unknown as a part of a line."""
-    return f"{unknown} not read" if _is_section(unknown) else f"not known: {unknown}"
-
-
-def _is_section(unknown: str) -> bool:
-    return unknown.partition("@")[0] in set(SectionName)
-
-
-def _unread(key: SectionKey, report: SectionReport) -> str:
-    reason = f" {report.reason}" if report.reason else ""
-    return f"{key} was not read ({report.status}).{reason}"
+        keys = sorted(key for key in self.world.sections if not names or key.name in names)
+        return tuple(f"{self.name}: {gap.told}" for gap in self.world.unread(keys))

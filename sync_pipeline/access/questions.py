@@ -13,9 +13,10 @@ from sync_pipeline.access.answers import (
     Verdict,
     WhoCan,
 )
-from sync_pipeline.access.judged import Judged, doubt_text
+from sync_pipeline.access.judged import Judged
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import Decision, EffectivePrivilege, Power
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import SectionName, Securable
 
 Item = tuple[str, Securable]
@@ -26,7 +27,7 @@ class _Side:
     """How one account has a privilege; `is_covered`: not by name, by deciding."""
 
     entry: EffectivePrivilege | None
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[Gap, ...] = ()
     is_covered: bool = False
 
 
@@ -45,7 +46,7 @@ def who_can(worlds: Sequence[Judged], privilege: str, text: str) -> WhoCan:
     refusals: list[ConfigurationError] = []
     for judged in worlds:
         gaps += judged.gaps(SectionName.ACCOUNTS)
-        gaps += (f"{judged.name}: {doubt_text(item)}" for item in judged.everywhere)
+        gaps += judged.sentences(judged.everywhere)
         try:
             named = judged.rules.securables(text)
         except ConfigurationError as error:
@@ -73,7 +74,7 @@ def _holders(judged: Judged, privilege: str, securable: Securable) -> Iterator[H
             yield Holder(judged.name, state, decision, verdict, everyone)
 
 
-def _apart(decision: Decision, everywhere: Sequence[str]) -> Decision:
+def _apart(decision: Decision, everywhere: Sequence[Gap]) -> Decision:
     """Return a decision without what could change any answer: that is said once."""
     if not everywhere:
         return decision
@@ -95,16 +96,15 @@ _UNCERTAIN = (Verdict.UNKNOWN, Verdict.AT_LOGIN)
 """Where what was not read counts: it may give a privilege, or hold a deny of one that is held."""
 
 
-def _undecided(judged: Judged, holders: Iterable[Holder]) -> Iterator[str]:
-    """Yield a sentence for each thing that could make more accounts holders, or fewer."""
+def _undecided(judged: Judged, holders: Iterable[Holder]) -> tuple[str, ...]:
+    """Return a sentence for each thing that could make more accounts holders, or fewer."""
     unknown = dict.fromkeys(
         item
         for holder in holders
         for item in holder.decision.unknown
         if holder.verdict in _UNCERTAIN or judged.is_doubt(item)
     )
-    for item in unknown:
-        yield f"{judged.name}: {doubt_text(item)}"
+    return judged.sentences(unknown)
 
 
 def access_of(judged: Judged, account: str) -> AccountAccess:
@@ -120,14 +120,13 @@ def access_of(judged: Judged, account: str) -> AccountAccess:
             hint=f"See: sync-pipeline accounts list --instance {judged.name}.",
         )
     facts = judged.rules.facts(account)
-    own = tuple(f"{judged.name}: {doubt_text(item)}" for item in facts.unknown)
     return AccountAccess(
         instance=judged.name,
         state=state,
         facts=facts,
         powers=tuple(judged.rules.powers(account)),
         privileges=tuple(sorted(judged.rules.everything(account), key=_order)),
-        gaps=(*judged.gaps(), *judged.unknown(account), *own),
+        gaps=(*judged.gaps(), *judged.unknown(account), *judged.sentences(facts.unknown)),
         denied=tuple(_denied(judged, account)),
         not_modelled=judged.not_modelled(),
     )

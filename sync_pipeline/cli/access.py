@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,10 +15,10 @@ from sync_pipeline.access.answers import (
     Holder,
     WhoCan,
 )
-from sync_pipeline.access.judged import short_text
 from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Securable
 from sync_pipeline.workflows.answers import access as questions
 
@@ -146,7 +146,7 @@ def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, .
     start = (holder.instance, name)
     decision = holder.decision
     if not decision.held:
-        reasons = "; ".join((*decision.denied, *map(short_text, decision.unknown)))
+        reasons = "; ".join((*decision.denied, *(gap.phrase for gap in decision.unknown)))
         yield (*start, holder.verdict, decision.securable, "", reasons, "", "")
         return
     for entry in decision.held if all_paths else decision.held[:1]:
@@ -162,14 +162,14 @@ def _way(entry: EffectivePrivilege) -> tuple[object, ...]:
     return path_text(entry.path), entry.source, grantable, "; ".join(entry.lacking)
 
 
-def _difference_row(item: AccessDifference, once: Collection[str]) -> tuple[object, ...]:
+def _difference_row(item: AccessDifference, once: Collection[Gap]) -> tuple[object, ...]:
     """Return a row; what is said `once` below the table is left out of its last column."""
     sides = (_side(side, item.unknown) for side in (item.first, item.second))
-    unknown = ", ".join(text for text in item.unknown if text not in once)
+    unknown = ", ".join(gap for gap in item.unknown if gap not in once)
     return (item.privilege, item.securable, *sides, unknown)
 
 
-def _side(entry: EffectivePrivilege | None, unknown: Collection[str]) -> str:
+def _side(entry: EffectivePrivilege | None, unknown: Collection[Gap]) -> str:
     if entry is None:
         return "not known to have it" if unknown else "no"
     option = ", grantable" if entry.grantable else ""
@@ -204,6 +204,7 @@ def _who_can(found: WhoCan) -> dict[str, Any]:
                 "held": [_entry(item) for item in holder.decision.held],
                 "denied": list(holder.decision.denied),
                 "unknown": list(holder.decision.unknown),
+                "gaps": _gaps(holder.decision.unknown),
             }
             for holder in found.holders
         ],
@@ -217,7 +218,7 @@ def _account(found: AccountAccess) -> dict[str, Any]:
         "kind": found.state.kind,
         "can_login": found.state.can_login,
         "is_locked": found.state.is_locked,
-        "facts": asdict(found.facts),
+        "facts": {**asdict(found.facts), "unknown": list(found.facts.unknown)},
         "powers": [_power(item) for item in found.powers],
         "privileges": [_entry(item) for item in found.privileges],
         "denied": list(found.denied),
@@ -244,10 +245,17 @@ def _comparison(found: AccessComparison) -> dict[str, Any]:
                 "first": _entry(item.first) if item.first else None,
                 "second": _entry(item.second) if item.second else None,
                 "unknown": list(item.unknown),
+                "gaps": _gaps(item.unknown),
             }
             for item in found.differences
         ],
     }
+
+
+def _gaps(gaps: Iterable[Gap]) -> list[dict[str, str]]:
+    """Return what is not known, why, and the statement that lets it be read."""
+    fields = ("what", "status", "database", "section", "why", "needs")
+    return [{name: str(value) for name in fields if (value := getattr(gap, name))} for gap in gaps]
 
 
 def _entry(item: EffectivePrivilege) -> dict[str, Any]:

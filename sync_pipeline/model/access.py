@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline.model.privilege import Grant, Membership, SectionKey, Securable
+from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
 from sync_pipeline.model.snapshot import SectionReport
 
 EVERYTHING = "ALL"
 """The privilege of an account that may do anything."""
+_ALWAYS = (SectionName.ACCOUNTS, SectionName.MEMBERSHIPS)
+"""The sections of the server that are read on every engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,27 @@ class AccessWorld:
     accounts: Mapping[str, AccountState]
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     asked_at: datetime | None = None
+
+    @property
+    def is_of_a_sync(self) -> bool:
+        """Return whether a sync read the world: each says how it went with these, at least."""
+        return any(SectionKey(name) in self.sections for name in _ALWAYS)
+
+    def is_unread(self, key: SectionKey) -> bool:
+        """Return whether a section was not read, or was left out by the sync that read others.
+
+        Asked of sections that the engine reads. What was never synced is said as a whole.
+        """
+        report = self.sections.get(key)
+        return self.is_of_a_sync if report is None else not report.is_known
+
+    def unread(self, keys: Iterable[SectionKey]) -> tuple[Gap, ...]:
+        """Return what is not known of sections, each once."""
+        return tuple(
+            Gap.of_section(key, self.sections.get(key))
+            for key in dict.fromkeys(keys)
+            if self.is_unread(key)
+        )
 
 
 class Availability(StrEnum):
@@ -85,9 +109,8 @@ class Decision:
     """Whether an account has a privilege on a securable.
 
     `held` are the ways in which it has it, those in force at login first, then shortest
-    first. `denied` says what takes it away. `unknown` names sections that were not read
-    and could change the answer, and in words what else is not known and could: with any, a
-    decision is not certain, held or not.
+    first. `denied` says what takes it away. `unknown` is what is not known and could change
+    the answer: with any, a decision is not certain, held or not.
     """
 
     account: str
@@ -95,7 +118,7 @@ class Decision:
     securable: Securable
     held: tuple[EffectivePrivilege, ...] = ()
     denied: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[Gap, ...] = ()
 
     @property
     def is_allowed(self) -> bool:
@@ -194,8 +217,8 @@ class AccountFacts:
     well; they never hold a password or a hash. `password_fix` is the statement that ends a weak
     authentication and leaves the account open, `password_undo` the one that takes it back,
     `orphaned_fix` the one that gives an orphan its login again; empty: nothing but closing it, or
-    removing it, does. `unknown` are texts of what no catalog says of the account, and could let it
-    do more or less. `temporarily_locked` says how an account is locked whose lock ends by itself.
+    removing it, does. `unknown` is what no catalog says of the account, and could let it do more or
+    less. `temporarily_locked` says how an account is locked whose lock ends by itself.
     """
 
     is_system: bool = False
@@ -214,5 +237,5 @@ class AccountFacts:
     last_used_at: datetime | None = None
     orphaned: str = ""
     orphaned_fix: str = ""
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[Gap, ...] = ()
     temporarily_locked: str = ""

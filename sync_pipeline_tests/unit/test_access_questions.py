@@ -86,7 +86,9 @@ def test_what_was_not_read_is_said() -> None:
         ("alice", Verdict.AT_LOGIN),
         ("bob", Verdict.UNKNOWN),
     ]
-    assert found.gaps == ("db: grants.table was not read, and could change the answer.",)
+    assert found.gaps == (
+        "db: grants.table was not read, and could change the answer. GRANT SELECT is missing.",
+    )
     (gap,) = access_of(world, "bob").gaps
     assert gap == "db: grants.table was not read (denied). GRANT SELECT is missing."
 

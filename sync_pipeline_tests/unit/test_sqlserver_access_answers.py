@@ -333,7 +333,8 @@ class TestUnknown:
         key = SectionKey(SectionName.MEMBERSHIPS, "sales")
         rules = SqlServerAccess(with_sections(TED, {key: SectionStatus.DENIED}))
         decision = rules.decide("ted", "SELECT", on("TABLE sales.dbo.t"))
-        assert decision.unknown == ("memberships@sales was not read: no rights",)
+        (gap,) = decision.unknown
+        assert (gap, gap.why) == ("memberships@sales", "no rights")
 
     def test_sections_that_were_read_or_of_another_database_are_not(self) -> None:
         sections = {
@@ -347,7 +348,8 @@ class TestUnknown:
         key = SectionKey(SectionName.ACCOUNTS, "sales")
         rules = SqlServerAccess(with_sections(TED, {key: SectionStatus.READ}))
         decision = rules.decide("ted", "SELECT", on("DATABASE archive"))
-        assert decision.unknown == ("database archive was not read",)
+        (gap,) = decision.unknown
+        assert gap.sentence.startswith("database archive was not read, and could change")
 
     def test_a_missing_public_role_is_named(self) -> None:
         of = world(TED)

@@ -97,7 +97,8 @@ class TestModules:
 
     def test_the_answers_say_it(self) -> None:
         of = world(f"{TED}; grant EXECUTE on {PROCEDURE} to sales.ted; login ann")
-        reports = {SectionKey(SectionName.ACCOUNTS): SectionReport(SectionStatus.READ)}
+        keys = (SectionKey(name, place) for name in SectionName for place in ("", "sales"))
+        reports = dict.fromkeys(keys, SectionReport(SectionStatus.READ))
         of = replace(of, sections=reports)
         of = replace(of, version="16.0.4085.2")
         judged = Judged(of, SqlServerAccess(of))

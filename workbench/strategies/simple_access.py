@@ -71,9 +71,7 @@ class SimpleAccess:
         )
         if denied and not any(entry.source == "superuser" for entry in held):
             held = []
-        key = securable.section
-        report = self.world.sections.get(key)
-        unknown = (str(key),) if report and report.status is not SectionStatus.READ else ()
+        unknown = self.world.unread([securable.section])
         held.sort(key=lambda item: (item.availability != Availability.AT_LOGIN, len(item.path)))
         return Decision(account, privilege, securable, tuple(held), denied, unknown)
 

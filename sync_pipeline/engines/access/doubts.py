@@ -22,6 +22,7 @@ from typing import Protocol, runtime_checkable
 from sync_pipeline.engines.access.contract import reach
 from sync_pipeline.model.access import AccessWorld, Decision
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, Securable, SecurableKind
 from sync_pipeline.model.snapshot import SectionStatus
@@ -85,7 +86,7 @@ class UnknownNothing:
 class _Strange:
     """An unknown thing of one account; on nothing: of the account itself."""
 
-    text: str
+    gap: Gap
     on: Securable | None = None
     takes: bool = False
 
@@ -95,7 +96,7 @@ class Doubts:
 
     def __init__(self, world: AccessWorld, known: Known) -> None:
         self._world = world
-        self.everywhere = tuple(_everywhere(world, known))
+        self.everywhere = tuple(map(Gap, _everywhere(world, known)))
         """What could change any answer about the instance."""
         self._of: dict[str, tuple[_Strange, ...]] = {}
         for name, state in world.accounts.items():
@@ -107,37 +108,37 @@ class Doubts:
         )
         self._also = known.also(world) if self._of else {}
         self._reached: dict[str, tuple[str, ...]] = {}
-        self._texts = {item.text for items in self._of.values() for item in items}
+        self._gaps = {item.gap for items in self._of.values() for item in items}
 
     def __bool__(self) -> bool:
         return bool(self.everywhere or self._of)
 
-    def __contains__(self, text: object) -> bool:
-        """Return whether a text is one of these, and no section that was not read."""
-        return text in self._texts or text in self.everywhere
+    def __contains__(self, gap: object) -> bool:
+        """Return whether a gap is one of these, and no section that was not read."""
+        return gap in self._gaps or gap in self.everywhere
 
-    def about(self, decision: Decision) -> tuple[str, ...]:
+    def about(self, decision: Decision) -> tuple[Gap, ...]:
         """Return what could change a decision, what could change any answer first."""
         if decision.account not in self._world.accounts:
             return ()
         return (*self.everywhere, *_first(self._own(decision)))
 
-    def everything_about(self, account: str) -> tuple[str, ...]:
+    def everything_about(self, account: str) -> tuple[Gap, ...]:
         """Return what could change some answer about an account."""
-        return (*self.everywhere, *_first(item.text for item in self._strange_of(account)))
+        return (*self.everywhere, *_first(item.gap for item in self._strange_of(account)))
 
-    def all(self) -> tuple[str, ...]:
+    def all(self) -> tuple[Gap, ...]:
         """Return all that is unknown of the instance."""
-        found = (item.text for items in self._of.values() for item in items)
+        found = (item.gap for items in self._of.values() for item in items)
         return (*self.everywhere, *_first(found))
 
-    def _own(self, decision: Decision) -> Iterator[str]:
+    def _own(self, decision: Decision) -> Iterator[Gap]:
         for item in self._strange_of(decision.account):
             if item.on is None or (
                 _covers(item.on, decision.securable)
                 and (item.takes or not decision.is_allowed_at_login)
             ):
-                yield item.text
+                yield item.gap
 
     def _strange_of(self, account: str) -> Iterator[_Strange]:
         for name in self._accounts(account) if self._of else ():
@@ -219,18 +220,18 @@ def _everywhere(world: AccessWorld, known: Known) -> Iterator[str]:
 def _strange(state: AccountState, known: Known) -> Iterator[_Strange]:
     name = plain(state.name)
     for word in known.unknown_words(state):
-        yield _Strange(f"what {plain(word)} of {name} means")
+        yield _Strange(Gap(f"what {plain(word)} of {name} means"))
     grants = known.unknown_grants(state)
     for privilege, on, deny in dict.fromkeys((g.privilege, g.securable, g.deny) for g in grants):
         verb = "takes" if deny else "gives"
-        text = f"what {plain(privilege)} on {plain(str(on))} {verb}, which {name} has"
-        yield _Strange(text, on, takes=deny)
+        what = f"what {plain(privilege)} on {plain(str(on))} {verb}, which {name} has"
+        yield _Strange(Gap(what), on, takes=deny)
 
 
-def _first(texts: Iterable[str]) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(texts))
+def _first(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    found = tuple(dict.fromkeys(gaps))
     more = len(found) - MOST_NAMED
-    return (*found[:MOST_NAMED], f"{more} more unknown things") if more > 0 else found
+    return (*found[:MOST_NAMED], Gap(f"{more} more unknown things")) if more > 0 else found
 
 
 def _covers(on: Securable, asked: Securable) -> bool:

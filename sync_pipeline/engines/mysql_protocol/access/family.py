@@ -44,6 +44,7 @@ from sync_pipeline.model.access import (
     Power,
 )
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import (
     Grant,
     Membership,
@@ -345,18 +346,14 @@ class FamilyAccess(Mending):
             *((f"a host that a client can have: none fits {host}",) if nobody else ()),
         )
 
-    def _unread(self, on: Securable) -> tuple[str, ...]:
-        """Name the sections that were not read and could give the privilege."""
+    def _unread(self, on: Securable) -> tuple[Gap, ...]:
+        """Return the sections that were not read and could give the privilege."""
         names = {SectionName.ACCOUNTS, SectionName.MEMBERSHIPS, SectionName.SERVER}
         if on.kind is not SecurableKind.SERVER:
             names |= {SectionName.DATABASE, on.section.name}
         if on.kind is SecurableKind.COLUMN:
             names.add(SectionName.TABLE)
-        return tuple(
-            str(key)
-            for key in sorted(map(SectionKey, names))
-            if key in self.world.sections and not self.world.sections[key].is_known
-        )
+        return self.world.unread(sorted(map(SectionKey, names)))
 
 
 def _best_first(item: EffectivePrivilege) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sync_pipeline.engines.mysql_protocol.access.levels import USAGE
 from sync_pipeline.model.access import Decision, EffectivePrivilege, Step
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Securable, SecurableKind
 
 INFORMATION, PERFORMANCE = "information_schema", "performance_schema"
@@ -32,9 +33,9 @@ def of_system_schema(
     return Decision(account, word, on, denied=(NOBODY,))
 
 
-def unknown_of_system_schema(word: str, on: Securable) -> tuple[str, ...]:
+def unknown_of_system_schema(word: str, on: Securable) -> tuple[Gap, ...]:
     """Return what is not known of performance_schema, which refuses most that is granted."""
     is_there = on.kind is not SecurableKind.SERVER and on.database.lower() == PERFORMANCE
     if not is_there or word in (_SELECT, USAGE):
         return ()
-    return (f"which of its tables {PERFORMANCE} lets anybody change",)
+    return (Gap(f"which of its tables {PERFORMANCE} lets anybody change"),)

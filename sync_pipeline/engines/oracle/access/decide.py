@@ -16,7 +16,6 @@ from sync_pipeline.engines.oracle.access.powers import Powers
 from sync_pipeline.engines.oracle.access.predefined import connecting_as
 from sync_pipeline.engines.oracle.access.reach import BY_OWNERSHIP, OWNER, Reach
 from sync_pipeline.engines.oracle.access.roles import AS_PROXY, RoleGraph, Way
-from sync_pipeline.engines.oracle.access.sections import is_unread
 from sync_pipeline.engines.oracle.access.status import attribute, is_read_only
 from sync_pipeline.engines.oracle.accounts.traits import BY_ROOT
 from sync_pipeline.model.access import (
@@ -27,6 +26,7 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
 )
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable
 from sync_pipeline.model.privilege import SecurableKind as Kind
 
@@ -78,13 +78,12 @@ class Decisions:
         """Return whether a privilege writes, and the session's user may not."""
         return is_write(operation) and is_read_only(self._world, _user_of(item))
 
-    def _unread_limits(self, state: AccountState, operation: str) -> tuple[str, ...]:
+    def _unread_limits(self, state: AccountState, operation: str) -> tuple[Gap, ...]:
         """Return the section that could take a write away, where it was not read."""
         is_new = major_version(self._world.version) >= READ_ONLY_SINCE
-        is_hidden = is_unread(self._world, SectionName.SETTINGS, state.database)
-        if is_new and is_hidden and is_write(operation):
-            return (str(SectionKey(SectionName.SETTINGS, state.database)),)
-        return ()
+        if not is_new or not is_write(operation):
+            return ()
+        return self._world.unread([SectionKey(SectionName.SETTINGS, state.database)])
 
     def everything(self, account: str) -> tuple[EffectivePrivilege, ...]:
         """Return all that an account has; of a superuser one entry.
@@ -182,7 +181,7 @@ class Decisions:
             lacking=(*way.lacking, *connection, *login),
         )
 
-    def _unknown(self, decision: Decision, securable: Securable) -> Iterator[str]:
+    def _unknown(self, decision: Decision, securable: Securable) -> Iterator[Gap]:
         """Yield what was not read and could give the account the privilege.
 
         Besides sections these are Oracle's own roles that a filter kept out: whatever the
@@ -200,16 +199,14 @@ class Decisions:
         }
         if securable.kind is Kind.COLUMN:
             sections.add(SectionName.TABLE)
-        for section in sorted(sections):
-            if is_unread(self._world, section, container):
-                yield str(SectionKey(section, container))
+        yield from self._world.unread(SectionKey(name, container) for name in sorted(sections))
         state = self._world.accounts[account]
         if attribute(state, BY_ROOT):
-            yield _BY_ROOT.format(name=plain(account))
+            yield Gap(_BY_ROOT.format(name=plain(account)))
         for way in self._roles.ways(account):
             matters = not decision.is_allowed or not way.needs_set_role
             if way.holder not in self._world.accounts and matters:
-                yield f"the contents of role {way.holder}, which the snapshot leaves out"
+                yield Gap(f"the contents of role {way.holder}, which the snapshot leaves out")
 
 
 def _user_of(item: EffectivePrivilege) -> str:

@@ -7,7 +7,6 @@ from sync_pipeline.engines.oracle.access.names import local_name
 from sync_pipeline.engines.oracle.access.powers import Powers
 from sync_pipeline.engines.oracle.access.predefined import SYSDBA
 from sync_pipeline.engines.oracle.access.roles import AS_PROXY, RoleGraph, Way, is_user
-from sync_pipeline.engines.oracle.access.sections import is_unread
 from sync_pipeline.engines.oracle.access.status import (
     attribute,
     authentication_of,
@@ -17,7 +16,7 @@ from sync_pipeline.engines.oracle.access.status import (
 from sync_pipeline.engines.oracle.accounts.traits import PROXY_ONLY
 from sync_pipeline.model.access import AccessWorld, Availability, PowerKind
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.privilege import SectionKey, SectionName
 
 CREATE_SESSION = "CREATE SESSION"
 
@@ -99,7 +98,7 @@ class Logins:
 
     def _is_unknown(self, state: AccountState) -> bool:
         sections = (SectionName.SERVER, SectionName.MEMBERSHIPS)
-        return any(is_unread(self._world, section, state.database) for section in sections)
+        return any(self._world.is_unread(SectionKey(name, state.database)) for name in sections)
 
 
 def _lacking_by_state(state: AccountState, locked: str) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from sync_pipeline.engines.access.contract import split_kind
 from sync_pipeline.engines.postgresql.access.kinds import RELATIONS, ROUTINES
 from sync_pipeline.engines.postgresql.access.targets import split_routine
-from sync_pipeline.engines.postgresql.access.unknown import is_unread
 from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import AccessWorld
@@ -69,11 +68,9 @@ class Names:
     def _not_read(self, parts: Parts) -> str:
         """Return a sentence on what was not read of the server and of a path's database."""
         databases = ("", *parts[:1])
-        unread = [
-            str(key)
-            for key in self._world.sections
-            if key.database in databases and is_unread(self._world, key)
-        ]
+        unread = self._world.unread(
+            key for key in self._world.sections if key.database in databases
+        )
         return f" Not read: {', '.join(sorted(unread))}." if unread else ""
 
 

@@ -29,6 +29,7 @@ from sync_pipeline.model.access import (
     Power,
     ServerRule,
 )
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 
@@ -50,7 +51,7 @@ class PostgreSqlAccess(MendsByOpposites[Remedies]):
         self._rows = RowSecurity(self._graph, self._index)
         self._remedies = self._opposites = Remedies(self._graph, self._index)
         self._names: Names | None = None
-        self._unread: dict[Securable, tuple[str, ...]] = {}
+        self._unread: dict[Securable, tuple[Gap, ...]] = {}
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return every way in which the account has the privilege; nothing is ever denied."""
@@ -65,7 +66,7 @@ class PostgreSqlAccess(MendsByOpposites[Remedies]):
             return decision
         unknown = self._unread_of(securable)
         if decision.is_allowed and not option:
-            unknown += rows
+            unknown += tuple(map(Gap, rows))
         elif securable.kind is SecurableKind.LARGE_OBJECT:
             unknown += lifted(self._graph.accounts, account)
         if not decision.is_allowed_at_login:
@@ -145,7 +146,7 @@ class PostgreSqlAccess(MendsByOpposites[Remedies]):
         """Return the rules of the server that no answer takes in."""
         return NOT_MODELLED
 
-    def _unread_of(self, securable: Securable) -> tuple[str, ...]:
+    def _unread_of(self, securable: Securable) -> tuple[Gap, ...]:
         if securable not in self._unread:
             self._unread[securable] = unread(self._world, securable)
         return self._unread[securable]

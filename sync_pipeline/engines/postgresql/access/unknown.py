@@ -8,28 +8,30 @@ from sync_pipeline.engines.postgresql.access.roles import RoleGraph
 from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
 
 _ON = ("on", "true", "yes", "1")
+_LIFTED = Gap("lo_compat_privileges, which lets every session read and write them")
 
 
-def unread(world: AccessWorld, securable: Securable) -> tuple[str, ...]:
-    """Return the sections that count for an object and were not read, or never were."""
-    names = dict.fromkeys(map(str, filter(lambda key: is_unread(world, key), _needed(securable))))
-    return tuple(names)
+def unread(world: AccessWorld, securable: Securable) -> tuple[Gap, ...]:
+    """Return the sections that count for an object and were not read."""
+    return world.unread(_needed(securable))
 
 
-def left_out(graph: RoleGraph, account: str, database: str) -> tuple[str, ...]:
-    """Return one text of the roles that the account has and whose grants the world lacks.
+def left_out(graph: RoleGraph, account: str, database: str) -> tuple[Gap, ...]:
+    """Return one gap of the roles that the account has and whose grants the world lacks.
 
     The filter for system accounts leaves such roles out, and their grants with them.
     """
     roles = ", ".join(graph.not_kept(account, database))
-    return (f"what was granted to {roles} (left out as system accounts)",) if roles else ()
+    found = Gap(f"what was granted to {roles} (left out as system accounts)")
+    return (found,) if roles else ()
 
 
-def lifted(accounts: Mapping[str, AccountState], account: str) -> tuple[str, ...]:
-    """Return a text where no privilege on large objects is asked for, or might not be.
+def lifted(accounts: Mapping[str, AccountState], account: str) -> tuple[Gap, ...]:
+    """Return a gap where no privilege on large objects is asked for, or might not be.
 
     Manual, lo_compat_privileges. A value that is stored for the account alone comes first; that
     it is also one of a database is not looked into.
@@ -41,13 +43,7 @@ def lifted(accounts: Mapping[str, AccountState], account: str) -> tuple[str, ...
         if item.name == "lo_compat_privileges"
     ]
     is_on = any(item.value.lower() in _ON for item in stored)
-    return ("lo_compat_privileges, which lets every session read and write them",) if is_on else ()
-
-
-def is_unread(world: AccessWorld, key: SectionKey) -> bool:
-    """Return whether a section exists and was not read, or nothing is known of it."""
-    report = world.sections.get(key)
-    return report is None or not report.is_known
+    return (_LIFTED,) if is_on else ()
 
 
 def _needed(securable: Securable) -> Iterator[SectionKey]:

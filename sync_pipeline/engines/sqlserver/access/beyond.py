@@ -33,6 +33,7 @@ from sync_pipeline.engines.sqlserver.access.principals import (
 )
 from sync_pipeline.engines.sqlserver.accounts.lending import CHAINING
 from sync_pipeline.engines.sqlserver.names import principal_name, split_account
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Securable, SecurableKind
 from sync_pipeline.model.text import first_names
 
@@ -70,16 +71,16 @@ class Beyond:
         databases = {state.database for state in principals.accounts.values()} - {""}
         self._chained = {name for name in databases if principals.lends(name, CHAINING)}
 
-    def of(self, account: str, permission: str, securable: Securable) -> tuple[str, ...]:
-        """Return a text for each way that is open to an account that lacks a permission."""
+    def of(self, account: str, permission: str, securable: Securable) -> tuple[Gap, ...]:
+        """Return a gap for each way that is open to an account that lacks a permission."""
         found = (
             *self._as_others(account, permission, securable),
             *self._by_modules(account, permission, securable),
         )
-        return tuple(dict.fromkeys(found))
+        return tuple(map(Gap, dict.fromkeys(found)))
 
-    def everywhere(self, account: str) -> tuple[str, ...]:
-        """Return in which databases an account may use modules, as one text; none: nowhere."""
+    def everywhere(self, account: str) -> tuple[Gap, ...]:
+        """Return in which databases an account may use modules, as one gap; none: nowhere."""
         used = [
             database
             for database in self._principals.entered(account)
@@ -88,7 +89,7 @@ class Beyond:
         if not used:
             return ()
         names = first_names(used[:MOST_NAMED], len(used))
-        return (f"what modules reach for those who may run them, in {names} {_LENT_BY}",)
+        return (Gap(f"what modules reach for those who may run them, in {names} {_LENT_BY}"),)
 
     def _as_others(self, account: str, permission: str, securable: Securable) -> Iterator[str]:
         for target in self._impersonated(account):

@@ -29,9 +29,10 @@ from sync_pipeline.model.access import (
     Path,
     path_text,
 )
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Securable
 
-COLUMN_OVER_TABLE = (
+COLUMN_OVER_TABLE = Gap(
     "the server option common criteria compliance enabled: with it, the deny on the table wins"
     " over the grant on the column"
 )
@@ -97,7 +98,7 @@ class Decider:
         ways = self.ways(context, permission, securable)
         return bool(ways.held) and not ways.denied
 
-    def groups_of(self, account: str) -> tuple[str, ...]:
+    def groups_of(self, account: str) -> tuple[Gap, ...]:
         """Return that an account may be in groups of Windows, where it may."""
         return self._unknown.groups_of(account)
 
@@ -172,7 +173,7 @@ class Decider:
 
     def _unknowns(
         self, account: str, securable: Securable, context: Context, ways: Ways
-    ) -> tuple[str, ...]:
+    ) -> tuple[Gap, ...]:
         if context.sysadmin:
             return ()
         levels = space(level_of(securable, self._principals.kind_of))

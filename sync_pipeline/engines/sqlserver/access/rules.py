@@ -26,6 +26,7 @@ from sync_pipeline.model.access import (
     Power,
 )
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 _SERVER = Securable(SecurableKind.SERVER)
@@ -92,7 +93,7 @@ class SqlServerAccess(MendsByOpposites[Opposites]):
             unknown=self._unknown_of(account),
         )
 
-    def _unknown_of(self, account: str) -> tuple[str, ...]:
+    def _unknown_of(self, account: str) -> tuple[Gap, ...]:
         if self._principals.context(account, "").sysadmin:
             return ()
         return (*self._decider.groups_of(account), *self._beyond.everywhere(account))

@@ -11,9 +11,10 @@ from sync_pipeline.engines.sqlserver.access.principals import PUBLIC, Principals
 from sync_pipeline.engines.sqlserver.names import principal_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable
 
-WINDOWS_GROUPS = (
+WINDOWS_GROUPS = Gap(
     "Windows groups: which accounts are in them is not in the catalog, and grants and denies"
     " to a group count for its members"
 )
@@ -38,21 +39,21 @@ class Unknown:
         self._databases = {account.database for account in world.accounts.values()}
         self._databases |= {key.database for key in world.sections}
 
-    def of(self, account: str, securable: Securable, levels: tuple[Level, ...]) -> tuple[str, ...]:
+    def of(self, account: str, securable: Securable, levels: tuple[Level, ...]) -> tuple[Gap, ...]:
         """Return the gaps that matter to one account on one securable."""
         database = database_of(securable)
-        found = [
-            f"{key} was not read: {report.reason or report.status}"
-            for key in self._keys(securable, levels)
-            if (report := self._world.sections.get(key)) and not report.is_known
-        ]
-        if database and self._world.sections and database not in self._databases:
-            found.append(f"database {database} was not read")
+        is_left_out = self._world.sections and database not in {"", *self._databases}
+        keys = self._keys(securable, levels)
+        found = self._world.unread(
+            key for key in keys if not (is_left_out and key.database == database)
+        )
+        if is_left_out:
+            found += (Gap.of_database(database),)
         elif database and principal_name(database, PUBLIC) not in self._world.accounts:
-            found.append(f"the role public of database {database} is not in the snapshot")
+            found += (Gap(f"the role public of database {database}, which the snapshot lacks"),)
         return (*found, *self.groups_of(account))
 
-    def groups_of(self, account: str) -> tuple[str, ...]:
+    def groups_of(self, account: str) -> tuple[Gap, ...]:
         """Return that an account may be in groups whose grants and denies count for it."""
         may_be = self._has_groups and self._may_be_in_groups(account)
         return (WINDOWS_GROUPS,) if may_be else ()
