@@ -5,12 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from sync_pipeline.model.instance import Instance
-
-
-def host_of(instance: Instance) -> str:
-    """Return the host of an instance as limits and orders know it."""
-    return instance.host.strip().rstrip(".").lower()
+from sync_pipeline.model.instance import Instance, host_of
 
 
 def spread(instances: Sequence[Instance], chance: random.Random) -> list[Instance]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import ip_address
 
 
 class EngineName(StrEnum):
@@ -65,6 +66,20 @@ class Instance:
     is_active: bool = True
     server_version: str | None = None
     last_connected_at: datetime | None = None
+
+
+def host_of(instance: Instance) -> str:
+    """Return the host of an instance in one spelling, by which limits, orders and shards know it.
+
+    Capitals and the dot of the root mean nothing in a name (RFC 4343; RFC 1034, 3.1), and an
+    address has several forms (RFC 4291, 2.2). What two names resolve to is not asked.
+    """
+    name = instance.host.strip().rstrip(".").lower()
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 @dataclass(frozen=True, slots=True)

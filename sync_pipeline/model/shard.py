@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, host_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def shard_count(instances: Sequence[Instance], per_run: int) -> int:
     """
     if not per_run:
         return 1
-    hosts = len({_host(instance) for instance in instances})
+    hosts = len({host_of(instance) for instance in instances})
     return max(1, min(-(-len(instances) // per_run), hosts))
 
 
@@ -55,7 +55,7 @@ def slices(instances: Iterable[Instance], count: int) -> dict[int, int]:
     """
     by_host: dict[str, list[int]] = defaultdict(list)
     for instance in instances:
-        by_host[_host(instance)].append(instance.id)
+        by_host[host_of(instance)].append(instance.id)
     room = [(0, number) for number in range(1, count + 1)]
     found: dict[int, int] = {}
     for _, ids in sorted(by_host.items(), key=lambda item: (-len(item[1]), item[0])):
@@ -63,7 +63,3 @@ def slices(instances: Iterable[Instance], count: int) -> dict[int, int]:
         found.update(dict.fromkeys(ids, number))
         heapq.heappush(room, (taken + len(ids), number))
     return found
-
-
-def _host(instance: Instance) -> str:
-    return instance.host.casefold()

@@ -23,8 +23,7 @@ from dagster import (
 from sqlalchemy import update
 
 from sync_pipeline.definitions import defs
-from sync_pipeline.fleet.order import host_of
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, host_of
 from sync_pipeline.model.maintenance import NewWindow
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, SessionStatus
 from sync_pipeline.orchestration import resources

@@ -9,8 +9,8 @@ from itertools import combinations, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.fleet.order import host_of, spread
-from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.fleet.order import spread
+from sync_pipeline.model.instance import EngineName, Instance, host_of
 
 
 def an_instance(number: int, host: str, credential: str = "monitor") -> Instance:

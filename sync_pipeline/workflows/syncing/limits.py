@@ -8,9 +8,8 @@ from datetime import datetime
 
 from sync_pipeline.connect import Deadline, run_deadline
 from sync_pipeline.errors import ConnectionLimit, Phase
-from sync_pipeline.fleet.order import host_of
 from sync_pipeline.fleet.slots import Limit, NoSlotInTime, Slots
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, host_of
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
 

@@ -58,7 +58,7 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
-from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
+from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions, host_of
 
 ROWS_AT_ONCE = 500
 LOGIN_MARGIN_SECONDS = 0.5
@@ -217,7 +217,7 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
 
 def login_database(instance: Instance) -> str:
     """Return the database that the login itself opens."""
-    is_azure = instance.host.lower().rstrip(".").endswith(_WITHOUT_USE)
+    is_azure = host_of(instance).endswith(_WITHOUT_USE)
     return (instance.database if is_azure else "") or MASTER
 
 
