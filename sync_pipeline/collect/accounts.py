@@ -19,10 +19,9 @@ from sync_pipeline.engines.base import (
     Connection,
     DatabaseEntry,
     Engine,
+    Grantee,
     HiddenDatabases,
     Query,
-    needed,
-    needed_after,
 )
 from sync_pipeline.errors import (
     ConnectError,
@@ -35,6 +34,7 @@ from sync_pipeline.errors import (
     SyncError,
 )
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
 from sync_pipeline.model.text import first_names
@@ -159,9 +159,10 @@ def _read(
             found = counts.rows(query)
             origins = frozenset(getattr(row, query.origin) or "" for row in found if query.origin)
     except _UNREADABLE as error:
-        if isinstance(error, PrivilegeError) and not error.hint:
-            needs = needed(engine, query, reading.server, reading.username, database)
-            error.hint = f"It needs: {needed_after(error, engine, needs, database)}"
+        if isinstance(error, PrivilegeError):
+            error.hint = Grantee(engine, reading.server, reading.username).told(
+                error, query, database
+            )
         _record_unread(engine, query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
@@ -271,7 +272,7 @@ def _cautions(opened: Sequence[DatabaseEntry]) -> Iterator[str]:
 
 def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: _Reading) -> None:
     status = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
-    needs = f" It needs: {entry.missing}" if entry.missing else ""
+    needs = f" {it_needs(entry.missing)}" if entry.missing else ""
     reading.report(fills, entry.name, status, f"{entry.reason}.{needs}")
     if not entry.is_providers:
         reading.warnings.append(f"Database {entry.name} was not read: {entry.reason}.{needs}")

@@ -17,11 +17,10 @@ from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.base import (
     Connection,
     Engine,
+    Grantee,
     Query,
     Reading,
     RowT,
-    needed,
-    needed_after,
     rest,
     sql_text,
 )
@@ -201,6 +200,14 @@ class _Reader:
         self.warn(beyond.reason)
         return beyond
 
+    def filled(self, template: str, database: str = "") -> str:
+        """Return a statement that is needed, with the names of this server's account."""
+        return self._grantee.filled(template, database)
+
+    @property
+    def _grantee(self) -> Grantee:
+        return Grantee(self.engine, self.server, self.username)
+
     def warn(self, message: str) -> None:
         """Record a sentence, once."""
         if message not in self.warnings:
@@ -245,9 +252,7 @@ class _Reader:
     def _failure(self, error: SyncError, query: Query[Any] | None, database: str) -> Measure:
         where = f"Database {database}: " if database else ""
         if isinstance(error, PrivilegeError) and query is not None:
-            needs = needed(self.engine, query, self.server, self.username, database)
-            needs = needed_after(error, self.engine, needs, database)
-            told = error.hint or f"It needs: {needs}"
+            told = self._grantee.told(error, query, database)
             failure = Measure.denied(f"{where}{error.message} {told}")
             if query.opens:
                 failure = Measure.denied(

@@ -18,6 +18,7 @@ from sync_pipeline.engines.wire.limits import Meter, ReadLimits
 from sync_pipeline.errors import ConfigurationError, PrivilegeError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.secret import Secret
@@ -28,6 +29,9 @@ RowT = TypeVar("RowT")
 Version = tuple[int, ...]
 UNWRITABLE = "<a name that no statement can hold>"
 """What stands in a statement for such a name: the server refuses it, whatever its text."""
+ANYBODY = ""
+"""What a query needs that every account may run: no statement."""
+_UNEXPECTED = "Every account may run it: look in the server's log for who refuses it."
 _OPEN_NAME = re.compile(r"\{(user|user_text|database)\}")
 
 
@@ -52,9 +56,9 @@ class Query(Generic[RowT]):
     """One read-only catalog query, beside the type of its rows.
 
     `row` is a data class; columns are bound to its fields by name. `needs` is the
-    statement that lets the monitoring account run it, with `{user}` (and, per database,
-    `{database}`) left open for `needed`, which quotes them: no quotes stand around them
-    here. A server older than every variant does not have the section.
+    statement that lets the monitoring account run it, or `ANYBODY`, with `{user}` (and, per
+    database, `{database}`) left open for `Grantee`, which quotes them: no quotes stand around
+    them here. A server older than every variant does not have the section.
 
     `origin` is the field that names the database of a row, where one statement reads all
     databases of a server at once (empty in a row: the server itself). Such a query was read
@@ -362,6 +366,10 @@ class SizeReader(Protocol):
         """Return None where one more database may be opened, or why it may not."""
         ...
 
+    def filled(self, template: str, database: str = "") -> str:
+        """Return a statement that is needed, with the names of this server's account."""
+        ...
+
     def warn(self, message: str) -> None:
         """Record a sentence for people."""
         ...
@@ -458,26 +466,47 @@ def filled(template: str, *, user: str, database: str = "") -> str:
     return _OPEN_NAME.sub(lambda found: names[found[1]], template)
 
 
+@dataclass(frozen=True, slots=True)
+class Grantee:
+    """The monitoring account on one server: who has to be granted what is missing.
+
+    It is named as the server names it where that says more than the name that logged in: with
+    its host (CURRENT_USER() of MySQL and MariaDB), or as the role that a session acts as.
+    """
+
+    engine: Engine
+    server: ServerIdentity
+    username: str
+
+    def filled(self, template: str, database: str = "") -> str:
+        """Return a statement that is needed, with its names as the engine writes them."""
+        user = self.server.account or self.engine.written(self.username)
+        return filled(template, user=user, database=self.engine.written(database))
+
+    def needs(self, query: Query[Any], database: str = "") -> str:
+        """Return the statement that lets the account run a query."""
+        return self.filled(query.needs_at(self.server), database)
+
+    def told(self, error: PrivilegeError, query: Query[Any], database: str = "") -> str:
+        """Return what people are told to do about a refusal; its own hint, where it has one.
+
+        What is denied is revoked first, in its database: a DENY beats each GRANT (DENY,
+        Transact-SQL).
+        """
+        if error.hint or not query.needs_at(self.server):
+            return error.hint or _UNEXPECTED
+        written = self.engine.written
+        statements = [f"REVOKE {error.missing} FROM {written(to)};" for to in error.denied_to]
+        if statements and database:
+            statements.insert(0, f"USE {written(database)};")
+        return it_needs(" ".join([*statements, self.needs(query, database)]))
+
+
 def needed(
     engine: Engine, query: Query[Any], server: ServerIdentity, username: str, database: str = ""
 ) -> str:
     """Return the statement that lets the account run a query on this server."""
-    return filled(
-        query.needs_at(server),
-        user=server.account or engine.written(username),
-        database=engine.written(database),
-    )
-
-
-def needed_after(error: PrivilegeError, engine: Engine, needs: str, database: str = "") -> str:
-    """Return the statements that end a refusal: what is denied is revoked first, in its database.
-
-    A DENY beats each GRANT (DENY, Transact-SQL).
-    """
-    statements = [f"REVOKE {error.missing} FROM {engine.written(to)};" for to in error.denied_to]
-    if statements and database:
-        statements.insert(0, f"USE {engine.written(database)};")
-    return " ".join([*statements, needs])
+    return Grantee(engine, server, username).needs(query, database)
 
 
 def check_names(engine: Engine, *names: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sync_pipeline.engines.base import Query, RowT, SizeReader, Variant
+from sync_pipeline.engines.base import ANYBODY, Query, RowT, SizeReader, Variant
 from sync_pipeline.engines.mysql_protocol.size_tables import (
     EngineRow,
     HeldRow,
@@ -29,7 +29,6 @@ from sync_pipeline.engines.mysql_protocol.sizes import (
 )
 from sync_pipeline.model.size import NOT_APPLICABLE, Measure, SizeSnapshot
 
-_ANYONE = "nothing: every account may read it"
 _SINCE = (10, 6)
 
 
@@ -58,7 +57,7 @@ class BinaryLogRow:
     File_size: int
 
 
-def _query(name: str, row: type[RowT], needs: str = _ANYONE) -> Query[RowT]:
+def _query(name: str, row: type[RowT], needs: str = ANYBODY) -> Query[RowT]:
     return Query(name, row, (), (Variant(_SINCE, f"{name}.sql"),), needs)
 
 

@@ -9,6 +9,7 @@ from sync_pipeline.engines.access.cautious import cautious
 from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
+    ANYBODY,
     AccountRows,
     CatalogCheck,
     Connection,
@@ -79,7 +80,7 @@ MANDATORY_ROLES = Query(
     MandatoryRow,
     (SectionName.MEMBERSHIPS,),
     (Variant(OLDEST, "mandatory_roles.sql"),),
-    "nothing: every account may read it",
+    ANYBODY,
 )
 DATABASES = catalog_query(
     "db", DatabaseRow, (SectionName.DATABASE,), OLDEST, Variant(PARTIAL_REVOKES, "db_8_0_16.sql")

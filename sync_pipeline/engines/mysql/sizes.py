@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sync_pipeline.engines.base import Query, RowT, SizeReader, Variant, Version
+from sync_pipeline.engines.base import ANYBODY, Query, RowT, SizeReader, Variant, Version
 from sync_pipeline.engines.mysql_protocol.size_tables import (
     EngineRow,
     HeldRow,
@@ -30,7 +30,6 @@ from sync_pipeline.engines.mysql_protocol.sizes import (
 )
 from sync_pipeline.model.size import NOT_APPLICABLE, Measure, SizeSnapshot
 
-_ANYONE = "nothing: every account may read it"
 _SINCE: Version = (8, 0)
 _REDO_IN_STATUS: Version = (8, 0, 30)
 _CODE = re.compile(r"@([0-9a-f]{4})|@(..)|(.)", re.DOTALL)
@@ -74,7 +73,7 @@ class BinaryLogRow:
 
 
 def _query(
-    name: str, row: type[RowT], needs: str = _ANYONE, since: Version = _SINCE
+    name: str, row: type[RowT], needs: str = ANYBODY, since: Version = _SINCE
 ) -> Query[RowT]:
     return Query(name, row, (), (Variant(since, f"{name}.sql"),), needs)
 

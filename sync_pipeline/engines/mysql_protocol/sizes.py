@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sync_pipeline.engines.access.doubts import plain
-from sync_pipeline.engines.base import Query, Reading, SizeReader, filled
-from sync_pipeline.engines.mysql_protocol.accounts.names import written
+from sync_pipeline.engines.base import Query, Reading, SizeReader
 from sync_pipeline.engines.mysql_protocol.size_tables import (
     AllHeld,
     Held,
@@ -24,6 +23,7 @@ from sync_pipeline.engines.mysql_protocol.size_tables import (
     read_held,
 )
 from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.size import (
     DatabaseSize,
     Measure,
@@ -215,8 +215,8 @@ def snapshot(
     sees_all = bool(privileges & (SEES_TABLES | {"SHOW DATABASES"}))
     if not sees_all:
         reader.warn(
-            "The list of databases may lack some, so none is marked as vanished. It needs: "
-            + _needs_tables(reader)
+            "The list of databases may lack some, so none is marked as vanished. "
+            + it_needs(reader.filled(GRANT_TABLES))
         )
     tables = _tables(reader, queries, held)
     server_files = reader.read(queries.server_files)
@@ -307,13 +307,9 @@ def maximum_bytes(data_file_path: str) -> int | None:
     return int(found[1]) * _UNITS[found[2].upper()] if found else None
 
 
-def _needs_tables(reader: SizeReader) -> str:
-    return filled(GRANT_TABLES, user=reader.server.account or written(reader.username))
-
-
 def _hidden_tables(reader: SizeReader) -> Measure:
-    needs = _needs_tables(reader)
-    hidden = Measure.denied(f"The account may not see every table. It needs: {needs}")
+    needs = it_needs(reader.filled(GRANT_TABLES))
+    hidden = Measure.denied(f"The account may not see every table. {needs}")
     reader.warn(hidden.reason)
     return hidden
 

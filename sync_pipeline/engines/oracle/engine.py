@@ -67,6 +67,7 @@ from sync_pipeline.errors import (
 )
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
@@ -167,7 +168,7 @@ class Oracle(UnknownNothing):
         try:
             rows = [CONTAINERS.bind(row) for row in connection.fetch(text)]
         except PrivilegeError as error:
-            error.hint = f"It needs: {filled(CONTAINERS.needs, user=identifier(username))}"
+            error.hint = it_needs(filled(CONTAINERS.needs, user=self.written(username)))
             raise
         listed = [row for row in checked(rows, username) if row.name != SEED]
         nodes = self._nodes(connection, listed)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sync_pipeline.engines.base import DatabaseEntry, Query, Reading, SizeReader, Variant
+from sync_pipeline.engines.base import ANYBODY, DatabaseEntry, Query, Reading, SizeReader, Variant
 from sync_pipeline.engines.oracle.accounts.containers import (
     CONTAINERS,
     ROOT_NAME,
@@ -30,6 +30,7 @@ from sync_pipeline.engines.oracle.accounts.queries import (
 from sync_pipeline.engines.oracle.names import account_name, show_containers
 from sync_pipeline.engines.oracle.platform import ROOT, is_pluggable
 from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,
     DatabaseSize,
@@ -88,9 +89,7 @@ class RedoRow:
     total_bytes: int | None
 
 
-CONTAINER = Query(
-    "size_container", NameRow, (), (Variant(OLDEST, "size_container.sql"),), "nothing"
-)
+CONTAINER = Query("size_container", NameRow, (), (Variant(OLDEST, "size_container.sql"),), ANYBODY)
 FILES = query("size_files", FilesRow, (), ("DBA_DATA_FILES", "DBA_TEMP_FILES"))
 USED = query("size_used", UsedRow, (), ("DBA_TABLESPACES", "DBA_TABLESPACE_USAGE_METRICS"))
 TABLES = query("size_tables", TableRow, (), ("DBA_SEGMENTS", "DBA_INDEXES", "DBA_LOBS"))
@@ -182,7 +181,7 @@ class _Found:
 
     def _unseen(self, name: str, container: str) -> Measure:
         """Return why no file was seen of a database, although each has some."""
-        needs = f" It needs: {show_containers(self._reader.username)}" if container else ""
+        needs = f" {it_needs(show_containers(self._reader.username))}" if container else ""
         unseen = Measure.denied(f"Database {name}: no file of it may be seen.{needs}")
         self._reader.warn(unseen.reason)
         return unseen
@@ -276,7 +275,7 @@ def _seed(row: ContainerRow) -> Measure:
 def _hidden(entry: DatabaseEntry) -> Measure:
     """Return why a pluggable database is not measured."""
     if entry.missing:
-        return Measure.denied(f"Database {entry.name}: {entry.reason}. It needs: {entry.missing}")
+        return Measure.denied(f"Database {entry.name}: {entry.reason}. {it_needs(entry.missing)}")
     return Measure.unreachable(f"Database {entry.name}: {entry.reason}.")
 
 

@@ -11,6 +11,7 @@ from sync_pipeline.engines.access.cautious import cautious
 from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
+    ANYBODY,
     AccountRows,
     CatalogCheck,
     CatalogColumn,
@@ -59,14 +60,13 @@ from sync_pipeline.model.snapshot import ServerIdentity
 OLDEST = (14,)
 PACKAGE = "sync_pipeline.engines.postgresql"
 _CHECKING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
-_ANYONE = "nothing: every role may read it"
 
 ROLES = Query(
     "roles",
     RoleRow,
     (SectionName.ACCOUNTS,),
     (Variant(OLDEST, "roles.sql"),),
-    _ANYONE,
+    ANYBODY,
     count="count_roles.sql",
 )
 MEMBERSHIPS = Query(
@@ -74,19 +74,19 @@ MEMBERSHIPS = Query(
     MembershipRow,
     (SectionName.MEMBERSHIPS,),
     (Variant(OLDEST, "memberships_14.sql"), Variant((16,), "memberships_16.sql")),
-    _ANYONE,
+    ANYBODY,
 )
 SETTINGS = Query(
     "settings",
     SettingRow,
     (SectionName.SETTINGS,),
     (Variant(OLDEST, "settings.sql"),),
-    _ANYONE,
+    ANYBODY,
 )
 
 
 def _server_acl(section: SectionName, file: str, since: tuple[int, ...] = OLDEST) -> Query[AclRow]:
-    return Query(file, AclRow, (section,), (Variant(since, f"{file}.sql"),), _ANYONE)
+    return Query(file, AclRow, (section,), (Variant(since, f"{file}.sql"),), ANYBODY)
 
 
 def _database_acl(section: SectionName, file: str) -> Query[AclRow]:
@@ -113,7 +113,7 @@ DATABASE_ACLS = (
 
 
 CATALOG = CatalogCheck(
-    Query("catalog_columns", CatalogColumn, (), (Variant(OLDEST, "catalog_columns.sql"),), _ANYONE),
+    Query("catalog_columns", CatalogColumn, (), (Variant(OLDEST, "catalog_columns.sql"),), ANYBODY),
     {
         "pg_authid": frozenset(
             {

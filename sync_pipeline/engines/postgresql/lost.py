@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.access.doubts import plain
-from sync_pipeline.engines.base import Query, SizeReader, Variant
+from sync_pipeline.engines.base import ANYBODY, Query, SizeReader, Variant
 from sync_pipeline.model.size import DatabaseSize, Measure
 from sync_pipeline.model.text import first_names
 
@@ -28,10 +28,10 @@ class NameRow:
 
 
 LOST = Query(
-    "size_lost", NameRow, (), (Variant(_SINCE, "size_lost.sql"),), "nothing", per_database=True
+    "size_lost", NameRow, (), (Variant(_SINCE, "size_lost.sql"),), ANYBODY, per_database=True
 )
 LOCKED = Query(
-    "size_locked", NameRow, (), (Variant(_SINCE, "size_locked.sql"),), "nothing", per_database=True
+    "size_locked", NameRow, (), (Variant(_SINCE, "size_locked.sql"),), ANYBODY, per_database=True
 )
 
 

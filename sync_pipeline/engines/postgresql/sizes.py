@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sync_pipeline.engines.base import Query, SizeReader, Variant, filled
+from sync_pipeline.engines.base import ANYBODY, Query, SizeReader, Variant
 from sync_pipeline.engines.postgresql.lost import (
     LOCKED,
     LOST,
@@ -18,9 +18,10 @@ from sync_pipeline.engines.postgresql.lost import (
     with_locks,
     without_lost,
 )
-from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect, quoted
+from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect
 from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,
     DatabaseSize,
@@ -100,7 +101,7 @@ DATABASES = Query(
     DatabaseRow,
     (),
     _variants("size_databases"),
-    "nothing",
+    ANYBODY,
     count="count_size_databases.sql",
 )
 TOTAL = Query("size_database", TotalRow, (), _variants("size_database"), MONITOR)
@@ -175,7 +176,7 @@ def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
         return DatabaseSize(name, _total(reader, row))
     if not row.may_connect:
         needs = grant_connect(name, reader.username)
-        closed = Measure.denied(f"CONNECT on database {name} is missing. It needs: {needs}")
+        closed = Measure.denied(f"CONNECT on database {name} is missing. {it_needs(needs)}")
         reader.warn(closed.reason)
         return DatabaseSize(name, _total(reader, row), closed, closed)
     if is_raw(name):
@@ -236,8 +237,7 @@ def _told(reader: SizeReader, what: str, row: TotalRow | TablespaceRow) -> Measu
             "and whose it is."
         )
     else:
-        needs = filled(MONITOR, user=reader.server.account or quoted(reader.username))
-        missing = Measure.denied(f"{what} may not be measured. It needs: {needs}")
+        missing = Measure.denied(f"{what} may not be measured. {it_needs(reader.filled(MONITOR))}")
     reader.warn(missing.reason)
     return missing
 

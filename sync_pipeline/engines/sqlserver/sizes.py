@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_pipeline.engines.access.doubts import MOST_NAMED
-from sync_pipeline.engines.base import DatabaseEntry, Query, SizeReader, Variant
+from sync_pipeline.engines.base import ANYBODY, DatabaseEntry, Query, SizeReader, Variant
 from sync_pipeline.engines.sqlserver.accounts.hidden import hidden_databases
 from sync_pipeline.engines.sqlserver.accounts.parse import (
     caution,
@@ -32,6 +32,7 @@ from sync_pipeline.engines.sqlserver.accounts.queries import (
 from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow
 from sync_pipeline.engines.sqlserver.names import opens_database
 from sync_pipeline.errors import PrivilegeError
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.size import (
     NOT_APPLICABLE,
     DatabaseSize,
@@ -97,7 +98,7 @@ class TableRow:
 
 FILES = query("size_files", FilesRow, needs=DEFINITIONS, check="check_files.sql")
 SPARSE = query("size_sparse", SparseRow, needs=STATE)
-TEMPORARY = query("size_temporary", PagesRow, needs="nothing")
+TEMPORARY = query("size_temporary", PagesRow, needs=ANYBODY)
 CONTAINER_PAGES = Query(
     "size_containers",
     PagesRow,
@@ -246,7 +247,7 @@ def _closed(reader: SizeReader, row: DatabaseRow) -> Measure | None:
         return reader.may_read_in(row.name)
     if lacks_connect(row):
         needs = opens_database(row.name, reader.username)
-        closed = Measure.denied(f"Database {row.name}: {reason}. It needs: {needs}")
+        closed = Measure.denied(f"Database {row.name}: {reason}. {it_needs(needs)}")
     else:
         closed = Measure.unreachable(f"Database {row.name} was not opened: {reason}.")
     if is_providers(row):

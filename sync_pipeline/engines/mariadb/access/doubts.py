@@ -5,7 +5,7 @@ Sources: MariaDB Knowledge Base, The mysql Database Tables; the columns of 10.11
 
 from __future__ import annotations
 
-from sync_pipeline.engines.base import CatalogCheck, CatalogColumn, Query, Variant
+from sync_pipeline.engines.base import ANYBODY, CatalogCheck, CatalogColumn, Query, Variant
 
 _PRIVILEGES = """
     select_priv insert_priv update_priv delete_priv create_priv drop_priv grant_priv
@@ -19,7 +19,7 @@ CATALOG = CatalogCheck(
         CatalogColumn,
         (),
         (Variant((10, 6), "catalog_columns.sql"),),
-        "nothing: it shows the columns that the account may read",
+        ANYBODY,
     ),
     {
         name: frozenset(text.split())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync_pipeline.engines.base import CatalogCheck, CatalogColumn, Query, Variant
+from sync_pipeline.engines.base import ANYBODY, CatalogCheck, CatalogColumn, Query, Variant
 from sync_pipeline.engines.mysql.access.rules import STATIC
 from sync_pipeline.engines.mysql_protocol.accounts import json_text
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -65,7 +65,7 @@ CATALOG = CatalogCheck(
         CatalogColumn,
         (),
         (Variant((8, 0), "catalog_columns.sql"),),
-        "nothing: it shows the columns that the account may read",
+        ANYBODY,
     ),
     {
         name: frozenset(text.split())

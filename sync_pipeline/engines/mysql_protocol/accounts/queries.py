@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sync_pipeline.engines.base import Query, RowT, Variant, Version, filled
+from sync_pipeline.engines.base import ANYBODY, Query, RowT, Variant, Version, filled
 from sync_pipeline.engines.mysql_protocol.accounts.names import quoted
 from sync_pipeline.engines.mysql_protocol.accounts.views import SCHEMA, VIEW, view_script
 from sync_pipeline.model.privilege import SectionName
@@ -38,13 +38,16 @@ def catalog_query(
 
 
 def counts_query(row: type[RowT], since: Version, view_since: Version) -> Query[RowT]:
-    """Declare the statement that counts the rows of all grant tables, of the view too."""
+    """Declare the statement that counts the rows of all grant tables, of the view too.
+
+    It needs what the queries need together; nobody is told, because without it each counts its own.
+    """
     return Query(
         "counts",
         row,
         (),
         (Variant(since, "counts.sql"), Variant(view_since, "counts_view.sql", VIEW)),
-        "SELECT on every grant table",
+        ANYBODY,
     )
 
 

@@ -16,6 +16,7 @@ from sync_pipeline.engines.oracle.accounts.queries import OLDEST, PDBS, root_nee
 from sync_pipeline.engines.oracle.names import show_containers
 from sync_pipeline.engines.oracle.platform import ROOT
 from sync_pipeline.errors import Phase, PrivilegeError
+from sync_pipeline.model.gap import it_needs
 
 SEED = "PDB$SEED"
 """The template of new pluggable databases; every container database has it."""
@@ -57,7 +58,7 @@ def checked(rows: Iterable[ContainerRow], username: str) -> tuple[ContainerRow, 
             "The list of pluggable databases is not whole.",
             missing=missing,
             phase=Phase.COLLECT,
-            hint=f"It needs: {missing}",
+            hint=it_needs(missing),
         )
     return found
 

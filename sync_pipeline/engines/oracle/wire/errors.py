@@ -43,6 +43,7 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
+from sync_pipeline.model.gap import it_needs
 
 _CODE = re.compile(r"\b(ORA|DPY|DPI|TNS)-(\d{4,5})\b")
 # A wrapper that says nothing but that the cause follows.
@@ -130,7 +131,7 @@ def _by_code(code: str, text: str, attempt: Attempt) -> SyncError | None:
             missing=missing,
             instance=attempt.instance,
             phase=Phase.CONNECT,
-            hint=f"It needs: {missing}",
+            hint=it_needs(missing),
         )
     if code in NEEDS_CLIENT:
         return ConfigurationError(

@@ -30,6 +30,7 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import TlsMode
 
 # What libpq puts before the cause, for every address that it tried.
@@ -174,7 +175,7 @@ def _kept_out(text: str, attempt: Attempt) -> SyncError:
         missing=missing,
         instance=attempt.instance,
         phase=Phase.CONNECT,
-        hint=f"It needs: {missing}",
+        hint=it_needs(missing),
     )
 
 

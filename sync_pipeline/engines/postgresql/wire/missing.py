@@ -14,6 +14,7 @@ from typing import Any
 
 from sync_pipeline.engines.postgresql.names import grant_monitor, quoted
 from sync_pipeline.errors import PrivilegeError, QueryError, SyncError
+from sync_pipeline.model.gap import it_needs
 
 _QUALIFIED = re.compile(r"\bpg_catalog\.(\w+)")
 _GRANTED_TO_MONITOR = ("pg_ls_waldir(", "pg_ls_tmpdir(")
@@ -52,7 +53,7 @@ def lacking(refused: PrivilegeError, found: Sequence[dict[str, Any]], username: 
     missing = list(dict.fromkeys(_grants(found, acting)))
     if missing:
         refused.missing = " ".join(missing)
-        refused.hint = f"It needs: {refused.missing}"
+        refused.hint = it_needs(refused.missing)
         return refused
     return QueryError(
         refused.message,

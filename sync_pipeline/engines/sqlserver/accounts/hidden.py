@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sync_pipeline.engines.base import DatabaseEntry, HiddenDatabases
 from sync_pipeline.engines.sqlserver.accounts.rows import DeniedRow
 from sync_pipeline.engines.sqlserver.names import grant_server, written
+from sync_pipeline.model.gap import it_needs
 
 
 def hidden_databases(
@@ -29,5 +30,5 @@ def hidden_databases(
         "what is known of others stays as it is.",
         listed,
         missing=needs,
-        hint=f"It needs: {needs}",
+        hint=it_needs(needs),
     )

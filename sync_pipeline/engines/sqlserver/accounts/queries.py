@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync_pipeline.engines.base import Query, RowT, Variant
+from sync_pipeline.engines.base import ANYBODY, Query, RowT, Variant
 from sync_pipeline.engines.sqlserver.accounts.rows import (
     DatabaseOwnerRow,
     DatabaseRow,
@@ -99,9 +99,9 @@ DATABASES = query(
     count="count_databases.sql",
 )
 """Those that may be seen: `MISSING_DATABASES` says whether there may be more."""
-MISSING_DATABASES = query("check_databases", MissingRow, (), "nothing")
-MISSING_STATE = query("check_state", MissingRow, (), "nothing")
-DENIED = query("denied_on_server", DeniedRow, (), "nothing")
+MISSING_DATABASES = query("check_databases", MissingRow, (), ANYBODY)
+MISSING_STATE = query("check_state", MissingRow, (), ANYBODY)
+DENIED = query("denied_on_server", DeniedRow, (), ANYBODY)
 
 USERS = _in_database(
     "database_principals",

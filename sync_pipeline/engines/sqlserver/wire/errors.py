@@ -24,6 +24,7 @@ from sync_pipeline.errors import (
     SyncError,
     UnsupportedServer,
 )
+from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import Instance, TlsMode
 
 REJECTED = frozenset(
@@ -171,7 +172,7 @@ def _denied(found: Fault, where: str, instance: Instance, username: str) -> Sync
         f"{where} did not let the account {username!r} in: {found.text}.",
         instance=instance.name,
         phase=Phase.CONNECT,
-        hint=f"It needs: {grant_server('CONNECT SQL', username)}",
+        hint=it_needs(grant_server("CONNECT SQL", username)),
     )
 
 
@@ -324,7 +325,7 @@ def open_error(error: BaseException, instance: str, database: str, username: str
             missing=missing,
             instance=instance,
             phase=Phase.CONNECT,
-            hint=f"It needs: {missing}",
+            hint=it_needs(missing),
         )
     if found.has(NO_DATABASE) or found.has(UNREADABLE):
         return QueryError(
