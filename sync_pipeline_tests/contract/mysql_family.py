@@ -18,7 +18,7 @@ from sync_pipeline.engines.base import Connection, Target
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.mysql.engine import MySql
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsOptions
+from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
@@ -26,6 +26,7 @@ from workbench.servers.running import RunningServer
 
 OBSERVED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TIMEOUTS = Timeouts(connect_seconds=5, statement_seconds=20, total_seconds=60)
+MANY_WORLDS_SECONDS = 280
 
 
 class RecordingConnection:
@@ -99,6 +100,7 @@ class Family:
                 password=self.server.admin_password,
                 charset="utf8mb4",
                 autocommit=True,
+                ssl_disabled=True,
             ) as link,
             link.cursor() as cursor,
         ):
@@ -139,6 +141,22 @@ class Family:
         whom = target or self.target()
         scope = CollectScope(whom.username)
         return collect_accounts(self.engine, self.opener(whom, wrap), scope, OBSERVED_AT)
+
+    @contextmanager
+    def connected(self) -> Iterator[Callable[[], Snapshot]]:
+        """Yield what reads the accounts again and again on one connection.
+
+        For tests of many worlds: a login costs more than all statements of a sync.
+        """
+        target = self.target(tls=TlsOptions(TlsMode.DISABLE))
+        scope = CollectScope(target.username)
+        with open_connection(self.engine, target, Deadline(MANY_WORLDS_SECONDS)) as connection:
+
+            @contextmanager
+            def opened(database: str | None) -> Iterator[Connection]:
+                yield connection
+
+            yield lambda: collect_accounts(self.engine, opened, scope, OBSERVED_AT)
 
     def sizes(
         self,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.contract import mysql_show_grants as show
 from sync_pipeline_tests.contract.mysql_family import Family
 from workbench.servers.running import RunningServer
@@ -172,38 +173,38 @@ def family(mysql_family_server: RunningServer) -> Iterator[Family]:
 
 def test_what_is_collected_is_what_show_grants_says(family: Family) -> None:
     serial = count()
+    with family.connected() as read, family.admin() as cursor:
 
-    @settings(
-        max_examples=400,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-    @given(plans())
-    def check(plan: Plan) -> None:
-        # A name is never used twice: MariaDB may keep grants of a dropped user in memory.
-        number = next(serial)
-        mine = replace(
-            plan,
-            users=tuple((f"{user}{number}", host) for user, host in plan.users),
-            roles=tuple(f"{role}{number}" for role in plan.roles),
+        @settings(
+            max_examples=400,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
-        with family.admin() as cursor:
+        @given(plans())
+        def check(plan: Plan) -> None:
+            # A name is never used twice: MariaDB may keep grants of a dropped user in memory.
+            number = next(serial)
+            mine = replace(
+                plan,
+                users=tuple((f"{user}{number}", host) for user, host in plan.users),
+                roles=tuple(f"{role}{number}" for role in plan.roles),
+            )
             maker = Maker(family, mine, cursor)
             try:
                 for statement in maker.statements():
                     cursor.execute(statement)
-                compare(family, maker)
+                compare(family, maker, read())
             finally:
                 for n in range(len(plan.roles)):
                     cursor.execute(f"DROP ROLE IF EXISTS {maker.role(n)}")
                 for n in range(len(plan.users)):
                     cursor.execute(f"DROP USER IF EXISTS {maker.principal(n)}")
 
-    check()
+        check()
 
 
-def compare(family: Family, maker: Maker) -> None:
-    states = {state.name: state for state in family.snapshot().accounts}
+def compare(family: Family, maker: Maker, snapshot: Snapshot) -> None:
+    states = {state.name: state for state in snapshot.accounts}
     for user, host in maker.plan.users:
         assert account_name(user, host) in states
     # Under --skip-name-resolve MariaDB does not load accounts of a host name.

@@ -187,10 +187,10 @@ def test_the_certificates_that_mysql_makes_for_itself(mysql_server: RunningServe
 
 @pytest.mark.mysql
 def test_a_server_that_takes_tls_alone_says_so(mysql_server: RunningServer) -> None:
-    family = Family(mysql_server)
-    family.run("SET GLOBAL require_secure_transport = ON")
-    try:
-        error = refused(mysql_server, TlsOptions(TlsMode.DISABLE))
-        assert "require or stronger" in str(error)
-    finally:
-        family.run("SET GLOBAL require_secure_transport = OFF")
+    with Family(mysql_server).admin() as cursor:  # which goes on without TLS
+        cursor.execute("SET GLOBAL require_secure_transport = ON")
+        try:
+            error = refused(mysql_server, TlsOptions(TlsMode.DISABLE))
+        finally:
+            cursor.execute("SET GLOBAL require_secure_transport = OFF")
+    assert "require or stronger" in str(error)

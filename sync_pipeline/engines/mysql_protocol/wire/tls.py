@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from sync_pipeline.certificates import client_context
+from sync_pipeline.certificates import client_context, unchecked_context
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.model.instance import TlsMode, TlsOptions
 
@@ -39,13 +39,13 @@ def _context(tls: TlsOptions, *, is_relaxed: bool) -> ssl.SSLContext:
     The certificates that MySQL makes at its first start lack the key usage that the strict
     check asks for. `verify-ca`, the mode that is for them, has never made it.
     """
-    verifies = tls.mode in _VERIFYING
-    context = client_context(
-        tls.ca_file if verifies else None,
-        is_relaxed=is_relaxed or tls.mode is TlsMode.VERIFY_CA,
-    )
-    context.check_hostname = tls.mode is TlsMode.VERIFY_FULL
-    context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE
+    if tls.mode in _VERIFYING:
+        context = client_context(
+            tls.ca_file, is_relaxed=is_relaxed or tls.mode is TlsMode.VERIFY_CA
+        )
+        context.check_hostname = tls.mode is TlsMode.VERIFY_FULL
+    else:
+        context = unchecked_context()
     if tls.cert_file:
         context.load_cert_chain(tls.cert_file, tls.key_file)
     return context

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sync_pipeline.certificates import client_context
+from sync_pipeline.certificates import client_context, unchecked_context
 from sync_pipeline.engines.wire.links import Guard, open_link
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
@@ -133,7 +133,11 @@ def _context(tls: TlsOptions, *, is_relaxed: bool, password: str = "") -> ssl.SS
     """Return a context; without a CA file the system's authorities are trusted."""
     is_wallet = bool(tls.ca_file) and Path(str(tls.ca_file)).is_dir()
     wallet = _pem_wallet(Path(str(tls.ca_file))) if is_wallet else None
-    context = client_context(str(wallet or tls.ca_file or "") or None, is_relaxed=is_relaxed)
+    authorities = str(wallet or tls.ca_file or "") or None
+    if tls.mode is TlsMode.REQUIRE and authorities is None:
+        context = unchecked_context()
+    else:
+        context = client_context(authorities, is_relaxed=is_relaxed)
     context.check_hostname = False
     if tls.mode is TlsMode.REQUIRE:
         context.verify_mode = ssl.CERT_NONE
