@@ -17,12 +17,13 @@ from contextlib import ExitStack
 import pytest
 
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline_tests.contract.victims import in_two, run_victims
 from workbench.servers import tns
 from workbench.servers.rogue import tds
 from workbench.servers.rogue.listening import Line, rogue
 from workbench.servers.rogue.mutation import Mutator, mutating
 from workbench.servers.rogue.passwords_oracle import asking
-from workbench.servers.rogue.victim import BRIEF, UNMAPPED, Outcome, run_victim
+from workbench.servers.rogue.victim import BRIEF, UNMAPPED, Outcome
 from workbench.servers.running import RunningServer
 from workbench.servers.tds import Login, Rows, tds_server
 
@@ -52,7 +53,7 @@ def test_a_real_server_with_changed_answers(name: str, request: pytest.FixtureRe
             (f"seed {seed}", server.engine, stack.enter_context(mutating(server.port, seed)))
             for seed in range(TRIALS)
         ]
-        judge(run_victim(servers, server.admin_user, server.admin_password))
+        judge(run_victims(in_two(servers), server.admin_user, server.admin_password))
 
 
 def sound(login: Login, sql: str) -> Rows | None:
@@ -68,7 +69,7 @@ def test_a_sql_server_with_changed_answers() -> None:
             (f"seed {seed}", EngineName.SQLSERVER, stack.enter_context(mutating(port, seed)))
             for seed in range(TRIALS)
         ]
-        judge(run_victim(servers, "mon"))
+        judge(run_victims(in_two(servers), "mon"))
 
 
 def packets(seed: int) -> Iterator[bytes]:
@@ -104,6 +105,7 @@ def speaking(seed: int) -> tns.Answer:
 
 
 def test_an_oracle_listener_with_changed_answers() -> None:
+    # All by one victim: each of its logins begins a process.
     with ExitStack() as stack:
         servers = [
             (
@@ -113,7 +115,7 @@ def test_an_oracle_listener_with_changed_answers() -> None:
             )
             for seed in range(TRIALS)
         ]
-        judge(run_victim(servers, "mon"))
+        judge(run_victims([servers], "mon"))
 
 
 def of_login(seed: int) -> Callable[[Line], None]:
@@ -145,4 +147,4 @@ def test_an_oracle_that_breaks_the_protocol_after_it_accepted() -> None:
             (f"login {seed}", EngineName.ORACLE, stack.enter_context(rogue(of_login(seed))).port)
             for seed in range(15)
         ]
-        judge(run_victim(servers, "mon"), len(servers))
+        judge(run_victims([servers], "mon"), len(servers))
