@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
@@ -20,14 +21,14 @@ from sync_pipeline.cli.context import (
 from sync_pipeline.cli.sessions import resolve_session
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.change import ChangeType, LoggedChange
+from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
 from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.classification import ClassCount
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.snapshot import SectionState
 from sync_pipeline.workflows.answers.classification import account_classes, class_members
-from sync_pipeline.workflows.answers.history import accounts_at
+from sync_pipeline.workflows.answers.history import accounts_at, change_list, logged_changes
 from sync_pipeline.workflows.dates import today
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
@@ -119,9 +120,17 @@ def changes(
     since: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
     until: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 200,
+    details: Annotated[
+        bool,
+        typer.Option("--details", help="All that was logged: first syncs, attributes by default."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what was granted, revoked and changed, newest first."""
+    """Show what was granted, revoked and changed, newest first.
+
+    The first sync of an instance is one line, and what is no news is left out. JSON has an
+    object for each entry of the log.
+    """
     with dependencies() as deps:
         chosen = resolve_session(deps.store, session).session_id if session else None
         wanted = ChangeFilter(
@@ -133,20 +142,15 @@ def changes(
             until=parse_time(until) if until else None,
             limit=limit,
         )
-        found = deps.store.accounts.changes(wanted)
-    if as_json:
-        show_json([_change(item) for item in found])
-        return
-    rows = [
-        (
-            shown_time(item.changed_at),
-            item.instance,
-            item.change.account,
-            item.change.change_type,
-            tuple(item.change.lines),
+        found: Sequence[LoggedChange | Baseline] = (
+            logged_changes(deps.store, wanted, is_whole=details)
+            if details or as_json
+            else change_list(deps.store, wanted)
         )
-        for item in found
-    ]
+    if as_json:
+        show_json([_change(item) for item in found if isinstance(item, LoggedChange)])
+        return
+    rows = [(shown_time(item.changed_at), item.instance, *_change_columns(item)) for item in found]
     show_table(("when", "instance", "account", "change", "what"), rows, "Nothing changed.")
 
 
@@ -253,6 +257,13 @@ def _view(view: AccountView) -> dict[str, Any]:
     }
 
 
+def _change_columns(entry: LoggedChange | Baseline) -> tuple[object, ...]:
+    if isinstance(entry, Baseline):
+        counted = f"{entry.accounts} account{'' if entry.accounts == 1 else 's'}"
+        return "", "baseline", f"first sync: {counted} found; --details lists them"
+    return entry.change.account, entry.change.change_type, tuple(entry.change.lines)
+
+
 def _change(entry: LoggedChange) -> dict[str, Any]:
     return {
         "when": entry.changed_at.isoformat(),
@@ -260,6 +271,7 @@ def _change(entry: LoggedChange) -> dict[str, Any]:
         "account": entry.change.account,
         "change_type": str(entry.change.change_type),
         "session_id": entry.session_id,
+        "is_baseline": entry.is_baseline,
         "lines": list(entry.change.lines),
         "diff": diff_to_json(entry.change.diff),
     }

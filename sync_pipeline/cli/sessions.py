@@ -227,7 +227,8 @@ def _counters(record: InstanceRecord) -> tuple[int, ...]:
 
 def _row(record: InstanceRecord) -> tuple[object, ...]:
     warnings = record.details.get("warnings") or []
-    message = record.error_message or "; ".join(str(item) for item in warnings)
+    first = ("first sync",) if record.details.get("is_baseline") else ()
+    message = record.error_message or "; ".join(str(item) for item in (*first, *warnings))
     return (
         record.instance_name,
         record.status,

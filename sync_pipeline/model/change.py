@@ -55,7 +55,8 @@ class AccountDiff:
 class AccountChange:
     """One entry of the change log, before it is written.
 
-    `lines` is the diff for people, one sentence a line; `diff` is what replay applies.
+    `lines` is what of it is worth telling, one sentence a line; `diff` is all of it, which
+    replay applies.
     """
 
     account: str
@@ -66,13 +67,27 @@ class AccountChange:
 
 @dataclass(frozen=True, slots=True)
 class LoggedChange:
-    """One entry of the change log, as the store returns it (`changed_at` is UTC)."""
+    """One entry of the change log, as the store returns it (`changed_at` is UTC).
+
+    `is_baseline`: the first sync of the instance found the account.
+    """
 
     id: int
     instance: str
     session_id: str
     changed_at: datetime
     change: AccountChange
+    is_baseline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """How many accounts the first sync of an instance found (`changed_at` is UTC)."""
+
+    instance: str
+    session_id: str
+    changed_at: datetime
+    accounts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,7 @@ class Reconciliation:
     Counts: `created`, `reactivated`, `deactivated` are of the inventory; `permissions_*`
     of the permission snapshots. `states` are the accounts to write, active ones, whose
     permissions were created or updated; `seen` names every account that exists.
-    `sections` says how reading each section ended.
+    `sections` says how reading each section ended. `is_baseline`: no account was known before.
     """
 
     changes: tuple[AccountChange, ...]
@@ -103,3 +118,4 @@ class Reconciliation:
     permissions_updated: int
     permissions_unchanged: int
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
+    is_baseline: bool = False

@@ -40,7 +40,10 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class ChangeFilter:
-    """Which entries of the change log to list. Times are UTC, `[since, until]`."""
+    """Which entries of the change log to list. Times are UTC, `[since, until]`.
+
+    Without `with_baselines`, those of the first sync of each instance are left out.
+    """
 
     instance: str | None = None
     account: str | None = None
@@ -50,3 +53,4 @@ class ChangeFilter:
     until: datetime | None = None
     limit: int | None = 200
     oldest_first: bool = False
+    with_baselines: bool = True

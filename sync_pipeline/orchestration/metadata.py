@@ -39,7 +39,7 @@ def report_metadata(report: AccountSyncReport) -> dict[str, dg.MetadataValue]:
         "accounts created": dg.MetadataValue.int(counters.items_created),
         "accounts updated": dg.MetadataValue.int(counters.items_updated),
         "accounts deactivated": dg.MetadataValue.int(counters.items_deleted),
-        "changes": dg.MetadataValue.md(changes_table(report.changes)),
+        "changes": dg.MetadataValue.md(_changes(report)),
     }
 
 
@@ -177,8 +177,18 @@ def _size(count: int | None) -> str:
     return "" if count is None else filesize.decimal(count)
 
 
+def _changes(report: AccountSyncReport) -> str:
+    if report.is_baseline:
+        return f"First sync: {len(report.changes)} accounts found, see the change log."
+    return changes_table(report.changes)
+
+
 def changes_table(changes: Sequence[AccountChange]) -> str:
-    """Return the changes as a Markdown table, the first ones where there are many."""
+    """Return the changes as a Markdown table, the first ones where there are many.
+
+    Those with nothing worth telling are in the change log alone.
+    """
+    changes = [change for change in changes if change.lines]
     if not changes:
         return "No change."
     rows = (

@@ -14,11 +14,11 @@ from sync_pipeline.model.change import (
     KnownAccount,
     Reconciliation,
 )
-from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.privilege import Grant, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
 from sync_pipeline.reconcile.guard import Guard
-from sync_pipeline.reconcile.lines import describe
+from sync_pipeline.reconcile.lines import APPEARED, BACK, FOUND, SEEN, IsVisible, describe, kept
 from sync_pipeline.reconcile.scope import Scope
 
 
@@ -48,14 +48,15 @@ def reconcile(
     are the sections that were read at least once before.
     """
     before = {account.state.name: account for account in known}
-    first_read = _first_read(snapshot, ever_read) if known else frozenset()
+    is_baseline = not known
+    first_read = _first_read(snapshot, ever_read)
     found = _Outcome()
     present = sorted(
         (account for account in snapshot.accounts if scope.includes(account.name)),
         key=lambda account: account.name,
     )
     for account in present:
-        _compare(before.get(account.name), account, snapshot, first_read, found)
+        _compare(before.get(account.name), account, snapshot, first_read, found, is_baseline)
     names = tuple(account.name for account in present)
     gone = _gone(before, frozenset(names), snapshot, scope)
     found.changes.extend(_removal(before[name].state) for name in gone)
@@ -70,6 +71,7 @@ def reconcile(
         permissions_updated=found.updated,
         permissions_unchanged=found.unchanged,
         sections=dict(snapshot.sections),
+        is_baseline=is_baseline,
     )
 
 
@@ -106,6 +108,7 @@ def _compare(
     snapshot: Snapshot,
     first_read: Collection[SectionKey],
     found: _Outcome,
+    is_baseline: bool,  # noqa: FBT001 - for `reconcile` alone
 ) -> None:
     old = before.state if before else None
     state = merged(old, reported, snapshot)
@@ -113,11 +116,11 @@ def _compare(
     if before is None:
         found.created.append(state.name)
         found.states.append(state)
-        found.changes.append(_change(state, ChangeType.ADD, change, ()))
+        found.changes.append(_appearance(state, change, first_read, is_baseline=is_baseline))
         return
     if not before.is_active:
         found.reactivated.append(state.name)
-        found.changes.append(_change(state, ChangeType.REACTIVATE, change, first_read))
+        found.changes.append(_return(before.state, state, change, first_read))
     else:
         found.changes.extend(_modifications(state, change, first_read))
     if change.is_empty:
@@ -165,24 +168,51 @@ def _modifications(
         (ChangeType.MODIFY_OTHER, without_privileges(change)),
     )
     return tuple(
-        _change(state, change_type, part, first_read)
+        _change(state, change_type, part, _visible(state, first_read))
         for change_type, part in parts
         if not part.is_empty
     )
 
 
 def _change(
+    state: AccountState, change_type: ChangeType, change: AccountDiff, is_visible: IsVisible
+) -> AccountChange:
+    lines = describe(change_type, change, is_visible)
+    return AccountChange(state.name, change_type, change, lines)
+
+
+def _visible(state: AccountState, first_read: Collection[SectionKey]) -> IsVisible:
+    """Return what tells that something is of a section that was never read before.
+
+    It was not necessarily granted now.
+    """
+    memberships = state.section(SectionName.MEMBERSHIPS) in first_read
+    return lambda item: item.section in first_read if isinstance(item, Grant) else memberships
+
+
+def _appearance(
     state: AccountState,
-    change_type: ChangeType,
+    change: AccountDiff,
+    first_read: Collection[SectionKey],
+    *,
+    is_baseline: bool,
+) -> AccountChange:
+    is_listed = state.section(SectionName.ACCOUNTS) in first_read
+    opening = FOUND if is_baseline else SEEN if is_listed else APPEARED
+    # What an account has that is new was granted to it, whenever that is read for the first time.
+    visible = _visible(state, first_read if is_listed else ())
+    told = _change(state, ChangeType.ADD, change, lambda item: is_baseline or visible(item))
+    return replace(told, lines=(opening, *told.lines))
+
+
+def _return(
+    old: AccountState,
+    state: AccountState,
     change: AccountDiff,
     first_read: Collection[SectionKey],
 ) -> AccountChange:
-    lines = describe(change, first_read, state.database)
-    if change_type is ChangeType.ADD:
-        lines = ("account appeared", *lines)
-    elif change_type is ChangeType.REACTIVATE:
-        lines = ("account is back", *lines)
-    return AccountChange(state.name, change_type, change, lines)
+    told = _change(state, ChangeType.REACTIVATE, change, _visible(state, first_read))
+    return replace(told, lines=(BACK, *told.lines, *kept(old, state)))
 
 
 def _removal(state: AccountState) -> AccountChange:

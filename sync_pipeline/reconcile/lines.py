@@ -1,61 +1,181 @@
-"""A diff in sentences that people read."""
+"""A change of an account in sentences that people read: what is worth telling, no more."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
-from sync_pipeline.model.account import AttributeValue
-from sync_pipeline.model.change import AccountDiff, FieldChange
-from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
+from sync_pipeline.model.change import AccountChange, AccountDiff, ChangeType, FieldChange
+from sync_pipeline.model.ordinary import ELSEWHERE, ENTERING, is_ordinary
+from sync_pipeline.model.privilege import Grant, Membership
 
+APPEARED = "account appeared"
+SEEN = "account became visible: its list was read for the first time"
+FOUND = "account found by the first sync"
+BACK = "account is back"
+_OPENINGS = frozenset({APPEARED, SEEN, FOUND, BACK})
+_KEPT = "as before: "
+_ATTRIBUTE = "attribute."
 _FIELD_WORDS = {
     "can_login": ("can log in", "cannot log in"),
     "is_locked": ("locked", "unlocked"),
     "is_superuser": ("became superuser", "no longer superuser"),
 }
+ItemT = TypeVar("ItemT", Grant, Membership)
+IsVisible = Callable[[Grant | Membership], bool]
+"""Whether what an account has was seen for the first time, and not necessarily given now."""
 
 
 def describe(
-    change: AccountDiff, first_read: Collection[SectionKey] = (), database: str = ""
+    change_type: ChangeType,
+    change: AccountDiff,
+    is_visible: IsVisible,
+    *,
+    is_whole: bool = False,
 ) -> tuple[str, ...]:
-    """Return one sentence for each thing that a diff changes in an account of `database`.
+    """Return one sentence for each thing of a diff that is worth telling.
 
-    What appears in a section that had never been read before was not necessarily
-    granted now: it is called visible, not granted.
+    `is_whole`: also attributes as they ordinarily are, and what is only reported in another way.
     """
+    fields = _introduction if change_type is ChangeType.ADD else _modification
+    return (*fields(change.fields, is_whole=is_whole), *_permissions(change, is_visible, is_whole))
+
+
+def kept(old: AccountState, new: AccountState) -> tuple[str, ...]:
+    """Return one sentence for each thing that an account which is back still may do."""
+    items = (*old.memberships, *old.grants)
+    still = {*new.memberships, *new.grants}
     return (
-        *(_field_line(item) for item in change.fields),
-        *_appeared(change, first_read, database),
-        *_disappeared(change),
+        *((f"{_KEPT}superuser",) if old.is_superuser and new.is_superuser else ()),
+        *(f"{_KEPT}{item}" for item in items if item in still),
     )
 
 
-def _appeared(
-    change: AccountDiff, first_read: Collection[SectionKey], database: str
-) -> Iterable[str]:
-    for membership in change.memberships_added:
-        is_new = SectionKey(SectionName.MEMBERSHIPS, database) not in first_read
-        yield f"{'granted' if is_new else 'visible'} {membership}"
-    for grant in change.grants_added:
-        yield f"{'visible' if grant.section in first_read else 'granted'} {grant}"
-    for setting in change.settings_added:
-        yield f"set {setting}"
+def retold(
+    change: AccountChange, *, is_baseline: bool = False, is_whole: bool = False
+) -> tuple[str, ...]:
+    """Return the sentences of an entry of the change log, whichever version wrote it.
+
+    They come from the diff; what was visible rather than granted, only its own lines know.
+    """
+    if change.diff.is_empty:
+        return change.lines
+    was = frozenset(change.lines)
+    opening = change.lines[:1] if change.lines and change.lines[0] in _OPENINGS else ()
+    return (
+        *((FOUND,) if is_baseline else opening),
+        *describe(
+            change.change_type,
+            change.diff,
+            lambda item: is_baseline or f"visible {item}" in was,
+            is_whole=is_whole,
+        ),
+        *(line for line in change.lines if line.startswith(_KEPT)),
+    )
 
 
-def _disappeared(change: AccountDiff) -> Iterable[str]:
-    for membership in change.memberships_removed:
-        yield f"revoked {membership}"
-    for grant in change.grants_removed:
-        yield f"revoked {grant}"
-    for setting in change.settings_removed:
-        yield f"unset {setting}"
+def _introduction(fields: Sequence[FieldChange], *, is_whole: bool) -> Iterator[str]:
+    """Yield what an account is that was not known: nothing of it has changed."""
+    values = {item.name: item.after for item in fields}
+    kind = AccountKind(str(values.get("kind", AccountKind.USER)))
+    if kind is not AccountKind.USER or is_whole:
+        yield f"kind is {kind}"
+    can_login = bool(values.get("can_login"))
+    if can_login or kind in ENTERING or is_whole:
+        yield "can log in" if can_login else "cannot log in"
+    if values.get("is_superuser"):
+        yield "is superuser"
+    if values.get("is_locked"):
+        yield "is locked"
+    for item in fields:
+        name = item.name.removeprefix(_ATTRIBUTE)
+        is_news = name not in ELSEWHERE and not is_ordinary(name, item.after)
+        if item.name.startswith(_ATTRIBUTE) and (is_news or is_whole):
+            yield f"{name} is {_shown(item.after)}"
+
+
+def _modification(fields: Sequence[FieldChange], *, is_whole: bool) -> Iterator[str]:
+    for item in fields:
+        if is_whole or not _is_only_reported(item):
+            yield _field_line(item)
+
+
+def _is_only_reported(item: FieldChange) -> bool:
+    """Return whether an attribute was or is ordinary where it is not reported."""
+    name = item.name.removeprefix(_ATTRIBUTE)
+    return (item.is_absent_before and is_ordinary(name, item.after)) or (
+        item.is_absent_after and is_ordinary(name, item.before)
+    )
+
+
+def _permissions(change: AccountDiff, is_visible: IsVisible, is_whole: bool) -> Iterator[str]:  # noqa: FBT001 - for `describe` alone
+    memberships = (change.memberships_added, change.memberships_removed)
+    grants = (change.grants_added, change.grants_removed)
+    if not is_whole:
+        memberships = _without_alike(*memberships, _membership_key, _is_alike_membership)
+        grants = _without_alike(*grants, _grant_key, _is_alike_grant)
+    added: tuple[Membership | Grant, ...] = (*memberships[0], *grants[0])
+    for item in added:
+        yield f"{'visible' if is_visible(item) else 'granted'} {item}"
+    yield from (f"set {setting}" for setting in change.settings_added)
+    yield from (f"revoked {item}" for item in (*memberships[1], *grants[1]))
+    yield from (f"unset {setting}" for setting in change.settings_removed)
+
+
+def _without_alike(
+    added: Sequence[ItemT],
+    removed: Sequence[ItemT],
+    key_of: Callable[[ItemT], Hashable],
+    is_alike: Callable[[ItemT, ItemT], bool],
+) -> tuple[tuple[ItemT, ...], tuple[ItemT, ...]]:
+    """Leave out the pairs that are the same right, reported in another way.
+
+    So it is after an upgrade of the server, or of this program, that reports more of it.
+    """
+    waiting: dict[Hashable, list[ItemT]] = defaultdict(list)
+    for item in removed:
+        waiting[key_of(item)].append(item)
+    new = []
+    for item in added:
+        others = waiting[key_of(item)]
+        same = next((other for other in others if is_alike(item, other)), None)
+        if same is None:
+            new.append(item)
+        else:
+            others.remove(same)
+    gone = {item for others in waiting.values() for item in others}
+    return tuple(new), tuple(item for item in removed if item in gone)
+
+
+def _grant_key(item: Grant) -> Hashable:
+    return item.securable, item.privilege, item.grantable, item.deny, item.scope
+
+
+def _is_alike_grant(one: Grant, other: Grant) -> bool:
+    return one.grantor == other.grantor or not (one.grantor and other.grantor)
+
+
+def _membership_key(item: Membership) -> Hashable:
+    return item.role, item.admin, item.scope
+
+
+def _is_alike_membership(one: Membership, other: Membership) -> bool:
+    pairs: Iterable[tuple[bool | None, bool | None]] = (
+        (one.inherit, other.inherit),
+        (one.set_role, other.set_role),
+        (one.default, other.default),
+    )
+    is_same = all(None in pair or pair[0] == pair[1] for pair in pairs)
+    return is_same and (one.grantor == other.grantor or not (one.grantor and other.grantor))
 
 
 def _field_line(item: FieldChange) -> str:
     words = _FIELD_WORDS.get(item.name)
     if words is not None:
         return words[0] if item.after else words[1]
-    name = item.name.removeprefix("attribute.")
+    name = item.name.removeprefix(_ATTRIBUTE)
     if item.is_absent_before:
         return f"{name} is {_shown(item.after)}"
     if item.is_absent_after:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, not_, select, update
 
 from sync_pipeline.model.account import AccountState, fingerprint_of
 from sync_pipeline.model.change import (
     AccountChange,
+    Baseline,
     ChangeType,
     KnownAccount,
     LoggedChange,
@@ -42,6 +43,28 @@ _KNOWN = (
 _SECTIONS = select(sections).where(sections.c.instance_id == bindparam("of_id"))
 _IDS = select(accounts.c.id, accounts.c.account_name).where(
     accounts.c.instance_id == bindparam("of_id")
+)
+
+# The first entry of each instance is of its first sync: the log is never pruned.
+_OLDER = log.alias("older")
+_FIRST_ID = (
+    select(_OLDER.c.id)
+    .where(_OLDER.c.instance_id == instances.c.id)
+    .order_by(_OLDER.c.changed_at, _OLDER.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_FIRSTS = select(instances.c.id.label("instance_id"), _FIRST_ID.label("first_id")).cte("firsts")
+_FIRST = log.alias("first")
+_LOGGED = (
+    log.join(instances)
+    .join(_FIRSTS, _FIRSTS.c.instance_id == log.c.instance_id)
+    .join(_FIRST, _FIRST.c.id == _FIRSTS.c.first_id)
+)
+_IS_BASELINE = and_(
+    log.c.change_type == str(ChangeType.ADD),
+    log.c.session_id == _FIRST.c.session_id,
+    log.c.changed_at == _FIRST.c.changed_at,
 )
 
 
@@ -129,20 +152,12 @@ class AccountStore:
 
     def changes(self, wanted: ChangeFilter) -> list[LoggedChange]:
         """Return entries of the change log, newest first unless asked otherwise."""
-        query = select(log, instances.c.name).join_from(log, instances)
-        conditions = (
-            (wanted.instance, instances.c.name == wanted.instance),
-            (wanted.account, log.c.account_name == wanted.account),
-            (wanted.session_id, log.c.session_id == wanted.session_id),
-            (wanted.change_types or None, log.c.change_type.in_(wanted.change_types)),
+        query = _filtered(
+            select(log, instances.c.name, _IS_BASELINE.label("is_baseline")).select_from(_LOGGED),
+            wanted,
         )
-        for value, condition in conditions:
-            if value is not None:
-                query = query.where(condition)
-        if wanted.since is not None:
-            query = query.where(log.c.changed_at >= wanted.since)
-        if wanted.until is not None:
-            query = query.where(log.c.changed_at <= wanted.until)
+        if not wanted.with_baselines:
+            query = query.where(not_(_IS_BASELINE))
         order = (
             (log.c.changed_at, log.c.id)
             if wanted.oldest_first
@@ -151,6 +166,35 @@ class AccountStore:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [_logged(row) for row in rows]
+
+    def baselines(self, wanted: ChangeFilter) -> list[Baseline]:
+        """Return what the first sync of each instance found, newest first."""
+        by = (instances.c.name, log.c.session_id, log.c.changed_at)
+        counted = select(*by, func.count().label("accounts")).select_from(_LOGGED)
+        query = _filtered(counted, wanted).where(_IS_BASELINE).group_by(*by)
+        order = (log.c.changed_at.desc(), instances.c.name)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(*order).limit(wanted.limit))
+            return [
+                Baseline(row.name, row.session_id, row.changed_at, row.accounts) for row in rows
+            ]
+
+
+def _filtered(query: Select[Any], wanted: ChangeFilter) -> Select[Any]:
+    conditions = (
+        (wanted.instance, instances.c.name == wanted.instance),
+        (wanted.account, log.c.account_name == wanted.account),
+        (wanted.session_id, log.c.session_id == wanted.session_id),
+        (wanted.change_types or None, log.c.change_type.in_(wanted.change_types)),
+    )
+    for value, condition in conditions:
+        if value is not None:
+            query = query.where(condition)
+    if wanted.since is not None:
+        query = query.where(log.c.changed_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(log.c.changed_at <= wanted.until)
+    return query
 
 
 def _write_inventory(
@@ -325,4 +369,5 @@ def _logged(row: Row[Any]) -> LoggedChange:
             diff=diff_from_json(row.diff),
             lines=tuple(row.lines),
         ),
+        is_baseline=row.is_baseline,
     )

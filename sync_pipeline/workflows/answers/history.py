@@ -1,16 +1,19 @@
-"""The state of accounts at a past moment, replayed from the change log."""
+"""What the change log says: the state of accounts at a past moment, and what changed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.change import LoggedChange
+from sync_pipeline.model.change import Baseline, LoggedChange
 from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.reconcile.lines import retold
 from sync_pipeline.reconcile.replay import replay
 from sync_pipeline.store.store import Store
+
+_MORE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,49 @@ def accounts_at(store: Store, when: datetime, instance: str | None = None) -> tu
         for name, logged in groupby(by_instance, key=_instance_of)
         for _, known in sorted(replay(entry.change for entry in logged).items())
     )
+
+
+def logged_changes(
+    store: Store, wanted: ChangeFilter, *, is_whole: bool = False
+) -> list[LoggedChange]:
+    """Return each entry of the change log, told as this version tells it.
+
+    `is_whole`: with all that is not worth telling, such as attributes at their default.
+    """
+    return [_retold(entry, is_whole=is_whole) for entry in store.accounts.changes(wanted)]
+
+
+def change_list(store: Store, wanted: ChangeFilter) -> list[LoggedChange | Baseline]:
+    """Return what changed, newest first: of a first sync one line, of what is no news none.
+
+    Where one account is asked for, the first sync that found it is told as it is.
+    """
+    baselines = store.accounts.baselines(wanted) if wanted.account is None else []
+    wanted = replace(wanted, with_baselines=wanted.account is not None)
+    found: list[LoggedChange | Baseline] = [*baselines, *_worth_telling(store, wanted)]
+    found.sort(key=lambda entry: entry.changed_at, reverse=True)
+    return found[: wanted.limit]
+
+
+def _worth_telling(store: Store, wanted: ChangeFilter) -> list[LoggedChange]:
+    """Return the entries that have something to tell, as many as are wanted.
+
+    Most have; where few have, such as after an upgrade, more are read until there are enough.
+    """
+    limit = wanted.limit
+    while True:
+        found = logged_changes(store, replace(wanted, limit=limit))
+        told = [entry for entry in found if entry.change.lines]
+        if limit is None or wanted.limit is None or len(found) < limit:
+            return told
+        if len(told) >= wanted.limit:
+            return told[: wanted.limit]
+        limit *= _MORE
+
+
+def _retold(entry: LoggedChange, *, is_whole: bool) -> LoggedChange:
+    lines = retold(entry.change, is_baseline=entry.is_baseline, is_whole=is_whole)
+    return replace(entry, change=replace(entry.change, lines=lines))
 
 
 def _instance_of(entry: LoggedChange) -> str:

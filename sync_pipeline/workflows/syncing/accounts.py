@@ -29,9 +29,10 @@ from sync_pipeline.workflows.syncing.target import opener, read_instance
 
 @dataclass(frozen=True, slots=True)
 class AccountSyncReport(InstanceReport):
-    """What one instance's account sync did."""
+    """What one instance's account sync did; `is_baseline`: it was the first one."""
 
     changes: tuple[AccountChange, ...] = ()
+    is_baseline: bool = False
 
 
 def sync_instance_accounts(
@@ -102,6 +103,7 @@ def _sync(
         message=_message(instance, result, snapshot),
         counters=outcome.counters,
         changes=result.changes,
+        is_baseline=result.is_baseline,
         warnings=snapshot.warnings,
         timings=timings,
     )
@@ -161,6 +163,7 @@ def _details(
     result: Reconciliation, snapshot: Snapshot, scope: Scope, timings: Mapping[str, float]
 ) -> dict[str, Any]:
     return {
+        "is_baseline": result.is_baseline,
         "inventory": {
             "active": len(result.seen),
             "created": len(result.created),
@@ -187,6 +190,8 @@ def _details(
 
 def _message(instance: Instance, result: Reconciliation, snapshot: Snapshot) -> str:
     warned = f", {len(snapshot.warnings)} warnings" if snapshot.warnings else ""
+    if result.is_baseline:
+        return f"{instance.name}: first sync: {len(result.seen)} accounts found{warned}"
     return (
         f"{instance.name}: {len(result.seen)} accounts, {len(result.created)} created, "
         f"{len(result.reactivated)} reactivated, {result.permissions_updated} updated, "
