@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from sync_pipeline.cron_line import fault_of
 from sync_pipeline.errors import ConfigurationError
 
 PREFIX = "SYNC_PIPELINE_"
-CRON_FIELDS = 5
 
 
 class DetailLevel(StrEnum):
@@ -392,9 +392,12 @@ class Settings(BaseSettings):
         "account_sync_cron", "capacity_sync_cron", "aggregation_cron", "maintenance_cron"
     )
     @classmethod
-    def _cron_has_five_fields(cls, value: str) -> str:
-        if len(value.split()) != CRON_FIELDS:
-            raise ValueError(f"{value!r} is not a cron line of five fields")
+    def _cron_line_is_dagster_s(cls, value: str, info: ValidationInfo) -> str:
+        # The lines by default are right, and no command has to load a parser for them.
+        is_default = value == cls.model_fields[str(info.field_name)].default
+        fault = None if is_default else fault_of(value)
+        if fault:
+            raise ValueError(f"{value!r} is not a cron line of five fields: {fault}")
         return value
 
     @field_validator("run_deadline_seconds")
