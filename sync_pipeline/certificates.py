@@ -73,11 +73,11 @@ def is_self_signed(error: BaseException) -> bool:
 
 
 def _verification(error: BaseException) -> ssl.SSLCertVerificationError | None:
-    causes = _causes(error)
+    causes = causes_of(error)
     return next((item for item in causes if isinstance(item, ssl.SSLCertVerificationError)), None)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and what it wraps: drivers keep the cause in one place or another."""
     waiting: list[object] = [error]
     for _ in range(_MOST_CAUSES):

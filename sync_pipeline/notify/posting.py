@@ -1,0 +1,83 @@
+"""One POST over HTTP, of which nothing but the status of the answer is read.
+
+`requests` without its sessions: those take passwords from `~/.netrc`, and read the whole body of
+a redirect that they don't follow.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Request
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from urllib3.exceptions import HTTPError
+
+from sync_pipeline.certificates import causes_of, client_context
+
+_STANDARD = frozenset({"builtins", "socket", "ssl", "http.client"})
+
+
+def post(url: str, body: bytes, *, seconds: float, is_relaxed: bool) -> int:
+    """Post JSON and return the status of the answer, which may be a redirect.
+
+    `seconds` are for the connection, and then for each part of the answer. How long all of it
+    takes, the caller limits: a server that dribbles never lets it end.
+
+    Raises:
+        OSError: the server was not reached, is not whom its certificate has to name, or gave no
+            answer.
+        ValueError: no request can be made to the URL.
+    """
+    headers = {
+        "content-type": "application/json; charset=utf-8",
+        "user-agent": "sync_pipeline",
+        # As for any request without a session: what is not asked for is not compressed.
+        "accept-encoding": "identity",
+    }
+    request = Request("POST", url, headers=headers, data=body).prepare()
+    adapter = _Adapter(is_relaxed=is_relaxed)
+    try:
+        with adapter.send(request, stream=True, timeout=seconds, proxies=_proxies(request)) as got:
+            return got.status_code
+    except (OSError, HTTPError) as error:
+        raise _standard(error) from None
+    finally:
+        adapter.close()
+
+
+class _Adapter(HTTPAdapter):
+    """Trusts whom all of this program trusts, and not the list that comes with requests."""
+
+    def __init__(self, *, is_relaxed: bool) -> None:
+        self._context = client_context(is_relaxed=is_relaxed)
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **named: Any) -> None:
+        """Connect with our context."""
+        super().init_poolmanager(*args, **named, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
+        """Connect with our context through a proxy, and to it."""
+        contexts = {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        return super().proxy_manager_for(proxy, **named, **contexts)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Add no authorities to the context, which checks by itself."""
+
+
+def _proxies(request: PreparedRequest) -> dict[str, str]:
+    """Return the proxy that the environment names for this kind of URL, if it does for its host."""
+    url = request.url or ""
+    scheme = urlsplit(url).scheme
+    proxy = get_environ_proxies(url).get(scheme)
+    return {scheme: proxy} if proxy else {}
+
+
+def _standard(error: OSError | HTTPError) -> OSError:
+    """Return what of Python's own is the cause: its name says more, and it quotes no URL."""
+    for cause in causes_of(error):
+        if isinstance(cause, OSError) and type(cause).__module__ in _STANDARD:
+            return cause
+    return error if isinstance(error, OSError) else OSError(type(error).__name__)
