@@ -20,7 +20,6 @@ from sync_pipeline.engines.mysql_protocol.wire.errors import (
     product_of,
     query_error,
     settings_error,
-    statement_timeout,
 )
 from sync_pipeline.engines.mysql_protocol.wire.passwords import Withheld, guards
 from sync_pipeline.engines.mysql_protocol.wire.reading import BoundedConnection
@@ -31,9 +30,10 @@ from sync_pipeline.engines.mysql_protocol.wire.variables import (
     bounds,
     pins,
 )
+from sync_pipeline.engines.troubles import Peer
 from sync_pipeline.engines.wire.links import Guard, open_link, shut
 from sync_pipeline.engines.wire.passwords import withheld
-from sync_pipeline.errors import SyncError, UnsupportedServer
+from sync_pipeline.errors import ConnectReason, SyncError, UnsupportedServer
 from sync_pipeline.model.instance import TlsMode, TlsOptions
 
 
@@ -88,7 +88,9 @@ class MySqlProtocolConnection:
                 raise
             except Exception as error:  # noqa: BLE001 - the driver parses answers without checks
                 if guard.breach is not None:
-                    raise statement_timeout(self._target.instance.name, seconds) from None
+                    raise Peer(self._product, self._target.instance.name).unanswered(
+                        seconds
+                    ) from None
                 raise mapped(error) from None
             finally:
                 self._raw.leave_answer()
@@ -189,8 +191,7 @@ def _socket(target: Target, product: str) -> Iterator[tuple[socket.socket, socke
     except OSError as error:
         raise connect_error(error, instance, product, target.username) from None
     except UnicodeError as error:  # a host name that can't be one
-        unknown = socket.gaierror(socket.EAI_NONAME, str(error))
-        raise connect_error(unknown, instance, product, target.username) from None
+        raise Peer.of(product, instance).unreachable(ConnectReason.DNS, str(error)) from None
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     breaker = link.dup()

@@ -16,6 +16,7 @@ import oracledb
 from sync_pipeline.certificates import OPTION as RELAXED
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.oracle.wire.errors import (
+    PRODUCT,
     Attempt,
     aborted,
     client_error,
@@ -23,11 +24,11 @@ from sync_pipeline.engines.oracle.wire.errors import (
     handshake_timeout,
     not_oracle,
     query_error,
-    statement_timeout,
 )
 from sync_pipeline.engines.oracle.wire.pinned import pinning
 from sync_pipeline.engines.oracle.wire.session import ResultT, Rows, Session, SessionThread
 from sync_pipeline.engines.oracle.wire.tls import client_tls, driver_tls, tried
+from sync_pipeline.engines.troubles import Peer
 from sync_pipeline.engines.wire.limits import Meter
 from sync_pipeline.engines.wire.links import Flow
 from sync_pipeline.errors import SyncError
@@ -74,7 +75,7 @@ class OracleConnection:
             return self._thread.call(work, self._target.within(seconds + CLIENT_MARGIN_SECONDS))
         except TimeoutError:
             self._thread.stop()
-            raise statement_timeout(self._target.instance.name, seconds) from None
+            raise Peer(PRODUCT, self._target.instance.name).unanswered(seconds) from None
         except concurrent.futures.CancelledError:
             raise aborted(self._target.instance.name) from None
         except (SyncError, MemoryError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import oracledb
 
 from sync_pipeline.certificates import ADVICE, malformed
+from sync_pipeline.engines import troubles
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.oracle.names import identifier
 from sync_pipeline.engines.oracle.wire.codes import (
@@ -31,20 +32,19 @@ from sync_pipeline.engines.oracle.wire.codes import (
     WARNINGS,
     Refusal,
 )
+from sync_pipeline.engines.troubles import Peer, Trouble
 from sync_pipeline.errors import (
-    AuthenticationError,
     ConfigurationError,
     ConnectError,
     ConnectReason,
     Phase,
     PrivilegeError,
-    QueryError,
-    QueryTimeout,
     SyncError,
     UnsupportedServer,
 )
 from sync_pipeline.model.gap import it_needs
 
+PRODUCT = "Oracle"
 _CODE = re.compile(r"\b(ORA|DPY|DPI|TNS)-(\d{4,5})\b")
 # A wrapper that says nothing but that the cause follows.
 _WRAPPER = re.compile(r"DPY-6005: cannot connect to database(?: \(CONNECTION_ID=[^)]*\))?\.?")
@@ -65,10 +65,10 @@ class Attempt:
         return self.target.instance.name
 
     @property
-    def where(self) -> str:
+    def peer(self) -> Peer:
         """Return who was asked: host, port and service."""
-        instance = self.target.instance
-        return f"Oracle at {instance.host}:{instance.port}/{self.service}"
+        target = self.target
+        return Peer.of(PRODUCT, target.instance, target.username, f"/{self.service}")
 
 
 def connect_error(error: BaseException, attempt: Attempt) -> SyncError:
@@ -77,99 +77,69 @@ def connect_error(error: BaseException, attempt: Attempt) -> SyncError:
         return error
     # What can't be decoded came from the server.
     if isinstance(error, UnicodeError) and not isinstance(error, UnicodeDecodeError):
-        return ConfigurationError(
-            f"The host name {attempt.target.instance.host!r} or the credential can't be encoded.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint="Correct the instance's host name or its credential.",
-        )
+        return attempt.peer.error(troubles.NOT_ENCODABLE)
     codes, text = codes_of(error), sentence(error)
     fault = malformed(error)
     if fault:
-        return _refused(Refusal(ConnectReason.TLS, ADVICE), fault, attempt)
+        return attempt.peer.unreachable(ConnectReason.TLS, fault, ADVICE)
     if any(map(is_of_trigger, codes)):
-        return AuthenticationError(
-            f"A logon trigger of {attempt.where} rejected the account "
-            f"{attempt.target.username!r}: {text}.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint=OF_TRIGGER,
-        )
-    for code in codes:
-        found = _by_code(code, text, attempt)
-        if found is not None:
-            return found
+        return attempt.peer.error(troubles.REJECTED_BY_TRIGGER, text, OF_TRIGGER)
+    coded = filter(None, (_by_code(code, text, attempt) for code in codes))
+    return next(coded, None) or _unknown(error, codes, text, attempt)
+
+
+def _unknown(
+    error: BaseException, codes: tuple[str, ...], text: str, attempt: Attempt
+) -> SyncError:
     refusal = _by_cause(error) or _by_speaker(codes)
-    return _refused(refusal, text, attempt) if refusal else not_oracle(attempt, text)
+    if refusal is None:
+        return not_oracle(attempt, text)
+    return attempt.peer.unreachable(refusal.reason, text, refusal.hint)
 
 
 def not_oracle(attempt: Attempt, text: str = "what it says is not framed as packets") -> SyncError:
     """Return the error of a port behind which something else answers."""
-    instance = attempt.target.instance
-    return UnsupportedServer(
-        f"What listens at {instance.host}:{instance.port} does not speak Oracle's protocol: "
-        f"{text}.",
-        instance=attempt.instance,
-        phase=Phase.CONNECT,
-        hint="Correct the instance's engine or port.",
-    )
+    return attempt.peer.error(troubles.NOT_SPOKEN, text)
 
 
 def _by_code(code: str, text: str, attempt: Attempt) -> SyncError | None:
-    username = attempt.target.username
+    peer = attempt.peer
     if code in REJECTED:
-        return AuthenticationError(
-            f"{attempt.where} rejected the account {username!r}: {text}.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint=REJECTED[code],
-        )
+        return peer.error(troubles.REJECTED, text, REJECTED[code])
     if code == MAY_NOT_LOG_IN:
-        missing = f"GRANT CREATE SESSION TO {identifier(username)};"
+        missing = f"GRANT CREATE SESSION TO {identifier(peer.username)};"
         return PrivilegeError(
-            f"The account {username!r} may not log in to {attempt.where}: {text}.",
+            f"The account {peer.username!r} may not log in to {peer.where}: {text}.",
             missing=missing,
             instance=attempt.instance,
             phase=Phase.CONNECT,
             hint=it_needs(missing),
         )
     if code in NEEDS_CLIENT:
-        return ConfigurationError(
-            f"{attempt.where} asks for what only Oracle's client libraries can do, such as native "
-            f"network encryption: {text}.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint=USE_CLIENT,
-        )
+        return peer.error(_NEEDS_CLIENT, text)
     if code in UNSUPPORTED:
-        return UnsupportedServer(
-            f"{attempt.where} can't be used: {text}.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint=UNSUPPORTED[code],
-        )
-    return _refused(REFUSALS[code], text, attempt) if code in REFUSALS else None
+        return peer.error(_UNUSABLE, text, UNSUPPORTED[code])
+    refusal = REFUSALS.get(code)
+    return peer.unreachable(refusal.reason, text, refusal.hint) if refusal else None
 
 
-def _refused(refusal: Refusal, text: str, attempt: Attempt) -> SyncError:
-    return ConnectError(
-        f"{attempt.where} could not be reached ({refusal.reason}): {text}.",
-        reason=refusal.reason,
-        instance=attempt.instance,
-        hint=refusal.hint,
-    )
+_NEEDS_CLIENT = Trouble(
+    ConfigurationError,
+    "{where} asks for what only Oracle's client libraries can do, such as native network "
+    "encryption: {text}.",
+    USE_CLIENT,
+)
+_UNUSABLE = Trouble(UnsupportedServer, "{where} can't be used: {text}.")
 
 
 def handshake_timeout(attempt: Attempt) -> SyncError:
     """Return the error of a connection that was not made within the instance's limit."""
-    seconds = attempt.target.instance.timeouts.connect_seconds
-    return ConnectError(
-        f"{attempt.where} could not be reached ({ConnectReason.TIMEOUT}): no connection was "
-        f"completed within {seconds:g} seconds.",
-        reason=ConnectReason.TIMEOUT,
-        instance=attempt.instance,
-        hint="Check the network, and that an Oracle listener answers at that port (TCP or TCPS, "
-        "as the TLS mode says).",
+    return attempt.peer.unfinished(
+        "connection",
+        attempt.target.instance.timeouts.connect_seconds,
+        "",
+        "Check the network, and that an Oracle listener answers at that port (TCP or TCPS, as the "
+        "TLS mode says).",
     )
 
 
@@ -186,38 +156,26 @@ def client_error(error: Exception, instance: str, directory: str) -> SyncError:
 def query_error(error: Exception, instance: str) -> SyncError:
     """Map what was raised while a catalog query ran."""
     codes, text = codes_of(error), sentence(error)
-    if any(code in DENIED for code in codes):
-        return PrivilegeError(f"Oracle refused a catalog query: {text}.", instance=instance)
-    if any(code in TIMED_OUT for code in codes):
-        return QueryTimeout(
-            f"A catalog query took too long: {text}.",
-            instance=instance,
-            hint="Look for locks on the catalog, or raise the statement timeout.",
-        )
-    if any(code in NOT_OPEN for code in codes):
-        return ConnectError(
-            f"Oracle's database is not open: {text}.",
-            reason=MOUNTED.reason,
-            instance=instance,
-            phase=Phase.COLLECT,
-            hint=MOUNTED.hint,
-        )
+    peer = Peer(PRODUCT, instance)
+    if not DENIED.isdisjoint(codes):
+        return peer.error(troubles.DENIED, text)
+    if not TIMED_OUT.isdisjoint(codes):
+        return peer.error(troubles.SLOW, text)
+    if not NOT_OPEN.isdisjoint(codes):
+        return peer.error(_NOT_OPEN, text)
     if _is_lost(error, codes):
         return _lost(text, instance)
-    return QueryError(
-        f"Oracle answered a catalog query with an error: {text}.",
-        instance=instance,
-        retryable=any(code in RETRYABLE for code in codes),
-    )
+    is_passing = not RETRYABLE.isdisjoint(codes)
+    return peer.error(troubles.FAILED, f"an error: {text}", retryable=is_passing)
 
 
-def statement_timeout(instance: str, seconds: float) -> SyncError:
-    """Return the error of a statement that the client gave up."""
-    return QueryTimeout(
-        f"A catalog query was not answered within its limit of {seconds:g} seconds.",
-        instance=instance,
-        hint="Look for locks on the catalog, or raise the statement timeout.",
-    )
+_NOT_OPEN = Trouble(
+    ConnectError,
+    "Oracle's database is not open: {text}.",
+    MOUNTED.hint,
+    Phase.COLLECT,
+    MOUNTED.reason,
+)
 
 
 def aborted(instance: str) -> SyncError:
@@ -275,10 +233,4 @@ def _is_lost(error: Exception, codes: tuple[str, ...]) -> bool:
 
 
 def _lost(text: str, instance: str) -> SyncError:
-    return ConnectError(
-        f"The connection to Oracle was lost: {text}.",
-        reason=ConnectReason.LOST,
-        instance=instance,
-        phase=Phase.COLLECT,
-        hint="Check the server's alert log.",
-    )
+    return Peer(PRODUCT, instance).error(troubles.LOST, text, "Check the server's alert log.")

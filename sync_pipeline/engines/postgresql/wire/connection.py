@@ -23,11 +23,12 @@ from psycopg.rows import dict_row
 
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.postgresql.text import use
-from sync_pipeline.engines.postgresql.wire.errors import query_error, statement_timeout
+from sync_pipeline.engines.postgresql.wire.errors import PRODUCT, query_error
 from sync_pipeline.engines.postgresql.wire.interruptions import settings_lost
 from sync_pipeline.engines.postgresql.wire.missing import LACKING, lacking, names_in
 from sync_pipeline.engines.postgresql.wire.reading import RowCursor
 from sync_pipeline.engines.postgresql.wire.session import begin
+from sync_pipeline.engines.troubles import Peer
 from sync_pipeline.engines.wire.budget import Arriving
 from sync_pipeline.engines.wire.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.wire.limits import READ_AHEAD_BYTES
@@ -162,7 +163,7 @@ class PostgreSqlConnection:
         if limit is not None:
             return limit
         if guard.breach is Breach.TIME:
-            return statement_timeout(self._instance, seconds)
+            return Peer(PRODUCT, self._instance).unanswered(seconds)
         mapped = query_error(error, self._instance)
         with contextlib.suppress(psycopg.Error):
             self._raw.rollback()

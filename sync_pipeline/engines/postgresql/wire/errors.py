@@ -14,25 +14,23 @@ from dataclasses import dataclass
 
 import psycopg
 
+from sync_pipeline.engines import troubles
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.postgresql.names import grant_connect
 from sync_pipeline.engines.postgresql.wire.interruptions import interrupted, not_logged_in
+from sync_pipeline.engines.troubles import HINTS, SERVERS_LOG, Peer, Trouble
 from sync_pipeline.engines.wire.passwords import PLAIN_TEXT, Form, edit_command, withheld
 from sync_pipeline.errors import (
-    AuthenticationError,
     ConfigurationError,
     ConnectError,
     ConnectReason,
     Phase,
-    PrivilegeError,
     QueryError,
-    QueryTimeout,
     SyncError,
-    UnsupportedServer,
 )
-from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import TlsMode
 
+PRODUCT = "PostgreSQL"
 # What libpq puts before the cause, for every address that it tried.
 _PREFIX = re.compile(r"connection to server at .*?, port \d+ failed: ?")
 # libpq writes two spaces between a server's severity and its message, in any language.
@@ -64,19 +62,37 @@ _WITHHELD: tuple[tuple[str, Form], ...] = (
     ),
 )
 _WITHOUT_TLS = r"^server does not support SSL"
-_NETWORK: tuple[tuple[str, ConnectReason, str], ...] = (
-    (r"^failed to resolve host", ConnectReason.DNS, "Check the host name of the instance."),
+_NETWORK = (
+    (r"^failed to resolve host", ConnectReason.DNS),
+    (r"certificate|SSL|private key", ConnectReason.TLS),
+    (r"timeout|timed out", ConnectReason.TIMEOUT),
+    (r"refused", ConnectReason.REFUSED),
+)
+_CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or pg_hba.conf."
+_REFUSED = Trouble(
+    ConnectError, "{where} refused the connection: {text}.", reason=ConnectReason.REFUSED
+)
+_NO_LONGER = Trouble(QueryError, "Database {database} could not be opened any more: {text}.")
+"""It was there when the databases were listed."""
+_REFUSALS = (
     (
-        r"certificate|SSL|private key",
-        ConnectReason.TLS,
-        "Check the instance's TLS mode and its CA file.",
+        _TOO_MANY,
+        Trouble(
+            ConnectError,
+            "{where} takes no more connections: {text}.",
+            reason=ConnectReason.TOO_MANY,
+        ),
+        "Raise max_connections or the role's connection limit.",
     ),
     (
-        r"timeout|timed out",
-        ConnectReason.TIMEOUT,
-        "Check the network, or raise the instance's connect timeout.",
+        _BLOCKED,
+        Trouble(
+            ConnectError,
+            "{where} did not let the login end: {text}.",
+            reason=ConnectReason.TIMEOUT,
+        ),
+        "Look for locks on its catalog (pg_locks).",
     ),
-    (r"refused", ConnectReason.REFUSED, "Check that the server runs and its port is right."),
 )
 _NOT_UTF8 = (
     "A name was written in another encoding than the database states (SQL_ASCII takes any "
@@ -98,20 +114,15 @@ class Attempt:
         return self.target.instance.name
 
     @property
-    def where(self) -> str:
-        """Return the host and the port."""
-        return f"{self.target.instance.host}:{self.target.instance.port}"
+    def peer(self) -> Peer:
+        """Return the server."""
+        return Peer.of(PRODUCT, self.target.instance, self.target.username)
 
 
 def connect_error(error: Exception, attempt: Attempt) -> SyncError:
     """Map what psycopg raised while a connection was opened."""
     if isinstance(error, UnicodeError):
-        return ConfigurationError(
-            f"The host name {attempt.target.instance.host!r} or the credential can't be encoded.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint="Correct the instance's host name or its credential.",
-        )
+        return attempt.peer.error(troubles.NOT_ENCODABLE)
     text = _PREFIX.split(str(error))[-1].strip()
     answer = _FROM_SERVER.fullmatch(text)
     if answer is not None:
@@ -121,7 +132,7 @@ def connect_error(error: Exception, attempt: Attempt) -> SyncError:
 
 def _refusal(text: str, attempt: Attempt) -> SyncError:
     """Map an answer of the server."""
-    other = not_logged_in(text, attempt.where, attempt.instance, is_own=attempt.is_own)
+    other = not_logged_in(text, attempt.peer.endpoint, attempt.instance, is_own=attempt.is_own)
     return other or _no_login(text, attempt)
 
 
@@ -129,54 +140,22 @@ def _no_login(text: str, attempt: Attempt) -> SyncError:
     if re.search(_NO_CONNECT, text) or (re.search(_HBA, text) and not attempt.is_own):
         return _kept_out(text, attempt)
     if re.search(_REJECTED, text):
-        return AuthenticationError(
-            f"PostgreSQL at {attempt.where} rejected the account "
-            f"{attempt.target.username!r}: {text}.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint="Correct the credential (sync-pipeline credentials rotate) or pg_hba.conf.",
-        )
+        return attempt.peer.error(troubles.REJECTED, text, _CREDENTIAL)
     if re.search(_NO_DATABASE, text) or re.search(_READ_ONLY, text):
         return _no_database(text, attempt)
-    if re.search(_TOO_MANY, text):
-        return ConnectError(
-            f"PostgreSQL at {attempt.where} takes no more connections: {text}.",
-            reason=ConnectReason.TOO_MANY,
-            instance=attempt.instance,
-            hint="Raise max_connections or the role's connection limit.",
-        )
-    if re.search(_BLOCKED, text):
-        return ConnectError(
-            f"PostgreSQL at {attempt.where} did not let the login end: {text}.",
-            reason=ConnectReason.TIMEOUT,
-            instance=attempt.instance,
-            hint="Look for locks on its catalog (pg_locks).",
-        )
     is_busy = re.search(_BUSY, text) is not None
-    return ConnectError(
-        f"PostgreSQL at {attempt.where} refused the connection: {text}.",
-        reason=ConnectReason.REFUSED,
-        instance=attempt.instance,
-        hint="Wait until the server is up." if is_busy else "Check the server's log.",
-        retryable=is_busy,
-    )
+    for pattern, trouble, hint in _REFUSALS:
+        if re.search(pattern, text):
+            return attempt.peer.error(trouble, text, hint)
+    hint = "Wait until the server is up." if is_busy else SERVERS_LOG
+    return attempt.peer.error(_REFUSED, text, hint, retryable=is_busy)
 
 
 def _kept_out(text: str, attempt: Attempt) -> SyncError:
-    by_hba = re.search(_HBA, text) is not None
     name = attempt.database
-    missing = (
-        f"a line for database {name} in pg_hba.conf"
-        if by_hba
-        else grant_connect(name, attempt.target.username)
-    )
-    return PrivilegeError(
-        f"The account {attempt.target.username!r} may not connect to database {name}: {text}.",
-        missing=missing,
-        instance=attempt.instance,
-        phase=Phase.CONNECT,
-        hint=it_needs(missing),
-    )
+    by_hba = f"a line for database {name} in pg_hba.conf"
+    grant = grant_connect(name, attempt.target.username)
+    return attempt.peer.kept_out(name, text, by_hba if re.search(_HBA, text) else grant)
 
 
 def _login_trigger(text: str, attempt: Attempt) -> SyncError:
@@ -195,43 +174,21 @@ def _no_database(text: str, attempt: Attempt) -> SyncError:
     if re.search(_READ_ONLY, text):
         return _login_trigger(text, attempt)
     if not attempt.is_own:
-        # It was there when the databases were listed.
-        return QueryError(
-            f"Database {attempt.database} could not be opened any more: {text}.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-        )
-    return ConfigurationError(
-        f"PostgreSQL at {attempt.where} could not open the instance's database: {text}.",
-        instance=attempt.instance,
-        phase=Phase.CONNECT,
-        hint="Correct it with: sync-pipeline instances edit --database.",
-    )
+        return attempt.peer.error(_NO_LONGER, text, database=attempt.database)
+    return attempt.peer.error(troubles.NO_DATABASE, text)
 
 
 def _network_error(text: str, attempt: Attempt) -> SyncError:
     """Map what libpq itself found."""
     for pattern, form in _WITHHELD:
         if re.search(pattern, text):
-            where = f"PostgreSQL at {attempt.where}"
+            where = attempt.peer.where
             return withheld(where, form, attempt.target, is_encrypted=_is_encrypted(attempt))
     if re.search(_NOT_POSTGRESQL, text):
-        return UnsupportedServer(
-            f"What listens at {attempt.where} is not PostgreSQL: {text}.",
-            instance=attempt.instance,
-            phase=Phase.CONNECT,
-            hint="Correct the instance's engine or port.",
-        )
-    reason, hint = next(
-        ((reason, hint) for pattern, reason, hint in _NETWORK if re.search(pattern, text)),
-        (ConnectReason.UNREACHABLE, "Check the network and the server's log."),
-    )
-    return ConnectError(
-        f"PostgreSQL at {attempt.where} could not be reached ({reason}): {text}.",
-        reason=reason,
-        instance=attempt.instance,
-        hint=_network_hint(text, hint, attempt),
-    )
+        return attempt.peer.error(troubles.OTHER_PRODUCT, f": {text}")
+    found = (reason for pattern, reason in _NETWORK if re.search(pattern, text))
+    reason = next(found, ConnectReason.UNREACHABLE)
+    return attempt.peer.unreachable(reason, text, _network_hint(text, HINTS[reason], attempt))
 
 
 def _is_encrypted(attempt: Attempt) -> bool | None:
@@ -247,49 +204,28 @@ def _network_hint(text: str, hint: str, attempt: Attempt) -> str:
     return f"{hint} Turn TLS on in the server, or on a network that nobody else is on: {command}."
 
 
-def statement_timeout(instance: str, seconds: float) -> SyncError:
-    """Return the error of an answer that did not come, or not to its end, in time."""
-    return QueryTimeout(
-        f"A catalog query took too long: no whole answer came within {seconds:g} seconds.",
-        instance=instance,
-        hint="Look for locks on the catalog, or raise the statement timeout.",
-    )
-
-
 def query_error(error: Exception, instance: str) -> SyncError:
     """Map what was raised while a catalog query ran; what is not psycopg's is a value's."""
     text = _sentence(str(error))
     if not isinstance(error, psycopg.Error):
-        what = type(error).__name__
-        return QueryError(
-            f"PostgreSQL answered a catalog query with what can't be read ({what}: {text}).",
-            instance=instance,
-        )
+        said = f"what can't be read ({type(error).__name__}: {text})"
+        return Peer(PRODUCT, instance).error(troubles.FAILED, said)
     state = error.sqlstate or ""
     return interrupted(state, text, instance) or _by_state(error, state, text, instance)
 
 
 def _by_state(error: psycopg.Error, state: str, text: str, instance: str) -> SyncError:
+    peer = Peer(PRODUCT, instance)
     if state == "42501":
-        return PrivilegeError(f"PostgreSQL refused a catalog query: {text}.", instance=instance)
+        return peer.error(troubles.DENIED, text)
     if state in ("57014", "55P03"):
-        return QueryTimeout(
-            f"A catalog query took too long: {text}.",
-            instance=instance,
-            hint="Look for locks on the catalog, or raise the statement timeout.",
-        )
+        return peer.error(troubles.SLOW, text)
     if _is_lost(error, state):
-        return ConnectError(
-            f"The connection to PostgreSQL was lost: {text}.",
-            reason=ConnectReason.LOST,
-            instance=instance,
-            phase=Phase.COLLECT,
-            hint="Check the server's log.",
-        )
-    return QueryError(
-        f"PostgreSQL answered a catalog query with {state or 'no SQLSTATE'}: {text}.",
-        instance=instance,
-        hint=_NOT_UTF8 if state == "22021" else None,
+        return peer.error(troubles.LOST, text)
+    return peer.error(
+        troubles.FAILED,
+        f"{state or 'no SQLSTATE'}: {text}",
+        _NOT_UTF8 if state == "22021" else None,
         # Conflicts (a standby's recovery, for one) and want of resources pass.
         retryable=isinstance(error, psycopg.OperationalError),
     )

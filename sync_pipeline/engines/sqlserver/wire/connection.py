@@ -27,6 +27,7 @@ from sync_pipeline.engines.sqlserver.wire.drivers import (
     load_pyodbc,
 )
 from sync_pipeline.engines.sqlserver.wire.errors import (
+    PRODUCT,
     connect_error,
     failed_tls,
     hung_up,
@@ -41,6 +42,7 @@ from sync_pipeline.engines.sqlserver.wire.faults import fault
 from sync_pipeline.engines.sqlserver.wire.relay import HOST as RELAY_HOST
 from sync_pipeline.engines.sqlserver.wire.relay import Relay
 from sync_pipeline.engines.sqlserver.wire.session import session_settings
+from sync_pipeline.engines.troubles import Peer, reason_of
 from sync_pipeline.engines.wire.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.wire.limits import Meter
 from sync_pipeline.engines.wire.links import Flow, open_link
@@ -48,12 +50,10 @@ from sync_pipeline.engines.wire.passwords import may_be_readable
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
-    ConnectError,
     ConnectionLimit,
     ConnectReason,
     Phase,
     QueryError,
-    QueryTimeout,
     ResultLimit,
     SyncError,
     UnsupportedServer,
@@ -138,11 +138,7 @@ class SqlServerConnection:
             return call.result(seconds, self._close_raw)
         except CallTimeout:
             self._leave_behind()
-            raise QueryTimeout(
-                f"A catalog query got no answer within {self._seconds:g} seconds.",
-                instance=self._instance,
-                hint="Look for locks on the catalog, or raise the statement timeout.",
-            ) from None
+            raise Peer(PRODUCT, self._instance).unanswered(self._seconds) from None
         except CallAborted:
             self._leave_behind()
             raise lost(self._instance, "it was broken off") from None
@@ -279,22 +275,12 @@ def _knock(target: Target) -> socket.socket:
         raise _unreachable(error, instance) from None
 
 
-def _unreachable(error: Exception, instance: Instance) -> ConnectError:
-    reason, hint = ConnectReason.UNREACHABLE, "Check the network and the server's firewall."
-    if isinstance(error, socket.gaierror | UnicodeError):
-        reason, hint = ConnectReason.DNS, "Check the host name of the instance."
-    elif isinstance(error, TimeoutError):
-        reason = ConnectReason.TIMEOUT
-        hint = "Check the network, or raise the instance's connect timeout."
-    elif isinstance(error, ConnectionRefusedError):
-        reason, hint = ConnectReason.REFUSED, "Check that the server runs and its port is right."
+def _unreachable(error: Exception, instance: Instance) -> SyncError:
+    reason = reason_of(error) or ConnectReason.UNREACHABLE
+    firewall = "Check the network and the server's firewall."
+    hint = firewall if reason is ConnectReason.UNREACHABLE else None
     text = str(getattr(error, "strerror", None) or error)
-    return ConnectError(
-        f"SQL Server at {instance.host}:{instance.port} could not be reached ({reason}): {text}.",
-        reason=reason,
-        instance=instance.name,
-        hint=hint,
-    )
+    return Peer.of(PRODUCT, instance).unreachable(reason, text, hint)
 
 
 class _WithoutTls(Exception):

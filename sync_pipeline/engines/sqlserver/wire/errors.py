@@ -8,25 +8,25 @@ sends most answers of the server under SQLSTATE 42000, so the number decides fir
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from sync_pipeline.engines import troubles
 from sync_pipeline.engines.sqlserver.names import grant_server, opens_database
 from sync_pipeline.engines.sqlserver.wire.faults import Fault, fault
+from sync_pipeline.engines.troubles import UNREACHABLE, Peer, Trouble
 from sync_pipeline.engines.wire.passwords import edit_command
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
-    ConnectError,
     ConnectReason,
-    Phase,
     PrivilegeError,
-    QueryError,
-    QueryTimeout,
     SyncError,
     UnsupportedServer,
 )
 from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import Instance, TlsMode
 
+PRODUCT = "SQL Server"
 REJECTED = frozenset(
     {
         *(18452, 18456),
@@ -44,6 +44,7 @@ _LOCKOUT = (
     "Windows policy, or by ALTER LOGIN ... WITH PASSWORD = ... UNLOCK. Look for who tries them."
 )
 _CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or the login."
+_ENCRYPTION = "Check the instance's TLS mode and the server's certificate."
 NO_DATABASE = frozenset({911, 4060, 4064})
 """4060 and 4064 come before 18456, which says no more than that the login failed."""
 DENIED = frozenset({229, 230, 262, 297, 300, 371, 378, 916, 15247})
@@ -90,13 +91,6 @@ _NETWORK_TEXTS = (
     (r"refused|code 0x274D|code 0x6F\b", ConnectReason.REFUSED),
     (r"timed out|timeout|code 0x102", ConnectReason.TIMEOUT),
 )
-_HINTS = {
-    ConnectReason.TLS: "Check the instance's TLS mode and the server's certificate.",
-    ConnectReason.DNS: "Check the host name of the instance.",
-    ConnectReason.REFUSED: "Check that the server runs and its port is right.",
-    ConnectReason.TIMEOUT: "Check the network, or raise the instance's connect timeout.",
-    ConnectReason.UNREACHABLE: "Check the network and the server's log.",
-}
 
 
 def connect_error(
@@ -108,142 +102,98 @@ def connect_error(
     is a driver that passes on the last error alone (FreeTDS).
     """
     found = fault(error)
-    where = f"SQL Server at {instance.host}:{instance.port}"
-    for numbers, made in _LOGIN_ERRORS:
+    peer = Peer.of(PRODUCT, instance, username)
+    for numbers, trouble, hint in _LOGIN_ERRORS:
         if found.has(numbers):
-            return made(found, where, instance, username)
+            return peer.error(trouble, found.text, hint)
+    if found.has(DENIED):
+        return peer.error(_DENIED, found.text, it_needs(grant_server("CONNECT SQL", username)))
     if _NO_TICKET.match(found.text):
-        return _without_ticket(found, where, instance)
+        return peer.error(_WITHOUT_TICKET, found.text)
     if found.has(REJECTED) or found.state == "28000":
-        return _rejected(found, where, instance, username, may_be_database=tells_last_only)
+        return _rejected(found, peer, instance, may_be_database=tells_last_only)
     if found.is_of_server:
-        return _unreachable(
-            where, instance, found, ConnectReason.UNREACHABLE, _HINTS[ConnectReason.UNREACHABLE]
-        )
-    return _network_error(found, where, instance)
+        return peer.unreachable(ConnectReason.UNREACHABLE, found.text)
+    return _network_error(found, peer)
 
 
-def _rejected(
-    found: Fault, where: str, instance: Instance, username: str, *, may_be_database: bool
-) -> AuthenticationError:
-    doubt, hint = "", _LOCKOUT if found.has(LOCKED_OUT) else _CREDENTIAL
-    if may_be_database and instance.database and 18456 in found.numbers:  # noqa: PLR2004
-        doubt = (
-            f" It says the same where the database {instance.database!r} can't be opened, which "
-            "this driver does not pass on"
-        )
-        hint += " Or correct the database: sync-pipeline instances edit --database."
-    return AuthenticationError(
-        f"{where} rejected the account {username!r}: {found.text}.{doubt}{'.' if doubt else ''}",
-        instance=instance.name,
-        phase=Phase.CONNECT,
-        hint=hint,
+def _rejected(found: Fault, peer: Peer, instance: Instance, *, may_be_database: bool) -> SyncError:
+    hint = _LOCKOUT if found.has(LOCKED_OUT) else _CREDENTIAL
+    if not (may_be_database and instance.database and 18456 in found.numbers):  # noqa: PLR2004
+        return peer.error(troubles.REJECTED, found.text, hint)
+    doubt = (
+        f"{found.text}. It says the same where the database {instance.database!r} can't be opened, "
+        "which this driver does not pass on"
     )
+    more = "Or correct the database: sync-pipeline instances edit --database."
+    return peer.error(troubles.REJECTED, doubt, f"{hint} {more}")
 
 
-def _without_ticket(found: Fault, where: str, instance: Instance) -> AuthenticationError:
-    return AuthenticationError(
-        f"There is no Kerberos ticket to log in to {where} with: {found.text}.",
-        instance=instance.name,
-        phase=Phase.CONNECT,
-        hint="Get one for the user that syncs (kinit -k -t KEYTAB), and name its cache in "
-        "KRB5CCNAME.",
-    )
-
-
-def _no_database(found: Fault, where: str, instance: Instance, username: str) -> SyncError:
-    return ConfigurationError(
-        f"{where} could not open the instance's database for {username!r}: {found.text}.",
-        instance=instance.name,
-        phase=Phase.CONNECT,
-        hint="Correct it with: sync-pipeline instances edit --database. Where it is right, let "
-        "the account connect to it, or bring it online.",
-    )
-
-
-def _closed_now(found: Fault, where: str, instance: Instance, _: str) -> SyncError:
-    hint = "Wait until the database can be opened; or log in to another one: sync-pipeline "
-    hint += "instances edit --database."
-    return _unreachable(where, instance, found, ConnectReason.REFUSED, hint)
-
-
-def _denied(found: Fault, where: str, instance: Instance, username: str) -> SyncError:
-    return PrivilegeError(
-        f"{where} did not let the account {username!r} in: {found.text}.",
-        instance=instance.name,
-        phase=Phase.CONNECT,
-        hint=it_needs(grant_server("CONNECT SQL", username)),
-    )
-
-
-def _triggered(found: Fault, where: str, instance: Instance, username: str) -> SyncError:
-    return PrivilegeError(
-        f"A logon trigger of {where} did not let the account {username!r} in: {found.text}.",
-        instance=instance.name,
-        phase=Phase.CONNECT,
-        hint="Look at the triggers in sys.server_triggers, and let them pass the account.",
-    )
-
-
-def _too_many(found: Fault, where: str, instance: Instance, _: str) -> SyncError:
-    hint = "Raise the limit of user connections."
-    return _unreachable(where, instance, found, ConnectReason.TOO_MANY, hint)
-
-
-def _busy(found: Fault, where: str, instance: Instance, _: str) -> SyncError:
-    hint = "Wait until the server lets logins in; its error log says why it does not."
-    return _unreachable(where, instance, found, ConnectReason.REFUSED, hint)
-
-
-def _elsewhere(found: Fault, where: str, instance: Instance, _: str) -> SyncError:
-    return ConfigurationError(
-        f"{where} does not take connections of this kind: {found.text}.",
-        instance=instance.name,
-        phase=Phase.CONNECT,
-        hint="Check the host name of the instance, and the server's firewall rules.",
-    )
-
-
-def _without_its_tls(found: Fault, where: str, instance: Instance, _: str) -> SyncError:
-    return _unreachable(where, instance, found, ConnectReason.TLS, _HINTS[ConnectReason.TLS])
-
-
-def _other_protocol(found: Fault, where: str, instance: Instance, _: str) -> SyncError:
-    return UnsupportedServer(
-        f"{where} does not take what the driver sent: {found.text}.",
-        instance=instance.name,
-        phase=Phase.CONNECT,
-        hint="Use another ODBC driver (SYNC_PIPELINE_SQLSERVER_DRIVER).",
-    )
-
-
-_LOGIN_ERRORS = (
-    (BUSY, _busy),
-    (TOO_MANY, _too_many),
-    (frozenset({TRIGGER}), _triggered),
-    (ELSEWHERE, _elsewhere),
-    (UNREADABLE, _closed_now),
-    (NO_DATABASE, _no_database),
-    (NO_TLS_THERE, _without_its_tls),
-    (OTHER_PROTOCOL, _other_protocol),
-    (DENIED, _denied),
+_WITHOUT_TICKET = Trouble(
+    AuthenticationError,
+    "There is no Kerberos ticket to log in to {where} with: {text}.",
+    "Get one for the user that syncs (kinit -k -t KEYTAB), and name its cache in KRB5CCNAME.",
+)
+_DENIED = Trouble(PrivilegeError, "{where} did not let the account {username!r} in: {text}.")
+_TRIGGERED = Trouble(
+    PrivilegeError,
+    "A logon trigger of {where} did not let the account {username!r} in: {text}.",
+    "Look at the triggers in sys.server_triggers, and let them pass the account.",
+)
+_ELSEWHERE = Trouble(
+    ConfigurationError,
+    "{where} does not take connections of this kind: {text}.",
+    "Check the host name of the instance, and the server's firewall rules.",
+)
+_NOT_TAKEN = Trouble(
+    UnsupportedServer,
+    "{where} does not take what the driver sent: {text}.",
+    "Use another ODBC driver (SYNC_PIPELINE_SQLSERVER_DRIVER).",
+)
+_DATABASE = (
+    f"{troubles.NO_DATABASE.hint} Where it is right, let the account connect to it, or bring it "
+    "online."
+)
+_CLOSED_NOW = (
+    "Wait until the database can be opened; or log in to another one: sync-pipeline instances edit "
+    "--database."
+)
+_LOGIN_ERRORS: tuple[tuple[frozenset[int], Trouble, str], ...] = (
+    (
+        BUSY,
+        UNREACHABLE[ConnectReason.REFUSED],
+        "Wait until the server lets logins in; its error log says why it does not.",
+    ),
+    (TOO_MANY, UNREACHABLE[ConnectReason.TOO_MANY], "Raise the limit of user connections."),
+    (frozenset({TRIGGER}), _TRIGGERED, ""),
+    (ELSEWHERE, _ELSEWHERE, ""),
+    (
+        UNREADABLE,
+        UNREACHABLE[ConnectReason.REFUSED],
+        _CLOSED_NOW,
+    ),
+    (NO_DATABASE, troubles.NO_DATABASE, _DATABASE),
+    (NO_TLS_THERE, UNREACHABLE[ConnectReason.TLS], _ENCRYPTION),
+    (OTHER_PROTOCOL, _NOT_TAKEN, ""),
 )
 """The first that fits counts: what is said more exactly comes first."""
 
 
-def _network_error(found: Fault, where: str, instance: Instance) -> SyncError:
+def _network_error(found: Fault, peer: Peer) -> SyncError:
     """Map what the driver itself found; only the text tells the reasons of 08001 apart."""
     reason = _network_reason(found)
     if reason is None and (found.has(FREETDS_NOT_TDS) or found.state == "08S01"):
-        return UnsupportedServer(
-            f"What listens at {instance.host}:{instance.port} hung up or does not speak the "
-            f"protocol of SQL Server: {found.text}.",
-            instance=instance.name,
-            phase=Phase.CONNECT,
-            hint="Correct the instance's engine or port, or check the server's log.",
-        )
+        hint = "Correct the instance's engine or port, or check the server's log."
+        return peer.error(_HUNG_UP, found.text, hint)
     known = reason or ConnectReason.UNREACHABLE
-    return _unreachable(where, instance, found, known, _HINTS[known])
+    return peer.unreachable(known, found.text, _ENCRYPTION if known is ConnectReason.TLS else None)
+
+
+_HUNG_UP = replace(
+    troubles.NOT_SPOKEN,
+    sentence="What listens at {endpoint} hung up or does not speak the protocol of {product}: "
+    "{text}.",
+)
 
 
 def _network_reason(found: Fault) -> ConnectReason | None:
@@ -256,83 +206,49 @@ def _network_reason(found: Fault) -> ConnectReason | None:
     return ConnectReason.TIMEOUT if found.state in ("HYT00", "HYT01") else None
 
 
-def _unreachable(
-    where: str, instance: Instance, found: Fault, reason: ConnectReason, hint: str
-) -> ConnectError:
-    return ConnectError(
-        f"{where} could not be reached ({reason}): {found.text}.",
-        reason=reason,
-        instance=instance.name,
-        hint=hint,
-    )
-
-
-def login_timeout(instance: Instance) -> ConnectError:
+def login_timeout(instance: Instance) -> SyncError:
     """Return the error of a port that was open and did not finish the login in time."""
-    return ConnectError(
-        f"SQL Server at {instance.host}:{instance.port} could not be reached "
-        f"({ConnectReason.TIMEOUT}): the port is open, but no login was completed within "
-        f"{instance.timeouts.connect_seconds:g} seconds.",
-        reason=ConnectReason.TIMEOUT,
-        instance=instance.name,
-        hint="Check that SQL Server listens there and that it is not overloaded.",
-    )
+    seconds = instance.timeouts.connect_seconds
+    return Peer.of(PRODUCT, instance).unfinished("login", seconds, "the port is open, but ")
 
 
-def without_tls(instance: Instance) -> ConnectError:
+def without_tls(instance: Instance) -> SyncError:
     """Return the error of a server that offers no TLS where it must."""
-    command = edit_command(instance, TlsMode.DISABLE)
-    return ConnectError(
-        f"SQL Server at {instance.host}:{instance.port} could not be reached "
-        f"({ConnectReason.TLS}): the server offers no TLS.",
-        reason=ConnectReason.TLS,
-        instance=instance.name,
-        hint="Turn TLS on in the server. Without it whoever listens reads the password; on a "
-        f"network that nobody else is on (TLS mode disable): {command}.",
+    return Peer.of(PRODUCT, instance).unreachable(
+        ConnectReason.TLS,
+        "the server offers no TLS",
+        "Turn TLS on in the server. Without it whoever listens reads the password; on a network "
+        f"that nobody else is on (TLS mode disable): {edit_command(instance, TlsMode.DISABLE)}.",
     )
 
 
-def failed_tls(instance: Instance) -> ConnectError:
+def failed_tls(instance: Instance) -> SyncError:
     """Return the error of a driver that began TLS, gave up, and does not say why (FreeTDS)."""
-    return ConnectError(
-        f"SQL Server at {instance.host}:{instance.port} could not be reached "
-        f"({ConnectReason.TLS}): the driver began TLS, gave up, and does not say why.",
-        reason=ConnectReason.TLS,
-        instance=instance.name,
-        hint="Check the instance's TLS mode and the server's certificate; Microsoft's driver "
-        "(SYNC_PIPELINE_SQLSERVER_DRIVER) says more.",
+    return Peer.of(PRODUCT, instance).unreachable(
+        ConnectReason.TLS,
+        "the driver began TLS, gave up, and does not say why",
+        f"{_ENCRYPTION.removesuffix('.')}; Microsoft's driver (SYNC_PIPELINE_SQLSERVER_DRIVER) "
+        "says more.",
     )
 
 
-def hung_up(instance: Instance) -> ConnectError:
+def hung_up(instance: Instance) -> SyncError:
     """Return the error of a server that ended the connection before the login, with no word."""
-    return ConnectError(
-        f"SQL Server at {instance.host}:{instance.port} could not be reached "
-        f"({ConnectReason.LOST}): the server hung up before the login was done.",
-        reason=ConnectReason.LOST,
-        instance=instance.name,
-        hint="Check that SQL Server listens there, and the server's log.",
+    return Peer.of(PRODUCT, instance).unreachable(
+        ConnectReason.LOST,
+        "the server hung up before the login was done",
+        "Check that SQL Server listens there, and the server's log.",
     )
 
 
 def open_error(error: BaseException, instance: str, database: str, username: str) -> SyncError:
     """Map what was raised when one database was to be opened."""
     found = fault(error)
+    peer = Peer(PRODUCT, instance, username=username)
     if found.has(DENIED):
-        missing = opens_database(database, username)
-        return PrivilegeError(
-            f"The account {username!r} may not connect to database {database}: {found.text}.",
-            missing=missing,
-            instance=instance,
-            phase=Phase.CONNECT,
-            hint=it_needs(missing),
-        )
+        return peer.kept_out(database, found.text, opens_database(database, username))
     if found.has(NO_DATABASE) or found.has(UNREADABLE):
-        return QueryError(
-            f"Database {database} could not be opened: {found.text}.",
-            instance=instance,
-            phase=Phase.CONNECT,
-        )
+        return peer.error(troubles.NOT_OPENED, found.text, database=database)
     return query_error(error, instance)
 
 
@@ -340,9 +256,8 @@ def own_database_error(error: BaseException, instance: Instance, username: str) 
     """Map what was raised when the instance's own database was to be opened after the login."""
     found = fault(error)
     if found.has(DENIED) or found.has(NO_DATABASE):
-        return _no_database(
-            found, f"SQL Server at {instance.host}:{instance.port}", instance, username
-        )
+        peer = Peer.of(PRODUCT, instance, username)
+        return peer.error(troubles.NO_DATABASE, found.text, _DATABASE)
     return connect_error(error, instance, username)
 
 
@@ -352,24 +267,16 @@ def query_error(error: BaseException, instance: str, *, is_over: bool = False) -
     `is_over`: the connection has ended, which FreeTDS tells as `Unknown error (0)`.
     """
     found = fault(error)
+    peer = Peer(PRODUCT, instance)
     if found.has(DENIED):
-        return PrivilegeError(
-            f"SQL Server refused a catalog query: {found.text}.", instance=instance
-        )
+        return peer.error(troubles.DENIED, found.text)
     if found.has(LOCKED) or found.state == "HYT00":
-        return QueryTimeout(
-            f"A catalog query took too long: {found.text}.",
-            instance=instance,
-            hint="Look for locks on the catalog, or raise the statement timeout.",
-        )
+        return peer.error(troubles.SLOW, found.text)
     if _is_lost(found) or (is_over and not found.is_of_server):
         return lost(instance, found.text)
-    said = (
-        f"error {found.numbers[-1]}" if any(found.numbers) else found.state or "what it can't say"
-    )
-    return QueryError(
-        f"SQL Server answered a catalog query with {said}: {found.text}.", instance=instance
-    )
+    numbered = f"error {found.numbers[-1]}" if any(found.numbers) else ""
+    said = numbered or found.state or "what it can't say"
+    return peer.error(troubles.FAILED, f"{said}: {found.text}")
 
 
 def _is_lost(found: Fault) -> bool:
@@ -378,12 +285,6 @@ def _is_lost(found: Fault) -> bool:
     return is_ended or is_network
 
 
-def lost(instance: str, text: str) -> ConnectError:
+def lost(instance: str, text: str) -> SyncError:
     """Return the error of a connection that is gone."""
-    return ConnectError(
-        f"The connection to SQL Server was lost: {text}.",
-        reason=ConnectReason.LOST,
-        instance=instance,
-        phase=Phase.COLLECT,
-        hint="Check the server's log.",
-    )
+    return Peer(PRODUCT, instance).error(troubles.LOST, text)
