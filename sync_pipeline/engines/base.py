@@ -390,6 +390,8 @@ class Engine(Known, Protocol):
     """LIKE patterns of the accounts that the engine creates for itself."""
     system_databases: tuple[str, ...]
     """LIKE patterns of the databases that have no data of their own."""
+    system_schemas: frozenset[str]
+    """The schemas of the engine itself, beside those of its own accounts."""
     grant_notes: tuple[GrantNote, ...]
     """What each line of the monitoring script opens, and the statements left to choice."""
     account_queries: tuple[Query[Any], ...]

@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from sync_pipeline.access.findings.case import Case
-from sync_pipeline.access.findings.hashes import HASH_READER
+from sync_pipeline.access.findings.hashes import hash_reader
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.oracle.access.rules import OracleAccess
@@ -30,7 +30,7 @@ PASSWORD = "<password>"
 
 def found_in(judged: Judged) -> dict[str, Finding]:
     """Return what the rule alone finds, by account."""
-    off = FindingRules(disabled=tuple(item.id for item in RULES if item is not HASH_READER))
+    off = FindingRules(disabled=tuple(item.id for item in RULES if item is not hash_reader))
     return {item.account: item for item in review([Case(judged)], off, date(2026, 3, 1)).findings}
 
 

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.access.contract import reach
+from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Step
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.privilege import Securable
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,11 @@ class Case:
     def _roles(self, account: str) -> Iterator[tuple[str, str]]:
         state = self.judged.world.accounts.get(account)
         return ((item.role, "role") for item in (state.memberships if state else ()))
+
+    def is_engines(self, securable: Securable) -> bool:
+        """Return whether the engine made an object, and grants on it are its own."""
+        schema, engine = securable.schema, ENGINES[self.judged.world.engine]
+        return bool(schema) and (schema in engine.system_schemas or self.facts(schema).is_system)
 
     def is_expected(self, account: str) -> bool:
         """Return whether the engine itself made the account: system, or the first superuser."""

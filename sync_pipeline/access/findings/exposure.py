@@ -14,19 +14,31 @@ from sync_pipeline.access.findings.mending import (
     dropped,
     memberships_in,
 )
-from sync_pipeline.access.findings.rule import Rule, each
+from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.model.access import EVERYTHING, EffectivePrivilege, Hold
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
-from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
+from sync_pipeline.model.privilege import Grant, SecurableKind
 
 _WIDE = (SecurableKind.SERVER, SecurableKind.DATABASE_PATTERN)
 """Where a privilege is high: an application that writes its own database is not."""
-_SYSTEM_SCHEMAS = ("pg_catalog", "information_schema", "sys")
 
 
-def _anonymous(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "anonymous-account",
+    title="Anonymous account",
+    severity=Severity.HIGH,
+    rationale="An account with an empty user name takes every name that has no account of its "
+    "own, and may stand before a named account of a wider host.",
+    sources=(
+        "CIS MySQL 8.0 Benchmark 7.7, no anonymous accounts exist",
+        "MySQL Reference Manual, Access Control, Stage 1: Connection Verification",
+    ),
+)
+@each
+def anonymous(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts without a user name."""
     for state in case.states():
         if case.facts(state.name).is_anonymous:
             yield case.finding(
@@ -45,7 +57,17 @@ def _dropped(case: Case, state: AccountState) -> Remedy:
     return remedy
 
 
-def _any_host(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "any-host-privileged",
+    title="High privileges from any host",
+    severity=Severity.HIGH,
+    rationale="The host part of an account is a second lock. With `%` it is open, and a stolen "
+    "password is enough from anywhere.",
+    sources=("CIS MySQL 8.0 Benchmark 7.6, no users have wildcard hostnames",),
+)
+@each
+def any_host(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts with powers, or wide rights to write, that log in from any host."""
     for state in case.users():
         if not case.facts(state.name).is_any_host:
             continue
@@ -65,7 +87,21 @@ def _any_host(rule: Rule, case: Case) -> Iterator[Finding]:
             )
 
 
-def _everyone_writes(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "everyone-can-write",
+    title="PUBLIC or guest may write",
+    severity=Severity.HIGH,
+    rationale="What PUBLIC or guest may do, every account may do, also those that are made "
+    "tomorrow. Writing there is a way around every other grant.",
+    sources=(
+        "CIS SQL Server Benchmark 3.2 and 3.8, guest and the public role",
+        "CIS PostgreSQL Benchmark 4.6, excessive DML privileges",
+        "PostgreSQL documentation, Schemas: usage patterns and the public schema before 15",
+    ),
+)
+@each
+def everyone_writes(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield what accounts that stand for all may write, by database."""
     for state in case.states():
         if not case.is_everyone(state.name):
             continue
@@ -86,17 +122,9 @@ def _written(case: Case, rules: AccessRules, everyone: str) -> dict[str, list[Ef
     """Return what everyone may write, by database."""
     found: dict[str, list[EffectivePrivilege]] = defaultdict(list)
     for entry in rules.everything(everyone):
-        if rules.is_write(entry.privilege) and not _is_engines(case, entry.securable):
+        if rules.is_write(entry.privilege) and not case.is_engines(entry.securable):
             found[entry.securable.database or entry.securable.catalog].append(entry)
     return found
-
-
-def _is_engines(case: Case, securable: Securable) -> bool:
-    """Return whether the engine made an object, and grants on it are its own."""
-    schema = securable.schema
-    if not schema:
-        return False
-    return schema in _SYSTEM_SCHEMAS or case.facts(schema).is_system
 
 
 def _unwritten(case: Case, everyone: str, database: str) -> Remedy:
@@ -146,41 +174,3 @@ def _granted(state: AccountState | None, entry: EffectivePrivilege) -> list[Gran
     wanted = (entry.privilege, entry.securable)
     grants = state.grants if state else ()
     return [item for item in grants if not item.deny and (item.privilege, item.securable) == wanted]
-
-
-ANONYMOUS = Rule(
-    id="anonymous-account",
-    title="Anonymous account",
-    severity=Severity.HIGH,
-    rationale="An account with an empty user name takes every name that has no account of its "
-    "own, and may stand before a named account of a wider host.",
-    sources=(
-        "CIS MySQL 8.0 Benchmark 7.7, no anonymous accounts exist",
-        "MySQL Reference Manual, Access Control, Stage 1: Connection Verification",
-    ),
-    check=each(_anonymous),
-)
-
-ANY_HOST = Rule(
-    id="any-host-privileged",
-    title="High privileges from any host",
-    severity=Severity.HIGH,
-    rationale="The host part of an account is a second lock. With `%` it is open, and a stolen "
-    "password is enough from anywhere.",
-    sources=("CIS MySQL 8.0 Benchmark 7.6, no users have wildcard hostnames",),
-    check=each(_any_host),
-)
-
-EVERYONE_WRITES = Rule(
-    id="everyone-can-write",
-    title="PUBLIC or guest may write",
-    severity=Severity.HIGH,
-    rationale="What PUBLIC or guest may do, every account may do, also those that are made "
-    "tomorrow. Writing there is a way around every other grant.",
-    sources=(
-        "CIS SQL Server Benchmark 3.2 and 3.8, guest and the public role",
-        "CIS PostgreSQL Benchmark 4.6, excessive DML privileges",
-        "PostgreSQL documentation, Schemas: usage patterns and the public schema before 15",
-    ),
-    check=each(_everyone_writes),
-)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sync_pipeline.access.findings.case import Case, Remedy, listed
 from sync_pipeline.access.findings.mending import REFUSED, Mending, take_all
 from sync_pipeline.access.findings.powerless import break_ways
-from sync_pipeline.access.findings.rule import Rule
+from sync_pipeline.access.findings.rule import Rule, rule
 from sync_pipeline.model.access import Hold, Power, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
@@ -25,7 +25,20 @@ class _Namesake:
     rights: Mapping[str, Sequence[Hold]]
 
 
-def _uneven(rule: Rule, cases: Sequence[Case]) -> Iterator[Finding]:
+@rule(
+    "uneven-rights",
+    title="Same name, different rights",
+    severity=Severity.LOW,
+    rationale="An account of one name is taken for one person or program. Where it may do more "
+    "on one server, that is a leftover or a mistake more often than a need. Compared are "
+    "powers, roles and server privileges of the same engine.",
+    sources=(
+        "NIST SP 800-53 AC-6, least privilege: review of user privileges",
+        "CIS Controls 5.1 and 6.8, account inventory and role-based access",
+    ),
+)
+def uneven(rule: Rule, cases: Sequence[Case]) -> Iterator[Finding]:
+    """Yield the namesakes on several instances that may not do the same."""
     namesakes: dict[tuple[str, str], list[_Namesake]] = defaultdict(list)
     for case in cases:
         for state in case.states():
@@ -83,18 +96,3 @@ def _rights(state: AccountState, powers: Sequence[Power]) -> dict[str, Sequence[
             text = f"{grant.privilege} on the server"
             rights.setdefault(text, []).append(Hold(state.name, grant))
     return dict(rights)
-
-
-UNEVEN = Rule(
-    id="uneven-rights",
-    title="Same name, different rights",
-    severity=Severity.LOW,
-    rationale="An account of one name is taken for one person or program. Where it may do more "
-    "on one server, that is a leftover or a mistake more often than a need. Compared are "
-    "powers, roles and server privileges of the same engine.",
-    sources=(
-        "NIST SP 800-53 AC-6, least privilege: review of user privileges",
-        "CIS Controls 5.1 and 6.8, account inventory and role-based access",
-    ),
-    check=_uneven,
-)

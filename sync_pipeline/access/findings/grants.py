@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from sync_pipeline.access.findings.case import Case, Databases, Remedy, listed
 from sync_pipeline.access.findings.mending import REFUSED, Mending, dropped, take_all
-from sync_pipeline.access.findings.rule import Rule, each
+from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.model.access import Hold, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
@@ -19,7 +19,20 @@ _VANISHED = "the server no longer has"
 _ESCAPED = re.compile(r"\\([_%\\])")
 
 
-def _grant_option(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "grant-option",
+    title="Rights that can be passed on",
+    severity=Severity.MEDIUM,
+    rationale="WITH GRANT OPTION lets an account decide who else has a right, so nobody who "
+    "looks at the owner's grants sees where it went.",
+    sources=(
+        "MySQL Reference Manual, Privileges Provided by MySQL: GRANT OPTION",
+        "CIS Oracle Database 19c Benchmark 5.2.2, system privileges with ADMIN OPTION",
+    ),
+)
+@each
+def grant_option(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts that may pass on what they were granted."""
     for state in case.states():
         grants = [grant for grant in state.grants if _may_grant(case, state, grant)]
         # Superusers need no option, and what the engine gives its own accounts is not spread.
@@ -68,7 +81,19 @@ def _may_grant(case: Case, state: AccountState | None, grant: Grant) -> bool:
     return any(way.grantable for way in ways)
 
 
-def _orphaned(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "orphaned-user",
+    title="User whose login is gone",
+    severity=Severity.MEDIUM,
+    rationale="Its rights wait for a login with the same identifier, and nobody owns it.",
+    sources=(
+        "CIS SQL Server Benchmark 3.3, orphaned users are dropped",
+        "SQL Server documentation, Troubleshoot orphaned users",
+    ),
+)
+@each
+def orphaned(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the users without their login."""
     for state in case.states():
         facts = case.facts(state.name)
         if facts.orphaned:
@@ -76,7 +101,17 @@ def _orphaned(rule: Rule, case: Case) -> Iterator[Finding]:
             yield case.finding(rule.id, rule.severity, state.name, facts.orphaned, remedy=remedy)
 
 
-def _gone_databases(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "gone-database",
+    title="Rights on a database that is gone",
+    severity=Severity.LOW,
+    rationale="They are in force again the moment somebody makes a database of that name. "
+    "Patterns are no databases, unless one is the name of a database that was there.",
+    sources=("MySQL Reference Manual, DROP DATABASE: privileges are not dropped with it",),
+)
+@each
+def gone_database(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the grants on databases that the server no longer has."""
     if case.databases is None:
         return
     for state in case.states():
@@ -152,39 +187,3 @@ def _why_no_match(_case: Case, databases: Databases, _account: str, pattern: str
     """
     is_name = pattern in databases.vanished
     return _VANISHED if is_name and not any(like(pattern, n) for n in databases.present) else ""
-
-
-GRANT_OPTION = Rule(
-    id="grant-option",
-    title="Rights that can be passed on",
-    severity=Severity.MEDIUM,
-    rationale="WITH GRANT OPTION lets an account decide who else has a right, so nobody who "
-    "looks at the owner's grants sees where it went.",
-    sources=(
-        "MySQL Reference Manual, Privileges Provided by MySQL: GRANT OPTION",
-        "CIS Oracle Database 19c Benchmark 5.2.2, system privileges with ADMIN OPTION",
-    ),
-    check=each(_grant_option),
-)
-
-ORPHANED = Rule(
-    id="orphaned-user",
-    title="User whose login is gone",
-    severity=Severity.MEDIUM,
-    rationale="Its rights wait for a login with the same identifier, and nobody owns it.",
-    sources=(
-        "CIS SQL Server Benchmark 3.3, orphaned users are dropped",
-        "SQL Server documentation, Troubleshoot orphaned users",
-    ),
-    check=each(_orphaned),
-)
-
-GONE_DATABASE = Rule(
-    id="gone-database",
-    title="Rights on a database that is gone",
-    severity=Severity.LOW,
-    rationale="They are in force again the moment somebody makes a database of that name. "
-    "Patterns are no databases, unless one is the name of a database that was there.",
-    sources=("MySQL Reference Manual, DROP DATABASE: privileges are not dropped with it",),
-    check=each(_gone_databases),
-)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from sync_pipeline.access.findings.case import Case, Remedy, listed
 from sync_pipeline.access.findings.mending import REFUSED, Mending, memberships_in
-from sync_pipeline.access.findings.rule import Rule, each
+from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.engines.access.contract import AccessRules, HashPlace, hash_places
 from sync_pipeline.model.access import Availability, EffectivePrivilege, Hold, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
@@ -30,7 +30,23 @@ class _Reader:
         return bool(self.grants) or self.place.is_own
 
 
-def _hash_readers(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "password-hash-reader",
+    title="Account that reads password hashes",
+    severity=Severity.HIGH,
+    rationale="A hash can be guessed at elsewhere, without a log and without a lock, and some are "
+    "as good as the password. Backup and monitoring accounts seldom need them: let backups read "
+    "by database, and run the script of sync-pipeline grants for the monitoring account.",
+    sources=(
+        "PostgreSQL documentation, pg_authid: it holds passwords and must not be readable by all",
+        "CIS MySQL 8.0 Benchmark 5.1, full access to the database mysql of administrators only",
+        "CIS Oracle Database Benchmarks, ALL is revoked on sensitive tables: SYS.USER$ and its kin",
+        "SQL Server documentation, sys.sql_logins, Permissions: password_hash",
+    ),
+)
+@each
+def hash_reader(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield who reads what the engine calls a place of hashes, superusers apart."""
     places = hash_places(case.judged.rules)
     for state in case.states() if places else ():
         if _is_left_out(case, state):
@@ -156,20 +172,3 @@ def _left(readers: Sequence[_Reader]) -> str:
     if reader.is_meant:
         return f"{what}: that goes with {reader.way.path[-1].account}, or {REFUSED}."
     return f"{what}, which is a right to read everything: what stands in its place is yours to say."
-
-
-HASH_READER = Rule(
-    id="password-hash-reader",
-    title="Account that reads password hashes",
-    severity=Severity.HIGH,
-    rationale="A hash can be guessed at elsewhere, without a log and without a lock, and some are "
-    "as good as the password. Backup and monitoring accounts seldom need them: let backups read "
-    "by database, and run the script of sync-pipeline grants for the monitoring account.",
-    sources=(
-        "PostgreSQL documentation, pg_authid: it holds passwords and must not be readable by all",
-        "CIS MySQL 8.0 Benchmark 5.1, full access to the database mysql of administrators only",
-        "CIS Oracle Database Benchmarks, ALL is revoked on sensitive tables: SYS.USER$ and its kin",
-        "SQL Server documentation, sys.sql_logins, Permissions: password_hash",
-    ),
-    check=each(_hash_readers),
-)

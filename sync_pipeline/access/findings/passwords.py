@@ -6,14 +6,28 @@ from collections.abc import Iterator
 
 from sync_pipeline.access.findings.case import Case, Remedy
 from sync_pipeline.access.findings.mending import Mending, closed
-from sync_pipeline.access.findings.rule import Rule, each, severity_for
+from sync_pipeline.access.findings.rule import Rule, each, rule, severity_for
 from sync_pipeline.engines.access.cautious import plain
 from sync_pipeline.engines.access.contract import mends
 from sync_pipeline.model.access import AccountFacts, PowerKind
 from sync_pipeline.model.finding import Finding, Severity
 
 
-def _no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "no-password-expiry",
+    title="Password that never expires",
+    severity=Severity.LOW,
+    rationale="A password that leaked once is good for ever. Where a password manager or a "
+    "vault changes it instead, switch this rule off.",
+    sources=(
+        "CIS MySQL 8.0 Benchmark 7.4, default_password_lifetime",
+        "CIS Oracle Database 19c Benchmark 3.3, PASSWORD_LIFE_TIME",
+        "CIS SQL Server Benchmark 4.2, CHECK_EXPIRATION of sysadmins",
+    ),
+)
+@each
+def no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts whose password has no end."""
     for state in case.users():
         if case.facts(state.name).never_expires:
             yield case.finding(
@@ -25,7 +39,21 @@ def _no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
             )
 
 
-def _no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "no-password-rules",
+    title="Password that nothing checks",
+    severity=Severity.MEDIUM,
+    rationale="Without a check of length and complexity, the account is as safe as the habits "
+    "of the person who sets its password.",
+    sources=(
+        "CIS MySQL 8.0 Benchmark 7.5, password complexity policies",
+        "CIS Oracle Database 19c Benchmark 3.7, PASSWORD_VERIFY_FUNCTION",
+        "CIS SQL Server Benchmark 4.3, CHECK_POLICY",
+    ),
+)
+@each
+def no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts whose next password nothing checks."""
     for state in case.users():
         facts = case.facts(state.name)
         if facts.has_password_rules is False:
@@ -39,7 +67,20 @@ def _no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
             )
 
 
-def _expired(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "expired-active",
+    title="Expired account that is still there",
+    severity=Severity.MEDIUM,
+    rationale="An end date says that the account is not needed any more, but whoever extends it "
+    "or sets its password has all of its rights back.",
+    sources=(
+        "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
+        "MySQL Reference Manual, Password Management: expired accounts can set a new password",
+    ),
+)
+@each
+def expired(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts that have expired and could be opened again."""
     for state in case.users():
         if case.facts(state.name).is_expired:
             yield case.finding(
@@ -51,7 +92,19 @@ def _expired(rule: Rule, case: Case) -> Iterator[Finding]:
             )
 
 
-def _never_used(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "never-used",
+    title="Account that has never been used",
+    severity=Severity.LOW,
+    rationale="Nobody would notice that it is misused. Only where the engine keeps the last login.",
+    sources=(
+        "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
+        "CIS Oracle Database 19c Benchmark 3.9, INACTIVE_ACCOUNT_TIME",
+    ),
+)
+@each
+def never_used(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts that never logged in."""
     for state in case.users():
         if case.facts(state.name).never_used:
             yield case.finding(
@@ -63,7 +116,22 @@ def _never_used(rule: Rule, case: Case) -> Iterator[Finding]:
             )
 
 
-def _weak(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "weak-authentication",
+    title="Empty password or weak authentication",
+    severity=Severity.MEDIUM,
+    rationale="Old methods let a listener or a thief of the catalog recover the password, and an "
+    "empty one is none. High where it is empty or the account may do everything, critical "
+    "where both are true.",
+    sources=(
+        "CIS MySQL 8.0 Benchmark 7.3, passwords are set for all accounts",
+        "PostgreSQL documentation, Password authentication: md5 is deprecated",
+        "CIS Oracle Database 19c Benchmark 4.1, default passwords are changed",
+    ),
+)
+@each
+def weak(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts whose password is empty or can be recovered."""
     for state in case.users():
         facts = case.facts(state.name)
         if facts.weak_authentication:
@@ -102,71 +170,3 @@ _NO_END = (
 _BY_PERSON = "Give it a password, or another way to log in, by hand: only you know which."
 _WEAKNESS = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 """By how many of these hold: the password is empty, the account may do everything."""
-
-NO_EXPIRY = Rule(
-    id="no-password-expiry",
-    title="Password that never expires",
-    severity=Severity.LOW,
-    rationale="A password that leaked once is good for ever. Where a password manager or a "
-    "vault changes it instead, switch this rule off.",
-    sources=(
-        "CIS MySQL 8.0 Benchmark 7.4, default_password_lifetime",
-        "CIS Oracle Database 19c Benchmark 3.3, PASSWORD_LIFE_TIME",
-        "CIS SQL Server Benchmark 4.2, CHECK_EXPIRATION of sysadmins",
-    ),
-    check=each(_no_expiry),
-)
-
-NO_RULES = Rule(
-    id="no-password-rules",
-    title="Password that nothing checks",
-    severity=Severity.MEDIUM,
-    rationale="Without a check of length and complexity, the account is as safe as the habits "
-    "of the person who sets its password.",
-    sources=(
-        "CIS MySQL 8.0 Benchmark 7.5, password complexity policies",
-        "CIS Oracle Database 19c Benchmark 3.7, PASSWORD_VERIFY_FUNCTION",
-        "CIS SQL Server Benchmark 4.3, CHECK_POLICY",
-    ),
-    check=each(_no_rules),
-)
-
-EXPIRED = Rule(
-    id="expired-active",
-    title="Expired account that is still there",
-    severity=Severity.MEDIUM,
-    rationale="An end date says that the account is not needed any more, but whoever extends it "
-    "or sets its password has all of its rights back.",
-    sources=(
-        "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
-        "MySQL Reference Manual, Password Management: expired accounts can set a new password",
-    ),
-    check=each(_expired),
-)
-
-NEVER_USED = Rule(
-    id="never-used",
-    title="Account that has never been used",
-    severity=Severity.LOW,
-    rationale="Nobody would notice that it is misused. Only where the engine keeps the last login.",
-    sources=(
-        "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
-        "CIS Oracle Database 19c Benchmark 3.9, INACTIVE_ACCOUNT_TIME",
-    ),
-    check=each(_never_used),
-)
-
-WEAK = Rule(
-    id="weak-authentication",
-    title="Empty password or weak authentication",
-    severity=Severity.MEDIUM,
-    rationale="Old methods let a listener or a thief of the catalog recover the password, and an "
-    "empty one is none. High where it is empty or the account may do everything, critical "
-    "where both are true.",
-    sources=(
-        "CIS MySQL 8.0 Benchmark 7.3, passwords are set for all accounts",
-        "PostgreSQL documentation, Password authentication: md5 is deprecated",
-        "CIS Oracle Database 19c Benchmark 4.1, default passwords are changed",
-    ),
-    check=each(_weak),
-)

@@ -6,18 +6,47 @@ from collections.abc import Iterator
 
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.powerless import without_power
-from sync_pipeline.access.findings.rule import Rule, each
+from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.model.access import Availability, PowerKind, path_text
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Finding, Severity
 
 
-def _superusers(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "superuser",
+    title="Account that may do everything",
+    severity=Severity.HIGH,
+    rationale="A superuser passes every check, so each one is a whole server to lose. The count "
+    "has to be small and known, and a role that leads there is as good as the attribute.",
+    sources=(
+        "CIS PostgreSQL Benchmark 4.3, excessive administrative privileges",
+        "CIS MySQL 8.0 Benchmark 5.1, full database access of administrators only",
+        "CIS Oracle Database 19c Benchmark 5.3.3, DBA revoked from unauthorized grantees",
+        "SQL Server documentation, Server-level roles: sysadmin",
+    ),
+)
+@each
+def superuser(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts that may do everything, by any way."""
     for state in case.states():
         yield from _power(rule, case, state, PowerKind.SUPERUSER)
 
 
-def _grant_admins(rule: Rule, case: Case) -> Iterator[Finding]:
+@rule(
+    "grant-admin",
+    title="Account that can give away rights it does not have",
+    severity=Severity.HIGH,
+    rationale="Who can give itself or others any right is one statement away from having it, "
+    "but is on no list of superusers.",
+    sources=(
+        "PostgreSQL documentation, Role attributes: CREATEROLE",
+        "CIS Oracle Database 19c Benchmark 5.2.15 and 5.2.16, GRANT ANY ROLE, PRIVILEGE",
+        "SQL Server documentation, Server-level roles: securityadmin equals sysadmin",
+    ),
+)
+@each
+def grant_admin(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts that may give away more than they have."""
     for state in case.states():
         # A superuser may grant as well: one finding says it.
         if not case.powers(state.name, PowerKind.SUPERUSER):
@@ -49,33 +78,3 @@ def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:
     if case.is_expected(state.name) or (state.kind is AccountKind.ROLE and not state.can_login):
         return Severity.INFO
     return rule.severity if case.gets_in(state) else Severity.LOW
-
-
-SUPERUSER = Rule(
-    id="superuser",
-    title="Account that may do everything",
-    severity=Severity.HIGH,
-    rationale="A superuser passes every check, so each one is a whole server to lose. The count "
-    "has to be small and known, and a role that leads there is as good as the attribute.",
-    sources=(
-        "CIS PostgreSQL Benchmark 4.3, excessive administrative privileges",
-        "CIS MySQL 8.0 Benchmark 5.1, full database access of administrators only",
-        "CIS Oracle Database 19c Benchmark 5.3.3, DBA revoked from unauthorized grantees",
-        "SQL Server documentation, Server-level roles: sysadmin",
-    ),
-    check=each(_superusers),
-)
-
-GRANT_ADMIN = Rule(
-    id="grant-admin",
-    title="Account that can give away rights it does not have",
-    severity=Severity.HIGH,
-    rationale="Who can give itself or others any right is one statement away from having it, "
-    "but is on no list of superusers.",
-    sources=(
-        "PostgreSQL documentation, Role attributes: CREATEROLE",
-        "CIS Oracle Database 19c Benchmark 5.2.15 and 5.2.16, GRANT ANY ROLE, PRIVILEGE",
-        "SQL Server documentation, Server-level roles: securityadmin equals sysadmin",
-    ),
-    check=each(_grant_admins),
-)

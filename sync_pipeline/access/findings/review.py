@@ -6,32 +6,32 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from sync_pipeline.access.findings.case import Case
-from sync_pipeline.access.findings.exposure import ANONYMOUS, ANY_HOST, EVERYONE_WRITES
-from sync_pipeline.access.findings.fleet import UNEVEN
-from sync_pipeline.access.findings.grants import GONE_DATABASE, GRANT_OPTION, ORPHANED
-from sync_pipeline.access.findings.hashes import HASH_READER
-from sync_pipeline.access.findings.passwords import EXPIRED, NEVER_USED, NO_EXPIRY, NO_RULES, WEAK
-from sync_pipeline.access.findings.powers import GRANT_ADMIN, SUPERUSER
+from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
+from sync_pipeline.access.findings.fleet import uneven
+from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
+from sync_pipeline.access.findings.hashes import hash_reader
+from sync_pipeline.access.findings.passwords import expired, never_used, no_expiry, no_rules, weak
+from sync_pipeline.access.findings.powers import grant_admin, superuser
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.model.finding import Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
 
 RULES: tuple[Rule, ...] = (
-    SUPERUSER,
-    GRANT_ADMIN,
-    HASH_READER,
-    WEAK,
-    ANONYMOUS,
-    ANY_HOST,
-    EVERYONE_WRITES,
-    GRANT_OPTION,
-    ORPHANED,
-    EXPIRED,
-    NO_RULES,
-    NO_EXPIRY,
-    NEVER_USED,
-    GONE_DATABASE,
-    UNEVEN,
+    superuser,
+    grant_admin,
+    hash_reader,
+    weak,
+    anonymous,
+    any_host,
+    everyone_writes,
+    grant_option,
+    orphaned,
+    expired,
+    no_rules,
+    no_expiry,
+    never_used,
+    gone_database,
+    uneven,
 )
 
 
@@ -82,10 +82,10 @@ def _notes(cases: Sequence[Case], chosen: FindingRules, today: date) -> Iterator
         if (
             case.judged.is_synced
             and case.databases is None
-            and GONE_DATABASE.id not in (chosen.disabled)
+            and gone_database.id not in (chosen.disabled)
         ):
             yield (
-                f"{case.judged.name}: {GONE_DATABASE.id} was not looked for, because its "
+                f"{case.judged.name}: {gone_database.id} was not looked for, because its "
                 "databases were never listed (sync-pipeline run capacity-sync)."
             )
 

@@ -31,6 +31,18 @@ class Rule:
         return self.check(self, cases)
 
 
+def rule(
+    id: str,  # noqa: A002 - as the field
+    *,
+    title: str,
+    severity: Severity,
+    rationale: str,
+    sources: Sequence[str],
+) -> Callable[[Check], Rule]:
+    """Make a rule of the function below it, so that what is looked for and why stand together."""
+    return lambda check: Rule(id, title, severity, rationale, tuple(sources), check)
+
+
 def each(check: Callable[[Rule, Case], Iterable[Finding]]) -> Check:
     """Return a check that looks at one instance after the other."""
 

@@ -94,6 +94,7 @@ class MariaDb(UnknownNothing):
     size_connections = 1
     system_accounts: tuple[str, ...] = ("'mariadb.sys'@'localhost'",)
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
+    system_schemas: frozenset[str] = frozenset()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,

@@ -107,6 +107,7 @@ class MySql(UnknownNothing):
         "'mysql.infoschema'@'localhost'",
     )
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
+    system_schemas: frozenset[str] = frozenset()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,

@@ -102,6 +102,7 @@ class Oracle(UnknownNothing):
     platforms: tuple[str, ...] = tuple(sorted(MANAGED))
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
+    system_schemas: frozenset[str] = frozenset()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
     counts: Query[Any] | None = None

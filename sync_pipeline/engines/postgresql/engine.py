@@ -165,6 +165,7 @@ class PostgreSql(UnknownNothing):
     size_connections = 2
     system_accounts: tuple[str, ...] = (r"pg\_%",)
     system_databases: tuple[str, ...] = ()
+    system_schemas: frozenset[str] = frozenset({"pg_catalog", "information_schema"})
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ROLES,

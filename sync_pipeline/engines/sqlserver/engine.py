@@ -87,6 +87,7 @@ class SqlServer:
     # The logins of setup and of services are known by their identifiers (AccountState.is_system).
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = ()
+    system_schemas: frozenset[str] = frozenset({"sys", "INFORMATION_SCHEMA"})
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
     counts: Query[Any] | None = None
