@@ -178,7 +178,7 @@ def test_a_resolver_that_hangs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     try:
         assert reason(refused(1521, "slow.example")) is ConnectReason.TIMEOUT
-        (left,) = (item for item in threading.enumerate() if item.name == "oracle erp")
+        (left,) = (item for item in threading.enumerate() if item.name == "resolve slow.example")
         assert left.daemon
     finally:
         release.set()

@@ -10,8 +10,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.oracle.access.names import account_name
 from sync_pipeline.engines.oracle.access.rules import OracleAccess
+from sync_pipeline.engines.oracle.names import account_name
 from sync_pipeline.model.access import AccessWorld, Availability, Decision, Path, PowerKind
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
@@ -90,7 +90,7 @@ def test_every_user_has_what_public_has(world: AccessWorld) -> None:
         state = world.accounts[name]
         if state.kind is not AccountKind.USER:
             continue
-        of_public = found[account_name(state.database, "PUBLIC"), privilege, securable]
+        of_public = found[account_name("PUBLIC", state.database), privilege, securable]
         if of_public.is_allowed:
             assert decision.is_allowed
         if of_public.is_allowed_at_login:
@@ -130,7 +130,7 @@ def assert_real(world: AccessWorld, path: Path) -> None:
         roles = {item.role for item in state.memberships}
         if after.how == "everyone":
             assert state.kind is AccountKind.USER
-            assert after.account == account_name(state.database, "PUBLIC")
+            assert after.account == account_name("PUBLIC", state.database)
         else:
             assert after.account in roles
 
@@ -147,10 +147,10 @@ def test_every_path_is_a_chain_of_memberships_that_ends_in_a_grant(world: Access
             held = world.accounts[last].grants if last in world.accounts else ()
             if item.source == "owner":
                 assert len(item.path) == 1
-                assert account_name(container, securable.schema) == name
+                assert account_name(securable.schema, container) == name
             elif item.source == "superuser":
                 is_sysdba = any(one.privilege == "SYSDBA" for one in held)
-                named = {account_name(container, "SYS"), account_name(container, "DBA")}
+                named = {account_name("SYS", container), account_name("DBA", container)}
                 assert last in named or is_sysdba
             else:
                 assert item.source in {str(one) for one in held}
@@ -163,7 +163,7 @@ def chains(world: AccessWorld, account: str, *, at_login: bool) -> Iterator[str]
     if state is None:
         return
     if state.kind is AccountKind.USER:
-        yield from chains(world, account_name(state.database, "PUBLIC"), at_login=at_login)
+        yield from chains(world, account_name("PUBLIC", state.database), at_login=at_login)
     for membership in state.memberships:
         if not at_login or is_active(world, state, membership):
             yield from chains(world, membership.role, at_login=at_login)
@@ -191,7 +191,7 @@ def test_a_system_privilege_is_held_exactly_through_the_chains_of_roles(
 
 
 def is_everything_or(world: AccessWorld, holder: str, privilege: str) -> bool:
-    names = {account_name(pdb, name) for pdb in ("", "PDB1") for name in ("SYS", "DBA")}
+    names = {account_name(name, pdb) for pdb in ("", "PDB1") for name in ("SYS", "DBA")}
     grants: tuple[Grant, ...] = world.accounts[holder].grants if holder in world.accounts else ()
     return holder in names or bool({"SYSDBA", privilege} & {item.privilege for item in grants})
 
@@ -201,7 +201,7 @@ def is_everything_or(world: AccessWorld, holder: str, privilege: str) -> bool:
 def test_dba_by_any_chain_is_a_superuser(world: AccessWorld) -> None:
     rules = OracleAccess(world)
     for name, state in world.accounts.items():
-        dba = account_name(state.database, "DBA")
+        dba = account_name("DBA", state.database)
         for at_login in (True, False):
             if dba in chains(world, name, at_login=at_login):
                 whole = rules.decide(name, "ALL", on("server", state.database))

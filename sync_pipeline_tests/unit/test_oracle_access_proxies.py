@@ -7,9 +7,10 @@ from dataclasses import replace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.oracle.access.names import account_name, local_name
+from sync_pipeline.engines.oracle.access.names import local_name
 from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.engines.oracle.accounts.proxies import entry_of
+from sync_pipeline.engines.oracle.names import account_name
 from sync_pipeline.model.access import AccessWorld, Decision
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
@@ -115,7 +116,7 @@ def test_a_client_with_an_odd_name_is_found_from_the_root_and_from_inside() -> N
         joe = user("JOE", pdb=pdb)
         joe = replace(joe, grants=(*joe.grants, through(app, "CONNECT THROUGH")))
         found = OracleAccess(world(joe, app)).decide(
-            account_name(pdb, "JOE"), "SELECT", replace(EMP, database=pdb, catalog=pdb)
+            account_name("JOE", pdb), "SELECT", replace(EMP, database=pdb, catalog=pdb)
         )
         assert found.is_allowed
     stored = replace(user("X"), name='"my app"')

@@ -8,13 +8,9 @@ from dataclasses import replace
 import pytest
 import sqlglot
 
-from sync_pipeline.engines.oracle.access.names import (
-    account_name,
-    container_of,
-    identifier,
-    local_name,
-)
+from sync_pipeline.engines.oracle.access.names import container_of, identifier, local_name
 from sync_pipeline.engines.oracle.access.rules import OracleAccess
+from sync_pipeline.engines.oracle.names import account_name
 from sync_pipeline.model.privilege import Securable, SecurableKind
 from workbench.strategies.oracle_accounts import grant, has, on, public, role, user, world
 
@@ -190,7 +186,7 @@ def test_names_are_quoted_where_they_need_it(name: str, written: str) -> None:
 @pytest.mark.parametrize("container", ["", "PDB1", "my.pdb"])
 @pytest.mark.parametrize("name", ["HR", "lower", "A.B", "C##X", "用户", "a b"])
 def test_a_name_comes_back_from_its_account_name(container: str, name: str) -> None:
-    assert local_name(account_name(container, name), container) == name
+    assert local_name(account_name(name, container), container) == name
 
 
 def test_a_name_in_quotes_is_read_without_them() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.oracle.access.names import account_name
+from sync_pipeline.engines.oracle.names import account_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.instance import EngineName
@@ -39,7 +39,7 @@ def grant(text: str, pdb: str = "", grantor: str = "") -> Grant:
 
 def has(role: str, *, default: bool = True, admin: bool = False, pdb: str = "") -> Membership:
     """Return a membership as DBA_ROLE_PRIVS reports it."""
-    return Membership(account_name(pdb, role), admin=admin, default=default)
+    return Membership(account_name(role, pdb), admin=admin, default=default)
 
 
 def user(
@@ -53,7 +53,7 @@ def user(
     """Return a user; it may connect unless its grants are given with `connects=False`."""
     texts = grants if attributes.pop("connects", True) is False else ("CREATE SESSION", *grants)
     return AccountState(
-        name=account_name(pdb, name),
+        name=account_name(name, pdb),
         kind=AccountKind.USER,
         can_login=not locked,
         is_locked=locked,
@@ -73,7 +73,7 @@ def role(
 ) -> AccountState:
     """Return a role, with DBA_ROLES.AUTHENTICATION_TYPE."""
     return AccountState(
-        name=account_name(pdb, name),
+        name=account_name(name, pdb),
         kind=AccountKind.ROLE,
         can_login=False,
         database=pdb,
@@ -86,7 +86,7 @@ def role(
 def public(*grants: str, roles: tuple[str | Membership, ...] = (), pdb: str = "") -> AccountState:
     """Return PUBLIC."""
     return AccountState(
-        name=account_name(pdb, "PUBLIC"),
+        name=account_name("PUBLIC", pdb),
         kind=AccountKind.PUBLIC,
         can_login=False,
         database=pdb,

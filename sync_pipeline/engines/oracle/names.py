@@ -26,7 +26,7 @@ def part(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
-def account_name(name: str, container: str, *, is_root: bool) -> str:
+def account_name(name: str, container: str, *, is_root: bool = False) -> str:
     """Return the name of an account: as stored, or qualified where the root was read.
 
     `container` is the pluggable database that holds it, empty for the one connected to.

@@ -38,19 +38,20 @@ def resolve(host: str, port: int, seconds: float) -> list[str]:
     is no name, and nobody is asked.
 
     Raises:
-        OSError: gaierror, also where it took too long.
+        OSError: gaierror; TimeoutError where it took too long.
         UnicodeError: the name can't be one.
         ConnectionLimit: too many calls were left behind already.
     """
     with contextlib.suppress(ValueError):
         return [str(ipaddress.ip_address(host))]
-    call = Call(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    call = Call(
+        lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), name=f"resolve {host}"
+    )
     found: list[Any] | None = None
     with contextlib.suppress(CallTimeout, CallAborted):
         found = call.result(seconds, _nothing)
     if found is None:
-        text = f"the name was not resolved within {seconds:.3g} seconds"
-        raise socket.gaierror(socket.EAI_AGAIN, text)
+        raise TimeoutError(f"resolving the name timed out after {seconds:.3g} seconds")
     return list(dict.fromkeys(str(item[4][0]) for item in found))
 
 

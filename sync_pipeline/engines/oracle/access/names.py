@@ -30,11 +30,6 @@ def container_of(securable: Securable) -> str:
     return securable.catalog or securable.database
 
 
-def account_name(container: str, name: str) -> str:
-    """Return the account's name in a world: its own, or `PDB.NAME` where seen from the root."""
-    return f"{part(container)}.{part(name)}" if container else name
-
-
 def local_name(account: str, container: str) -> str:
     """Return the name as the container's own catalog has it.
 

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sync_pipeline.engines.oracle.access.names import account_name, local_name
+from sync_pipeline.engines.oracle.access.names import local_name
 from sync_pipeline.engines.oracle.access.predefined import PREDEFINED_ROLES
 from sync_pipeline.engines.oracle.access.status import authentication_of
 from sync_pipeline.engines.oracle.accounts.proxies import Entry, entry_of, is_through
-from sync_pipeline.engines.oracle.names import PUBLIC, part
+from sync_pipeline.engines.oracle.names import PUBLIC, account_name, part
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Membership
@@ -131,7 +131,7 @@ class RoleGraph:
                 found[grant.securable.name].append(grant.privilege)
         proxy = local_name(way.holder, container)
         for client, privileges in sorted(found.items()):
-            name = account_name(container, client)
+            name = account_name(client, container)
             name = name if container else self._stored(client)
             if name in self._world.accounts:
                 entry = entry_of(privileges)
@@ -153,9 +153,9 @@ class RoleGraph:
         if state is None:
             name = local_name(account, container)
             for role in PREDEFINED_ROLES[name].roles if name in PREDEFINED_ROLES else ():
-                yield _Edge(account_name(container, role), "predefined role")
+                yield _Edge(account_name(role, container), "predefined role")
             return
-        everyone = account_name(container, PUBLIC)
+        everyone = account_name(PUBLIC, container)
         if is_user(state) and everyone in self._world.accounts and not way.entry:
             yield _Edge(everyone, EVERYONE)
         for membership in state.memberships:

@@ -6,13 +6,11 @@ end or hold its process.
 
 from __future__ import annotations
 
-import socket
-
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.oracle.wire.connection import CLIENT
-from sync_pipeline.engines.oracle.wire.errors import Attempt, connect_error, handshake_timeout
-from sync_pipeline.engines.wire.calls import Call, CallTimeout
+from sync_pipeline.engines.oracle.wire.errors import Attempt, connect_error
 from sync_pipeline.engines.wire.child import ChildConnection, connect_in_child
+from sync_pipeline.engines.wire.links import resolve
 
 OPENER = "sync_pipeline.engines.oracle.wire.connection:connect"
 
@@ -23,24 +21,12 @@ def connect(target: Target, service: str) -> ChildConnection:
     Raises:
         SyncError: as `connection.connect`, or what became of the driver's process.
     """
+    # A host is found before a process is begun for it: names of old hosts cost none. Oracle's
+    # client libraries may know the name from elsewhere.
     if CLIENT not in target.options:
-        _check_name(Attempt(target, service))
+        instance = target.instance
+        try:
+            resolve(instance.host, instance.port, target.connect_seconds)
+        except (OSError, UnicodeError) as error:
+            raise connect_error(error, Attempt(target, service)) from None
     return connect_in_child(OPENER, target, service)
-
-
-def _check_name(attempt: Attempt) -> None:
-    """Find the host before a process is begun for it: names of old hosts cost none.
-
-    Oracle's client libraries may know the name from elsewhere.
-    """
-    target, instance = attempt.target, attempt.target.instance
-    call = Call(
-        lambda: socket.getaddrinfo(instance.host, instance.port, type=socket.SOCK_STREAM),
-        name=f"oracle {instance.name}",
-    )
-    try:
-        call.result(target.connect_seconds, lambda: None)
-    except CallTimeout:
-        raise handshake_timeout(attempt) from None
-    except (OSError, UnicodeError) as error:
-        raise connect_error(error, attempt) from None

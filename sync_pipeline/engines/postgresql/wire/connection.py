@@ -222,6 +222,8 @@ def _addresses(target: Target) -> list[dict[str, str]]:
         if len(found) > 1:
             # libpq tries them one after another: a silent one would use up all the time.
             found = answering_first(found, instance.port, target.connect_seconds / 2)
+    except TimeoutError as error:
+        raise psycopg.errors.ConnectionTimeout(str(error)) from None
     except OSError as error:
         text = f"failed to resolve host {instance.host!r}: {error}"
         raise psycopg.OperationalError(text) from None
