@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from sync_pipeline.engines.access.cautious import doubts_of
-from sync_pipeline.engines.access.contract import AccessRules, not_modelled
-from sync_pipeline.model.access import AccessWorld, ServerRule
+from sync_pipeline.engines.access.contract import AccessRules, Edge, not_modelled, reach
+from sync_pipeline.model.access import (
+    AccessWorld,
+    AccountFacts,
+    Path,
+    Power,
+    PowerKind,
+    ServerRule,
+)
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import SectionName
@@ -15,10 +22,12 @@ from sync_pipeline.model.privilege import SectionName
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A world, and what decides in it."""
+    """A world, and what decides in it. What is costly to find out is asked once."""
 
     world: AccessWorld
     rules: AccessRules
+    _facts: dict[str, AccountFacts] = field(default_factory=dict, repr=False, compare=False)
+    _powers: dict[str, tuple[Power, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -34,6 +43,26 @@ class Judged:
         """Yield the accounts by name."""
         for _, state in sorted(self.world.accounts.items()):
             yield state
+
+    def facts(self, account: str) -> AccountFacts:
+        """Return what the engine knows of an account."""
+        if account not in self._facts:
+            self._facts[account] = self.rules.facts(account)
+        return self._facts[account]
+
+    def powers(self, account: str, *kinds: PowerKind) -> tuple[Power, ...]:
+        """Return the powers of an account, of these kinds or of all."""
+        if account not in self._powers:
+            self._powers[account] = tuple(self.rules.powers(account))
+        return tuple(power for power in self._powers[account] if not kinds or power.kind in kinds)
+
+    def with_roles(self, account: str) -> Mapping[str, Path]:
+        """Return an account and every role that it has through any chain, each by its path."""
+        return reach(account, self._roles)
+
+    def _roles(self, account: str) -> Iterator[Edge]:
+        state = self.world.accounts.get(account)
+        return ((item.role, "member") for item in (state.memberships if state else ()))
 
     def is_doubt(self, gap: Gap) -> bool:
         """Return whether what is unknown could make an account lose a privilege as well."""

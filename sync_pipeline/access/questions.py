@@ -119,12 +119,12 @@ def access_of(judged: Judged, account: str) -> AccountAccess:
             f"The instance {judged.name!r} has no active account {account!r}.",
             hint=f"See: sync-pipeline accounts list --instance {judged.name}.",
         )
-    facts = judged.rules.facts(account)
+    facts = judged.facts(account)
     return AccountAccess(
         instance=judged.name,
         state=state,
         facts=facts,
-        powers=tuple(judged.rules.powers(account)),
+        powers=judged.powers(account),
         privileges=tuple(sorted(judged.rules.everything(account), key=_order)),
         gaps=(*judged.gaps(), *judged.unknown(account), *judged.sentences(facts.unknown)),
         denied=tuple(_denied(judged, account)),

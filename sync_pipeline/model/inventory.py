@@ -1,4 +1,4 @@
-"""Accounts as the store returns them to people."""
+"""Accounts and databases as the store returns them to people."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ class AccountView:
     last_sync_at: datetime
     last_change_at: datetime
     session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """What the size collection knows of an instance's databases.
+
+    `present` were there at `observed_at` (UTC), the last look; `vanished` had been there before.
+    LIKE patterns of what is never listed are `excluded`.
+    """
+
+    present: frozenset[str]
+    vanished: frozenset[str]
+    observed_at: datetime
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

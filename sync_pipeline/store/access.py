@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline.store.database import Database, among
@@ -17,15 +18,6 @@ from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.sizes.schema import instance_databases
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDatabases:
-    """An instance's inventory of databases; `observed_at` (UTC) is the last look at it."""
-
-    present: frozenset[str]
-    vanished: frozenset[str]
-    observed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class StoredAccess:
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
-    databases: StoredDatabases | None = None
+    databases: Databases | None = None
 
 
 class AccessReads:
@@ -105,7 +97,7 @@ def _sections(
     return found
 
 
-def _databases(connection: Connection, instance_ids: Sequence[int]) -> dict[int, StoredDatabases]:
+def _databases(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
     table = instance_databases
     query = select(
         table.c.instance_id, table.c.database_name, table.c.is_active, table.c.last_seen_at
@@ -114,7 +106,7 @@ def _databases(connection: Connection, instance_ids: Sequence[int]) -> dict[int,
     for row in connection.execute(query):
         rows[row.instance_id].append(row)
     return {
-        item: StoredDatabases(
+        item: Databases(
             present=frozenset(row.database_name for row in own if row.is_active),
             vanished=frozenset(row.database_name for row in own if not row.is_active),
             observed_at=max(row.last_seen_at for row in own),

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sync_pipeline.access.findings.case import Case, Databases
+from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.base import Engine
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, FindingRules
+from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import Grant, Membership
 from sync_pipeline.model.snapshot import Snapshot
 

@@ -11,12 +11,13 @@ import pymysql
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from sync_pipeline.access.findings.case import Case, Databases
+from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.mysql_protocol.access.names import principal
 from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.inventory import Databases
 from sync_pipeline_tests.contract.fixes import NOW, FixBench, each_finding, unfinished
 from sync_pipeline_tests.contract.mysql_family import Family
 from workbench.servers.running import RunningServer

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_pipeline.access.findings.case import Case, Databases
+from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.registry import ENGINES
@@ -18,6 +18,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, FindingRules
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.snapshot import Snapshot
 from workbench.emulation.sqlserver_connection import accounts_of, sizes_of
 from workbench.emulation.sqlserver_world import (

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.access.findings.case import Case, Databases
+from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.registry import ENGINES
@@ -19,6 +19,7 @@ from sync_pipeline.model.access import AccessWorld, Power, PowerKind, Step, path
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.finding import Finding, FindingRules, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import (
     Grant,
     Membership,
@@ -166,7 +167,7 @@ def test_a_grant_admin() -> None:
 
 
 def power_of(power: Power, *accounts: AccountState) -> Finding:
-    with_power = Case(judged(*accounts), _powers={power.path[0].account: (power,)})
+    with_power = Case(replace(judged(*accounts), _powers={power.path[0].account: (power,)}))
     (finding,) = [
         item for item in found("grant-admin", with_power) if item.account == power.path[0].account
     ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.access.contract import Edge, reach
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import EVERYTHING, AccountFacts, PowerKind
 from sync_pipeline.model.account import AccountState
@@ -37,11 +36,6 @@ class Population:
                 self._named[text] = ()
         return self._named[text]
 
-    def roles_of(self, account: str) -> Iterable[Edge]:
-        """Return the roles that an account was given."""
-        state = self.judged.world.accounts.get(account)
-        return [(item.role, "member") for item in state.memberships] if state else ()
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -50,22 +44,20 @@ class Subject:
     population: Population
     state: AccountState
 
-    @cached_property
+    @property
     def facts(self) -> AccountFacts:
         """Return what the engine knows of it."""
-        return self.population.judged.rules.facts(self.state.name)
+        return self.population.judged.facts(self.state.name)
 
-    @cached_property
+    @property
     def powers(self) -> frozenset[PowerKind]:
         """Return the kinds of power that it has or can get."""
-        return frozenset(
-            power.kind for power in self.population.judged.rules.powers(self.state.name)
-        )
+        return frozenset(power.kind for power in self.population.judged.powers(self.state.name))
 
     @cached_property
     def roles(self) -> frozenset[str]:
         """Return every role that it has, through any chain."""
-        return frozenset(reach(self.state.name, self.population.roles_of)) - {self.state.name}
+        return frozenset(self.population.judged.with_roles(self.state.name)) - {self.state.name}
 
     @cached_property
     def privileges(self) -> frozenset[str]:

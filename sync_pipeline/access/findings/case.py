@@ -7,26 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.access.contract import reach
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Step
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import Securable
-
-
-@dataclass(frozen=True, slots=True)
-class Databases:
-    """What the size collection knows of an instance's databases.
-
-    `present` were there at `observed_at` (UTC); `vanished` had been there before. LIKE
-    patterns of what is never listed are `excluded`.
-    """
-
-    present: frozenset[str]
-    vanished: frozenset[str]
-    observed_at: datetime
-    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +43,6 @@ class Case:
     databases: Databases | None = None
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     monitor: str = ""
-    _facts: dict[str, AccountFacts] = field(default_factory=dict, repr=False)
-    _powers: dict[str, tuple[Power, ...]] = field(default_factory=dict, repr=False)
     _found: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def states(self) -> Iterator[AccountState]:
@@ -76,16 +60,12 @@ class Case:
         return state.can_login and not state.is_locked
 
     def facts(self, account: str) -> AccountFacts:
-        """Return what the engine knows of an account, asked once."""
-        if account not in self._facts:
-            self._facts[account] = self.judged.rules.facts(account)
-        return self._facts[account]
+        """Return what the engine knows of an account."""
+        return self.judged.facts(account)
 
     def powers(self, account: str, *kinds: PowerKind) -> tuple[Power, ...]:
-        """Return the powers of these kinds (or of all), asked once."""
-        if account not in self._powers:
-            self._powers[account] = tuple(self.judged.rules.powers(account))
-        return tuple(power for power in self._powers[account] if not kinds or power.kind in kinds)
+        """Return the powers of these kinds, or of all."""
+        return self.judged.powers(account, *kinds)
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account stands for all others."""
@@ -109,7 +89,7 @@ class Case:
             accounts = self.judged.world.accounts.values()
             monitors = [state.name for state in accounts if self.is_monitor(state)]
             needing = (name for name in monitors if not self._is_superuser_itself(name))
-            roles = (role for name in needing for role in reach(name, self._roles))
+            roles = (role for name in needing for role in self.judged.with_roles(name))
             self._found[key] = frozenset((*monitors, *roles))
         return account in self._found[key]
 
@@ -126,10 +106,6 @@ class Case:
                 if state.is_superuser or self.is_everyone(state.name)
             )
         return self._found["near"]
-
-    def _roles(self, account: str) -> Iterator[tuple[str, str]]:
-        state = self.judged.world.accounts.get(account)
-        return ((item.role, "role") for item in (state.memberships if state else ()))
 
     def is_engines(self, securable: Securable) -> bool:
         """Return whether the engine made an object, and grants on it are its own."""

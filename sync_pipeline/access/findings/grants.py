@@ -6,12 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from sync_pipeline.access.findings.case import Case, Databases, Remedy, listed
+from sync_pipeline.access.findings.case import Case, Remedy, listed
 from sync_pipeline.access.findings.mending import REFUSED, Mending, dropped, take_all
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.model.access import Hold, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.privilege import Grant, SecurableKind
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sync_pipeline.access.findings.case import Case, Databases
+from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.file import parse_findings
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.engines.registry import ENGINES
@@ -118,11 +118,9 @@ def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
 
 def _case(deps: SyncDeps, loaded: LoadedInstance, monitor: str) -> Case:
     listing = loaded.stored.databases
-    if listing is None:
-        return Case(loaded.judged, None, loaded.stored.changed_at, monitor)
     excluded = (
         *ENGINES[loaded.instance.engine].system_databases,
         *deps.settings.excluded_databases,
     )
-    databases = Databases(listing.present, listing.vanished, listing.observed_at, excluded)
+    databases = replace(listing, excluded=excluded) if listing else None
     return Case(loaded.judged, databases, loaded.stored.changed_at, monitor)
