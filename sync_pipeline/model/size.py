@@ -68,7 +68,11 @@ NOT_APPLICABLE = Measure(MeasureState.NOT_APPLICABLE)
 
 
 class MeasureName(StrEnum):
-    """The values of a database and of an instance; each is a column `<name>_bytes`."""
+    """The values of a database and of an instance.
+
+    Each is an attribute of `DatabaseSize` of its name, and elsewhere a column, a field and a key
+    `<name>_bytes`.
+    """
 
     TOTAL = "total"
     DATA = "data"
@@ -76,6 +80,11 @@ class MeasureName(StrEnum):
     LOG = "log"
     TEMPORARY = "temporary"
     LOGICAL = "logical"
+
+    @property
+    def column(self) -> str:
+        """Return what the value is called where its unit is said."""
+        return f"{self}_bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +124,7 @@ class DatabaseSize:
 
     def measures(self) -> Mapping[MeasureName, Measure]:
         """Return every value by its name."""
-        return {
-            MeasureName.TOTAL: self.total,
-            MeasureName.DATA: self.data,
-            MeasureName.INDEX: self.index,
-            MeasureName.LOG: self.log,
-            MeasureName.TEMPORARY: self.temporary,
-            MeasureName.LOGICAL: self.logical,
-        }
+        return {name: getattr(self, name) for name in MeasureName}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +163,22 @@ class SizeSnapshot:
 
         A sum is unknown where a part of it is: a lower bound would look like shrinking.
         """
-        data = Measure.sum((self.hidden, *(item.data for item in self.databases)))
-        index = Measure.sum((self.hidden, *(item.index for item in self.databases)))
         by_database = any(item.log != NOT_APPLICABLE for item in self.databases)
-        logs = self.hidden if by_database else NOT_APPLICABLE
-        return {
-            MeasureName.TOTAL: Measure.sum((self.hidden, *(item.total for item in self.databases))),
-            MeasureName.DATA: data,
-            MeasureName.INDEX: index,
-            MeasureName.LOG: Measure.sum((self.log, logs, *(item.log for item in self.databases))),
-            MeasureName.TEMPORARY: Measure.sum(
-                (self.temporary, *(item.temporary for item in self.databases))
-            ),
-            MeasureName.LOGICAL: Measure.sum((data, index)),
+        servers = {
+            MeasureName.LOG: (self.log, self.hidden if by_database else NOT_APPLICABLE),
+            MeasureName.TEMPORARY: (self.temporary,),
         }
+        found = {
+            name: Measure.sum(
+                (
+                    *servers.get(name, (self.hidden,)),
+                    *(getattr(item, name) for item in self.databases),
+                )
+            )
+            for name in MeasureName
+        }
+        whole = Measure.sum((found[MeasureName.DATA], found[MeasureName.INDEX]))
+        return {**found, MeasureName.LOGICAL: whole}
 
     @property
     def known_bytes(self) -> int:

@@ -11,6 +11,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.size import (
     DatabaseView,
     InstanceSize,
+    MeasureName,
     SizeLimit,
     SizePoint,
     TablespaceView,
@@ -302,12 +303,7 @@ def _point(row: Row[Any], database: str) -> SizePoint:
         instance=row.name,
         database=database,
         collected_date=row.collected_date,
-        total_bytes=row.total_bytes,
-        data_bytes=row.data_bytes,
-        index_bytes=row.index_bytes,
-        log_bytes=row.log_bytes,
-        temporary_bytes=row.temporary_bytes,
-        logical_bytes=row.logical_bytes,
+        **{name.column: getattr(row, name.column) for name in MeasureName},
         unknown=row.unknown or {},
         maximum_bytes=row._mapping.get("maximum_bytes"),  # noqa: SLF001 - the documented way
     )

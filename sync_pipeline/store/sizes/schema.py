@@ -26,10 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from sync_pipeline.model.size import MeasureName
 from sync_pipeline.store.schema import SESSION_ID_LENGTH, Key, UtcDateTime, metadata
-
-VALUES = ("total", "data", "index", "log", "temporary", "logical")
-"""The values of a size row, each a column `<value>_bytes`."""
 
 AGGREGATED = ("total", "data", "log")
 """The values that aggregations follow."""
@@ -69,7 +67,7 @@ def _database() -> Column[Any]:
 
 
 def _values() -> list[Column[Any]]:
-    return [Column(f"{value}_bytes", BigInteger) for value in VALUES]
+    return [Column(name.column, BigInteger) for name in MeasureName]
 
 
 def _provenance() -> list[Column[Any]]:

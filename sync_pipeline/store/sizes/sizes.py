@@ -206,7 +206,7 @@ def _values(measures: Mapping[MeasureName, Measure]) -> dict[str, Any]:
         for name, measure in measures.items()
         if measure.bytes is None and measure.is_missing
     }
-    numbers = {f"{name}_bytes": measure.bytes for name, measure in measures.items()}
+    numbers = {name.column: measure.bytes for name, measure in measures.items()}
     return {**numbers, "unknown": unknown or None}
 
 

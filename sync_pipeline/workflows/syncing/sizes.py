@@ -209,7 +209,7 @@ def _details(
             "vanished": list(inventory.vanished),
             "is_complete": snapshot.inventory_is_complete,
         },
-        "sizes": {f"{name}_bytes": item.bytes for name, item in snapshot.measures().items()},
+        "sizes": {name.column: item.bytes for name, item in snapshot.measures().items()},
         "known_bytes": snapshot.known_bytes,
         "unread_databases": {item.name: item.total.reason for item in snapshot.unread},
         "timings": {name: round(seconds, 4) for name, seconds in timings.items()},
