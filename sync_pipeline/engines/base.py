@@ -511,7 +511,17 @@ def needed(
     return Grantee(engine, server, username).needs(query, database)
 
 
-def check_names(engine: Engine, *names: str) -> None:
+class WritesNames(Protocol):
+    """What of an engine says how names stand in statements."""
+
+    name: EngineName
+
+    def written(self, name: str) -> str:
+        """Return a name as statements for people write it, or `UNWRITABLE`."""
+        ...
+
+
+def check_names(engine: WritesNames, *names: str) -> None:
     """Refuse names that the engine's statements can't hold.
 
     Raises:

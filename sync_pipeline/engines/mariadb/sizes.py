@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-from sync_pipeline.engines.base import ANYBODY, Query, RowT, SizeReader, Variant
-from sync_pipeline.engines.mysql_protocol.size_tables import (
-    EngineRow,
-    HeldRow,
-    SchemaRow,
-    TableQueries,
-)
+from sync_pipeline.engines.base import SizeReader
 from sync_pipeline.engines.mysql_protocol.sizes import (
     GRANT_FILES,
-    GRANT_TABLES,
-    LogTablesRow,
-    NameRow,
     OwnFiles,
-    PrivilegeRow,
-    ServerFileRow,
     SharedNameRow,
-    SharedRow,
-    SizeQueries,
-    TableRow,
-    VariablesRow,
-    keeps_binary_logs,
+    binary_logs,
+    size_queries,
+    size_query,
     snapshot,
 )
-from sync_pipeline.model.size import NOT_APPLICABLE, Measure, SizeSnapshot
+from sync_pipeline.model.size import Measure, SizeSnapshot
 
 _SINCE = (10, 6)
 
@@ -57,26 +45,9 @@ class BinaryLogRow:
     File_size: int
 
 
-def _query(name: str, row: type[RowT], needs: str = ANYBODY) -> Query[RowT]:
-    return Query(name, row, (), (Variant(_SINCE, f"{name}.sql"),), needs)
-
-
-SHARED = SizeQueries(
-    databases=replace(
-        _query("size_databases", NameRow, GRANT_TABLES), count="count_size_databases.sql"
-    ),
-    privileges=_query("size_privileges", PrivilegeRow),
-    held=TableQueries(
-        schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
-        engines=_query("size_engines", EngineRow, GRANT_TABLES),
-        listed=_query("size_listed", HeldRow, GRANT_TABLES),
-        single=_query("size_single", HeldRow, GRANT_TABLES),
-    ),
-    shared=_query("size_shared_tables", SharedRow, GRANT_FILES),
-    server_files=_query("size_server_files", ServerFileRow, GRANT_FILES),
-    tables=_query("size_tables", TableRow, GRANT_TABLES),
-    variables=_query("size_variables", VariablesRow),
-    log_tables=_query("size_log_tables", LogTablesRow),
+_query = partial(size_query, since=_SINCE)
+SHARED = replace(
+    size_queries(_SINCE),
     shared_names=_query("size_shared_names", SharedNameRow, GRANT_FILES),
 )
 FILES = _query("size_files", FilesRow, GRANT_FILES)
@@ -93,10 +64,7 @@ GRANTS = (SHARED.held.schemas, FILES)
 def measure(reader: SizeReader) -> SizeSnapshot:
     """Measure the server with a constant number of queries, where none of them fails."""
     redo = reader.read(REDO)
-    logs = NOT_APPLICABLE
-    if keeps_binary_logs(reader, SHARED):
-        reading = reader.read(BINARY_LOGS)
-        logs = reading.failure or Measure.known(sum(row.File_size for row in reading.rows))
+    logs = binary_logs(reader, SHARED, BINARY_LOGS)
     return snapshot(
         reader,
         SHARED,

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sync_pipeline.engines.access.cautious import cautious
 from sync_pipeline.engines.access.contract import AccessRules
-from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
     ANYBODY,
     AccountRows,
     CatalogCheck,
-    Connection,
-    DatabaseEntry,
     GrantNote,
     Query,
     SizeReader,
-    Target,
     Variant,
-    check_names,
 )
 from sync_pipeline.engines.mysql.access.doubts import CATALOG, unknown_grants, unknown_words
 from sync_pipeline.engines.mysql.access.rules import MySqlAccess
@@ -34,24 +29,9 @@ from sync_pipeline.engines.mysql.accounts.parse import (
 )
 from sync_pipeline.engines.mysql.notes import GRANT_NOTES
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
-from sync_pipeline.engines.mysql_protocol.accounts.identity import identify
-from sync_pipeline.engines.mysql_protocol.accounts.names import written, written_account
-from sync_pipeline.engines.mysql_protocol.accounts.queries import (
-    catalog_query,
-    counts_query,
-    monitoring_script,
-)
-from sync_pipeline.engines.mysql_protocol.accounts.rows import (
-    ColumnRow,
-    DatabaseRow,
-    ProxyRow,
-    RoutineRow,
-    TableRow,
-    shared_grants,
-)
+from sync_pipeline.engines.mysql_protocol.accounts.queries import catalog_query, counts_query
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
-from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
-from sync_pipeline.engines.mysql_protocol.wire.connection import connect
+from sync_pipeline.engines.mysql_protocol.family import Family, ObjectQueries
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
@@ -82,32 +62,26 @@ MANDATORY_ROLES = Query(
     (Variant(OLDEST, "mandatory_roles.sql"),),
     ANYBODY,
 )
-DATABASES = catalog_query(
-    "db", DatabaseRow, (SectionName.DATABASE,), OLDEST, Variant(PARTIAL_REVOKES, "db_8_0_16.sql")
-)
-TABLES = catalog_query("tables_priv", TableRow, (SectionName.TABLE,), OLDEST)
-COLUMNS = catalog_query("columns_priv", ColumnRow, (SectionName.COLUMN,), OLDEST)
-ROUTINES = catalog_query("procs_priv", RoutineRow, (SectionName.ROUTINE,), OLDEST)
-PROXIES = catalog_query("proxies_priv", ProxyRow, (SectionName.PROXY,), OLDEST)
+OBJECTS = ObjectQueries.since(OLDEST, Variant(PARTIAL_REVOKES, "db_8_0_16.sql"))
 
 COUNTS = counts_query(CountsRow, OLDEST, PARTIAL_REVOKES)
 
 
-class MySql(UnknownNothing):
+class MySql(Family):
     """MySQL 8.0 and newer."""
 
     name = EngineName.MYSQL
     product = "MySQL"
+    package = PACKAGE
+    oldest = OLDEST
+    accounts_table = "user"
+    size_grants: tuple[Query[Any], ...] = GRANTS
     newest_tried: tuple[int, ...] = (9, 7)
-    default_port = 3306
-    size_connections = 1
     system_accounts: tuple[str, ...] = (
         "'mysql.sys'@'localhost'",
         "'mysql.session'@'localhost'",
         "'mysql.infoschema'@'localhost'",
     )
-    system_databases: tuple[str, ...] = SYSTEM_DATABASES
-    system_schemas: frozenset[str] = frozenset()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
@@ -115,47 +89,20 @@ class MySql(UnknownNothing):
         EDGES,
         DEFAULT_ROLES,
         MANDATORY_ROLES,
-        DATABASES,
-        TABLES,
-        COLUMNS,
-        ROUTINES,
-        PROXIES,
+        *OBJECTS.all(),
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG
 
-    def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
-        """Open a read-only connection whose statements the server itself bounds."""
-        return connect(target, "MySQL")
-
-    def identify(self, connection: Connection) -> ServerIdentity:
-        """Ask for the version and the state of TLS; refuse MariaDB and what is too old."""
-        return identify(connection, PACKAGE, "MySQL", OLDEST, "user")
-
-    def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
-        """Return nothing: the grant tables of all databases are in one catalog."""
-        return ()
-
-    def written(self, name: str) -> str:
-        """Return a part of an account's name as statements write it."""
-        return written(name)
-
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
         """Build one state for each account, roles included."""
-        grants = shared_grants(
-            rows.of(DATABASES),
-            rows.of(TABLES),
-            rows.of(COLUMNS),
-            rows.of(ROUTINES),
-            rows.of(PROXIES),
-        )
         return account_states(
             rows.of(ACCOUNTS),
             rows.of(DYNAMIC),
             rows.of(EDGES),
             rows.of(DEFAULT_ROLES),
             rows.of(MANDATORY_ROLES),
-            grants,
+            OBJECTS.grants(rows),
         )
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
@@ -173,13 +120,3 @@ class MySql(UnknownNothing):
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how MySQL decides what the accounts of a world may do."""
         return cautious(MySqlAccess(world), world, self)
-
-    def written_account(self, username: str, host: str) -> str:
-        """Return the account with its host as statements write it."""
-        return written_account(username, host)
-
-    def grants_script(self, username: str, host: str, databases: Sequence[str]) -> str:  # noqa: ARG002
-        """Return the script: one table a line, no more than the queries read."""
-        check_names(self, username, host)
-        queries = (*self.account_queries, *GRANTS)
-        return monitoring_script(written_account(username, host), PACKAGE, "user", queries)

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
-from sync_pipeline.engines.base import ANYBODY, Query, RowT, SizeReader, Variant, Version
-from sync_pipeline.engines.mysql_protocol.size_tables import (
-    EngineRow,
-    HeldRow,
-    SchemaRow,
-    TableQueries,
-)
+from sync_pipeline.engines.base import SizeReader, Version
 from sync_pipeline.engines.mysql_protocol.sizes import (
     GRANT_FILES,
-    GRANT_TABLES,
-    LogTablesRow,
-    NameRow,
     OwnFiles,
-    PrivilegeRow,
-    ServerFileRow,
-    SharedRow,
-    SizeQueries,
-    TableRow,
-    VariablesRow,
-    keeps_binary_logs,
+    binary_logs,
+    size_queries,
+    size_query,
     snapshot,
 )
-from sync_pipeline.model.size import NOT_APPLICABLE, Measure, SizeSnapshot
+from sync_pipeline.model.size import Measure, SizeSnapshot
 
 _SINCE: Version = (8, 0)
 _REDO_IN_STATUS: Version = (8, 0, 30)
@@ -72,29 +60,8 @@ class BinaryLogRow:
     Encrypted: str
 
 
-def _query(
-    name: str, row: type[RowT], needs: str = ANYBODY, since: Version = _SINCE
-) -> Query[RowT]:
-    return Query(name, row, (), (Variant(since, f"{name}.sql"),), needs)
-
-
-SHARED = SizeQueries(
-    databases=replace(
-        _query("size_databases", NameRow, GRANT_TABLES), count="count_size_databases.sql"
-    ),
-    privileges=_query("size_privileges", PrivilegeRow),
-    held=TableQueries(
-        schemas=_query("size_schemas", SchemaRow, GRANT_TABLES),
-        engines=_query("size_engines", EngineRow, GRANT_TABLES),
-        listed=_query("size_listed", HeldRow, GRANT_TABLES),
-        single=_query("size_single", HeldRow, GRANT_TABLES),
-    ),
-    shared=_query("size_shared_tables", SharedRow, GRANT_FILES),
-    server_files=_query("size_server_files", ServerFileRow, GRANT_FILES),
-    tables=_query("size_tables", TableRow, GRANT_TABLES),
-    variables=_query("size_variables", VariablesRow),
-    log_tables=_query("size_log_tables", LogTablesRow),
-)
+_query = partial(size_query, since=_SINCE)
+SHARED = size_queries(_SINCE)
 FILES = _query("size_files", FilesRow, GRANT_FILES)
 REDO = _query("size_redo", RedoVariablesRow)
 REDO_STATUS = _query("size_redo_8_0_30", RedoStatusRow, since=_REDO_IN_STATUS)
@@ -105,10 +72,7 @@ GRANTS = (SHARED.held.schemas, FILES, BINARY_LOGS)
 
 def measure(reader: SizeReader) -> SizeSnapshot:
     """Measure the server with a constant number of queries, where none of them fails."""
-    logs = NOT_APPLICABLE
-    if keeps_binary_logs(reader, SHARED):
-        reading = reader.read(BINARY_LOGS)
-        logs = reading.failure or Measure.known(sum(row.File_size for row in reading.rows))
+    logs = binary_logs(reader, SHARED, BINARY_LOGS)
     return snapshot(reader, SHARED, lambda names: _own_files(reader, names), _redo(reader), logs)
 
 

@@ -12,12 +12,17 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 from sync_pipeline.engines.access.doubts import plain
-from sync_pipeline.engines.base import Query, Reading, SizeReader
+from sync_pipeline.engines.base import ANYBODY, Query, Reading, RowT, SizeReader, Variant, Version
 from sync_pipeline.engines.mysql_protocol.size_tables import (
     AllHeld,
+    EngineRow,
     Held,
+    HeldRow,
+    SchemaRow,
     TableQueries,
     largest,
     read_held,
@@ -25,6 +30,7 @@ from sync_pipeline.engines.mysql_protocol.size_tables import (
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.size import (
+    NOT_APPLICABLE,
     DatabaseSize,
     Measure,
     SizeSnapshot,
@@ -144,6 +150,32 @@ class SizeQueries:
     variables: Query[VariablesRow]
     log_tables: Query[LogTablesRow]
     shared_names: Query[SharedNameRow] | None = None
+
+
+def size_query(name: str, row: type[RowT], needs: str = ANYBODY, *, since: Version) -> Query[RowT]:
+    """Declare a query whose file has its name."""
+    return Query(name, row, (), (Variant(since, f"{name}.sql"),), needs)
+
+
+def size_queries(since: Version) -> SizeQueries:
+    """Declare the queries of an engine, whose oldest version is `since`."""
+    query = partial(size_query, since=since)
+    databases = query("size_databases", NameRow, GRANT_TABLES)
+    return SizeQueries(
+        databases=replace(databases, count="count_size_databases.sql"),
+        privileges=query("size_privileges", PrivilegeRow),
+        held=TableQueries(
+            schemas=query("size_schemas", SchemaRow, GRANT_TABLES),
+            engines=query("size_engines", EngineRow, GRANT_TABLES),
+            listed=query("size_listed", HeldRow, GRANT_TABLES),
+            single=query("size_single", HeldRow, GRANT_TABLES),
+        ),
+        shared=query("size_shared_tables", SharedRow, GRANT_FILES),
+        server_files=query("size_server_files", ServerFileRow, GRANT_FILES),
+        tables=query("size_tables", TableRow, GRANT_TABLES),
+        variables=query("size_variables", VariablesRow),
+        log_tables=query("size_log_tables", LogTablesRow),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +431,9 @@ def _tablespaces(
     )
 
 
-def keeps_binary_logs(reader: SizeReader, queries: SizeQueries) -> bool:
-    """Return whether the server writes binary logs: it refuses to list none."""
-    return any(row.keeps_binary_logs for row in reader.read(queries.variables).rows)
+def binary_logs(reader: SizeReader, queries: SizeQueries, listing: Query[Any]) -> Measure:
+    """Return what the binary logs take; a server that writes none refuses to list them."""
+    if not any(row.keeps_binary_logs for row in reader.read(queries.variables).rows):
+        return NOT_APPLICABLE
+    reading = reader.read(listing)
+    return reading.failure or Measure.known(sum(row.File_size for row in reading.rows))
