@@ -485,10 +485,6 @@ class Grantee:
         user = self.server.account or self.engine.written(self.username)
         return filled(template, user=user, database=self.engine.written(database))
 
-    def needs(self, query: Query[Any], database: str = "") -> str:
-        """Return the statement that lets the account run a query."""
-        return self.filled(query.needs_at(self.server), database)
-
     def told(self, error: PrivilegeError, query: Query[Any], database: str = "") -> str:
         """Return what people are told to do about a refusal; its own hint, where it has one.
 
@@ -501,14 +497,15 @@ class Grantee:
         statements = [f"REVOKE {error.missing} FROM {written(to)};" for to in error.denied_to]
         if statements and database:
             statements.insert(0, f"USE {written(database)};")
-        return it_needs(" ".join([*statements, self.needs(query, database)]))
+        needs = needed(self.engine, query, self.server, self.username, database)
+        return it_needs(" ".join([*statements, needs]))
 
 
 def needed(
     engine: Engine, query: Query[Any], server: ServerIdentity, username: str, database: str = ""
 ) -> str:
     """Return the statement that lets the account run a query on this server."""
-    return Grantee(engine, server, username).needs(query, database)
+    return Grantee(engine, server, username).filled(query.needs_at(server), database)
 
 
 class WritesNames(Protocol):

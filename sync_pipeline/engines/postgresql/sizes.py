@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import ANYBODY, Query, SizeReader, Variant
 from sync_pipeline.engines.postgresql.lost import (
-    LOCKED,
-    LOST,
     missing_file,
     with_locks,
     without_lost,
@@ -112,7 +110,6 @@ TABLES = Query("size_tables", TableRow, (), _variants("size_tables"), CONNECT, p
 TABLESPACES = Query("size_tablespaces", TablespaceRow, (), _variants("size_tablespaces"), MONITOR)
 WAL = Query("size_wal", BytesRow, (), _variants("size_wal"), MONITOR)
 TEMPORARY = Query("size_temporary", BytesRow, (), _variants("size_temporary"), MONITOR)
-SIZE_QUERIES = (DATABASES, TOTAL, OBJECTS, TABLES, TABLESPACES, WAL, TEMPORARY, LOST, LOCKED)
 
 
 def measure(reader: SizeReader) -> SizeSnapshot:

@@ -127,7 +127,6 @@ TABLES = Query(
     check="check_objects.sql",
     denied="denied_in_database.sql",
 )
-SIZE_QUERIES = (DATABASES, FILES, SPARSE, TEMPORARY, CONTAINER_PAGES, OBJECTS, TABLES)
 
 
 @dataclass(frozen=True, slots=True)

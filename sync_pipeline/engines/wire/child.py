@@ -107,11 +107,6 @@ class DriverProcess:
             theirs.close()
             os.close(life)
 
-    @property
-    def process_id(self) -> int:
-        """Return the process's number."""
-        return self._process.pid
-
     def end(self, seconds: float = 0) -> int:
         """Wait so long for the end, then kill; return the status as `subprocess` does."""
         with self._lock:
