@@ -8,13 +8,14 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Self, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from sync_pipeline.categories import Category, reading_categories
 from sync_pipeline.cron_line import fault_of
 from sync_pipeline.errors import ConfigurationError
 
@@ -290,8 +291,8 @@ class Settings(BaseSettings):
         ge=1,
         description="Intervals of the schedule without a success until an instance is overdue.",
     )
-    freshness_categories: tuple[Literal["account", "capacity"], ...] = Field(
-        default=("account", "capacity"), description="What is watched for overdue instances."
+    freshness_categories: tuple[str, ...] = Field(
+        default_factory=reading_categories, description="What is watched for overdue instances."
     )
     alert_webhook_url: str = Field(
         default="", repr=False, description="URL that alerts are posted to as JSON; empty: none."
@@ -400,6 +401,14 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not a cron line of five fields: {fault}")
         return value
 
+    @field_validator("freshness_categories")
+    @classmethod
+    def _reads_instances(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = reading_categories()
+        if not set(value) <= set(known):
+            raise ValueError(f"each must be one of {', '.join(known)}")
+        return value
+
     @field_validator("run_deadline_seconds")
     @classmethod
     def _ends_before_dagster_ends_it(cls, value: int, info: ValidationInfo) -> int:
@@ -485,6 +494,10 @@ class Settings(BaseSettings):
                 f"The settings are not valid: {problems}.",
                 hint="Correct the environment variable and run the command again.",
             ) from None
+
+    def cron_of(self, category: Category) -> str:
+        """Return when the job of a category runs, as a cron line."""
+        return str(getattr(self, category.cron_setting))
 
     @property
     def effective_store_url(self) -> str:

@@ -1,13 +1,16 @@
-"""`sync-pipeline run`: launch a job as the UI would, and see it through."""
+"""`sync-pipeline run`: launch a job as the UI would, and see it through.
 
-from __future__ import annotations
+Annotations are not postponed here: Typer reads options that are made for each category.
+"""
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from sync_pipeline.categories import CATEGORIES, Category
 from sync_pipeline.cli.context import SHOWN, dependencies, show_json
 from sync_pipeline.cli.launch import CANCELLED, run_job, user
 from sync_pipeline.cli.sessions import show_outcome
@@ -20,8 +23,10 @@ from sync_pipeline.model.text import shortened
 DONE, SOME_FAILED = 0, 1
 MOST_CHOSEN = 20_000
 """Of one option; the jobs take no more."""
-
-app = typer.Typer(help="Launch a job now and wait for its end.", no_args_is_help=True)
+EXIT_STATUS = (
+    "Exit status: 0 all went well, 1 an instance or the run failed, 2 the command is wrong, "
+    "3 the store or the run could not be had, 130 the run was cancelled."
+)
 
 InstanceOption = Annotated[
     list[str] | None, typer.Option(help="Only this instance; may be repeated.")
@@ -40,62 +45,43 @@ JsonOption = Annotated[
 ]
 
 
-@app.command("account-sync")
-def account_sync(
-    *,
-    instance: InstanceOption = None,
-    tag: TagOption = None,
-    engine: EngineOption = None,
-    environment: EnvironmentOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Allow a mass deactivation of accounts.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Sync the accounts of all active instances, or of those selected.
-
-    Exit status: 0 all went well, 1 an instance or the run failed, 2 the command is
-    wrong, 3 the store or the run could not be had, 130 the run was cancelled.
-    """
-    selection = selection_of(instance, tag, engine, environment)
-    launch("account_sync", selection, as_json=as_json, force=force)
+def build(rows: Iterable[Category]) -> typer.Typer:
+    """Return the group of commands: one for each category."""
+    group = typer.Typer(help="Launch a job now and wait for its end.", no_args_is_help=True)
+    for row in rows:
+        launched = _with_force(row) if row.force else _without_force(row)
+        group.command(row.command, help=f"{row.help}\n\n{EXIT_STATUS}")(launched)
+    return group
 
 
-@app.command("capacity-sync")
-def capacity_sync(
-    *,
-    instance: InstanceOption = None,
-    tag: TagOption = None,
-    engine: EngineOption = None,
-    environment: EnvironmentOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Allow many databases to have vanished at once.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure the databases of all active instances, or of those selected.
+def _with_force(row: Category) -> Callable[..., None]:
+    def launched(
+        *,
+        instance: InstanceOption = None,
+        tag: TagOption = None,
+        engine: EngineOption = None,
+        environment: EnvironmentOption = None,
+        force: Annotated[bool, typer.Option("--force", help=row.force)] = False,
+        as_json: JsonOption = False,
+    ) -> None:
+        selection = selection_of(instance, tag, engine, environment)
+        launch(row.job, selection, as_json=as_json, force=force)
 
-    A second collection of a date replaces the first. Exit status: as for account-sync.
-    """
-    selection = selection_of(instance, tag, engine, environment)
-    launch("capacity_sync", selection, as_json=as_json, force=force)
+    return launched
 
 
-@app.command()
-def aggregation(
-    *,
-    instance: InstanceOption = None,
-    tag: TagOption = None,
-    engine: EngineOption = None,
-    environment: EnvironmentOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Aggregate what is due today: the running periods to date, and those that ended.
+def _without_force(row: Category) -> Callable[..., None]:
+    def launched(
+        *,
+        instance: InstanceOption = None,
+        tag: TagOption = None,
+        engine: EngineOption = None,
+        environment: EnvironmentOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        launch(row.job, selection_of(instance, tag, engine, environment), as_json=as_json)
 
-    It waits for a collection that still runs. Exit status: as for account-sync.
-    """
-    selection = selection_of(instance, tag, engine, environment)
-    launch("aggregate_sizes", selection, as_json=as_json)
+    return launched
 
 
 def selection_of(
@@ -169,3 +155,6 @@ def _exit_status(session: Session) -> int:
     if session.status is SessionStatus.COMPLETED:
         return DONE
     return CANCELLED if session.status is SessionStatus.CANCELLED else SOME_FAILED
+
+
+app = build(CATEGORIES.values())

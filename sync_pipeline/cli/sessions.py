@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sync_pipeline.categories import CATEGORIES, counter_words
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
@@ -36,16 +37,30 @@ LATEST = "latest"
 MOST_RECORDS = 100
 """A run of more instances ends with its failures, not with a row for each instance."""
 
-COUNTERS = {
-    SyncCategory.ACCOUNT: ("synced", "created", "updated", "deactivated"),
-    SyncCategory.CAPACITY: ("measured", "new", "back", "vanished"),
-    SyncCategory.AGGREGATION: ("rows",),
-}
-"""What the counters of a record mean, by category; those beyond are not used."""
-
 RUN_COLUMNS = ("shard", "run", "status", "started", "ended", "message")
 ATTEMPT_COLUMNS = ("instance", "attempt", "status", "run", "started", "ended", "message")
 
+
+def _completed(incomplete: str) -> list[str]:
+    return [name for name in CATEGORIES if name.startswith(incomplete)]
+
+
+def _category(name: str) -> SyncCategory:
+    if name not in CATEGORIES:
+        known = ", ".join(map(repr, CATEGORIES))
+        raise typer.BadParameter(f"{name!r} is not one of {known}.")
+    return SyncCategory(name)
+
+
+CategoryOption = Annotated[
+    SyncCategory | None,
+    typer.Option(
+        parser=_category,
+        metavar=f"<{'|'.join(CATEGORIES)}>",
+        autocompletion=_completed,
+        help="Only syncs of this category.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -75,9 +90,7 @@ def resolve_session(store: Store, session_id: str) -> Session:
 @app.command("list")
 def list_(
     status: Annotated[SessionStatus | None, typer.Option(help="Only these.")] = None,
-    category: Annotated[
-        SyncCategory | None, typer.Option(help="Only syncs of this category.")
-    ] = None,
+    category: CategoryOption = None,
     instance: Annotated[str | None, typer.Option(help="Only with this instance.")] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 20,
     as_json: Json = False,
@@ -161,7 +174,7 @@ def show(
         say(session.error)
     if len(runs) > 1 or session.shards > 1:
         show_table(RUN_COLUMNS, [_run_row(session, item) for item in runs], "It has no run.")
-    columns = ("instance", "status", *COUNTERS[session.category], "seconds", "message")
+    columns = ("instance", "status", *counter_words(session.category), "seconds", "message")
     nothing = "Every instance went well." if failed else "It has no instance."
     show_table(columns, [_row(item) for item in records], nothing)
     if attempts:
@@ -189,7 +202,7 @@ def show_outcome(store: Store, session: Session) -> None:
 
 def _show_records(session: Session, records: Sequence[InstanceRecord]) -> None:
     rows = [(record.instance_name, record.status, *_counters(record)) for record in records]
-    columns = ("instance", "status", *COUNTERS[session.category])
+    columns = ("instance", "status", *counter_words(session.category))
     show_table(columns, rows, session.error or "There was nothing to sync.")
     for record in records:
         if record.error_message:
@@ -222,7 +235,7 @@ def _attempt_row(attempt: RecordAttempt) -> tuple[object, ...]:
 
 
 def _counters(record: InstanceRecord) -> tuple[int, ...]:
-    return astuple(record.counters)[: len(COUNTERS[record.category])]
+    return astuple(record.counters)[: len(counter_words(record.category))]
 
 
 def _row(record: InstanceRecord) -> tuple[object, ...]:

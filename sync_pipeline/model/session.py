@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar, Self
 
+from sync_pipeline import categories
 from sync_pipeline.model.shard import WHOLE, Shard
 
 
@@ -21,12 +23,30 @@ class SyncType(StrEnum):
     BACKFILL = "backfill"
 
 
-class SyncCategory(StrEnum):
-    """What a session syncs."""
+class SyncCategory(str):
+    """What a session syncs, by the name of its row in `categories.py`; equal ones are identical.
 
-    ACCOUNT = "account"
-    CAPACITY = "capacity"
-    AGGREGATION = "aggregation"
+    A name without a row is one of another version's: it is kept and shown.
+    """
+
+    __slots__ = ()
+    ACCOUNT: ClassVar[SyncCategory]
+    CAPACITY: ClassVar[SyncCategory]
+    AGGREGATION: ClassVar[SyncCategory]
+
+    @classmethod
+    @cache
+    def _of(cls, name: str) -> Self:
+        return super().__new__(cls, name)
+
+    def __new__(cls, name: str) -> Self:
+        """Return the category of a name."""
+        return cls._of(str(name))
+
+
+SyncCategory.ACCOUNT = SyncCategory(categories.ACCOUNT.name)
+SyncCategory.CAPACITY = SyncCategory(categories.CAPACITY.name)
+SyncCategory.AGGREGATION = SyncCategory(categories.AGGREGATION.name)
 
 
 class SessionStatus(StrEnum):

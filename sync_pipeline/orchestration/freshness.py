@@ -10,6 +10,7 @@ from functools import cache
 import dagster as dg
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.notify.channels import channels_of
 from sync_pipeline.orchestration.instance import require_configured
@@ -50,12 +51,8 @@ def longest_interval(cron: str, time_zone: str) -> timedelta:
 
 def freshness_limits(settings: Settings) -> Mapping[SyncCategory, timedelta]:
     """Return how long a success of each watched category counts."""
-    crons = {
-        SyncCategory.ACCOUNT: settings.account_sync_cron,
-        SyncCategory.CAPACITY: settings.capacity_sync_cron,
-    }
     return {
-        category: longest_interval(crons[category], settings.time_zone)
+        category: longest_interval(settings.cron_of(CATEGORIES[category]), settings.time_zone)
         * settings.freshness_intervals
         for category in watched_categories(settings)
     }

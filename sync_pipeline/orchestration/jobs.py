@@ -2,112 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from sync_pipeline.model.period import PeriodType
-from sync_pipeline.orchestration.aggregation_ops import (
-    aggregate_instance,
-    select_due,
-    select_partition,
-    select_range,
+from sync_pipeline.orchestration.catalog import Known
+from sync_pipeline.orchestration.categories.job import (
+    BACKFILL_PRIORITY,
+    DAILY_PRIORITY,
+    CategoryJob,
 )
 from sync_pipeline.orchestration.config import SELECT_INSTANCES
 from sync_pipeline.orchestration.failures import NO_RUN_RETRY_TAGS
+from sync_pipeline.orchestration.finish import finish_session
 from sync_pipeline.orchestration.hooks import close_record
 from sync_pipeline.orchestration.maintenance import maintain
-from sync_pipeline.orchestration.ops import (
-    collect_sizes,
-    finish_session,
-    open_session,
-    select_instances,
-    sync_instance,
-)
-from sync_pipeline.orchestration.runs.runs import (
-    ACCOUNT_SYNC,
-    AGGREGATE_PERIOD,
-    AGGREGATE_SIZES,
-    BACKFILL_SIZES,
-    CAPACITY_SYNC,
-    FLEET_AGGREGATIONS,
-)
+from sync_pipeline.orchestration.ops import open_session
 from sync_pipeline.orchestration.runtime.executors import console, executor_of, one_after_the_other
 from sync_pipeline.orchestration.runtime.threaded_executor import DEADLINE_TAG
 from sync_pipeline.settings import Settings
 
 MAINTAIN_SIZES = "maintain_sizes"
-SYNC_PRIORITY, DAILY_PRIORITY, BACKFILL_PRIORITY = 20, 10, -10
-"""What leaves the queue first. A run that says nothing of it, as one of an asset, has 0."""
 
 
-def build_account_sync(settings: Settings) -> dg.JobDefinition:
-    """Return the job that syncs accounts."""
+def build_job(settings: Settings, item: CategoryJob) -> dg.JobDefinition:
+    """Return the job of a category that its schedule runs."""
     return _instance_job(
         settings,
-        ACCOUNT_SYNC,
-        "Read the accounts and grants of every selected instance and record what changed. "
-        "Everything empty in the launchpad: all active instances.",
-        select_instances,
-        sync_instance,
-        priority=SYNC_PRIORITY,
+        item.row.job,
+        item.description,
+        item.select,
+        item.work,
+        priority=item.priority,
+        more_seconds=item.more_seconds(settings),
     )
 
 
-def build_capacity_sync(settings: Settings) -> dg.JobDefinition:
-    """Return the job that collects sizes."""
-    return _instance_job(
-        settings,
-        CAPACITY_SYNC,
-        "Measure every database of the selected instances. A second collection of a date "
-        "replaces the first. Everything empty in the launchpad: all active instances.",
-        select_instances,
-        collect_sizes,
-        priority=SYNC_PRIORITY,
-    )
-
-
-def build_aggregate_sizes(settings: Settings) -> dg.JobDefinition:
-    """Return the job that aggregates what is due today."""
-    return _instance_job(
-        settings,
-        AGGREGATE_SIZES,
-        "Wait for today's collection, then aggregate the running day, week, month and "
-        "quarter to date, and close those that have ended.",
-        select_due,
-        aggregate_instance,
-        priority=DAILY_PRIORITY,
-        # Waiting for the collection is not work.
-        more_seconds=settings.aggregation_wait_seconds,
-    )
-
-
-def build_period_job(
-    settings: Settings, kind: PeriodType, partitions_def: dg.PartitionsDefinition[str]
-) -> dg.JobDefinition:
-    """Return the job that aggregates one period of a kind, a partition of it."""
-    return _instance_job(
-        settings,
-        AGGREGATE_PERIOD[kind],
-        f"Aggregate the sizes of one {kind} again. A whole range in one run: materialize it of "
-        f"the asset {FLEET_AGGREGATIONS}/{kind}, or use `sync-pipeline backfill`.",
-        select_partition,
-        aggregate_instance,
-        priority=BACKFILL_PRIORITY,
-        partitions_def=partitions_def,
-    )
-
-
-def build_backfill_sizes(settings: Settings) -> dg.JobDefinition:
-    """Return the job that aggregates a whole range of periods in one run."""
-    return _instance_job(
-        settings,
-        BACKFILL_SIZES,
-        "Aggregate every period of a kind between two days again, in one run.",
-        select_range,
-        aggregate_instance,
-        priority=BACKFILL_PRIORITY,
-    )
+def build_more_jobs(
+    settings: Settings, item: CategoryJob, found: Known
+) -> Iterator[dg.JobDefinition]:
+    """Return the other jobs of a category; what periods are offered depends on the store."""
+    for more in item.more_jobs:
+        yield _instance_job(
+            settings,
+            more.name,
+            more.description,
+            more.select,
+            item.work,
+            priority=BACKFILL_PRIORITY,
+            partitions_def=found.computable(more.kind, settings) if more.kind else None,
+        )
 
 
 def build_maintain_sizes(settings: Settings) -> dg.JobDefinition:

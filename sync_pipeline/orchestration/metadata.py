@@ -9,7 +9,7 @@ from rich import filesize
 
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.change import AccountChange
-from sync_pipeline.model.session import Session, SyncCategory
+from sync_pipeline.model.session import Session
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.text import shortened
 from sync_pipeline.orchestration.catalog import aggregation_key, size_key
@@ -97,16 +97,27 @@ def aggregation_materialization(item: Aggregation) -> dg.AssetMaterialization:
     )
 
 
-def session_metadata(deps: SyncDeps, session: Session) -> dict[str, dg.MetadataValue]:
-    """Return the counts of a session, and for sizes the largest and the fastest growing."""
-    metadata: dict[str, dg.MetadataValue] = {
+def session_metadata(session: Session) -> dict[str, dg.MetadataValue]:
+    """Return the counts of a session."""
+    return {
         "instances": dg.MetadataValue.int(session.total),
         "completed": dg.MetadataValue.int(session.successful),
         "skipped": dg.MetadataValue.int(session.skipped),
         "status": dg.MetadataValue.text(str(session.status)),
     }
-    if session.category is SyncCategory.ACCOUNT:
-        return {**metadata, **findings_metadata(review_session(deps, session))}
+
+
+def findings_of_session(deps: SyncDeps, session: Session) -> dict[str, dg.MetadataValue]:
+    """Return what the access review of a session's instances found."""
+    return findings_metadata(review_session(deps, session))
+
+
+def largest_of_fleet(
+    deps: SyncDeps,
+    session: Session,  # noqa: ARG001 - the whole fleet is shown after each
+) -> dict[str, dg.MetadataValue]:
+    """Return the largest and the fastest growing databases of all instances."""
+    metadata: dict[str, dg.MetadataValue] = {}
     for word, by_growth in (("largest", False), ("fastest growing", True)):
         found = top_databases(deps, by_growth=by_growth, limit=MOST_DATABASES)
         rows = [

@@ -1,4 +1,4 @@
-"""The steps that every job shares, and those of the two syncs.
+"""The steps that jobs share, and what the steps of instances have in common.
 
 Annotations are not postponed here: Dagster reads them as types.
 """
@@ -13,17 +13,10 @@ from sync_pipeline.orchestration.config import NO_CONFIG, SelectionConfig, SyncC
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.limits import (
-    await_start,
     await_turn,
     on_terms,
     skip_of,
     with_terms,
-)
-from sync_pipeline.orchestration.metadata import (
-    report_metadata,
-    session_metadata,
-    size_materialization,
-    size_metadata,
 )
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs.runs import (
@@ -32,14 +25,12 @@ from sync_pipeline.orchestration.runs.runs import (
     new_session,
     reap_sessions,
 )
-from sync_pipeline.orchestration.selections import chosen_instances, selected_for
+from sync_pipeline.orchestration.selections import SYNC, Asked, chosen_instances, selected_for
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.orchestration.ticks import require_tick
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.syncing.accounts import AccountSyncReport, sync_instance_accounts
 from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
-from sync_pipeline.workflows.syncing.sizes import SizeReport, sync_instance_sizes
 
 
 @dg.op(
@@ -88,68 +79,11 @@ def open_session(
         yield dg.DynamicOutput(task, mapping_key=task.mapping_key)
 
 
-@dg.op(
-    config_schema=NO_CONFIG,
-    out=dg.Out(dg.Nothing),
-    description="Sync the accounts of one instance.",
-)
-def sync_instance(
-    context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
-) -> None:
-    """Sync one instance; its record is written whatever happens."""
-    with dagster_failures(context), pipeline.open() as deps:
-        join(context, pipeline, deps)
-        report = _sync(context, deps, task)
-    context.log.info(report.message)
-    context.add_output_metadata(report_metadata(report))
-
-
-@dg.op(
-    config_schema=NO_CONFIG,
-    out=dg.Out(dg.Nothing),
-    description="Measure the databases of one instance.",
-)
-def collect_sizes(
-    context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
-) -> None:
-    """Measure one instance; its record is written whatever happens."""
-    with dagster_failures(context), pipeline.open() as deps:
-        join(context, pipeline, deps)
-        report = _collect(context, deps, task)
-    context.log.info(report.message)
-    context.add_output_metadata(size_metadata(report))
-    if report.snapshot is not None:
-        context.log_event(size_materialization(report))
-
-
-@dg.op(
-    config_schema=NO_CONFIG,
-    ins={"instances": dg.In(dg.Nothing)},
-    description="Say how the session ended, where every instance went well.",
-)
-def finish_session(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
-    """Show the session's counts. The last record closed the session, not this step."""
-    with dagster_failures(context), pipeline.open() as deps:
-        part = pipeline.part_of(context.instance, context.run)
-        session = deps.store.sessions.get(part.session_id)
-        if session is None:
-            return
-        metadata = session_metadata(deps, session)
-    note = f" {session.error}" if session.error else ""
-    context.log.info(
-        "Session %s is %s: %d of %d instances completed, %d skipped.%s",
-        session.session_id,
-        session.status,
-        session.successful,
-        session.total,
-        session.skipped,
-        note,
-    )
-    context.add_output_metadata(metadata)
-
-
 def select(
-    context: dg.OpExecutionContext, kind: type[SelectionConfig], pipeline: PipelineResource
+    context: dg.OpExecutionContext,
+    kind: type[SelectionConfig],
+    pipeline: PipelineResource,
+    asked: Asked = SYNC,
 ) -> SelectedInstances:
     """Return the instances that a run is asked for, and say how many they are."""
     with dagster_failures(context):
@@ -157,7 +91,7 @@ def select(
         require_configured(context.instance)
         with pipeline.open() as deps:
             part = pipeline.part_of(context.instance, context.run)
-            selected = selected_for(context.run, part, config, deps)
+            selected = selected_for(context.run, part, config, deps, asked)
     context.log.info("%d instances are selected.", len(selected.tasks))
     context.add_output_metadata({"instances": len(selected.tasks)})
     return selected
@@ -192,23 +126,7 @@ def work_on(
     )
 
 
-def _sync(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> AccountSyncReport:
-    work = _admitted(context, deps, task)
-    if isinstance(work, Skip):
-        return AccountSyncReport(*_skip(context, deps, task, work))
-    await_start(context, deps, work)
-    return sync_instance_accounts(deps, work, is_forced=task.is_forced)
-
-
-def _collect(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> SizeReport:
-    work = _admitted(context, deps, task)
-    if isinstance(work, Skip):
-        return SizeReport(*_skip(context, deps, task, work))
-    await_start(context, deps, work)
-    return sync_instance_sizes(deps, work, is_forced=task.is_forced)
-
-
-def _admitted(
+def admitted(
     context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask
 ) -> InstanceWork | Skip:
     """Return the work on an instance, or why it is left alone."""
@@ -223,7 +141,7 @@ def _admitted(
     return on_terms(context, deps, task, work_on(context, deps, instance))
 
 
-def _skip(
+def skipped(
     context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask, skip: Skip
 ) -> tuple[str, RecordStatus, str]:
     """Record as skipped an instance that this run leaves alone."""

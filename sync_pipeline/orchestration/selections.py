@@ -7,62 +7,36 @@ nothing that its steps handed over has to be kept.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from dagster import DagsterRun
 
-from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Instance, Selection
-from sync_pipeline.model.period import Period, PeriodRange, PeriodType
-from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.model.period import PeriodRange
 from sync_pipeline.model.shard import WHOLE
-from sync_pipeline.model.text import first_names, shortened
-from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig, SyncConfig
+from sync_pipeline.model.text import first_names
+from sync_pipeline.orchestration.config import SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.runs.lineage import Part
-from sync_pipeline.orchestration.runs.runs import (
-    ACCOUNT_SYNC,
-    AGGREGATE_PERIOD,
-    ASSET_JOB,
-    BACKFILL_SIZES,
-    CAPACITY_SYNC,
-    FLEET_AGGREGATIONS,
-    category_of,
-    created_by,
-    kind_of_asset,
-    partitions_of_run,
-    sync_type_of,
-)
+from sync_pipeline.orchestration.runs.runs import created_by, sync_type_of
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
 from sync_pipeline.store.sessions.sessions import NO_INSTANCE
 from sync_pipeline.visible import visible
-from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.syncing import aggregation as aggregate_sizes
-from sync_pipeline.workflows.syncing.aggregation import PeriodChoice
 
-_CONFIG_OF_JOB: Mapping[str, type[SelectionConfig]] = {
-    ACCOUNT_SYNC: SyncConfig,
-    CAPACITY_SYNC: SyncConfig,
-    BACKFILL_SIZES: BackfillConfig,
-}
-LONGEST_DAY = 32
 NAMES_SHOWN = 5
-_KIND_OF_JOB = {job: kind for kind, job in AGGREGATE_PERIOD.items()}
 
 
-def config_of(job_name: str, values: object) -> SelectionConfig:
-    """Return the configuration of a job's selection from the values that Dagster resolved.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a category finds what a run is asked for: the instances, and periods if it has any."""
 
-    Raises:
-        ConfigurationError: a value is not valid.
-    """
-    return _CONFIG_OF_JOB.get(job_name, SelectionConfig).read(values)
+    selected: Callable[[DagsterRun, Part, SelectionConfig, SyncDeps], SelectedInstances]
+    periods: Callable[[DagsterRun, SelectionConfig, SyncDeps], PeriodRange | None]
 
 
 def selected_for(
-    run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps
+    run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps, asked: Asked
 ) -> SelectedInstances:
     """Return the instances that a run is asked for, each with its task.
 
@@ -76,8 +50,8 @@ def selected_for(
     if part.is_continued:
         left = deps.store.session_reads.left_of(part.session_id, part.shard.number)
         if left is not None:
-            return _left(run, part, config, deps, left)
-    found = _selected(run, part, config, deps)
+            return _left(run, part, config, deps, asked, left)
+    found = asked.selected(run, part, config, deps)
     wanted = _wanted(part, deps)
     if wanted is None:
         return found
@@ -114,7 +88,7 @@ def _nothing(selection: Selection) -> str:
 
 
 def task_for(
-    run: DagsterRun, config: SelectionConfig, deps: SyncDeps, instance_id: int
+    run: DagsterRun, config: SelectionConfig, deps: SyncDeps, asked: Asked, instance_id: int
 ) -> InstanceTask:
     """Return the task of one instance, without the terms of the run that selected it.
 
@@ -122,7 +96,7 @@ def task_for(
         ConfigurationError: the periods can't be.
     """
     instances = deps.store.registry.ever_by_ids([instance_id])
-    periods = _periods_of(run, config, today(deps))
+    periods = asked.periods(run, config, deps)
     (task,) = tasks_of(instances, is_forced=_is_forced(config), periods=periods)
     return task
 
@@ -132,33 +106,17 @@ def _left(
     part: Part,
     config: SelectionConfig,
     deps: SyncDeps,
+    asked: Asked,
     left: Sequence[tuple[int, str]],
 ) -> SelectedInstances:
     """Return what a session has left, whatever became of those instances since."""
-    periods = _periods_of(run, config, today(deps))
+    periods = asked.periods(run, config, deps)
     is_forced = _is_forced(config)
     return SelectedInstances(
         tasks=tuple(InstanceTask(key, name, is_forced, periods) for key, name in left),
         sync_type=sync_type_of(run, part, config.selection(), len(left)),
         created_by=created_by(run, part, config),
         always_probe=True,
-    )
-
-
-def _selected(
-    run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps
-) -> SelectedInstances:
-    if category_of(run.job_name) is SyncCategory.AGGREGATION:
-        return _to_aggregate(run, part, config, deps)
-    selection = config.selection()
-    instances = deps.store.registry.select(selection)
-    is_forced = _is_forced(config)
-    return SelectedInstances(
-        tasks=tasks_of(instances, is_forced=is_forced),
-        sync_type=sync_type_of(run, part, selection, len(instances)),
-        created_by=created_by(run, part, config),
-        nothing=_nothing(selection),
-        always_probe=is_forced or part.only is not None or not selection.is_everything,
     )
 
 
@@ -172,62 +130,33 @@ def _wanted(part: Part, deps: SyncDeps) -> Collection[int] | None:
     return deps.store.session_reads.of_shard(repeated.session_id, repeated.shard.number)
 
 
-def _to_aggregate(
-    run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps
-) -> SelectedInstances:
-    selection = config.selection()
-    choice = PeriodChoice(_periods_of(run, config, today(deps)))
-    instances = aggregate_sizes.instances_to_aggregate(deps, selection, choice)
-    return SelectedInstances(
-        tasks=tasks_of(instances, periods=choice.periods),
-        sync_type=sync_type_of(run, part, selection, len(instances)),
-        created_by=created_by(run, part, config),
-        nothing=aggregate_sizes.nothing_to_aggregate(choice),
-    )
-
-
 def _is_forced(config: SelectionConfig) -> bool:
     return isinstance(config, SyncConfig) and config.force
 
 
-def _periods_of(run: DagsterRun, config: SelectionConfig, now: date) -> PeriodRange | None:
-    """Return the periods to aggregate; None: those that are due, or a sync, which has none."""
-    if isinstance(config, BackfillConfig):
-        first, last = _day(config.first), _day(config.last)
-        return aggregate_sizes.chosen_range(_period_type(config.period), first, last, now)
-    kind = _KIND_OF_JOB.get(run.job_name) or kind_of_asset(run)
-    if kind is None and run.job_name == ASSET_JOB:
-        raise ConfigurationError(
-            "The run names no aggregation, or more than one.",
-            hint=f"Materialize one of the assets {FLEET_AGGREGATIONS}/…",
-        )
-    if kind is None:
-        return None
-    partitions = partitions_of_run(run)
-    if partitions is None:
-        raise ConfigurationError(
-            f"The run names no {kind} to aggregate.", hint="Launch it from the Partitions tab."
-        )
-    first, last = map(_day, partitions)
-    if run.job_name == ASSET_JOB:
-        return aggregate_sizes.chosen_range(kind, first, last, now)
-    period = Period.of(kind, first)
-    return PeriodRange(period, period)
+def _to_sync(
+    run: DagsterRun, part: Part, config: SelectionConfig, deps: SyncDeps
+) -> SelectedInstances:
+    """Return the active instances of a selection."""
+    selection = config.selection()
+    instances = deps.store.registry.select(selection)
+    is_forced = _is_forced(config)
+    return SelectedInstances(
+        tasks=tasks_of(instances, is_forced=is_forced),
+        sync_type=sync_type_of(run, part, selection, len(instances)),
+        created_by=created_by(run, part, config),
+        nothing=_nothing(selection),
+        always_probe=is_forced or part.only is not None or not selection.is_everything,
+    )
 
 
-def _period_type(text: str) -> PeriodType:
-    if text not in tuple(PeriodType):
-        raise ConfigurationError(
-            f"{text!r} is not a kind of period.", hint=f"Known are: {', '.join(PeriodType)}."
-        )
-    return PeriodType(text)
+def _no_periods(
+    run: DagsterRun,  # noqa: ARG001
+    config: SelectionConfig,  # noqa: ARG001
+    deps: SyncDeps,  # noqa: ARG001
+) -> None:
+    return None
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        shown = shortened(text, LONGEST_DAY)
-        raise ConfigurationError(
-            f"{shown!r} is not a date.", hint="Write it as 2026-01-31."
-        ) from None
+SYNC = Asked(_to_sync, _no_periods)
+"""What a run reads of instances: those that are active, with no periods."""

@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.atomic import replaced
 from sync_pipeline.model.daemon_lease import PROCESSES, DaemonLease
@@ -96,7 +97,7 @@ def _sessions(found: FleetMetrics) -> Iterator[Metric]:
         ("category", "status"),
         {
             (category, status): counts.get((category, status), 0)
-            for category in SyncCategory
+            for category in map(SyncCategory, CATEGORIES)
             for status in SessionStatus
         },
     )
@@ -110,7 +111,7 @@ def _sessions(found: FleetMetrics) -> Iterator[Metric]:
                 for status in SessionStatus
                 if not status.is_terminal
             )
-            for category in SyncCategory
+            for category in map(SyncCategory, CATEGORIES)
         },
     )
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     true,
 )
 
+from sync_pipeline.categories import CATEGORIES, reading_categories
 from sync_pipeline.model.daemon_lease import DaemonLease
 from sync_pipeline.model.freshness import WatchKey, WatchState
 from sync_pipeline.model.metrics import (
@@ -50,9 +51,6 @@ from sync_pipeline.store.watch.freshness import last_success, read_checks, read_
 
 WHOLE_FLEET = (str(SyncType.SCHEDULED_TASK), str(SyncType.MANUAL_TASK))
 """Sessions of a few instances say nothing of the fleet: they count where there is no other."""
-
-SYNCED = (SyncCategory.ACCOUNT, SyncCategory.CAPACITY)
-"""The categories that read instances."""
 
 _ENDED = tuple(str(status) for status in SessionStatus if status.is_terminal)
 
@@ -116,7 +114,9 @@ def _session_counts(connection: Connection) -> tuple[SessionCount, ...]:
 
 def _newest(connection: Connection, *, ended: bool) -> tuple[Session, ...]:
     """Return each category's session that began last, of all or of those that ended."""
-    found = (_newest_of(connection, category, ended=ended) for category in SyncCategory)
+    found = (
+        _newest_of(connection, category, ended=ended) for category in map(SyncCategory, CATEGORIES)
+    )
     return tuple(session_of(row) for row in found if row is not None)
 
 
@@ -188,6 +188,7 @@ def _change_counts(connection: Connection, ids: Sequence[str]) -> dict[str, int]
 def _instances(
     connection: Connection, recent: date, states: Mapping[WatchKey, WatchState]
 ) -> tuple[InstanceMetrics, ...]:
+    synced = [SyncCategory(name) for name in reading_categories()]
     query = select(
         instances.c.id,
         instances.c.name,
@@ -195,7 +196,7 @@ def _instances(
         instances.c.environment,
         instances.c.created_at,
         _last_size(recent).label("total_bytes"),
-        *(last_success(category).label(str(category)) for category in SYNCED),
+        *(last_success(category).label(str(category)) for category in synced),
     ).where(instances.c.is_active.is_(True), instances.c.deleted_at.is_(None))
     return tuple(
         InstanceMetrics(
@@ -203,8 +204,8 @@ def _instances(
             row.engine,
             row.environment or "",
             row.created_at,
-            {category: getattr(row, str(category)) for category in SYNCED},
-            frozenset(item for item in SYNCED if _is_stale(states, row.id, item)),
+            {category: getattr(row, str(category)) for category in synced},
+            frozenset(item for item in synced if _is_stale(states, row.id, item)),
             row.total_bytes,
         )
         for row in connection.execute(query.order_by(instances.c.name))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect
+from sync_pipeline.workflows.maintain_sizes import maintain_sizes
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Selection
@@ -21,7 +22,6 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.maintain_sizes import maintain_sizes
 from sync_pipeline.workflows.syncing.aggregation import (
     LONGEST_CATCH_UP_DAYS,
     PeriodChoice,

@@ -17,10 +17,10 @@ import pytest
 import typer
 
 from sync_pipeline.cli.main import app
+from sync_pipeline.orchestration.categories.registry import config_of
 from sync_pipeline.orchestration.instance import dagster_environment
 from sync_pipeline.orchestration.processes import serve
 from sync_pipeline.orchestration.processes.system import System
-from sync_pipeline.orchestration.selections import config_of
 from workbench.benches.command import Command
 from workbench.servers.running import free_port
 

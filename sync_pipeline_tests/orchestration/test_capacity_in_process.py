@@ -13,7 +13,7 @@ from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.period import Period, PeriodType
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory, SyncType
-from sync_pipeline.orchestration import aggregation_ops
+from sync_pipeline.orchestration.categories.aggregation import steps
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of
@@ -132,13 +132,13 @@ def test_it_waits_for_the_collection_and_says_when_it_gives_up(
 ) -> None:
     """The waiting itself has its tests; here the op asks, and goes on."""
     asked: list[bool] = []
-    waited = aggregation_ops.aggregate_sizes.await_collection
+    waited = steps.aggregate_sizes.await_collection
 
     def recorded(deps: Any, is_running: Any, *rest: Any) -> Any:
         asked.append(is_running())
         return waited(deps, is_running, *rest)
 
-    monkeypatch.setattr(aggregation_ops.aggregate_sizes, "await_collection", recorded)
+    monkeypatch.setattr(steps.aggregate_sizes, "await_collection", recorded)
     StoreBench(fleet.store, datetime.now(UTC)).fleet("here")
     with open_instance() as instance:
         result = run(instance, "aggregate_sizes")

@@ -15,18 +15,20 @@ from dagster._utils.test.definitions import scoped_definitions_load_context
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.definitions import defs, location
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.orchestration import catalog
+from sync_pipeline.orchestration.categories.account.job import ACCOUNT_JOB
+from sync_pipeline.orchestration.categories.aggregation.job import AGGREGATION_JOB
 from sync_pipeline.orchestration.config import BackfillConfig, SyncConfig
-from sync_pipeline.orchestration.jobs import build_account_sync, build_aggregate_sizes
+from sync_pipeline.orchestration.jobs import build_job
 from sync_pipeline.orchestration.partitions import EARLIEST, first_day, partitions_of
 from sync_pipeline.orchestration.runs.lineage import SHARD_TAG
 from sync_pipeline.orchestration.runs.runs import (
     AGGREGATE_PERIOD,
     ASSET_JOB,
     BACKFILL_TAG,
-    CATEGORY_OF_JOB,
     fleet_key,
     leaves_session,
 )
@@ -37,6 +39,7 @@ from sync_pipeline.store.store import Store
 from workbench.benches.store_bench import StoreBench
 from workbench.strategies.sizes import History, put_history
 
+SESSION_JOBS = {job for row in CATEGORIES.values() for job in (row.job, *row.more_jobs)}
 JOB = defs.resolve_job_def("account_sync")
 REPOSITORY = defs.get_repository_def()
 
@@ -50,7 +53,7 @@ def test_names() -> None:
         "account_sync", "aggregate_day", "aggregate_month", "aggregate_quarter",
         "aggregate_sizes", "aggregate_week", "backfill_sizes", "capacity_sync", "maintain_sizes",
     ]  # fmt: skip
-    assert set(REPOSITORY.job_names) - set(CATEGORY_OF_JOB) == {"maintain_sizes"}
+    assert set(REPOSITORY.job_names) - SESSION_JOBS == {"maintain_sizes"}
     assert sorted(node.name for node in JOB.nodes) == [
         "finish_session", "open_session", "select_instances", "sync_instance",
     ]  # fmt: skip
@@ -80,8 +83,8 @@ def test_every_job_that_leaves_a_session_is_watched_to_its_end() -> None:
     """Also the one in which Dagster materializes assets."""
     names = location().get_repository_def().job_names
     assert {name for name in names if not leaves_session(name)} == {"maintain_sizes"}
-    assert set(names) == {*CATEGORY_OF_JOB, ASSET_JOB, "maintain_sizes"}
-    for name in CATEGORY_OF_JOB:
+    assert set(names) == {*SESSION_JOBS, ASSET_JOB, "maintain_sizes"}
+    for name in SESSION_JOBS:
         hooks = {hook.name for hook in defs.resolve_job_def(name).hook_defs}
         assert hooks == {"close_record"}
 
@@ -117,14 +120,14 @@ def test_neither_shards_nor_backfills_take_every_place() -> None:
 
 def test_waiting_for_the_collection_is_not_counted_as_runtime() -> None:
     settings = Settings(max_runtime_seconds=77, aggregation_wait_seconds=1000)
-    assert build_aggregate_sizes(settings).tags["dagster/max_runtime"] == "1077"
+    assert build_job(settings, AGGREGATION_JOB).tags["dagster/max_runtime"] == "1077"
 
 
 def test_limits_come_from_settings() -> None:
     settings = Settings(
         max_runtime_seconds=77, account_sync_cron="5 4 * * *", time_zone="Asia/Shanghai"
     )
-    job = build_account_sync(settings)
+    job = build_job(settings, ACCOUNT_JOB)
     schedule = build_schedule(settings, job, settings.account_sync_cron, "")
     assert job.tags["dagster/max_runtime"] == "77"
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("5 4 * * *", "Asia/Shanghai")
@@ -179,7 +182,7 @@ def test_the_code_server_has_each_instance_as_assets(store: Store) -> None:
             *(catalog.aggregation_key(kind, name) for kind in PeriodType),
         )
     } | {fleet_key(kind) for kind in PeriodType}
-    assert set(repository.job_names) >= set(CATEGORY_OF_JOB)
+    assert set(repository.job_names) >= SESSION_JOBS
 
 
 def test_no_more_instances_are_assets_than_the_ui_bears(
@@ -271,4 +274,4 @@ def test_the_jobs_load_without_a_store(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", f"sqlite:///{tmp_path / 'no' / 'such' / 'place'}")
-    assert set(location().get_repository_def().job_names) >= set(CATEGORY_OF_JOB)
+    assert set(location().get_repository_def().job_names) >= SESSION_JOBS

@@ -21,7 +21,8 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.model.session import Session, SessionStatus, SyncCategory, SyncType
-from sync_pipeline.orchestration import aggregation_ops, resources
+from sync_pipeline.orchestration import resources
+from sync_pipeline.orchestration.categories.aggregation import steps
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.settings import project_root
@@ -78,7 +79,7 @@ def fleet(
     began = datetime.now(UTC)
     now = tick.at + timedelta(seconds=20)
     monkeypatch.setattr(resources, "utc_now", lambda: now + (datetime.now(UTC) - began))
-    monkeypatch.setattr(aggregation_ops, "SECONDS_BETWEEN_LOOKS", 0.2)
+    monkeypatch.setattr(steps, "SECONDS_BETWEEN_LOOKS", 0.2)
     settings = {
         "time_zone": tick.zone,
         "capacity_sync_cron": tick.capacity,

@@ -23,7 +23,8 @@ from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.errors import Phase, StaleClaim, StoreUnavailable
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
-from sync_pipeline.orchestration import ops, resources
+from sync_pipeline.orchestration import resources
+from sync_pipeline.orchestration.categories.account import job as account_job
 from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
@@ -205,7 +206,7 @@ def test_the_hook_ends_the_record_of_a_step_that_could_not(
         raise ZeroDivisionError(PASSWORD)
 
     fleet.add("only", postgresql_server)
-    monkeypatch.setattr(ops, "_sync", broken)
+    monkeypatch.setattr(account_job, "_sync", broken)
     result = run()
     assert fleet.ended_session(result.run_id, 1).status is SessionStatus.FAILED
     record = fleet.record(result.run_id, "only")
@@ -224,7 +225,7 @@ def test_the_hook_ends_the_record_that_a_step_forgot(
         return AccountSyncReport(task.name, RecordStatus.COMPLETED, "done")
 
     fleet.add("only", postgresql_server)
-    monkeypatch.setattr(ops, "_sync", forgetful)
+    monkeypatch.setattr(account_job, "_sync", forgetful)
     result = run()
     assert result.success
     assert fleet.ended_session(result.run_id, 1).status is SessionStatus.FAILED
@@ -314,7 +315,7 @@ def test_a_run_gives_signs_of_life_while_it_works(
     """Also after the store was away for a moment."""
     monkeypatch.setenv("SYNC_PIPELINE_STALE_AFTER_SECONDS", "5")
     fleet.add("only", postgresql_server)
-    sync, give = ops.sync_instance_accounts, SessionStore.give_sign
+    sync, give = account_job.sync_instance_accounts, SessionStore.give_sign
     calls: list[str] = []
     signs: list[datetime] = []
 
@@ -335,7 +336,7 @@ def test_a_run_gives_signs_of_life_while_it_works(
         return sync(*arguments, **named)
 
     monkeypatch.setattr(SessionStore, "give_sign", away_at_times)
-    monkeypatch.setattr(ops, "sync_instance_accounts", slowly)
+    monkeypatch.setattr(account_job, "sync_instance_accounts", slowly)
     result = run()
     assert result.success
     assert set(calls) == {result.run_id}

@@ -22,8 +22,12 @@ from dagster import (
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from sync_pipeline.model.session import SessionStatus, SyncType
-from sync_pipeline.orchestration.aggregation_ops import SECONDS_BETWEEN_LOOKS
-from sync_pipeline.orchestration.due import LONGEST_START, is_collecting, last_tick
+from sync_pipeline.orchestration.categories.aggregation.due import (
+    LONGEST_START,
+    is_collecting,
+    last_tick,
+)
+from sync_pipeline.orchestration.categories.aggregation.steps import SECONDS_BETWEEN_LOOKS
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG

@@ -20,8 +20,9 @@ from dagster import (
 
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
+from sync_pipeline.orchestration.categories.account.job import ACCOUNT_JOB
 from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.jobs import build_account_sync
+from sync_pipeline.orchestration.jobs import build_job
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
 from sync_pipeline.orchestration.runs.runs import (
@@ -55,7 +56,7 @@ def instance(fleet: Fleet) -> Iterator[DagsterInstance]:
 
 def schedule_of(**settings: int) -> ScheduleDefinition:
     given = Settings(**settings)
-    return build_schedule(given, build_account_sync(given), "* * * * *", "", is_sharded=True)
+    return build_schedule(given, build_job(given, ACCOUNT_JOB), "* * * * *", "", is_sharded=True)
 
 
 def tick(instance: DagsterInstance, **settings: int) -> list[RunRequest] | SkipReason:

@@ -26,7 +26,9 @@ from sync_pipeline.definitions import defs
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 from sync_pipeline.model.period import Period, PeriodType
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from sync_pipeline.orchestration import aggregation_ops, ops
+from sync_pipeline.orchestration import ops
+from sync_pipeline.orchestration.categories.account import job as account_job
+from sync_pipeline.orchestration.categories.capacity import job as capacity_job
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of, fleet_key
@@ -34,6 +36,7 @@ from sync_pipeline.orchestration.runtime import step_values
 from sync_pipeline.orchestration.runtime.step_values import StepValues
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.settings import project_root
+from sync_pipeline.workflows.syncing import aggregation as workflow
 from sync_pipeline_tests.orchestration.test_backfill import history
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer
@@ -158,7 +161,7 @@ def test_a_re_execution_of_an_asset_does_the_same_range_again(fleet: Fleet) -> N
     asset = [fleet_key(PeriodType.DAY)]
     with open_instance() as instance:
         with (
-            broken(aggregation_ops.aggregate_sizes, "aggregate_instance"),
+            broken(workflow, "aggregate_instance"),
             execute_job(
                 job,
                 instance,
@@ -192,8 +195,8 @@ ASKED: list[tuple[Any, dict[str, Any], dict[str, str]]] = [
     (backfill_sizes, RANGE, {}),
 ]
 WORK = {
-    account_sync: (ops, "sync_instance_accounts"),
-    capacity_sync: (ops, "sync_instance_sizes"),
+    account_sync: (account_job, "sync_instance_accounts"),
+    capacity_sync: (capacity_job, "sync_instance_sizes"),
 }
 
 
@@ -210,7 +213,7 @@ def failed_first(
     instance: DagsterInstance, asked: Asked, *, is_opened: bool
 ) -> tuple[str, list[str]]:
     """Return a run that failed before its session was open, or in each instance, and its steps."""
-    at_work = WORK.get(asked.job, (aggregation_ops.aggregate_sizes, "aggregate_instance"))
+    at_work = WORK.get(asked.job, (workflow, "aggregate_instance"))
     target, name = at_work if is_opened else (ops, "with_terms")
     with (
         broken(target, name),
@@ -300,7 +303,7 @@ def test_a_store_that_is_away_while_a_value_is_loaded_is_asked_again(
 
     with open_instance() as instance:
         with (
-            broken(ops, "sync_instance_accounts"),
+            broken(account_job, "sync_instance_accounts"),
             execute_job(reconstructable(account_sync), instance, raise_on_error=False) as first,
         ):
             assert not first.success
@@ -323,7 +326,7 @@ def test_a_step_of_an_instance_that_was_removed_since_contacts_nobody(fleet: Fle
         fleet.store.registry.delete_instance(gone.instance_name, datetime.now(UTC))
         key = InstanceTask(gone.instance_id, gone.instance_name).mapping_key
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ops, "sync_instance_accounts", pytest.fail)
+            patch.setattr(account_job, "sync_instance_accounts", pytest.fail)
             run_id, _ = executed_again(
                 instance, reconstructable(account_sync), first.run_id, [f"sync_instance[{key}]"]
             )

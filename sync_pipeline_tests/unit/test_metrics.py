@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.model.freshness import FreshnessCheck
 from sync_pipeline.model.metrics import (
     DURATION_BUCKETS,
@@ -106,7 +107,7 @@ def values(name: str, found: FleetMetrics = EVERYTHING) -> dict[tuple[str, ...],
 
 def test_sessions() -> None:
     counts = values("sessions")
-    assert len(counts) == len(SyncCategory) * len(SessionStatus)
+    assert len(counts) == len(CATEGORIES) * len(SessionStatus)
     assert {key: value for key, value in counts.items() if value} == {
         ("account", "failed"): 3,
         ("account", "running"): 1,

@@ -19,8 +19,8 @@ from dagster._core.definitions.reconstruct import ReconstructableJob, Reconstruc
 from dagster._grpc.impl import core_execute_run
 from dagster._utils.interrupts import capture_interrupts
 
+from sync_pipeline.categories import ACCOUNT
 from sync_pipeline.orchestration.runs.lineage import part_of
-from sync_pipeline.orchestration.runs.runs import ACCOUNT_SYNC
 from sync_pipeline.settings import project_root
 
 
@@ -29,7 +29,7 @@ def account_sync() -> ReconstructableJob:
     repository = ReconstructableRepository.for_module(
         "sync_pipeline.definitions", "location", working_directory=str(project_root())
     )
-    return repository.get_reconstructable_job(ACCOUNT_SYNC)
+    return repository.get_reconstructable_job(ACCOUNT.job)
 
 
 def create_run(

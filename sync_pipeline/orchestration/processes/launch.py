@@ -28,16 +28,14 @@ from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRe
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from sqlalchemy.exc import SQLAlchemyError
 
+from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.errors import SyncError
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL, TOOK_TOO_LONG
 from sync_pipeline.orchestration.runs.lineage import part_of
 from sync_pipeline.orchestration.runs.runs import (
-    ACCOUNT_SYNC,
-    AGGREGATE_SIZES,
     BACKFILL_SIZES,
-    CAPACITY_SYNC,
     CREATED_BY_TAG,
     close_session_of,
 )
@@ -45,7 +43,6 @@ from sync_pipeline.orchestration.runs.troubles import told_storage
 from sync_pipeline.settings import project_root
 
 LOCATION = "sync_pipeline"
-JOBS = (ACCOUNT_SYNC, CAPACITY_SYNC, AGGREGATE_SIZES, BACKFILL_SIZES)
 SECONDS_BETWEEN_LOOKS = 0.25
 SECONDS_TO_CANCEL = 45.0
 SECONDS_TO_BEAR = 60.0
@@ -226,7 +223,7 @@ def _private_stdout() -> TextIO:
 def main() -> int:
     """Launch what the command line names; return 0 when the run was launched and ended."""
     parser = argparse.ArgumentParser(prog="launch", description=__doc__)
-    parser.add_argument("job", choices=JOBS)
+    parser.add_argument("job", choices=[*(row.job for row in CATEGORIES.values()), BACKFILL_SIZES])
     parser.add_argument(
         "--config", default="{}", help="the run's configuration, as JSON; - reads it"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
+from sync_pipeline.categories import AGGREGATION, CATEGORIES, Category, category_of_job
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.model.session import (
@@ -33,22 +34,10 @@ from sync_pipeline.workflows.sessions import (
     reap,
 )
 
-ACCOUNT_SYNC = "account_sync"
-CAPACITY_SYNC = "capacity_sync"
-AGGREGATE_SIZES = "aggregate_sizes"
 BACKFILL_SIZES = "backfill_sizes"
 AGGREGATE_PERIOD = {kind: f"aggregate_{kind}" for kind in PeriodType}
-CATEGORY_OF_JOB = {
-    ACCOUNT_SYNC: SyncCategory.ACCOUNT,
-    CAPACITY_SYNC: SyncCategory.CAPACITY,
-    AGGREGATE_SIZES: SyncCategory.AGGREGATION,
-    BACKFILL_SIZES: SyncCategory.AGGREGATION,
-    **dict.fromkeys(AGGREGATE_PERIOD.values(), SyncCategory.AGGREGATION),
-}
-"""The jobs that leave a session. So does the one below, in which Dagster runs assets."""
-SCHEDULED = frozenset({ACCOUNT_SYNC, CAPACITY_SYNC, AGGREGATE_SIZES})
-
 ASSET_JOB = "__ASSET_JOB"
+"""The job in which Dagster materializes assets: those of aggregations, so it is one of theirs."""
 FLEET_AGGREGATIONS = "fleet_aggregations"
 PARTITION_TAG = "dagster/partition"
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -77,14 +66,31 @@ _STATE_OF_STATUS = {
 }
 
 
+def row_of(job_name: str) -> Category | None:
+    """Return the category of a job's sessions; None where it leaves none."""
+    return AGGREGATION if job_name == ASSET_JOB else category_of_job(job_name)
+
+
 def category_of(job_name: str) -> SyncCategory:
-    """Return what the sessions of a job are about."""
-    return SyncCategory.AGGREGATION if job_name == ASSET_JOB else CATEGORY_OF_JOB[job_name]
+    """Return what the sessions of a job are about.
+
+    Raises:
+        KeyError: it leaves none.
+    """
+    row = row_of(job_name)
+    if row is None:
+        raise KeyError(job_name)
+    return SyncCategory(row.name)
 
 
 def leaves_session(job_name: str) -> bool:
     """Return whether the runs of a job leave a session."""
-    return job_name == ASSET_JOB or job_name in CATEGORY_OF_JOB
+    return row_of(job_name) is not None
+
+
+def scheduled_jobs() -> frozenset[str]:
+    """Return the jobs whose next run does again what one could not."""
+    return frozenset(row.job for row in CATEGORIES.values())
 
 
 def fleet_key(kind: PeriodType) -> AssetKey:
@@ -129,7 +135,7 @@ def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps)
     Safe to repeat: the sensors, the launcher and the reaper all come through here.
     """
     new = as_launched(run, part_of(run, instance))
-    error = reason_of(instance, run, SCHEDULED)
+    error = reason_of(instance, run, scheduled_jobs())
     session = close_session(deps.store, new, state_of(run), error=error, now=deps.clock())
     _leave_summary(instance, run, session, new.shard.number, deps)
     return session
@@ -170,7 +176,7 @@ def reap_sessions(
         deps.clock(),
         stale_after,
         silent,
-        cause=lambda run_id: known_cause(instance, run_id, stale_after, SCHEDULED),
+        cause=lambda run_id: known_cause(instance, run_id, stale_after, scheduled_jobs()),
     )
     for closed in reaped:
         run = instance.get_run_by_id(closed.run_id) if closed.run_id else None

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from sync_pipeline.orchestration.categories.registry import category_job, config_of
 from sync_pipeline.orchestration.config import NO_CONFIG, SELECT_INSTANCES
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.resources import PipelineResource
-from sync_pipeline.orchestration.selections import config_of, selected_for, task_for
+from sync_pipeline.orchestration.selections import selected_for, task_for
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, instance_id_of
 
 Key = tuple[str, ...]
@@ -74,10 +75,11 @@ def asked_again(
         graph = step.step.node_handle.parent
         selection = f"{graph}.{SELECT_INSTANCES}" if graph else SELECT_INSTANCES
         config = config_of(run.job_name, step.resolved_run_config.ops[selection].config)
+        asked = category_job(run.job_name).asked
         instance_id = instance_id_of(step.step.key)
         if instance_id is None:
-            return selected_for(run, part, config, deps)
-        return task_for(run, config, deps, instance_id)
+            return selected_for(run, part, config, deps, asked)
+        return task_for(run, config, deps, asked, instance_id)
 
 
 @dg.io_manager(

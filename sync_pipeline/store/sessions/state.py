@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from sync_pipeline.categories import reading_categories
 from sync_pipeline.errors import ConfigurationError, Phase, StaleClaim
 from sync_pipeline.model.breaker import RUN_DIED, Streak
 from sync_pipeline.model.instance import Instance
@@ -54,7 +55,6 @@ from sync_pipeline.store.sessions.runs import (
 from sync_pipeline.store.watch.streaks import lengthen
 
 UNFINISHED = (str(RecordStatus.PENDING), str(RecordStatus.RUNNING))
-_COUNTED = (str(SyncCategory.ACCOUNT), str(SyncCategory.CAPACITY))
 _CLEAN: dict[str, Any] = {
     "items_synced": 0,
     "items_created": 0,
@@ -314,7 +314,7 @@ def _at_work(connection: Connection, run: SessionRun | Row[Any]) -> Sequence[Row
             records.c.session_id == run.session_id,
             records.c.run_id == run.run_id,
             records.c.status == str(RecordStatus.RUNNING),
-            records.c.sync_category.in_(_COUNTED),
+            records.c.sync_category.in_(reading_categories()),
         )
         .order_by(records.c.instance_id)
         .with_for_update()

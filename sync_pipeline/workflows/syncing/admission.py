@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sync_pipeline.categories import CATEGORIES, reading_categories
 from sync_pipeline.errors import StoreUnavailable, SyncError
 from sync_pipeline.model.breaker import BreakerLimits, Reach, Streak, next_probe_at, reach_of
 from sync_pipeline.model.instance import Instance
@@ -17,10 +18,6 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 
 BREAKER, MAINTENANCE = "breaker", "maintenance"
 _LOG = logging.getLogger(__name__)
-_COMMAND = {
-    SyncCategory.ACCOUNT: "sync-pipeline run account-sync",
-    SyncCategory.CAPACITY: "sync-pipeline run capacity-sync",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def admit(
 
     `always_probe` passes the breaker; nothing passes maintenance.
     """
-    if category not in _COMMAND:
+    if category not in reading_categories():
         return Admission()
     now = deps.clock()
     limits = breaker_limits(deps.settings)
@@ -110,7 +107,7 @@ def note_end(
     A count that gets lost means one try more, and a streak that was not ended is by the
     next success: its instance is tried when it is due.
     """
-    if category not in _COMMAND:
+    if category not in reading_categories():
         return
     reach = reach_of(error.kind if error else None)
     try:
@@ -154,13 +151,14 @@ def _rarely_tried(instance: Instance, waiting: Waiting) -> Skip:
     streak = waiting.streak
     times = "once" if streak.failures == 1 else f"{streak.failures} times in a row"
     what = "it was not reached"
+    command = CATEGORIES[streak.category].command
     if streak.is_suspect:
         what = "the run at work on it died or had no memory left, or it was not reached,"
     return Skip(
         BREAKER,
         f"{instance.name}: skipped, {what} {times}, last at "
         f"{streak.last_failed_at:%Y-%m-%d %H:%M:%S} UTC; the next try is due at "
-        f"{waiting.due:%Y-%m-%d %H:%M:%S} UTC. To try it now: {_COMMAND[streak.category]} "
+        f"{waiting.due:%Y-%m-%d %H:%M:%S} UTC. To try it now: sync-pipeline run {command} "
         f"--instance {instance.name}. The last error was {streak.error_kind}: "
         f"{streak.error_message}",
     )

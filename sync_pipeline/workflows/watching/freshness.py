@@ -43,7 +43,7 @@ class OverdueNow:
 
 def watched_categories(settings: Settings) -> tuple[SyncCategory, ...]:
     """Return the categories whose freshness is watched."""
-    return tuple(SyncCategory(item) for item in settings.freshness_categories)
+    return tuple(map(SyncCategory, settings.freshness_categories))
 
 
 def check_freshness(

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from dagster import DagsterInstance
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from sync_pipeline.categories import CAPACITY
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline.orchestration.runs.runs import CAPACITY_SYNC, unfinished_run
+from sync_pipeline.orchestration.runs.runs import unfinished_run
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 LONGEST_START = timedelta(minutes=5)
@@ -21,9 +22,9 @@ def is_collecting(instance: DagsterInstance, deps: SyncDeps) -> bool:
     Two ticks can fall at one instant: where clocks go forward at 03:00, Dagster moves a
     tick of 03:00 to 04:00. Then the daemon may start the aggregation first.
     """
-    if unfinished_run(instance, CAPACITY_SYNC) is not None:
+    if unfinished_run(instance, CAPACITY.job) is not None:
         return True
-    tick = last_tick(deps.settings.capacity_sync_cron, deps.settings.time_zone, deps.clock())
+    tick = last_tick(deps.settings.cron_of(CAPACITY), deps.settings.time_zone, deps.clock())
     is_recent = deps.clock() - tick <= LONGEST_START
     return is_recent and deps.store.sessions.newest(SyncCategory.CAPACITY, tick) is None
 

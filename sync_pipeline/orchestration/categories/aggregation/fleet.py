@@ -11,10 +11,12 @@ from typing import Any, cast
 import dagster as dg
 
 from sync_pipeline.model.period import PeriodType
-from sync_pipeline.orchestration.aggregation_ops import aggregate_instance
+from sync_pipeline.orchestration.categories.aggregation.periods import AGGREGATE
+from sync_pipeline.orchestration.categories.aggregation.steps import aggregate_instance
 from sync_pipeline.orchestration.config import SELECT_INSTANCES, SelectionConfig
+from sync_pipeline.orchestration.finish import finish_session
 from sync_pipeline.orchestration.hooks import close_record
-from sync_pipeline.orchestration.ops import finish_session, open_session, select
+from sync_pipeline.orchestration.ops import open_session, select
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs.runs import fleet_key
 from sync_pipeline.orchestration.runtime.threaded_executor import DEADLINE_TAG
@@ -35,7 +37,7 @@ def select_partitions(
     """
     longest = Settings.load().max_runtime_seconds
     context.instance.add_run_tags(context.run_id, {"dagster/max_runtime": str(longest)})
-    return select(context, SelectionConfig, pipeline)
+    return select(context, SelectionConfig, pipeline, AGGREGATE)
 
 
 def build_fleet_aggregations(

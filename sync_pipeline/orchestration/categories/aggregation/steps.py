@@ -7,8 +7,9 @@ import time
 
 import dagster as dg
 
+from sync_pipeline.orchestration.categories.aggregation.due import is_collecting
+from sync_pipeline.orchestration.categories.aggregation.periods import AGGREGATE
 from sync_pipeline.orchestration.config import NO_CONFIG, BackfillConfig, SelectionConfig
-from sync_pipeline.orchestration.due import is_collecting
 from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.metadata import (
@@ -35,7 +36,7 @@ def select_due(context: dg.OpExecutionContext, pipeline: PipelineResource) -> Se
         require_configured(context.instance)
         with pipeline.open() as deps:
             _await_collection(context, deps)
-    return select(context, SelectionConfig, pipeline)
+    return select(context, SelectionConfig, pipeline, AGGREGATE)
 
 
 @dg.op(
@@ -46,7 +47,7 @@ def select_partition(
     context: dg.OpExecutionContext, pipeline: PipelineResource
 ) -> SelectedInstances:
     """Choose the one period that the partition stands for."""
-    return select(context, SelectionConfig, pipeline)
+    return select(context, SelectionConfig, pipeline, AGGREGATE)
 
 
 @dg.op(
@@ -55,7 +56,7 @@ def select_partition(
 )
 def select_range(context: dg.OpExecutionContext, pipeline: PipelineResource) -> SelectedInstances:
     """Choose a whole range of periods, for one run."""
-    return select(context, BackfillConfig, pipeline)
+    return select(context, BackfillConfig, pipeline, AGGREGATE)
 
 
 @dg.op(

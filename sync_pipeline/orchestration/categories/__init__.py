@@ -1,0 +1,1 @@
+"""What Dagster needs of each category of jobs: a folder a category."""

@@ -1,0 +1,52 @@
+"""The job that syncs accounts.
+
+Annotations are not postponed here: Dagster reads them as types.
+"""
+
+import dagster as dg
+
+from sync_pipeline.categories import ACCOUNT
+from sync_pipeline.orchestration.categories.job import CategoryJob
+from sync_pipeline.orchestration.config import NO_CONFIG
+from sync_pipeline.orchestration.failures import dagster_failures
+from sync_pipeline.orchestration.limits import await_start
+from sync_pipeline.orchestration.metadata import findings_of_session, report_metadata
+from sync_pipeline.orchestration.ops import admitted, join, skipped
+from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.orchestration.tasks import InstanceTask
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.accounts import AccountSyncReport, sync_instance_accounts
+from sync_pipeline.workflows.syncing.admission import Skip
+
+
+@dg.op(
+    config_schema=NO_CONFIG,
+    out=dg.Out(dg.Nothing),
+    description="Sync the accounts of one instance.",
+)
+def sync_instance(
+    context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
+) -> None:
+    """Sync one instance; its record is written whatever happens."""
+    with dagster_failures(context), pipeline.open() as deps:
+        join(context, pipeline, deps)
+        report = _sync(context, deps, task)
+    context.log.info(report.message)
+    context.add_output_metadata(report_metadata(report))
+
+
+def _sync(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> AccountSyncReport:
+    work = admitted(context, deps, task)
+    if isinstance(work, Skip):
+        return AccountSyncReport(*skipped(context, deps, task, work))
+    await_start(context, deps, work)
+    return sync_instance_accounts(deps, work, is_forced=task.is_forced)
+
+
+ACCOUNT_JOB = CategoryJob(
+    row=ACCOUNT,
+    description="Read the accounts and grants of every selected instance and record what changed. "
+    "Everything empty in the launchpad: all active instances.",
+    work=sync_instance,
+    shown=findings_of_session,
+)
