@@ -4,15 +4,16 @@ Annotations are not postponed here: Dagster reads them as types.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.session import RecordOutcome, RecordStatus
 from sync_pipeline.orchestration.config import NO_CONFIG, SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.failures import dagster_failures, will_retry
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.limits import (
+    await_start,
     await_turn,
     on_terms,
     skip_of,
@@ -113,7 +114,12 @@ def session_id_of(context: dg.OpExecutionContext) -> str:
 
 
 def work_on(
-    context: dg.OpExecutionContext, deps: SyncDeps, instance: Instance, *, is_exclusive: bool = True
+    context: dg.OpExecutionContext,
+    deps: SyncDeps,
+    instance: Instance,
+    *,
+    is_exclusive: bool = True,
+    skip: Skip | None = None,
 ) -> InstanceWork:
     """Return the part of this run's session that an instance is."""
     return InstanceWork(
@@ -123,31 +129,30 @@ def work_on(
         category=category_of(context.job_name),
         will_retry=will_retry(context, deps.settings),
         is_exclusive=is_exclusive,
+        skip=skip,
     )
 
 
+@contextmanager
 def admitted(
-    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask
-) -> InstanceWork | Skip:
-    """Return the work on an instance, or why it is left alone."""
+    context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
+) -> Iterator[tuple[SyncDeps, InstanceWork]]:
+    """Give a step that reads an instance its work, when it may begin, or why it is left alone."""
+    with dagster_failures(context), pipeline.open() as deps:
+        join(context, pipeline, deps)
+        yield deps, _admitted(context, deps, task)
+
+
+def _admitted(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> InstanceWork:
     instance = deps.store.registry.by_id(task.instance_id)
     if instance is None or not instance.is_active:
         reason = f"{task.name}: skipped, it was removed or deactivated since it was chosen."
-        return Skip("configuration", reason)
+        (chosen,) = deps.store.registry.ever_by_ids([task.instance_id])
+        return work_on(context, deps, chosen, skip=Skip("configuration", reason))
     skip = skip_of(context, task)
     if skip is not None:
-        return skip
+        return work_on(context, deps, instance, skip=skip)
     await_turn(context, deps, task, session_id_of(context))
-    return on_terms(context, deps, task, work_on(context, deps, instance))
-
-
-def skipped(
-    context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask, skip: Skip
-) -> tuple[str, RecordStatus, str]:
-    """Record as skipped an instance that this run leaves alone."""
-    claim = deps.store.sessions.claim(
-        session_id_of(context), task.instance_id, context.run_id, deps.clock()
-    )
-    outcome = RecordOutcome(RecordStatus.SKIPPED, error_kind=skip.kind, error_message=skip.reason)
-    deps.store.sessions.finish(claim, outcome, deps.clock())
-    return task.name, RecordStatus.SKIPPED, skip.reason
+    work = on_terms(context, deps, task, work_on(context, deps, instance))
+    await_start(context, deps, work)
+    return work

@@ -52,19 +52,23 @@ def selected_for(
         if left is not None:
             return _left(run, part, config, deps, asked, left)
     found = asked.selected(run, part, config, deps)
-    wanted = _wanted(part, deps)
-    if wanted is None:
+    if part.only is None and (part.repeated is None or part.repeated.shard == WHOLE):
         return found
+    wanted = _bound_to(part, deps)
     return replace(found, tasks=tuple(t for t in found.tasks if t.instance_id in wanted))
 
 
 def chosen_instances(part: Part, deps: SyncDeps) -> list[Instance]:
     """Return the instances of a run of chosen steps: of each step, or of all that it repeats."""
-    ids: Collection[int] = part.only or ()
-    if part.only is None and part.repeated is not None:
-        repeated = part.repeated
-        ids = deps.store.session_reads.of_shard(repeated.session_id, repeated.shard.number)
-    return deps.store.registry.ever_by_ids(sorted(ids))
+    return deps.store.registry.ever_by_ids(sorted(_bound_to(part, deps)))
+
+
+def _bound_to(part: Part, deps: SyncDeps) -> Collection[int]:
+    """Return the instances of a run's chosen steps, or of the shard that it repeats."""
+    repeated = part.repeated
+    if part.only is not None or repeated is None:
+        return part.only or ()
+    return deps.store.session_reads.of_shard(repeated.session_id, repeated.shard.number)
 
 
 def _nothing(selection: Selection) -> str:
@@ -118,16 +122,6 @@ def _left(
         created_by=created_by(run, part, config),
         always_probe=True,
     )
-
-
-def _wanted(part: Part, deps: SyncDeps) -> Collection[int] | None:
-    """Return to which instances a run is bound besides its configuration; None: to none."""
-    repeated = part.repeated
-    if part.only is not None:
-        return part.only
-    if repeated is None or repeated.shard == WHOLE:
-        return None
-    return deps.store.session_reads.of_shard(repeated.session_id, repeated.shard.number)
 
 
 def _is_forced(config: SelectionConfig) -> bool:

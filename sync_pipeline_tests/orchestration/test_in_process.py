@@ -36,12 +36,12 @@ from sync_pipeline.orchestration.runs.runs import (
     reap_sessions,
 )
 from sync_pipeline.orchestration.sensors import build_session_reaper
-from sync_pipeline.orchestration.tasks import InstanceTask
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.sessions.sessions import SessionStore
 from sync_pipeline.workflows.answers import findings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.accounts import AccountSyncReport
+from sync_pipeline.workflows.syncing.recorded import InstanceWork
 from workbench.running.system import Fleet, environment_of, in_environment, wait_for
 from workbench.servers.running import RunningServer, free_port
 
@@ -141,7 +141,7 @@ def test_a_run_of_a_large_fleet_leaves_the_review_to_those_who_ask(
 def test_a_defect_in_a_rule_does_not_fail_the_run(
     fleet: Fleet, mariadb_server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:  # stands in for a bug that we don't know of
+    def broken(*_: object, **__: object) -> None:  # stands in for a bug that we don't know of
         raise ZeroDivisionError(PASSWORD)
 
     fleet.add("only", mariadb_server)
@@ -182,7 +182,7 @@ def test_a_bug_in_an_engine_is_on_record(
     mariadb_server: RunningServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: object) -> None:  # stands in for a bug that we don't know of
+    def broken(*_: object, **__: object) -> None:  # stands in for a bug that we don't know of
         raise ZeroDivisionError(PASSWORD)
 
     fleet.add("broken", postgresql_server)
@@ -202,11 +202,13 @@ def test_a_bug_in_an_engine_is_on_record(
 def test_the_hook_ends_the_record_of_a_step_that_could_not(
     fleet: Fleet, postgresql_server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:  # stands in for a step that fails before its workflow
+    def broken(
+        *_: object, **__: object
+    ) -> None:  # stands in for a step that fails before its workflow
         raise ZeroDivisionError(PASSWORD)
 
     fleet.add("only", postgresql_server)
-    monkeypatch.setattr(account_job, "_sync", broken)
+    monkeypatch.setattr(account_job, "sync_instance_accounts", broken)
     result = run()
     assert fleet.ended_session(result.run_id, 1).status is SessionStatus.FAILED
     record = fleet.record(result.run_id, "only")
@@ -219,13 +221,13 @@ def test_the_hook_ends_the_record_of_a_step_that_could_not(
 def test_the_hook_ends_the_record_that_a_step_forgot(
     fleet: Fleet, postgresql_server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(_context: object, deps: SyncDeps, task: InstanceTask) -> AccountSyncReport:
+    def forgetful(deps: SyncDeps, work: InstanceWork, **_: object) -> AccountSyncReport:
         """Stand in for a step that succeeds and writes nothing."""
-        assert deps.store.registry.by_id(task.instance_id)
-        return AccountSyncReport(task.name, RecordStatus.COMPLETED, "done")
+        assert deps.store.registry.by_id(work.instance.id)
+        return AccountSyncReport(work.instance.name, RecordStatus.COMPLETED, "done")
 
     fleet.add("only", postgresql_server)
-    monkeypatch.setattr(account_job, "_sync", forgetful)
+    monkeypatch.setattr(account_job, "sync_instance_accounts", forgetful)
     result = run()
     assert result.success
     assert fleet.ended_session(result.run_id, 1).status is SessionStatus.FAILED

@@ -37,6 +37,7 @@ from sync_pipeline.orchestration.runtime.step_values import StepValues
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances
 from sync_pipeline.settings import project_root
 from sync_pipeline.workflows.syncing import aggregation as workflow
+from sync_pipeline.workflows.syncing import target
 from sync_pipeline_tests.orchestration.test_backfill import history
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer
@@ -326,7 +327,7 @@ def test_a_step_of_an_instance_that_was_removed_since_contacts_nobody(fleet: Fle
         fleet.store.registry.delete_instance(gone.instance_name, datetime.now(UTC))
         key = InstanceTask(gone.instance_id, gone.instance_name).mapping_key
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(account_job, "sync_instance_accounts", pytest.fail)
+            patch.setattr(target, "open_connection", pytest.fail)
             run_id, _ = executed_again(
                 instance, reconstructable(account_sync), first.run_id, [f"sync_instance[{key}]"]
             )

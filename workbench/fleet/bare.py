@@ -32,7 +32,7 @@ from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.accounts import collect_with, sync_instance_accounts
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
-from sync_pipeline.workflows.syncing.target import target_of
+from sync_pipeline.workflows.syncing.target import Source, target_of
 
 Work = Callable[[Instance, bool], None]
 
@@ -43,7 +43,7 @@ def collecting(deps: SyncDeps) -> Work:
     def collect(instance: Instance, _will_retry: bool) -> None:
         deadline = Deadline(instance.timeouts.total_seconds)
         engine = ENGINES[instance.engine]
-        collect_with(deps, engine, target_of(deps, instance), deadline)
+        collect_with(deps, Source(engine, target_of(deps, instance), deadline))
 
     return collect
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sync_pipeline.model.session import RecordClaim, RecordStatus
@@ -17,17 +17,10 @@ from sync_pipeline.store.schema import sync_record_attempts as attempts
 
 _KEY = ("session_id", "instance_id", "run_id", "attempt")
 _END = ("status", "started_at", "ended_at", "error_kind", "error_message")
-_STANDING = (
-    records.c.session_id,
-    records.c.instance_id,
-    records.c.run_id,
-    records.c.attempt,
-    records.c.status,
-    records.c.started_at,
-    records.c.completed_at,
-    records.c.error_kind,
-    records.c.error_message,
-)
+_STANDING: dict[str, ColumnElement[Any]] = {
+    name: records.c["completed_at" if name == "ended_at" else name] for name in (*_KEY, *_END)
+}
+"""What an attempt keeps of its record, by its own columns."""
 
 
 def keep_standing(connection: Connection, record_ids: Sequence[int]) -> None:
@@ -37,7 +30,8 @@ def keep_standing(connection: Connection, record_ids: Sequence[int]) -> None:
     """
     _keep(
         connection,
-        select(*_STANDING).where(
+        _STANDING,
+        and_(
             among(connection, records.c.id, record_ids),
             or_(records.c.attempt > 0, records.c.completed_at.is_not(None)),
         ),
@@ -52,24 +46,25 @@ def keep_failed(
     now: datetime | None,
 ) -> None:
     """Keep an attempt that failed and is followed by another one of the same run."""
-    _keep(
-        connection,
-        select(
-            *_STANDING[:4],
-            literal(str(RecordStatus.FAILED)),
-            records.c.started_at,
-            literal(now, UtcDateTime()),
-            literal(error_kind),
-            literal(error_message),
-        ).where(
-            records.c.session_id == claim.session_id, records.c.instance_id == claim.instance_id
-        ),
+    failed: dict[str, ColumnElement[Any]] = {
+        "status": literal(str(RecordStatus.FAILED)),
+        "ended_at": literal(now, UtcDateTime()),
+        "error_kind": literal(error_kind),
+        "error_message": literal(error_message),
+    }
+    of_claim = and_(
+        records.c.session_id == claim.session_id, records.c.instance_id == claim.instance_id
     )
+    _keep(connection, {**_STANDING, **failed}, of_claim)
 
 
-def _keep(connection: Connection, found: Select[Any]) -> None:
+def _keep(
+    connection: Connection, values: Mapping[str, ColumnElement[Any]], chosen: ColumnElement[bool]
+) -> None:
     """Write attempts; one that was written before has ended since, and is written anew."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(attempts).from_select([*_KEY, *_END], found)
-    values = {name: statement.excluded[name] for name in _END}
-    connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=values))
+    statement = dialect.insert(attempts).from_select(
+        list(values), select(*values.values()).where(chosen)
+    )
+    ends = {name: statement.excluded[name] for name in _END}
+    connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=ends))

@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
-from sync_pipeline.connect import Deadline
-from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.engines.base import Engine
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.model.change import AccountChange, Reconciliation
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.session import RecordClaim, RecordOutcome, RecordStatus, SyncCounters
+from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncCounters
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import check_guard, reconcile
 from sync_pipeline.reconcile.guard import Guard
@@ -22,9 +20,10 @@ from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
 from sync_pipeline.workflows.answers.classification import classify_sync
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.encryption import tls_warnings
-from sync_pipeline.workflows.syncing.recorded import InstanceReport, InstanceWork, recorded
-from sync_pipeline.workflows.syncing.target import opener, read_instance
+from sync_pipeline.workflows.syncing.recorded import Begun, InstanceReport, InstanceWork, recorded
+from sync_pipeline.workflows.syncing.target import Source, snapshot_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +46,19 @@ def sync_instance_accounts(
         SyncError: the sync failed. Its record already says so, or says `pending` with
             the reason where the error can be retried and the caller will retry.
     """
-    return recorded(
-        deps,
-        work,
-        lambda claim, usage: _sync(deps, work, claim, usage, is_forced=is_forced),
-        lambda reason: AccountSyncReport(work.instance.name, RecordStatus.SKIPPED, reason),
-    )
+    with recorded(deps, work) as begun:
+        if isinstance(begun, Skip):
+            return AccountSyncReport.of_skip(work, begun)
+        return _sync(deps, work, begun, is_forced=is_forced)
 
 
 def _sync(
-    deps: SyncDeps, work: InstanceWork, claim: RecordClaim, usage: Usage, *, is_forced: bool
+    deps: SyncDeps, work: InstanceWork, begun: Begun, *, is_forced: bool
 ) -> AccountSyncReport:
     instance = work.instance
     engine = ENGINES[instance.engine]
     started = time.monotonic()
-    snapshot = _snapshot(deps, engine, work, usage)
+    snapshot = snapshot_of(deps, work, begun.usage, collect_with)
     scope = _scope(deps, engine, snapshot)
     known = deps.store.accounts.known(instance.id)
     ever_read = {
@@ -90,7 +87,7 @@ def _sync(
     deps.store.accounts.apply(
         instance.id,
         result,
-        claim,
+        begun.claim,
         outcome,
         snapshot.observed_at,
         snapshot.server.version,
@@ -109,35 +106,18 @@ def _sync(
     )
 
 
-def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork, usage: Usage) -> Snapshot:
-    started = time.monotonic()
-
-    def read(target: Target, deadline: Deadline) -> Snapshot:
-        timings = {"wait_seconds": time.monotonic() - started}
-        snapshot = collect_with(deps, engine, target, deadline)
-        return replace(snapshot, timings={**timings, **snapshot.timings})
-
-    return read_instance(
-        deps,
-        work.instance,
-        read,
-        usage,
-        ends_at=work.ends_at,
-    )
-
-
-def collect_with(deps: SyncDeps, engine: Engine, target: Target, deadline: Deadline) -> Snapshot:
-    """Collect all accounts of a target, as deep as the settings say.
+def collect_with(deps: SyncDeps, source: Source) -> Snapshot:
+    """Collect all accounts of a source, as deep as the settings say.
 
     Raises:
         SyncError: no connection, or the list of accounts was not readable.
     """
     scope = CollectScope(
-        username=target.username,
+        username=source.target.username,
         object_detail=deps.settings.detail_level is DetailLevel.OBJECT,
         max_databases=deps.settings.max_databases,
     )
-    return collect_accounts(engine, opener(engine, target, deadline), scope, deps.clock())
+    return collect_accounts(source.engine, source.open, scope, deps.clock())
 
 
 def _scope(deps: SyncDeps, engine: Engine, snapshot: Snapshot) -> Scope:

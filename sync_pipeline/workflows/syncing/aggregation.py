@@ -23,6 +23,7 @@ from sync_pipeline.model.session import (
 from sync_pipeline.store.sizes.aggregation_sql import AggregationRequest
 from sync_pipeline.workflows.dates import date_of, today
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.recorded import InstanceReport, InstanceWork, recorded
 
 LONGEST_CATCH_UP_DAYS = 400
@@ -114,12 +115,10 @@ def aggregate_instance(
     Raises:
         SyncError: it failed, and its record says so; see `recorded`.
     """
-    return recorded(
-        deps,
-        work,
-        lambda claim, _: _aggregate(deps, work.instance, claim, choice),
-        lambda reason: AggregationReport(work.instance.name, RecordStatus.SKIPPED, reason),
-    )
+    with recorded(deps, work) as begun:
+        if isinstance(begun, Skip):
+            return AggregationReport.of_skip(work, begun)
+        return _aggregate(deps, work.instance, begun.claim, choice)
 
 
 def _aggregate(

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sync_pipeline.collect.understanding import identified
-from sync_pipeline.connect import Deadline
-from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
@@ -19,7 +17,7 @@ from sync_pipeline.workflows.syncing.accounts import collect_with
 from sync_pipeline.workflows.syncing.encryption import tls_advice
 from sync_pipeline.workflows.syncing.recorded import one_instance
 from sync_pipeline.workflows.syncing.sizes import measure_with
-from sync_pipeline.workflows.syncing.target import opener, read_instance
+from sync_pipeline.workflows.syncing.target import Source, reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +59,12 @@ def probe_instance(deps: SyncDeps, instance: Instance) -> Probe:
 
 
 def _probed(deps: SyncDeps, instance: Instance) -> Probe:
-    engine = ENGINES[instance.engine]
-
-    def read(target: Target, deadline: Deadline) -> tuple[float, Snapshot, SizeSnapshot]:
-        with opener(engine, target, deadline)(None) as connection:
-            identified(engine, connection)
-            started = time.monotonic()
-            identified(engine, connection)
-            latency = time.monotonic() - started
-        snapshot = collect_with(deps, engine, target, deadline)
-        # The sizes are a sync of their own.
-        with deps.memory.share() as usage:
-            target = replace(target, usage=usage)
-            return latency, snapshot, measure_with(deps, engine, target, deadline)
-
-    with deps.memory.share() as usage:
-        latency, snapshot, sizes = read_instance(
-            deps, instance, read, usage, connections=engine.size_connections
-        )
+    connections = ENGINES[instance.engine].size_connections
+    with (
+        deps.memory.share() as usage,
+        reading(deps, instance, usage, connections=connections) as server,
+    ):
+        latency, snapshot, sizes = server.read(_read)
     deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())
     return Probe(
         instance=instance.name,
@@ -94,3 +80,16 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
             if key.database not in snapshot.providers
         },
     )
+
+
+def _read(deps: SyncDeps, source: Source) -> tuple[float, Snapshot, SizeSnapshot]:
+    with source.open() as connection:
+        identified(source.engine, connection)
+        started = time.monotonic()
+        identified(source.engine, connection)
+        latency = time.monotonic() - started
+    snapshot = collect_with(deps, source)
+    # The sizes are a sync of their own.
+    with deps.memory.share() as usage:
+        again = replace(source, target=replace(source.target, usage=usage))
+        return latency, snapshot, measure_with(deps, again)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Self
 
 from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.errors import (
@@ -28,7 +28,7 @@ from sync_pipeline.model.session import (
     SyncCounters,
 )
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.syncing.admission import note_end
+from sync_pipeline.workflows.syncing.admission import Skip, note_end
 from sync_pipeline.workflows.syncing.limits import require_time
 
 _LOG = logging.getLogger(__name__)
@@ -41,7 +41,8 @@ class InstanceWork:
     `will_retry` says that a retryable error is tried again, `retry_seconds` from now at the
     latest. Work that only one run may do at a time takes a lease (`is_exclusive`). From
     `ends_at`, the deadline of the run, nothing is begun. `may_have_streak` is False where
-    no failure came before, so that a success has nothing to end.
+    no failure came before, so that a success has nothing to end. `skip` says why the run leaves
+    the instance alone.
     """
 
     instance: Instance
@@ -53,6 +54,7 @@ class InstanceWork:
     retry_seconds: float = 0
     ends_at: datetime | None = None
     may_have_streak: bool = True
+    skip: Skip | None = None
 
     def is_last_try(self, now: datetime) -> bool:
         """Return whether the run's deadline would be over by a retry."""
@@ -72,22 +74,29 @@ class InstanceReport:
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def of_skip(cls, work: InstanceWork, skip: Skip) -> Self:
+        """Return the report of an instance that was left alone."""
+        return cls(work.instance.name, RecordStatus.SKIPPED, skip.reason)
 
-ReportT = TypeVar("ReportT", bound=InstanceReport)
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Work on an instance that has begun: the claim that ends its record, which the work does.
+
+    What it reads counts in `usage`, until it has ended.
+    """
+
+    claim: RecordClaim
+    usage: Usage
 
 
-def recorded(
-    deps: SyncDeps,
-    work: InstanceWork,
-    do: Callable[[RecordClaim, Usage], ReportT],
-    skipped: Callable[[str], ReportT],
-) -> ReportT:
-    """Claim the record, do the work (which completes the record), and record a failure.
+@contextmanager
+def recorded(deps: SyncDeps, work: InstanceWork) -> Iterator[Begun | Skip]:
+    """Claim the record for a block that does the work, and record how the block failed.
 
-    What the work reads counts in the usage that it is given, until it has ended.
-
-    An instance that another run is working on is recorded as skipped; `skipped` makes the
-    report of that from its reason.
+    Where the instance is left alone, also because another run is working on it, the record
+    says so already, and the block is told why in the place of what it would work with.
 
     Raises:
         SyncError: the work failed. The record already says so, or says `pending` with the
@@ -96,17 +105,14 @@ def recorded(
     instance = work.instance
     claim = deps.store.sessions.claim(work.session_id, instance.id, work.run_id, deps.clock())
     try:
-        require_time(deps, instance, work.ends_at)
-        with one_instance(instance), _lease(deps, work), deps.memory.share() as usage:
-            report = do(claim, usage)
-        _note_end(deps, work, None)
-        return report
-    except LeaseHeld as error:
-        outcome = RecordOutcome(
-            RecordStatus.SKIPPED, error_kind=error.kind, error_message=str(error)
-        )
-        deps.store.sessions.finish(claim, outcome, deps.clock())
-        return skipped(str(error))
+        with one_instance(instance), ExitStack() as held:
+            begun = _begin(deps, work, claim, held)
+            if isinstance(begun, Skip):
+                outcome = RecordOutcome(
+                    RecordStatus.SKIPPED, error_kind=begun.kind, error_message=begun.reason
+                )
+                deps.store.sessions.finish(claim, outcome, deps.clock())
+            yield begun
     except StaleClaim:
         raise
     except SyncError as error:
@@ -114,6 +120,20 @@ def recorded(
             error.retryable = False
         _record_failure(deps, claim, error.at(instance.name, Phase.COLLECT), work)
         raise
+    if isinstance(begun, Begun):
+        _note_end(deps, work, None)
+
+
+def _begin(deps: SyncDeps, work: InstanceWork, claim: RecordClaim, held: ExitStack) -> Begun | Skip:
+    """Take what the work holds while it lasts, or return why there is none to do."""
+    if work.skip is not None:
+        return work.skip
+    require_time(deps, work.instance, work.ends_at)
+    try:
+        held.enter_context(_lease(deps, work))
+    except LeaseHeld as error:
+        return Skip(error.kind, str(error))
+    return Begun(claim, held.enter_context(deps.memory.share()))
 
 
 @contextmanager

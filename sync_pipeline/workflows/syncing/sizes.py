@@ -11,14 +11,11 @@ from typing import Any
 from sync_pipeline.aggregate.anomalies import BASELINE_DAYS, anomaly
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.collect.unknown import newer_warning
-from sync_pipeline.connect import Deadline
-from sync_pipeline.engines.base import Engine, Target
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.errors import Phase, SuspiciousSnapshot
 from sync_pipeline.model.growth import Anomaly
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.session import RecordClaim, RecordOutcome, RecordStatus, SyncCounters
+from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncCounters
 from sync_pipeline.model.size import (
     DatabaseReconciliation,
     MeasureName,
@@ -31,9 +28,10 @@ from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.store.sizes.sizes import MeasuredDay
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.encryption import tls_warnings
-from sync_pipeline.workflows.syncing.recorded import InstanceReport, InstanceWork, recorded
-from sync_pipeline.workflows.syncing.target import opener, read_instance
+from sync_pipeline.workflows.syncing.recorded import Begun, InstanceReport, InstanceWork, recorded
+from sync_pipeline.workflows.syncing.target import Source, snapshot_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +54,18 @@ def sync_instance_sizes(
     Raises:
         SyncError: it failed, and its record says so; see `recorded`.
     """
-    return recorded(
-        deps,
-        work,
-        lambda claim, usage: _sync(deps, work, claim, usage, is_forced=is_forced),
-        lambda reason: SizeReport(work.instance.name, RecordStatus.SKIPPED, reason),
-    )
+    with recorded(deps, work) as begun:
+        if isinstance(begun, Skip):
+            return SizeReport.of_skip(work, begun)
+        return _sync(deps, work, begun, is_forced=is_forced)
 
 
-def _sync(
-    deps: SyncDeps, work: InstanceWork, claim: RecordClaim, usage: Usage, *, is_forced: bool
-) -> SizeReport:
+def _sync(deps: SyncDeps, work: InstanceWork, begun: Begun, *, is_forced: bool) -> SizeReport:
     instance = work.instance
     started = time.monotonic()
     engine = ENGINES[instance.engine]
     scope = Scope.of(engine.system_databases, deps.settings.excluded_databases)
-    found = _snapshot(deps, engine, work, usage)
+    found = snapshot_of(deps, work, begun.usage, measure_with, connections=engine.size_connections)
     snapshot = replace(
         found, databases=tuple(item for item in found.databases if scope.includes(item.name))
     )
@@ -96,8 +90,8 @@ def _sync(
         counters=counters,
         details=_details(snapshot, inventory, scope, collected, timings, warnings),
     )
-    day = MeasuredDay(instance.id, collected, snapshot, inventory, claim.session_id)
-    deps.store.sizes.apply(day, claim, outcome, deps.clock())
+    day = MeasuredDay(instance.id, collected, snapshot, inventory, begun.claim.session_id)
+    deps.store.sizes.apply(day, begun.claim, outcome, deps.clock())
     return SizeReport(
         instance=instance.name,
         status=RecordStatus.COMPLETED,
@@ -111,41 +105,21 @@ def _sync(
     )
 
 
-def _snapshot(deps: SyncDeps, engine: Engine, work: InstanceWork, usage: Usage) -> SizeSnapshot:
-    started = time.monotonic()
-
-    def read(target: Target, deadline: Deadline) -> SizeSnapshot:
-        timings = {"wait_seconds": time.monotonic() - started}
-        snapshot = measure_with(deps, engine, target, deadline)
-        return replace(snapshot, timings={**timings, **snapshot.timings})
-
-    return read_instance(
-        deps,
-        work.instance,
-        read,
-        usage,
-        connections=engine.size_connections,
-        ends_at=work.ends_at,
-    )
-
-
-def measure_with(
-    deps: SyncDeps, engine: Engine, target: Target, deadline: Deadline
-) -> SizeSnapshot:
-    """Measure a target, as deep as the settings say.
+def measure_with(deps: SyncDeps, source: Source) -> SizeSnapshot:
+    """Measure a source, as deep as the settings say.
 
     Raises:
         SyncError: no connection, or the databases could not be listed.
     """
     settings = deps.settings
     scope = SizeScope(
-        target.username,
+        source.target.username,
         settings.largest_tables,
         settings.max_databases,
-        deadline.ends_at,
-        target.statement_seconds,
+        source.deadline.ends_at,
+        source.target.statement_seconds,
     )
-    return collect_sizes(engine, opener(engine, target, deadline), scope, deps.clock())
+    return collect_sizes(source.engine, source.open, scope, deps.clock())
 
 
 def _reconciled(

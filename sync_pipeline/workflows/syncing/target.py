@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from sync_pipeline import certificates
-from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.connect import Deadline, open_connection
-from sync_pipeline.engines.base import Engine, Target
+from sync_pipeline.engines.base import Connection, Engine, Target
+from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.wire import passwords
 from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.engines.wire.limits import ReadLimits
@@ -20,53 +22,104 @@ from sync_pipeline.files.trust import changeable_by_all
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.size import SizeSnapshot
+from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.limits import connections_held, deadline_of, require_time
+from sync_pipeline.workflows.syncing.recorded import InstanceWork
 
 T = TypeVar("T")
+SnapshotT = TypeVar("SnapshotT", Snapshot, SizeSnapshot)
 
 
-def read_instance(
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is read: with which engine, where and as whom, and until when."""
+
+    engine: Engine
+    target: Target
+    deadline: Deadline
+
+    def open(self, database: str | None = None) -> AbstractContextManager[Connection]:
+        """Open a bounded connection, to one of the databases or to the first one."""
+        return open_connection(self.engine, self.target, self.deadline, database)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The reading of an instance within its limits; it waited for its connections so long."""
+
+    deps: SyncDeps
+    instance: Instance
+    usage: Usage
+    deadline: Deadline
+    waited_seconds: float
+
+    def read(self, collect: Callable[[SyncDeps, Source], T]) -> T:
+        """Read with the stored secret; once more when the secret changed meanwhile.
+
+        Raises:
+            SyncError: the reading failed.
+        """
+        target = target_of(self.deps, self.instance)
+        try:
+            return self._read(target, collect)
+        except AuthenticationError:
+            fresh = target_of(self.deps, self.instance)
+            if (fresh.username, fresh.password) == (target.username, target.password):
+                raise
+            return self._read(fresh, collect)
+
+    def _read(self, target: Target, collect: Callable[[SyncDeps, Source], T]) -> T:
+        engine = ENGINES[self.instance.engine]
+        source = Source(engine, replace(target, usage=self.usage), self.deadline)
+        return collect(self.deps, source)
+
+
+@contextmanager
+def reading(
     deps: SyncDeps,
     instance: Instance,
-    read: Callable[[Target, Deadline], T],
     usage: Usage,
     *,
     connections: int = 1,
     ends_at: datetime | None = None,
-) -> T:
-    """Wait for as many connections as the reading holds at once, then read in bounded time.
+) -> Iterator[Reading]:
+    """Wait for as many connections as the reading holds at once, and bound its time.
 
     The wait has its own limit, and the instance's time begins after it. What is read counts
     in `usage`. `ends_at` is the deadline of the whole run.
 
     Raises:
-        SyncError: the reading failed, no connection was free, or the run's time was up.
+        SyncError: no connection was free, or the run's time was up.
     """
+    started = time.monotonic()
     with connections_held(deps, instance, connections, ends_at):
         require_time(deps, instance, ends_at)
         deadline = deadline_of(deps, instance, ends_at)
-        return with_fresh_secret(
-            deps, instance, lambda target: read(replace(target, usage=usage), deadline)
-        )
+        yield Reading(deps, instance, usage, deadline, time.monotonic() - started)
 
 
-def with_fresh_secret(deps: SyncDeps, instance: Instance, read: Callable[[Target], T]) -> T:
-    """Read with the stored secret; once more when the secret changed meanwhile."""
-    target = target_of(deps, instance)
-    try:
-        return read(target)
-    except AuthenticationError:
-        fresh = target_of(deps, instance)
-        if (fresh.username, fresh.password) == (target.username, target.password):
-            raise
-        return read(fresh)
+def snapshot_of(
+    deps: SyncDeps,
+    work: InstanceWork,
+    usage: Usage,
+    collect: Callable[[SyncDeps, Source], SnapshotT],
+    *,
+    connections: int = 1,
+) -> SnapshotT:
+    """Return what `collect` reads of the instance, with how long it waited to begin.
 
-
-def opener(engine: Engine, target: Target, deadline: Deadline) -> ConnectionOpener:
-    """Return a function that opens bounded connections to one target."""
-    return lambda database: open_connection(engine, target, deadline, database)
+    Raises:
+        SyncError: the reading failed, no connection was free, or the run's time was up.
+    """
+    with reading(
+        deps, work.instance, usage, connections=connections, ends_at=work.ends_at
+    ) as server:
+        snapshot = server.read(collect)
+    timings = {"wait_seconds": server.waited_seconds, **snapshot.timings}
+    return replace(snapshot, timings=timings)
 
 
 def target_of(deps: SyncDeps, instance: Instance) -> Target:

@@ -8,15 +8,11 @@ import dagster as dg
 from sync_pipeline.categories import ACCOUNT
 from sync_pipeline.orchestration.categories.job import CategoryJob
 from sync_pipeline.orchestration.config import NO_CONFIG
-from sync_pipeline.orchestration.failures import dagster_failures
-from sync_pipeline.orchestration.limits import await_start
 from sync_pipeline.orchestration.metadata import findings_of_session, report_metadata
-from sync_pipeline.orchestration.ops import admitted, join, skipped
+from sync_pipeline.orchestration.ops import admitted
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.tasks import InstanceTask
-from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.syncing.accounts import AccountSyncReport, sync_instance_accounts
-from sync_pipeline.workflows.syncing.admission import Skip
+from sync_pipeline.workflows.syncing.accounts import sync_instance_accounts
 
 
 @dg.op(
@@ -28,19 +24,10 @@ def sync_instance(
     context: dg.OpExecutionContext, task: InstanceTask, pipeline: PipelineResource
 ) -> None:
     """Sync one instance; its record is written whatever happens."""
-    with dagster_failures(context), pipeline.open() as deps:
-        join(context, pipeline, deps)
-        report = _sync(context, deps, task)
+    with admitted(context, task, pipeline) as (deps, work):
+        report = sync_instance_accounts(deps, work, is_forced=task.is_forced)
     context.log.info(report.message)
     context.add_output_metadata(report_metadata(report))
-
-
-def _sync(context: dg.OpExecutionContext, deps: SyncDeps, task: InstanceTask) -> AccountSyncReport:
-    work = admitted(context, deps, task)
-    if isinstance(work, Skip):
-        return AccountSyncReport(*skipped(context, deps, task, work))
-    await_start(context, deps, work)
-    return sync_instance_accounts(deps, work, is_forced=task.is_forced)
 
 
 ACCOUNT_JOB = CategoryJob(
