@@ -22,8 +22,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 
 from benchmarks.capacity_bench import QUARTER, FilledStore, Fleet, filled_store
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.period import PeriodRange, PeriodType
-from sync_pipeline.store.sizes.aggregation_sql import AggregationRequest
 
 FIGURES = """
   CAST(AVG({v}_bytes) AS bigint), MIN({v}_bytes), MAX({v}_bytes),

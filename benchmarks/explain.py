@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from benchmarks.capacity_bench import QUARTER, Fleet, filled_store
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.size import TopQuestion
 from sync_pipeline.store.database import Database
-from sync_pipeline.store.sizes.aggregation_sql import AggregationRequest
 from sync_pipeline.store.sizes.aggregations import AggregationStore
 from sync_pipeline.store.sizes.queries import SizeQueries
 

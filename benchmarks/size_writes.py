@@ -21,13 +21,12 @@ from datetime import UTC, datetime
 from sqlalchemy.dialects import postgresql, sqlite
 
 from benchmarks.capacity_bench import QUARTER, Fleet, empty_store, register
-from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot
+from sync_pipeline.model.size import DatabaseSize, Measure, MeasuredDay, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.sizes.schema import database_size_stats
-from sync_pipeline.store.sizes.sizes import MeasuredDay
 from sync_pipeline.store.store import Store
 
 NOW = datetime(2026, 7, 1, 3, tzinfo=UTC)

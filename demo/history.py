@@ -7,12 +7,11 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from sync_pipeline.model.size import DatabaseSize, Measure, SizePoint, SizeSnapshot
+from sync_pipeline.model.size import DatabaseSize, Measure, MeasuredDay, SizePoint, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import Settings
-from sync_pipeline.store.sizes.sizes import MeasuredDay
 from sync_pipeline.store.store import Store
 
 DAYS = 430

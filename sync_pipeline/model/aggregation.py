@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sync_pipeline.model.period import PeriodType
+from sync_pipeline.model.period import PeriodRange, PeriodType
 
 
 class Trend(StrEnum):
@@ -81,3 +81,17 @@ class AggregationRows:
             self.instances + other.instances,
             self.replaced + other.replaced,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AggregationRequest:
+    """What to compute: the periods of a range for some instances, known until `today`.
+
+    `trend_percent` is the change of the average from which a size grows or shrinks.
+    """
+
+    instance_ids: tuple[int, ...]
+    periods: PeriodRange
+    today: date
+    trend_percent: float
+    now: datetime

@@ -1,12 +1,15 @@
-"""Accounts and databases as the store returns them to people."""
+"""Accounts and databases as the store returns them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import ChangeType
+from sync_pipeline.model.privilege import SectionKey
+from sync_pipeline.model.snapshot import SectionReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +71,17 @@ class ChangeFilter:
     limit: int | None = 200
     oldest_first: bool = False
     with_baselines: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccess:
+    """One instance's active accounts, with when each last changed (UTC), and its sections.
+
+    `sections` are those of the last sync; none: it was never synced. `databases` is None
+    where sizes were never collected.
+    """
+
+    accounts: Mapping[str, AccountState] = field(default_factory=dict)
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)
+    sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
+    databases: Databases | None = None

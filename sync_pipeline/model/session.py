@@ -12,6 +12,9 @@ from typing import Any, ClassVar, Self
 from sync_pipeline import categories
 from sync_pipeline.model.shard import WHOLE, Shard
 
+NO_INSTANCE = "No active instance matched, so there was nothing to sync."
+UNOPENED = "The run ended before it opened its session."
+
 
 class SyncType(StrEnum):
     """How a session was launched."""

@@ -314,3 +314,14 @@ class TopDatabase:
     total_bytes: int | None
     grown_bytes: int | None
     since: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredDay:
+    """One instance's sizes of one date (in the fleet's time zone), and what they changed."""
+
+    instance_id: int
+    collected_date: date
+    snapshot: SizeSnapshot
+    inventory: DatabaseReconciliation
+    session_id: str | None = None

@@ -14,13 +14,13 @@ from dagster import DagsterRun
 
 from sync_pipeline.model.instance import Instance, Selection
 from sync_pipeline.model.period import PeriodRange
+from sync_pipeline.model.session import NO_INSTANCE
 from sync_pipeline.model.shard import WHOLE
 from sync_pipeline.model.text import first_names
 from sync_pipeline.orchestration.config import SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.runs.lineage import Part
 from sync_pipeline.orchestration.runs.runs import created_by, sync_type_of
 from sync_pipeline.orchestration.tasks import InstanceTask, SelectedInstances, tasks_of
-from sync_pipeline.store.sessions.sessions import NO_INSTANCE
 from sync_pipeline.visible import visible
 from sync_pipeline.workflows.dependencies import SyncDeps
 

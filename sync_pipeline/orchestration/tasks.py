@@ -10,8 +10,7 @@ from typing import Self
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.period import PeriodRange
-from sync_pipeline.model.session import SyncType
-from sync_pipeline.store.sessions.sessions import NO_INSTANCE
+from sync_pipeline.model.session import NO_INSTANCE, SyncType
 from sync_pipeline.workflows.syncing.admission import Skip
 
 LONGEST_SLUG = 40

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.inventory import Databases
+from sync_pipeline.model.inventory import Databases, StoredAccess
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline.store.database import Database, among
@@ -18,20 +17,6 @@ from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.sizes.schema import instance_databases
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAccess:
-    """One instance's active accounts, with when each last changed (UTC), and its sections.
-
-    `sections` are those of the last sync; none: it was never synced. `databases` is None
-    where sizes were never collected.
-    """
-
-    accounts: Mapping[str, AccountState] = field(default_factory=dict)
-    changed_at: Mapping[str, datetime] = field(default_factory=dict)
-    sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
-    databases: Databases | None = None
 
 
 class AccessReads:

@@ -11,6 +11,7 @@ from typing import Protocol
 from sync_pipeline.model.failure import Failures
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.session import (
+    UNOPENED,
     NewSession,
     Session,
     SessionRun,
@@ -18,7 +19,6 @@ from sync_pipeline.model.session import (
     SyncType,
 )
 from sync_pipeline.model.text import first_lines, shortened
-from sync_pipeline.store.sessions.sessions import UNOPENED
 from sync_pipeline.store.store import Store
 from sync_pipeline.visible import visible
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.session import RecordOutcome, RecordStatus
 from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot, TableSize, TablespaceSize
-from sync_pipeline.store.sizes.aggregation_sql import AggregationRequest
 from sync_pipeline.store.store import Store
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.model.aggregation import Aggregation
+from sync_pipeline.model.aggregation import Aggregation, AggregationRequest
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.size import Measure
-from sync_pipeline.store.sizes.aggregation_sql import AggregationRequest
 from sync_pipeline.store.store import Store
 from workbench.benches.store_bench import StoreBench
 from workbench.strategies import aggregation_oracle as oracle

@@ -11,6 +11,8 @@ from sqlalchemy import event
 from sync_pipeline.errors import ConfigurationError, StaleClaim
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
+    NO_INSTANCE,
+    UNOPENED,
     NewSession,
     RecordOutcome,
     RecordStatus,
@@ -20,7 +22,6 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.model.shard import Shard
 from sync_pipeline.store.database import Database
-from sync_pipeline.store.sessions.sessions import NO_INSTANCE, UNOPENED
 from sync_pipeline.store.store import Store
 from workbench.benches.store_bench import (
     CREDENTIAL,

@@ -7,11 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
-from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot
+from sync_pipeline.model.size import DatabaseSize, Measure, MeasuredDay, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
-from sync_pipeline.store.sizes.sizes import MeasuredDay
 from sync_pipeline.store.store import Store
 
 SERVER = ServerIdentity("18.0", (18, 0))

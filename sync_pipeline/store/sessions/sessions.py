@@ -9,6 +9,8 @@ from sqlalchemy import and_, or_, select, update
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
+    NO_INSTANCE,
+    UNOPENED,
     InstanceRecord,
     NewSession,
     RecordClaim,
@@ -38,9 +40,7 @@ from sync_pipeline.store.sessions.state import (
     write_fenced,
 )
 
-NO_INSTANCE = "No active instance matched, so there was nothing to sync."
 UNENDED = (str(SessionStatus.PENDING), str(SessionStatus.RUNNING))
-UNOPENED = "The run ended before it opened its session."
 
 
 class SessionStore:

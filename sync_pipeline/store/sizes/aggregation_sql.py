@@ -8,7 +8,6 @@ what was first written, whatever happened to its database meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -38,8 +37,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.selectable import CTE
 
-from sync_pipeline.model.aggregation import Trend
-from sync_pipeline.model.period import PeriodRange, PeriodType
+from sync_pipeline.model.aggregation import AggregationRequest, Trend
+from sync_pipeline.model.period import PeriodType
 from sync_pipeline.store.sizes.schema import (
     AGGREGATED,
     database_size_aggregations,
@@ -54,41 +53,28 @@ FEW_PERIODS = 12
 PERIOD_COLUMNS = ("period_start", "period_end", "previous_start", "elapsed_days")
 
 
-@dataclass(frozen=True, slots=True)
-class AggregationRequest:
-    """What to compute: the periods of a range for some instances, known until `today`.
-
-    `trend_percent` is the change of the average from which a size grows or shrinks.
-    """
-
-    instance_ids: tuple[int, ...]
-    periods: PeriodRange
-    today: date
-    trend_percent: float
-    now: datetime
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the values that the statements take."""
-        periods = {
-            f"{word}_{number}": value
-            for number, item in enumerate(self.periods)
-            for word, value in (
-                ("start", item.start),
-                ("end", item.end),
-                ("previous", item.previous.start),
-                ("elapsed", item.days_until(self.today)),
-            )
-        }
-        return {
-            **periods,
-            "instances": list(self.instance_ids),
-            "kind": str(self.periods.type),
-            "needs_from": self.periods.needs_from,
-            "range_start": self.periods.start,
-            "range_end": self.periods.end,
-            "trend_percent": self.trend_percent,
-            "now": self.now,
-        }
+def parameters_of(request: AggregationRequest) -> dict[str, Any]:
+    """Return the values that the statements take."""
+    periods = {
+        f"{word}_{number}": value
+        for number, item in enumerate(request.periods)
+        for word, value in (
+            ("start", item.start),
+            ("end", item.end),
+            ("previous", item.previous.start),
+            ("elapsed", item.days_until(request.today)),
+        )
+    }
+    return {
+        **periods,
+        "instances": list(request.instance_ids),
+        "kind": str(request.periods.type),
+        "needs_from": request.periods.needs_from,
+        "range_start": request.periods.start,
+        "range_end": request.periods.end,
+        "trend_percent": request.trend_percent,
+        "now": request.now,
+    }
 
 
 def database_aggregations(request: AggregationRequest, dialect: str) -> Insert:

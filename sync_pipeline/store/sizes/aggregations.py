@@ -9,16 +9,22 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Row, delete, func, select, update
 
 from sync_pipeline.errors import ConfigurationError, Phase
-from sync_pipeline.model.aggregation import Aggregation, AggregationRows, Statistics, Trend
+from sync_pipeline.model.aggregation import (
+    Aggregation,
+    AggregationRequest,
+    AggregationRows,
+    Statistics,
+    Trend,
+)
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sessions.state import ended_record
 from sync_pipeline.store.sizes.aggregation_sql import (
-    AggregationRequest,
     database_aggregations,
     instance_aggregations,
+    parameters_of,
 )
 from sync_pipeline.store.sizes.schema import (
     database_size_aggregations,
@@ -157,7 +163,7 @@ def _write_range(connection: Connection, request: AggregationRequest) -> Aggrega
             )
         ).rowcount
     dialect = connection.dialect.name
-    parameters = request.parameters()
+    parameters = parameters_of(request)
     databases = _execute(connection, database_aggregations(request, dialect), parameters)
     written = _execute(connection, instance_aggregations(request, dialect), parameters)
     return AggregationRows(databases, written, replaced)

@@ -179,13 +179,6 @@ class SizeQueries:
                 for row in connection.execute(ordered.limit(ask.limit))
             ]
 
-    def newest_date(self) -> date | None:
-        """Return the last date on which anything was measured."""
-        with self._database.read() as connection:
-            newest = select(func.max(instance_size_stats.c.collected_date))
-            found: date | None = connection.scalar(newest)
-            return found
-
     def tablespace_points(self, since: date, until: date, instance: str) -> list[SizePoint]:
         """Return the sizes of an instance's tablespaces of `[since, until]`, by name and date."""
         table = tablespace_size_stats

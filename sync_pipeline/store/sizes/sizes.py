@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -11,11 +10,10 @@ from sqlalchemy import Connection, case, delete, select, update
 
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.size import (
-    DatabaseReconciliation,
     KnownDatabase,
     Measure,
+    MeasuredDay,
     MeasureName,
-    SizeSnapshot,
 )
 from sync_pipeline.store.database import Database, among, insert_rows
 from sync_pipeline.store.registry import note_connection
@@ -31,17 +29,6 @@ from sync_pipeline.store.sizes.schema import (
 )
 
 SHARED = "shared"
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredDay:
-    """One instance's sizes of one date (in the fleet's time zone), and what they changed."""
-
-    instance_id: int
-    collected_date: date
-    snapshot: SizeSnapshot
-    inventory: DatabaseReconciliation
-    session_id: str | None = None
 
 
 class SizeStore:

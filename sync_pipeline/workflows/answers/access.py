@@ -14,9 +14,9 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.inventory import StoredAccess
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.snapshot import SectionReport
-from sync_pipeline.store.access import StoredAccess
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 

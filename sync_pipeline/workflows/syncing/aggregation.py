@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.aggregation import Aggregation, AggregationRows
+from sync_pipeline.model.aggregation import Aggregation, AggregationRequest, AggregationRows
 from sync_pipeline.model.instance import Instance, Selection
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import (
@@ -20,7 +20,6 @@ from sync_pipeline.model.session import (
     SyncCategory,
     SyncCounters,
 )
-from sync_pipeline.store.sizes.aggregation_sql import AggregationRequest
 from sync_pipeline.workflows.dates import date_of, today
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip

@@ -18,6 +18,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncCounters
 from sync_pipeline.model.size import (
     DatabaseReconciliation,
+    MeasuredDay,
     MeasureName,
     SizePoint,
     SizeSnapshot,
@@ -25,7 +26,6 @@ from sync_pipeline.model.size import (
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.scope import Scope
-from sync_pipeline.store.sizes.sizes import MeasuredDay
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip
