@@ -115,7 +115,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        crons = ("account_sync", "capacity_sync", "aggregation", "maintenance")
+        crons = ("account_sync", "capacity_sync", "aggregation", "retention")
         settings = {f"{name}_cron": NEVER for name in crons}
         with running_system(home, **settings) as system:
             bench = StoreBench(system.fleet.store, datetime.now(UTC))

@@ -76,7 +76,7 @@ for child in children:
 """
 WORKSPACE = "load_from: [{{grpc_server: {{socket: {home}/code.sock, location_name: empty}}}}]\n"
 NEVER = "0 0 1 1 *"
-SCHEDULES = ("ACCOUNT_SYNC", "CAPACITY_SYNC", "AGGREGATION", "MAINTENANCE")
+SCHEDULES = ("ACCOUNT_SYNC", "CAPACITY_SYNC", "AGGREGATION", "RETENTION")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CREDENTIAL = StoredCredential("monitor", "watcher", "env:WATCHER")
 SECONDS_TO_START = 120.0

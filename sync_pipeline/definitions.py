@@ -9,7 +9,7 @@ from sync_pipeline.orchestration.catalog import Known, instance_assets, known
 from sync_pipeline.orchestration.categories.aggregation.fleet import build_fleet_aggregations
 from sync_pipeline.orchestration.categories.registry import CATEGORY_JOBS
 from sync_pipeline.orchestration.freshness import instance_freshness
-from sync_pipeline.orchestration.jobs import build_job, build_maintain_sizes, build_more_jobs
+from sync_pipeline.orchestration.jobs import build_job, build_more_jobs, build_retention
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runtime.executors import console, executor_of, step_values_of
 from sync_pipeline.orchestration.schedules import build_schedule
@@ -35,11 +35,11 @@ def build_definitions(settings: Settings, found: Known) -> dg.Definitions:
                 is_sharded=row.reads_instances,
             )
         )
-    maintain_sizes = build_maintain_sizes(settings)
+    retention = build_retention(settings)
     text = "Make partitions ahead and prune old sizes."
-    pruning = build_schedule(settings, maintain_sizes, settings.maintenance_cron, text)
+    pruning = build_schedule(settings, retention, settings.retention_cron, text)
     return dg.Definitions(
-        jobs=[*jobs, maintain_sizes],
+        jobs=[*jobs, retention],
         schedules=[*schedules, pruning],
         sensors=[build_session_reaper(settings), instance_freshness],
         resources={"pipeline": PipelineResource(), "io_manager": step_values_of(settings)},

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Self, cast
+from typing import Annotated, Any, Self, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -90,8 +90,11 @@ class Settings(BaseSettings):
     aggregation_cron: str = Field(
         default="0 4 * * *", description="When sizes are aggregated, as a cron line."
     )
-    maintenance_cron: str = Field(
+    retention_cron: str = Field(
         default="30 5 * * *", description="When old sizes are pruned, as a cron line."
+    )
+    maintenance_cron: str | None = Field(
+        default=None, description="The name that retention_cron had; that one wins."
     )
     max_runtime_seconds: int = Field(
         default=3600, ge=1, description="Longest run; Dagster ends one that takes longer."
@@ -389,14 +392,26 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not a time zone of the IANA database") from error
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_the_old_name(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take the cron line of the retention by the name that it had, too."""
+        if "maintenance_cron" in values:
+            return {"retention_cron": values["maintenance_cron"], **values}
+        return values
+
     @field_validator(
-        "account_sync_cron", "capacity_sync_cron", "aggregation_cron", "maintenance_cron"
+        "account_sync_cron",
+        "capacity_sync_cron",
+        "aggregation_cron",
+        "retention_cron",
+        "maintenance_cron",
     )
     @classmethod
-    def _cron_line_is_dagster_s(cls, value: str, info: ValidationInfo) -> str:
+    def _cron_line_is_dagster_s(cls, value: str | None, info: ValidationInfo) -> str | None:
         # The lines by default are right, and no command has to load a parser for them.
         is_default = value == cls.model_fields[str(info.field_name)].default
-        fault = None if is_default else fault_of(value)
+        fault = None if is_default or value is None else fault_of(value)
         if fault:
             raise ValueError(f"{value!r} is not a cron line of five fields: {fault}")
         return value

@@ -125,7 +125,7 @@ def two_machines(
         settings = {
             "store_url": url, "daemon_lease_seconds": lease, "account_sync_cron": EVERY_MINUTE,
             "capacity_sync_cron": EVERY_MINUTE, "aggregation_cron": NEVER,
-            "maintenance_cron": NEVER, "retry_limit": 0, "stale_after_seconds": 30,
+            "retention_cron": NEVER, "retry_limit": 0, "stale_after_seconds": 30,
         }  # fmt: skip
         root, more = project_root(), {}
         if storage == "shared":

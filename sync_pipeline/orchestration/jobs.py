@@ -16,13 +16,15 @@ from sync_pipeline.orchestration.config import SELECT_INSTANCES
 from sync_pipeline.orchestration.failures import NO_RUN_RETRY_TAGS
 from sync_pipeline.orchestration.finish import finish_session
 from sync_pipeline.orchestration.hooks import close_record
-from sync_pipeline.orchestration.maintenance import maintain
 from sync_pipeline.orchestration.ops import open_session
+from sync_pipeline.orchestration.retention import prune_sizes
 from sync_pipeline.orchestration.runtime.executors import console, executor_of, one_after_the_other
 from sync_pipeline.orchestration.runtime.threaded_executor import DEADLINE_TAG
 from sync_pipeline.settings import Settings
 
-MAINTAIN_SIZES = "maintain_sizes"
+RETENTION_JOB = "maintain_sizes"
+"""By this name Dagster keeps the job's runs, and whether its schedule is on. It is not for
+maintenance, in which instances are left alone."""
 
 
 def build_job(settings: Settings, item: CategoryJob) -> dg.JobDefinition:
@@ -54,20 +56,20 @@ def build_more_jobs(
         )
 
 
-def build_maintain_sizes(settings: Settings) -> dg.JobDefinition:
+def build_retention(settings: Settings) -> dg.JobDefinition:
     """Return the job that makes the partitions of the months to come and prunes old sizes."""
 
     @dg.job(
-        name=MAINTAIN_SIZES,
+        name=RETENTION_JOB,
         description="Make the store's partitions ahead, and prune sizes past their retention.",
         tags=_tags(settings.max_runtime_seconds, DAILY_PRIORITY),
         executor_def=one_after_the_other(),
         logger_defs={"console": console()},
     )
-    def maintain_sizes() -> None:
-        maintain()
+    def retention() -> None:
+        prune_sizes()
 
-    return maintain_sizes
+    return retention
 
 
 def _instance_job(

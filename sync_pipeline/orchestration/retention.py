@@ -1,4 +1,4 @@
-"""The step of the maintenance job.
+"""The step of the job that prunes.
 
 Annotations are not postponed here: Dagster reads them as types.
 """
@@ -10,20 +10,21 @@ from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.ticks import require_tick
-from sync_pipeline.workflows.maintain_sizes import maintain_sizes
+from sync_pipeline.workflows.retention import apply_retention
 
 
 @dg.op(
+    name="maintain",  # as it was called: runs of before can be executed again
     config_schema=NO_CONFIG,
     description="Make partitions ahead and prune sizes past their retention.",
 )
-def maintain(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
-    """Do the store's housekeeping and say what was done."""
+def prune_sizes(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+    """Apply the retention and say what was done."""
     with dagster_failures(context):
         require_configured(context.instance)
         with pipeline.open() as deps:
             require_tick(context, pipeline, deps)
-            done = maintain_sizes(deps)
+            done = apply_retention(deps)
     context.log.info(done.message)
     context.add_output_metadata(
         {

@@ -1,4 +1,4 @@
-"""Housekeeping of the daily sizes: partitions ahead, and the end of what is too old."""
+"""Retention of the daily sizes: partitions ahead, and the end of what is too old."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MONTHS_AHEAD = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Maintained:
+class Retained:
     """What was done: partitions made, and the date before which sizes are gone now."""
 
     made: tuple[str, ...]
@@ -22,7 +22,7 @@ class Maintained:
     message: str
 
 
-def maintain_sizes(deps: SyncDeps) -> Maintained:
+def apply_retention(deps: SyncDeps) -> Retained:
     """Make the partitions of the months to come, and prune whole months past retention.
 
     Nothing is pruned while an aggregation runs: a backfill may need it.
@@ -40,12 +40,12 @@ def maintain_sizes(deps: SyncDeps) -> Maintained:
     if running:
         ids = ", ".join(item.session_id for item in running)
         message = f"{len(made)} partitions made; nothing pruned while session {ids} aggregates."
-        return Maintained(made, None, message)
+        return Retained(made, None, message)
     pruned = deps.store.retention.prune(keep_from)
     if not pruned.rows and not pruned.partitions:
-        return Maintained(made, None, f"{len(made)} partitions made; nothing was old enough.")
+        return Retained(made, None, f"{len(made)} partitions made; nothing was old enough.")
     message = (
         f"{len(made)} partitions made; sizes before {keep_from} pruned: "
         f"{len(pruned.partitions)} partitions, {pruned.rows} rows."
     )
-    return Maintained(made, keep_from, message)
+    return Retained(made, keep_from, message)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect
-from sync_pipeline.workflows.maintain_sizes import maintain_sizes
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Selection
@@ -22,6 +21,7 @@ from sync_pipeline.model.session import (
 )
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.retention import apply_retention
 from sync_pipeline.workflows.syncing.aggregation import (
     LONGEST_CATCH_UP_DAYS,
     PeriodChoice,
@@ -158,7 +158,7 @@ def test_pruning_keeps_aggregations_and_refuses_what_it_made_impossible(bench: S
     old = PeriodRange.between(PeriodType.MONTH, first, first + timedelta(days=39))
     bench.aggregate(old)
     before = bench.aggregations(PeriodType.MONTH)
-    done = maintain_sizes(bench.deps)
+    done = apply_retention(bench.deps)
     oldest = Period.of(PeriodType.MONTH, TODAY - timedelta(days=1100)).start
     assert done.pruned_before == oldest
     assert bench.store.aggregations.horizon() == oldest
@@ -171,20 +171,20 @@ def test_pruning_keeps_aggregations_and_refuses_what_it_made_impossible(bench: S
     assert bench.aggregations(PeriodType.MONTH) == before
     # What is still there can be computed, and pruning again finds nothing.
     bench.aggregate(PeriodRange.between(PeriodType.MONTH, TODAY, TODAY))
-    assert maintain_sizes(bench.deps).pruned_before is None
+    assert apply_retention(bench.deps).pruned_before is None
 
 
 def test_nothing_is_pruned_while_a_backfill_runs(bench: SizeBench) -> None:
     put_history(bench.store, bench.instance.id, daily(TODAY - timedelta(days=1300), 40))
     work = bench.open(SyncCategory.AGGREGATION)
-    done = maintain_sizes(bench.deps)
+    done = apply_retention(bench.deps)
     assert done.pruned_before is None
     assert work.session_id in done.message
     assert len(bench.store.size_queries.instance_sizes(date.min, date.max)) == 40
     bench.store.sessions.close_run(
         work.session_id, work.session_id, SessionStatus.FAILED, "gone", bench.now
     )
-    assert maintain_sizes(bench.deps).pruned_before is not None
+    assert apply_retention(bench.deps).pruned_before is not None
 
 
 # SQLite has one writer: its transactions take turns anyway.
@@ -195,7 +195,7 @@ def test_a_prune_waits_for_an_aggregation_that_reads(bench: SizeBench, store_url
     engine = create_engine(store_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("SELECT * FROM size_horizon FOR SHARE")
-        thread = threading.Thread(target=maintain_sizes, args=(bench.deps,))
+        thread = threading.Thread(target=apply_retention, args=(bench.deps,))
         thread.start()
         thread.join(1)
         assert thread.is_alive()
@@ -213,12 +213,12 @@ def test_partitions_are_made_ahead_and_when_one_is_needed(bench: SizeBench, stor
         engine.dispose()
         return {name for name in names if name.startswith("database_size_stats_")}
 
-    made = maintain_sizes(bench.deps).made
+    made = apply_retention(bench.deps).made
     if store_url.startswith("sqlite"):
         assert made == ()
         return
     assert partitions() == {f"database_size_stats_2026_{month:02}" for month in range(5, 9)}
-    assert maintain_sizes(bench.deps).made == ()
+    assert apply_retention(bench.deps).made == ()
     filled(bench, date(2024, 2, 28), date(2024, 3, 1))
     assert {"database_size_stats_2024_02", "database_size_stats_2024_03"} < partitions()
 

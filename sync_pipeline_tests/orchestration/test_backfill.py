@@ -71,7 +71,7 @@ def history(first: date, last: date) -> History:
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp("backfill")
-    crons = ("account_sync", "capacity_sync", "aggregation", "maintenance")
+    crons = ("account_sync", "capacity_sync", "aggregation", "retention")
     settings = {f"{name}_cron": NEVER for name in crons}
     with running_system(home, **settings) as system:
         bench = StoreBench(system.fleet.store, datetime.now(UTC))

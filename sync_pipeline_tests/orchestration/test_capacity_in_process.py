@@ -186,7 +186,7 @@ def test_a_wrong_range_fails_before_anything_is_touched(fleet: Fleet) -> None:
             )
 
 
-def test_maintenance_says_what_it_did(fleet: Fleet) -> None:
+def test_retention_says_what_it_did(fleet: Fleet) -> None:
     with open_instance() as instance:
         result = defs.resolve_job_def("maintain_sizes").execute_in_process(instance=instance)
     assert result.success

@@ -23,6 +23,8 @@ def test_one_home_holds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     [
         ("TIME_ZONE", "Mars/Olympus", "IANA"),
         ("ACCOUNT_SYNC_CRON", "every hour", "five fields"),
+        ("RETENTION_CRON", "every hour", "five fields"),
+        ("MAINTENANCE_CRON", "every hour", "five fields"),
         ("GUARD_SHARE", "1.5", "less than or equal to 1"),
         ("STEP_CONCURRENCY", "many", "valid integer"),
         ("RUN_DEADLINE_SECONDS", "3600", r"less than .*MAX_RUNTIME_SECONDS \(3600\)"),
@@ -36,6 +38,16 @@ def test_a_wrong_setting_is_named(
     monkeypatch.setenv(f"SYNC_PIPELINE_{variable}", value)
     with pytest.raises(ConfigurationError, match=f"SYNC_PIPELINE_{variable}.*{reason}"):
         Settings.load()
+
+
+def test_the_name_that_a_setting_had_counts_where_the_new_one_is_not_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Settings.load().retention_cron == "30 5 * * *"
+    monkeypatch.setenv("SYNC_PIPELINE_MAINTENANCE_CRON", "1 2 * * *")
+    assert Settings.load().retention_cron == "1 2 * * *"
+    monkeypatch.setenv("SYNC_PIPELINE_RETENTION_CRON", "3 4 * * *")
+    assert Settings.load().retention_cron == "3 4 * * *"
 
 
 def test_the_key_is_not_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
