@@ -288,6 +288,18 @@ def _checked(url: str) -> URL:
     return parsed
 
 
+def inserting(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can say what becomes of rows that are there already."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert a row unless there is one with its key."""
+    connection.execute(inserting(connection, table).values(row).on_conflict_do_nothing())
+
+
 def upsert(
     connection: Connection,
     table: Table,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,6 +71,21 @@ def _key() -> Column[Any]:
 
 def _instance() -> Column[Any]:
     return Column("instance_id", Key, ForeignKey("instances.id"), nullable=False)
+
+
+def _attempt() -> Iterator[Column[Any]]:
+    """Yield what a record has, and an attempt at it that is kept when it begins again."""
+    yield _key()
+    session = ForeignKey("sync_sessions.session_id")
+    yield Column("session_id", String(SESSION_ID_LENGTH), session, nullable=False)
+    yield _instance()
+    yield Column("attempt", Integer, nullable=False)
+    # The run that the record waits for, or that works or worked on it last.
+    yield Column("run_id", String(SESSION_ID_LENGTH))
+    yield Column("status", String(16), nullable=False)
+    yield Column("started_at", UtcDateTime)
+    yield Column("error_kind", String(64))
+    yield Column("error_message", Text)
 
 
 credentials = Table(
@@ -164,30 +180,16 @@ sync_session_runs = Table(
 sync_instance_records = Table(
     "sync_instance_records",
     metadata,
-    _key(),
-    Column(
-        "session_id",
-        String(SESSION_ID_LENGTH),
-        ForeignKey("sync_sessions.session_id"),
-        nullable=False,
-    ),
-    _instance(),
+    *_attempt(),
     Column("instance_name", String(255), nullable=False),
     Column("sync_category", String(32), nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("started_at", UtcDateTime),
     Column("completed_at", UtcDateTime),
     Column("items_synced", Integer, nullable=False),
     Column("items_created", Integer, nullable=False),
     Column("items_updated", Integer, nullable=False),
     Column("items_deleted", Integer, nullable=False),
-    Column("error_kind", String(64)),
-    Column("error_message", Text),
     Column("sync_details", Json, nullable=False),
     Column("shard", Integer, nullable=False, server_default="1"),
-    # The run that the record waits for, or that works or worked on it last.
-    Column("run_id", String(SESSION_ID_LENGTH)),
     UniqueConstraint("session_id", "instance_id"),
     Index(None, "instance_name"),
 )
@@ -195,21 +197,8 @@ sync_instance_records = Table(
 sync_record_attempts = Table(
     "sync_record_attempts",
     metadata,
-    _key(),
-    Column(
-        "session_id",
-        String(SESSION_ID_LENGTH),
-        ForeignKey("sync_sessions.session_id"),
-        nullable=False,
-    ),
-    _instance(),
-    Column("attempt", Integer, nullable=False),
-    Column("run_id", String(SESSION_ID_LENGTH)),
-    Column("status", String(16), nullable=False),
-    Column("started_at", UtcDateTime),
+    *_attempt(),
     Column("ended_at", UtcDateTime),
-    Column("error_kind", String(64)),
-    Column("error_message", Text),
     UniqueConstraint("session_id", "instance_id", "run_id", "attempt"),
 )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sync_pipeline.store.daemon.schema import schedule_ticks as ticks
-from sync_pipeline.store.database import Database
+from sync_pipeline.store.database import Database, insert_new
 
 KEPT = timedelta(days=90)
 
@@ -43,7 +42,6 @@ class TickStore:
             ticks.c.job_name == job_name, ticks.c.scheduled_at < scheduled_at - KEPT
         )
         with self._database.write() as connection:
-            dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-            connection.execute(dialect.insert(ticks).values(row).on_conflict_do_nothing())
+            insert_new(connection, ticks, row)
             connection.execute(old)
         return self.done_by(job_name, scheduled_at) or done_by

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sync_pipeline.model.session import RecordClaim, RecordStatus
-from sync_pipeline.store.database import among
+from sync_pipeline.store.database import among, inserting
 from sync_pipeline.store.schema import UtcDateTime
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_record_attempts as attempts
@@ -62,8 +61,7 @@ def _keep(
     connection: Connection, values: Mapping[str, ColumnElement[Any]], chosen: ColumnElement[bool]
 ) -> None:
     """Write attempts; one that was written before has ended since, and is written anew."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(attempts).from_select(
+    statement = inserting(connection, attempts).from_select(
         list(values), select(*values.values()).where(chosen)
     )
     ends = {name: statement.excluded[name] for name in _END}

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from sync_pipeline.errors import Phase, StaleClaim
 from sync_pipeline.model.session import NewSession, SessionRun, SessionStatus
+from sync_pipeline.store.database import insert_new
 from sync_pipeline.store.schema import sync_session_runs as runs
 from sync_pipeline.store.schema import sync_sessions as sessions
 from sync_pipeline.store.sessions.rows import new_row
@@ -59,14 +59,14 @@ def runs_of(connection: Connection, session_id: str) -> list[Row[Any]]:
 
 def create_session(connection: Connection, new: NewSession, now: datetime) -> None:
     """Make the session's row where there is none; wait for another one who makes it."""
-    _insert_new(connection, sessions, new_row(new, now))
+    insert_new(connection, sessions, new_row(new, now))
 
 
 def begin_run(
     connection: Connection, session_id: str, shard: int, run_id: str, now: datetime
 ) -> None:
     """Note a run that begins to work, unless a worker of it has noted it already."""
-    _insert_new(
+    insert_new(
         connection,
         runs,
         {
@@ -126,8 +126,3 @@ def session_runs(connection: Connection, session_id: str) -> list[SessionRun]:
         )
         for row in rows
     ]
-
-
-def _insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> None:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(table).values(row).on_conflict_do_nothing())

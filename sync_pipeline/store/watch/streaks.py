@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, case, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from sync_pipeline.model.breaker import Streak
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline.store.database import Database
+from sync_pipeline.store.database import Database, inserting
 from sync_pipeline.store.schema import failure_streaks as streaks
 
 _KEY = ("instance_id", "sync_category")
@@ -55,8 +54,7 @@ class StreakStore:
 
 def lengthen(connection: Connection, failed: Streak, session_id: str) -> None:
     """Count a failure within a caller's transaction; see `StreakStore.lengthen`."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(streaks).values(
+    statement = inserting(connection, streaks).values(
         instance_id=failed.instance_id,
         sync_category=str(failed.category),
         failures=1,
