@@ -144,11 +144,7 @@ def _to_sync(
     )
 
 
-def _no_periods(
-    run: DagsterRun,  # noqa: ARG001
-    config: SelectionConfig,  # noqa: ARG001
-    deps: SyncDeps,  # noqa: ARG001
-) -> None:
+def _no_periods(*_: object) -> None:
     return None
 
 
