@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SECONDS_BETWEEN_LOOKS = 0.02
+_PRIVATE = 0o600
 
 
 def open_lock(path: Path) -> int:
@@ -23,7 +24,7 @@ def open_lock(path: Path) -> int:
         OSError: it can't be opened, or is no file.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = os.open(path, flags, _PRIVATE)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "a lock must be a file", str(path))
@@ -54,3 +55,24 @@ def locked_directory(path: Path, wait_seconds: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock file, which one process and thread at a time may have; wait for it.
+
+    The file is made for its owner alone, nothing is written to it, and it stays. A link, and in
+    a directory where others write too a file of theirs, is not used. It is `flock`, which the
+    kernel gives back with the process that had it, or nothing: a lock that is only a file would
+    outlive it.
+
+    Raises:
+        OSError: it can't be opened or is no file, or the file system has no such locks.
+    """
+    # Not before a lock is taken: `--help` has none.
+    from filelock import FileLock  # noqa: PLC0415
+
+    # Where none can be made it would wait without end, and it locks a pipe as well.
+    os.close(open_lock(path))
+    with FileLock(path, mode=_PRIVATE, fallback_to_soft=False, poll_interval=SECONDS_BETWEEN_LOOKS):
+        yield

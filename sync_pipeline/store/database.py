@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +38,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeEngine
 
 from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
-from sync_pipeline.files.locks import open_lock
+from sync_pipeline.files.locks import exclusive
 from sync_pipeline.files.obstacles import Obstacle, obstacle_of
 from sync_pipeline.files.private import make_private, make_private_file
 from sync_pipeline.store.connections import close_engine, postgresql_engine, sqlite_engine
@@ -227,14 +225,12 @@ class Database:
         with ExitStack() as stack:
             try:
                 make_private(path.parent)
-                lock = open_lock(path.with_name(f"{path.name}.migrating"))
-                stack.callback(os.close, lock)
+                stack.enter_context(exclusive(path.with_name(f"{path.name}.migrating")))
                 # SQLite gives the files beside it the mode that this one has.
                 if "uri" not in self.url.query:
                     make_private_file(path)
             except OSError as error:
                 raise self.unavailable(error) from None
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
