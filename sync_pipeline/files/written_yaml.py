@@ -130,10 +130,12 @@ def _values(node: yaml.Node, counted: dict[int, int]) -> int:
 
 
 def _require_different_keys(node: yaml.MappingNode) -> None:
-    found: set[str] = set()
+    found: set[str | None] = set()
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
             continue
-        if key.value in found:
+        # `~` and `null` are the same key, "null" is another.
+        read = None if key.tag == f"{_TAG}null" else key.value
+        if read in found:
             raise KeyTwice(repr(key.value), key.start_mark.line + 1)
-        found.add(key.value)
+        found.add(read)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.orchestration.processes.environment import without_secrets
 from sync_pipeline.settings import Settings, project_root, secret_variables
 from workbench.running.configuration import commented
@@ -50,3 +52,11 @@ def test_what_dagster_yaml_and_the_setting_name_is_given(tmp_path: Path) -> None
     }
     kept = without_secrets(environment, Settings(ui_environment=("AWS_X",)), path)
     assert set(kept) == {"CELERY_BROKER_URL", "DAGSTER_POSTGRES_PASSWORD", "AWS_X"}
+
+
+def test_a_dagster_yaml_with_a_key_twice_is_refused(tmp_path: Path) -> None:
+    """Dagster takes the last one, and what the first one said is lost without a word."""
+    path = tmp_path / "dagster.yaml"
+    path.write_text("storage:\n  a: 1\nrun_monitoring: {}\nstorage:\n  b: 2\n")
+    with pytest.raises(ConfigurationError, match=r"dagster.yaml, line 4: 'storage' is there twice"):
+        without_secrets({}, Settings(), path)

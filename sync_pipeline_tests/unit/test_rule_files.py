@@ -52,6 +52,7 @@ def test_an_empty_file_says_nothing(text: str) -> None:
         ),
         ("- rule: x", r"line 1, the file: .*dictionary"),
         ("disabled_rules: [no-such]", r"line 1, disabled_rules: 'no-such' is no rule"),
+        ("~: 1\nnull: 2", r"line 2: 'null' is there twice"),
         ("disabled_rules: []\ndisabled_rules: []", r"line 2: 'disabled_rules' is there twice"),
         ("suppression: []", r"line 1, suppression: Extra inputs"),
         (
@@ -122,3 +123,11 @@ def test_the_examples_of_the_manual_are_valid() -> None:
         "break-glass",
         "order-writers",
     ]
+
+
+def test_no_other_place_reads_yaml() -> None:
+    """PyYAML's own loaders take the last of two values, and make numbers and truths of texts."""
+    loads = re.compile(r"\byaml\.\w*(load|compose|parse|scan)\w*\(|\byaml\.\w*Loader\b|get_single_")
+    package = project_root() / "sync_pipeline"
+    found = {path.name for path in package.rglob("*.py") if loads.search(path.read_text())}
+    assert found == {"written_yaml.py"}

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.written_yaml import BadYaml, read_yaml
 from sync_pipeline.settings import Settings, secret_variables
 
 _NAMES = frozenset(
@@ -33,8 +33,16 @@ def without_secrets(
 
     That is what every program does, Dagster's variables, the settings that are no secrets,
     the variables that `dagster.yaml` names, and those of SYNC_PIPELINE_UI_ENVIRONMENT.
+
+    Raises:
+        ConfigurationError: `dagster.yaml` is no YAML, or has a key twice: Dagster takes the last.
     """
-    named = {*settings.ui_environment, *_variables(yaml.safe_load(dagster_yaml.read_text()))}
+    try:
+        written = read_yaml(dagster_yaml.read_text())
+        found = written.value(written.root)
+    except BadYaml as error:
+        raise ConfigurationError(error.sentence(str(dagster_yaml)), hint="Correct it.") from None
+    named = {*settings.ui_environment, *_variables(found)}
     secret = secret_variables() | _SECRET
     return {
         name: value
