@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from datetime import date
+from email.errors import MessageError
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import Url
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from sync_pipeline.categories import Category, reading_categories
@@ -20,6 +29,10 @@ from sync_pipeline.cron_line import fault_of
 from sync_pipeline.errors import ConfigurationError
 
 PREFIX = "SYNC_PIPELINE_"
+LONGEST_ADDRESS = 320
+"""Characters of an e-mail address: RFC 3696 section 3."""
+_WEB = ("http", "https")
+_ZONE = TypeAdapter(ZoneInfo)
 
 
 class DetailLevel(StrEnum):
@@ -387,9 +400,9 @@ class Settings(BaseSettings):
     @classmethod
     def _zone_exists(cls, value: str) -> str:
         try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is not a time zone of the IANA database") from error
+            _ZONE.validate_python(value)
+        except ValidationError:
+            raise ValueError(f"{value!r} is not a time zone of the IANA database") from None
         return value
 
     @model_validator(mode="before")
@@ -559,18 +572,40 @@ def _variable(location: tuple[int | str, ...]) -> str:
 
 
 def _is_web(url: str) -> bool:
+    """Return whether a URL is one of HTTP, as browsers read it, and reads alike everywhere.
+
+    They take `https:///x` for the host `x`, a backslash for a slash, and leave out what can't
+    be seen; whoever connects may not.
+    """
     try:
-        parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and parts.port != 0
-    except ValueError:  # such as a port that is no number
+        found = Url(url)
+    except ValueError:
         return False
-    is_plain = url.isprintable() and " " not in url and parts.username is None
-    return is_web and is_plain and bool(parts.hostname)
+    is_plain = url.isprintable() and not {" ", "\\"} & set(url) and "@" not in _authority(url)
+    return is_plain and bool(_authority(url)) and found.scheme in _WEB and found.port != 0
+
+
+def _authority(url: str) -> str:
+    """Return the host and port of a URL as they are written."""
+    scheme, _, rest = url.partition("://")
+    return re.split("[/?#]", rest, maxsplit=1)[0] if scheme.lower() in _WEB else ""
 
 
 def _is_mail_address(text: str) -> bool:
-    name, _, domain = text.rpartition("@")
-    return bool(name and domain) and text.isprintable() and " " not in text
+    """Return whether a text is one address alone (RFC 5322 section 3.4.1), of any domain.
+
+    Letters that are not of ASCII may stand in it (RFC 6532).
+    """
+    # Not before there is an address to read.
+    from email.headerregistry import Address  # noqa: PLC0415
+
+    plain = text.encode("ascii", "replace").decode()
+    if len(text) > LONGEST_ADDRESS or not text.isprintable() or " " in text:
+        return False
+    try:
+        return Address(addr_spec=plain).addr_spec == plain
+    except (MessageError, ValueError, IndexError, RecursionError):
+        return False
 
 
 def project_root() -> Path:
