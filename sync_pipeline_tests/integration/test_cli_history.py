@@ -201,6 +201,8 @@ def test_sessions_are_listed_and_shown(history: History, mariadb_server: Running
         1,
     )
     assert "is completed: 1 of 1 completed" in run("sessions", "show", "latest").out
+    assert "first sync" not in run("sessions", "show", "latest").out
+    assert "first sync" in run("sessions", "show", sessions[0]).out
     history.command.ok("instances", "edit", "maria", "--credential", "admin", "--port", "1")
     with pytest.raises(SyncError):
         history.sync()
