@@ -39,7 +39,7 @@ def post(url: str, body: bytes, *, seconds: float, is_relaxed: bool) -> int:
     request = Request("POST", url, headers=headers, data=body).prepare()
     adapter = _Adapter(is_relaxed=is_relaxed)
     try:
-        with adapter.send(request, stream=True, timeout=seconds, proxies=_proxies(request)) as got:
+        with adapter.send(request, timeout=seconds, proxies=_proxies(request)) as got:
             return got.status_code
     except (OSError, HTTPError) as error:
         raise _standard(error) from None

@@ -113,6 +113,8 @@ def test_nobody_is_trusted_whom_only_requests_would_trust(
     own: Authority = authority(tmp_path / "tls", "127.0.0.1")
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(own.ca))
+    # The list that comes with requests: certifi's.
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(own.ca))
     with web_server(own) as url:
         assert "SSLCertVerificationError" in failure(f"{url}{TOKEN}")
         monkeypatch.setenv("SSL_CERT_FILE", str(own.ca))

@@ -86,6 +86,7 @@ def loads(line: str) -> bool:
 @example("@daily")
 @example("@reboot")
 @example("0 0 31 feb *")
+@example("0 0 30 2 mon")
 @example("0 0 31 2,4 *")
 @example(" 0 0 * * * ")
 @example("")
