@@ -60,6 +60,8 @@ def render_down(reason: str) -> str:
 def write_metrics(text: str, output: Path) -> None:
     """Write an exposition, whole or not at all, for node_exporter's textfile collector.
 
+    Not by prometheus_client's own writer, whose partial file another user can guess: ADR 0037.
+
     Raises:
         ConfigurationError: the file can't be written.
     """
