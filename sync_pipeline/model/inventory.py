@@ -59,7 +59,8 @@ class Databases:
 class ChangeFilter:
     """Which entries of the change log to list. Times are UTC, `[since, until]`.
 
-    Without `with_baselines`, those of the first sync of each instance are left out.
+    Without `with_baselines`, those of the first sync of each instance are left out; without
+    `with_silent`, those that were written with nothing to tell.
     """
 
     instance: str | None = None
@@ -71,6 +72,7 @@ class ChangeFilter:
     limit: int | None = 200
     oldest_first: bool = False
     with_baselines: bool = True
+    with_silent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, not_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    not_,
+    select,
+    update,
+)
 
 from sync_pipeline.model.account import AccountState, fingerprint_of
 from sync_pipeline.model.change import (
@@ -158,6 +170,8 @@ class AccountStore:
         )
         if not wanted.with_baselines:
             query = query.where(not_(_IS_BASELINE))
+        if not wanted.with_silent:
+            query = query.where(cast(log.c.lines, Text) != "[]")
         order = (
             (log.c.changed_at, log.c.id)
             if wanted.oldest_first

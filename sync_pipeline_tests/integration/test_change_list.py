@@ -86,6 +86,13 @@ def test_what_an_upgrade_reports_hides_nothing_behind_it(store: Store) -> None:
     new = ("new", ChangeType.ADD)
     assert listed(store) == [new, ("one", 40)]
     assert listed(store, limit=1) == [new]
+    assert len(store.accounts.changes(ChangeFilter(with_silent=False))) == 41
+    with store._database.write() as connection:
+        # As a version before wrote them.
+        noisy = log.c.change_type == str(ChangeType.MODIFY_OTHER)
+        connection.execute(update(log).where(noisy).values(lines=["is_odd is no"]))
+    assert listed(store) == [new, ("one", 40)]
+    assert listed(store, limit=1) == [new]
     assert listed(store, account="a01") == [("a01", ChangeType.ADD)]
     assert len(logged_changes(store, ChangeFilter())) == 81
     (state,) = (item.state for item in accounts_at(store, minutes(60)) if item.state.name == "a01")

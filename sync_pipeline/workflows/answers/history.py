@@ -58,7 +58,7 @@ def change_list(store: Store, wanted: ChangeFilter) -> list[LoggedChange | Basel
     Where one account is asked for, the first sync that found it is told as it is.
     """
     baselines = store.accounts.baselines(wanted) if wanted.account is None else []
-    wanted = replace(wanted, with_baselines=wanted.account is not None)
+    wanted = replace(wanted, with_baselines=wanted.account is not None, with_silent=False)
     found: list[LoggedChange | Baseline] = [*baselines, *_worth_telling(store, wanted)]
     found.sort(key=lambda entry: entry.changed_at, reverse=True)
     return found[: wanted.limit]
@@ -67,7 +67,7 @@ def change_list(store: Store, wanted: ChangeFilter) -> list[LoggedChange | Basel
 def _worth_telling(store: Store, wanted: ChangeFilter) -> list[LoggedChange]:
     """Return the entries that have something to tell, as many as are wanted.
 
-    Most have; where few have, such as after an upgrade, more are read until there are enough.
+    Most have; where few have, such as of versions before, more are read until there are enough.
     """
     limit = wanted.limit
     while True:
