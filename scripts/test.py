@@ -7,7 +7,13 @@ import sys
 
 from environment import PYTHON, ROOT, VENV, ensure_environment, ensure_programs, run
 
+sys.path.insert(0, str(ROOT))
+from workbench.servers.warden import guard
+
 if __name__ == "__main__":
+    guard()
+    # Hundreds of processes import the same: compiled once, not by each.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     ensure_environment("dev.txt")
     ensure_programs()
     os.chdir(ROOT)
@@ -18,4 +24,5 @@ if __name__ == "__main__":
     run(program / "lint-imports")
     # In the order of conftest.py: xdist's own, by their number of tests, has the slow files last.
     order = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-    run(PYTHON, "-m", "pytest", *order, *sys.argv[1:])
+    # In this process, so that who ends it ends the tests.
+    os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *order, *sys.argv[1:]])  # noqa: S606

@@ -1,4 +1,4 @@
-"""Fixtures of every test: the servers."""
+"""Fixtures of every test: the servers. Whatever ends the tests, nothing they started stays."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import signal
 
 import pytest
 from hypothesis import settings
+
+from workbench.servers.warden import Guard, guard
 
 # How long an example takes says nothing on a shared machine.
 settings.register_profile("sync_pipeline", deadline=None)
@@ -21,13 +23,31 @@ pytest_plugins = [
 ]
 
 
-def pytest_configure() -> None:
-    """Hear SIGINT, and let what the tests start hear it.
+class Guarded:
+    """Tells the warden of this process when somebody interrupts the tests."""
+
+    def __init__(self, warden: Guard) -> None:
+        self._warden = warden
+
+    def interrupt(self, *_: object) -> None:
+        """Handle SIGINT: tests and fixtures end what they started, while the warden waits."""
+        self._warden.interrupted()
+        raise KeyboardInterrupt
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Called where a test has SIGINT handled in another way meanwhile."""
+        self._warden.interrupted()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Guard what the tests start, hear SIGINT, and let what they start hear it.
 
     A shell that starts the tests in the background has them, and all that they start,
     ignore it: a `dagster dev` that a test stops would then leave its services behind.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    guarded = Guarded(guard())
+    config.pluginmanager.register(guarded)
+    signal.signal(signal.SIGINT, guarded.interrupt)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

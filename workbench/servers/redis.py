@@ -36,6 +36,8 @@ def redis_server(
         raise RuntimeError("redis-server is missing: install the package redis-server.")
     port = free_port()
     lines = [f"bind {ADDRESS}", 'save ""', "appendonly no", f"dir {directory}"]
+    # A title is written over the environment, by which the tests' warden knows its processes.
+    lines.append("set-proc-title no")
     if password:
         lines += documented_users(password)
     if authority is None:
