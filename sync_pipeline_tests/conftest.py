@@ -7,6 +7,7 @@ import signal
 import pytest
 from hypothesis import settings
 
+from workbench.servers.memory import use_memory
 from workbench.servers.warden import Guard, guard
 
 # How long an example takes says nothing on a shared machine.
@@ -45,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     A shell that starts the tests in the background has them, and all that they start,
     ignore it: a `dagster dev` that a test stops would then leave its services behind.
     """
+    use_memory()
     guarded = Guarded(guard())
     config.pluginmanager.register(guarded)
     signal.signal(signal.SIGINT, guarded.interrupt)
