@@ -183,6 +183,22 @@ def test_nothing_is_launched_with_what_can_not_be(
     assert not reached
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--from", "2026-03-01", "--to", "2026-01-01"), "ends before it begins"),
+        (("--from", "2199-01-01", "--to", "2199-02-01"), "in the future"),
+        (("--from", "soon", "--to", "2026-01-01"), "soon"),
+        (("--from", "2026-01-01", "--to", "2026-02-01", "--instance", "nobody"), "nobody"),
+    ],
+)
+def test_a_backfill_of_what_can_not_be_launches_nothing(
+    command: Command, reached: list[str], arguments: tuple[str, ...], words: str
+) -> None:
+    assert words in command.wrong("backfill", "--period", "month", *arguments)
+    assert not reached
+
+
 def test_more_than_an_argument_holds_reaches_the_launcher(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 
+from sync_pipeline.cli.run import show_outcome
 from sync_pipeline.definitions import defs
-from sync_pipeline.model.period import Period, PeriodType
+from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory, SyncType
 from sync_pipeline.orchestration.categories.aggregation import steps
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of
-from sync_pipeline_tests.orchestration.test_backfill import history
+from sync_pipeline_tests.orchestration.test_backfill import back, forget, history, rows_of
 from workbench.benches.store_bench import StoreBench
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer, free_port
@@ -162,6 +163,51 @@ def test_a_partition_is_one_period(fleet: Fleet) -> None:
     session = fleet.ended_session(result.run_id, 1)
     assert session.partition_key == month.start.isoformat()
     assert session.sync_type is SyncType.MANUAL_TASK
+
+
+def in_a_range(instance: DagsterInstance, periods: PeriodRange) -> ExecuteInProcessResult:
+    first, last = periods.start.isoformat(), periods.last.start.isoformat()
+    return run(instance, "backfill_sizes", period=str(periods.type), first=first, last=last)
+
+
+@pytest.mark.parametrize(("kind", "count"), [(PeriodType.MONTH, 24), (PeriodType.QUARTER, 8)])
+def test_many_partitions_give_what_one_range_gives(
+    fleet: Fleet, kind: PeriodType, count: int
+) -> None:
+    """Of an instance that is there and of one that was removed."""
+    periods = back(Period.of(kind, TODAY).previous, count)
+    start = periods.needs_from
+    here, gone = StoreBench(fleet.store, datetime.now(UTC)).fleet("here", "gone")
+    put_history(fleet.store, here.id, history(start, TODAY))
+    put_history(fleet.store, gone.id, history(start, start + timedelta(days=500)))
+    fleet.store.registry.delete_instance("gone", datetime.now(UTC))
+    with open_instance() as instance:
+        assert in_a_range(instance, periods).success
+        expected = rows_of(fleet.store, periods)
+        forget(fleet.settings)
+        for period in periods:
+            assert run(instance, f"aggregate_{kind}", period.start.isoformat()).success
+    assert rows_of(fleet.store, periods) == expected
+    assert {item["period_start"] for item in expected} == {item.start for item in periods}
+    assert {item["instance"] for item in expected} == {"here", "gone"}
+    assert {item["database"] for item in expected} == {"", "app", "early", "late"}
+
+
+def test_a_period_without_sizes_ends_completed_and_says_so(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here,) = StoreBench(fleet.store, datetime.now(UTC)).fleet("here")
+    put_history(fleet.store, here.id, history(TODAY - timedelta(days=10), TODAY))
+    earlier = back(Period.of(PeriodType.MONTH, TODAY), 4).start
+    nobody = PeriodRange.between(PeriodType.MONTH, earlier, earlier)
+    with open_instance() as instance:
+        result = in_a_range(instance, nobody)
+    session = fleet.ended_session(result.run_id, 1)
+    assert (session.status, session.total) == (SessionStatus.COMPLETED, 0)
+    assert str(nobody) in (session.error or "")
+    capsys.readouterr()
+    show_outcome(fleet.store, session)
+    assert "0 rows were written" in capsys.readouterr().out
 
 
 def long_ago() -> Any:
