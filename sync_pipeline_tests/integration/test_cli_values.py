@@ -183,6 +183,13 @@ def test_nothing_is_launched_with_what_can_not_be(
     assert not reached
 
 
+def test_an_unknown_instance_is_named_and_nothing_launched(
+    command: Command, reached: list[str]
+) -> None:
+    assert "nobody" in command.wrong("run", "account-sync", "--instance", "nobody")
+    assert not reached
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -18,6 +18,7 @@ from dagster import (
     build_sensor_context,
 )
 
+from sync_pipeline.cli.run import show_outcome
 from sync_pipeline.definitions import defs
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.postgresql.engine import PostgreSql
@@ -85,6 +86,14 @@ def test_one_instance(fleet: Fleet, postgresql_server: RunningServer) -> None:
     assert int(str(shown["accounts created"])) > 0
     assert "| account | change | what |" in str(shown["changes"])
     assert "| total |" in str(shown["durations"])
+
+
+def test_an_empty_fleet_is_no_failure(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    session = fleet.ended_session(run().run_id, 1)
+    assert (session.status, session.total) == (SessionStatus.COMPLETED, 0)
+    capsys.readouterr()
+    show_outcome(fleet.store, session)
+    assert "No active instance" in capsys.readouterr().out
 
 
 def test_a_second_run_finds_nothing_to_change(

@@ -132,21 +132,6 @@ def test_exit_status_and_summary_of_a_failure(
     assert "wrong" not in errors
 
 
-def test_an_unknown_instance_is_bad_input(system: System) -> None:
-    command = start_command(system, "--instance", "nobody")
-    output, errors = command.communicate(timeout=60)
-    assert command.returncode == 2
-    assert "nobody" in output + errors
-    assert "Traceback" not in output + errors
-
-
-def test_an_empty_fleet_is_no_failure(system: System) -> None:
-    command = start_command(system)
-    output, errors = command.communicate(timeout=120)
-    assert command.returncode == 0, errors
-    assert "No active instance" in output
-
-
 def test_ctrl_c_cancels_the_run(system: System, postgresql_server: RunningServer) -> None:
     system.fleet.add("pg", postgresql_server)
     with held(postgresql_server):
