@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from workbench.servers.memory import has_room
+from workbench.servers.memory import has_room, remove_what_is_dead
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,18 @@ def test_memory_is_used_where_it_has_room_and_runs_programs(
 def test_a_machine_without_it_is_no_error(tmp_path: Path) -> None:
     assert not has_room(tmp_path / "none", 1)
     assert not has_room(tmp_path, 1, mounts=tmp_path / "none")
+
+
+def test_what_killed_runs_have_left_is_removed(tmp_path: Path) -> None:
+    """And nothing of a run that lives, or that ended by itself: that has no lock."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    kept = [tmp_path / "pytest-of-me" / name for name in ("pytest-1", "pytest-2", "pytest-3")]
+    killed = tmp_path / "pytest-of-you" / "pytest-1"
+    for directory in (*kept, killed):
+        (directory / "popen-gw0").mkdir(parents=True)
+    for directory, text in ((kept[0], str(os.getpid())), (kept[1], "?"), (killed, str(dead.pid))):
+        (directory / ".lock").write_text(text)
+    remove_what_is_dead(tmp_path)
+    assert not killed.exists()
+    assert all((directory / "popen-gw0").exists() for directory in kept)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
@@ -14,8 +16,20 @@ NEEDED = 6 * 2**30
 
 def use_memory() -> None:
     """Have pytest's temporary directories in memory, where nobody has named another place."""
-    if TEMPORARY not in os.environ and has_room(SHARED, NEEDED):
+    if TEMPORARY in os.environ:
+        return
+    remove_what_is_dead(SHARED)
+    if has_room(SHARED, NEEDED):
         os.environ[TEMPORARY] = str(SHARED)
+
+
+def remove_what_is_dead(directory: Path) -> None:
+    """Remove what runs have left that were killed: pytest does so after three days."""
+    for lock in directory.glob("pytest-of-*/pytest-*/.lock"):
+        # It has the number of its process. Another user's may be out of reach.
+        with suppress(OSError, ValueError):
+            if not Path(f"/proc/{int(lock.read_text())}").exists():
+                shutil.rmtree(lock.parent)
 
 
 def has_room(directory: Path, needed: int, mounts: Path = Path("/proc/self/mounts")) -> bool:

@@ -24,9 +24,9 @@ from pathlib import Path
 
 MARK = "TEST_RUN_OF_SYNC_PIPELINE"
 """Names the guards of a process, with colons between them: it is in that many runs."""
-SECONDS_TO_END = 5.0
+SECONDS_TO_END = 4.0
 """After an interrupt, in which the run may end what it started in its own way."""
-SECONDS_TO_BE_OVER = 2.0
+SECONDS_TO_BE_OVER = 4.0
 """After that, until the guarded process is killed too."""
 SECONDS_TO_KILL = 5.0
 
