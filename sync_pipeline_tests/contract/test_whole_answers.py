@@ -13,7 +13,6 @@ from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, Engine
 from sync_pipeline.engines.mysql_protocol.accounts.views import VIEW
-from sync_pipeline.engines.oracle.engine import Oracle
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.errors import QueryError, SyncError
@@ -21,8 +20,6 @@ from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline_tests.contract.mysql_family import OBSERVED_AT, Family
-from workbench.emulation.oracle import Session
-from workbench.emulation.oracle_world import World as OracleWorld
 from workbench.emulation.sqlserver_connection import emulated
 from workbench.emulation.sqlserver_connection import opener as sqlserver_opener
 from workbench.emulation.sqlserver_world import World as SqlServerWorld
@@ -80,14 +77,6 @@ def read(engine: Engine, opened: ConnectionOpener) -> Snapshot:
 @pytest.fixture
 def family(mysql_family_server: RunningServer) -> Family:
     return Family(mysql_family_server)
-
-
-def test_accounts_that_are_not_all_there_are_an_error(family: Family) -> None:
-    table = "mysql.user" if family.is_mysql else "mysql.global_priv"
-    change = without_one_of(table)
-    with pytest.raises(QueryError, match=r"the server counts \d+: the answer is not whole") as told:
-        family.snapshot(wrap=lambda connection: Changing(connection, change))
-    assert "sql_select_limit" in str(told.value)
 
 
 def test_accounts_are_counted_where_not_every_table_may_be_read(family: Family) -> None:
@@ -198,30 +187,12 @@ def test_roles_and_databases_of_postgresql(bench: PostgresBench) -> None:
         )
 
 
-def test_logins_of_sql_server() -> None:
-    """Emulated: the tests have no server of it."""
-    with emulated(SqlServerWorld()) as server:
-        opened = sqlserver_opener(server)
-        assert read(SqlServer(), changing(opened, lambda _, rows: rows)).accounts
-        with pytest.raises(QueryError, match="not whole"):
-            read(SqlServer(), changing(opened, without_one_of("sys.server_principals AS p")))
-
-
 def test_users_of_a_database_of_sql_server() -> None:
     """Emulated, as above. They stay, because the list they are on was not read."""
     with emulated(SqlServerWorld()) as server:
         change = without_one_of("sys.database_principals AS p")
         snapshot = read(SqlServer(), changing(sqlserver_opener(server), change))
     assert not snapshot.is_known(SectionKey(SectionName.ACCOUNTS, "master"))
-
-
-@pytest.mark.parametrize("table", ["sys.dba_users u", "sys.dba_roles r"])
-def test_users_and_roles_of_oracle(table: str) -> None:
-    """Emulated: the tests have no server of it."""
-    world = OracleWorld()
-    world.database()
-    with pytest.raises(QueryError, match="not whole"):
-        read(Oracle(), changing(lambda _: world.server.session(Session()), without_one_of(table)))
 
 
 @pytest.mark.parametrize("name", EngineName)

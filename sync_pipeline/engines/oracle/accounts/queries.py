@@ -162,6 +162,7 @@ USER_LIMITS = query(
     (SectionName.SETTINGS,),
     ("DBA_USERS",),
     since=USER_LIMITS_SINCE,
+    count="count_users",
 )
 ACCOUNT_QUERIES = (
     USERS,

@@ -1,0 +1,36 @@
+"""The contract leaves no engine out, and no topic of one."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline_tests.contract.worlds import mariadb, mysql, oracle, postgresql, sqlserver
+from sync_pipeline_tests.contract.worlds.variants import VARIANTS, chosen
+from sync_pipeline_tests.contract.worlds.world import Cases, Gap, Topic
+
+CASES: dict[EngineName, Cases] = {
+    EngineName.MARIADB: mariadb.CASES,
+    EngineName.MYSQL: mysql.CASES,
+    EngineName.POSTGRESQL: postgresql.cases(18),
+    EngineName.SQLSERVER: sqlserver.CASES,
+    EngineName.ORACLE: oracle.CASES,
+}
+
+
+def test_each_registered_engine_has_a_world() -> None:
+    assert set(VARIANTS) == set(ENGINES) == set(CASES)
+    assert len(chosen(everything=True)) > len(chosen(everything=False)) >= len(ENGINES)
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_each_topic_is_a_case_or_a_gap_with_its_reason(engine: EngineName) -> None:
+    assert set(CASES[engine]) == set(Topic)
+    for topic, cases in CASES[engine].items():
+        if isinstance(cases, Gap):
+            assert cases.reason
+            assert cases.says
+            continue
+        assert cases, topic
+        assert all(case.accounts for case in cases)

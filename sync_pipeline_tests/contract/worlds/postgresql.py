@@ -1,0 +1,437 @@
+"""PostgreSQL in the contract: a real server of each major version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.connect import Deadline, open_connection
+from sync_pipeline.engines.base import Connection
+from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.privilege import AccountSetting, Grant, Membership, SectionKey, Securable
+from sync_pipeline.model.privilege import SectionName as Name
+from sync_pipeline.model.privilege import SecurableKind as K
+from sync_pipeline_tests.contract.worlds.world import (
+    Case,
+    Cases,
+    Expected,
+    Gap,
+    Step,
+    Steps,
+    Topic,
+    World,
+)
+from workbench.servers.postgresql_bench import (
+    ENGINE,
+    PostgresBench,
+    bench_on,
+    raw,
+    statement,
+)
+
+BY = "postgres"
+ODD_NAMES = (
+    "MyDb",
+    "mydb",
+    "o'brien",
+    'q"uo""te',
+    "dot.ted.name",
+    " a b ",
+    "50%",
+    "%s %(x)s",
+    "under_score",
+    "at@host",
+    "back\\slash",
+    "semi;--colon",
+    "用户 ñ 🐘",
+    "host=127.0.0.2 dbname=x",
+    "postgresql://other/x",
+    "line\nbreak",
+    "PUBLIC",
+    "x" * 63,
+)
+PARTS = {"database": "bench", "schema": "public", "catalog": "bench"}
+GRANTS = Case(
+    (
+        "CREATE ROLE giver LOGIN",
+        "CREATE ROLE u LOGIN",
+        "CREATE TABLE t (a int, b int)",
+        "CREATE FUNCTION f(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "GRANT SELECT ON t TO giver WITH GRANT OPTION",
+        "GRANT UPDATE (a, b) ON t TO u",
+        "GRANT EXECUTE ON FUNCTION f(integer) TO u WITH GRANT OPTION",
+        "GRANT CREATE ON SCHEMA public TO u",
+        "GRANT CONNECT ON DATABASE bench TO u",
+        "SET ROLE giver; GRANT SELECT ON t TO u; RESET ROLE",
+    ),
+    (
+        Expected(
+            "u",
+            grants=frozenset(
+                {
+                    Grant(Securable(K.TABLE, name="t", **PARTS), "SELECT", grantor="giver"),
+                    *(
+                        Grant(
+                            Securable(K.COLUMN, name="t", column=column, **PARTS),
+                            "UPDATE",
+                            grantor=BY,
+                        )
+                        for column in "ab"
+                    ),
+                    Grant(
+                        Securable(K.FUNCTION, name="f(integer)", **PARTS),
+                        "EXECUTE",
+                        True,
+                        grantor=BY,
+                    ),
+                    Grant(Securable(K.SCHEMA, **PARTS), "CREATE", grantor="pg_database_owner"),
+                    Grant(Securable(K.DATABASE, "bench"), "CONNECT", grantor=BY),
+                }
+            ),
+        ),
+        Expected(
+            "giver",
+            grants=frozenset(
+                {Grant(Securable(K.TABLE, name="t", **PARTS), "SELECT", True, grantor=BY)}
+            ),
+        ),
+    ),
+)
+EVERYONE = (
+    Case(
+        (),
+        (
+            Expected(
+                "public",
+                kind=AccountKind.PUBLIC,
+                can_login=False,
+                has=frozenset(
+                    Grant(Securable(K.DATABASE, "bench"), word, grantor=BY)
+                    for word in ("CONNECT", "TEMPORARY")
+                ),
+            ),
+        ),
+    ),
+    Case(
+        ("REVOKE CONNECT ON DATABASE bench FROM PUBLIC",),
+        (
+            Expected(
+                "public",
+                has=frozenset({Grant(Securable(K.DATABASE, "bench"), "TEMPORARY", grantor=BY)}),
+                lacks=frozenset({Grant(Securable(K.DATABASE, "bench"), "CONNECT", grantor=BY)}),
+            ),
+        ),
+    ),
+    Case(
+        (
+            "CREATE ROLE app LOGIN",
+            "ALTER ROLE app SET work_mem = '8MB'",
+            "ALTER ROLE app SET search_path = '$user', \"odd = name\", public",
+            "ALTER ROLE app IN DATABASE bench SET statement_timeout = '5s'",
+            "ALTER DATABASE bench SET application_name = 'a=b=c'",
+            "ALTER ROLE ALL SET lock_timeout = '1s'",
+        ),
+        (
+            Expected(
+                "app",
+                settings=frozenset(
+                    {
+                        AccountSetting("", "work_mem", "8MB"),
+                        AccountSetting("", "search_path", '"$user", "odd = name", public'),
+                        AccountSetting("bench", "statement_timeout", "5s"),
+                    }
+                ),
+            ),
+            Expected(
+                "public",
+                settings=frozenset(
+                    {
+                        AccountSetting("bench", "application_name", "a=b=c"),
+                        AccountSetting("", "lock_timeout", "1s"),
+                    }
+                ),
+            ),
+        ),
+    ),
+)
+STATE = Case(
+    (
+        "CREATE ROLE plain NOLOGIN",
+        (
+            "CREATE ROLE full_role LOGIN SUPERUSER CREATEDB CREATEROLE REPLICATION BYPASSRLS"
+            " NOINHERIT CONNECTION LIMIT 7 VALID UNTIL '2027-01-01 01:30:00+02'"
+        ),
+        "CREATE ROLE for_ever LOGIN VALID UNTIL 'infinity'",
+        # The session's zone and date style must not show in what is recorded.
+        "ALTER ROLE postgres SET TimeZone = 'Asia/Tokyo'",
+        "ALTER ROLE postgres SET DateStyle = 'German'",
+    ),
+    (
+        Expected(
+            "plain",
+            kind=AccountKind.ROLE,
+            can_login=False,
+            is_superuser=False,
+            is_locked=False,
+            all_attributes={
+                "inherits": True,
+                "can_create_roles": False,
+                "can_create_databases": False,
+                "can_replicate": False,
+                "bypasses_row_security": False,
+                "connection_limit": -1,
+                "valid_until": None,
+            },
+        ),
+        Expected(
+            "full_role",
+            kind=AccountKind.USER,
+            can_login=True,
+            is_superuser=True,
+            all_attributes={
+                "inherits": False,
+                "can_create_roles": True,
+                "can_create_databases": True,
+                "can_replicate": True,
+                "bypasses_row_security": True,
+                "connection_limit": 7,
+                "valid_until": "2026-12-31T23:30:00.000000Z",
+            },
+        ),
+        Expected("for_ever", attributes={"valid_until": "infinity"}),
+    ),
+    undo=("ALTER ROLE postgres RESET ALL",),
+)
+SUPERUSER = Case(
+    (
+        "CREATE ROLE chief LOGIN SUPERUSER",
+        "CREATE ROLE heir LOGIN",
+        "GRANT chief TO heir",
+    ),
+    (
+        Expected("chief", is_superuser=True),
+        # The attribute is no privilege: a member becomes superuser by SET ROLE alone.
+        Expected("heir", is_superuser=False),
+        Expected("postgres", is_superuser=True),
+    ),
+)
+LETTERS = Case(
+    ('CREATE ROLE "App" LOGIN', "CREATE ROLE app", "GRANT CREATE ON DATABASE bench TO app"),
+    (
+        Expected("App", can_login=True, grants=frozenset()),
+        Expected(
+            "app",
+            can_login=False,
+            grants=frozenset({Grant(Securable(K.DATABASE, "bench"), "CREATE", grantor=BY)}),
+        ),
+    ),
+)
+MODS = "SET allow_system_table_mods = on"
+UNKNOWN = Case(
+    (
+        "CREATE ROLE maker",
+        "CREATE ROLE reader",
+        "CREATE TABLE gadget (id int)",
+        "ALTER TABLE gadget OWNER TO maker",
+        "GRANT SELECT ON gadget TO reader",
+        # As a newer server could have it.
+        f"{MODS}; UPDATE pg_class SET relkind = 'z' WHERE relname = 'gadget'",
+    ),
+    (
+        Expected(
+            "reader",
+            grants=frozenset(
+                {
+                    Grant(
+                        Securable(K.RELATION, name="gadget", **PARTS),
+                        "SELECT",
+                        grantor="maker",
+                        recognised=False,
+                    )
+                }
+            ),
+        ),
+    ),
+    undo=(f"{MODS}; UPDATE pg_class SET relkind = 'r' WHERE relname = 'gadget'",),
+    warned="SELECT on relation",
+)
+
+
+def roles(major: int) -> Case:
+    """Return the case of memberships: from 16 on each grantor's is a row with options."""
+    options: dict[str, Any] = {"inherit": True, "set_role": True} if major >= 16 else {}
+    of_leaf = {
+        Membership("middle", **options, grantor=BY),
+        Membership("pg_read_all_data", **options, grantor=BY),
+        Membership("base", **options, grantor="middle"),
+    }
+    steps = (
+        "CREATE ROLE base",
+        "CREATE ROLE middle",
+        "CREATE ROLE leaf LOGIN",
+        "GRANT base TO middle WITH ADMIN OPTION",
+        "GRANT middle TO leaf",
+        "GRANT pg_read_all_data TO leaf",
+        "SET ROLE middle; GRANT base TO leaf; RESET ROLE",
+    )
+    if major >= 16:
+        steps = (*steps, "GRANT base TO leaf WITH INHERIT FALSE, SET FALSE")
+        of_leaf.add(Membership("base", inherit=False, set_role=False, grantor=BY))
+    return Case(
+        steps,
+        (
+            Expected(
+                "middle",
+                memberships=frozenset({Membership("base", admin=True, **options, grantor=BY)}),
+            ),
+            Expected("leaf", memberships=frozenset(of_leaf)),
+        ),
+    )
+
+
+def _named(bench: PostgresBench) -> None:
+    for name in ODD_NAMES:
+        bench.run(
+            statement("CREATE ROLE {} LOGIN", name),
+            statement("CREATE SCHEMA {}", name),
+            statement("CREATE TABLE {0}.{0} ({0} integer)", name),
+            statement("GRANT SELECT, INSERT ({0}) ON {0}.{0} TO {0}", name),
+        )
+
+
+NAMES = Case(
+    (_named,),
+    tuple(
+        Expected(
+            name,
+            grants=frozenset(
+                {
+                    Grant(
+                        Securable(K.TABLE, "bench", name, name, catalog="bench"),
+                        "SELECT",
+                        grantor=BY,
+                    ),
+                    Grant(
+                        Securable(K.COLUMN, "bench", name, name, name, catalog="bench"),
+                        "INSERT",
+                        grantor=BY,
+                    ),
+                }
+            ),
+        )
+        for name in ODD_NAMES
+    ),
+)
+
+
+def cases(major: int) -> Cases:
+    """Return what a major version brings."""
+    return {
+        Topic.GRANTS: (GRANTS,),
+        Topic.ROLES: (roles(major),),
+        Topic.EVERYONE: EVERYONE,
+        Topic.STATE: (STATE,),
+        Topic.SUPERUSER: (SUPERUSER,),
+        Topic.NAMES: (NAMES,),
+        Topic.LETTERS: (LETTERS,),
+        Topic.UNKNOWN: (UNKNOWN,),
+        Topic.DENIED: Gap(
+            "PostgreSQL knows no denies",
+            "DENY SELECT ON pg_class TO postgres",
+            psycopg.errors.SyntaxError,
+            "DENY",
+        ),
+    }
+
+
+class PostgreSqlWorld(World):
+    """PostgreSQL: the database `bench`, and what every cluster has."""
+
+    engine = ENGINE
+    username = "postgres"
+    system_steps = ("CREATE ROLE pga", "CREATE ROLE xpg_read")
+    databases = frozenset({"bench", "postgres", "template1"})
+
+    def __init__(self, bench: PostgresBench) -> None:
+        super().__init__()
+        self.bench = bench
+        self.version = (bench.major,)
+
+    @property
+    def cases(self) -> Cases:
+        return cases(self.bench.major)
+
+    @property
+    def system_accounts(self) -> frozenset[str]:  # type: ignore[override]
+        """Return the predefined roles: those of initdb, but for its superuser."""
+        rows = self.bench.rows("SELECT rolname FROM pg_roles WHERE oid < 16384")
+        return frozenset(name for (name,) in rows) - {"postgres"}
+
+    @property
+    def sections(self) -> frozenset[SectionKey]:  # type: ignore[override]
+        databases = {query for query in ENGINE.account_queries if query.per_database}
+        return frozenset(
+            SectionKey(name, database)
+            for query in ENGINE.account_queries
+            for name in query.fills
+            for database in (("bench", "postgres", "template1") if query in databases else ("",))
+        )
+
+    @property
+    def not_applicable(self) -> frozenset[SectionKey]:  # type: ignore[override]
+        return frozenset({SectionKey(Name.PARAMETER)} if self.bench.major < 15 else ())
+
+    def run(self, *steps: Step) -> None:
+        with self.bench.admin() as link:
+            for step in steps:
+                if callable(step):
+                    step(self.bench)
+                else:
+                    link.execute(raw(step))
+
+    @contextmanager
+    def connections(self) -> Iterator[ConnectionOpener]:
+        target = self.bench.target()
+
+        @contextmanager
+        def opened(database: str | None) -> Iterator[Connection]:
+            with open_connection(ENGINE, target, Deadline(60), database) as connection:
+                yield connection
+
+        yield opened
+
+    def reset(self) -> None:
+        self.bench.reset()
+        self.bench.run("CREATE DATABASE bench", database="postgres")
+
+    def is_list_of_accounts(self, sql: str) -> bool:
+        return "FROM pg_catalog.pg_roles AS r" in sql
+
+    def many(self, count: int) -> Steps:
+        return (
+            "CREATE TABLE shared (id integer)",
+            (
+                f"DO $$ BEGIN FOR n IN 1..{count} LOOP "
+                "EXECUTE format('CREATE ROLE many_%s LOGIN', n); "
+                "EXECUTE format('GRANT SELECT ON shared TO many_%s', n); END LOOP; END $$"
+            ),
+        )
+
+    def secret(self) -> tuple[Steps, Callable[[], Sequence[str]]]:
+        text = "SELECT rolpassword FROM pg_authid WHERE rolname = 'hashed'"
+        return (
+            ("CREATE ROLE hashed LOGIN PASSWORD 'a word'",),
+            lambda: [row[0] for row in self.bench.rows(text)],
+        )
+
+
+@contextmanager
+def world(request: pytest.FixtureRequest, variant: str) -> Iterator[PostgreSqlWorld]:
+    """Yield a PostgreSQL of a major version, clean again afterwards."""
+    with bench_on(request.getfixturevalue("postgresql_servers")[int(variant)]) as bench:
+        yield PostgreSqlWorld(bench)

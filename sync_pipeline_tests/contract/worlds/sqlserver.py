@@ -1,0 +1,397 @@
+"""SQL Server in the contract: its catalogs emulated, since none can be had here.
+
+Babelfish has tests of its own: its rules are not SQL Server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from sync_pipeline.collect.accounts import ConnectionOpener
+from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.privilege import Grant, Membership, SectionKey, Securable
+from sync_pipeline.model.privilege import SecurableKind as K
+from sync_pipeline_tests.contract.worlds.world import (
+    Case,
+    Cases,
+    Expected,
+    Step,
+    Steps,
+    Topic,
+    World,
+)
+from workbench.emulation import sqlserver_world
+from workbench.emulation.sqlserver_connection import emulated, opener
+
+VERSIONS = {"2016": "13.0.7000.253", "2022": "16.0.1000.6"}
+Catalogs = sqlserver_world.World
+SERVER = Securable(K.SERVER)
+ODD_NAMES = ("o'brien", 'q"uote', "a]b", "[odd", "a.b", "50%", "用户", "x" * 128, "CORP\\al ice")
+
+
+def _grants(world: Catalogs) -> None:
+    world.login("app")
+    world.grant("app", "ALTER TRACE", state="W")
+    world.grant("app", "CONNECT SQL")
+    sales = world.databases["sales"]
+    sales.user("u", authentication=0)
+    sales.grant("u", "ALTER", 3, sales.schema("app"))
+    sales.grant("u", "CREATE TABLE")
+    orders = sales.thing("orders", columns=("id", "amount"))
+    sales.grant("u", "SELECT", 1, orders)
+    sales.grant("u", "UPDATE", 1, orders, 2, state="W")
+
+
+def _on(kind: K, **parts: str) -> Securable:
+    return Securable(kind, "sales", catalog="sales", **parts)
+
+
+GRANTS = Case(
+    (_grants,),
+    (
+        Expected(
+            "app",
+            grants=frozenset(
+                {
+                    Grant(SERVER, "ALTER TRACE", grantable=True, grantor="sa"),
+                    Grant(SERVER, "CONNECT SQL", grantor="sa"),
+                }
+            ),
+        ),
+        Expected(
+            "[sales].[u]",
+            grants=frozenset(
+                {
+                    Grant(_on(K.SCHEMA, schema="app"), "ALTER", grantor="[sales].[dbo]"),
+                    Grant(_on(K.DATABASE), "CREATE TABLE", grantor="[sales].[dbo]"),
+                    Grant(
+                        _on(K.TABLE, schema="dbo", name="orders"),
+                        "SELECT",
+                        grantor="[sales].[dbo]",
+                    ),
+                    Grant(
+                        _on(K.COLUMN, schema="dbo", name="orders", column="amount"),
+                        "UPDATE",
+                        True,
+                        grantor="[sales].[dbo]",
+                    ),
+                }
+            ),
+        ),
+    ),
+)
+
+
+def _roles(world: Catalogs) -> None:
+    world.login("CORP\\dba", "U")
+    world.login("team", "R")
+    world.member("team", "CORP\\dba")
+    sales = world.databases["sales"]
+    sales.user("team", type_="R", owner=sales.user("boss", authentication=0))
+    sales.member("db_owner", "team")
+
+
+ROLES = Case(
+    (_roles,),
+    (
+        Expected("CORP\\dba", memberships=frozenset({Membership("team")})),
+        Expected("team", kind=AccountKind.ROLE, can_login=False),
+        Expected(
+            "[sales].[team]",
+            kind=AccountKind.ROLE,
+            memberships=frozenset({Membership("[sales].[db_owner]")}),
+        ),
+        Expected("[sales].[db_owner]", kind=AccountKind.ROLE, attributes={"is_fixed_role": True}),
+        Expected(
+            "[sales].[boss]",
+            grants=frozenset({Grant(_on(K.PRINCIPAL, name="team"), "OWNER")}),
+        ),
+    ),
+)
+
+
+def _everyone(world: Catalogs) -> None:
+    world.grant("public", "VIEW ANY DATABASE")
+    sales = world.databases["sales"]
+    sales.grant("guest", "CONNECT")
+    sales.grant("public", "EXECUTE")
+
+
+EVERYONE = Case(
+    (_everyone,),
+    (
+        Expected(
+            "public",
+            can_login=False,
+            grants=frozenset({Grant(SERVER, "VIEW ANY DATABASE", grantor="sa")}),
+        ),
+        Expected(
+            "[sales].[public]",
+            can_login=False,
+            grants=frozenset({Grant(_on(K.DATABASE), "EXECUTE", grantor="[sales].[dbo]")}),
+        ),
+        Expected(
+            "[sales].[guest]",
+            grants=frozenset({Grant(_on(K.DATABASE), "CONNECT", grantor="[sales].[dbo]")}),
+        ),
+    ),
+)
+
+
+def _states(world: Catalogs) -> None:
+    world.login("app")
+    world.login_properties[("app", "IsLocked")] = 1
+    world.login_properties[("app", "IsExpired")] = 1
+    world.login("gone", is_disabled=1)
+
+
+STATE = Case(
+    (_states,),
+    (
+        Expected(
+            "app",
+            is_locked=True,
+            can_login=True,  # a lock is not a removal
+            attributes={
+                "is_expired": True,
+                "must_change": False,
+                "is_policy_checked": True,
+                "is_expiration_checked": False,
+            },
+        ),
+        Expected("gone", can_login=False, attributes={"is_disabled": True}),
+    ),
+)
+
+
+def _superusers(world: Catalogs) -> None:
+    world.login("inner", "R")
+    world.login("outer", "R")
+    world.login("app")
+    world.login("CORP\\dba", "U")
+    for role, member in (
+        ("sysadmin", "inner"),
+        ("inner", "outer"),
+        ("outer", "app"),
+        ("sysadmin", "CORP\\dba"),
+    ):
+        world.member(role, member)
+
+
+SUPERUSER = Case(
+    (_superusers,),
+    (
+        Expected("app", is_superuser=True, memberships=frozenset({Membership("outer")})),
+        Expected(
+            "CORP\\dba",
+            is_superuser=True,
+            can_login=True,
+            memberships=frozenset({Membership("sysadmin")}),
+        ),
+        Expected("mon", is_superuser=False),
+    ),
+)
+
+
+def _named(world: Catalogs) -> None:
+    for name in ODD_NAMES:
+        sid = world.login(name)
+        database = world.database(f"db {name}"[:120])
+        database.user(name, sid=sid)
+        database.grant(name, "SELECT", 1, database.thing(name, columns=(name,)), 1)
+
+
+def quoted(name: str) -> str:
+    return "[" + name.replace("]", "]]") + "]"
+
+
+NAMES = Case(
+    (_named,),
+    tuple(
+        expected
+        for name in ODD_NAMES
+        for database in (f"db {name}"[:120],)
+        for expected in (
+            Expected(quoted(name) if name.startswith("[") else name),
+            Expected(
+                f"{quoted(database)}.{quoted(name)}",
+                attributes={
+                    "login": quoted(name) if name.startswith("[") else name,
+                    "is_orphaned": False,
+                },
+                grants=frozenset(
+                    {
+                        Grant(
+                            Securable(K.COLUMN, database, "dbo", name, name, database),
+                            "SELECT",
+                            grantor=f"{quoted(database)}.[dbo]",
+                        )
+                    }
+                ),
+            ),
+        )
+    ),
+)
+
+
+def _letters(world: Catalogs) -> None:
+    for name in ("MyDb", "mydb"):
+        world.database(name).user("u", authentication=0)
+    world.databases["mydb"].grant("u", "CONNECT")
+
+
+LETTERS = Case(
+    (_letters,),
+    (
+        Expected("[MyDb].[u]", grants=frozenset()),
+        Expected(
+            "[mydb].[u]",
+            grants=frozenset(
+                {
+                    Grant(
+                        Securable(K.DATABASE, "mydb", catalog="mydb"),
+                        "CONNECT",
+                        grantor="[mydb].[dbo]",
+                    )
+                }
+            ),
+        ),
+    ),
+)
+
+
+def _unknown(world: Catalogs) -> None:
+    sales = world.databases["sales"]
+    sales.user("u", authentication=0)
+    sales.grant("u", "TELEPORT", 1, sales.thing("t"))
+
+
+UNKNOWN = Case(
+    (_unknown,),
+    (
+        Expected(
+            "[sales].[u]",
+            grants=frozenset(
+                {
+                    Grant(
+                        _on(K.TABLE, schema="dbo", name="t"),
+                        "TELEPORT",
+                        grantor="[sales].[dbo]",
+                        recognised=False,
+                    )
+                }
+            ),
+        ),
+    ),
+    warned="TELEPORT on table",
+)
+
+
+def _denied(world: Catalogs) -> None:
+    world.login("app")
+    for name, state in (("VIEW SERVER STATE", "D"), ("ALTER TRACE", "W"), ("CONNECT SQL", "G")):
+        world.grant("app", name, state=state)
+
+
+DENIED = Case(
+    (_denied,),
+    (
+        Expected(
+            "app",
+            grants=frozenset(
+                {
+                    Grant(SERVER, "VIEW SERVER STATE", deny=True, grantor="sa"),
+                    Grant(SERVER, "ALTER TRACE", grantable=True, grantor="sa"),
+                    Grant(SERVER, "CONNECT SQL", grantor="sa"),
+                }
+            ),
+        ),
+    ),
+)
+CASES: Cases = {
+    Topic.GRANTS: (GRANTS,),
+    Topic.ROLES: (ROLES,),
+    Topic.EVERYONE: (EVERYONE,),
+    Topic.STATE: (STATE,),
+    Topic.SUPERUSER: (SUPERUSER,),
+    Topic.NAMES: (NAMES,),
+    Topic.LETTERS: (LETTERS,),
+    Topic.UNKNOWN: (UNKNOWN,),
+    Topic.DENIED: (DENIED,),
+}
+
+
+class SqlServerWorld(World):
+    """The catalogs of an instance with the database `sales`."""
+
+    engine = SqlServer()
+    username = "mon"
+    is_emulated = True
+    databases = frozenset({"master", "tempdb", "sales"})
+    # As setup leaves them, and nobody else's: test_sqlserver_installed.py has the whole list.
+    system_steps = (
+        lambda world: world.login("##MS_PolicyTsqlExecutionLogin##", is_disabled=1),
+        lambda world: world.login("##MS_AgentSigningCertificate##", "C"),
+        lambda world: world.login("##mine##"),
+    )
+    system_accounts = frozenset(
+        {"##MS_PolicyTsqlExecutionLogin##", "##MS_AgentSigningCertificate##"}
+    )
+
+    def __init__(self, version: str) -> None:
+        super().__init__()
+        self.catalogs = Catalogs(version=version)
+        self.catalogs.database("sales")
+        self.version = (int(version.partition(".")[0]),)
+
+    @property
+    def cases(self) -> Cases:
+        return CASES
+
+    @property
+    def sections(self) -> frozenset[SectionKey]:  # type: ignore[override]
+        return frozenset(
+            SectionKey(name, database)
+            for query in self.engine.account_queries
+            for name in query.fills
+            for database in (tuple(self.catalogs.databases) if query.per_database else ("",))
+        )
+
+    def run(self, *steps: Step) -> None:
+        for step in steps:
+            assert callable(step)
+            step(self.catalogs)
+
+    @contextmanager
+    def connections(self) -> Iterator[ConnectionOpener]:
+        with emulated(self.catalogs) as server:
+            yield opener(server)
+
+    def reset(self) -> None:
+        """Nothing: each test has an instance of its own, and each topic one case."""
+
+    def is_list_of_accounts(self, sql: str) -> bool:
+        return "FROM sys.server_principals AS p" in sql
+
+    def many(self, count: int) -> Steps:
+        def make(world: Catalogs) -> None:
+            for number in range(count):
+                sid = world.login(f"many{number}")
+                world.databases["sales"].user(f"many{number}", sid=sid)
+                world.databases["sales"].grant(f"many{number}", "CONNECT")
+
+        return (make,)
+
+    def secret(self) -> tuple[Steps, Callable[[], Sequence[str]]]:
+        # As the emulated sys.sql_logins keeps it.
+        return (lambda world: world.login("hashed"),), lambda: ["x00secret"]
+
+
+@contextmanager
+def world(request: pytest.FixtureRequest, variant: str) -> Iterator[SqlServerWorld]:
+    """Yield an emulated instance of a version."""
+    yield SqlServerWorld(VERSIONS[variant])
