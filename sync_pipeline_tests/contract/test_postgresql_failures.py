@@ -1,4 +1,4 @@
-"""What goes wrong with a PostgreSQL instance, each against a real server or listener."""
+"""What goes wrong with PostgreSQL alone; what all engines promise is in `test_errors.py`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.wire import passwords
 from sync_pipeline.errors import (
     AuthenticationError,
-    ConfigurationError,
     ConnectError,
     ConnectReason,
     Phase,
@@ -37,7 +36,7 @@ from sync_pipeline.model.snapshot import SectionStatus
 from workbench.servers import debian
 from workbench.servers.postgresql import installations, obtain, run_postgresql
 from workbench.servers.postgresql_bench import ENGINE, PostgresBench, bench_on
-from workbench.servers.running import RunningServer, free_port, freeze
+from workbench.servers.running import RunningServer, freeze
 from workbench.servers.versions import POSTGRESQL
 
 pytestmark = pytest.mark.postgresql
@@ -94,16 +93,6 @@ def listener(banner: bytes | None) -> Iterator[int]:
         link.close()
 
 
-def test_a_wrong_password_is_rejected_and_never_retried(bench: PostgresBench) -> None:
-    bench.run("CREATE ROLE watcher LOGIN PASSWORD 'right'")
-    with bench.hba("host all watcher 127.0.0.1/32 scram-sha-256"):
-        error = connect_fails(bench.target("watcher", PASSWORD))
-        ENGINE.connect(bench.target("watcher", "right")).close()
-    assert isinstance(error, AuthenticationError)
-    assert not error.retryable
-    assert "'watcher'" in str(error)
-
-
 @pytest.mark.parametrize(
     ("method", "modes"),
     [
@@ -146,36 +135,6 @@ def test_a_role_without_free_connections_is_tried_again(newest_bench: PostgresBe
     error = connect_fails(newest_bench.target("watcher", PASSWORD))
     assert reason_of(error) is ConnectReason.TOO_MANY
     assert error.retryable
-
-
-def test_a_closed_port_is_refused(newest_bench: PostgresBench) -> None:
-    started = time.monotonic()
-    error = connect_fails(newest_bench.target("postgres", PASSWORD, port=free_port()))
-    assert reason_of(error) is ConnectReason.REFUSED
-    assert error.retryable
-    assert time.monotonic() - started < 2
-
-
-def test_a_silent_port_is_given_up(newest_bench: PostgresBench) -> None:
-    with listener(None) as port:
-        started = time.monotonic()
-        target = newest_bench.target("postgres", PASSWORD, port=port, timeouts=BRIEF)
-        error = connect_fails(target)
-    assert reason_of(error) is ConnectReason.TIMEOUT
-    assert error.retryable
-    assert time.monotonic() - started < 2 * BRIEF.connect_seconds
-
-
-def test_a_host_that_does_not_exist(newest_bench: PostgresBench) -> None:
-    """Words of other reasons in the host's name mislead nobody."""
-    host = "tls-timeout-refused-certificate.invalid"
-    error = connect_fails(newest_bench.target("postgres", PASSWORD, host=host))
-    assert reason_of(error) is ConnectReason.DNS
-
-
-def test_a_host_name_that_is_none(newest_bench: PostgresBench) -> None:
-    error = connect_fails(newest_bench.target("postgres", PASSWORD, host="a" * 80 + ".example"))
-    assert isinstance(error, ConfigurationError)
 
 
 @pytest.mark.parametrize("mode", [TlsMode.DISABLE, TlsMode.PREFER, TlsMode.REQUIRE])
