@@ -1,4 +1,4 @@
-"""The least-privilege script: with it all is read; each of its lines is needed."""
+"""The script of MySQL and MariaDB, and what its account reads; the rest is in `test_monitor.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline_tests.contract.mysql_family import Family, RecordingConnection
@@ -63,39 +62,6 @@ def test_the_script_is_one_user_and_one_grant_a_line(family: Family) -> None:
     # Nobody but the view may read the table with the hashes.
     assert [line for line in lines if f"SELECT ON mysql.{table} " in line] == [makes_view[2]]
     assert len(set(lines)) == len(lines)
-
-
-def test_with_the_script_everything_is_read(family: Family) -> None:
-    family.run(*script(family))
-    snapshot = monitored(family)
-    assert {report.status for report in snapshot.sections.values()} == {SectionStatus.READ}
-    assert not snapshot.warnings
-    (root_view,) = ({s.name for s in family.snapshot().accounts},)
-    assert {state.name for state in snapshot.accounts} == root_view
-
-
-def test_without_a_line_the_error_names_it(family: Family) -> None:
-    create, *lines = script(family)
-    accounts = [lines[2], lines[4]]
-    made = [line for line in lines[:4] if line not in accounts]  # a later line needs these to run
-    family.run(*lines[:4])
-    for left_out in (line for line in lines if line not in (*made, *of_sizes(lines))):
-        family.run(create, *(line for line in lines if line != left_out))
-        line = left_out
-        if left_out == lines[2]:
-            family.run(left_out.replace("GRANT", "REVOKE").replace(" TO ", " FROM "))
-        if left_out in accounts:  # the accounts themselves: nothing else can be compared
-            with pytest.raises(PrivilegeError) as caught:
-                monitored(family)
-            assert line in str(caught.value)
-            assert not caught.value.retryable
-        else:
-            snapshot = monitored(family)
-            (report,) = snapshot.unread.values()
-            assert report.status is SectionStatus.DENIED
-            assert line in report.reason
-            assert any(line in warning for warning in snapshot.warnings)
-        family.run("DROP USER 'mon''i%tor'@'%'")
 
 
 def test_no_line_but_the_one_of_the_accounts_ends_the_sync(family: Family) -> None:
