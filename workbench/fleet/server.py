@@ -18,7 +18,7 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline.workflows.syncing.target import opener
+from sync_pipeline.workflows.syncing.target import Source
 from workbench.fleet.recording import Recording, recording_proxy
 from workbench.servers import postgresql
 from workbench.servers.running import RunningServer
@@ -71,8 +71,8 @@ def collect(host: str, port: int, connect_seconds: float = 10) -> Snapshot:
     )
     target = Target(instance, MONITOR, Secret(PASSWORD), instance.timeouts.statement_seconds)
     engine = ENGINES[EngineName.POSTGRESQL]
-    open_database = opener(engine, target, Deadline(timeouts.total_seconds))
-    return collect_accounts(engine, open_database, CollectScope(MONITOR), datetime.now(UTC))
+    source = Source(engine, target, Deadline(timeouts.total_seconds))
+    return collect_accounts(engine, source.open, CollectScope(MONITOR), datetime.now(UTC))
 
 
 def _fill(server: RunningServer, contents: Contents) -> None:
