@@ -122,6 +122,15 @@ def test_scripts_read_the_name_as_before_and_the_parts_beside_it(engine: EngineN
     assert (item["unknown"], item["gaps"]) == ([str(key)], [parts])
 
 
+@pytest.mark.parametrize("engine", [EngineName.MYSQL, EngineName.MARIADB])
+def test_the_family_reads_every_kind_of_grant_that_it_has(engine: EngineName) -> None:
+    name = SectionName
+    assert {key.name for key in synced(engine)} == {
+        *(name.ACCOUNTS, name.MEMBERSHIPS, name.SERVER, name.DATABASE),
+        *(name.TABLE, name.COLUMN, name.ROUTINE, name.PROXY),
+    }
+
+
 @every_engine
 def test_nothing_is_unread_after_a_whole_sync(engine: EngineName) -> None:
     asked = judged(engine, synced(engine))

@@ -9,7 +9,7 @@ import oracledb
 import psycopg
 import pymysql
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines import troubles
@@ -136,7 +136,11 @@ EVERY = [item for item in vars(troubles).values() if isinstance(item, Trouble)]
 EVERY += troubles.UNREACHABLE.values()
 
 
-@given(st.text(), st.text(), st.text())
+words = st.text() | st.sampled_from(["{where}", "{username}", "{", "}", "{0}", "{text}", "{{x}}"])
+
+
+@given(words, words, words)
+@example(text="{where}", username="{text}", database="{0}")
 def test_what_servers_and_people_wrote_is_never_read_as_a_template(
     text: str, username: str, database: str
 ) -> None:
