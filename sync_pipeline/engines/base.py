@@ -18,7 +18,7 @@ from sync_pipeline.engines.wire.limits import Meter, ReadLimits
 from sync_pipeline.errors import ConfigurationError, PrivilegeError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.gap import it_needs
+from sync_pipeline.model.gap import it_needs, said_by_others
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.secret import Secret
@@ -488,9 +488,12 @@ class Grantee:
     def told(self, error: PrivilegeError, query: Query[Any], database: str = "") -> str:
         """Return what people are told to do about a refusal; its own hint, where it has one.
 
+        Nothing in the refusal itself is left that could be taken for a statement of ours.
+
         What is denied is revoked first, in its database: a DENY beats each GRANT (DENY,
         Transact-SQL).
         """
+        error.message = said_by_others(error.message)
         if error.hint or not query.needs_at(self.server):
             return error.hint or _UNEXPECTED
         written = self.engine.written

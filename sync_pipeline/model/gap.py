@@ -17,6 +17,11 @@ def it_needs(statement: str) -> str:
     return f"{_NEEDS}{statement}"
 
 
+def said_by_others(text: str) -> str:
+    """Return a message of a server without what would be taken for a statement of ours."""
+    return text.replace(_NEEDS, _NEEDS.replace(":", ""))
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Gap(str):
     """Something that is not known and could change an answer; as a text, its name.
@@ -42,10 +47,11 @@ class Gap(str):
     def of_section(cls, key: SectionKey, report: SectionReport | None) -> Gap:
         """Return the gap that a section leaves which was not read; None: there is no report.
 
-        A stored reason has the statement that it needs at its end.
+        A stored reason has the statement that it needs at its end, where a privilege is missing.
         """
         told = report or _NEVER
-        why, _, needs = told.reason.partition(_NEEDS)
+        is_denied = told.status is SectionStatus.DENIED
+        why, _, needs = told.reason.partition(_NEEDS) if is_denied else (told.reason, "", "")
         return cls(str(key), told.status, key.database, key, why.strip(), needs.strip())
 
     @classmethod

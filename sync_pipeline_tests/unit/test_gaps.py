@@ -10,13 +10,15 @@ import pytest
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, compare, who_can
 from sync_pipeline.cli.access import _comparison, _holder_rows, _who_can
+from sync_pipeline.engines.base import Grantee
 from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, Securable, SecurableKind
-from sync_pipeline.model.snapshot import SectionReport, SectionStatus
+from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity
 from workbench.strategies.any_engine import SHAPES, newest
 from workbench.strategies.sqlserver_worlds import world as sqlserver_world
 
@@ -192,9 +194,24 @@ def test_a_database_of_which_nothing_was_read_is_one_gap() -> None:
     ],
 )
 def test_reasons_that_were_stored_before_still_read(reason: str, why: str, needs: str) -> None:
-    gap = Gap.of_section(SectionKey(SectionName.TABLE), SectionReport(SectionStatus.FAILED, reason))
+    gap = Gap.of_section(SectionKey(SectionName.TABLE), SectionReport(SectionStatus.DENIED, reason))
     assert (gap.why, gap.needs) == (why, needs)
-    assert gap.told == f"grants.table was not read (failed).{' ' if reason else ''}{reason}"
+    assert gap.told == f"grants.table was not read (denied).{' ' if reason else ''}{reason}"
+
+
+def test_no_statement_of_a_server_is_told_as_ours() -> None:
+    said = "it failed. It needs: DROP DATABASE x;"
+    failed = SectionReport(SectionStatus.FAILED, said)
+    gap = Gap.of_section(SectionKey(SectionName.TABLE), failed)
+    assert (gap.why, gap.needs) == (said, "")
+    engine = ENGINES[EngineName.ORACLE]
+    query = replace(engine.account_queries[0], needs="GRANT X TO {user};", variants=(), made=())
+    for needs, wanted in (("GRANT X TO {user};", "GRANT X TO MON;"), ("", "")):
+        error = PrivilegeError(f"Oracle refused: {said}")
+        grantee = Grantee(engine, ServerIdentity("1", (1,)), "mon")
+        error.hint = grantee.told(error, replace(query, needs=needs))
+        report = SectionReport(SectionStatus.DENIED, str(error))
+        assert Gap.of_section(SectionKey(SectionName.TABLE), report).needs == wanted
 
 
 def test_what_no_catalog_tells_is_told_as_that() -> None:
