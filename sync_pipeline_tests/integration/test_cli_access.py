@@ -133,7 +133,7 @@ def test_a_section_that_was_not_read_makes_an_answer_unsure(fleet: Command) -> N
     verdicts = {item["account"]: item["verdict"] for item in said.json["holders"]}
     assert (verdicts["new"], verdicts["alice"]) == ("unknown", "yes")
     assert said.json["not_known"] == [
-        "billing: grants.table was not read, and could change the answer."
+        "billing: grants.table was not read, and could change the answer. Grant it."
     ]
     of = fleet.ok("access", "of", "new", "--instance", "billing").out
     assert "may do nothing on billing, as far as is known" in of
