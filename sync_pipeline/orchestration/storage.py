@@ -33,6 +33,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from sync_pipeline.files.private import make_private, secure_home
+from sync_pipeline.orchestration.made_files import is_made
 from sync_pipeline.orchestration.runtime.event_log import KeptPostgresEventLog, KeptSqliteEventLog
 from sync_pipeline.settings import Settings
 
@@ -77,8 +78,11 @@ class KeptSqliteSchedules(SqliteScheduleStorage):
 
 def _make_tables(base_dir: str) -> None:
     """Let Dagster make the tables of runs and schedules where they are missing."""
-    SqliteRunStorage.from_local(_runs_directory(base_dir))
-    SqliteScheduleStorage.from_local(_schedule_directory(base_dir))
+    runs, schedules = _runs_directory(base_dir), _schedule_directory(base_dir)
+    if not is_made(Path(runs) / "runs.db", "instance_info"):
+        SqliteRunStorage.from_local(runs)
+    if not is_made(Path(schedules) / "schedules.db"):
+        SqliteScheduleStorage.from_local(schedules)
 
 
 def _files_of(base_dir: str) -> tuple[tuple[int, int], ...]:

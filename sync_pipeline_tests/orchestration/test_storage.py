@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 from dagster import DagsterRun, DagsterRunStatus
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from sync_pipeline.orchestration import storage
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.made_files import is_made
 from sync_pipeline.orchestration.storage import HomeStorage
 from workbench.running.system import environment_of, in_environment
 
@@ -75,3 +79,48 @@ def test_questions_share_an_engine(home: Path) -> None:
                     engines.add(connection.engine)
             assert len(engines) == 1
     assert home.is_dir()
+
+
+def test_what_is_made_is_opened_without_a_look_at_all_migrations(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_instance() as instance:
+        run = instance.add_run(DagsterRun(job_name="a", status=DagsterRunStatus.STARTED))
+        instance.report_run_failed(run)
+
+    def read_all(*_: object) -> None:
+        raise AssertionError("all of Dagster's migrations were read")
+
+    storage._look_once.cache_clear()
+    for module in (sqlite_run_storage, sqlite_schedule_storage, sqlite_event_log):
+        monkeypatch.setattr(module, "check_alembic_revision", read_all)
+    with open_instance() as instance:
+        assert instance.all_logs(run.run_id)
+    assert home.is_dir()
+
+
+def test_a_file_that_was_not_made_to_its_end_is_made(home: Path) -> None:
+    with open_instance() as instance:
+        run = instance.add_run(DagsterRun(job_name="a", status=DagsterRunStatus.STARTED))
+        instance.report_run_failed(run)
+    files = [file for file in (home / "dagster").rglob("*.db") if file.stem != "index"]
+    before = schema_of(home / "dagster")
+    assert len(files) == 3
+    for file in files:
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("DELETE FROM alembic_version")
+        assert not is_made(file)
+    storage._look_once.cache_clear()
+    with open_instance() as instance:
+        assert instance.all_logs(run.run_id)
+    assert all(map(is_made, files))
+    assert {name: len(found) for name, found in schema_of(home / "dagster").items()} == {
+        name: len(found) for name, found in before.items()
+    }
+
+
+def test_who_can_not_tell_has_it_made(tmp_path: Path) -> None:
+    assert not is_made(tmp_path / "missing.db")
+    (tmp_path / "other.db").write_text("no database at all" * 100)
+    assert not is_made(tmp_path / "other.db")
+    assert not (tmp_path / "missing.db").exists()

@@ -16,6 +16,7 @@ from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+from sync_pipeline.orchestration.made_files import is_made
 from sync_pipeline.orchestration.runtime.event_buffer import BufferedEventLog
 
 BUSY_SECONDS = 60
@@ -74,7 +75,8 @@ class KeptSqliteEventLog(BufferedEventLog, SqliteEventLogStorage):
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
         if shard not in self._initialized_dbs:
-            self._initdb(engine)
+            if not is_made(self.path_for_shard(shard)):
+                self._initdb(engine)
             self._initialized_dbs.add(shard)
         connection = engine.connect()
         # Write-ahead: a killed process loses nothing, only a power failure the last moments.
