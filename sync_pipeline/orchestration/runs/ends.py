@@ -131,6 +131,12 @@ def note_machine(instance: DagsterInstance, run: DagsterRun) -> None:
         _LOG.warning("The machine of the run was not noted: %s", type(error).__name__)
 
 
+def was_noted(instance: DagsterInstance, run_id: str, beginning: str) -> bool:
+    """Return whether one of the newest notes in a run's log begins with a text."""
+    notes = _newest(instance, run_id, DagsterEventType.ENGINE_EVENT, MOST_NOTES)
+    return any((event.message or "").startswith(beginning) for event in notes)
+
+
 def shown(text: str, most: int = LONGEST_TEXT) -> str:
     """Return a text of Dagster, a server or a driver in one line, bounded, without secrets."""
     one_line = " ".join(text[: 10 * most].split())

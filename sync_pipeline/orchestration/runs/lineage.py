@@ -11,9 +11,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import (
+    DagsterError,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    RunsFilter,
+)
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, RESUME_RETRY_TAG
+from dagster_shared.check import CheckError
 
 from sync_pipeline.model.shard import WHOLE, Shard
 from sync_pipeline.orchestration.config import SELECT_INSTANCES
@@ -26,6 +34,14 @@ EVERY_INSTANCE = "[?]"
 """How the key of a step for each instance ends before the instances are known."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOT_WELL = (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+_OF_STEPS = {
+    DagsterEventType.STEP_START,
+    DagsterEventType.STEP_RESTARTED,
+    DagsterEventType.STEP_UP_FOR_RETRY,
+    DagsterEventType.STEP_SKIPPED,
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.STEP_SUCCESS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,27 @@ def continues(run: DagsterRun, parent: DagsterRun, instance: DagsterInstance) ->
         return False
     repeated, _ = KnownExecutionState.build_resume_retry_reexecution(instance, parent)
     return set(keys) == set(repeated)
+
+
+def was_done(run: DagsterRun, instance: DagsterInstance) -> bool:
+    """Return whether a run that did not end well had done all its steps when it was ended.
+
+    Its process may have been killed before it said that it succeeded. Dagster finds nothing
+    to repeat in such a run, and refuses to execute it again from failure.
+    """
+    if run.status not in _NOT_WELL:
+        return False
+    newest = instance.event_log_storage.get_logs_for_run(
+        run.run_id, of_type=_OF_STEPS, limit=1, ascending=False
+    )
+    # All steps are read only where the last one went well.
+    if not newest or newest[0].dagster_event_type is not DagsterEventType.STEP_SUCCESS:
+        return False
+    try:
+        left, _ = KnownExecutionState.build_resume_retry_reexecution(instance, run)
+    except (DagsterError, CheckError):
+        return False  # its plan or a run before it is gone, so nobody knows
+    return not left
 
 
 def _beginning(run: DagsterRun, instance: DagsterInstance) -> tuple[DagsterRun, DagsterRun | None]:

@@ -21,8 +21,8 @@ from sync_pipeline.model.session import (
 from sync_pipeline.model.shard import WHOLE
 from sync_pipeline.model.text import first_names, shortened
 from sync_pipeline.orchestration.config import LONGEST_NAME, SelectionConfig
-from sync_pipeline.orchestration.runs.ends import is_lost, known_cause, reason_of
-from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, Part, part_of
+from sync_pipeline.orchestration.runs.ends import is_lost, known_cause, reason_of, was_noted
+from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, Part, part_of, was_done
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.sessions import (
     LaunchedRun,
@@ -47,6 +47,10 @@ TICK_TAG = ".dagster/scheduled_execution_time"
 SUPERFLUOUS_TAG = "sync_pipeline/superfluous"
 CREATED_BY_TAG = "sync_pipeline/created_by"
 FAILED_INSTANCES_TAG = "sync_pipeline/failed_instances"
+NONE_FAILED = "none"
+NOTHING_LEFT = (
+    "All steps of the run had succeeded when it was ended, so nothing is left to execute again."
+)
 SECONDS_TO_NOTICE = 5.0
 NAMES_IN_TAG = 5
 FAILURES_ON_RUN = 50
@@ -123,6 +127,12 @@ def state_of(run: DagsterRun | None) -> RunState:
     return _STATE_OF_STATUS.get(run.status, RunState.ALIVE)
 
 
+def end_of(instance: DagsterInstance, run: DagsterRun | None) -> RunState:
+    """Return what is known of a run; one that was ended after all was done has succeeded."""
+    done = run is not None and was_done(run, instance)
+    return RunState.SUCCEEDED if done else state_of(run)
+
+
 def unfinished_run(instance: DagsterInstance, job_name: str) -> DagsterRun | None:
     """Return a run of the job that is queued or running, if there is one."""
     runs = instance.get_runs(RunsFilter(job_name=job_name, statuses=list(UNFINISHED)), limit=1)
@@ -135,8 +145,9 @@ def close_session_of(instance: DagsterInstance, run: DagsterRun, deps: SyncDeps)
     Safe to repeat: the sensors, the launcher and the reaper all come through here.
     """
     new = as_launched(run, part_of(run, instance))
-    error = reason_of(instance, run, scheduled_jobs())
-    session = close_session(deps.store, new, state_of(run), error=error, now=deps.clock())
+    state = end_of(instance, run)
+    error = None if state is RunState.SUCCEEDED else reason_of(instance, run, scheduled_jobs())
+    session = close_session(deps.store, new, state, error=error, now=deps.clock())
     _leave_summary(instance, run, session, new.shard.number, deps)
     return session
 
@@ -149,7 +160,7 @@ class DagsterRuns:
 
     def state(self, run_id: str) -> RunState:
         """Return what is known of a run."""
-        return state_of(self.instance.get_run_by_id(run_id))
+        return end_of(self.instance, self.instance.get_run_by_id(run_id))
 
     def launched(self, session_id: str) -> list[LaunchedRun]:
         """Return the runs that were launched for the shards of a session."""
@@ -291,19 +302,31 @@ def _tag(run: DagsterRun, name: str) -> str | None:
 def _leave_summary(
     instance: DagsterInstance, run: DagsterRun, session: Session, shard: int, deps: SyncDeps
 ) -> None:
-    """Put the summary of what did not go well on the run, once."""
-    if session.status is SessionStatus.COMPLETED or FAILED_INSTANCES_TAG in run.tags:
+    """Put on the run what did not go well, or that nothing is left of it, once."""
+    is_done = was_done(run, instance)
+    if session.status is SessionStatus.COMPLETED and not is_done:
+        _take_back_tag(instance, run)
         return
     failures = deps.store.session_reads.failures(session.session_id, FAILURES_ON_RUN, shard)
     if not failures.total and state_of(run) is RunState.SUCCEEDED:
         return  # another run of the session did not go well, or is not over yet
+    said = f"Session {session.session_id} is "
+    if was_noted(instance, run.run_id, said):
+        return
     names = [item.instance for item in failures.first[:NAMES_IN_TAG]]
-    tag = first_names(names, failures.total) or "none reached"
+    tag = first_names(names, failures.total) or (NONE_FAILED if is_done else "none reached")
     instance.add_run_tags(run.run_id, {FAILED_INSTANCES_TAG: tag})
     summary = failure_summary(session.session_id, failures)
+    why = NOTHING_LEFT if is_done else session.error or "No instance was reached."
     instance.report_engine_event(
-        f"Session {session.session_id} is {session.status}: {session.successful} of "
+        f"{said}{session.status}: {session.successful} of "
         f"{session.total} instances completed.\n"
-        f"{summary or session.error or 'No instance was reached.'}",
+        f"{summary or why}",
         run,
     )
+
+
+def _take_back_tag(instance: DagsterInstance, run: DagsterRun) -> None:
+    """Say that no instance failed, where a run has the tags of one before it, which says others."""
+    if run.tags.get(FAILED_INSTANCES_TAG, NONE_FAILED) != NONE_FAILED:
+        instance.add_run_tags(run.run_id, {FAILED_INSTANCES_TAG: NONE_FAILED})
