@@ -7,7 +7,9 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from multiprocessing.context import ForkServerContext
 
 import dagster as dg
@@ -18,6 +20,7 @@ from sync_pipeline.model.session import RecordStatus, SessionStatus
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.runs import close_session_of
+from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.fleet.worker import account_sync, create_run
 from workbench.running.cancelled_runs import run_processes, started
 from workbench.running.system import Fleet, environment_of, in_environment
@@ -26,6 +29,8 @@ from workbench.servers.running import RunningServer, free_port
 pytestmark = pytest.mark.long
 
 RUNS = 50
+AT_ONCE = 3
+"""Runs that wait for their moment side by side, each with instances of its own."""
 INSTANCES = 20
 LATEST_SECONDS = 1.5
 LONGEST_END_SECONDS = 15
@@ -42,9 +47,9 @@ def fleet(
     )
     with in_environment(environment):
         fleet = Fleet(home)
-        for number in range(INSTANCES):
-            is_there = number % 5 != 4
-            fleet.add(f"pg-{number}", postgresql_server, port=0 if is_there else free_port())
+        for name in chain.from_iterable(map(names_of, range(AT_ONCE))):
+            is_there = not name.endswith(("4", "9"))
+            fleet.add(name, postgresql_server, port=0 if is_there else free_port())
         yield fleet
         fleet.store.close()
 
@@ -55,11 +60,16 @@ def processes(fleet: Fleet) -> Iterator[ForkServerContext]:
         yield context
 
 
+def names_of(group: int) -> list[str]:
+    return [f"pg-{group}-{number}" for number in range(INSTANCES)]
+
+
 def cancelled(
-    instance: dg.DagsterInstance, processes: ForkServerContext, seconds: float
+    instance: dg.DagsterInstance, processes: ForkServerContext, group: int, seconds: float
 ) -> dg.DagsterRun:
     """Carry out a run, cancel it after so many seconds as its launcher does, and return it."""
-    run = create_run(instance, account_sync(), config={}, tags={})
+    config = {"instances": names_of(group)}
+    run = create_run(instance, account_sync(), config=config, tags={})
     process = started(processes, run.run_id)
     time.sleep(seconds)
     if process.is_alive():
@@ -93,25 +103,38 @@ def unended_steps(instance: dg.DagsterInstance, run_id: str) -> set[str | None]:
 def test_the_session_is_true_whenever_the_run_is_cancelled(
     fleet: Fleet, processes: ForkServerContext
 ) -> None:
-    seed = random.randrange(10**6)
-    chance = random.Random(seed)
-    seen: set[SessionStatus] = set()
-    with open_instance() as instance, open_dependencies() as deps:
-        for _ in range(RUNS):
-            seconds = chance.uniform(0, LATEST_SECONDS)
-            run = cancelled(instance, processes, seconds)
-            session = close_session_of(instance, run, deps)
-            ended = fleet.ended_session(session.session_id, 1)
-            where = f"seed {seed}, after {seconds:.3f} seconds: {run.status} {ended}"
-            if run.status is dg.DagsterRunStatus.CANCELED:
-                assert ended.status is SessionStatus.CANCELLED, where
-            else:
-                # It ended before the signal, and some instances are not there; or the request
-                # came before its start, which Dagster then takes for an end by accident.
-                assert ended.status is SessionStatus.FAILED, where
-                records = fleet.store.sessions.records(session.session_id)
-                ends = {RecordStatus.COMPLETED, RecordStatus.FAILED}
-                assert {item.status for item in records} <= ends, where
-            assert not unended_steps(instance, run.run_id), where
-            seen.add(ended.status)
+    moments = [random.uniform(0, LATEST_SECONDS) for _ in range(RUNS)]
+
+    def ends(group: int) -> list[SessionStatus]:
+        with open_instance() as instance, open_dependencies() as deps:
+            return [
+                checked(
+                    fleet, deps, instance, cancelled(instance, processes, group, at), f"{at:.3f}"
+                )
+                for at in moments[group::AT_ONCE]
+            ]
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        seen = list(chain.from_iterable(threads.map(ends, range(AT_ONCE))))
+    assert len(seen) == RUNS
     assert SessionStatus.CANCELLED in seen
+
+
+def checked(
+    fleet: Fleet, deps: SyncDeps, instance: dg.DagsterInstance, run: dg.DagsterRun, seconds: str
+) -> SessionStatus:
+    """Close the session of a run that was cancelled, and return how it ended: truly."""
+    session = close_session_of(instance, run, deps)
+    ended = fleet.ended_session(session.session_id, 1)
+    where = f"after {seconds} seconds: {run.status} {ended}"
+    if run.status is dg.DagsterRunStatus.CANCELED:
+        assert ended.status is SessionStatus.CANCELLED, where
+    else:
+        # It ended before the signal, and some instances are not there; or the request
+        # came before its start, which Dagster then takes for an end by accident.
+        assert ended.status is SessionStatus.FAILED, where
+        records = fleet.store.sessions.records(session.session_id)
+        ends = {RecordStatus.COMPLETED, RecordStatus.FAILED}
+        assert {item.status for item in records} <= ends, where
+    assert not unended_steps(instance, run.run_id), where
+    return ended.status
