@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sync_pipeline.access.answers import (
-    AccessComparison,
-    AccessDifference,
-    AccountAccess,
-    Holder,
-    WhoCan,
-)
 from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Securable
-from sync_pipeline.workflows.answers import access as questions
+
+if TYPE_CHECKING:
+    from sync_pipeline.access.answers import (
+        AccessComparison,
+        AccessDifference,
+        AccountAccess,
+        Holder,
+        WhoCan,
+    )
 
 app = typer.Typer(help="What accounts can really do, and by which path.", no_args_is_help=True)
 
@@ -50,6 +51,8 @@ def who_can(
     as_csv: Csv = False,
 ) -> None:
     """Show every account that has a privilege on an object, and how it comes by it."""
+    from sync_pipeline.workflows.answers import access as questions
+
     _one_format(as_json, as_csv)
     with dependencies() as deps:
         found = questions.who_can(deps, privilege, object_, instance)
@@ -69,6 +72,8 @@ def of(
     as_csv: Csv = False,
 ) -> None:
     """Show all that an account may do, through roles, ownership and PUBLIC too."""
+    from sync_pipeline.workflows.answers import access as questions
+
     _one_format(as_json, as_csv)
     with dependencies() as deps:
         found = questions.access_of(deps, account, instance)
@@ -97,6 +102,8 @@ def diff(
     as_csv: Csv = False,
 ) -> None:
     """Show what one account may do and the other may not, or not in the same way."""
+    from sync_pipeline.workflows.answers import access as questions
+
     _one_format(as_json, as_csv)
     with dependencies() as deps:
         found = questions.compare(deps, first, second, instance, other_instance or instance)
@@ -142,6 +149,7 @@ def _notes(found: WhoCan | AccountAccess | AccessComparison) -> tuple[str, ...]:
 
 
 def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, ...]]:
+
     name = f"{holder.state.name} (everyone)" if holder.stands_for_all else holder.state.name
     start = (holder.instance, name)
     decision = holder.decision

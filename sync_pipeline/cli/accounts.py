@@ -18,7 +18,6 @@ from sync_pipeline.cli.context import (
     show_table,
     shown_time,
 )
-from sync_pipeline.cli.sessions import resolve_session
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
@@ -27,9 +26,6 @@ from sync_pipeline.model.classification import ClassCount
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.snapshot import SectionState
-from sync_pipeline.workflows.answers.classification import account_classes, class_members
-from sync_pipeline.workflows.answers.history import accounts_at, change_list, logged_changes
-from sync_pipeline.workflows.dates import today
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
 
@@ -64,6 +60,8 @@ def list_(
     with dependencies() as deps:
         found = deps.store.accounts.find(wanted)
         if class_name is not None:
+            from sync_pipeline.workflows.answers.classification import class_members
+
             inside = class_members(deps, class_name, instance)
             found = [item for item in found if (item.instance, item.state.name) in inside][:limit]
     if as_json:
@@ -131,6 +129,9 @@ def changes(
     The first sync of an instance is one line, and what is no news is left out. JSON has an
     object for each entry of the log.
     """
+    from sync_pipeline.cli.sessions import resolve_session
+    from sync_pipeline.workflows.answers.history import change_list, logged_changes
+
     with dependencies() as deps:
         chosen = resolve_session(deps.store, session).session_id if session else None
         wanted = ChangeFilter(
@@ -163,6 +164,8 @@ def at(
     as_json: Json = False,
 ) -> None:
     """Show the accounts as they were at a moment, replayed from the change log."""
+    from sync_pipeline.workflows.answers.history import accounts_at
+
     with dependencies() as deps:
         found = [
             item
@@ -192,6 +195,9 @@ def classes(
     as_json: Json = False,
 ) -> None:
     """Show how many accounts each class has, by the last syncs and by day."""
+    from sync_pipeline.workflows.answers.classification import account_classes
+    from sync_pipeline.workflows.dates import today
+
     with dependencies() as deps:
         defined = account_classes(deps.settings)
         until = today(deps)

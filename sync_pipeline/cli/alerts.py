@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,9 +16,9 @@ from sync_pipeline.cli.context import (
     utc_now,
 )
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.notify.channels import channels_of
-from sync_pipeline.report.alerts import ago
-from sync_pipeline.workflows.watching.freshness import OverdueNow, overdue_now, try_channels
+
+if TYPE_CHECKING:
+    from sync_pipeline.workflows.watching.freshness import OverdueNow
 
 app = typer.Typer(help="Overdue instances, and who is told of them.", no_args_is_help=True)
 
@@ -31,6 +31,9 @@ def test() -> None:
 
     Exit status: 0 all were sent, 1 one was not, 2 no channel is set.
     """
+    from sync_pipeline.notify.channels import channels_of
+    from sync_pipeline.workflows.watching.freshness import try_channels
+
     with dependencies() as deps:
         channels = channels_of(deps.settings)
         if not channels:
@@ -51,6 +54,9 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List what the last check found overdue, longest first."""
+    from sync_pipeline.report.alerts import ago
+    from sync_pipeline.workflows.watching.freshness import overdue_now
+
     with dependencies() as deps:
         found = overdue_now(deps)
     if as_json:

@@ -14,12 +14,8 @@ from sync_pipeline.cli.run import (
     InstanceOption,
     JsonOption,
     TagOption,
-    launch,
-    selection_of,
 )
 from sync_pipeline.model.period import PeriodType
-from sync_pipeline.workflows.dates import today
-from sync_pipeline.workflows.syncing.aggregation import chosen_range
 
 DATE = ["%Y-%m-%d"]
 
@@ -42,6 +38,10 @@ def backfill(
     Instances and databases that are gone are aggregated for the days on which they were
     measured. The result equals what the schedule wrote, or would have written.
     """
+    from sync_pipeline.cli.run import launch, selection_of
+    from sync_pipeline.workflows.dates import today
+    from sync_pipeline.workflows.syncing.aggregation import chosen_range
+
     require_near(first)  # The last day may be far: periods end with today's.
     with dependencies() as deps:
         chosen_range(period, first.date(), last.date(), today(deps))

@@ -7,11 +7,9 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ByteSize, TypeAdapter, ValidationError
-from rich import filesize
 
 from sync_pipeline.cli.context import (
     MOST_ROWS,
@@ -27,11 +25,11 @@ from sync_pipeline.model.growth import FORECAST_DAYS, Growth, GrowthTrend, Limit
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.size import InstanceSize, SizeLimit, SizePoint
-from sync_pipeline.report.export import ExportFormat, write_export
-from sync_pipeline.workflows.answers import capacity as questions
-from sync_pipeline.workflows.answers.exports import ExportKind, export_rows
-from sync_pipeline.workflows.dates import today
-from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.report.export import ExportFormat
+from sync_pipeline.workflows.answers.exports import ExportKind
+
+if TYPE_CHECKING:
+    from sync_pipeline.workflows.dependencies import SyncDeps
 
 app = typer.Typer(help="Sizes, growth and forecasts.", no_args_is_help=True)
 
@@ -66,6 +64,8 @@ def top(
     as_json: Json = False,
 ) -> None:
     """Show the largest databases of the fleet, or those that grew most."""
+    from sync_pipeline.workflows.answers import capacity as questions
+
     with dependencies() as deps:
         _require_instance(deps, instance)
         found = questions.top_databases(
@@ -92,6 +92,8 @@ def top(
 @app.command()
 def show(instance: InstanceArgument, as_json: Json = False) -> None:
     """Show the last measured sizes of an instance: databases, logs, tablespaces, tables."""
+    from sync_pipeline.workflows.answers import capacity as questions
+
     with dependencies() as deps:
         _require_instance(deps, instance)
         queries = deps.store.size_queries
@@ -179,6 +181,8 @@ def forecast(
     as_json: Json = False,
 ) -> None:
     """Show the trend of sizes, what they will be, and when a limit is reached."""
+    from sync_pipeline.workflows.answers import capacity as questions
+
     with dependencies() as deps:
         _require_instance(deps, instance)
         found = (
@@ -237,6 +241,9 @@ def export(
     last: To = None,
 ) -> None:
     """Write sizes or aggregations as CSV or Parquet."""
+    from sync_pipeline.report.export import write_export
+    from sync_pipeline.workflows.answers.exports import export_rows
+
     chosen = format_ or _format_of(output)
     with dependencies() as deps:
         begin, end = _days(deps, first, last)
@@ -251,6 +258,8 @@ def parse_size(text: str) -> int:
     Raises:
         ConfigurationError: it is no size, less than a byte, or more than can be kept.
     """
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
     if re.fullmatch(r"0+ *[A-Za-z]*", text.strip()):
         return 0
     try:
@@ -267,6 +276,8 @@ def parse_size(text: str) -> int:
 
 def shown_size(count: int | None) -> str:
     """Return a number of bytes for people; empty where it is not known."""
+    from rich import filesize
+
     if count is None:
         return ""
     return f"-{filesize.decimal(-count)}" if count < 0 else filesize.decimal(count)
@@ -278,6 +289,8 @@ def _require_instance(deps: SyncDeps, instance: str | None) -> None:
 
 
 def _days(deps: SyncDeps, first: datetime | None, last: datetime | None) -> tuple[date, date]:
+    from sync_pipeline.workflows.dates import today
+
     for day in (first, last):
         if day is not None:
             require_near(day)

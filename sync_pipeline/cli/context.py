@@ -10,23 +10,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.files.private import secure_home
-from sync_pipeline.fleet.rows import LONGEST_NAME, can_be_written
-from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.text import shortened
 from sync_pipeline.report.csv_cells import harmless
-from sync_pipeline.settings import Settings
-from sync_pipeline.store.store import Store
 from sync_pipeline.visible import escaped_json, visible, visible_lines
-from sync_pipeline.workflows.dependencies import SyncDeps
+
+if TYPE_CHECKING:
+    from sync_pipeline.workflows.dependencies import SyncDeps
 
 PLAIN_WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
@@ -46,6 +40,12 @@ def utc_now() -> datetime:
 @contextmanager
 def dependencies() -> Iterator[SyncDeps]:
     """Open the store and the secrets that the settings name."""
+    from sync_pipeline.files.private import secure_home
+    from sync_pipeline.fleet.secrets import SecretVault
+    from sync_pipeline.settings import Settings
+    from sync_pipeline.store.store import Store
+    from sync_pipeline.workflows.dependencies import SyncDeps
+
     settings = Settings.load()
     secure_home(settings.home)
     store = Store.open(settings.effective_store_url)
@@ -71,11 +71,6 @@ def show_script(text: str) -> None:
     sys.stdout.write(visible_lines(text) if sys.stdout.isatty() else _exact(text))
 
 
-def show_error(text: str) -> None:
-    """Print lines on standard error."""
-    typer.echo(visible_lines(text), err=True)
-
-
 def show_json(value: Any) -> None:
     """Print JSON that a script can read; times are ISO 8601."""
     text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
@@ -93,6 +88,10 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing
     if not rows:
         say(nothing)
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(*columns)
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
@@ -181,6 +180,8 @@ def require_name(text: str, what: str) -> None:
     Raises:
         ConfigurationError: it is empty or too long, has a control character, or a space at an end.
     """
+    from sync_pipeline.fleet.rows import LONGEST_NAME, can_be_written
+
     if not 0 < len(text) <= LONGEST_NAME or not can_be_written(text):
         raise ConfigurationError(
             f"{shortened(text, SHOWN)!r} can't be {what}.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,11 +17,11 @@ from sync_pipeline.cli.context import (
     shown_time,
 )
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.fleet.secrets import check_reference, kind_of
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.secret import Secret
-from sync_pipeline.workflows import credentials as changes
-from sync_pipeline.workflows.dependencies import SyncDeps
+
+if TYPE_CHECKING:
+    from sync_pipeline.workflows.dependencies import SyncDeps
 
 app = typer.Typer(help="User names and secrets of the fleet.", no_args_is_help=True)
 
@@ -55,6 +55,8 @@ def add(
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """List the credentials, without their secrets."""
+    from sync_pipeline.fleet.secrets import kind_of
+
     with dependencies() as deps:
         using: dict[str, list[str]] = {}
         for instance in deps.store.registry.instances():
@@ -131,6 +133,8 @@ def remove(name: str) -> None:
 
 
 def _new_key(deps: SyncDeps, *, is_lost: bool) -> None:
+    from sync_pipeline.workflows import credentials as changes
+
     if not is_lost:
         say(f"{changes.rotate_key(deps)} secrets encrypted with the newest key.")
         return
@@ -141,6 +145,9 @@ def _new_key(deps: SyncDeps, *, is_lost: bool) -> None:
 
 
 def _stored(deps: SyncDeps, reference: str | None, *, is_piped: bool) -> str:
+    from sync_pipeline.fleet.secrets import check_reference
+    from sync_pipeline.workflows import credentials as changes
+
     if reference is not None:
         if is_piped:
             raise ConfigurationError("Give --reference or --password-stdin, not both.")

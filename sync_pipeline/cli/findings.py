@@ -6,14 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from sync_pipeline.access.findings.review import RULES
-from sync_pipeline.cli.access import path_json
 from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import path_text
 from sync_pipeline.model.finding import Finding, Review, Severity
-from sync_pipeline.workflows.answers.access import chosen
-from sync_pipeline.workflows.answers.findings import finding_rules, narrowed, review_of
 
 app = typer.Typer(help="Findings of an access review.", invoke_without_command=True)
 
@@ -37,6 +33,10 @@ def findings(
     ] = False,
 ) -> None:
     """Show what a review of all accounts should look at, worst first."""
+    from sync_pipeline.access.findings.review import RULES
+    from sync_pipeline.workflows.answers.access import chosen
+    from sync_pipeline.workflows.answers.findings import narrowed, review_of
+
     if context.invoked_subcommand is not None:
         return
     if as_json and as_csv:
@@ -66,6 +66,9 @@ def findings(
 @app.command()
 def rules(as_json: Json = False) -> None:
     """Show every rule: what it looks for, why, and who says so."""
+    from sync_pipeline.access.findings.review import RULES
+    from sync_pipeline.workflows.answers.findings import finding_rules
+
     with dependencies() as deps:
         disabled = finding_rules(deps.settings).disabled
     if as_json:
@@ -111,6 +114,8 @@ def _review(found: Review) -> dict[str, Any]:
 
 
 def _finding(item: Finding) -> dict[str, Any]:
+    from sync_pipeline.cli.access import path_json
+
     return {
         "instance": item.instance,
         "engine": item.engine,

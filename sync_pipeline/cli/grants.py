@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import wrap
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sync_pipeline.cli.context import show_script
-from sync_pipeline.engines.base import Engine, KnowsPlatforms, filled
-from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import EngineName
+
+if TYPE_CHECKING:
+    from sync_pipeline.engines.base import Engine
 
 COMMENT_WIDTH = 96
 
@@ -34,6 +35,8 @@ def grants(
 
     Comments say what each line opens. The last ones are statements that are left to you.
     """
+    from sync_pipeline.engines.registry import ENGINES
+
     if not user:
         raise ConfigurationError("An account has a name.", hint="Give it with --user.")
     chosen = ENGINES[engine]
@@ -53,6 +56,8 @@ def _platform_script(engine: Engine, user: str, platform: str) -> str:
     Raises:
         ConfigurationError: the engine has no script for it.
     """
+    from sync_pipeline.engines.base import KnowsPlatforms
+
     known = engine.platforms if isinstance(engine, KnowsPlatforms) else ()
     if not isinstance(engine, KnowsPlatforms) or platform not in known:
         names = f"It has: {', '.join(known)}." if known else "Leave --platform out."
@@ -75,6 +80,8 @@ def _commented(engine: Engine, script: str) -> Iterator[str]:
 
 
 def _optional(engine: Engine, account: str) -> Iterator[str]:
+    from sync_pipeline.engines.base import filled
+
     for note in engine.grant_notes:
         if note.optional:
             yield from _comment(f"Optional. Opens {note.opens}")

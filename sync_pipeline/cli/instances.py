@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from sync_pipeline.cli.context import (
     dependencies,
@@ -21,14 +19,20 @@ from sync_pipeline.cli.context import (
     shown_time,
 )
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.files.atomic import replaced
-from sync_pipeline.fleet.files import ParsedFile, read_instances, reasons, write_instances
-from sync_pipeline.fleet.rows import NEW_INSTANCE_TLS, InstanceRow
-from sync_pipeline.model.instance import EngineName, Instance, Selection, TlsMode
+from sync_pipeline.model.instance import (
+    NEW_INSTANCE_TLS,
+    EngineName,
+    Instance,
+    Selection,
+    TlsMode,
+)
 from sync_pipeline.visible import visible
-from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.syncing.admission import Hold, holds
-from sync_pipeline.workflows.syncing.probe import Probe, probe_instance
+
+if TYPE_CHECKING:
+    from sync_pipeline.fleet.files import ParsedFile
+    from sync_pipeline.workflows.dependencies import SyncDeps
+    from sync_pipeline.workflows.syncing.admission import Hold
+    from sync_pipeline.workflows.syncing.probe import Probe
 
 app = typer.Typer(help="The instances of the fleet.", no_args_is_help=True)
 
@@ -126,6 +130,8 @@ def edit(
     active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
 ) -> None:
     """Change what is given, and leave the rest; an empty text takes a value away."""
+    from sync_pipeline.fleet.rows import InstanceRow
+
     with dependencies() as deps:
         before = InstanceRow.of(_existing(deps, name))
         given = {
@@ -160,6 +166,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the instances, active or not."""
+    from sync_pipeline.workflows.syncing.admission import holds
+
     with dependencies() as deps:
         found = [
             item
@@ -203,6 +211,8 @@ def list_(
 @app.command()
 def show(name: str, as_json: Json = False) -> None:
     """Show everything about one instance."""
+    from sync_pipeline.workflows.syncing.admission import holds
+
     with dependencies() as deps:
         instance = _existing(deps, name)
         value = _json(instance, holds(deps, [instance])[instance.id])
@@ -233,6 +243,8 @@ def import_(
     ] = False,
 ) -> None:
     """Add or change many instances: all of a file, or nothing of it."""
+    from sync_pipeline.fleet.files import read_instances
+
     parsed = read_instances(file)
     with dependencies() as deps:
         known = {item.name for item in deps.store.registry.credentials()}
@@ -291,6 +303,9 @@ def export(
     ] = None,
 ) -> None:
     """Write the registry as a file that import reads; it holds no secret."""
+    from sync_pipeline.files.atomic import replaced
+    from sync_pipeline.fleet.files import write_instances
+
     chosen = file_format or ("csv" if file and file.suffix.lower() == ".csv" else "yaml")
     if chosen not in ("yaml", "csv"):
         raise ConfigurationError(f"{chosen!r} is not a format.", hint="Give yaml or csv.")
@@ -317,6 +332,10 @@ def probe(
     as_json: Json = False,
 ) -> None:
     """Connect, and check every privilege that a sync needs. Exit status 1: not all ready."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from sync_pipeline.workflows.syncing.probe import probe_instance
+
     if everything == bool(names):
         raise ConfigurationError("Name instances, or give --all, not both.")
     with dependencies() as deps:
@@ -369,6 +388,11 @@ def _existing(deps: SyncDeps, name: str) -> Instance:
 
 
 def _checked(given: dict[str, Any]) -> Instance:
+    from pydantic import ValidationError
+
+    from sync_pipeline.fleet.files import reasons
+    from sync_pipeline.fleet.rows import InstanceRow
+
     try:
         return InstanceRow.model_validate(given).instance()
     except ValidationError as error:
@@ -379,6 +403,8 @@ def _checked(given: dict[str, Any]) -> Instance:
 
 
 def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
+    from sync_pipeline.fleet.rows import InstanceRow
+
     window = hold.window
     return {
         **InstanceRow.of(instance).model_dump(mode="json"),

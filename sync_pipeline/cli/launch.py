@@ -15,18 +15,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from sync_pipeline.errors import StoreUnavailable, SyncError
-from sync_pipeline.files.private import PRIVATE_UMASK
 from sync_pipeline.model.session import Session
-from sync_pipeline.store.store import Store
 from sync_pipeline.visible import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sync_pipeline.store.store import Store
 
 CANCELLED = 130
 SECONDS_TO_LAUNCH = 180.0
@@ -108,6 +108,8 @@ def _launched(job: str, config: dict[str, Any]) -> Iterator[Launcher]:
     Its code server, which does what it is told, listens at a socket among the temporary
     files: they are in a directory that no other user may enter.
     """
+    from sync_pipeline.files.private import PRIVATE_UMASK
+
     command = [
         sys.executable,
         "-m",
@@ -166,6 +168,8 @@ def run_job(store: Store, console: Console, job: str, config: dict[str, Any]) ->
     Raises:
         SyncError: the run could not be launched, or ended before it opened a session.
     """
+    from rich.text import Text
+
     with _interruption() as interrupted, _launched(job, config) as launcher:
         with console.status("Launching the run"):
             session_id = launcher.session_id(interrupted)
@@ -198,6 +202,8 @@ def _follow(
     interrupted: threading.Event,
 ) -> None:
     """Show how many instances are done until the launcher ends, or somebody interrupts."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

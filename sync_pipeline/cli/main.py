@@ -6,65 +6,104 @@ wrong, 3 the store or the run could not be had, or the output not be written.
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import NoReturn
 
 import typer
 
-from sync_pipeline.cli import (
-    access,
-    accounts,
-    alerts,
-    backfill,
-    capacity,
-    credentials,
-    findings,
-    grants,
-    instances,
-    maintenance,
-    metrics,
-    report,
-    run,
-    serve,
-    sessions,
-)
-from sync_pipeline.cli.context import show_error
+from sync_pipeline.cli.lazy import Entry, LazyGroup, require_help_writer
 from sync_pipeline.cli.terminal import (
     log_to_terminal,
     require_text,
     run_app,
+    show_error,
     show_every_name,
     written_output,
 )
 from sync_pipeline.errors import ConfigurationError, SyncError
 
 WRONG_COMMAND, UNAVAILABLE = 2, 3
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""Importing makes many objects and no garbage: looking for it was an eighth of a command's time."""
+
+
+class Root(LazyGroup):
+    """Every command. A line here is what the help of all says, and no more is imported for it."""
+
+    entries = (
+        Entry(
+            "grants",
+            "sync_pipeline.cli.grants",
+            "Print the script that makes the monitoring account; replace <password> in it.",
+            "grants",
+        ),
+        Entry(
+            "up",
+            "sync_pipeline.cli.serve",
+            "Start the Dagster UI and the daemon that runs schedules and sensors.",
+            "up",
+        ),
+        Entry(
+            "backfill",
+            "sync_pipeline.cli.backfill",
+            "Aggregate every period between two days again, in one run.",
+            "backfill",
+        ),
+        Entry(
+            "report",
+            "sync_pipeline.cli.report",
+            "Write a report of sizes, growth, forecasts, gaps and failures as one HTML file.",
+            "report",
+        ),
+        Entry(
+            "metrics",
+            "sync_pipeline.cli.metrics",
+            "Print metrics in Prometheus' text format, or write or serve them.",
+            "metrics",
+        ),
+        Entry("instances", "sync_pipeline.cli.instances", "The instances of the fleet."),
+        Entry(
+            "credentials", "sync_pipeline.cli.credentials", "User names and secrets of the fleet."
+        ),
+        Entry(
+            "accounts",
+            "sync_pipeline.cli.accounts",
+            "Accounts, their permissions and their history.",
+        ),
+        Entry(
+            "access",
+            "sync_pipeline.cli.access",
+            "What accounts can really do, and by which path.",
+        ),
+        Entry("findings", "sync_pipeline.cli.findings", "Findings of an access review."),
+        Entry("sessions", "sync_pipeline.cli.sessions", "Sync sessions and their records."),
+        Entry("run", "sync_pipeline.cli.run", "Launch a job now and wait for its end."),
+        Entry("alerts", "sync_pipeline.cli.alerts", "Overdue instances, and who is told of them."),
+        Entry("capacity", "sync_pipeline.cli.capacity", "Sizes, growth and forecasts."),
+        Entry("maintenance", "sync_pipeline.cli.maintenance", "Leave instances alone for a time."),
+    )
+
 
 app = typer.Typer(
     name="sync-pipeline",
     help="Know who can do what on every database you own, and how fast each one grows.",
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(instances.app, name="instances")
-app.add_typer(credentials.app, name="credentials")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(access.app, name="access")
-app.add_typer(findings.app, name="findings")
-app.add_typer(sessions.app, name="sessions")
-app.add_typer(run.app, name="run")
-app.add_typer(alerts.app, name="alerts")
-app.command("grants")(grants.grants)
-app.command("up")(serve.up)
-app.command("backfill")(backfill.backfill)
-app.command("report")(report.report)
-app.command("metrics")(metrics.metrics)
-app.add_typer(capacity.app, name="capacity")
-app.add_typer(maintenance.app, name="maintenance")
+
+
+@app.callback()
+def root() -> None:
+    """Take the options that go before every command."""
 
 
 def main() -> NoReturn:
     """Run the command; an error is one sentence on standard error."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    if "--help" in sys.argv:
+        require_help_writer()
     show_every_name()
     log_to_terminal()
     try:

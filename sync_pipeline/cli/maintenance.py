@@ -19,10 +19,8 @@ from sync_pipeline.cli.context import (
     show_table,
     shown_time,
 )
-from sync_pipeline.cli.launch import user
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.maintenance import MaintenanceWindow
-from sync_pipeline.workflows.watching.windows import LONGEST_DAYS, start_maintenance
 
 app = typer.Typer(help="Leave instances alone for a time.", no_args_is_help=True)
 
@@ -41,6 +39,9 @@ def start(
     ] = None,
 ) -> None:
     """Begin maintenance now; it ends by itself. Runs that have begun are not stopped."""
+    from sync_pipeline.cli.launch import user
+    from sync_pipeline.workflows.watching.windows import start_maintenance
+
     with dependencies() as deps:
         ends_at = _end(until, hours, deps.clock())
         started = start_maintenance(
@@ -96,6 +97,8 @@ def end(
 
 
 def _end(until: str | None, hours: float | None, now: datetime) -> datetime:
+    from sync_pipeline.workflows.watching.windows import LONGEST_DAYS
+
     if (until is None) == (hours is None):
         raise ConfigurationError("Give --until or --hours, and not both.")
     if until is not None:

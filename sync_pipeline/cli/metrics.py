@@ -8,15 +8,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sync_pipeline.cli.context import dependencies, say, show_text
-from sync_pipeline.cli.scrape import PATH, Kept, MetricsServer, Page
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable, SyncError
-from sync_pipeline.workflows.answers.metrics import fleet_metrics
-from sync_pipeline.workflows.dependencies import SyncDeps
+
+if TYPE_CHECKING:
+    from sync_pipeline.cli.scrape import Kept, MetricsServer, Page
+    from sync_pipeline.workflows.dependencies import SyncDeps
 
 HIGHEST_PORT = 65_535
 
@@ -40,6 +41,8 @@ def metrics(
     A store that does not answer gives `sync_pipeline_up 0` alone: in the file, with exit
     status 3, and on the served page with the HTTP status 503.
     """
+    from sync_pipeline.cli.scrape import Kept
+
     if textfile and serve:
         raise ConfigurationError(
             "The metrics are either written or served.", hint="Give --textfile or --serve."
@@ -67,8 +70,8 @@ class _Source:
         Raises:
             SyncError: the store can't be read.
         """
-        # The client library takes a sixth of a second to import, which every command would pay.
-        from sync_pipeline.report.metrics import render_metrics  # noqa: PLC0415
+        from sync_pipeline.report.metrics import render_metrics
+        from sync_pipeline.workflows.answers.metrics import fleet_metrics
 
         if self.deps is None:
             self.deps = self.opened.enter_context(dependencies())
@@ -76,6 +79,8 @@ class _Source:
 
     def page(self) -> Page:
         """Return the exposition, or that there is none."""
+        from sync_pipeline.cli.scrape import Page
+
         try:
             return Page(self.text(), is_up=True)
         except SyncError as error:
@@ -83,13 +88,13 @@ class _Source:
 
 
 def _down(error: SyncError) -> str:
-    from sync_pipeline.report.metrics import render_down  # noqa: PLC0415 - as above
+    from sync_pipeline.report.metrics import render_down
 
     return render_down(str(error))
 
 
 def _write(source: _Source, textfile: Path) -> None:
-    from sync_pipeline.report.metrics import write_metrics  # noqa: PLC0415 - as above
+    from sync_pipeline.report.metrics import write_metrics
 
     try:
         text = source.text()
@@ -101,6 +106,8 @@ def _write(source: _Source, textfile: Path) -> None:
 
 
 def _serve(address: str, kept: Kept, allowed_hosts: Sequence[str]) -> None:
+    from sync_pipeline.cli.scrape import PATH, MetricsServer
+
     host, port = _parsed(address)
     try:
         server = MetricsServer(host, port, kept, allowed_hosts)

@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 
 from sync_pipeline.cli.context import dependencies, say
-from sync_pipeline.report.html import write_html
-from sync_pipeline.workflows.answers.reporting import fleet_report
 
 
 def report(
@@ -22,6 +20,9 @@ def report(
 
     It needs no network: everything is in the file.
     """
+    from sync_pipeline.report.html import write_html
+    from sync_pipeline.workflows.answers.reporting import fleet_report
+
     with dependencies() as deps:
         found = fleet_report(deps, days)
     write_html(found, output)

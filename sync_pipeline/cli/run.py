@@ -8,14 +8,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from sync_pipeline.categories import CATEGORIES, Category
 from sync_pipeline.cli.context import SHOWN, dependencies, show_json
 from sync_pipeline.cli.launch import CANCELLED, run_job, user
-from sync_pipeline.cli.sessions import show_outcome
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.fleet.rows import LONGEST_NAME
 from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.session import Session, SessionStatus
 from sync_pipeline.model.text import shortened
@@ -108,6 +105,8 @@ def selection_of(
 
 def _require_names(option: str, values: list[str]) -> None:
     """Refuse what the run would refuse, before anything is launched."""
+    from sync_pipeline.fleet.rows import LONGEST_NAME
+
     if len(values) > MOST_CHOSEN:
         raise ConfigurationError(f"{option} is given more than {MOST_CHOSEN} times.")
     for value in values:
@@ -126,6 +125,10 @@ def launch(
     `ever` also finds instances that were removed. A wrong name is told before anything
     is launched.
     """
+    from rich.console import Console
+
+    from sync_pipeline.cli.sessions import show_outcome
+
     with dependencies() as deps:
         registry = deps.store.registry
         (registry.select_ever if ever else registry.select)(selection)

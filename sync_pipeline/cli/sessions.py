@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,8 +28,9 @@ from sync_pipeline.model.session import (
     SessionStatus,
     SyncCategory,
 )
-from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.sessions import failure_summary
+
+if TYPE_CHECKING:
+    from sync_pipeline.store.store import Store
 
 app = typer.Typer(help="Sync sessions and their records.", no_args_is_help=True)
 
@@ -187,6 +188,8 @@ def show_outcome(store: Store, session: Session) -> None:
 
     Of a large session the failures alone, the first ones where there are many.
     """
+    from sync_pipeline.workflows.sessions import failure_summary
+
     if session.total > MOST_RECORDS:
         failures = store.session_reads.failures(session.session_id, MOST_RECORDS)
         summary = failure_summary(session.session_id, failures)

@@ -16,7 +16,6 @@ from typing import TextIO
 import typer
 
 from sync_pipeline.errors import ConfigurationError, SyncError
-from sync_pipeline.files.obstacles import obstacle_of
 from sync_pipeline.visible import VisibleFormatter, visible, visible_lines
 
 ABORTED, DEFECT = 1, 1
@@ -32,6 +31,11 @@ def log_to_terminal() -> None:
     handler.setFormatter(VisibleFormatter("%(message)s"))
     handler.setLevel(logging.WARNING)
     logging.basicConfig(handlers=[handler])
+
+
+def show_error(text: str) -> None:
+    """Print lines on standard error."""
+    typer.echo(visible_lines(text), err=True)
 
 
 def require_text(arguments: Sequence[str]) -> None:
@@ -115,6 +119,8 @@ def run_app(app: typer.Typer) -> int:
 
 def _obstructed(error: BaseException) -> str:
     """Return what kept a file from being used; empty where it was something else."""
+    from sync_pipeline.files.obstacles import obstacle_of
+
     obstacle = obstacle_of(error)
     if obstacle is None:
         return ""
@@ -124,7 +130,7 @@ def _obstructed(error: BaseException) -> str:
 
 
 def _say_usage(error: BaseException) -> int:
-    from typer.rich_utils import rich_format_error  # noqa: PLC0415 - only needed here
+    from typer.rich_utils import rich_format_error
 
     error.message = visible(error.message)  # type: ignore[attr-defined]
     rich_format_error(error)  # type: ignore[arg-type]

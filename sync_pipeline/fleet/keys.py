@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cryptography.fernet import Fernet
-
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.files.atomic import NAME_KEPT, PARTIAL, replaced
 from sync_pipeline.files.locks import locked_directory
@@ -106,6 +104,8 @@ class KeyFile:
 
 
 def _new_key() -> str:
+    from cryptography.fernet import Fernet  # noqa: PLC0415 - as in `secrets`
+
     return Fernet.generate_key().decode()
 
 

@@ -15,8 +15,14 @@ from pydantic import (
     field_validator,
 )
 
-from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
+from sync_pipeline.model.instance import (
+    NEW_INSTANCE_TLS,
+    EngineName,
+    Instance,
+    Timeouts,
+    TlsMode,
+    TlsOptions,
+)
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,25})?")
 
@@ -41,8 +47,6 @@ Seconds = Annotated[
     float, Field(gt=0, le=86_400, allow_inf_nan=False), BeforeValidator(_as_written)
 ]
 HIGHEST_PORT = 65_535
-NEW_INSTANCE_TLS = TlsMode.REQUIRE
-"""What a command line or a file that says nothing of TLS means."""
 
 
 class InstanceRow(BaseModel):
@@ -113,6 +117,9 @@ class InstanceRow(BaseModel):
 
     def instance(self) -> Instance:
         """Return the registry's record; the registry gives it its id."""
+        # Every driver comes with it, and who only shows an instance needs none.
+        from sync_pipeline.engines.registry import ENGINES  # noqa: PLC0415
+
         return Instance(
             id=0,
             name=self.name,

@@ -6,14 +6,16 @@ import os
 from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
-
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from typing import TYPE_CHECKING
 
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.files.reading import LARGEST_SECRET, read_file
 from sync_pipeline.fleet.keys import KeyFile
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 SEALED = "fernet:"
 ENTRY_POINTS = "sync_pipeline.secrets"
@@ -65,14 +67,14 @@ class SecretVault:
         """
         scheme, _, rest = stored.partition(":")
         if stored.startswith(SEALED):
-            try:
-                return Secret(self._cipher().decrypt(rest.encode()).decode())
-            except InvalidToken:
+            plain = _decrypted(self._cipher(), stored)
+            if plain is None:
                 raise ConfigurationError(
                     "The stored secret can't be decrypted with the present keys.",
                     phase=Phase.CONFIGURE,
                     hint="Restore the key file, or set the secret again: credentials rotate.",
-                ) from None
+                )
+            return Secret(plain)
         try:
             return Secret(_resolver(scheme)(rest))
         except ConfigurationError:
@@ -94,8 +96,7 @@ class SecretVault:
         """Return whether a secret needs no newer key: it has the newest, or is a reference."""
         if not stored.startswith(SEALED):
             return True
-        newest = MultiFernet([Fernet(self._valid_keys()[0])])
-        return _decrypts(newest, stored)
+        return _decrypted(_cipher_of(self._valid_keys()[:1]), stored) is not None
 
     def unreadable(self, secrets: Iterable[str]) -> list[str]:
         """Return the sealed ones of these that no present key decrypts."""
@@ -103,7 +104,7 @@ class SecretVault:
         if not sealed:
             return []
         cipher = self._cipher()
-        return [item for item in sealed if not _decrypts(cipher, item)]
+        return [item for item in sealed if _decrypted(cipher, item) is None]
 
     def add_key(self, check: Callable[[], None] = _nothing) -> None:
         """Put a new key in front of the key file; older keys still decrypt.
@@ -161,12 +162,12 @@ class SecretVault:
             )
 
     def _cipher(self) -> MultiFernet:
-        return MultiFernet([Fernet(key) for key in self._valid_keys()])
+        return _cipher_of(self._valid_keys())
 
     def _valid_keys(self) -> list[str]:
         keys = self._keys()
         try:
-            MultiFernet([Fernet(key) for key in keys])
+            _cipher_of(keys)
         except ValueError:
             raise ConfigurationError(
                 "The encryption keys are not valid Fernet keys.",
@@ -181,12 +182,20 @@ class SecretVault:
         return self._key_file.read()
 
 
-def _decrypts(cipher: MultiFernet, stored: str) -> bool:
+def _cipher_of(keys: Iterable[str]) -> MultiFernet:
+    # Most commands see no secret, and the library costs them a tenth of their time.
+    from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
+
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def _decrypted(cipher: MultiFernet, stored: str) -> str | None:
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415 - as above
+
     try:
-        cipher.decrypt(stored.removeprefix(SEALED).encode())
+        return cipher.decrypt(stored.removeprefix(SEALED).encode()).decode()
     except InvalidToken:
-        return False
-    return True
+        return None
 
 
 def check_reference(reference: str) -> None:

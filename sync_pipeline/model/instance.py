@@ -28,6 +28,10 @@ class TlsMode(StrEnum):
     VERIFY_FULL = "verify-full"
 
 
+NEW_INSTANCE_TLS = TlsMode.REQUIRE
+"""What a command line or a file that says nothing of TLS means."""
+
+
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
     """TLS of one instance; the files are paths on the machine that syncs."""

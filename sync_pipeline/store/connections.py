@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import InvalidatePoolError
@@ -43,6 +42,8 @@ def sqlite_engine(url: URL) -> Engine:
 
 def postgresql_engine(url: URL) -> Engine:
     """Return an engine with a few connections, for which threads take turns."""
+    from psycopg.types.array import ListBinaryDumper  # noqa: PLC0415 - not for SQLite
+
     engine = create_engine(
         url,
         pool_size=MOST_CONNECTIONS,

@@ -10,11 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import (
     JSON,
     Column,
@@ -26,6 +21,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    inspect,
     literal_column,
     select,
     text,
@@ -45,6 +41,9 @@ from sync_pipeline.store.connections import close_engine, postgresql_engine, sql
 from sync_pipeline.store.masking import masked, without_secrets
 
 _MIGRATION_LOCK = 7_233_114_511
+_MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
+_REVISIONS = "alembic_version"
+"""The table in which Alembic keeps the revision (its manual, "Tutorial")."""
 ValueT = TypeVar("ValueT", int, str)
 
 
@@ -176,21 +175,20 @@ class Database:
         """
         with self.guarded(), self._migration_lock():
             self._require_connects()
-            if self.revision() == newest_revision():
+            revision = self.revision()
+            if revision == newest_revision():
                 return
-            try:
-                command.upgrade(self._alembic(), "head")
-            except CommandError:
-                raise ConfigurationError(
-                    f"The store's tables have the revision {self.revision()}, which this "
-                    "version of sync_pipeline does not know.",
-                    hint="A newer version made them: install that one.",
-                ) from None
+            from sync_pipeline.store.upgrades import upgrade_tables  # noqa: PLC0415 - seldom
+
+            upgrade_tables(self._engine, revision)
 
     def revision(self) -> str | None:
         """Return the revision of the tables, None where there are none yet."""
         with self.read() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table(_REVISIONS):
+                return None
+            found: str | None = connection.scalar(text(f"SELECT version_num FROM {_REVISIONS}"))  # noqa: S608
+            return found
 
     def close(self) -> None:
         """Give every connection back, and those in use when their threads are done."""
@@ -203,11 +201,6 @@ class Database:
         except (TypeError, ValueError):
             # Without the driver's text, which may quote the parameter's value.
             raise _wrong_parameter() from None
-
-    def _alembic(self) -> Config:
-        config = _migrations()
-        config.attributes["engine"] = self._engine
-        return config
 
     @contextmanager
     def _migration_lock(self) -> Iterator[None]:
@@ -235,15 +228,9 @@ class Database:
 
 
 @cache
-def newest_revision() -> str | None:
-    """Return the revision of this version's tables; the migrations are read once a process."""
-    return ScriptDirectory.from_config(_migrations()).get_current_head()
-
-
-def _migrations() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "sync_pipeline:store/migrations")
-    return config
+def newest_revision() -> str:
+    """Return the revision of this version's tables: files of migrations begin with theirs."""
+    return max(path.name[1:].partition("_")[0] for path in _MIGRATIONS.glob("r[0-9]*_*.py"))
 
 
 def _is_no_database(error: BaseException | None) -> bool:

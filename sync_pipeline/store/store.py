@@ -1,51 +1,65 @@
-"""The store as a whole: open it once, share it between threads."""
+"""The store as a whole: open it once, share it between threads.
+
+Its parts are imported when they are first asked for: a command asks for one or two of them.
+"""
 
 from __future__ import annotations
 
-from sync_pipeline.store.access import AccessReads
-from sync_pipeline.store.accounts import AccountStore
-from sync_pipeline.store.classes import ClassStore
-from sync_pipeline.store.daemon.lease import lease_register
-from sync_pipeline.store.daemon.ticks import TickStore
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
 from sync_pipeline.store.database import Database
-from sync_pipeline.store.leases import LeaseStore
-from sync_pipeline.store.metrics import MetricsStore
-from sync_pipeline.store.registry import Registry
-from sync_pipeline.store.sessions.ends import RecordEnds
-from sync_pipeline.store.sessions.reads import SessionReads
-from sync_pipeline.store.sessions.sessions import SessionStore
-from sync_pipeline.store.sizes.aggregations import AggregationStore
-from sync_pipeline.store.sizes.queries import SizeQueries
-from sync_pipeline.store.sizes.retention import RetentionStore
-from sync_pipeline.store.sizes.sizes import SizeStore
-from sync_pipeline.store.watch.freshness import FreshnessStore
-from sync_pipeline.store.watch.streaks import StreakStore
-from sync_pipeline.store.watch.windows import MaintenanceStore
+
+if TYPE_CHECKING:
+    from sync_pipeline.store.access import AccessReads
+    from sync_pipeline.store.accounts import AccountStore
+    from sync_pipeline.store.classes import ClassStore
+    from sync_pipeline.store.daemon.lease import RowLease
+    from sync_pipeline.store.daemon.lease_file import FileLease
+    from sync_pipeline.store.daemon.ticks import TickStore
+    from sync_pipeline.store.leases import LeaseStore
+    from sync_pipeline.store.metrics import MetricsStore
+    from sync_pipeline.store.registry import Registry
+    from sync_pipeline.store.sessions.ends import RecordEnds
+    from sync_pipeline.store.sessions.reads import SessionReads
+    from sync_pipeline.store.sessions.sessions import SessionStore
+    from sync_pipeline.store.sizes.aggregations import AggregationStore
+    from sync_pipeline.store.sizes.queries import SizeQueries
+    from sync_pipeline.store.sizes.retention import RetentionStore
+    from sync_pipeline.store.sizes.sizes import SizeStore
+    from sync_pipeline.store.watch.freshness import FreshnessStore
+    from sync_pipeline.store.watch.streaks import StreakStore
+    from sync_pipeline.store.watch.windows import MaintenanceStore
+
+PartT = TypeVar("PartT")
+
+
+class _part(Generic[PartT]):  # noqa: N801 - used as a decorator
+    """Makes a part of the store when it is first asked for; once, however many threads ask."""
+
+    def __init__(self, make: Callable[[Any], PartT]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, store: Store, _owner: type | None = None) -> PartT:
+        with store._making:  # noqa: SLF001 - a part of the class
+            made: dict[str, Any] = vars(store)
+            if self._name not in made:
+                made[self._name] = self._make(store)
+            part: PartT = made[self._name]
+            return part
 
 
 class Store:
     """Everything that sync_pipeline remembers."""
 
     def __init__(self, database: Database) -> None:
-        ends = RecordEnds(database)
         self._database = database
-        self.registry = Registry(database)
-        self.sessions = SessionStore(database, ends)
-        self.session_reads = SessionReads(database)
-        self.accounts = AccountStore(database, ends)
-        self.access = AccessReads(database)
-        self.classes = ClassStore(database)
-        self.leases = LeaseStore(database)
-        self.streaks = StreakStore(database)
-        self.maintenance = MaintenanceStore(database)
-        self.sizes = SizeStore(database, ends)
-        self.size_queries = SizeQueries(database)
-        self.aggregations = AggregationStore(database)
-        self.retention = RetentionStore(database)
-        self.freshness = FreshnessStore(database)
-        self.ticks = TickStore(database)
-        self.daemon_lease = lease_register(database)
-        self.metrics = MetricsStore(database)
+        self._making = threading.RLock()
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -70,5 +84,131 @@ class Store:
 
     def close(self) -> None:
         """Give every connection back."""
-        self.daemon_lease.close()
+        if "daemon_lease" in vars(self):
+            self.daemon_lease.close()
         self._database.close()
+
+    @_part
+    def _ends(self) -> RecordEnds:
+        from sync_pipeline.store.sessions.ends import RecordEnds
+
+        return RecordEnds(self._database)
+
+    @_part
+    def registry(self) -> Registry:
+        """Return credentials and instances."""
+        from sync_pipeline.store.registry import Registry
+
+        return Registry(self._database)
+
+    @_part
+    def sessions(self) -> SessionStore:
+        """Return sessions and their records."""
+        from sync_pipeline.store.sessions.sessions import SessionStore
+
+        return SessionStore(self._database, self._ends)
+
+    @_part
+    def session_reads(self) -> SessionReads:
+        """Return what people ask about sessions."""
+        from sync_pipeline.store.sessions.reads import SessionReads
+
+        return SessionReads(self._database)
+
+    @_part
+    def accounts(self) -> AccountStore:
+        """Return accounts and their change log."""
+        from sync_pipeline.store.accounts import AccountStore
+
+        return AccountStore(self._database, self._ends)
+
+    @_part
+    def access(self) -> AccessReads:
+        """Return what accounts can do."""
+        from sync_pipeline.store.access import AccessReads
+
+        return AccessReads(self._database)
+
+    @_part
+    def classes(self) -> ClassStore:
+        """Return counts of classes of accounts."""
+        from sync_pipeline.store.classes import ClassStore
+
+        return ClassStore(self._database)
+
+    @_part
+    def leases(self) -> LeaseStore:
+        """Return who syncs which instance."""
+        from sync_pipeline.store.leases import LeaseStore
+
+        return LeaseStore(self._database)
+
+    @_part
+    def streaks(self) -> StreakStore:
+        """Return failures in a row."""
+        from sync_pipeline.store.watch.streaks import StreakStore
+
+        return StreakStore(self._database)
+
+    @_part
+    def maintenance(self) -> MaintenanceStore:
+        """Return windows of maintenance."""
+        from sync_pipeline.store.watch.windows import MaintenanceStore
+
+        return MaintenanceStore(self._database)
+
+    @_part
+    def sizes(self) -> SizeStore:
+        """Return daily sizes as they are written."""
+        from sync_pipeline.store.sizes.sizes import SizeStore
+
+        return SizeStore(self._database, self._ends)
+
+    @_part
+    def size_queries(self) -> SizeQueries:
+        """Return daily sizes as they are asked for."""
+        from sync_pipeline.store.sizes.queries import SizeQueries
+
+        return SizeQueries(self._database)
+
+    @_part
+    def aggregations(self) -> AggregationStore:
+        """Return aggregated periods."""
+        from sync_pipeline.store.sizes.aggregations import AggregationStore
+
+        return AggregationStore(self._database)
+
+    @_part
+    def retention(self) -> RetentionStore:
+        """Return what is pruned."""
+        from sync_pipeline.store.sizes.retention import RetentionStore
+
+        return RetentionStore(self._database)
+
+    @_part
+    def freshness(self) -> FreshnessStore:
+        """Return what is overdue, and who was told."""
+        from sync_pipeline.store.watch.freshness import FreshnessStore
+
+        return FreshnessStore(self._database)
+
+    @_part
+    def ticks(self) -> TickStore:
+        """Return ticks of schedules that were carried out."""
+        from sync_pipeline.store.daemon.ticks import TickStore
+
+        return TickStore(self._database)
+
+    @_part
+    def daemon_lease(self) -> RowLease | FileLease:
+        """Return the lease on being the daemon."""
+        from sync_pipeline.store.daemon.lease import lease_register
+
+        return lease_register(self._database)
+
+    @_part
+    def metrics(self) -> MetricsStore:
+        """Return what Prometheus reads."""
+        from sync_pipeline.store.metrics import MetricsStore
+
+        return MetricsStore(self._database)

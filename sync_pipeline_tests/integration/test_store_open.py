@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable
 from sync_pipeline.store import database
-from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.store import Store
+from sync_pipeline.store.upgrades import every_table
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer, free_port
 
@@ -26,7 +28,7 @@ OPEN = "import sys; from sync_pipeline.store.store import Store; Store.open(sys.
 def test_the_migrations_make_what_the_schema_says(store: Store, store_url: str) -> None:
     engine = create_engine(store_url)
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        differences = compare_metadata(MigrationContext.configure(connection), every_table())
     engine.dispose()
     assert differences == []
     assert store.schema_revision is not None
@@ -46,10 +48,16 @@ def test_tables_that_are_up_to_date_run_no_migration(
     def fail(*_: object) -> None:
         pytest.fail("the migrations were read")
 
-    monkeypatch.setattr(database.command, "upgrade", fail)
+    monkeypatch.setattr("alembic.command.upgrade", fail)
     again = Store.open(store_url)
     assert again.schema_revision == store.schema_revision == database.newest_revision()
     again.close()
+
+
+def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:
+    config = Config()
+    config.set_main_option("script_location", "sync_pipeline:store/migrations")
+    assert ScriptDirectory.from_config(config).get_heads() == [database.newest_revision()]
 
 
 def test_processes_that_come_at_once_all_find_the_tables(store_url: str) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from alembic import context
 
-from sync_pipeline.store.schema import metadata
+from sync_pipeline.store.upgrades import every_table
 
 
 def run() -> None:
     """Run the migrations in one transaction."""
     engine = context.config.attributes["engine"]
     with engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+        context.configure(
+            connection=connection, target_metadata=every_table(), render_as_batch=True
+        )
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()

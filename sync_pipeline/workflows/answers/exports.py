@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.size import SizePoint
-from sync_pipeline.workflows.dependencies import SyncDeps
+
+if TYPE_CHECKING:
+    from sync_pipeline.workflows.dependencies import SyncDeps
 
 
 class ExportKind(StrEnum):

@@ -1,0 +1,40 @@
+"""Making and changing the store's tables, by Alembic: it costs what SQLAlchemy does to import."""
+
+from __future__ import annotations
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Engine, MetaData
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.store.daemon.schema import daemon_lease
+from sync_pipeline.store.schema import metadata
+from sync_pipeline.store.sizes.schema import instance_databases
+from sync_pipeline.store.watch.schema import freshness_checks
+
+
+def every_table() -> MetaData:
+    """Return what the tables of all schemas are registered in."""
+    for table in (daemon_lease, freshness_checks, instance_databases):
+        assert table.metadata is metadata  # noqa: S101 - importing each schema registers its tables
+    return metadata
+
+
+def upgrade_tables(engine: Engine, revision: str | None) -> None:
+    """Bring the tables of a store, which have this revision, to the newest one.
+
+    Raises:
+        ConfigurationError: a newer sync_pipeline made the tables.
+    """
+    config = Config()
+    config.set_main_option("script_location", "sync_pipeline:store/migrations")
+    config.attributes["engine"] = engine
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise ConfigurationError(
+            f"The store's tables have the revision {revision}, which this version of "
+            "sync_pipeline does not know.",
+            hint="A newer version made them: install that one.",
+        ) from None
