@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import sys
@@ -15,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.text import shortened
-from sync_pipeline.report.csv_cells import harmless
+from sync_pipeline.model.text import LONGEST_NAME, shortened
+from sync_pipeline.report.csv_cells import cell_text, csv_text
 from sync_pipeline.visible import escaped_json, visible, visible_lines
 
 if TYPE_CHECKING:
@@ -94,7 +92,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing
 
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(cell_text(value)) for value in row))
     Console(width=_width()).print(table)
 
 
@@ -111,11 +109,7 @@ def _width() -> int | None:
 
 def show_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows as CSV with a header; a cell without a value is empty."""
-    output = io.StringIO()
-    writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([[harmless(value, _cell(value)) for value in row] for row in rows])
-    sys.stdout.write(_exact(output.getvalue()))
+    sys.stdout.write(_exact(csv_text(columns, rows)))
 
 
 def _exact(text: str) -> str:
@@ -146,12 +140,6 @@ def show_notes(notes: Sequence[str], *, apart: bool = False) -> None:
         typer.echo(visible(note if apart else f"Note: {note}"), err=apart)
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, tuple):
-        return "\n".join(visible(str(line)) for line in value)
-    return "" if value is None else visible(str(value))
-
-
 def shown_time(moment: datetime | None) -> str:
     """Return a moment for people, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
@@ -180,7 +168,7 @@ def require_name(text: str, what: str) -> None:
     Raises:
         ConfigurationError: it is empty or too long, has a control character, or a space at an end.
     """
-    from sync_pipeline.fleet.rows import LONGEST_NAME, can_be_written
+    from sync_pipeline.fleet.rows import can_be_written
 
     if not 0 < len(text) <= LONGEST_NAME or not can_be_written(text):
         raise ConfigurationError(

@@ -18,7 +18,7 @@ from sync_pipeline.files.reading import LARGEST_TEXT, read_file
 from sync_pipeline.files.written_yaml import BadYaml, read_yaml
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.report.csv_cells import harmless, restored
+from sync_pipeline.report.csv_cells import csv_text, restored
 from sync_pipeline.visible import visible_lines
 
 TAG_SEPARATOR = ";"
@@ -77,15 +77,9 @@ def write_instances(instances: Sequence[Instance], file_format: str) -> str:
     if file_format == "yaml":
         shown = {"instances": rows}
         return yaml.dump(shown, Dumper=_VisibleDumper, allow_unicode=True, sort_keys=False)
-    output = io.StringIO()
     columns = list(InstanceRow.model_fields)
-    writer = csv.DictWriter(output, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        tags = TAG_SEPARATOR.join(row.pop("tags", ()))
-        cells = {**row, "tags": tags}
-        writer.writerow({key: harmless(value, str(value)) for key, value in cells.items()})
-    return output.getvalue()
+    cells = [{**row, "tags": TAG_SEPARATOR.join(row.get("tags", ()))} for row in rows]
+    return csv_text(columns, [[row.get(name) for name in columns] for row in cells], exact=True)
 
 
 def _checked(rows: Iterator[tuple[int, Any]]) -> ParsedFile:

@@ -23,6 +23,7 @@ from sync_pipeline.model.instance import (
     TlsMode,
     TlsOptions,
 )
+from sync_pipeline.model.text import LONGEST_NAME
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,25})?")
 
@@ -39,7 +40,6 @@ def can_be_written(text: str) -> bool:
     return text.isprintable() and text == text.strip()
 
 
-LONGEST_NAME = 255
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 # A CSV file joins an instance's tags with semicolons.
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^;]+$")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 MORE = "…"
+LONGEST_NAME = 255
+"""Of what people name: an instance, a credential, a tag, an environment."""
 
 
 def shortened(text: str, most: int) -> str:

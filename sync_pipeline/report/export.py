@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.atomic import replaced
-from sync_pipeline.report.csv_cells import harmless
-from sync_pipeline.visible import visible
+from sync_pipeline.report.csv_cells import csv_text
 
 
 class ExportFormat(StrEnum):
@@ -32,17 +31,13 @@ def write_export(
     Raises:
         ConfigurationError: the file can't be written.
     """
-    # pandas takes half a second to import, which every command would pay.
-    import pandas as pd  # noqa: PLC0415
-
-    written = rows if file_format is ExportFormat.PARQUET else [_csv_row(row) for row in rows]
-    frame = pd.DataFrame(list(written)).convert_dtypes()
     try:
         with replaced(output) as file:
             if file_format is ExportFormat.CSV:
-                frame.to_csv(file, index=False)
+                columns = list(rows[0]) if rows else []
+                file.write(csv_text(columns, [list(row.values()) for row in rows]).encode())
             else:
-                frame.to_parquet(file, index=False)
+                _write_parquet(rows, file)
     except OSError as error:
         raise ConfigurationError(
             f"{output} can't be written: {error.strerror or error}.",
@@ -50,8 +45,8 @@ def write_export(
         ) from None
 
 
-def _csv_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: harmless(value, visible(value)) if isinstance(value, str) else value
-        for key, value in row.items()
-    }
+def _write_parquet(rows: Sequence[Mapping[str, Any]], file: BinaryIO) -> None:
+    # pandas takes half a second to import, which every command would pay.
+    import pandas as pd  # noqa: PLC0415
+
+    pd.DataFrame(list(rows)).convert_dtypes().to_parquet(file, index=False)

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sync_pipeline.cli.context import show_csv
 from sync_pipeline.fleet.files import read_instances, write_instances
+from sync_pipeline.report.csv_cells import csv_text, restored
 from sync_pipeline.report.export import ExportFormat, write_export
+from sync_pipeline.settings import project_root
 from workbench.benches.store_bench import an_instance
 
 FORMULAS = ["=HYPERLINK(1)", "+1", "-1+1", "@SUM(1)", "\t=1", " =1", "'=1", "\r=1", "＝1"]
@@ -67,3 +71,42 @@ def test_an_instance_with_the_name_of_a_formula_is_exported_and_imported(
     assert list(read_instances(path).instances) == [
         replace(fleet[0], tags=tuple(sorted(fleet[0].tags)))
     ]
+
+
+TEXTS = st.text(st.sampled_from("=+-@\t\r\n '\"＝＋－＠−;,|!aB1\u200b\ufeff\x00"), max_size=8)
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = TEXTS | NUMBERS | st.none() | st.booleans() | st.lists(TEXTS, max_size=3).map(tuple)
+SIGNS = tuple("=+-@\t\r\n＝＋－＠−")
+
+
+@given(st.lists(st.lists(VALUES, min_size=2, max_size=2), max_size=4))
+def test_no_cell_is_computed_and_no_number_is_a_text(rows: list[list[object]]) -> None:
+    """As a spreadsheet sees it: blanks before a formula do not help, nor do quotes."""
+    (header, *found) = cells(csv_text(("=name", "value"), rows))
+    assert header == ["'=name", "value"]
+    assert len(found) == len(rows)
+    for written, row in zip(found, rows, strict=True):
+        for cell, value in zip(written, row, strict=True):
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                assert float(cell) == pytest.approx(value)
+            else:
+                assert not cell.strip().startswith(SIGNS)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+def test_what_is_written_for_an_import_is_read_back(texts: list[str]) -> None:
+    written = csv_text(("a", *texts), [("", *texts)], exact=True)
+    (_, row) = csv.reader(io.StringIO(written, newline=""))
+    assert [restored(cell) for cell in row] == ["", *texts]
+
+
+def test_one_module_writes_csv() -> None:
+    """The others ask it: a writer of their own would leave formulas as they are."""
+    root = project_root()
+    places = [
+        path.relative_to(root)
+        for folder in ("sync_pipeline", "demo", "scripts", "benchmarks")
+        for path in (root / folder).rglob("*.py")
+        if any(word in path.read_text() for word in ("csv.writer", "DictWriter", "to_csv("))
+    ]
+    assert places == [Path("sync_pipeline/report/csv_cells.py")]
