@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
-from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.cli.completion import instance_names
+from sync_pipeline.cli.context import dependencies, say, show_json
+from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.output import Output
 from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
 from sync_pipeline.model.gap import Gap
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.privilege import Securable
 
 if TYPE_CHECKING:
@@ -25,9 +28,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What accounts can really do, and by which path.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Csv = Annotated[bool, typer.Option("--csv", help="Print CSV; notes go to standard error.")]
-OneInstance = Annotated[str, typer.Option("--instance", help="The account's instance.")]
+AccountInstance = Annotated[
+    str,
+    typer.Option("--instance", help="The account's instance.", autocompletion=instance_names),
+]
 HOLDER_COLUMNS = (
     "instance", "account", "can", "object", "path", "given by", "grantable", "lacks",
 )  # fmt: skip
@@ -36,104 +40,86 @@ DIFFERENCE_COLUMNS = ("privilege", "object", "first", "second", "not known")
 
 
 @app.command("who-can")
+@with_options
 def who_can(
+    selection: Selection,
+    output: Output,
     privilege: Annotated[str, typer.Argument(help="Such as SELECT, or CREATE USER.")],
     object_: Annotated[
         str, typer.Argument(metavar="OBJECT", help='[KIND:]PATH, such as table:shop."Orders".')
     ],
-    instance: Annotated[
-        str | None, typer.Option("--instance", help="Only here. Default: all active ones.")
-    ] = None,
     all_paths: Annotated[
         bool, typer.Option("--all-paths", help="Every path, not only the best.")
     ] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
 ) -> None:
     """Show every account that has a privilege on an object, and how it comes by it."""
     from sync_pipeline.workflows.answers import access as questions
+    from sync_pipeline.workflows.selecting import active
 
-    _one_format(as_json, as_csv)
     with dependencies() as deps:
-        found = questions.who_can(deps, privilege, object_, instance)
-    if as_json:
+        instances = active(deps.store, selection)
+        found = questions.who_can(deps, privilege, object_, instances)
+    if output.is_json:
         show_json(_who_can(found))
         return
     rows = [row for holder in found.holders for row in _holder_rows(holder, all_paths=all_paths)]
     nothing = f"No account has {found.privilege} on {object_}, as far as is known."
-    _show(HOLDER_COLUMNS, rows, nothing, _notes(found), as_csv=as_csv)
+    output.show(HOLDER_COLUMNS, rows, nothing, _notes(found))
 
 
 @app.command("of")
+@with_options
 def of(
+    output: Output,
     account: Annotated[str, typer.Argument(help="Name of the account, exactly.")],
-    instance: OneInstance,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    instance: AccountInstance,
 ) -> None:
     """Show all that an account may do, through roles, ownership and PUBLIC too."""
     from sync_pipeline.workflows.answers import access as questions
 
-    _one_format(as_json, as_csv)
     with dependencies() as deps:
         found = questions.access_of(deps, account, instance)
-    if as_json:
+    if output.is_json:
         show_json(_account(found))
         return
-    if not as_csv:
+    if output.is_table:
         for power in found.powers:
             say(f"{power.kind} ({power.availability}) by {power.source}: {path_text(power.path)}")
         for text in found.denied:
             say(f"denied: {text}")
     rows = [_privilege_row(item) for item in found.privileges]
     nothing = f"{account} may do nothing on {instance}, as far as is known."
-    _show(PRIVILEGE_COLUMNS, rows, nothing, _notes(found), as_csv=as_csv)
+    output.show(PRIVILEGE_COLUMNS, rows, nothing, _notes(found))
 
 
 @app.command()
+@with_options
 def diff(
+    output: Output,
     first: Annotated[str, typer.Argument(help="One account.")],
     second: Annotated[str, typer.Argument(help="The other account.")],
-    instance: OneInstance,
+    instance: AccountInstance,
     other_instance: Annotated[
-        str | None, typer.Option("--other-instance", help="The other account's, if another.")
+        str | None,
+        typer.Option(
+            "--other-instance",
+            help="The other account's, if another.",
+            autocompletion=instance_names,
+        ),
     ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
 ) -> None:
     """Show what one account may do and the other may not, or not in the same way."""
     from sync_pipeline.workflows.answers import access as questions
 
-    _one_format(as_json, as_csv)
     with dependencies() as deps:
         found = questions.compare(deps, first, second, instance, other_instance or instance)
-    if as_json:
+    if output.is_json:
         show_json(_comparison(found))
         return
-    once = () if as_csv else found.everywhere
+    once = () if output.is_csv else found.everywhere
     rows = [*_power_rows(found), *(_difference_row(item, once) for item in found.differences)]
     nothing = f"{first} and {second} may do the same, as far as is known."
-    _show(DIFFERENCE_COLUMNS, rows, nothing, _notes(found), as_csv=as_csv)
-
-
-def _one_format(as_json: bool, as_csv: bool) -> None:
-    if as_json and as_csv:
-        raise ConfigurationError("An answer has one format.", hint="Give --json or --csv.")
-
-
-def _show(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    nothing: str,
-    gaps: Sequence[str],
-    *,
-    as_csv: bool,
-) -> None:
-    if as_csv:
-        show_csv(columns, rows)
-    else:
-        show_table(columns, rows, nothing)
-    show_notes(gaps, apart=as_csv)
+    output.show(DIFFERENCE_COLUMNS, rows, nothing, _notes(found))
 
 
 def _notes(found: WhoCan | AccountAccess | AccessComparison) -> tuple[str, ...]:

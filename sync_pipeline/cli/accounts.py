@@ -15,28 +15,27 @@ from sync_pipeline.cli.context import (
     parse_time,
     say,
     show_json,
-    show_table,
     shown_time,
 )
+from sync_pipeline.cli.options import OneInstance, instance_and, with_options
+from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
 from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.classification import ClassCount
-from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.snapshot import SectionState
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-InstanceName = Annotated[str | None, typer.Option("--instance", help="Only this instance.")]
-
 
 @app.command("list")
+@with_options
 def list_(
-    instance: InstanceName = None,
-    engine: Annotated[EngineName | None, typer.Option(help="Only this engine.")] = None,
+    selection: Selection,
+    output: Output,
     name: Annotated[str | None, typer.Option(help="LIKE pattern of the whole name.")] = None,
     superusers: Annotated[bool, typer.Option("--superusers", help="Only these.")] = False,
     locked: Annotated[bool, typer.Option("--locked", help="Only these.")] = False,
@@ -45,40 +44,54 @@ def list_(
         str | None, typer.Option("--class", help="Only those that are in this class.")
     ] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 1000,
-    as_json: Json = False,
 ) -> None:
     """List accounts as last synced."""
-    wanted = AccountFilter(
-        instance=instance,
-        name=name,
-        engine=engine,
-        only_active=not everything,
-        only_superusers=superusers,
-        only_locked=locked,
-        limit=limit if class_name is None else None,
-    )
+    from sync_pipeline.workflows.selecting import active, ever
+
     with dependencies() as deps:
+        past = ever(deps.store, selection)
+        wanted = AccountFilter(
+            instances=past.ids,
+            name=name,
+            only_active=not everything,
+            only_superusers=superusers,
+            only_locked=locked,
+            limit=limit if class_name is None else None,
+        )
         found = deps.store.accounts.find(wanted)
         if class_name is not None:
             from sync_pipeline.workflows.answers.classification import class_members
 
-            inside = class_members(deps, class_name, instance)
+            inside = class_members(deps, class_name, active(deps.store, selection))
             found = [item for item in found if (item.instance, item.state.name) in inside][:limit]
-    if as_json:
+    if output.is_json:
         show_json([_view(item) for item in found])
         return
     rows = [
         (item.instance, *_columns(item.state, is_active=item.is_active),
-         shown_time(item.last_change_at))
+         time_cell(item.last_change_at))
         for item in found
     ]  # fmt: skip
     columns = ("instance", "account", "kind", "state", "roles", "grants", "last change")
-    show_table(columns, rows, "No account matches. Sync first: sync-pipeline run account-sync.")
+    nothing = "No account matches. Sync first: sync-pipeline run account-sync."
+    output.show(columns, rows, past.nothing(nothing))
 
 
 @app.command()
-def show(instance: str, account: str, as_json: Json = False) -> None:
+@with_options
+def show(
+    output: Output,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ACCOUNT",
+            help="Name of the account, exactly. As before: of the instance, then of the account.",
+        ),
+    ],
+    instance: OneInstance = None,
+) -> None:
     """Show all that one account is and may do."""
+    instance, account = instance_and(words, instance, "account")
     with dependencies() as deps:
         found = deps.store.accounts.get(instance, account)
         known = deps.store.registry.instance(instance)
@@ -91,8 +104,11 @@ def show(instance: str, account: str, as_json: Json = False) -> None:
     told = [item for item in sections if item.report.reason]
     unread = [_section_line(item) for item in told if not item.report.is_known]
     unknown = [item.report.reason for item in told if item.report.is_known]
-    if as_json:
+    if output.is_json:
         show_json({**_view(found), "not_read": unread, "not_known": unknown})
+        return
+    if output.is_csv:
+        output.show(("what", "value"), _properties(found, unread, unknown), "")
         return
     state = found.state
     say(f"{account} on {instance} ({found.engine}): {_state_words(state, found.is_active)}")
@@ -108,8 +124,10 @@ def show(instance: str, account: str, as_json: Json = False) -> None:
 
 
 @app.command()
+@with_options
 def changes(
-    instance: InstanceName = None,
+    selection: Selection,
+    output: Output,
     account: Annotated[str | None, typer.Option(help="Only this account.")] = None,
     session: Annotated[str | None, typer.Option(help="Only of this one; or `latest`.")] = None,
     change_type: Annotated[
@@ -122,7 +140,6 @@ def changes(
         bool,
         typer.Option("--details", help="All that was logged: first syncs, attributes by default."),
     ] = False,
-    as_json: Json = False,
 ) -> None:
     """Show what was granted, revoked and changed, newest first.
 
@@ -131,11 +148,13 @@ def changes(
     """
     from sync_pipeline.cli.sessions import resolve_session
     from sync_pipeline.workflows.answers.history import change_list, logged_changes
+    from sync_pipeline.workflows.selecting import ever
 
     with dependencies() as deps:
         chosen = resolve_session(deps.store, session).session_id if session else None
+        past = ever(deps.store, selection)
         wanted = ChangeFilter(
-            instance=instance,
+            instances=past.ids,
             account=account,
             session_id=chosen,
             change_types=tuple(change_type or ()),
@@ -145,34 +164,38 @@ def changes(
         )
         found: Sequence[LoggedChange | Baseline] = (
             logged_changes(deps.store, wanted, is_whole=details)
-            if details or as_json
+            if details or not output.is_table
             else change_list(deps.store, wanted)
         )
-    if as_json:
+    if output.is_json:
         show_json([_change(item) for item in found if isinstance(item, LoggedChange)])
         return
-    rows = [(shown_time(item.changed_at), item.instance, *_change_columns(item)) for item in found]
-    show_table(("when", "instance", "account", "change", "what"), rows, "Nothing changed.")
+    rows = [(time_cell(item.changed_at), item.instance, *_change_columns(item)) for item in found]
+    columns = ("when", "instance", "account", "change", "what")
+    output.show(columns, rows, past.nothing("Nothing changed."))
 
 
 @app.command()
+@with_options
 def at(
+    selection: Selection,
+    output: Output,
     time: Annotated[str, typer.Option(help="ISO 8601; UTC without a zone.")],
-    instance: InstanceName = None,
     name: Annotated[str | None, typer.Option(help="Exactly this account.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also those gone by then.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Show the accounts as they were at a moment, replayed from the change log."""
     from sync_pipeline.workflows.answers.history import accounts_at
+    from sync_pipeline.workflows.selecting import ever
 
     with dependencies() as deps:
+        past = ever(deps.store, selection)
         found = [
             item
-            for item in accounts_at(deps.store, parse_time(time), instance)
+            for item in accounts_at(deps.store, parse_time(time), past.ids)
             if (everything or item.is_active) and (name is None or item.state.name == name)
         ]
-    if as_json:
+    if output.is_json:
         show_json(
             [
                 {
@@ -186,13 +209,14 @@ def at(
         return
     rows = [(item.instance, *_columns(item.state, is_active=item.is_active)) for item in found]
     columns = ("instance", "account", "kind", "state", "roles", "grants")
-    show_table(columns, rows, f"No account was known at {time}.")
+    output.show(columns, rows, past.nothing(f"No account was known at {time}."))
 
 
 @app.command()
+@with_options
 def classes(
+    output: Output,
     days: Annotated[int, typer.Option(help="Days to look back on.", min=1, max=3700)] = 30,
-    as_json: Json = False,
 ) -> None:
     """Show how many accounts each class has, by the last syncs and by day."""
     from sync_pipeline.workflows.answers.classification import account_classes
@@ -207,7 +231,7 @@ def classes(
     for count in daily:
         by_name.setdefault(count.name, []).append(count)
     described = {item.name: item.description for item in defined}
-    if as_json:
+    if output.is_json:
         show_json(
             [
                 {
@@ -227,11 +251,35 @@ def classes(
         last = (now.accounts, now.instances) if now else ("not counted yet", "")
         rows.append((name, "now", *last, described.get(name, "no longer defined")))
         rows += [(name, count.day, count.accounts, count.instances, "") for count in counts[::-1]]
-    show_table(
+    output.show(
         ("class", "day", "accounts", "on instances", "description"),
         rows,
         "No class is defined: SYNC_PIPELINE_CLASSIFICATION_FILE names the file of classes.",
     )
+
+
+def _properties(
+    found: AccountView, unread: Sequence[str], unknown: Sequence[str]
+) -> list[tuple[object, ...]]:
+    """Return all of an account as rows, a fact in each."""
+    state = found.state
+    kinds = (
+        ("role", state.memberships),
+        ("setting", state.settings),
+        ("grant", state.grants),
+        ("not read", unread),
+        ("not known", unknown),
+    )
+    return [
+        ("instance", found.instance),
+        ("engine", found.engine),
+        ("account", state.name),
+        ("state", _state_words(state, found.is_active)),
+        ("first seen", found.first_seen_at.isoformat()),
+        ("last seen", found.last_seen_at.isoformat()),
+        *state.attributes,
+        *((kind, item) for kind, items in kinds for item in items),
+    ]
 
 
 def _columns(state: AccountState, *, is_active: bool) -> tuple[object, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -10,12 +11,12 @@ from sync_pipeline.cli.context import (
     dependencies,
     say,
     show_json,
-    show_notes,
-    show_table,
-    shown_time,
     utc_now,
 )
+from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.instance import Selection
 
 if TYPE_CHECKING:
     from sync_pipeline.workflows.watching.freshness import OverdueNow
@@ -26,7 +27,8 @@ DONE, SOME_FAILED = 0, 1
 
 
 @app.command()
-def test() -> None:
+@with_options
+def test(output: Output) -> None:
     """Send a test message to every channel that is set.
 
     Exit status: 0 all were sent, 1 one was not, 2 no channel is set.
@@ -43,23 +45,32 @@ def test() -> None:
                 "SYNC_PIPELINE_ALERT_EMAIL_TO.",
             )
         deliveries = try_channels(deps, channels)
-    for item in deliveries:
-        say(f"{item.channel}: {'sent' if item.error is None else item.error}")
+    if output.is_json:
+        show_json([{"channel": item.channel, "error": item.error} for item in deliveries])
+    elif output.is_csv:
+        output.show(("channel", "error"), [(item.channel, item.error) for item in deliveries], "")
+    else:
+        for item in deliveries:
+            say(f"{item.channel}: {'sent' if item.error is None else item.error}")
     failed = any(item.error is not None for item in deliveries)
     raise typer.Exit(SOME_FAILED if failed else DONE)
 
 
 @app.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@with_options
+def list_(selection: Selection, output: Output) -> None:
     """List what the last check found overdue, longest first."""
     from sync_pipeline.report.alerts import ago
+    from sync_pipeline.workflows.selecting import registered
     from sync_pipeline.workflows.watching.freshness import overdue_now
 
     with dependencies() as deps:
         found = overdue_now(deps)
-    if as_json:
+        names = {item.name for item in registered(deps.store, selection)}
+    found = replace(
+        found, overdue=tuple(item for item in found.overdue if item.watched.instance in names)
+    )
+    if output.is_json:
         show_json(_plain(found))
         return
     now = utc_now()
@@ -67,20 +78,24 @@ def list_(
         (
             item.watched.instance,
             item.watched.category,
-            shown_time(item.watched.last_success_at) or "never",
-            shown_time(item.stale_since),
+            time_cell(item.watched.last_success_at, "never"),
+            time_cell(item.stale_since),
             ago(item.stale_since, now) if item.stale_since else "",
         )
         for item in found.overdue
     ]
     columns = ("instance", "category", "last success", "overdue since", "for")
-    show_table(columns, rows, "Nothing was overdue at the last check.")
     checked = [
         f"{item.category} was checked {ago(item.checked_at, now)} ago; a success counts for "
         f"{item.limit}."
         for item in found.checks
     ]
-    show_notes(checked or ["Nothing was checked yet: the daemon does it (sync-pipeline up)."])
+    output.show(
+        columns,
+        rows,
+        "Nothing was overdue at the last check.",
+        checked or ["Nothing was checked yet: the daemon does it (sync-pipeline up)."],
+    )
 
 
 def _plain(found: OverdueNow) -> dict[str, object]:

@@ -8,18 +8,15 @@ from typing import Annotated
 import typer
 
 from sync_pipeline.cli.context import dependencies, require_near
-from sync_pipeline.cli.run import (
-    EngineOption,
-    EnvironmentOption,
-    InstanceOption,
-    JsonOption,
-    TagOption,
-)
+from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.output import Output
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import PeriodType
 
 DATE = ["%Y-%m-%d"]
 
 
+@with_options
 def backfill(
     *,
     period: Annotated[PeriodType, typer.Option(help="The kind of period.")],
@@ -27,18 +24,15 @@ def backfill(
         datetime, typer.Option("--from", formats=DATE, help="First day; its period is taken.")
     ],
     last: Annotated[datetime, typer.Option("--to", formats=DATE, help="Last day, included.")],
-    instance: InstanceOption = None,
-    tag: TagOption = None,
-    engine: EngineOption = None,
-    environment: EnvironmentOption = None,
-    as_json: JsonOption = False,
+    selection: Selection,
+    output: Output,
 ) -> None:
     """Aggregate every period between two days again, in one run.
 
     Instances and databases that are gone are aggregated for the days on which they were
     measured. The result equals what the schedule wrote, or would have written.
     """
-    from sync_pipeline.cli.run import launch, selection_of
+    from sync_pipeline.cli.run import launch
     from sync_pipeline.workflows.dates import today
     from sync_pipeline.workflows.syncing.aggregation import chosen_range
 
@@ -47,8 +41,8 @@ def backfill(
         chosen_range(period, first.date(), last.date(), today(deps))
     launch(
         "backfill_sizes",
-        selection_of(instance, tag, engine, environment),
-        as_json=as_json,
+        selection,
+        output=output,
         ever=True,
         period=str(period),
         first=first.date().isoformat(),

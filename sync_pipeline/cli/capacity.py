@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
@@ -19,6 +20,14 @@ from sync_pipeline.cli.context import (
     show_json,
     show_table,
 )
+from sync_pipeline.cli.options import (
+    InstanceArgument,
+    OneInstance,
+    instance_and,
+    the_instance,
+    with_options,
+)
+from sync_pipeline.cli.output import Cell, Output
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.growth import FORECAST_DAYS, Growth, GrowthTrend, LimitKind
@@ -38,9 +47,7 @@ NOTHING = "Nothing was measured: sync-pipeline run capacity-sync."
 DAYS_SHOWN = 90
 LARGEST_SIZE = 2**63 - 1
 MOST_TABLES = 20
-Json = Annotated[bool, typer.Option("--json", help="Print JSON; sizes are bytes.")]
 Limit = Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)]
-InstanceArgument = Annotated[str, typer.Argument(help="Name of the instance.")]
 DatabaseOption = Annotated[str | None, typer.Option(help="Only this database.")]
 From = Annotated[
     datetime | None, typer.Option("--from", formats=DATE, help="First day. Default: 90 days ago.")
@@ -56,12 +63,15 @@ class Order(StrEnum):
 
 
 @app.command()
+@with_options
 def top(
+    output: Output,
     by: Annotated[Order, typer.Option(help="By size, or by growth in bytes.")] = Order.SIZE,
     days: Annotated[int, typer.Option(help="Growth in these days.", min=1, max=3700)] = 30,
-    instance: Annotated[str | None, typer.Option(help="Only this instance.")] = None,
+    instance: Annotated[
+        str | None, typer.Option(help="Only this instance.", autocompletion=instance_names)
+    ] = None,
     limit: Limit = 20,
-    as_json: Json = False,
 ) -> None:
     """Show the largest databases of the fleet, or those that grew most."""
     from sync_pipeline.workflows.answers import capacity as questions
@@ -71,34 +81,38 @@ def top(
         found = questions.top_databases(
             deps, by_growth=by is Order.GROWTH, limit=limit, days=days, instance=instance
         )
-    if as_json:
+    if output.is_json:
         show_json([asdict(item) for item in found])
         return
     rows = [
         (
             item.instance,
             item.database,
-            shown_size(item.total_bytes),
-            shown_size(item.grown_bytes),
+            size_cell(item.total_bytes),
+            size_cell(item.grown_bytes),
             item.since,
             item.collected_date,
         )
         for item in found
     ]
     columns = ("instance", "database", "size", "grown by", "since", "measured")
-    show_table(columns, rows, NOTHING)
+    output.show(columns, rows, NOTHING)
 
 
 @app.command()
-def show(instance: InstanceArgument, as_json: Json = False) -> None:
+@with_options
+def show(output: Output, argument: InstanceArgument = None, instance: OneInstance = None) -> None:
     """Show the last measured sizes of an instance: databases, logs, tablespaces, tables."""
+    from sync_pipeline.workflows.dates import today
+
+    instance = the_instance(argument, instance)
     from sync_pipeline.workflows.answers import capacity as questions
 
     with dependencies() as deps:
         _require_instance(deps, instance)
         queries = deps.store.size_queries
         newest = queries.instance_sizes(date.min, date.max, instance)[-1:]
-        day = newest[0].point.collected_date if newest else date.min
+        day = newest[0].point.collected_date if newest else today(deps)
         databases = queries.database_points(day, day, instance)
         inventory = queries.databases(instance)
         tablespaces = queries.tablespaces(instance)
@@ -106,7 +120,7 @@ def show(instance: InstanceArgument, as_json: Json = False) -> None:
         window = queries.database_points(day - timedelta(days=questions.RECENT_DAYS), day, instance)
         jumps = questions.anomalies(deps, window)
     gone = [item for item in inventory if not item.is_active]
-    if as_json:
+    if output.is_json:
         show_json(
             {
                 "instance": asdict(newest[0]) if newest else None,
@@ -118,13 +132,16 @@ def show(instance: InstanceArgument, as_json: Json = False) -> None:
             }
         )
         return
-    if not newest:
+    if output.is_table and not newest:
         say(NOTHING)
         return
-    _show_instance(newest[0])
     columns = ("database", "on disk", "data", "index", "log", "not known because")
     largest = sorted(databases, key=lambda item: (-(item.total_bytes or 0), item.database))
-    show_table(columns, [_database_row(item) for item in largest], "It has no database.")
+    if output.is_table:
+        _show_instance(newest[0])
+    output.show(columns, [_database_row(item) for item in largest], "It has no database.")
+    if output.is_csv:
+        return
     if tablespaces:
         spaces = [
             (item.name, shown_size(item.total_bytes), shown_size(item.maximum_bytes))
@@ -143,15 +160,18 @@ def show(instance: InstanceArgument, as_json: Json = False) -> None:
 
 
 @app.command()
+@with_options
 def history(
-    instance: InstanceArgument,
+    output: Output,
+    argument: InstanceArgument = None,
+    instance: OneInstance = None,
     database: DatabaseOption = None,
     period: Annotated[PeriodType, typer.Option(help="The kind of period.")] = PeriodType.WEEK,
     first: From = None,
     last: To = None,
-    as_json: Json = False,
 ) -> None:
     """Show the aggregated periods of an instance or a database; missing ones too."""
+    instance = the_instance(argument, instance)
     with dependencies() as deps:
         _require_instance(deps, instance)
         begin, end = _days(deps, first, last)
@@ -159,28 +179,37 @@ def history(
         found = deps.store.aggregations.find(
             period, periods.start, periods.end, instance, database or ""
         )
-    if as_json:
+    if output.is_json:
         show_json([asdict(item) for item in found])
         return
     by_start = {item.period_start: item for item in found}
-    if not by_start:
+    if output.is_table and not by_start:
         say("Nothing was aggregated: sync-pipeline backfill computes past periods.")
         return
     columns = (
         "period", "days", "average", "least", "most", "last", "change", "%", "growth %", "trend",
     )  # fmt: skip
-    show_table(columns, [_period_row(item, by_start.get(item.start)) for item in periods], "")
+    output.show(columns, [_period_row(item, by_start.get(item.start)) for item in periods], "")
 
 
 @app.command()
+@with_options
 def forecast(
-    instance: Annotated[
-        str | None, typer.Argument(help="Its databases. Empty: all instances.")
+    output: Output,
+    argument: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="INSTANCE",
+            help="Its databases. Empty: all instances.",
+            autocompletion=instance_names,
+        ),
     ] = None,
+    instance: OneInstance = None,
     database: DatabaseOption = None,
-    as_json: Json = False,
 ) -> None:
     """Show the trend of sizes, what they will be, and when a limit is reached."""
+    if argument is not None:
+        instance = the_instance(argument, instance)
     from sync_pipeline.workflows.answers import capacity as questions
 
     with dependencies() as deps:
@@ -193,22 +222,29 @@ def forecast(
         if instance is not None and database is None:
             whole = questions.instance_growth(deps, instance)
             found = [*whole, *found, *questions.tablespace_growth(deps, instance)]
-    if as_json:
+    if output.is_json:
         show_json([asdict(item) for item in found])
         return
     ahead = [f"in {days} days" for days in FORECAST_DAYS]
     columns = ("instance", "database", "size", "a day", *ahead, "limit", "days until")
-    show_table(columns, [_growth_row(item) for item in found], NOTHING)
+    output.show(columns, [_growth_row(item) for item in found], NOTHING)
 
 
 @app.command("limit")
 def limit_(
-    instance: InstanceArgument,
-    size: Annotated[str, typer.Argument(help="As 500GB or 2TiB; 0 takes the limit away.")],
+    size: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SIZE",
+            help="As 500GB or 2TiB; 0 takes the limit away. As before: the instance, then this.",
+        ),
+    ],
+    instance: OneInstance = None,
     database: DatabaseOption = None,
 ) -> None:
     """Say how large an instance, or one of its databases, may get."""
-    count = parse_size(size)
+    instance, text = instance_and(size, instance, "size")
+    count = parse_size(text)
     with dependencies() as deps:
         deps.store.size_queries.put_limit(SizeLimit(instance, database or "", count))
     subject = f"{instance}/{database}" if database else instance
@@ -216,15 +252,16 @@ def limit_(
 
 
 @app.command("limits")
-def limits_(as_json: Json = False) -> None:
+@with_options
+def limits_(output: Output) -> None:
     """List the limits."""
     with dependencies() as deps:
         found = deps.store.size_queries.limits()
-    if as_json:
+    if output.is_json:
         show_json([asdict(item) for item in found])
         return
-    rows = [(item.instance, item.database, shown_size(item.limit_bytes)) for item in found]
-    show_table(("instance", "database", "limit"), rows, "There is no limit.")
+    rows = [(item.instance, item.database, size_cell(item.limit_bytes)) for item in found]
+    output.show(("instance", "database", "limit"), rows, "There is no limit.")
 
 
 @app.command()
@@ -283,6 +320,11 @@ def shown_size(count: int | None) -> str:
     return f"-{filesize.decimal(-count)}" if count < 0 else filesize.decimal(count)
 
 
+def size_cell(count: int | None) -> Cell:
+    """Return a number of bytes: for people in units, for programs as it is."""
+    return Cell(count, shown_size(count))
+
+
 def _require_instance(deps: SyncDeps, instance: str | None) -> None:
     if instance is not None:
         deps.store.registry.select_ever(Selection(names=(instance,)))
@@ -333,10 +375,10 @@ def _database_row(item: SizePoint) -> tuple[object, ...]:
     reasons = sorted(set(item.unknown.values()))
     return (
         item.database,
-        shown_size(item.total_bytes),
-        shown_size(item.data_bytes),
-        shown_size(item.index_bytes),
-        shown_size(item.log_bytes),
+        size_cell(item.total_bytes),
+        size_cell(item.data_bytes),
+        size_cell(item.index_bytes),
+        size_cell(item.log_bytes),
         " ".join(reasons),
     )
 
@@ -348,19 +390,19 @@ def _period_row(period: Period, found: Aggregation | None) -> tuple[object, ...]
     return (
         period.start,
         f"{found.data_count}/{found.expected_count}",
-        shown_size(total.avg_bytes),
-        shown_size(total.min_bytes),
-        shown_size(total.max_bytes),
-        shown_size(total.last_bytes),
-        shown_size(total.change_bytes),
+        size_cell(total.avg_bytes),
+        size_cell(total.min_bytes),
+        size_cell(total.max_bytes),
+        size_cell(total.last_bytes),
+        size_cell(total.change_bytes),
         _percent(total.change_percent),
         _percent(total.growth_rate),
         found.trend,
     )
 
 
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:+.1f}"
+def _percent(value: float | None) -> Cell:
+    return Cell(value, "" if value is None else f"{value:+.1f}")
 
 
 def _growth_row(item: Growth) -> tuple[object, ...]:
@@ -371,8 +413,11 @@ def _growth_row(item: Growth) -> tuple[object, ...]:
         rate = shown_size(round(item.bytes_per_day))
     ahead = {found.days: found for found in item.forecasts}
     sizes = [
-        f"{shown_size(found.expected_bytes)} "
-        f"({shown_size(found.low_bytes)} to {shown_size(found.high_bytes)})"
+        Cell(
+            found.expected_bytes,
+            f"{shown_size(found.expected_bytes)} "
+            f"({shown_size(found.low_bytes)} to {shown_size(found.high_bytes)})",
+        )
         if (found := ahead.get(days))
         else ""
         for days in FORECAST_DAYS
@@ -384,9 +429,12 @@ def _growth_row(item: Growth) -> tuple[object, ...]:
     return (
         item.instance,
         f"tablespace {item.tablespace}" if item.tablespace else item.database,
-        shown_size(item.last_bytes),
-        rate,
+        size_cell(item.last_bytes),
+        Cell(item.bytes_per_day, rate),
         *sizes,
-        f"{limit} (ceiling)" if item.limit_kind is LimitKind.CEILING else limit,
-        until,
+        Cell(
+            item.limit_bytes,
+            f"{limit} (ceiling)" if item.limit_kind is LimitKind.CEILING else limit,
+        ),
+        Cell(item.days_until_limit, until),
     )

@@ -13,9 +13,9 @@ from sync_pipeline.cli.context import (
     require_name,
     say,
     show_json,
-    show_table,
-    shown_time,
 )
+from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.secret import Secret
@@ -29,7 +29,6 @@ Reference = Annotated[str | None, typer.Option(help="Where the secret is: env:NA
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the secret from standard input.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -53,7 +52,8 @@ def add(
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
+@with_options
+def list_(output: Output) -> None:
     """List the credentials, without their secrets."""
     from sync_pipeline.fleet.secrets import kind_of
 
@@ -62,7 +62,7 @@ def list_(as_json: Json = False) -> None:
         for instance in deps.store.registry.instances():
             using.setdefault(instance.credential, []).append(instance.name)
         found = deps.store.registry.credentials()
-    if as_json:
+    if output.is_json:
         show_json(
             [
                 {
@@ -81,13 +81,13 @@ def list_(as_json: Json = False) -> None:
             item.name,
             item.username,
             kind_of(item.secret),
-            shown_time(item.rotated_at),
+            time_cell(item.rotated_at),
             len(using.get(item.name, [])),
         )
         for item in found
     ]
     columns = ("name", "username", "secret", "rotated", "instances")
-    show_table(columns, rows, "There is no credential yet: sync-pipeline credentials add.")
+    output.show(columns, rows, "There is no credential yet: sync-pipeline credentials add.")
 
 
 @app.command()

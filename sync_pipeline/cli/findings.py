@@ -6,72 +6,69 @@ from typing import Annotated, Any
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say, show_csv, show_json, show_notes, show_table
+from sync_pipeline.cli.context import dependencies, say, show_json, show_notes
+from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.output import Output
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import path_text
 from sync_pipeline.model.finding import Finding, Review, Severity
+from sync_pipeline.model.instance import Selection
 
 app = typer.Typer(help="Findings of an access review.", invoke_without_command=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 COLUMNS = ("severity", "instance", "account", "rule", "evidence", "fix")
 
 
 @app.callback()
+@with_options
 def findings(
     context: typer.Context,
-    instance: Annotated[
-        str | None, typer.Option("--instance", help="Only here. Default: all active ones.")
-    ] = None,
+    selection: Selection,
+    output: Output,
     severity: Annotated[
         Severity | None, typer.Option(help="Only those that are at least this bad.")
     ] = None,
     rule: Annotated[str | None, typer.Option(help="Only of this rule.")] = None,
-    as_json: Json = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print CSV; notes go to standard error.")
-    ] = False,
 ) -> None:
     """Show what a review of all accounts should look at, worst first."""
     from sync_pipeline.access.findings.review import RULES
-    from sync_pipeline.workflows.answers.access import chosen
     from sync_pipeline.workflows.answers.findings import narrowed, review_of
+    from sync_pipeline.workflows.selecting import active
 
     if context.invoked_subcommand is not None:
         return
-    if as_json and as_csv:
-        raise ConfigurationError("An answer has one format.", hint="Give --json or --csv.")
     if rule is not None and rule not in {item.id for item in RULES}:
         raise ConfigurationError(
             f"There is no rule {rule!r}.", hint="See: sync-pipeline findings rules."
         )
     with dependencies() as deps:
-        found = narrowed(review_of(deps, chosen(deps, instance)), severity, rule)
-    if as_json:
+        found = narrowed(review_of(deps, active(deps.store, selection)), severity, rule)
+    if output.is_json:
         show_json(_review(found))
         return
-    if as_csv:
+    if output.is_csv:
         rows = [
             (*_row(item)[:-1], path_text(item.path), *_lines(item.fix, item.undo), item.left)
             for item in found.findings
         ]
-        show_csv((*COLUMNS[:-1], "path", COLUMNS[-1], "undo", "left"), rows)
+        output.show((*COLUMNS[:-1], "path", COLUMNS[-1], "undo", "left"), rows, "")
     else:
-        show_table(COLUMNS, [_row(item) for item in found.findings], "There is no finding.")
+        output.show(COLUMNS, [_row(item) for item in found.findings], "There is no finding.")
         counts = ", ".join(f"{count} {name}" for name, count in found.counts.items() if count)
         say(f"{counts or 'None'}; {len(found.suppressed)} accepted.")
-    show_notes(found.notes, apart=as_csv)
+    show_notes(found.notes, apart=output.is_csv)
 
 
 @app.command()
-def rules(as_json: Json = False) -> None:
+@with_options
+def rules(output: Output) -> None:
     """Show every rule: what it looks for, why, and who says so."""
     from sync_pipeline.access.findings.review import RULES
     from sync_pipeline.workflows.answers.findings import finding_rules
 
     with dependencies() as deps:
         disabled = finding_rules(deps.settings).disabled
-    if as_json:
+    if output.is_json:
         show_json(
             [
                 {
@@ -85,6 +82,17 @@ def rules(as_json: Json = False) -> None:
                 for rule in RULES
             ]
         )
+        return
+    if output.is_csv:
+        output.show(
+            ("rule", "severity", "is on", "title", "rationale", "sources"),
+            [
+                (rule.id, rule.severity, rule.id not in disabled, rule.title, rule.rationale,
+                 tuple(rule.sources))
+                for rule in RULES
+            ],
+            "",
+        )  # fmt: skip
         return
     for rule in RULES:
         off = ", switched off" if rule.id in disabled else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import quote
@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     dependencies,
     say,
     show_json,
-    show_table,
     show_text,
     shown_time,
 )
+from sync_pipeline.cli.options import (
+    InstanceArgument,
+    InstanceOption,
+    OneInstance,
+    the_instance,
+    with_options,
+)
+from sync_pipeline.cli.output import Cell, Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import (
     NEW_INSTANCE_TLS,
@@ -37,7 +45,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The instances of the fleet.", no_args_is_help=True)
 
 PROBES_AT_ONCE = 8
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Host = Annotated[str | None, typer.Option(help="Host name or address.")]
 Port = Annotated[int | None, typer.Option(help="Port; the engine's own by default.")]
 Credential = Annotated[str | None, typer.Option(help="Name of a credential.")]
@@ -52,6 +59,7 @@ Tls = Annotated[
 TlsFile = Annotated[str | None, typer.Option(help="A PEM file on this machine.")]
 Seconds = Annotated[float | None, typer.Option(help="A limit in seconds.")]
 Environment = Annotated[str | None, typer.Option(help="Such as production.")]
+NameArgument = InstanceArgument
 Description = Annotated[str | None, typer.Option(help="For people.")]
 
 
@@ -110,7 +118,8 @@ def add(
 
 @app.command()
 def edit(
-    name: str,
+    name: NameArgument = None,
+    instance: OneInstance = None,
     engine: Annotated[EngineName | None, typer.Option(help="The engine.")] = None,
     host: Host = None,
     credential: Credential = None,
@@ -132,6 +141,7 @@ def edit(
     """Change what is given, and leave the rest; an empty text takes a value away."""
     from sync_pipeline.fleet.rows import InstanceRow
 
+    name = the_instance(name, instance)
     with dependencies() as deps:
         before = InstanceRow.of(_existing(deps, name))
         given = {
@@ -153,31 +163,22 @@ def edit(
         }
         tags = (set(before.tags) | set(add_tag or ())) - set(remove_tag or ())
         changed = {key: value for key, value in given.items() if value is not None}
-        instance = _checked({**before.model_dump(), **changed, "tags": tuple(tags)})
-        counts = deps.store.registry.put_instances([instance], deps.clock())
+        wanted = _checked({**before.model_dump(), **changed, "tags": tuple(tags)})
+        counts = deps.store.registry.put_instances([wanted], deps.clock())
     say(f"Instance {name} changed." if counts.updated else f"Instance {name} was so already.")
 
 
 @app.command("list")
-def list_(
-    tag: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
-    engine: Annotated[list[EngineName] | None, typer.Option(help="May be repeated.")] = None,
-    environment: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
-    as_json: Json = False,
-) -> None:
+@with_options
+def list_(selection: Selection, output: Output) -> None:
     """List the instances, active or not."""
+    from sync_pipeline.workflows.selecting import registered
     from sync_pipeline.workflows.syncing.admission import holds
 
     with dependencies() as deps:
-        found = [
-            item
-            for item in deps.store.registry.instances()
-            if (not tag or set(tag) & set(item.tags))
-            and (not engine or item.engine in engine)
-            and (not environment or item.environment in environment)
-        ]
+        found = registered(deps.store, selection)
         held = holds(deps, found)
-    if as_json:
+    if output.is_json:
         show_json([_json(item, held[item.id]) for item in found])
         return
     rows = [
@@ -190,7 +191,7 @@ def list_(
             "yes" if item.is_active else "no",
             _hold(held[item.id]),
             item.server_version,
-            shown_time(item.last_connected_at),
+            time_cell(item.last_connected_at),
         )
         for item in found
     ]
@@ -205,29 +206,32 @@ def list_(
         "version",
         "reached",
     )
-    show_table(columns, rows, "There is no such instance: sync-pipeline instances add.")
+    output.show(columns, rows, "There is no such instance: sync-pipeline instances add.")
 
 
 @app.command()
-def show(name: str, as_json: Json = False) -> None:
+@with_options
+def show(output: Output, name: NameArgument = None, instance: OneInstance = None) -> None:
     """Show everything about one instance."""
     from sync_pipeline.workflows.syncing.admission import holds
 
     with dependencies() as deps:
-        instance = _existing(deps, name)
-        value = _json(instance, holds(deps, [instance])[instance.id])
-    if as_json:
+        found = _existing(deps, the_instance(name, instance))
+        value = _json(found, holds(deps, [found])[found.id])
+    if output.is_json:
         show_json(value)
         return
-    show_table(("property", "value"), [(key, _plain(item)) for key, item in value.items()], "")
+    output.show(("property", "value"), [(key, _plain(item)) for key, item in value.items()], "")
 
 
 @app.command()
 def remove(
-    name: str,
+    name: NameArgument = None,
+    instance: OneInstance = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove an instance from the fleet; its history stays."""
+    name = the_instance(name, instance)
     if not yes:
         typer.confirm(f"Remove {visible(name)} from the fleet?", abort=True)
     with dependencies() as deps:
@@ -326,56 +330,70 @@ def export(
 
 
 @app.command("test")
+@with_options
 def probe(
-    names: Annotated[list[str] | None, typer.Argument(help="Instances; or --all.")] = None,
+    output: Output,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Instances; or --all.", autocompletion=instance_names),
+    ] = None,
+    instance: InstanceOption = None,
     everything: Annotated[bool, typer.Option("--all", help="All active instances.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Connect, and check every privilege that a sync needs. Exit status 1: not all ready."""
     from concurrent.futures import ThreadPoolExecutor
 
     from sync_pipeline.workflows.syncing.probe import probe_instance
 
-    if everything == bool(names):
+    wanted = [*(names or ()), *(instance or ())]
+    if everything == bool(wanted):
         raise ConfigurationError("Name instances, or give --all, not both.")
     with dependencies() as deps:
-        if names:
-            chosen = [_existing(deps, name) for name in names]
+        if wanted:
+            chosen = [_existing(deps, name) for name in wanted]
         else:
             chosen = deps.store.registry.select(Selection())
         with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
             probes = list(pool.map(lambda item: probe_instance(deps, item), chosen))
-    if as_json:
+    if output.is_json:
         show_json([{**asdict(probe), "is_ready": probe.is_ready} for probe in probes])
     else:
-        _show_probes(probes)
+        _show_probes(probes, output)
     if not all(probe.is_ready for probe in probes):
         raise typer.Exit(1)
 
 
-def _show_probes(probes: Sequence[Probe]) -> None:
+def _show_probes(probes: Sequence[Probe], output: Output) -> None:
     rows = [
         (
             probe.instance,
             "ready" if probe.is_ready else "not ready",
             probe.version,
             "" if probe.error else probe.tls or "no TLS",
-            "" if probe.latency_seconds is None else f"{probe.latency_seconds * 1000:.1f} ms",
+            _latency(probe.latency_seconds),
             probe.accounts,
         )
         for probe in probes
     ]
     columns = ("instance", "state", "version", "TLS", "latency", "accounts")
-    show_table(columns, rows, "There is no active instance: sync-pipeline instances add.")
-    for probe in probes:
-        if probe.error:
-            say(probe.error)
-        for section, reason in probe.unread.items():
-            say(f"{probe.instance}: {section} can't be read: {reason}")
-        for reason in probe.unmeasured:
-            say(f"{probe.instance}: sizes: {reason}")
-        for note in probe.notes:
-            say(f"{probe.instance}: note: {note}")
+    output.show(columns, rows, "There is no active instance: sync-pipeline instances add.")
+    for line in (line for probe in probes for line in _told(probe)):
+        typer.echo(visible(line), err=output.is_csv)
+
+
+def _latency(seconds: float | None) -> Cell | None:
+    return None if seconds is None else Cell(seconds, f"{seconds * 1000:.1f} ms")
+
+
+def _told(probe: Probe) -> Iterator[str]:
+    if probe.error:
+        yield probe.error
+    for section, reason in probe.unread.items():
+        yield f"{probe.instance}: {section} can't be read: {reason}"
+    for reason in probe.unmeasured:
+        yield f"{probe.instance}: sizes: {reason}"
+    for note in probe.notes:
+        yield f"{probe.instance}: note: {note}"
 
 
 def _existing(deps: SyncDeps, name: str) -> Instance:

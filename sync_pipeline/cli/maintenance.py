@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
@@ -16,22 +17,23 @@ from sync_pipeline.cli.context import (
     say,
     show_json,
     show_notes,
-    show_table,
     shown_time,
 )
+from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.maintenance import MaintenanceWindow
 
 app = typer.Typer(help="Leave instances alone for a time.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def start(
     *,
     reason: Annotated[str, typer.Option(help="Why; the skipped records say it.")],
-    instance: Annotated[str | None, typer.Option(help="This instance.")] = None,
+    instance: Annotated[
+        str | None, typer.Option(help="This instance.", autocompletion=instance_names)
+    ] = None,
     tag: Annotated[str | None, typer.Option(help="All with this tag, as team=billing.")] = None,
     until: Annotated[str | None, typer.Option(help="When it ends, as 2026-01-31T06:00.")] = None,
     hours: Annotated[
@@ -56,16 +58,17 @@ def start(
 
 
 @app.command("list")
+@with_options
 def list_(
+    output: Output,
     everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    as_json: Json = False,
 ) -> None:
     """List the maintenance that holds now."""
     with dependencies() as deps:
         now = deps.clock()
         windows = deps.store.maintenance
         found = windows.list() if everything else windows.active(now)
-    if as_json:
+    if output.is_json:
         show_json([{**asdict(item), "is_active": item.is_active(now)} for item in found])
         return
     rows = [
@@ -73,15 +76,15 @@ def list_(
             item.id,
             item.instance_name or item.tag,
             _state(item, now),
-            shown_time(item.starts_at),
-            shown_time(item.ended_at or item.ends_at),
+            time_cell(item.starts_at),
+            time_cell(item.ended_at or item.ends_at),
             item.created_by,
             item.reason,
         )
         for item in found
     ]
     columns = ("number", "of", "state", "from", "until", "by", "reason")
-    show_table(columns, rows, "Nothing is in maintenance: sync-pipeline maintenance start.")
+    output.show(columns, rows, "Nothing is in maintenance: sync-pipeline maintenance start.")
 
 
 @app.command()

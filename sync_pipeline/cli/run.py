@@ -10,36 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from sync_pipeline.categories import CATEGORIES, Category
-from sync_pipeline.cli.context import SHOWN, dependencies, show_json
+from sync_pipeline.cli.context import dependencies, show_json
 from sync_pipeline.cli.launch import CANCELLED, run_job, user
-from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.instance import EngineName, Selection
+from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.output import Output
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.session import Session, SessionStatus
-from sync_pipeline.model.text import shortened
 
 DONE, SOME_FAILED = 0, 1
-MOST_CHOSEN = 20_000
-"""Of one option; the jobs take no more."""
 EXIT_STATUS = (
     "Exit status: 0 all went well, 1 an instance or the run failed, 2 the command is wrong, "
     "3 the store or the run could not be had, 130 the run was cancelled."
 )
-
-InstanceOption = Annotated[
-    list[str] | None, typer.Option(help="Only this instance; may be repeated.")
-]
-TagOption = Annotated[
-    list[str] | None, typer.Option(help="Only instances with this tag; may be repeated.")
-]
-EngineOption = Annotated[
-    list[EngineName] | None, typer.Option(help="Only this engine; may be repeated.")
-]
-EnvironmentOption = Annotated[
-    list[str] | None, typer.Option(help="Only this environment; may be repeated.")
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the session as JSON, and no progress.")
-]
 
 
 def build(rows: Iterable[Category]) -> typer.Typer:
@@ -52,73 +34,28 @@ def build(rows: Iterable[Category]) -> typer.Typer:
 
 
 def _with_force(row: Category) -> Callable[..., None]:
+    @with_options
     def launched(
         *,
-        instance: InstanceOption = None,
-        tag: TagOption = None,
-        engine: EngineOption = None,
-        environment: EnvironmentOption = None,
+        selection: Selection,
+        output: Output,
         force: Annotated[bool, typer.Option("--force", help=row.force)] = False,
-        as_json: JsonOption = False,
     ) -> None:
-        selection = selection_of(instance, tag, engine, environment)
-        launch(row.job, selection, as_json=as_json, force=force)
+        launch(row.job, selection, output=output, force=force)
 
     return launched
 
 
 def _without_force(row: Category) -> Callable[..., None]:
-    def launched(
-        *,
-        instance: InstanceOption = None,
-        tag: TagOption = None,
-        engine: EngineOption = None,
-        environment: EnvironmentOption = None,
-        as_json: JsonOption = False,
-    ) -> None:
-        launch(row.job, selection_of(instance, tag, engine, environment), as_json=as_json)
+    @with_options
+    def launched(*, selection: Selection, output: Output) -> None:
+        launch(row.job, selection, output=output)
 
     return launched
 
 
-def selection_of(
-    instance: list[str] | None,
-    tag: list[str] | None,
-    engine: list[EngineName] | None,
-    environment: list[str] | None,
-) -> Selection:
-    """Return what the options of a command select.
-
-    Raises:
-        ConfigurationError: a value can't be a name, or there are more than a run takes.
-    """
-    given = {"--instance": instance, "--tag": tag, "--environment": environment}
-    for option, values in given.items():
-        _require_names(option, values or [])
-    return Selection(
-        names=tuple(instance or ()),
-        tags=tuple(tag or ()),
-        engines=tuple(str(item) for item in engine or ()),
-        environments=tuple(environment or ()),
-    )
-
-
-def _require_names(option: str, values: list[str]) -> None:
-    """Refuse what the run would refuse, before anything is launched."""
-    from sync_pipeline.fleet.rows import LONGEST_NAME
-
-    if len(values) > MOST_CHOSEN:
-        raise ConfigurationError(f"{option} is given more than {MOST_CHOSEN} times.")
-    for value in values:
-        if not 0 < len(value) <= LONGEST_NAME:
-            raise ConfigurationError(
-                f"{option} {shortened(value, SHOWN)!r} names nothing.",
-                hint=f"Give a name of 1 to {LONGEST_NAME} characters.",
-            )
-
-
 def launch(
-    job: str, selection: Selection, *, as_json: bool, ever: bool = False, **options: object
+    job: str, selection: Selection, *, output: Output, ever: bool = False, **options: object
 ) -> None:
     """Launch a job, show how it ended, and exit with its status.
 
@@ -127,16 +64,18 @@ def launch(
     """
     from rich.console import Console
 
-    from sync_pipeline.cli.sessions import show_outcome
+    from sync_pipeline.cli.sessions import show_outcome, show_records
 
     with dependencies() as deps:
         registry = deps.store.registry
         (registry.select_ever if ever else registry.select)(selection)
-        console = Console(quiet=as_json)
+        console = Console(quiet=not output.is_table)
         session = run_job(deps.store, console, job, _config(selection, options))
-        if as_json:
+        if output.is_json:
             records = deps.store.sessions.records(session.session_id)
             show_json({"session": asdict(session), "records": [asdict(item) for item in records]})
+        elif output.is_csv:
+            show_records(deps.store, session, output)
         else:
             show_outcome(deps.store, session)
     raise typer.Exit(_exit_status(session))

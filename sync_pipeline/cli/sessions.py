@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sync_pipeline.categories import CATEGORIES, counter_words
+from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
@@ -18,6 +19,8 @@ from sync_pipeline.cli.context import (
     show_text,
     shown_time,
 )
+from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.output import Cell, Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.session import (
     InstanceRecord,
@@ -62,7 +65,6 @@ CategoryOption = Annotated[
         help="Only syncs of this category.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def resolve_session(store: Store, session_id: str) -> Session:
@@ -89,18 +91,22 @@ def resolve_session(store: Store, session_id: str) -> Session:
 
 
 @app.command("list")
+@with_options
 def list_(
+    output: Output,
     status: Annotated[SessionStatus | None, typer.Option(help="Only these.")] = None,
     category: CategoryOption = None,
-    instance: Annotated[str | None, typer.Option(help="Only with this instance.")] = None,
+    instance: Annotated[
+        str | None,
+        typer.Option(help="Only with this instance.", autocompletion=instance_names),
+    ] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 20,
-    as_json: Json = False,
 ) -> None:
     """List sessions, newest first."""
     with dependencies() as deps:
         wanted = SessionFilter(category, status, instance, limit)
         found = deps.store.sessions.list(wanted)
-    if as_json:
+    if output.is_json:
         show_json([asdict(item) for item in found])
         return
     rows = [
@@ -109,7 +115,7 @@ def list_(
             item.category,
             item.sync_type,
             item.status,
-            shown_time(item.started_at),
+            time_cell(item.started_at),
             _seconds(item),
             f"{item.successful}/{item.total}",
             item.failed,
@@ -128,16 +134,17 @@ def list_(
         "failed",
         "by",
     )
-    show_table(columns, rows, "There is no session yet: sync-pipeline run account-sync.")
+    output.show(columns, rows, "There is no session yet: sync-pipeline run account-sync.")
 
 
 @app.command()
+@with_options
 def show(
+    output: Output,
     session_id: Annotated[str, typer.Argument(help="An id, its beginning, or `latest`.")],
     failed: Annotated[
         bool, typer.Option("--failed", help="Only instances that failed or were cancelled.")
     ] = False,
-    as_json: Json = False,
 ) -> None:
     """Show a session and the record of every instance, or of those that did not go well.
 
@@ -154,7 +161,7 @@ def show(
             for item in deps.store.session_reads.attempts(session.session_id)
             if item.instance_id in shown_ids
         ]
-    if as_json:
+    if output.is_json:
         shown = {
             "session": asdict(session),
             "runs": [asdict(item) for item in runs],
@@ -162,6 +169,11 @@ def show(
             "attempts": [asdict(item) for item in attempts],
         }
         show_json(shown)
+        return
+    columns = _record_columns(session)
+    nothing = "Every instance went well." if failed else "It has no instance."
+    if output.is_csv:
+        output.show(columns, [_row(item) for item in records], nothing)
         return
     say(
         f"Session {session.session_id} ({session.sync_type}, by {session.created_by or 'unknown'}) "
@@ -175,12 +187,20 @@ def show(
         say(session.error)
     if len(runs) > 1 or session.shards > 1:
         show_table(RUN_COLUMNS, [_run_row(session, item) for item in runs], "It has no run.")
-    columns = ("instance", "status", *counter_words(session.category), "seconds", "message")
-    nothing = "Every instance went well." if failed else "It has no instance."
-    show_table(columns, [_row(item) for item in records], nothing)
+    output.show(columns, [_row(item) for item in records], nothing)
     if attempts:
         say("Attempts before:")
         show_table(ATTEMPT_COLUMNS, [_attempt_row(item) for item in attempts], "")
+
+
+def show_records(store: Store, session: Session, output: Output) -> None:
+    """Show the record of every instance of a session in CSV."""
+    records = store.sessions.records(session.session_id)
+    output.show(_record_columns(session), [_row(item) for item in records], "")
+
+
+def _record_columns(session: Session) -> tuple[str, ...]:
+    return ("instance", "status", *counter_words(session.category), "seconds", "message")
 
 
 def show_outcome(store: Store, session: Session) -> None:
@@ -254,7 +274,8 @@ def _row(record: InstanceRecord) -> tuple[object, ...]:
     )
 
 
-def _seconds(item: Session | InstanceRecord) -> str:
+def _seconds(item: Session | InstanceRecord) -> Cell | None:
     if item.started_at is None or item.completed_at is None:
-        return ""
-    return f"{(item.completed_at - item.started_at).total_seconds():.1f}"
+        return None
+    seconds = (item.completed_at - item.started_at).total_seconds()
+    return Cell(seconds, f"{seconds:.1f}")

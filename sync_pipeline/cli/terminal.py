@@ -20,6 +20,8 @@ from sync_pipeline.visible import VisibleFormatter, visible, visible_lines
 
 ABORTED, DEFECT = 1, 1
 UNWRITTEN = 3
+PROGRAM = "sync-pipeline"
+"""Also where it is run as a module: the shell's completion goes by this name."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 # The base of all that typer says of arguments: it brings a click of its own, or has none.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.mro()[2]
@@ -92,7 +94,7 @@ def run_app(app: typer.Typer) -> int:
         OSError: the output can't be written.
     """
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name=PROGRAM, standalone_mode=False)
     except typer.Abort:
         typer.echo("Aborted.", err=True)
         return ABORTED

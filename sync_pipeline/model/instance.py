@@ -103,6 +103,15 @@ class Selection:
         """Return whether nothing narrows this selection."""
         return not (self.names or self.tags or self.engines or self.environments)
 
+    def takes(self, instance: Instance) -> bool:
+        """Return whether an instance is selected."""
+        return (
+            (not self.names or instance.name in self.names)
+            and (not self.tags or bool(set(self.tags) & set(instance.tags)))
+            and (not self.engines or instance.engine in self.engines)
+            and (not self.environments or instance.environment in self.environments)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:

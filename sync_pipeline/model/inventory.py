@@ -14,9 +14,13 @@ from sync_pipeline.model.snapshot import SectionReport
 
 @dataclass(frozen=True, slots=True)
 class AccountFilter:
-    """Which accounts to list. `name` is a LIKE pattern that matches the whole name."""
+    """Which accounts to list. `name` is a LIKE pattern that matches the whole name.
+
+    `instances` are the ids of those whose accounts are wanted; None: all.
+    """
 
     instance: str | None = None
+    instances: tuple[int, ...] | None = None
     name: str | None = None
     engine: str | None = None
     only_active: bool = True
@@ -59,11 +63,13 @@ class Databases:
 class ChangeFilter:
     """Which entries of the change log to list. Times are UTC, `[since, until]`.
 
+    `instances` are the ids of those whose changes are wanted; None: all.
     Without `with_baselines`, those of the first sync of each instance are left out; without
     `with_silent`, those that were written with nothing to tell.
     """
 
     instance: str | None = None
+    instances: tuple[int, ...] | None = None
     account: str | None = None
     session_id: str | None = None
     change_types: tuple[ChangeType, ...] = ()

@@ -153,6 +153,8 @@ class AccountStore:
             query = query.where(permissions.c.is_locked.is_(True))
         ordered = query.order_by(instances.c.name, accounts.c.account_name).limit(wanted.limit)
         with self._database.read() as connection:
+            if wanted.instances is not None:
+                ordered = ordered.where(among(connection, instances.c.id, wanted.instances))
             return [_view(row) for row in connection.execute(ordered)]
 
     def get(self, instance: str, account: str) -> AccountView | None:
@@ -178,6 +180,8 @@ class AccountStore:
             else (log.c.changed_at.desc(), log.c.id.desc())
         )
         with self._database.read() as connection:
+            if wanted.instances is not None:
+                query = query.where(among(connection, instances.c.id, wanted.instances))
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [_logged(row) for row in rows]
 

@@ -180,9 +180,7 @@ class Registry:
                     f"The instance {name!r} is not active.",
                     hint=f"Activate it: sync-pipeline instances edit {quote(name)} --active.",
                 )
-        return [
-            item for item in everything.values() if item.is_active and _is_selected(item, selection)
-        ]
+        return [item for item in everything.values() if item.is_active and selection.takes(item)]
 
     def select_ever(self, selection: Selection) -> list[Instance]:
         """Return what a selection takes of all instances there ever were, by name.
@@ -194,7 +192,7 @@ class Registry:
             rows = connection.execute(select(instances).order_by(instances.c.name))
             everything = {row.name: _instance(row) for row in rows}
         _require_known(selection, everything)
-        return [item for item in everything.values() if _is_selected(item, selection)]
+        return [item for item in everything.values() if selection.takes(item)]
 
     def ever_by_ids(self, instance_ids: Sequence[int]) -> list[Instance]:
         """Return instances by their ids, also those that were removed, in the same order."""
@@ -286,15 +284,6 @@ def _require_known(selection: Selection, everything: Mapping[str, Instance]) -> 
             raise ConfigurationError(
                 f"{engine!r} is not an engine.", hint=f"Known are: {', '.join(EngineName)}."
             )
-
-
-def _is_selected(instance: Instance, selection: Selection) -> bool:
-    return (
-        (not selection.names or instance.name in selection.names)
-        and (not selection.tags or bool(set(selection.tags) & set(instance.tags)))
-        and (not selection.engines or instance.engine in selection.engines)
-        and (not selection.environments or instance.environment in selection.environments)
-    )
 
 
 def _is_same(row: Row[Any], item: Instance) -> bool:

@@ -56,29 +56,13 @@ def judge(
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 
 
-def chosen(deps: SyncDeps, name: str | None) -> list[Instance]:
-    """Return the instance of a name, or all that are active.
+def who_can(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> WhoCan:
+    """Return who has a privilege on what a text names, on these instances.
 
     Raises:
-        ConfigurationError: there is no such instance, or none at all.
+        ConfigurationError: the text names nothing.
     """
-    if name is not None:
-        return [_named(deps, name)]
-    found = deps.store.registry.instances(include_inactive=False)
-    if not found:
-        raise ConfigurationError(
-            "There is no active instance.", hint="Add one: sync-pipeline instances add."
-        )
-    return found
-
-
-def who_can(deps: SyncDeps, privilege: str, text: str, instance: str | None = None) -> WhoCan:
-    """Return who has a privilege on what a text names, on one instance or on all active ones.
-
-    Raises:
-        ConfigurationError: there is no such instance, or the text names nothing.
-    """
-    loaded = load(deps, chosen(deps, instance))
+    loaded = load(deps, instances)
     return questions.who_can([item.judged for item in loaded], privilege, text)
 
 

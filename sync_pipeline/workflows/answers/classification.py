@@ -17,7 +17,7 @@ from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.answers.access import chosen, judge, load
+from sync_pipeline.workflows.answers.access import judge, load
 from sync_pipeline.workflows.answers.rule_files import read_rule_file
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -93,12 +93,12 @@ def _active_after(
 
 
 def class_members(
-    deps: SyncDeps, name: str, instance: str | None = None
+    deps: SyncDeps, name: str, instances: Sequence[Instance]
 ) -> frozenset[tuple[str, str]]:
     """Return the active accounts of a class, as names of instance and account.
 
     Raises:
-        ConfigurationError: there is no such class or instance, or the file is not valid.
+        ConfigurationError: there is no such class, or the file is not valid.
     """
     classes = {item.name: item for item in account_classes(deps.settings)}
     if name not in classes:
@@ -109,6 +109,6 @@ def class_members(
         )
     return frozenset(
         (item.instance.name, state.name)
-        for item in load(deps, chosen(deps, instance))
+        for item in load(deps, instances)
         for state in members(classes[name], Population(item.instance, item.judged))
     )

@@ -25,14 +25,18 @@ class AccountAt:
     is_active: bool
 
 
-def accounts_at(store: Store, when: datetime, instance: str | None = None) -> tuple[AccountAt, ...]:
+def accounts_at(
+    store: Store, when: datetime, instances: tuple[int, ...] | None = None
+) -> tuple[AccountAt, ...]:
     """Return every account known at `when` (aware), in order of instance and name.
+
+    `instances` are the ids of those that are asked about; None: all.
 
     Accounts that had disappeared by then are returned with their last state and
     `is_active` false.
     """
     changes = store.accounts.changes(
-        ChangeFilter(instance=instance, until=when, limit=None, oldest_first=True)
+        ChangeFilter(instances=instances, until=when, limit=None, oldest_first=True)
     )
     by_instance = sorted(changes, key=_instance_of)
     return tuple(

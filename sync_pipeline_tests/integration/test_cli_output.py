@@ -1,0 +1,250 @@
+"""Each command that shows something has the same three forms, and the same options select."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import typer
+
+from sync_pipeline.cli.context import dependencies
+from sync_pipeline.cli.main import app
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import Grant
+from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.model.size import SizeLimit
+from sync_pipeline.settings import project_root
+from sync_pipeline.workflows.watching.freshness import check_freshness
+from sync_pipeline_tests.integration.test_cli_values import commands
+from workbench.benches.command import Command
+from workbench.benches.store_bench import CREDENTIAL, StoreBench, an_instance
+from workbench.strategies.simple_access import access_rules, account, table
+
+FORMULA = '=HYPERLINK("http://x","y")'
+FLEET = (
+    ("one", EngineName.POSTGRESQL, ("team=a", "x"), "production"),
+    ("two", EngineName.POSTGRESQL, ("team=b",), "production"),
+    ("three", EngineName.POSTGRESQL, ("team=a",), "staging"),
+    ("four", EngineName.MARIADB, ("x",), "staging"),
+    ("five", EngineName.MARIADB, (), None),
+)
+NO_TABLE = {("grants",), ("up",), ("report",), ("metrics",), ("capacity", "export"),
+            ("instances", "export")}  # fmt: skip
+WITHOUT_ANSWER = {"add", "edit", "remove", "import", "rotate", "start", "end", "limit"}
+SHOWING = (
+    ("accounts", "at", "--time=2030-01-01"),
+    ("accounts", "changes"),
+    ("accounts", "classes"),
+    ("accounts", "list"),
+    ("accounts", "show", FORMULA, "--instance=one"),
+    ("access", "who-can", "SELECT", "shop.orders"),
+    ("access", "of", FORMULA, "--instance=one"),
+    ("access", "diff", FORMULA, FORMULA, "--instance=one"),
+    ("alerts", "list"),
+    ("capacity", "forecast"),
+    ("capacity", "history", "--instance=one"),
+    ("capacity", "limits"),
+    ("capacity", "show", "one"),
+    ("capacity", "top"),
+    ("credentials", "list"),
+    ("findings",),
+    ("findings", "rules"),
+    ("instances", "list"),
+    ("instances", "show", "one"),
+    ("maintenance", "list"),
+    ("sessions", "list"),
+    ("sessions", "show", "latest"),
+)
+LISTS: dict[tuple[str, ...], Callable[[Any], set[str]]] = {
+    ("instances", "list"): lambda found: {item["name"] for item in found},
+    ("accounts", "list"): lambda found: {item["instance"] for item in found},
+    ("accounts", "changes"): lambda found: {item["instance"] for item in found},
+    ("accounts", "at", "--time=2030-01-01"): lambda found: {item["instance"] for item in found},
+    ("findings",): lambda found: {item["instance"] for item in found["findings"]},
+    ("access", "who-can", "SELECT", "shop.orders"): lambda found: {
+        item["instance"] for item in found["holders"]
+    },
+    ("alerts", "list"): lambda found: {item["instance"] for item in found["overdue"]},
+}
+
+
+@pytest.fixture
+def fleet(command: Command) -> Command:
+    """Five instances, each with a role whose name is a formula, and all overdue."""
+    for rules in ("postgresql.engine.PostgreSql", "mariadb.engine.MariaDb"):
+        command.patch.setattr(
+            f"sync_pipeline.engines.{rules}.access_rules", access_rules, raising=False
+        )
+    store = command.store()
+    bench = StoreBench(store)
+    store.registry.put_credential(CREDENTIAL, bench.now)
+    wanted = [
+        replace(an_instance(name, engine), tags=tags, environment=environment)
+        for name, engine, tags, environment in FLEET
+    ]
+    store.registry.put_instances(wanted, bench.now)
+    for instance in store.registry.instances():
+        bench.apply(
+            instance,
+            account(FORMULA, Grant(table("orders"), "SELECT"), superuser=True),
+            account("+1", roles=[FORMULA]),
+        )
+    store.size_queries.put_limit(SizeLimit("one", FORMULA, 10**13))
+    store.close()
+    return command
+
+
+def test_every_command_that_shows_something_has_the_three_forms() -> None:
+    found = dict(commands(typer.main.get_command(app)))
+    found[("findings",)] = typer.main.get_command(app).commands["findings"]  # type: ignore[attr-defined]
+    for path, command in found.items():
+        if path in NO_TABLE or path[-1] in WITHOUT_ANSWER:
+            continue
+        opts = {name for item in command.params for name in item.opts}
+        assert {"--format", "--json", "--csv"} <= opts, path
+
+
+@pytest.mark.parametrize("arguments", SHOWING, ids=" ".join)
+def test_a_table_json_and_csv_of_the_same(fleet: Command, arguments: tuple[str, ...]) -> None:
+    assert fleet.ok(*arguments).out
+    said = fleet.ok(*arguments, "--format", "json")
+    assert said.json is not None
+    assert fleet.ok(*arguments, "--json").out == said.out
+    shown = fleet.run(*arguments, "--format=csv")
+    assert (shown.status, fleet.run(*arguments, "--csv").out) == (0, shown.out)
+    (header, *rows) = csv.reader(io.StringIO(shown.out))
+    assert len(header) > 1
+    assert {len(row) for row in rows} <= {len(header)}
+    for cell in itertools.chain.from_iterable(rows):
+        assert not re.match(r"\s*[=@]", cell)
+        assert not re.match(r"\s*[+-](?![0-9.]+$)", cell)
+    for two in (("--json", "--csv"), ("--format", "table", "--json"), ("--format=json", "--csv")):
+        assert "one format" in fleet.wrong(*arguments, *two)
+
+
+def test_numbers_of_csv_are_numbers(fleet: Command) -> None:
+    (row,) = csv.DictReader(io.StringIO(fleet.ok("capacity", "limits", "--csv").out))
+    assert row == {"instance": "one", "database": f"'{FORMULA}", "limit": str(10**13)}
+    (session, *_) = csv.DictReader(io.StringIO(fleet.ok("sessions", "list", "--csv").out))
+    assert session["started"] == "2026-03-01T12:00:00+00:00"
+    assert float(session["seconds"]) == 0
+
+
+def test_the_documented_keys_are_those_of_json(fleet: Command) -> None:
+    text = (project_root() / "docs" / "operations.md").read_text()
+    rows = re.findall(r"^\| `([a-z -]+)` \| (?:a list|an object): (.*) \|$", text, re.MULTILINE)
+    documented = {name: set(re.findall(r"`([a-z_]+)`", keys)) for name, keys in rows}
+    shown = {" ".join(item[:2]) if item[1:] and not item[1].startswith("-") else item[0]: item
+             for item in SHOWING}  # fmt: skip
+    for name, keys in documented.items():
+        found = fleet.ok(*shown[name], "--json").json
+        if isinstance(found, list):
+            if not found:
+                continue
+            found = found[0]
+        more = documented["accounts list"] if name == "accounts show" else set()
+        assert keys | more <= found.keys(), name
+        if "others" not in dict(rows)[name] and name != "instances show":
+            assert keys | more == found.keys(), name
+    assert len(documented) > 15
+
+
+@pytest.mark.parametrize("arguments", LISTS, ids=" ".join)
+def test_the_options_select_the_same_everywhere(fleet: Command, arguments: tuple[str, ...]) -> None:
+    """Against the plain meaning: alternatives within an option, each option narrows."""
+    if arguments[0] == "alerts":
+        find_overdue()
+    options = {
+        "--instance": ("one", "four"),
+        "--tag": ("team=a", "x"),
+        "--engine": ("postgresql",),
+        "--environment": ("production", "staging"),
+    }
+    given = [(), *((name, value) for name, values in options.items() for value in values)]
+    tried = 0
+    for first, second in itertools.combinations(given, 2):
+        words = [item for item in (first, second) if item]
+        selection = {name: tuple(value for key, value in words if key == name) for name in options}
+        wanted = {
+            name
+            for name, engine, tags, environment in FLEET
+            if (not selection["--instance"] or name in selection["--instance"])
+            and (not selection["--tag"] or set(tags) & set(selection["--tag"]))
+            and (not selection["--engine"] or engine in selection["--engine"])
+            and (not selection["--environment"] or environment in selection["--environment"])
+        }
+        line = (*arguments, *(f"{name}={value}" for name, value in words), "--json")
+        if not wanted and arguments[0] in ("findings", "access"):
+            assert "No active instance is selected" in fleet.wrong(*line)
+            continue
+        assert LISTS[arguments](fleet.ok(*line).json) == wanted, line
+        tried += 1
+    assert tried > 15
+
+
+def find_overdue() -> None:
+    """Look as the daemon does: all were synced long ago."""
+    limits = {SyncCategory.ACCOUNT: timedelta(hours=1)}
+    with dependencies() as deps:
+        assert check_freshness(deps, limits, [], frozenset()).overdue == len(FLEET)
+
+
+@pytest.mark.parametrize("arguments", LISTS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--instance=nobody", "The instance 'nobody' does not exist."),
+        ("--tag=nobody", "No instance has the tag 'nobody'."),
+        ("--environment=nobody", "No instance is in the environment 'nobody'."),
+        ("--engine=nobody", "'nobody'"),
+    ],
+)
+def test_a_value_that_is_of_nothing_is_one_sentence(
+    fleet: Command, arguments: tuple[str, ...], option: str, sentence: str
+) -> None:
+    if option.startswith("--instance") and arguments[0] == "accounts":
+        # A name that was never one has no history; so it was before there were other options.
+        assert fleet.ok(*arguments, option, "--json").json == []
+        assert sentence in fleet.ok(*arguments, option).out
+        return
+    said = fleet.wrong(*arguments, option)
+    assert sentence in said
+    if not option.startswith("--engine"):
+        assert len(said.strip().splitlines()) == 1
+
+
+def test_an_inactive_and_a_removed_instance(fleet: Command) -> None:
+    fleet.ok("instances", "edit", "--instance", "two", "--inactive")
+    fleet.ok("instances", "remove", "three", "--yes")
+    production = ("--environment", "production", "--json")
+    assert {item["name"] for item in fleet.ok("instances", "list", *production).json} == {
+        "one", "two",
+    }  # fmt: skip
+    found = LISTS[("findings",)]
+    assert found(fleet.ok("findings", *production).json) == {"one"}
+    assert found(fleet.ok("findings", "--instance=two", "--json").json) == {"two"}
+    assert fleet.ok("accounts", "changes", "--instance=three", "--json").json
+    assert "'three' does not exist" in fleet.wrong("findings", "--instance=three")
+
+
+def test_one_instance_is_named_by_an_option_or_by_its_old_place(fleet: Command) -> None:
+    for new, old in (
+        (("instances", "show", "--instance=one"), ("instances", "show", "one")),
+        (("capacity", "show", "--instance=one"), ("capacity", "show", "one")),
+        (("capacity", "history", "--instance=one"), ("capacity", "history", "one")),
+        (("capacity", "forecast", "--instance=one"), ("capacity", "forecast", "one")),
+        (("accounts", "show", FORMULA, "--instance=one"), ("accounts", "show", "one", FORMULA)),
+        (("capacity", "limit", "1GB", "--instance=one"), ("capacity", "limit", "one", "1GB")),
+    ):
+        assert fleet.ok(*new) == fleet.ok(*old)
+        assert "named twice" in fleet.wrong(*old, "--instance=one")
+    for missing in (("instances", "show"), ("capacity", "show"), ("accounts", "show", "x"),
+                    ("capacity", "limit", "1GB")):  # fmt: skip
+        assert "--instance" in fleet.wrong(*missing)
