@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -80,6 +80,12 @@ class Root(LazyGroup):
         Entry("sessions", "sync_pipeline.cli.sessions", "Sync sessions and their records."),
         Entry("run", "sync_pipeline.cli.run", "Launch a job now and wait for its end."),
         Entry("alerts", "sync_pipeline.cli.alerts", "Overdue instances, and who is told of them."),
+        Entry(
+            "settings",
+            "sync_pipeline.cli.settings",
+            "Show every setting: its value without secrets, where it comes from, and its default.",
+            "settings",
+        ),
         Entry("capacity", "sync_pipeline.cli.capacity", "Sizes, growth and forecasts."),
         Entry("maintenance", "sync_pipeline.cli.maintenance", "Leave instances alone for a time."),
     )
@@ -94,8 +100,23 @@ app = typer.Typer(
 )
 
 
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"sync-pipeline {version('sync_pipeline')}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Take the options that go before every command."""
 
 

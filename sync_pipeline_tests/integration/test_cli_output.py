@@ -61,6 +61,7 @@ SHOWING = (
     ("maintenance", "list"),
     ("sessions", "list"),
     ("sessions", "show", "latest"),
+    ("settings",),
 )
 LISTS: dict[tuple[str, ...], Callable[[Any], set[str]]] = {
     ("instances", "list"): lambda found: {item["name"] for item in found},
