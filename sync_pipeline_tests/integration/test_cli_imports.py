@@ -96,6 +96,13 @@ def test_what_lists_imports_no_more_than_the_store(home: Path, arguments: tuple[
     assert sorted(found & {*NEVER, *OF_SOME, "sync_pipeline.engines.registry"}) == []
 
 
+def test_completion_asks_the_store_without_the_libraries_of_the_work(home: Path) -> None:
+    line = {"COMP_WORDS": "sync-pipeline capacity show p", "COMP_CWORD": "3"}
+    found = imported(home, **line, _SYNC_PIPELINE_COMPLETE="complete_bash")
+    assert sorted(found & {*NEVER, *OF_SOME, *OF_HELP, "sqlalchemy", OF_WORK[1]}) == []
+    assert "sync_pipeline.store.names" in found
+
+
 def test_the_table_says_what_each_command_says_of_itself() -> None:
     """So the help of all is what it would be if each command were imported for it."""
     commands = get_command(app).commands  # type: ignore[attr-defined]

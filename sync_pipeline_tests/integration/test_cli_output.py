@@ -144,7 +144,10 @@ def test_the_documented_keys_are_those_of_json(fleet: Command) -> None:
     documented = {name: set(re.findall(r"`([a-z_]+)`", keys)) for name, keys in rows}
     shown = {" ".join(item[:2]) if item[1:] and not item[1].startswith("-") else item[0]: item
              for item in SHOWING}  # fmt: skip
+    untried = {"alerts test", "instances test"}  # they reach out to channels and servers
     for name, keys in documented.items():
+        if name in untried:
+            continue
         found = fleet.ok(*shown[name], "--json").json
         if isinstance(found, list):
             if not found:
@@ -197,7 +200,6 @@ def find_overdue() -> None:
         assert check_freshness(deps, limits, [], frozenset()).overdue == len(FLEET)
 
 
-@pytest.mark.parametrize("arguments", LISTS, ids=" ".join)
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
@@ -208,17 +210,18 @@ def find_overdue() -> None:
     ],
 )
 def test_a_value_that_is_of_nothing_is_one_sentence(
-    fleet: Command, arguments: tuple[str, ...], option: str, sentence: str
+    fleet: Command, option: str, sentence: str
 ) -> None:
-    if option.startswith("--instance") and arguments[0] == "accounts":
-        # A name that was never one has no history; so it was before there were other options.
-        assert fleet.ok(*arguments, option, "--json").json == []
-        assert sentence in fleet.ok(*arguments, option).out
-        return
-    said = fleet.wrong(*arguments, option)
-    assert sentence in said
-    if not option.startswith("--engine"):
-        assert len(said.strip().splitlines()) == 1
+    for arguments in LISTS:
+        if option.startswith("--instance") and arguments[0] == "accounts":
+            # A name that was never one has no history: so it was before the other options came.
+            assert fleet.ok(*arguments, option, "--json").json == []
+            assert sentence in fleet.ok(*arguments, option).out
+            continue
+        said = fleet.wrong(*arguments, option)
+        assert sentence in said
+        if not option.startswith("--engine"):
+            assert len(said.strip().splitlines()) == 1
 
 
 def test_an_inactive_and_a_removed_instance(fleet: Command) -> None:
