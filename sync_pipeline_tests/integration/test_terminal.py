@@ -96,6 +96,7 @@ COMMANDS = (
     ("maintenance", "list"),
     ("alerts", "list"),
     ("metrics",),
+    ("settings",),
 )
 
 
@@ -117,7 +118,17 @@ def test_no_command_lets_a_name_act(odd: Command, arguments: tuple[str, ...]) ->
 
 @pytest.mark.parametrize("output", ["--json", "--csv"])
 @pytest.mark.parametrize(
-    "arguments", [("findings",), ("access", "who-can", "SELECT", "shop")], ids=" ".join
+    "arguments",
+    [
+        ("findings",),
+        ("access", "who-can", "SELECT", "shop"),
+        ("accounts", "changes"),
+        ("accounts", "list"),
+        ("credentials", "list"),
+        ("instances", "list"),
+        ("sessions", "show", "latest"),
+    ],
+    ids=" ".join,
 )
 def test_what_scripts_read_is_whole(odd: Command, arguments: tuple[str, ...], output: str) -> None:
     clean(odd, *arguments, output)
