@@ -18,7 +18,7 @@ from sync_pipeline.cli.context import dependencies
 from sync_pipeline.cli.main import app
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant
-from sync_pipeline.model.session import SyncCategory
+from sync_pipeline.model.session import SessionFilter, SyncCategory
 from sync_pipeline.model.size import SizeLimit
 from sync_pipeline.settings import project_root
 from sync_pipeline.workflows.watching.freshness import check_freshness
@@ -252,3 +252,20 @@ def test_one_instance_is_named_by_an_option_or_by_its_old_place(fleet: Command) 
     for missing in (("instances", "show"), ("capacity", "show"), ("accounts", "show", "x"),
                     ("capacity", "limit", "1GB")):  # fmt: skip
         assert "--instance" in fleet.wrong(*missing)
+
+
+def test_a_run_ends_with_its_records_in_each_form(fleet: Command) -> None:
+    """The run itself is another one here: a session that is in the store already."""
+    store = fleet.store()
+    (session, *_) = store.sessions.list(SessionFilter(limit=1))
+    store.close()
+    fleet.patch.setattr("sync_pipeline.cli.run.run_job", lambda *_: session)
+    fleet.patch.setattr("signal.signal", lambda *_: None)
+    records = fleet.ok("sessions", "show", session.session_id, "--csv").out
+    assert session.total == len(records.splitlines()) - 1
+    days = ("--from=2026-01-01", "--to=2026-01-02")
+    for command in (("run", "account-sync"), ("backfill", "--period=day", *days)):
+        assert fleet.ok(*command, "--csv").out == records
+        said = fleet.ok(*command, "--json").json
+        assert said["session"]["session_id"] == session.session_id
+        assert session.session_id in fleet.ok(*command).out
