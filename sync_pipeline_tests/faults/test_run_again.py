@@ -8,10 +8,8 @@ import signal
 import time
 import urllib.error
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 
@@ -24,23 +22,21 @@ from sync_pipeline.model.session import (
     SessionStatus,
     SyncType,
 )
-from sync_pipeline_tests.orchestration.test_backfill import history as days
-from workbench.running.system import System, held, running_system, wait_for
+from sync_pipeline.orchestration.instance import open_instance
+from workbench.running.system import (
+    System,
+    held,
+    running_system,
+    wait_for,
+)
 from workbench.servers.running import RunningServer
-from workbench.strategies.sizes import put_history
 
 pytestmark = pytest.mark.long
 
 NEVER = "0 0 1 1 *"
 AT_ONCE = 2
 NAMES = [f"i{number}" for number in range(6)]
-TODAY = datetime.now(UTC).date()
-RANGE = {
-    "period": "week",
-    "first": (TODAY - timedelta(days=60)).isoformat(),
-    "last": (TODAY - timedelta(days=30)).isoformat(),
-}
-JOBS: dict[str, dict[str, Any]] = {"account_sync": {}, "capacity_sync": {}, "backfill_sizes": RANGE}
+NOTHING_LEFT = "No steps needed to be retried"
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +58,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 def _a_fleet(system: System, postgresql_server: RunningServer) -> None:
     system.fleet.deactivate_all()
     for name in NAMES:
-        added = system.fleet.add(name, postgresql_server)
-        put_history(system.fleet.store, added.id, days(TODAY - timedelta(days=70), TODAY))
+        system.fleet.add(name, postgresql_server)
 
 
 @dataclass(frozen=True)
@@ -163,25 +158,25 @@ def test_a_full_or_partial_re_execution_is_a_session_of_its_own(
     assert history(system, whole) == repeated
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_killed_at_any_moment_and_executed_again(system: System, job: str) -> None:
+def test_killed_with_its_services_and_executed_again(system: System) -> None:
     """The worker dies after a number of records of chance, over and over, until all is done.
 
-    Once it is the worker alone, once the code server and once the daemon go with it.
+    Once it is the worker alone, once the code server and once the daemon go with it. At each
+    write, and for each job: test_killed_at_each_write.py.
     """
-    chance = random.Random(f"{job}-{os.environ.get('SYNC_PIPELINE_TEST_SEED', '23')}")
-    run_id = session_id = system.launch(job=job, **JOBS[job])
+    chance = random.Random(os.environ.get("SYNC_PIPELINE_TEST_SEED", "23"))
+    run_id = session_id = system.launch()
     for others in chance.sample([(), ("grpc",), ("dagster._daemon",)], 3):
         kill_after(system, run_id, session_id, chance.randint(0, 4), chance, others)
         status = system.ended_run(run_id, 180)
         before = history(system, session_id)
-        if status == "SUCCESS":
+        again = None if status == "SUCCESS" else executed_again(system, run_id)
+        if again is None:
             break
         assert status == "FAILURE"
-        run_id = executed_again(system, run_id)
+        run_id = again
     else:
-        status = system.ended_run(run_id)
-    assert status == "SUCCESS"
+        assert system.ended_run(run_id) == "SUCCESS"
     after = history(system, session_id)
     assert statuses(after) == DONE
     assert after.session.status is SessionStatus.COMPLETED
@@ -189,15 +184,40 @@ def test_killed_at_any_moment_and_executed_again(system: System, job: str) -> No
     assert all(item in after.records for item in done), "what was completed was done again"
 
 
-def executed_again(system: System, run_id: str) -> str:
-    """Execute a run again once there is a code server: one that was killed is started anew."""
+def executed_again(system: System, run_id: str) -> str | None:
+    """Execute a run again once there is a code server; None where nothing is left to do.
 
-    def look() -> str | None:
-        with suppress(urllib.error.HTTPError, AssertionError):
-            return system.execute_again(run_id)
-        return None
+    One that was killed is started anew. Who waits in vain is shown what was answered last.
+    """
+    answers: list[str] = []
 
-    return wait_for(look, 90, "the code server")
+    def look() -> tuple[str | None] | None:
+        try:
+            return (system.execute_again(run_id),)
+        except (urllib.error.HTTPError, AssertionError) as error:
+            answers.append(str(error))
+            return (None,) if NOTHING_LEFT in answers[-1] else None
+
+    try:
+        return wait_for(look, 90, "the code server")[0]
+    except pytest.fail.Exception:
+        pytest.fail(f"The run {run_id} was not executed again: {answers[-1:]}")
+
+
+def test_a_run_of_which_nothing_is_left_is_not_executed_again(system: System) -> None:
+    """Its process was killed after its last step: who clicks is told so; the session is true."""
+    run_id = system.launch()
+    assert system.ended_run(run_id) == "SUCCESS"
+    with open_instance() as instance:
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        # As its code server does that finds its process dead, before it said that it succeeded.
+        instance.report_run_failed(run)
+    with pytest.raises(urllib.error.HTTPError, match=NOTHING_LEFT):
+        system.execute_again(run_id)
+    found = history(system, run_id)
+    assert statuses(found) == DONE
+    assert (found.session.status, found.session.error) == (SessionStatus.COMPLETED, None)
 
 
 def kill_after(

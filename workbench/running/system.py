@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import psycopg
 import pytest
-from dagster import DagsterEvent
+from dagster import DagsterEvent, DagsterInstance
 from psycopg import sql
 
 from sync_pipeline.fleet.secrets import SecretVault
@@ -35,6 +35,7 @@ from workbench.servers.running import RunningServer, free_port
 T = TypeVar("T")
 
 START_SECONDS = 90.0
+MOST_SHOWN = 4000
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 LAUNCH = """
 mutation ($params: ExecutionParams!) {
@@ -108,6 +109,25 @@ def launched(answer: dict[str, Any]) -> str:
     assert answer["__typename"] == "LaunchRunSuccess", answer
     run_id: str = answer["run"]["runId"]
     return run_id
+
+
+def logged_pids(
+    instance: DagsterInstance, run_id: str, is_it: Callable[[DagsterEvent], bool]
+) -> list[int]:
+    """Wait until the log of a run has such events, and return the processes that they name."""
+
+    def look() -> list[int]:
+        events = (entry.dagster_event for entry in instance.all_logs(run_id))
+        return [event.pid for event in events if event and event.pid and is_it(event)]
+
+    return wait_for(look, 60, f"an event in the log of run {run_id}")
+
+
+def worker_of(instance: DagsterInstance, run_id: str) -> int:
+    """Return the process of a run, once its log tells it."""
+    return logged_pids(instance, run_id, lambda event: event.event_type_value == "PIPELINE_START")[
+        0
+    ]
 
 
 @dataclass
@@ -256,8 +276,13 @@ class System:
         body = json.dumps({"query": query, "variables": variables}).encode()
         headers = {"content-type": "application/json"}
         request = urllib.request.Request(f"{self.url}/graphql", body, headers)
-        with urllib.request.urlopen(request, timeout=60) as response:
-            answer = json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                answer = json.load(response)
+        except urllib.error.HTTPError as error:
+            # Dagster tells in its answer what went wrong.
+            said = f"{error.reason}: {error.read(MOST_SHOWN).decode(errors='replace')}"
+            raise urllib.error.HTTPError(error.url, error.code, said, error.headers, None) from None
         assert "errors" not in answer, answer
         found: dict[str, Any] = answer["data"]
         return found
@@ -319,23 +344,23 @@ class System:
         return [entry.dagster_event for entry in entries if entry.dagster_event]
 
     def worker_pid(self, run_id: str) -> int:
-        """Return the process of a run."""
-        return next(
-            event.pid
-            for event in self.events(run_id)
-            if event.event_type_value == "PIPELINE_START" and event.pid
-        )
+        """Return the process of a run, once its log tells it."""
+        with open_instance() as instance:
+            return worker_of(instance, run_id)
 
     def step_pid(self, run_id: str, name: str) -> int:
-        """Return the process of the newest step that syncs an instance."""
-        started = [
-            event.pid
-            for event in self.events(run_id)
-            if event.event_type_value == "STEP_START"
-            and (event.step_key or "").startswith(f"sync_instance[{name}_")
-            and event.pid
-        ]
-        return started[-1]
+        """Return the process of the newest step that syncs an instance, once the log tells it.
+
+        The store knows of the sync a moment before the log: events of steps wait for others.
+        """
+
+        def is_it(event: DagsterEvent) -> bool:
+            key = event.step_key or ""
+            is_start = event.event_type_value == "STEP_START"
+            return is_start and key.startswith(f"sync_instance[{name}_")
+
+        with open_instance() as instance:
+            return logged_pids(instance, run_id, is_it)[-1]
 
     def processes_of(self, run_id: str) -> set[int]:
         """Return the process of a run and those of its steps."""
