@@ -32,10 +32,13 @@ from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_c
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+from sync_pipeline.files.locks import locked_directory
 from sync_pipeline.files.private import make_private, secure_home
 from sync_pipeline.orchestration.made_files import is_made
 from sync_pipeline.orchestration.runtime.event_log import KeptPostgresEventLog, KeptSqliteEventLog
 from sync_pipeline.settings import Settings
+
+SECONDS_TO_MAKE = 60.0
 
 
 def _home() -> str:
@@ -77,12 +80,17 @@ class KeptSqliteSchedules(SqliteScheduleStorage):
 
 
 def _make_tables(base_dir: str) -> None:
-    """Let Dagster make the tables of runs and schedules where they are missing."""
+    """Let Dagster make the tables of runs and schedules where they are missing.
+
+    One process at a time: of two that do it at once, one fails in the middle.
+    """
+    Path(base_dir).mkdir(parents=True, exist_ok=True)
     runs, schedules = _runs_directory(base_dir), _schedule_directory(base_dir)
-    if not is_made(Path(runs) / "runs.db", "instance_info"):
-        SqliteRunStorage.from_local(runs)
-    if not is_made(Path(schedules) / "schedules.db"):
-        SqliteScheduleStorage.from_local(schedules)
+    with locked_directory(Path(base_dir), SECONDS_TO_MAKE):
+        if not is_made(Path(runs) / "runs.db", "instance_info"):
+            SqliteRunStorage.from_local(runs)
+        if not is_made(Path(schedules) / "schedules.db"):
+            SqliteScheduleStorage.from_local(schedules)
 
 
 def _files_of(base_dir: str) -> tuple[tuple[int, int], ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -12,12 +14,14 @@ import pytest
 from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from sync_pipeline.orchestration import storage
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.made_files import is_made
+from sync_pipeline.orchestration.runtime.event_log import KeptSqliteEventLog
 from sync_pipeline.orchestration.storage import HomeStorage
 from workbench.running.system import environment_of, in_environment
 
@@ -97,6 +101,38 @@ def test_what_is_made_is_opened_without_a_look_at_all_migrations(
     with open_instance() as instance:
         assert instance.all_logs(run.run_id)
     assert home.is_dir()
+
+
+def test_of_many_that_come_first_one_makes_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work: list[int] = []
+    seen: list[int] = []
+    make = SqliteRunStorage.from_local
+
+    def slowly(place: str) -> SqliteRunStorage:
+        at_work.append(1)
+        seen.append(len(at_work))
+        time.sleep(0.1)
+        try:
+            return make(place)
+        finally:
+            at_work.pop()
+
+    monkeypatch.setattr(storage.SqliteRunStorage, "from_local", slowly)
+    # The index of the logs is made by Dagster, which tries that again by itself.
+    KeptSqliteEventLog(str(tmp_path / "new" / "history" / "runs")).dispose()
+
+    def open_and_ask(_: int) -> int:
+        opened = HomeStorage.from_local(str(tmp_path / "new"))
+        try:
+            return len(opened.run_storage.get_runs())
+        finally:
+            opened.dispose()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(open_and_ask, range(4))) == [0] * 4
+    assert seen == [1]
 
 
 def test_a_file_that_was_not_made_to_its_end_is_made(home: Path) -> None:
