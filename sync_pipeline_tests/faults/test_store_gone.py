@@ -38,7 +38,11 @@ def test_the_session_ends_when_the_store_is_back(
         url = f"postgresql+psycopg://{server.admin_user}@{server.host}:{server.port}/postgres"
         system = rest.enter_context(
             running_system(
-                home, store_url=url, account_sync_cron="0 0 1 1 *", retry_base_seconds=0.5
+                home,
+                store_url=url,
+                account_sync_cron="0 0 1 1 *",
+                retry_base_seconds=0.5,
+                stale_after_seconds=15,
             )
         )
         system.fleet.add("pg", postgresql_server)
