@@ -37,6 +37,7 @@ from workbench.running.system import (
     held,
     running_system,
     wait_for,
+    worker_of,
 )
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.mysql_faults import authority
@@ -128,9 +129,7 @@ def a_fleet_on_two_hosts(fleet: Fleet, near: RunningServer, far: RunningServer) 
 def group_of_run(run_id: str) -> int:
     """Return the process group in which a run is at work."""
     with DagsterInstance.get() as instance:
-        events = [entry.dagster_event for entry in instance.all_logs(run_id)]
-    pid = next(e.pid for e in events if e and e.event_type_value == "PIPELINE_START" and e.pid)
-    return os.getpgid(pid)
+        return os.getpgid(worker_of(instance, run_id))
 
 
 def test_a_worker_is_killed_in_the_middle_of_a_session(

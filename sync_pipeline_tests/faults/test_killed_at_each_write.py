@@ -36,6 +36,7 @@ from sync_pipeline import definitions
 from sync_pipeline.model.session import InstanceRecord, RecordStatus, Session, SessionStatus
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import open_dependencies
+from sync_pipeline.orchestration.runs.ends import was_noted
 from sync_pipeline.orchestration.runs.runs import (
     FAILED_INSTANCES_TAG,
     NONE_FAILED,
@@ -248,6 +249,7 @@ def dead(world: World, home: Path, session_id: str, run_id: str, *, deeper: bool
             run = the_run(instance, run_id)
         closed = close_session_of(instance, run, deps)
         assert closed.status.is_terminal
+        assert run.is_success or was_noted(instance, run_id, f"Session {session_id} is ")
         assert completed(store.records(session_id)) == before
         again = None if run.is_success else world.again(instance, run)
         if again is None:
@@ -264,10 +266,12 @@ def dead(world: World, home: Path, session_id: str, run_id: str, *, deeper: bool
         else:
             world.carry_out(instance, again)
         assert the_run(instance, again.run_id).is_success
-        session = store.get(session_id)
+        session = close_session_of(instance, the_run(instance, again.run_id), deps)
         records = store.records(session_id)
-        assert session is not None
         assert is_complete(session, records), (run_id, keys)
+        # It was made with the tags of the run before.
+        tags = the_run(instance, again.run_id).tags
+        assert tags.get(FAILED_INSTANCES_TAG, NONE_FAILED) == NONE_FAILED
         assert all(completed(records)[name] == item for name, item in before.items())
     # Which ones is another choice each time, so that all kinds come.
     for moment in moments[world.copies % ONE_OF :: ONE_OF]:

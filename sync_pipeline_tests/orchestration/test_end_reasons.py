@@ -26,7 +26,13 @@ from sync_pipeline.orchestration.processes.launch import Launch, cancel, create_
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL
 from sync_pipeline.orchestration.runs.runs import close_session_of, reap_sessions
-from workbench.running.system import Fleet, environment_of, in_environment, wait_for
+from workbench.running.system import (
+    Fleet,
+    environment_of,
+    in_environment,
+    wait_for,
+    worker_of,
+)
 
 NEXT = "re-execute it from failure in the UI"
 
@@ -82,12 +88,7 @@ class Bench:
         return run
 
     def pid(self, run: DagsterRun) -> int:
-        events = [entry.dagster_event for entry in self.instance.all_logs(run.run_id)]
-        return next(
-            event.pid
-            for event in events
-            if event and event.event_type_value == "PIPELINE_START" and event.pid
-        )
+        return worker_of(self.instance, run.run_id)
 
     def ended(self, run_id: str) -> DagsterRun:
         def look() -> DagsterRun | None:
