@@ -23,6 +23,7 @@ if __name__ == "__main__":
     run(program / "mypy")
     run(program / "lint-imports")
     # In the order of conftest.py: xdist's own, by their number of tests, has the slow files last.
-    order = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+    # One more than two cores, since workers wait too: for a tick, a poll or a deadline (ADR 32).
+    order = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
     # In this process, so that who ends it ends the tests.
     os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *order, *sys.argv[1:]])  # noqa: S606

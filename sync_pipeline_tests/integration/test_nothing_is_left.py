@@ -19,6 +19,7 @@ import pytest
 
 from sync_pipeline.settings import project_root
 from sync_pipeline_tests.integration.toy_servers import SAID
+from workbench.servers.memory import TEMPORARY
 
 SECONDS = 10.0
 START_SECONDS = 120
@@ -98,11 +99,13 @@ def toy(directory: Path, *tests: str) -> Iterator[Run]:
 def running(directory: Path, command: list[str]) -> Iterator[Run]:
     """Start a program in a session of its own; nothing of it is left after."""
     log = directory / "log"
+    # One run of pytest closes the directory that it shares with another to all other users.
+    environment = {**os.environ, SAID: str(directory), TEMPORARY: str(directory)}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=project_root(),
-            env={**os.environ, SAID: str(directory)},
+            env=environment,
             stdout=output,
             stderr=output,
             start_new_session=True,
