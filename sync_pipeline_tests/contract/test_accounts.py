@@ -37,12 +37,6 @@ def made(world: World, case: Case) -> Iterator[Snapshot]:
         world.run(*case.undo)
 
 
-def first(world: World, topic: Topic) -> Case:
-    cases = world.cases[topic]
-    assert not isinstance(cases, Gap)
-    return cases[0]
-
-
 @pytest.mark.parametrize("topic", Topic, ids=lambda topic: topic.name.lower())
 def test_what_is_made_is_what_is_read(world: World, topic: Topic) -> None:
     """Or, where the engine has no such thing, that it still refuses it: a gap that closed fails."""
@@ -95,7 +89,7 @@ def test_the_engines_own_accounts_are_known(world: World) -> None:
 
 
 def test_a_state_is_the_same_when_it_is_read_again(world: World) -> None:
-    with made(world, first(world, Topic.GRANTS)) as snapshot:
+    with made(world, world.first(Topic.GRANTS)) as snapshot:
         again = states_of(world.snapshot())
     before = states_of(snapshot)
     assert again.keys() == before.keys()
@@ -107,7 +101,7 @@ def test_the_order_of_rows_never_matters(world: World) -> None:
     def reversed_rows(sql: str, rows: list[Row]) -> list[Row]:
         return rows[::-1]
 
-    with made(world, first(world, Topic.GRANTS)):
+    with made(world, world.first(Topic.GRANTS)):
         world.run(*world.many(3))
         states = states_of(world.snapshot())
         assert states_of(world.snapshot(reversed_rows)) == states

@@ -183,24 +183,6 @@ def test_logs_and_shared_files_are_those_on_disk(family: Family) -> None:
     assert known(snapshot.shared.bytes) > 0
 
 
-def test_the_instance_is_the_sum_of_its_databases(family: Family) -> None:
-    made(family, "plain", "数据库")
-    filled(family, "plain", "t", 1, "InnoDB")
-    snapshot = family.sizes()
-    totals = [known(item.total.bytes) for item in snapshot.databases]
-    assert snapshot.measures()["total"].bytes == sum(totals) == snapshot.known_bytes  # type: ignore[index]
-    assert snapshot.inventory_is_complete
-
-
-def test_the_largest_tables_are_opt_in_and_bounded(family: Family) -> None:
-    made(family, "plain")
-    for number, table in enumerate(("small", "middle", "large % s")):
-        filled(family, "plain", table, 1 + 2 * number, "InnoDB")
-    assert all(not item.tables for item in family.sizes().databases)
-    tables = found(family.sizes(largest_tables=2), "plain").tables
-    assert [item.name for item in tables] == ["large % s", "middle"]
-
-
 def test_the_script_is_enough(family: Family) -> None:
     made(family, "plain")
     filled(family, "plain", "t", 1, "InnoDB")

@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 
 from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
-from sync_pipeline.collect.sizes import SizeScope, collect_sizes
-from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, Engine
 from sync_pipeline.engines.mysql_protocol.accounts.views import VIEW
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.sqlserver.engine import SqlServer
-from sync_pipeline.errors import QueryError, SyncError
+from sync_pipeline.errors import QueryError
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
@@ -23,8 +21,6 @@ from sync_pipeline_tests.contract.mysql_family import OBSERVED_AT, Family
 from workbench.emulation.sqlserver_connection import emulated
 from workbench.emulation.sqlserver_connection import opener as sqlserver_opener
 from workbench.emulation.sqlserver_world import World as SqlServerWorld
-from workbench.servers.postgresql_bench import ENGINE as POSTGRESQL
-from workbench.servers.postgresql_bench import PostgresBench
 from workbench.servers.running import RunningServer
 
 Change = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]]
@@ -128,12 +124,6 @@ def test_each_kind_of_grant_is_counted_as_it_is_read(family: Family) -> None:
     assert not snapshot.warnings
 
 
-def test_databases_that_are_not_all_there_are_not_measured(family: Family) -> None:
-    change = without_one_of("information_schema.SCHEMATA")
-    with pytest.raises(SyncError, match="not whole"):
-        family.sizes(wrap=lambda connection: Changing(connection, change))
-
-
 def test_an_account_made_between_the_answer_and_its_count_is_no_error(family: Family) -> None:
     made: list[str] = []
 
@@ -164,27 +154,6 @@ def test_a_count_that_is_none_proves_nothing(
 
     with pytest.raises(QueryError):
         Family(mariadb_server).snapshot(wrap=lambda connection: Changing(connection, change))
-
-
-@pytest.mark.postgresql
-def test_roles_and_databases_of_postgresql(bench: PostgresBench) -> None:
-    target = bench.target()
-
-    @contextmanager
-    def opened(database: str | None) -> Iterator[Connection]:
-        with open_connection(POSTGRESQL, target, Deadline(60), database) as connection:
-            yield connection
-
-    assert read(POSTGRESQL, changing(opened, lambda _, rows: rows)).accounts
-    with pytest.raises(QueryError, match="not whole"):
-        read(POSTGRESQL, changing(opened, without_one_of("pg_catalog.pg_roles AS r")))
-    with pytest.raises(SyncError, match="not whole"):
-        collect_sizes(
-            POSTGRESQL,
-            changing(opened, without_one_of("pg_catalog.pg_database AS d")),
-            SizeScope("postgres"),
-            OBSERVED_AT,
-        )
 
 
 def test_users_of_a_database_of_sql_server() -> None:

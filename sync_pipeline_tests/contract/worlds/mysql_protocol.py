@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sync_pipeline.collect.accounts import ConnectionOpener
@@ -122,6 +122,8 @@ class MySqlProtocolWorld(World):
     """A running server, whose new accounts and databases go when a test is over."""
 
     sections = SECTIONS
+    home = "home"
+    whole_superusers = frozenset({"'root'@'localhost'"})
 
     def __init__(self, server: RunningServer) -> None:
         super().__init__()
@@ -160,6 +162,25 @@ class MySqlProtocolWorld(World):
     @contextmanager
     def connections(self) -> Iterator[ConnectionOpener]:
         yield self.family.opener(self.family.target(), lambda connection: connection)
+
+    def tables(self, units: Mapping[str, int]) -> Steps:
+        megabyte = "REPEAT(RANDOM_BYTES(1024), 1024)"
+        return (
+            "CREATE DATABASE IF NOT EXISTS home",
+            *(
+                step
+                for name, size in units.items()
+                for step in (
+                    f"CREATE TABLE home.`{name}` (id INT PRIMARY KEY AUTO_INCREMENT, b MEDIUMBLOB)",
+                    *[f"INSERT INTO home.`{name}` (b) VALUES ({megabyte})"] * size,
+                    *([f"ANALYZE TABLE home.`{name}`"] if size else []),
+                )
+            ),
+            "FLUSH TABLES",
+        )
+
+    def is_list_of_databases(self, sql: str) -> bool:
+        return "FROM information_schema.SCHEMATA" in sql
 
     def is_list_of_accounts(self, sql: str) -> bool:
         table = "mysql.user" if self.family.is_mysql else "mysql.global_priv"

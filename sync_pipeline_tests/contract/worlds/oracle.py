@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -322,6 +322,8 @@ class OracleWorld(World):
 
     engine = ENGINE
     username = MONITOR
+    home = "ORCL"
+    whole_superusers = frozenset({"SYS", "BY_FILE"})
     is_emulated = True
     # What the server says it maintains counts, not a list of names.
     system_steps = (
@@ -337,6 +339,7 @@ class OracleWorld(World):
         super().__init__()
         self.dictionary = Dictionary(EmulatedOracle(release, full_version))
         self.dictionary.database()
+        self.dictionary.redo(1, 1, oracle_world.GIB, 2)
         self.version = release
         schemas = frozenset({SectionKey(Name.SCHEMA)})
         self.not_applicable = schemas if release < (23,) else frozenset()
@@ -362,6 +365,17 @@ class OracleWorld(World):
 
     def reset(self) -> None:
         """Nothing: each test has a database of its own, and each topic one case."""
+
+    def tables(self, units: Mapping[str, int]) -> Steps:
+        def make(world: Dictionary) -> None:
+            for name, size in units.items():
+                world.segment("HR", name, "TABLE", size * 2**20 + 2**16)
+
+        return (make,)
+
+    def is_list_of_databases(self, sql: str) -> bool:
+        """Return False: a database without containers has no list of them."""
+        return False
 
     def is_list_of_accounts(self, sql: str) -> bool:
         return "FROM sys.dba_users u" in sql or "FROM sys.dba_roles r" in sql

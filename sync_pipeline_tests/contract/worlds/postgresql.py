@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -354,6 +354,8 @@ class PostgreSqlWorld(World):
 
     engine = ENGINE
     username = "postgres"
+    home = "bench"
+    whole_superusers = frozenset({"postgres", "chief"})
     system_steps = ("CREATE ROLE pga", "CREATE ROLE xpg_read")
     databases = frozenset({"bench", "postgres", "template1"})
 
@@ -408,6 +410,23 @@ class PostgreSqlWorld(World):
     def reset(self) -> None:
         self.bench.reset()
         self.bench.run("CREATE DATABASE bench", database="postgres")
+
+    def tables(self, units: Mapping[str, int]) -> Steps:
+        return tuple(
+            step
+            for name, size in units.items()
+            for step in (
+                f'CREATE TABLE "{name}" (id integer PRIMARY KEY, b bytea)',
+                f'ALTER TABLE "{name}" ALTER COLUMN b SET STORAGE EXTERNAL',
+                (
+                    f"INSERT INTO \"{name}\" SELECT i, decode(repeat(md5(i::text), 65536), 'hex')"
+                    f" FROM generate_series(1, {size}) AS i"
+                ),
+            )
+        )
+
+    def is_list_of_databases(self, sql: str) -> bool:
+        return "d.datallowconn AS allows_connections" in sql
 
     def is_list_of_accounts(self, sql: str) -> bool:
         return "FROM pg_catalog.pg_roles AS r" in sql

@@ -5,7 +5,7 @@ Babelfish has tests of its own: its rules are not SQL Server's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -330,6 +330,8 @@ class SqlServerWorld(World):
 
     engine = SqlServer()
     username = "mon"
+    home = "sales"
+    whole_superusers = frozenset({"sa", "CORP\\dba", "app"})
     is_emulated = True
     databases = frozenset({"master", "tempdb", "sales"})
     # As setup leaves them, and nobody else's: test_sqlserver_installed.py has the whole list.
@@ -345,7 +347,7 @@ class SqlServerWorld(World):
     def __init__(self, version: str) -> None:
         super().__init__()
         self.catalogs = Catalogs(version=version)
-        self.catalogs.database("sales")
+        self.catalogs.database("sales").file(0, 10_000)
         self.version = (int(version.partition(".")[0]),)
 
     @property
@@ -373,6 +375,19 @@ class SqlServerWorld(World):
 
     def reset(self) -> None:
         """Nothing: each test has an instance of its own, and each topic one case."""
+
+    def tables(self, units: Mapping[str, int]) -> Steps:
+        def make(world: Catalogs) -> None:
+            sales = world.databases["sales"]
+            for name, size in units.items():
+                number = sales.thing(name)
+                sales.pages(number, 1, 100 * size)
+                sales.pages(number, 2, size)
+
+        return (make,)
+
+    def is_list_of_databases(self, sql: str) -> bool:
+        return "FROM sys.databases AS d" in sql
 
     def is_list_of_accounts(self, sql: str) -> bool:
         return "FROM sys.server_principals AS p" in sql

@@ -156,9 +156,13 @@ class World(ABC):
     """The names of the accounts that the engine made for itself."""
     system_steps: Steps = ()
     """What makes more of them, and others that are called much like them."""
+    whole_superusers: frozenset[str]
+    """Of those who may do everything, some to whom the server denies nothing."""
     is_emulated = False
     version: tuple[int, ...]
     """How its version begins."""
+    home: str
+    """The database in which `tables` makes what is measured."""
     databases: frozenset[str] = frozenset()
     """Those that have a catalog of their own."""
     sections: frozenset[SectionKey]
@@ -173,6 +177,12 @@ class World(ABC):
     @abstractmethod
     def cases(self) -> Cases:
         """Return what the engine brings for each topic."""
+
+    def first(self, topic: Topic) -> Case:
+        """Return the first case of a topic that is no gap."""
+        cases = self.cases[topic]
+        assert not isinstance(cases, Gap), cases
+        return cases[0]
 
     @abstractmethod
     def run(self, *steps: Step) -> None:
@@ -189,6 +199,14 @@ class World(ABC):
     @abstractmethod
     def reset(self) -> None:
         """Take away all that was made."""
+
+    @abstractmethod
+    def tables(self, units: Mapping[str, int]) -> Steps:
+        """Return what makes tables of so many units of data each, in the database `home`."""
+
+    @abstractmethod
+    def is_list_of_databases(self, sql: str) -> bool:
+        """Return whether a statement of a measuring lists the databases."""
 
     @abstractmethod
     def is_list_of_accounts(self, sql: str) -> bool:
