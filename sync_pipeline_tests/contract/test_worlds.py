@@ -7,6 +7,8 @@ import pytest
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline_tests.contract.worlds import mariadb, mysql, oracle, postgresql, sqlserver
+from sync_pipeline_tests.contract.worlds.doors import DOORS
+from sync_pipeline_tests.contract.worlds.monitors import MONITORS
 from sync_pipeline_tests.contract.worlds.variants import VARIANTS, chosen
 from sync_pipeline_tests.contract.worlds.world import Cases, Gap, Topic
 
@@ -21,6 +23,8 @@ CASES: dict[EngineName, Cases] = {
 
 def test_each_registered_engine_has_a_world() -> None:
     assert set(VARIANTS) == set(ENGINES) == set(CASES)
+    assert {door.engine for door in DOORS.values()} == set(ENGINES)
+    assert {name.partition("-")[0] for name in MONITORS} == set(ENGINES)
     assert len(chosen(everything=True)) > len(chosen(everything=False)) >= len(ENGINES)
 
 
@@ -34,3 +38,15 @@ def test_each_topic_is_a_case_or_a_gap_with_its_reason(engine: EngineName) -> No
             continue
         assert cases, topic
         assert all(case.accounts for case in cases)
+
+
+def test_a_gap_that_closed_fails_and_so_does_one_with_another_reason() -> None:
+    gap = Gap("it has no such thing", "DENY IT", ValueError, "syntax")
+
+    def refuse(step: object) -> None:
+        raise ValueError("out of memory")
+
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        gap.check(lambda step: None)
+    with pytest.raises(AssertionError, match="did not match"):
+        gap.check(refuse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+import pytest
 
 from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
@@ -103,6 +106,11 @@ class Gap:
     step: Step
     refused: type[Exception]
     says: str
+
+    def check(self, run: Callable[[Step], object]) -> None:
+        """Fail where the step is not refused, or for another reason."""
+        with pytest.raises(self.refused, match=re.compile(self.says, re.IGNORECASE)):
+            run(self.step)
 
 
 class Topic(StrEnum):
