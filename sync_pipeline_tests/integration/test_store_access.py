@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from sync_pipeline.errors import StaleClaim
+from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.classification import ClassCount, DayCounts
-from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, Securable, SecurableKind
+from sync_pipeline.model.size import Measure
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
+from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline_tests.integration.test_store_accounts import counted_statements
 from workbench.benches.store_bench import (
     DONE,
     START,
     StoreBench,
     an_account,
+    an_instance,
     minutes,
 )
+from workbench.strategies.sizes import History, put_history
 
 DAY = date(2026, 3, 1)
 NEXT = DAY + timedelta(days=1)
@@ -135,3 +143,21 @@ def test_counting_costs_a_constant_number_of_statements(bench: StoreBench) -> No
             apply_counted(bench, instance, DAY, {f"class {item}": item for item in range(classes)})
         sent.append(len(statements))
     assert sent[0] >= sent[1]
+
+
+@pytest.mark.parametrize("excluded", [(), ("gone",)])
+def test_a_review_leaves_out_databases_that_are_never_listed(
+    bench: StoreBench, tmp_path: Path, excluded: tuple[str, ...]
+) -> None:
+    bench.fleet()  # the credential
+    bench.store.registry.put_instances([an_instance("one", EngineName.MYSQL)], bench.now)
+    (one,) = bench.store.registry.instances()
+    on_gone = Grant(Securable(SecurableKind.DATABASE, "gone"), "SELECT")
+    bench.apply(one, replace(an_account("'app'@'%'"), grants=(on_gone,)))
+    known = Measure.known(1)
+    history = History({NEXT: {"shop": (known, known, known)}}, NEXT)
+    put_history(bench.store, one.id, history)
+    settings = Settings(home=tmp_path, excluded_databases=excluded)
+    deps = SyncDeps(bench.store, SecretVault.open(settings), settings, lambda: minutes(9_000))
+    rules = {finding.rule for finding in review_of(deps, [one]).findings}
+    assert ("gone-database" in rules) == (not excluded)

@@ -14,6 +14,7 @@ from sync_pipeline.model.session import (
     NO_INSTANCE,
     UNOPENED,
     NewSession,
+    RecordAttempt,
     RecordOutcome,
     RecordStatus,
     SessionFilter,
@@ -210,6 +211,30 @@ def test_a_re_execution_reopens_exactly_what_it_runs_again(bench: StoreBench) ->
     assert bench.session(session.session_id).run_id == "third"
     bench.store.sessions.finish(third, DONE, minutes(6))
     assert bench.session(session.session_id).status is SessionStatus.COMPLETED
+
+
+def test_an_attempt_keeps_all_of_how_its_record_stood(bench: StoreBench) -> None:
+    """Where another run begins the record again, and where the same one tries again."""
+    (one,) = bench.fleet("one")
+    session = bench.open([one])
+    session_id = session.session_id
+    began = [minutes(1), minutes(3)]
+    bench.now = began[0]
+    claim = bench.claim(session, one)
+    bench.store.sessions.release(claim, "query", "Slow.", minutes(2))
+    bench.now = began[1]
+    failed = RecordOutcome(RecordStatus.FAILED, error_kind="connect", error_message="Closed.")
+    bench.store.sessions.finish(bench.claim(session, one), failed, minutes(4))
+    bench.now = minutes(5)
+    bench.open([one], session_id, new_id())
+    first, second = bench.store.session_reads.attempts(session_id)
+    of_both = (session_id, one.id, "one")
+    assert first == RecordAttempt(
+        *of_both, 1, session_id, RecordStatus.FAILED, began[0], minutes(2), "query", "Slow."
+    )
+    assert second == RecordAttempt(
+        *of_both, 2, session_id, RecordStatus.FAILED, began[1], minutes(4), "connect", "Closed."
+    )
 
 
 def test_an_older_run_s_end_and_hooks_leave_a_newer_run_alone(bench: StoreBench) -> None:

@@ -18,6 +18,7 @@ import pytest
 from sync_pipeline.errors import (
     AuthenticationError,
     ConnectError,
+    MemoryExhausted,
     StaleClaim,
     SuspiciousSnapshot,
     SyncError,
@@ -283,6 +284,15 @@ def test_a_closed_port_is_recorded(bench: Bench, closed_port: int, will_retry: b
     assert record.status is (RecordStatus.PENDING if will_retry else RecordStatus.FAILED)
     assert record.error_kind == "connect"
     assert "billing" in (record.error_message or "")
+
+
+def test_what_a_sync_reads_counts_in_what_all_may_hold(bench: Bench) -> None:
+    bench.deps = replace(bench.deps, settings=Settings(home=bench.settings.home, max_run_bytes=99))
+    session_id = bench.open()
+    with pytest.raises(MemoryExhausted, match="of the 99 bytes"):
+        bench.sync(session_id)
+    assert bench.record(session_id).error_kind == "memory"
+    assert bench.deps.memory.held_bytes == 0
 
 
 def test_a_wrong_engine_is_recorded(bench: Bench) -> None:

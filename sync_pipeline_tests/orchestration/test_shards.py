@@ -20,18 +20,22 @@ from dagster import (
 
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
+from sync_pipeline.model.shard import WHOLE, Shard
 from sync_pipeline.orchestration.categories.account.job import ACCOUNT_JOB
+from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.jobs import build_job
 from sync_pipeline.orchestration.resources import PipelineResource, open_dependencies
-from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
+from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG, Part, Repeated
 from sync_pipeline.orchestration.runs.runs import (
     FAILED_INSTANCES_TAG,
     close_session_of,
     reap_sessions,
 )
 from sync_pipeline.orchestration.schedules import build_schedule
+from sync_pipeline.orchestration.selections import SYNC, selected_for
 from sync_pipeline.settings import Settings
+from workbench.benches.store_bench import StoreBench
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer, free_port
 
@@ -186,3 +190,18 @@ def test_the_reaper_ends_shards_of_which_no_event_told(
     reasons = {item.shard: item.error_message for item in fleet.store.sessions.records(session_id)}
     assert "before it opened" in (reasons[2] or "")
     assert "never launched" in (reasons[3] or "")
+
+
+def test_what_is_repeated_is_a_shard_of_before_or_the_fleet_of_now(
+    fleet: Fleet, instance: DagsterInstance
+) -> None:
+    """All steps again, of a whole session, take who has come since; a shard keeps to its own."""
+    run = JOB.execute_in_process(instance=instance).dagster_run
+    bench = StoreBench(fleet.store, datetime.now(UTC))
+    session = bench.open(bench.fleet("before"))
+    bench.fleet("since")
+    for shard, names in ((WHOLE, {"before", "since"}), (Shard(1, 2), {"before"})):
+        part = Part(run.run_id, repeated=Repeated(session.session_id, shard, run))
+        with open_dependencies() as deps:
+            found = selected_for(run, part, SyncConfig(), deps, SYNC)
+        assert {task.name for task in found.tasks} == names
