@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import update
 
+from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, ChangeType
 from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.settings import Settings
 from sync_pipeline.store.schema import account_change_log as log
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers.findings import review_session
 from sync_pipeline.workflows.answers.history import accounts_at, change_list, logged_changes
+from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench, an_account, minutes
 
@@ -97,6 +103,27 @@ def test_what_an_upgrade_reports_hides_nothing_behind_it(store: Store) -> None:
     assert len(logged_changes(store, ChangeFilter())) == 81
     (state,) = (item.state for item in accounts_at(store, minutes(60)) if item.state.name == "a01")
     assert dict(state.attributes) == {"is_odd": False}
+
+
+def test_a_first_sync_changed_no_account_that_has_findings(store: Store, tmp_path: Path) -> None:
+    bench = StoreBench(store)
+    (one,) = bench.fleet("one")
+    settings = Settings(home=tmp_path)
+    deps = SyncDeps(store, SecretVault.open(settings), settings, lambda: bench.now)
+    boss = replace(an_account("boss"), is_superuser=True)
+
+    def counted(*states: AccountState) -> tuple[int, int]:
+        session = bench.apply(one, *states)
+        bench.now += timedelta(minutes=30)
+        found = review_session(deps, session)
+        superusers = {item.account for item in found.review.findings if "superuser" in item.rule}
+        return len(superusers), sum(found.changed.values())
+
+    assert counted(boss) == (1, 0)
+    assert counted(replace(boss, attributes=(("is_odd", False),))) == (1, 0)
+    (superusers, changed) = counted(boss, replace(boss, name="new"))
+    assert superusers == 2
+    assert changed > 0
 
 
 def test_the_command_says_it_so_and_has_the_details(command: Command) -> None:

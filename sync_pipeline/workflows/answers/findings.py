@@ -96,7 +96,11 @@ def review_session(deps: SyncDeps, session: Session) -> SessionReview:
     chosen = deps.store.session_reads.instance_ids(session_id, MOST_REVIEWED)
     instances = deps.store.registry.ever_by_ids(chosen)
     found = review_or_reason(deps, instances)
-    changes = deps.store.accounts.changes(ChangeFilter(session_id=session_id, limit=None))
+    # What a first sync found, or only an upgrade reports, nobody changed.
+    wanted = ChangeFilter(
+        session_id=session_id, limit=None, with_baselines=False, with_silent=False
+    )
+    changes = deps.store.accounts.changes(wanted)
     touched = {(item.instance, item.change.account) for item in changes}
     new = [item for item in found.findings if (item.instance, item.account) in touched]
     return SessionReview(found, counts_of(new))
