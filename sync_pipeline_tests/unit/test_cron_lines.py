@@ -135,9 +135,10 @@ def test_names_and_ranges_are_taken(line: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_lines_by_default_are_right() -> None:
-    assert len(CRONS) == 4
-    for name in CRONS:
-        assert fault_of(Settings.model_fields[name].default) is None
+    lines = [Settings.model_fields[name].default for name in CRONS]
+    assert len(lines) >= 4
+    # A setting that is another one's old name has none.
+    assert {line: fault_of(line) for line in lines if line} == dict.fromkeys(filter(None, lines))
 
 
 def test_no_library_is_loaded_before_it_is_used() -> None:
