@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 
-from sync_pipeline.cli.run import show_outcome
+from sync_pipeline.cli.sessions import show_outcome
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory, SyncType

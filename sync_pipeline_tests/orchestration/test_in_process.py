@@ -18,7 +18,7 @@ from dagster import (
     build_sensor_context,
 )
 
-from sync_pipeline.cli.run import show_outcome
+from sync_pipeline.cli.sessions import show_outcome
 from sync_pipeline.definitions import defs
 from sync_pipeline.engines.mariadb.engine import MariaDb
 from sync_pipeline.engines.postgresql.engine import PostgreSql
