@@ -12,14 +12,6 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.settings import project_root
 
-CONTRACT = project_root() / "sync_pipeline_tests" / "contract"
-FAMILY = {EngineName.MYSQL: "mysql_family", EngineName.MARIADB: "mysql_family"}
-PARTS = {
-    "accounts": "accounts",
-    "sizes": "sizes",
-    "errors": "errors|failures|connections",
-    "the monitoring script": "monitor|grants|privileges",
-}
 WORDS_THAT_READ = ("SELECT", "SHOW", "WITH")
 PACKAGES = {name: type(engine).__module__.rpartition(".")[0] for name, engine in ENGINES.items()}
 FILES = [
@@ -50,17 +42,6 @@ def test_every_engine_has_the_same_rooms(name: EngineName) -> None:
         item.name for item in folder.iterdir() if item.is_dir()
     }
     assert not [item.name for item in folder.glob("access_*.py")]
-
-
-@pytest.mark.parametrize("name", EngineName)
-@pytest.mark.parametrize("part", PARTS)
-def test_every_engine_has_its_part_of_the_contract_suite(name: EngineName, part: str) -> None:
-    subjects = {str(name), FAMILY.get(name, str(name))}
-    assert any(
-        (CONTRACT / f"test_{subject}_{word}.py").is_file()
-        for subject in subjects
-        for word in PARTS[part].split("|")
-    )
 
 
 @pytest.mark.parametrize(("name", "file"), FILES)

@@ -18,7 +18,9 @@ from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 from workbench.strategies.simple_access import PUBLIC, account, judged
 
 TODAY = date(2026, 11, 29)
-OWN = [(name, schema) for name, engine in ENGINES.items() for schema in engine.system_schemas]
+OWN = [
+    (name, schema) for name, engine in ENGINES.items() for schema in sorted(engine.system_schemas)
+]
 
 
 def found(case: Case, one: Rule) -> list[str]:
