@@ -35,7 +35,7 @@ def chosen(*, everything: bool) -> list[object]:
         pytest.param(
             f"{name} {version}",
             id=f"{name}-{version}",
-            marks=[getattr(pytest.mark, name)] if name in marks else [],
+            marks=[getattr(pytest.mark, str(name))] if name in marks else [],
         )
         for name, lines in versions.items()
         for version in lines
