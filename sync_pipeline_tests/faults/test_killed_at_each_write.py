@@ -144,6 +144,8 @@ def home(tmp_path: Path, mariadb_server: RunningServer) -> Iterator[Path]:
 def load_definitions() -> None:
     """Load the jobs as the settings of this moment have them: they were read at the import."""
     importlib.reload(definitions)
+    # A test before may have had the same jobs in this process.
+    ReconstructableJob.get_repository_definition.cache_clear()
     ReconstructableJob.get_definition.cache_clear()
 
 
