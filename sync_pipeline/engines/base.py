@@ -19,7 +19,7 @@ from sync_pipeline.errors import ConfigurationError, PrivilegeError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import it_needs, said_by_others
-from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import Measure, SizeSnapshot
@@ -170,6 +170,14 @@ class GrantNote:
     start: str
     opens: str
     optional: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateCheck:
+    """What checks the server's certificate: the least TLS mode that does, and its options."""
+
+    mode: TlsMode
+    options: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +394,10 @@ class Engine(Known, Protocol):
     default_port: int
     size_connections: int
     """How many connections measuring holds at once; an account sync holds one."""
+    tells_tls: bool
+    """Whether every account may know if its connection has TLS."""
+    certificate_check: CertificateCheck | None
+    """Where the login gives the password to whoever made the TLS: what looks who that is."""
     system_accounts: tuple[str, ...]
     """LIKE patterns of the accounts that the engine creates for itself."""
     system_databases: tuple[str, ...]

@@ -20,5 +20,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def world(world_name: str, request: pytest.FixtureRequest) -> Iterator[World]:
     """A server of each engine and variant in turn, without the accounts of other tests."""
     kind, _, variant = world_name.partition(" ")
-    with VARIANTS[kind](request, variant) as made:
+    with VARIANTS[kind].world(request, variant) as made:
         yield made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -33,6 +34,16 @@ def test_the_import_rules_name_every_engine() -> None:
     contracts = rules["tool"]["importlinter"]["contracts"]
     (apart,) = (item for item in contracts if item["type"] == "independence")
     assert sorted(apart["modules"]) == sorted(PACKAGES.values())
+
+
+def test_only_the_engines_and_their_registry_name_one() -> None:
+    """What differs between engines is asked of them, so that a new one is asked as well."""
+    package = project_root() / "sync_pipeline"
+    registry = package / "engines" / "registry.py"
+    folders = [package / "engines" / name for name in (*EngineName, "mysql_protocol")]
+    for file in sorted(package.rglob("*.py")):
+        if file != registry and not any(file.is_relative_to(folder) for folder in folders):
+            assert not re.search(r"EngineName\.[A-Z]", file.read_text()), file
 
 
 @pytest.mark.parametrize("name", EngineName)

@@ -11,6 +11,7 @@ from sync_pipeline.engines.base import (
     ANYBODY,
     AccountRows,
     CatalogCheck,
+    CertificateCheck,
     GrantNote,
     Query,
     SizeReader,
@@ -34,7 +35,7 @@ from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view
 from sync_pipeline.engines.mysql_protocol.family import Family, ObjectQueries
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
@@ -72,6 +73,9 @@ class MySql(Family):
 
     name = EngineName.MYSQL
     product = "MySQL"
+    certificate_check: CertificateCheck | None = CertificateCheck(
+        TlsMode.VERIFY_FULL, " --tls-ca FILE"
+    )
     package = PACKAGE
     oldest = OLDEST
     accounts_table = "user"

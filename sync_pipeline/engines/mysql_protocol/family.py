@@ -9,6 +9,7 @@ from typing import Any
 from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
     AccountRows,
+    CertificateCheck,
     Connection,
     DatabaseEntry,
     Query,
@@ -84,6 +85,8 @@ class Family(UnknownNothing):
     """One query for each grant that the sizes need."""
     default_port = 3306
     size_connections = 1
+    tells_tls = True
+    certificate_check: CertificateCheck | None = None
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
     system_schemas: frozenset[str] = frozenset()
     account_queries: tuple[Query[Any], ...]

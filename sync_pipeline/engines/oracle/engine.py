@@ -12,6 +12,7 @@ from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
+    CertificateCheck,
     Connection,
     DatabaseEntry,
     GrantNote,
@@ -99,6 +100,8 @@ class Oracle(UnknownNothing):
     newest_tried: tuple[int, ...] = (23, 9)
     default_port = 1521
     size_connections = 1
+    tells_tls = False
+    certificate_check: CertificateCheck | None = None
     platforms: tuple[str, ...] = tuple(sorted(MANAGED))
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)

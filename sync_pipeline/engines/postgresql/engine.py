@@ -15,6 +15,7 @@ from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
     CatalogColumn,
+    CertificateCheck,
     Connection,
     DatabaseEntry,
     GrantNote,
@@ -163,6 +164,8 @@ class PostgreSql(UnknownNothing):
     newest_tried: tuple[int, ...] = (18,)
     default_port = 5432
     size_connections = 2
+    tells_tls = True
+    certificate_check: CertificateCheck | None = None
     system_accounts: tuple[str, ...] = (r"pg\_%",)
     system_databases: tuple[str, ...] = ()
     system_schemas: frozenset[str] = frozenset({"pg_catalog", "information_schema"})

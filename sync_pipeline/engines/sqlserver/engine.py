@@ -10,6 +10,7 @@ from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
+    CertificateCheck,
     Connection,
     DatabaseEntry,
     GrantNote,
@@ -59,7 +60,7 @@ from sync_pipeline.engines.sqlserver.wire import connection as driver
 from sync_pipeline.errors import PrivilegeError, QueryError, UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
@@ -84,6 +85,9 @@ class SqlServer:
     newest_tried: tuple[int, ...] = (16,)
     default_port = 1433
     size_connections = 2
+    tells_tls = False
+    # Microsoft's driver alone checks, with the system's authorities alone.
+    certificate_check: CertificateCheck | None = CertificateCheck(TlsMode.VERIFY_FULL)
     # The logins of setup and of services are known by their identifiers (AccountState.is_system).
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = ()

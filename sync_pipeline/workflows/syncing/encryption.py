@@ -6,21 +6,12 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.wire.passwords import edit_command
 from sync_pipeline.files.reading import LARGEST_TEXT, read_file
 from sync_pipeline.files.trust import open_to_others
-from sync_pipeline.model.instance import EngineName, Instance, TlsMode, TlsOptions
+from sync_pipeline.model.instance import Instance, TlsMode, TlsOptions
 from sync_pipeline.model.snapshot import ServerIdentity
-
-_TELL = (EngineName.MYSQL, EngineName.MARIADB, EngineName.POSTGRESQL)
-"""Engines of which every account may know that its connection has no TLS."""
-
-_CHECKS = {
-    EngineName.MYSQL: (TlsMode.VERIFY_FULL, " --tls-ca FILE"),
-    # Microsoft's driver alone checks, with the system's authorities alone.
-    EngineName.SQLSERVER: (TlsMode.VERIFY_FULL, ""),
-}
-"""What checks the certificate where the login needs it."""
 
 _WALLET = "ewallet.pem"
 """In the directory of a wallet of Oracle's."""
@@ -46,9 +37,10 @@ def tls_advice(instance: Instance, server: ServerIdentity) -> tuple[str, ...]:
 
     MySQL's and SQL Server's logins give the password to whoever made the TLS.
     """
-    if instance.tls.mode is not TlsMode.REQUIRE or instance.engine not in _CHECKS:
+    check = ENGINES[instance.engine].certificate_check
+    if instance.tls.mode is not TlsMode.REQUIRE or check is None:
         return tls_warnings(instance, server)
-    command = edit_command(instance, *_CHECKS[instance.engine])
+    command = edit_command(instance, check.mode, check.options)
     said = "Whoever answers in its place gets the password: the TLS mode require checks no "
     return (f"{said}certificate. Run: {command}.", *tls_warnings(instance, server))
 
@@ -75,7 +67,7 @@ def _open_keys(tls: TlsOptions) -> Iterator[str]:
 
 
 def _is_bare(instance: Instance, server: ServerIdentity) -> bool:
-    return server.tls is None and instance.engine in _TELL
+    return server.tls is None and ENGINES[instance.engine].tells_tls
 
 
 def _taken_away(instance: Instance) -> str:

@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import pytest
 
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline_tests.contract.worlds import mariadb, mysql, oracle, postgresql, sqlserver
-from sync_pipeline_tests.contract.worlds.world import World
-from workbench.servers.versions import MARIADB, MYSQL, POSTGRESQL
+from sync_pipeline_tests.contract.worlds.world import Cases, World
+from workbench.servers.versions import MARIADB, MYSQL, POSTGRESQL, Versions
 
-VARIANTS: Mapping[str, Callable[[pytest.FixtureRequest, str], AbstractContextManager[World]]] = {
-    EngineName.MARIADB: mariadb.world,
-    EngineName.MYSQL: mysql.world,
-    EngineName.POSTGRESQL: postgresql.world,
-    EngineName.SQLSERVER: sqlserver.world,
-    EngineName.ORACLE: oracle.world,
+
+@dataclass(frozen=True)
+class Variants:
+    """What an engine brings: its world, its cases, and its variants.
+
+    These are the versions of a real server, whose tests have the engine's mark, or the names of
+    what is emulated.
+    """
+
+    world: Callable[[pytest.FixtureRequest, str], AbstractContextManager[World]]
+    cases: Cases
+    of: Versions | Sequence[str]
+
+
+VARIANTS: Mapping[str, Variants] = {
+    EngineName.MARIADB: Variants(mariadb.world, mariadb.CASES, MARIADB),
+    EngineName.MYSQL: Variants(mysql.world, mysql.CASES, MYSQL),
+    EngineName.POSTGRESQL: Variants(postgresql.world, postgresql.cases(18), POSTGRESQL),
+    EngineName.SQLSERVER: Variants(sqlserver.world, sqlserver.CASES, tuple(sqlserver.VERSIONS)),
+    EngineName.ORACLE: Variants(oracle.world, oracle.CASES, tuple(oracle.RELEASES)),
 }
 
 
 def chosen(*, everything: bool) -> list[object]:
     """Return an engine and a variant of it, for each that a run takes."""
-    versions = {
-        EngineName.MARIADB: MARIADB.chosen(everything=everything),
-        EngineName.MYSQL: MYSQL.chosen(everything=everything),
-        EngineName.POSTGRESQL: POSTGRESQL.chosen(everything=everything),
-        EngineName.SQLSERVER: tuple(sqlserver.VERSIONS),
-        EngineName.ORACLE: tuple(oracle.RELEASES),
-    }
-    marks = {EngineName.MARIADB, EngineName.MYSQL, EngineName.POSTGRESQL}
     return [
-        pytest.param(
-            f"{name} {version}",
-            id=f"{name}-{version}",
-            marks=[getattr(pytest.mark, str(name))] if name in marks else [],
-        )
-        for name, lines in versions.items()
-        for version in lines
+        pytest.param(f"{name} {variant}", id=f"{name}-{variant}", marks=marks)
+        for name, brought in VARIANTS.items()
+        for marks, variants in [_run(name, brought.of, everything=everything)]
+        for variant in variants
     ]
+
+
+def _run(
+    name: str, of: Versions | Sequence[str], *, everything: bool
+) -> tuple[list[pytest.MarkDecorator], Sequence[object]]:
+    if isinstance(of, Versions):
+        return [getattr(pytest.mark, str(name))], of.chosen(everything=everything)
+    return [], of
