@@ -166,10 +166,8 @@ class AccountStore:
 
     def changes(self, wanted: ChangeFilter) -> list[LoggedChange]:
         """Return entries of the change log, newest first unless asked otherwise."""
-        query = _filtered(
-            select(log, instances.c.name, _IS_BASELINE.label("is_baseline")).select_from(_LOGGED),
-            wanted,
-        )
+        query = select(log, instances.c.name, _IS_BASELINE.label("is_baseline"))
+        query = query.select_from(_LOGGED)
         if not wanted.with_baselines:
             query = query.where(not_(_IS_BASELINE))
         if not wanted.with_silent:
@@ -180,8 +178,7 @@ class AccountStore:
             else (log.c.changed_at.desc(), log.c.id.desc())
         )
         with self._database.read() as connection:
-            if wanted.instances is not None:
-                query = query.where(among(connection, instances.c.id, wanted.instances))
+            query = _filtered(connection, query, wanted)
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [_logged(row) for row in rows]
 
@@ -189,16 +186,17 @@ class AccountStore:
         """Return what the first sync of each instance found, newest first."""
         by = (instances.c.name, log.c.session_id, log.c.changed_at)
         counted = select(*by, func.count().label("accounts")).select_from(_LOGGED)
-        query = _filtered(counted, wanted).where(_IS_BASELINE).group_by(*by)
+        query = counted.where(_IS_BASELINE).group_by(*by)
         order = (log.c.changed_at.desc(), instances.c.name)
         with self._database.read() as connection:
+            query = _filtered(connection, query, wanted)
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [
                 Baseline(row.name, row.session_id, row.changed_at, row.accounts) for row in rows
             ]
 
 
-def _filtered(query: Select[Any], wanted: ChangeFilter) -> Select[Any]:
+def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) -> Select[Any]:
     conditions = (
         (wanted.instance, instances.c.name == wanted.instance),
         (wanted.account, log.c.account_name == wanted.account),
@@ -212,6 +210,8 @@ def _filtered(query: Select[Any], wanted: ChangeFilter) -> Select[Any]:
         query = query.where(log.c.changed_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(log.c.changed_at <= wanted.until)
+    if wanted.instances is not None:
+        query = query.where(among(connection, instances.c.id, wanted.instances))
     return query
 
 

@@ -65,7 +65,11 @@ def test_the_first_sync_of_each_instance_is_one_line(store: Store) -> None:
         ("one", "c"),
         ("two", "a"),
     }
-    assert {item.state.name for item in accounts_at(store, minutes(0), "one")} == set("abcd")
+    (one,) = (item.id for item in store.registry.instances() if item.name == "one")
+    assert {item.state.name for item in accounts_at(store, minutes(0), (one,))} == set("abcd")
+    # Of chosen instances the baselines are theirs alone.
+    wanted = ChangeFilter(instances=(one,))
+    assert {item.instance for item in change_list(store, wanted)} == {"one"}
 
 
 def test_an_instance_that_was_deleted_and_added_again_has_one_first_sync(store: Store) -> None:
