@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from dagster import (
     DagsterInstance,
@@ -78,14 +79,21 @@ def test_one_instance(fleet: Fleet, postgresql_server: RunningServer) -> None:
         SyncType.MANUAL_SINGLE,
     )
     assert session.created_by == "carol"
-    (shown,) = [
-        {name: value.value for name, value in event.step_output_data.metadata.items()}
-        for event in result.all_events
-        if event.is_successful_output and (event.step_key or "").startswith("sync_instance")
-    ]
-    assert int(str(shown["accounts created"])) > 0
-    assert "| account | change | what |" in str(shown["changes"])
-    assert "| total |" in str(shown["durations"])
+    shown = shown_by_sync(result)
+    assert int(shown["accounts created"]) > 0
+    assert shown["changes"].startswith("First sync: ")
+    assert "| total |" in shown["durations"]
+    role = f"new_{result.run_id[:8]}"
+    server = postgresql_server
+    where = f"host={server.host} port={server.port} user={server.admin_user}"
+    with psycopg.connect(f"{where} dbname={server.database}", autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role}")
+        try:
+            changed = shown_by_sync(run(instances=["only"]))
+        finally:
+            connection.execute(f"DROP ROLE {role}")
+    assert "| account | change | what |" in changed["changes"]
+    assert role in changed["changes"].replace("\\", "")
 
 
 def test_an_empty_fleet_is_no_failure(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +115,16 @@ def test_a_second_run_finds_nothing_to_change(
     assert record.counters.items_synced == 0
 
 
+def shown_by_sync(result: ExecuteInProcessResult) -> dict[str, str]:
+    """Return the metadata of the step that synced the only instance."""
+    (shown,) = [
+        {name: str(value.value) for name, value in event.step_output_data.metadata.items()}
+        for event in result.all_events
+        if event.is_successful_output and (event.step_key or "").startswith("sync_instance")
+    ]
+    return shown
+
+
 def shown_by_finish(result: ExecuteInProcessResult) -> dict[str, str]:
     """Return the metadata of the step that says how the session ended."""
     (shown,) = [
@@ -124,7 +142,7 @@ def test_the_run_says_what_a_review_finds(
     first = shown_by_finish(run())
     rows = [line for line in first["findings"].splitlines() if line.startswith("| info")]
     assert rows
-    assert all(line.split("|")[2] == line.split("|")[3] for line in rows)  # all are new
+    assert {line.split("|")[3].strip() for line in rows} == {"0"}  # it is all there was before
     again = shown_by_finish(run())
     assert again["findings"].splitlines()[2].endswith("| 0 |")
     assert "gone-database" in again["findings: notes"].replace("\\", "")

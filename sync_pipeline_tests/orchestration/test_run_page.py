@@ -10,6 +10,7 @@ from dagster import RunConfig
 
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory
+from sync_pipeline.orchestration.categories.registry import CATEGORY_JOBS
 from sync_pipeline.orchestration.config import SyncConfig
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.metadata import session_metadata
@@ -77,7 +78,8 @@ def test_the_last_step_reads_no_instance_of_a_large_session(
     chosen = bench.fleet(*names(FLEET))
     session = bench.session([(item, RecordStatus.FAILED) for item in chosen], category)
     with counted(fleet.store) as sent:
-        metadata = session_metadata(bench.deps, session)
+        shown = CATEGORY_JOBS[category].shown(bench.deps, session)
+        metadata = {**session_metadata(session), **shown}
     assert len(sent) <= 2
     assert not [text for text in sent if "sync_instance_records" in text]
     assert sum(len(str(item.value)) for item in metadata.values()) < 10_000
