@@ -13,6 +13,7 @@ from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.dates import date_of
 
 DAYS = 430
 SHARE_MISSED = 0.01
@@ -25,11 +26,13 @@ def generate_history() -> int:
     Sizes lead up to what was measured today. A few days are missing, one database that
     the servers no longer have vanished four months ago.
     """
-    store = Store.open(Settings.load().effective_store_url)
+    settings = Settings.load()
+    store = Store.open(settings.effective_store_url)
     try:
-        today = store.size_queries.newest_date()
-        if today is None:
+        seen = [item.last_seen_at for item in store.size_queries.databases()]
+        if not seen:
             return 0
+        today = date_of(max(seen), settings)
         written = 0
         for instance in store.registry.instances():
             points = store.size_queries.database_points(today, today, instance.name)

@@ -82,7 +82,7 @@ def run_script(server: RunningServer, script: str) -> None:
             autocommit=True,
         ) as connection:
             for statement in statements:
-                connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+                connection.execute(sql.SQL(statement))
         return
     link = pymysql.connect(
         host=server.host,
