@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sync_pipeline.cli.context import show_csv, show_json, show_notes, show_table, shown_time
+from sync_pipeline.cli.context import show_csv, show_notes, show_table, shown_time
 from sync_pipeline.errors import ConfigurationError
 
 
@@ -94,10 +94,6 @@ class Output:
         else:
             show_table(columns, plain, nothing)
         show_notes(notes, apart=self.is_csv)
-
-    def show_json(self, value: Any) -> None:
-        """Show a value as JSON."""
-        show_json(value)
 
     def _plain(self, value: object) -> object:
         if not isinstance(value, Cell):

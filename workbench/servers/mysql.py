@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pymysql
-
 from sync_pipeline.model.instance import EngineName
 from workbench.servers import debian
+from workbench.servers.mariadb import answers
 from workbench.servers.running import (
     RunningServer,
     free_port,
@@ -106,7 +105,7 @@ def run_mysql(
             *options,
         ),
         directory.with_name(f"{directory.name}.log"),
-        lambda: _answers(port),
+        lambda: answers(port),
     )
     try:
         yield RunningServer(
@@ -122,11 +121,3 @@ def run_mysql(
         )
     finally:
         stop(process, signal.SIGTERM)
-
-
-def _answers(port: int) -> bool:
-    try:
-        with pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2):
-            return True
-    except pymysql.Error:
-        return False
