@@ -23,7 +23,35 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 
 
-class AccessRules(Protocol):
+class Takes(Protocol):
+    """The statements of an engine that take access away. Nothing here runs them."""
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant (or a deny) away."""
+        ...
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statements that take only the grant or admin option away."""
+        ...
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away."""
+        ...
+
+    def disable(self, account: str) -> str:
+        """Return the statement that keeps an account from logging in; empty: it can't anyway."""
+        ...
+
+    def drop(self, account: str) -> str:
+        """Return the statements that remove an account; empty for everyone."""
+        ...
+
+    def expire(self, account: str) -> str:
+        """Return the statement that gives an account's password an end; empty: there is none."""
+        ...
+
+
+class AccessRules(Takes, Protocol):
     """The rules of one engine over the accounts of one instance. No I/O.
 
     Built once a world; every method takes names of accounts of that world. An account
@@ -64,30 +92,6 @@ class AccessRules(Protocol):
 
     def is_write(self, privilege: str) -> bool:
         """Return whether a privilege changes data, objects or accounts."""
-        ...
-
-    def revoke(self, account: str, grant: Grant) -> str:
-        """Return the statement that takes a grant (or a deny) away."""
-        ...
-
-    def revoke_option(self, account: str, grant: Grant) -> str:
-        """Return the statement that takes only the grant option away."""
-        ...
-
-    def revoke_role(self, account: str, membership: Membership) -> str:
-        """Return the statement that takes a role away."""
-        ...
-
-    def disable(self, account: str) -> str:
-        """Return the statement that keeps an account from logging in."""
-        ...
-
-    def drop(self, account: str) -> str:
-        """Return the statement that removes an account."""
-        ...
-
-    def expire(self, account: str) -> str:
-        """Return the statement that gives an account's password an end; empty: there is none."""
         ...
 
 
@@ -196,6 +200,39 @@ def passed_on(hold: Hold, given: Callable[[Hold], Iterable[Hold]]) -> tuple[Hold
                 found[item] = None
                 waiting.append(item)
     return tuple(found)
+
+
+TakesT = TypeVar("TakesT", bound=Takes)
+
+
+class TakesByRemedies(Generic[TakesT]):
+    """Rules whose statements that take access away are apart."""
+
+    _remedies: TakesT
+
+    def revoke(self, account: str, grant: Grant) -> str:
+        """Return the statement that takes a grant (or a deny) away."""
+        return self._remedies.revoke(account, grant)
+
+    def revoke_option(self, account: str, grant: Grant) -> str:
+        """Return the statements that take only the grant or admin option away."""
+        return self._remedies.revoke_option(account, grant)
+
+    def revoke_role(self, account: str, membership: Membership) -> str:
+        """Return the statement that takes a role away."""
+        return self._remedies.revoke_role(account, membership)
+
+    def disable(self, account: str) -> str:
+        """Return the statement that keeps an account from logging in; empty: it can't anyway."""
+        return self._remedies.disable(account)
+
+    def drop(self, account: str) -> str:
+        """Return the statements that remove an account; empty for everyone."""
+        return self._remedies.drop(account)
+
+    def expire(self, account: str) -> str:
+        """Return the statement that gives an account's password an end; empty: there is none."""
+        return self._remedies.expire(account)
 
 
 class Opposites(Protocol):

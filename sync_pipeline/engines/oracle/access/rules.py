@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites
+from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
 from sync_pipeline.engines.oracle.access.any import VERIFIER_TABLES, is_write
 from sync_pipeline.engines.oracle.access.decide import Decisions
 from sync_pipeline.engines.oracle.access.facts import facts_of
@@ -21,10 +21,10 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
     Power,
 )
-from sync_pipeline.model.privilege import Grant, Membership, Securable
+from sync_pipeline.model.privilege import Securable
 
 
-class OracleAccess(MendsByOpposites[Opposites]):
+class OracleAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
     """The access rules of Oracle Database 12.2 to 23ai, multitenant or not.
 
     What lies outside a catalog is not seen: Database Vault, row policies, procedures with
@@ -73,26 +73,6 @@ class OracleAccess(MendsByOpposites[Opposites]):
         """Return whether a privilege changes data, objects or accounts."""
         return is_write(privilege)
 
-    def revoke(self, account: str, grant: Grant) -> str:
-        """Return the statement that takes a grant away."""
-        return self._remedies.revoke(account, grant)
-
-    def revoke_option(self, account: str, grant: Grant) -> str:
-        """Return the statements that take only the grant or admin option away."""
-        return self._remedies.revoke_option(account, grant)
-
-    def revoke_role(self, account: str, membership: Membership) -> str:
-        """Return the statement that takes a role away."""
-        return self._remedies.revoke_role(account, membership)
-
-    def disable(self, account: str) -> str:
-        """Return the statement that locks the account; empty: it can't log in anyway."""
-        return self._remedies.disable(account)
-
-    def drop(self, account: str) -> str:
-        """Return the statement that removes the account; empty for PUBLIC."""
-        return self._remedies.drop(account)
-
     def related(self, account: str) -> Collection[str]:
         """Return who else counts for the account's rights."""
         return self._opposites.related(account)
@@ -109,7 +89,3 @@ class OracleAccess(MendsByOpposites[Opposites]):
             for on in self._known.objects(container, SYS, name)
             for privilege in ("SELECT", "READ")
         )
-
-    def expire(self, account: str) -> str:
-        """Return the statement that gives the account's password an end; empty: there is none."""
-        return self._remedies.expire(account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites
+from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
 from sync_pipeline.engines.postgresql.access.beside import NOT_MODELLED
 from sync_pipeline.engines.postgresql.access.everything import everything
 from sync_pipeline.engines.postgresql.access.facts import facts
@@ -30,10 +30,10 @@ from sync_pipeline.model.access import (
     ServerRule,
 )
 from sync_pipeline.model.gap import Gap
-from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+from sync_pipeline.model.privilege import Securable, SecurableKind
 
 
-class PostgreSqlAccess(MendsByOpposites[Remedies]):
+class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
     """The rules of PostgreSQL 14 to 18.
 
     Beside the privileges of objects there are, on the server, CREATEROLE, CREATEDB,
@@ -102,30 +102,6 @@ class PostgreSqlAccess(MendsByOpposites[Remedies]):
     def is_write(self, privilege: str) -> bool:
         """Return whether a privilege changes data, objects or accounts."""
         return is_write(privilege)
-
-    def revoke(self, account: str, grant: Grant) -> str:
-        """Return the statement that takes a grant away."""
-        return self._remedies.revoke(account, grant)
-
-    def revoke_option(self, account: str, grant: Grant) -> str:
-        """Return the statement that takes only the grant option away."""
-        return self._remedies.revoke_option(account, grant)
-
-    def revoke_role(self, account: str, membership: Membership) -> str:
-        """Return the statement that takes a role away."""
-        return self._remedies.revoke_role(account, membership)
-
-    def disable(self, account: str) -> str:
-        """Return the statement that keeps an account from logging in."""
-        return self._remedies.disable(account)
-
-    def drop(self, account: str) -> str:
-        """Return the statements that remove an account."""
-        return self._remedies.drop(account)
-
-    def expire(self, account: str) -> str:
-        """Return the statement that gives an account's password an end."""
-        return self._remedies.expire(account)
 
     def related(self, account: str) -> Collection[str]:
         """Return who owns what the account was granted, and who was given something by it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites
+from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
 from sync_pipeline.engines.sqlserver.access.beyond import Beyond
 from sync_pipeline.engines.sqlserver.access.decide import Decider
 from sync_pipeline.engines.sqlserver.access.everything import Everything
@@ -27,13 +27,13 @@ from sync_pipeline.model.access import (
 )
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
-from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+from sync_pipeline.model.privilege import Securable, SecurableKind
 
 _SERVER = Securable(SecurableKind.SERVER)
 _SHOWS_HASHES = "VIEW ANY CRYPTOGRAPHICALLY SECURED DEFINITION"
 
 
-class SqlServerAccess(MendsByOpposites[Opposites]):
+class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
     """The rules of SQL Server 2016 to 2022 over one world.
 
     A login is asked about in all databases, a database principal in its own. What EXECUTE AS
@@ -106,26 +106,6 @@ class SqlServerAccess(MendsByOpposites[Opposites]):
         """Return whether a privilege changes data, objects or accounts."""
         return is_write(privilege.upper())
 
-    def revoke(self, account: str, grant: Grant) -> str:
-        """Return the statement that takes a grant (or a deny) away."""
-        return self._remedies.revoke(account, grant)
-
-    def revoke_option(self, account: str, grant: Grant) -> str:
-        """Return the statement that takes only the grant option away."""
-        return self._remedies.revoke_option(account, grant)
-
-    def revoke_role(self, account: str, membership: Membership) -> str:
-        """Return the statement that takes a role away."""
-        return self._remedies.revoke_role(account, membership)
-
-    def disable(self, account: str) -> str:
-        """Return the statement that keeps an account from logging in."""
-        return self._remedies.disable(account)
-
-    def drop(self, account: str) -> str:
-        """Return the statement that removes an account."""
-        return self._remedies.drop(account)
-
     def related(self, account: str) -> Collection[str]:
         """Return who else counts for the account's rights."""
         return self._opposites.related(account)
@@ -140,7 +120,3 @@ class SqlServerAccess(MendsByOpposites[Opposites]):
         Before it, CONTROL SERVER alone did, which is a superuser's (sys.sql_logins, Permissions).
         """
         return (HashPlace(_SHOWS_HASHES, _SERVER, "sys.sql_logins", is_own=True),)
-
-    def expire(self, account: str) -> str:
-        """Return the statement that gives an account's password an end; empty: there is none."""
-        return self._remedies.expire(account)
