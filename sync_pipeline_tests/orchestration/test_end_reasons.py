@@ -26,6 +26,7 @@ from sync_pipeline.orchestration.processes.launch import Launch, cancel, create_
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL
 from sync_pipeline.orchestration.runs.runs import close_session_of, reap_sessions
+from workbench.running.code_servers import CodeServerBench, running_code_server
 from workbench.running.system import (
     Fleet,
     environment_of,
@@ -74,14 +75,16 @@ def fleet(home: Path) -> Iterator[Fleet]:
 
 @dataclass(frozen=True)
 class Bench:
-    """A code server, which is the parent of every run, as `sync-pipeline run` has one."""
+    """A code server, which starts every run, as `sync-pipeline run` has one."""
 
     instance: DagsterInstance
     workspace: WorkspaceRequestContext
     fleet: Fleet
+    code_server: CodeServerBench
 
     def begin(self) -> DagsterRun:
-        config = {"ops": {"select_instances": {"config": {}}}}
+        # Named, so that it is tried whatever came before.
+        config = {"ops": {"select_instances": {"config": {"instances": ["silent"]}}}}
         run = create_run(self.instance, self.workspace, Launch("account_sync", config))
         self.instance.launch_run(run.run_id, self.workspace)
         self.fleet.wait_running(run.run_id, "silent")
@@ -106,9 +109,14 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(fleet: Fleet) -> Iterator[Bench]:
-    with open_instance() as instance, open_workspace(instance) as workspace:
-        yield Bench(instance, workspace, fleet)
+def bench(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    directory = tmp_path_factory.mktemp("server")
+    with (
+        running_code_server(directory) as server,
+        open_instance() as instance,
+        open_workspace(instance, server.address) as workspace,
+    ):
+        yield Bench(instance, workspace, fleet, server)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +137,29 @@ def test_a_process_that_ends_without_a_word(
     for text in said:
         for words in (*expected, "The next scheduled run does this again", NEXT):
             assert words in text
+
+
+def test_what_ends_every_process_ends_a_run_by_its_own_word(bench: Bench) -> None:
+    """As a service manager does; the template stays until its runs and its server have ended."""
+    run = bench.begin()
+    template = bench.code_server.template
+    for pid in (template, bench.pid(run)):
+        os.kill(pid, signal.SIGTERM)
+    said = bench.reasons(bench.ended(run.run_id))
+    assert all("asked to end (SIGTERM or SIGINT)" in text for text in said)
+    assert bench.code_server.template == template
+
+
+def test_no_run_outlives_its_template(bench: Bench) -> None:
+    """The code server takes such a run for dead, so it must be; the next one has a template."""
+    run = bench.begin()
+    pid = bench.pid(run)
+    os.kill(bench.code_server.template, signal.SIGKILL)
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), 30, "the end of the run's process")
+    assert all("ended without a word" in text for text in bench.reasons(bench.ended(run.run_id)))
+    again = bench.begin()
+    cancel(bench.instance, again.run_id, ENDED_BY_TERMINAL)
+    assert all("Ctrl-C" in text for text in bench.reasons(bench.ended(again.run_id)))
 
 
 @pytest.mark.parametrize(

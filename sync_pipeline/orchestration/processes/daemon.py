@@ -7,6 +7,11 @@ another daemon may have done meanwhile.
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # what is imported stays
+
 import argparse
 import sys
 from datetime import UTC, datetime
@@ -28,6 +33,8 @@ from sqlalchemy import Engine, event
 
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.processes.lifeline import ChildEnd
+from sync_pipeline.orchestration.processes.services import await_code_server
+from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
 
 PROGRAM = "dagster._daemon"
 """Named in the command line, so that people find the process where they look for it."""
@@ -84,9 +91,11 @@ def work(life: ChildEnd, workspace: Path, since: datetime | None) -> None:
 
 def main() -> int:
     """Work as the command line says."""
+    keep_what_was_imported()
     parser = argparse.ArgumentParser(prog="daemon", description=__doc__)
     parser.add_argument("program", choices=[PROGRAM])
     parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--code-server", type=Path, help="where it listens, if it is to be awaited")
     parser.add_argument("--life", type=int, required=True)
     parser.add_argument("--since", type=float, help="unix time from which ticks count")
     options = parser.parse_args()
@@ -97,6 +106,8 @@ def main() -> int:
         life.await_permission()
         life.watch()
         fence_statements(life)
+        if options.code_server is not None:
+            await_code_server(options.code_server)
         with capture_interrupts():
             work(life, options.workspace, since)
     except KeyboardInterrupt:

@@ -1,8 +1,9 @@
 """Launch one run of a job and see it through, as a process of its own.
 
-The run goes the same way as one from the UI: a code server of this process starts the
-run's worker, so the UI shows it, can end it, and a killed worker is noticed at once. It
-does not wait in the queue, so it needs no daemon.
+The run goes the same way as one from the UI: a code server starts the run's worker, so the
+UI shows it, can end it, and a killed worker is noticed at once. It does not wait in the
+queue, so it needs no daemon. This process imports for all of them: the code server is forked
+off it, and the worker off a template (ADR 0039).
 
 Progress is written to standard output as JSON, one object a line; `sync-pipeline run`
 reads it. SIGINT and SIGTERM cancel the run.
@@ -10,27 +11,38 @@ reads it. SIGINT and SIGTERM cancel the run.
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # what is imported stays
+
 import argparse
 import json
 import os
 import signal
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TextIO
 
 import dagster as dg
 from dagster._core.definitions.selector import JobSubsetSelector
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
-from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._core.workspace.load_target import GrpcServerTarget
+from dagster._grpc.client import DagsterGrpcClient, client_heartbeat_thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.errors import SyncError
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
+from sync_pipeline.orchestration.processes import code_server
+from sync_pipeline.orchestration.processes.code_server import LOCATION
 from sync_pipeline.orchestration.resources import open_dependencies
 from sync_pipeline.orchestration.runs.causes import ENDED_BY_TERMINAL, TOOK_TOO_LONG
 from sync_pipeline.orchestration.runs.lineage import part_of
@@ -40,10 +52,12 @@ from sync_pipeline.orchestration.runs.runs import (
     close_session_of,
 )
 from sync_pipeline.orchestration.runs.troubles import told_storage
-from sync_pipeline.settings import project_root
+from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
 
-LOCATION = "sync_pipeline"
-SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_BETWEEN_LOOKS = 0.1
+SECONDS_TO_LOAD = 120.0
+SECONDS_OF_SILENCE = 45
+"""After which the code server takes this process for gone; Dagster's own number."""
 SECONDS_TO_CANCEL = 45.0
 SECONDS_TO_BEAR = 60.0
 SECONDS_BEYOND_MAX_RUNTIME = 60.0
@@ -81,10 +95,57 @@ class Announcer:
         self.stream.flush()
 
 
+@dataclass(frozen=True, slots=True)
+class CodeServer:
+    """The code server that was forked off this process."""
+
+    process: int
+    address: Path
+
+    def await_start(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            SyncError: it ended before that, or took too long.
+        """
+        deadline = time.monotonic() + SECONDS_TO_LOAD
+        client = DagsterGrpcClient(socket=str(self.address))
+        while not self._answers(client):
+            if os.waitpid(self.process, os.WNOHANG) != (0, 0):
+                raise SyncError("The code server ended before it could launch the run.")
+            if time.monotonic() > deadline:
+                raise SyncError(f"The code server did not start within {SECONDS_TO_LOAD:g} s.")
+            time.sleep(0.02)
+
+    def _answers(self, client: DagsterGrpcClient) -> bool:
+        if not self.address.exists():
+            return False
+        try:
+            client.ping("")
+        except DagsterUserCodeUnreachableError:
+            return False
+        return True
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Tell it within the block that this process is there, and let it end afterwards."""
+        client = DagsterGrpcClient(socket=str(self.address))
+        ended = threading.Event()
+        threading.Thread(target=client_heartbeat_thread, args=(client, ended), daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+            with suppress(DagsterUserCodeUnreachableError):
+                client.shutdown_server()
+
+
 @contextmanager
-def open_workspace(instance: dg.DagsterInstance) -> Iterator[WorkspaceRequestContext]:
-    """Start a code server for workspace.yaml, and stop it afterwards."""
-    target = WorkspaceFileTarget(paths=[str(project_root() / "workspace.yaml")])
+def open_workspace(
+    instance: dg.DagsterInstance, address: Path
+) -> Iterator[WorkspaceRequestContext]:
+    """Open what the code server at an address serves."""
+    target = GrpcServerTarget("localhost", None, str(address), LOCATION)
     with WorkspaceProcessContext(instance, target) as process:
         yield process.create_request_context()
 
@@ -182,19 +243,23 @@ def cancel(instance: dg.DagsterInstance, run_id: str, who: str) -> dg.DagsterRun
     return run
 
 
-def run_to_end(launch: Launch, announcer: Announcer, interruption: Interruption) -> None:
+def run_to_end(
+    launch: Launch, server: CodeServer, announcer: Announcer, interruption: Interruption
+) -> None:
     """Launch, announce the run, wait for its end, and close its session."""
-    with open_instance() as instance, open_workspace(instance) as workspace:
-        if interruption.requested:
-            return
-        run = create_run(instance, workspace, launch)
-        announcer.say(run_id=run.run_id, session_id=part_of(run, instance).session_id)
-        _launch(instance, run.run_id, workspace)
-        longest = float(run.tags["dagster/max_runtime"]) + SECONDS_BEYOND_MAX_RUNTIME
-        ended = watch(instance, run.run_id, interruption, longest)
-        with open_dependencies() as deps:
-            close_session_of(instance, ended, deps)
-        announcer.say(status=ended.status.value)
+    with open_instance() as instance:
+        server.await_start()
+        with server.kept(), open_workspace(instance, server.address) as workspace:
+            if interruption.requested:
+                return
+            run = create_run(instance, workspace, launch)
+            announcer.say(run_id=run.run_id, session_id=part_of(run, instance).session_id)
+            _launch(instance, run.run_id, workspace)
+            longest = float(run.tags["dagster/max_runtime"]) + SECONDS_BEYOND_MAX_RUNTIME
+            ended = watch(instance, run.run_id, interruption, longest)
+            with open_dependencies() as deps:
+                close_session_of(instance, ended, deps)
+            announcer.say(status=ended.status.value)
 
 
 def _launch(instance: dg.DagsterInstance, run_id: str, workspace: WorkspaceRequestContext) -> None:
@@ -220,6 +285,13 @@ def _private_stdout() -> TextIO:
     return stream
 
 
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """Make a directory for the sockets; the code server may outlive it for a moment."""
+    with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
 def main() -> int:
     """Launch what the command line names; return 0 when the run was launched and ended."""
     parser = argparse.ArgumentParser(prog="launch", description=__doc__)
@@ -230,15 +302,20 @@ def main() -> int:
     parser.add_argument("--created-by", default=None)
     options = parser.parse_args()
     os.environ.update(dagster_environment())
-    announcer = Announcer(_private_stdout())
+    stream = _private_stdout()
+    announcer = Announcer(stream)
     interruption = Interruption()
     signal.signal(signal.SIGINT, interruption.request)
     signal.signal(signal.SIGTERM, interruption.request)
     config = sys.stdin.read() if options.config == "-" else options.config
     launch = Launch(options.job, json.loads(config), options.created_by)
     try:
-        with told_storage():
-            run_to_end(launch, announcer, interruption)
+        with told_storage(), _directory() as directory:
+            address = directory / "code.sock"
+            code_server.load()
+            process = code_server.fork(address, SECONDS_OF_SILENCE, stream.close)
+            keep_what_was_imported()
+            run_to_end(launch, CodeServer(process, address), announcer, interruption)
     except SyncError as error:
         announcer.say(error=str(error), kind=error.kind)
         return 1

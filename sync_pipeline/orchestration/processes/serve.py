@@ -7,6 +7,11 @@ the others find the new one at the same socket.
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # what is imported stays
+
 import argparse
 import logging
 import os
@@ -23,6 +28,7 @@ from sync_pipeline.orchestration.instance import dagster_environment
 from sync_pipeline.orchestration.processes.guard import allowed_hosts
 from sync_pipeline.orchestration.processes.system import Options, build_system
 from sync_pipeline.orchestration.runs.troubles import require_storage
+from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
 from sync_pipeline.settings import Settings
 from sync_pipeline.visible import VisibleFormatter
 from sync_pipeline.workflows.weakened import weakened
@@ -89,6 +95,7 @@ def serve(options: Options) -> None:
 
 def main() -> int:
     """Serve what the command line names."""
+    keep_what_was_imported()
     parser = argparse.ArgumentParser(prog="serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sync_pipeline.files.private import PRIVATE_UMASK
 from sync_pipeline.orchestration.processes.lifeline import KeeperEnd
@@ -19,6 +20,16 @@ SECONDS_TO_STOP = 15.0
 SECONDS_TO_REPLACE = 5.0
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 30.0
 SECONDS_OF_A_GOOD_START = 60.0
+
+
+def await_code_server(address: Path) -> None:
+    """Wait until the code server listens: Dagster complains loudly of one that is late.
+
+    Others import what they need meanwhile. One that does not come at all is left to Dagster.
+    """
+    deadline = time.monotonic() + SECONDS_OF_A_GOOD_START
+    while not address.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def nothing() -> Sequence[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,12 +15,11 @@ import yaml
 from dagster import DagsterInstance
 
 from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.processes.daemon import PROGRAM
+from sync_pipeline.orchestration.processes import code_server, daemon
 from sync_pipeline.orchestration.processes.environment import without_secrets
 from sync_pipeline.orchestration.processes.handover import end_runs, hand_over_again
-from sync_pipeline.orchestration.processes.launch import LOCATION
 from sync_pipeline.orchestration.processes.leadership import Keeper
-from sync_pipeline.orchestration.processes.services import SECONDS_OF_A_GOOD_START, Service
+from sync_pipeline.orchestration.processes.services import Service
 from sync_pipeline.orchestration.processes.signs import (
     CodeServerProbe,
     DaemonProbe,
@@ -76,9 +74,9 @@ class System:
                 self.daemon.prepare = lambda: self._prepare_daemon(instance)
                 doctors = self._doctors(options, instance)
                 self.code_server.start()
-                self._wait_for_socket()
-                while not self.ended.wait(SECONDS_BETWEEN_LOOKS):
+                while not self.ended.is_set():
                     self._look(doctors)
+                    self.ended.wait(SECONDS_BETWEEN_LOOKS)
                 was_at_work = self.keeper.is_at_work()
             finally:
                 self._end(is_in_charge=was_at_work)
@@ -159,13 +157,6 @@ class System:
                 daemon_id,
             )
 
-    def _wait_for_socket(self) -> None:
-        """Give the code server a head start: the others complain loudly where it is late."""
-        deadline = time.monotonic() + SECONDS_OF_A_GOOD_START
-        while not self.address.exists() and time.monotonic() < deadline:
-            if self.ended.wait(0.1):
-                return
-
 
 def build_system(
     options: Options, settings: Settings, environment: Mapping[str, str], directory: Path
@@ -176,19 +167,14 @@ def build_system(
     """
     address = directory / "code.sock"
     workspace = directory / "workspace.yaml"
-    server = {"socket": str(address), "location_name": LOCATION}
+    server = {"socket": str(address), "location_name": code_server.LOCATION}
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
     python = (sys.executable, "-m")
     bare = without_secrets(environment, settings, project_root() / "dagster.yaml")
     return System(
         code_server=Service(
             "code server",
-            [
-                *python, "dagster", "api", "grpc", "--socket", str(address),
-                "--module-name", "sync_pipeline.definitions", "--location-name", LOCATION,
-                "--heartbeat", "--heartbeat-timeout", str(ORPHAN_SECONDS),
-                "--log-level", "warning",
-            ],
+            code_server.command(address, ORPHAN_SECONDS),
             environment,
         ),
         webserver=Service(
@@ -196,6 +182,7 @@ def build_system(
             [
                 *python, "sync_pipeline.orchestration.processes.webserver", "--host", options.host,
                 "--port", str(options.port), "--workspace", str(workspace),
+                "--code-server", str(address),
                 *(["--read-only"] if options.read_only else []),
             ],
             bare,
@@ -204,8 +191,8 @@ def build_system(
         daemon=Service(
             "daemon",
             [
-                *python, "sync_pipeline.orchestration.processes.daemon", PROGRAM,
-                "--workspace", str(workspace),
+                *python, "sync_pipeline.orchestration.processes.daemon", daemon.PROGRAM,
+                "--workspace", str(workspace), "--code-server", str(address),
             ],
             bare,
             has_line=True,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # what is imported stays
+
 import argparse
 import logging
 import sys
@@ -18,6 +23,8 @@ from sync_pipeline.errors import SyncError
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.processes.guard import Guard, allowed_hosts
 from sync_pipeline.orchestration.processes.lifeline import ChildEnd
+from sync_pipeline.orchestration.processes.services import await_code_server
+from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
 from sync_pipeline.settings import Settings
 
 _LOG = logging.getLogger("sync_pipeline")
@@ -60,16 +67,20 @@ def serve(host: str, port: int, workspace: Path, *, read_only: bool) -> None:
 
 def main() -> int:
     """Serve what the command line names."""
+    keep_what_was_imported()
     parser = argparse.ArgumentParser(prog="webserver", description=__doc__)
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--code-server", type=Path, help="where it listens, if it is to be awaited")
     parser.add_argument("--read-only", action="store_true")
     parser.add_argument("--life", type=int, help="descriptor of the line to its keeper")
     options = parser.parse_args()
     configure_loggers(log_level="WARNING")
     if options.life is not None:
         ChildEnd.inherited(options.life).watch()
+    if options.code_server is not None:
+        await_code_server(options.code_server)
     try:
         serve(options.host, options.port, options.workspace, read_only=options.read_only)
     except SyncError as error:
