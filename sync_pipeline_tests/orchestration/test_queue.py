@@ -16,6 +16,7 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import (
     QueuedRunCoordinatorDaemon,
 )
@@ -86,6 +87,16 @@ ASSETS = location().get_repository_def().get_job(ASSET_JOB)
 def queue(tmp_path: Path) -> Iterator[Queue]:
     with in_environment(environment_of(tmp_path)), open_instance() as instance:
         yield Queue(instance)
+
+
+def test_what_is_launched_waits_two_seconds_for_a_look(queue: Queue) -> None:
+    """Dagster's own five are what somebody who launches a run in the UI would wait for."""
+    coordinator = queue.instance.run_coordinator
+    assert isinstance(coordinator, QueuedRunCoordinator)
+    assert coordinator.dequeue_interval_seconds == 2
+    limits = queue.instance.get_concurrency_config().run_queue_config
+    assert limits is not None
+    assert limits.max_concurrent_runs == PLACES
 
 
 def test_a_backfill_leaves_places_for_a_sync(queue: Queue) -> None:
