@@ -21,7 +21,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver, reduction
+from multiprocessing import forkserver, popen_forkserver, reduction
 from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,7 +35,19 @@ _TO_ALL = (signal.SIGTERM, signal.SIGHUP)
 
 
 _FORK, _RECEIVE = os.fork, reduction.recvfds
+_NOBODY_TOLD = 255
+"""What Python's fork server takes for the status of a process where it can't be asked any more."""
 SECONDS_TO_TRY_AGAIN = 0.2
+
+
+class _Started(popen_forkserver.Popen):
+    """How the code server knows a process of a run."""
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """Return its exit status; of one that ended with its template, how that was."""
+        if super().poll(flag) == _NOBODY_TOLD:
+            self.returncode = -signal.SIGKILL
+        return self.returncode
 
 
 class RunProcess(ForkServerProcess):
@@ -43,6 +55,10 @@ class RunProcess(ForkServerProcess):
 
     Without it the code server takes the run for dead, and Dagster says so.
     """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> _Started:  # noqa: N802 - Python's name
+        return _Started(process_obj)
 
     def run(self) -> None:
         """Do what the process is for."""
