@@ -96,6 +96,27 @@ def test_what_lists_imports_no_more_than_the_store(home: Path, arguments: tuple[
     assert sorted(found & {*NEVER, *OF_SOME, "sync_pipeline.engines.registry"}) == []
 
 
+def test_a_command_takes_nothing_apart_at_its_end(home: Path) -> None:
+    """What the collector still looks after then, it goes through and takes apart."""
+    program = """
+import atexit, gc, sys
+atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count()))
+from sync_pipeline.cli.main import main
+sys.argv = ["sync-pipeline", "instances", "list", "--json"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "SYNC_PIPELINE_HOME": str(home)},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    looked_after, frozen = map(int, done.stdout.split()[-2:])
+    assert looked_after < 1_000
+    assert frozen > 20_000
+
+
 def test_completion_asks_the_store_without_the_libraries_of_the_work(home: Path) -> None:
     line = {"COMP_WORDS": "sync-pipeline capacity show p", "COMP_CWORD": "3"}
     found = imported(home, **line, _SYNC_PIPELINE_COMPLETE="complete_bash")

@@ -1,13 +1,26 @@
-"""During a run garbage is looked for seldom, and as before when it is over."""
+"""During a run garbage is looked for seldom, and as before when it is over; imports make none."""
 
 from __future__ import annotations
 
+import ast
 import gc
+import importlib.util
+import subprocess
+import sys
 import weakref
+from pathlib import Path
 
 import pytest
 
 from sync_pipeline.orchestration.runtime.garbage import ALLOCATIONS, rare_collections
+
+PROGRAMS = (
+    "sync_pipeline.orchestration.processes.code_server",
+    "sync_pipeline.orchestration.processes.daemon",
+    "sync_pipeline.orchestration.processes.launch",
+    "sync_pipeline.orchestration.processes.serve",
+    "sync_pipeline.orchestration.processes.webserver",
+)
 
 
 class Ring:
@@ -48,3 +61,35 @@ def test_what_was_garbage_before_is_freed_when_the_block_is_over() -> None:
         assert ring() is None
     finally:
         gc.enable()
+
+
+def test_what_was_imported_is_kept_to_the_end() -> None:
+    program = """
+import atexit, gc
+gc.disable()
+atexit.register(lambda: print(len(gc.get_objects())))
+from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
+keep_what_was_imported()
+print(gc.isenabled(), gc.get_freeze_count() > 1000)
+more = [[] for _ in range(5000)]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    enabled, frozen, at_the_end = done.stdout.split()
+    assert (enabled, frozen) == ("True", "True")
+    assert int(at_the_end) < 1_000
+
+
+@pytest.mark.parametrize("module", PROGRAMS)
+def test_a_program_turns_the_collector_off_before_it_imports(module: str) -> None:
+    """And only where it is the program: whoever imports it keeps the collector."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    text = Path(spec.origin).read_text()
+    statements = ast.parse(text).body[1:]
+    first = [ast.unparse(item) for item in statements[:3]]
+    assert first[:2] == ["from __future__ import annotations", "import gc"]
+    assert first[2] == "if __name__ == '__main__':\n    gc.disable()"
+    assert "keep_what_was_imported()" in text

@@ -91,7 +91,6 @@ def work(life: ChildEnd, workspace: Path, since: datetime | None) -> None:
 
 def main() -> int:
     """Work as the command line says."""
-    keep_what_was_imported()
     parser = argparse.ArgumentParser(prog="daemon", description=__doc__)
     parser.add_argument("program", choices=[PROGRAM])
     parser.add_argument("--workspace", type=Path, required=True)
@@ -116,4 +115,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    keep_what_was_imported()
     sys.exit(main())

@@ -95,7 +95,6 @@ def serve(options: Options) -> None:
 
 def main() -> int:
     """Serve what the command line names."""
-    keep_what_was_imported()
     parser = argparse.ArgumentParser(prog="serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
@@ -113,4 +112,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    keep_what_was_imported()
     sys.exit(main())

@@ -67,7 +67,6 @@ def serve(host: str, port: int, workspace: Path, *, read_only: bool) -> None:
 
 def main() -> int:
     """Serve what the command line names."""
-    keep_what_was_imported()
     parser = argparse.ArgumentParser(prog="webserver", description=__doc__)
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
@@ -90,4 +89,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    keep_what_was_imported()
     sys.exit(main())
