@@ -13,7 +13,7 @@ from sync_pipeline.settings import project_root
 from workbench.fleet.processes import descendants
 from workbench.running.system import wait_for
 
-SECONDS_TO_START = 120
+SECONDS_TO_START, SECONDS_TO_END = 120, 60
 CHILDREN = "/proc/{0}/task/{0}/children"
 
 
@@ -48,6 +48,10 @@ def running_code_server(
     finally:
         left = list(descendants(process.pid))
         process.terminate()
-        process.wait()
+        try:
+            process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         for pid in left:
             wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 60, f"the end of {pid}")
