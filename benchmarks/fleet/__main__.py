@@ -80,7 +80,7 @@ class Bench:
         """Run a runner over a fleet, from a fresh home on."""
         place = self.directory / f"{runner}-{plan.count}"
         with fresh_home(place, self.storage, self._settings(runner)) as home:
-            home.register(plan)
+            home.register(plan.instances())
             if self.options.synced_before:
                 run_once(Runner.BARE_STORE, home, plan, Watching(self.options.limit))
             before = self.endpoints.cpu_seconds, self._server_cpu_seconds()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,7 +66,7 @@ class Home:
     dagster_url: str
     environment: Mapping[str, str]
 
-    def register(self, plan: FleetPlan) -> None:
+    def register(self, instances: Sequence[Instance]) -> None:
         """Put a fleet into the registry, and make Dagster's storage, as the daemon does."""
         program = "import dagster; dagster.DagsterInstance.get().dispose()"
         subprocess.run([sys.executable, "-c", program], env=dict(self.environment), check=True)
@@ -76,7 +76,7 @@ class Home:
         vault = SecretVault.open(settings)
         credential = StoredCredential(MONITOR, MONITOR, vault.seal(Secret(PASSWORD)))
         store.registry.put_credential(credential, now)
-        store.registry.put_instances(plan.instances(), now)
+        store.registry.put_instances(instances, now)
         store.close()
 
 
@@ -86,17 +86,9 @@ def fresh_home(
 ) -> Iterator[Home]:
     """Make a home on SQLite, or with two databases of a server, which are dropped at last."""
     directory.mkdir()
-    config = directory / "config"
+    environment = environment_of(directory, settings)
+    config = Path(environment["DAGSTER_HOME"])
     config.mkdir()
-    kept = {key: value for key, value in os.environ.items() if not _is_ours(key)}
-    named = {f"SYNC_PIPELINE_{key.upper()}": str(value) for key, value in settings.items()}
-    environment = {
-        **kept, **named,
-        "SYNC_PIPELINE_HOME": str(directory),
-        "DAGSTER_HOME": str(config),
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-        "PYTHONPATH": str(project_root()),
-    }  # fmt: skip
     if server is None:
         (config / "dagster.yaml").write_text((project_root() / "dagster.yaml").read_text())
         yield Home(directory, "", "", environment)
@@ -114,6 +106,19 @@ def fresh_home(
             "DAGSTER_POSTGRES_DB": dagster,
         }
         yield Home(directory, store_url, dagster_url, {**environment, **variables})
+
+
+def environment_of(directory: Path, settings: Mapping[str, object]) -> dict[str, str]:
+    """Return the environment of commands whose home is a directory, with no setting but these."""
+    kept = {key: value for key, value in os.environ.items() if not _is_ours(key)}
+    named = {f"SYNC_PIPELINE_{key.upper()}": str(value) for key, value in settings.items()}
+    return {
+        **kept, **named,
+        "SYNC_PIPELINE_HOME": str(directory),
+        "DAGSTER_HOME": str(directory / "config"),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "PYTHONPATH": str(project_root()),
+    }  # fmt: skip
 
 
 def _is_ours(variable: str) -> bool:
