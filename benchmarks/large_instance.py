@@ -38,7 +38,17 @@ from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode
 from sync_pipeline.store.store import Store
 from workbench.fleet.homes import Home, fresh_home
 from workbench.fleet.server import MONITOR
-from workbench.scale.cases import COMMAND, Case, Measuring, WrongEnd, as_json, say, table
+from workbench.scale.cases import (
+    COMMAND,
+    Case,
+    Measuring,
+    WrongEnd,
+    as_json,
+    counted,
+    number_of,
+    say,
+    table,
+)
 from workbench.scale.roles import DATABASE, RoleWorld, change, fill
 from workbench.servers import postgresql
 from workbench.servers.running import RunningServer
@@ -66,11 +76,12 @@ class Large:
         statements.write_text(json.dumps(catalog_statements(self.server)))
         plain = [
             Case(PLAIN_START, (PLAIN, "nothing")),
-            Case(CATALOG, (PLAIN, "catalog", login, str(statements)), "", PLAIN_START, rows),
+            Case(CATALOG, (PLAIN, "catalog", login, str(statements)), "", PLAIN_START,
+                 number_of("rows")),
             Case(
                 SERVER,
                 (PLAIN, "holders", f"{login} dbname={DATABASE}", QUESTION[0], "s1.t5"),
-                "", PLAIN_START, rows,
+                "", PLAIN_START, number_of("roles"),
             ),
         ]  # fmt: skip
         asked = (*QUESTION, "--json", "--instance", NOWHERE)
@@ -104,11 +115,12 @@ class Large:
         of = ("--json", "--instance", LARGE)
         who_can = (COMMAND, "access", "who-can", *QUESTION)
         self.measuring.run(
-            Case("who-can", (*who_can, *of), SERVER, START, counted("holders")),
+            Case("who-can", (*who_can, *of), SERVER, START, counted("holders", "holders")),
             Case("who-can, as a table", (*who_can, *of[1:]), SERVER, START),
             Case("access of", (COMMAND, "access", "of", account, *of), CATALOG, START,
-                 counted("privileges")),
-            Case("findings", (COMMAND, "findings", *of), CATALOG, START, counted("findings")),
+                 counted("privileges", "privileges")),
+            Case("findings", (COMMAND, "findings", *of), CATALOG, START,
+                 counted("findings", "findings")),
         )  # fmt: skip
 
     def store_bytes(self) -> int:
@@ -140,16 +152,6 @@ class Large:
             return ", ".join(f"{count} {word}" for word, count in words.items())
 
         return told
-
-
-def rows(said: str) -> str:
-    """Return what a baseline counted."""
-    return f"{int(said)} rows"
-
-
-def counted(what: str) -> Callable[[str], str]:
-    """Return what counts the items of an answer in JSON."""
-    return lambda said: f"{len(json.loads(said)[what])} {what}"
 
 
 def catalog_statements(server: RunningServer) -> dict[str, list[str]]:

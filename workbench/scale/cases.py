@@ -31,6 +31,21 @@ def anything(_said: str) -> str:
     return ""
 
 
+def number_of(what: str) -> Callable[[str], str]:
+    """Return what takes the number that a command said."""
+    return lambda said: f"{int(said)} {what}"
+
+
+def counted(key: str, what: str) -> Callable[[str], str]:
+    """Return what counts the items of a JSON answer, or of one of its values."""
+
+    def told(said: str) -> str:
+        found = json.loads(said)
+        return f"{len(found[key] if key else found)} {what}"
+
+    return told
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One command: a module and its arguments.

@@ -14,6 +14,8 @@ OF_OWNER = 9
 """The rights of an owner on a table from 17 on, as they are collected: ownership and eight."""
 _PRIVILEGES = "SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER,MAINTAIN"
 _ROLES_A_GROUP = 25
+_NEVER_EXPIRES = 20
+"""Of so many users the password of one never expires, which is a finding."""
 _TABLES_A_TRANSACTION = 200
 
 
@@ -112,7 +114,9 @@ DO $$ BEGIN
     END IF;
   END LOOP;
   FOR n IN 1..{world.users} LOOP
-    EXECUTE format('CREATE ROLE u%s LOGIN IN ROLE g%s', n, n % {world.groups});
+    EXECUTE format('CREATE ROLE u%s LOGIN VALID UNTIL %L IN ROLE g%s',
+      n, CASE WHEN n % {_NEVER_EXPIRES} = 0 THEN 'infinity' ELSE '2100-01-01' END,
+      n % {world.groups});
     EXECUTE format('GRANT g%s TO u%s',
       abs(hashint4extended(n, {world.seed}) % {world.groups}), n);
   END LOOP;
