@@ -31,13 +31,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sync_pipeline.engines.base import sql_text
-from sync_pipeline.engines.postgresql.engine import PACKAGE
-from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.store.store import Store
 from workbench.fleet.homes import Home, fresh_home
 from workbench.fleet.server import MONITOR
+from workbench.scale.asked import catalog_statements
 from workbench.scale.cases import (
     COMMAND,
     Case,
@@ -152,18 +150,6 @@ class Large:
             return ", ".join(f"{count} {word}" for word, count in words.items())
 
         return told
-
-
-def catalog_statements(server: RunningServer) -> dict[str, list[str]]:
-    """Return the statements by which the accounts of a server are collected, by database."""
-    version = (int(server.version),)
-    found: dict[str, list[str]] = {server.database: [], DATABASE: []}
-    for query in ENGINES[EngineName.POSTGRESQL].account_queries:
-        if (file := query.file_for(version)) is None:
-            continue
-        for database in found if query.per_database else (server.database,):
-            found[database].append(sql_text(PACKAGE, file))
-    return found
 
 
 def instances(server: RunningServer) -> list[Instance]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks.large_instance import COMMAND, catalog_statements
 from sync_pipeline.settings import project_root
-from workbench.scale.cases import Case, Measuring, WrongEnd, as_json
+from workbench.scale.asked import catalog_statements
+from workbench.scale.cases import COMMAND, Case, Measuring, WrongEnd, as_json
 from workbench.scale.plain import catalog, holders
 from workbench.scale.roles import DATABASE, RoleWorld, fill
 from workbench.servers import postgresql
