@@ -62,7 +62,7 @@ def cases(fleet: FilledFleet, world: FleetWorld) -> list[Case]:
         Case("findings", (COMMAND, "findings", "--json"), ROWS, START,
              counted("findings", "findings")),
         Case("accounts list", accounts, ROWS, START, counted("", "accounts")),
-        Case("accounts list, all", (*accounts, "--limit", str(2**31 - 1)), ROWS, START,
+        Case("accounts list, 10,000", (*accounts, "--limit", "10000"), ROWS, START,
              counted("", "accounts")),
         Case("access of", (COMMAND, "access", "of", "u1", *one, "--json"), ROWS, START,
              counted("privileges", "privileges")),

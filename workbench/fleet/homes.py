@@ -21,7 +21,7 @@ from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
-from workbench.fleet.addresses import EndpointKind, Mix, host_of
+from workbench.fleet.addresses import EndpointKind, Mix, host_of, is_changed
 from workbench.fleet.server import MONITOR, PASSWORD
 from workbench.running.configuration import variant
 from workbench.servers.running import RunningServer
@@ -31,13 +31,18 @@ _REFUSED_PORT = 1
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """The instances of a fleet, and where they are reached."""
+    """The instances of a fleet, and where they are reached.
+
+    A share of them has `changed` since they were synced before, if they were.
+    """
 
     count: int
     port: int
     mix: Mix
     connect_seconds: float
     shards: int = 1
+    is_synced_before: bool = False
+    changed: float = 0.0
 
     def instances(self) -> list[Instance]:
         """Return the instances."""
@@ -55,6 +60,16 @@ class FleetPlan:
             )
             for number, kind in enumerate(self.mix.kinds(self.count))
         ]
+
+    @property
+    def updated(self) -> int | None:
+        """Return of how many instances a sync updates an account; None: it is the first one."""
+        if not self.is_synced_before:
+            return None
+        kinds = enumerate(self.mix.kinds(self.count))
+        return sum(
+            kind is EndpointKind.LIVE and is_changed(number, self.changed) for number, kind in kinds
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,12 @@ def recorded(server: RunningServer) -> Recording:
     return recording
 
 
+def change(server: RunningServer) -> None:
+    """Grant one privilege on one table to one team."""
+    with _connect(server, "shop_0") as connection:
+        connection.execute("GRANT UPDATE ON table_0 TO team_0")
+
+
 def collect(host: str, port: int, connect_seconds: float = 10) -> Snapshot:
     """Collect the accounts of an endpoint as the product does, without a store.
 
