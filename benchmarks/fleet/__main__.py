@@ -85,6 +85,7 @@ class Bench:
         place = self.directory / f"{runner}-{plan.count}"
         with fresh_home(place, self.storage, self._settings(runner)) as home:
             home.register(plan.instances())
+            home.make_dagster_storage()
             if plan.is_synced_before and runner is not Runner.BARE_COLLECT:
                 first = replace(plan, is_synced_before=False)
                 run_once(Runner.BARE_STORE, home, first, Watching(self.options.limit))

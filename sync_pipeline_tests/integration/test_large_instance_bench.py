@@ -21,6 +21,7 @@ from workbench.servers.running import RunningServer
 
 WORLD = RoleWorld(roles=60, schemas=2, tables=20, grants=240, nesting=3, chain=30, holders=40)
 HELP = (COMMAND, "--help")
+PLAIN = "workbench.scale.plain"
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +72,22 @@ def test_a_world_whose_numbers_do_not_fit_is_refused(world: RoleWorld) -> None:
 
 def test_a_command_that_ends_otherwise_counts_for_nothing(tmp_path: Path) -> None:
     measuring = Measuring({"PYTHONPATH": str(project_root())}, tmp_path, 60)
-    measuring.run(Case("start", HELP), Case("again", HELP, "start", answer=lambda said: said[:6]))
+    again = Case("again", HELP, "plain", "start", answer=lambda said: said.strip()[:6])
+    measuring.run(Case("start", HELP), Case("plain", (PLAIN, "nothing"), "", "start"), again)
     shown = as_json(measuring.found)
+    assert shown["again"]["answer"] == "Usage:"
+    assert shown["again"]["ratio"] > 0
+    assert shown["again"]["CPU seconds beyond the start"] >= 0.01
+    assert "ratio" not in as_json({"again": measuring.found["again"]})["again"]
     assert shown["again"]["CPU seconds"] > 0
     assert shown["again"]["peak memory MB"] > 20
-    assert shown["again"]["baseline"] == "start"
+    assert shown["again"]["baseline"] == "plain"
     with pytest.raises(WrongEnd, match="ended with 2"):
         measuring.run(Case("wrong", (COMMAND, "no-such-command")))
 
 
 def test_a_tiny_instance_from_start_to_finish() -> None:
-    lines = ("catalog-queries", "server", "first sync", "sync, one grant given", "who-can")
+    lines = ("server", "first sync", "sync, one grant given", "who-can")
     command = [
         sys.executable, "-m", "benchmarks.large_instance", "--json", "--roles", "30",
         "--schemas", "1", "--tables", "10", "--grants", "120", "--nesting", "2",

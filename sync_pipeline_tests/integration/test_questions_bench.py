@@ -43,7 +43,7 @@ def test_an_inventory_is_the_same_every_time_and_of_the_size_asked_for(number: i
 
 
 def test_a_tiny_fleet_from_start_to_finish(tmp_path: Path) -> None:
-    lines = ("rows", "start", "who-can", "accounts changes")
+    lines = ("plain-start", "rows", "start", "who-can", "accounts changes")
     command = [
         sys.executable, "-m", "benchmarks.questions", "--json", "--instances", "2", "--accounts",
         "20", "--grants", "480", "--changed", "0.5", "--home", str(tmp_path / "kept"),

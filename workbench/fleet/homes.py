@@ -82,9 +82,7 @@ class Home:
     environment: Mapping[str, str]
 
     def register(self, instances: Sequence[Instance]) -> None:
-        """Put a fleet into the registry, and make Dagster's storage, as the daemon does."""
-        program = "import dagster; dagster.DagsterInstance.get().dispose()"
-        subprocess.run([sys.executable, "-c", program], env=dict(self.environment), check=True)
+        """Put a fleet into the registry."""
         now = datetime.now(UTC)
         settings = Settings(home=self.directory, store_url=self.store_url)
         store = Store.open(settings.effective_store_url)
@@ -93,6 +91,11 @@ class Home:
         store.registry.put_credential(credential, now)
         store.registry.put_instances(instances, now)
         store.close()
+
+    def make_dagster_storage(self) -> None:
+        """Make Dagster's storage, as the daemon does before any run."""
+        program = "import dagster; dagster.DagsterInstance.get().dispose()"
+        subprocess.run([sys.executable, "-c", program], env=dict(self.environment), check=True)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class Measuring:
         Raises:
             WrongEnd: one failed, or was cut at the limit.
         """
-        chosen = [case for case in cases if not self.only or case.name in self.only]
+        chosen = [case for case in cases if self.takes(case)]
         for number in range(self.rounds):
             for case in chosen:
                 figures = self._once(case)
@@ -110,6 +110,10 @@ class Measuring:
                     self.found[case.name] = figures
         for case in chosen:
             say(line_of(row(self.found[case.name], self.found)))
+
+    def takes(self, case: Case) -> bool:
+        """Return whether a case is one of those that are asked for."""
+        return not self.only or case.name in self.only
 
     def _once(self, case: Case) -> Figures:
         place = self.directory / f"case-{len(list(self.directory.glob('case-*')))}"
@@ -135,27 +139,31 @@ def _cpu(figures: Figures) -> float:
     return figures.usage.cpu_seconds
 
 
-def work_seconds(item: Figures, found: Mapping[str, Figures]) -> float:
-    """Return the CPU seconds beyond the start of the program, at least one clock tick."""
+def work_seconds(item: Figures, found: Mapping[str, Figures]) -> float | None:
+    """Return the CPU seconds beyond the start of the program, at least one clock tick.
+
+    None: it has no start, or that was not measured.
+    """
     start = found.get(item.case.start)
-    return max(_cpu(item) - (_cpu(start) if start else 0.0), 0.01)
+    return max(_cpu(item) - _cpu(start), 0.01) if start else None
 
 
 def ratio_of(item: Figures, found: Mapping[str, Figures]) -> float | None:
-    """Return the work as a multiple of that of the baseline; None: it has none."""
+    """Return the work as a multiple of that of the baseline; None: one of them is not known."""
     baseline = found.get(item.case.baseline)
-    return work_seconds(item, found) / work_seconds(baseline, found) if baseline else None
+    ours, plain = work_seconds(item, found), baseline and work_seconds(baseline, found)
+    return ours / plain if ours and plain else None
 
 
 def row(item: Figures, found: Mapping[str, Figures]) -> tuple[str, ...]:
     """Return the figures of a case as cells, in the order of COLUMNS."""
-    ratio = ratio_of(item, found)
+    work, ratio = work_seconds(item, found), ratio_of(item, found)
     return (
         item.case.name,
         item.answer,
         f"{item.usage.wall_seconds:.2f}",
         f"{_cpu(item):.2f}",
-        f"{work_seconds(item, found):.2f}" if item.case.start else "",
+        f"{work:.2f}" if work is not None else "",
         f"{ratio:.1f} x {item.case.baseline}" if ratio is not None else "",
         f"{item.peak_bytes / _MEGABYTE:.0f}",
         f"{item.server_cpu_seconds:.2f}" if item.server_cpu_seconds else "",
@@ -184,8 +192,8 @@ def as_json(found: Mapping[str, Figures]) -> dict[str, Any]:
             "peak memory MB": round(item.peak_bytes / _MEGABYTE),
             "server CPU seconds": round(item.server_cpu_seconds, 3),
         }
-        if item.case.start:
-            figures["CPU seconds beyond the start"] = round(work_seconds(item, found), 3)
+        if (work := work_seconds(item, found)) is not None:
+            figures["CPU seconds beyond the start"] = round(work, 3)
         if (ratio := ratio_of(item, found)) is not None:
             figures["baseline"] = item.case.baseline
             figures["ratio"] = round(ratio, 2)
