@@ -84,6 +84,8 @@ def test_a_command_that_ends_otherwise_counts_for_nothing(tmp_path: Path) -> Non
     assert shown["again"]["baseline"] == "plain"
     with pytest.raises(WrongEnd, match="ended with 2"):
         measuring.run(Case("wrong", (COMMAND, "no-such-command")))
+    with pytest.raises(WrongEnd, match="wordy said"):
+        measuring.run(Case("wordy", HELP, answer=lambda said: str(int(said))))
 
 
 def test_a_tiny_instance_from_start_to_finish() -> None:

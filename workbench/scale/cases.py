@@ -99,7 +99,7 @@ class Measuring:
         """Measure cases and tell each as it is measured; rounds take turns.
 
         Raises:
-            WrongEnd: one failed, or was cut at the limit.
+            WrongEnd: one failed, gave no answer, or was cut at the limit.
         """
         chosen = [case for case in cases if self.takes(case)]
         for number in range(self.rounds):
@@ -108,8 +108,8 @@ class Measuring:
                 before = self.found.get(case.name)
                 if not number or before is None or _cpu(figures) < _cpu(before):
                     self.found[case.name] = figures
-        for case in chosen:
-            say(line_of(row(self.found[case.name], self.found)))
+                if number == self.rounds - 1:
+                    say(line_of(row(self.found[case.name], self.found)))
 
     def takes(self, case: Case) -> bool:
         """Return whether a case is one of those that are asked for."""
@@ -129,7 +129,11 @@ class Measuring:
             end = "was cut" if usage.is_cut else f"ended with {usage.exit_status}"
             raise WrongEnd(f"{case.name} {end}:\n{said[-4000:]}")
         shown = json.loads(profile.read_text()) if self.is_profiled else None
-        return Figures(case, usage, case.answer(said), self._server_cpu() - server, shown)
+        try:
+            answer = case.answer(said)
+        except (ValueError, KeyError, TypeError) as error:
+            raise WrongEnd(f"{case.name} said {said[:400]!r}: {error}") from None
+        return Figures(case, usage, answer, self._server_cpu() - server, shown)
 
     def _server_cpu(self) -> float:
         return cpu_seconds(self.server_pid) if self.server_pid else 0.0
