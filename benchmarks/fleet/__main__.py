@@ -85,7 +85,8 @@ class Bench:
         place = self.directory / f"{runner}-{plan.count}"
         with fresh_home(place, self.storage, self._settings(runner)) as home:
             home.register(plan.instances())
-            home.make_dagster_storage()
+            if runner.is_dagster:
+                home.make_dagster_storage()
             if plan.is_synced_before and runner is not Runner.BARE_COLLECT:
                 first = replace(plan, is_synced_before=False)
                 run_once(Runner.BARE_STORE, home, first, Watching(self.options.limit))
@@ -215,7 +216,7 @@ def opened(options: argparse.Namespace) -> Iterator[Bench]:
             recording = recorded(server)
             after = None
             if any(options.changed):
-                change(server)
+                change(server, granted=True)
                 after = recorded(server)
         endpoints = stack.enter_context(
             handed_through(server.port, latency)

@@ -98,13 +98,12 @@ def test_an_endpoint_that_is_not_live_fails_as_such(
 
 
 def test_a_share_of_the_endpoints_answers_as_after_a_change(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+    server: RunningServer, tmp_path: Path
 ) -> None:
-    directory = tmp_path_factory.mktemp("changing") / "server"
-    with real_server(directory, Contents(1, 1, 1)) as server:
-        before, real = recorded(server), collect(server.host, server.port)
-        change(server)
-        after, really = recorded(server), collect(server.host, server.port)
+    before, real = recorded(server), collect(server.host, server.port)
+    change(server, granted=True)
+    after, really = recorded(server), collect(server.host, server.port)
+    change(server, granted=False)
     assert real.accounts != really.accounts
     with replayed(before, NEAR, tmp_path, after) as endpoints:
         for share, wanted in ((0, []), (0.5, [1, 3]), (1, [0, 1, 2, 3]), (0, [])):
