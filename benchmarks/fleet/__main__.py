@@ -82,7 +82,7 @@ class Bench:
 
     def run(self, runner: Runner, plan: FleetPlan) -> Measured:
         """Run a runner over a fleet, from a fresh home on."""
-        place = self.directory / f"{runner}-{plan.count}"
+        place = self.directory / f"{runner}-{plan.count}-{plan.changed:g}"
         with fresh_home(place, self.storage, self._settings(runner)) as home:
             home.register(plan.instances())
             if runner.is_dagster:

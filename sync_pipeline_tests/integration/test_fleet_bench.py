@@ -225,12 +225,15 @@ def test_a_tiny_fleet_of_which_a_part_has_changed() -> None:
     command = [
         sys.executable, "-m", "benchmarks.fleet", "--instances", "4", "--silent", "0",
         "--refusing", "0", "--accounts", "5", "--runners", "bare-store", "--start-included",
-        "--concurrency", "4", "--synced-before", "--changed", "0.5",
+        "--concurrency", "4", "--synced-before", "--changed", "0,0.5",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=project_root(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    shown = json.loads(done.stdout)["instances 4, 50% changed"]["bare-store"]
-    assert shown["records"] == {"completed": 4}
+    shown = json.loads(done.stdout)
+    assert shown["instances 4"]["bare-store"]["records"] == {"completed": 4}
+    changed = shown["instances 4, 50% changed"]["bare-store"]
+    assert changed["records"] == {"completed": 4}
+    assert len(changed["targets"]) == 2
 
 
 def test_a_small_fleet_from_start_to_finish() -> None:
