@@ -18,8 +18,10 @@ that the product writes; the others are a run of the job with SYNC_PIPELINE_EXEC
 process that a launcher starts for it. Every run has a fresh process, home, store and Dagster
 storage; with `--storage postgresql` the last two are databases of one more server. The store
 is empty, so that every account is new; with `--synced-before` it is not, and nothing has
-changed since: most syncs are such. Retries are the product's own (`--retry-limit`).
-`multiprocess` has `--processes` at once and `in_process` one, the others `--concurrency`.
+changed since: most syncs are such. `--changed 0,0.02` measures that, and a fleet of which 2 %
+have one grant more since, and both are compared with `bare-collect` and with each other. Retries
+are the product's own (`--retry-limit`). `multiprocess` has `--processes` at once and `in_process`
+one, the others `--concurrency`.
 `--most NAME=N` leaves a slow runner out where there are more. `--shards` makes as many runs
 side by side, each with its part of the fleet.
 
@@ -43,6 +45,7 @@ record ends the benchmark with 1.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import tempfile
@@ -61,7 +64,8 @@ from workbench.fleet.processes import cpu_seconds
 from workbench.fleet.recording import Recording
 from workbench.fleet.responder import Latency
 from workbench.fleet.runners import LostRecords, Runner, Watching, run_once
-from workbench.fleet.server import Contents, real_server, recorded
+from workbench.fleet.server import Contents, change, real_server, recorded
+from workbench.fleet.steady import steady_targets
 from workbench.servers import postgresql
 from workbench.servers.running import RunningServer
 
@@ -78,14 +82,19 @@ class Bench:
 
     def run(self, runner: Runner, plan: FleetPlan) -> Measured:
         """Run a runner over a fleet, from a fresh home on."""
-        place = self.directory / f"{runner}-{plan.count}"
+        place = self.directory / f"{runner}-{plan.count}-{plan.changed:g}"
         with fresh_home(place, self.storage, self._settings(runner)) as home:
-            home.register(plan)
-            if self.options.synced_before:
-                run_once(Runner.BARE_STORE, home, plan, Watching(self.options.limit))
+            home.register(plan.instances())
+            if runner.is_dagster:
+                home.make_dagster_storage()
+            if plan.is_synced_before and runner is not Runner.BARE_COLLECT:
+                first = replace(plan, is_synced_before=False)
+                run_once(Runner.BARE_STORE, home, first, Watching(self.options.limit))
+            self._change(plan.changed)
             before = self.endpoints.cpu_seconds, self._server_cpu_seconds()
             is_profiled = self.options.profile and runner is not Runner.MULTIPROCESS
             outcome = run_once(runner, home, plan, Watching(self.options.limit, is_profiled))
+            self._change(0)
             return Measured(
                 outcome,
                 self._means(runner),
@@ -93,17 +102,28 @@ class Bench:
                 self._server_cpu_seconds() - before[1],
             )
 
-    def plan(self, count: int) -> FleetPlan:
-        """Return a fleet of so many instances."""
+    def plan(self, count: int, changed: float = 0) -> FleetPlan:
+        """Return a fleet of so many instances, of which a share has changed."""
         options = self.options
-        mix = Mix(options.silent, options.refusing)
-        return FleetPlan(count, self.endpoints.port, mix, options.connect_timeout, options.shards)
+        return FleetPlan(
+            count,
+            self.endpoints.port,
+            Mix(options.silent, options.refusing),
+            options.connect_timeout,
+            options.shards,
+            options.synced_before,
+            changed,
+        )
 
     def waits(self, plan: FleetPlan) -> Waits:
         """Return what a fleet makes every run wait for."""
         base = Settings.model_fields["retry_base_seconds"].default
         patience = Patience(self.options.retry_limit, base)
         return Waits.of(plan, self.recording, latency_of(self.options), patience)
+
+    def _change(self, share: float) -> None:
+        if any(self.options.changed):
+            self.endpoints.change(share)
 
     def _means(self, runner: Runner) -> Means:
         options = self.options
@@ -139,17 +159,18 @@ def compare(bench: Bench) -> list[Comparison]:
         for runner in ([] if options.start_included else options.runners)
     }
     found = []
-    for count in options.instances:
+    for count, changed in itertools.product(options.instances, options.changed):
         runs = {}
+        plan = bench.plan(count, changed)
         for runner in options.runners:
             if count > most.get(runner, count):
                 say(f"{runner}: left out of {count} instances by --most")
                 continue
-            runs[runner] = bench.run(runner, bench.plan(count))
+            runs[runner] = bench.run(runner, plan)
             usage = runs[runner].outcome.usage
             ended = "CUT at" if usage.is_cut else "ended in"
             say(f"{runner}: {count} instances {ended} {usage.wall_seconds:.1f} s")
-        found.append(Comparison(count, options.storage, bench.waits(bench.plan(count)), runs, idle))
+        found.append(Comparison(count, options.storage, bench.waits(plan), runs, idle, changed))
     return found
 
 
@@ -158,8 +179,15 @@ def shown(comparisons: list[Comparison], options: argparse.Namespace) -> dict[st
     named = {name: str(value) for name, value in vars(options).items()}
     result: dict[str, object] = {"options": named}
     for item in comparisons:
-        result[f"instances {item.count}"] = {
-            str(runner): {**item.shown(runner), "targets": item.targets(runner)}
+        changed = f", {item.changed:.0%} changed" if item.changed else ""
+        result[f"instances {item.count}{changed}"] = {
+            str(runner): {
+                **item.shown(runner),
+                "targets": {
+                    **item.targets(runner),
+                    **(steady_targets(item, runner, comparisons) if options.synced_before else {}),
+                },
+            }
             for runner in item.runs
         }
     changes = {str(runner): flatness(comparisons, runner) for runner in options.runners}
@@ -186,10 +214,14 @@ def opened(options: argparse.Namespace) -> Iterator[Bench]:
                 real_server(directory / "recorded", contents)
             )
             recording = recorded(server)
+            after = None
+            if any(options.changed):
+                change(server, granted=True)
+                after = recorded(server)
         endpoints = stack.enter_context(
             handed_through(server.port, latency)
             if is_proxy
-            else replayed(recording, latency, directory)
+            else replayed(recording, latency, directory, after)
         )
         storage = None
         if options.storage == "postgresql":
@@ -225,6 +257,9 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     def runners(text: str) -> list[Runner]:
         return [Runner(item) for item in text.split(",")]
 
+    def shares(text: str) -> list[float]:
+        return [float(item) for item in text.split(",")]
+
     parser.add_argument("--instances", type=numbers, default=[100])
     parser.add_argument("--runners", type=runners, default=list(Runner))
     parser.add_argument("--most", action="append", default=[], metavar="RUNNER=N")
@@ -239,6 +274,10 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--retry-limit", type=int, default=2)
     parser.add_argument("--synced-before", action="store_true", help="measure a second sync")
+    parser.add_argument(
+        "--changed", type=shares, default=[0.0],
+        help="shares of which one grant has changed since, 0 to 1",
+    )  # fmt: skip
     parser.add_argument("--shards", type=int, default=1, help="runs side by side")
     parser.add_argument(
         "--start-included", action="store_true", help="no run of one instance to subtract"
@@ -252,7 +291,13 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         "--setting", action="append", default=[], metavar="NAME=VALUE",
         help="one more SYNC_PIPELINE_ setting of the runs",
     )  # fmt: skip
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if any(options.changed):
+        if not options.synced_before or options.endpoints != "replay":
+            parser.error("--changed needs --synced-before, and endpoints that are replayed")
+        if not options.accounts or not options.databases or not options.tables:
+            parser.error("--changed needs an account and a table to grant")
+    return options
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,15 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConnectError, ConnectReason, SyncError
-from sync_pipeline.model.session import InstanceRecord, RecordStatus, SyncCategory
+from sync_pipeline.model.session import (
+    InstanceRecord,
+    RecordStatus,
+    SyncCategory,
+    SyncCounters,
+)
 from sync_pipeline.settings import project_root
-from workbench.fleet.addresses import EndpointKind, Mix, host_of
+from workbench.fleet.addresses import EndpointKind, Mix, host_of, is_changed, number_of
 from workbench.fleet.endpoints import Endpoints, handed_through, replayed
 from workbench.fleet.homes import FleetPlan
 from workbench.fleet.recording import Recording
 from workbench.fleet.responder import Latency
 from workbench.fleet.runners import LostRecords, Runner, counted
-from workbench.fleet.server import MONITOR, Contents, collect, real_server, recorded
+from workbench.fleet.server import MONITOR, Contents, change, collect, real_server, recorded
 from workbench.fleet.wire import RequestKind, RequestReader
 from workbench.servers.running import RunningServer
 
@@ -89,6 +95,34 @@ def test_an_endpoint_that_is_not_live_fails_as_such(
     error = failure(kind, 1 if kind is EndpointKind.REFUSED else endpoints.port)
     assert isinstance(error, ConnectError)
     assert (error.reason, error.retryable) == (reason, True)
+
+
+def test_a_share_of_the_endpoints_answers_as_after_a_change(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    before, real = recorded(server), collect(server.host, server.port)
+    change(server, granted=True)
+    after, really = recorded(server), collect(server.host, server.port)
+    change(server, granted=False)
+    assert real.accounts != really.accounts
+    with replayed(before, NEAR, tmp_path, after) as endpoints:
+        for share, wanted in ((0, []), (0.5, [1, 3]), (1, [0, 1, 2, 3]), (0, [])):
+            endpoints.change(share)
+            for number in range(4):
+                assert is_changed(number, share) == (number in wanted)
+                found = collect(host_of(EndpointKind.LIVE, number), endpoints.port)
+                assert found.accounts == (really if number in wanted else real).accounts
+
+
+@given(st.integers(1, 20_000), st.sampled_from([0.01, 0.02, 0.07, 0.1, 1 / 3, 0.5]))
+def test_the_changed_share_is_what_was_asked_for(count: int, share: float) -> None:
+    changed = sum(is_changed(number, share) for number in range(count))
+    assert abs(changed - count * share) < 1
+
+
+def test_an_address_tells_the_number_of_its_endpoint() -> None:
+    for number in (0, 249, 250, 62_499):
+        assert number_of(host_of(EndpointKind.LIVE, number)) == number
 
 
 def test_what_was_not_recorded_is_an_error_that_names_it(
@@ -166,6 +200,40 @@ def test_a_run_that_loses_a_record_counts_for_nothing() -> None:
     for status in (RecordStatus.PENDING, RecordStatus.RUNNING, RecordStatus.CANCELLED):
         with pytest.raises(LostRecords, match=f"{name} as {status}"):
             counted([record(name, status), *records[1:]], fleet, Runner.THREADED)
+
+
+def test_a_run_that_misses_a_change_counts_for_nothing() -> None:
+    fleet = replace(plan(20), is_synced_before=True, changed=0.5)
+    assert fleet.updated is not None
+    assert 0 < fleet.updated < 14
+    updated = SyncCounters(items_updated=1)
+    records = [
+        replace(item, counters=updated) if instance.name.endswith("live") and number % 2 else item
+        for number, (item, instance) in enumerate(
+            zip(records_of(fleet), fleet.instances(), strict=True)
+        )
+    ]
+    assert counted(records, fleet, Runner.THREADED).total() == 20
+    unchanged = replace(fleet, changed=0)
+    with pytest.raises(LostRecords, match="0 had changed"):
+        counted(records, unchanged, Runner.THREADED)
+    with pytest.raises(LostRecords, match=f"updated 0 instances; {fleet.updated} had"):
+        counted(records_of(fleet), fleet, Runner.THREADED)
+
+
+def test_a_tiny_fleet_of_which_a_part_has_changed() -> None:
+    command = [
+        sys.executable, "-m", "benchmarks.fleet", "--instances", "4", "--silent", "0",
+        "--refusing", "0", "--accounts", "5", "--runners", "bare-store", "--start-included",
+        "--concurrency", "4", "--synced-before", "--changed", "0,0.5",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=project_root(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["instances 4"]["bare-store"]["records"] == {"completed": 4}
+    changed = shown["instances 4, 50% changed"]["bare-store"]
+    assert changed["records"] == {"completed": 4}
+    assert len(changed["targets"]) == 2
 
 
 def test_a_small_fleet_from_start_to_finish() -> None:

@@ -13,6 +13,7 @@ from workbench.fleet.figures import Comparison, Measured
 from workbench.fleet.limits import Means, Waits
 from workbench.fleet.measured import Usage
 from workbench.fleet.runners import Outcome, Runner
+from workbench.fleet.steady import steady_targets
 
 SECONDS = st.floats(0.01, 1000)
 NO_WAITS = Waits(0, 0)
@@ -64,3 +65,16 @@ def test_a_run_that_was_cut_counts_what_had_ended() -> None:
     assert found.shown(Runner.THREADED)["throughput to multiprocess"] == 12.5
     assert found.targets(Runner.MULTIPROCESS) == {}
     assert "12.5: yes" in found.targets(Runner.THREADED).values()
+
+
+def test_a_second_sync_is_held_to_what_reading_alone_takes() -> None:
+    collect, threaded = Runner.BARE_COLLECT, Runner.THREADED
+    base = measured(100, 1, wall=10)
+    same = Comparison(100, "sqlite", NO_WAITS, {collect: base, threaded: measured(100, 2, wall=11)},
+                      {})  # fmt: skip
+    slow = Comparison(100, "sqlite", NO_WAITS, {collect: base, threaded: measured(100, 3, wall=13)},
+                      {}, 0.02)  # fmt: skip
+    told = list(steady_targets(same, threaded, [same, slow]).values())
+    assert told == ["1.1: yes", "10 ms: yes"]
+    assert list(steady_targets(slow, threaded, [same, slow]).values()) == ["1.5: no", "1.18: no"]
+    assert steady_targets(same, collect, [same]) == {}

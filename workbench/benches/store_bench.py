@@ -95,12 +95,10 @@ class StoreBench:
     def reconciled(
         self, instance: Instance, *states: AccountState, observed_at: datetime
     ) -> Reconciliation:
-        snapshot = Snapshot(
-            server=ServerIdentity("18.0", (18, 0)),
-            observed_at=observed_at,
-            accounts=states,
-            sections={SectionKey(name): SectionReport(SectionStatus.READ) for name in SectionName},
-        )
+        return self.compared(instance, whole_snapshot(states, observed_at))
+
+    def compared(self, instance: Instance, snapshot: Snapshot) -> Reconciliation:
+        """Compare a snapshot with what the store knows, as a sync does."""
         accounts = self.store.accounts
         ever_read = {item.key for item in accounts.sections(instance.id) if item.last_read_at}
         scope = Scope.of((), ())
@@ -116,9 +114,26 @@ class StoreBench:
     def apply_claimed(
         self, claim: RecordClaim, instance: Instance, *states: AccountState
     ) -> Reconciliation:
-        result = self.reconciled(instance, *states, observed_at=self.now)
-        self.store.accounts.apply(instance.id, result, claim, DONE, self.now, "18.0", self.now)
+        return self.apply_snapshot(claim, instance, whole_snapshot(states, self.now))
+
+    def apply_snapshot(
+        self, claim: RecordClaim, instance: Instance, snapshot: Snapshot
+    ) -> Reconciliation:
+        """Write what was collected of an instance, as its sync does."""
+        result = self.compared(instance, snapshot)
+        version, observed_at = snapshot.server.version, snapshot.observed_at
+        self.store.accounts.apply(instance.id, result, claim, DONE, observed_at, version, self.now)
         return result
+
+
+def whole_snapshot(states: tuple[AccountState, ...], observed_at: datetime) -> Snapshot:
+    """Return a snapshot of which every section was read."""
+    return Snapshot(
+        server=ServerIdentity("18.0", (18, 0)),
+        observed_at=observed_at,
+        accounts=states,
+        sections={SectionKey(name): SectionReport(SectionStatus.READ) for name in SectionName},
+    )
 
 
 def renamed(instance: Instance, name: str) -> Instance:

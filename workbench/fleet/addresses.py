@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
 _HOSTS_A_NET = 250
+_TINY = 1e-9
 MOST = _HOSTS_A_NET * _HOSTS_A_NET
 
 
@@ -66,6 +68,17 @@ def host_of(kind: EndpointKind, number: int) -> str:
     if number >= MOST:
         raise ValueError(f"at most {MOST} endpoints have an address")
     return f"127.{_SECOND_PART[kind]}.{number // _HOSTS_A_NET}.{number % _HOSTS_A_NET + 1}"
+
+
+def number_of(host: str) -> int:
+    """Return the number of the endpoint that has an address of ours."""
+    third, fourth = map(int, host.split(".")[2:])
+    return third * _HOSTS_A_NET + fourth - 1
+
+
+def is_changed(number: int, share: float) -> bool:
+    """Return whether an endpoint is of a share of all, which is spread evenly."""
+    return math.floor((number + 1) * share + _TINY) > math.floor(number * share + _TINY)
 
 
 def kind_of(host: str) -> EndpointKind | None:

@@ -1,7 +1,7 @@
 """The same work without Dagster: what no runner can be better than.
 
     python -m workbench.fleet.bare collect RESULT.json
-    python -m workbench.fleet.bare store RESULT.json
+    python -m workbench.fleet.bare store RESULT.json [--instance NAME]
 
 `collect` reads every instance and throws the snapshot away; `store` does a whole session,
 with all that the product writes. Threads take the instances, as many at once as
@@ -96,11 +96,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="workbench.fleet.bare", description=__doc__)
     parser.add_argument("what", choices=("collect", "store"))
     parser.add_argument("result", type=Path)
+    parser.add_argument("--instance", default="", help="only this one")
     options = parser.parse_args()
     settings = Settings.load()
     store = Store.open(settings.effective_store_url)
     deps = SyncDeps(store, SecretVault.open(settings), settings, lambda: datetime.now(UTC))
-    instances = store.registry.instances(include_inactive=False)
+    instances = [
+        item
+        for item in store.registry.instances(include_inactive=False)
+        if options.instance in ("", item.name)
+    ]
     session_id = ""
     if options.what == "store":
         session_id = str(uuid4())

@@ -21,20 +21,39 @@ class Endpoints:
     """The port that is open at every address of the fleet, and the process behind it."""
 
     port: int
-    pid: int
+    process: subprocess.Popen[str]
 
     @property
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that answering has taken so far."""
-        return cpu_seconds(self.pid)
+        return cpu_seconds(self.process.pid)
+
+    def change(self, share: float) -> None:
+        """Let a share of the endpoints answer as after the change, and the others as before.
+
+        Raises:
+            RuntimeError: the responder has ended.
+        """
+        if self.process.stdin is None or self.process.stdout is None:
+            raise RuntimeError("the responder has no pipes")
+        self.process.stdin.write(f"{share}\n")
+        self.process.stdin.flush()
+        if not self.process.stdout.readline():
+            raise RuntimeError("the responder has ended")
 
 
 @contextmanager
-def replayed(recording: Recording, latency: Latency, directory: Path) -> Iterator[Endpoints]:
-    """Serve a recording."""
-    path = directory / "recording"
+def replayed(
+    recording: Recording, latency: Latency, directory: Path, changed: Recording | None = None
+) -> Iterator[Endpoints]:
+    """Serve a recording, and another one at the endpoints that are changed later."""
+    path, after = directory / "recording", directory / "recording-changed"
     recording.save(path)
-    with _responder(["--recording", str(path)], latency) as endpoints:
+    source = ["--recording", str(path)]
+    if changed is not None:
+        changed.save(after)
+        source += ["--changed", str(after)]
+    with _responder(source, latency) as endpoints:
         yield endpoints
 
 
@@ -56,7 +75,7 @@ def _responder(source: Sequence[str], latency: Latency) -> Iterator[Endpoints]:
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("the responder has no pipes")
     try:
-        yield Endpoints(int(process.stdout.readline()), process.pid)
+        yield Endpoints(int(process.stdout.readline()), process)
     finally:
         process.stdin.close()
         try:

@@ -34,7 +34,8 @@ class Measured:
 class Comparison:
     """The runs over one number of instances.
 
-    `idle_cpu` is what a run of one instance takes, where that was measured.
+    `idle_cpu` is what a run of one instance takes, where that was measured. A share of the
+    instances has `changed` since the sync before.
     """
 
     count: int
@@ -42,6 +43,7 @@ class Comparison:
     waits: Waits
     runs: Mapping[Runner, Measured]
     idle_cpu: Mapping[Runner, float]
+    changed: float = 0.0
 
     def milliseconds(self, runner: Runner) -> float:
         """Return the CPU milliseconds an instance, with the start of the processes."""

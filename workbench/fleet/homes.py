@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
-from workbench.fleet.addresses import EndpointKind, Mix, host_of
+from workbench.fleet.addresses import EndpointKind, Mix, host_of, is_changed
 from workbench.fleet.server import MONITOR, PASSWORD
 from workbench.running.configuration import variant
 from workbench.servers.running import RunningServer
@@ -31,13 +31,18 @@ _REFUSED_PORT = 1
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """The instances of a fleet, and where they are reached."""
+    """The instances of a fleet, and where they are reached.
+
+    A share of them has `changed` since they were synced before, if they were.
+    """
 
     count: int
     port: int
     mix: Mix
     connect_seconds: float
     shards: int = 1
+    is_synced_before: bool = False
+    changed: float = 0.0
 
     def instances(self) -> list[Instance]:
         """Return the instances."""
@@ -56,6 +61,16 @@ class FleetPlan:
             for number, kind in enumerate(self.mix.kinds(self.count))
         ]
 
+    @property
+    def updated(self) -> int | None:
+        """Return of how many instances a sync updates an account; None: it is the first one."""
+        if not self.is_synced_before:
+            return None
+        kinds = enumerate(self.mix.kinds(self.count))
+        return sum(
+            kind is EndpointKind.LIVE and is_changed(number, self.changed) for number, kind in kinds
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -66,18 +81,21 @@ class Home:
     dagster_url: str
     environment: Mapping[str, str]
 
-    def register(self, plan: FleetPlan) -> None:
-        """Put a fleet into the registry, and make Dagster's storage, as the daemon does."""
-        program = "import dagster; dagster.DagsterInstance.get().dispose()"
-        subprocess.run([sys.executable, "-c", program], env=dict(self.environment), check=True)
+    def register(self, instances: Sequence[Instance]) -> None:
+        """Put a fleet into the registry."""
         now = datetime.now(UTC)
         settings = Settings(home=self.directory, store_url=self.store_url)
         store = Store.open(settings.effective_store_url)
         vault = SecretVault.open(settings)
         credential = StoredCredential(MONITOR, MONITOR, vault.seal(Secret(PASSWORD)))
         store.registry.put_credential(credential, now)
-        store.registry.put_instances(plan.instances(), now)
+        store.registry.put_instances(instances, now)
         store.close()
+
+    def make_dagster_storage(self) -> None:
+        """Make Dagster's storage, as the daemon does before any run."""
+        program = "import dagster; dagster.DagsterInstance.get().dispose()"
+        subprocess.run([sys.executable, "-c", program], env=dict(self.environment), check=True)
 
 
 @contextmanager
@@ -86,17 +104,9 @@ def fresh_home(
 ) -> Iterator[Home]:
     """Make a home on SQLite, or with two databases of a server, which are dropped at last."""
     directory.mkdir()
-    config = directory / "config"
+    environment = environment_of(directory, settings)
+    config = Path(environment["DAGSTER_HOME"])
     config.mkdir()
-    kept = {key: value for key, value in os.environ.items() if not _is_ours(key)}
-    named = {f"SYNC_PIPELINE_{key.upper()}": str(value) for key, value in settings.items()}
-    environment = {
-        **kept, **named,
-        "SYNC_PIPELINE_HOME": str(directory),
-        "DAGSTER_HOME": str(config),
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-        "PYTHONPATH": str(project_root()),
-    }  # fmt: skip
     if server is None:
         (config / "dagster.yaml").write_text((project_root() / "dagster.yaml").read_text())
         yield Home(directory, "", "", environment)
@@ -114,6 +124,19 @@ def fresh_home(
             "DAGSTER_POSTGRES_DB": dagster,
         }
         yield Home(directory, store_url, dagster_url, {**environment, **variables})
+
+
+def environment_of(directory: Path, settings: Mapping[str, object]) -> dict[str, str]:
+    """Return the environment of commands whose home is a directory, with no setting but these."""
+    kept = {key: value for key, value in os.environ.items() if not _is_ours(key)}
+    named = {f"SYNC_PIPELINE_{key.upper()}": str(value) for key, value in settings.items()}
+    return {
+        **kept, **named,
+        "SYNC_PIPELINE_HOME": str(directory),
+        "DAGSTER_HOME": str(directory / "config"),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "PYTHONPATH": str(project_root()),
+    }  # fmt: skip
 
 
 def _is_ours(variable: str) -> bool:

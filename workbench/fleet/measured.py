@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,12 +30,19 @@ _SECONDS_BETWEEN_SAMPLES = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run used. The memory is that of all its processes together, at its peak."""
+    """What a run used.
+
+    `peak_bytes` is the memory of all its processes together at its peak, as sampled, and
+    `largest_bytes` the most that one of them had, which no sample misses. `exit_status` is that
+    of the first command that failed, negative where a signal ended it.
+    """
 
     wall_seconds: float
     cpu_seconds: float
     peak_bytes: int
     is_cut: bool
+    largest_bytes: int = 0
+    exit_status: int = 0
 
 
 @dataclass(slots=True)
@@ -81,27 +88,39 @@ def _sample(samples: _Samples, deadline: float) -> None:
         time.sleep(_SECONDS_BETWEEN_SAMPLES)
 
 
+def _failed(pids: Collection[int]) -> int:
+    """Wait for all processes; return the exit status of the first of these that failed, or 0."""
+    failed = 0
+    with suppress(ChildProcessError):
+        while True:
+            pid, status = os.wait()
+            if pid in pids:
+                failed = failed or os.waitstatus_to_exitcode(status)
+    return failed
+
+
 def main() -> int:
     """Run and measure what the command line names."""
     result, limit, commands = sys.argv[1:]
     _adopt_orphans()
     samples = _Samples()
     started = time.monotonic()
-    for command in json.loads(commands):
-        os.posix_spawnp(command[0], command, os.environ)
+    started_pids = {
+        os.posix_spawnp(command[0], command, os.environ) for command in json.loads(commands)
+    }
     watch = threading.Thread(
         target=_sample, args=(samples, started + float(limit)), daemon=True
     )  # fmt: skip
     watch.start()
-    with suppress(ChildProcessError):
-        while True:
-            os.wait()
+    failed = _failed(started_pids)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     usage = Usage(
         wall_seconds=time.monotonic() - started,
         cpu_seconds=used.ru_utime + used.ru_stime,
         peak_bytes=samples.peak_bytes,
         is_cut=samples.is_cut,
+        largest_bytes=used.ru_maxrss * 1024,
+        exit_status=failed,
     )
     Path(result).write_text(json.dumps(asdict(usage)))
     return 0

@@ -2,8 +2,10 @@
 
     python -m workbench.fleet.responder --recording FILE --connect-ms 50 --round-trip-ms 0
 
-It prints its port as soon as it listens, and ends when its standard input does. With
-`--upstream PORT` live endpoints are handed through to a real server instead.
+It prints its port as soon as it listens, and ends when its standard input does. A line there is a
+share of the endpoints, from 0 to 1, which answer from now on as `--changed FILE` has it, and is
+printed again as soon as they do. With `--upstream PORT` live endpoints are handed through to a
+real server instead.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import argparse
 import asyncio
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from workbench.fleet.addresses import EndpointKind, kind_of
+from workbench.fleet.addresses import EndpointKind, is_changed, kind_of, number_of
 from workbench.fleet.recording import Question, Recording
 from workbench.fleet.wire import (
     NO_ENCRYPTION,
@@ -41,11 +44,32 @@ class Latency:
     round_trip: float
 
 
+@dataclass(slots=True)
+class Replayed:
+    """What all endpoints answer, and a share of them after a change."""
+
+    recording: Recording
+    changed: Recording
+    share: float = 0.0
+
+    def of(self, host: str) -> Recording:
+        """Return what the endpoint of an address answers now."""
+        return self.changed if is_changed(number_of(host), self.share) else self.recording
+
+    def listen(self) -> None:
+        """Take shares from standard input until it ends."""
+        for line in sys.stdin:
+            self.share = float(line)
+            sys.stdout.write(f"{self.share}\n")
+            sys.stdout.flush()
+
+
 class ReplayEndpoint(asyncio.Protocol):
     """One connection to an endpoint, of the kind that its address says."""
 
-    def __init__(self, recording: Recording, latency: Latency) -> None:
-        self._recording = recording
+    def __init__(self, replayed: Replayed, latency: Latency) -> None:
+        self._replayed = replayed
+        self._recording = replayed.recording
         self._latency = latency
         self._requests = RequestReader()
         self._kind: EndpointKind | None = None
@@ -55,9 +79,12 @@ class ReplayEndpoint(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See which endpoint was called; other networks than loopback get nothing."""
         self._transport = cast("asyncio.Transport", transport)
-        self._kind = kind_of(transport.get_extra_info("sockname")[0])
+        host = transport.get_extra_info("sockname")[0]
+        self._kind = kind_of(host)
         if self._kind is None:
             transport.abort()  # type: ignore[attr-defined]
+            return
+        self._recording = self._replayed.of(host)
 
     def data_received(self, received: bytes) -> None:
         """Answer every request that is complete."""
@@ -161,6 +188,7 @@ async def serve(options: argparse.Namespace) -> None:
     # One listener for all of 127.0.0.0/8; calls from elsewhere are dropped.
     listener.bind(("0.0.0.0", 0))
     server: asyncio.Server
+    until_end: Callable[[], object] = sys.stdin.read
     if options.upstream:
         server = await asyncio.start_server(
             lambda reader, writer: hand_through((reader, writer), options.upstream, latency),
@@ -169,13 +197,16 @@ async def serve(options: argparse.Namespace) -> None:
         )
     else:
         recording = Recording.load(options.recording)
+        changed = Recording.load(options.changed) if options.changed else recording
+        replayed = Replayed(recording, changed)
+        until_end = replayed.listen
         server = await loop.create_server(
-            lambda: ReplayEndpoint(recording, latency), sock=listener, backlog=_BACKLOG
+            lambda: ReplayEndpoint(replayed, latency), sock=listener, backlog=_BACKLOG
         )
     async with server:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
-        await loop.run_in_executor(None, sys.stdin.read)
+        await loop.run_in_executor(None, until_end)
 
 
 def main() -> int:
@@ -184,6 +215,7 @@ def main() -> int:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--recording", type=Path)
     source.add_argument("--upstream", type=int, default=0)
+    parser.add_argument("--changed", type=Path, help="a recording after a change")
     parser.add_argument("--connect-ms", type=float, default=50)
     parser.add_argument("--round-trip-ms", type=float, default=0)
     asyncio.run(serve(parser.parse_args()))

@@ -163,6 +163,9 @@ def counted(records: list[InstanceRecord], plan: FleetPlan, runner: Runner) -> C
                 f"{runner} recorded {record.instance_name} as {record.status}, not as {expected}: "
                 f"{record.error_message}"
             )
+    updated = sum(record.counters.items_updated > 0 for record in records)
+    if plan.updated not in (None, updated):
+        raise LostRecords(f"{runner} updated {updated} instances; {plan.updated} had changed")
     return Counter(str(record.status) for record in records)
 
 

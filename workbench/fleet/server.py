@@ -52,6 +52,13 @@ def recorded(server: RunningServer) -> Recording:
     return recording
 
 
+def change(server: RunningServer, *, granted: bool) -> None:
+    """Grant one privilege on one table to one team, or take it away again."""
+    words = ("GRANT", "TO") if granted else ("REVOKE", "FROM")
+    with _connect(server, "shop_0") as connection:
+        connection.execute(sql.SQL("{} UPDATE ON table_0 {} team_0").format(*map(sql.SQL, words)))
+
+
 def collect(host: str, port: int, connect_seconds: float = 10) -> Snapshot:
     """Collect the accounts of an endpoint as the product does, without a store.
 

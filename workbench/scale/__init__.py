@@ -1,0 +1,1 @@
+"""Worlds as large as a benchmark asks for, and what commands over them cost."""
