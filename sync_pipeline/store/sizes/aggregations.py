@@ -18,7 +18,7 @@ from sync_pipeline.model.aggregation import (
 )
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
-from sync_pipeline.store.database import Database
+from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sessions.state import ended_record
 from sync_pipeline.store.sizes.aggregation_sql import (
@@ -111,10 +111,12 @@ class AggregationStore:
         end: date,
         instance: str | None = None,
         database: str | None = "",
+        instances_of: Sequence[int] | None = None,
     ) -> list[Aggregation]:
         """Return aggregations of periods that begin in `[first_day, end)`, oldest first.
 
         `database` is a name, empty for the instances themselves, None for every database.
+        `instances_of` are the ids of instances; None: all.
         """
         is_instance = database == ""
         table = instance_size_aggregations if is_instance else database_size_aggregations
@@ -136,6 +138,8 @@ class AggregationStore:
         if not is_instance:
             order.append(instance_databases.c.database_name)
         with self._database.read() as connection:
+            if instances_of is not None:
+                query = query.where(among(connection, instances.c.id, instances_of))
             return [_aggregation(row) for row in connection.execute(query.order_by(*order))]
 
     def horizon(self) -> date:

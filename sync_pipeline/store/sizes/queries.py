@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.size import (
@@ -19,7 +20,7 @@ from sync_pipeline.model.size import (
     TopDatabase,
     TopQuestion,
 )
-from sync_pipeline.store.database import Database, upsert
+from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sizes.schema import (
     database_size_stats,
@@ -59,9 +60,17 @@ class SizeQueries:
             ]
 
     def database_points(
-        self, since: date, until: date, instance: str | None = None, database: str | None = None
+        self,
+        since: date,
+        until: date,
+        instance: str | None = None,
+        database: str | None = None,
+        instances_of: Sequence[int] | None = None,
     ) -> list[SizePoint]:
-        """Return databases' sizes of `[since, until]`, by instance, database and date."""
+        """Return databases' sizes of `[since, until]`, by instance, database and date.
+
+        `instances_of` are the ids of instances; None: all.
+        """
         table = database_size_stats
         query = (
             select(table, instances.c.name, instance_databases.c.database_name)
@@ -77,12 +86,20 @@ class SizeQueries:
             instances.c.name, instance_databases.c.database_name, table.c.collected_date
         )
         with self._database.read() as connection:
-            return [_point(row, row.database_name) for row in connection.execute(ordered)]
+            chosen = _only(connection, ordered, instances_of)
+            return [_point(row, row.database_name) for row in connection.execute(chosen)]
 
     def instance_sizes(
-        self, since: date, until: date, instance: str | None = None
+        self,
+        since: date,
+        until: date,
+        instance: str | None = None,
+        instances_of: Sequence[int] | None = None,
     ) -> list[InstanceSize]:
-        """Return instances' sizes of `[since, until]`, by instance and date."""
+        """Return instances' sizes of `[since, until]`, by instance and date.
+
+        `instances_of` are the ids of instances; None: all.
+        """
         table = instance_size_stats
         query = (
             select(table, instances.c.name, instances.c.engine)
@@ -103,7 +120,7 @@ class SizeQueries:
                     unread_count=row.unread_count,
                     collected_at=row.collected_at,
                 )
-                for row in connection.execute(ordered)
+                for row in connection.execute(_only(connection, ordered, instances_of))
             ]
 
     def top(self, ask: TopQuestion) -> list[TopDatabase]:
@@ -158,8 +175,6 @@ class SizeQueries:
                 ),
             )
         )
-        if ask.instance is not None:
-            query = query.where(instances.c.name == ask.instance)
         key = grown if ask.by_growth else now.c.total_bytes
         if ask.by_growth:
             query = query.where(grown > 0)
@@ -176,7 +191,9 @@ class SizeQueries:
                     row.grown_bytes,
                     row.since,
                 )
-                for row in connection.execute(ordered.limit(ask.limit))
+                for row in connection.execute(
+                    _only(connection, ordered, ask.instances).limit(ask.limit)
+                )
             ]
 
     def tablespace_points(self, since: date, until: date, instance: str) -> list[SizePoint]:
@@ -234,12 +251,16 @@ class SizeQueries:
                 for row in connection.execute(query)
             ]
 
-    def limits(self) -> list[SizeLimit]:
-        """Return every configured limit, by instance and database."""
+    def limits(self, instances_of: Sequence[int] | None = None) -> list[SizeLimit]:
+        """Return every configured limit, by instance and database.
+
+        `instances_of` are the ids of instances; None: all.
+        """
         table = size_limits
         query = select(table, instances.c.name).join_from(table, instances)
+        ordered = query.order_by(instances.c.name, table.c.database_name)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(instances.c.name, table.c.database_name))
+            rows = connection.execute(_only(connection, ordered, instances_of))
             return [SizeLimit(row.name, row.database_name, row.limit_bytes) for row in rows]
 
     def put_limit(self, limit: SizeLimit) -> None:
@@ -273,6 +294,15 @@ class SizeQueries:
             }
             keys = ["instance_id", "database_name"]
             upsert(connection, size_limits, [row], keys, ["limit_bytes"])
+
+
+def _only(
+    connection: Connection, query: Select[Any], instances_of: Sequence[int] | None
+) -> Select[Any]:
+    """Narrow a query to instances by their ids; None: it stays as it is."""
+    if instances_of is None:
+        return query
+    return query.where(among(connection, instances.c.id, instances_of))
 
 
 def _newest(table: Any, instance: str) -> Select[Any]:
