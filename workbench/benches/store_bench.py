@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -119,7 +119,3 @@ class StoreBench:
         result = self.reconciled(instance, *states, observed_at=self.now)
         self.store.accounts.apply(instance.id, result, claim, DONE, self.now, "18.0", self.now)
         return result
-
-
-def renamed(instance: Instance, name: str) -> Instance:
-    return replace(instance, id=0, name=name)
