@@ -187,7 +187,7 @@ def history(
             periods.start,
             periods.end,
             database=database or "",
-            instances_of=[item.id for item in chosen],
+            instances=[item.id for item in chosen],
         )
     if output.is_json:
         show_json([asdict(item) for item in found])

@@ -61,7 +61,7 @@ def database_growth(
     now = today(deps)
     since = now - timedelta(days=deps.settings.growth_window_days)
     points = deps.store.size_queries.database_points(
-        since, now, database=database, instances_of=instances
+        since, now, database=database, instances=instances
     )
     return growths(deps, points)
 
@@ -97,7 +97,7 @@ def growths(deps: SyncDeps, points: Iterable[SizePoint]) -> list[Growth]:
 def _instance_points(deps: SyncDeps, instances: tuple[int, ...] | None) -> list[SizePoint]:
     now = today(deps)
     since = now - timedelta(days=deps.settings.growth_window_days)
-    sizes = deps.store.size_queries.instance_sizes(since, now, instances_of=instances)
+    sizes = deps.store.size_queries.instance_sizes(since, now, instances=instances)
     return [item.point for item in sizes]
 
 

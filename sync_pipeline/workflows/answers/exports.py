@@ -38,9 +38,7 @@ def export_rows(
     first, last = days
     queries = deps.store.size_queries
     if kind is ExportKind.DATABASES:
-        return [
-            _point(item) for item in queries.database_points(first, last, instances_of=instances)
-        ]
+        return [_point(item) for item in queries.database_points(first, last, instances=instances)]
     if kind is ExportKind.INSTANCES:
         return [
             {
@@ -51,12 +49,12 @@ def export_rows(
                 "database_count": item.database_count,
                 "unread_count": item.unread_count,
             }
-            for item in queries.instance_sizes(first, last, instances_of=instances)
+            for item in queries.instance_sizes(first, last, instances=instances)
         ]
     periods = PeriodRange.between(period, first, last)
     database = "" if kind is ExportKind.INSTANCE_AGGREGATIONS else None
     found = deps.store.aggregations.find(
-        period, periods.start, periods.end, database=database, instances_of=instances
+        period, periods.start, periods.end, database=database, instances=instances
     )
     return [_aggregation(item) for item in found]
 
