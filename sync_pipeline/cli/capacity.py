@@ -240,11 +240,11 @@ def forecast(
     with dependencies() as deps:
         ids = ever_ids(deps.store, selection)
         if database is not None:
-            found = questions.database_growth(deps, ids, database)
+            found = questions.database_growth(deps, instances=ids, database=database)
         else:
-            found = questions.instance_growth(deps, ids)
+            found = questions.instance_growth(deps, instances=ids)
             if ids and len(selection.names) == 1:
-                found += questions.database_growth(deps, ids)
+                found += questions.database_growth(deps, instances=ids)
                 found += questions.tablespace_growth(deps, selection.names[0])
     if output.is_json:
         show_json([asdict(item) for item in found])
