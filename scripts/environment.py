@@ -22,12 +22,14 @@ TEST_PROGRAMS = {
     "mariadbd": "mariadb-server",
     "chromium": "chromium",
     "redis-server": "redis-server",
+    "zsh": "zsh",
 }
 # What no test shows where a package is missing.
 LOST = {
     "mariadb-server": "every run, command and page with a MariaDB in the fleet",
     "chromium": "the pages in a browser",
     "redis-server": "the workers on several machines",
+    "zsh": "the completion of names in zsh",
     "unixodbc": "every connection to SQL Server",
     "tdsodbc": "SQL Server through FreeTDS",
 }

@@ -24,6 +24,7 @@ from sync_pipeline.cli.options import (
     InstanceArgument,
     OneInstance,
     instance_and,
+    narrowed_to,
     the_instance,
     with_options,
 )
@@ -65,21 +66,23 @@ class Order(StrEnum):
 @app.command()
 @with_options
 def top(
+    selection: Selection,
     output: Output,
     by: Annotated[Order, typer.Option(help="By size, or by growth in bytes.")] = Order.SIZE,
     days: Annotated[int, typer.Option(help="Growth in these days.", min=1, max=3700)] = 30,
-    instance: Annotated[
-        str | None, typer.Option(help="Only this instance.", autocompletion=instance_names)
-    ] = None,
     limit: Limit = 20,
 ) -> None:
     """Show the largest databases of the fleet, or those that grew most."""
     from sync_pipeline.workflows.answers import capacity as questions
+    from sync_pipeline.workflows.selecting import ever_ids
 
     with dependencies() as deps:
-        _require_instance(deps, instance)
         found = questions.top_databases(
-            deps, by_growth=by is Order.GROWTH, limit=limit, days=days, instance=instance
+            deps,
+            by_growth=by is Order.GROWTH,
+            limit=limit,
+            days=days,
+            instances=ever_ids(deps.store, selection),
         )
     if output.is_json:
         show_json([asdict(item) for item in found])
@@ -107,9 +110,10 @@ def show(output: Output, argument: InstanceArgument = None, instance: OneInstanc
 
     instance = the_instance(argument, instance)
     from sync_pipeline.workflows.answers import capacity as questions
+    from sync_pipeline.workflows.selecting import selected_ever
 
     with dependencies() as deps:
-        _require_instance(deps, instance)
+        selected_ever(deps.store, Selection(names=(instance,)))
         queries = deps.store.size_queries
         newest = queries.instance_sizes(date.min, date.max, instance)[-1:]
         day = newest[0].point.collected_date if newest else today(deps)
@@ -162,66 +166,86 @@ def show(output: Output, argument: InstanceArgument = None, instance: OneInstanc
 @app.command()
 @with_options
 def history(
+    selection: Selection,
     output: Output,
     argument: InstanceArgument = None,
-    instance: OneInstance = None,
     database: DatabaseOption = None,
     period: Annotated[PeriodType, typer.Option(help="The kind of period.")] = PeriodType.WEEK,
     first: From = None,
     last: To = None,
 ) -> None:
-    """Show the aggregated periods of an instance or a database; missing ones too."""
-    instance = the_instance(argument, instance)
+    """Show the aggregated periods of instances or databases; missing ones too."""
+    from sync_pipeline.workflows.selecting import selected_ever
+
+    selection = narrowed_to(selection, argument)
     with dependencies() as deps:
-        _require_instance(deps, instance)
+        chosen = selected_ever(deps.store, selection)
         begin, end = _days(deps, first, last)
         periods = PeriodRange.between(period, begin, end)
         found = deps.store.aggregations.find(
-            period, periods.start, periods.end, instance, database or ""
+            period,
+            periods.start,
+            periods.end,
+            database=database or "",
+            instances=[item.id for item in chosen],
         )
     if output.is_json:
         show_json([asdict(item) for item in found])
         return
-    by_start = {item.period_start: item for item in found}
-    if output.is_table and not by_start:
+    if output.is_table and not found:
         say("Nothing was aggregated: sync-pipeline backfill computes past periods.")
         return
+    by_subject = {(item.instance, item.period_start): item for item in found}
+    names = {item.instance for item in found}
+    names |= {item.name for item in chosen if item.name in selection.names}
+    if database is None:
+        names |= {item.name for item in chosen if item.is_active}
+    rows = [
+        (name, *_period_row(item, by_subject.get((name, item.start))))
+        for name in sorted(names)
+        for item in periods
+    ]
+    # Of one that is named, each row would say its name again.
+    start = 1 if len(selection.names) == 1 else 0
     columns = (
-        "period", "days", "average", "least", "most", "last", "change", "%", "growth %", "trend",
+        "instance", "period", "days", "average", "least", "most", "last", "change", "%",
+        "growth %", "trend",
     )  # fmt: skip
-    output.show(columns, [_period_row(item, by_start.get(item.start)) for item in periods], "")
+    output.show(columns[start:], [row[start:] for row in rows], "")
 
 
 @app.command()
 @with_options
 def forecast(
+    selection: Selection,
     output: Output,
     argument: Annotated[
         str | None,
         typer.Argument(
             metavar="INSTANCE",
-            help="Its databases. Empty: all instances.",
+            help="Its databases too. Empty: instances as a whole.",
             autocompletion=instance_names,
         ),
     ] = None,
-    instance: OneInstance = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Show the trend of sizes, what they will be, and when a limit is reached."""
-    if argument is not None:
-        instance = the_instance(argument, instance)
-    from sync_pipeline.workflows.answers import capacity as questions
+    """Show the trend of sizes, what they will be, and when a limit is reached.
 
+    Of one instance that is named, each of its databases is shown too.
+    """
+    from sync_pipeline.workflows.answers import capacity as questions
+    from sync_pipeline.workflows.selecting import ever_ids
+
+    selection = narrowed_to(selection, argument)
     with dependencies() as deps:
-        _require_instance(deps, instance)
-        found = (
-            questions.instance_growth(deps)
-            if instance is None
-            else questions.database_growth(deps, instance, database)
-        )
-        if instance is not None and database is None:
-            whole = questions.instance_growth(deps, instance)
-            found = [*whole, *found, *questions.tablespace_growth(deps, instance)]
+        ids = ever_ids(deps.store, selection)
+        if database is not None:
+            found = questions.database_growth(deps, instances=ids, database=database)
+        else:
+            found = questions.instance_growth(deps, instances=ids)
+            if ids and len(selection.names) == 1:
+                found += questions.database_growth(deps, instances=ids)
+                found += questions.tablespace_growth(deps, selection.names[0])
     if output.is_json:
         show_json([asdict(item) for item in found])
         return
@@ -253,10 +277,12 @@ def limit_(
 
 @app.command("limits")
 @with_options
-def limits_(output: Output) -> None:
+def limits_(selection: Selection, output: Output) -> None:
     """List the limits."""
+    from sync_pipeline.workflows.selecting import ever_ids
+
     with dependencies() as deps:
-        found = deps.store.size_queries.limits()
+        found = deps.store.size_queries.limits(ever_ids(deps.store, selection))
     if output.is_json:
         show_json([asdict(item) for item in found])
         return
@@ -265,7 +291,9 @@ def limits_(output: Output) -> None:
 
 
 @app.command()
+@with_options
 def export(
+    selection: Selection,
     output: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
     what: Annotated[ExportKind, typer.Option(help="Which rows.")] = ExportKind.DATABASES,
     format_: Annotated[
@@ -280,11 +308,12 @@ def export(
     """Write sizes or aggregations as CSV or Parquet."""
     from sync_pipeline.report.export import write_export
     from sync_pipeline.workflows.answers.exports import export_rows
+    from sync_pipeline.workflows.selecting import ever_ids
 
     chosen = format_ or _format_of(output)
     with dependencies() as deps:
-        begin, end = _days(deps, first, last)
-        rows = export_rows(deps, what, period, begin, end)
+        days = _days(deps, first, last)
+        rows = export_rows(deps, what, period, days, ever_ids(deps.store, selection))
     write_export(rows, output, chosen)
     say(f"{len(rows)} rows are in {output}.")
 
@@ -323,11 +352,6 @@ def shown_size(count: int | None) -> str:
 def size_cell(count: int | None) -> Cell:
     """Return a number of bytes: for people in units, for programs as it is."""
     return Cell(count, shown_size(count))
-
-
-def _require_instance(deps: SyncDeps, instance: str | None) -> None:
-    if instance is not None:
-        deps.store.registry.select_ever(Selection(names=(instance,)))
 
 
 def _days(deps: SyncDeps, first: datetime | None, last: datetime | None) -> tuple[date, date]:

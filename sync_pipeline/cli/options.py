@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -129,6 +130,20 @@ def _require_names(option: str, values: list[str]) -> None:
             )
 
 
+def narrowed_to(selection: Selection, argument: str | None) -> Selection:
+    """Return what is selected, with an instance that is named by its position.
+
+    Raises:
+        ConfigurationError: instances are named by `--instance` too, or this can be no name.
+    """
+    if argument is None:
+        return selection
+    if selection.names:
+        raise _named_twice()
+    _require_names("INSTANCE", [argument])
+    return replace(selection, names=(argument,))
+
+
 def the_instance(argument: str | None, option: str | None) -> str:
     """Return the instance that a command is about, by `--instance` or by its position.
 
@@ -136,13 +151,15 @@ def the_instance(argument: str | None, option: str | None) -> str:
         ConfigurationError: it is named by neither, or by both.
     """
     if argument is not None and option is not None:
-        raise ConfigurationError(
-            "The instance is named twice.", hint="Name it by --instance alone."
-        )
+        raise _named_twice()
     named = option if argument is None else argument
     if named is None:
         raise ConfigurationError("No instance is named.", hint="Name it by --instance.")
     return named
+
+
+def _named_twice() -> ConfigurationError:
+    return ConfigurationError("The instance is named twice.", hint="Name it by --instance alone.")
 
 
 def instance_and(words: list[str], option: str | None, what: str) -> tuple[str, str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sync_pipeline.categories import CATEGORIES, counter_words
-from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
@@ -22,6 +21,7 @@ from sync_pipeline.cli.context import (
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Cell, Output, time_cell
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.session import (
     InstanceRecord,
     RecordAttempt,
@@ -93,18 +93,21 @@ def resolve_session(store: Store, session_id: str) -> Session:
 @app.command("list")
 @with_options
 def list_(
+    selection: Selection,
     output: Output,
     status: Annotated[SessionStatus | None, typer.Option(help="Only these.")] = None,
     category: CategoryOption = None,
-    instance: Annotated[
-        str | None,
-        typer.Option(help="Only with this instance.", autocompletion=instance_names),
-    ] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 20,
 ) -> None:
-    """List sessions, newest first."""
+    """List sessions, newest first.
+
+    Of a selection: those that have one of its instances. Their numbers are of all that they have.
+    """
+    from sync_pipeline.workflows.selecting import ever
+
     with dependencies() as deps:
-        wanted = SessionFilter(category, status, instance, limit)
+        past = ever(deps.store, selection)
+        wanted = SessionFilter(category, status, past.names, limit)
         found = deps.store.sessions.list(wanted)
     if output.is_json:
         show_json([asdict(item) for item in found])
@@ -134,7 +137,8 @@ def list_(
         "failed",
         "by",
     )
-    output.show(columns, rows, "There is no session yet: sync-pipeline run account-sync.")
+    nothing = "There is no session yet: sync-pipeline run account-sync."
+    output.show(columns, rows, past.nothing(nothing))
 
 
 @app.command()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_address
+
+from sync_pipeline.errors import ConfigurationError
 
 
 class EngineName(StrEnum):
@@ -111,6 +114,25 @@ class Selection:
             and (not self.engines or instance.engine in self.engines)
             and (not self.environments or instance.environment in self.environments)
         )
+
+
+def require_known(selection: Selection, names: Collection[str]) -> None:
+    """Refuse a selection by what there is none of, among the instances of these names.
+
+    Raises:
+        ConfigurationError: a name or an engine is unknown.
+    """
+    for name in selection.names:
+        if name not in names:
+            raise ConfigurationError(
+                f"The instance {name!r} does not exist.",
+                hint="See: sync-pipeline instances list.",
+            )
+    for engine in selection.engines:
+        if engine not in tuple(EngineName):
+            raise ConfigurationError(
+                f"{engine!r} is not an engine.", hint=f"Known are: {', '.join(EngineName)}."
+            )
 
 
 @dataclass(frozen=True, slots=True)

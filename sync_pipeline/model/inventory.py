@@ -19,10 +19,8 @@ class AccountFilter:
     `instances` are the ids of those whose accounts are wanted; None: all.
     """
 
-    instance: str | None = None
     instances: tuple[int, ...] | None = None
     name: str | None = None
-    engine: str | None = None
     only_active: bool = True
     only_superusers: bool = False
     only_locked: bool = False
@@ -68,7 +66,6 @@ class ChangeFilter:
     `with_silent`, those that were written with nothing to tell.
     """
 
-    instance: str | None = None
     instances: tuple[int, ...] | None = None
     account: str | None = None
     session_id: str | None = None

@@ -67,6 +67,52 @@ ELSEWHERE = frozenset(
 )
 """Attributes of which nothing is news where the account itself is new."""
 
+REMARKABLE = frozenset(
+    {
+        # MySQL and MariaDB.
+        "unknown_keys",
+        "passwords",
+        "further_plugins",
+        "failed_login_attempts",
+        "password_lifetime",
+        "password_last_changed",
+        "default_password_lifetime",
+        "lower_case_table_names",
+        "partial_revokes",
+        "max_questions",
+        "max_updates",
+        "max_connections",
+        "max_user_connections",
+        "max_statement_time",
+        "ssl_type",
+        "ssl_cipher",
+        "x509_issuer",
+        "x509_subject",
+        # PostgreSQL.
+        "is_bootstrap",
+        # SQL Server.
+        "is_policy_checked",
+        "is_expiration_checked",
+        "is_expired",
+        "must_change",
+        "password_set_at",
+        "well_known",
+        "login",
+        "is_trustworthy_on",
+        "is_db_chaining_on",
+        # Oracle.
+        "password_lock_time",
+        "proxy_only_connect",
+        "logins_unrecorded",
+        "administrator_by_root",
+        "platform",
+        "database_role",
+        "lacks",
+    }
+)
+"""Attributes that an account has only where there is something to say: that it has one is news,
+also where no account of its instance had one before."""
+
 ENTERING = frozenset({AccountKind.USER, AccountKind.LOGIN})
 """The kinds of accounts that can mostly log in."""
 

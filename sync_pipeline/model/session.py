@@ -220,9 +220,12 @@ class RecordOutcome:
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Which sessions to list, newest first, at most `limit`."""
+    """Which sessions to list, newest first, at most `limit`.
+
+    `instances` are the names of those of which a session has one at least; None: all.
+    """
 
     category: SyncCategory | None = None
     status: SessionStatus | None = None
-    instance: str | None = None
+    instances: tuple[str, ...] | None = None
     limit: int = 50

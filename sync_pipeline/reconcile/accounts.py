@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sync_pipeline.errors import Phase, SuspiciousSnapshot
-from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.change import (
     AccountChange,
     AccountDiff,
@@ -14,12 +14,41 @@ from sync_pipeline.model.change import (
     KnownAccount,
     Reconciliation,
 )
+from sync_pipeline.model.ordinary import REMARKABLE
 from sync_pipeline.model.privilege import Grant, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
 from sync_pipeline.reconcile.guard import Guard
-from sync_pipeline.reconcile.lines import APPEARED, BACK, FOUND, SEEN, IsVisible, describe, kept
+from sync_pipeline.reconcile.lines import (
+    APPEARED,
+    BACK,
+    FOUND,
+    SEEN,
+    IsFirst,
+    IsVisible,
+    describe,
+    kept,
+)
 from sync_pipeline.reconcile.scope import Scope
+
+_Alike = tuple[AccountKind, bool]
+
+
+def _alike(state: AccountState) -> _Alike:
+    """Return what accounts have in common of which the same attributes are read."""
+    return state.kind, bool(state.database)
+
+
+@dataclass(frozen=True, slots=True)
+class _Firsts:
+    """What is read for the first time: sections, and attributes of accounts that are alike."""
+
+    sections: frozenset[SectionKey]
+    attributes: Mapping[_Alike, frozenset[str]]
+
+    def of(self, state: AccountState) -> IsFirst:
+        """Return what tells that an attribute of an account was never read before."""
+        return self.attributes.get(_alike(state), frozenset()).__contains__
 
 
 @dataclass(slots=True)
@@ -45,18 +74,19 @@ def reconcile(
     Only sections that the snapshot read are compared; what an unread section held is
     carried over. Accounts outside the scope are neither added nor removed. Accounts
     are only deactivated when the list of accounts that they were on was read whole. `ever_read`
-    are the sections that were read at least once before.
+    are the sections that were read at least once before. An attribute that no account had and
+    now each of a kind has is new to this program: it changed nothing.
     """
     before = {account.state.name: account for account in known}
     is_baseline = not known
-    first_read = _first_read(snapshot, ever_read)
     found = _Outcome()
     present = sorted(
         (account for account in snapshot.accounts if scope.includes(account.name)),
         key=lambda account: account.name,
     )
+    firsts = _Firsts(_first_read(snapshot, ever_read), _first_attributes(known, present))
     for account in present:
-        _compare(before.get(account.name), account, snapshot, first_read, found, is_baseline)
+        _compare(before.get(account.name), account, snapshot, firsts, found, is_baseline)
     names = tuple(account.name for account in present)
     gone = _gone(before, frozenset(names), snapshot, scope)
     found.changes.extend(_removal(before[name].state) for name in gone)
@@ -102,11 +132,22 @@ def _first_read(snapshot: Snapshot, ever_read: Collection[SectionKey]) -> frozen
     )
 
 
+def _first_attributes(
+    known: Sequence[KnownAccount], present: Sequence[AccountState]
+) -> Mapping[_Alike, frozenset[str]]:
+    had = {name for account in known for name, _ in account.state.attributes}
+    of_all: dict[_Alike, set[str]] = {}
+    for account in present:
+        names = {name for name, _ in account.attributes}
+        of_all.setdefault(_alike(account), names).intersection_update(names)
+    return {alike: frozenset(names - had - REMARKABLE) for alike, names in of_all.items()}
+
+
 def _compare(
     before: KnownAccount | None,
     reported: AccountState,
     snapshot: Snapshot,
-    first_read: Collection[SectionKey],
+    firsts: _Firsts,
     found: _Outcome,
     is_baseline: bool,  # noqa: FBT001 - for `reconcile` alone
 ) -> None:
@@ -116,13 +157,13 @@ def _compare(
     if before is None:
         found.created.append(state.name)
         found.states.append(state)
-        found.changes.append(_appearance(state, change, first_read, is_baseline=is_baseline))
+        found.changes.append(_appearance(state, change, firsts.sections, is_baseline=is_baseline))
         return
     if not before.is_active:
         found.reactivated.append(state.name)
-        found.changes.append(_return(before.state, state, change, first_read))
+        found.changes.append(_return(before.state, state, change, firsts))
     else:
-        found.changes.extend(_modifications(state, change, first_read))
+        found.changes.extend(_modifications(state, change, firsts))
     if change.is_empty:
         found.unchanged += 1
     else:
@@ -161,23 +202,27 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
 
 
 def _modifications(
-    state: AccountState, change: AccountDiff, first_read: Collection[SectionKey]
+    state: AccountState, change: AccountDiff, firsts: _Firsts
 ) -> tuple[AccountChange, ...]:
     parts = (
         (ChangeType.MODIFY_PRIVILEGE, only_privileges(change)),
         (ChangeType.MODIFY_OTHER, without_privileges(change)),
     )
     return tuple(
-        _change(state, change_type, part, _visible(state, first_read))
+        _change(state, change_type, part, _visible(state, firsts.sections), firsts.of(state))
         for change_type, part in parts
         if not part.is_empty
     )
 
 
 def _change(
-    state: AccountState, change_type: ChangeType, change: AccountDiff, is_visible: IsVisible
+    state: AccountState,
+    change_type: ChangeType,
+    change: AccountDiff,
+    is_visible: IsVisible,
+    is_first: IsFirst,
 ) -> AccountChange:
-    lines = describe(change_type, change, is_visible)
+    lines = describe(change_type, change, is_visible, is_first)
     return AccountChange(state.name, change_type, change, lines)
 
 
@@ -201,17 +246,18 @@ def _appearance(
     opening = FOUND if is_baseline else SEEN if is_listed else APPEARED
     # What an account has that is new was granted to it, whenever that is read for the first time.
     visible = _visible(state, first_read if is_listed else ())
-    told = _change(state, ChangeType.ADD, change, lambda item: is_baseline or visible(item))
-    return replace(told, lines=(opening, *told.lines))
+    lines = describe(ChangeType.ADD, change, lambda item: is_baseline or visible(item))
+    return AccountChange(state.name, ChangeType.ADD, change, (opening, *lines))
 
 
 def _return(
     old: AccountState,
     state: AccountState,
     change: AccountDiff,
-    first_read: Collection[SectionKey],
+    firsts: _Firsts,
 ) -> AccountChange:
-    told = _change(state, ChangeType.REACTIVATE, change, _visible(state, first_read))
+    visible = _visible(state, firsts.sections)
+    told = _change(state, ChangeType.REACTIVATE, change, visible, firsts.of(state))
     return replace(told, lines=(BACK, *told.lines, *kept(old, state)))
 
 

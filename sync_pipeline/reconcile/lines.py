@@ -26,12 +26,19 @@ _FIELD_WORDS = {
 ItemT = TypeVar("ItemT", Grant, Membership)
 IsVisible = Callable[[Grant | Membership], bool]
 """Whether what an account has was seen for the first time, and not necessarily given now."""
+IsFirst = Callable[[str], bool]
+"""Whether an attribute was never read before of any account, and not necessarily changed now."""
+
+
+def _never(_name: str) -> bool:
+    return False
 
 
 def describe(
     change_type: ChangeType,
     change: AccountDiff,
     is_visible: IsVisible,
+    is_first: IsFirst = _never,
     *,
     is_whole: bool = False,
 ) -> tuple[str, ...]:
@@ -39,8 +46,12 @@ def describe(
 
     `is_whole`: also attributes as they ordinarily are, and what is only reported in another way.
     """
-    fields = _introduction if change_type is ChangeType.ADD else _modification
-    return (*fields(change.fields, is_whole=is_whole), *_permissions(change, is_visible, is_whole))
+    fields = (
+        _introduction(change.fields, is_whole=is_whole)
+        if change_type is ChangeType.ADD
+        else _modification(change.fields, is_first, is_whole=is_whole)
+    )
+    return (*fields, *_permissions(change, is_visible, is_whole))
 
 
 def kept(old: AccountState, new: AccountState) -> tuple[str, ...]:
@@ -58,7 +69,8 @@ def retold(
 ) -> tuple[str, ...]:
     """Return the sentences of an entry of the change log, whichever version wrote it.
 
-    They come from the diff; what was visible rather than granted, only its own lines know.
+    They come from the diff; what was visible rather than granted, and what was read for the first
+    time rather than changed, only its own lines know.
     """
     if change.diff.is_empty:
         return change.lines
@@ -70,6 +82,7 @@ def retold(
             change.change_type,
             change.diff,
             lambda item: is_baseline or f"visible {item}" in was,
+            lambda name: not any(line.startswith(f"{name} ") for line in was),
             is_whole=is_whole,
         ),
         *(line for line in change.lines if line.startswith(_KEPT)),
@@ -96,18 +109,20 @@ def _introduction(fields: Sequence[FieldChange], *, is_whole: bool) -> Iterator[
             yield f"{name} is {_shown(item.after)}"
 
 
-def _modification(fields: Sequence[FieldChange], *, is_whole: bool) -> Iterator[str]:
+def _modification(
+    fields: Sequence[FieldChange], is_first: IsFirst, *, is_whole: bool
+) -> Iterator[str]:
     for item in fields:
-        if is_whole or not _is_only_reported(item):
+        if is_whole or not _is_only_reported(item, is_first):
             yield _field_line(item)
 
 
-def _is_only_reported(item: FieldChange) -> bool:
-    """Return whether an attribute was or is ordinary where it is not reported."""
+def _is_only_reported(item: FieldChange, is_first: IsFirst) -> bool:
+    """Return whether an attribute was or is ordinary where it is not reported, or not yet was."""
     name = item.name.removeprefix(_ATTRIBUTE)
-    return (item.is_absent_before and is_ordinary(name, item.after)) or (
-        item.is_absent_after and is_ordinary(name, item.before)
-    )
+    if item.is_absent_before:
+        return is_ordinary(name, item.after) or is_first(name)
+    return item.is_absent_after and is_ordinary(name, item.before)
 
 
 def _permissions(change: AccountDiff, is_visible: IsVisible, is_whole: bool) -> Iterator[str]:  # noqa: FBT001 - for `describe` alone

@@ -139,10 +139,6 @@ class AccountStore:
     def find(self, wanted: AccountFilter) -> list[AccountView]:
         """Return accounts in order of instance and name."""
         query = _views()
-        if wanted.instance is not None:
-            query = query.where(instances.c.name == wanted.instance)
-        if wanted.engine is not None:
-            query = query.where(instances.c.engine == wanted.engine)
         if wanted.name is not None:
             query = query.where(accounts.c.account_name.like(wanted.name, escape="\\"))
         if wanted.only_active:
@@ -198,7 +194,6 @@ class AccountStore:
 
 def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) -> Select[Any]:
     conditions = (
-        (wanted.instance, instances.c.name == wanted.instance),
         (wanted.account, log.c.account_name == wanted.account),
         (wanted.session_id, log.c.session_id == wanted.session_id),
         (wanted.change_types or None, log.c.change_type.in_(wanted.change_types)),

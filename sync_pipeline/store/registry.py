@@ -19,6 +19,7 @@ from sync_pipeline.model.instance import (
     Timeouts,
     TlsMode,
     TlsOptions,
+    require_known,
 )
 from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import credentials, instances
@@ -173,7 +174,7 @@ class Registry:
             ConfigurationError: a name does not exist or is not active, or an engine is unknown.
         """
         everything = {instance.name: instance for instance in self.instances()}
-        _require_known(selection, everything)
+        require_known(selection, everything)
         for name in selection.names:
             if not everything[name].is_active:
                 raise ConfigurationError(
@@ -182,17 +183,21 @@ class Registry:
                 )
         return [item for item in everything.values() if item.is_active and selection.takes(item)]
 
+    def ever(self) -> list[Instance]:
+        """Return all instances there ever were, removed ones too, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(instances).order_by(instances.c.name))
+            return [_instance(row) for row in rows]
+
     def select_ever(self, selection: Selection) -> list[Instance]:
         """Return what a selection takes of all instances there ever were, by name.
 
         Raises:
             ConfigurationError: a name or an engine is unknown.
         """
-        with self._database.read() as connection:
-            rows = connection.execute(select(instances).order_by(instances.c.name))
-            everything = {row.name: _instance(row) for row in rows}
-        _require_known(selection, everything)
-        return [item for item in everything.values() if selection.takes(item)]
+        everything = self.ever()
+        require_known(selection, {item.name for item in everything})
+        return [item for item in everything if selection.takes(item)]
 
     def ever_by_ids(self, instance_ids: Sequence[int]) -> list[Instance]:
         """Return instances by their ids, also those that were removed, in the same order."""
@@ -270,20 +275,6 @@ def _no_credential(name: str) -> ConfigurationError:
     return ConfigurationError(
         f"The credential {name!r} does not exist.", hint="See: sync-pipeline credentials list."
     )
-
-
-def _require_known(selection: Selection, everything: Mapping[str, Instance]) -> None:
-    for name in selection.names:
-        if name not in everything:
-            raise ConfigurationError(
-                f"The instance {name!r} does not exist.",
-                hint="See: sync-pipeline instances list.",
-            )
-    for engine in selection.engines:
-        if engine not in tuple(EngineName):
-            raise ConfigurationError(
-                f"{engine!r} is not an engine.", hint=f"Known are: {', '.join(EngineName)}."
-            )
 
 
 def _is_same(row: Row[Any], item: Instance) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.instance import Instance, Selection
+from sync_pipeline.model.instance import Instance, Selection, require_known
 from sync_pipeline.store.store import Store
 
 
@@ -21,13 +21,23 @@ def registered(store: Store, selection: Selection) -> list[Instance]:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The ids of instances whose history is asked for; None: all.
+    """The instances whose history is asked for; None: all.
 
     `unknown` is a sentence where a name is of no instance there ever was. Its history is empty.
     """
 
-    ids: tuple[int, ...] | None = None
+    instances: tuple[Instance, ...] | None = None
     unknown: str = ""
+
+    @property
+    def ids(self) -> tuple[int, ...] | None:
+        """Return the ids of these; None: all."""
+        return None if self.instances is None else tuple(item.id for item in self.instances)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Return the names of these; None: all."""
+        return None if self.instances is None else tuple(item.name for item in self.instances)
 
     def nothing(self, sentence: str) -> str:
         """Return what is said where nothing was found."""
@@ -42,13 +52,33 @@ def ever(store: Store, selection: Selection) -> Past:
     """
     if selection.is_everything:
         return Past()
-    everything = store.registry.select_ever(Selection())
+    everything = store.registry.ever()
     known = {item.name for item in everything}
     strange = [name for name in selection.names if name not in known]
     named = replace(selection, names=tuple(name for name in selection.names if name in known))
     found = [item for item in _taken(everything, named) if selection.takes(item)]
     sentence = f"The instance {strange[0]!r} does not exist." if strange else ""
-    return Past(tuple(item.id for item in found), sentence)
+    return Past(tuple(found), sentence)
+
+
+def selected_ever(store: Store, selection: Selection) -> list[Instance]:
+    """Return what is selected of all instances there ever were, by name.
+
+    Raises:
+        ConfigurationError: a value is that of no such instance.
+    """
+    return _taken(store.registry.ever(), selection)
+
+
+def ever_ids(store: Store, selection: Selection) -> tuple[int, ...] | None:
+    """Return the ids of what is selected of all instances there ever were; None: all.
+
+    Raises:
+        ConfigurationError: a value is that of no such instance.
+    """
+    if selection.is_everything:
+        return None
+    return tuple(item.id for item in selected_ever(store, selection))
 
 
 def active(store: Store, selection: Selection) -> list[Instance]:
@@ -75,12 +105,7 @@ def active(store: Store, selection: Selection) -> list[Instance]:
 
 
 def _taken(everything: Sequence[Instance], selection: Selection) -> list[Instance]:
-    known = {item.name for item in everything}
-    for name in selection.names:
-        if name not in known:
-            raise ConfigurationError(
-                f"The instance {name!r} does not exist.", hint="See: sync-pipeline instances list."
-            )
+    require_known(selection, {item.name for item in everything})
     tags = (tag for item in everything for tag in item.tags)
     _require(selection.tags, tags, "No instance has the tag")
     environments = (item.environment for item in everything)

@@ -15,6 +15,7 @@ from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 from sync_pipeline_tests.contract import mysql_show_grants as show
 from sync_pipeline_tests.contract.mysql_family import Family
 from workbench.servers import debian, mariadb
+from workbench.servers.versions import OLD_MARIADB
 
 pytestmark = pytest.mark.mariadb
 
@@ -26,7 +27,7 @@ NAMES = ("'ofsuper'@'%'", "'old'@'%'", "'whole'@'%'", "'part'@'%'", "'u'@'%'", "
 def old_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data that 10.5 wrote, with a row as 10.4 left them."""
     try:
-        found = mariadb.obtain("10.5")
+        found = mariadb.obtain(OLD_MARIADB)
     except debian.Unavailable as error:
         pytest.skip(f"MariaDB 10.5 is not available: {error}")
     directory = tmp_path_factory.mktemp("upgraded") / "server"

@@ -11,7 +11,7 @@ import pymysql
 import pytest
 
 from sync_pipeline.engines.base import sql_text
-from sync_pipeline.errors import ConnectError, PrivilegeError, SyncError
+from sync_pipeline.errors import ConnectError, PrivilegeError, QueryError, SyncError
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline_tests.contract.mysql_family import Family
 from workbench.servers.running import RunningServer
@@ -129,6 +129,21 @@ def test_an_account_with_the_whole_table_works_on_and_is_told_how_to_narrow(
     assert narrowed.server.place == "view"
     names = {state.name for state in narrowed.accounts}
     assert {state.name for state in snapshot.accounts} <= names
+
+
+def test_a_view_of_an_older_script_is_named_with_what_makes_it_again(family: Family) -> None:
+    view = f"sync_pipeline.{table(family)}"
+    family.run(
+        *script(family),
+        "CREATE OR REPLACE DEFINER = sync_pipeline_definer SQL SECURITY DEFINER "
+        f"VIEW {view} AS SELECT Host, User FROM mysql.{table(family)}",
+    )
+    with pytest.raises(QueryError, match="error 1054: Unknown column") as caught:
+        family.snapshot(family.target(MONITOR, PASSWORD))
+    assert f"An older script made the view {view}." in str(caught.value)
+    assert f"sync-pipeline grants {family.engine.name} again" in str(caught.value)
+    family.run(*script(family)[1:])
+    assert family.snapshot(family.target(MONITOR, PASSWORD)).accounts
 
 
 def test_the_text_of_the_view_is_that_of_the_table(family: Family) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.change import ChangeType, KnownAccount
+from sync_pipeline.model.ordinary import REMARKABLE
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
-from sync_pipeline.reconcile.lines import APPEARED
+from sync_pipeline.reconcile.lines import APPEARED, retold
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline_tests.contract.mysql_family import Family
 from sync_pipeline_tests.contract.oracle_family import snapshot_of
@@ -20,11 +24,23 @@ from workbench.servers.running import RunningServer
 
 def told(before: Snapshot, after: Snapshot) -> dict[str, tuple[str, ...]]:
     """Return what is told of each account of `after` that `before` had not."""
+    assert unsteady(after) <= REMARKABLE
     known = [KnownAccount(state, is_active=True) for state in before.accounts]
     found = reconcile(known, after, Scope(), before.sections)
     new = [change for change in found.changes if change.change_type is ChangeType.ADD]
     assert {change.lines[0] for change in new} == {APPEARED}
     return {change.account: change.lines[1:] for change in new}
+
+
+def unsteady(found: Snapshot) -> set[str]:
+    """Return the attributes that some accounts of a kind have, and others have not."""
+    by_kind: dict[tuple[AccountKind, bool], list[set[str]]] = {}
+    for account in found.accounts:
+        names = {name for name, _ in account.attributes}
+        by_kind.setdefault((account.kind, bool(account.database)), []).append(names)
+    return {
+        name for names in by_kind.values() for name in set.union(*names) - set.intersection(*names)
+    }
 
 
 @pytest.mark.mariadb
@@ -111,6 +127,24 @@ def test_postgresql(bench: PostgresBench) -> None:
             "inherits is no",
         ),
     }
+
+
+@pytest.mark.postgresql
+def test_what_a_version_before_did_not_read_changed_nothing(bench: PostgresBench) -> None:
+    """An attribute that is new to this program: the server has had it all the time."""
+    bench.run("CREATE ROLE na_odd LOGIN CREATEDB CONNECTION LIMIT 3")
+    now = bench.collect()
+    known = []
+    for state in now.accounts:
+        kept = [(name, value) for name, value in state.attributes if name != "connection_limit"]
+        known.append(KnownAccount(replace(state, attributes=tuple(kept)), is_active=True))
+    found = reconcile(known, now, Scope(), now.sections)
+    assert {change.account for change in found.changes} == {
+        account.state.name for account in known if account.state.attributes
+    }
+    assert {change.lines for change in found.changes} == {()}
+    (odd,) = (change for change in found.changes if change.account == "na_odd")
+    assert retold(odd, is_whole=True) == ("connection_limit is 3",)
 
 
 def test_sqlserver() -> None:

@@ -53,10 +53,10 @@ def test_the_first_sync_of_each_instance_is_one_line(store: Store) -> None:
     assert listed(store, limit=3)[2:] == [("two", 1)]
     assert listed(store, session_id=first.session_id) == [("one", 3)]
     assert set(listed(store, change_types=(removed, other))) == {("c", removed), ("d", other)}
-    assert listed(store, instance="two") == [("two", 1)]
-    assert listed(store, since=minutes(45), instance="two") == []
+    assert listed(store, instances=(two.id,)) == [("two", 1)]
+    assert listed(store, since=minutes(45), instances=(two.id,)) == []
     # Who asks for one account is told of it, not of a number.
-    assert listed(store, instance="one", account="a") == [("a", added)]
+    assert listed(store, instances=(one.id,), account="a") == [("a", added)]
     entries = logged_changes(store, ChangeFilter())
     assert len(entries) == 7
     assert {(item.instance, item.change.account) for item in entries if item.is_baseline} == {

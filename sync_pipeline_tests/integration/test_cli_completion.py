@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -127,6 +127,69 @@ def test_both_stores_say_the_same_names(store: Store, store_url: str) -> None:
     store.registry.delete_instance("gone", START)
     assert read_names(store_url, "bill", 10) == ["bill%2", "bill_1"]
     assert read_names(store_url, "", 2) == sorted(read_names(store_url, "", 10))[:2]
+
+
+# Completes, and writes what it is called with where it is run.
+SPY = """
+import os, sys
+from pathlib import Path
+if "_SYNC_PIPELINE_COMPLETE" in os.environ:
+    from sync_pipeline.cli.main import main
+    main()
+Path(os.environ["CALLED"]).open("a").write(" ".join(sys.argv[1:]) + "\\n")
+"""
+
+
+def test_zsh_itself_completes_at_the_press_of_tab(home: Path) -> None:
+    """A real zsh at a terminal: the four names that are safe are inserted, and no other."""
+    if shutil.which("zsh") is None:
+        pytest.fail("zsh is not installed: apt-get install zsh")
+    bin_, called = home.parent / "bin", home.parent / "called"
+    bin_.mkdir()
+    (bin_ / "sync-pipeline").write_text(f"#!{sys.executable}\n{SPY}")
+    (bin_ / "sync-pipeline").chmod(0o755)
+    (home.parent / ".zshrc").write_text(
+        "autoload -Uz compinit; compinit -u -D\n"
+        'eval "$(_SYNC_PIPELINE_COMPLETE=source_zsh sync-pipeline)"\n'
+        "setopt menu_complete\n"
+    )
+    keys = (
+        "sync-pipeline capacity show sho\t\r"
+        "sync-pipeline accounts list --instance billing-\t\r"
+        # One more than there are of these names: it is the first one again.
+        "sync-pipeline capacity show \t\t\t\t\t\r"
+        "exit\r"
+    )
+    terminal, shells_end = os.openpty()
+    zsh = subprocess.Popen(
+        ["zsh", "--no-globalrcs", "-i"],
+        env={
+            **os.environ,
+            "PATH": f"{bin_}:{os.environ['PATH']}",
+            "ZDOTDIR": str(home.parent),
+            "SYNC_PIPELINE_HOME": str(home),
+            "CALLED": str(called),
+            "TERM": "dumb",
+            "LC_ALL": "C.UTF-8",
+        },
+        stdin=shells_end,
+        stdout=shells_end,
+        stderr=shells_end,
+        start_new_session=True,
+    )
+    os.close(shells_end)
+    with os.fdopen(terminal, "r+b", buffering=0) as keyboard, zsh:
+        keyboard.write(keys.encode())
+        shown = b""
+        with suppress(OSError):  # the terminal is gone with the shell
+            while part := keyboard.read(4096):
+                shown += part
+        zsh.wait(60)
+    assert called.read_text().splitlines() == [
+        "capacity show shop",
+        "accounts list --instance billing-2",
+        "capacity show billing",
+    ], shown
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

@@ -8,7 +8,8 @@ import itertools
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +17,19 @@ import typer
 
 from sync_pipeline.cli.context import dependencies
 from sync_pipeline.cli.main import app
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.session import SessionFilter, SyncCategory
-from sync_pipeline.model.size import SizeLimit
+from sync_pipeline.model.size import DatabaseSize, Measure, SizeLimit, SizeSnapshot
 from sync_pipeline.settings import project_root
 from sync_pipeline.workflows.watching.freshness import check_freshness
 from sync_pipeline_tests.integration.test_cli_values import commands
 from workbench.benches.command import Command
 from workbench.benches.store_bench import CREDENTIAL, StoreBench, an_instance
 from workbench.strategies.simple_access import access_rules, account, table
+from workbench.strategies.sizes import SERVER, measured
 
 FORMULA = '=HYPERLINK("http://x","y")'
 FLEET = (
@@ -73,6 +77,10 @@ LISTS: dict[tuple[str, ...], Callable[[Any], set[str]]] = {
         item["instance"] for item in found["holders"]
     },
     ("alerts", "list"): lambda found: {item["instance"] for item in found["overdue"]},
+    ("capacity", "top"): lambda found: {item["instance"] for item in found},
+    ("capacity", "forecast"): lambda found: {item["instance"] for item in found},
+    ("capacity", "history", "--period=day"): lambda found: {item["instance"] for item in found},
+    ("capacity", "limits"): lambda found: {item["instance"] for item in found},
 }
 
 
@@ -165,6 +173,8 @@ def test_the_options_select_the_same_everywhere(fleet: Command, arguments: tuple
     """Against the plain meaning: alternatives within an option, each option narrows."""
     if arguments[0] == "alerts":
         find_overdue()
+    if arguments[0] == "capacity":
+        measure_all(fleet)
     options = {
         "--instance": ("one", "four"),
         "--tag": ("team=a", "x"),
@@ -198,6 +208,81 @@ def find_overdue() -> None:
     limits = {SyncCategory.ACCOUNT: timedelta(hours=1)}
     with dependencies() as deps:
         assert check_freshness(deps, limits, [], frozenset()).overdue == len(FLEET)
+
+
+def measure_all(fleet: Command) -> None:
+    """Give each instance a database of another size, a limit, and today's aggregation."""
+    store, now = fleet.store(), datetime.now(UTC)
+    for item in store.registry.instances():
+        size = DatabaseSize(f"of {item.name}", Measure.known(item.id * 10**9))
+        snapshot = SizeSnapshot(SERVER, now, (size,))
+        store.sizes.put([measured(store, item.id, now.date(), snapshot)])
+        store.size_queries.put_limit(SizeLimit(item.name, "", item.id * 10**10))
+        today = PeriodRange.between(PeriodType.DAY, now.date(), now.date())
+        store.aggregations.compute([AggregationRequest((item.id,), today, now.date(), 5.0, now)])
+    store.close()
+
+
+def test_what_is_ranked_and_written_is_of_the_selection(fleet: Command, tmp_path: Path) -> None:
+    measure_all(fleet)
+
+    def top(*options: str) -> list[str]:
+        found = fleet.ok("capacity", "top", "--json", *options).json
+        return [item["database"] for item in found]
+
+    # Of all, these are the largest: a limit that comes before the selection finds neither.
+    assert top("--limit=2") == ["of five", "of four"]
+    assert top("--limit=2", "--engine=postgresql") == ["of three", "of two"]
+    assert top("--limit=1", "--tag=team=b") == ["of two"]
+    assert top("--engine=mariadb", "--environment=production") == []
+    for what in ("databases", "instances", "database-aggregations", "instance-aggregations"):
+        path = tmp_path / f"{what}.csv"
+        words = (f"--output={path}", f"--what={what}", "--period=day")
+        said = fleet.ok("capacity", "export", *words, "--tag=team=a", "--tag=team=b")
+        assert said.out.startswith("3 rows are in")
+        rows = csv.DictReader(io.StringIO(path.read_text()))
+        assert {row["instance"] for row in rows} == {"one", "two", "three"}
+
+
+def test_the_history_and_the_forecast_of_several_and_of_one(fleet: Command) -> None:
+    measure_all(fleet)
+
+    def rows(*words: str) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(fleet.ok("capacity", *words, "--csv").out)))
+
+    day = ("--period=day", f"--from={datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}")
+    found = rows("history", *day, "--environment=staging")
+    assert [(row["instance"], row["days"]) for row in found] == [
+        ("four", "0/1"), ("four", "1/1"), ("three", "0/1"), ("three", "1/1"),
+    ]  # fmt: skip
+    (yesterday, today) = rows("history", *day, "one")
+    assert "instance" not in yesterday
+    assert today["average"] == found[1]["average"].replace("4", "1")
+    (one,) = rows("history", *day, "--database=of one")[1:]
+    assert (one["instance"], one["last"]) == ("one", str(10**9))
+    assert [row["database"] for row in rows("forecast", "--tag=x")] == ["", ""]
+    assert [row["database"] for row in rows("forecast", "one")] == ["", "of one"]
+    assert rows("forecast", "one", "--engine=mariadb") == []
+    (only,) = rows("forecast", "--database=of two")
+    assert only["instance"] == "two"
+
+
+def test_sessions_are_selected_by_their_instances(fleet: Command) -> None:
+    def selected(*options: str) -> set[str]:
+        found = fleet.ok("sessions", "list", "--json", *options).json
+        return {item["session_id"] for item in found}
+
+    of = {name: selected(f"--instance={name}") for name, *_ in FLEET}
+    assert all(len(ids) == 1 for ids in of.values())
+    assert selected() == set.union(*of.values())
+    assert selected("--tag=team=a", "--tag=team=b") == of["one"] | of["two"] | of["three"]
+    assert selected("--engine=mariadb", "--environment=staging") == of["four"]
+    assert selected("--engine=mariadb", "--environment=production") == set()
+    assert len(selected("--engine=postgresql", "--limit=2")) == 2
+    fleet.ok("instances", "remove", "two", "--yes")
+    assert selected("--tag=team=b") == of["two"]
+    assert "'nobody' does not exist" in fleet.ok("sessions", "list", "--instance=nobody").out
+    assert "has the tag 'nobody'" in fleet.wrong("sessions", "list", "--tag=nobody")
 
 
 @pytest.mark.parametrize(

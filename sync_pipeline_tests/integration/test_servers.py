@@ -11,6 +11,7 @@ from sync_pipeline_tests.contract.mysql_family import Family
 from workbench.servers import debian, mariadb
 from workbench.servers.running import RunningServer
 from workbench.servers.started import StartedServers
+from workbench.servers.versions import OLD_MARIADB
 
 OLD_ROW = (
     "SELECT JSON_VALUE(priv, '$.version_id') DIV 100 FROM mysql.global_priv WHERE user = 'old'"
@@ -19,7 +20,7 @@ OLD_ROW = (
 
 def test_data_of_an_old_mariadb_are_served_by_a_new_one(tmp_path: Path) -> None:
     try:
-        old, new = mariadb.obtain("10.5"), mariadb.obtain("11.8")
+        old, new = mariadb.obtain(OLD_MARIADB), mariadb.obtain("11.8")
     except debian.Unavailable as error:
         pytest.skip(f"MariaDB of other releases is not available: {error}")
     directory = tmp_path / "server"

@@ -353,8 +353,8 @@ def test_sessions_are_listed_newest_first_and_filtered(bench: StoreBench) -> Non
 
     assert ids() == opened[::-1]
     assert ids(limit=2) == opened[:0:-1]
-    assert ids(instance="a") == [opened[1], opened[0]]
-    assert ids(instance="b") == [opened[0]]
+    assert ids(instances=("a",)) == [opened[1], opened[0]]
+    assert ids(instances=("b",)) == [opened[0]]
     assert ids(status=SessionStatus.COMPLETED) == [opened[2]]
     assert ids(category=SyncCategory.ACCOUNT) == opened[::-1]
     unfinished = bench.store.sessions.unfinished(SyncCategory.ACCOUNT)

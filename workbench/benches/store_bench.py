@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -134,7 +134,3 @@ def whole_snapshot(states: tuple[AccountState, ...], observed_at: datetime) -> S
         accounts=states,
         sections={SectionKey(name): SectionReport(SectionStatus.READ) for name in SectionName},
     )
-
-
-def renamed(instance: Instance, name: str) -> Instance:
-    return replace(instance, id=0, name=name)

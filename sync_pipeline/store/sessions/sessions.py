@@ -22,7 +22,7 @@ from sync_pipeline.model.session import (
     SessionStatus,
     SyncCategory,
 )
-from sync_pipeline.store.database import Database
+from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_session_runs as runs
 from sync_pipeline.store.schema import sync_sessions as sessions
@@ -279,13 +279,13 @@ class SessionStore:
             query = query.where(sessions.c.sync_category == str(wanted.category))
         if wanted.status is not None:
             query = query.where(sessions.c.status == str(wanted.status))
-        if wanted.instance is not None:
-            of_instance = select(records.c.session_id).where(
-                records.c.instance_name == wanted.instance
-            )
-            query = query.where(sessions.c.session_id.in_(of_instance))
         ordered = query.order_by(sessions.c.started_at.desc(), sessions.c.session_id)
         with self._database.read() as connection:
+            if wanted.instances is not None:
+                of_them = select(records.c.session_id).where(
+                    among(connection, records.c.instance_name, wanted.instances)
+                )
+                ordered = ordered.where(sessions.c.session_id.in_(of_them))
             return [session_of(row) for row in connection.execute(ordered.limit(wanted.limit))]
 
     def newest(self, category: SyncCategory, since: datetime) -> Session | None:

@@ -18,8 +18,8 @@ from sync_pipeline.model.aggregation import (
 )
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
-from sync_pipeline.store.database import Database
-from sync_pipeline.store.schema import instances
+from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.schema import instances as registered
 from sync_pipeline.store.sessions.state import ended_record
 from sync_pipeline.store.sizes.aggregation_sql import (
     database_aggregations,
@@ -53,7 +53,7 @@ class AggregationStore:
         table = instance_size_stats
         # One place of the index an instance, and not each of the days of the fleet.
         of_one = select(func.min(table.c.collected_date)).where(
-            table.c.instance_id == instances.c.id
+            table.c.instance_id == registered.c.id
         )
         query = select(of_one.scalar_subquery().label("day")).subquery()
         with self._database.read_once() as connection:
@@ -111,14 +111,16 @@ class AggregationStore:
         end: date,
         instance: str | None = None,
         database: str | None = "",
+        instances: Sequence[int] | None = None,
     ) -> list[Aggregation]:
         """Return aggregations of periods that begin in `[first_day, end)`, oldest first.
 
         `database` is a name, empty for the instances themselves, None for every database.
+        `instances` are the ids of instances; None: all.
         """
         is_instance = database == ""
         table = instance_size_aggregations if is_instance else database_size_aggregations
-        query = select(table, instances.c.name.label("instance_name")).join_from(table, instances)
+        query = select(table, registered.c.name.label("instance_name")).join_from(table, registered)
         if not is_instance:
             query = query.add_columns(instance_databases.c.database_name).join(
                 instance_databases, instance_databases.c.id == table.c.database_id
@@ -131,11 +133,13 @@ class AggregationStore:
             table.c.period_start < end,
         )
         if instance is not None:
-            query = query.where(instances.c.name == instance)
-        order = [table.c.period_start, instances.c.name]
+            query = query.where(registered.c.name == instance)
+        order = [table.c.period_start, registered.c.name]
         if not is_instance:
             order.append(instance_databases.c.database_name)
         with self._database.read() as connection:
+            if instances is not None:
+                query = query.where(among(connection, registered.c.id, instances))
             return [_aggregation(row) for row in connection.execute(query.order_by(*order))]
 
     def horizon(self) -> date:
@@ -204,9 +208,9 @@ def move_horizon(connection: Connection, pruned_before: date) -> None:
 def _take_turns(connection: Connection, instance_ids: Sequence[int]) -> None:
     """Let two runs that aggregate one instance take turns: both replace the same rows."""
     connection.execute(
-        select(instances.c.id)
-        .where(instances.c.id.in_(instance_ids))
-        .order_by(instances.c.id)
+        select(registered.c.id)
+        .where(registered.c.id.in_(instance_ids))
+        .order_by(registered.c.id)
         .with_for_update(key_share=True)
     )
 

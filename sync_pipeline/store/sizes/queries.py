@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.size import (
@@ -19,8 +20,8 @@ from sync_pipeline.model.size import (
     TopDatabase,
     TopQuestion,
 )
-from sync_pipeline.store.database import Database, upsert
-from sync_pipeline.store.schema import instances
+from sync_pipeline.store.database import Database, among, upsert
+from sync_pipeline.store.schema import instances as registered
 from sync_pipeline.store.sizes.schema import (
     database_size_stats,
     instance_databases,
@@ -40,11 +41,11 @@ class SizeQueries:
     def databases(self, instance: str | None = None) -> list[DatabaseView]:
         """Return the inventory of databases, vanished ones too, by instance and name."""
         table = instance_databases
-        query = select(table, instances.c.name, instances.c.engine).join_from(table, instances)
+        query = select(table, registered.c.name, registered.c.engine).join_from(table, registered)
         if instance is not None:
-            query = query.where(instances.c.name == instance)
+            query = query.where(registered.c.name == instance)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(instances.c.name, table.c.database_name))
+            rows = connection.execute(query.order_by(registered.c.name, table.c.database_name))
             return [
                 DatabaseView(
                     row.name,
@@ -59,40 +60,53 @@ class SizeQueries:
             ]
 
     def database_points(
-        self, since: date, until: date, instance: str | None = None, database: str | None = None
+        self,
+        since: date,
+        until: date,
+        instance: str | None = None,
+        database: str | None = None,
+        instances: Sequence[int] | None = None,
     ) -> list[SizePoint]:
-        """Return databases' sizes of `[since, until]`, by instance, database and date."""
+        """Return databases' sizes of `[since, until]`, by instance, database and date.
+
+        `instances` are the ids of instances; None: all.
+        """
         table = database_size_stats
         query = (
-            select(table, instances.c.name, instance_databases.c.database_name)
-            .join_from(table, instances, instances.c.id == table.c.instance_id)
+            select(table, registered.c.name, instance_databases.c.database_name)
+            .join_from(table, registered, registered.c.id == table.c.instance_id)
             .join(instance_databases, instance_databases.c.id == table.c.database_id)
             .where(table.c.collected_date.between(since, until))
         )
-        if instance is not None:
-            query = query.where(instances.c.name == instance)
         if database is not None:
             query = query.where(instance_databases.c.database_name == database)
         ordered = query.order_by(
-            instances.c.name, instance_databases.c.database_name, table.c.collected_date
+            registered.c.name, instance_databases.c.database_name, table.c.collected_date
         )
         with self._database.read() as connection:
-            return [_point(row, row.database_name) for row in connection.execute(ordered)]
+            query = of_instances(connection, ordered, instance, instances)
+            return [_point(row, row.database_name) for row in connection.execute(query)]
 
     def instance_sizes(
-        self, since: date, until: date, instance: str | None = None
+        self,
+        since: date,
+        until: date,
+        instance: str | None = None,
+        instances: Sequence[int] | None = None,
     ) -> list[InstanceSize]:
-        """Return instances' sizes of `[since, until]`, by instance and date."""
+        """Return instances' sizes of `[since, until]`, by instance and date.
+
+        `instances` are the ids of instances; None: all.
+        """
         table = instance_size_stats
         query = (
-            select(table, instances.c.name, instances.c.engine)
-            .join_from(table, instances, instances.c.id == table.c.instance_id)
+            select(table, registered.c.name, registered.c.engine)
+            .join_from(table, registered, registered.c.id == table.c.instance_id)
             .where(table.c.collected_date.between(since, until))
         )
-        if instance is not None:
-            query = query.where(instances.c.name == instance)
-        ordered = query.order_by(instances.c.name, table.c.collected_date)
+        ordered = query.order_by(registered.c.name, table.c.collected_date)
         with self._database.read() as connection:
+            query = of_instances(connection, ordered, instance, instances)
             return [
                 InstanceSize(
                     point=_point(row, ""),
@@ -103,7 +117,7 @@ class SizeQueries:
                     unread_count=row.unread_count,
                     collected_at=row.collected_at,
                 )
-                for row in connection.execute(ordered)
+                for row in connection.execute(query)
             ]
 
     def top(self, ask: TopQuestion) -> list[TopDatabase]:
@@ -128,7 +142,7 @@ class SizeQueries:
         grown = now.c.total_bytes - before.c.total_bytes
         query = (
             select(
-                instances.c.name,
+                registered.c.name,
                 instance_databases.c.database_name,
                 now.c.collected_date,
                 now.c.total_bytes,
@@ -136,7 +150,7 @@ class SizeQueries:
                 before.c.collected_date.label("since"),
             )
             .select_from(newest)
-            .join(instances, instances.c.id == newest.c.instance_id)
+            .join(registered, registered.c.id == newest.c.instance_id)
             .join(
                 now,
                 and_(
@@ -158,15 +172,14 @@ class SizeQueries:
                 ),
             )
         )
-        if ask.instance is not None:
-            query = query.where(instances.c.name == ask.instance)
         key = grown if ask.by_growth else now.c.total_bytes
         if ask.by_growth:
             query = query.where(grown > 0)
         ordered = query.order_by(
-            key.desc().nulls_last(), instances.c.name, instance_databases.c.database_name
+            key.desc().nulls_last(), registered.c.name, instance_databases.c.database_name
         )
         with self._database.read() as connection:
+            query = of_instances(connection, ordered.limit(ask.limit), None, ask.instances)
             return [
                 TopDatabase(
                     row.name,
@@ -176,7 +189,7 @@ class SizeQueries:
                     row.grown_bytes,
                     row.since,
                 )
-                for row in connection.execute(ordered.limit(ask.limit))
+                for row in connection.execute(query)
             ]
 
     def tablespace_points(self, since: date, until: date, instance: str) -> list[SizePoint]:
@@ -184,8 +197,8 @@ class SizeQueries:
         table = tablespace_size_stats
         query = (
             select(table)
-            .join(instances, instances.c.id == table.c.instance_id)
-            .where(instances.c.name == instance, table.c.collected_date.between(since, until))
+            .join(registered, registered.c.id == table.c.instance_id)
+            .where(registered.c.name == instance, table.c.collected_date.between(since, until))
             .order_by(table.c.tablespace_name, table.c.collected_date)
         )
         with self._database.read() as connection:
@@ -234,12 +247,16 @@ class SizeQueries:
                 for row in connection.execute(query)
             ]
 
-    def limits(self) -> list[SizeLimit]:
-        """Return every configured limit, by instance and database."""
+    def limits(self, instances: Sequence[int] | None = None) -> list[SizeLimit]:
+        """Return every configured limit, by instance and database.
+
+        `instances` are the ids of instances; None: all.
+        """
         table = size_limits
-        query = select(table, instances.c.name).join_from(table, instances)
+        query = select(table, registered.c.name).join_from(table, registered)
+        ordered = query.order_by(registered.c.name, table.c.database_name)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(instances.c.name, table.c.database_name))
+            rows = connection.execute(of_instances(connection, ordered, None, instances))
             return [SizeLimit(row.name, row.database_name, row.limit_bytes) for row in rows]
 
     def put_limit(self, limit: SizeLimit) -> None:
@@ -250,8 +267,8 @@ class SizeQueries:
         """
         with self._database.write() as connection:
             instance_id = connection.scalar(
-                select(instances.c.id).where(
-                    instances.c.name == limit.instance, instances.c.deleted_at.is_(None)
+                select(registered.c.id).where(
+                    registered.c.name == limit.instance, registered.c.deleted_at.is_(None)
                 )
             )
             if instance_id is None:
@@ -275,19 +292,31 @@ class SizeQueries:
             upsert(connection, size_limits, [row], keys, ["limit_bytes"])
 
 
+def of_instances(
+    connection: Connection,
+    query: Select[Any],
+    instance: str | None,
+    ids: Sequence[int] | None,
+) -> Select[Any]:
+    """Ask of one instance, of some, or of all."""
+    if instance is not None:
+        query = query.where(registered.c.name == instance)
+    return query if ids is None else query.where(among(connection, registered.c.id, ids))
+
+
 def _newest(table: Any, instance: str) -> Select[Any]:
     """Select an instance's rows of the last date on which it was measured."""
     day = instance_size_stats
     newest = (
         select(func.max(day.c.collected_date))
-        .join(instances, instances.c.id == day.c.instance_id)
-        .where(instances.c.name == instance)
+        .join(registered, registered.c.id == day.c.instance_id)
+        .where(registered.c.name == instance)
         .scalar_subquery()
     )
     return (
         select(table)
-        .join_from(table, instances, instances.c.id == table.c.instance_id)
-        .where(instances.c.name == instance, table.c.collected_date == newest)
+        .join_from(table, registered, registered.c.id == table.c.instance_id)
+        .where(registered.c.name == instance, table.c.collected_date == newest)
     )
 
 

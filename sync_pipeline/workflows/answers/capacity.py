@@ -25,9 +25,12 @@ def top_databases(
     by_growth: bool,
     limit: int,
     days: int = GROWTH_DAYS,
-    instance: str | None = None,
+    instances: tuple[int, ...] | None = None,
 ) -> list[TopDatabase]:
-    """Return the largest databases, or those that grew most in the last `days`."""
+    """Return the largest databases, or those that grew most in the last `days`.
+
+    `instances` are the ids of those that are ranked; None: all.
+    """
     now = today(deps)
     return deps.store.size_queries.top(
         TopQuestion(
@@ -35,21 +38,31 @@ def top_databases(
             past=now - timedelta(days=days),
             by_growth=by_growth,
             limit=limit,
-            instance=instance,
+            instances=instances,
         )
     )
 
 
-def instance_growth(deps: SyncDeps, instance: str | None = None) -> list[Growth]:
-    """Return the growth of each instance that was measured lately, by name."""
-    return growths(deps, _instance_points(deps, instance))
+def instance_growth(deps: SyncDeps, instances: tuple[int, ...] | None = None) -> list[Growth]:
+    """Return the growth of each instance that was measured lately, by name.
+
+    `instances` are the ids of those that are asked for; None: all.
+    """
+    return growths(deps, _instance_points(deps, instances))
 
 
-def database_growth(deps: SyncDeps, instance: str, database: str | None = None) -> list[Growth]:
-    """Return the growth of an instance's databases, by name."""
+def database_growth(
+    deps: SyncDeps, instances: tuple[int, ...] | None, database: str | None = None
+) -> list[Growth]:
+    """Return the growth of databases, or of those of one name, by instance and name.
+
+    `instances` are the ids of those that have them; None: all.
+    """
     now = today(deps)
     since = now - timedelta(days=deps.settings.growth_window_days)
-    points = deps.store.size_queries.database_points(since, now, instance, database)
+    points = deps.store.size_queries.database_points(
+        since, now, database=database, instances=instances
+    )
     return growths(deps, points)
 
 
@@ -81,10 +94,11 @@ def growths(deps: SyncDeps, points: Iterable[SizePoint]) -> list[Growth]:
     return [item for item in found if item is not None]
 
 
-def _instance_points(deps: SyncDeps, instance: str | None) -> list[SizePoint]:
+def _instance_points(deps: SyncDeps, instances: tuple[int, ...] | None) -> list[SizePoint]:
     now = today(deps)
     since = now - timedelta(days=deps.settings.growth_window_days)
-    return [item.point for item in deps.store.size_queries.instance_sizes(since, now, instance)]
+    sizes = deps.store.size_queries.instance_sizes(since, now, instances=instances)
+    return [item.point for item in sizes]
 
 
 def _subject(point: SizePoint) -> tuple[str, str, str]:

@@ -25,12 +25,20 @@ class ExportKind(StrEnum):
 
 
 def export_rows(
-    deps: SyncDeps, kind: ExportKind, period: PeriodType, first: date, last: date
+    deps: SyncDeps,
+    kind: ExportKind,
+    period: PeriodType,
+    days: tuple[date, date],
+    instances: tuple[int, ...] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the rows of `[first, last]`: flat, with the same keys in each."""
+    """Return the rows of `[first, last]` in `days`: flat, with the same keys in each.
+
+    `instances` are the ids of those whose rows are wanted; None: all.
+    """
+    first, last = days
     queries = deps.store.size_queries
     if kind is ExportKind.DATABASES:
-        return [_point(item) for item in queries.database_points(first, last)]
+        return [_point(item) for item in queries.database_points(first, last, instances=instances)]
     if kind is ExportKind.INSTANCES:
         return [
             {
@@ -41,11 +49,13 @@ def export_rows(
                 "database_count": item.database_count,
                 "unread_count": item.unread_count,
             }
-            for item in queries.instance_sizes(first, last)
+            for item in queries.instance_sizes(first, last, instances=instances)
         ]
     periods = PeriodRange.between(period, first, last)
     database = "" if kind is ExportKind.INSTANCE_AGGREGATIONS else None
-    found = deps.store.aggregations.find(period, periods.start, periods.end, database=database)
+    found = deps.store.aggregations.find(
+        period, periods.start, periods.end, database=database, instances=instances
+    )
     return [_aggregation(item) for item in found]
 
 

@@ -126,4 +126,5 @@ LETTING_IN: Mapping[str, tuple[Opening, str]] = {
     "sqlserver-microsoft": (_sqlserver, "microsoft"),
 }
 """Servers that know the account's password. Nothing that can be had here lets Oracle's driver in:
-`test_oracle_server.py` asks a real server, and `unit/test_oracle_errors.py` what the codes say."""
+`test_oracle_server.py` asks a real server, and `unit/engines/oracle/test_oracle_errors.py` what
+the codes say."""

@@ -66,7 +66,7 @@ class MySqlProtocolConnection:
     ) -> list[dict[str, Any]]:
         """Run one SELECT; without parameters a percent sign is only a percent sign."""
         name, product = self._target.instance.name, self._product
-        return self.run(sql, parameters, lambda error: query_error(error, name, product))
+        return self.run(sql, parameters, lambda error: query_error(error, name, product, sql))
 
     def run(
         self,

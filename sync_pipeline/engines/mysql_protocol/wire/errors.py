@@ -7,6 +7,7 @@ account (3118 MySQL, 4151 MariaDB). Codes from 2000 to 2999 are the driver's own
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pymysql
@@ -18,6 +19,7 @@ from sync_pipeline.engines.wire.passwords import edit_command
 from sync_pipeline.errors import ConnectError, ConnectReason, SyncError
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 
+_OUR_VIEW = re.compile(r"\bFROM (sync_pipeline\.\w+)")
 BLOCKED_FOR_A_TIME = 3955
 """MySQL: FAILED_LOGIN_ATTEMPTS was reached, and PASSWORD_LOCK_TIME (days) is not over."""
 BLOCKED = 4150
@@ -31,6 +33,7 @@ BROKEN_VIEW = frozenset({1045, 1356, 1449})
 """What is said in a session of a view whose definer is gone or lacks a privilege."""
 TIMED_OUT = frozenset({1205, 1317, 1969, 3024})
 LOST = frozenset({1053, 1927, 2006, 2013, 2055, 4031})
+UNKNOWN_COLUMN = 1054
 UNKNOWN_VARIABLE = 1193
 WITHOUT_TLS = 2026
 
@@ -121,8 +124,8 @@ def settings_error(error: Exception, instance: Instance, product: str, banner: s
     return query_error(error, instance.name, product)
 
 
-def query_error(error: Exception, instance: str, product: str) -> SyncError:
-    """Map what PyMySQL raised while a catalog query ran."""
+def query_error(error: Exception, instance: str, product: str, sql: str = "") -> SyncError:
+    """Map what PyMySQL raised while a catalog query ran, whose text is `sql`."""
     peer = Peer(product, instance)
     code, text = _parts(error)
     if code in DENIED | BROKEN_VIEW:
@@ -132,7 +135,18 @@ def query_error(error: Exception, instance: str, product: str) -> SyncError:
     if code in LOST or isinstance(error, pymysql.InterfaceError | OSError):
         return peer.error(troubles.LOST, text)
     said = f"error {code}: {text}" if code else f"what the driver can't read: {text}"
-    return peer.error(troubles.FAILED, said)
+    return peer.error(troubles.FAILED, said, _older_view(code, product, sql))
+
+
+def _older_view(code: int, product: str, sql: str) -> str | None:
+    """Return what to do where a query reads more than a view that our script made has."""
+    view = _OUR_VIEW.search(sql)
+    if code != UNKNOWN_COLUMN or view is None:
+        return None
+    return (
+        f"An older script made the view {view[1]}. Run the lines of sync-pipeline grants "
+        f"{product.lower()} again, but for CREATE USER; nothing else changes."
+    )
 
 
 def vendor_code(error: Exception) -> int:

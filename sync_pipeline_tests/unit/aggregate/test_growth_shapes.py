@@ -16,15 +16,15 @@ from scipy import stats
 from sync_pipeline.aggregate import cycle, levels, lines, robust, slope
 from sync_pipeline.aggregate.trend import growth
 from sync_pipeline.model.growth import Growth, GrowthTrend
-from sync_pipeline_tests.unit.test_growth import GB, START, points
-from sync_pipeline_tests.unit.test_growth_trend import (
+from sync_pipeline_tests.unit.aggregate.test_growth import GB, START, points
+from sync_pipeline_tests.unit.aggregate.test_growth_trend import (
     grown,
     line,
     noise,
     saw,
     together,
 )
-from sync_pipeline_tests.unit.test_growth_trend import (
+from sync_pipeline_tests.unit.aggregate.test_growth_trend import (
     levels as changed,
 )
 from workbench.shapes import DAYS, HELD_OUT, SHAPES, Tally, measure

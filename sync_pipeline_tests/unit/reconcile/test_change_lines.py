@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.change import AccountChange, AccountDiff, ChangeType, KnownAccount
-from sync_pipeline.model.ordinary import ELSEWHERE, ORDINARY, is_ordinary
+from sync_pipeline.model.ordinary import ELSEWHERE, ORDINARY, REMARKABLE, is_ordinary
 from sync_pipeline.model.privilege import (
     Grant,
     Membership,
@@ -159,6 +160,47 @@ def test_what_is_only_reported_in_another_way_is_logged_and_not_told(
     assert retold(found.changes[0], is_whole=True)
     report = AccountSyncReport("i", RecordStatus.COMPLETED, "done", changes=found.changes)
     assert report_metadata(report)["changes"].value == "No change."
+
+
+def with_odd(state: AccountState) -> AccountState:
+    return replace(state, attributes=(*state.attributes, ("is_odd", True)))
+
+
+def lines_of(before: Sequence[AccountState], after: Sequence[AccountState]) -> list[object]:
+    known = [KnownAccount(state, is_active=True) for state in before]
+    found = reconcile(known, snapshot(*after), Scope(), SECTIONS)
+    for change in found.changes:
+        assert retold(change) == change.lines
+        assert "is_odd is yes" in retold(change, is_whole=True)
+    return [(change.account, *change.lines) for change in found.changes]
+
+
+def test_an_attribute_that_is_new_to_this_program_changed_no_account() -> None:
+    """The accounts are as a version before kept them, and each has it now."""
+    ab = [replace(APP, name=name) for name in "ab"]
+    role = AccountState("r", AccountKind.ROLE, can_login=False)
+    odd = [with_odd(state) for state in ab]
+    assert lines_of([*ab, role], [*odd, role]) == [("a",), ("b",)]
+    # What else has changed is told, also at once.
+    locked = replace(odd[1], is_locked=True)
+    assert lines_of(ab, [odd[0], locked]) == [("a",), ("b", "locked")]
+    # It stays a change where one account gets it, or one of them had it before.
+    assert lines_of(ab, [odd[0], ab[1]]) == [("a", "is_odd is yes")]
+    assert lines_of([odd[0], ab[1]], odd) == [("b", "is_odd is yes")]
+    # And from then on its value is as any other.
+    back = [replace(odd[0], attributes=(("is_odd", False),)), odd[1]]
+    assert [c.lines for c in reconcile(
+        [KnownAccount(state, is_active=True) for state in odd], snapshot(*back), Scope(), SECTIONS
+    ).changes] == [("is_odd changed from yes to no",)]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(REMARKABLE))
+def test_what_is_remarkable_is_told_though_no_account_had_it(name: str) -> None:
+    """Such as TRUSTWORTHY of the one database: each that could have it has it now."""
+    known = [KnownAccount(APP, is_active=True)]
+    after = replace(APP, attributes=((name, "odd"),))
+    found = reconcile(known, snapshot(after), Scope(), SECTIONS)
+    assert [change.lines for change in found.changes] == [(f"{name} is odd",)]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from sync_pipeline_tests.permitted_skips import TESTS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 SKIPPED = {
     "in_a_test": "import pytest\ndef test_one():\n    pytest.skip('it was late')\n",

@@ -13,7 +13,7 @@ from scipy import stats
 
 from sync_pipeline.aggregate.trend import growth
 from sync_pipeline.model.growth import Growth, GrowthTrend
-from sync_pipeline_tests.unit.test_growth import GB, START, points
+from sync_pipeline_tests.unit.aggregate.test_growth import GB, START, points
 
 WINDOW = 90
 """Days: the default of the setting."""

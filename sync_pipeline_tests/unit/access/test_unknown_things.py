@@ -30,7 +30,7 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity
-from sync_pipeline_tests.unit.test_findings import TODAY
+from sync_pipeline_tests.unit.access.test_findings import TODAY
 from workbench.strategies.any_engine import (
     NEWER,
     SHAPES,

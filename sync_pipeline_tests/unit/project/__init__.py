@@ -1,0 +1,1 @@
+"""unit tests of the project: its documents, its locks, and how it is tested."""
