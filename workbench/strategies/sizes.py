@@ -55,16 +55,14 @@ def put_history(store: Store, instance_id: int, history: History) -> None:
         store.sizes.put([measured(store, instance_id, day, snapshot)])
 
 
-def _measures() -> st.SearchStrategy[Measure]:
-    numbers = st.one_of(
-        st.just(0), st.integers(1, 5), st.integers(0, 10**6), st.integers(10**14, 9 * 10**15)
-    )
-    return st.one_of(st.builds(Measure.known, numbers), st.just(UNKNOWN))
-
-
-def _days(names: tuple[str, ...]) -> st.SearchStrategy[Day]:
-    values = st.tuples(_measures(), _measures(), _measures())
-    return st.dictionaries(st.sampled_from(names), values, max_size=len(names))
+# Made once: to make a strategy for each day took more time than to draw from it.
+_numbers = st.one_of(
+    st.just(0), st.integers(1, 5), st.integers(0, 10**6), st.integers(10**14, 9 * 10**15)
+)
+_measures = st.one_of(st.builds(Measure.known, _numbers), st.just(UNKNOWN))
+_days = st.dictionaries(
+    st.sampled_from(NAMES), st.tuples(_measures, _measures, _measures), max_size=len(NAMES)
+)
 
 
 BORDERS = (
@@ -85,6 +83,6 @@ def histories(draw: st.DrawFn) -> History:
     offsets = draw(
         st.lists(st.integers(-110, 110), min_size=0, max_size=25, unique=True).map(sorted)
     )
-    days = {middle + timedelta(days=offset): draw(_days(NAMES)) for offset in offsets}
+    days = {middle + timedelta(days=offset): draw(_days) for offset in offsets}
     last = max(days, default=middle)
     return History(days, last + timedelta(days=draw(st.integers(0, 40))))
