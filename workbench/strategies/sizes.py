@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
-from sync_pipeline.model.size import DatabaseSize, Measure, MeasuredDay, SizeSnapshot
+from sync_pipeline.model.size import (
+    DatabaseSize,
+    KnownDatabase,
+    Measure,
+    MeasuredDay,
+    SizeSnapshot,
+)
 from sync_pipeline.model.snapshot import ServerIdentity
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.scope import Scope
@@ -50,9 +57,21 @@ def measured(store: Store, instance_id: int, day: date, snapshot: SizeSnapshot) 
 
 
 def put_history(store: Store, instance_id: int, history: History) -> None:
-    for day, databases in sorted(history.days.items()):
-        snapshot = snapshot_of(day, databases)
-        store.sizes.put([measured(store, instance_id, day, snapshot)])
+    days = history.days.items()
+    put_snapshots(store, instance_id, {day: snapshot_of(day, found) for day, found in days})
+
+
+def put_snapshots(store: Store, instance_id: int, snapshots: Mapping[date, SizeSnapshot]) -> None:
+    """Write what was measured on many days, at once: a transaction a day took twice the time."""
+    known = {item.name: item for item in store.sizes.known(instance_id)}
+    days = []
+    for day, snapshot in sorted(snapshots.items()):
+        inventory = reconcile_databases(list(known.values()), snapshot, Scope())
+        known |= {name: KnownDatabase(name, is_active=True) for name in inventory.seen}
+        known |= {name: KnownDatabase(name, is_active=False) for name in inventory.vanished}
+        days.append(MeasuredDay(instance_id, day, snapshot, inventory))
+    if days:
+        store.sizes.put(days)
 
 
 # Made once: to make a strategy for each day took more time than to draw from it.
