@@ -16,6 +16,7 @@ settings.load_profile("sync_pipeline")
 
 pytest_plugins = [
     "sync_pipeline_tests.permitted_skips",
+    "sync_pipeline_tests.spread",
     "workbench.servers.fixtures_mysql",
     "workbench.servers.fixtures_postgresql",
     "workbench.servers.fixtures_sqlserver",
@@ -50,8 +51,3 @@ def pytest_configure(config: pytest.Config) -> None:
     guarded = Guarded(guard())
     config.pluginmanager.register(guarded)
     signal.signal(signal.SIGINT, guarded.interrupt)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes, so that no worker is left alone with one."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)

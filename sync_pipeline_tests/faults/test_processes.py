@@ -16,7 +16,7 @@ from dagster import DagsterRunStatus
 
 from sync_pipeline.model.session import RecordStatus, Session, SessionStatus
 from sync_pipeline.orchestration.instance import open_instance
-from workbench.running.system import System, held, running_system, wait_for
+from workbench.running.system import System, held, quick_up, running_system, wait_for
 from workbench.servers.running import RunningServer, freeze
 
 pytestmark = pytest.mark.long
@@ -34,6 +34,7 @@ def system(
     home = tmp_path_factory.mktemp("faults")
     with running_system(
         home,
+        quick_up,
         account_sync_cron=NEVER,
         retry_base_seconds=0.2,
         step_concurrency=2,

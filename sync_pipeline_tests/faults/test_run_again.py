@@ -26,6 +26,7 @@ from sync_pipeline.orchestration.instance import open_instance
 from workbench.running.system import (
     System,
     held,
+    quick_up,
     running_system,
     wait_for,
 )
@@ -44,6 +45,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp("again")
     with running_system(
         home,
+        quick_up,
         account_sync_cron=NEVER,
         capacity_sync_cron=NEVER,
         aggregation_cron=NEVER,

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from sync_pipeline.model.session import RecordStatus, SessionStatus
-from workbench.running.system import System, held, running_system
+from workbench.running.system import System, held, quick_up, running_system
 from workbench.servers import postgresql
 from workbench.servers.running import RunningServer
 
@@ -39,6 +39,7 @@ def test_the_session_ends_when_the_store_is_back(
         system = rest.enter_context(
             running_system(
                 home,
+                quick_up,
                 store_url=url,
                 account_sync_cron="0 0 1 1 *",
                 retry_base_seconds=0.5,

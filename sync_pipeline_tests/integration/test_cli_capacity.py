@@ -17,7 +17,7 @@ from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot, TableS
 from sync_pipeline.store.store import Store
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
-from workbench.strategies.sizes import SERVER, measured
+from workbench.strategies.sizes import SERVER, measured, put_snapshots
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = NOW.date()
@@ -58,10 +58,8 @@ def filled(store: Store) -> StoreBench:
     """100 days of `alpha` without two of them, and one day of `beta`."""
     bench = StoreBench(store, NOW)
     alpha, beta = bench.fleet("alpha", "beta")
-    for back in range(99, -1, -1):
-        if back not in (20, 21):
-            day = TODAY - timedelta(days=back)
-            store.sizes.put([measured(store, alpha.id, day, snapshot(day, back))])
+    days = {back: TODAY - timedelta(days=back) for back in range(100) if back not in (20, 21)}
+    put_snapshots(store, alpha.id, {day: snapshot(day, back) for back, day in days.items()})
     unread = snapshot(TODAY, 0)
     table = TableSize("public", "orders", 3 * GB, 2 * GB, GB)
     broken = DatabaseSize("broken", Measure.unreachable("Database broken is invalid; drop it."))

@@ -7,6 +7,7 @@ must be in force by themselves, and all state must be found in the home director
 from __future__ import annotations
 
 import runpy
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,18 @@ from dagster import (
     ScheduleDefinition,
     build_schedule_context,
 )
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from sync_pipeline.model.session import SessionStatus, SyncType
@@ -77,12 +90,29 @@ def ticks(system: System) -> list[dict[str, Any]]:
     return found
 
 
+def begin_schedule(home: Path, cron: str, since: datetime) -> None:
+    """Let the schedule have begun before the daemon does, whose first tick is then the last one."""
+    module = "sync_pipeline.definitions"
+    target = LoadableTargetOrigin(executable_path=sys.executable, module_name=module)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, SELECTOR["repositoryLocationName"])
+    repository = RemoteRepositoryOrigin(location, SELECTOR["repositoryName"])
+    origin = RemoteInstigatorOrigin(repository, SELECTOR["scheduleName"])
+    data = ScheduleInstigatorData(cron, since.timestamp())
+    declared = InstigatorStatus.DECLARED_IN_CODE
+    with in_environment(environment_of(home)), open_instance() as instance:
+        instance.add_instigator_state(
+            InstigatorState(origin, InstigatorType.SCHEDULE, declared, data)
+        )
+
+
 def test_the_schedule_runs_and_skips(home: Path, postgresql_server: RunningServer) -> None:
     """The fleet has two hosts and a run takes one: a tick is two runs of one session.
 
-    The first tick may come as soon as the daemon is up.
+    The first tick comes as soon as the daemon is up, the second one with the next minute.
     """
-    cron = {"account_sync_cron": "* * * * *", "instances_per_run": 1}
+    every_minute = "* * * * *"
+    cron = {"account_sync_cron": every_minute, "instances_per_run": 1}
+    begin_schedule(home, every_minute, datetime.now(UTC) - timedelta(minutes=1))
     with (
         held(postgresql_server) as release,
         running_system(home, dagster_dev, **cron) as system,

@@ -100,19 +100,24 @@ statuses = st.sampled_from(
 )
 
 
+# Made once, not for each snapshot: see sizes.py.
+_found = st.lists(states().map(in_database), unique_by=lambda s: s.name, max_size=5)
+_present = st.sets(st.sampled_from(DATABASES[1:]))
+
+
 @st.composite
 def snapshots(draw: st.DrawFn, *, complete: bool = False) -> Snapshot:
     """A snapshot whose accounts are those of read lists, as a server would say them.
 
     Some of the databases may have been dropped: nothing is read of them.
     """
-    present = DATABASES if complete else ("", *draw(st.sets(st.sampled_from(DATABASES[1:]))))
+    present = DATABASES if complete else ("", *draw(_present))
     keys = [SectionKey(name, database) for name in SECTION_NAMES for database in present]
     sections = {
         key: SectionReport(SectionStatus.READ if complete else draw(statuses)) for key in keys
     }
     sections[SectionKey(SectionName.ACCOUNTS)] = SectionReport(SectionStatus.READ)
-    found = draw(st.lists(states().map(in_database), unique_by=lambda s: s.name, max_size=5))
+    found = draw(_found)
     read = {key for key, report in sections.items() if report.status is SectionStatus.READ}
     return Snapshot(
         server=ServerIdentity("test", (1,)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -207,6 +208,7 @@ def worlds(draw: st.DrawFn) -> AccessWorld:
 _some_grants = st.lists(st.sampled_from(GRANTS), max_size=3, unique=True)
 
 
+@cache
 def _memberships_in(pdb: str, roles: tuple[str, ...]) -> st.SearchStrategy[tuple[Membership, ...]]:
     member = st.builds(
         lambda name, default, admin: has(name, default=default, admin=admin, pdb=pdb),
