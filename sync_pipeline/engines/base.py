@@ -67,7 +67,8 @@ class Query(Generic[RowT]):
 
     `check` is the file of a query that is asked first, for catalogs that leave rows out
     without an error: each of its rows names, as `missing`, a privilege without which rows
-    of this one may be hidden.
+    of this one may be hidden. `check_needs` is the statement that gives it, where it is another
+    than `needs`.
 
     `opens` makes its grant optional: it says what else that would open. Without the grant
     the value is unknown, which is no fault that anybody is warned of.
@@ -90,6 +91,7 @@ class Query(Generic[RowT]):
     origin: str = ""
     may_be_empty: bool = False
     check: str = ""
+    check_needs: str = ""
     opens: str = ""
     made: tuple[Variant, ...] = ()
     count: str = ""
@@ -506,14 +508,15 @@ class Grantee:
         Transact-SQL).
         """
         error.message = said_by_others(error.message)
-        if error.hint or not query.needs_at(self.server):
+        by_check = query.check_needs if error.missing else ""
+        needs = by_check or query.needs_at(self.server)
+        if error.hint or not needs:
             return error.hint or _UNEXPECTED
         written = self.engine.written
         statements = [f"REVOKE {error.missing} FROM {written(to)};" for to in error.denied_to]
         if statements and database:
             statements.insert(0, f"USE {written(database)};")
-        needs = needed(self.engine, query, self.server, self.username, database)
-        return it_needs(" ".join([*statements, needs]))
+        return it_needs(" ".join([*statements, self.filled(needs, database)]))
 
 
 def needed(

@@ -27,7 +27,13 @@ from sync_pipeline.errors import (
 from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import Instance
 
-CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or the account."
+
+def correct_credential(or_what: str = "the account") -> str:
+    """Return what to do where an account was rejected."""
+    return f"Correct the credential (sync-pipeline credentials rotate) or {or_what}."
+
+
+CREDENTIAL = correct_credential()
 OTHER_ENGINE = "Correct the instance's engine or port."
 SERVERS_LOG = "Check the server's log."
 _SLOW = "Look for locks on the catalog, or raise the statement timeout."
@@ -64,6 +70,19 @@ class Trouble:
     hint: str = ""
     phase: Phase | None = Phase.CONNECT
     reason: ConnectReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no connection was made, and what to do."""
+
+    reason: ConnectReason
+    hint: str
+
+    @classmethod
+    def plain(cls, reason: ConnectReason) -> Refusal:
+        """Return a refusal of which the engine knows no more than why."""
+        return cls(reason, HINTS[reason])
 
 
 REJECTED = Trouble(
@@ -195,6 +214,11 @@ class Peer:
         error = self.error(KEPT_OUT, text, it_needs(missing), database=database)
         error.missing = missing  # type: ignore[attr-defined]
         return error
+
+
+def one_line(text: str) -> str:
+    """Return a message on one line, without the full stop that its sentence adds."""
+    return " ".join(text.split()).rstrip(".")
 
 
 def reason_of(error: BaseException) -> ConnectReason | None:

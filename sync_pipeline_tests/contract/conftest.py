@@ -13,7 +13,8 @@ from sync_pipeline_tests.contract.worlds.world import World
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "world_name" in metafunc.fixturenames:
         everything = bool(metafunc.config.getoption("all_versions"))
-        metafunc.parametrize("world_name", chosen(everything=everything))
+        is_slow = metafunc.definition.get_closest_marker("on_babelfish") is not None
+        metafunc.parametrize("world_name", chosen(everything=everything, babelfish=is_slow))
 
 
 @pytest.fixture

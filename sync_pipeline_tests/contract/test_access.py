@@ -5,15 +5,19 @@ That an answer is the server's own is in the files of the engines that have real
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
-from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import access_of, who_can
 from sync_pipeline.engines.access.contract import AccessRules, mends
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.access import EVERYTHING, AccessWorld, PowerKind
+from sync_pipeline.model.access import EVERYTHING, AccessWorld, PowerKind, path_text
 from sync_pipeline.model.account import AccountKind, AccountState
-from sync_pipeline.model.privilege import Securable, SecurableKind
-from sync_pipeline_tests.contract.worlds.world import NOW, Gap, Topic, World
+from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
+from sync_pipeline.model.snapshot import Snapshot
+from sync_pipeline_tests.contract.worlds.world import Case, Topic, World
 
 SERVER = Securable(SecurableKind.SERVER)
 
@@ -26,11 +30,9 @@ def judged(world: World, topic: Topic) -> tuple[AccessWorld, AccessRules, list[A
         snapshot = world.snapshot()
     finally:
         world.run(*case.undo)
-    states = {state.name: state for state in snapshot.accounts}
-    version = snapshot.server.version
-    found = AccessWorld("i", world.engine.name, version, states, snapshot.sections, NOW)
-    rules = world.engine.access_rules(found)
-    made = [states[expected.name] for expected in case.accounts]
+    whole = world.judged(snapshot)
+    found, rules = whole.world, whole.rules
+    made = [found.accounts[expected.name] for expected in case.accounts]
     # Nobody is told to take anything from what a server made itself.
     ours = [item for item in made if not is_of_the_server(rules, item.name)]
     return found, rules, ours
@@ -41,13 +43,16 @@ def is_of_the_server(rules: AccessRules, name: str) -> bool:
     return facts.is_system or facts.is_built_in
 
 
-@pytest.mark.parametrize("topic", [Topic.GRANTS, Topic.ROLES], ids=lambda it: it.name.lower())
+@pytest.mark.parametrize(
+    "topic", [Topic.GRANTS, Topic.ROLES, Topic.WAYS], ids=lambda it: it.name.lower()
+)
 def test_what_is_listed_is_what_is_decided_and_can_be_taken(world: World, topic: Topic) -> None:
     found, rules, ours = judged(world, topic)
     for name in found.accounts:
         for item in rules.everything(name):
             assert rules.decide(name, item.privilege, item.securable).is_allowed, (name, item)
         assert all(power.path[0].account == name for power in rules.powers(name)), name
+        rules.facts(name)
     assert ours
     for state in ours:
         for grant in state.grants:
@@ -57,13 +62,26 @@ def test_what_is_listed_is_what_is_decided_and_can_be_taken(world: World, topic:
             assert rules.revoke_role(state.name, membership).strip(), membership
 
 
+@pytest.mark.on_babelfish
+def test_a_privilege_is_had_by_the_way_that_it_comes_and_by_no_other(world: World) -> None:
+    case = world.first(Topic.WAYS)
+    _, rules, _ = judged(world, Topic.WAYS)
+    assert {bool(asked.way) for asked in case.questions} == {True, False}
+    for asked in case.questions:
+        (securable, *_) = rules.securables(asked.on)
+        decision = rules.decide(asked.account, asked.privilege, securable)
+        ways = [path_text(item.path) for item in decision.held]
+        assert decision.is_allowed is bool(asked.way), (asked, ways)
+        assert not asked.way or ways[0].startswith(asked.way), (asked, ways)
+
+
 def test_a_superuser_has_one_entry_and_that_power_first(world: World) -> None:
     found, rules, _ = judged(world, Topic.SUPERUSER)
     superusers = [state for state in found.accounts.values() if state.is_superuser]
     assert len(superusers) > 1
     for state in superusers:
-        kinds = {power.kind for power in rules.powers(state.name)}
-        assert PowerKind.SUPERUSER in kinds, (state.name, kinds)
+        first, *_ = rules.powers(state.name)
+        assert first.kind is PowerKind.SUPERUSER, (state.name, first)
     whole = [state.name for state in superusers if state.name in world.whole_superusers]
     assert whole
     for name in whole:
@@ -92,7 +110,7 @@ def test_a_text_that_names_nothing_is_an_error_that_says_so(world: World) -> Non
 
 
 def test_who_stands_for_all_is_told_from_the_others(world: World) -> None:
-    if isinstance(world.cases[Topic.EVERYONE], Gap):
+    if not list(world.made(Topic.EVERYONE)):
         found, rules, _ = judged(world, Topic.GRANTS)
         assert not any(rules.is_everyone(name) for name in found.accounts)
         return
@@ -105,12 +123,82 @@ def test_who_stands_for_all_is_told_from_the_others(world: World) -> None:
     assert any(rules.is_everyone(name) for name in found.accounts)
 
 
-def test_a_server_of_today_leaves_nothing_unknown(world: World) -> None:
-    found, rules, ours = judged(world, Topic.GRANTS)
-    whole = Judged(found, rules)
-    assert whole.unknown() == ()
-    for state in ours:
-        assert whole.unknown(state.name) == (), state.name
+@pytest.mark.on_babelfish
+def test_what_is_not_known_is_doubted_where_it_counts_and_nowhere_else(world: World) -> None:
+    for number, case in enumerate(world.made(Topic.UNKNOWN)):
+        if number:
+            world.reset()
+        try:
+            world.run(*case.steps)
+            before = world.snapshot()
+            world.run(*case.newer)
+            after = world.snapshot()
+        finally:
+            world.run(*case.undo)
+        check_doubt(world, case, before, after)
+
+
+def check_doubt(world: World, case: Case, before: Snapshot, after: Snapshot) -> None:
+    doubt = case.doubt
+    assert doubt is not None
+    assert before.warnings == ()
+    assert world.judged(before).unknown() == ()
+    assert after.is_known(SectionKey(SectionName.ACCOUNTS))
+    found = world.judged(after)
+    known = {state.name: state for state in before.accounts}
+    new = {state.name: state for state in after.accounts if state != known.get(state.name)}
+    assert new.keys() == doubt.changed, [(known.get(name), new[name]) for name in new]
+    answer = who_can([found], doubt.privilege, doubt.on)
+    holders = {item.state.name: item.decision for item in answer.holders}
+    unsure = {
+        name
+        for name, decision in holders.items()
+        if any(doubt.says in gap for gap in decision.unknown)
+    }
+    assert unsure == doubt.unsure
+    assert holders[doubt.sure].is_allowed
+    assert not answer.is_complete
+    assert any(doubt.says in gap for gap in answer.gaps), answer.gaps
+    for name in (*doubt.unsure, doubt.sure):
+        said = [gap for gap in access_of(found, name).gaps if "Not known, and could" in gap]
+        is_doubted = name != doubt.sure or not doubt.unsure
+        assert any(doubt.says in gap for gap in said) is is_doubted, (name, said)
+    for name, says in doubt.told:
+        assert any(says in gap for gap in access_of(found, name).gaps), (name, says)
+    assert not doubt.elsewhere or who_can([found], doubt.privilege, doubt.elsewhere).is_complete
+    assert doubt.secret not in repr((after, answer))
+
+
+def test_a_newer_release_changes_no_account_and_makes_no_answer_certain(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine knows one release less than it did: no newer one can be had."""
+    case = world.first(Topic.UNKNOWN)
+    assert case.doubt is not None
+    world.run(*case.steps)
+    before = world.snapshot()
+    tried = world.judged(before)
+    was = {name: access_of(tried, name) for name in (case.doubt.sure, *case.doubt.unsure)}
+    known = who_can([tried], case.doubt.privilege, case.doubt.on)
+    monkeypatch.setattr(type(world.engine), "newest_tried", (world.version[0] - 1,))
+    after = world.snapshot()
+    untried = world.judged(after)
+    newer = who_can([untried], case.doubt.privilege, case.doubt.on)
+    assert before.warnings == ()
+    assert after.accounts == before.accounts
+    (warning,) = after.warnings
+    assert re.match(rf"The server is [A-Za-z ]+ {re.escape(after.server.version)}", warning)
+    assert [item.state.name for item in newer.holders] == [
+        item.state.name for item in known.holders
+    ]
+    assert not newer.is_complete
+    assert len(newer.gaps) == len(known.gaps) + 1
+    for name, before_it in was.items():
+        now = access_of(untried, name)
+        (gap,) = now.gaps
+        assert gap.startswith("i: Not known")
+        assert "which were not tried" in gap
+        assert replace(now, gaps=()) == before_it
 
 
 def test_each_statement_against_an_account_has_its_opposite(world: World) -> None:

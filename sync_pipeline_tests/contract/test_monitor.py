@@ -9,6 +9,7 @@ import pytest
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.size import Measure, MeasureState, SizeSnapshot
 from sync_pipeline.model.snapshot import SectionStatus
 from sync_pipeline_tests.contract.worlds.monitors import MONITORS, Monitor
 
@@ -87,14 +88,48 @@ def test_with_the_script_everything_is_read(monitor: Monitor) -> None:
     }
 
 
+def check_sizes(
+    monitor: Monitor, left_out: str, sizes: SizeSnapshot, everything: SizeSnapshot | None
+) -> None:
+    """Check that just what a line opens is denied, with that line; nothing is too small."""
+    assert everything is not None
+    opened = (what for start, what in monitor.opens.items() if left_out.startswith(start))
+    denied = {name: measure for name, measure in named(sizes) if is_denied(measure)}
+    shut = set() if sizes.inventory_is_complete else {"the list"}
+    assert {*denied, *shut} == next(opened, frozenset()) | monitor.leaves_shut, left_out
+    for name in denied.keys() - monitor.leaves_shut:
+        assert monitor.names(left_out).upper() in denied[name].reason.upper()
+    whole = {item.name: item.measures() for item in everything.databases}
+    for item in sizes.databases:  # what the script itself made is not there before
+        for name, known in whole.get(item.name, {}).items():
+            measure = item.measures()[name]
+            assert measure == known or is_denied(measure) or measure.bytes, (left_out, item.name)
+            assert is_denied(measure) or (measure.bytes or 0) >= 0.9 * (known.bytes or 0)
+
+
+def named(sizes: SizeSnapshot) -> Iterator[tuple[str, Measure]]:
+    """Yield the sizes of databases and of the server, by what the monitors call them."""
+    for item in sizes.databases:
+        yield from item.measures().items()
+    for name in ("log", "shared", "temporary"):
+        yield f"server {name}", getattr(sizes, name)
+
+
+def is_denied(measure: Measure) -> bool:
+    return measure.state is MeasureState.DENIED
+
+
 def test_without_a_line_it_is_named(monitor: Monitor) -> None:
     assert monitor.needed
+    everything = monitor.everything()
     for left_out in monitor.needed:
         found = monitor.found([line for line in monitor.script if line != left_out])
         assert monitor.names(left_out).upper() in found.said.upper(), left_out
         for error in found.errors:
             assert isinstance(error, PrivilegeError)
             assert not error.retryable
+        if found.sizes is not None:
+            check_sizes(monitor, left_out, found.sizes, everything.sizes)
         if found.snapshot is None:
             continue
         unread = found.snapshot.unread

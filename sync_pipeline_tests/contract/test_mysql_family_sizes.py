@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sync_pipeline.engines.mysql.sizes import database_of
 from sync_pipeline.engines.mysql_protocol.sizes import maximum_bytes
 from sync_pipeline.model.size import DatabaseSize, MeasureState, SizeSnapshot
-from sync_pipeline_tests.contract.mysql_family import Family, RecordingConnection
+from sync_pipeline_tests.contract.mysql_family import Family
 from workbench.servers.running import RunningServer
 
 MONITOR, PASSWORD = "size_monitor", "pass'word"
@@ -102,21 +102,6 @@ def monitored(family: Family) -> SizeSnapshot:
     return family.sizes(family.target(MONITOR, PASSWORD))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_database_is_what_its_files_are(family: Family, name: str) -> None:
-    """Whatever its name: before and after adding six megabytes of InnoDB."""
-    directory = directory_of(family, name)
-    filled(family, name, "first/table", 1, "InnoDB")
-    before = found(family.sizes(), name)
-    assert before.total.bytes == files(family, directory, ".ibd")
-    filled(family, name, "sécond", 6, "InnoDB")
-    after = found(family.sizes(), name)
-    assert after.total.bytes == files(family, directory, ".ibd")
-    grown = known(after.total.bytes) - known(before.total.bytes)
-    assert 6 * MEGABYTE <= grown < 20 * MEGABYTE
-    assert 6 * MEGABYTE <= known(after.data.bytes) <= known(after.total.bytes)
-
-
 def test_databases_that_differ_in_case_alone_stay_apart(family: Family) -> None:
     made(family, "MyDb", "mydb")
     filled(family, "MyDb", "t", 3, "InnoDB")
@@ -194,31 +179,6 @@ def test_the_script_is_enough(family: Family) -> None:
     assert mine.log.state is MeasureState.KNOWN
 
 
-def test_without_the_right_to_see_tables_nothing_is_zero(family: Family) -> None:
-    """The information schema then shows fewer rows without an error."""
-    made(family, "plain")
-    filled(family, "plain", "t", 1, "InnoDB")
-    lines = granted(family, "SHOW VIEW")
-    snapshot = monitored(family)
-    assert not snapshot.inventory_is_complete
-    assert all(item.data.state is MeasureState.DENIED for item in snapshot.databases)
-    assert all(item.total.bytes is None for item in snapshot.databases)
-    assert any("GRANT SHOW VIEW ON *.* TO" in warning for warning in snapshot.warnings)
-    assert lines[0].startswith("GRANT SHOW VIEW ON *.* TO")
-
-
-def test_without_the_right_to_see_files_the_total_is_denied(family: Family) -> None:
-    made(family, "plain")
-    filled(family, "plain", "t", 1, "InnoDB")
-    granted(family, "PROCESS")
-    snapshot = monitored(family)
-    size = found(snapshot, "plain")
-    assert size.total.state is MeasureState.DENIED
-    assert "GRANT PROCESS ON *.* TO" in size.total.reason
-    assert known(size.data.bytes) >= MEGABYTE
-    assert snapshot.shared.state is MeasureState.DENIED
-
-
 def test_without_the_right_to_see_binary_logs_the_log_is_denied(mariadb_family: Family) -> None:
     granted(mariadb_family, "BINLOG MONITOR")
     snapshot = monitored(mariadb_family)
@@ -248,23 +208,6 @@ def test_a_table_that_cannot_be_opened_makes_its_database_unreachable(
     assert found(snapshot, "mysql").total.state is MeasureState.KNOWN
     for item in directory.glob("isam.*"):
         item.unlink()
-
-
-def test_thousands_of_tables_need_no_more_queries(family: Family) -> None:
-    def statements() -> int:
-        kept: list[RecordingConnection] = []
-
-        def record(connection: object) -> RecordingConnection:
-            kept.append(RecordingConnection(connection))  # type: ignore[arg-type]
-            return kept[-1]
-
-        family.sizes(wrap=record)
-        return sum(len(connection.statements) for connection in kept)
-
-    made(family, "plain")
-    before = statements()
-    family.run(*(f"CREATE TABLE plain.t{number} (id int)" for number in range(60)))
-    assert statements() == before <= 14
 
 
 @pytest.mark.parametrize(

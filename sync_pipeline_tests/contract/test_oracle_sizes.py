@@ -97,18 +97,14 @@ def test_no_redo_log_seen_is_not_zero_bytes(world: World) -> None:
     assert sizes.warnings
 
 
-def test_redo_that_may_not_be_read_names_the_grant(world: World) -> None:
-    sizes = sizes_of(world, Session(fails={"v$log": "ORA-00942: table or view does not exist"}))
-    assert sizes.log.state is MeasureState.DENIED
-    assert f"GRANT READ ON SYS.V_$LOG TO {MONITOR};" in sizes.log.reason
-    assert sizes.databases[0].total.state is MeasureState.KNOWN
-
-
 def test_files_that_may_not_be_read_are_denied_and_the_database_stays(world: World) -> None:
     refused = "ORA-01031: insufficient privileges"
-    sizes = sizes_of(world, Session(fails={"dba_temp_files": refused}))
-    (found,) = sizes.databases
+    world.segment("HR", "T", "TABLE", 2**20)
+    session = Session(fails={"dba_temp_files": refused})
+    (found,) = sizes_of(world, session, largest_tables=1).databases
+    assert found.total == found.temporary
     assert found.total.state is MeasureState.DENIED
+    assert [item.name for item in found.tables] == ["T"]
     assert f"GRANT READ ON SYS.DBA_TEMP_FILES TO {MONITOR};" in found.total.reason
     assert found.data.state is MeasureState.KNOWN
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from sync_pipeline.model.instance import Timeouts
 from sync_pipeline.model.size import DatabaseSize, MeasureState, SizeSnapshot
-from workbench.servers.postgresql_bench import PostgresBench, Tally, statement
+from workbench.servers.postgresql_bench import PostgresBench, statement
 
 pytestmark = pytest.mark.postgresql
 
@@ -42,36 +42,6 @@ def filled(bench: PostgresBench, megabytes: int, name: str = "filler") -> None:
         f" FROM generate_series(1, {megabytes}) AS i",
         "CHECKPOINT",
     )
-
-
-def test_every_database_is_what_the_server_says(bench: PostgresBench) -> None:
-    for name in NAMES[1:]:
-        bench.run(statement("CREATE DATABASE {}", name))
-    bench.run("CHECKPOINT")
-    snapshot = bench.sizes()
-    said = dict(bench.rows("SELECT datname, pg_database_size(oid) FROM pg_database"))
-    assert {item.name: item.total.bytes for item in snapshot.databases} == said
-    assert set(NAMES) < set(said)
-    assert snapshot.inventory_is_complete
-    assert not snapshot.warnings
-    totals = snapshot.measures()
-    assert totals["total"].bytes == sum(said.values()) == snapshot.known_bytes  # type: ignore[index]
-
-
-def test_a_database_is_what_its_files_are(bench: PostgresBench) -> None:
-    """Before and after adding eight megabytes."""
-    (number,) = bench.rows("SELECT oid FROM pg_database WHERE datname = 'bench'")[0]
-    directory = bench.server.directory / "data" / "base" / str(number)
-    bench.run("CHECKPOINT")
-    before = found(bench.sizes(), "bench")
-    assert before.total.bytes == files_of(directory)
-    filled(bench, 8)
-    after = found(bench.sizes(), "bench")
-    assert after.total.bytes == files_of(directory)
-    grown = known(after.total.bytes) - known(before.total.bytes)
-    assert 8 * MEGABYTE <= grown < 10 * MEGABYTE
-    grown_data = known(after.data.bytes) - known(before.data.bytes)
-    assert 8 * MEGABYTE <= grown_data <= grown
 
 
 def test_data_and_indexes_are_apart(bench: PostgresBench) -> None:
@@ -120,19 +90,6 @@ def test_temporary_files_of_a_query_are_counted(bench: PostgresBench) -> None:
         )
         cursor.execute("FETCH 1 FROM many")
         assert known(bench.sizes().temporary.bytes) > MEGABYTE
-
-
-def test_the_largest_tables_are_opt_in_and_bounded(bench: PostgresBench) -> None:
-    filled(bench, 3, "large")
-    filled(bench, 2, '"small %s"')
-    assert all(not item.tables for item in bench.sizes().databases)
-    tables = found(bench.sizes(largest_tables=2), "bench").tables
-    assert [(item.schema, item.name) for item in tables] == [
-        ("public", "large"), ("public", "small %s"),
-    ]  # fmt: skip
-    (said,) = bench.rows("SELECT pg_total_relation_size('large')")[0]
-    assert tables[0].total_bytes == said == tables[0].data_bytes + tables[0].index_bytes
-    assert all(len(item.tables) <= 2 for item in bench.sizes(largest_tables=2).databases)
 
 
 def test_a_database_that_is_closed_to_us_says_which_grant_it_needs(bench: PostgresBench) -> None:
@@ -227,20 +184,3 @@ def test_a_template_that_allows_no_connection_is_measured_without_a_warning(
     assert known(template.total.bytes) > MEGABYTE
     assert template.data.state is MeasureState.NOT_APPLICABLE
     assert not snapshot.warnings
-
-
-def test_databases_beyond_the_limit_keep_their_total(bench: PostgresBench) -> None:
-    snapshot = bench.sizes(max_databases=1)
-    counted = [item for item in snapshot.databases if item.data.state is MeasureState.KNOWN]
-    assert len(counted) == 1
-    assert all(item.total.bytes for item in snapshot.databases)
-    assert any("the limit of 1 databases was reached" in item for item in snapshot.warnings)
-
-
-def test_tables_cost_no_statement(bench: PostgresBench) -> None:
-    few = Tally()
-    bench.sizes(tally=few)
-    bench.run(*(f"CREATE TABLE t{number} (id integer PRIMARY KEY)" for number in range(50)))
-    many = Tally()
-    bench.sizes(tally=many)
-    assert many == few

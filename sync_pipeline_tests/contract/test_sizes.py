@@ -20,6 +20,7 @@ def home_of(world: World, sizes: SizeSnapshot) -> DatabaseSize:
     return found
 
 
+@pytest.mark.on_babelfish
 def test_a_whole_measuring_says_so_and_the_instance_is_the_sum(world: World) -> None:
     world.run(*world.tables({"t": 1}))
     sizes = world.sizes()
@@ -42,6 +43,7 @@ def test_a_whole_measuring_says_so_and_the_instance_is_the_sum(world: World) -> 
     assert (home_of(world, sizes).total.bytes or 0) > 0
 
 
+@pytest.mark.on_babelfish
 def test_the_largest_tables_are_opt_in_bounded_and_in_order(world: World) -> None:
     world.run(*world.tables(TABLES))
     assert not any(item.tables for item in world.sizes().databases)
@@ -51,18 +53,61 @@ def test_the_largest_tables_are_opt_in_bounded_and_in_order(world: World) -> Non
     for item in tables:
         assert item.total_bytes == item.data_bytes + item.index_bytes
     assert tables[0].total_bytes > tables[1].total_bytes > 0
+    assert world.said_of("large % s") in (None, tables[0].total_bytes)
+    assert {item.schema for item in tables} == {world.home_schema}
     assert all(len(item.tables) <= 2 for item in sizes.databases)
     more = home_of(world, world.sizes(largest_tables=3)).tables
     assert [item.name for item in more] == ["large % s", "middle", "small"]
 
 
+def test_a_database_is_what_its_files_are_whatever_its_name(world: World) -> None:
+    """Before and after it grew."""
+    world.run(*world.stores())
+    before = world.sizes()
+    assert world.on_disk().items() <= totals(before).items()
+    steps, grown = world.grows()
+    world.run(*steps)
+    after = world.sizes()
+    assert world.on_disk().items() <= totals(after).items()
+    assert world.home in world.on_disk()
+    larger = totals(after)[world.home] - totals(before)[world.home]
+    assert grown <= larger < 4 * grown
+    for sizes in (before, after):
+        assert sizes.warnings == ()
+        assert sizes.inventory_is_complete
+    if not world.is_emulated:
+        was, now = (home_of(world, sizes).data.bytes or 0 for sizes in (before, after))
+        assert grown <= now - was <= larger
+
+
+def totals(sizes: SizeSnapshot) -> dict[str, int]:
+    """Return the bytes of each database, all of them known."""
+    found = {item.name: item.total.bytes for item in sizes.databases}
+    return {name: size for name, size in found.items() if size is not None}
+
+
+def test_beyond_the_limit_of_databases_the_totals_are_still_known(world: World) -> None:
+    """Where each has a catalog of its own; elsewhere there is nothing to open."""
+    world.run(*world.tables({"t": 1}))
+    whole, sizes = world.sizes(), world.sizes(max_databases=1)
+    assert totals(sizes).keys() == {item.name for item in whole.databases}
+    if not world.databases:
+        assert sizes.warnings == ()
+        return
+    states = [item.data.state for item in sizes.databases]
+    assert states.count(MeasureState.KNOWN) == 1
+    assert set(states) - set(KNOWN) == {MeasureState.UNREACHABLE}
+    assert any("the limit of 1 databases was reached" in item for item in sizes.warnings)
+
+
 def test_the_number_of_statements_does_not_grow_with_tables(world: World) -> None:
     world.run(*world.tables({"t": 1}))
     world.sizes(largest_tables=1)
-    few = world.statements
-    world.run(*world.tables({f"t{number}": 0 for number in range(40)}))
+    few, opened = world.statements, world.opened
+    assert len(few) <= world.most_statements
+    world.run(*world.tables({f"t{number}": 0 for number in range(60)}))
     world.sizes(largest_tables=1)
-    assert world.statements == few
+    assert (world.statements, world.opened) == (few, opened)
 
 
 def test_the_order_of_rows_never_matters(world: World) -> None:

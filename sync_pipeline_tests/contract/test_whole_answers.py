@@ -124,22 +124,6 @@ def test_each_kind_of_grant_is_counted_as_it_is_read(family: Family) -> None:
     assert not snapshot.warnings
 
 
-def test_an_account_made_between_the_answer_and_its_count_is_no_error(family: Family) -> None:
-    made: list[str] = []
-
-    def change(sql: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if not made and "AS password_lifetime" in sql:
-            made.append("meanwhile")
-            family.run("CREATE USER meanwhile@'%'")
-        return rows
-
-    try:
-        snapshot = family.snapshot(wrap=lambda connection: Changing(connection, change))
-    finally:
-        family.run("DROP USER IF EXISTS meanwhile@'%'")
-    assert "'meanwhile'@'%'" in {state.name for state in snapshot.accounts}
-
-
 @pytest.mark.parametrize(
     "rows",
     [[], [{}], [{"global_priv": None}], [{"global_priv": "x"}], [{"global_priv": -1}]],

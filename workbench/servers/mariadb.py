@@ -182,7 +182,9 @@ def serve(
 def answers(port: int) -> bool:
     """Return whether a server takes connections of root."""
     try:
-        with pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2):
+        with pymysql.connect(
+            host="127.0.0.1", port=port, user="root", connect_timeout=2, ssl_disabled=True
+        ):
             return True
     except pymysql.Error:
         return False

@@ -99,6 +99,8 @@ def run_mysql(
                 "--mysqlx=OFF",
                 "--disable-log-bin",
                 "--innodb-flush-log-at-trx-commit=0",
+                # Threads that count the few rows of a catalog take five times as long as counting.
+                "--innodb-parallel-read-threads=1",
             ),
             *(f"--socket={directory / 'socket'}", f"--pid-file={directory / 'pid'}"),
             f"--init-file={script}",

@@ -154,7 +154,7 @@ class _Found:
 
     def _pluggable(self, row: ContainerRow) -> DatabaseSize:
         if row.name == SEED:
-            return DatabaseSize(SEED, _seed(row))
+            return DatabaseSize(SEED, _seed(row, self._reader.username))
         entry = entry_of(row, self._reader.username)
         if entry.is_readable:
             return self._database(row.name, row.name)
@@ -163,8 +163,10 @@ class _Found:
         return DatabaseSize(row.name, hidden, hidden, temporary=hidden)
 
     def _database(self, name: str, container: str) -> DatabaseSize:
-        if self._files.failure is not None:
-            return DatabaseSize(name, self._files.failure, self._data(name, container))
+        failure, tables = self._files.failure, self._largest(container)
+        if failure is not None:
+            held = self._data(name, container)
+            return DatabaseSize(name, failure, held, temporary=failure, tables=tables)
         rows = [row for row in self._files.rows if (row.container or "") == container]
         data = [row for row in rows if not row.is_temporary]
         if not data:
@@ -175,7 +177,7 @@ class _Found:
             total=self._sum(name, data),
             data=self._data(name, container),
             temporary=self._sum(name, [row for row in rows if row.is_temporary]),
-            tables=self._largest(container),
+            tables=tables,
             maximum_bytes=_maximum(data),
         )
 
@@ -265,10 +267,15 @@ def _maximum(rows: Sequence[FilesRow]) -> int | None:
     return sum(int(row.maximum_bytes or 0) for row in rows)
 
 
-def _seed(row: ContainerRow) -> Measure:
-    """Return the size of the template, whose rows the views of the root leave out."""
+def _seed(row: ContainerRow, username: str) -> Measure:
+    """Return the size of the template, whose rows the views of the root leave out.
+
+    V$PDBS tells it, of the containers that CONTAINER_DATA shows.
+    """
     if row.total_bytes:
         return Measure.known(row.total_bytes)
+    if row.open_mode is None:
+        return _hidden(entry_of(row, username))
     return Measure.unreachable(f"Database {SEED} is not open.")
 
 

@@ -115,6 +115,7 @@ OBJECTS = Query(
     STATE,
     per_database=True,
     check="check_objects.sql",
+    check_needs=DEFINITIONS,
     denied="denied_in_database.sql",
 )
 TABLES = Query(
@@ -125,6 +126,7 @@ TABLES = Query(
     STATE,
     per_database=True,
     check="check_objects.sql",
+    check_needs=DEFINITIONS,
     denied="denied_in_database.sql",
 )
 

@@ -51,6 +51,11 @@ def edit_command(instance: Instance, mode: TlsMode, rest: str = "") -> str:
     return f"sync-pipeline instances edit {shlex.quote(instance.name)} --tls {mode}{rest}"
 
 
+def on_a_network_of_ones_own(instance: Instance) -> str:
+    """Return the sentence that names the command for going without TLS."""
+    return f"On a network that nobody else is on: {edit_command(instance, TlsMode.DISABLE)}."
+
+
 def withheld(
     where: str, form: Form, target: Target, *, is_encrypted: bool | None
 ) -> AuthenticationError:
@@ -63,9 +68,7 @@ def withheld(
     first = "Check" if is_encrypted else "Turn TLS on in the server, and check"
     disable = ""
     if form.is_sent_without_tls and not is_encrypted:
-        disable = (
-            f" On a network that nobody else is on: {edit_command(instance, TlsMode.DISABLE)}."
-        )
+        disable = f" {on_a_network_of_ones_own(instance)}"
     return AuthenticationError(
         f"{where} asks for the password {form.name}. It was not sent, because "
         f"{_why(instance.tls.mode, is_encrypted=is_encrypted)}.",

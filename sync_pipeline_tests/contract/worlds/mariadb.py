@@ -13,7 +13,15 @@ from sync_pipeline.model.privilege import Grant, Membership, Securable
 from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline_tests.contract.worlds import mysql_protocol as family
 from sync_pipeline_tests.contract.worlds.mysql_protocol import BY, SERVER, MySqlProtocolWorld
-from sync_pipeline_tests.contract.worlds.world import Case, Cases, EndsWith, Expected, Gap, Topic
+from sync_pipeline_tests.contract.worlds.world import (
+    Case,
+    Cases,
+    Doubt,
+    EndsWith,
+    Expected,
+    Gap,
+    Topic,
+)
 
 GRANTS = Case(
     (
@@ -125,12 +133,20 @@ STATE = Case(
     ),
 )
 UNKNOWN = Case(
-    (
-        "CREATE USER u@'%', other@'%'",
+    family.DOUBTED,
+    (Expected("'u'@'%'", attributes={"unknown_keys": "embed"}),),
+    newer=(
         "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.embed', 's3cret') WHERE User = 'u'",
     ),
-    (Expected("'u'@'%'", attributes={"unknown_keys": "embed"}),),
-    warned="embed",
+    warned=("embed",),
+    doubt=Doubt(
+        *family.ASKED,
+        says="embed",
+        sure=family.SURE,
+        unsure=frozenset({"'u'@'%'"}),
+        changed=frozenset({"'u'@'%'"}),
+        secret="s3cret",
+    ),
 )
 CASES: Cases = {
     Topic.GRANTS: (GRANTS,),
@@ -140,13 +156,16 @@ CASES: Cases = {
     Topic.SUPERUSER: (family.SUPERUSER,),
     Topic.NAMES: (family.names(128),),
     Topic.LETTERS: (family.LETTERS,),
-    Topic.UNKNOWN: (UNKNOWN,),
+    Topic.UNKNOWN: (UNKNOWN, family.new_column("db")),
+    Topic.WAYS: (family.ways("team"),),
     # Its rows are read, as test_mariadb_access.py shows with what such a server writes.
-    Topic.DENIED: Gap(
-        "MariaDB denies from 13.1 on, which can't be had yet",
-        "DENY SELECT ON *.* TO root@localhost",
-        pymysql.err.MySQLError,
-        "syntax",
+    Topic.DENIED: (
+        Gap(
+            "MariaDB denies from 13.1 on, which can't be had yet",
+            "DENY SELECT ON *.* TO root@localhost",
+            pymysql.err.MySQLError,
+            "syntax",
+        ),
     ),
 }
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
@@ -29,6 +30,8 @@ from workbench.servers.versions import MARIADB
 from workbench.servers.versions import POSTGRESQL as MAJORS
 
 LARGEST_TABLES = 3
+TABLES = frozenset({"data", "index", "logical"})
+"""The sizes that are asked of the tables."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,10 @@ class Monitor(ABC):
     """How lines begin that later ones need to run, or that nobody misses."""
     costs_one_section = False
     """Whether each line opens one section of a snapshot at most."""
+    opens: ClassVar[Mapping[str, frozenset[str]]]
+    """How lines begin that open sizes, and which: of a database, or (`server …`) of all."""
+    leaves_shut: frozenset[str] = frozenset()
+    """What the script leaves to those who want it."""
 
     @property
     def script(self) -> list[str]:
@@ -107,6 +114,10 @@ class FamilyMonitor(Monitor):
 
     username = "mon'i%tor"
     costs_one_section = True
+    opens: ClassVar[Mapping[str, frozenset[str]]] = {
+        "GRANT PROCESS ": frozenset({"total", "server shared", "server temporary"}),
+        "GRANT SHOW VIEW ": frozenset({*TABLES, "total", "the list"}),
+    }
 
     def __init__(self, server: RunningServer) -> None:
         self._family = Family(server)
@@ -114,6 +125,7 @@ class FamilyMonitor(Monitor):
         # Nothing is logged by these servers: where nothing is, no privilege is missed.
         logs = ("GRANT REPLICATION CLIENT",) if self._family.is_mysql else ()
         self.made_for_others = ("CREATE ", *logs)
+        self.leaves_shut = frozenset() if self._family.is_mysql else frozenset({"server log"})
 
     def found(self, lines: Sequence[str]) -> Found:
         family = self._family
@@ -140,6 +152,10 @@ class PostgreSqlMonitor(Monitor):
     databases = ("postgres", "template1", "bench", 'we"ird %s; --')
     # That the account may only read is kept by each of our sessions too.
     made_for_others = ("CREATE ", "ALTER ROLE ")
+    opens: ClassVar[Mapping[str, frozenset[str]]] = {
+        "GRANT CONNECT ON DATABASE ": TABLES,
+        "GRANT pg_monitor ": frozenset({"server log", "server shared", "server temporary"}),
+    }
 
     def __init__(self, bench: PostgresBench) -> None:
         self._bench = bench
@@ -165,6 +181,11 @@ class SqlServerMonitor(Monitor):
     username = "m]on"
     databases = ("sales",)
     _grant = re.compile(r"GRANT ([A-Z ]+) TO \[m\]\]on\];")
+    opens: ClassVar[Mapping[str, frozenset[str]]] = {
+        "GRANT CONNECT ANY DATABASE ": TABLES,
+        "GRANT VIEW SERVER STATE ": TABLES,
+        "GRANT VIEW ANY DEFINITION ": frozenset({*TABLES, "total", "log"}),
+    }
 
     def __init__(self, version: str) -> None:
         self._version = version
@@ -199,6 +220,20 @@ class OracleMonitor(Monitor):
     engine = Oracle()
     databases = ("ignored",)
     made_for_others = ("CREATE ", "GRANT CREATE SESSION")
+    opens: ClassVar[Mapping[str, frozenset[str]]] = {
+        "ALTER USER ": frozenset({"total", "data", "logical", "temporary"}),
+        "GRANT READ ON SYS.V_$LOG ": frozenset({"server log"}),
+        **{
+            f"GRANT READ ON SYS.{views}_{name} ": frozenset(what)
+            for views in ("CDB", "DBA")
+            for name, what in {
+                "DATA_FILES": {"total", "temporary"},
+                "TEMP_FILES": {"total", "temporary"},
+                "TABLESPACES": {"data", "logical"},
+                "TABLESPACE_USAGE_METRICS": {"data", "logical"},
+            }.items()
+        },
+    }
 
     def __init__(self, username: str) -> None:
         self.username = username

@@ -13,7 +13,15 @@ from sync_pipeline.model.privilege import Grant, Membership, Securable
 from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline_tests.contract.worlds import mysql_protocol as family
 from sync_pipeline_tests.contract.worlds.mysql_protocol import BY, SERVER, MySqlProtocolWorld
-from sync_pipeline_tests.contract.worlds.world import Case, Cases, EndsWith, Expected, Gap, Topic
+from sync_pipeline_tests.contract.worlds.world import (
+    Case,
+    Cases,
+    Doubt,
+    EndsWith,
+    Expected,
+    Gap,
+    Topic,
+)
 
 GRANTS = (
     Case(
@@ -142,24 +150,32 @@ STATE = Case(
 )
 UNKNOWN = (
     Case(
-        (
-            "CREATE USER u@'%'",
-            # The server keeps what a component registered, whatever its name is.
-            "INSERT INTO mysql.global_grants VALUES ('u', '%', 'EMBED_ADMIN', 'N')",
-        ),
+        family.DOUBTED,
         (Expected("'u'@'%'", grants=frozenset({Grant(SERVER, "EMBED_ADMIN")})),),
+        # The server keeps what a component registered, whatever its name is.
+        newer=("INSERT INTO mysql.global_grants VALUES ('u', '%', 'EMBED_ADMIN', 'N')",),
         undo=("DELETE FROM mysql.global_grants WHERE PRIV = 'EMBED_ADMIN'",),
-        warned="EMBED_ADMIN on server",
+        warned=("EMBED_ADMIN on server",),
+        doubt=Doubt(
+            *family.ASKED,
+            says="EMBED_ADMIN",
+            sure=family.SURE,
+            unsure=frozenset({"'u'@'%'"}),
+            changed=frozenset({"'u'@'%'"}),
+        ),
     ),
+    family.new_column("proxies_priv"),
 )
 CASES: Cases = {
     Topic.GRANTS: GRANTS,
     Topic.ROLES: ROLES,
-    Topic.EVERYONE: Gap(
-        "MySQL grants nothing to everybody but by mandatory roles",
-        "GRANT SELECT ON *.* TO PUBLIC",
-        pymysql.err.MySQLError,
-        "You are not allowed to create a user with GRANT|syntax",
+    Topic.EVERYONE: (
+        Gap(
+            "MySQL grants nothing to everybody but by mandatory roles",
+            "GRANT SELECT ON *.* TO PUBLIC",
+            pymysql.err.MySQLError,
+            "You are not allowed to create a user with GRANT|syntax",
+        ),
     ),
     Topic.STATE: (STATE,),
     Topic.SUPERUSER: (family.SUPERUSER,),
@@ -169,12 +185,15 @@ CASES: Cases = {
     ),
     Topic.LETTERS: (family.LETTERS,),
     Topic.UNKNOWN: UNKNOWN,
+    Topic.WAYS: (family.ways("'team'@'%'"),),
     # A partial revoke is a deny, on a server that was started with them: test_mysql_accounts.py.
-    Topic.DENIED: Gap(
-        "partial revokes are off, and can't be turned off again once there are some",
-        "REVOKE INSERT ON app.* FROM root@localhost",
-        pymysql.err.MySQLError,
-        "There is no such grant",
+    Topic.DENIED: (
+        Gap(
+            "partial revokes are off, and can't be turned off again once there are some",
+            "REVOKE INSERT ON app.* FROM root@localhost",
+            pymysql.err.MySQLError,
+            "There is no such grant",
+        ),
     ),
 }
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+
+import pymysql
 
 from sync_pipeline.collect.accounts import ConnectionOpener
 from sync_pipeline.model.privilege import Grant, SectionKey, Securable
 from sync_pipeline.model.privilege import SectionName as Name
 from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline_tests.contract.mysql_family import Family
-from sync_pipeline_tests.contract.worlds.world import Case, Expected, Step, Steps, World
+from sync_pipeline_tests.contract.worlds.world import (
+    Case,
+    Doubt,
+    Expected,
+    Question,
+    Step,
+    Steps,
+    World,
+)
 from workbench.servers.running import RunningServer
 
 BY = "root@127.0.0.1"
@@ -79,6 +90,55 @@ TLS = Expected(
         "x509_subject": "/CN=y",
     },
 )
+DOUBTED = (
+    *OBJECTS[:2],
+    "CREATE USER u@'%', sure@'%'",
+    "GRANT SELECT ON app.t TO sure@'%'",
+)
+ASKED = ("SELECT", "table:app.t")
+SURE = "'sure'@'%'"
+
+
+def new_column(table: str) -> Case:
+    """Return the case of a column that a newer server has in one of its tables of grants."""
+    alter = f"ALTER TABLE mysql.{table}"
+    return Case(
+        DOUBTED,
+        (Expected("'u'@'%'", grants=frozenset()),),
+        newer=(f"{alter} ADD COLUMN Embed_priv ENUM('N','Y') NOT NULL DEFAULT 'N'",),
+        undo=(f"{alter} DROP COLUMN Embed_priv",),
+        warned=(f"{table}.Embed_priv",),
+        doubt=Doubt(*ASKED, says=f"{table}.Embed_priv", sure=SURE),
+    )
+
+
+def ways(role: str) -> Case:
+    """Return the case of a role that gives a privilege; `role` is how its name is read."""
+    asked = "table:app.t"
+    return Case(
+        (
+            *OBJECTS[:2],
+            "CREATE ROLE team",
+            "CREATE USER u@'%', direct@'%', boss@'%'",
+            "GRANT SELECT ON app.t TO team",
+            "GRANT team TO u@'%'",
+            "GRANT UPDATE (a) ON app.t TO direct@'%'",
+            *(
+                f"GRANT ALL ON {on} TO boss@'%' WITH GRANT OPTION"
+                for on in ("*.*", "app.*", "app.t")
+            ),
+        ),
+        (Expected("'u'@'%'"), Expected("'direct'@'%'"), Expected("'boss'@'%'", is_superuser=True)),
+        questions=(
+            Question("'u'@'%'", "SELECT", asked, f"'u'@'%' → {role} ("),
+            Question("'u'@'%'", "UPDATE", asked),
+            Question("'direct'@'%'", "UPDATE", "column:app.t.a", "'direct'@'%'"),
+            Question("'direct'@'%'", "SELECT", asked),
+            Question("'boss'@'%'", "DELETE", asked, "'boss'@'%'"),
+        ),
+    )
+
+
 NAMES = {
     "''@'%'": "''@'%'",
     "'it''s'@'%'": "'it''s'@'%'",
@@ -118,11 +178,27 @@ def names(longest: int) -> Case:
     )
 
 
+ODD_DATABASES = ("plain", "MyDb", "mydb", "we#ird-ä/b", "we#ird-ä", "per%cent_s", "数据库")
+
+
+def _filled(database: str, table: str, megabytes: int) -> tuple[str, ...]:
+    """Return what makes a table, the file of which is then written."""
+    name = f"`{database}`.`{table}`"
+    megabyte = "REPEAT(RANDOM_BYTES(1024), 1024)"
+    return (
+        f"CREATE TABLE {name} (id INT PRIMARY KEY AUTO_INCREMENT, b MEDIUMBLOB)",
+        *[f"INSERT INTO {name} (b) VALUES ({megabyte})"] * megabytes,
+        *([f"ANALYZE TABLE {name}"] if megabytes else []),
+    )
+
+
 class MySqlProtocolWorld(World):
     """A running server, whose new accounts and databases go when a test is over."""
 
     sections = SECTIONS
     home = "home"
+    most_statements = 15
+    reads_one_moment = False
     whole_superusers = frozenset({"'root'@'localhost'"})
 
     def __init__(self, server: RunningServer) -> None:
@@ -132,6 +208,7 @@ class MySqlProtocolWorld(World):
         self.username = server.admin_user
         self.version = self.family.version[:2]
         self._before = self._there()
+        self._directories: dict[str, Path] = {}
 
     def _there(self) -> set[tuple[str, str]]:
         accounts = self.family.rows("SELECT User, Host FROM mysql.user WHERE User <> 'PUBLIC'")
@@ -164,20 +241,42 @@ class MySqlProtocolWorld(World):
         yield self.family.opener(self.family.target(), lambda connection: connection)
 
     def tables(self, units: Mapping[str, int]) -> Steps:
-        megabyte = "REPEAT(RANDOM_BYTES(1024), 1024)"
         return (
             "CREATE DATABASE IF NOT EXISTS home",
-            *(
-                step
-                for name, size in units.items()
-                for step in (
-                    f"CREATE TABLE home.`{name}` (id INT PRIMARY KEY AUTO_INCREMENT, b MEDIUMBLOB)",
-                    *[f"INSERT INTO home.`{name}` (b) VALUES ({megabyte})"] * size,
-                    *([f"ANALYZE TABLE home.`{name}`"] if size else []),
-                )
-            ),
+            *(step for name, size in units.items() for step in _filled("home", name, size)),
             "FLUSH TABLES",
         )
+
+    def stores(self) -> Steps:
+        """Return what makes databases whose names no file system could hold as they are."""
+        names = (self.home, *ODD_DATABASES)
+        return tuple(
+            step
+            for name in names
+            for step in (self._created(name), *_filled(name, "first/t", 1 + (name == "MyDb")))
+        )
+
+    def _created(self, name: str) -> Step:
+        """Return what makes a database, and sees how the server names its directory."""
+        data = self.family.server.directory / "data"
+
+        def create(cursor: pymysql.cursors.Cursor) -> None:
+            before = set(data.iterdir())
+            cursor.execute(f"CREATE DATABASE `{name}`")
+            (self._directories[name],) = set(data.iterdir()) - before
+
+        return create
+
+    def grows(self) -> tuple[Steps, int]:
+        steps = (*_filled(self.home, "sécond", 6), *_filled(ODD_DATABASES[3], "sécond", 1))
+        return (*steps, "FLUSH TABLES"), 6 * 2**20
+
+    def on_disk(self) -> Mapping[str, int]:
+        """Return what the directories hold."""
+        return {
+            name: sum(item.stat().st_size for item in path.glob("*.ibd"))
+            for name, path in self._directories.items()
+        }
 
     def is_list_of_databases(self, sql: str) -> bool:
         return "FROM information_schema.SCHEMATA" in sql

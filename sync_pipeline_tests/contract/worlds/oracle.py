@@ -23,8 +23,10 @@ from sync_pipeline_tests.contract.oracle_family import ENGINE, MONITOR
 from sync_pipeline_tests.contract.worlds.world import (
     Case,
     Cases,
+    Doubt,
     Expected,
     Gap,
+    Question,
     Step,
     Steps,
     Topic,
@@ -271,18 +273,49 @@ LETTERS = Case(
 )
 
 
+def _doubted(world: Dictionary) -> None:
+    for name in ("HR", "ANN", "BOB", "NEW"):
+        world.user(name)
+    world.role("TEAM")
+    world.grant_role("TEAM", "BOB")
+    world.grant("SELECT", "HR", "T", "ANN")
+
+
 def _unknown(world: Dictionary) -> None:
-    world.user("APP")
-    world.grant_system("TELEPORT ANY TABLE", "APP")
-    world.grant("WARP", "HR", "T", "APP")
-    world.grant_system("CREATE SESSION", "APP")
+    world.grant_system("TELEPORT ANY TABLE", "TEAM")
+    world.grant("WARP", "HR", "T", "TEAM")
+    world.grant_system("CREATE SESSION", "TEAM")
+
+
+def _changed(column: str, value: str) -> Step:
+    """Return what gives the user NEW a value that no release has."""
+
+    def change(world: Dictionary) -> None:
+        (row,) = (row for row in world.server._rows["dba_users"] if row["username"] == "NEW")
+        row[column] = value
+
+    return change
+
+
+def _of_new(column: str, value: str, named: str) -> Case:
+    return Case(
+        (_doubted,),
+        (Expected("NEW"),),
+        newer=(_changed(column, value),),
+        warned=(named,),
+        doubt=Doubt(
+            *("SELECT", "HR.T", named, "ANN"),
+            unsure=frozenset({"NEW"}),
+            changed=frozenset({"NEW"}),
+        ),
+    )
 
 
 UNKNOWN = Case(
-    (_unknown,),
+    (_doubted,),
     (
         Expected(
-            "APP",
+            "TEAM",
             grants=frozenset(
                 {
                     Grant(SERVER, "TELEPORT ANY TABLE", recognised=False),
@@ -297,7 +330,36 @@ UNKNOWN = Case(
             ),
         ),
     ),
-    warned="TELEPORT ANY TABLE on server",
+    newer=(_unknown,),
+    warned=("TELEPORT ANY TABLE on server", "WARP on table"),
+    doubt=Doubt(
+        *("SELECT", "HR.T", "TELEPORT ANY TABLE", "ANN"),
+        unsure=frozenset({"BOB", "TEAM"}),
+        changed=frozenset({"TEAM"}),
+    ),
+)
+
+
+def _ways(world: Dictionary) -> None:
+    for user in ("APP", "CHAINED", "HR"):
+        world.user(user)
+    world.role("TEAM")
+    world.role("INNER")
+    world.grant("SELECT", "HR", "T", "TEAM")
+    world.grant_role("TEAM", "APP")
+    world.grant_role("DBA", "INNER")
+    world.grant_role("INNER", "CHAINED")
+
+
+WAYS = Case(
+    (_ways,),
+    (Expected("APP"), Expected("HR"), Expected("CHAINED", is_superuser=True)),
+    questions=(
+        Question("APP", "SELECT", "table:HR.T", "APP → TEAM ("),
+        Question("APP", "DELETE", "table:HR.T"),
+        Question("HR", "DELETE", "table:HR.T", "HR"),
+        Question("CHAINED", "SELECT", "table:HR.T", "CHAINED → INNER ("),
+    ),
 )
 CASES: Cases = {
     Topic.GRANTS: (GRANTS,),
@@ -307,12 +369,19 @@ CASES: Cases = {
     Topic.SUPERUSER: (SUPERUSER,),
     Topic.NAMES: (NAMES,),
     Topic.LETTERS: (LETTERS,),
-    Topic.UNKNOWN: (UNKNOWN,),
-    Topic.DENIED: Gap(
-        "no release has a deny: the views of grants have no column for one",
-        lambda world: world.grant("SELECT", "HR", "T", "HR", denied="YES"),
-        LookupError,
-        "has no column",
+    Topic.UNKNOWN: (
+        UNKNOWN,
+        _of_new("account_status", "OPEN & FROZEN", "account status FROZEN"),
+        _of_new("authentication_type", "PASSKEY", "authentication type PASSKEY"),
+    ),
+    Topic.WAYS: (WAYS,),
+    Topic.DENIED: (
+        Gap(
+            "no release has a deny: the views of grants have no column for one",
+            lambda world: world.grant("SELECT", "HR", "T", "HR", denied="YES"),
+            LookupError,
+            "has no column",
+        ),
     ),
 }
 
@@ -323,6 +392,8 @@ class OracleWorld(World):
     engine = ENGINE
     username = MONITOR
     home = "ORCL"
+    most_statements = 9
+    home_schema = "HR"
     whole_superusers = frozenset({"SYS", "BY_FILE"})
     is_emulated = True
     # What the server says it maintains counts, not a list of names.
@@ -337,10 +408,9 @@ class OracleWorld(World):
 
     def __init__(self, release: tuple[int, ...], full_version: str) -> None:
         super().__init__()
-        self.dictionary = Dictionary(EmulatedOracle(release, full_version))
-        self.dictionary.database()
-        self.dictionary.redo(1, 1, oracle_world.GIB, 2)
+        self._full_version = full_version
         self.version = release
+        self.reset()
         schemas = frozenset({SectionKey(Name.SCHEMA)})
         self.not_applicable = schemas if release < (23,) else frozenset()
 
@@ -364,7 +434,10 @@ class OracleWorld(World):
         yield lambda _: self.dictionary.server.session(Session())
 
     def reset(self) -> None:
-        """Nothing: each test has a database of its own, and each topic one case."""
+        """Begin with another database."""
+        self.dictionary = Dictionary(EmulatedOracle(self.version, self._full_version))
+        self.dictionary.database()
+        self.dictionary.redo(1, 1, oracle_world.GIB, 2)
 
     def tables(self, units: Mapping[str, int]) -> Steps:
         def make(world: Dictionary) -> None:
@@ -372,6 +445,23 @@ class OracleWorld(World):
                 world.segment("HR", name, "TABLE", size * 2**20 + 2**16)
 
         return (make,)
+
+    def stores(self) -> Steps:
+        gib = oracle_world.GIB
+
+        def make(world: Dictionary) -> None:
+            world.tablespace("USERS", files=((gib, "NO", 0), (2 * gib, "NO", 0)), used=gib // 4)
+            world.tablespace("UNDO", files=((gib, "NO", 0),), contents="UNDO", used=gib // 8)
+
+        return (make,)
+
+    def grows(self) -> tuple[Steps, int]:
+        return (lambda world: world.tablespace("MORE", files=((6 * 2**20, "NO", 0),)),), 6 * 2**20
+
+    def on_disk(self) -> Mapping[str, int]:
+        """Return what the data files hold; temporary files stand beside."""
+        rows = self.dictionary.server._rows["dba_data_files"]
+        return {self.home: sum(row["bytes"] for row in rows)}
 
     def is_list_of_databases(self, sql: str) -> bool:
         """Return False: a database without containers has no list of them."""

@@ -19,8 +19,10 @@ from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline_tests.contract.worlds.world import (
     Case,
     Cases,
+    Doubt,
     Expected,
     Gap,
+    Question,
     Step,
     Steps,
     Topic,
@@ -232,33 +234,142 @@ LETTERS = Case(
     ),
 )
 MODS = "SET allow_system_table_mods = on"
-UNKNOWN = Case(
-    (
-        "CREATE ROLE maker",
-        "CREATE ROLE reader",
-        "CREATE TABLE gadget (id int)",
-        "ALTER TABLE gadget OWNER TO maker",
-        "GRANT SELECT ON gadget TO reader",
-        # As a newer server could have it.
-        f"{MODS}; UPDATE pg_class SET relkind = 'z' WHERE relname = 'gadget'",
-    ),
-    (
-        Expected(
-            "reader",
-            grants=frozenset(
-                {
-                    Grant(
-                        Securable(K.RELATION, name="gadget", **PARTS),
-                        "SELECT",
-                        grantor="maker",
-                        recognised=False,
-                    )
-                }
+DOUBTED = (
+    "CREATE ROLE maker",
+    "CREATE ROLE reader",
+    "CREATE ROLE sure",
+    "CREATE ROLE gadget",
+    "GRANT gadget TO reader",
+    "CREATE TABLE gadgets (id int)",
+    "ALTER TABLE gadgets OWNER TO maker",
+    "GRANT SELECT ON gadgets TO reader",
+    "CREATE TABLE plain (id int)",
+    "GRANT SELECT ON plain TO sure",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC",
+    "ALTER FUNCTION f() OWNER TO maker",
+    "GRANT EXECUTE ON FUNCTION f() TO reader",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE maker GRANT SELECT ON TABLES TO reader",
+)
+PLAIN = ("SELECT", "table:bench.public.plain")
+
+
+def _unrecognised(kind: K, name: str, privilege: str, grantor: str) -> Grant:
+    on = Securable(kind, name=name, **PARTS)
+    return Grant(on, privilege, grantor=grantor, recognised=False)
+
+
+def _changed(catalog: str, column: str, name: str, known: str) -> tuple[str, str]:
+    """Return what gives rows of a catalog a kind that a newer server could have, and its undo."""
+    make = f"{MODS}; UPDATE {catalog} SET {column} = '{{}}' WHERE {name}"
+    return make.format("z"), make.format(known)
+
+
+def _first_read(*statements: str) -> Step:
+    """Return steps in the database whose catalog is read first."""
+    return lambda bench: bench.run(MODS, *statements, database="postgres")
+
+
+RELATIONS = _changed("pg_class", "relkind", "relname = 'gadgets'", "r")
+ROUTINES = _changed("pg_proc", "prokind", "proname = 'f'", "f")
+DEFAULTS = _changed("pg_default_acl", "defaclobjtype", "true", "r")
+OF_UNKNOWN_KIND = Securable(
+    K.DEFAULT_PRIVILEGE, "bench", name="objects of kind z of maker", catalog="bench"
+)
+OF_READER = frozenset({"reader"})
+UNKNOWN = (
+    Case(
+        DOUBTED,
+        (
+            Expected(
+                "reader",
+                has=frozenset({_unrecognised(K.RELATION, "gadgets", "SELECT", "maker")}),
+            ),
+            Expected(
+                "maker",
+                has=frozenset({_unrecognised(K.RELATION, "gadgets", "OWNER", "")}),
             ),
         ),
+        newer=RELATIONS[:1],
+        undo=RELATIONS[1:],
+        warned=("SELECT on relation",),
+        doubt=Doubt(
+            *("UPDATE", "bench.public.gadgets"),
+            says="SELECT on relation bench.public.gadgets gives, which reader has",
+            sure="maker",
+            unsure=OF_READER,
+            changed=frozenset({"reader", "maker"}),
+            elsewhere="table:bench.public.plain",
+        ),
     ),
-    undo=(f"{MODS}; UPDATE pg_class SET relkind = 'r' WHERE relname = 'gadget'",),
-    warned="SELECT on relation",
+    Case(
+        DOUBTED,
+        (
+            Expected(
+                "reader",
+                has=frozenset(
+                    {
+                        _unrecognised(K.ROUTINE, "f()", "EXECUTE", "maker"),
+                        Grant(OF_UNKNOWN_KIND, "SELECT", grantor="maker", recognised=False),
+                    }
+                ),
+            ),
+        ),
+        newer=(ROUTINES[0], DEFAULTS[0]),
+        undo=(ROUTINES[1], DEFAULTS[1]),
+        warned=("EXECUTE on routine", "SELECT on default privilege"),
+        doubt=Doubt(
+            *("EXECUTE WITH GRANT OPTION", "bench.public.f()"),
+            says="EXECUTE on routine bench.public.f() gives, which reader has",
+            sure="maker",
+            unsure=OF_READER,
+            changed=frozenset({"reader", "maker"}),
+            elsewhere="table:bench.public.plain",
+        ),
+    ),
+    Case(
+        DOUBTED,
+        (Expected("reader"),),
+        newer=(_first_read("CREATE TABLE pg_catalog.pg_gadget (gadgetacl aclitem[])"),),
+        undo=(_first_read("DROP TABLE pg_catalog.pg_gadget"),),
+        warned=("pg_gadget.gadgetacl",),
+        doubt=Doubt(*PLAIN, says="pg_gadget.gadgetacl", sure="sure"),
+    ),
+    Case(
+        DOUBTED,
+        (Expected("pg_gadget"),),
+        newer=(f"{MODS}; UPDATE pg_authid SET rolname = 'pg_gadget' WHERE rolname = 'gadget'",),
+        undo=(f"{MODS}; UPDATE pg_authid SET rolname = 'gadget' WHERE rolname = 'pg_gadget'",),
+        warned=("predefined role pg_gadget",),
+        doubt=Doubt(
+            *PLAIN,
+            says="pg_gadget",
+            sure="sure",
+            unsure=frozenset({"pg_gadget", "reader"}),
+            changed=frozenset({"pg_gadget", "reader"}),
+        ),
+    ),
+)
+WAYS = Case(
+    (
+        "CREATE ROLE app LOGIN",
+        "CREATE ROLE team",
+        "CREATE ROLE maker LOGIN",
+        "CREATE TABLE t (a int, b int)",
+        "ALTER TABLE t OWNER TO maker",
+        "GRANT SELECT ON t TO team",
+        "GRANT UPDATE (a) ON t TO app",
+        "GRANT team TO app",
+    ),
+    (Expected("app"), Expected("team"), Expected("maker")),
+    questions=(
+        Question("app", "SELECT", "table:bench.public.t", "app → team ("),
+        Question("app", "DELETE", "table:bench.public.t"),
+        Question("app", "UPDATE", "column:bench.public.t.a", "app"),
+        Question("app", "UPDATE", "column:bench.public.t.b"),
+        Question("maker", "DELETE", "table:bench.public.t", "maker"),
+        Question("postgres", "DELETE", "table:bench.public.t", "postgres"),
+    ),
 )
 
 
@@ -339,14 +450,20 @@ def cases(major: int) -> Cases:
         Topic.SUPERUSER: (SUPERUSER,),
         Topic.NAMES: (NAMES,),
         Topic.LETTERS: (LETTERS,),
-        Topic.UNKNOWN: (UNKNOWN,),
-        Topic.DENIED: Gap(
-            "PostgreSQL knows no denies",
-            "DENY SELECT ON pg_class TO postgres",
-            psycopg.errors.SyntaxError,
-            "DENY",
+        Topic.UNKNOWN: UNKNOWN,
+        Topic.WAYS: (WAYS,),
+        Topic.DENIED: (
+            Gap(
+                "PostgreSQL knows no denies",
+                "DENY SELECT ON pg_class TO postgres",
+                psycopg.errors.SyntaxError,
+                "DENY",
+            ),
         ),
     }
+
+
+ODD_DATABASES = ('we"ird %s; --', "MyDb", "mydb", "ünïcode")
 
 
 class PostgreSqlWorld(World):
@@ -355,6 +472,8 @@ class PostgreSqlWorld(World):
     engine = ENGINE
     username = "postgres"
     home = "bench"
+    most_statements = 16
+    home_schema = "public"
     whole_superusers = frozenset({"postgres", "chief"})
     system_steps = ("CREATE ROLE pga", "CREATE ROLE xpg_read")
     databases = frozenset({"bench", "postgres", "template1"})
@@ -394,7 +513,7 @@ class PostgreSqlWorld(World):
                 if callable(step):
                     step(self.bench)
                 else:
-                    link.execute(raw(step))
+                    link.execute(raw(step) if isinstance(step, str) else step)
 
     @contextmanager
     def connections(self) -> Iterator[ConnectionOpener]:
@@ -424,6 +543,25 @@ class PostgreSqlWorld(World):
                 ),
             )
         )
+
+    def stores(self) -> Steps:
+        return (*(statement("CREATE DATABASE {}", name) for name in ODD_DATABASES), "CHECKPOINT")
+
+    def said_of(self, table: str) -> int | None:
+        """Return what pg_total_relation_size says."""
+        ((size,),) = self.bench.rows(f"SELECT pg_total_relation_size('\"{table}\"')")
+        return int(size)
+
+    def grows(self) -> tuple[Steps, int]:
+        return (*self.tables({"grown": 6}), "CHECKPOINT"), 6 * 2**20
+
+    def on_disk(self) -> Mapping[str, int]:
+        """Return what the directories hold."""
+        base = self.bench.server.directory / "data" / "base"
+        return {
+            name: sum(item.stat().st_size for item in (base / str(oid)).iterdir() if item.is_file())
+            for name, oid in self.bench.rows("SELECT datname, oid FROM pg_database")
+        }
 
     def is_list_of_databases(self, sql: str) -> bool:
         return "d.datallowconn AS allows_connections" in sql

@@ -1,7 +1,4 @@
-"""SQL Server in the contract: its catalogs emulated, since none can be had here.
-
-Babelfish has tests of its own: its rules are not SQL Server's.
-"""
+"""SQL Server in the contract: its catalogs emulated, since none can be had here."""
 
 from __future__ import annotations
 
@@ -18,7 +15,9 @@ from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline_tests.contract.worlds.world import (
     Case,
     Cases,
+    Doubt,
     Expected,
+    Question,
     Step,
     Steps,
     Topic,
@@ -264,30 +263,113 @@ LETTERS = Case(
 )
 
 
-def _unknown(world: Catalogs) -> None:
+def _doubted(world: Catalogs) -> None:
     sales = world.databases["sales"]
-    sales.user("u", authentication=0)
-    sales.grant("u", "TELEPORT", 1, sales.thing("t"))
+    for name in ("ann", "bob"):
+        sales.user(name, sid=world.login(name))
+    sales.grant("ann", "SELECT", 1, sales.thing("t"))
 
 
-UNKNOWN = Case(
-    (_unknown,),
-    (
-        Expected(
-            "[sales].[u]",
-            grants=frozenset(
-                {
-                    Grant(
-                        _on(K.TABLE, schema="dbo", name="t"),
-                        "TELEPORT",
-                        grantor="[sales].[dbo]",
-                        recognised=False,
-                    )
-                }
+def _unknown_permission(world: Catalogs) -> None:
+    sales = world.databases["sales"]
+    sales.grant("bob", "TELEPORT", 1, sales.rows["objects"][0]["object_id"])
+
+
+def _unknown_class(world: Catalogs) -> None:
+    sales = world.databases["sales"]
+    sales.grant("bob", "SELECT", 1, 7)
+    row = sales.rows["database_permissions"][-1]
+    row.update({"class": 99, "class_desc": "VECTOR_STORE"})
+
+
+def _unknown_types(world: Catalogs) -> None:
+    sales = world.databases["sales"]
+    for catalog, view, word in (
+        (world.server, "server_principals", "PASSKEY_LOGIN"),
+        (sales, "database_principals", "PASSKEY_USER"),
+    ):
+        catalog.find(view, "bob").update({"type": "P", "type_desc": word})
+
+
+BOBS = frozenset({"bob", "[sales].[bob]"})
+UNKNOWN = (
+    Case(
+        (_doubted,),
+        (
+            Expected(
+                "[sales].[bob]",
+                grants=frozenset(
+                    {
+                        Grant(
+                            _on(K.TABLE, schema="dbo", name="t"),
+                            "TELEPORT",
+                            grantor="[sales].[dbo]",
+                            recognised=False,
+                        )
+                    }
+                ),
             ),
         ),
+        newer=(_unknown_permission,),
+        warned=("TELEPORT on table",),
+        doubt=Doubt(
+            *("SELECT", "table:sales.dbo.t", "TELEPORT", "ann"),
+            unsure=BOBS,
+            changed=frozenset({"[sales].[bob]"}),
+            elsewhere="schema:sales.dbo",
+        ),
     ),
-    warned="TELEPORT on table",
+    Case(
+        (_doubted,),
+        (Expected("[sales].[bob]"),),
+        newer=(_unknown_class,),
+        warned=("SELECT on object",),
+        doubt=Doubt(
+            *("SELECT", "table:sales.dbo.t", "VECTOR STORE id 7", "ann"),
+            unsure=BOBS,
+            changed=frozenset({"[sales].[bob]"}),
+            elsewhere="database:master",
+        ),
+    ),
+    Case(
+        (_doubted,),
+        (Expected("[sales].[bob]"), Expected("bob")),
+        newer=(_unknown_types,),
+        warned=("type PASSKEY_LOGIN", "type PASSKEY_USER"),
+        doubt=Doubt(
+            *("SELECT", "table:sales.dbo.t", "type PASSKEY_USER", "ann"),
+            unsure=BOBS,
+            changed=BOBS,
+            told=(("bob", "type PASSKEY_LOGIN"),),
+        ),
+    ),
+)
+
+
+def _ways(world: Catalogs) -> None:
+    sales = world.databases["sales"]
+    sid = world.login("alice")
+    world.login("boss")
+    world.member("sysadmin", "boss")
+    sales.user("al", sid=sid)
+    sales.user("team", type_="R")
+    sales.member("team", "al")
+    orders = sales.thing("orders", columns=("id", "amount"))
+    sales.grant("team", "SELECT", 1, orders)
+    sales.grant("team", "UPDATE", 1, orders)
+    sales.grant("al", "UPDATE", 1, orders, state="D")
+
+
+ORDERS = "table:sales.dbo.orders"
+WAYS = Case(
+    (_ways,),
+    (Expected("alice"), Expected("[sales].[al]"), Expected("boss", is_superuser=True)),
+    questions=(
+        Question("alice", "SELECT", ORDERS, "alice → [sales].[al] (user) → [sales].[team] ("),
+        Question("alice", "UPDATE", ORDERS),
+        Question("boss", "UPDATE", ORDERS, "boss → sysadmin ("),
+        Question("mon", "SELECT", ORDERS),
+    ),
 )
 
 
@@ -320,20 +402,43 @@ CASES: Cases = {
     Topic.SUPERUSER: (SUPERUSER,),
     Topic.NAMES: (NAMES,),
     Topic.LETTERS: (LETTERS,),
-    Topic.UNKNOWN: (UNKNOWN,),
+    Topic.UNKNOWN: UNKNOWN,
+    Topic.WAYS: (WAYS,),
     Topic.DENIED: (DENIED,),
 }
 
 
 class SqlServerWorld(World):
-    """The catalogs of an instance with the database `sales`."""
+    """An instance with the database `sales`, which is no SQL Server."""
 
     engine = SqlServer()
-    username = "mon"
     home = "sales"
-    whole_superusers = frozenset({"sa", "CORP\\dba", "app"})
     is_emulated = True
-    databases = frozenset({"master", "tempdb", "sales"})
+    reads_one_moment = False
+    most_statements = 16
+    home_schema = "dbo"
+
+    @property
+    def sections(self) -> frozenset[SectionKey]:  # type: ignore[override]
+        return frozenset(
+            SectionKey(name, database)
+            for query in self.engine.account_queries
+            for name in query.fills
+            for database in (tuple(self.databases) if query.per_database else ("",))
+        )
+
+    def is_list_of_databases(self, sql: str) -> bool:
+        return "FROM sys.databases AS d" in sql
+
+    def is_list_of_accounts(self, sql: str) -> bool:
+        return "FROM sys.server_principals AS p" in sql
+
+
+class EmulatedWorld(SqlServerWorld):
+    """Emulated catalogs."""
+
+    username = "mon"
+    whole_superusers = frozenset({"sa", "CORP\\dba", "app"})
     # As setup leaves them, and nobody else's: test_sqlserver_installed.py has the whole list.
     system_steps = (
         lambda world: world.login("##MS_PolicyTsqlExecutionLogin##", is_disabled=1),
@@ -346,22 +451,17 @@ class SqlServerWorld(World):
 
     def __init__(self, version: str) -> None:
         super().__init__()
-        self.catalogs = Catalogs(version=version)
-        self.catalogs.database("sales").file(0, 10_000)
+        self._of = version
         self.version = (int(version.partition(".")[0]),)
+        self.reset()
 
     @property
     def cases(self) -> Cases:
         return CASES
 
     @property
-    def sections(self) -> frozenset[SectionKey]:  # type: ignore[override]
-        return frozenset(
-            SectionKey(name, database)
-            for query in self.engine.account_queries
-            for name in query.fills
-            for database in (tuple(self.catalogs.databases) if query.per_database else ("",))
-        )
+    def databases(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset(self.catalogs.databases)
 
     def run(self, *steps: Step) -> None:
         for step in steps:
@@ -374,7 +474,9 @@ class SqlServerWorld(World):
             yield opener(server)
 
     def reset(self) -> None:
-        """Nothing: each test has an instance of its own, and each topic one case."""
+        """Begin with another instance."""
+        self.catalogs = Catalogs(version=self._of)
+        self.catalogs.database("sales").file(0, 10_000)
 
     def tables(self, units: Mapping[str, int]) -> Steps:
         def make(world: Catalogs) -> None:
@@ -386,11 +488,30 @@ class SqlServerWorld(World):
 
         return (make,)
 
-    def is_list_of_databases(self, sql: str) -> bool:
-        return "FROM sys.databases AS d" in sql
+    def stores(self) -> Steps:
+        def make(world: Catalogs) -> None:
+            for number, name in enumerate((*ODD_NAMES, "MyDb", "mydb"), 1):
+                database = world.database(name)
+                database.file(0, 100 * number)
+                database.file(0, 50)
+                database.file(1, 30, 268435456)
 
-    def is_list_of_accounts(self, sql: str) -> bool:
-        return "FROM sys.server_principals AS p" in sql
+        return (make,)
+
+    def grows(self) -> tuple[Steps, int]:
+        def make(world: Catalogs) -> None:
+            world.databases["sales"].file(0, 768)
+            world.databases["sales"].file(0, 9999, state=7)  # was dropped
+
+        return (make,), 6 * 2**20
+
+    def on_disk(self) -> Mapping[str, int]:
+        return {
+            name: sum(row["size"] for row in database.rows["database_files"] if row["state"] == 0)
+            * 8192
+            for name, database in self.catalogs.databases.items()
+            if name != "tempdb"
+        }
 
     def many(self, count: int) -> Steps:
         def make(world: Catalogs) -> None:
@@ -407,6 +528,6 @@ class SqlServerWorld(World):
 
 
 @contextmanager
-def world(request: pytest.FixtureRequest, variant: str) -> Iterator[SqlServerWorld]:
+def world(request: pytest.FixtureRequest, variant: str) -> Iterator[EmulatedWorld]:
     """Yield an emulated instance of a version."""
-    yield SqlServerWorld(VERSIONS[variant])
+    yield EmulatedWorld(VERSIONS[variant])

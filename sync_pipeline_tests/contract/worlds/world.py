@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from sync_pipeline.access.judged import Judged
 from sync_pipeline.collect.accounts import CollectScope, ConnectionOpener, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.engines.base import Connection, Engine, rest
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import AccountSetting, Grant, Membership, SectionKey
 from sync_pipeline.model.size import SizeSnapshot
@@ -82,17 +84,52 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class Question:
+    """Whether an account may do something: how its first way there begins, empty: it may not."""
+
+    account: str
+    privilege: str
+    on: str
+    way: str = ""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A question whose answer something could change that is not known here.
+
+    `unsure` are those of whom it could, none of them where it could change any answer about the
+    instance; `sure` has the privilege whatever it means. `says` is how people are told, `changed`
+    the accounts that are read differently with it, and `elsewhere` something that it has nothing
+    to do with. `told` is what else is said, of whom. `secret` is a value of it, which nobody is to
+    see.
+    """
+
+    privilege: str
+    on: str
+    says: str
+    sure: str
+    unsure: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    elsewhere: str = ""
+    told: Sequence[tuple[str, str]] = ()
+    secret: str = "nobody keeps this"
+
+
+@dataclass(frozen=True)
 class Case:
     """Something that is made on a server, and what is then read of the accounts.
 
-    `undo` takes back what outlives the accounts, such as variables of the server. `warned` is
-    what the one warning of the sync names.
+    `newer` is what no server has today. `undo` takes back what outlives the accounts, such as
+    variables of the server. `warned` is what the one warning of the sync names, each part of it.
     """
 
     steps: Steps
     accounts: Sequence[Expected]
     undo: Steps = ()
-    warned: str = ""
+    warned: Sequence[str] = ()
+    newer: Steps = ()
+    doubt: Doubt | None = None
+    questions: Sequence[Question] = ()
 
 
 @dataclass(frozen=True)
@@ -124,10 +161,12 @@ class Topic(StrEnum):
     NAMES = "names come back exactly as they are"
     LETTERS = "names that differ by case alone are two accounts"
     UNKNOWN = "what is not known is kept as it is, and warned of once"
+    WAYS = "what roles give is had, and by which way"
     DENIED = "what is denied is no grant"
 
 
-Cases = Mapping[Topic, Sequence[Case] | Gap]
+Cases = Mapping[Topic, Sequence[Case | Gap]]
+"""Of each topic what an engine has, and what of it it has not."""
 
 
 class Wrapped:
@@ -167,10 +206,17 @@ class World(ABC):
     whole_superusers: frozenset[str]
     """Of those who may do everything, some to whom the server denies nothing."""
     is_emulated = False
+    """Whether it is not the product itself, and has no more than what tests look at."""
+    reads_one_moment = True
+    """Whether a connection sees what there was when it began to read, and nothing newer."""
     version: tuple[int, ...]
     """How its version begins."""
     home: str
     """The database in which `tables` makes what is measured."""
+    most_statements: int
+    """How many a measuring sends, with the largest tables, where there is no database but ours."""
+    home_schema = ""
+    """Where `tables` makes them."""
     databases: frozenset[str] = frozenset()
     """Those that have a catalog of their own."""
     sections: frozenset[SectionKey]
@@ -180,6 +226,7 @@ class World(ABC):
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, list[Row]]] = []
+        self.opened: list[str | None] = []
 
     @property
     @abstractmethod
@@ -188,9 +235,11 @@ class World(ABC):
 
     def first(self, topic: Topic) -> Case:
         """Return the first case of a topic that is no gap."""
-        cases = self.cases[topic]
-        assert not isinstance(cases, Gap), cases
-        return cases[0]
+        return next(self.made(topic))
+
+    def made(self, topic: Topic) -> Iterator[Case]:
+        """Yield the cases of a topic that are no gaps."""
+        yield from (item for item in self.cases[topic] if isinstance(item, Case))
 
     @abstractmethod
     def run(self, *steps: Step) -> None:
@@ -212,6 +261,25 @@ class World(ABC):
     def tables(self, units: Mapping[str, int]) -> Steps:
         """Return what makes tables of so many units of data each, in the database `home`."""
 
+    def stores(self) -> Steps:
+        """Return what makes databases of odd names, or what else an engine keeps apart."""
+        return ()
+
+    @abstractmethod
+    def grows(self) -> tuple[Steps, int]:
+        """Return what makes `home` larger on disk, and by how many bytes at least."""
+
+    @abstractmethod
+    def on_disk(self) -> Mapping[str, int]:
+        """Return the bytes of databases as their files are counted by other means.
+
+        Those that nobody writes to; `home`, and what `stores` made, among them.
+        """
+
+    def said_of(self, table: str) -> int | None:
+        """Return the bytes of a table as the server itself says; None: it does not."""
+        return None
+
     @abstractmethod
     def is_list_of_databases(self, sql: str) -> bool:
         """Return whether a statement of a measuring lists the databases."""
@@ -227,10 +295,12 @@ class World(ABC):
     @contextmanager
     def opener(self, change: Change) -> Iterator[ConnectionOpener]:
         self.seen.clear()
+        self.opened = []
         with self.connections() as opened:
 
             @contextmanager
             def wrapped(database: str | None) -> Iterator[Connection]:
+                self.opened.append(database)
                 with opened(database) as connection:
                     yield Wrapped(connection, change, self.seen)
 
@@ -245,6 +315,13 @@ class World(ABC):
         """Measure as a size collection does."""
         with self.opener(change) as opened:
             return collect_sizes(self.engine, opened, SizeScope(self.username, **scope), NOW)
+
+    def judged(self, snapshot: Snapshot) -> Judged:
+        """Return the rules of effective privileges over the accounts of a snapshot."""
+        states = {state.name: state for state in snapshot.accounts}
+        version = snapshot.server.version
+        found = AccessWorld("i", self.engine.name, version, states, snapshot.sections, NOW)
+        return Judged(found, self.engine.access_rules(found))
 
     @property
     def statements(self) -> list[str]:

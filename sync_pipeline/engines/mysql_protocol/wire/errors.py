@@ -14,10 +14,17 @@ import pymysql
 
 from sync_pipeline.certificates import ADVICE, is_self_signed, malformed
 from sync_pipeline.engines import troubles
-from sync_pipeline.engines.troubles import HINTS, SERVERS_LOG, UNREACHABLE, Peer, reason_of
-from sync_pipeline.engines.wire.passwords import edit_command
+from sync_pipeline.engines.troubles import (
+    SERVERS_LOG,
+    UNREACHABLE,
+    Peer,
+    Refusal,
+    one_line,
+    reason_of,
+)
+from sync_pipeline.engines.wire.passwords import on_a_network_of_ones_own
 from sync_pipeline.errors import ConnectError, ConnectReason, SyncError
-from sync_pipeline.model.instance import EngineName, Instance, TlsMode
+from sync_pipeline.model.instance import EngineName, Instance
 
 _OUR_VIEW = re.compile(r"\bFROM (sync_pipeline\.\w+)")
 BLOCKED_FOR_A_TIME = 3955
@@ -57,7 +64,7 @@ class ServerWithoutTls(ConnectError):
 _WITHOUT_TLS = replace(UNREACHABLE[ConnectReason.TLS], error=ServerWithoutTls)
 
 
-_TOO_MANY = (
+_TOO_MANY = Refusal(
     ConnectReason.TOO_MANY,
     "Raise max_connections or the account's limit of connections.",
 )
@@ -66,15 +73,15 @@ REFUSALS = {
     1040: _TOO_MANY,
     1203: _TOO_MANY,
     1226: _TOO_MANY,
-    _BLOCKED_HOST: (
+    _BLOCKED_HOST: Refusal(
         ConnectReason.UNREACHABLE,
         "Unblock this host: run FLUSH HOSTS, or mysqladmin flush-hosts.",
     ),
-    WITHOUT_TLS: (
+    WITHOUT_TLS: Refusal(
         ConnectReason.TLS,
         "Turn TLS on in the server, or lower the instance's TLS mode.",
     ),
-    3159: (ConnectReason.TLS, "Raise the instance's TLS mode to require or stronger."),
+    3159: Refusal(ConnectReason.TLS, "Raise the instance's TLS mode to require or stronger."),
 }
 
 
@@ -87,12 +94,11 @@ def connect_error(error: Exception, instance: Instance, product: str, username: 
     refusal = REFUSALS.get(code) or _network_refusal(error, code)
     if refusal is None:
         return peer.error(troubles.NOT_SPOKEN, text)
-    reason, hint = refusal
+    reason, hint = refusal.reason, refusal.hint
     if fault := malformed(error):
         return peer.unreachable(reason, fault, ADVICE)
     if code == WITHOUT_TLS:
-        command = edit_command(instance, TlsMode.DISABLE)
-        hint = f"{hint} On a network that nobody else is on: {command}."
+        hint = f"{hint} {on_a_network_of_ones_own(instance)}"
         return peer.error(_WITHOUT_TLS, text, hint)
     if instance.engine is EngineName.MARIADB and is_self_signed(error):
         hint = f"{hint} {_OWN_CERTIFICATE}"
@@ -155,19 +161,19 @@ def vendor_code(error: Exception) -> int:
     return int(error.args[0]) if is_coded else 0
 
 
-def _network_refusal(error: Exception, code: int) -> tuple[ConnectReason, str] | None:
+def _network_refusal(error: Exception, code: int) -> Refusal | None:
     """Return what is wrong with the network or the server; None: it is another product."""
     cause = getattr(error, "original_exception", None) or error.__context__ or error
     if reason := reason_of(cause):
-        return reason, HINTS[reason]
+        return Refusal.plain(reason)
     if code in LOST:
-        return ConnectReason.LOST, SERVERS_LOG
+        return Refusal.plain(ConnectReason.LOST)
     if 1000 <= code < 2000 or code >= 3000:  # noqa: PLR2004
-        return ConnectReason.UNREACHABLE, SERVERS_LOG
+        return Refusal(ConnectReason.UNREACHABLE, SERVERS_LOG)
     return None
 
 
 def _parts(error: Exception) -> tuple[int, str]:
     """Return the vendor code (0: none) and the message on one line, without its full stop."""
     text = str(error.args[-1]) if error.args else type(error).__name__
-    return vendor_code(error), " ".join(text.split()).rstrip(".")
+    return vendor_code(error), one_line(text)

@@ -9,22 +9,21 @@ DPY-4011, ORA-01005 into DPY-4001), so both are here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from sync_pipeline.engines.troubles import CREDENTIAL, OTHER_ENGINE, Refusal
 from sync_pipeline.errors import ConnectReason
 
 SETTING = "SYNC_PIPELINE_ORACLE_CLIENT"
 USE_CLIENT = f"Set {SETTING} to the directory of Oracle's client libraries (thick mode)."
-_CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or the account."
 
 REJECTED: Mapping[str, str] = {
     "ORA-01005": "Give the credential a password.",
-    "ORA-01017": _CREDENTIAL,
-    "ORA-01918": _CREDENTIAL,
+    "ORA-01017": CREDENTIAL,
+    "ORA-01918": CREDENTIAL,
     "ORA-28000": "Unlock it: ALTER USER ... ACCOUNT UNLOCK. Where wrong passwords locked it "
     "(LOCKED(TIMED)), that ends by itself after the profile's PASSWORD_LOCK_TIME.",
     "ORA-28001": "Set a new password: ALTER USER ... IDENTIFIED BY ...",
-    "ORA-28007": _CREDENTIAL,
+    "ORA-28007": CREDENTIAL,
     "ORA-28009": "Use an account of its own, not SYS: see sync-pipeline grants oracle.",
     "ORA-28040": "Let SQLNET.ALLOWED_LOGON_VERSION_SERVER of the server admit this client.",
     "ORA-28221": "Set a new password: ALTER USER ... IDENTIFIED BY ...",
@@ -42,22 +41,14 @@ MAY_NOT_LOG_IN = "ORA-01045"
 UNSUPPORTED: Mapping[str, str] = {
     "DPY-3010": "Oracle 12.2 or newer is needed.",
     "DPY-3040": USE_CLIENT,
-    "DPY-4035": "Correct the instance's engine or port.",
-    "DPY-5000": "Correct the instance's engine or port.",
-    "DPY-5004": "Correct the instance's engine or port.",
-    "DPY-5006": "Correct the instance's engine or port.",
+    "DPY-4035": OTHER_ENGINE,
+    "DPY-5000": OTHER_ENGINE,
+    "DPY-5004": OTHER_ENGINE,
+    "DPY-5006": OTHER_ENGINE,
 }
 
 NEEDS_CLIENT = frozenset({"DPY-3001", "DPY-5016", "ORA-12650", "ORA-12660", "ORA-12661"})
 """What is asked for is a feature of the thick mode: native network encryption, mostly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why no connection was made, and what to do."""
-
-    reason: ConnectReason
-    hint: str
 
 
 _SERVICE = Refusal(
@@ -92,14 +83,12 @@ OF_TRIGGER = (
 NOT_OPEN = frozenset({"ORA-01109", "ORA-01219", "ORA-01507"})
 """The database, or a pluggable one, is mounted and not open."""
 
-_SLOW = Refusal(
-    ConnectReason.TIMEOUT, "Check the network, or raise the instance's connect timeout."
-)
+_SLOW = Refusal.plain(ConnectReason.TIMEOUT)
 _TLS = Refusal(
     ConnectReason.TLS,
     "Check the instance's TLS mode and CA file, and that its port is a TCPS address.",
 )
-_NAME = Refusal(ConnectReason.DNS, "Check the host name of the instance.")
+_NAME = Refusal.plain(ConnectReason.DNS)
 _NOBODY = Refusal(ConnectReason.REFUSED, "Check that the listener runs and its port is right.")
 _NO_WAY = Refusal(ConnectReason.UNREACHABLE, "Check the network and the listener's log.")
 _CUT = Refusal(

@@ -30,9 +30,8 @@ from sync_pipeline.engines.oracle.wire.codes import (
     UNSUPPORTED,
     USE_CLIENT,
     WARNINGS,
-    Refusal,
 )
-from sync_pipeline.engines.troubles import Peer, Trouble
+from sync_pipeline.engines.troubles import Peer, Refusal, Trouble, one_line
 from sync_pipeline.errors import (
     ConfigurationError,
     ConnectError,
@@ -205,7 +204,7 @@ def is_of_trigger(code: str) -> bool:
 def sentence(error: BaseException) -> str:
     """Return a message on one line, without wrapper, links and full stop."""
     text = _NOISE.sub("", _WRAPPER.sub("", str(error)))
-    return " ".join(text.split()).rstrip(".") or type(error).__name__
+    return one_line(text) or type(error).__name__
 
 
 def _code(kind: str, number: str) -> str:

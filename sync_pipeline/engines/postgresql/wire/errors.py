@@ -18,8 +18,13 @@ from sync_pipeline.engines import troubles
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.postgresql.names import grant_connect
 from sync_pipeline.engines.postgresql.wire.interruptions import interrupted, not_logged_in
-from sync_pipeline.engines.troubles import HINTS, SERVERS_LOG, Peer, Trouble
-from sync_pipeline.engines.wire.passwords import PLAIN_TEXT, Form, edit_command, withheld
+from sync_pipeline.engines.troubles import HINTS, SERVERS_LOG, Peer, Trouble, one_line
+from sync_pipeline.engines.wire.passwords import (
+    PLAIN_TEXT,
+    Form,
+    on_a_network_of_ones_own,
+    withheld,
+)
 from sync_pipeline.errors import (
     ConfigurationError,
     ConnectError,
@@ -68,7 +73,7 @@ _NETWORK = (
     (r"timeout|timed out", ConnectReason.TIMEOUT),
     (r"refused", ConnectReason.REFUSED),
 )
-_CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or pg_hba.conf."
+_CREDENTIAL = troubles.correct_credential("pg_hba.conf")
 _REFUSED = Trouble(
     ConnectError, "{where} refused the connection: {text}.", reason=ConnectReason.REFUSED
 )
@@ -126,8 +131,8 @@ def connect_error(error: Exception, attempt: Attempt) -> SyncError:
     text = _PREFIX.split(str(error))[-1].strip()
     answer = _FROM_SERVER.fullmatch(text)
     if answer is not None:
-        return _refusal(_sentence(answer["message"]), attempt)
-    return _network_error(_sentence(text), attempt)
+        return _refusal(one_line(answer["message"]), attempt)
+    return _network_error(one_line(text), attempt)
 
 
 def _refusal(text: str, attempt: Attempt) -> SyncError:
@@ -200,13 +205,13 @@ def _is_encrypted(attempt: Attempt) -> bool | None:
 def _network_hint(text: str, hint: str, attempt: Attempt) -> str:
     if not re.search(_WITHOUT_TLS, text):
         return hint
-    command = edit_command(attempt.target.instance, TlsMode.DISABLE)
-    return f"{hint} Turn TLS on in the server, or on a network that nobody else is on: {command}."
+    alone = on_a_network_of_ones_own(attempt.target.instance)
+    return f"{hint} Turn TLS on in the server. {alone}"
 
 
 def query_error(error: Exception, instance: str) -> SyncError:
     """Map what was raised while a catalog query ran; what is not psycopg's is a value's."""
-    text = _sentence(str(error))
+    text = one_line(str(error))
     if not isinstance(error, psycopg.Error):
         said = f"what can't be read ({type(error).__name__}: {text})"
         return Peer(PRODUCT, instance).error(troubles.FAILED, said)
@@ -236,8 +241,3 @@ def _is_lost(error: psycopg.Error, state: str) -> bool:
     if state:
         return state.startswith(("08", "57P"))
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-
-
-def _sentence(text: str) -> str:
-    """Return a message on one line, without the full stop that the caller adds."""
-    return " ".join(text.split()).rstrip(".")

@@ -14,7 +14,7 @@ from sync_pipeline.engines import troubles
 from sync_pipeline.engines.sqlserver.names import grant_server, opens_database
 from sync_pipeline.engines.sqlserver.wire.faults import Fault, fault
 from sync_pipeline.engines.troubles import UNREACHABLE, Peer, Trouble
-from sync_pipeline.engines.wire.passwords import edit_command
+from sync_pipeline.engines.wire.passwords import on_a_network_of_ones_own
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -24,7 +24,7 @@ from sync_pipeline.errors import (
     UnsupportedServer,
 )
 from sync_pipeline.model.gap import it_needs
-from sync_pipeline.model.instance import Instance, TlsMode
+from sync_pipeline.model.instance import Instance
 
 PRODUCT = "SQL Server"
 REJECTED = frozenset(
@@ -43,7 +43,7 @@ _LOCKOUT = (
     "Wrong passwords locked the login out, temporarily: it ends with the lockout duration of the "
     "Windows policy, or by ALTER LOGIN ... WITH PASSWORD = ... UNLOCK. Look for who tries them."
 )
-_CREDENTIAL = "Correct the credential (sync-pipeline credentials rotate) or the login."
+_CREDENTIAL = troubles.correct_credential("the login")
 _ENCRYPTION = "Check the instance's TLS mode and the server's certificate."
 NO_DATABASE = frozenset({911, 4060, 4064})
 """4060 and 4064 come before 18456, which says no more than that the login failed."""
@@ -217,8 +217,8 @@ def without_tls(instance: Instance) -> SyncError:
     return Peer.of(PRODUCT, instance).unreachable(
         ConnectReason.TLS,
         "the server offers no TLS",
-        "Turn TLS on in the server. Without it whoever listens reads the password; on a network "
-        f"that nobody else is on (TLS mode disable): {edit_command(instance, TlsMode.DISABLE)}.",
+        "Turn TLS on in the server. Without it whoever listens reads the password. "
+        f"{on_a_network_of_ones_own(instance)}",
     )
 
 
