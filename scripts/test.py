@@ -20,7 +20,8 @@ def compile_tests() -> subprocess.Popen[bytes]:
     In a fresh clone each worker would do it, for ten seconds. What is wrong is told by the run.
     """
     collect = (PYTHON, "-m", "pytest", "--collect-only", "-qq")
-    return subprocess.Popen(collect, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(collect, cwd=ROOT, stdout=quiet, stderr=quiet)
 
 
 def is_compiled() -> bool:
