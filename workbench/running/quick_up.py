@@ -1,7 +1,7 @@
-"""`up` for tests that wait for runs: it looks more often, and starts runs sooner.
+"""`up` for tests that wait for runs: its daemon looks more often.
 
-All three processes are the real ones; see `quick_daemon` and `quick_code_server`. What is shown
-of the start of runs, and of Dagster's own times, is shown with `up` itself.
+All three processes are the real ones; see `quick_daemon`. What is shown of Dagster's own times is
+shown with `up` itself.
 """
 
 from __future__ import annotations
@@ -14,20 +14,16 @@ from sync_pipeline.orchestration.processes import serve
 from sync_pipeline.orchestration.processes.system import Options, System, build_system
 from sync_pipeline.settings import Settings
 
-QUICK = {
-    "dagster": "workbench.running.quick_code_server",
-    "sync_pipeline.orchestration.processes.daemon": "workbench.running.quick_daemon",
-}
+QUICK_DAEMON = "workbench.running.quick_daemon"
 
 
 def hurried(
     options: Options, settings: Settings, environment: Mapping[str, str], directory: Path
 ) -> System:
-    """Return the system, with the programs that hurry."""
+    """Return the system, with the daemon that hurries."""
     system = build_system(options, settings, environment, directory)
-    for service in (system.code_server, system.daemon):
-        python, option, module, *rest = service.command
-        service.command = [python, option, QUICK[module], *rest]
+    python, option, _, *rest = system.daemon.command
+    system.daemon.command = [python, option, QUICK_DAEMON, *rest]
     return system
 
 
