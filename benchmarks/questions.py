@@ -74,8 +74,8 @@ def cases(fleet: FilledFleet, world: FleetWorld) -> list[Case]:
 
 
 @contextmanager
-def home_of(options: argparse.Namespace) -> Iterator[Path]:
-    """Yield the home that is kept, or one that is removed at last."""
+def place_of(options: argparse.Namespace) -> Iterator[Path]:
+    """Yield the directory that is kept, or one that is removed at last."""
     if options.home:
         options.home.mkdir(mode=0o755, parents=True, exist_ok=True)
         yield options.home
@@ -91,9 +91,9 @@ def measured(options: argparse.Namespace) -> dict[str, Any] | str:
     each = max(1, options.grants // options.instances)
     world = FleetWorld(options.instances, options.accounts, each, options.seed)
     with (
-        home_of(options) as home,
-        filled_fleet(home, options.store, world, options.changed) as fleet,
-        tempfile.TemporaryDirectory(prefix="questions-", dir="/tmp") as place,
+        place_of(options) as place,
+        filled_fleet(place, options.store, world, options.changed) as fleet,
+        tempfile.TemporaryDirectory(prefix="questions-", dir="/tmp") as logs,
     ):
         size = fleet.size_bytes()
         say(f"{options.store}, {size / 10**6:.0f} MB: {world}")
@@ -103,7 +103,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any] | str:
         }
         pid = fleet.server.process.pid if fleet.server else 0
         measuring = Measuring(
-            environment_of(home, settings), Path(place), options.limit, pid,
+            environment_of(fleet.home, settings), Path(logs), options.limit, pid,
             options.profile, options.rounds, options.only,
         )  # fmt: skip
         measuring.run(*cases(fleet, world))
@@ -131,7 +131,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--grants", type=int, default=2_400_000, help="of the whole fleet")
     parser.add_argument("--changed", type=float, default=0.02, help="share, 0 to 1")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--home", type=Path, help="where the store is kept")
+    parser.add_argument("--home", type=Path, help="a directory in which the store is kept")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--profile", action="store_true", help="where the time goes; costs some")
     parser.add_argument("--limit", type=float, default=1800, help="seconds of one process")

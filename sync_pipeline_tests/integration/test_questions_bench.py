@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -60,6 +61,9 @@ def test_a_tiny_fleet_from_start_to_finish(tmp_path: Path) -> None:
     with filled_fleet(tmp_path / "kept", "sqlite", WORLD, 0.5) as fleet:
         assert f"{count(fleet.url)} rows" == shown["rows"]["answer"]
         assert fleet.size_bytes() > 0
+        # The server of a store on PostgreSQL is beside it: its user may not enter a home.
+        assert stat.S_IMODE(fleet.home.stat().st_mode) == 0o700
+        assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) & 0o011 == 0o011
     with (
         pytest.raises(OtherWorld, match="kept"),
         filled_fleet(tmp_path / "kept", "sqlite", FleetWorld(), 0.5),

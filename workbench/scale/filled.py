@@ -33,8 +33,9 @@ class OtherWorld(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class FilledFleet:
-    """A store, the size of which is asked of its files or its server."""
+    """A home and its store, the size of which is asked of its files or its server."""
 
+    home: Path
     url: str
     server: RunningServer | None
 
@@ -50,21 +51,22 @@ class FilledFleet:
 
 @contextmanager
 def filled_fleet(
-    home: Path, kind: str, world: FleetWorld, changed_share: float
+    directory: Path, kind: str, world: FleetWorld, changed_share: float
 ) -> Iterator[FilledFleet]:
-    """Yield the store of a home, filled if it is new; what is there from before is kept.
+    """Yield the store of a directory, filled if it is new; what is there from before is kept.
 
-    After the first sync of all, a share of the instances is synced once more, with one
-    account changed.
+    The home is below it, and so is the server of the store, which is another user's: nobody else
+    may enter a home. After the first sync of all, a share of the instances is synced once more,
+    with one account changed.
 
     Raises:
         OtherWorld: it was filled with something else.
     """
-    made = home / _MADE
+    made = directory / _MADE
     asked = {"store": kind, "changed": changed_share, **asdict(world)}
     if made.exists() and json.loads(made.read_text()) != asked:
-        raise OtherWorld(f"{home} holds {made.read_text()}, not {json.dumps(asked)}.")
-    with _place(home, kind) as fleet:
+        raise OtherWorld(f"{directory} holds {made.read_text()}, not {json.dumps(asked)}.")
+    with _place(directory, kind) as fleet:
         if not made.exists():
             _fill(fleet.url, world, changed_share)
             made.write_text(json.dumps(asked))
@@ -72,15 +74,17 @@ def filled_fleet(
 
 
 @contextmanager
-def _place(home: Path, kind: str) -> Iterator[FilledFleet]:
+def _place(directory: Path, kind: str) -> Iterator[FilledFleet]:
+    home, cluster = directory / "home", directory / "server"
+    home.mkdir(mode=0o700, exist_ok=True)
     if kind == "sqlite":
-        yield FilledFleet(Settings(home=home, store_url="").effective_store_url, None)
+        yield FilledFleet(home, Settings(home=home, store_url="").effective_store_url, None)
         return
-    newest, directory = postgresql.installations()[-1], home / "server"
+    newest = postgresql.installations()[-1]
     running = (
-        postgresql.serve(newest, directory, free_port())
-        if (directory / "data").exists()
-        else postgresql.run_postgresql(newest, directory)
+        postgresql.serve(newest, cluster, free_port())
+        if (cluster / "data").exists()
+        else postgresql.run_postgresql(newest, cluster)
     )
     with running as server:
         with _connect(server, server.database) as connection:
@@ -91,7 +95,7 @@ def _place(home: Path, kind: str) -> Iterator[FilledFleet]:
                 connection.execute(f"CREATE DATABASE {_STORE}")  # type: ignore[arg-type]
         user = f"{server.admin_user}:{server.admin_password}"
         url = f"postgresql+psycopg://{user}@{server.host}:{server.port}/{_STORE}"
-        yield FilledFleet(url, server)
+        yield FilledFleet(home, url, server)
 
 
 def _fill(url: str, world: FleetWorld, changed_share: float) -> None:
