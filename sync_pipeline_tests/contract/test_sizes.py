@@ -47,13 +47,15 @@ def test_a_whole_measuring_says_so_and_the_instance_is_the_sum(world: World) -> 
 def test_the_largest_tables_are_opt_in_bounded_and_in_order(world: World) -> None:
     world.run(*world.tables(TABLES))
     assert not any(item.tables for item in world.sizes().databases)
+    said = {world.said_of("large % s")}
     sizes = world.sizes(largest_tables=2)
+    said.add(world.said_of("large % s"))  # a vacuum may have come between
     tables = home_of(world, sizes).tables
     assert [item.name for item in tables] == ["large % s", "middle"]
     for item in tables:
         assert item.total_bytes == item.data_bytes + item.index_bytes
     assert tables[0].total_bytes > tables[1].total_bytes > 0
-    assert world.said_of("large % s") in (None, tables[0].total_bytes)
+    assert said & {None, tables[0].total_bytes}
     assert {item.schema for item in tables} == {world.home_schema}
     assert all(len(item.tables) <= 2 for item in sizes.databases)
     more = home_of(world, world.sizes(largest_tables=3)).tables
