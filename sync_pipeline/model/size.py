@@ -294,7 +294,8 @@ class SizeLimit:
 class TopQuestion:
     """Which databases are the largest, or (`by_growth`) grew most since `past`.
 
-    Instances that were not measured since `recent` are left out.
+    Instances that were not measured since `recent` are left out. `instance` is a name,
+    `instances` are ids; None: all.
     """
 
     recent: date
@@ -302,6 +303,7 @@ class TopQuestion:
     by_growth: bool = False
     limit: int = 10
     instance: str | None = None
+    instances: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.sessions.reads import SessionReads
     from sync_pipeline.store.sessions.sessions import SessionStore
     from sync_pipeline.store.sizes.aggregations import AggregationStore
+    from sync_pipeline.store.sizes.fleet import FleetSizes
     from sync_pipeline.store.sizes.queries import SizeQueries
     from sync_pipeline.store.sizes.retention import RetentionStore
     from sync_pipeline.store.sizes.sizes import SizeStore
@@ -170,6 +171,13 @@ class Store:
         from sync_pipeline.store.sizes.queries import SizeQueries
 
         return SizeQueries(self._database)
+
+    @_part
+    def fleet_sizes(self) -> FleetSizes:
+        """Return daily sizes of many instances, one by one."""
+        from sync_pipeline.store.sizes.fleet import FleetSizes
+
+        return FleetSizes(self._database)
 
     @_part
     def aggregations(self) -> AggregationStore:
