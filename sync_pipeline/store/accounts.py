@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal,
     not_,
     select,
     update,
@@ -35,6 +36,7 @@ from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilt
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
+from sync_pipeline.store.change_retention import HORIZON, require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among, insert_rows, upsert
 from sync_pipeline.store.registry import note_connection
@@ -57,7 +59,8 @@ _IDS = select(accounts.c.id, accounts.c.account_name).where(
     accounts.c.instance_id == bindparam("of_id")
 )
 
-# The first entry of each instance is of its first sync: the log is never pruned.
+# The first entry of each instance is of its first sync: it is never pruned, though not told any
+# more when it is too old.
 _OLDER = log.alias("older")
 _FIRST_ID = (
     select(_OLDER.c.id)
@@ -182,6 +185,28 @@ class AccountStore:
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [_logged(row) for row in rows]
 
+    def since(
+        self, moment: datetime, instance_ids: Sequence[int] | None = None
+    ) -> tuple[list[AccountView], list[LoggedChange]]:
+        """Return every account as it is now, and what changed later than a moment, newest first.
+
+        Both in one consistent view, of these instances or of all.
+
+        Raises:
+            ConfigurationError: changes since then were pruned.
+        """
+        wanted = ChangeFilter(instances=None if instance_ids is None else tuple(instance_ids))
+        query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
+        query = query.join_from(log, instances).where(log.c.changed_at > moment)
+        views = _views().order_by(instances.c.name, accounts.c.account_name)
+        with self._database.read() as connection:
+            require_kept(connection, moment)
+            if instance_ids is not None:
+                views = views.where(among(connection, instances.c.id, instance_ids))
+            query = _filtered(connection, query, wanted)
+            rows = connection.execute(query.order_by(log.c.changed_at.desc(), log.c.id.desc()))
+            return [_view(row) for row in connection.execute(views)], [_logged(row) for row in rows]
+
     def baselines(self, wanted: ChangeFilter) -> list[Baseline]:
         """Return what the first sync of each instance found, newest first."""
         by = (instances.c.name, log.c.session_id, log.c.changed_at)
@@ -212,7 +237,7 @@ def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) 
         query = query.where(log.c.changed_at <= wanted.until)
     if wanted.instances is not None:
         query = query.where(among(connection, instances.c.id, wanted.instances))
-    return query
+    return query.where(log.c.changed_at >= HORIZON.scalar_subquery())
 
 
 def _write_inventory(
