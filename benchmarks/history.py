@@ -191,6 +191,13 @@ def bytes_of(engine: Engine) -> int:
         return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
+def vacuumed(engine: Engine) -> None:
+    """Do what PostgreSQL's autovacuum does by and by."""
+    if engine.dialect.name != "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+
+
 def pruned(deps: SyncDeps, engine: Engine, options: argparse.Namespace) -> dict[str, Any]:
     """Prune a store, write as much again, and return what that took."""
     before, pauses = bytes_of(engine), []
@@ -198,9 +205,7 @@ def pruned(deps: SyncDeps, engine: Engine, options: argparse.Namespace) -> dict[
     done = prune_history(deps, pause=pauses.append)
     seconds = time.perf_counter() - began
     after = bytes_of(engine)
-    if engine.dialect.name != "sqlite":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM"))
+    vacuumed(engine)
     fill(engine, options.instances, -(options.days - options.kept) * A_DAY, 0)
     return {
         "said": done.message,
@@ -230,6 +235,7 @@ def main() -> int:
             register(store, Fleet(options.instances, 0, 0))
             fill(engine, options.instances, 0, days * A_DAY)
             put_accounts(engine)
+            vacuumed(engine)
             settings = Settings(
                 home=Path(home),
                 store_url=url,
@@ -244,6 +250,7 @@ def main() -> int:
             }
             if days > options.kept:
                 found["pruned"] = pruned(deps, engine, options)
+                vacuumed(engine)
                 found["milliseconds after"] = measured(deps, engine, options.rounds)
             result[f"{days} days"] = found
             store.close()

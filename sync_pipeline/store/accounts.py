@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Connection,
+    FromClause,
     Row,
     Select,
     Text,
@@ -69,18 +71,31 @@ _FIRST_ID = (
     .limit(1)
     .scalar_subquery()
 )
-_FIRSTS = select(instances.c.id.label("instance_id"), _FIRST_ID.label("first_id")).cte("firsts")
+_FIRSTS = select(instances.c.id.label("instance_id"), _FIRST_ID.label("first_id"))
 _FIRST = log.alias("first")
-_LOGGED = (
-    log.join(instances)
-    .join(_FIRSTS, _FIRSTS.c.instance_id == log.c.instance_id)
-    .join(_FIRST, _FIRST.c.id == _FIRSTS.c.first_id)
-)
+
+
+def _with_first(firsts: CTE) -> FromClause:
+    """Join entries to their instance and to the first entry of it."""
+    return (
+        log.join(instances)
+        .join(firsts, firsts.c.instance_id == log.c.instance_id)
+        .join(_FIRST, _FIRST.c.id == firsts.c.first_id)
+    )
+
+
+# Entries are found by their order, the first ones by their instances: else all would be read.
+_LOGGED = _with_first(_FIRSTS.cte("firsts"))
+_OF_FIRSTS = _with_first(_FIRSTS.cte("firsts").prefix_with("MATERIALIZED"))
 _IS_BASELINE = and_(
     log.c.change_type == str(ChangeType.ADD),
     log.c.session_id == _FIRST.c.session_id,
     log.c.changed_at == _FIRST.c.changed_at,
 )
+_IS_KEPT = log.c.changed_at >= HORIZON.scalar_subquery()
+# No index can be used for it: the first entries are few, and are found by their instances.
+_FIRST_AT = func.coalesce(_FIRST.c.changed_at, _FIRST.c.changed_at)
+_IS_FIRST_KEPT = HORIZON.scalar_subquery() <= _FIRST_AT
 
 
 class AccountStore:
@@ -181,7 +196,7 @@ class AccountStore:
             else (log.c.changed_at.desc(), log.c.id.desc())
         )
         with self._database.read() as connection:
-            query = _filtered(connection, query, wanted)
+            query = _filtered(connection, query.where(_IS_KEPT), wanted)
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [_logged(row) for row in rows]
 
@@ -203,15 +218,15 @@ class AccountStore:
             require_kept(connection, moment)
             if instance_ids is not None:
                 views = views.where(among(connection, instances.c.id, instance_ids))
-            query = _filtered(connection, query, wanted)
+            query = _filtered(connection, query.where(_IS_KEPT), wanted)
             rows = connection.execute(query.order_by(log.c.changed_at.desc(), log.c.id.desc()))
             return [_view(row) for row in connection.execute(views)], [_logged(row) for row in rows]
 
     def baselines(self, wanted: ChangeFilter) -> list[Baseline]:
         """Return what the first sync of each instance found, newest first."""
         by = (instances.c.name, log.c.session_id, log.c.changed_at)
-        counted = select(*by, func.count().label("accounts")).select_from(_LOGGED)
-        query = counted.where(_IS_BASELINE).group_by(*by)
+        counted = select(*by, func.count().label("accounts")).select_from(_OF_FIRSTS)
+        query = counted.where(_IS_BASELINE, _IS_FIRST_KEPT).group_by(*by)
         order = (log.c.changed_at.desc(), instances.c.name)
         with self._database.read() as connection:
             query = _filtered(connection, query, wanted)
@@ -237,7 +252,7 @@ def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) 
         query = query.where(log.c.changed_at <= wanted.until)
     if wanted.instances is not None:
         query = query.where(among(connection, instances.c.id, wanted.instances))
-    return query.where(log.c.changed_at >= HORIZON.scalar_subquery())
+    return query
 
 
 def _write_inventory(

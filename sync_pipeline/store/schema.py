@@ -150,7 +150,9 @@ sync_sessions = Table(
     # The session that this one does again. No foreign key: it may never have been written.
     Column("repeats", String(SESSION_ID_LENGTH)),
     Index(None, "repeats"),
-    Index(None, "sync_category", "status"),
+    Index(None, "status", "sync_category"),
+    # The newest session of a category is one seek.
+    Index(None, "sync_category", "started_at"),
     Index(None, "started_at"),
 )
 

@@ -12,11 +12,17 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-_RECORDS = "sync_instance_records"
+_NEWEST = "ix_sync_instance_records_newest"
 _MORE = (
     ("account_change_log", "changed_at"),
     ("account_permissions", "sync_session_id"),
     ("sync_sessions", "repeats"),
+    ("sync_sessions", "status", "sync_category"),
+    ("sync_sessions", "sync_category", "started_at"),
+)
+_LESS = (
+    ("sync_instance_records", "instance_name"),
+    ("sync_sessions", "sync_category", "status"),
 )
 
 
@@ -30,18 +36,22 @@ def upgrade() -> None:
     )
     # The one row: nothing was pruned yet.
     op.bulk_insert(horizon, [{"id": 1, "pruned_before": datetime(1970, 1, 1, tzinfo=UTC)}])
-    for table, column in _MORE:
-        op.create_index(op.f(f"ix_{table}_{column}"), table, [column])
-    op.create_index(
-        "ix_sync_instance_records_newest", _RECORDS, ["instance_name", "sync_category", "id"]
-    )
-    op.drop_index(op.f("ix_sync_instance_records_instance_name"), _RECORDS)
+    for table, *columns in _MORE:
+        op.create_index(_name(table, columns), table, columns)
+    op.create_index(_NEWEST, "sync_instance_records", ["instance_name", "sync_category", "id"])
+    for table, *columns in _LESS:
+        op.drop_index(_name(table, columns), table)
 
 
 def downgrade() -> None:
     """Take this revision back."""
-    op.create_index(op.f("ix_sync_instance_records_instance_name"), _RECORDS, ["instance_name"])
-    op.drop_index("ix_sync_instance_records_newest", _RECORDS)
-    for table, column in _MORE:
-        op.drop_index(op.f(f"ix_{table}_{column}"), table)
+    for table, *columns in _LESS:
+        op.create_index(_name(table, columns), table, columns)
+    op.drop_index(_NEWEST, "sync_instance_records")
+    for table, *columns in _MORE:
+        op.drop_index(_name(table, columns), table)
     op.drop_table("change_horizon")
+
+
+def _name(table: str, columns: list[str]) -> str:
+    return op.f(f"ix_{table}_{'_'.join(columns)}")
