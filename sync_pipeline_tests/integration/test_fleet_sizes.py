@@ -119,7 +119,10 @@ def test_the_report_says_what_the_sizes_say(deps: SyncDeps) -> None:
 
 
 def test_a_fleet_takes_as_many_statements_as_an_instance(store: Store, deps: SyncDeps) -> None:
-    """Once with sessions that failed, which the report lists too."""
+    """With sessions that failed, which the report lists too; of nothing it is a report as well."""
+    found = fleet_report(deps, 30)
+    assert (found.fleet, found.charted, found.databases) == ((), (), ())
+    assert "Nothing was measured in this time." in render_html(found)
     sent = []
     for count in (2, 5):
         fleet = fill(store, count)
@@ -142,7 +145,7 @@ def test_a_fleet_takes_as_many_statements_as_an_instance(store: Store, deps: Syn
     assert sent[1][1:] == (2, 1)
 
 
-def test_some_instances_may_be_asked_about(store: Store, deps: SyncDeps) -> None:
+def test_only_the_instances_and_days_of_the_question_are_read(store: Store, deps: SyncDeps) -> None:
     fill(store, 4)
     ids = tuple(item.id for item in store.registry.instances() if item.name in ("i01", "i03"))
     assert [item.instance for item in capacity.instance_growth(deps, instances=ids)] == [
@@ -160,16 +163,7 @@ def test_some_instances_may_be_asked_about(store: Store, deps: SyncDeps) -> None
     }  # fmt: skip
     assert queries.instance_sizes(date.min, TODAY, "i02", ids) == []
 
-
-def test_a_report_of_nothing_is_a_report(deps: SyncDeps) -> None:
-    found = fleet_report(deps, 30)
-    assert (found.fleet, found.charted, found.databases) == ((), (), ())
-    assert "Nothing was measured in this time." in render_html(found)
-
-
-def test_only_the_days_of_the_question_are_read(store: Store, deps: SyncDeps) -> None:
-    """By the key of the days, instance and date; also for the growth of each database."""
-    fill(store, 3)
+    # By the key of the days, instance and date; also for the growth of each database.
     with planned(store) as plans:
         capacity.top_databases(deps, by_growth=True, limit=5)
         store.fleet_sizes.newest(TODAY - timedelta(days=9), TODAY)

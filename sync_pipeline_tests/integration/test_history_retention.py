@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -180,6 +181,7 @@ def test_small_steps_come_to_the_same_end(deps: SyncDeps, bench: StoreBench) -> 
     assert len(left(bench.store)) == 8
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_the_time_of_a_run_is_bounded(deps: SyncDeps, bench: StoreBench) -> None:
     fleet = bench.fleet("a")
     for days in range(400, 100, -60):
@@ -215,6 +217,31 @@ def test_open_and_named_sessions_stay(deps: SyncDeps, bench: StoreBench) -> None
     assert bench.session(still_open.session_id).status is SessionStatus.COMPLETED
 
 
+def test_syncs_go_on_meanwhile(deps: SyncDeps, bench: StoreBench) -> None:
+    """And what they write stays, also in an old session that is opened again."""
+    a, b = bench.fleet("a", "b")
+    for days in range(200, 100, -10):
+        session(bench, days, {a: OK, b: OK})
+    again = session(bench, 100.5, {a: OK, b: BAD})
+    session(bench, 1, {a: OK, b: OK})
+    bench.now = NOW
+    bench.open([b], again.session_id, "another-run")
+    with ThreadPoolExecutor(1) as pool:
+        pruning = pool.submit(prune, deps)
+        new = [session(bench, 0, {a: OK, b: OK}) for _ in range(3)]
+        bench.store.sessions.finish(bench.claim(again, b, "another-run"), DONE, NOW)
+        pruning.result(60)
+    found = left(bench.store)
+    assert all(found[item.session_id] == {"a", "b"} for item in new)
+    assert found[again.session_id] == {"a", "b"}
+    assert bench.session(again.session_id).status is SessionStatus.COMPLETED
+    assert len(found) == 5
+    session(bench, -0.01, {a: OK, b: OK})  # now nothing of it is the last
+    prune(deps)
+    assert again.session_id not in left(bench.store)
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_attempts_go_with_their_records(deps: SyncDeps, bench: StoreBench) -> None:
     (a,) = bench.fleet("a")
     for days in (150, 10):
