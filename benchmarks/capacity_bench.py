@@ -29,7 +29,8 @@ FILL_SIZES = """
 INSERT INTO database_size_stats
   (instance_id, collected_date, database_id, total_bytes, data_bytes, log_bytes, collected_at)
 SELECT d.instance_id, {day}, d.id,
-  1000000000 + d.id * 1000 + n.number * (d.id % 977) * 1000,
+  1000000000 + d.id * 1000 + n.number * (d.id % 977) * 1000
+    + (d.id * 7919 + n.number * 104729) % 100003 * 100,
   900000000 + d.id * 1000 + n.number * (d.id % 977) * 900,
   NULL, '2026-07-01'
 FROM instance_databases AS d CROSS JOIN numbers AS n WHERE n.number < :days

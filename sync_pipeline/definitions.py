@@ -36,7 +36,7 @@ def build_definitions(settings: Settings, found: Known) -> dg.Definitions:
             )
         )
     retention = build_retention(settings)
-    text = "Make partitions ahead and prune old sizes."
+    text = "Make partitions ahead; prune old sizes, sessions and changes."
     pruning = build_schedule(settings, retention, settings.retention_cron, text)
     return dg.Definitions(
         jobs=[*jobs, retention],

@@ -104,7 +104,8 @@ class Settings(BaseSettings):
         default="0 4 * * *", description="When sizes are aggregated, as a cron line."
     )
     retention_cron: str = Field(
-        default="30 5 * * *", description="When old sizes are pruned, as a cron line."
+        default="30 5 * * *",
+        description="When old sizes, sessions and changes are pruned, as a cron line.",
     )
     maintenance_cron: str | None = Field(
         default=None, description="The name that retention_cron had; that one wins."
@@ -300,6 +301,19 @@ class Settings(BaseSettings):
         default=1100,
         ge=400,
         description="Days for which daily sizes are kept; aggregations stay for ever.",
+    )
+    session_retention_days: int = Field(
+        default=400,
+        ge=30,
+        le=36_500,
+        description="Days for which sessions are kept, with their records, attempts and runs.",
+    )
+    change_retention_days: int = Field(
+        default=1100,
+        ge=30,
+        le=36_500,
+        description="Days for which changes of accounts are kept: how far back their state can "
+        "be asked for.",
     )
 
     freshness_intervals: int = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from sync_pipeline.model.report import FleetDay, Gap
 from sync_pipeline.model.size import SizePoint
@@ -13,33 +13,41 @@ CARRIED_DAYS = 7
 """How long the last known size of an instance stands for days without one."""
 
 
-def fleet_days(points: Iterable[SizePoint], since: date, until: date) -> list[FleetDay]:
-    """Return the fleet's size on each date, from the points of its instances.
+class FleetTotals:
+    """The fleet's size on each date of `[since, until]`, summed up while instances pass by.
 
     An instance that was not measured on a day counts with its last known size, at most
     `CARRIED_DAYS` old: a day without it would look as if it had shrunk.
     """
-    by_day: dict[date, dict[str, int]] = {}
-    for point in points:
-        if point.total_bytes is not None:
-            by_day.setdefault(point.collected_date, {})[point.instance] = point.total_bytes
-    last: dict[str, tuple[date, int]] = {}
-    found = []
-    for offset in range((until - since).days + 1):
-        day = since + timedelta(days=offset)
-        last.update({name: (day, size) for name, size in by_day.get(day, {}).items()})
-        oldest = day - timedelta(days=CARRIED_DAYS)
-        present = [(seen, size) for seen, size in last.values() if seen >= oldest]
-        if present:
-            found.append(
-                FleetDay(
-                    day,
-                    sum(size for _, size in present),
-                    len(present),
-                    sum(seen < day for seen, _ in present),
-                )
-            )
-    return found
+
+    def __init__(self, since: date, until: date) -> None:
+        self._since = since
+        count = (until - since).days + 1
+        self._bytes, self._instances, self._carried = [0] * count, [0] * count, [0] * count
+
+    def add(self, points: Iterable[SizePoint]) -> None:
+        """Add one instance by its points, in order of date; only those of these days count."""
+        count = len(self._bytes)
+        known = [
+            (offset, point.total_bytes)
+            for point in points
+            if point.total_bytes is not None
+            and 0 <= (offset := (point.collected_date - self._since).days) < count
+        ]
+        for (first, size), (following, _) in pairwise([*known, (count, 0)]):
+            for offset in range(first, min(following, first + CARRIED_DAYS + 1)):
+                self._bytes[offset] += size
+                self._instances[offset] += 1
+                self._carried[offset] += offset > first
+
+    def days(self) -> list[FleetDay]:
+        """Return the days on which there was a fleet."""
+        each = zip(self._bytes, self._instances, self._carried, strict=True)
+        return [
+            FleetDay(self._since + timedelta(days=offset), *numbers)
+            for offset, numbers in enumerate(each)
+            if numbers[1]
+        ]
 
 
 def gaps(points: Sequence[SizePoint], until: date) -> list[Gap]:

@@ -6,11 +6,11 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from sync_pipeline.aggregate.robust import NORMAL, memory
 
@@ -48,11 +48,12 @@ def fit(days: Array, sizes: Array, changes: Sequence[int], confidence: float) ->
     deviations = NormalDist().inv_cdf((1 + confidence) / 2)
     changes = _one_off(sizes, changes)
     parts = _parts(len(sizes), changes)
-    slope, low, high = _within(days, sizes, parts, deviations)
+    slopes = all_slopes(days, sizes, parts)
+    slope = float(np.median(slopes))
     off, level = _distances(days, sizes, parts, slope)
     kept = memory(off)
-    if kept:
-        _, low, high = _within(days, sizes, parts, deviations * _wider(kept))
+    widened = deviations * (_wider(kept) if kept else 1.0)
+    low, high = interval(slopes, widened * math.sqrt(variance(sizes, parts)))
     if kept > WALK:
         half = deviations * _error_of_walk(off)
         low, high = min(low, slope - half), max(high, slope + half)
@@ -91,22 +92,38 @@ def _error_of_walk(off: Array) -> float:
     return float(changes.std()) / math.sqrt(len(changes))
 
 
-def _within(
-    days: Array, sizes: Array, parts: Sequence[slice], deviations: float
-) -> tuple[float, float, float]:
-    """Return the slope of the pairs of days within the parts, with its interval (Sen 1968)."""
-    if len(parts) == 1:
-        found = stats.theilslopes(sizes, days, alpha=math.erfc(deviations / math.sqrt(2)))
-        return float(found.slope), float(found.low_slope), float(found.high_slope)
-    slopes = np.sort(np.concatenate([_slopes(days[part], sizes[part]) for part in parts]))
-    lengths = [part.stop - part.start for part in parts]
-    variance = sum(n * (n - 1) * (2 * n + 5) for n in lengths) / 18
-    half = deviations * math.sqrt(variance)
+def all_slopes(days: Array, sizes: Array, parts: Sequence[slice]) -> Array:
+    """Return the slopes of all pairs of days within the parts, in order."""
+    return np.sort(np.concatenate([_slopes(days[part], sizes[part]) for part in parts]))
+
+
+def interval(slopes: Array, half: float) -> tuple[float, float]:
+    """Return the slopes, of all in order, between which the true one is (Sen 1968, 2.6)."""
     low = max(round((len(slopes) - half) / 2) - 1, 0)
     high = min(round((len(slopes) + half) / 2), len(slopes) - 1)
-    return float(np.median(slopes)), float(slopes[low]), float(slopes[high])
+    return float(slopes[low]), float(slopes[high])
+
+
+def variance(sizes: Array, parts: Sequence[slice]) -> float:
+    """Return the variance of the sum of signs of the pairs of days within the parts.
+
+    Equal sizes make it less (Sen 1968, 2.6), which is counted where there is one part.
+    """
+    lengths = [part.stop - part.start for part in parts]
+    equal = np.unique(sizes, return_counts=True)[1].tolist() if len(parts) == 1 else []
+    return (sum(map(_share, lengths)) - sum(map(_share, equal))) / 18
+
+
+def _share(count: int) -> int:
+    return count * (count - 1) * (2 * count + 5)
 
 
 def _slopes(days: Array, sizes: Array) -> Array:
-    one, two = np.triu_indices(len(days), 1)
+    one, two = _pairs(len(days))
     return np.asarray((sizes[two] - sizes[one]) / (days[two] - days[one]))
+
+
+@lru_cache(maxsize=16)
+def _pairs(count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    one, two = np.triu_indices(count, 1)
+    return one, two

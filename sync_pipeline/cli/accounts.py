@@ -15,6 +15,7 @@ from sync_pipeline.cli.context import (
     parse_time,
     say,
     show_json,
+    show_notes,
     shown_time,
 )
 from sync_pipeline.cli.options import OneInstance, instance_and, with_options
@@ -147,7 +148,7 @@ def changes(
     object for each entry of the log.
     """
     from sync_pipeline.cli.sessions import resolve_session
-    from sync_pipeline.workflows.answers.history import change_list, logged_changes
+    from sync_pipeline.workflows.answers.history import change_list, logged_changes, not_told
     from sync_pipeline.workflows.selecting import ever
 
     with dependencies() as deps:
@@ -167,6 +168,8 @@ def changes(
             if details or not output.is_table
             else change_list(deps.store, wanted)
         )
+        notes = not_told(deps.store, wanted)
+    show_notes(notes, apart=not output.is_table)
     if output.is_json:
         show_json([_change(item) for item in found if isinstance(item, LoggedChange)])
         return

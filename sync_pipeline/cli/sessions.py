@@ -14,6 +14,7 @@ from sync_pipeline.cli.context import (
     dependencies,
     say,
     show_json,
+    show_notes,
     show_table,
     show_text,
     shown_time,
@@ -165,6 +166,10 @@ def show(
             for item in deps.store.session_reads.attempts(session.session_id)
             if item.instance_id in shown_ids
         ]
+    gone = (session.failed + session.cancelled if failed else session.total) - len(records)
+    if gone > 0:
+        note = f"{gone} of its records are not kept any more: SYNC_PIPELINE_SESSION_RETENTION_DAYS."
+        show_notes((note,), apart=not output.is_table)
     if output.is_json:
         shown = {
             "session": asdict(session),
@@ -176,6 +181,7 @@ def show(
         return
     columns = _record_columns(session)
     nothing = "Every instance went well." if failed else "It has no instance."
+    nothing = "It has no record any more." if gone > 0 else nothing
     if output.is_csv:
         output.show(columns, [_row(item) for item in records], nothing)
         return

@@ -9,7 +9,10 @@ from sync_pipeline.model.failure import Failures
 from sync_pipeline.model.finding import Review
 from sync_pipeline.model.growth import Anomaly, Growth
 from sync_pipeline.model.session import Session
-from sync_pipeline.model.size import InstanceSize, TopDatabase
+from sync_pipeline.model.size import InstanceSize, SizePoint, TopDatabase
+
+MOST_LINES = 10
+"""Instances that one chart shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,17 @@ class FleetDay:
 
 @dataclass(frozen=True, slots=True)
 class FleetReport:
-    """Everything that the report shows, for `[since, until]` in the fleet's time zone."""
+    """Everything that the report shows, for `[since, until]` in the fleet's time zone.
+
+    `charted` are the days of the `MOST_LINES` largest instances, by instance and date.
+    """
 
     generated_at: datetime
     time_zone: str
     since: date
     until: date
     fleet: tuple[FleetDay, ...]
-    sizes: tuple[InstanceSize, ...]
+    charted: tuple[SizePoint, ...]
     newest: tuple[InstanceSize, ...]
     instances: tuple[Growth, ...]
     databases: tuple[Growth, ...]

@@ -294,14 +294,15 @@ class SizeLimit:
 class TopQuestion:
     """Which databases are the largest, or (`by_growth`) grew most since `past`.
 
-    Instances that were not measured since `recent` are left out. `instances` are the ids of
-    those whose databases are ranked; None: all.
+    Instances that were not measured since `recent` are left out. `instance` is a name,
+    `instances` are ids; None: all.
     """
 
     recent: date
     past: date
     by_growth: bool = False
     limit: int = 10
+    instance: str | None = None
     instances: tuple[int, ...] | None = None
 
 

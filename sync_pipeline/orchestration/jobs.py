@@ -57,11 +57,11 @@ def build_more_jobs(
 
 
 def build_retention(settings: Settings) -> dg.JobDefinition:
-    """Return the job that makes the partitions of the months to come and prunes old sizes."""
+    """Return the job that makes the partitions of the months to come and prunes what is old."""
 
     @dg.job(
         name=RETENTION_JOB,
-        description="Make the store's partitions ahead, and prune sizes past their retention.",
+        description="Make the store's partitions ahead, and prune what is past its retention.",
         tags=_tags(settings.max_runtime_seconds, DAILY_PRIORITY),
         executor_def=one_after_the_other(),
         logger_defs={"console": console()},

@@ -10,13 +10,13 @@ from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.ticks import require_tick
-from sync_pipeline.workflows.retention import apply_retention
+from sync_pipeline.workflows.retention import apply_retention, prune_history
 
 
 @dg.op(
     name="maintain",  # as it was called: runs of before can be executed again
     config_schema=NO_CONFIG,
-    description="Make partitions ahead and prune sizes past their retention.",
+    description="Make partitions ahead; prune sizes, sessions and changes past their retention.",
 )
 def prune_sizes(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Apply the retention and say what was done."""
@@ -25,11 +25,16 @@ def prune_sizes(context: dg.OpExecutionContext, pipeline: PipelineResource) -> N
         with pipeline.open() as deps:
             require_tick(context, pipeline, deps)
             done = apply_retention(deps)
-    context.log.info(done.message)
+            context.log.info(done.message)
+            history = prune_history(deps)
+    context.log.info(history.message)
     context.add_output_metadata(
         {
             "partitions made": len(done.made),
             "pruned before": str(done.pruned_before or ""),
-            "outcome": done.message,
+            "sessions pruned": history.sessions,
+            "records pruned": history.records,
+            "changes pruned": history.changes,
+            "outcome": f"{done.message} {history.message}",
         }
     )

@@ -63,6 +63,24 @@ def apply(state: AccountState, change: AccountDiff) -> AccountState:
     ).canonical()
 
 
+def reversed_diff(change: AccountDiff) -> AccountDiff:
+    """Return what takes a diff back: applied after it, the old state is there again."""
+    return AccountDiff(
+        fields=tuple(
+            FieldChange(
+                item.name, item.after, item.before, item.is_absent_after, item.is_absent_before
+            )
+            for item in change.fields
+        ),
+        grants_added=change.grants_removed,
+        grants_removed=change.grants_added,
+        memberships_added=change.memberships_removed,
+        memberships_removed=change.memberships_added,
+        settings_added=change.settings_removed,
+        settings_removed=change.settings_added,
+    )
+
+
 def only_privileges(change: AccountDiff) -> AccountDiff:
     """Return the part of a diff that grants or revokes something."""
     return replace(

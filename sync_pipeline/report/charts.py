@@ -11,15 +11,14 @@ from typing import Any
 import plotly.graph_objects as go
 
 from sync_pipeline.model.growth import Growth
-from sync_pipeline.model.report import FleetDay
-from sync_pipeline.model.size import InstanceSize
+from sync_pipeline.model.report import MOST_LINES, FleetDay
+from sync_pipeline.model.size import SizePoint
 from sync_pipeline.visible import visible
 
 COLOURS = (
     "#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2", "#65a30d", "#dc2626",
     "#4b5563", "#a16207",
 )  # fmt: skip
-MOST_LINES = 10
 _HEIGHT = 340
 _CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
@@ -42,15 +41,10 @@ def fleet_chart(days: Sequence[FleetDay]) -> str:
     return _html(figure, "fleet", has_legend=False)
 
 
-def instance_chart(sizes: Sequence[InstanceSize]) -> str:
-    """Return the sizes of the largest instances over time, as HTML; gaps stay open."""
-    series = {
-        name: [item.point for item in own]
-        for name, own in groupby(sizes, key=lambda item: item.point.instance)
-    }
-    largest = sorted(series, key=lambda name: (-(series[name][-1].total_bytes or 0), name))[
-        :MOST_LINES
-    ]
+def instance_chart(points: Sequence[SizePoint]) -> str:
+    """Return the sizes of a few instances over time, largest first, as HTML; gaps stay open."""
+    series = {name: list(own) for name, own in groupby(points, key=lambda item: item.instance)}
+    largest = sorted(series, key=lambda name: (-(series[name][-1].total_bytes or 0), name))
     figure = go.Figure()
     for name, colour in zip(largest, COLOURS, strict=False):
         by_day = {point.collected_date: point.total_bytes for point in series[name]}

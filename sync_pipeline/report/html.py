@@ -36,7 +36,7 @@ def render_html(report: FleetReport) -> str:
     environment.filters.update(size=_size, percent=_percent, whole=_whole, path=path_text)
     plots = {
         "fleet": charts.fleet_chart(report.fleet),
-        "instances": charts.instance_chart(report.sizes),
+        "instances": charts.instance_chart(report.charted),
         "forecast": charts.forecast_chart(report.instances),
     }
     return environment.get_template("report.html.j2").render(

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Connection,
+    FromClause,
     Row,
     Select,
     Text,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal,
     not_,
     select,
     update,
@@ -35,6 +38,7 @@ from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilt
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
+from sync_pipeline.store.change_retention import HORIZON, require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among, insert_rows, upsert
 from sync_pipeline.store.registry import note_connection
@@ -57,7 +61,8 @@ _IDS = select(accounts.c.id, accounts.c.account_name).where(
     accounts.c.instance_id == bindparam("of_id")
 )
 
-# The first entry of each instance is of its first sync: the log is never pruned.
+# The first entry of each instance is of its first sync: it is never pruned, though not told any
+# more when it is too old.
 _OLDER = log.alias("older")
 _FIRST_ID = (
     select(_OLDER.c.id)
@@ -66,18 +71,31 @@ _FIRST_ID = (
     .limit(1)
     .scalar_subquery()
 )
-_FIRSTS = select(instances.c.id.label("instance_id"), _FIRST_ID.label("first_id")).cte("firsts")
+_FIRSTS = select(instances.c.id.label("instance_id"), _FIRST_ID.label("first_id"))
 _FIRST = log.alias("first")
-_LOGGED = (
-    log.join(instances)
-    .join(_FIRSTS, _FIRSTS.c.instance_id == log.c.instance_id)
-    .join(_FIRST, _FIRST.c.id == _FIRSTS.c.first_id)
-)
+
+
+def _with_first(firsts: CTE) -> FromClause:
+    """Join entries to their instance and to the first entry of it."""
+    return (
+        log.join(instances)
+        .join(firsts, firsts.c.instance_id == log.c.instance_id)
+        .join(_FIRST, _FIRST.c.id == firsts.c.first_id)
+    )
+
+
+# Entries are found by their order, the first ones by their instances: else all would be read.
+_LOGGED = _with_first(_FIRSTS.cte("firsts"))
+_OF_FIRSTS = _with_first(_FIRSTS.cte("firsts").prefix_with("MATERIALIZED"))
 _IS_BASELINE = and_(
     log.c.change_type == str(ChangeType.ADD),
     log.c.session_id == _FIRST.c.session_id,
     log.c.changed_at == _FIRST.c.changed_at,
 )
+_IS_KEPT = log.c.changed_at >= HORIZON.scalar_subquery()
+# No index can be used for it: the first entries are few, and are found by their instances.
+_FIRST_AT = func.coalesce(_FIRST.c.changed_at, _FIRST.c.changed_at)
+_IS_FIRST_KEPT = HORIZON.scalar_subquery() <= _FIRST_AT
 
 
 class AccountStore:
@@ -174,15 +192,37 @@ class AccountStore:
             else (log.c.changed_at.desc(), log.c.id.desc())
         )
         with self._database.read() as connection:
-            query = _filtered(connection, query, wanted)
+            query = _filtered(connection, query.where(_IS_KEPT), wanted)
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [_logged(row) for row in rows]
+
+    def since(
+        self, moment: datetime, instance_ids: Sequence[int] | None = None
+    ) -> tuple[list[AccountView], list[LoggedChange]]:
+        """Return every account as it is now, and what changed later than a moment, newest first.
+
+        Both in one consistent view, of these instances or of all.
+
+        Raises:
+            ConfigurationError: changes since then were pruned.
+        """
+        wanted = ChangeFilter(instances=None if instance_ids is None else tuple(instance_ids))
+        query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
+        query = query.join_from(log, instances).where(log.c.changed_at > moment)
+        views = _views().order_by(instances.c.name, accounts.c.account_name)
+        with self._database.read() as connection:
+            require_kept(connection, moment)
+            if instance_ids is not None:
+                views = views.where(among(connection, instances.c.id, instance_ids))
+            query = _filtered(connection, query.where(_IS_KEPT), wanted)
+            rows = connection.execute(query.order_by(log.c.changed_at.desc(), log.c.id.desc()))
+            return [_view(row) for row in connection.execute(views)], [_logged(row) for row in rows]
 
     def baselines(self, wanted: ChangeFilter) -> list[Baseline]:
         """Return what the first sync of each instance found, newest first."""
         by = (instances.c.name, log.c.session_id, log.c.changed_at)
-        counted = select(*by, func.count().label("accounts")).select_from(_LOGGED)
-        query = counted.where(_IS_BASELINE).group_by(*by)
+        counted = select(*by, func.count().label("accounts")).select_from(_OF_FIRSTS)
+        query = counted.where(_IS_BASELINE, _IS_FIRST_KEPT).group_by(*by)
         order = (log.c.changed_at.desc(), instances.c.name)
         with self._database.read() as connection:
             query = _filtered(connection, query, wanted)

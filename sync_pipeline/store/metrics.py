@@ -52,8 +52,6 @@ from sync_pipeline.store.watch.freshness import last_success, read_checks, read_
 WHOLE_FLEET = (str(SyncType.SCHEDULED_TASK), str(SyncType.MANUAL_TASK))
 """Sessions of a few instances say nothing of the fleet: they count where there is no other."""
 
-_ENDED = tuple(str(status) for status in SessionStatus if status.is_terminal)
-
 
 @dataclass(frozen=True, slots=True)
 class StoredMetrics:
@@ -123,7 +121,8 @@ def _newest(connection: Connection, *, ended: bool) -> tuple[Session, ...]:
 def _newest_of(connection: Connection, category: SyncCategory, *, ended: bool) -> Row[Any] | None:
     query = select(sessions).where(sessions.c.sync_category == str(category))
     if ended:
-        query = query.where(sessions.c.status.in_(_ENDED))
+        # By the time of its end, so that the index of what is asked for is used, not of statuses.
+        query = query.where(sessions.c.completed_at.is_not(None))
     query = query.order_by(sessions.c.started_at.desc(), sessions.c.session_id).limit(1)
     of_fleet = query.where(sessions.c.sync_type.in_(WHOLE_FLEET))
     return connection.execute(of_fleet).first() or connection.execute(query).first()

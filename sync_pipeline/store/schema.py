@@ -149,7 +149,10 @@ sync_sessions = Table(
     Column("shard_count", Integer, nullable=False, server_default="1"),
     # The session that this one does again. No foreign key: it may never have been written.
     Column("repeats", String(SESSION_ID_LENGTH)),
-    Index(None, "sync_category", "status"),
+    Index(None, "repeats"),
+    Index(None, "status", "sync_category"),
+    # The newest session of a category is one seek.
+    Index(None, "sync_category", "started_at"),
     Index(None, "started_at"),
 )
 
@@ -191,7 +194,8 @@ sync_instance_records = Table(
     Column("sync_details", Json, nullable=False),
     Column("shard", Integer, nullable=False, server_default="1"),
     UniqueConstraint("session_id", "instance_id"),
-    Index(None, "instance_name"),
+    # Whether a record is the last one of its category for an instance is one seek.
+    Index("ix_sync_instance_records_newest", "instance_name", "sync_category", "id"),
 )
 
 sync_record_attempts = Table(
@@ -235,6 +239,8 @@ account_permissions = Table(
     ),
     Column("last_sync_at", UtcDateTime, nullable=False),
     Column("last_change_at", UtcDateTime, nullable=False),
+    # Else the end of each session would look at every account.
+    Index(None, "sync_session_id"),
 )
 
 account_change_log = Table(
@@ -249,7 +255,16 @@ account_change_log = Table(
     Column("session_id", String(SESSION_ID_LENGTH), nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Index(None, "instance_id", "changed_at"),
+    Index(None, "changed_at"),
     Index(None, "session_id"),
+)
+
+change_horizon = Table(
+    "change_horizon",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # What changed before was pruned, or is about to be: nothing is told of it.
+    Column("pruned_before", UtcDateTime, nullable=False),
 )
 
 instance_sections = Table(

@@ -14,6 +14,7 @@ from sync_pipeline.store.database import Database
 if TYPE_CHECKING:
     from sync_pipeline.store.access import AccessReads
     from sync_pipeline.store.accounts import AccountStore
+    from sync_pipeline.store.change_retention import ChangeRetention
     from sync_pipeline.store.classes import ClassStore
     from sync_pipeline.store.daemon.lease import RowLease
     from sync_pipeline.store.daemon.lease_file import FileLease
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from sync_pipeline.store.registry import Registry
     from sync_pipeline.store.sessions.ends import RecordEnds
     from sync_pipeline.store.sessions.reads import SessionReads
+    from sync_pipeline.store.sessions.retention import SessionRetention
     from sync_pipeline.store.sessions.sessions import SessionStore
     from sync_pipeline.store.sizes.aggregations import AggregationStore
+    from sync_pipeline.store.sizes.fleet import FleetSizes
     from sync_pipeline.store.sizes.queries import SizeQueries
     from sync_pipeline.store.sizes.retention import RetentionStore
     from sync_pipeline.store.sizes.sizes import SizeStore
@@ -109,6 +112,13 @@ class Store:
         return SessionStore(self._database, self._ends)
 
     @_part
+    def session_retention(self) -> SessionRetention:
+        """Return the end of sessions."""
+        from sync_pipeline.store.sessions.retention import SessionRetention
+
+        return SessionRetention(self._database)
+
+    @_part
     def session_reads(self) -> SessionReads:
         """Return what people ask about sessions."""
         from sync_pipeline.store.sessions.reads import SessionReads
@@ -121,6 +131,13 @@ class Store:
         from sync_pipeline.store.accounts import AccountStore
 
         return AccountStore(self._database, self._ends)
+
+    @_part
+    def change_retention(self) -> ChangeRetention:
+        """Return the end of the change log."""
+        from sync_pipeline.store.change_retention import ChangeRetention
+
+        return ChangeRetention(self._database)
 
     @_part
     def access(self) -> AccessReads:
@@ -170,6 +187,13 @@ class Store:
         from sync_pipeline.store.sizes.queries import SizeQueries
 
         return SizeQueries(self._database)
+
+    @_part
+    def fleet_sizes(self) -> FleetSizes:
+        """Return daily sizes of many instances, one by one."""
+        from sync_pipeline.store.sizes.fleet import FleetSizes
+
+        return FleetSizes(self._database)
 
     @_part
     def aggregations(self) -> AggregationStore:

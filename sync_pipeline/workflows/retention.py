@@ -1,7 +1,9 @@
-"""Retention of the daily sizes: partitions ahead, and the end of what is too old."""
+"""Retention: partitions of the daily sizes ahead, and the end of what is too old."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,6 +13,16 @@ from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 MONTHS_AHEAD = 3
+
+
+CHANGES_AT_ONCE = 1000
+"""Entries of the change log that one transaction deletes."""
+
+LONGEST_PAUSE = 1.0
+"""Seconds between two transactions, at most."""
+
+SHARE_OF_RUN = 0.5
+"""Of the longest run: after it the rest of the history is left to the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +61,77 @@ def apply_retention(deps: SyncDeps) -> Retained:
         f"{len(pruned.partitions)} partitions, {pruned.rows} rows."
     )
     return Retained(made, keep_from, message)
+
+
+@dataclass(slots=True)
+class PrunedHistory:
+    """How much of the history was taken away, and whether nothing is left that is too old."""
+
+    sessions: int = 0
+    records: int = 0
+    changes: int = 0
+    is_all: bool = False
+
+    @property
+    def message(self) -> str:
+        """Return it as a sentence."""
+        rest = "" if self.is_all else " The next run goes on: there is more that is too old."
+        return (
+            f"{self.sessions} sessions, {self.records} records and {self.changes} changes of "
+            f"accounts pruned.{rest}"
+        )
+
+
+class _Turns:
+    """Small transactions one after the other, with as much time for others between them."""
+
+    def __init__(self, seconds: float, pause: Callable[[float], None]) -> None:
+        self._pause = pause
+        self._began = self._ended = time.monotonic()
+        self._until = self._began + seconds
+
+    def next(self) -> bool:
+        """Let others write; return whether there is time for one more."""
+        now = time.monotonic()
+        self._pause(min(now - self._ended, LONGEST_PAUSE))
+        self._ended = time.monotonic()
+        return self._ended < self._until
+
+
+def prune_history(deps: SyncDeps, pause: Callable[[float], None] = time.sleep) -> PrunedHistory:
+    """Take away sessions with their records, and changes of accounts, past their retention.
+
+    In transactions that are small, each whole in itself: it may be ended at any time, and the
+    next run goes on. Between two of them it waits for as long as the one took, so that syncs,
+    which write to the same store, are not kept waiting.
+    """
+    turns = _Turns(deps.settings.max_runtime_seconds * SHARE_OF_RUN, pause)
+    done = PrunedHistory()
+    done.is_all = _prune_changes(deps, turns, done) and _prune_sessions(deps, turns, done)
+    return done
+
+
+def _prune_changes(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
+    kept = timedelta(days=deps.settings.change_retention_days)
+    changes = deps.store.change_retention
+    changes.move_horizon(deps.clock() - kept)
+    for instance_id in changes.instances_to_prune():
+        gone = CHANGES_AT_ONCE
+        while gone == CHANGES_AT_ONCE:
+            gone = changes.prune(instance_id, CHANGES_AT_ONCE)
+            done.changes += gone
+            if not turns.next():
+                return False
+    return True
+
+
+def _prune_sessions(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
+    before = deps.clock() - timedelta(days=deps.settings.session_retention_days)
+    found = deps.store.session_retention.prune(before)
+    while not found.is_all:
+        done.records += found.records
+        done.sessions += found.sessions
+        if not turns.next():
+            return False
+        found = deps.store.session_retention.prune(before, found.place)
+    return True

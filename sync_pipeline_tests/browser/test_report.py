@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from sync_pipeline.aggregate.fleet import fleet_days, gaps
+from sync_pipeline.aggregate.fleet import FleetTotals, gaps
 from sync_pipeline.aggregate.trend import growth
 from sync_pipeline.model.access import Step
 from sync_pipeline.model.finding import Finding, Review, Severity
@@ -46,6 +46,9 @@ def report(tmp_path: Path) -> Path:
         InstanceSize(point, "postgresql", None, point.total_bytes or 0, 9, 0, datetime.now(UTC))
         for point in every
     ]
+    totals = FleetTotals(SINCE, UNTIL)
+    for own in series.values():
+        totals.add(own)
     growths = [found for own in series.values() if (found := growth(own[-90:], 2 * 10**12))]
     largest = tuple(
         TopDatabase(name, f"database of {name}", UNTIL, size * 10**9, 10**9, SINCE)
@@ -58,8 +61,8 @@ def report(tmp_path: Path) -> Path:
             time_zone="UTC",
             since=SINCE,
             until=UNTIL,
-            fleet=tuple(fleet_days(every, SINCE, UNTIL)),
-            sizes=tuple(sizes),
+            fleet=tuple(totals.days()),
+            charted=tuple(every),
             newest=tuple(sizes[-1:]),
             instances=tuple(growths),
             databases=tuple(growths),

@@ -1,9 +1,10 @@
-"""Counting the statements that a store sends, whatever sends them."""
+"""The statements that a store sends, whatever sends them, and how they would be carried out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import event
 
@@ -23,5 +24,34 @@ def counted(store: Store) -> Iterator[list[str]]:
     event.listen(engine, "before_cursor_execute", note)
     try:
         yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def planned(store: Store) -> Iterator[list[str]]:
+    """Yield the plan of each SELECT, INSERT and DELETE of the block, as one text.
+
+    PostgreSQL reads tables of a few rows whole unless it is told not to: it is, so that what is
+    read whole in the plan has no index to be found by.
+    """
+    plans: list[str] = []
+    engine = store._database.engine
+    is_sqlite = engine.dialect.name == "sqlite"
+    word = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN (COSTS OFF)"
+
+    def note(connection: Any, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if not statement.startswith(("SELECT", "INSERT", "DELETE", "WITH")):
+            return
+        cursor = connection.connection.cursor()
+        if not is_sqlite:
+            cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"{word} {statement}", parameters)
+        plans.append("\n".join(str(row[-1]) for row in cursor.fetchall()))
+        cursor.close()
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield plans
     finally:
         event.remove(engine, "before_cursor_execute", note)

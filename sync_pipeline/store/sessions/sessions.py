@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
@@ -23,6 +23,7 @@ from sync_pipeline.model.session import (
     SyncCategory,
 )
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.schema import SESSION_ID_LENGTH, instances
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_session_runs as runs
 from sync_pipeline.store.schema import sync_sessions as sessions
@@ -246,7 +247,12 @@ class SessionStore:
     def get(self, session_id: str) -> Session | None:
         """Return a session by its id or by a prefix that only one has."""
         escaped = session_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        query = select(sessions).where(sessions.c.session_id.like(f"{escaped}%", escape="\\"))
+        is_called = (
+            sessions.c.session_id == session_id
+            if len(session_id) == SESSION_ID_LENGTH
+            else sessions.c.session_id.like(f"{escaped}%", escape="\\")
+        )
+        query = select(sessions).where(is_called)
         with self._database.read_once() as connection:
             found = connection.execute(query.limit(2)).all()
             return session_of(found[0]) if len(found) == 1 else None
@@ -282,10 +288,13 @@ class SessionStore:
         ordered = query.order_by(sessions.c.started_at.desc(), sessions.c.session_id)
         with self._database.read() as connection:
             if wanted.instances is not None:
-                of_them = select(records.c.session_id).where(
-                    among(connection, records.c.instance_name, wanted.instances)
+                # A seek for each session, newest first, instead of all records of the instances.
+                named = among(connection, instances.c.name, wanted.instances)
+                has_record = exists().where(
+                    records.c.session_id == sessions.c.session_id,
+                    records.c.instance_id.in_(select(instances.c.id).where(named)),
                 )
-                ordered = ordered.where(sessions.c.session_id.in_(of_them))
+                ordered = ordered.where(has_record)
             return [session_of(row) for row in connection.execute(ordered.limit(wanted.limit))]
 
     def newest(self, category: SyncCategory, since: datetime) -> Session | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, and_, func, select
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.size import (
@@ -33,7 +33,10 @@ from sync_pipeline.store.sizes.schema import (
 
 
 class SizeQueries:
-    """Reads of the tables of sizes. Dates are in the fleet's time zone."""
+    """Reads of the tables of sizes. Dates are in the fleet's time zone.
+
+    `instance` is a name; `instances` are ids, of which None means all.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -67,10 +70,7 @@ class SizeQueries:
         database: str | None = None,
         instances: Sequence[int] | None = None,
     ) -> list[SizePoint]:
-        """Return databases' sizes of `[since, until]`, by instance, database and date.
-
-        `instances` are the ids of instances; None: all.
-        """
+        """Return databases' sizes of `[since, until]`, by instance, database and date."""
         table = database_size_stats
         query = (
             select(table, registered.c.name, instance_databases.c.database_name)
@@ -94,31 +94,13 @@ class SizeQueries:
         instance: str | None = None,
         instances: Sequence[int] | None = None,
     ) -> list[InstanceSize]:
-        """Return instances' sizes of `[since, until]`, by instance and date.
-
-        `instances` are the ids of instances; None: all.
-        """
+        """Return instances' sizes of `[since, until]`, by instance and date."""
         table = instance_size_stats
-        query = (
-            select(table, registered.c.name, registered.c.engine)
-            .join_from(table, registered, registered.c.id == table.c.instance_id)
-            .where(table.c.collected_date.between(since, until))
-        )
+        query = instance_days().where(table.c.collected_date.between(since, until))
         ordered = query.order_by(registered.c.name, table.c.collected_date)
         with self._database.read() as connection:
             query = of_instances(connection, ordered, instance, instances)
-            return [
-                InstanceSize(
-                    point=_point(row, ""),
-                    engine=row.engine,
-                    shared_bytes=row.shared_bytes,
-                    known_bytes=row.known_bytes,
-                    database_count=row.database_count,
-                    unread_count=row.unread_count,
-                    collected_at=row.collected_at,
-                )
-                for row in connection.execute(query)
-            ]
+            return [instance_size(row) for row in connection.execute(query)]
 
     def top(self, ask: TopQuestion) -> list[TopDatabase]:
         """Return the largest databases, or those that grew most, each on its newest date.
@@ -126,18 +108,7 @@ class SizeQueries:
         An instance counts with its last date since `ask.recent`; growth is against its
         first date since `ask.past`.
         """
-        day = instance_size_stats
-        dates = {
-            word: select(day.c.instance_id, chosen(day.c.collected_date).label("day"))
-            .where(day.c.collected_date >= since)
-            .group_by(day.c.instance_id)
-            .subquery(word)
-            for word, chosen, since in (
-                ("newest", func.max, ask.recent),
-                ("oldest", func.min, ask.past),
-            )
-        }
-        newest, oldest = dates["newest"], dates["oldest"]
+        dates = _dates(ask)
         now, before = database_size_stats.alias("now"), database_size_stats.alias("before")
         grown = now.c.total_bytes - before.c.total_bytes
         query = (
@@ -149,25 +120,24 @@ class SizeQueries:
                 grown.label("grown_bytes"),
                 before.c.collected_date.label("since"),
             )
-            .select_from(newest)
-            .join(registered, registered.c.id == newest.c.instance_id)
+            .select_from(dates)
+            .join(registered, registered.c.id == dates.c.instance_id)
             .join(
                 now,
                 and_(
-                    now.c.instance_id == newest.c.instance_id,
-                    now.c.collected_date == newest.c.day,
-                    now.c.collected_date >= ask.recent,
+                    now.c.instance_id == dates.c.instance_id,
+                    now.c.collected_date == dates.c.newest,
+                    *self._pruned(now.c.collected_date >= ask.recent),
                 ),
             )
             .join(instance_databases, instance_databases.c.id == now.c.database_id)
-            .outerjoin(oldest, oldest.c.instance_id == newest.c.instance_id)
             .outerjoin(
                 before,
                 and_(
                     before.c.instance_id == now.c.instance_id,
-                    before.c.collected_date == oldest.c.day,
-                    before.c.collected_date < newest.c.day,
-                    before.c.collected_date >= ask.past,
+                    before.c.collected_date == dates.c.oldest,
+                    dates.c.oldest < dates.c.newest,
+                    *self._pruned(before.c.collected_date >= ask.past),
                     before.c.database_id == now.c.database_id,
                 ),
             )
@@ -179,7 +149,7 @@ class SizeQueries:
             key.desc().nulls_last(), registered.c.name, instance_databases.c.database_name
         )
         with self._database.read() as connection:
-            query = of_instances(connection, ordered.limit(ask.limit), None, ask.instances)
+            query = of_instances(connection, ordered.limit(ask.limit), ask.instance, ask.instances)
             return [
                 TopDatabase(
                     row.name,
@@ -191,6 +161,13 @@ class SizeQueries:
                 )
                 for row in connection.execute(query)
             ]
+
+    def _pruned(self, condition: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+        """Say once more which days are meant, where it spares partitions.
+
+        SQLite has none, and would read those days instead of the one that it could seek.
+        """
+        return () if self._database.is_sqlite else (condition,)
 
     def tablespace_points(self, since: date, until: date, instance: str) -> list[SizePoint]:
         """Return the sizes of an instance's tablespaces of `[since, until]`, by name and date."""
@@ -248,10 +225,7 @@ class SizeQueries:
             ]
 
     def limits(self, instances: Sequence[int] | None = None) -> list[SizeLimit]:
-        """Return every configured limit, by instance and database.
-
-        `instances` are the ids of instances; None: all.
-        """
+        """Return every configured limit, by instance and database."""
         table = size_limits
         query = select(table, registered.c.name).join_from(table, registered)
         ordered = query.order_by(registered.c.name, table.c.database_name)
@@ -292,6 +266,24 @@ class SizeQueries:
             upsert(connection, size_limits, [row], keys, ["limit_bytes"])
 
 
+def _dates(ask: TopQuestion) -> Subquery:
+    """Return the dates of each instance that its databases are compared on.
+
+    In one table: in two, SQLite would join every day between them.
+    """
+    day = instance_size_stats
+    newest, oldest = (
+        chosen(day.c.collected_date).filter(day.c.collected_date >= since)
+        for chosen, since in ((func.max, ask.recent), (func.min, ask.past))
+    )
+    return (
+        select(day.c.instance_id, newest.label("newest"), oldest.label("oldest"))
+        .where(day.c.collected_date >= min(ask.recent, ask.past))
+        .group_by(day.c.instance_id)
+        .subquery("dates")
+    )
+
+
 def of_instances(
     connection: Connection,
     query: Select[Any],
@@ -302,6 +294,27 @@ def of_instances(
     if instance is not None:
         query = query.where(registered.c.name == instance)
     return query if ids is None else query.where(among(connection, registered.c.id, ids))
+
+
+def instance_days() -> Select[Any]:
+    """Select the days of instances, with their names."""
+    table = instance_size_stats
+    return select(table, registered.c.name, registered.c.engine).join_from(
+        registered, table, registered.c.id == table.c.instance_id
+    )
+
+
+def instance_size(row: Row[Any]) -> InstanceSize:
+    """Return a row of `instance_days` as what it means."""
+    return InstanceSize(
+        point=_point(row, ""),
+        engine=row.engine,
+        shared_bytes=row.shared_bytes,
+        known_bytes=row.known_bytes,
+        database_count=row.database_count,
+        unread_count=row.unread_count,
+        collected_at=row.collected_at,
+    )
 
 
 def _newest(table: Any, instance: str) -> Select[Any]:

@@ -7,10 +7,10 @@ from datetime import datetime
 from itertools import groupby
 
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.change import Baseline, LoggedChange
-from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.model.change import AccountChange, Baseline, KnownAccount, LoggedChange
+from sync_pipeline.model.inventory import AccountView, ChangeFilter
 from sync_pipeline.reconcile.lines import retold
-from sync_pipeline.reconcile.replay import replay
+from sync_pipeline.reconcile.replay import taken_back
 from sync_pipeline.store.store import Store
 
 _MORE = 8
@@ -34,16 +34,33 @@ def accounts_at(
 
     Accounts that had disappeared by then are returned with their last state and
     `is_active` false.
+
+    Raises:
+        ConfigurationError: changes since then were pruned.
     """
-    changes = store.accounts.changes(
-        ChangeFilter(instances=instances, until=when, limit=None, oldest_first=True)
-    )
-    by_instance = sorted(changes, key=_instance_of)
+    views, changes = store.accounts.since(when, instances)
+    logged: dict[str, list[AccountChange]] = {}
+    for entry in changes:
+        logged.setdefault(entry.instance, []).append(entry.change)
     return tuple(
         AccountAt(name, known.state, known.is_active)
-        for name, logged in groupby(by_instance, key=_instance_of)
-        for _, known in sorted(replay(entry.change for entry in logged).items())
+        for name, own in groupby(sorted(views, key=_instance_of), key=_instance_of)
+        for _, known in sorted(
+            taken_back(
+                (KnownAccount(view.state, view.is_active) for view in own), logged.get(name, ())
+            ).items()
+        )
     )
+
+
+def not_told(store: Store, wanted: ChangeFilter) -> tuple[str, ...]:
+    """Return what is to be said where changes are asked for that were pruned."""
+    asked = [moment for moment in (wanted.since, wanted.until) if moment is not None]
+    horizon = store.change_retention.horizon()
+    if not asked or min(asked) >= horizon:
+        return ()
+    told = f"What changed before {horizon:%Y-%m-%d %H:%M}Z is not told: changes are kept for "
+    return (f"{told}SYNC_PIPELINE_CHANGE_RETENTION_DAYS days.",)
 
 
 def logged_changes(
@@ -89,5 +106,5 @@ def _retold(entry: LoggedChange, *, is_whole: bool) -> LoggedChange:
     return replace(entry, change=replace(entry.change, lines=lines))
 
 
-def _instance_of(entry: LoggedChange) -> str:
-    return entry.instance
+def _instance_of(view: AccountView) -> str:
+    return view.instance

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import combinations, pairwise
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
 from sync_pipeline.aggregate.anomalies import anomaly
-from sync_pipeline.aggregate.fleet import CARRIED_DAYS, fleet_days, gaps
+from sync_pipeline.aggregate.fleet import CARRIED_DAYS, FleetTotals, gaps
+from sync_pipeline.aggregate.slope import all_slopes, interval, variance
 from sync_pipeline.aggregate.trend import FEWEST_POINTS, growth
 from sync_pipeline.model.growth import GrowthTrend, LimitKind
 from sync_pipeline.model.size import SizePoint
@@ -206,7 +210,10 @@ def test_gaps_are_the_days_without_a_size(sizes: dict[int, int]) -> None:
 def test_a_day_without_an_instance_is_not_a_smaller_fleet() -> None:
     a = points(line(30, 100, 0), "a")
     b = points({day: 50 for day in range(30) if day not in (10, 11) and day < 15}, "b")
-    days = {item.day: item for item in fleet_days([*a, *b], START, START + timedelta(days=29))}
+    totals = FleetTotals(START, START + timedelta(days=29))
+    totals.add(a)
+    totals.add(b)
+    days = {item.day: item for item in totals.days()}
     at = [days[START + timedelta(days=offset)] for offset in range(30)]
     assert [item.total_bytes for item in at[:15]] == [150] * 15
     assert (at[10].carried, at[12].carried) == (1, 0)
@@ -214,3 +221,70 @@ def test_a_day_without_an_instance_is_not_a_smaller_fleet() -> None:
     assert at[14 + CARRIED_DAYS].total_bytes == 150
     assert at[15 + CARRIED_DAYS].total_bytes == 100
     assert at[15 + CARRIED_DAYS].instances == 1
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.integers(-9, 49), st.none() | st.integers(0, 2**63 - 1), max_size=40),
+        max_size=5,
+    )
+)
+def test_the_fleet_is_what_each_day_was_last_known_of_each_instance(
+    fleet: list[dict[int, int | None]],
+) -> None:
+    totals = FleetTotals(START, START + timedelta(days=39))
+    for sizes in fleet:
+        totals.add(points(sizes))
+    expected = {}
+    for day in range(40):
+        seen = [
+            max(seen)
+            for sizes in fleet
+            if (seen := [at for at in range(max(0, day - CARRIED_DAYS), day + 1)
+                         if sizes.get(at) is not None])
+        ]  # fmt: skip
+        sums = [
+            next(sizes[at] for at in range(day, -1, -1) if sizes.get(at) is not None)
+            for sizes in fleet
+            if any(sizes.get(at) is not None for at in range(max(0, day - CARRIED_DAYS), day + 1))
+        ]
+        if seen:
+            expected[START + timedelta(days=day)] = (
+                sum(size or 0 for size in sums), len(seen), sum(at < day for at in seen),
+            )  # fmt: skip
+    found = {item.day: (item.total_bytes, item.instances, item.carried) for item in totals.days()}
+    assert found == expected
+
+
+@given(
+    st.dictionaries(st.integers(0, 90), st.integers(-9, 9) | st.integers(0, 10**15), min_size=8),
+    st.floats(1, 12),
+)
+def test_the_slope_and_its_interval_are_those_of_scipy(
+    sizes: dict[int, int], deviations: float
+) -> None:
+    """Bit by bit, with sizes that are equal too, and however wide the interval is."""
+    days = np.array(sorted(sizes), dtype=np.float64)
+    values = np.array([float(sizes[day]) for day in sorted(sizes)])
+    found = stats.theilslopes(values, days, alpha=math.erfc(deviations / math.sqrt(2)))
+    parts = [slice(0, len(days))]
+    slopes = all_slopes(days, values, parts)
+    half = deviations * math.sqrt(variance(values, parts))
+    assert float(np.median(slopes)) == found.slope
+    assert interval(slopes, half) == (found.low_slope, found.high_slope)
+
+
+@given(st.lists(st.lists(st.integers(0, 10**12), min_size=2, max_size=12), min_size=2, max_size=4))
+def test_beside_changes_of_level_only_pairs_on_one_level_count(levels: list[list[int]]) -> None:
+    values = np.array([float(size) for level in levels for size in level])
+    days = np.arange(len(values), dtype=np.float64)
+    borders = [0, *np.cumsum([len(level) for level in levels]).tolist()]
+    parts = [slice(*border) for border in pairwise(borders)]
+    expected = sorted(
+        (values[two] - values[one]) / (two - one)
+        for first, last in pairwise(borders)
+        for one, two in combinations(range(first, last), 2)
+    )
+    assert all_slopes(days, values, parts).tolist() == expected
+    lengths = [len(level) for level in levels]
+    assert variance(values, parts) == sum(n * (n - 1) * (2 * n + 5) for n in lengths) / 18

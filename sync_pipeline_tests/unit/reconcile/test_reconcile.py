@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.errors import SuspiciousSnapshot
 from sync_pipeline.model.account import AccountKind, AccountState, canonical_json
-from sync_pipeline.model.change import ChangeType, KnownAccount, Reconciliation
+from sync_pipeline.model.change import AccountChange, ChangeType, KnownAccount, Reconciliation
 from sync_pipeline.model.change_json import diff_from_json, diff_to_json
 from sync_pipeline.model.privilege import (
     Grant,
@@ -25,7 +25,7 @@ from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIde
 from sync_pipeline.reconcile.accounts import check_guard, reconcile
 from sync_pipeline.reconcile.diff import apply, blank, diff, only_privileges, without_privileges
 from sync_pipeline.reconcile.guard import Guard
-from sync_pipeline.reconcile.replay import replay
+from sync_pipeline.reconcile.replay import replay, taken_back
 from sync_pipeline.reconcile.scope import Scope, like
 from workbench.strategies.accounts import NOW, names, snapshots, states
 
@@ -135,13 +135,18 @@ def test_the_order_of_accounts_never_matters(
 
 @given(st.lists(snapshots(), min_size=1, max_size=5))
 def test_replay_gives_every_past_state(history: list[Snapshot]) -> None:
+    """From the first change on, and back from what is known now: the first may be pruned."""
     known: list[KnownAccount] = []
-    log = []
+    log: list[AccountChange] = []
+    past = [(0, by_name(known))]
     for snapshot in history:
         result = reconcile(known, snapshot, EVERYTHING)
         known = written(known, result)
         log.extend(result.changes)
+        past.append((len(log), by_name(known)))
         assert replay(log) == by_name(known)
+    for length, accounts in past:
+        assert taken_back(known, reversed(log[length:])) == accounts
 
 
 @given(snapshots(), snapshots())
