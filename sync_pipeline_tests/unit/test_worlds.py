@@ -15,9 +15,7 @@ from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
 from sync_pipeline.model.privilege import (
-    AccountSetting,
     Grant,
-    GrantScope,
     Membership,
     Securable,
     SecurableKind,
@@ -28,65 +26,7 @@ from sync_pipeline.store.worlds.packing import pack
 from sync_pipeline.store.worlds.reading import read_world
 from workbench.strategies.accounts import NOW, states
 from workbench.strategies.any_engine import worlds_of
-
-ODD_TEXT = [
-    "",
-    "\0",
-    "a\0b",
-    "\ud800",
-    "\udfff\ud83d",
-    "😀",
-    "é",
-    "e\u0301",
-    '"\\',
-    "\n",
-    "x" * 10_000,
-]
-
-
-@st.composite
-def odd_texts(draw: st.DrawFn) -> str:
-    """Draw texts that encodings, delimiters or limits could spoil; a function of a short name."""
-    kinds = st.sampled_from(ODD_TEXT), st.text(st.characters(), max_size=5)
-    found = draw(st.one_of(*kinds))
-    return "x" * draw(st.integers(9_999, 10_001)) if found == "long" else found
-
-
-texts = odd_texts()
-values = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**200), 2**200),
-    st.floats(allow_nan=False),
-    texts,
-)
-options = st.sampled_from([None, True, False])
-odd_grants = st.builds(
-    Grant,
-    st.builds(Securable, st.sampled_from(SecurableKind), texts, texts, texts, texts, texts),
-    texts,
-    st.booleans(),
-    st.booleans(),
-    texts,
-    st.booleans(),
-    st.sampled_from(GrantScope),
-)
-odd_memberships = st.builds(
-    Membership, texts, st.booleans(), options, options, options, texts, st.sampled_from(GrantScope)
-)
-odd_states = st.builds(
-    AccountState,
-    name=texts,
-    kind=st.sampled_from(AccountKind),
-    can_login=st.booleans(),
-    is_locked=st.booleans(),
-    is_superuser=st.booleans(),
-    database=texts,
-    attributes=st.dictionaries(texts, values, max_size=3).map(lambda items: tuple(items.items())),
-    memberships=st.lists(odd_memberships, max_size=3).map(tuple),
-    settings=st.lists(st.builds(AccountSetting, texts, texts, texts), max_size=3).map(tuple),
-    grants=st.lists(odd_grants, max_size=4).map(tuple),
-)
+from workbench.strategies.odd_accounts import odd_states
 
 
 def select_on(name: str) -> Grant:
@@ -109,6 +49,7 @@ def exactly(state: AccountState) -> list[tuple[str, type, str]]:
     return [(name, type(value), repr(value)) for name, value in state.attributes]
 
 
+@settings(max_examples=50)
 @given(accounts_of(st.one_of(states(), odd_states)))
 def test_what_was_packed_is_read(accounts: list[WorldAccount]) -> None:
     found = read_world(pack(accounts))
@@ -143,7 +84,7 @@ def test_values_that_python_takes_for_equal_are_kept_apart() -> None:
     assert exactly(found.state) == exactly(state)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     accounts_of(states()),
     st.sets(st.sampled_from(["", "orders", 'Or"ders'])),
@@ -239,7 +180,7 @@ def resealed(which: str, blob: bytes) -> PackedWorld:
     return PackedWorld.of(**{"accounts": SOME.accounts, "grants": SOME.grants, which: blob})
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.booleans(), st.integers(0), st.integers(1, 255))
 def test_a_changed_byte_is_an_error(in_grants: bool, at: int, by: int) -> None:
     blob = bytearray(SOME.grants if in_grants else SOME.accounts)
@@ -254,7 +195,7 @@ def test_a_changed_byte_is_an_error(in_grants: bool, at: int, by: int) -> None:
     assert found == read_world(SOME), "only a byte that means nothing may be another one"
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.sampled_from(["accounts", "grants"]), st.data())
 def test_what_was_never_written_is_an_error_or_accounts(which: str, data: st.DataObject) -> None:
     """Whatever the bytes are beneath, nothing else than `WorldError` comes out."""

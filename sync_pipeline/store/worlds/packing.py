@@ -6,10 +6,15 @@ import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from datetime import UTC
-from operator import attrgetter
 from typing import Any, TypeVar
 
-from sync_pipeline.model.privilege import GrantScope
+from sync_pipeline.model.privilege import (
+    SECURABLE_PARTS,
+    GrantScope,
+    parts_of_grant,
+    parts_of_membership,
+    parts_of_setting,
+)
 from sync_pipeline.store.worlds.packed import (
     PackedWorld,
     WorldAccount,
@@ -26,15 +31,7 @@ GRANTABLE, DENY, RECOGNISED, SCOPE_SHIFT = 1, 2, 4, 3
 SCOPES = (GrantScope.LOCAL, GrantScope.COMMON, GrantScope.INHERITED)
 OPTIONS = (False, True, None)
 _SCOPE_OF = {scope: number for number, scope in enumerate(SCOPES)}
-_OF_SECURABLE = ("kind", "database", "schema", "name", "column", "catalog")
-# One call for all parts: a grant is compared and hashed part by part in Python otherwise.
-_right = attrgetter(
-    *(f"securable.{part}" for part in _OF_SECURABLE),
-    "privilege", "grantor", "grantable", "deny", "recognised", "scope",
-)  # fmt: skip
-_membership = attrgetter("role", "grantor", "scope", "admin", "inherit", "set_role", "default")
-_setting = attrgetter("database", "name", "value")
-_PARTS = len(_OF_SECURABLE)
+_PARTS = len(SECURABLE_PARTS)
 _COLUMNS = (
     "name", "kind", "database", "changed_at", "flags", "shape", "values",
     "memberships", "member_of", "settings", "set_to",
@@ -79,12 +76,12 @@ class Packer:
         column["values"] += [value for _, value in state.attributes]
         column["memberships"].append(len(state.memberships))
         column["member_of"] += map(
-            self._memberships.__getitem__, map(_membership, state.memberships)
+            self._memberships.__getitem__, map(parts_of_membership, state.memberships)
         )
         column["settings"].append(len(state.settings))
-        column["set_to"] += map(self._settings.__getitem__, map(_setting, state.settings))
+        column["set_to"] += map(self._settings.__getitem__, map(parts_of_setting, state.settings))
         self._counts.append(len(state.grants))
-        self._held += map(self._rights.__getitem__, map(_right, state.grants))
+        self._held += map(self._rights.__getitem__, map(parts_of_grant, state.grants))
 
     def packed(self) -> PackedWorld:
         """Return all that was taken.
@@ -101,13 +98,8 @@ class Packer:
         tables = {
             "shapes": [[text[name] for name in shape] for shape in self._shapes],
             "memberships": [
-                [
-                    text[role],
-                    text[grantor],
-                    _SCOPE_OF[scope],
-                    *(OPTIONS.index(option) for option in options),
-                ]
-                for role, grantor, scope, *options in self._memberships
+                [text[role], text[grantor], _SCOPE_OF[scope], *map(OPTIONS.index, options)]
+                for role, *options, grantor, scope in self._memberships
             ],
             "settings": [[text[part] for part in setting] for setting in self._settings],
         }
@@ -132,12 +124,12 @@ class Packer:
             zip(*(securables[item] for item in order), strict=True) if order else ((),) * _PARTS
         )
         of_securables = [steps([text[str(value)] for value in column]) for column in columns]
-        sorted_rights = [rights[item] for item in by_rank]
+        more = [rights[item][_PARTS:] for item in by_rank]
         of_rights = (
             steps([rank_of[on[item]] for item in by_rank]),
-            numbers(text[right[_PARTS]] for right in sorted_rights),
-            numbers(text[right[_PARTS + 1]] for right in sorted_rights),
-            bytes(_flags(*right[_PARTS + 2 :]) for right in sorted_rights),
+            numbers([text[privilege] for privilege, *_ in more]),
+            numbers([text[grantor] for _, _, _, grantor, _, _ in more]),
+            bytes(map(_flags, more)),
         )
         held = steps([place_of[item] for item in self._held])
         return joined([_json(list(text)), *of_securables, *of_rights, numbers(self._counts), held])
@@ -155,9 +147,10 @@ def pack(accounts: Iterable[WorldAccount]) -> PackedWorld:
     return packer.packed()
 
 
-def _flags(grantable: bool, deny: bool, recognised: bool, scope: GrantScope) -> int:  # noqa: FBT001 - columns
+def _flags(right: tuple[Any, ...]) -> int:
+    _, grantable, deny, _, recognised, scope = right
     flags = GRANTABLE * grantable | DENY * deny | RECOGNISED * recognised
-    return flags | _SCOPE_OF[scope] << SCOPE_SHIFT
+    return int(flags | _SCOPE_OF[scope] << SCOPE_SHIFT)
 
 
 def _inverse(order: list[int]) -> list[int]:

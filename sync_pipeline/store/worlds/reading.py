@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from itertools import accumulate, compress, islice, repeat
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
 from sync_pipeline.model.privilege import (
+    SECURABLE_PARTS,
     AccountSetting,
     Grant,
     Membership,
@@ -168,9 +168,8 @@ class _Grants:
 
     def _read_securables(self, kinds: list[int], *parts: list[int]) -> list[Securable]:
         kind_of = {number: SecurableKind(self._texts[number]) for number in set(kinds)}
-        names = [field.name for field in fields(Securable)]
         columns = (map(kind_of.__getitem__, kinds), *(_picked(self._texts, part) for part in parts))
-        return _made(Securable, len(kinds), dict(zip(names, columns, strict=True)))
+        return _made(Securable, len(kinds), dict(zip(SECURABLE_PARTS, columns, strict=True)))
 
     def _rights(self, wanted: Sequence[int]) -> list[Grant]:
         flags = _picked(self._flags, wanted)
