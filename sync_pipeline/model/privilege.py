@@ -267,10 +267,12 @@ class AccountSetting:
 # Parts of records as tuples, by one call that is no Python: records themselves are compared and
 # hashed field by field in Python. Equal tuples are equal records, and order them alike.
 SECURABLE_PARTS = tuple(field.name for field in fields(Securable))
-parts_of_grant: Callable[[Grant], tuple[Any, ...]] = attrgetter(
-    *(f"securable.{name}" for name in SECURABLE_PARTS),
-    *(field.name for field in fields(Grant) if field.name != "securable"),
-)
+_MODE_PARTS = tuple(field.name for field in fields(Grant) if field.name != "securable")
+_OF_SECURABLE = tuple(f"securable.{name}" for name in SECURABLE_PARTS)
+parts_of_grant: Callable[[Grant], tuple[Any, ...]] = attrgetter(*_OF_SECURABLE, *_MODE_PARTS)
+parts_of_securable: Callable[[Grant], tuple[str, ...]] = attrgetter(*_OF_SECURABLE)
+parts_of_mode: Callable[[Grant], tuple[Any, ...]] = attrgetter(*_MODE_PARTS)
+"""Of a grant all but what it is on, by their names: privilege, grantor and so on."""
 parts_of_membership: Callable[[Membership], tuple[Any, ...]] = attrgetter(
     *(field.name for field in fields(Membership))
 )

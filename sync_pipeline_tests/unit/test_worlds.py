@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.change import AccountDiff, FieldChange
+from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
 from sync_pipeline.model.privilege import (
@@ -20,13 +22,15 @@ from sync_pipeline.model.privilege import (
     Securable,
     SecurableKind,
 )
+from sync_pipeline.reconcile.diff import diff
 from sync_pipeline.store.worlds import packed as packed_form
+from sync_pipeline.store.worlds.changes import pack_change, read_change
 from sync_pipeline.store.worlds.packed import PackedWorld, WorldAccount, WorldError
 from sync_pipeline.store.worlds.packing import pack
 from sync_pipeline.store.worlds.reading import read_world
 from workbench.strategies.accounts import NOW, states
 from workbench.strategies.any_engine import worlds_of
-from workbench.strategies.odd_accounts import odd_states
+from workbench.strategies.odd_accounts import odd_states, odd_texts
 
 
 def select_on(name: str) -> Grant:
@@ -247,3 +251,52 @@ def test_nothing_is_unpacked_beyond_what_the_blob_says(monkeypatch: pytest.Monke
 def test_no_accounts_are_no_accounts() -> None:
     assert read_world(pack([])) == []
     assert read_world(pack([]), Wanted(lambda _: False, lambda _: False)) == []
+
+
+lines = st.lists(
+    st.one_of(st.sampled_from(["account appeared", "granted role a"]), odd_texts()), max_size=3
+)
+
+
+@settings(max_examples=60)
+@given(st.one_of(states(), odd_states), st.one_of(states(), odd_states), lines)
+def test_a_change_is_read_as_it_was_packed(
+    old: AccountState, new: AccountState, told: list[str]
+) -> None:
+    for change in (diff(old, new), AccountDiff()):
+        found, read = read_change(pack_change(change, told))
+        assert (found, read) == (change, tuple(told))
+        assert diff_to_json(found) == diff_to_json(change)
+        assert repr(found.fields) == repr(change.fields)
+
+
+A_CHANGE = pack_change(
+    AccountDiff(
+        (FieldChange("attribute.a", None, 1, is_absent_before=True),),
+        (select_on("t"),),
+        (select_on("u"),),
+    ),
+    ["granted SELECT on table d.s.t", "revoked SELECT on table d.s.u"],
+)
+
+
+@given(st.integers(0), st.integers(1, 255))
+def test_a_changed_byte_of_a_change_is_an_error(at: int, by: int) -> None:
+    damaged = bytearray(A_CHANGE)
+    damaged[at % len(damaged)] ^= by
+    with pytest.raises(WorldError):
+        read_change(bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    "packed", [b"", b"\x01", A_CHANGE[:-1], A_CHANGE + b"x", b"\2" + A_CHANGE[1:]]
+)
+def test_what_is_no_change_is_an_error(packed: bytes) -> None:
+    with pytest.raises(WorldError):
+        read_change(packed)
+
+
+def test_a_usual_change_takes_few_bytes() -> None:
+    """Of one grant: 230 bytes as JSON, before."""
+    change = AccountDiff(grants_added=(select_on("orders"),))
+    assert len(pack_change(change, ["granted SELECT on table d.s.orders"])) < 80

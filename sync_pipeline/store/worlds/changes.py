@@ -6,7 +6,6 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from sync_pipeline.model.change import AccountDiff, FieldChange
@@ -17,26 +16,29 @@ from sync_pipeline.model.privilege import (
     Membership,
     Securable,
     SecurableKind,
+    parts_of_mode,
+    parts_of_securable,
 )
+from sync_pipeline.store.worlds.grants import Numbered
 from sync_pipeline.store.worlds.packed import MOST_BYTES, WorldError
 
 _FORMAT = 1
 _HEAD = 5
 _DICTIONARY = (
-    b'[],["is_superuser",0,false,true],["database","kind","user","login","role","public"'
-    b'["attribute.valid_until",0,null,"infinity","attribute.connection_limit",0,-1,'
-    b'["attribute.password_last_changed",0,"2026-01-01T00:00:00+00:00",[0,1,2],'
+    b'["attribute.valid_until",0,null,"infinity"],["attribute.connection_limit",0,-1,10],'
+    b'["attribute.password_last_changed",1,null,"2026-01-01T00:00:00+00:00"],["kind",0,"user",'
+    b'"login"],["database",1,null,"role"],["is_superuser",0,true,false],["is_locked",0,false,true]'
     b'"account disappeared","it held role ","as before: ","account is back","account appeared",'
     b'"account found by the first sync","can log in","locked","unlocked","became superuser",'
-    b'"visible ALTER","visible role "," with grant option (by "],"revoked DELETE on database ",'
-    b'[[["schema","",""],[["USAGE",4,"postgres"],["CREATE",4,"postgres"],["EXECUTE",4,"dbo"]'
-    b'[[["table",""],[["SELECT",4,""],["INSERT",4,""],["UPDATE",4,""],["DELETE",4,""]]]],[],[],'
-    b'"granted SELECT on table ","granted role ","revoked role ",[],[],[],[],[],[],["granted '
+    b'"visible role "," with grant option (by "],"revoked DELETE on database ",[["CREATE",4,"dbo"]'
+    b',["EXECUTE",4,"root"],["USAGE",4,"postgres"]],[[["schema",""],[0,1,2,3,4,5,6,7]],'
+    b'[["SELECT",4,""],["INSERT",4,""],["UPDATE",4,""],["DELETE",4,""]],[[["table",""],[0]]],[],'
+    b'"revoked role ","granted SELECT on table ",[],[],[],[],[],[],["granted role ",[],[],[["'
 )
 """Of this format for ever: what most entries have, the most common last (zlib's manual, zdict)."""
-_SECURABLE = attrgetter("kind", "database", "schema", "name", "column", "catalog")
 _ABSENT_BEFORE, _ABSENT_AFTER = 1, 2
 _GRANTABLE, _DENY, _RECOGNISED = 1, 2, 4
+_Mode = tuple[str, bool, bool, str, bool, GrantScope]
 
 
 def pack_change(diff: AccountDiff, lines: Sequence[str]) -> bytes:
@@ -45,10 +47,12 @@ def pack_change(diff: AccountDiff, lines: Sequence[str]) -> bytes:
     Raises:
         WorldError: they are more than would be read again.
     """
+    modes: Numbered[tuple[Any, ...]] = Numbered()
+    granted = [_granted(items, modes) for items in (diff.grants_added, diff.grants_removed)]
     parts = [
         [_field(item) for item in diff.fields],
-        _granted(diff.grants_added),
-        _granted(diff.grants_removed),
+        list(map(_mode, modes)),
+        *granted,
         [_membership(item) for item in diff.memberships_added],
         [_membership(item) for item in diff.memberships_removed],
         [[item.database, item.name, item.value] for item in diff.settings_added],
@@ -71,7 +75,8 @@ def read_change(packed: bytes) -> tuple[AccountDiff, tuple[str, ...]]:
     """
     plain = _plain(packed)
     try:
-        fields, added, removed, joined, left, set_, unset, lines = json.loads(plain)
+        fields, packed_modes, added, removed, joined, left, set_, unset, lines = json.loads(plain)
+        modes = list(map(_read_mode, packed_modes))
         diff = AccountDiff(
             fields=tuple(
                 FieldChange(
@@ -79,15 +84,15 @@ def read_change(packed: bytes) -> tuple[AccountDiff, tuple[str, ...]]:
                 )
                 for name, flags, before, after in fields
             ),
-            grants_added=tuple(_read_grants(added)),
-            grants_removed=tuple(_read_grants(removed)),
+            grants_added=tuple(_read_grants(added, modes)),
+            grants_removed=tuple(_read_grants(removed, modes)),
             memberships_added=tuple(map(_read_membership, joined)),
             memberships_removed=tuple(map(_read_membership, left)),
             settings_added=tuple(AccountSetting(*item) for item in set_),
             settings_removed=tuple(AccountSetting(*item) for item in unset),
         )
         return diff, tuple(lines)
-    except (KeyError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         raise WorldError(f"{type(error).__name__}: {error}") from None
 
 
@@ -110,16 +115,20 @@ def _field(item: FieldChange) -> list[Any]:
     return [item.name, flags, item.before, item.after]
 
 
-def _granted(grants: Sequence[Grant]) -> list[Any]:
+def _granted(grants: Sequence[Grant], modes: Numbered[tuple[Any, ...]]) -> list[Any]:
     """Return grants as lists, those on one securable together: they are sorted by it."""
-    by_securable = groupby(grants, key=lambda item: _SECURABLE(item.securable))
-    return [[_trimmed(on), [_right(item) for item in own]] for on, own in by_securable]
+    by_securable = groupby(grants, key=parts_of_securable)
+    return [
+        [_trimmed(on), list(map(modes.__getitem__, map(parts_of_mode, own)))]
+        for on, own in by_securable
+    ]
 
 
-def _right(item: Grant) -> list[Any]:
-    flags = _GRANTABLE * item.grantable | _DENY * item.deny | _RECOGNISED * item.recognised
-    more = (item.scope.value,) if item.scope else ()
-    return [item.privilege, flags, item.grantor, *more]
+def _mode(parts: tuple[Any, ...]) -> list[Any]:
+    privilege, grantable, deny, grantor, recognised, scope = parts
+    flags = _GRANTABLE * grantable | _DENY * deny | _RECOGNISED * recognised
+    more = (scope.value,) if scope else ()
+    return [privilege, flags, grantor, *more]
 
 
 def _trimmed(on: tuple[str, ...]) -> list[str]:
@@ -130,19 +139,24 @@ def _trimmed(on: tuple[str, ...]) -> list[str]:
     return parts
 
 
-def _read_grants(groups: list[Any]) -> Iterator[Grant]:
+def _read_grants(groups: list[Any], modes: list[_Mode]) -> Iterator[Grant]:
     for (kind, *parts), rights in groups:
         securable = Securable(SecurableKind(kind), *parts)
-        for privilege, flags, grantor, *scope in rights:
-            yield Grant(
-                securable,
-                privilege,
-                grantable=bool(flags & _GRANTABLE),
-                deny=bool(flags & _DENY),
-                grantor=grantor,
-                recognised=bool(flags & _RECOGNISED),
-                scope=GrantScope(*scope) if scope else GrantScope.LOCAL,
-            )
+        for mode in rights:
+            yield Grant(securable, *modes[mode])
+
+
+def _read_mode(parts: list[Any]) -> _Mode:
+    privilege, flags, grantor, *scope = parts
+    is_recognised = bool(flags & _RECOGNISED)
+    return (
+        privilege,
+        bool(flags & _GRANTABLE),
+        bool(flags & _DENY),
+        grantor,
+        is_recognised,
+        GrantScope(*scope) if scope else GrantScope.LOCAL,
+    )
 
 
 def _membership(item: Membership) -> list[Any]:

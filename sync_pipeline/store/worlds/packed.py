@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import zlib
 from array import array
@@ -106,6 +107,11 @@ def decompressed(blob: bytes) -> bytes:
     if len(plain) != length or not stream.eof or stream.unused_data:
         raise WorldError(f"it does not hold {length} bytes")
     return plain
+
+
+def as_json(value: object) -> bytes:
+    """Return JSON in ASCII: so any text can be kept, also halves of surrogate pairs."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def joined(parts: Sequence[bytes]) -> bytes:

@@ -2,62 +2,43 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from datetime import UTC
-from typing import Any, TypeVar
+from typing import Any
 
 from sync_pipeline.model.privilege import (
-    SECURABLE_PARTS,
     GrantScope,
-    parts_of_grant,
     parts_of_membership,
     parts_of_setting,
 )
+from sync_pipeline.store.worlds.grants import GrantPacker, Numbered
 from sync_pipeline.store.worlds.packed import (
     PackedWorld,
     WorldAccount,
+    as_json,
     compressed,
-    joined,
-    numbers,
-    steps,
 )
 
-KeyT = TypeVar("KeyT", bound=Hashable)
-
 IS_ACTIVE, CAN_LOGIN, IS_LOCKED, IS_SUPERUSER = 1, 2, 4, 8
-GRANTABLE, DENY, RECOGNISED, SCOPE_SHIFT = 1, 2, 4, 3
 SCOPES = (GrantScope.LOCAL, GrantScope.COMMON, GrantScope.INHERITED)
 OPTIONS = (False, True, None)
 _SCOPE_OF = {scope: number for number, scope in enumerate(SCOPES)}
-_PARTS = len(SECURABLE_PARTS)
 _COLUMNS = (
     "name", "kind", "database", "changed_at", "flags", "shape", "values",
     "memberships", "member_of", "settings", "set_to",
 )  # fmt: skip
 
 
-class _Numbered(defaultdict[KeyT, int]):
-    """Gives each key a number, in the order in which they are asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.default_factory = self.__len__
-
-
 class Packer:
     """Takes accounts one after the other, so that they need not be in memory together."""
 
     def __init__(self) -> None:
-        self._texts: _Numbered[str] = _Numbered()
-        self._shapes: _Numbered[tuple[str, ...]] = _Numbered()
-        self._memberships: _Numbered[tuple[Any, ...]] = _Numbered()
-        self._settings: _Numbered[tuple[str, str, str]] = _Numbered()
-        self._rights: _Numbered[tuple[Any, ...]] = _Numbered()
+        self._texts: Numbered[str] = Numbered()
+        self._shapes: Numbered[tuple[str, ...]] = Numbered()
+        self._memberships: Numbered[tuple[Any, ...]] = Numbered()
+        self._settings: Numbered[tuple[str, str, str]] = Numbered()
         self._columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
-        self._counts: list[int] = []
-        self._held: list[int] = []
+        self._grants = GrantPacker()
 
     def add(self, account: WorldAccount) -> None:
         """Take one account more. No two have the same name."""
@@ -80,8 +61,7 @@ class Packer:
         )
         column["settings"].append(len(state.settings))
         column["set_to"] += map(self._settings.__getitem__, map(parts_of_setting, state.settings))
-        self._counts.append(len(state.grants))
-        self._held += map(self._rights.__getitem__, map(parts_of_grant, state.grants))
+        self._grants.add(state.grants)
 
     def packed(self) -> PackedWorld:
         """Return all that was taken.
@@ -89,11 +69,9 @@ class Packer:
         Raises:
             WorldError: it is more than would be read again.
         """
-        return PackedWorld.of(
-            compressed(self._packed_accounts()), compressed(self._packed_grants())
-        )
+        return PackedWorld.of(compressed(self._plain_accounts()), compressed(self._grants.plain()))
 
-    def _packed_accounts(self) -> bytes:
+    def _plain_accounts(self) -> bytes:
         text = self._texts
         tables = {
             "shapes": [[text[name] for name in shape] for shape in self._shapes],
@@ -104,35 +82,7 @@ class Packer:
             "settings": [[text[part] for part in setting] for setting in self._settings],
         }
         # Last: what is above adds texts.
-        return _json({"columns": self._columns, **tables, "texts": list(text)})
-
-    def _packed_grants(self) -> bytes:
-        rights = list(self._rights)
-        number_of: _Numbered[tuple[Any, ...]] = _Numbered()
-        on = [number_of[right[:_PARTS]] for right in rights]
-        securables = list(number_of)
-        order = sorted(range(len(securables)), key=securables.__getitem__)
-        rank_of = _inverse(order)
-        # Rights on one securable are together, and their holders' numbers close to each other.
-        by_rank = sorted(
-            range(len(rights)),
-            key=[rank_of[item] << 32 | n for n, item in enumerate(on)].__getitem__,
-        )
-        place_of = _inverse(by_rank)
-        text: _Numbered[str] = _Numbered()
-        columns = (
-            zip(*(securables[item] for item in order), strict=True) if order else ((),) * _PARTS
-        )
-        of_securables = [steps([text[str(value)] for value in column]) for column in columns]
-        more = [rights[item][_PARTS:] for item in by_rank]
-        of_rights = (
-            steps([rank_of[on[item]] for item in by_rank]),
-            numbers([text[privilege] for privilege, *_ in more]),
-            numbers([text[grantor] for _, _, _, grantor, _, _ in more]),
-            bytes(map(_flags, more)),
-        )
-        held = steps([place_of[item] for item in self._held])
-        return joined([_json(list(text)), *of_securables, *of_rights, numbers(self._counts), held])
+        return as_json({"columns": self._columns, **tables, "texts": list(text)})
 
 
 def pack(accounts: Iterable[WorldAccount]) -> PackedWorld:
@@ -145,22 +95,3 @@ def pack(accounts: Iterable[WorldAccount]) -> PackedWorld:
     for account in accounts:
         packer.add(account)
     return packer.packed()
-
-
-def _flags(right: tuple[Any, ...]) -> int:
-    _, grantable, deny, _, recognised, scope = right
-    flags = GRANTABLE * grantable | DENY * deny | RECOGNISED * recognised
-    return int(flags | _SCOPE_OF[scope] << SCOPE_SHIFT)
-
-
-def _inverse(order: list[int]) -> list[int]:
-    """Return the place of each number in an order of them."""
-    places = [0] * len(order)
-    for place, number in enumerate(order):
-        places[number] = place
-    return places
-
-
-def _json(value: object) -> bytes:
-    """Return JSON in ASCII: so any text can be kept, also halves of surrogate pairs."""
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
