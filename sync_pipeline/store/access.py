@@ -52,7 +52,7 @@ class AccessReads:
             read = _sections(connection, instance_ids)
             databases = _databases(connection, instance_ids)
         for item in instance_ids:
-            world = stored.pop(item, None)
+            world = stored.get(item)
             accounts = world.read(wanted) if world else []
             active = [account for account in accounts if account.is_active]
             yield (

@@ -114,6 +114,12 @@ def test_a_part_is_read_with_all_accounts(bench: StoreBench) -> None:
     assert found[ids[2]].accounts == {}
     whole = bench.store.access.of(ids)
     assert dict(bench.store.access.each(ids)) == whole
+    # Two accounts of one instance are compared: it is asked for twice.
+    assert list(bench.store.access.each([*ids, *ids])) == [*whole.items(), *whole.items()]
+    assert bench.store.access.of([ids[0], ids[0], 999]) == {
+        ids[0]: whole[ids[0]],
+        999: whole[ids[2]],
+    }
     without = dict(bench.store.access.each(ids, None))
     for item in ids:
         assert without[item].changed_at == whole[item].changed_at

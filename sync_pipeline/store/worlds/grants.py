@@ -125,20 +125,20 @@ class PackedGrants:
         return self._part(names, wanted)
 
     def _part(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
-        is_on_wanted = list(map(wanted.of_securable, self._securables))
+        on_wanted = list(map(bool, map(wanted.of_securable, self._securables)))
         always = [deny or not recognised for _, _, deny, _, recognised, _ in self._modes]
-        is_wanted = [
-            bool(on or more)
-            for on, more in zip(
-                picked(is_on_wanted, self._on), picked(always, self._mode_of), strict=True
-            )
-        ]
-        chosen = picked(is_wanted, self._held)
+        # A byte for each right, then for each that is held: these are looked through quickly.
+        is_wanted = bytes(map(or_, picked(on_wanted, self._on), picked(always, self._mode_of)))
+        chosen = bytes(picked(is_wanted, self._held))
         kept: list[list[int]] = []
         for name, count, end in zip(names, self._counts, accumulate(self._counts), strict=True):
-            own = self._held[end - count : end]
-            is_all = wanted.of_holder(name)
-            kept.append(own if is_all else list(compress(own, chosen[end - count : end])))
+            begin = end - count
+            if wanted.of_holder(name):
+                kept.append(self._held[begin:end])
+            elif chosen.find(1, begin, end) < 0:
+                kept.append([])
+            else:
+                kept.append(list(compress(self._held[begin:end], chosen[begin:end])))
         needed = sorted(set().union(*kept))
         made = dict(zip(needed, self._rights(needed), strict=True))
         return [tuple(map(made.__getitem__, own)) for own in kept]
