@@ -377,8 +377,26 @@ def test_of_two_at_once_both_find_it_done(old_store: str) -> None:
     assert failed == []
 
 
-def test_what_an_older_process_wrote_in_between_is_kept(old_store: str) -> None:
-    """It was started before the upgrade, and did not read the packed accounts."""
+NEWER = {**json.loads(OLD_SNAPSHOT), "is_locked": False}
+
+
+def written_by_an_older_process(url: str) -> None:
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(
+            text("UPDATE account_permissions SET snapshot = :value WHERE account_id = 10"),
+            {"value": json.dumps(NEWER)},
+        )
+    database.close()
+
+
+def check_newer(url: str) -> None:
+    with opened(url) as store:
+        known = {item.state.name: item.state for item in store.accounts.known(1)}
+    assert known == {"gone": GONE, "app": AccountState.from_json(NEWER)}
+
+
+def test_what_an_older_process_wrote_after_an_interruption_is_kept(old_store: str) -> None:
     database = Database(old_store)
 
     def cut(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -389,17 +407,28 @@ def test_what_an_older_process_wrote_in_between_is_kept(old_store: str) -> None:
     with pytest.raises(Cut):
         database.upgrade()
     event.remove(database.engine, "before_cursor_execute", cut)
-    newer = {**json.loads(OLD_SNAPSHOT), "is_locked": False}
-    with database.write() as connection:
-        connection.execute(
-            text("UPDATE account_permissions SET snapshot = :value WHERE account_id = 10"),
-            {"value": json.dumps(newer)},
-        )
     database.close()
-    with opened(old_store) as store:
-        known = {item.state.name: item.state for item in store.accounts.known(1)}
-    assert known["gone"] == GONE
-    assert known["app"] == AccountState.from_json(newer)
+    written_by_an_older_process(old_store)
+    check_newer(old_store)
+
+
+def test_what_an_older_process_writes_at_the_end_is_kept(old_store: str) -> None:
+    """When the last instance is packed, and the old column is still there."""
+
+    class Writing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "of all 3 instances" in record.getMessage():
+                written_by_an_older_process(old_store)
+                done.append(record)
+
+    done: list[logging.LogRecord] = []
+    handler = Writing()
+    logging.getLogger().addHandler(handler)
+    try:
+        check_newer(old_store)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert len(done) == 1
 
 
 def test_a_snapshot_that_can_t_be_read_is_named(old_store: str) -> None:

@@ -153,18 +153,29 @@ def test_a_diff_is_what_it_always_was(data: st.DataObject) -> None:
     assert found.is_empty == (found == AccountDiff())
 
 
-@settings(max_examples=30)
-@given(snapshots(), snapshots())
-def test_what_is_carried_over_is_what_it_always_was(first: Snapshot, second: Snapshot) -> None:
-    known = {state.name: state.canonical() for state in first.accounts}
-    for reported in second.accounts:
-        old = known.get(reported.name)
-        base = old.grants if old else ()
+@settings(max_examples=40)
+@given(snapshots(), st.data())
+def test_what_is_carried_over_is_what_it_always_was(
+    snapshot: Snapshot, data: st.DataObject
+) -> None:
+    for reported in snapshot.accounts:
+        old = data.draw(states(st.just(reported.name)))
         grants = (
-            *(item for item in reported.grants if second.is_known(item.section)),
-            *(item for item in base if not second.is_known(item.section)),
+            *(item for item in reported.grants if snapshot.is_known(item.section)),
+            *(item for item in old.grants if not snapshot.is_known(item.section)),
         )
-        assert merged(old, reported, second).grants == tuple(sorted(set(grants)))
+        assert merged(old, reported, snapshot).grants == tuple(sorted(set(grants)))
+
+
+def test_values_that_python_takes_for_equal_are_a_change() -> None:
+    """1 == True == 1.0, but they are different facts, and different JSON."""
+    values = (1, True, 1.0, 0, False, 0.0, None, "", "1")
+    for before in values:
+        for after in values:
+            old = replace(blank("a"), attributes=(("limit", before),))
+            change = diff(old, replace(blank("a"), attributes=(("limit", after),)))
+            is_same = type(before) is type(after) and before == after
+            assert change.is_empty == is_same, (before, after)
 
 
 def test_comparing_unchanged_accounts_calls_nothing_for_each_grant(
