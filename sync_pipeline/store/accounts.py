@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -14,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, select
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, KnownAccount, LoggedChange, Reconciliation
 from sync_pipeline.model.classification import DayCounts
-from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter, Wanted
+from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
@@ -30,7 +29,6 @@ from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sessions.ends import RecordEnds
 from sync_pipeline.store.world_rows import (
     AT_ONCE,
-    StoredWorld,
     next_world,
     stored_world,
     stored_worlds,
@@ -162,13 +160,8 @@ def _viewed(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Accoun
         some = by_instance[begin : begin + AT_ONCE]
         stored = stored_worlds(connection, [item for item, _ in some])
         for item, own in some:
-            states = _states(stored[item], {row.account_name for row in own})
+            states = stored[item].states_of({row.account_name for row in own})
             yield from (_view(row, states[row.account_name]) for row in own)
-
-
-def _states(stored: StoredWorld, names: AbstractSet[str]) -> dict[str, AccountState]:
-    wanted = Wanted(of_securable=lambda _: False, of_holder=names.__contains__)
-    return {item.state.name: item.state for item in stored.read(wanted)}
 
 
 def _view(row: Row[Any], state: AccountState) -> AccountView:

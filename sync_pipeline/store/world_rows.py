@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, literal, sele
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync_pipeline.errors import Phase, ResultLimit, StoreDamaged
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Reconciliation
 from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
 from sync_pipeline.store.database import among, upsert
@@ -62,6 +64,18 @@ class StoredWorld:
             return read_world(self.packed, wanted)
         except WorldError as error:
             raise _damaged(self.instance, str(error)) from None
+
+    def states_of(self, names: AbstractSet[str]) -> dict[str, AccountState]:
+        """Return the whole states of some accounts, by their names.
+
+        Raises:
+            StoreDamaged: they are not what was written, or one is not there.
+        """
+        wanted = Wanted(of_securable=lambda _: False, of_holder=names.__contains__)
+        found = {item.state.name: item.state for item in self.read(wanted)}
+        if missing := names - found.keys():
+            raise _damaged(self.instance, f"{len(missing)} of its accounts are not there")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 
 from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import AccountFilter, ChangeFilter, Wanted
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
@@ -169,6 +170,11 @@ def test_finding_accounts_takes_few_statements(
     assert len([item for item in sent if item.lstrip().startswith("SELECT")]) == 3
 
 
+def rows(bench: StoreBench) -> list[dict[str, object]]:
+    with bench.store._database.read() as connection:
+        return [dict(row) for row in connection.execute(worlds.select()).mappings()]
+
+
 def damage(bench: StoreBench, **values: object) -> None:
     with bench.store._database.write() as connection:
         connection.execute(update(worlds).values(values))
@@ -210,6 +216,44 @@ def test_damage_is_one_error_everywhere(
             ask()
         assert str(caught.value).endswith("restore the store from its backup.")
     assert bench.store.accounts.changes(ChangeFilter()) == before
+
+
+def test_accounts_that_the_row_does_not_have_are_said(
+    bench: StoreBench, instance: Instance
+) -> None:
+    bench.apply(instance, an_account("app"))
+    (was,) = rows(bench)
+    bench.apply(instance, an_account("app"), an_account("web"))
+    damage(bench, **{name: was[name] for name in ("accounts", "grants", "digest")})
+    with pytest.raises(StoreDamaged, match=r"^db: .* 1 of its accounts are not there"):
+        bench.store.accounts.get("db", "web")
+    assert bench.store.accounts.get("db", "app") is not None
+
+
+def test_entries_that_tell_nothing_are_known_in_either_form(
+    bench: StoreBench, instance: Instance
+) -> None:
+    bench.apply(instance, an_account("app"))
+    bench.apply(instance, replace(an_account("app"), attributes=(("connection_limit", -1),)))
+    bench.apply(instance, an_account("app", is_locked=True))
+
+    def told() -> list[int]:
+        wanted = ChangeFilter(with_silent=False, with_baselines=False)
+        return [len(entry.change.lines) for entry in bench.store.accounts.changes(wanted)]
+
+    entries = bench.store.accounts.changes(ChangeFilter(with_baselines=False))
+    assert sorted(len(entry.change.lines) for entry in entries) == [0, 1]
+    assert told() == [1]
+    with bench.store._database.write() as connection:
+        for entry in entries:
+            old = {
+                "diff": diff_to_json(entry.change.diff),
+                "lines": list(entry.change.lines),
+                "packed": None,
+            }
+            connection.execute(update(log).where(log.c.id == entry.id).values(old))
+    assert bench.store.accounts.changes(ChangeFilter(with_baselines=False)) == entries
+    assert told() == [1]
 
 
 def test_a_damaged_entry_of_the_log_is_named(bench: StoreBench, instance: Instance) -> None:
