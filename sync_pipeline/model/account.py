@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from itertools import islice
+from operator import lt
+from typing import Any, TypeVar
 
 from sync_pipeline.model.privilege import (
     AccountSetting,
@@ -17,8 +20,12 @@ from sync_pipeline.model.privilege import (
     SectionName,
     Securable,
     SecurableKind,
+    parts_of_grant,
+    parts_of_membership,
+    parts_of_setting,
 )
 
+ItemT = TypeVar("ItemT")
 AttributeValue = str | int | float | bool | None
 
 
@@ -72,17 +79,22 @@ class AccountState:
         state = replace(
             self,
             attributes=tuple(sorted(dict(self.attributes).items())),
-            memberships=tuple(sorted(set(self.memberships), key=repr)),
-            settings=tuple(sorted(set(self.settings))),
-            grants=tuple(sorted(set(self.grants))),
+            memberships=sorted_once(self.memberships, _order_of_membership),
+            settings=sorted_once(self.settings, parts_of_setting),
+            grants=sorted_once(self.grants, parts_of_grant),
         )
         object.__setattr__(state, "_is_canonical", True)
         return state
 
+    def trusted(self) -> AccountState:
+        """Return this state, marked as what `canonical` made: for who reads what that wrote."""
+        object.__setattr__(self, "_is_canonical", True)
+        return self
+
     @property
     def fingerprint(self) -> str:
         """Return the SHA-256 (hex) of the canonical JSON: equal states, equal digests."""
-        return fingerprint_of(self.to_json())
+        return hashlib.sha256(canonical_json(self.to_json()).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return the canonical form as JSON values: what the store keeps."""
@@ -117,9 +129,22 @@ class AccountState:
         ).canonical()
 
 
-def fingerprint_of(snapshot: dict[str, Any]) -> str:
-    """Return the SHA-256 (hex) of the JSON that `AccountState.to_json` returns."""
-    return hashlib.sha256(canonical_json(snapshot).encode()).hexdigest()
+def sorted_once(items: tuple[ItemT, ...], order_of: Callable[[ItemT], Any]) -> tuple[ItemT, ...]:
+    """Return items in an order of theirs, and once those that are equal in it."""
+    if len(items) < 2:  # noqa: PLR2004 - one is in order
+        return items
+    keys = list(map(order_of, items))
+    if all(map(lt, keys, islice(keys, 1, None))):
+        return items
+    by_key = dict(zip(keys, items, strict=True))
+    return tuple(map(by_key.__getitem__, sorted(by_key)))
+
+
+def _order_of_membership(item: Membership) -> tuple[str, ...]:
+    """Return what orders memberships as their `repr` does, which is how they always were."""
+    role, admin, inherit, set_role, default, grantor, scope = parts_of_membership(item)
+    options = str(admin), str(inherit), str(set_role), str(default)
+    return (repr(role), *options, repr(grantor), scope.name)
 
 
 def canonical_json(value: Any) -> str:

@@ -48,7 +48,15 @@ class AccountDiff:
     @property
     def is_empty(self) -> bool:
         """Return whether the two states were equal."""
-        return self == AccountDiff()
+        return not (
+            self.fields
+            or self.grants_added
+            or self.grants_removed
+            or self.memberships_added
+            or self.memberships_removed
+            or self.settings_added
+            or self.settings_removed
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 
 class SectionName(StrEnum):
@@ -167,11 +170,16 @@ class Securable:
     @property
     def section(self) -> SectionKey:
         """Return the section that a grant on this securable is read in."""
-        return SectionKey(_SECTION_OF_KIND[self.kind], self.catalog)
+        return section_of(self.kind, self.catalog)
 
     def __str__(self) -> str:
-        path = ".".join(p for p in (self.database, self.schema, self.name, self.column) if p)
+        path = ".".join(filter(None, (self.database, self.schema, self.name, self.column)))
         return f"{self.kind} {path}" if path else str(self.kind)
+
+
+def section_of(kind: SecurableKind, catalog: str) -> SectionKey:
+    """Return the section that grants on this kind of securable are read in."""
+    return SectionKey(_SECTION_OF_KIND[kind], catalog)
 
 
 class GrantScope(StrEnum):
@@ -254,3 +262,20 @@ class AccountSetting:
     def __str__(self) -> str:
         where = f" in database {self.database}" if self.database else ""
         return f"{self.name} = {self.value}{where}"
+
+
+# Parts of records as tuples, by one call that is no Python: records themselves are compared and
+# hashed field by field in Python. Equal tuples are equal records, and order them alike.
+SECURABLE_PARTS = tuple(field.name for field in fields(Securable))
+_MODE_PARTS = tuple(field.name for field in fields(Grant) if field.name != "securable")
+_OF_SECURABLE = tuple(f"securable.{name}" for name in SECURABLE_PARTS)
+parts_of_grant: Callable[[Grant], tuple[Any, ...]] = attrgetter(*_OF_SECURABLE, *_MODE_PARTS)
+parts_of_securable: Callable[[Grant], tuple[str, ...]] = attrgetter(*_OF_SECURABLE)
+parts_of_mode: Callable[[Grant], tuple[Any, ...]] = attrgetter(*_MODE_PARTS)
+"""Of a grant all but what it is on, by their names: privilege, grantor and so on."""
+parts_of_membership: Callable[[Membership], tuple[Any, ...]] = attrgetter(
+    *(field.name for field in fields(Membership))
+)
+parts_of_setting: Callable[[AccountSetting], tuple[str, str, str]] = attrgetter(
+    *(field.name for field in fields(AccountSetting))
+)

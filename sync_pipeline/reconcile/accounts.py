@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from sync_pipeline.errors import Phase, SuspiciousSnapshot
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -15,7 +16,7 @@ from sync_pipeline.model.change import (
     Reconciliation,
 )
 from sync_pipeline.model.ordinary import REMARKABLE
-from sync_pipeline.model.privilege import Grant, SectionKey, SectionName
+from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, section_of
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
 from sync_pipeline.reconcile.guard import Guard
@@ -31,6 +32,7 @@ from sync_pipeline.reconcile.lines import (
 )
 from sync_pipeline.reconcile.scope import Scope
 
+_KIND_AND_CATALOG = attrgetter("securable.kind", "securable.catalog")
 _Alike = tuple[AccountKind, bool]
 
 
@@ -177,33 +179,52 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
     def holds(key: SectionKey) -> bool:
         return snapshot.is_known(key)
 
-    has_memberships = holds(reported.section(SectionName.MEMBERSHIPS))
-    has_settings = holds(reported.section(SectionName.SETTINGS))
     base = old or blank(reported.name)
     # Some engines make a superuser by a role or by a privilege of the server.
     may_hide_powers = any(
         key in snapshot.sections and not holds(key)
         for key in map(reported.section, (SectionName.MEMBERSHIPS, SectionName.SERVER))
     )
+    has_memberships = holds(reported.section(SectionName.MEMBERSHIPS))
     state = replace(
         reported,
         is_superuser=reported.is_superuser or (may_hide_powers and base.is_superuser),
         # Some engines tell a role from a user only by who holds it.
         kind=reported.kind if has_memberships or old is None else old.kind,
         memberships=reported.memberships if has_memberships else base.memberships,
-        settings=reported.settings if has_settings else base.settings,
-        grants=(
-            *(grant for grant in reported.grants if holds(grant.section)),
-            *(grant for grant in base.grants if not holds(grant.section)),
+        settings=(
+            reported.settings if holds(reported.section(SectionName.SETTINGS)) else base.settings
         ),
+        grants=_merged_grants(base.grants, reported.grants, snapshot),
     )
     # Mostly nothing is carried over, and what was reported is canonical already.
     return reported.canonical() if state == reported else state.canonical()
 
 
+def _merged_grants(
+    base: tuple[Grant, ...], reported: tuple[Grant, ...], snapshot: Snapshot
+) -> tuple[Grant, ...]:
+    """Return the grants of read sections as reported, and of the others as they were.
+
+    Each section is asked about once: there are few, and of grants there may be thousands.
+    """
+    is_known = {
+        parts: snapshot.is_known(section_of(*parts))
+        for parts in {*map(_KIND_AND_CATALOG, base), *map(_KIND_AND_CATALOG, reported)}
+    }
+    if all(is_known.values()):
+        return reported
+    return (
+        *(grant for grant in reported if is_known[_KIND_AND_CATALOG(grant)]),
+        *(grant for grant in base if not is_known[_KIND_AND_CATALOG(grant)]),
+    )
+
+
 def _modifications(
     state: AccountState, change: AccountDiff, firsts: _Firsts
 ) -> tuple[AccountChange, ...]:
+    if change.is_empty:
+        return ()
     parts = (
         (ChangeType.MODIFY_PRIVILEGE, only_privileges(change)),
         (ChangeType.MODIFY_OTHER, without_privileges(change)),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
+from operator import attrgetter
 from typing import TypeVar
 
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.change import AccountDiff, FieldChange
+from sync_pipeline.model.privilege import parts_of_grant, parts_of_membership, parts_of_setting
 
 ItemT = TypeVar("ItemT")
 
+_SCALARS = attrgetter("kind", "can_login", "is_locked", "is_superuser", "database")
 _FLAGS = ("can_login", "is_locked", "is_superuser")
 _ATTRIBUTE = "attribute."
 
@@ -23,15 +26,10 @@ def blank(name: str) -> AccountState:
 def diff(old: AccountState, new: AccountState) -> AccountDiff:
     """Return what turns `old` into `new`. Order within the states never matters."""
     old, new = old.canonical(), new.canonical()
-    return AccountDiff(
-        fields=tuple(_field_changes(_fields(old), _fields(new))),
-        grants_added=_minus(new.grants, old.grants),
-        grants_removed=_minus(old.grants, new.grants),
-        memberships_added=_minus(new.memberships, old.memberships),
-        memberships_removed=_minus(old.memberships, new.memberships),
-        settings_added=_minus(new.settings, old.settings),
-        settings_removed=_minus(old.settings, new.settings),
-    )
+    grants = _differences(old.grants, new.grants, parts_of_grant)
+    memberships = _differences(old.memberships, new.memberships, parts_of_membership)
+    settings = _differences(old.settings, new.settings, parts_of_setting)
+    return AccountDiff(tuple(_field_changes(old, new)), *grants, *memberships, *settings)
 
 
 def apply(state: AccountState, change: AccountDiff) -> AccountState:
@@ -109,22 +107,46 @@ def _fields(state: AccountState) -> dict[str, AttributeValue]:
     return fields
 
 
-def _field_changes(
-    old: dict[str, AttributeValue], new: dict[str, AttributeValue]
-) -> Iterable[FieldChange]:
-    for name in sorted(old.keys() | new.keys()):
-        before, after = old.get(name), new.get(name)
-        # 1 == True in Python, but they are different JSON and different facts.
-        is_same = type(before) is type(after) and before == after
-        if is_same and (name in old) == (name in new):
+def _field_changes(old: AccountState, new: AccountState) -> Iterable[FieldChange]:
+    if _has_same_fields(old, new):
+        return
+    before, after = _fields(old), _fields(new)
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if _is_same(was, now) and (name in before) == (name in after):
             continue
-        yield FieldChange(name, before, after, name not in old, name not in new)
+        yield FieldChange(name, was, now, name not in before, name not in after)
 
 
-def _minus(left: tuple[ItemT, ...], right: tuple[ItemT, ...]) -> tuple[ItemT, ...]:
-    """Return what only `left` has, in its order."""
-    taken = set(right)
-    return tuple(item for item in left if item not in taken)
+def _has_same_fields(old: AccountState, new: AccountState) -> bool:
+    return (
+        _SCALARS(old) == _SCALARS(new)
+        and old.attributes == new.attributes
+        and all(
+            type(was) is type(now)
+            for (_, was), (_, now) in zip(old.attributes, new.attributes, strict=True)
+        )
+    )
+
+
+def _is_same(was: AttributeValue, now: AttributeValue) -> bool:
+    """Return whether two values are one: 1 == True in Python, but they are different facts."""
+    return type(was) is type(now) and was == now
+
+
+def _differences(
+    old: tuple[ItemT, ...], new: tuple[ItemT, ...], parts_of: Callable[[ItemT], Hashable]
+) -> tuple[tuple[ItemT, ...], tuple[ItemT, ...]]:
+    """Return what only `new` has and what only `old` has, in their order."""
+    if old == new:
+        return (), ()
+    if not (old and new):
+        return new, old
+    before = dict(zip(map(parts_of, old), old, strict=True))
+    after = dict(zip(map(parts_of, new), new, strict=True))
+    added = tuple(item for parts, item in after.items() if parts not in before)
+    removed = tuple(item for parts, item in before.items() if parts not in after)
+    return added, removed
 
 
 def _patched(

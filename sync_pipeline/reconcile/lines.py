@@ -149,6 +149,8 @@ def _without_alike(
 
     So it is after an upgrade of the server, or of this program, that reports more of it.
     """
+    if not (added and removed):
+        return tuple(added), tuple(removed)
     waiting: dict[Hashable, list[ItemT]] = defaultdict(list)
     for item in removed:
         waiting[key_of(item)].append(item)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import SuspiciousSnapshot
 from sync_pipeline.model.account import AccountKind, AccountState, canonical_json
-from sync_pipeline.model.change import AccountChange, ChangeType, KnownAccount, Reconciliation
+from sync_pipeline.model.change import (
+    AccountChange,
+    AccountDiff,
+    ChangeType,
+    FieldChange,
+    KnownAccount,
+    Reconciliation,
+)
 from sync_pipeline.model.change_json import diff_from_json, diff_to_json
 from sync_pipeline.model.privilege import (
     Grant,
@@ -22,12 +30,13 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
-from sync_pipeline.reconcile.accounts import check_guard, reconcile
+from sync_pipeline.reconcile.accounts import check_guard, merged, reconcile
 from sync_pipeline.reconcile.diff import apply, blank, diff, only_privileges, without_privileges
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.replay import replay, taken_back
 from sync_pipeline.reconcile.scope import Scope, like
 from workbench.strategies.accounts import NOW, names, snapshots, states
+from workbench.strategies.odd_accounts import odd_states
 
 EVERYTHING = Scope()
 
@@ -61,6 +70,147 @@ def test_a_state_made_of_a_canonical_one_is_not_taken_for_canonical(
 ) -> None:
     mixed = replace(state.canonical(), grants=(*reversed(other.grants), *other.grants))
     assert mixed.canonical().grants == tuple(sorted(set(other.grants)))
+
+
+def plainly_canonical(state: AccountState) -> AccountState:
+    """Return the canonical form as it was first defined: what people see is in this order."""
+    return replace(
+        state,
+        attributes=tuple(sorted(dict(state.attributes).items())),
+        memberships=tuple(sorted(set(state.memberships), key=repr)),
+        settings=tuple(sorted(set(state.settings))),
+        grants=tuple(sorted(set(state.grants))),
+    )
+
+
+def plainly_different(old: AccountState, new: AccountState) -> AccountDiff:
+    """Return a diff as it was first defined."""
+
+    def fields(state: AccountState) -> dict[str, object]:
+        flags = {name: getattr(state, name) for name in ("can_login", "is_locked", "is_superuser")}
+        database = {"database": state.database} if state.database else {}
+        attributes = {f"attribute.{name}": value for name, value in state.attributes}
+        return {"kind": str(state.kind), **flags, **database, **attributes}
+
+    def only(left: tuple, right: tuple) -> tuple:
+        return tuple(item for item in left if item not in set(right))
+
+    before, after = fields(old), fields(new)
+    missing = object()
+    changed = [
+        name
+        for name in sorted(before.keys() | after.keys())
+        if (type(before.get(name, missing)), before.get(name, missing))
+        != (type(after.get(name, missing)), after.get(name, missing))
+    ]
+    return AccountDiff(
+        tuple(
+            FieldChange(
+                name, before.get(name), after.get(name), name not in before, name not in after
+            )
+            for name in changed
+        ),
+        only(new.grants, old.grants),
+        only(old.grants, new.grants),
+        only(new.memberships, old.memberships),
+        only(old.memberships, new.memberships),
+        only(new.settings, old.settings),
+        only(old.settings, new.settings),
+    )
+
+
+@settings(max_examples=60)
+@given(st.one_of(states(), odd_states), st.randoms(use_true_random=False))
+def test_the_canonical_order_is_what_it_always_was(state: AccountState, random: Random) -> None:
+    def shuffled(items: tuple) -> tuple:
+        return tuple(random.sample((*items, *items), 2 * len(items)))
+
+    other = replace(
+        state,
+        memberships=shuffled(state.memberships),
+        settings=shuffled(state.settings),
+        grants=shuffled(state.grants),
+    )
+    for found in (state.canonical(), other.canonical()):
+        assert found == plainly_canonical(state)
+        assert found.to_json() == plainly_canonical(other).to_json()
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_a_diff_is_what_it_always_was(data: st.DataObject) -> None:
+    old = data.draw(st.one_of(states(st.just("a")), odd_states)).canonical()
+    new = data.draw(st.one_of(st.just(old), states(st.just("a")), odd_states))
+    if data.draw(st.booleans()):
+        # Equal, and not the same objects; or with the same items and some more.
+        copy = AccountState.from_json(old.to_json())
+        new = data.draw(st.sampled_from([copy, replace(copy, grants=copy.grants + new.grants)]))
+    new = new.canonical()
+    found = diff(old, new)
+    assert found == plainly_different(old, new)
+    assert [type(item.after) for item in found.fields] == [
+        type(item.after) for item in plainly_different(old, new).fields
+    ]
+    assert found.is_empty == (found == AccountDiff())
+
+
+@settings(max_examples=40)
+@given(snapshots(), st.data())
+def test_what_is_carried_over_is_what_it_always_was(
+    snapshot: Snapshot, data: st.DataObject
+) -> None:
+    for reported in snapshot.accounts:
+        old = data.draw(states(st.just(reported.name)))
+        grants = (
+            *(item for item in reported.grants if snapshot.is_known(item.section)),
+            *(item for item in old.grants if not snapshot.is_known(item.section)),
+        )
+        assert merged(old, reported, snapshot).grants == tuple(sorted(set(grants)))
+
+
+def test_values_that_python_takes_for_equal_are_a_change() -> None:
+    """1 == True == 1.0, but they are different facts, and different JSON."""
+    values = (1, True, 1.0, 0, False, 0.0, None, "", "1")
+    for before in values:
+        for after in values:
+            old = replace(blank("a"), attributes=(("limit", before),))
+            change = diff(old, replace(blank("a"), attributes=(("limit", after),)))
+            is_same = type(before) is type(after) and before == after
+            assert change.is_empty == is_same, (before, after)
+
+
+def test_comparing_unchanged_accounts_calls_nothing_for_each_grant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Counted, not timed: sections are asked about once an account, no record is shown."""
+    tables = [f"t{number}" for number in range(50)]
+    on = [Securable(SecurableKind.TABLE, "d", "s", name, catalog="d") for name in tables]
+    state = AccountState(
+        "a",
+        AccountKind.USER,
+        can_login=True,
+        memberships=tuple(Membership(f"r{number}") for number in range(50)),
+        grants=tuple(Grant(item, "SELECT") for item in on),
+    )
+    key = SectionKey(SectionName.ACCOUNTS)
+    sections = {replace(key, name=name): SectionReport(SectionStatus.READ) for name in SectionName}
+    sections |= {replace(item, database="d"): report for item, report in sections.items()}
+    snapshot = Snapshot(ServerIdentity("1", (1,)), NOW, (state,), sections)
+    asked: list[SectionKey] = []
+    is_known = Snapshot.is_known
+
+    def counted(self: Snapshot, key: SectionKey) -> bool:
+        asked.append(key)
+        return is_known(self, key)
+
+    def refused(self: object) -> str:
+        raise AssertionError("a record was shown to sort it")
+
+    monkeypatch.setattr(Snapshot, "is_known", counted)
+    monkeypatch.setattr(Membership, "__repr__", refused)
+    known = [KnownAccount(AccountState.from_json(state.to_json()), True)]
+    assert reconcile(known, snapshot, EVERYTHING, sections.keys()).changes == ()
+    assert len(asked) < 10
 
 
 @given(states(st.just("a")), states(st.just("a")))

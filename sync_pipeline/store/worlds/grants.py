@@ -1,0 +1,206 @@
+"""The packed form of grants: securables, rights on them in some mode, and who holds which.
+
+A mode is all of a grant but what it is on: privilege, grantor, options. There are few, and a right
+is two numbers. Numbers are no work for the garbage collector, as a tuple a grant would be.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, compress, islice, repeat
+from operator import lshift, or_
+from typing import Any, TypeVar
+
+from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
+from sync_pipeline.model.privilege import (
+    SECURABLE_PARTS,
+    Grant,
+    GrantScope,
+    Securable,
+    SecurableKind,
+    parts_of_mode,
+    parts_of_securable,
+)
+from sync_pipeline.store.worlds.packed import (
+    WorldError,
+    as_json,
+    joined,
+    numbers,
+    parted,
+    read_numbers,
+    read_steps,
+    steps,
+)
+
+ItemT = TypeVar("ItemT")
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+_HALF = 32
+_MODE = (1 << _HALF) - 1
+
+
+class Numbered(defaultdict[KeyT, int]):
+    """Gives each key a number, in the order in which they are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.default_factory = self.__len__
+
+
+class GrantPacker:
+    """Takes the grants of one account after the other."""
+
+    def __init__(self) -> None:
+        self._securables: Numbered[tuple[str, ...]] = Numbered()
+        self._modes: Numbered[tuple[Any, ...]] = Numbered()
+        self._rights: Numbered[int] = Numbered()
+        self._counts: list[int] = []
+        self._held: list[int] = []
+
+    def add(self, grants: Sequence[Grant]) -> None:
+        """Take the grants of the next account, in their order."""
+        on = map(self._securables.__getitem__, map(parts_of_securable, grants))
+        modes = map(self._modes.__getitem__, map(parts_of_mode, grants))
+        rights = map(or_, map(lshift, on, repeat(_HALF)), modes)
+        self._held += map(self._rights.__getitem__, rights)
+        self._counts.append(len(grants))
+
+    def plain(self) -> bytes:
+        """Return all that was taken, not compressed yet."""
+        securables = list(self._securables)
+        order = sorted(range(len(securables)), key=securables.__getitem__)
+        rank_of = _places(order)
+        # Rights on one securable are together, and the numbers that a holder has grow.
+        rights = [rank_of[right >> _HALF] << _HALF | right & _MODE for right in self._rights]
+        by_rank = sorted(range(len(rights)), key=rights.__getitem__)
+        rights.sort()
+        place_of = _places(by_rank)
+        text: Numbered[str] = Numbered()
+        columns = zip(*map(securables.__getitem__, order), strict=True) if order else [()] * 6
+        of_securables = [steps([text[str(value)] for value in column]) for column in columns]
+        modes = [
+            [text[privilege], grantable, deny, text[grantor], recognised, scope.value]
+            for privilege, grantable, deny, grantor, recognised, scope in self._modes
+        ]
+        return joined(
+            [
+                as_json({"modes": modes, "texts": list(text)}),
+                *of_securables,
+                steps([right >> _HALF for right in rights]),
+                numbers([right & _MODE for right in rights]),
+                numbers(self._counts),
+                steps(list(map(place_of.__getitem__, self._held))),
+            ]
+        )
+
+
+class PackedGrants:
+    """What `GrantPacker` packed."""
+
+    def __init__(self, plain: bytes) -> None:
+        tables, *of_securables, on, modes, counts, held = parted(plain)
+        found = json.loads(bytes(tables))
+        texts: list[str] = found["texts"]
+        self._securables = _securables(texts, *map(read_steps, of_securables))
+        self._modes = [
+            (texts[privilege], grantable, deny, texts[grantor], recognised, GrantScope(scope))
+            for privilege, grantable, deny, grantor, recognised, scope in found["modes"]
+        ]
+        self._on = read_steps(on)
+        self._mode_of = read_numbers(modes)
+        self._counts = read_numbers(counts)
+        self._held = read_steps(held)
+        if sum(self._counts) != len(self._held) or min(self._counts, default=0) < 0:
+            raise WorldError("the numbers of grants do not fit")
+
+    def held(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
+        """Return the grants of each account that are wanted; `names` are the accounts."""
+        if len(names) != len(self._counts):
+            raise WorldError("the grants are of other accounts")
+        if wanted is EVERY_GRANT:
+            rights = self._rights(range(len(self._on)))
+            return cut(picked(rights, self._held), self._counts)
+        return self._part(names, wanted)
+
+    def _part(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
+        on_wanted = list(map(bool, map(wanted.of_securable, self._securables)))
+        always = [deny or not recognised for _, _, deny, _, recognised, _ in self._modes]
+        # A byte for each right, then for each that is held: these are looked through quickly.
+        is_wanted = bytes(map(or_, picked(on_wanted, self._on), picked(always, self._mode_of)))
+        chosen = bytes(picked(is_wanted, self._held))
+        kept: list[list[int]] = []
+        for name, count, end in zip(names, self._counts, accumulate(self._counts), strict=True):
+            begin = end - count
+            if wanted.of_holder(name):
+                kept.append(self._held[begin:end])
+            elif chosen.find(1, begin, end) < 0:
+                kept.append([])
+            else:
+                kept.append(list(compress(self._held[begin:end], chosen[begin:end])))
+        needed = sorted(set().union(*kept))
+        made = dict(zip(needed, self._rights(needed), strict=True))
+        return [tuple(map(made.__getitem__, own)) for own in kept]
+
+    def _rights(self, wanted: Sequence[int]) -> list[Grant]:
+        modes = picked(self._mode_of, wanted)
+        privileges, grantable, deny, grantors, recognised, scopes = (
+            (picked(column, modes) for column in zip(*self._modes, strict=True))
+            if self._modes
+            else ((),) * 6
+        )
+        return _made(
+            Grant,
+            len(wanted),
+            {
+                "securable": picked(self._securables, picked(self._on, wanted)),
+                "privilege": privileges,
+                "grantable": grantable,
+                "deny": deny,
+                "grantor": grantors,
+                "recognised": recognised,
+                "scope": scopes,
+            },
+        )
+
+
+def picked(items: Sequence[ItemT], wanted: Sequence[int]) -> list[ItemT]:
+    """Return the items of these numbers."""
+    if min(wanted, default=0) < 0:
+        raise WorldError("a number is below zero")
+    return list(map(items.__getitem__, wanted))
+
+
+def cut(items: Sequence[ItemT], counts: Sequence[int]) -> Iterator[tuple[ItemT, ...]]:
+    """Return so many of the items, one after the other, for each count."""
+    if sum(counts) != len(items):
+        raise WorldError("the numbers of items do not fit")
+    rest = iter(items)
+    return (tuple(islice(rest, count)) for count in counts)
+
+
+def _securables(texts: list[str], kinds: list[int], *parts: list[int]) -> list[Securable]:
+    kind_of = {number: SecurableKind(texts[number]) for number in set(kinds)}
+    columns = (map(kind_of.__getitem__, kinds), *(picked(texts, part) for part in parts))
+    return _made(Securable, len(kinds), dict(zip(SECURABLE_PARTS, columns, strict=True)))
+
+
+def _made(made_as: type[ItemT], count: int, columns: Mapping[str, Iterable[Any]]) -> list[ItemT]:
+    """Return so many objects of a frozen class, from a column of values for each of its fields.
+
+    Their `__init__` sets one field after the other by a call from Python: that is three times
+    the time, and reading a large world is mostly this.
+    """
+    made = list(map(made_as.__new__, repeat(made_as, count)))
+    for name, values in columns.items():
+        deque(map(getattr(made_as, name).__set__, made, values), maxlen=0)
+    return made
+
+
+def _places(order: Sequence[int]) -> list[int]:
+    """Return the place of each number in an order of them."""
+    places = [0] * len(order)
+    for place, number in enumerate(order):
+        places[number] = place
+    return places
