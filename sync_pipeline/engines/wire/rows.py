@@ -11,7 +11,7 @@ import hashlib
 import marshal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from sync_pipeline.engines.wire.limits import Meter
 
@@ -138,15 +138,6 @@ class PackedRows:
         return marshal.dumps((self.columns, [item and item.label for item in self._texts]), _PLAIN)
 
 
-@runtime_checkable
-class Packing(Protocol):
-    """A connection whose rows need not become values."""
-
-    def read(self, sql: str, parameters: Mapping[str, object] | None = None) -> PackedRows:
-        """Run one SELECT as `fetch` does, with the same errors."""
-        ...
-
-
 class Fetching(Protocol):
     """A connection that returns rows by column name."""
 
@@ -162,11 +153,16 @@ def read_packed(
 ) -> PackedRows:
     """Return the rows of a statement, packed by the connection itself where it can.
 
+    Then it has `read`, of the parameters of `fetch`, as its own: what stands around another
+    connection and changes what that fetches has not.
+
     Raises:
         SyncError: what the connection raises.
     """
-    if isinstance(connection, Packing) and hasattr(type(connection), "read"):
-        return connection.read(sql, parameters)
+    if hasattr(type(connection), "read"):
+        packing: Any = connection
+        packed: PackedRows = packing.read(sql, parameters)
+        return packed
     rows = connection.fetch(sql, parameters)
     found = PackedRows()
     names = list(rows[0]) if rows else []
