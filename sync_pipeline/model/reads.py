@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +38,8 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
-class NewReads:
+class Reads:
     """What a sync that writes accounts leaves for the next one."""
 
     marks: ReadMarks
     derived: Derived
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReads:
-    """What the store keeps of an instance.
-
-    `written_at` (UTC) is when the accounts were read that the last writing sync wrote.
-    """
-
-    marks: ReadMarks
-    derived: Derived
-    written_at: datetime

@@ -33,7 +33,7 @@ from sync_pipeline.model.change_json import diff_from_json, diff_to_json
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.privilege import SectionKey, SectionName
-from sync_pipeline.model.reads import NewReads
+from sync_pipeline.model.reads import Reads
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store.classes import write_class_counts
@@ -124,7 +124,7 @@ class AccountStore:
         server_version: str,
         now: datetime,
         counts: DayCounts | None = None,
-        reads: NewReads | None = None,
+        reads: Reads | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 

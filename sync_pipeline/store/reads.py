@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from sync_pipeline.model.classification import DayCounts
-from sync_pipeline.model.reads import Derived, NewReads, ReadMarks, StoredReads
+from sync_pipeline.model.reads import Derived, ReadMarks, Reads
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, upsert
@@ -30,9 +30,9 @@ CONFIRMED = (reads.c.written_at, reads.c.confirmed_at, reads.c.confirmed_session
 """What `seen` needs of a row that shows what a sync saw."""
 
 _OF_INSTANCE = reads.c.instance_id == bindparam("of_id")
-_KNOWN = select(
-    reads.c.basis, reads.c.in_order, reads.c.digest, reads.c.derived, reads.c.written_at
-).where(_OF_INSTANCE)
+_KNOWN = select(reads.c.basis, reads.c.in_order, reads.c.digest, reads.c.derived).where(
+    _OF_INSTANCE
+)
 _CONFIRMED = select(*CONFIRMED).where(_OF_INSTANCE)
 _CONFIRM = (
     update(reads)
@@ -40,7 +40,6 @@ _CONFIRM = (
         _OF_INSTANCE,
         reads.c.basis == bindparam("of_basis"),
         reads.c.digest == bindparam("of_digest"),
-        reads.c.written_at == bindparam("of_write"),
     )
     .values(
         in_order=bindparam("new_order"),
@@ -61,19 +60,19 @@ class ReadStore:
         self._database = database
         self._ends = ends
 
-    def of(self, instance_id: int) -> StoredReads | None:
+    def of(self, instance_id: int) -> Reads | None:
         """Return what the last writing sync of an instance had read; None: that is not known."""
         with self._database.read_once() as connection:
             row = connection.execute(_KNOWN, {"of_id": instance_id}).first()
         if row is None:
             return None
         marks = ReadMarks(row.basis, row.in_order, row.digest)
-        return StoredReads(marks, _derived(row.derived), row.written_at)
+        return Reads(marks, _derived(row.derived))
 
     def confirm(
         self,
         instance_id: int,
-        known: StoredReads,
+        known: Reads,
         in_order: str,
         claim: RecordClaim,
         outcome: RecordOutcome,
@@ -85,7 +84,7 @@ class ReadStore:
         """Write that a sync found an instance unchanged, with its record, in one transaction.
 
         `in_order` is the digest of the rows as they came now. `counts` replace those of their
-        day. False: the accounts were written since `known` was read; nothing is written.
+        day. False: other accounts were written since `known` was read; nothing is written.
 
         Raises:
             StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
@@ -95,7 +94,6 @@ class ReadStore:
             "of_id": instance_id,
             "of_basis": known.marks.basis,
             "of_digest": known.marks.digest,
-            "of_write": known.written_at,
             "new_order": in_order,
             "new_moment": observed_at,
             "new_session": claim.session_id,
@@ -159,7 +157,7 @@ def settle(
 
 
 def write_reads(
-    connection: Connection, instance_id: int, new: NewReads | None, observed_at: datetime
+    connection: Connection, instance_id: int, new: Reads | None, observed_at: datetime
 ) -> None:
     """Replace what was read last, in the transaction that writes what was made of it."""
     if new is None:

@@ -519,6 +519,15 @@ def test_whatever_happens_on_mariadb_the_stores_are_the_same(
             found.append(twins.was_unchanged)
             unread.add(bool(report.warnings))
         assert {True, False} == set(found) == unread
+        grants = [f"SELECT ON mysql.{table}" for table in ("db", "procs_priv")]
+        run(*(f"GRANT {grant} TO un_mon@'%'" for grant in grants))
+        for step in (f"REVOKE {grants[0]} FROM un_mon@'%'", f"GRANT {grants[0]} TO un_mon@'%'"):
+            for _ in range(2):
+                twins.sync()
+            assert twins.was_unchanged
+            run(step)
+            twins.sync()
+            assert not twins.was_unchanged
         run("REVOKE SELECT ON mysql.global_priv FROM un_mon@'%'")
         with pytest.raises(PrivilegeError):
             twins.quick.sync()

@@ -185,6 +185,12 @@ def test_a_long_value_is_refused_among_short_ones(kind: str, beside: int) -> Non
         found.add(("a",), [("x",)] * beside + [(long,)])
 
 
+def test_a_list_counts_by_its_members_among_short_rows() -> None:
+    found = counting(ReadLimits(value_bytes=60_000))
+    with pytest.raises(ResultLimit, match="SYNC_PIPELINE_MAX_VALUE_BYTES"):
+        found.add(("a",), [("x",)] * 500 + [(["x"] * 1200,)])
+
+
 def test_as_many_rows_as_the_limit_pass() -> None:
     found = counting(ReadLimits(rows=10))
     found.add(("a",), [(1,)] * 10)

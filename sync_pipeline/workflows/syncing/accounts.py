@@ -11,7 +11,7 @@ from sync_pipeline.engines.base import Engine
 from sync_pipeline.model.change import AccountChange, Reconciliation
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.reads import Derived, NewReads, StoredReads
+from sync_pipeline.model.reads import Derived, Reads
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncCounters
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import check_guard, reconcile
@@ -75,7 +75,7 @@ def _confirmed(
     work: InstanceWork,
     begun: Begun,
     reading: AccountReading,
-    known: StoredReads,
+    known: Reads,
     started: float,
 ) -> AccountSyncReport | None:
     """Record that nothing changed: what a whole sync would write is what the store has.
@@ -173,7 +173,7 @@ def _compared(
         snapshot.server.version,
         deps.clock(),
         classified.counts,
-        NewReads(marks, _derived(result, snapshot, scope, classified)),
+        Reads(marks, _derived(result, snapshot, scope, classified)),
     )
     return AccountSyncReport(
         instance=instance.name,

@@ -12,7 +12,7 @@ from importlib.resources.abc import Traversable
 from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.reads import ReadMarks, StoredReads
+from sync_pipeline.model.reads import ReadMarks, Reads
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.answers.classification import classes_text
 
@@ -42,7 +42,7 @@ def basis_of(settings: Settings, instance: Instance, reading: AccountReading) ->
     return _hex(repr(parts).encode("utf-8", "surrogatepass"))
 
 
-def is_unchanged(known: StoredReads, basis: str, reading: AccountReading) -> bool:
+def is_unchanged(known: Reads, basis: str, reading: AccountReading) -> bool:
     """Return whether a sync of the reading would write what the store has."""
     marks = known.marks
     if marks.basis != basis or known.derived.asks_the_time:
