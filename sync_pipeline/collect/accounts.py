@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sync_pipeline.collect.counted import Counts
+from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.collect.understanding import identified, understood
-from sync_pipeline.collect.unknown import columns_or_warning, newer_hint, unknown_warnings
+from sync_pipeline.collect.unknown import columns_or_warning, newer_hint
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.access.doubts import MOST_NAMED
 from sync_pipeline.engines.base import (
-    AccountRows,
     Connection,
     DatabaseEntry,
     Engine,
@@ -23,6 +24,7 @@ from sync_pipeline.engines.base import (
     HiddenDatabases,
     Query,
 )
+from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import (
     ConnectError,
     Phase,
@@ -33,10 +35,9 @@ from sync_pipeline.errors import (
     ServerLimit,
     SyncError,
 )
-from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.privilege import SectionKey, SectionName
-from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.model.text import first_names
 
 ConnectionOpener = Callable[[str | None], AbstractContextManager[Connection]]
@@ -52,35 +53,20 @@ class CollectScope:
     max_databases: int = 500
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What has been read so far of one instance.
-
-    `origins` are, by query, the databases from which rows of it came.
-    """
-
-    server: ServerIdentity
-    username: str
-    origins: dict[str, frozenset[str]] = field(default_factory=dict)
-    rows: AccountRows = field(default_factory=AccountRows)
-    sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    timings: dict[str, float] = field(default_factory=dict)
-
-    def report(
-        self, names: Iterable[SectionName], database: str, status: SectionStatus, reason: str = ""
-    ) -> None:
-        """Record how the sections ended; an earlier failure is never painted over."""
-        for name in names:
-            key = SectionKey(name, database)
-            known = self.sections.get(key)
-            if known is None or known.is_known:
-                self.sections[key] = SectionReport(status, reason)
-
-
 def collect_accounts(
     engine: Engine, open_database: ConnectionOpener, scope: CollectScope, observed_at: datetime
 ) -> Snapshot:
+    """Read all accounts and grants of one instance, and make accounts of what was read.
+
+    Raises:
+        SyncError: no connection, wrong server, or the list of accounts was not readable.
+    """
+    return read_accounts(engine, open_database, scope, observed_at).snapshot()
+
+
+def read_accounts(
+    engine: Engine, open_database: ConnectionOpener, scope: CollectScope, observed_at: datetime
+) -> AccountReading:
     """Read all accounts and grants of one instance with a constant number of queries.
 
     Constant a server, and a constant a database where each has its own catalog. A query
@@ -93,8 +79,8 @@ def collect_accounts(
     started = time.monotonic()
     with open_database(None) as connection:
         server = identified(engine, connection)
-        reading = _Reading(server, scope.username)
-        reading.timings["connect_seconds"] = time.monotonic() - started
+        reading = AccountReading(engine, server, scope.username, observed_at)
+        connected = time.monotonic()
         visibility = Visibility(connection, package_of(engine))
         counts = Counts(connection, package_of(engine), server, engine.counts)
         for query in engine.account_queries:
@@ -103,27 +89,16 @@ def collect_accounts(
         with understood("the columns of its catalog"):
             _check_catalog(engine, connection, reading)
         with understood("the query of its databases"):
-            entries, hidden = _listed(engine, connection, scope.username)
-    if hidden is not None:
-        reading.warnings.append(str(hidden))
-    _report_origins(engine, entries, reading)
-    _read_databases(engine, open_database, scope, entries, reading)
-    reading.timings["collect_seconds"] = (
-        time.monotonic() - started - reading.timings["connect_seconds"]
-    )
-    accounts = _accounts(engine, reading)
-    reading.warnings += unknown_warnings(engine, server, accounts)
-    return Snapshot(
-        server=server,
-        observed_at=observed_at,
-        accounts=accounts,
-        sections=reading.sections,
-        databases=frozenset(entry.name for entry in entries),
-        hides_databases=hidden is not None,
-        providers=frozenset(entry.name for entry in entries if entry.is_providers),
-        warnings=tuple(reading.warnings),
-        timings=reading.timings,
-    )
+            reading.entries, reading.hidden = _listed(engine, connection, scope.username)
+    if reading.hidden is not None:
+        reading.warnings.append(str(reading.hidden))
+    _report_origins(engine, reading.entries, reading)
+    _read_databases(engine, open_database, scope, reading.entries, reading)
+    reading.timings = {
+        "connect_seconds": connected - started,
+        "collect_seconds": time.monotonic() - connected,
+    }
+    return reading
 
 
 def _listed(
@@ -136,16 +111,10 @@ def _listed(
         return error.listed, error
 
 
-def _accounts(engine: Engine, reading: _Reading) -> tuple[AccountState, ...]:
-    with understood("the queries of its accounts"):
-        found = engine.accounts(reading.rows, reading.server)
-        return tuple(account.canonical() for account in found)
-
-
 def _read(
     engine: Engine,
     query: Query[Any],
-    reading: _Reading,
+    reading: AccountReading,
     visibility: Visibility,
     counts: Counts,
     database: str = "",
@@ -156,8 +125,8 @@ def _read(
     try:
         with understood(f"query {query.name}"):
             visibility.require(query)
-            found = counts.rows(query)
-            origins = frozenset(getattr(row, query.origin) or "" for row in found if query.origin)
+            found = counts.packed(query)
+            origins = _origins(query, found)
     except _UNREADABLE as error:
         if isinstance(error, PrivilegeError):
             error.hint = Grantee(engine, reading.server, reading.username).told(
@@ -171,7 +140,15 @@ def _read(
     reading.report(query.fills, database, SectionStatus.READ)
 
 
-def _check_catalog(engine: Engine, connection: Connection, reading: _Reading) -> None:
+def _origins(query: Query[Any], rows: PackedRows) -> frozenset[str]:
+    """Return the databases from which rows came, where they say so."""
+    if not (query.origin and rows):
+        return frozenset()
+    names = chain.from_iterable(names for (names,) in rows.of_columns((query.origin,)))
+    return frozenset(name or "" for name in names)
+
+
+def _check_catalog(engine: Engine, connection: Connection, reading: AccountReading) -> None:
     """Keep what could change any answer as the reason of the accounts, which were read."""
     unknown, warning = columns_or_warning(engine, connection, reading.server)
     key = SectionKey(SectionName.ACCOUNTS)
@@ -183,7 +160,11 @@ def _check_catalog(engine: Engine, connection: Connection, reading: _Reading) ->
 
 
 def _record_unread(
-    engine: Engine, query: Query[Any], reading: _Reading, database: str, scope_error: SyncError
+    engine: Engine,
+    query: Query[Any],
+    reading: AccountReading,
+    database: str,
+    scope_error: SyncError,
 ) -> None:
     denied = isinstance(scope_error, PrivilegeError)
     if SectionName.ACCOUNTS in query.fills and not database:
@@ -197,7 +178,9 @@ def _record_unread(
     reading.warnings.append(f"{what} not read{where}: {scope_error}")
 
 
-def _report_origins(engine: Engine, entries: tuple[DatabaseEntry, ...], reading: _Reading) -> None:
+def _report_origins(
+    engine: Engine, entries: tuple[DatabaseEntry, ...], reading: AccountReading
+) -> None:
     """Say of each database whether the statements that read all databases saw it.
 
     What may not be seen, or was closed meanwhile, gives no rows and no error.
@@ -213,7 +196,7 @@ def _report_origins(engine: Engine, entries: tuple[DatabaseEntry, ...], reading:
 
 
 def _report_origin(
-    query: Query[Any], accounts: Query[Any], database: str, reading: _Reading
+    query: Query[Any], accounts: Query[Any], database: str, reading: AccountReading
 ) -> None:
     if query.file_for(reading.server.version_number, reading.server.place) is None:
         reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
@@ -236,7 +219,7 @@ def _read_databases(
     open_database: ConnectionOpener,
     scope: CollectScope,
     entries: tuple[DatabaseEntry, ...],
-    reading: _Reading,
+    reading: AccountReading,
 ) -> None:
     queries = [query for query in engine.account_queries if query.per_database]
     fills = [name for query in queries for name in query.fills]
@@ -270,7 +253,7 @@ def _cautions(opened: Sequence[DatabaseEntry]) -> Iterator[str]:
         yield f"{caution}: {first_names(names[:MOST_NAMED], len(names))}."
 
 
-def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: _Reading) -> None:
+def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: AccountReading) -> None:
     status = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
     needs = f" {it_needs(entry.missing)}" if entry.missing else ""
     reading.report(fills, entry.name, status, f"{entry.reason}.{needs}")
@@ -283,7 +266,7 @@ def _read_database(
     open_database: ConnectionOpener,
     queries: list[Query[Any]],
     entry: DatabaseEntry,
-    reading: _Reading,
+    reading: AccountReading,
 ) -> None:
     """Read one database; whatever goes wrong in it stays in it."""
     try:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sync_pipeline.engines.base import Connection, Query, RowT, sql_text
+from sync_pipeline.engines.wire.rows import PackedRows, read_packed
 from sync_pipeline.errors import PrivilegeError, QueryError, QueryTimeout
 from sync_pipeline.model.snapshot import ServerIdentity
 
@@ -40,6 +41,16 @@ class Counts:
         """Return the rows of a query that this server has, as many as the server counts.
 
         Raises:
+            SyncError: as `packed` does.
+        """
+        return tuple(query.bound(self.packed(query, parameters)))
+
+    def packed(
+        self, query: Query[Any], parameters: Mapping[str, object] | None = None
+    ) -> PackedRows:
+        """Return the rows of a query as they are held until records are made of them.
+
+        Raises:
             QueryError: the server counts more or fewer rows than came, each time it was asked.
             SyncError: what the connection raises.
         """
@@ -47,10 +58,11 @@ class Counts:
         if file is None:
             raise QueryError(f"This version has no query {query.name}.")
         text = sql_text(self._package, file)
-        found: tuple[RowT, ...] = ()
+        found = PackedRows()
         counted: int | None = 0
         for _ in range(MOST_READS):
-            found = tuple(query.bind(row) for row in self._connection.fetch(text, parameters))
+            found = read_packed(self._connection, text, parameters)
+            query.require_columns(found)
             counted = self._counted(query)
             if counted in (None, len(found)):
                 return found

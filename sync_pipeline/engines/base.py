@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
@@ -15,6 +15,7 @@ from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.access.doubts import Known
 from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.engines.wire.limits import Meter, ReadLimits
+from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import ConfigurationError, PrivilegeError, QueryError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -119,18 +120,42 @@ class Query(Generic[RowT]):
         variant = self.variant_for(server.version_number, server.place)
         return (variant.needs if variant else "") or self.needs
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that its rows have: the fields of the row type, in their order."""
+        return _fields(self.row)  # type: ignore[arg-type]
+
     def bind(self, row: Mapping[str, Any]) -> RowT:
         """Make a row record from column names.
 
         Raises:
             QueryError: the columns are not the fields of the row type.
         """
-        expected = {item.name for item in fields(self.row)}  # type: ignore[arg-type]
+        expected = set(self.columns)
         if expected != set(row):
             raise QueryError(
                 f"Query {self.name} returned the columns {sorted(row)}, not {sorted(expected)}."
             )
         return self.row(**row)
+
+    def require_columns(self, rows: PackedRows) -> None:
+        """Refuse a result whose columns are not the fields of the row type.
+
+        Raises:
+            QueryError: they are others. A result without rows may have any.
+        """
+        expected = sorted(self.columns)
+        if rows and sorted(rows.columns) != expected:
+            raise QueryError(
+                f"Query {self.name} returned the columns {sorted(rows.columns)}, not {expected}."
+            )
+
+    def bound(self, rows: PackedRows) -> Iterator[RowT]:
+        """Make the row records of a result, whose columns are right."""
+        if rows:
+            make: Any = self.row
+            for columns in rows.of_columns(self.columns):
+                yield from map(make, *columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,19 +315,29 @@ class AccountRows:
     """The rows of every query that could be read, by query and database."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], Sequence[Any]] = {}
+        self._rows: dict[tuple[str, str], PackedRows] = {}
 
-    def put(self, query: Query[RowT], database: str, rows: Sequence[RowT]) -> None:
+    def put(self, query: Query[RowT], database: str, rows: PackedRows) -> None:
         """Keep the rows of a query, of one database where the query is per database."""
         self._rows[(query.name, database)] = rows
 
     def of(self, query: Query[RowT], database: str = "") -> Sequence[RowT]:
         """Return the rows of a query; none where it was not read."""
-        return self._rows.get((query.name, database), ())
+        return tuple(self.each(query, database))
+
+    def each(self, query: Query[RowT], database: str = "") -> Iterator[RowT]:
+        """Yield the rows of a query, made as they are asked for."""
+        rows = self._rows.get((query.name, database))
+        return iter(()) if rows is None else query.bound(rows)
 
     def databases(self, query: Query[RowT]) -> tuple[str, ...]:
         """Return the databases in which a per-database query was read."""
         return tuple(database for name, database in self._rows if name == query.name)
+
+    def items(self) -> Iterator[tuple[str, str, PackedRows]]:
+        """Yield each query's name, database and rows, in an order of their own."""
+        for name, database in sorted(self._rows):
+            yield name, database, self._rows[name, database]
 
 
 @dataclass(frozen=True, slots=True)
@@ -571,6 +606,11 @@ class KnowsPlatforms(Protocol):
             ConfigurationError: no statement can hold the name.
         """
         ...
+
+
+@cache
+def _fields(row: Any) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(row))
 
 
 @cache

@@ -122,14 +122,17 @@ def work_on(
     skip: Skip | None = None,
 ) -> InstanceWork:
     """Return the part of this run's session that an instance is."""
+    pipeline: PipelineResource = context.resources.pipeline
+    part = pipeline.part_of(context.instance, context.run)
     return InstanceWork(
         instance=instance,
-        session_id=session_id_of(context),
+        session_id=part.session_id,
         run_id=context.run_id,
         category=category_of(context.job_name),
         will_retry=will_retry(context, deps.settings),
         is_exclusive=is_exclusive,
         skip=skip,
+        is_anew=part.repeated is not None,
     )
 
 

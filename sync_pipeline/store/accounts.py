@@ -15,6 +15,7 @@ from sync_pipeline.model.change import Baseline, KnownAccount, LoggedChange, Rec
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.reads import Reads
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store import change_log
@@ -22,11 +23,12 @@ from sync_pipeline.store.account_rows import write_inventory, write_permissions,
 from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.reads import CONFIRMED, confirmation, seen, settle, write_reads
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
+from sync_pipeline.store.schema import instance_reads, instances
 from sync_pipeline.store.schema import instance_sections as sections
-from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sessions.ends import RecordEnds
 from sync_pipeline.store.world_rows import (
     AT_ONCE,
@@ -37,7 +39,11 @@ from sync_pipeline.store.world_rows import (
 )
 
 # Made once: making a statement costs more than asking.
-_SECTIONS = select(sections).where(sections.c.instance_id == bindparam("of_id"))
+_SECTIONS = (
+    select(sections, *CONFIRMED)
+    .outerjoin(instance_reads, instance_reads.c.instance_id == sections.c.instance_id)
+    .where(sections.c.instance_id == bindparam("of_id"))
+)
 
 
 class AccountStore:
@@ -64,8 +70,8 @@ class AccountStore:
                 SectionState(
                     SectionKey(SectionName(row.section), row.database),
                     SectionReport(SectionStatus(row.status), row.reason),
-                    row.checked_at,
-                    row.last_read_at,
+                    seen(row, row.checked_at) or row.checked_at,
+                    seen(row, row.last_read_at) or row.last_read_at,
                 )
                 for row in connection.execute(_SECTIONS, {"of_id": instance_id})
             ]
@@ -80,10 +86,12 @@ class AccountStore:
         server_version: str,
         now: datetime,
         counts: DayCounts | None = None,
+        reads: Reads | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
-        `counts` replace those of their day; without, the day's counts stay as they are.
+        `counts` replace those of their day; without, the day's counts stay as they are. By
+        `reads` the next sync sees whether anything changed; without, it can't.
 
         Raises:
             ResultLimit: the accounts are more than can be kept; nothing is written.
@@ -95,11 +103,14 @@ class AccountStore:
         with self._database.read_once() as connection:
             world = next_world(connection, instance_id, result, observed_at)
         with self._ends.writing(claim, outcome, now) as connection:
+            confirmed = confirmation(connection, instance_id)
             write_inventory(connection, instance_id, result, observed_at)
             write_permissions(connection, instance_id, result, claim.session_id, observed_at)
             write_world(connection, instance_id, world, result, observed_at)
             change_log.write(connection, instance_id, result, claim.session_id, observed_at)
             write_sections(connection, instance_id, result, observed_at)
+            settle(connection, instance_id, confirmed, observed_at)
+            write_reads(connection, instance_id, reads, observed_at)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now)
@@ -164,8 +175,12 @@ class AccountStore:
 
 
 def _views() -> Select[Any]:
-    return select(accounts, permissions, instances.c.name, instances.c.engine).select_from(
-        accounts.join(permissions).join(instances)
+    return select(
+        accounts, permissions, instances.c.name, instances.c.engine, *CONFIRMED
+    ).select_from(
+        accounts.join(permissions)
+        .join(instances)
+        .outerjoin(instance_reads, instance_reads.c.instance_id == instances.c.id)
     )
 
 
@@ -181,15 +196,16 @@ def _viewed(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Accoun
 
 
 def _view(row: Row[Any], state: AccountState) -> AccountView:
+    synced_again = seen(row, row.last_sync_at)
     return AccountView(
         instance=row.name,
         engine=row.engine,
         state=state,
         is_active=row.is_active,
         first_seen_at=row.first_seen_at,
-        last_seen_at=row.last_seen_at,
+        last_seen_at=seen(row, row.last_seen_at) or row.last_seen_at,
         deleted_at=row.deleted_at,
-        last_sync_at=row.last_sync_at,
+        last_sync_at=synced_again or row.last_sync_at,
         last_change_at=row.last_change_at,
-        session_id=row.sync_session_id,
+        session_id=row.confirmed_session_id if synced_again else row.sync_session_id,
     )

@@ -292,6 +292,21 @@ instance_sections = Table(
     Column("last_read_at", UtcDateTime),
 )
 
+instance_reads = Table(
+    "instance_reads",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    # Digests (hex) of what the last sync that wrote accounts had read.
+    Column("basis", String(64), nullable=False),
+    Column("in_order", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("derived", Json, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
+    # The last sync since that found nothing changed.
+    Column("confirmed_at", UtcDateTime),
+    Column("confirmed_session_id", String(SESSION_ID_LENGTH)),
+)
+
 account_class_counts = Table(
     "account_class_counts",
     metadata,

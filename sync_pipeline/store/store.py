@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.daemon.ticks import TickStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
+    from sync_pipeline.store.reads import ReadStore
     from sync_pipeline.store.registry import Registry
     from sync_pipeline.store.sessions.ends import RecordEnds
     from sync_pipeline.store.sessions.reads import SessionReads
@@ -138,6 +139,13 @@ class Store:
         from sync_pipeline.store.change_retention import ChangeRetention
 
         return ChangeRetention(self._database)
+
+    @_part
+    def reads(self) -> ReadStore:
+        """Return what was read of instances last."""
+        from sync_pipeline.store.reads import ReadStore
+
+        return ReadStore(self._database, self._ends)
 
     @_part
     def access(self) -> AccessReads:

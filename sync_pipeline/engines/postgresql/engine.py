@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -148,6 +148,16 @@ CATALOG = CatalogCheck(
 """Every column of the roles and their memberships, and every access control list."""
 
 
+def _acl_items(rows: AccountRows) -> Iterator[AclItem]:
+    for query in SERVER_ACLS:
+        for row in rows.each(query):
+            yield AclItem("", row)
+    for query in DATABASE_ACLS:
+        for database in rows.databases(query):
+            for row in rows.each(query, database):
+                yield AclItem(database, row)
+
+
 class PostgreSql(UnknownNothing):
     """PostgreSQL 14 to 18 (and newer, read as 18, of which each answer says so).
 
@@ -232,14 +242,9 @@ class PostgreSql(UnknownNothing):
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
         """Build one state for each role, and one for PUBLIC."""
-        items = [AclItem("", row) for query in SERVER_ACLS for row in rows.of(query)]
-        items += [
-            AclItem(database, row)
-            for query in DATABASE_ACLS
-            for database in rows.databases(query)
-            for row in rows.of(query, database)
-        ]
-        return account_states(rows.of(ROLES), rows.of(MEMBERSHIPS), rows.of(SETTINGS), items)
+        return account_states(
+            rows.each(ROLES), rows.each(MEMBERSHIPS), rows.each(SETTINGS), _acl_items(rows)
+        )
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, its tablespaces and the write-ahead log."""

@@ -15,11 +15,14 @@ is then `\x5c`, so that no two names become one.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
+
+from sync_pipeline.engines.wire.rows import Texts
 
 SHARED_TYPES = ("name", "varchar")
 LOCAL_TYPE = "text"
@@ -70,11 +73,19 @@ def unescaped(name: str) -> str:
     return _PLAIN_BACKSLASH.sub(r"\\", name)
 
 
-def use(link: psycopg.Connection[Any], shared: str, local: str) -> None:
-    """Let a connection read shared names and all other text by these encodings."""
-    for kind in SHARED_TYPES:
-        link.adapters.register_loader(kind, _loader(codec(shared)))
-    link.adapters.register_loader(LOCAL_TYPE, _loader(codec(local)))
+def use(link: psycopg.Connection[Any], shared: str, local: str) -> dict[int, Texts]:
+    """Let a connection read shared names and all other text by these encodings.
+
+    Return what decodes a column's bytes, by the number of its type.
+    """
+    texts: dict[int, Texts] = {}
+    for kinds, encoding in ((SHARED_TYPES, shared), ((LOCAL_TYPE,), local)):
+        name = codec(encoding)
+        same = Texts(name, partial(decoded, name=name))
+        for kind in kinds:
+            link.adapters.register_loader(kind, _loader(name))
+            texts[link.adapters.types[kind].oid] = same
+    return texts
 
 
 def _loader(name: str) -> type[Loader]:

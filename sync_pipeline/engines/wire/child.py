@@ -28,9 +28,10 @@ from sync_pipeline.engines.wire.child_wire import (
     error_of,
     packed,
     receive,
-    rows_of,
+    table_of,
 )
 from sync_pipeline.engines.wire.limits import MEBIBYTE, ReadLimits
+from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import (
     ConnectError,
     ConnectReason,
@@ -158,21 +159,23 @@ class ChildConnection:
         self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> list[dict[str, Any]]:
         """Run one SELECT and return its rows by column name."""
+        return self.read(sql, parameters).dicts()
+
+    def read(self, sql: str, parameters: Mapping[str, object] | None = None) -> PackedRows:
+        """Run one SELECT, and keep its rows packed."""
         target = self._target
         ends_at = time.monotonic() + target.within(
             target.statement_seconds + STATEMENT_MARGIN_SECONDS
         )
         self._send({"sql": sql, "parameters": dict(parameters or {})}, Phase.COLLECT)
-        meter, rows = target.meter, list[dict[str, Any]]()
+        found = PackedRows(target.meter)
         try:
             while True:
                 answer = self._receive(ends_at - time.monotonic(), Phase.COLLECT)
                 if "rows" not in answer:
                     self._check(answer, Phase.COLLECT)
-                    return rows
-                found = self._understood(answer)
-                meter.columns(list(found[0]) if found else ())
-                rows.extend(meter.metered(found))
+                    return found.end()
+                found.add(*self._understood(answer))
         except SyncError as error:
             if error.kind in ("result_limit", "query_timeout"):
                 self._process.end()
@@ -246,9 +249,9 @@ class ChildConnection:
             raise self._no_answer(phase) from None
         raise error
 
-    def _understood(self, answer: Message) -> list[dict[str, Any]]:
+    def _understood(self, answer: Message) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
-            return rows_of(answer)
+            return table_of(answer)
         except Malformed:
             raise self._no_answer(Phase.COLLECT) from None
 

@@ -108,6 +108,16 @@ def rows_of(message: Message) -> list[dict[str, Any]]:
     """Return the rows of a message by column name.
 
     Raises:
+        Malformed: as `table_of` does.
+    """
+    names, rows = table_of(message)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def table_of(message: Message) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns of a message, and its rows.
+
+    Raises:
         Malformed: it holds none, or values of other types than rows have.
     """
     names, rows = message.get("columns"), message.get("rows")
@@ -118,7 +128,7 @@ def rows_of(message: Message) -> list[dict[str, Any]]:
     for row in rows:
         if not isinstance(row, list) or len(row) != len(names) or not set(map(type, row)) <= _CELLS:
             raise Malformed
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return names, list(map(tuple, rows))
 
 
 def told(error: SyncError) -> Message:

@@ -14,6 +14,13 @@ MEBIBYTE = 2**20
 MOST_COLUMNS = 4096
 """No engine has more in a result: MySQL, SQL Server and Oracle have 4096, PostgreSQL 1664."""
 
+SHORT_ROW_BYTES = 1024
+"""How many bytes the rows of a catalog have at most, packed; longer ones are counted exactly."""
+_TUPLE_BYTES = getsizeof(())
+_VALUE_BYTES = getsizeof("") + 8 - 5
+"""What Python keeps beside the text of a value, and a tuple of it; a packed one has 5 bytes."""
+_WIDEST_CHARACTER = 4
+"""Python keeps a text with so many bytes for each character of it, if one needs them."""
 _FLUSH_BYTES = 2**16
 READ_AHEAD_BYTES = 16 * MEBIBYTE
 """What may arrive beside one value before it is refused: its neighbours, and what the kernel
@@ -124,8 +131,40 @@ class Meter:
             yield row
         self._flush()
 
-    def _take(self, count: int) -> None:
-        self._rows += 1
+    def take(self, rows: Sequence[Sequence[Any]], packed_bytes: int, *, is_flat: bool) -> None:
+        """Count rows that were packed together as if they were not, before more are read.
+
+        Short rows are counted by what Python keeps beside each value; each value is where one
+        may be long, or may have members (not `is_flat`).
+
+        Raises:
+            ResultLimit: a limit was passed; nothing more may be read of the connection.
+            MemoryExhausted: all syncs of the process hold too much, and this one the most.
+        """
+        if not rows:
+            return
+        values = len(rows) * len(rows[0])
+        is_short = is_flat and packed_bytes < SHORT_ROW_BYTES * len(rows)
+        if is_short and packed_bytes * _WIDEST_CHARACTER < self._limits.value_bytes:
+            self._take(len(rows) * _TUPLE_BYTES + values * _VALUE_BYTES + packed_bytes, len(rows))
+            return
+        for row in rows:
+            sizes = list(map(size_of, row))
+            if sizes and max(sizes) > self._limits.value_bytes:
+                raise self._limits.too_long_value(self._instance)
+            self._take(getsizeof(row) + sum(sizes))
+
+    def end(self) -> None:
+        """Count what is left of a result that was taken in parts.
+
+        Raises:
+            ResultLimit: all results of the sync are too large.
+            MemoryExhausted: all syncs of the process hold too much, and this one the most.
+        """
+        self._flush()
+
+    def _take(self, count: int, rows: int = 1) -> None:
+        self._rows += rows
         self._bytes += count
         self._pending += count
         if self._rows > self._limits.rows:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sync_pipeline.access.classification.classes import AccountClass, count, members
 from sync_pipeline.access.classification.file import parse_classes
@@ -27,10 +29,46 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """What a sync counted; without counts, `warning` says why, or no class is defined."""
+    """What a sync counted; without counts, `warning` says why, or no class is defined.
+
+    `asks_the_time`: the counts of the same accounts may be others at another moment.
+    """
 
     counts: DayCounts | None = None
     warning: str = ""
+    asks_the_time: bool = False
+
+
+class _Watched(datetime):
+    """A moment that notes whether anything was decided by it."""
+
+    was_asked = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in _OF_WATCHING:
+            object.__setattr__(self, "was_asked", True)
+        return super().__getattribute__(name)
+
+    @classmethod
+    def of(cls, moment: datetime) -> _Watched:
+        """Return the same moment."""
+        return cls.combine(moment.date(), moment.timetz())
+
+
+def _noting(name: str) -> Callable[..., Any]:
+    """Return an operator of a moment, which Python calls without asking for it by name."""
+    plain = getattr(datetime, name)
+
+    def noting(self: _Watched, *others: object) -> Any:
+        self.was_asked = True
+        return plain(self, *others)
+
+    return noting
+
+
+_OF_WATCHING = frozenset({"was_asked", "__class__", "__dict__"})
+for _name in ("lt", "le", "gt", "ge", "eq", "ne", "add", "radd", "sub", "rsub", "str", "format"):
+    setattr(_Watched, f"__{_name}__", _noting(f"__{_name}__"))
 
 
 def account_classes(settings: Settings) -> tuple[AccountClass, ...]:
@@ -39,11 +77,18 @@ def account_classes(settings: Settings) -> tuple[AccountClass, ...]:
     Raises:
         ConfigurationError: it can't be read or is not valid.
     """
+    text = classes_text(settings)
+    return () if text is None else parse_classes(text, str(settings.classification_file))
+
+
+def classes_text(settings: Settings) -> str | None:
+    """Return the text of the classification file; None where none is set.
+
+    Raises:
+        ConfigurationError: it can't be read.
+    """
     path = settings.classification_file
-    if path is None:
-        return ()
-    text = read_rule_file(path, "SYNC_PIPELINE_CLASSIFICATION_FILE")
-    return parse_classes(text, str(path))
+    return None if path is None else read_rule_file(path, "SYNC_PIPELINE_CLASSIFICATION_FILE")
 
 
 def classify_sync(
@@ -60,6 +105,7 @@ def classify_sync(
     """
     if deps.settings.classification_file is None:
         return Classified()
+    moment = _Watched.of(snapshot.observed_at)
     try:
         classes = account_classes(deps.settings)
         judged = judge(
@@ -67,7 +113,7 @@ def classify_sync(
             {state.name: state for state in _active_after(known, result)},
             snapshot.sections,
             snapshot.server.version,
-            snapshot.observed_at,
+            moment,
         )
         counts = count(classes, Population(instance, judged))
     except ConfigurationError as error:
@@ -79,7 +125,8 @@ def classify_sync(
         return Classified(
             warning=f"Accounts were not classified: an unexpected {type(error).__name__}."
         )
-    return Classified(DayCounts(date_of(snapshot.observed_at, deps.settings), counts))
+    day = DayCounts(date_of(snapshot.observed_at, deps.settings), counts)
+    return Classified(day, asks_the_time=moment.was_asked)
 
 
 def _active_after(

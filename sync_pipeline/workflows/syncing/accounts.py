@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sync_pipeline.collect.accounts import CollectScope, collect_accounts
+from sync_pipeline.collect.accounts import CollectScope, read_accounts
+from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.engines.base import Engine
-from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.change import AccountChange, Reconciliation
+from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.reads import Derived, Reads
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncCounters
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import check_guard, reconcile
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
-from sync_pipeline.workflows.answers.classification import classify_sync
+from sync_pipeline.workflows.answers.classification import Classified, classify_sync
+from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.encryption import tls_warnings
 from sync_pipeline.workflows.syncing.recorded import Begun, InstanceReport, InstanceWork, recorded
 from sync_pipeline.workflows.syncing.target import Source, snapshot_of
+from sync_pipeline.workflows.syncing.told import Told
+from sync_pipeline.workflows.syncing.unchanged import basis_of, is_unchanged, marks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,83 @@ def sync_instance_accounts(
 def _sync(
     deps: SyncDeps, work: InstanceWork, begun: Begun, *, is_forced: bool
 ) -> AccountSyncReport:
-    instance = work.instance
-    engine = ENGINES[instance.engine]
     started = time.monotonic()
-    snapshot = snapshot_of(deps, work, begun.usage, collect_with)
-    scope = _scope(deps, engine, snapshot)
+    reading = snapshot_of(deps, work, begun.usage, read_with)
+    basis = basis_of(deps.settings, work.instance, reading)
+    if not (is_forced or work.is_anew):
+        known = deps.store.reads.of(work.instance.id)
+        if known is not None and is_unchanged(known, basis, reading):
+            report = _confirmed(deps, work, begun, reading, known, started)
+            if report is not None:
+                return report
+    return _compared(deps, work, begun, reading, basis, started, is_forced=is_forced)
+
+
+def _confirmed(
+    deps: SyncDeps,
+    work: InstanceWork,
+    begun: Begun,
+    reading: AccountReading,
+    known: Reads,
+    started: float,
+) -> AccountSyncReport | None:
+    """Record that nothing changed: what a whole sync would write is what the store has.
+
+    None: another sync wrote meanwhile, and nothing was recorded.
+    """
+    instance, derived = work.instance, known.derived
+    told = Told(
+        reading.server,
+        reading.unread,
+        warnings=(
+            *derived.warnings,
+            *tls_warnings(instance, reading.server),
+            *filter(None, (derived.class_warning,)),
+        ),
+        excluded=_patterns(deps, reading.engine).excluded,
+        excluded_names=derived.excluded_names,
+        timings={**reading.timings, "total_seconds": time.monotonic() - started},
+    )
+    counts = None
+    if derived.classes is not None:
+        counts = DayCounts(date_of(reading.observed_at, deps.settings), derived.classes)
+    is_recorded = deps.store.reads.confirm(
+        instance.id,
+        known,
+        reading.in_order,
+        begun.claim,
+        RecordOutcome(RecordStatus.COMPLETED, details=told.unchanged(derived.active)),
+        reading.observed_at,
+        reading.server.version,
+        deps.clock(),
+        counts,
+    )
+    if not is_recorded:
+        return None
+    return AccountSyncReport(
+        instance=instance.name,
+        status=RecordStatus.COMPLETED,
+        message=f"{instance.name}: {derived.active} accounts, unchanged{told.warned}",
+        warnings=told.warnings,
+        timings=told.timings,
+    )
+
+
+def _compared(
+    deps: SyncDeps,
+    work: InstanceWork,
+    begun: Begun,
+    reading: AccountReading,
+    basis: str,
+    started: float,
+    *,
+    is_forced: bool,
+) -> AccountSyncReport:
+    """Compare what was read with what is known, and write what changed."""
+    instance = work.instance
+    marks = marks_of(basis, reading)
+    snapshot = reading.snapshot()
+    scope = _scope(deps, reading.engine, snapshot)
     known = deps.store.accounts.known(instance.id)
     ever_read = {
         state.key
@@ -71,38 +146,57 @@ def _sync(
     guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
     classified = classify_sync(deps, instance, known, result, snapshot)
-    more = (*tls_warnings(instance, snapshot.server), *filter(None, (classified.warning,)))
-    snapshot = replace(snapshot, warnings=(*snapshot.warnings, *more))
     now = time.monotonic()
-    timings = {
-        **snapshot.timings,
-        "reconcile_seconds": now - reconcile_started,
-        "total_seconds": now - started,
-    }
-    outcome = RecordOutcome(
-        RecordStatus.COMPLETED,
-        counters=counters_of(result),
-        details=_details(result, snapshot, scope, timings),
+    told = Told(
+        snapshot.server,
+        snapshot.unread,
+        warnings=(
+            *snapshot.warnings,
+            *tls_warnings(instance, snapshot.server),
+            *filter(None, (classified.warning,)),
+        ),
+        excluded=scope.excluded,
+        excluded_names=len(scope.excluded_names),
+        timings={
+            **snapshot.timings,
+            "reconcile_seconds": now - reconcile_started,
+            "total_seconds": now - started,
+        },
     )
+    counters = counters_of(result)
     deps.store.accounts.apply(
         instance.id,
         result,
         begun.claim,
-        outcome,
+        RecordOutcome(RecordStatus.COMPLETED, counters=counters, details=told.details(result)),
         snapshot.observed_at,
         snapshot.server.version,
         deps.clock(),
         classified.counts,
+        Reads(marks, _derived(result, snapshot, scope, classified)),
     )
     return AccountSyncReport(
         instance=instance.name,
         status=RecordStatus.COMPLETED,
-        message=_message(instance, result, snapshot),
-        counters=outcome.counters,
+        message=f"{_message(instance, result)}{told.warned}",
+        counters=counters,
         changes=result.changes,
         is_baseline=result.is_baseline,
+        warnings=told.warnings,
+        timings=told.timings,
+    )
+
+
+def _derived(
+    result: Reconciliation, snapshot: Snapshot, scope: Scope, classified: Classified
+) -> Derived:
+    return Derived(
+        active=len(result.seen),
+        excluded_names=len(scope.excluded_names),
         warnings=snapshot.warnings,
-        timings=timings,
+        classes=None if classified.counts is None else dict(classified.counts.accounts),
+        class_warning=classified.warning,
+        asks_the_time=classified.asks_the_time,
     )
 
 
@@ -112,21 +206,36 @@ def collect_with(deps: SyncDeps, source: Source) -> Snapshot:
     Raises:
         SyncError: no connection, or the list of accounts was not readable.
     """
+    return read_with(deps, source).snapshot()
+
+
+def read_with(deps: SyncDeps, source: Source) -> AccountReading:
+    """Read all accounts of a source, as deep as the settings say, and make nothing of them.
+
+    Raises:
+        SyncError: no connection, or the list of accounts was not readable.
+    """
     scope = CollectScope(
         username=source.target.username,
         object_detail=deps.settings.detail_level is DetailLevel.OBJECT,
         max_databases=deps.settings.max_databases,
     )
-    return collect_accounts(source.engine, source.open, scope, deps.clock())
+    return read_accounts(source.engine, source.open, scope, deps.clock())
 
 
 def _scope(deps: SyncDeps, engine: Engine, snapshot: Snapshot) -> Scope:
     """Leave out what the settings name, and what the engine or the server calls its own."""
+    patterns = _patterns(deps, engine)
     if deps.settings.include_system_accounts:
-        return Scope.of(deps.settings.excluded_accounts)
+        return patterns
     named = frozenset(account.name for account in snapshot.accounts if account.is_system)
-    scope = Scope.of(engine.system_accounts, deps.settings.excluded_accounts)
-    return replace(scope, excluded_names=named)
+    return replace(patterns, excluded_names=named)
+
+
+def _patterns(deps: SyncDeps, engine: Engine) -> Scope:
+    """Leave out what the settings name, and what the engine calls its own."""
+    of_engine = () if deps.settings.include_system_accounts else engine.system_accounts
+    return Scope.of(of_engine, deps.settings.excluded_accounts)
 
 
 def counters_of(result: Reconciliation) -> SyncCounters:
@@ -139,41 +248,11 @@ def counters_of(result: Reconciliation) -> SyncCounters:
     )
 
 
-def _details(
-    result: Reconciliation, snapshot: Snapshot, scope: Scope, timings: Mapping[str, float]
-) -> dict[str, Any]:
-    return {
-        "is_baseline": result.is_baseline,
-        "inventory": {
-            "active": len(result.seen),
-            "created": len(result.created),
-            "reactivated": len(result.reactivated),
-            "deactivated": len(result.deactivated),
-        },
-        "permissions": {
-            "created": result.permissions_created,
-            "updated": result.permissions_updated,
-            "unchanged": result.permissions_unchanged,
-        },
-        "timings": {name: round(seconds, 4) for name, seconds in timings.items()},
-        "warnings": list(snapshot.warnings),
-        "unread_sections": {
-            str(key): {"status": str(report.status), "reason": report.reason}
-            for key, report in snapshot.unread.items()
-        },
-        "excluded_accounts": list(scope.excluded),
-        "excluded_system_accounts": len(scope.excluded_names),
-        "server_version": snapshot.server.version,
-        "tls": snapshot.server.tls,
-    }
-
-
-def _message(instance: Instance, result: Reconciliation, snapshot: Snapshot) -> str:
-    warned = f", {len(snapshot.warnings)} warnings" if snapshot.warnings else ""
+def _message(instance: Instance, result: Reconciliation) -> str:
     if result.is_baseline:
-        return f"{instance.name}: first sync: {len(result.seen)} accounts found{warned}"
+        return f"{instance.name}: first sync: {len(result.seen)} accounts found"
     return (
         f"{instance.name}: {len(result.seen)} accounts, {len(result.created)} created, "
         f"{len(result.reactivated)} reactivated, {result.permissions_updated} updated, "
-        f"{result.permissions_unchanged} unchanged, {len(result.deactivated)} deactivated{warned}"
+        f"{result.permissions_unchanged} unchanged, {len(result.deactivated)} deactivated"
     )

@@ -42,7 +42,8 @@ class InstanceWork:
     latest. Work that only one run may do at a time takes a lease (`is_exclusive`). From
     `ends_at`, the deadline of the run, nothing is begun. `may_have_streak` is False where
     no failure came before, so that a success has nothing to end. `skip` says why the run leaves
-    the instance alone.
+    the instance alone. `is_anew`: a person has this done again, so that it is whole even where
+    nothing changed.
     """
 
     instance: Instance
@@ -55,6 +56,7 @@ class InstanceWork:
     ends_at: datetime | None = None
     may_have_streak: bool = True
     skip: Skip | None = None
+    is_anew: bool = False
 
     def is_last_try(self, now: datetime) -> bool:
         """Return whether the run's deadline would be over by a retry."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sync_pipeline import certificates
+from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.connect import Deadline, open_connection
 from sync_pipeline.engines.base import Connection, Engine, Target
 from sync_pipeline.engines.registry import ENGINES
@@ -23,14 +24,13 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import SizeSnapshot
-from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.limits import connections_held, deadline_of, require_time
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
 
 T = TypeVar("T")
-SnapshotT = TypeVar("SnapshotT", Snapshot, SizeSnapshot)
+SnapshotT = TypeVar("SnapshotT", AccountReading, SizeSnapshot)
 
 
 @dataclass(frozen=True, slots=True)

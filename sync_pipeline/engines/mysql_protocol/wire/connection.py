@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pymysql.cursors import DictCursor, SSDictCursor
+from pymysql.cursors import DictCursor, SSCursor
 
 from sync_pipeline.certificates import OPTION as RELAXED
 from sync_pipeline.engines.base import Target
@@ -33,8 +33,12 @@ from sync_pipeline.engines.mysql_protocol.wire.variables import (
 from sync_pipeline.engines.troubles import Peer
 from sync_pipeline.engines.wire.links import Guard, open_link, shut
 from sync_pipeline.engines.wire.passwords import withheld
+from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import ConnectReason, SyncError, UnsupportedServer
 from sync_pipeline.model.instance import TlsMode, TlsOptions
+
+ROWS_AT_ONCE = 64
+BATCH_BYTES = 2**16
 
 
 class MySqlProtocolConnection:
@@ -65,6 +69,10 @@ class MySqlProtocolConnection:
         self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> list[dict[str, Any]]:
         """Run one SELECT; without parameters a percent sign is only a percent sign."""
+        return self.read(sql, parameters).dicts()
+
+    def read(self, sql: str, parameters: Mapping[str, object] | None = None) -> PackedRows:
+        """Run one SELECT, and keep its rows packed."""
         name, product = self._target.instance.name, self._product
         return self.run(sql, parameters, lambda error: query_error(error, name, product, sql))
 
@@ -73,7 +81,7 @@ class MySqlProtocolConnection:
         sql: str,
         parameters: Mapping[str, object] | None,
         mapped: Callable[[Exception], SyncError],
-    ) -> list[dict[str, Any]]:
+    ) -> PackedRows:
         """Run one statement within its limits and return its rows.
 
         Raises:
@@ -95,12 +103,26 @@ class MySqlProtocolConnection:
             finally:
                 self._raw.leave_answer()
 
-    def _rows(self, sql: str, parameters: Mapping[str, object] | None) -> list[dict[str, Any]]:
-        cursor = self._raw.cursor(SSDictCursor)
+    def _rows(self, sql: str, parameters: Mapping[str, object] | None) -> PackedRows:
+        cursor = self._raw.cursor(SSCursor)
         cursor.execute(sql, parameters)
-        rows = list(self._target.meter.metered(cursor.fetchall_unbuffered()))
+        found = PackedRows(self._target.meter)
+        names = [column[0] for column in cursor.description or ()]
+        while batch := self._batch(cursor):
+            found.add(names, batch)
         cursor.close()
-        return rows
+        return found.end()
+
+    def _batch(self, cursor: SSCursor) -> list[tuple[Any, ...]]:
+        """Return the next rows: a few, and fewer where they are long."""
+        found: list[tuple[Any, ...]] = []
+        most = self._raw.arrived_bytes + BATCH_BYTES
+        while len(found) < ROWS_AT_ONCE and self._raw.arrived_bytes < most:
+            row = cursor.fetchone()
+            if row is None:
+                break
+            found.append(row)
+        return found
 
     def abort(self) -> None:
         """Shut the socket, so that a read that waits for the server returns."""

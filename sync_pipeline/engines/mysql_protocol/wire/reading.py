@@ -36,6 +36,11 @@ class BoundedConnection(GuardedConnection):
         self._target = target
         self._arriving = Arriving(target.usage)
 
+    @property
+    def arrived_bytes(self) -> int:
+        """Return how much of the answer has come."""
+        return self._arrived
+
     def begin_answer(self) -> None:
         """Begin to count the next answer."""
         self._arrived = self._columns = 0

@@ -138,8 +138,9 @@ def account_states(
         name, _, value = setting.setting.partition("=")
         parameters[setting.role or PUBLIC].append(AccountSetting(setting.database, name, value))
     grants: dict[str, list[Grant]] = defaultdict(list)
+    known: dict[_Parts, _Known] = {}
     for item in items:
-        grants[item.row.grantee].append(_grant(item))
+        grants[item.row.grantee].append(_grant(item, known))
     everyone = AccountState(
         name=PUBLIC,
         kind=AccountKind.PUBLIC,
@@ -195,24 +196,33 @@ def _bootstrap(role: RoleRow) -> tuple[tuple[str, bool], ...]:
     return (("is_bootstrap", role.is_bootstrap),)
 
 
-def _grant(item: AclItem) -> Grant:
-    row = item.row
-    kind = SecurableKind(row.kind)
-    is_kind_known = kind not in UNKNOWN_KINDS and not (
-        kind is SecurableKind.DEFAULT_PRIVILEGE and row.name.startswith(_UNKNOWN_DEFAULTS)
-    )
+_Parts = tuple[str, str, str, str, str, str]
+_Known = tuple[Securable, bool]
+"""A securable, and whether its kind is known: one for all grants on it."""
+
+
+def _grant(item: AclItem, known: dict[_Parts, _Known]) -> Grant:
+    row, catalog = item.row, item.catalog
+    parts = row.kind, row.database or catalog, row.schema, row.name, row.column_name, catalog
+    found = known.get(parts)
+    if found is None:
+        found = known[parts] = _securable(*parts)
+    securable, is_kind_known = found
     return Grant(
-        securable=Securable(
-            kind=kind,
-            database=row.database or item.catalog,
-            schema=row.schema,
-            name=row.name,
-            column=row.column_name,
-            catalog=item.catalog,
-        ),
+        securable=securable,
         privilege=row.privilege,
         grantable=row.grantable,
         grantor=row.grantor,
         deny=row.privilege in RESTRICTIONS,
         recognised=is_kind_known and row.privilege in PRIVILEGES,
     )
+
+
+def _securable(
+    kind_name: str, database: str, schema: str, name: str, column: str, catalog: str
+) -> _Known:
+    kind = SecurableKind(kind_name)
+    is_kind_known = kind not in UNKNOWN_KINDS and not (
+        kind is SecurableKind.DEFAULT_PRIVILEGE and name.startswith(_UNKNOWN_DEFAULTS)
+    )
+    return Securable(kind, database, schema, name, column, catalog), is_kind_known

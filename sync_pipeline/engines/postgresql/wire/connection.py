@@ -26,7 +26,7 @@ from sync_pipeline.engines.postgresql.text import use
 from sync_pipeline.engines.postgresql.wire.errors import PRODUCT, query_error
 from sync_pipeline.engines.postgresql.wire.interruptions import settings_lost
 from sync_pipeline.engines.postgresql.wire.missing import LACKING, lacking, names_in
-from sync_pipeline.engines.postgresql.wire.reading import RowCursor
+from sync_pipeline.engines.postgresql.wire.reading import Columns, RowCursor
 from sync_pipeline.engines.postgresql.wire.session import begin
 from sync_pipeline.engines.troubles import Peer
 from sync_pipeline.engines.wire.budget import Arriving
@@ -41,6 +41,7 @@ from sync_pipeline.engines.wire.links import (
     resolve,
     shut,
 )
+from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import PrivilegeError, SyncError
 
 CLIENT_MARGIN_SECONDS = 5.0
@@ -75,13 +76,17 @@ class PostgreSqlConnection:
         self._breaker = socket.socket(fileno=os.dup(raw.fileno()))
         self._own = own
         encoding = raw.info.parameter_status("server_encoding") or "UTF8"
-        use(raw, encoding, encoding)
+        self._texts = use(raw, encoding, encoding)
         self._arriving = Arriving(target.usage)
 
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> list[dict[str, Any]]:
         """Run one SELECT; without parameters a percent sign is only a percent sign."""
+        return self.read(sql, parameters).dicts()
+
+    def read(self, sql: str, parameters: Mapping[str, object] | None = None) -> PackedRows:
+        """Run one SELECT, and keep its rows packed."""
         seconds = self._target.statement_seconds + CLIENT_MARGIN_SECONDS
         limits = self._target.limits
         guard = Guard(
@@ -120,9 +125,7 @@ class PostgreSqlConnection:
     def _is_begun(self) -> bool:
         return self._raw.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE
 
-    def _rows(
-        self, sql: str, parameters: Mapping[str, object] | None, guard: Guard
-    ) -> list[dict[str, Any]]:
+    def _rows(self, sql: str, parameters: Mapping[str, object] | None, guard: Guard) -> PackedRows:
         if not self._is_begun:
             self._begin(guard)
         return self._answer(sql, parameters, guard)
@@ -131,32 +134,31 @@ class PostgreSqlConnection:
         """Begin a transaction with our parameters, and learn how shared names are encoded."""
         number = self._raw.info.server_version
         text = begin((number // 10000,), self._target.statement_seconds)
-        changed = self._answer(text, None, guard)
+        changed = self._answer(text, None, guard).dicts()
         if changed:
             raise settings_lost(self._instance, changed)
         if self._own is not None:
-            found = self._answer(_ENCODING, {"database": self._own}, guard)
+            found = self._answer(_ENCODING, {"database": self._own}, guard).dicts()
             here = self._raw.info.parameter_status("server_encoding") or "UTF8"
-            use(self._raw, str(found[0]["encoding"]) if found else "UTF8", here)
+            shared = str(found[0]["encoding"]) if found else "UTF8"
+            self._texts = use(self._raw, shared, here)
             self._own = None
 
     def _answer(
         self, sql: str, parameters: Mapping[str, object] | None, guard: Guard
-    ) -> list[dict[str, Any]]:
-        meter = self._target.meter
-        found: list[dict[str, Any]] = []
+    ) -> PackedRows:
+        found = PackedRows(self._target.meter)
 
-        def take(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-            meter.columns(names)
-            found.extend(meter.metered(dict(zip(names, row, strict=True)) for row in rows))
+        def take(names: list[str], rows: list[tuple[Any, ...]], texts: Columns) -> None:
+            found.add(names, rows, texts)
             guard.progress()
 
         try:
-            RowCursor(self._raw).read(sql.encode(), parameters, take)
+            RowCursor(self._raw, self._texts).read(sql.encode(), parameters, take)
+            return found.end()
         except BaseException:
-            found.clear()  # the error holds `take`, which holds the list
+            found.drop()  # the error holds `take`, which holds them
             raise
-        return found
 
     def _mapped(self, error: Exception, guard: Guard, seconds: float, sql: str) -> SyncError:
         limit = breached(guard.breach, self._target.limits, self._instance)

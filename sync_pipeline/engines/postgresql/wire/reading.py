@@ -7,23 +7,48 @@ its end, cancelling it on a second connection first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg import generators
+from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import ExecStatus
 
+from sync_pipeline.engines.wire.rows import Texts
+
 ROWS_AT_ONCE = 64
-Take = Callable[[list[str], list[tuple[Any, ...]]], None]
+Columns = tuple[Texts | None, ...]
+Take = Callable[[list[str], list[tuple[Any, ...]], Columns], None]
+_TYPES = psycopg.adapters.types
+_SCALARS = frozenset(_TYPES[name].oid for name in ("bool", "int2", "int4", "int8", "oid"))
+"""Of what psycopg makes plain values, without a loader of ours."""
 _ROWS = (ExecStatus.SINGLE_TUPLE, ExecStatus.TUPLES_CHUNK)
 _ENDS = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """What psycopg needs to load values without our loaders: text stays bytes."""
+
+    connection: psycopg.Connection[Any]
+    adapters: AdaptersMap = field(default_factory=lambda: psycopg.adapters)
+
+
 class RowCursor(psycopg.Cursor[Any]):
-    """A cursor that hands rows over in small batches."""
+    """A cursor that hands rows over in small batches.
+
+    `texts` decode bytes by the number of a column's type. Where all columns are of these or
+    of plain types, text is handed over as bytes, with what decodes it.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], texts: Mapping[int, Texts]) -> None:
+        super().__init__(connection)
+        self._texts = texts
+        self._plain = Transformer(_Plain(connection))
 
     def read(self, sql: bytes, parameters: Mapping[str, object] | None, take: Take) -> None:
-        """Run a statement and give `take` the columns and rows of each batch.
+        """Run a statement and give `take` the columns, rows and texts of each batch.
 
         An answer with an error, or with a value that can't be read, is read to its end, so
         that the connection can be used again.
@@ -51,16 +76,22 @@ class RowCursor(psycopg.Cursor[Any]):
         if result.status not in _ROWS or not is_wanted:
             return None
         try:
-            names, rows = self._loaded(result)
+            names, rows, texts = self._loaded(result)
         except Exception as error:  # noqa: BLE001 - raised when the answer is over
             return error
-        take(names, rows)
+        take(names, rows, texts)
         return None
 
-    def _loaded(self, result: psycopg.pq.abc.PGresult) -> tuple[list[str], list[tuple[Any, ...]]]:
-        self._tx.set_pgresult(result)
+    def _loaded(
+        self, result: psycopg.pq.abc.PGresult
+    ) -> tuple[list[str], list[tuple[Any, ...]], Columns]:
         names = [(result.fname(index) or b"").decode() for index in range(result.nfields)]
-        return names, self._tx.load_rows(0, result.ntuples, tuple)
+        kinds = [result.ftype(index) for index in range(result.nfields)]
+        is_plain = all(kind in self._texts or kind in _SCALARS for kind in kinds)
+        loader = self._plain if is_plain else self._tx
+        loader.set_pgresult(result)
+        rows = loader.load_rows(0, result.ntuples, tuple)
+        return names, rows, tuple(map(self._texts.get, kinds)) if is_plain else ()
 
     def _asking(self, sql: bytes, parameters: Mapping[str, object] | None) -> Any:
         yield from self._start_query(sql)

@@ -47,6 +47,7 @@ from sync_pipeline.engines.wire.calls import Call, CallAborted, CallTimeout
 from sync_pipeline.engines.wire.limits import Meter
 from sync_pipeline.engines.wire.links import Flow, open_link
 from sync_pipeline.engines.wire.passwords import may_be_readable
+from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -114,6 +115,10 @@ class SqlServerConnection:
         self, sql: str, parameters: Mapping[str, object] | None = None
     ) -> list[dict[str, Any]]:
         """Run one SELECT; parameters are bound by the driver, never written into the text."""
+        return self.read(sql, parameters).dicts()
+
+    def read(self, sql: str, parameters: Mapping[str, object] | None = None) -> PackedRows:
+        """Run one SELECT, and keep its rows packed."""
         text, values = bound(sql, parameters)
         return self.run(
             lambda: _rows(self._raw, text, values, self._target.meter, self._relay.flow),
@@ -437,18 +442,16 @@ def _execute(raw: Any, statement: str) -> None:
     raw.execute(statement).close()
 
 
-def _rows(
-    raw: Any, text: str, values: tuple[object, ...], meter: Meter, flow: Flow
-) -> list[dict[str, Any]]:
+def _rows(raw: Any, text: str, values: tuple[object, ...], meter: Meter, flow: Flow) -> PackedRows:
     cursor = raw.execute(text, *values)
     try:
         names = [column[0] for column in cursor.description]
-        meter.columns(names)
-        found: list[dict[str, Any]] = []
+        found = PackedRows(meter)
+        found.add(names, ())
         while batch := cursor.fetchmany(ROWS_AT_ONCE):
             flow.progress()
-            found.extend(meter.metered(dict(zip(names, row, strict=True)) for row in batch))
-        return found
+            found.add(names, list(map(tuple, batch)))
+        return found.end()
     finally:
         cursor.close()
 

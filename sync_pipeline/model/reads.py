@@ -1,0 +1,45 @@
+"""What the last sync that wrote an instance's accounts had read, and what it made of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMarks:
+    """Digests (hex) of all that a sync's result depends on: equal ones, equal results.
+
+    `basis` is of all but the rows. `digest` is of the rows in whatever order they came, and
+    `in_order` in the order in which they did: mostly that is the same, and costs less.
+    """
+
+    basis: str
+    in_order: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What a sync said of the accounts it read, and would say again of the same.
+
+    `active` accounts were in scope, and `excluded_names` more are the server's own. `warnings`
+    are those of reading, `classes` the accounts of each class (None: they were not counted),
+    and `class_warning` says why not. `asks_the_time`: they may be others of the same accounts
+    at another moment.
+    """
+
+    active: int
+    excluded_names: int
+    warnings: tuple[str, ...] = ()
+    classes: Mapping[str, int] | None = None
+    class_warning: str = ""
+    asks_the_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a sync that writes accounts leaves for the next one."""
+
+    marks: ReadMarks
+    derived: Derived

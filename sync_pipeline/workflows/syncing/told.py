@@ -1,0 +1,72 @@
+"""What the record of an account sync tells beside its counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sync_pipeline.model.change import Reconciliation
+from sync_pipeline.model.privilege import SectionKey
+from sync_pipeline.model.snapshot import SectionReport, ServerIdentity
+
+_NOTHING = {"created": 0, "reactivated": 0, "deactivated": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a sync tells whatever changed: `excluded` are patterns, `timings` seconds."""
+
+    server: ServerIdentity
+    unread: Mapping[SectionKey, SectionReport]
+    warnings: tuple[str, ...]
+    excluded: tuple[str, ...]
+    excluded_names: int
+    timings: Mapping[str, float]
+
+    @property
+    def warned(self) -> str:
+        """Return the end of a message."""
+        return f", {len(self.warnings)} warnings" if self.warnings else ""
+
+    def details(self, result: Reconciliation) -> dict[str, Any]:
+        """Return the details of a sync that compared accounts."""
+        return {
+            "is_baseline": result.is_baseline,
+            "inventory": {
+                "active": len(result.seen),
+                "created": len(result.created),
+                "reactivated": len(result.reactivated),
+                "deactivated": len(result.deactivated),
+            },
+            "permissions": {
+                "created": result.permissions_created,
+                "updated": result.permissions_updated,
+                "unchanged": result.permissions_unchanged,
+            },
+            **self._always(),
+        }
+
+    def unchanged(self, active: int) -> dict[str, Any]:
+        """Return the details of a sync that found its instance as it was."""
+        return {
+            "unchanged": True,
+            "is_baseline": False,
+            "inventory": {"active": active, **_NOTHING},
+            "permissions": {"created": 0, "updated": 0, "unchanged": active},
+            **self._always(),
+        }
+
+    def _always(self) -> dict[str, Any]:
+        return {
+            "timings": {name: round(seconds, 4) for name, seconds in self.timings.items()},
+            "warnings": list(self.warnings),
+            "unread_sections": {
+                str(key): {"status": str(report.status), "reason": report.reason}
+                for key, report in self.unread.items()
+            },
+            "excluded_accounts": list(self.excluded),
+            "excluded_system_accounts": self.excluded_names,
+            "server_version": self.server.version,
+            "tls": self.server.tls,
+        }
