@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sync_pipeline.engines.access.contract import reach
+from sync_pipeline.engines.access.links import reach
 from sync_pipeline.model.access import AccessWorld, Decision
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.gap import Gap

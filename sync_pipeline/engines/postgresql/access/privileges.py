@@ -172,16 +172,16 @@ class Privileges:
             if role in reached and role != PUBLIC:
                 yield self._way(asked, MEMBER.lower(), reached[role])
         else:
-            paths = self._graph.member_of(asked.account)
+            found = self._graph.member_of(asked.account)
             if asked.privilege == SET and self._graph.has_options:
-                paths = self._graph.may_become(asked.account)
-            if role in paths and asked.privilege in (MEMBER, SET):
-                yield self._way(asked, MEMBER.lower(), Reached(paths[role], asked.account))
+                found = self._graph.may_become(asked.account)
+            if role in found and asked.privilege in (MEMBER, SET):
+                yield self._way(asked, MEMBER.lower(), Reached(found[role], asked.account))
 
     def _by_admin(self, asked: Question, role: str) -> Iterator[EffectivePrivilege]:
-        for member, path in self._graph.member_of(asked.account).items():
+        for member, link in self._graph.member_of(asked.account).items():
             if any(m.admin and m.role == role for m in self._graph.memberships(member)):
-                reached = Reached(path, asked.account)
+                reached = Reached(link, asked.account)
                 yield replace(self._way(asked, f"ADMIN OPTION on {role}", reached), grantable=True)
 
     def _reached(self, asked: Question) -> Mapping[str, Reached]:
