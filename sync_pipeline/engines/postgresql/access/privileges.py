@@ -141,15 +141,17 @@ class Privileges:
 
     def _by_grants(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield what was granted; on a column also what was granted on its table."""
-        grants = list(self._index.on(asked.securable))
+        places = [asked.securable]
         if asked.securable.kind is K.COLUMN:
             relation = self._index.relation(asked.securable)
             if relation and exists(asked.privilege, K.COLUMN, self._graph.major):
-                grants += self._index.on(relation)
-        for holder, grant in grants:
-            way = grant.privilege == asked.privilege and self.by_grant(asked, grant, holder)
-            if way:
-                yield way
+                places.append(relation)
+        reached = self._reached(asked)
+        for on in places:
+            for holder, grant in self._index.of_holders(on, asked.privilege, reached):
+                way = self.by_grant(asked, grant, holder)
+                if way:
+                    yield way
 
     def _by_ownership(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield the owner: it may grant everything, whatever it revoked from itself."""
