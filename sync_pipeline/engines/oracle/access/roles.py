@@ -10,6 +10,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.oracle.access.names import local_name
@@ -127,10 +128,12 @@ class RoleGraph:
 
     def _walk(self, account: str, container: str) -> Iterator[Way]:
         start = Way(Link(account), account, account)
-        waiting = [(start.rank, start)]
+        # A role may be held twice, in two ways that are as good: the first one counts.
+        number = count()
+        waiting = [(start.rank, next(number), start)]
         seen: set[tuple[str, str]] = set()
         while waiting:
-            _, way = heapq.heappop(waiting)
+            _, _, way = heapq.heappop(waiting)
             if (way.holder, way.user) in seen:
                 continue
             seen.add((way.holder, way.user))
@@ -138,7 +141,7 @@ class RoleGraph:
             for edge in (*self._edges(way, container), *self._entries(way, container)):
                 further = _further(way, edge)
                 if (further.holder, further.user) not in seen:
-                    heapq.heappush(waiting, (further.rank, further))
+                    heapq.heappush(waiting, (further.rank, next(number), further))
 
     def _entries(self, way: Way, container: str) -> Iterator[_Edge]:
         """Yield the accounts that one may connect as.

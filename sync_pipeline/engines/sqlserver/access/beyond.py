@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from sync_pipeline.engines.access.doubts import MOST_NAMED
+from sync_pipeline.engines.access.parts import Elsewhere
 from sync_pipeline.engines.sqlserver.access.covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access.decide import Decider
 from sync_pipeline.engines.sqlserver.access.entry import SERVER
@@ -50,6 +51,8 @@ _HOLD_VIEWS = (
 _LENT_BY = "(ownership chains, EXECUTE AS, signatures)"
 _SYSTEM_DATABASES = ("master", "model", "msdb", "tempdb")
 _ON_MODULES = ("EXECUTE", CONTROL)
+LENDING = Elsewhere(frozenset(_HOLD_VIEWS), frozenset(_ON_MODULES))
+"""What lets one use a module or a view, and with it whatever that reaches."""
 _IMPERSONATED = (SecurableClass.LOGIN, SecurableClass.USER)
 
 
