@@ -222,6 +222,12 @@ class StoreUnavailable(SyncError):
     default_retryable = True
 
 
+class StoreDamaged(SyncError):
+    """The store holds something that is not what was written there."""
+
+    kind = "store_damaged"
+
+
 class StaleClaim(SyncError):
     """A newer attempt, or the end of the run, took this record from a late worker."""
 

@@ -79,10 +79,15 @@ class AccountState:
         object.__setattr__(state, "_is_canonical", True)
         return state
 
+    def trusted(self) -> AccountState:
+        """Return this state, marked as what `canonical` made: for who reads what that wrote."""
+        object.__setattr__(self, "_is_canonical", True)
+        return self
+
     @property
     def fingerprint(self) -> str:
         """Return the SHA-256 (hex) of the canonical JSON: equal states, equal digests."""
-        return fingerprint_of(self.to_json())
+        return hashlib.sha256(canonical_json(self.to_json()).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return the canonical form as JSON values: what the store keeps."""
@@ -115,11 +120,6 @@ class AccountState:
             settings=tuple(setting_from_json(s) for s in value["settings"]),
             grants=tuple(grant_from_json(g) for g in value["grants"]),
         ).canonical()
-
-
-def fingerprint_of(snapshot: dict[str, Any]) -> str:
-    """Return the SHA-256 (hex) of the JSON that `AccountState.to_json` returns."""
-    return hashlib.sha256(canonical_json(snapshot).encode()).hexdigest()
 
 
 def canonical_json(value: Any) -> str:

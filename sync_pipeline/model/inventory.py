@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import ChangeType
-from sync_pipeline.model.privilege import SectionKey
+from sync_pipeline.model.privilege import SectionKey, Securable
 from sync_pipeline.model.snapshot import SectionReport
 
 
@@ -93,3 +93,22 @@ class StoredAccess:
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     databases: Databases | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which grants a question needs: those on a securable that is wanted, and all of some holders.
+
+    Both are asked once for each securable and account, however many grants there are. Denies, and
+    grants that are not recognised, come in any case: they can change each answer.
+    """
+
+    of_securable: Callable[[Securable], bool]
+    of_holder: Callable[[str], bool]
+
+
+def _each(_item: object) -> bool:
+    return True
+
+
+EVERY_GRANT = Wanted(_each, _each)

@@ -1,22 +1,19 @@
-"""Everything that questions about access need of some instances, in three statements."""
+"""Everything that questions about access need of some instances, in three statements a view."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, func, select
 
-from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.inventory import Databases, StoredAccess
+from sync_pipeline.model.inventory import EVERY_GRANT, Databases, StoredAccess, Wanted
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline.store.database import Database, among
-from sync_pipeline.store.schema import account_permissions as permissions
-from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.sizes.schema import instance_databases
+from sync_pipeline.store.world_rows import AT_ONCE, stored_worlds
 
 
 class AccessReads:
@@ -26,38 +23,47 @@ class AccessReads:
         self._database = database
 
     def of(self, instance_ids: Sequence[int]) -> dict[int, StoredAccess]:
-        """Return what is known of instances, by their ids, in one consistent view."""
+        """Return what is known of instances, by their ids, in one consistent view.
+
+        Raises:
+            StoreDamaged: what is stored is not what was written.
+        """
+        return dict(self._read(instance_ids, EVERY_GRANT))
+
+    def each(
+        self, instance_ids: Sequence[int], wanted: Wanted | None = EVERY_GRANT
+    ) -> Iterator[tuple[int, StoredAccess]]:
+        """Yield what is known of one instance after the other, each in a consistent view.
+
+        No more than one is unpacked at a time. Its accounts have those grants that are wanted;
+        None: no grants.
+
+        Raises:
+            StoreDamaged: what is stored is not what was written.
+        """
+        for begin in range(0, len(instance_ids), AT_ONCE):
+            yield from self._read(instance_ids[begin : begin + AT_ONCE], wanted)
+
+    def _read(
+        self, instance_ids: Sequence[int], wanted: Wanted | None
+    ) -> Iterator[tuple[int, StoredAccess]]:
         with self._database.read() as connection:
-            states = _accounts(connection, instance_ids)
+            stored = stored_worlds(connection, instance_ids, wanted)
             read = _sections(connection, instance_ids)
             databases = _databases(connection, instance_ids)
-        return {
-            item: StoredAccess(
-                accounts={state.name: state for state, _ in states[item]},
-                changed_at={state.name: changed for state, changed in states[item]},
-                sections=read[item],
-                databases=databases.get(item),
+        for item in instance_ids:
+            world = stored.pop(item, None)
+            accounts = world.read(wanted) if world else []
+            active = [account for account in accounts if account.is_active]
+            yield (
+                item,
+                StoredAccess(
+                    accounts={account.state.name: account.state for account in active},
+                    changed_at={account.state.name: account.changed_at for account in active},
+                    sections=read.get(item, {}),
+                    databases=databases.get(item),
+                ),
             )
-            for item in instance_ids
-        }
-
-
-def _accounts(
-    connection: Connection, instance_ids: Sequence[int]
-) -> dict[int, list[tuple[AccountState, datetime]]]:
-    query = (
-        select(accounts.c.instance_id, permissions.c.snapshot, permissions.c.last_change_at)
-        .join_from(accounts, permissions)
-        .where(
-            among(connection, accounts.c.instance_id, instance_ids),
-            accounts.c.is_active.is_(True),
-        )
-    )
-    found: dict[int, list[tuple[AccountState, datetime]]] = defaultdict(list)
-    for row in connection.execute(query):
-        state = AccountState.from_json(row.snapshot)
-        found[row.instance_id].append((state, row.last_change_at))
-    return found
 
 
 def _sections(

@@ -1,83 +1,44 @@
-"""Accounts, their permissions, their change log, and which sections were read."""
+"""Accounts as the store keeps them: read, found, and written with each sync."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    Select,
-    Text,
-    and_,
-    bindparam,
-    cast,
-    func,
-    not_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
-from sync_pipeline.model.account import AccountState, fingerprint_of
-from sync_pipeline.model.change import (
-    AccountChange,
-    Baseline,
-    ChangeType,
-    KnownAccount,
-    LoggedChange,
-    Reconciliation,
-)
-from sync_pipeline.model.change_json import diff_from_json, diff_to_json
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change import Baseline, KnownAccount, LoggedChange, Reconciliation
 from sync_pipeline.model.classification import DayCounts
-from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
+from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter, Wanted
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
+from sync_pipeline.store import change_log
+from sync_pipeline.store.account_rows import write_inventory, write_permissions, write_sections
 from sync_pipeline.store.classes import write_class_counts
-from sync_pipeline.store.database import Database, among, insert_rows, upsert
+from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.registry import note_connection
-from sync_pipeline.store.schema import account_change_log as log
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sessions.ends import RecordEnds
-
-# What each sync asks is made once: making a statement, and fitting the columns of its result
-# to the one of its kind that was compiled, costs more than asking.
-_KNOWN = (
-    select(permissions.c.snapshot, accounts.c.is_active)
-    .join_from(accounts, permissions)
-    .where(accounts.c.instance_id == bindparam("of_id"))
+from sync_pipeline.store.world_rows import (
+    AT_ONCE,
+    StoredWorld,
+    next_world,
+    stored_world,
+    stored_worlds,
+    write_world,
 )
+
+# Made once: making a statement costs more than asking.
 _SECTIONS = select(sections).where(sections.c.instance_id == bindparam("of_id"))
-_IDS = select(accounts.c.id, accounts.c.account_name).where(
-    accounts.c.instance_id == bindparam("of_id")
-)
-
-# The first entry of each instance is of its first sync: the log is never pruned.
-_OLDER = log.alias("older")
-_FIRST_ID = (
-    select(_OLDER.c.id)
-    .where(_OLDER.c.instance_id == instances.c.id)
-    .order_by(_OLDER.c.changed_at, _OLDER.c.id)
-    .limit(1)
-    .scalar_subquery()
-)
-_FIRSTS = select(instances.c.id.label("instance_id"), _FIRST_ID.label("first_id")).cte("firsts")
-_FIRST = log.alias("first")
-_LOGGED = (
-    log.join(instances)
-    .join(_FIRSTS, _FIRSTS.c.instance_id == log.c.instance_id)
-    .join(_FIRST, _FIRST.c.id == _FIRSTS.c.first_id)
-)
-_IS_BASELINE = and_(
-    log.c.change_type == str(ChangeType.ADD),
-    log.c.session_id == _FIRST.c.session_id,
-    log.c.changed_at == _FIRST.c.changed_at,
-)
 
 
 class AccountStore:
@@ -88,12 +49,14 @@ class AccountStore:
         self._ends = ends
 
     def known(self, instance_id: int) -> list[KnownAccount]:
-        """Return every account ever seen on an instance, with its last state."""
+        """Return every account ever seen on an instance, with its last state.
+
+        Raises:
+            StoreDamaged: what is stored is not what was written.
+        """
         with self._database.read_once() as connection:
-            return [
-                KnownAccount(AccountState.from_json(row.snapshot), row.is_active)
-                for row in connection.execute(_KNOWN, {"of_id": instance_id})
-            ]
+            stored = stored_world(connection, instance_id)
+        return [KnownAccount(item.state, item.is_active) for item in stored.read()]
 
     def sections(self, instance_id: int) -> list[SectionState]:
         """Return how the last sync read each section of an instance."""
@@ -124,20 +87,30 @@ class AccountStore:
         `counts` replace those of their day; without, the day's counts stay as they are.
 
         Raises:
+            ResultLimit: the accounts are more than can be kept; nothing is written.
             StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
+            StoreDamaged: what is stored is not what was written; nothing is written.
             StoreUnavailable: nothing is written.
         """
+        # Before the transaction: on SQLite every other writer waits for its end.
+        with self._database.read_once() as connection:
+            world = next_world(connection, instance_id, result, observed_at)
         with self._ends.writing(claim, outcome, now) as connection:
-            _write_inventory(connection, instance_id, result, observed_at)
-            _write_permissions(connection, instance_id, result, claim.session_id, observed_at)
-            _write_log(connection, instance_id, result.changes, claim.session_id, observed_at)
-            _write_sections(connection, instance_id, result, observed_at)
+            write_inventory(connection, instance_id, result, observed_at)
+            write_permissions(connection, instance_id, result, claim.session_id, observed_at)
+            write_world(connection, instance_id, world, result, observed_at)
+            change_log.write(connection, instance_id, result, claim.session_id, observed_at)
+            write_sections(connection, instance_id, result, observed_at)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now)
 
     def find(self, wanted: AccountFilter) -> list[AccountView]:
-        """Return accounts in order of instance and name."""
+        """Return accounts in order of instance and name.
+
+        Raises:
+            StoreDamaged: what is stored is not what was written.
+        """
         query = _views()
         if wanted.instance is not None:
             query = query.where(instances.c.name == wanted.instance)
@@ -155,203 +128,25 @@ class AccountStore:
         with self._database.read() as connection:
             if wanted.instances is not None:
                 ordered = ordered.where(among(connection, instances.c.id, wanted.instances))
-            return [_view(row) for row in connection.execute(ordered)]
+            return list(_viewed(connection, connection.execute(ordered).all()))
 
     def get(self, instance: str, account: str) -> AccountView | None:
-        """Return one account by its exact name, active or not."""
+        """Return one account by its exact name, active or not.
+
+        Raises:
+            StoreDamaged: what is stored is not what was written.
+        """
         query = _views().where(instances.c.name == instance, accounts.c.account_name == account)
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-            return _view(row) if row else None
+            return next(_viewed(connection, connection.execute(query).all()), None)
 
     def changes(self, wanted: ChangeFilter) -> list[LoggedChange]:
         """Return entries of the change log, newest first unless asked otherwise."""
-        query = select(log, instances.c.name, _IS_BASELINE.label("is_baseline"))
-        query = query.select_from(_LOGGED)
-        if not wanted.with_baselines:
-            query = query.where(not_(_IS_BASELINE))
-        if not wanted.with_silent:
-            query = query.where(cast(log.c.lines, Text) != "[]")
-        order = (
-            (log.c.changed_at, log.c.id)
-            if wanted.oldest_first
-            else (log.c.changed_at.desc(), log.c.id.desc())
-        )
-        with self._database.read() as connection:
-            query = _filtered(connection, query, wanted)
-            rows = connection.execute(query.order_by(*order).limit(wanted.limit))
-            return [_logged(row) for row in rows]
+        return change_log.entries(self._database, wanted)
 
     def baselines(self, wanted: ChangeFilter) -> list[Baseline]:
         """Return what the first sync of each instance found, newest first."""
-        by = (instances.c.name, log.c.session_id, log.c.changed_at)
-        counted = select(*by, func.count().label("accounts")).select_from(_LOGGED)
-        query = counted.where(_IS_BASELINE).group_by(*by)
-        order = (log.c.changed_at.desc(), instances.c.name)
-        with self._database.read() as connection:
-            query = _filtered(connection, query, wanted)
-            rows = connection.execute(query.order_by(*order).limit(wanted.limit))
-            return [
-                Baseline(row.name, row.session_id, row.changed_at, row.accounts) for row in rows
-            ]
-
-
-def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) -> Select[Any]:
-    conditions = (
-        (wanted.instance, instances.c.name == wanted.instance),
-        (wanted.account, log.c.account_name == wanted.account),
-        (wanted.session_id, log.c.session_id == wanted.session_id),
-        (wanted.change_types or None, log.c.change_type.in_(wanted.change_types)),
-    )
-    for value, condition in conditions:
-        if value is not None:
-            query = query.where(condition)
-    if wanted.since is not None:
-        query = query.where(log.c.changed_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(log.c.changed_at <= wanted.until)
-    if wanted.instances is not None:
-        query = query.where(among(connection, instances.c.id, wanted.instances))
-    return query
-
-
-def _write_inventory(
-    connection: Connection, instance_id: int, result: Reconciliation, observed_at: datetime
-) -> None:
-    created = set(result.created)
-    states = {state.name: state for state in result.states}
-    rows = [
-        {
-            "instance_id": instance_id,
-            "account_name": name,
-            "kind": str(states[name].kind),
-            "is_active": True,
-            "first_seen_at": observed_at,
-            "last_seen_at": observed_at,
-        }
-        for name in result.created
-    ]
-    insert_rows(connection, accounts, rows)
-    seen = [name for name in result.seen if name not in created]
-    _update_named(
-        connection,
-        instance_id,
-        seen,
-        {"is_active": True, "last_seen_at": observed_at, "deleted_at": None},
-    )
-    _update_named(
-        connection,
-        instance_id,
-        result.deactivated,
-        {"is_active": False, "deleted_at": observed_at},
-    )
-
-
-def _update_named(
-    connection: Connection, instance_id: int, names: Sequence[str], values: dict[str, Any]
-) -> None:
-    if names:
-        connection.execute(
-            update(accounts)
-            .where(
-                accounts.c.instance_id == instance_id,
-                among(connection, accounts.c.account_name, names),
-            )
-            .values(values)
-        )
-
-
-def _write_permissions(
-    connection: Connection,
-    instance_id: int,
-    result: Reconciliation,
-    session_id: str,
-    observed_at: datetime,
-) -> None:
-    found = connection.execute(_IDS, {"of_id": instance_id})
-    ids = {name: account_id for account_id, name in found}
-    created = set(result.created)
-    kinds = [
-        {"of_id": ids[state.name], "new_kind": str(state.kind)}
-        for state in result.states
-        if state.name not in created
-    ]
-    marks = {
-        "session_id": f"{session_id}_{instance_id}",
-        "sync_session_id": session_id,
-        "last_sync_at": observed_at,
-    }
-    rows = [
-        {
-            **marks,
-            "account_id": ids[state.name],
-            "is_superuser": state.is_superuser,
-            "is_locked": state.is_locked,
-            "can_login": state.can_login,
-            "snapshot": snapshot,
-            "fingerprint": fingerprint_of(snapshot),
-            "last_change_at": observed_at,
-        }
-        for state, snapshot in ((state, state.to_json()) for state in result.states)
-    ]
-    upsert(connection, permissions, rows, ["account_id"], rows[0].keys() if rows else ())
-    if kinds:
-        by_id = update(accounts).where(accounts.c.id == bindparam("of_id"))
-        connection.execute(by_id.values(kind=bindparam("new_kind")), kinds)
-    written = {state.name for state in result.states}
-    seen = [ids[name] for name in result.seen if name not in written]
-    if seen:
-        connection.execute(
-            update(permissions)
-            .where(among(connection, permissions.c.account_id, seen))
-            .values(marks)
-        )
-
-
-def _write_log(
-    connection: Connection,
-    instance_id: int,
-    changes: Sequence[AccountChange],
-    session_id: str,
-    observed_at: datetime,
-) -> None:
-    rows = [
-        {
-            "instance_id": instance_id,
-            "account_name": change.account,
-            "change_type": str(change.change_type),
-            "diff": diff_to_json(change.diff),
-            "lines": list(change.lines),
-            "session_id": session_id,
-            "changed_at": observed_at,
-        }
-        for change in changes
-    ]
-    insert_rows(connection, log, rows)
-
-
-def _write_sections(
-    connection: Connection, instance_id: int, result: Reconciliation, observed_at: datetime
-) -> None:
-    """Sections that were read get a new date; the others keep the date of their last read."""
-    rows = [
-        {
-            "instance_id": instance_id,
-            "section": str(key.name),
-            "database": key.database,
-            "status": str(report.status),
-            "reason": report.reason,
-            "checked_at": observed_at,
-            "last_read_at": observed_at if report.status is SectionStatus.READ else None,
-        }
-        for key, report in result.sections.items()
-    ]
-    keys = ["instance_id", "section", "database"]
-    columns = ["status", "reason", "checked_at"]
-    read = [row for row in rows if row["last_read_at"] is not None]
-    unread = [row for row in rows if row["last_read_at"] is None]
-    upsert(connection, sections, read, keys, [*columns, "last_read_at"])
-    upsert(connection, sections, unread, keys, columns)
+        return change_log.baselines(self._database, wanted)
 
 
 def _views() -> Select[Any]:
@@ -360,11 +155,27 @@ def _views() -> Select[Any]:
     )
 
 
-def _view(row: Row[Any]) -> AccountView:
+def _viewed(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[AccountView]:
+    """Yield accounts with their states, which are read of one instance after the other."""
+    by_instance = [(item, list(own)) for item, own in groupby(rows, key=attrgetter("instance_id"))]
+    for begin in range(0, len(by_instance), AT_ONCE):
+        some = by_instance[begin : begin + AT_ONCE]
+        stored = stored_worlds(connection, [item for item, _ in some])
+        for item, own in some:
+            states = _states(stored[item], {row.account_name for row in own})
+            yield from (_view(row, states[row.account_name]) for row in own)
+
+
+def _states(stored: StoredWorld, names: AbstractSet[str]) -> dict[str, AccountState]:
+    wanted = Wanted(of_securable=lambda _: False, of_holder=names.__contains__)
+    return {item.state.name: item.state for item in stored.read(wanted)}
+
+
+def _view(row: Row[Any], state: AccountState) -> AccountView:
     return AccountView(
         instance=row.name,
         engine=row.engine,
-        state=AccountState.from_json(row.snapshot),
+        state=state,
         is_active=row.is_active,
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
@@ -372,20 +183,4 @@ def _view(row: Row[Any]) -> AccountView:
         last_sync_at=row.last_sync_at,
         last_change_at=row.last_change_at,
         session_id=row.sync_session_id,
-    )
-
-
-def _logged(row: Row[Any]) -> LoggedChange:
-    return LoggedChange(
-        id=row.id,
-        instance=row.name,
-        session_id=row.session_id,
-        changed_at=row.changed_at,
-        change=AccountChange(
-            account=row.account_name,
-            change_type=ChangeType(row.change_type),
-            diff=diff_from_json(row.diff),
-            lines=tuple(row.lines),
-        ),
-        is_baseline=row.is_baseline,
     )

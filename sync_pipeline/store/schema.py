@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -223,8 +224,6 @@ account_permissions = Table(
     Column("is_superuser", Boolean, nullable=False),
     Column("is_locked", Boolean, nullable=False),
     Column("can_login", Boolean, nullable=False),
-    Column("snapshot", Json, nullable=False),
-    Column("fingerprint", String(64), nullable=False),
     # {session_id}_{instance_id}; the plain id beside it joins to the session.
     Column("session_id", String(64), nullable=False),
     Column(
@@ -244,12 +243,26 @@ account_change_log = Table(
     _instance(),
     Column("account_name", Text, nullable=False),
     Column("change_type", String(32), nullable=False),
+    # Both whole in entries of older versions; else in `packed`, and `lines` is their number.
     Column("diff", Json, nullable=False),
     Column("lines", Json, nullable=False),
+    Column("packed", LargeBinary),
     Column("session_id", String(SESSION_ID_LENGTH), nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Index(None, "instance_id", "changed_at"),
     Index(None, "session_id"),
+)
+
+instance_worlds = Table(
+    "instance_worlds",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    # What these hold, and how it is checked: store/worlds.
+    Column("format", Integer, nullable=False),
+    Column("accounts", LargeBinary, nullable=False),
+    Column("grants", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
 )
 
 instance_sections = Table(

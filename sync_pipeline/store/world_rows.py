@@ -1,0 +1,175 @@
+"""The rows of `instance_worlds`: all accounts ever seen on an instance, with their last states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, Select, bindparam, exists, literal, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from sync_pipeline.errors import Phase, ResultLimit, StoreDamaged
+from sync_pipeline.model.change import Reconciliation
+from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
+from sync_pipeline.store.database import among, upsert
+from sync_pipeline.store.schema import instance_accounts as accounts
+from sync_pipeline.store.schema import instance_worlds as worlds
+from sync_pipeline.store.schema import instances
+from sync_pipeline.store.worlds.packed import PackedWorld, WorldAccount, WorldError
+from sync_pipeline.store.worlds.packing import pack
+from sync_pipeline.store.worlds.reading import read_world
+
+AT_ONCE = 32
+"""Instances whose rows, still packed, are fetched together."""
+_HAS_ACCOUNTS = exists().where(accounts.c.instance_id == instances.c.id)
+
+
+def _rows(grants: ColumnElement[bytes]) -> Select[tuple[object, ...]]:
+    packed = worlds.c.format, worlds.c.accounts, grants.label("grants"), worlds.c.digest
+    return select(
+        instances.c.id, instances.c.name, *packed, _HAS_ACCOUNTS.label("has_accounts")
+    ).join_from(instances, worlds, isouter=True)
+
+
+_WITH_GRANTS = _rows(worlds.c.grants)
+_WITHOUT_GRANTS = _rows(literal(b""))
+_OF_ONE = _WITH_GRANTS.where(instances.c.id == bindparam("of_id"))
+_DIGEST = select(worlds.c.digest).where(worlds.c.instance_id == bindparam("of_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWorld:
+    """The accounts of one instance, still packed; None: none was ever seen."""
+
+    instance: str
+    packed: PackedWorld | None
+
+    @property
+    def digest(self) -> str | None:
+        """Return what tells one state of the accounts from another."""
+        return self.packed.digest if self.packed else None
+
+    def read(self, wanted: Wanted | None = EVERY_GRANT) -> list[WorldAccount]:
+        """Return the accounts, with those of their grants that are wanted; None: with none.
+
+        Raises:
+            StoreDamaged: they are not what was written.
+        """
+        if self.packed is None:
+            return []
+        try:
+            return read_world(self.packed, wanted)
+        except WorldError as error:
+            raise _damaged(self.instance, str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class NextWorld:
+    """What is to be written, and the digest of what it was made from."""
+
+    made_from: str | None
+    packed: PackedWorld
+
+
+def stored_world(connection: Connection, instance_id: int) -> StoredWorld:
+    """Return the accounts of an instance.
+
+    Raises:
+        StoreDamaged: there are accounts, and nothing says what they are.
+    """
+    return _stored(connection.execute(_OF_ONE, {"of_id": instance_id}).one())
+
+
+def stored_worlds(
+    connection: Connection, instance_ids: Sequence[int], wanted: Wanted | None = EVERY_GRANT
+) -> dict[int, StoredWorld]:
+    """Return the accounts of instances, by their ids, for who wants these grants of them.
+
+    Raises:
+        StoreDamaged: there are accounts, and nothing says what they are.
+    """
+    query = _WITHOUT_GRANTS if wanted is None else _WITH_GRANTS
+    rows = connection.execute(query.where(among(connection, instances.c.id, instance_ids)))
+    return {row.id: _stored(row) for row in rows}
+
+
+def next_world(
+    connection: Connection, instance_id: int, result: Reconciliation, observed_at: datetime
+) -> NextWorld | None:
+    """Return all accounts of an instance as they are after a sync; None: as they were.
+
+    Raises:
+        ResultLimit: they are more than can be kept.
+        StoreDamaged: what is stored is not what was written.
+    """
+    if not (result.states or result.deactivated or result.reactivated):
+        return None
+    before = stored_world(connection, instance_id)
+    after = {item.state.name: item for item in before.read()}
+    active = {**dict.fromkeys(result.reactivated, True), **dict.fromkeys(result.deactivated, False)}
+    after.update({name: replace(after[name], is_active=now) for name, now in active.items()})
+    for state in result.states:
+        after[state.name] = WorldAccount(state, is_active=True, changed_at=observed_at)
+    try:
+        return NextWorld(before.digest, pack(after[name] for name in sorted(after)))
+    except WorldError as error:
+        raise ResultLimit(
+            f"Its accounts are more than the store keeps of one instance: {error}.",
+            phase=Phase.STORE,
+            hint="Nothing was written; leave out accounts by SYNC_PIPELINE_EXCLUDED_ACCOUNTS.",
+        ) from None
+
+
+def write_world(
+    connection: Connection,
+    instance_id: int,
+    made: NextWorld | None,
+    result: Reconciliation,
+    observed_at: datetime,
+) -> None:
+    """Write what `next_world` made, where nothing else was written since; else make it again.
+
+    Raises:
+        StoreDamaged: what is stored is not what was written.
+    """
+    if made is None:
+        return
+    # Who writes the same instance at this moment waits here until the other one has written.
+    found = connection.scalar(_DIGEST.with_for_update(), {"of_id": instance_id})
+    if found != made.made_from:
+        made = next_world(connection, instance_id, result, observed_at) or made
+    put_world(connection, instance_id, made.packed, observed_at)
+
+
+def put_world(
+    connection: Connection, instance_id: int, packed: PackedWorld, written_at: datetime
+) -> None:
+    """Write the accounts of an instance in the place of those that were there."""
+    row = {
+        "instance_id": instance_id,
+        "format": packed.format,
+        "accounts": packed.accounts,
+        "grants": packed.grants,
+        "digest": packed.digest,
+        "written_at": written_at,
+    }
+    upsert(connection, worlds, [row], ["instance_id"], row.keys())
+
+
+def _stored(row: Row[tuple[object, ...]]) -> StoredWorld:
+    if row.digest is not None:
+        packed = PackedWorld(row.format, bytes(row.accounts), bytes(row.grants), row.digest)
+        return StoredWorld(row.name, packed)
+    if row.has_accounts:
+        raise _damaged(row.name, "they are not there")
+    return StoredWorld(row.name, None)
+
+
+def _damaged(instance: str, reason: str) -> StoreDamaged:
+    return StoreDamaged(
+        f"What the store keeps of its accounts is not what was written: {reason}.",
+        instance=instance,
+        phase=Phase.STORE,
+        hint="Nothing was written; restore the store from its backup.",
+    )

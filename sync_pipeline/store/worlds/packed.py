@@ -1,0 +1,166 @@
+"""What is packed of an instance's accounts, and how bytes are compressed and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import zlib
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate, chain, pairwise
+
+from sync_pipeline.model.account import AccountState
+
+FORMAT = 1
+"""Of the two blobs. A blob of another format is not read."""
+MOST_BYTES = 1 << 30
+"""Of one blob before it is compressed: no more is unpacked, whatever a blob says of itself."""
+_LEVEL = 6
+_LENGTH = 8
+_DIGEST = 32
+_PART = 4
+_NUMBER = "i" if array("i").itemsize == _PART else "l"
+
+
+class WorldError(ValueError):
+    """Packed accounts are not what was written, or are more than is ever read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldAccount:
+    """An account with its last state, whether it still exists, and when it changed last (UTC)."""
+
+    state: AccountState
+    is_active: bool
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PackedWorld:
+    """All accounts of an instance; `grants` are apart from all else that they are.
+
+    `digest` has a half for each, of 32 hexadecimal digits.
+    """
+
+    format: int
+    accounts: bytes
+    grants: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, accounts: bytes, grants: bytes) -> PackedWorld:
+        """Return what holds two blobs."""
+        return cls(FORMAT, accounts, grants, _half(accounts) + _half(grants))
+
+    def plain_accounts(self) -> bytes:
+        """Return what is in the blob of accounts.
+
+        Raises:
+            WorldError: it is not what was written, or of a format that is not known.
+        """
+        return self._plain(self.accounts, self.digest[:_DIGEST])
+
+    def plain_grants(self) -> bytes:
+        """Return what is in the blob of grants.
+
+        Raises:
+            WorldError: it is not what was written, or of a format that is not known.
+        """
+        return self._plain(self.grants, self.digest[_DIGEST:])
+
+    def _plain(self, blob: bytes, digest: str) -> bytes:
+        if self.format != FORMAT:
+            raise WorldError(f"the format {self.format} is not known")
+        if digest != _half(blob):
+            raise WorldError("the digest is of something else")
+        return decompressed(blob)
+
+
+def compressed(plain: bytes) -> bytes:
+    """Return a blob of these bytes.
+
+    Raises:
+        WorldError: they are more than would be read again.
+    """
+    if len(plain) > MOST_BYTES:
+        raise WorldError(f"{len(plain)} bytes are more than {MOST_BYTES}")
+    return len(plain).to_bytes(_LENGTH, "little") + zlib.compress(plain, _LEVEL)
+
+
+def decompressed(blob: bytes) -> bytes:
+    """Return the bytes of a blob.
+
+    Raises:
+        WorldError: it is no whole blob, or holds more than it says or than is read.
+    """
+    length = int.from_bytes(blob[:_LENGTH], "little")
+    if length > MOST_BYTES:
+        raise WorldError(f"{length} bytes are more than {MOST_BYTES}")
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(blob[_LENGTH:], length + 1)
+    except zlib.error as error:
+        raise WorldError(str(error)) from None
+    if len(plain) != length or not stream.eof or stream.unused_data:
+        raise WorldError(f"it does not hold {length} bytes")
+    return plain
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """Return parts one after the other, each behind its length."""
+    return b"".join(
+        chain.from_iterable((len(part).to_bytes(_LENGTH, "little"), part) for part in parts)
+    )
+
+
+def parted(plain: bytes) -> list[memoryview]:
+    """Return the parts that were joined."""
+    found, rest = [], memoryview(plain)
+    while rest:
+        end = _LENGTH + int.from_bytes(rest[:_LENGTH], "little")
+        if end > len(rest):
+            raise WorldError("a part is longer than the whole")
+        found.append(rest[_LENGTH:end])
+        rest = rest[end:]
+    return found
+
+
+def numbers(values: Iterable[int]) -> bytes:
+    """Return small numbers, from zero on, as bytes."""
+    return _bytes(array(_NUMBER, values))
+
+
+def read_numbers(part: memoryview) -> array[int]:
+    """Return what `numbers` wrote."""
+    found = array(_NUMBER)
+    found.frombytes(part)
+    return _little(found)
+
+
+def steps(values: Sequence[int]) -> bytes:
+    """Return numbers as bytes that compress well where each is close to the one before."""
+    if not values:
+        return b""
+    return numbers(chain(values[:1], (after - before for before, after in pairwise(values))))
+
+
+def read_steps(part: memoryview) -> list[int]:
+    """Return what `steps` wrote."""
+    return list(accumulate(read_numbers(part)))
+
+
+def _bytes(values: array[int]) -> bytes:
+    return _little(values).tobytes()
+
+
+def _little(values: array[int]) -> array[int]:
+    """Return them as the store keeps them, whichever machine wrote it."""
+    if sys.byteorder != "little":
+        values.byteswap()
+    return values
+
+
+def _half(blob: bytes) -> str:
+    return hashlib.sha256(blob).hexdigest()[:_DIGEST]

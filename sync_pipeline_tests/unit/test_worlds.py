@@ -1,0 +1,308 @@
+"""Accounts survive being packed, whatever they hold; what is damaged is never half read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
+from sync_pipeline.model.privilege import (
+    AccountSetting,
+    Grant,
+    GrantScope,
+    Membership,
+    Securable,
+    SecurableKind,
+)
+from sync_pipeline.store.worlds import packed as packed_form
+from sync_pipeline.store.worlds.packed import PackedWorld, WorldAccount, WorldError
+from sync_pipeline.store.worlds.packing import pack
+from sync_pipeline.store.worlds.reading import read_world
+from workbench.strategies.accounts import NOW, states
+from workbench.strategies.any_engine import worlds_of
+
+ODD_TEXT = [
+    "",
+    "\0",
+    "a\0b",
+    "\ud800",
+    "\udfff\ud83d",
+    "😀",
+    "é",
+    "e\u0301",
+    '"\\',
+    "\n",
+    "x" * 10_000,
+]
+
+
+@st.composite
+def odd_texts(draw: st.DrawFn) -> str:
+    """Draw texts that encodings, delimiters or limits could spoil; a function of a short name."""
+    kinds = st.sampled_from(ODD_TEXT), st.text(st.characters(), max_size=5)
+    found = draw(st.one_of(*kinds))
+    return "x" * draw(st.integers(9_999, 10_001)) if found == "long" else found
+
+
+texts = odd_texts()
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**200), 2**200),
+    st.floats(allow_nan=False),
+    texts,
+)
+options = st.sampled_from([None, True, False])
+odd_grants = st.builds(
+    Grant,
+    st.builds(Securable, st.sampled_from(SecurableKind), texts, texts, texts, texts, texts),
+    texts,
+    st.booleans(),
+    st.booleans(),
+    texts,
+    st.booleans(),
+    st.sampled_from(GrantScope),
+)
+odd_memberships = st.builds(
+    Membership, texts, st.booleans(), options, options, options, texts, st.sampled_from(GrantScope)
+)
+odd_states = st.builds(
+    AccountState,
+    name=texts,
+    kind=st.sampled_from(AccountKind),
+    can_login=st.booleans(),
+    is_locked=st.booleans(),
+    is_superuser=st.booleans(),
+    database=texts,
+    attributes=st.dictionaries(texts, values, max_size=3).map(lambda items: tuple(items.items())),
+    memberships=st.lists(odd_memberships, max_size=3).map(tuple),
+    settings=st.lists(st.builds(AccountSetting, texts, texts, texts), max_size=3).map(tuple),
+    grants=st.lists(odd_grants, max_size=4).map(tuple),
+)
+
+
+def select_on(name: str) -> Grant:
+    """Return a grant that is equal to others, and not the same object."""
+    return Grant(Securable(SecurableKind.TABLE, "d", "s", name), "SELECT")
+
+
+def accounts_of(found: st.SearchStrategy[AccountState]) -> st.SearchStrategy[list[WorldAccount]]:
+    moments = st.integers(0, 10**6).map(lambda count: NOW + timedelta(microseconds=count))
+    account = st.builds(WorldAccount, found, st.booleans(), moments)
+    return st.lists(account, max_size=4, unique_by=lambda item: item.state.name)
+
+
+def expected(accounts: list[WorldAccount]) -> list[WorldAccount]:
+    return [replace(item, state=item.state.canonical()) for item in accounts]
+
+
+def exactly(state: AccountState) -> list[tuple[str, type, str]]:
+    """Attributes with their types: 1, 1.0 and True are equal, and so are 0.0 and -0.0."""
+    return [(name, type(value), repr(value)) for name, value in state.attributes]
+
+
+@given(accounts_of(st.one_of(states(), odd_states)))
+def test_what_was_packed_is_read(accounts: list[WorldAccount]) -> None:
+    found = read_world(pack(accounts))
+    assert found == expected(accounts)
+    for item, was in zip(found, expected(accounts), strict=True):
+        assert exactly(item.state) == exactly(was.state)
+        assert item.state.canonical() is item.state
+        assert item.state.to_json() == was.state.to_json()
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_worlds_of_every_engine_are_read(engine: EngineName) -> None:
+    assert engine in ENGINES
+
+    @settings(max_examples=20)
+    @given(worlds_of(engine))
+    def check(world: object) -> None:
+        accounts = [
+            WorldAccount(state, True, NOW)
+            for state in world.accounts.values()  # type: ignore[attr-defined]
+        ]
+        assert read_world(pack(accounts)) == expected(accounts)
+
+    check()
+
+
+def test_values_that_python_takes_for_equal_are_kept_apart() -> None:
+    numbers = (1, True, 1.0, 0, False, -0.0, 0.0, 2**70, -(2**64), 1e300, math.inf, None, "1")
+    attributes = tuple((f"a{number:02}", value) for number, value in enumerate(numbers))
+    state = AccountState("a", AccountKind.USER, can_login=True, attributes=attributes)
+    (found,) = read_world(pack([WorldAccount(state, True, NOW)]))
+    assert exactly(found.state) == exactly(state)
+
+
+@settings(max_examples=60)
+@given(
+    accounts_of(states()),
+    st.sets(st.sampled_from(["", "orders", 'Or"ders'])),
+    st.sets(st.sampled_from(["app", "APP", "a b"])),
+)
+def test_a_part_is_what_is_wanted_of_the_whole(
+    accounts: list[WorldAccount], objects: set[str], holders: set[str]
+) -> None:
+    asked: list[object] = []
+
+    def of_securable(item: Securable) -> bool:
+        asked.append(item)
+        return item.name in objects
+
+    def of_holder(name: str) -> bool:
+        asked.append(name)
+        return name in holders
+
+    def is_wanted(holder: str, item: Grant) -> bool:
+        is_of_question = item.securable.name in objects or holder in holders
+        return is_of_question or item.deny or not item.recognised
+
+    packed = pack(accounts)
+    assert read_world(packed, Wanted(of_securable, of_holder)) == [
+        replace(
+            item,
+            state=replace(
+                item.state,
+                grants=tuple(one for one in item.state.grants if is_wanted(item.state.name, one)),
+            ),
+        )
+        for item in expected(accounts)
+    ]
+    assert len(asked) == len(set(asked))
+    assert read_world(packed, None) == [
+        replace(item, state=replace(item.state, grants=())) for item in expected(accounts)
+    ]
+
+
+def test_what_many_share_is_made_once() -> None:
+    """Counted, not timed: a securable and a right are one object each, however many hold them."""
+
+    def account(name: str) -> WorldAccount:
+        grants = tuple(
+            Grant(Securable(SecurableKind.TABLE, "d", "s", f"t{n}"), "SELECT") for n in range(50)
+        )
+        role = Membership("team", grantor="root")
+        state = AccountState(
+            name, AccountKind.USER, can_login=True, memberships=(role,), grants=grants
+        )
+        return WorldAccount(state, True, NOW)
+
+    found = read_world(pack(account(f"a{number}") for number in range(40)))
+    grants = [grant for item in found for grant in item.state.grants]
+    assert (len(grants), len(set(map(id, grants)))) == (2000, 50)
+    assert len({id(item.state.memberships[0]) for item in found}) == 1
+    part = read_world(
+        pack(account(f"a{number}") for number in range(40)),
+        Wanted(lambda item: item.name in ("t1", "t2"), lambda name: False),
+    )
+    grants = [grant for item in part for grant in item.state.grants]
+    assert (len(grants), len({id(grant.securable) for grant in grants})) == (80, 2)
+
+
+def test_dates_are_of_any_zone_and_read_as_utc() -> None:
+    moment = datetime(2026, 3, 29, 2, 30, 1, 5, tzinfo=UTC)
+    state = AccountState("a", AccountKind.USER, can_login=True)
+    shifted = moment.astimezone(datetime.now().astimezone().tzinfo)
+    (found,) = read_world(pack([WorldAccount(state, False, shifted)]))
+    assert (found.changed_at, found.changed_at.utcoffset()) == (moment, timedelta(0))
+
+
+SOME = pack(
+    WorldAccount(
+        AccountState(
+            name,
+            AccountKind.USER,
+            can_login=True,
+            memberships=(Membership("r"),),
+            grants=tuple(
+                Grant(Securable(SecurableKind.TABLE, name=f"t{n}"), "SELECT") for n in range(9)
+            ),
+        ),
+        True,
+        NOW,
+    )
+    for name in "abcdef"
+)
+
+
+def resealed(which: str, blob: bytes) -> PackedWorld:
+    """Return a damaged blob under a digest that fits it, as a defect would have made it."""
+    return PackedWorld.of(**{"accounts": SOME.accounts, "grants": SOME.grants, which: blob})
+
+
+@settings(max_examples=150)
+@given(st.booleans(), st.integers(0), st.integers(1, 255))
+def test_a_changed_byte_is_an_error(in_grants: bool, at: int, by: int) -> None:
+    blob = bytearray(SOME.grants if in_grants else SOME.accounts)
+    blob[at % len(blob)] ^= by
+    which = "grants" if in_grants else "accounts"
+    with pytest.raises(WorldError):
+        read_world(replace(SOME, **{which: bytes(blob)}))
+    try:
+        found = read_world(resealed(which, bytes(blob)))
+    except WorldError:
+        return
+    assert found == read_world(SOME), "only a byte that means nothing may be another one"
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(["accounts", "grants"]), st.data())
+def test_what_was_never_written_is_an_error_or_accounts(which: str, data: st.DataObject) -> None:
+    """Whatever the bytes are beneath, nothing else than `WorldError` comes out."""
+    plain = bytearray(packed_form.decompressed(getattr(SOME, which)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        plain[data.draw(st.integers(0, len(plain) - 1))] = data.draw(st.integers(0, 255))
+    blob = packed_form.compressed(bytes(plain))
+    try:
+        found = read_world(resealed(which, blob))
+    except WorldError:
+        return
+    assert all(isinstance(item.state, AccountState) for item in found)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        replace(SOME, format=2),
+        replace(SOME, digest=SOME.digest[::-1]),
+        replace(SOME, grants=b""),
+        resealed("accounts", b""),
+        resealed("grants", SOME.grants[:-1]),
+        resealed("grants", SOME.grants + b"x"),
+        PackedWorld.of(SOME.grants, SOME.accounts),
+        resealed("grants", pack([]).grants),
+        resealed("accounts", pack([]).accounts),
+        resealed("grants", (2**40).to_bytes(8, "little") + SOME.grants[8:]),
+    ],
+)
+def test_damage_is_one_error(damaged: PackedWorld) -> None:
+    for wanted in (EVERY_GRANT, Wanted(lambda _: False, lambda _: False)):
+        with pytest.raises(WorldError):
+            read_world(damaged, wanted)
+
+
+def test_nothing_is_unpacked_beyond_what_the_blob_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small blob may hold gigabytes of zeros: no more of it is unpacked than it promised."""
+    bomb = packed_form.compressed(bytes(50_000_000))
+    lying = (1000).to_bytes(8, "little") + bomb[8:]
+    with pytest.raises(WorldError, match="does not hold 1000 bytes"):
+        packed_form.decompressed(lying)
+    monkeypatch.setattr(packed_form, "MOST_BYTES", 1000)
+    with pytest.raises(WorldError, match="more than 1000"):
+        packed_form.decompressed(bomb)
+    with pytest.raises(WorldError, match="more than 1000"):
+        packed_form.compressed(bytes(1001))
+
+
+def test_no_accounts_are_no_accounts() -> None:
+    assert read_world(pack([])) == []
+    assert read_world(pack([]), Wanted(lambda _: False, lambda _: False)) == []
