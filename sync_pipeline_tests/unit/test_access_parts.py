@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,9 @@ from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 from sync_pipeline.model.privilege import SecurableKind as K
+from sync_pipeline.store.worlds.packed import WorldAccount
+from sync_pipeline.store.worlds.packing import pack
+from sync_pipeline.store.worlds.reading import read_world
 from workbench.strategies.any_engine import SHAPES, newest
 
 _DATABASES = {
@@ -122,23 +126,12 @@ def _texts(engine: EngineName) -> list[str]:
 
 
 def _part(world: AccessWorld, text: str) -> AccessWorld:
-    named = Named(text, ENGINES[world.engine].elsewhere)
-    known = {grant.securable: None for state in world.accounts.values() for grant in state.grants}
-    wanted = {on for on in known if named(on)}
-
-    def is_wanted(grant: Grant) -> bool:
-        is_odd = grant.deny or not grant.recognised
-        return grant.securable in wanted or is_odd or named.of_privilege(grant.privilege)
-
-    return _with(world, is_wanted)
-
-
-def _with(world: AccessWorld, is_wanted: Callable[[Grant], bool]) -> AccessWorld:
-    states = {
-        name: replace(state, grants=tuple(filter(is_wanted, state.grants)))
-        for name, state in world.accounts.items()
-    }
-    return replace(world, accounts=states)
+    """Return what the store gives of a world for a question."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    states = (world.accounts[name] for name in sorted(world.accounts))
+    packed = pack(WorldAccount(state, is_active=True, changed_at=moment) for state in states)
+    found = read_world(packed, Named(text, ENGINES[world.engine].elsewhere).wanted)
+    return replace(world, accounts={item.state.name: item.state for item in found})
 
 
 def _answer(world: AccessWorld, word: str, text: str) -> object:

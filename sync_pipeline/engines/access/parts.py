@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sync_pipeline.engines.access.contract import split_kind
+from sync_pipeline.model.inventory import Wanted
 from sync_pipeline.model.privilege import Securable, SecurableKind
 
 K = SecurableKind
@@ -34,17 +35,22 @@ class Elsewhere:
 
 
 class Named:
-    """What a text `[KIND:]PATH` may name, of one instance after the other."""
+    """What a text `[KIND:]PATH` may name on instances of one engine."""
 
     def __init__(self, text: str, elsewhere: Elsewhere) -> None:
         self._apart = APART - elsewhere.kinds
-        self.of_privilege = elsewhere.privileges.__contains__
+        self._privileges = elsewhere.privileges
         *_, before, last = ("", "", *_folded(text))
         self._last, self._before = last, before
         self._schemas: set[tuple[str, str, str]] = set()
 
-    def __call__(self, on: Securable) -> bool:
-        """Return whether the grants on an object are needed. Ask once for each object."""
+    @property
+    def wanted(self) -> Wanted:
+        """Return which grants of the next instance a question about it needs."""
+        self._schemas.clear()
+        return Wanted(self._is_needed, lambda _: False, self._privileges.__contains__)
+
+    def _is_needed(self, on: Securable) -> bool:
         return on.kind not in self._apart or self._is_first(on) or self._is_named(on)
 
     def _is_first(self, on: Securable) -> bool:

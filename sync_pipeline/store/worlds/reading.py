@@ -151,9 +151,11 @@ class _Grants:
     def _part(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
         is_on_wanted = list(map(wanted.of_securable, self._securables))
         always = [bool(flags & DENY) or not flags & RECOGNISED for flags in range(256)]
+        words = {number: self._texts[number] for number in set(self._privileges)}
+        is_word_wanted = {number: wanted.of_privilege(word) for number, word in words.items()}
         is_wanted = [
-            is_on_wanted[on] or always[flags]
-            for on, flags in zip(self._on, self._flags, strict=True)
+            is_on_wanted[on] or always[flags] or is_word_wanted[word]
+            for on, flags, word in zip(self._on, self._flags, self._privileges, strict=True)
         ]
         chosen = _picked(is_wanted, self._held)
         kept: list[list[int]] = []
