@@ -56,6 +56,7 @@ def reach(start: str | Link, edges: Callable[[str], Iterable[Edge]]) -> dict[str
         here = waiting.popleft()
         for neighbour, how in edges(here.account):
             if neighbour not in found:
-                found[neighbour] = further = here.then(neighbour, how)
+                further = Link(neighbour, how, here, here.length + 1)
+                found[neighbour] = further
                 waiting.append(further)
     return found

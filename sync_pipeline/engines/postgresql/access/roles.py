@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sync_pipeline.engines.access.links import Edge, Link, chain, reach
@@ -73,6 +73,12 @@ class RoleGraph:
         self._in_role: dict[tuple[str, str], Mapping[str, Reached]] = {}
         self._settable: dict[str, Mapping[str, Link]] = {}
         self._member_of: dict[str, Mapping[str, Link]] = {}
+        # Then what may be set is in force at login, and need not be walked through.
+        self._is_all_inherited = all(
+            self.does_inherit(name, item)
+            for name, items in self._memberships.items()
+            for item in items
+        )
         self._superusers = {name for name, state in world.accounts.items() if state.is_superuser}
         self._members_by: dict[str, set[str]] | None = None
 
@@ -123,6 +129,20 @@ class RoleGraph:
     def database_owners(self) -> tuple[str, ...]:
         """Return who owns a database."""
         return tuple(self._database_owners.values())
+
+    @property
+    def superusers(self) -> Collection[str]:
+        """Return the roles that have SUPERUSER themselves."""
+        return self._superusers
+
+    @property
+    def has_stored_roles(self) -> bool:
+        """Return whether a session of any account begins in another role, which is stored."""
+        return self._stored.is_any
+
+    def all_memberships(self) -> Iterable[tuple[str, tuple[Membership, ...]]]:
+        """Return each role with the roles that it was granted, implied ones included."""
+        return self._memberships.items()
 
     def _other_superusers(self, role: str) -> bool:
         return any(
@@ -223,10 +243,14 @@ class RoleGraph:
 
     def superuser(self, account: str, database: str = "") -> Reached | None:
         """Return how the account gets to be a superuser, by itself where it is one."""
-        if self._superusers.isdisjoint(self.settable(account)) and not self._stored.is_any:
+        if self._superusers.isdisjoint(self._acts_as(account)) and not self._stored.is_any:
             return None
         ways = self.acting(account, database)
         return next((way for way in ways if self.is_superuser(way.acting)), None)
+
+    def _acts_as(self, account: str) -> Mapping[str, object]:
+        """Return what holds each role that a session of the account may become."""
+        return self.in_role(account) if self._is_all_inherited else self.settable(account)
 
     def is_superuser_always(self, account: str) -> bool:
         """Return whether the account is a superuser in whatever database it logs in."""
@@ -253,7 +277,8 @@ class RoleGraph:
         }
         if account != PUBLIC:
             found[PUBLIC] = Reached(Link(account).then(PUBLIC, "everyone"), at)
-        self._add_by_set_role(account, found)
+        if not self._is_all_inherited:
+            self._add_by_set_role(account, found)
         return found
 
     def _add_by_set_role(self, account: str, found: dict[str, Reached]) -> None:
