@@ -25,6 +25,7 @@ from sync_pipeline.engines.mysql_protocol.access.patterns import unescaped
 from sync_pipeline.engines.mysql_protocol.access.pools import Pool, Way
 from sync_pipeline.engines.mysql_protocol.access.powers import powers_of
 from sync_pipeline.engines.mysql_protocol.access.schemas import (
+    has_own_rule,
     of_system_schema,
     unknown_of_system_schema,
 )
@@ -77,9 +78,12 @@ class FamilyAccess(Mending):
         """Return whether the account has the privilege, by which paths, and what denies it."""
         word, on = self.word(privilege), self.compared(securable)
         state = self.world.accounts.get(account)
+        more = unknown_of_system_schema(word, on)
+        if state and not (has_own_rule(on) or self._concerned.is_concerned(account, word, on)):
+            unknown = (*self._unread(on), *more)
+            return Decision(account, word, securable, unknown=unknown)
         own = of_system_schema(account, word, on, self.lacking(state)) if state else None
         decision = own or self._decided(account, word, on)
-        more = unknown_of_system_schema(word, on)
         return replace(decision, securable=securable, unknown=(*decision.unknown, *more))
 
     def _decided(self, account: str, word: str, securable: Securable) -> Decision:
@@ -348,6 +352,11 @@ class FamilyAccess(Mending):
 
     def _unread(self, on: Securable) -> tuple[Gap, ...]:
         """Return the sections that were not read and could give the privilege."""
+        if on.kind not in self._gaps:
+            self._gaps[on.kind] = self._unread_of_kind(on)
+        return self._gaps[on.kind]
+
+    def _unread_of_kind(self, on: Securable) -> tuple[Gap, ...]:
         names = {SectionName.ACCOUNTS, SectionName.MEMBERSHIPS, SectionName.SERVER}
         if on.kind is not SecurableKind.SERVER:
             names |= {SectionName.DATABASE, on.section.name}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sync_pipeline.engines.access.links import Edge, Link, reach
+from sync_pipeline.engines.mysql_protocol.access.concerned import Concerned
 from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings, holdings
 from sync_pipeline.engines.mysql_protocol.access.levels import Levels
 from sync_pipeline.engines.mysql_protocol.access.names import user_and_host
@@ -22,6 +23,7 @@ from sync_pipeline.engines.mysql_protocol.accounts.hosts import covers
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import NAMES_WITHOUT_CASE
 from sync_pipeline.model.access import AccessWorld, Availability, Path
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 SAME_USER = "same user name, host covers this one"
@@ -62,6 +64,8 @@ class Sessions(ABC):
             if parts is not None:
                 self._by_user.setdefault(parts[0], []).append((name, parts[1]))
         self._pools = lru_cache(maxsize=256)(self.pools)
+        self._gaps: dict[SecurableKind, tuple[Gap, ...]] = {}
+        self._concerned = Concerned(world, self._holdings, self._by_user, self.is_match)
 
     # What differs between the engines.
 
