@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sync_pipeline.engines.access.cautious import doubts_of
-from sync_pipeline.engines.access.contract import AccessRules, Edge, not_modelled, reach
+from sync_pipeline.engines.access.contract import AccessRules, not_modelled
+from sync_pipeline.engines.access.links import Edge, reach
 from sync_pipeline.model.access import (
     AccessWorld,
     AccountFacts,
-    Path,
     Power,
     PowerKind,
     ServerRule,
@@ -56,9 +56,9 @@ class Judged:
             self._powers[account] = tuple(self.rules.powers(account))
         return tuple(power for power in self._powers[account] if not kinds or power.kind in kinds)
 
-    def with_roles(self, account: str) -> Mapping[str, Path]:
-        """Return an account and every role that it has through any chain, each by its path."""
-        return reach(account, self._roles)
+    def with_roles(self, account: str) -> tuple[str, ...]:
+        """Return an account and every role that it has through any chain."""
+        return tuple(reach(account, self._roles))
 
     def _roles(self, account: str) -> Iterator[Edge]:
         state = self.world.accounts.get(account)

@@ -15,7 +15,7 @@ from sync_pipeline.access.answers import (
 )
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.access import Decision, EffectivePrivilege, Power
+from sync_pipeline.model.access import Decision, EffectivePrivilege, Power, ServerRule
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import SectionName, Securable
 
@@ -31,11 +31,11 @@ class _Side:
     is_covered: bool = False
 
 
-def who_can(worlds: Sequence[Judged], privilege: str, text: str) -> WhoCan:
+def who_can(worlds: Iterable[Judged], privilege: str, text: str) -> WhoCan:
     """Return every account that has a privilege on what `[KIND:]PATH` names.
 
     Also those that a deny keeps from it, and those of which it is not known. Where a text
-    names several things, each is answered.
+    names several things, each is answered. One world after the other is looked at, and let go.
 
     Raises:
         ConfigurationError: the text can't be read, or names nothing on any instance.
@@ -44,7 +44,11 @@ def who_can(worlds: Sequence[Judged], privilege: str, text: str) -> WhoCan:
     holders: list[Holder] = []
     gaps: list[str] = []
     refusals: list[ConfigurationError] = []
+    beside: dict[ServerRule, None] = {}
+    count = 0
     for judged in worlds:
+        count += 1
+        beside.update(dict.fromkeys(judged.not_modelled(privilege)))
         gaps += judged.gaps(SectionName.ACCOUNTS)
         gaps += judged.sentences(judged.everywhere)
         try:
@@ -57,10 +61,9 @@ def who_can(worlds: Sequence[Judged], privilege: str, text: str) -> WhoCan:
             found = list(_holders(judged, privilege, securable))
             holders += found
             gaps += _undecided(judged, found)
-    if refusals and len(refusals) == len(worlds):
+    if refusals and len(refusals) == count:
         hint = f"Not everything is known: {gaps[0]}" if gaps else refusals[0].hint
         raise ConfigurationError(refusals[0].message, hint=hint)
-    beside = dict.fromkeys(rule for judged in worlds for rule in judged.not_modelled(privilege))
     return WhoCan(privilege, text, tuple(holders), tuple(dict.fromkeys(gaps)), tuple(beside))
 
 

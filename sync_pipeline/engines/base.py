@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.access.doubts import Known
+from sync_pipeline.engines.access.parts import Elsewhere
 from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.engines.wire.limits import Meter, ReadLimits
 from sync_pipeline.engines.wire.rows import PackedRows
@@ -441,6 +442,8 @@ class Engine(Known, Protocol):
     """LIKE patterns of the databases that have no data of their own."""
     system_schemas: frozenset[str]
     """The schemas of the engine itself, beside those of its own accounts."""
+    elsewhere: Elsewhere
+    """Which grants on one object may count for another."""
     grant_notes: tuple[GrantNote, ...]
     """What each line of the monitoring script opens, and the statements left to choice."""
     account_queries: tuple[Query[Any], ...]

@@ -94,14 +94,15 @@ class StoredAccess:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which grants a question needs: those on a securable that is wanted, and all of some holders.
+    """Which grants a question needs: on some securables, of some holders, of some privileges.
 
-    Both are asked once for each securable and account, however many grants there are. Denies, and
-    grants that are not recognised, come in any case: they can change each answer.
+    All are asked once for each securable, account and privilege, however many grants there are.
+    Denies, and grants that are not recognised, come in any case: they can change each answer.
     """
 
     of_securable: Callable[[Securable], bool]
     of_holder: Callable[[str], bool]
+    of_privilege: Callable[[str], bool] = lambda _: False
 
 
 def _each(_item: object) -> bool:

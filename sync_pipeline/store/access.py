@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Connection, func, select
 
@@ -28,15 +28,15 @@ class AccessReads:
         Raises:
             StoreDamaged: what is stored is not what was written.
         """
-        return dict(self._read(instance_ids, EVERY_GRANT))
+        return dict(self._read(instance_ids, lambda _: EVERY_GRANT))
 
     def each(
-        self, instance_ids: Sequence[int], wanted: Wanted | None = EVERY_GRANT
+        self, instance_ids: Sequence[int], wanted: Callable[[int], Wanted] = lambda _: EVERY_GRANT
     ) -> Iterator[tuple[int, StoredAccess]]:
         """Yield what is known of one instance after the other, each in a consistent view.
 
-        No more than one is unpacked at a time. Its accounts have those grants that are wanted;
-        None: no grants.
+        No more than one is unpacked at a time. Its accounts have those grants that are wanted of
+        the instance with this id.
 
         Raises:
             StoreDamaged: what is stored is not what was written.
@@ -45,15 +45,15 @@ class AccessReads:
             yield from self._read(instance_ids[begin : begin + AT_ONCE], wanted)
 
     def _read(
-        self, instance_ids: Sequence[int], wanted: Wanted | None
+        self, instance_ids: Sequence[int], wanted: Callable[[int], Wanted]
     ) -> Iterator[tuple[int, StoredAccess]]:
         with self._database.read() as connection:
-            stored = stored_worlds(connection, instance_ids, wanted)
+            stored = stored_worlds(connection, instance_ids)
             read = _sections(connection, instance_ids)
             databases = _databases(connection, instance_ids)
         for item in instance_ids:
             world = stored.get(item)
-            accounts = world.read(wanted) if world else []
+            accounts = world.read(wanted(item)) if world else []
             active = [account for account in accounts if account.is_active]
             yield (
                 item,

@@ -16,7 +16,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.access.contract import reach, split_kind
+from sync_pipeline.engines.access.contract import split_kind
+from sync_pipeline.engines.access.links import reach
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import (
     EVERYTHING,
@@ -143,12 +144,12 @@ class SimpleAccess:
         return f"EXPIRE {account};"
 
     def _ways(self, account: str) -> dict[str, Path]:
-        found = reach(account, self._roles)
+        found = {name: link.path for name, link in reach(account, self._roles).items()}
         if account != PUBLIC and PUBLIC in self.world.accounts:
             found.update(
                 {
-                    name: (*found[account][:1], *path)
-                    for name, path in reach(PUBLIC, self._roles).items()
+                    name: (*found[account][:1], *link.path)
+                    for name, link in reach(PUBLIC, self._roles).items()
                     if name not in found
                 }
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,10 +13,8 @@ from sync_pipeline.model.access import (
     Effect,
     EffectivePrivilege,
     Hold,
-    Path,
     Power,
     ServerRule,
-    Step,
 )
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, Securable
@@ -319,23 +316,6 @@ def bare(state: AccountState, hold: Hold) -> AccountState:
         return replace(state, is_superuser=False)
     others = tuple(item for item in state.attributes if item[0] != hold.attribute)
     return replace(state, attributes=(*others, (hold.attribute, False)))
-
-
-Edge = tuple[str, str]
-"""A neighbour, and how one gets there."""
-
-
-def reach(start: str, edges: Callable[[str], Iterable[Edge]]) -> dict[str, Path]:
-    """Return every account that can be reached from one, by a shortest path; itself first."""
-    found: dict[str, Path] = {start: (Step(start),)}
-    waiting = deque([start])
-    while waiting:
-        here = waiting.popleft()
-        for neighbour, how in edges(here):
-            if neighbour not in found:
-                found[neighbour] = (*found[here], Step(neighbour, how))
-                waiting.append(neighbour)
-    return found
 
 
 def receivers(giver: str, grants: Mapping[str, Iterable[Grant]]) -> set[str]:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sync_pipeline.engines.access.contract import reach
+from sync_pipeline.engines.access.links import reach
 from sync_pipeline.model.access import AccessWorld, Decision
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.gap import Gap
@@ -218,13 +218,12 @@ def _everywhere(world: AccessWorld, known: Known) -> Iterator[str]:
 
 
 def _strange(state: AccountState, known: Known) -> Iterator[_Strange]:
-    name = plain(state.name)
     for word in known.unknown_words(state):
-        yield _Strange(Gap(f"what {plain(word)} of {name} means"))
+        yield _Strange(Gap(f"what {plain(word)} of {plain(state.name)} means"))
     grants = known.unknown_grants(state)
     for privilege, on, deny in dict.fromkeys((g.privilege, g.securable, g.deny) for g in grants):
         verb = "takes" if deny else "gives"
-        what = f"what {plain(privilege)} on {plain(str(on))} {verb}, which {name} has"
+        what = f"what {plain(privilege)} on {plain(str(on))} {verb}, which {plain(state.name)} has"
         yield _Strange(Gap(what), on, takes=deny)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_pipeline.engines.access.doubts import UnknownNothing
+from sync_pipeline.engines.access.parts import Elsewhere
 from sync_pipeline.engines.base import (
     AccountRows,
     CertificateCheck,
@@ -89,6 +90,7 @@ class Family(UnknownNothing):
     certificate_check: CertificateCheck | None = None
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
     system_schemas: frozenset[str] = frozenset()
+    elsewhere = Elsewhere()
     account_queries: tuple[Query[Any], ...]
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002

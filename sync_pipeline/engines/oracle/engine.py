@@ -9,6 +9,7 @@ from typing import Any
 from sync_pipeline.engines.access.cautious import cautious
 from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.access.doubts import UnknownNothing
+from sync_pipeline.engines.access.parts import Elsewhere
 from sync_pipeline.engines.base import (
     AccountRows,
     CatalogCheck,
@@ -106,6 +107,7 @@ class Oracle(UnknownNothing):
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
     system_schemas: frozenset[str] = frozenset()
+    elsewhere = Elsewhere()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
     counts: Query[Any] | None = None

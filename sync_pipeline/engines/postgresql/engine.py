@@ -10,6 +10,7 @@ import psycopg
 from sync_pipeline.engines.access.cautious import cautious
 from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.access.doubts import UnknownNothing
+from sync_pipeline.engines.access.parts import Elsewhere
 from sync_pipeline.engines.base import (
     ANYBODY,
     AccountRows,
@@ -179,6 +180,7 @@ class PostgreSql(UnknownNothing):
     system_accounts: tuple[str, ...] = (r"pg\_%",)
     system_databases: tuple[str, ...] = ()
     system_schemas: frozenset[str] = frozenset({"pg_catalog", "information_schema"})
+    elsewhere = Elsewhere()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ROLES,

@@ -20,6 +20,7 @@ from sync_pipeline.engines.base import (
     check_names,
     sql_text,
 )
+from sync_pipeline.engines.sqlserver.access.beyond import LENDING
 from sync_pipeline.engines.sqlserver.access.doubts import also, unknown_grants, unknown_words
 from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.accounts.grants import database_grants, server_grants
@@ -92,6 +93,7 @@ class SqlServer:
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = ()
     system_schemas: frozenset[str] = frozenset({"sys", "INFORMATION_SCHEMA"})
+    elsewhere = LENDING
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
     counts: Query[Any] | None = None

@@ -126,7 +126,10 @@ class PackedGrants:
 
     def _part(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
         on_wanted = list(map(bool, map(wanted.of_securable, self._securables)))
-        always = [deny or not recognised for _, _, deny, _, recognised, _ in self._modes]
+        always = [
+            deny or not recognised or wanted.of_privilege(privilege)
+            for privilege, _, deny, _, recognised, _ in self._modes
+        ]
         # A byte for each right, then for each that is held: these are looked through quickly.
         is_wanted = bytes(map(or_, picked(on_wanted, self._on), picked(always, self._mode_of)))
         chosen = bytes(picked(is_wanted, self._held))

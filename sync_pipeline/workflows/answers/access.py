@@ -1,20 +1,21 @@
-"""What accounts can do, asked of the store: three statements, however large the fleet is."""
+"""What accounts can do, asked of the store: one instance after the other is held."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sync_pipeline.access import questions
 from sync_pipeline.access.answers import AccessComparison, AccountAccess, WhoCan
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.access.parts import Named
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.inventory import StoredAccess
+from sync_pipeline.model.inventory import EVERY_GRANT, StoredAccess, Wanted
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.snapshot import SectionReport
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -31,15 +32,20 @@ class LoadedInstance:
 
 def load(deps: SyncDeps, instances: Sequence[Instance]) -> list[LoadedInstance]:
     """Return what the store knows of instances, in the same order."""
-    known = deps.store.access.of([item.id for item in instances])
+    return list(_each(deps, instances, lambda _: EVERY_GRANT))
+
+
+def _each(
+    deps: SyncDeps, instances: Sequence[Instance], wanted: Callable[[Instance], Wanted]
+) -> Iterator[LoadedInstance]:
+    """Yield one instance after the other, with those grants that are wanted of it."""
+    by_id = {item.id: item for item in instances}
     now = deps.clock()
-    loaded = []
-    for item in instances:
-        stored = known[item.id]
+    for found, stored in deps.store.access.each(list(by_id), lambda key: wanted(by_id[key])):
+        item = by_id[found]
         version = item.server_version or ""
         judged = judge(item, stored.accounts, stored.sections, version, now)
-        loaded.append(LoadedInstance(item, judged, stored))
-    return loaded
+        yield LoadedInstance(item, judged, stored)
 
 
 def judge(
@@ -62,8 +68,9 @@ def who_can(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Insta
     Raises:
         ConfigurationError: the text names nothing.
     """
-    loaded = load(deps, instances)
-    return questions.who_can([item.judged for item in loaded], privilege, text)
+    named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
+    loaded = _each(deps, instances, lambda item: named[item.engine].wanted)
+    return questions.who_can((item.judged for item in loaded), privilege, text)
 
 
 def access_of(deps: SyncDeps, account: str, instance: str) -> AccountAccess:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.access.contract import reach, split_kind
+from sync_pipeline.engines.access.contract import split_kind
+from sync_pipeline.engines.access.links import reach
 from sync_pipeline.model.access import Path, Step
 
 NODES = "abcdefg"
@@ -20,7 +21,10 @@ plain_words = st.text("abcxyz0_$ -", min_size=1, max_size=6).filter(lambda word:
 
 
 def walk(graph: dict[str, list[str]], start: str) -> dict[str, Path]:
-    return reach(start, lambda node: ((other, f"{node}>{other}") for other in graph.get(node, ())))
+    def edges(node: str) -> list[tuple[str, str]]:
+        return [(other, f"{node}>{other}") for other in graph.get(node, ())]
+
+    return {node: link.path for node, link in reach(start, edges).items()}
 
 
 def distances(graph: dict[str, list[str]], start: str) -> dict[str, int]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
+from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mariadb.access.denies import Denies, Deny
 from sync_pipeline.engines.mariadb.accounts.bits import all_privileges
 from sync_pipeline.engines.mariadb.accounts.denies import KNOWS_DENIES
@@ -42,7 +43,6 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
     Path,
     ServerRule,
-    Step,
 )
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Securable
@@ -165,7 +165,8 @@ class MariaDbAccess(FamilyAccess):
             return Denies(())
         lender = self._lenders(account).get(roles[0], account) if roles else account
         everyone = (self._public, *self.roles_of(self._public)) if self._public else ()
-        names = dict.fromkeys((account, lender, *self.role_paths(account, roles), *everyone))
+        active = self.with_roles(Link(account), roles)
+        names = dict.fromkeys((account, lender, *active, *everyone))
         return Denies(deny for name in names for deny in self._denies.get(name, ()))
 
     def is_static(self, privilege: str) -> bool:  # noqa: ARG002
@@ -210,17 +211,16 @@ class MariaDbAccess(FamilyAccess):
     def pools(self, account: str, roles: tuple[str, ...]) -> tuple[Pool, ...]:
         """Return the account's own, its active role's and PUBLIC's."""
         if self.is_role(account):
-            return (self._merged(account, (Step(account),), roles),)
+            return (self._merged(Link(account), roles),)
         lender = self._lenders(account).get(roles[0], account) if roles else account
         pools: list[Pool] = [self.by_host(account, lender)]
-        start = (Step(account),) if lender == account else (Step(account), Step(lender, SAME_USER))
-        active = [(role, (*start, Step(role, "role"))) for role in roles]
+        itself = Link(account)
+        start = itself if lender == account else itself.then(lender, SAME_USER)
+        active = [start.then(role, "role") for role in roles]
         if self._public is not None:
-            active.append((self._public, (Step(account), Step(self._public, EVERYONE))))
+            active.append(itself.then(self._public, EVERYONE))
         anonymous = self._anonymous(account)
-        pools.extend(
-            self._merged(name, path, self.roles_of(name), anonymous) for name, path in active
-        )
+        pools.extend(self._merged(link, self.roles_of(link.account), anonymous) for link in active)
         return tuple(pools)
 
     def _anonymous(self, account: str) -> ByHost:
@@ -229,10 +229,10 @@ class MariaDbAccess(FamilyAccess):
         It is made with an empty client, so they are those of any host; a row of the role
         itself comes first (sql/sql_acl.cc, `find_by_username_or_anon`; seen on 10.11).
         """
-        path = (Step(account),)
-        nobody = Holder(path, "", "", Holdings())
+        link = Link(account)
+        nobody = Holder(link, "", "", Holdings())
         found = (
-            self.holder(name, (*path, Step(name, ANY_USER)))
+            self.holder(name, link.then(name, ANY_USER))
             for name, host in self.accounts_of("")
             if set(host) <= {"%"}
         )
@@ -264,10 +264,10 @@ class MariaDbAccess(FamilyAccess):
 
         So GRANT takes them (seen on 10.11).
         """
-        paths = {account: (Step(account),), **self.role_paths(account, self.roles_of(account))}
-        for name, path in paths.items():
+        found = self.with_roles(Link(account), self.roles_of(account))
+        for name, link in found.items():
             for role in self.admin_roles_of(name):
-                yield path, Availability.AT_LOGIN, role
+                yield link.path, Availability.AT_LOGIN, role
 
     def revoke(self, account: str, grant: Grant) -> str:
         """Return the statement that takes a grant away, or lifts a deny (13.1)."""
@@ -278,15 +278,12 @@ class MariaDbAccess(FamilyAccess):
         """Return an account, a role or PUBLIC as a statement names it."""
         return account if account == self._public else super().to(account)
 
-    def _merged(
-        self, name: str, path: Path, roles: Sequence[str], otherwise: ByHost | None = None
-    ) -> Merged:
-        """Return a role with the roles that are active with it."""
-        below = self.role_paths(name, roles)
-        paths = {name: path, **{role: (*path, *steps[1:]) for role, steps in below.items()}}
+    def _merged(self, link: Link, roles: Sequence[str], otherwise: ByHost | None = None) -> Merged:
+        """Return the role at a way's end with the roles that are active with it."""
+        found = self.with_roles(link, roles)
         return Merged(
             self.levels,
-            (self.holder(role, steps) for role, steps in paths.items()),
+            (self.holder(role, way) for role, way in found.items()),
             self.winners,
             otherwise,
         )

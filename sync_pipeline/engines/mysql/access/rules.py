@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType
 
+from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mysql_protocol.access.beside import beside
 from sync_pipeline.engines.mysql_protocol.access.family import FamilyAccess
 from sync_pipeline.engines.mysql_protocol.access.levels import ON_DATABASE, Levels
@@ -20,7 +21,7 @@ from sync_pipeline.engines.mysql_protocol.access.patterns import mysql_weight
 from sync_pipeline.engines.mysql_protocol.access.pools import Holder, Merged, Pool
 from sync_pipeline.engines.mysql_protocol.access.sessions import Activation
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import network_of
-from sync_pipeline.model.access import AccessWorld, Availability, Effect, Path, ServerRule, Step
+from sync_pipeline.model.access import AccessWorld, Availability, Effect, Path, ServerRule
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
@@ -171,8 +172,8 @@ class MySqlAccess(FamilyAccess):
         """Return one pool: searched by host, or merged with the roles that are active."""
         if not roles and not self.is_role(account):
             return (self.by_host(account),)
-        paths = {account: (Step(account),), **self.role_paths(account, roles)}
-        holders = (self.holder(name, path) for name, path in paths.items())
+        found = self.with_roles(Link(account), roles)
+        holders = (self.holder(name, link) for name, link in found.items())
         return (Merged(self.levels, holders, self.winners),)
 
     def default_again(self, account: str) -> str:
@@ -184,10 +185,10 @@ class MySqlAccess(FamilyAccess):
     def role_admins(self, account: str) -> Iterator[tuple[Path, Availability, str]]:
         """Yield the admin options of the account and of its active roles (seen on 9.7)."""
         for activation in self.activations(account):
-            paths = {account: (Step(account),), **self.role_paths(account, activation.roles)}
-            for name, path in paths.items():
+            found = self.with_roles(Link(account), activation.roles)
+            for name, link in found.items():
                 for role in self.admin_roles_of(name):
-                    yield path, activation.availability, role
+                    yield link.path, activation.availability, role
 
     def revoke_option(self, account: str, grant: Grant) -> str:
         """Return the statement that takes only the grant option away.

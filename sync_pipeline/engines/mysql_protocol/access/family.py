@@ -25,6 +25,7 @@ from sync_pipeline.engines.mysql_protocol.access.patterns import unescaped
 from sync_pipeline.engines.mysql_protocol.access.pools import Pool, Way
 from sync_pipeline.engines.mysql_protocol.access.powers import powers_of
 from sync_pipeline.engines.mysql_protocol.access.schemas import (
+    has_own_rule,
     of_system_schema,
     unknown_of_system_schema,
 )
@@ -77,9 +78,12 @@ class FamilyAccess(Mending):
         """Return whether the account has the privilege, by which paths, and what denies it."""
         word, on = self.word(privilege), self.compared(securable)
         state = self.world.accounts.get(account)
+        more = unknown_of_system_schema(word, on)
+        if state and not (has_own_rule(on) or self._concerned.is_concerned(account, word, on)):
+            unknown = (*self._unread(on), *more)
+            return Decision(account, word, securable, unknown=unknown)
         own = of_system_schema(account, word, on, self.lacking(state)) if state else None
         decision = own or self._decided(account, word, on)
-        more = unknown_of_system_schema(word, on)
         return replace(decision, securable=securable, unknown=(*decision.unknown, *more))
 
     def _decided(self, account: str, word: str, securable: Securable) -> Decision:
@@ -254,7 +258,7 @@ class FamilyAccess(Mending):
 
     def _ways(self, pools: Iterable[Pool], word: str, on: Securable) -> list[Way]:
         ways = [way for pool in pools for way in pool.ways(word, on)]
-        return sorted(ways, key=lambda way: len(way.path))
+        return sorted(ways, key=lambda way: way.link.length)
 
     def held(
         self, account: str, activation: Activation, word: str, on: Securable
@@ -271,7 +275,7 @@ class FamilyAccess(Mending):
                 word,
                 on,
                 self._source(way, word),
-                way.path,
+                way.link.path,
                 way.grant.grantable if has_own_option else bool(option),
                 activation.availability,
                 lacking,
@@ -297,13 +301,13 @@ class FamilyAccess(Mending):
             if not ways:
                 return
             needed.append(ways[0])
-        yield from sorted(needed, key=lambda way: (-len(way.path), str(way.grant)))[:1]
+        yield from sorted(needed, key=lambda way: (-way.link.length, str(way.grant)))[:1]
 
     def _source(self, way: Way, word: str) -> str:
         on = way.grant.securable
         text = f"granted on {on}" if word == way.grant.privilege else f"{word} on {on}"
         if on.kind is SecurableKind.SERVER:
-            denied = self._holdings[way.path[-1].account].denied
+            denied = self._holdings[way.link.account].denied
             without = sorted(name for name, words in denied.items() if word in words)
             text += f", except in {', '.join(without)}" if without else ""
         return text if way.grant.recognised else f"{text} (not a known privilege)"
@@ -315,13 +319,13 @@ class FamilyAccess(Mending):
         pools = self._pools(account, activation.roles)
         is_below = on.kind is not SecurableKind.SERVER
         for holder in (holder for pool in pools for holder in pool.holders):
-            if holder.path[-1].how in (SAME_USER, ANY_USER):
+            if holder.link.how in (SAME_USER, ANY_USER):
                 continue
             for database, words in sorted(holder.holdings.denied.items()):
                 is_here = database == on.database if is_below else True
                 if is_here and (word in words or word == EVERYTHING):
                     taken = word if word in words else ", ".join(sorted(words))
-                    yield f"{taken} in {database}: partial revoke of {holder.path[-1].account}"
+                    yield f"{taken} in {database}: partial revoke of {holder.link.account}"
 
     def _named(self, pool: Pool) -> Iterator[tuple[str, Securable]]:
         for holder in pool.holders:
@@ -348,6 +352,11 @@ class FamilyAccess(Mending):
 
     def _unread(self, on: Securable) -> tuple[Gap, ...]:
         """Return the sections that were not read and could give the privilege."""
+        if on.kind not in self._gaps:
+            self._gaps[on.kind] = self._unread_of_kind(on)
+        return self._gaps[on.kind]
+
+    def _unread_of_kind(self, on: Securable) -> tuple[Gap, ...]:
         names = {SectionName.ACCOUNTS, SectionName.MEMBERSHIPS, SectionName.SERVER}
         if on.kind is not SecurableKind.SERVER:
             names |= {SectionName.DATABASE, on.section.name}

@@ -16,21 +16,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mysql_protocol.access.holdings import (
     Holdings,
     TableKey,
     routine_key,
 )
 from sync_pipeline.engines.mysql_protocol.access.levels import DATABASES, ROUTINES, Levels
-from sync_pipeline.model.access import Path
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A grant, and the path to the account that holds it."""
+    """A grant, and the way to the account that holds it."""
 
-    path: Path
+    link: Link
     grant: Grant
 
 
@@ -38,7 +38,7 @@ class Way:
 class Holder:
     """An account on whose grants a session can draw."""
 
-    path: Path
+    link: Link
     user: str
     host: str
     holdings: Holdings
@@ -46,7 +46,7 @@ class Holder:
     def ways(self, grants: Iterable[Grant]) -> Iterator[Way]:
         """Yield a way for each grant."""
         for grant in grants:
-            yield Way(self.path, grant)
+            yield Way(self.link, grant)
 
 
 class Pool(ABC):

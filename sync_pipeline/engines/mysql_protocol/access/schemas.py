@@ -17,6 +17,11 @@ EVERYBODY = "everybody may read information_schema, as far as the account may se
 NOBODY = "information_schema takes no privilege but SELECT, whatever was granted"
 
 
+def has_own_rule(on: Securable) -> bool:
+    """Return whether the server decides by itself, whatever was granted."""
+    return on.kind is not SecurableKind.SERVER and on.database.lower() == INFORMATION
+
+
 def of_system_schema(
     account: str, word: str, on: Securable, lacking: tuple[str, ...]
 ) -> Decision | None:
@@ -24,7 +29,7 @@ def of_system_schema(
 
     `lacking` is what keeps the account from logging in.
     """
-    if on.kind is SecurableKind.SERVER or on.database.lower() != INFORMATION:
+    if not has_own_rule(on):
         return None
     if word == _SELECT:
         path = (Step(account),)

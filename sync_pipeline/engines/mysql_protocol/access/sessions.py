@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from sync_pipeline.engines.access.contract import Edge, reach
+from sync_pipeline.engines.access.links import Edge, Link, reach
+from sync_pipeline.engines.mysql_protocol.access.concerned import Concerned
 from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings, holdings
 from sync_pipeline.engines.mysql_protocol.access.levels import Levels
 from sync_pipeline.engines.mysql_protocol.access.names import user_and_host
@@ -20,8 +21,9 @@ from sync_pipeline.engines.mysql_protocol.access.patterns import matches
 from sync_pipeline.engines.mysql_protocol.access.pools import ByHost, Holder, Pool
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import covers
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import NAMES_WITHOUT_CASE
-from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.access import AccessWorld, Availability, Path
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 SAME_USER = "same user name, host covers this one"
@@ -62,6 +64,8 @@ class Sessions(ABC):
             if parts is not None:
                 self._by_user.setdefault(parts[0], []).append((name, parts[1]))
         self._pools = lru_cache(maxsize=256)(self.pools)
+        self._gaps: dict[SecurableKind, tuple[Gap, ...]] = {}
+        self._concerned = Concerned(world, self._holdings, self._by_user, self.is_match)
 
     # What differs between the engines.
 
@@ -111,21 +115,20 @@ class Sessions(ABC):
 
     # What engines build their pools from.
 
-    def holder(self, name: str, path: Path) -> Holder:
+    def holder(self, name: str, link: Link) -> Holder:
         """Return an account or role as a holder; one that is not known holds nothing."""
         user, host = user_and_host(name) or (name, "")
-        return Holder(path, user, host, self._holdings.get(name) or Holdings())
+        return Holder(link, user, host, self._holdings.get(name) or Holdings())
 
-    def role_paths(self, account: str, roles: Sequence[str]) -> dict[str, Path]:
-        """Return every role that is active with these, by its path from the account."""
+    def with_roles(self, link: Link, roles: Sequence[str]) -> dict[str, Link]:
+        """Return the account at a way's end and every role that is active with these."""
+        account = link.account
 
         def edges(here: str) -> Iterable[Edge]:
             held = roles if here == account else self.roles_of(here)
             return [(role, "role") for role in held]
 
-        paths = reach(account, edges)
-        del paths[account]
-        return paths
+        return reach(link, edges)
 
     def roles_of(self, account: str) -> tuple[str, ...]:
         """Return the roles granted to an account itself."""
@@ -147,14 +150,14 @@ class Sessions(ABC):
 
         `of_server` names another account of the user whose global grants count instead.
         """
-        path = (Step(account),)
-        own = self.holder(account, path)
+        link = Link(account)
+        own = self.holder(account, link)
         others = [
-            self.holder(name, (*path, Step(name, SAME_USER if user else ANY_USER)))
+            self.holder(name, link.then(name, SAME_USER if user else ANY_USER))
             for user in dict.fromkeys((own.user, ""))
             for name in self.covering(account, user)
         ]
-        lender = next((item for item in others if item.path[-1].account == of_server), None)
+        lender = next((item for item in others if item.link.account == of_server), None)
         return ByHost(self.levels, own, others, self.is_match, self.order, lender)
 
     def covering(self, account: str, user: str) -> tuple[str, ...]:

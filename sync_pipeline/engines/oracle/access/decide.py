@@ -164,7 +164,7 @@ class Decisions:
     def _effective(
         self, way: Way, held: Held, privilege: str, securable: Securable
     ) -> EffectivePrivilege:
-        account = way.path[0].account
+        account = way.account
         connection = (connecting_as(held.connects_as),) if held.connects_as else ()
         login = (
             *self._logins.lacking(account, connects_as=bool(held.connects_as)),

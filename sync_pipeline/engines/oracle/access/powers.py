@@ -142,13 +142,13 @@ class Powers:
         power = Power(kind, source, way.path, way.availability, by=by)
         if way.entry:
             return self._by_proxy(power, way)
-        is_servers = source in (SYS, f"role {DBA}") and len(way.path) == 1
+        is_servers = source in (SYS, f"role {DBA}") and way.link.length == 1
         return replace(power, kept=_MADE) if is_servers else power
 
     def _by_proxy(self, power: Power, way: Way) -> Power:
         container = self._container(way)
-        proxy, client = (local_name(step.account, container) for step in way.path[:2])
-        state = self._world.accounts[way.path[0].account]
+        proxy, client = (local_name(name, container) for name in (way.account, way.user))
+        state = self._world.accounts[way.account]
         by = tuple(
             Hold(state.name, item)
             for item in state.grants
@@ -157,4 +157,4 @@ class Powers:
         return replace(power, fix=revoke_proxy(client, proxy, container), by=by)
 
     def _container(self, way: Way) -> str:
-        return self._world.accounts[way.path[0].account].database
+        return self._world.accounts[way.account].database

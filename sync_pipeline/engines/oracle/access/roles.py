@@ -10,13 +10,15 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
+from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.oracle.access.names import local_name
 from sync_pipeline.engines.oracle.access.predefined import PREDEFINED_ROLES
 from sync_pipeline.engines.oracle.access.status import authentication_of
 from sync_pipeline.engines.oracle.accounts.proxies import Entry, entry_of, is_through
 from sync_pipeline.engines.oracle.names import PUBLIC, account_name, part
-from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
+from sync_pipeline.model.access import AccessWorld, Availability, Path
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Membership
 
@@ -42,28 +44,31 @@ _GLOBAL = "GLOBAL"
 class Way:
     """How an account comes to hold what another account or a role holds.
 
-    `entry` is how it connects as another account, which is then the path's second.
+    `user` is the account whose session it is: itself, or the one that it connects as, by
+    `entry`, which is then the second of the way.
     """
 
-    path: Path
+    link: Link
+    account: str
+    user: str
     lacking: tuple[str, ...] = ()
     needs_set_role: bool = False
     entry: Entry | None = None
 
     @property
-    def holder(self) -> str:
-        """Return the account at the path's end."""
-        return self.path[-1].account
+    def path(self) -> Path:
+        """Return the steps from the account to the holder."""
+        return self.link.path
 
     @property
-    def user(self) -> str:
-        """Return the account whose session it is."""
-        return self.path[1 if self.entry else 0].account
+    def holder(self) -> str:
+        """Return the account at the way's end."""
+        return self.link.account
 
     @property
     def is_direct(self) -> bool:
         """Return whether the account whose session it is is the holder itself."""
-        return len(self.path) == (2 if self.entry else 1)
+        return self.link.length == (2 if self.entry else 1)
 
     @property
     def availability(self) -> Availability:
@@ -71,10 +76,30 @@ class Way:
         return Availability.AFTER_SET_ROLE if self.needs_set_role else Availability.AT_LOGIN
 
     @property
-    def rank(self) -> tuple[bool, int, int, tuple[str, ...]]:
+    def rank(self) -> tuple[bool, int, int, _Names]:
         """Return the sort key: in force at login, then with least to do, then shortest."""
-        names = tuple(step.account for step in self.path)
-        return (self.needs_set_role, len(self.lacking), len(self.path), names)
+        return (self.needs_set_role, len(self.lacking), self.link.length, _Names(self.link))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Names:
+    """The accounts on a way, which are looked at only where all else is alike."""
+
+    link: Link
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Names) and self.named == other.named
+
+    def __hash__(self) -> int:
+        return hash(self.named)
+
+    def __lt__(self, other: _Names) -> bool:
+        return self.named < other.named
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the accounts, the first one first."""
+        return tuple(step.account for step in self.link.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +127,13 @@ class RoleGraph:
         return self._ways[account]
 
     def _walk(self, account: str, container: str) -> Iterator[Way]:
-        start = Way((Step(account),))
-        waiting = [(start.rank, start)]
+        start = Way(Link(account), account, account)
+        # A role may be held twice, in two ways that are as good: the first one counts.
+        number = count()
+        waiting = [(start.rank, next(number), start)]
         seen: set[tuple[str, str]] = set()
         while waiting:
-            _, way = heapq.heappop(waiting)
+            _, _, way = heapq.heappop(waiting)
             if (way.holder, way.user) in seen:
                 continue
             seen.add((way.holder, way.user))
@@ -114,7 +141,7 @@ class RoleGraph:
             for edge in (*self._edges(way, container), *self._entries(way, container)):
                 further = _further(way, edge)
                 if (further.holder, further.user) not in seen:
-                    heapq.heappush(waiting, (further.rank, further))
+                    heapq.heappush(waiting, (further.rank, next(number), further))
 
     def _entries(self, way: Way, container: str) -> Iterator[_Edge]:
         """Yield the accounts that one may connect as.
@@ -123,7 +150,7 @@ class RoleGraph:
         may connect as needs its own password (from memory: no manual was found that says it).
         """
         state = self._world.accounts.get(way.holder)
-        if state is None or len(way.path) > 1 or not is_user(state):
+        if state is None or way.link.length > 1 or not is_user(state):
             return
         found: dict[str, list[str]] = defaultdict(list)
         for grant in state.grants:
@@ -211,7 +238,9 @@ def _is_admitted(way: Way, role: str, container: str) -> bool:
 
 def _further(way: Way, edge: _Edge) -> Way:
     return Way(
-        path=(*way.path, Step(edge.to, edge.how)),
+        link=way.link.then(edge.to, edge.how),
+        account=way.account,
+        user=edge.to if edge.entry else way.user,
         lacking=(*way.lacking, *edge.lacking),
         needs_set_role=way.needs_set_role or edge.needs_set_role,
         entry=way.entry or edge.entry,

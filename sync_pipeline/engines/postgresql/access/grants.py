@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 
 from sync_pipeline.engines.postgresql.access.kinds import RELATIONS
 from sync_pipeline.engines.postgresql.accounts.parse import OWNERSHIP
@@ -12,19 +13,19 @@ from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 Held = tuple[str, Grant]
 """An account, and a grant to it."""
+Placed = tuple[int, Grant]
+"""A grant, and its place among all on its object."""
 
 
 class GrantIndex:
     """Who was granted what on each object, and who owns it."""
 
     def __init__(self, world: AccessWorld) -> None:
-        held: dict[Securable, list[Held]] = defaultdict(list)
-        for name, account in world.accounts.items():
-            for grant in account.grants:
-                held[grant.securable].append((name, grant))
+        held = _by_securable(world)
         self._held: Mapping[Securable, Sequence[Held]] = dict(held)
         self._by_grantor: Mapping[tuple[str, Securable, str], Sequence[Held]] | None = None
         self._owners: dict[Securable, str] = {}
+        self._by_holder: dict[tuple[Securable, str], Mapping[str, Sequence[Placed]]] = {}
         self._relations = {
             (on.catalog, on.schema, on.name): on for on in held if on.kind in RELATIONS
         }
@@ -37,6 +38,26 @@ class GrantIndex:
     def on(self, securable: Securable) -> Sequence[Held]:
         """Return the grants on an object, ownership among them."""
         return self._held.get(securable, ())
+
+    def of_holders(
+        self, securable: Securable, privilege: str, holders: Collection[str]
+    ) -> Sequence[Held]:
+        """Return the grants of a privilege on an object that some accounts hold, as `on` has them.
+
+        It costs what the smaller has: the holders, or those to whom it was granted.
+        """
+        key = (securable, privilege)
+        if key not in self._by_holder:
+            placed: dict[str, list[Placed]] = defaultdict(list)
+            for place, (name, grant) in enumerate(self.on(securable)):
+                if grant.privilege == privilege:
+                    placed[name].append((place, grant))
+            self._by_holder[key] = placed
+        by_holder = self._by_holder[key]
+        few, many = sorted((by_holder.keys(), holders), key=len)
+        found = [(*item, name) for name in few if name in many for item in by_holder[name]]
+        found.sort(key=itemgetter(0))
+        return [(name, grant) for _, grant, name in found]
 
     def relation(self, column: Securable) -> Securable | None:
         """Return the table or view of a column; None where it is not known."""
@@ -51,15 +72,18 @@ class GrantIndex:
         if securable.kind is SecurableKind.COLUMN:
             relation = self.relation(securable)
             return self.owner(relation) if relation else ""
+        if securable not in self._owners:
+            self._owners[securable] = self._owner(securable)
+        return self._owners[securable]
+
+    def _owner(self, securable: Securable) -> str:
         grants = self.on(securable)
         if securable.kind is SecurableKind.PARAMETER:
             given = {name for name, grant in grants if grant.grantor != name}
             roots = {grant.grantor for _, grant in grants} - given
             return min(roots, default="")
-        if securable not in self._owners:
-            owners = (name for name, grant in grants if grant.privilege == OWNERSHIP)
-            self._owners[securable] = next(owners, "")
-        return self._owners[securable]
+        owners = (name for name, grant in grants if grant.privilege == OWNERSHIP)
+        return next(owners, "")
 
     def schema_of(self, securable: Securable) -> Securable:
         """Return the schema that an object lies in."""
@@ -88,3 +112,21 @@ class GrantIndex:
                 if grant.grantor != name:
                     found[grant.grantor, grant.securable, grant.privilege].append((name, grant))
         return found
+
+
+def _by_securable(world: AccessWorld) -> dict[Securable, list[Held]]:
+    """Return the grants on each object, in order of accounts.
+
+    The grants of a world mostly share one record an object: that it is the same one is seen
+    quicker than that it is an equal one.
+    """
+    lists: dict[int, list[Held]] = {}
+    held: dict[Securable, list[Held]] = {}
+    for name, account in world.accounts.items():
+        for grant in account.grants:
+            on = grant.securable
+            found = lists.get(id(on))
+            if found is None:
+                found = lists[id(on)] = held.setdefault(on, [])
+            found.append((name, grant))
+    return held

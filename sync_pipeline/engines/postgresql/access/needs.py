@@ -105,10 +105,9 @@ class Needs:
         """
         key = (role, securable)
         if key not in self._holds:
-            grants = self._index.on(securable)
             reached = self._graph.in_role(role, securable.database)
-            self._holds[key] = not grants or any(
-                grant.privilege == privilege and holder in reached and reached[holder].is_at_login
-                for holder, grant in grants
+            self._holds[key] = not self._index.on(securable) or any(
+                reached[holder].is_at_login
+                for holder, _ in self._index.of_holders(securable, privilege, reached)
             )
         return self._holds[key]

@@ -141,15 +141,17 @@ class Privileges:
 
     def _by_grants(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield what was granted; on a column also what was granted on its table."""
-        grants = list(self._index.on(asked.securable))
+        places = [asked.securable]
         if asked.securable.kind is K.COLUMN:
             relation = self._index.relation(asked.securable)
             if relation and exists(asked.privilege, K.COLUMN, self._graph.major):
-                grants += self._index.on(relation)
-        for holder, grant in grants:
-            way = grant.privilege == asked.privilege and self.by_grant(asked, grant, holder)
-            if way:
-                yield way
+                places.append(relation)
+        reached = self._reached(asked)
+        for on in places:
+            for holder, grant in self._index.of_holders(on, asked.privilege, reached):
+                way = self.by_grant(asked, grant, holder)
+                if way:
+                    yield way
 
     def _by_ownership(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield the owner: it may grant everything, whatever it revoked from itself."""
@@ -172,16 +174,16 @@ class Privileges:
             if role in reached and role != PUBLIC:
                 yield self._way(asked, MEMBER.lower(), reached[role])
         else:
-            paths = self._graph.member_of(asked.account)
+            found = self._graph.member_of(asked.account)
             if asked.privilege == SET and self._graph.has_options:
-                paths = self._graph.may_become(asked.account)
-            if role in paths and asked.privilege in (MEMBER, SET):
-                yield self._way(asked, MEMBER.lower(), Reached(paths[role], asked.account))
+                found = self._graph.may_become(asked.account)
+            if role in found and asked.privilege in (MEMBER, SET):
+                yield self._way(asked, MEMBER.lower(), Reached(found[role], asked.account))
 
     def _by_admin(self, asked: Question, role: str) -> Iterator[EffectivePrivilege]:
-        for member, path in self._graph.member_of(asked.account).items():
+        for member, link in self._graph.member_of(asked.account).items():
             if any(m.admin and m.role == role for m in self._graph.memberships(member)):
-                reached = Reached(path, asked.account)
+                reached = Reached(link, asked.account)
                 yield replace(self._way(asked, f"ADMIN OPTION on {role}", reached), grantable=True)
 
     def _reached(self, asked: Question) -> Mapping[str, Reached]:

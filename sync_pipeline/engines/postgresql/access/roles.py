@@ -7,11 +7,11 @@ Membership, Predefined Roles) and of its pages GRANT and SET ROLE.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from sync_pipeline.engines.access.contract import Edge, reach
+from sync_pipeline.engines.access.links import Edge, Link, chain, reach
 from sync_pipeline.engines.postgresql.access.stored import StoredRoles
 from sync_pipeline.engines.postgresql.accounts.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
@@ -33,17 +33,21 @@ _BUILT_IN = {
 """Memberships that initdb makes; they hold where the role itself is not kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A role whose privileges an account has, by a path.
+class Reached(NamedTuple):
+    """A role whose privileges an account has, by a way.
 
     `acting` is the role of the session while they are in force: that in which it logs in,
     or the role that it has set. Only that role's own attributes count.
     """
 
-    path: Path
+    link: Link
     acting: str
     is_at_login: bool = True
+
+    @property
+    def path(self) -> Path:
+        """Return the steps of the way."""
+        return self.link.path
 
     @property
     def availability(self) -> Availability:
@@ -67,8 +71,15 @@ class RoleGraph:
         self._plain: dict[Path, Mapping[str, Reached]] = {}
         self._in_database: dict[tuple[str, str], Mapping[str, Reached]] = {}
         self._in_role: dict[tuple[str, str], Mapping[str, Reached]] = {}
-        self._settable: dict[str, Mapping[str, Path]] = {}
-        self._member_of: dict[str, Mapping[str, Path]] = {}
+        self._settable: dict[str, Mapping[str, Link]] = {}
+        self._member_of: dict[str, Mapping[str, Link]] = {}
+        # Then what may be set is in force at login, and need not be walked through.
+        self._is_all_inherited = all(
+            self.does_inherit(name, item)
+            for name, items in self._memberships.items()
+            for item in items
+        )
+        self._superusers = {name for name, state in world.accounts.items() if state.is_superuser}
         self._members_by: dict[str, set[str]] | None = None
 
     @property
@@ -119,6 +130,20 @@ class RoleGraph:
         """Return who owns a database."""
         return tuple(self._database_owners.values())
 
+    @property
+    def superusers(self) -> Collection[str]:
+        """Return the roles that have SUPERUSER themselves."""
+        return self._superusers
+
+    @property
+    def has_stored_roles(self) -> bool:
+        """Return whether a session of any account begins in another role, which is stored."""
+        return self._stored.is_any
+
+    def all_memberships(self) -> Iterable[tuple[str, tuple[Membership, ...]]]:
+        """Return each role with the roles that it was granted, implied ones included."""
+        return self._memberships.items()
+
     def _other_superusers(self, role: str) -> bool:
         return any(
             state.is_superuser and state.can_login
@@ -143,7 +168,7 @@ class RoleGraph:
         """Return whether a member may become the role; before 16 every member may."""
         return membership.set_role is not False
 
-    def settable(self, account: str) -> Mapping[str, Path]:
+    def settable(self, account: str) -> Mapping[str, Link]:
         """Return the roles that a session of the account may become, itself first.
 
         SET ROLE asks what the session's user is a member of, whatever role is set.
@@ -163,13 +188,20 @@ class RoleGraph:
         """
         key = (account, database)
         if key not in self._in_database:
-            found: dict[str, Reached] = {}
-            for login in self.logins(account, database):
-                for role, way in self._logged_in(login, database).items():
-                    if role not in found or _rank(way) < _rank(found[role]):
-                        found[role] = way
-            self._in_database[key] = found
+            first, *others = self.logins(account, database)
+            found = self._logged_in(first, database)
+            self._in_database[key] = self._best(found, others, database) if others else found
         return self._in_database[key]
+
+    def _best(
+        self, found: Mapping[str, Reached], others: Sequence[Path], database: str
+    ) -> Mapping[str, Reached]:
+        best = dict(found)
+        for login in others:
+            for role, way in self._logged_in(login, database).items():
+                if role not in best or _rank(way) < _rank(best[role]):
+                    best[role] = way
+        return best
 
     def in_role(self, role: str, database: str = "") -> Mapping[str, Reached]:
         """Return what a session has that acts as a role, whatever is stored for it.
@@ -193,26 +225,32 @@ class RoleGraph:
         """Yield the roles that a session of the account can act as, those at login first."""
         at_login = {login[-1].account: login for login in self.logins(account, database)}
         for role, login in at_login.items():
-            yield Reached(login, role)
-        for role, path in self.settable(account).items():
+            yield Reached(chain(login), role)
+        for role, link in self.settable(account).items():
             if role not in at_login:
-                yield Reached(path, role, is_at_login=False)
+                yield Reached(link, role, is_at_login=False)
 
-    def member_of(self, account: str) -> Mapping[str, Path]:
+    def member_of(self, account: str) -> Mapping[str, Link]:
         """Return every role that the account is a member of, whatever the options."""
         if account not in self._member_of:
             found = reach(account, self._member_edges)
             self._member_of[account] = self._with_database_owner(found)
         return self._member_of[account]
 
-    def may_become(self, account: str) -> Mapping[str, Path]:
+    def may_become(self, account: str) -> Mapping[str, Link]:
         """Return what SET ROLE takes, `pg_database_owner` of any database included."""
         return self._with_database_owner(self.settable(account))
 
     def superuser(self, account: str, database: str = "") -> Reached | None:
         """Return how the account gets to be a superuser, by itself where it is one."""
+        if self._superusers.isdisjoint(self._acts_as(account)) and not self._stored.is_any:
+            return None
         ways = self.acting(account, database)
         return next((way for way in ways if self.is_superuser(way.acting)), None)
+
+    def _acts_as(self, account: str) -> Mapping[str, object]:
+        """Return what holds each role that a session of the account may become."""
+        return self.in_role(account) if self._is_all_inherited else self.settable(account)
 
     def is_superuser_always(self, account: str) -> bool:
         """Return whether the account is a superuser in whatever database it logs in."""
@@ -220,7 +258,8 @@ class RoleGraph:
 
     def not_kept(self, account: str, database: str) -> tuple[str, ...]:
         """Return the roles that count for the account and that the world does not have."""
-        return tuple(sorted(self.reached(account, database).keys() - self.accounts.keys()))
+        reached = self.reached(account, database)
+        return tuple(sorted(role for role in reached if role not in self.accounts))
 
     def _logged_in(self, login: Path, database: str) -> Mapping[str, Reached]:
         """Return what a session has that begins at the end of a path."""
@@ -233,20 +272,42 @@ class RoleGraph:
     def _without_database(self, login: Path) -> dict[str, Reached]:
         account, at = login[0].account, login[-1].account
         found = {
-            role: Reached((*login, *path[1:]), at)
-            for role, path in reach(at, self._inherit_edges).items()
+            role: Reached(link, at)
+            for role, link in reach(chain(login), self._inherit_edges).items()
         }
         if account != PUBLIC:
-            found[PUBLIC] = Reached((Step(account), Step(PUBLIC, "everyone")), at)
-        at_login = frozenset(found)
-        for acting, set_path in self.settable(account).items():
-            for role, path in reach(acting, self._inherit_edges).items():
-                if role in at_login:
-                    continue
-                known = found.get(role)
-                if known is None or len(set_path) + len(path) - 1 < len(known.path):
-                    found[role] = Reached((*set_path, *path[1:]), acting, is_at_login=False)
+            found[PUBLIC] = Reached(Link(account).then(PUBLIC, "everyone"), at)
+        if not self._is_all_inherited:
+            self._add_by_set_role(account, found)
         return found
+
+    def _add_by_set_role(self, account: str, found: dict[str, Reached]) -> None:
+        """Add what comes after SET ROLE, by the shortest way of all roles that may be set.
+
+        Of ways of one length, that of the role which is nearest, and named first, counts. Roles
+        are looked at by the length of their ways, so that each is looked at once, however many
+        may be set: a shortest way goes through shortest ways.
+        """
+        acting = deque(self.settable(account).items())
+        level: list[tuple[str, Reached]] = []
+        length = 0
+        while acting or level:
+            length += 1
+            further: list[tuple[str, Reached]] = []
+            for role, way in level:
+                for neighbour, how in self._inherit_edges(role):
+                    if neighbour not in found:
+                        reached = Reached(
+                            way.link.then(neighbour, how), way.acting, is_at_login=False
+                        )
+                        found[neighbour] = reached
+                        further.append((neighbour, reached))
+            while acting and acting[0][1].length == length:
+                role, link = acting.popleft()
+                if role not in found:
+                    found[role] = Reached(link, role, is_at_login=False)
+                    further.append((role, found[role]))
+            level = further
 
     def _databases(self, database: str) -> tuple[str, ...]:
         return (database,) if database else tuple(self._database_owners)
@@ -261,11 +322,11 @@ class RoleGraph:
         at_login = (name for name in owned if plain[self._database_owners[name]].is_at_login)
         return next(at_login, owned[0] if owned else None)
 
-    def _with_database_owner(self, paths: Mapping[str, Path]) -> Mapping[str, Path]:
+    def _with_database_owner(self, found: Mapping[str, Link]) -> Mapping[str, Link]:
         for database, owner in self._database_owners.items():
-            if owner in paths:
-                return {**paths, DATABASE_OWNER: (*paths[owner], _owner_step(database))}
-        return paths
+            if owner in found:
+                return {**found, DATABASE_OWNER: _as_owner_of(database, found[owner])}
+        return found
 
     def _as_owner(self, plain: Mapping[str, Reached], database: str) -> Reached:
         """Return how one has `pg_database_owner`, whose only member is the owner.
@@ -274,11 +335,11 @@ class RoleGraph:
         """
         owner = self._database_owners[database]
         way = plain[owner]
-        path = (*way.path, _owner_step(database))
+        link = _as_owner_of(database, way.link)
         is_inherited = self.has_options or self._inherits(owner)
         if is_inherited:
-            return Reached(path, way.acting, way.is_at_login)
-        return Reached(path, DATABASE_OWNER, is_at_login=False)
+            return Reached(link, way.acting, way.is_at_login)
+        return Reached(link, DATABASE_OWNER, is_at_login=False)
 
     def _inherits(self, role: str) -> bool:
         return self.attribute(role, "inherits") is not False
@@ -296,11 +357,11 @@ class RoleGraph:
 
 
 def _rank(way: Reached) -> tuple[bool, int]:
-    return (not way.is_at_login, len(way.path))
+    return (not way.is_at_login, way.link.length)
 
 
-def _owner_step(database: str) -> Step:
-    return Step(DATABASE_OWNER, f"owner of database {database}")
+def _as_owner_of(database: str, link: Link) -> Link:
+    return link.then(DATABASE_OWNER, f"owner of database {database}")
 
 
 def _database_owners(world: AccessWorld) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ class RowSecurity:
     def __init__(self, graph: RoleGraph, index: GrantIndex) -> None:
         self._graph = graph
         self._index = index
+        self._words: dict[Securable, tuple[str, ...]] = {}
 
     def of(self, account: str, privilege: str, securable: Securable) -> tuple[str, ...]:
         """Return what the policies of a table leave open of a privilege on its rows."""
@@ -33,10 +34,17 @@ class RowSecurity:
         table = securable
         if securable.kind is SecurableKind.COLUMN:
             table = self._index.relation(securable) or securable
-        for _, grant in self._index.on(table):
-            if grant.privilege in RESTRICTIONS and self._binds(account, grant.privilege, table):
+        for word in self._restrictions(table):
+            if self._binds(account, word, table):
                 return (f"row security of {table}: its policies decide which rows",)
         return ()
+
+    def _restrictions(self, table: Securable) -> tuple[str, ...]:
+        """Return the words of the row security of a table."""
+        if table not in self._words:
+            words = (grant.privilege for _, grant in self._index.on(table))
+            self._words[table] = tuple(word for word in words if word in RESTRICTIONS)
+        return self._words[table]
 
     def _binds(self, account: str, word: str, table: Securable) -> bool:
         if account == PUBLIC:

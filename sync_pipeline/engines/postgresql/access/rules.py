@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
 from sync_pipeline.engines.postgresql.access.beside import NOT_MODELLED
+from sync_pipeline.engines.postgresql.access.concerned import Concerned
 from sync_pipeline.engines.postgresql.access.everything import everything
 from sync_pipeline.engines.postgresql.access.facts import facts
 from sync_pipeline.engines.postgresql.access.grants import GrantIndex
@@ -48,6 +49,7 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         self._privileges = Privileges(
             self._graph, self._index, Needs(self._graph, self._index, world)
         )
+        self._concerned = Concerned(self._graph, self._index)
         self._rows = RowSecurity(self._graph, self._index)
         self._remedies = self._opposites = Remedies(self._graph, self._index)
         self._names: Names | None = None
@@ -56,10 +58,12 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return every way in which the account has the privilege; nothing is ever denied."""
         bare, option = parsed(privilege)
+        asked = Question(account, bare, securable, option)
+        if account in self._graph.accounts and not self._concerned.is_concerned(asked):
+            return Decision(account, privilege, securable, unknown=self._unread_of(securable))
         rows = self._rows.of(account, bare, securable)
         if bare in RESTRICTIONS:
             return Decision(account, privilege, securable, denied=rows)
-        asked = Question(account, bare, securable, option)
         held = tuple(self._privileges.ways(asked))
         decision = Decision(account, privilege, securable, held)
         if account not in self._graph.accounts or self._graph.is_superuser_always(account):

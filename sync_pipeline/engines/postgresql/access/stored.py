@@ -10,7 +10,7 @@ sets it itself after. Seen so on 15 and 18.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC
 from sync_pipeline.model.access import Path, Step
@@ -27,7 +27,7 @@ class StoredRoles:
     def __init__(
         self,
         accounts: Mapping[str, AccountState],
-        settable: Callable[[str], Mapping[str, Path]],
+        settable: Callable[[str], Collection[str]],
     ) -> None:
         self._accounts = accounts
         self._settable = settable
@@ -36,6 +36,11 @@ class StoredRoles:
             for name, state in accounts.items()
         }
         self._databases = sorted({name for found in self._stored.values() for name in found})
+
+    @property
+    def is_any(self) -> bool:
+        """Return whether a session of any account begins in a role that is stored."""
+        return bool(self._databases)
 
     def logins(self, account: str, database: str) -> tuple[Path, ...]:
         """Return the path to the role in one database; without one, each that there is."""

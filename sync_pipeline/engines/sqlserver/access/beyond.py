@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from sync_pipeline.engines.access.doubts import MOST_NAMED
+from sync_pipeline.engines.access.parts import Elsewhere
 from sync_pipeline.engines.sqlserver.access.covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access.decide import Decider
 from sync_pipeline.engines.sqlserver.access.entry import SERVER
-from sync_pipeline.engines.sqlserver.access.holdings import CONTROL, Holding, Holdings
+from sync_pipeline.engines.sqlserver.access.holdings import CONTROL, OWNER, Holding, Holdings
 from sync_pipeline.engines.sqlserver.access.levels import (
     SERVER_LEVEL,
     Level,
@@ -50,6 +51,8 @@ _HOLD_VIEWS = (
 _LENT_BY = "(ownership chains, EXECUTE AS, signatures)"
 _SYSTEM_DATABASES = ("master", "model", "msdb", "tempdb")
 _ON_MODULES = ("EXECUTE", CONTROL)
+LENDING = Elsewhere(frozenset(_HOLD_VIEWS), frozenset((*_ON_MODULES, OWNER)))
+"""What lets one use a module or a view, and with it whatever that reaches. An owner controls."""
 _IMPERSONATED = (SecurableClass.LOGIN, SecurableClass.USER)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.sqlserver.access.covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access.entry import Entry
 from sync_pipeline.engines.sqlserver.access.fixed_roles import SYSADMIN
@@ -26,7 +27,6 @@ from sync_pipeline.model.access import (
     AccessWorld,
     Decision,
     EffectivePrivilege,
-    Path,
     path_text,
 )
 from sync_pipeline.model.gap import Gap
@@ -42,9 +42,9 @@ _REMEMBERED = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One holding that bears on a question, and the path to who holds it."""
+    """One holding that bears on a question, and the way to who holds it."""
 
-    path: Path
+    link: Link
     holding: Holding
 
 
@@ -108,13 +108,13 @@ class Decider:
         wanted = _wanted(levels[0], permission)
         found = sorted(
             (
-                Way(path, holding)
-                for account, path in context.identities.items()
+                Way(link, holding)
+                for account, link in context.identities.items()
                 if (held_by := self._holdings.of(account))
                 for key in self._counting(account, levels[0], permission, wanted)
                 for holding in held_by.get(key, ())
             ),
-            key=lambda way: len(way.path),
+            key=lambda way: way.link.length,
         )
         held = tuple(way for way in found if not way.holding.deny)
         if self._is_exempt(context, levels):
@@ -153,20 +153,20 @@ class Decider:
         active = self._entry.availability(account)
         but = self._exceptions(context, permission, securable)
 
-        def entry(path: Path, source: str, *, grantable: bool) -> EffectivePrivilege:
+        def entry(link: Link, source: str, *, grantable: bool) -> EffectivePrivilege:
             return EffectivePrivilege(
-                account, permission, securable, source, path, grantable, active, lacking
+                account, permission, securable, source, link.path, grantable, active, lacking
             )
 
         found = [
-            entry(path, source, grantable=True)
-            for path, source in ((context.sysadmin, "superuser"), (context.dbo, "dbo"))
-            if path
+            entry(link, source, grantable=True)
+            for link, source in ((context.sysadmin, "superuser"), (context.dbo, "dbo"))
+            if link
         ]
         found += [
-            entry(way.path, way.holding.source + but, grantable=_may_grant(way.holding))
+            entry(way.link, way.holding.source + but, grantable=_may_grant(way.holding))
             for way in ways.held
-            if not (context.sysadmin and way.path[-1].account == SYSADMIN)
+            if not (context.sysadmin and way.link.account == SYSADMIN)
         ]
         found.sort(key=lambda item: len(item.path))
         return tuple(found)
@@ -234,4 +234,4 @@ def _denial(way: Way) -> str:
     what = f"DENY {holding.permission} on {holding.securable}"
     if holding.source.startswith("fixed role"):
         what = f"{what} ({holding.source})"
-    return f"{what}: {path_text(way.path)}"
+    return f"{what}: {path_text(way.link.path)}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from sync_pipeline.engines.access.contract import Edge, reach
+from sync_pipeline.engines.access.links import Edge, Link, reach
 from sync_pipeline.engines.sqlserver.access.fixed_roles import SERVER_ROLES, SYSADMIN
 from sync_pipeline.engines.sqlserver.accounts.lending import lends
 from sync_pipeline.engines.sqlserver.accounts.well_known import SA, WellKnown, well_known
@@ -22,7 +22,7 @@ from sync_pipeline.engines.sqlserver.names import (
     principal_name,
     split_account,
 )
-from sync_pipeline.model.access import AccessWorld, Path, Step
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, SecurableKind
 
@@ -38,17 +38,17 @@ _PEOPLE = frozenset({AccountKind.LOGIN, AccountKind.GROUP, AccountKind.USER})
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The principals whose grants and denies count, each by a shortest path.
+    """The principals whose grants and denies count, each by a shortest way.
 
     `selves` are the account and the user that it is in the database, without roles.
-    `sysadmin` is the path to that role, `dbo` that of the owner of the database: what no deny
-    can limit, where there is such a path.
+    `sysadmin` is the way to that role, `dbo` that of the owner of the database: what no deny
+    can limit, where there is such a way.
     """
 
-    identities: Mapping[str, Path] = field(default_factory=dict)
+    identities: Mapping[str, Link] = field(default_factory=dict)
     selves: frozenset[str] = frozenset()
-    sysadmin: Path | None = None
-    dbo: Path | None = None
+    sysadmin: Link | None = None
+    dbo: Link | None = None
 
     @property
     def is_unlimited(self) -> bool:
@@ -115,8 +115,8 @@ class Principals:
         what = well_known(login)
         if what is WellKnown.SA:
             return True
-        path = self.context(login.name, "").sysadmin if what is WellKnown.NONE else None
-        return path is not None and account not in {step.account for step in path}
+        link = self.context(login.name, "").sysadmin if what is WellKnown.NONE else None
+        return link is not None and account not in {step.account for step in link.path}
 
     def login_state(self, login: str) -> AccountState | None:
         """Return a login by the name that a user's attributes give it."""
@@ -175,48 +175,48 @@ class Principals:
                 return self._login_context(account)
             return self._in_database(account, database, self.context(account, ""))
         if state.database != database:
-            return Context({account: (Step(account),)}, frozenset({account}))
-        return self._user_context(account, (Step(account),), Context())
+            return Context({account: Link(account)}, frozenset({account}))
+        return self._user_context(account, Link(account), Context())
 
     def _login_context(self, login: str) -> Context:
         identities = reach(login, self.memberships)
         if self.kind_of(login) in _PEOPLE:
-            identities.setdefault(PUBLIC, (Step(login), Step(PUBLIC, "every login")))
+            identities.setdefault(PUBLIC, Link(login).then(PUBLIC, "every login"))
         return Context(identities, frozenset({login}), sysadmin=identities.get(SYSADMIN))
 
     def _in_database(self, login: str, database: str, server: Context) -> Context:
         dbo = principal_name(database, DBO)
         users = self.users_of(login, database)
         if self.owns(login, database) or dbo in users:
-            owner = (Step(login), Step(dbo, OWNER_OF_DATABASE))
+            owner = Link(login).then(dbo, OWNER_OF_DATABASE)
             return self._user_context(dbo, owner, server)
         if server.sysadmin:
-            path = (*server.sysadmin, Step(dbo, "sysadmin is dbo"))
-            return replace(self._user_context(dbo, path, server), dbo=None)
+            link = server.sysadmin.then(dbo, "sysadmin is dbo")
+            return replace(self._user_context(dbo, link, server), dbo=None)
         if self.kind_of(login) not in _PEOPLE:
             return server
         if users:
-            return self._user_context(users[0], (Step(login), Step(users[0], "user")), server)
+            return self._user_context(users[0], Link(login).then(users[0], "user"), server)
         guest = principal_name(database, GUEST)
         if self._is_enabled(guest):
-            return self._user_context(guest, (Step(login), Step(guest, "has no user")), server)
+            return self._user_context(guest, Link(login).then(guest, "has no user"), server)
         return self._without_user(database, server)
 
-    def _user_context(self, user: str, path: Path, server: Context) -> Context:
+    def _user_context(self, user: str, link: Link, server: Context) -> Context:
         """Return the context of a user, beside that of the login that it is."""
         identities = dict(server.identities)
-        for account, steps in reach(user, self.memberships).items():
-            identities.setdefault(account, (*path, *steps[1:]))
+        for account, way in reach(link, self.memberships).items():
+            identities.setdefault(account, way)
         database, name = split_account(user)
         state = self.accounts.get(user)
         if state is None or state.kind in (*_PEOPLE, AccountKind.APPLICATION_ROLE):
             public = principal_name(database, PUBLIC)
-            identities.setdefault(public, (*path, Step(public, "every user")))
+            identities.setdefault(public, link.then(public, "every user"))
         return Context(
             identities,
             server.selves | {user},
             server.sysadmin,
-            dbo=path if name == DBO else None,
+            dbo=link if name == DBO else None,
         )
 
     def _without_user(self, database: str, server: Context) -> Context:
@@ -225,11 +225,12 @@ class Principals:
         if not entered:
             return server
         public = principal_name(database, PUBLIC)
-        path = (*min(entered, key=len), Step(public, "every user"))
-        return Context({**server.identities, public: path}, server.selves)
+        nearest = min(entered, key=lambda link: link.length)
+        link = nearest.then(public, "every user")
+        return Context({**server.identities, public: link}, server.selves)
 
-    def _entrances(self, server: Context) -> list[Path]:
-        return [path for who, path in server.identities.items() if self._lets_in(who)]
+    def _entrances(self, server: Context) -> list[Link]:
+        return [link for who, link in server.identities.items() if self._lets_in(who)]
 
     def _lets_in(self, account: str) -> bool:
         held = {grant.privilege for grant in self.grants(account) if not grant.deny}

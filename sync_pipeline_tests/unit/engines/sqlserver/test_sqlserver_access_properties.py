@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.access.contract import reach
+from sync_pipeline.engines.access.links import reach
 from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.access import AccessWorld, EffectivePrivilege

@@ -1,0 +1,92 @@
+"""Which accounts a question about a database, a table or a column is for. Pure.
+
+Most accounts of a server have nothing that could count for one table, neither themselves nor by
+a role, by another account of their user or by what everybody has. Those that have are found from
+the grants on, once for all accounts, and not by looking through the sessions of each.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings
+from sync_pipeline.model.access import EVERYTHING, AccessWorld
+from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.privilege import Securable, SecurableKind
+
+_KINDS = (SecurableKind.DATABASE, SecurableKind.TABLE, SecurableKind.COLUMN)
+_Users = Mapping[str, Sequence[tuple[str, str]]]
+
+
+@dataclass(slots=True)
+class Concerned:
+    """The accounts that questions of one world concern; found once for each object.
+
+    `users` are the accounts that log in, by the name of their user; empty: the anonymous one,
+    whose rows may apply to all. `is_match` tells whether the name in a grant means a database.
+    """
+
+    world: AccessWorld
+    holdings: Mapping[str, Holdings]
+    users: _Users
+    is_match: Callable[[str, str], bool]
+    _found: dict[tuple[str, Securable], frozenset[str] | None] = field(default_factory=dict)
+    _members: dict[str, list[str]] | None = None
+
+    def is_concerned(self, account: str, word: str, on: Securable) -> bool:
+        """Return whether what counts for the account could give or take a privilege."""
+        if on.kind not in _KINDS or word == EVERYTHING:
+            return True
+        if (word, on) not in self._found:
+            self._found[word, on] = self._of(word, on)
+        found = self._found[word, on]
+        return found is None or account in found
+
+    def _of(self, word: str, on: Securable) -> frozenset[str] | None:
+        """Return the accounts that are concerned; None: everyone."""
+        found = {name for name, held in self.holdings.items() if self._may_count(held, word, on)}
+        if any(grant.deny for state in self.world.accounts.values() for grant in state.grants):
+            return None
+        self._add_members(found)
+        if any(self.world.accounts[name].kind is AccountKind.PUBLIC for name in found):
+            return None
+        namesakes: set[str] = set()
+        for user, accounts in self.users.items():
+            names = {name for name, _ in accounts}
+            if not names.isdisjoint(found):
+                if not user:
+                    return None
+                namesakes |= names
+        return frozenset(found | namesakes)
+
+    def _may_count(self, held: Holdings, word: str, on: Securable) -> bool:
+        key = (on.database, on.name)
+        return (
+            bool(held.denied)
+            or word in held.server
+            or word in held.tables.get(key, ())
+            or any(word in column for column in held.columns.get(key, {}).values())
+            or any(
+                word in privileges and (stored == on.database or self.is_match(stored, on.database))
+                for stored, privileges in held.databases.items()
+            )
+        )
+
+    def _add_members(self, found: set[str]) -> None:
+        waiting = list(found)
+        members = self._members_of()
+        while waiting:
+            for member in members.get(waiting.pop(), ()):
+                if member not in found:
+                    found.add(member)
+                    waiting.append(member)
+
+    def _members_of(self) -> Mapping[str, Iterable[str]]:
+        if self._members is None:
+            self._members = defaultdict(list)
+            for name, state in self.world.accounts.items():
+                for item in state.memberships:
+                    self._members[item.role].append(name)
+        return self._members

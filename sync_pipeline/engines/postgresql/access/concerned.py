@@ -1,0 +1,81 @@
+"""Which accounts a question about an object could be answered by more than "no" for. Pure.
+
+A question is asked of every account of a server, and most of them have nothing to do with it:
+neither they nor a role of theirs was granted it, is a superuser, or is a role of which the world
+does not know what it holds. Those that have are found from the grants on, by whom their holders
+are roles of, once for all accounts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+from sync_pipeline.engines.postgresql.access.grants import GrantIndex
+from sync_pipeline.engines.postgresql.access.kinds import RELATIONS
+from sync_pipeline.engines.postgresql.access.privileges import ALL_OF_KIND, Question
+from sync_pipeline.engines.postgresql.access.roles import RoleGraph
+from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC, RESTRICTIONS
+from sync_pipeline.model.privilege import Securable, SecurableKind
+
+_KINDS = (*RELATIONS, SecurableKind.SEQUENCE, SecurableKind.COLUMN, SecurableKind.SCHEMA)
+
+
+class Concerned:
+    """The accounts that one question concerns; found once for each question."""
+
+    def __init__(self, graph: RoleGraph, index: GrantIndex) -> None:
+        self._graph = graph
+        self._index = index
+        self._always: frozenset[str] | None = None
+        self._members: dict[str, list[str]] | None = None
+        self._found: dict[tuple[Securable, str], Collection[str] | None] = {}
+
+    def is_concerned(self, asked: Question) -> bool:
+        """Return whether the account might have the privilege, or that might not be known."""
+        is_plain = asked.securable.kind in _KINDS and asked.privilege not in RESTRICTIONS
+        if asked.option or not is_plain or self._graph.has_stored_roles:
+            return True
+        key = (asked.securable, asked.privilege)
+        if key not in self._found:
+            self._found[key] = self._of(asked)
+        found = self._found[key]
+        return found is None or asked.account in found
+
+    def _of(self, asked: Question) -> Collection[str] | None:
+        """Return the accounts that are concerned; None: everyone."""
+        found = {*self._always_concerned(), *self._holders(asked)}
+        if PUBLIC in found:
+            return None
+        waiting = list(found)
+        members = self._members_of()
+        while waiting:
+            for member in members.get(waiting.pop(), ()):
+                if member not in found:
+                    found.add(member)
+                    waiting.append(member)
+        return found
+
+    def _holders(self, asked: Question) -> Iterator[str]:
+        on = asked.securable
+        for place in (on, self._index.relation(on)):
+            for holder, grant in self._index.on(place) if place else ():
+                if grant.privilege == asked.privilege:
+                    yield holder
+
+    def _always_concerned(self) -> frozenset[str]:
+        if self._always is None:
+            graph = self._graph
+            unknown = (role for role in self._members_of() if role not in graph.accounts)
+            self._always = frozenset(
+                (*graph.superusers, *graph.database_owners, *ALL_OF_KIND, *unknown)
+            )
+        return self._always
+
+    def _members_of(self) -> dict[str, list[str]]:
+        if self._members is None:
+            self._members = defaultdict(list)
+            for member, items in self._graph.all_memberships():
+                for item in items:
+                    self._members[item.role].append(member)
+        return self._members

@@ -1,0 +1,177 @@
+"""A question that is given a part of the grants is answered as with all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import who_can
+from sync_pipeline.engines.access.parts import APART, Named
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import Grant, Membership, Securable
+from sync_pipeline.model.privilege import SecurableKind as K
+from sync_pipeline.store.worlds.packed import WorldAccount
+from sync_pipeline.store.worlds.packing import pack
+from sync_pipeline.store.worlds.reading import read_world
+from workbench.strategies.any_engine import SHAPES, newest
+
+_DATABASES = {
+    EngineName.POSTGRESQL: ("shop", "hr"),
+    EngineName.SQLSERVER: ("shop", "hr"),
+    EngineName.MYSQL: ("shop", "hr"),
+    EngineName.MARIADB: ("shop", "hr"),
+    EngineName.ORACLE: ("",),
+}
+_WORDS = (
+    *("SELECT", "INSERT", "UPDATE", "EXECUTE", "USAGE", "CREATE", "CONNECT", "CONTROL", "OWNER"),
+    *("ALL", "SELECT ANY TABLE", "CONTROL SERVER", "IMPERSONATE", "ROW SECURITY", "SUPER"),
+)
+_FAMILY = (K.TABLE, K.PROCEDURE, K.FUNCTION)
+_IN_SCHEMAS = {
+    EngineName.POSTGRESQL: (K.TABLE, K.VIEW, K.SEQUENCE, K.PROCEDURE, K.FUNCTION, K.TYPE),
+    EngineName.SQLSERVER: (K.TABLE, K.VIEW, K.SEQUENCE, K.PROCEDURE, K.FUNCTION, K.SYNONYM),
+    EngineName.ORACLE: (K.TABLE, K.VIEW, K.SEQUENCE, K.PROCEDURE, K.PACKAGE, K.SYNONYM),
+    EngineName.MYSQL: _FAMILY,
+    EngineName.MARIADB: _FAMILY,
+}
+"""Kinds of objects that the collector of each engine reports."""
+
+
+def _has_schemas(engine: EngineName) -> bool:
+    return engine not in (EngineName.MYSQL, EngineName.MARIADB)
+
+
+def _is_catalog(engine: EngineName) -> bool:
+    return engine in (EngineName.POSTGRESQL, EngineName.SQLSERVER)
+
+
+def _securables(engine: EngineName) -> list[Securable]:
+    found = [Securable(K.SERVER), Securable(K.PRINCIPAL, name=SHAPES[engine].names[0])]
+    for database in _DATABASES[engine]:
+        catalog = database if _is_catalog(engine) else ""
+        found.append(Securable(K.DATABASE, database, catalog=catalog))
+        for schema in ("HR", "SALES") if _has_schemas(engine) else ("",):
+            if schema:
+                found.append(Securable(K.SCHEMA, database, schema, catalog=catalog))
+            for name in ("orders", "People"):
+                found += [
+                    Securable(kind, database, schema, _named(engine, kind, name), catalog=catalog)
+                    for kind in _IN_SCHEMAS[engine]
+                ]
+                found.append(Securable(K.COLUMN, database, schema, name, "pay", catalog))
+    return found
+
+
+def _named(engine: EngineName, kind: K, name: str) -> str:
+    is_routine = kind in (K.PROCEDURE, K.FUNCTION)
+    return f"{name}(integer)" if is_routine and engine is EngineName.POSTGRESQL else name
+
+
+@st.composite
+def worlds(draw: st.DrawFn, engine: EngineName) -> AccessWorld:
+    """Draw a world with grants of all levels, roles of roles, denies and unknown privileges."""
+    shape, securables = SHAPES[engine], _securables(engine)
+    grants = st.lists(
+        st.builds(
+            Grant,
+            st.sampled_from(securables),
+            st.sampled_from(_WORDS),
+            deny=st.sampled_from([False, False, False, True]),
+            grantor=st.sampled_from(["", shape.names[0]]),
+            recognised=st.sampled_from([True, True, True, False]),
+        ),
+        max_size=6,
+    )
+    accounts = {}
+    for place, name in enumerate(shape.names):
+        is_everyone = place == len(shape.names) - 1
+        roles = draw(
+            st.lists(st.sampled_from(shape.names[place + 1 : -1] or ("none",)), max_size=2)
+        )
+        accounts[name] = AccountState(
+            name=name,
+            kind=AccountKind.PUBLIC if is_everyone else draw(st.sampled_from(_KINDS)),
+            can_login=draw(st.booleans()),
+            is_superuser=draw(st.sampled_from([False, False, False, True])),
+            database="shop" if engine is EngineName.SQLSERVER else "",
+            memberships=tuple(Membership(role, default=draw(st.booleans())) for role in roles),
+            grants=tuple(draw(grants)),
+        ).canonical()
+    return AccessWorld("i", engine, newest(engine), accounts, {})
+
+
+_KINDS = (AccountKind.USER, AccountKind.ROLE)
+
+
+def _texts(engine: EngineName) -> list[str]:
+    """Return names of objects as people write them: whole, in part, by kind, in another case."""
+    found = ["server", "nothing.that.is.there", "table:nowhere", 'table:"unclosed', ""]
+    for on in _securables(engine):
+        parts = [part for part in (on.database, on.schema, on.name, on.column) if part]
+        paths = {".".join(parts), ".".join(parts[1:]), ".".join(parts).lower()}
+        paths.add(".".join(parts).partition("(")[0])
+        found += [path for path in paths if path]
+        found += [f"{on.kind}:{path}" for path in paths if path]
+    return list(dict.fromkeys(found))
+
+
+def _part(world: AccessWorld, text: str) -> AccessWorld:
+    """Return what the store gives of a world for a question."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    states = (world.accounts[name] for name in sorted(world.accounts))
+    packed = pack(WorldAccount(state, is_active=True, changed_at=moment) for state in states)
+    found = read_world(packed, Named(text, ENGINES[world.engine].elsewhere).wanted)
+    return replace(world, accounts={item.state.name: item.state for item in found})
+
+
+def _answer(world: AccessWorld, word: str, text: str) -> object:
+    judged = Judged(world, ENGINES[world.engine].access_rules(world))
+    try:
+        found = who_can([judged], word, text)
+    except ConfigurationError as error:
+        return str(error), error.hint
+    holders = [(item.state.name, item.decision, item.verdict) for item in found.holders]
+    return holders, found.gaps, found.not_modelled
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_who_can_is_the_same_with_a_part(engine: EngineName) -> None:
+    texts = _texts(engine)
+
+    @given(
+        world=worlds(engine),
+        text=st.sampled_from(texts),
+        words=st.lists(st.sampled_from(_WORDS), max_size=2),
+    )
+    def check(world: AccessWorld, text: str, words: Sequence[str]) -> None:
+        for word in ("SELECT", *words):
+            assert _answer(_part(world, text), word, text) == _answer(world, word, text)
+
+    check()
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_a_part_leaves_out_what_is_granted_on_other_objects(engine: EngineName) -> None:
+    shape = SHAPES[engine]
+    catalog = "shop" if _is_catalog(engine) else ""
+    tables = [Securable(K.TABLE, "shop", "HR", f"t{n}", catalog=catalog) for n in range(100)]
+    holder = AccountState(
+        shape.names[0],
+        AccountKind.USER,
+        can_login=True,
+        grants=tuple(Grant(on, "SELECT") for on in tables),
+    )
+    world = AccessWorld("i", engine, newest(engine), {holder.name: holder}, {})
+    part = _part(world, "table:shop.HR.t7").accounts[holder.name]
+    assert [grant.securable.name for grant in part.grants] == ["t0", "t7"]
+    assert K.TABLE in APART

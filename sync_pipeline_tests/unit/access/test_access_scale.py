@@ -1,0 +1,78 @@
+"""What a question costs grows as what it reads and answers: counted in calls, not in time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import access_of, who_can
+from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.instance import EngineName
+from workbench.strategies.any_engine import SHAPES
+from workbench.strategies.large_worlds import chain, holders, text_of
+
+TWICE = 2.2
+"""Of twice as much, with room for what is done once."""
+
+
+def calls_of(action: Callable[[], object]) -> int:
+    """Return how many functions an action calls, those of the interpreter among them."""
+    count = 0
+
+    def note(_frame: FrameType, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def judged(world: AccessWorld) -> Judged:
+    return Judged(world, ENGINES[world.engine].access_rules(world))
+
+
+def asked(world: AccessWorld) -> int:
+    """Return what it costs to ask who may read the table."""
+    return calls_of(lambda: who_can([judged(world)], "SELECT", text_of(world.engine)))
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_twice_as_many_holders_cost_twice(engine: EngineName) -> None:
+    assert asked(holders(engine, 120)) < TWICE * asked(holders(engine, 60))
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_a_chain_costs_what_the_ways_through_it_have_steps(engine: EngineName) -> None:
+    """Each account of a chain is an answer, with a way through all below it."""
+    assert asked(chain(engine, 120)) < TWICE * 2 * asked(chain(engine, 60))
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_all_of_one_account_costs_the_depth_of_its_roles(engine: EngineName) -> None:
+    def cost(depth: int) -> int:
+        world = chain(engine, depth)
+        return calls_of(lambda: access_of(judged(world), SHAPES[engine].names[0]))
+
+    # Each role of the chain is told with the way to it.
+    assert cost(120) < 1.2 * TWICE * cost(60)
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_every_account_of_a_deep_chain_is_answered(engine: EngineName) -> None:
+    """Deeper than Python's calls may be."""
+    depth = sys.getrecursionlimit() + 50
+    world = chain(engine, depth)
+    rules = judged(world).rules
+    (named,) = [on for on in rules.securables(text_of(engine)) if on.name]
+    found = rules.decide(SHAPES[engine].names[0], "SELECT", named)
+    assert [len(item.path) for item in found.held] == [depth + 1]
