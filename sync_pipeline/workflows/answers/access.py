@@ -41,7 +41,8 @@ def _each(
     """Yield one instance after the other, with those grants that are wanted of it."""
     by_id = {item.id: item for item in instances}
     now = deps.clock()
-    for found, stored in deps.store.access.each(list(by_id), lambda key: wanted(by_id[key])):
+    ids = [item.id for item in instances]
+    for found, stored in deps.store.access.each(ids, lambda key: wanted(by_id[key])):
         item = by_id[found]
         version = item.server_version or ""
         judged = judge(item, stored.accounts, stored.sections, version, now)
