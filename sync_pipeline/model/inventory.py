@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import ChangeType
-from sync_pipeline.model.privilege import SectionKey, Securable
+from sync_pipeline.model.privilege import SectionKey, Securable, SecurableKind
 from sync_pipeline.model.snapshot import SectionReport
 
 
@@ -101,10 +101,14 @@ class Wanted:
 
     Both are asked once for each securable and account, however many grants there are. Denies, and
     grants that are not recognised, come in any case: they can change each answer.
+
+    `of_name` spares time where there are many securables: those whose kind and name it refuses
+    are not wanted, and not even made.
     """
 
     of_securable: Callable[[Securable], bool]
     of_holder: Callable[[str], bool]
+    of_name: Callable[[SecurableKind, str], bool] | None = None
 
 
 def _each(_item: object) -> bool:

@@ -112,8 +112,12 @@ def test_a_part_is_what_is_wanted_of_the_whole(
         is_of_question = item.securable.name in objects or holder in holders
         return is_of_question or item.deny or not item.recognised
 
+    def of_name(kind: SecurableKind, name: str) -> bool:
+        assert isinstance(kind, SecurableKind)
+        return name in objects
+
     packed = pack(accounts)
-    assert read_world(packed, Wanted(of_securable, of_holder)) == [
+    part = [
         replace(
             item,
             state=replace(
@@ -123,7 +127,9 @@ def test_a_part_is_what_is_wanted_of_the_whole(
         )
         for item in expected(accounts)
     ]
+    assert read_world(packed, Wanted(of_securable, of_holder)) == part
     assert len(asked) == len(set(asked))
+    assert read_world(packed, Wanted(lambda _: True, of_holder, of_name)) == part
     assert read_world(packed, None) == [
         replace(item, state=replace(item.state, grants=())) for item in expected(accounts)
     ]
