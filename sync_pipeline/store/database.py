@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
-    Column,
+    ColumnClause,
     ColumnElement,
     Connection,
     Engine,
@@ -355,7 +355,7 @@ def _parameters(
 
 
 def among(
-    connection: Connection, column: Column[ValueT], values: Sequence[ValueT]
+    connection: Connection, column: ColumnClause[ValueT], values: Sequence[ValueT]
 ) -> ColumnElement[bool]:
     """Return that a column holds one of these numbers or texts.
 

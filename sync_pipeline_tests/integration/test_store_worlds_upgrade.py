@@ -431,6 +431,30 @@ def test_what_an_older_process_writes_at_the_end_is_kept(old_store: str) -> None
     assert len(done) == 1
 
 
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_an_account_that_comes_while_its_instance_is_packed_is_kept(old_store: str) -> None:
+    """On SQLite nobody else writes meanwhile."""
+    database = Database(old_store)
+    written: list[str] = []
+
+    def write(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE account_permissions") and not written:
+            written.append(statement)
+            other = Database(old_store)
+            with other.write() as connection:
+                run = lambda statement, **values: connection.execute(text(statement), values)  # noqa: E731
+                put_account(run, 99, 1, "new", json.dumps(NEWER | {"name": "new"}), "2026-03-02")
+            other.close()
+
+    event.listen(database.engine, "before_cursor_execute", write)
+    database.upgrade()
+    database.close()
+    with opened(old_store) as store:
+        known = {item.state.name: item.state for item in store.accounts.known(1)}
+    assert written
+    assert known["new"] == AccountState.from_json(NEWER | {"name": "new"})
+
+
 def test_a_snapshot_that_can_t_be_read_is_named(old_store: str) -> None:
     database = Database(old_store)
     with database.write() as connection:

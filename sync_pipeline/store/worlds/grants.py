@@ -37,6 +37,7 @@ from sync_pipeline.store.worlds.packed import (
 ItemT = TypeVar("ItemT")
 KeyT = TypeVar("KeyT", bound=Hashable)
 
+_KIND = SECURABLE_PARTS.index("kind")
 _HALF = 32
 _MODE = (1 << _HALF) - 1
 
@@ -103,7 +104,11 @@ class PackedGrants:
         tables, *of_securables, on, modes, counts, held = parted(plain)
         found = json.loads(bytes(tables))
         texts: list[str] = found["texts"]
-        self._securables = _securables(texts, *map(read_steps, of_securables))
+        self._texts = texts
+        # Columns of numbers of texts, kinds first.
+        self._securables = [read_steps(part) for part in of_securables]
+        kinds = self._securables[_KIND]
+        self._kind_of = {number: SecurableKind(texts[number]) for number in set(kinds)}
         self._modes = [
             (texts[privilege], grantable, deny, texts[grantor], recognised, GrantScope(scope))
             for privilege, grantable, deny, grantor, recognised, scope in found["modes"]
@@ -120,12 +125,12 @@ class PackedGrants:
         if len(names) != len(self._counts):
             raise WorldError("the grants are of other accounts")
         if wanted is EVERY_GRANT:
-            rights = self._rights(range(len(self._on)))
+            rights = self._rights(range(len(self._on)), self._made(self._all()))
             return cut(picked(rights, self._held), self._counts)
         return self._part(names, wanted)
 
     def _part(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
-        on_wanted = list(map(bool, map(wanted.of_securable, self._securables)))
+        on_wanted = bytes(map(bool, map(wanted.of_securable, self._made(self._all()))))
         always = [
             deny or not recognised or wanted.of_privilege(privilege)
             for privilege, _, deny, _, recognised, _ in self._modes
@@ -143,10 +148,26 @@ class PackedGrants:
             else:
                 kept.append(list(compress(self._held[begin:end], chosen[begin:end])))
         needed = sorted(set().union(*kept))
-        made = dict(zip(needed, self._rights(needed), strict=True))
+        on = sorted(set(picked(self._on, needed)))
+        securables = dict(zip(on, self._made(on), strict=True))
+        made = dict(zip(needed, self._rights(needed, securables), strict=True))
         return [tuple(map(made.__getitem__, own)) for own in kept]
 
-    def _rights(self, wanted: Sequence[int]) -> list[Grant]:
+    def _all(self) -> range:
+        return range(len(self._securables[_KIND]))
+
+    def _made(self, wanted: Sequence[int]) -> list[Securable]:
+        is_all = wanted == self._all()
+        kinds, *parts = (
+            column if is_all else picked(column, wanted) for column in self._securables
+        )
+        columns: list[Iterable[Any]] = [map(self._kind_of.__getitem__, kinds)]
+        columns += (picked(self._texts, part) for part in parts)
+        return _made(Securable, len(wanted), dict(zip(SECURABLE_PARTS, columns, strict=True)))
+
+    def _rights(
+        self, wanted: Sequence[int], securables: Sequence[Securable] | Mapping[int, Securable]
+    ) -> list[Grant]:
         modes = picked(self._mode_of, wanted)
         privileges, grantable, deny, grantors, recognised, scopes = (
             (picked(column, modes) for column in zip(*self._modes, strict=True))
@@ -157,7 +178,7 @@ class PackedGrants:
             Grant,
             len(wanted),
             {
-                "securable": picked(self._securables, picked(self._on, wanted)),
+                "securable": list(map(securables.__getitem__, picked(self._on, wanted))),
                 "privilege": privileges,
                 "grantable": grantable,
                 "deny": deny,
@@ -181,12 +202,6 @@ def cut(items: Sequence[ItemT], counts: Sequence[int]) -> Iterator[tuple[ItemT, 
         raise WorldError("the numbers of items do not fit")
     rest = iter(items)
     return (tuple(islice(rest, count)) for count in counts)
-
-
-def _securables(texts: list[str], kinds: list[int], *parts: list[int]) -> list[Securable]:
-    kind_of = {number: SecurableKind(texts[number]) for number in set(kinds)}
-    columns = (map(kind_of.__getitem__, kinds), *(picked(texts, part) for part in parts))
-    return _made(Securable, len(kinds), dict(zip(SECURABLE_PARTS, columns, strict=True)))
 
 
 def _made(made_as: type[ItemT], count: int, columns: Mapping[str, Iterable[Any]]) -> list[ItemT]:

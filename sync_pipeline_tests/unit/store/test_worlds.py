@@ -113,7 +113,7 @@ def test_a_part_is_what_is_wanted_of_the_whole(
         return is_of_question or item.deny or not item.recognised
 
     packed = pack(accounts)
-    assert read_world(packed, Wanted(of_securable, of_holder)) == [
+    part = [
         replace(
             item,
             state=replace(
@@ -123,6 +123,7 @@ def test_a_part_is_what_is_wanted_of_the_whole(
         )
         for item in expected(accounts)
     ]
+    assert read_world(packed, Wanted(of_securable, of_holder)) == part
     assert len(asked) == len(set(asked))
     assert read_world(packed, None) == [
         replace(item, state=replace(item.state, grants=())) for item in expected(accounts)

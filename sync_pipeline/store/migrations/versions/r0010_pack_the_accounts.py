@@ -19,6 +19,7 @@ from alembic import op
 from sync_pipeline.errors import Phase, StoreDamaged
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change_json import diff_to_json
+from sync_pipeline.store.database import among
 from sync_pipeline.store.schema import Json, UtcDateTime
 from sync_pipeline.store.worlds.changes import read_change
 from sync_pipeline.store.worlds.packed import PackedWorld, WorldAccount
@@ -43,7 +44,7 @@ _accounts = sa.table(
 )  # fmt: skip
 _permissions = sa.table(
     "account_permissions",
-    sa.column("account_id"),
+    sa.column("account_id", _KEY),
     sa.column("snapshot", Json),
     sa.column("fingerprint"),
     sa.column("last_change_at", UtcDateTime),
@@ -166,6 +167,7 @@ def _pack(connection: sa.Connection, instance_id: int) -> None:
     """Pack the snapshots of an instance that are left, one row after the other."""
     query = (
         sa.select(
+            _accounts.c.id,
             _accounts.c.account_name,
             _accounts.c.is_active,
             _permissions.c.snapshot,
@@ -174,12 +176,15 @@ def _pack(connection: sa.Connection, instance_id: int) -> None:
         .join_from(_accounts, _permissions, _permissions.c.account_id == _accounts.c.id)
         .where(_accounts.c.instance_id == instance_id, _IS_LEFT)
         .order_by(_accounts.c.account_name)
+        # What is read is what is emptied, whatever a process of an older version writes meanwhile.
+        .with_for_update(of=_permissions)
     )
     packer = Packer()
-    names = set()
+    names, ids = set(), []
     with connection.execute(query, execution_options={"yield_per": _ROWS}) as rows:
         for row in rows:
             names.add(row.account_name)
+            ids.append(row.id)
             packer.add(_account(connection, instance_id, row))
     for account in _packed_before(connection, instance_id):
         if account.state.name not in names:
@@ -195,10 +200,8 @@ def _pack(connection: sa.Connection, instance_id: int) -> None:
         "written_at": datetime.now(UTC),
     }
     connection.execute(sa.insert(_worlds).values(values))
-    own = sa.select(_accounts.c.id).where(_accounts.c.instance_id == instance_id)
-    connection.execute(
-        sa.update(_permissions).where(_permissions.c.account_id.in_(own)).values(snapshot={})
-    )
+    read = among(connection, _permissions.c.account_id, ids)
+    connection.execute(sa.update(_permissions).where(read).values(snapshot={}))
 
 
 def _packed_before(connection: sa.Connection, instance_id: int) -> list[WorldAccount]:
