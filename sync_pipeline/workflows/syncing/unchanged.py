@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -20,6 +21,8 @@ _PACKAGE = "sync_pipeline"
 _BESIDE = frozenset({"cli", "notify", "orchestration", "report"})
 """The rooms whose code says nothing of what an account is; all others count."""
 _SUFFIXES = (".py", ".sql")
+_DIGESTING = threading.Lock()
+"""Threads that begin together wait for the one that digests, which takes as long as a sync."""
 
 
 def basis_of(settings: Settings, instance: Instance, reading: AccountReading) -> str:
@@ -55,9 +58,14 @@ def marks_of(basis: str, reading: AccountReading) -> ReadMarks:
     return ReadMarks(basis, reading.in_order, reading.digest)
 
 
-@cache
 def code_digest() -> str:
     """Return a digest (hex) of the code that reads servers and compares accounts."""
+    with _DIGESTING:
+        return _code_digest()
+
+
+@cache
+def _code_digest() -> str:
     found = hashlib.blake2b(digest_size=32)
     for name, file in sorted(_sources(resources.files(_PACKAGE), "")):
         content = file.read_bytes()
