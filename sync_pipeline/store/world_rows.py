@@ -7,8 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, literal, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, Row, bindparam, exists, select
 
 from sync_pipeline.errors import Phase, ResultLimit, StoreDamaged
 from sync_pipeline.model.account import AccountState
@@ -27,16 +26,11 @@ AT_ONCE = 32
 _HAS_ACCOUNTS = exists().where(accounts.c.instance_id == instances.c.id)
 
 
-def _rows(grants: ColumnElement[bytes]) -> Select[tuple[object, ...]]:
-    packed = worlds.c.format, worlds.c.accounts, grants.label("grants"), worlds.c.digest
-    return select(
-        instances.c.id, instances.c.name, *packed, _HAS_ACCOUNTS.label("has_accounts")
-    ).join_from(instances, worlds, isouter=True)
-
-
-_WITH_GRANTS = _rows(worlds.c.grants)
-_WITHOUT_GRANTS = _rows(literal(b""))
-_OF_ONE = _WITH_GRANTS.where(instances.c.id == bindparam("of_id"))
+_PACKED = (worlds.c.format, worlds.c.accounts, worlds.c.grants, worlds.c.digest)
+_ROWS = select(
+    instances.c.id, instances.c.name, *_PACKED, _HAS_ACCOUNTS.label("has_accounts")
+).join_from(instances, worlds, isouter=True)
+_OF_ONE = _ROWS.where(instances.c.id == bindparam("of_id"))
 _DIGEST = select(worlds.c.digest).where(worlds.c.instance_id == bindparam("of_id"))
 
 
@@ -52,8 +46,8 @@ class StoredWorld:
         """Return what tells one state of the accounts from another."""
         return self.packed.digest if self.packed else None
 
-    def read(self, wanted: Wanted | None = EVERY_GRANT) -> list[WorldAccount]:
-        """Return the accounts, with those of their grants that are wanted; None: with none.
+    def read(self, wanted: Wanted = EVERY_GRANT) -> list[WorldAccount]:
+        """Return the accounts, with those of their grants that are wanted.
 
         Raises:
             StoreDamaged: they are not what was written.
@@ -95,16 +89,13 @@ def stored_world(connection: Connection, instance_id: int) -> StoredWorld:
     return _stored(connection.execute(_OF_ONE, {"of_id": instance_id}).one())
 
 
-def stored_worlds(
-    connection: Connection, instance_ids: Sequence[int], wanted: Wanted | None = EVERY_GRANT
-) -> dict[int, StoredWorld]:
-    """Return the accounts of instances, by their ids, for who wants these grants of them.
+def stored_worlds(connection: Connection, instance_ids: Sequence[int]) -> dict[int, StoredWorld]:
+    """Return the accounts of instances, by their ids.
 
     Raises:
         StoreDamaged: there are accounts, and nothing says what they are.
     """
-    query = _WITHOUT_GRANTS if wanted is None else _WITH_GRANTS
-    rows = connection.execute(query.where(among(connection, instances.c.id, instance_ids)))
+    rows = connection.execute(_ROWS.where(among(connection, instances.c.id, instance_ids)))
     return {row.id: _stored(row) for row in rows}
 
 

@@ -49,6 +49,7 @@ from sync_pipeline.engines.postgresql.sizes import CONNECT, measure
 from sync_pipeline.engines.postgresql.text import is_raw, unescaped
 from sync_pipeline.engines.postgresql.wire.connection import PostgreSqlConnection, opened
 from sync_pipeline.engines.postgresql.wire.errors import Attempt, connect_error
+from sync_pipeline.engines.postgresql.wire.reading import RAW_ENCODING
 from sync_pipeline.engines.postgresql.wire.session import start_up
 from sync_pipeline.engines.wire.passwords import may_be_readable
 from sync_pipeline.errors import UnsupportedServer
@@ -207,7 +208,7 @@ class PostgreSql(UnknownNothing):
                     "dbname": unescaped(name),
                     "application_name": "sync_pipeline",
                     # Not converted by the server, which fails at what it can't: `text`.
-                    "client_encoding": "SQL_ASCII",
+                    "client_encoding": RAW_ENCODING,
                     "options": start_up(target.statement_seconds),
                     **_tls(target),
                 },

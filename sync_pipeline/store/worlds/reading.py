@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice, repeat
+from itertools import islice
 from typing import Any
 
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -31,21 +31,19 @@ from sync_pipeline.store.worlds.packing import (
 )
 
 
-def read_world(packed: PackedWorld, wanted: Wanted | None = EVERY_GRANT) -> list[WorldAccount]:
+def read_world(packed: PackedWorld, wanted: Wanted = EVERY_GRANT) -> list[WorldAccount]:
     """Return the accounts that were packed, in their order.
 
     All come with their attributes, memberships and settings, and with those grants that are
-    `wanted`; None: without any grant.
+    `wanted`.
 
     Raises:
         WorldError: it is not what was packed.
     """
     accounts = packed.plain_accounts()
-    grants = None if wanted is None else packed.plain_grants()
+    grants = packed.plain_grants()
     try:
         found = _Accounts(json.loads(accounts))
-        if wanted is None or grants is None:
-            return list(found.read(repeat((), len(found.names))))
         return list(found.read(PackedGrants(grants).held(found.names, wanted)))
     except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise WorldError(f"{type(error).__name__}: {error}") from None

@@ -125,9 +125,6 @@ def test_a_part_is_what_is_wanted_of_the_whole(
     ]
     assert read_world(packed, Wanted(of_securable, of_holder)) == part
     assert len(asked) == len(set(asked))
-    assert read_world(packed, None) == [
-        replace(item, state=replace(item.state, grants=())) for item in expected(accounts)
-    ]
 
 
 def test_what_many_share_is_made_once() -> None:

@@ -18,6 +18,8 @@ from psycopg.pq import ExecStatus
 from sync_pipeline.engines.wire.rows import Texts
 
 ROWS_AT_ONCE = 64
+RAW_ENCODING = "SQL_ASCII"
+"""What a client asks for that decodes by itself: the server converts nothing."""
 Columns = tuple[Texts | None, ...]
 Take = Callable[[list[str], list[tuple[Any, ...]], Columns], None]
 _TYPES = psycopg.adapters.types
@@ -46,6 +48,8 @@ class RowCursor(psycopg.Cursor[Any]):
         super().__init__(connection)
         self._texts = texts
         self._plain = Transformer(_Plain(connection))
+        # Else psycopg makes text of it by whatever encoding the server says that it sends.
+        self._is_raw = connection.info.parameter_status("client_encoding") == RAW_ENCODING
 
     def read(self, sql: bytes, parameters: Mapping[str, object] | None, take: Take) -> None:
         """Run a statement and give `take` the columns, rows and texts of each batch.
@@ -87,7 +91,8 @@ class RowCursor(psycopg.Cursor[Any]):
     ) -> tuple[list[str], list[tuple[Any, ...]], Columns]:
         names = [(result.fname(index) or b"").decode() for index in range(result.nfields)]
         kinds = [result.ftype(index) for index in range(result.nfields)]
-        is_plain = all(kind in self._texts or kind in _SCALARS for kind in kinds)
+        is_known = all(kind in self._texts or kind in _SCALARS for kind in kinds)
+        is_plain = self._is_raw and is_known
         loader = self._plain if is_plain else self._tx
         loader.set_pgresult(result)
         rows = loader.load_rows(0, result.ntuples, tuple)
