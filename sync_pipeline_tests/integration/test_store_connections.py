@@ -195,9 +195,9 @@ def test_threads_take_turns_for_a_few_connections(url: str) -> None:
 
 
 def test_one_who_gets_no_turn_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.open(url)  # its upgrade holds more than two
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 2)
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.2)
-    store = Store.open(url)
     database = Database(url)
     with (
         database.read(),
