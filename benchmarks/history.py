@@ -22,15 +22,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from benchmarks.capacity_bench import Fleet, empty_store, raw_engine, register
 from sync_pipeline.fleet.secrets import SecretVault
-from sync_pipeline.model.account import AccountKind, AccountState, fingerprint_of
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.inventory import ChangeFilter
 from sync_pipeline.model.session import SessionFilter, SyncCategory
 from sync_pipeline.settings import Settings
+from sync_pipeline.store.schema import instances
 from sync_pipeline.store.store import Store
+from sync_pipeline.store.world_rows import put_world
+from sync_pipeline.store.worlds.packed import WorldAccount
+from sync_pipeline.store.worlds.packing import pack
 from sync_pipeline.workflows.answers.history import accounts_at, change_list
 from sync_pipeline.workflows.answers.metrics import fleet_metrics
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -87,10 +91,9 @@ INSERT INTO instance_accounts
 SELECT id, 'app', 'user', {yes}, '2020-01-01', '2026-11-01' FROM instances
 """
 PERMISSIONS = """
-INSERT INTO account_permissions (account_id, is_superuser, is_locked, can_login, snapshot,
-  fingerprint, session_id, sync_session_id, last_sync_at, last_change_at)
-SELECT id, {no}, {yes}, {yes}, '{snapshot}', '{fingerprint}', {id}, {id}, '2026-11-01',
-  '2026-11-01' FROM instance_accounts
+INSERT INTO account_permissions (account_id, is_superuser, is_locked, can_login,
+  session_id, sync_session_id, last_sync_at, last_change_at)
+SELECT id, {no}, {yes}, {yes}, {id}, {id}, '2026-11-01', '2026-11-01' FROM instance_accounts
 """
 
 
@@ -126,17 +129,18 @@ def fill(engine: Engine, instances: int, first: int, last: int) -> None:
 def put_accounts(engine: Engine) -> None:
     """Write an account of each instance, as the last session found it."""
     kind = engine.dialect.name
-    snapshot = AccountState("app", AccountKind.USER, can_login=True, is_locked=True).to_json()
+    state = AccountState("app", AccountKind.USER, can_login=True, is_locked=True)
+    packed = pack([WorldAccount(state, is_active=True, changed_at=NOW)])
     parts = {
         "no": "0" if kind == "sqlite" else "false",
         "yes": "1" if kind == "sqlite" else "true",
         "id": ID[kind].format(n="0"),
-        "snapshot": json.dumps(snapshot),
-        "fingerprint": fingerprint_of(snapshot),
     }
     with engine.begin() as connection:
         for statement in (ACCOUNTS, PERMISSIONS):
             connection.exec_driver_sql(statement.format(**parts))
+        for instance_id in connection.scalars(select(instances.c.id)).all():
+            put_world(connection, instance_id, packed, NOW)
 
 
 def questions(deps: SyncDeps, session_id: str) -> dict[str, Callable[[], object]]:

@@ -66,7 +66,7 @@ def _forecast(deps: SyncDeps) -> object:
 
 
 def _forecast_of_one(deps: SyncDeps) -> object:
-    return capacity.database_growth(deps, "instance-00007")
+    return capacity.database_growth(deps, (7,))
 
 
 def _report(deps: SyncDeps) -> object:

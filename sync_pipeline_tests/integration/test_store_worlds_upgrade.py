@@ -241,7 +241,9 @@ def check_upgraded(url: str) -> None:
             assert [type(value) for _, value in known["app"].state.attributes] == [
                 type(value) for _, value in NOW_KNOWN.attributes
             ]
-            log = store.accounts.changes(ChangeFilter(instance=name, limit=None, oldest_first=True))
+            log = store.accounts.changes(
+                ChangeFilter(instances=(number,), limit=None, oldest_first=True)
+            )
             assert replay(entry.change for entry in log) == KNOWN
             assert [list(entry.change.lines) for entry in log] == [
                 json.loads(lines) for *_, lines in OLD_LOG
@@ -256,7 +258,7 @@ def check_upgraded(url: str) -> None:
         assert dict(access[1].accounts) == {"app": NOW_KNOWN}
         assert dict(access[1].changed_at) == {"app": SECOND}
         assert access[4].accounts == {}
-        told = store.accounts.changes(ChangeFilter(instance="one", with_silent=False))
+        told = store.accounts.changes(ChangeFilter(instances=(1,), with_silent=False))
         assert len(told) == 4
 
 
