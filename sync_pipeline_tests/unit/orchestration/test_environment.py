@@ -38,7 +38,8 @@ def test_what_nobody_named_stays_away(others: dict[str, str]) -> None:
     assert not secret.keys() & kept.keys()
     assert {name for name in kept if not name.startswith(("DAGSTER_", "GRPC_", "LC_", "LD_", "PG",
             "PYTHON", "SYNC_PIPELINE_", "XDG_"))} <= {*known, "HOME", "TMP", "TEMP", "TZ", "PWD",
-            "USER", "LANG", "TERM", "SHELL"}  # fmt: skip
+            "USER", "LANG", "LANGUAGE", "LOGNAME", "TERM", "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE",
+            "TMPDIR", "VIRTUAL_ENV"}  # fmt: skip
 
 
 def test_what_dagster_yaml_and_the_setting_name_is_given(tmp_path: Path) -> None:
