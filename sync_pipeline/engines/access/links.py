@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sync_pipeline.model.access import Path, Step
+from sync_pipeline.model.privilege import Membership
 
 Edge = tuple[str, str]
 """A neighbour, and how one gets there."""
@@ -56,7 +57,29 @@ def reach(start: str | Link, edges: Callable[[str], Iterable[Edge]]) -> dict[str
         here = waiting.popleft()
         for neighbour, how in edges(here.account):
             if neighbour not in found:
-                further = Link(neighbour, how, here, here.length + 1)
-                found[neighbour] = further
+                found[neighbour] = further = here.then(neighbour, how)
                 waiting.append(further)
+    return found
+
+
+def members_of(
+    memberships: Iterable[tuple[str, Iterable[Membership]]],
+) -> Mapping[str, Sequence[str]]:
+    """Return, by role, the accounts to which it was granted itself."""
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, items in memberships:
+        for item in items:
+            members[item.role].append(name)
+    return members
+
+
+def with_members(roles: Iterable[str], members: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return accounts, and all that have one of them as a role through any chain."""
+    found = set(roles)
+    waiting = list(found)
+    while waiting:
+        for member in members.get(waiting.pop(), ()):
+            if member not in found:
+                found.add(member)
+                waiting.append(member)
     return found

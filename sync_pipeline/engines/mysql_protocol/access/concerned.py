@@ -7,10 +7,11 @@ the grants on, once for all accounts, and not by looking through the sessions of
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from sync_pipeline.engines.access.links import members_of, with_members
 from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings
 from sync_pipeline.model.access import EVERYTHING, AccessWorld
 from sync_pipeline.model.account import AccountKind
@@ -20,7 +21,7 @@ _KINDS = (SecurableKind.DATABASE, SecurableKind.TABLE, SecurableKind.COLUMN)
 _Users = Mapping[str, Sequence[tuple[str, str]]]
 
 
-@dataclass(slots=True)
+@dataclass
 class Concerned:
     """The accounts that questions of one world concern; found once for each object.
 
@@ -33,7 +34,6 @@ class Concerned:
     users: _Users
     is_match: Callable[[str, str], bool]
     _found: dict[tuple[str, Securable], frozenset[str] | None] = field(default_factory=dict)
-    _members: dict[str, list[str]] | None = None
 
     def is_concerned(self, account: str, word: str, on: Securable) -> bool:
         """Return whether what counts for the account could give or take a privilege."""
@@ -46,10 +46,10 @@ class Concerned:
 
     def _of(self, word: str, on: Securable) -> frozenset[str] | None:
         """Return the accounts that are concerned; None: everyone."""
-        found = {name for name, held in self.holdings.items() if self._may_count(held, word, on)}
-        if any(grant.deny for state in self.world.accounts.values() for grant in state.grants):
+        if self._has_denies:
             return None
-        self._add_members(found)
+        holders = (name for name, held in self.holdings.items() if self._may_give(held, word, on))
+        found = with_members(holders, self._members)
         if any(self.world.accounts[name].kind is AccountKind.PUBLIC for name in found):
             return None
         namesakes: set[str] = set()
@@ -61,11 +61,10 @@ class Concerned:
                 namesakes |= names
         return frozenset(found | namesakes)
 
-    def _may_count(self, held: Holdings, word: str, on: Securable) -> bool:
+    def _may_give(self, held: Holdings, word: str, on: Securable) -> bool:
         key = (on.database, on.name)
         return (
-            bool(held.denied)
-            or word in held.server
+            word in held.server
             or word in held.tables.get(key, ())
             or any(word in column for column in held.columns.get(key, {}).values())
             or any(
@@ -74,19 +73,12 @@ class Concerned:
             )
         )
 
-    def _add_members(self, found: set[str]) -> None:
-        waiting = list(found)
-        members = self._members_of()
-        while waiting:
-            for member in members.get(waiting.pop(), ()):
-                if member not in found:
-                    found.add(member)
-                    waiting.append(member)
+    @cached_property
+    def _members(self) -> Mapping[str, Sequence[str]]:
+        accounts = self.world.accounts
+        return members_of((name, state.memberships) for name, state in accounts.items())
 
-    def _members_of(self) -> Mapping[str, Iterable[str]]:
-        if self._members is None:
-            self._members = defaultdict(list)
-            for name, state in self.world.accounts.items():
-                for item in state.memberships:
-                    self._members[item.role].append(name)
-        return self._members
+    @cached_property
+    def _has_denies(self) -> bool:
+        states = self.world.accounts.values()
+        return any(grant.deny for state in states for grant in state.grants)

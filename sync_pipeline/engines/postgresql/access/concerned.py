@@ -8,9 +8,10 @@ are roles of, once for all accounts.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 
+from sync_pipeline.engines.access.links import members_of, with_members
 from sync_pipeline.engines.postgresql.access.grants import GrantIndex
 from sync_pipeline.engines.postgresql.access.kinds import RELATIONS
 from sync_pipeline.engines.postgresql.access.privileges import ALL_OF_KIND, Question
@@ -27,8 +28,6 @@ class Concerned:
     def __init__(self, graph: RoleGraph, index: GrantIndex) -> None:
         self._graph = graph
         self._index = index
-        self._always: frozenset[str] | None = None
-        self._members: dict[str, list[str]] | None = None
         self._found: dict[tuple[Securable, str], Collection[str] | None] = {}
 
     def is_concerned(self, asked: Question) -> bool:
@@ -44,17 +43,8 @@ class Concerned:
 
     def _of(self, asked: Question) -> Collection[str] | None:
         """Return the accounts that are concerned; None: everyone."""
-        found = {*self._always_concerned(), *self._holders(asked)}
-        if PUBLIC in found:
-            return None
-        waiting = list(found)
-        members = self._members_of()
-        while waiting:
-            for member in members.get(waiting.pop(), ()):
-                if member not in found:
-                    found.add(member)
-                    waiting.append(member)
-        return found
+        found = {*self._always, *self._holders(asked)}
+        return None if PUBLIC in found else with_members(found, self._members)
 
     def _holders(self, asked: Question) -> Iterator[str]:
         on = asked.securable
@@ -63,19 +53,12 @@ class Concerned:
                 if grant.privilege == asked.privilege:
                     yield holder
 
-    def _always_concerned(self) -> frozenset[str]:
-        if self._always is None:
-            graph = self._graph
-            unknown = (role for role in self._members_of() if role not in graph.accounts)
-            self._always = frozenset(
-                (*graph.superusers, *graph.database_owners, *ALL_OF_KIND, *unknown)
-            )
-        return self._always
+    @cached_property
+    def _members(self) -> Mapping[str, Sequence[str]]:
+        return members_of(self._graph.all_memberships())
 
-    def _members_of(self) -> dict[str, list[str]]:
-        if self._members is None:
-            self._members = defaultdict(list)
-            for member, items in self._graph.all_memberships():
-                for item in items:
-                    self._members[item.role].append(member)
-        return self._members
+    @cached_property
+    def _always(self) -> frozenset[str]:
+        graph = self._graph
+        unknown = (role for role in self._members if role not in graph.accounts)
+        return frozenset((*graph.superusers, *graph.database_owners, *ALL_OF_KIND, *unknown))
