@@ -6,7 +6,6 @@ is two numbers. Numbers are no work for the garbage collector, as a tuple a gran
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress, islice, repeat
@@ -29,6 +28,7 @@ from sync_pipeline.store.worlds.packed import (
     joined,
     numbers,
     parted,
+    read_json,
     read_numbers,
     read_steps,
     steps,
@@ -102,7 +102,7 @@ class PackedGrants:
 
     def __init__(self, plain: bytes) -> None:
         tables, *of_securables, on, modes, counts, held = parted(plain)
-        found = json.loads(bytes(tables))
+        found = read_json(bytes(tables))
         texts: list[str] = found["texts"]
         self._texts = texts
         # Columns of numbers of texts, kinds first.

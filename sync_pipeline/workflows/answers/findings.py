@@ -57,7 +57,7 @@ def review_of(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
     usernames = {item.name: item.username for item in deps.store.registry.credentials()}
     cases = [
         _case(deps, item, usernames.get(item.instance.credential, ""))
-        for item in load(deps, instances)
+        for item in load(deps, instances, with_damaged=True)
     ]
     return review(cases, chosen, today(deps))
 

@@ -23,6 +23,7 @@ from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.encryption import tls_warnings
+from sync_pipeline.workflows.syncing.mended import known_or_mended
 from sync_pipeline.workflows.syncing.recorded import Begun, InstanceReport, InstanceWork, recorded
 from sync_pipeline.workflows.syncing.target import Source, snapshot_of
 from sync_pipeline.workflows.syncing.told import Told
@@ -135,7 +136,8 @@ def _compared(
     marks = marks_of(basis, reading)
     snapshot = reading.snapshot()
     scope = _scope(deps, reading.engine, snapshot)
-    known = deps.store.accounts.known(instance.id)
+    stored, mended = known_or_mended(deps, instance)
+    known = stored.accounts
     ever_read = {
         state.key
         for state in deps.store.accounts.sections(instance.id)
@@ -151,6 +153,7 @@ def _compared(
         snapshot.server,
         snapshot.unread,
         warnings=(
+            *mended,
             *snapshot.warnings,
             *tls_warnings(instance, snapshot.server),
             *filter(None, (classified.warning,)),
@@ -174,6 +177,7 @@ def _compared(
         deps.clock(),
         classified.counts,
         Reads(marks, _derived(result, snapshot, scope, classified)),
+        stored,
     )
     return AccountSyncReport(
         instance=instance.name,
