@@ -10,6 +10,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from sync_pipeline.collect.reading import AccountReading
+from sync_pipeline.engines.registry import read_statements
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.reads import ReadMarks, Reads
@@ -93,4 +94,5 @@ def _hex(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=32).hexdigest()
 
 
+read_statements()
 code_digest()
