@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sync_pipeline.collect.names import keepable, spelled_warning
 from sync_pipeline.collect.understanding import understood
 from sync_pipeline.collect.unknown import unknown_warnings
 from sync_pipeline.engines.base import AccountRows, DatabaseEntry, Engine, HiddenDatabases
@@ -81,8 +82,9 @@ class AccountReading:
         Raises:
             QueryError: the rows of the queries together can't be understood.
         """
-        accounts = self._accounts()
-        newer = unknown_warnings(self.engine, self.server, accounts)
+        found = self._accounts()
+        accounts = keepable(found)
+        newer = (*unknown_warnings(self.engine, self.server, found), *spelled_warning(found))
         return Snapshot(
             server=self.server,
             observed_at=self.observed_at,
