@@ -98,7 +98,11 @@ def review_session(deps: SyncDeps, session: Session) -> SessionReview:
     found = review_or_reason(deps, instances)
     # What a first sync found, or only an upgrade reports, nobody changed.
     wanted = ChangeFilter(
-        session_id=session_id, limit=None, with_baselines=False, with_silent=False
+        session_id=session_id,
+        limit=None,
+        with_baselines=False,
+        with_silent=False,
+        with_damaged=True,
     )
     changes = deps.store.accounts.changes(wanted)
     touched = {(item.instance, item.change.account) for item in changes}
