@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
+from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import (
     Baseline,
@@ -154,11 +155,15 @@ class AccountStore:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now)
 
-    def find(self, wanted: AccountFilter) -> list[AccountView]:
+    def find(
+        self, wanted: AccountFilter, on_damage: Callable[[StoreDamaged], None] | None = None
+    ) -> list[AccountView]:
         """Return accounts in order of instance and name.
 
+        `on_damage` is told of each instance whose accounts can't be read, which are left out then.
+
         Raises:
-            StoreDamaged: what is stored is not what was written.
+            StoreDamaged: what is stored is not what was written (without `on_damage`).
         """
         query = _views()
         if wanted.name is not None:
@@ -173,7 +178,7 @@ class AccountStore:
         with self._database.read() as connection:
             if wanted.instances is not None:
                 ordered = ordered.where(among(connection, instances.c.id, wanted.instances))
-            return list(_viewed(connection, connection.execute(ordered).all()))
+            return list(_viewed(connection, connection.execute(ordered).all(), on_damage))
 
     def get(self, instance: str, account: str) -> AccountView | None:
         """Return one account by its exact name, active or not.
@@ -223,14 +228,24 @@ def _views() -> Select[Any]:
     )
 
 
-def _viewed(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[AccountView]:
+def _viewed(
+    connection: Connection,
+    rows: Sequence[Row[Any]],
+    on_damage: Callable[[StoreDamaged], None] | None = None,
+) -> Iterator[AccountView]:
     """Yield accounts with their states, which are read of one instance after the other."""
     by_instance = [(item, list(own)) for item, own in groupby(rows, key=attrgetter("instance_id"))]
     for begin in range(0, len(by_instance), AT_ONCE):
         some = by_instance[begin : begin + AT_ONCE]
         stored = stored_worlds(connection, [item for item, _ in some])
         for item, own in some:
-            states = stored[item].states_of({row.account_name for row in own})
+            try:
+                states = stored[item].states_of({row.account_name for row in own})
+            except StoreDamaged as error:
+                if on_damage is None:
+                    raise
+                on_damage(error)
+                continue
             yield from (_view(row, states[row.account_name]) for row in own)
 
 

@@ -8,7 +8,7 @@ written when the next one does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -218,5 +218,6 @@ def forget_world(connection: Connection, instance_id: int) -> None:
 
 
 def _derived(value: Mapping[str, Any]) -> Derived:
-    own = {name: item for name, item in value.items() if name != WORLD}
+    """Return what is known here: a newer version may have left more, and has other digests."""
+    own = {item.name: value[item.name] for item in fields(Derived) if item.name in value}
     return Derived(**{**own, "warnings": tuple(value["warnings"])})

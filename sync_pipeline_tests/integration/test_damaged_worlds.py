@@ -27,6 +27,7 @@ from sync_pipeline.workflows.syncing.accounts import sync_instance_accounts
 from sync_pipeline.workflows.syncing.mended import MENDED
 from sync_pipeline_tests.integration.test_sync_accounts import Bench
 from sync_pipeline_tests.integration.test_unchanged import Run, is_unchanged, run
+from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench, an_account, minutes
 from workbench.servers.running import RunningServer
 
@@ -154,3 +155,19 @@ def test_one_damaged_instance_costs_no_answer_about_the_others(
     assert [text for text in review_of(deps, fleet).notes if told.match(text)]
     with pytest.raises(StoreDamaged, match=r"^two: "):
         access_of(deps, "app", "two")
+
+
+def test_a_list_of_accounts_leaves_a_damaged_instance_out_and_says_so(command: Command) -> None:
+    store = command.store()
+    bench = StoreBench(store)
+    fleet = bench.fleet("one", "two")
+    for item in fleet:
+        bench.apply(item, an_account("app"))
+    with store._database.write() as connection:
+        connection.execute(delete(worlds).where(worlds.c.instance_id == fleet[0].id))
+    said = command.run("accounts", "list", "--json")
+    assert said.status == 0
+    assert [item["instance"] for item in said.json] == ["two"]
+    assert said.err.startswith("one: What the store keeps of its accounts is not what was written")
+    said = command.run("accounts", "list", "--instance=one")
+    assert (said.status, said.out) == (3, "")

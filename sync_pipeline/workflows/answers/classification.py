@@ -156,6 +156,6 @@ def class_members(
         )
     return frozenset(
         (item.instance.name, state.name)
-        for item in load(deps, instances)
+        for item in load(deps, instances, with_damaged=True)
         for state in members(classes[name], Population(item.instance, item.judged))
     )
