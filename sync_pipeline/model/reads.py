@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+HOLDER_KEY_BYTES, HOLDER_MARK_BYTES = 8, 16
+HolderMarks = Mapping[bytes, bytes]
+"""Digests of the rows that give grants, by a key of the name of who holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,16 @@ class Reads:
 
     marks: ReadMarks
     derived: Derived
+    holders: HolderMarks = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HolderReads:
+    """The rows that the stored accounts' grants were made of.
+
+    `basis` is as that of `ReadMarks`, and `world` tells these accounts from others.
+    """
+
+    basis: str
+    world: str
+    marks: HolderMarks

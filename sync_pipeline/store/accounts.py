@@ -23,6 +23,7 @@ from sync_pipeline.store.account_rows import write_inventory, write_permissions,
 from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.holders import write_holders
 from sync_pipeline.store.reads import CONFIRMED, confirmation, seen, settle, write_reads
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.schema import account_permissions as permissions
@@ -32,6 +33,7 @@ from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.sessions.ends import RecordEnds
 from sync_pipeline.store.world_rows import (
     AT_ONCE,
+    StoredWorld,
     next_world,
     stored_world,
     stored_worlds,
@@ -59,9 +61,17 @@ class AccountStore:
         Raises:
             StoreDamaged: what is stored is not what was written.
         """
-        with self._database.read_once() as connection:
-            stored = stored_world(connection, instance_id)
+        stored = self.world(instance_id)
         return [KnownAccount(item.state, item.is_active) for item in stored.read()]
+
+    def world(self, instance_id: int) -> StoredWorld:
+        """Return the same accounts still packed, for who reads a part of them.
+
+        Raises:
+            StoreDamaged: there are accounts, and nothing says what they are.
+        """
+        with self._database.read_once() as connection:
+            return stored_world(connection, instance_id)
 
     def sections(self, instance_id: int) -> list[SectionState]:
         """Return how the last sync read each section of an instance."""
@@ -111,6 +121,7 @@ class AccountStore:
             write_sections(connection, instance_id, result, observed_at)
             settle(connection, instance_id, confirmed, observed_at)
             write_reads(connection, instance_id, reads, observed_at)
+            write_holders(connection, instance_id, reads)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now)

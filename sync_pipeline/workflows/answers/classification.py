@@ -94,11 +94,14 @@ def classes_text(settings: Settings) -> str | None:
 def classify_sync(
     deps: SyncDeps,
     instance: Instance,
-    known: Sequence[KnownAccount],
+    known: Callable[[], Sequence[KnownAccount]],
     result: Reconciliation,
     snapshot: Snapshot,
 ) -> Classified:
     """Count the accounts that a sync leaves active, before it is written.
+
+    `known` returns all that were known with all of their grants; it is asked where there are
+    classes.
 
     A file or a rule that is wrong never loses the sync: there are no counts then, and a
     warning that says so.
@@ -110,7 +113,7 @@ def classify_sync(
         classes = account_classes(deps.settings)
         judged = judge(
             instance,
-            {state.name: state for state in _active_after(known, result)},
+            {state.name: state for state in _active_after(known(), result)},
             snapshot.sections,
             snapshot.server.version,
             moment,
