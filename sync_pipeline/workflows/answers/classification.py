@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from sync_pipeline.access.classification.classes import AccountClass, count, members
 from sync_pipeline.access.classification.file import parse_classes
@@ -37,38 +35,6 @@ class Classified:
     counts: DayCounts | None = None
     warning: str = ""
     asks_the_time: bool = False
-
-
-class _Watched(datetime):
-    """A moment that notes whether anything was decided by it."""
-
-    was_asked = False
-
-    def __getattribute__(self, name: str) -> Any:
-        if name not in _OF_WATCHING:
-            object.__setattr__(self, "was_asked", True)
-        return super().__getattribute__(name)
-
-    @classmethod
-    def of(cls, moment: datetime) -> _Watched:
-        """Return the same moment."""
-        return cls.combine(moment.date(), moment.timetz())
-
-
-def _noting(name: str) -> Callable[..., Any]:
-    """Return an operator of a moment, which Python calls without asking for it by name."""
-    plain = getattr(datetime, name)
-
-    def noting(self: _Watched, *others: object) -> Any:
-        self.was_asked = True
-        return plain(self, *others)
-
-    return noting
-
-
-_OF_WATCHING = frozenset({"was_asked", "__class__", "__dict__"})
-for _name in ("lt", "le", "gt", "ge", "eq", "ne", "add", "radd", "sub", "rsub", "str", "format"):
-    setattr(_Watched, f"__{_name}__", _noting(f"__{_name}__"))
 
 
 def account_classes(settings: Settings) -> tuple[AccountClass, ...]:
@@ -108,7 +74,6 @@ def classify_sync(
     """
     if deps.settings.classification_file is None:
         return Classified()
-    moment = _Watched.of(snapshot.observed_at)
     try:
         classes = account_classes(deps.settings)
         judged = judge(
@@ -116,7 +81,7 @@ def classify_sync(
             {state.name: state for state in _active_after(known(), result)},
             snapshot.sections,
             snapshot.server.version,
-            moment,
+            snapshot.observed_at,
         )
         counts = count(classes, Population(instance, judged))
     except ConfigurationError as error:
@@ -129,7 +94,7 @@ def classify_sync(
             warning=f"Accounts were not classified: an unexpected {type(error).__name__}."
         )
     day = DayCounts(date_of(snapshot.observed_at, deps.settings), counts)
-    return Classified(day, asks_the_time=moment.was_asked)
+    return Classified(day, asks_the_time=judged.world.turns.is_any)
 
 
 def _active_after(
