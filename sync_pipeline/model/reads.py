@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 HOLDER_KEY_BYTES, HOLDER_MARK_BYTES = 8, 16
 HolderMarks = Mapping[bytes, bytes]
@@ -29,8 +30,8 @@ class Derived:
 
     `active` accounts were in scope, and `excluded_names` more are the server's own. `warnings`
     are those of reading, `classes` the accounts of each class (None: they were not counted),
-    and `class_warning` says why not. `asks_the_time`: they may be others of the same accounts
-    at another moment.
+    and `class_warning` says why not. Of the same accounts they are the same from `holds_from`
+    on and before `holds_until` (ISO 8601; empty: at any time).
     """
 
     active: int
@@ -38,7 +39,14 @@ class Derived:
     warnings: tuple[str, ...] = ()
     classes: Mapping[str, int] | None = None
     class_warning: str = ""
-    asks_the_time: bool = False
+    holds_from: str = ""
+    holds_until: str = ""
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Return whether all of it is said of the same accounts at a moment (aware), too."""
+        begins, ends = self.holds_from, self.holds_until
+        has_begun = not begins or datetime.fromisoformat(begins) <= moment
+        return has_begun and (not ends or moment < datetime.fromisoformat(ends))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ written when the next one does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,10 @@ _CONFIRM = (
         confirmed_session_id=bindparam("new_session"),
     )
 )
+
+
+# A row of another version may have others; of that, nothing is taken for unchanged.
+_DERIVED = frozenset(item.name for item in fields(Derived))
 
 
 class _Changed(Exception):
@@ -177,4 +181,5 @@ def write_reads(
 
 
 def _derived(value: Mapping[str, Any]) -> Derived:
-    return Derived(**{**value, "warnings": tuple(value["warnings"])})
+    known = {name: item for name, item in value.items() if name in _DERIVED}
+    return Derived(**{**known, "warnings": tuple(value["warnings"])})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from sync_pipeline.access.classification.classes import AccountClass, count, members
 from sync_pipeline.access.classification.file import parse_classes
 from sync_pipeline.access.classification.subject import Population
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.access import Turns
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount, Reconciliation
 from sync_pipeline.model.classification import DayCounts
@@ -29,12 +30,12 @@ _LOG = logging.getLogger(__name__)
 class Classified:
     """What a sync counted; without counts, `warning` says why, or no class is defined.
 
-    `asks_the_time`: the counts of the same accounts may be others at another moment.
+    `turns` say for how long the counts of the same accounts are these.
     """
 
     counts: DayCounts | None = None
     warning: str = ""
-    asks_the_time: bool = False
+    turns: Turns = field(default_factory=Turns)
 
 
 def account_classes(settings: Settings) -> tuple[AccountClass, ...]:
@@ -94,7 +95,7 @@ def classify_sync(
             warning=f"Accounts were not classified: an unexpected {type(error).__name__}."
         )
     day = DayCounts(date_of(snapshot.observed_at, deps.settings), counts)
-    return Classified(day, asks_the_time=judged.world.turns.is_any)
+    return Classified(day, turns=judged.world.turns)
 
 
 def _active_after(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from sync_pipeline.collect.accounts import CollectScope, read_accounts
@@ -205,8 +206,13 @@ def _derived(
         warnings=snapshot.warnings,
         classes=None if classified.counts is None else dict(classified.counts.accounts),
         class_warning=classified.warning,
-        asks_the_time=classified.asks_the_time,
+        holds_from=_told(classified.turns.last),
+        holds_until=_told(classified.turns.next),
     )
+
+
+def _told(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
 
 
 def collect_with(deps: SyncDeps, source: Source) -> Snapshot:
