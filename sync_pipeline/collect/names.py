@@ -14,7 +14,6 @@ from sync_pipeline.visible import visible
 # PostgreSQL's text has no NUL, and no half of a surrogate pair has a form in UTF-8.
 _NOT_KEPT = re.compile("[\x00\ud800-\udfff]")
 _LIKE_SPELLED = re.compile(r"\\(?=(?:x5c)*(?:x00|ud[89a-f][0-9a-f]{2}))")
-_ODD = re.compile(f"{_NOT_KEPT.pattern}|{_LIKE_SPELLED.pattern}")
 _MOST_NAMED = 5
 
 
@@ -24,7 +23,7 @@ def keepable(accounts: Sequence[AccountState]) -> tuple[AccountState, ...]:
     Servers take such names in no statement, but who may write their tables can put them there.
     """
     roles = (item.role for account in accounts for item in account.memberships)
-    if not any(map(_ODD.search, chain((account.name for account in accounts), roles))):
+    if not any(map(_NOT_KEPT.search, chain((account.name for account in accounts), roles))):
         return tuple(accounts)
     return tuple(_named(account) for account in accounts)
 

@@ -37,6 +37,7 @@ class AccountReading:
     sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
+    _digest_of_all: str = field(default="", init=False, repr=False, compare=False)
 
     def report(
         self, names: Iterable[SectionName], database: str, status: SectionStatus, reason: str = ""
@@ -73,8 +74,13 @@ class AccountReading:
 
     @property
     def digest(self) -> str:
-        """Return a digest (hex) of all rows in whatever order they came."""
-        return self._digest(lambda rows: rows.digest)
+        """Return a digest (hex) of all rows in whatever order they came.
+
+        It is made once: no row is taken in any more where it is asked for.
+        """
+        if not self._digest_of_all:
+            self._digest_of_all = self._digest(lambda rows: rows.digest)
+        return self._digest_of_all
 
     def snapshot(self) -> Snapshot:
         """Make accounts of the rows.

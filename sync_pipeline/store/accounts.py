@@ -30,6 +30,7 @@ from sync_pipeline.store.account_rows import write_inventory, write_permissions,
 from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.holders import write_holders
 from sync_pipeline.store.reads import (
     CONFIRMED,
     confirmation,
@@ -47,6 +48,7 @@ from sync_pipeline.store.sessions.ends import RecordEnds
 from sync_pipeline.store.world_repair import write_world_again
 from sync_pipeline.store.world_rows import (
     AT_ONCE,
+    StoredWorld,
     next_world,
     require_as_known,
     stored_world,
@@ -83,8 +85,7 @@ class AccountStore:
         Raises:
             StoreDamaged: what is stored is not what was written.
         """
-        with self._database.read_once() as connection:
-            stored = stored_world(connection, instance_id)
+        stored = self.world(instance_id)
         found = (KnownAccount(item.state, item.is_active) for item in stored.read())
         return KnownAccounts(tuple(found), stored.digest)
 
@@ -97,6 +98,11 @@ class AccountStore:
         with self._database.write() as connection:
             write_world_again(connection, instance_id, found, now)
             forget_world(connection, instance_id)
+
+    def world(self, instance_id: int) -> StoredWorld:
+        """Return the same accounts still packed, for who reads a part of them."""
+        with self._database.read_once() as connection:
+            return stored_world(connection, instance_id)
 
     def sections(self, instance_id: int) -> list[SectionState]:
         """Return how the last sync read each section of an instance."""
@@ -151,6 +157,7 @@ class AccountStore:
             write_sections(connection, instance_id, result, observed_at)
             settle(connection, instance_id, confirmed, observed_at)
             write_reads(connection, instance_id, reads, observed_at)
+            write_holders(connection, instance_id, reads)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now)

@@ -64,6 +64,10 @@ _CONFIRM = (
 )
 
 
+# A row of another version may have others; of that, nothing is taken for unchanged.
+_DERIVED = frozenset(item.name for item in fields(Derived))
+
+
 class _Changed(Exception):
     """Another sync wrote the accounts of an instance since its reads were looked at."""
 
@@ -218,6 +222,5 @@ def forget_world(connection: Connection, instance_id: int) -> None:
 
 
 def _derived(value: Mapping[str, Any]) -> Derived:
-    """Return what is known here: a newer version may have left more, and has other digests."""
-    own = {item.name: value[item.name] for item in fields(Derived) if item.name in value}
-    return Derived(**{**own, "warnings": tuple(value["warnings"])})
+    known = {name: item for name, item in value.items() if name in _DERIVED}
+    return Derived(**{**known, "warnings": tuple(value["warnings"])})

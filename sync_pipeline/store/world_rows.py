@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, bindparam, exists, select
@@ -18,8 +18,8 @@ from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.schema import instances
+from sync_pipeline.store.worlds.changing import OpenWorld
 from sync_pipeline.store.worlds.packed import PackedWorld, WorldAccount, WorldError
-from sync_pipeline.store.worlds.packing import pack
 from sync_pipeline.store.worlds.reading import read_world
 
 AT_ONCE = 32
@@ -73,6 +73,19 @@ class StoredWorld:
             return []
         try:
             return read_world(self.packed, wanted)
+        except WorldError as error:
+            raise damaged(self.instance, str(error)) from None
+
+    def opened(self) -> OpenWorld:
+        """Return the accounts, to change some of them.
+
+        Raises:
+            StoreDamaged: they are not what was written.
+        """
+        if self.damage:
+            raise damaged(self.instance, self.damage)
+        try:
+            return OpenWorld.of(self.packed)
         except WorldError as error:
             raise damaged(self.instance, str(error)) from None
 
@@ -143,13 +156,14 @@ def next_world(
     if not (result.states or result.deactivated or result.reactivated):
         return None
     before = stored_world(connection, instance_id)
-    after = {item.state.name: item for item in before.read()}
     active = {**dict.fromkeys(result.reactivated, True), **dict.fromkeys(result.deactivated, False)}
-    after.update({name: replace(after[name], is_active=now) for name, now in active.items()})
-    for state in result.states:
-        after[state.name] = WorldAccount(state, is_active=True, changed_at=observed_at)
+    new = {
+        state.name: WorldAccount(state, is_active=True, changed_at=observed_at)
+        for state in result.states
+    }
+    opened = before.opened()
     try:
-        return NextWorld(before.digest, pack(after[name] for name in sorted(after)))
+        return NextWorld(before.digest, opened.changed(new, active))
     except WorldError as error:
         raise ResultLimit(
             f"Its accounts are more than the store keeps of one instance: {error}.",

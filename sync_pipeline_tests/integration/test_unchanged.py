@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -414,14 +414,33 @@ def test_classes_that_depend_on_the_time_are_counted(
     file.write_text(CLASSES)
     twins.configure(classification_file=file)
     ends = twins.quick.clock.now + timedelta(hours=2)
+    later = ends + timedelta(hours=1)
     run(f"CREATE ROLE un_app LOGIN VALID UNTIL '{ends}'")
-    for _ in range(5):
-        twins.sync()
-        assert not twins.was_unchanged
+    run(f"CREATE ROLE un_web LOGIN VALID UNTIL '{later}'")
+
+    def synced_at(moment: datetime) -> tuple[bool, int]:
+        twins.sync((moment - twins.quick.clock.now) / timedelta(minutes=1))
+        day = twins.quick.store.classes.daily(moment.date(), moment.date())
+        (old,) = [item.accounts for item in day if item.name == "old"]
+        return twins.was_unchanged, old
+
+    instant = timedelta(microseconds=1)
+    assert [
+        synced_at(moment)
+        for moment in (
+            ends - timedelta(hours=1), ends - timedelta(minutes=1), ends - instant,
+            ends, ends + instant, later - instant, later, later + timedelta(hours=9),
+            # A clock that was set back.
+            later - instant, ends - timedelta(hours=1), ends - instant, ends,
+        )
+    ] == [
+        (False, 0), (True, 0), (True, 0), (False, 1), (True, 1), (True, 1), (False, 2), (True, 2),
+        (False, 1), (False, 0), (True, 0), (False, 1),
+    ]  # fmt: skip
     run("ALTER ROLE un_app VALID UNTIL 'infinity'")
-    twins.sync()
-    twins.sync()
-    assert twins.was_unchanged
+    run(f"ALTER ROLE un_web VALID UNTIL '{LONG_AGO}'")
+    assert synced_at(later) == (False, 1)
+    assert synced_at(later + timedelta(hours=1)) == (True, 1)
 
 
 def postgresql_steps(twins: Twins, run: Run, rng: random.Random) -> Sequence[Callable[[], None]]:

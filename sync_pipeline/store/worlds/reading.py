@@ -50,6 +50,20 @@ def read_world(packed: PackedWorld, wanted: Wanted = EVERY_GRANT) -> list[WorldA
         raise WorldError(f"{type(error).__name__}: {error}") from None
 
 
+def read_without_grants(packed: PackedWorld) -> list[WorldAccount]:
+    """Return the accounts that were packed, in their order, none with a grant.
+
+    Raises:
+        WorldError: it is not what was packed.
+    """
+    accounts = packed.plain_accounts()
+    try:
+        found = _Accounts(read_json(accounts))
+        return list(found.read([()] * len(found.names)))
+    except NOT_UNDERSTOOD as error:
+        raise WorldError(f"{type(error).__name__}: {error}") from None
+
+
 class _Accounts:
     """What was packed of accounts, but for their grants."""
 

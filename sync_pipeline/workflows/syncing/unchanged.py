@@ -46,7 +46,7 @@ def basis_of(settings: Settings, instance: Instance, reading: AccountReading) ->
 def is_unchanged(known: Reads, basis: str, reading: AccountReading) -> bool:
     """Return whether a sync of the reading would write what the store has."""
     marks = known.marks
-    if marks.basis != basis or known.derived.asks_the_time:
+    if marks.basis != basis or not known.derived.holds_at(reading.observed_at):
         return False
     return marks.in_order == reading.in_order or marks.digest == reading.digest
 

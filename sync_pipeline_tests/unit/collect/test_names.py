@@ -26,7 +26,7 @@ def named(name: str, *roles: str) -> AccountState:
 @example("\0", r"\x00")
 @example(r"\x00", r"\x5cx00")
 def test_no_two_names_become_one_and_any_store_keeps_them(one: str, other: str) -> None:
-    (first, second) = keepable([named(one, other), named(other)])
+    first, second, _ = keepable([named(one, other), named(other), named("\0")])
     assert (first.name == second.name) == (one == other)
     assert first.memberships[0].role == second.name
     for name in (first.name, second.name):
@@ -35,6 +35,8 @@ def test_no_two_names_become_one_and_any_store_keeps_them(one: str, other: str) 
 
 
 def test_a_name_that_is_kept_as_it_is_stays_the_same() -> None:
+    (alone,) = keepable([named(r"\x00")])
+    assert alone.name == r"\x00"
     for name in ("app", r"C:\x", r"\xe9", "'o''d'@'%'", r"\ud7ff", "💥"):
         assert keepable([named(name), named("\0")])[0].name == name
 
