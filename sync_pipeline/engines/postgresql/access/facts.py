@@ -15,6 +15,7 @@ from sync_pipeline.model.access import AccessWorld, AccountFacts
 
 _NEVER = (None, "infinity")
 _ALWAYS = "-infinity"
+_BEFORE_CHRIST = " BC"
 _SYSTEM = "pg_"
 """PostgreSQL reserves role names that begin so (manual, CREATE ROLE)."""
 
@@ -37,7 +38,7 @@ def is_expired(graph: RoleGraph, account: str, world: AccessWorld) -> bool | Non
     text = graph.attribute(account, "valid_until")
     if text in _NEVER:
         return False
-    if text == _ALWAYS:
+    if text == _ALWAYS or str(text).endswith(_BEFORE_CHRIST):
         return True
     try:
         return world.has_come(datetime.fromisoformat(str(text)))
