@@ -222,18 +222,20 @@ def at(
 @app.command()
 @with_options
 def classes(
+    selection: Selection,
     output: Output,
     days: Annotated[int, typer.Option(help="Days to look back on.", min=1, max=3700)] = 30,
 ) -> None:
     """Show how many accounts each class has, by the last syncs and by day."""
     from sync_pipeline.workflows.answers.classification import account_classes
     from sync_pipeline.workflows.dates import today
+    from sync_pipeline.workflows.selecting import ever
 
     with dependencies() as deps:
         defined = account_classes(deps.settings)
-        until = today(deps)
-        present = {item.name: item for item in deps.store.classes.present()}
-        daily = deps.store.classes.daily(until - timedelta(days=days - 1), until)
+        past, until = ever(deps.store, selection), today(deps)
+        present = {item.name: item for item in deps.store.classes.present(past.ids)}
+        daily = deps.store.classes.daily(until - timedelta(days=days - 1), until, past.ids)
     by_name: dict[str, list[ClassCount]] = {item.name: [] for item in defined}
     for count in daily:
         by_name.setdefault(count.name, []).append(count)

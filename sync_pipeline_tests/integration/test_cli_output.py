@@ -18,12 +18,14 @@ import typer
 from sync_pipeline.cli.context import dependencies
 from sync_pipeline.cli.main import app
 from sync_pipeline.model.aggregation import AggregationRequest
+from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.session import SessionFilter, SyncCategory
 from sync_pipeline.model.size import DatabaseSize, Measure, SizeLimit, SizeSnapshot
 from sync_pipeline.settings import project_root
+from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.workflows.watching.freshness import check_freshness
 from sync_pipeline_tests.integration.test_cli_values import commands
 from workbench.benches.command import Command
@@ -323,6 +325,35 @@ def test_a_value_that_is_of_nothing_is_one_sentence(
         assert sentence in said
         if not option.startswith("--engine"):
             assert len(said.strip().splitlines()) == 1
+
+
+def test_records_of_a_session_and_counts_of_classes_are_selected(fleet: Command) -> None:
+    store = fleet.store()
+    bench = StoreBench(store)
+    session = bench.open(store.registry.instances())
+    with store._database.write() as connection:
+        for item in store.registry.instances():
+            counts = DayCounts(datetime.now(UTC).date(), {"robots": 10**item.id})
+            write_class_counts(connection, item.id, counts, datetime.now(UTC))
+    ids = {item.name: item.id for item in store.registry.instances()}
+    store.close()
+    show = ("sessions", "show", session.session_id, "--json")
+    for options, wanted in {
+        (): set(ids),
+        ("--tag=x",): {"one", "four"},
+        ("--environment=staging", "--engine=mariadb"): {"four"},
+        ("--instance=two", "--instance=five"): {"two", "five"},
+        ("--instance=nowhere",): set(),
+    }.items():
+        found = fleet.ok(*show, *options).json["records"]
+        assert {item["instance_name"] for item in found} == wanted
+        counted = fleet.ok("accounts", "classes", "--json", *options).json
+        assert [item["now"]["accounts"] for item in counted] == [
+            sum(10 ** ids[name] for name in wanted)
+        ] * bool(wanted)
+        assert [item["daily"][0]["instances"] for item in counted] == [len(wanted)] * bool(wanted)
+    said = fleet.ok("sessions", "show", session.session_id, "--instance=nowhere")
+    assert "The instance 'nowhere' does not exist." in said.out
 
 
 def test_an_inactive_and_a_removed_instance(fleet: Command) -> None:
