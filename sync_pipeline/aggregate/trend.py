@@ -96,7 +96,7 @@ def _check(points: Sequence[SizePoint]) -> None:
 
 
 def _fit(known: Sequence[SizePoint]) -> _Line:
-    # NumPy and SciPy take a second to import, which every command would pay.
+    # NumPy takes long to import, which every command would pay.
     import numpy as np  # noqa: PLC0415
 
     from sync_pipeline.aggregate.season import find_season  # noqa: PLC0415

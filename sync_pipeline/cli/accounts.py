@@ -20,7 +20,7 @@ from sync_pipeline.cli.context import (
 )
 from sync_pipeline.cli.options import OneInstance, instance_and, with_options
 from sync_pipeline.cli.output import Output, time_cell
-from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.errors import ConfigurationError, StoreDamaged
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
 from sync_pipeline.model.change_json import diff_to_json
@@ -59,12 +59,16 @@ def list_(
             only_locked=locked,
             limit=limit if class_name is None else None,
         )
-        found = deps.store.accounts.find(wanted)
+        damage: list[StoreDamaged] = []
+        found = deps.store.accounts.find(wanted, damage.append)
         if class_name is not None:
             from sync_pipeline.workflows.answers.classification import class_members
 
             inside = class_members(deps, class_name, active(deps.store, selection))
             found = [item for item in found if (item.instance, item.state.name) in inside][:limit]
+    if damage and not found:
+        raise damage[0]
+    show_notes([str(error) for error in damage], apart=not output.is_table)
     if output.is_json:
         show_json([_view(item) for item in found])
         return

@@ -20,7 +20,6 @@ from sync_pipeline.cli.context import (
 )
 from sync_pipeline.cli.options import (
     InstanceArgument,
-    InstanceOption,
     OneInstance,
     the_instance,
     with_options,
@@ -333,26 +332,32 @@ def export(
 @with_options
 def probe(
     output: Output,
+    selection: Selection,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Instances; or --all.", autocompletion=instance_names),
+        typer.Argument(
+            help="Instances; or --all, or by --tag, --engine and --environment.",
+            autocompletion=instance_names,
+        ),
     ] = None,
-    instance: InstanceOption = None,
     everything: Annotated[bool, typer.Option("--all", help="All active instances.")] = False,
 ) -> None:
     """Connect, and check every privilege that a sync needs. Exit status 1: not all ready."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from sync_pipeline.workflows.selecting import active
     from sync_pipeline.workflows.syncing.probe import probe_instance
 
-    wanted = [*(names or ()), *(instance or ())]
-    if everything == bool(wanted):
-        raise ConfigurationError("Name instances, or give --all, not both.")
+    wanted = replace(selection, names=(*(names or ()), *selection.names))
+    if everything != wanted.is_everything:
+        raise ConfigurationError("Name or select instances, or give --all, not both.")
     with dependencies() as deps:
-        if wanted:
-            chosen = [_existing(deps, name) for name in wanted]
-        else:
+        if everything:
             chosen = deps.store.registry.select(Selection())
+        elif wanted == Selection(names=wanted.names):
+            chosen = [_existing(deps, name) for name in wanted.names]
+        else:
+            chosen = active(deps.store, wanted)
         with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
             probes = list(pool.map(lambda item: probe_instance(deps, item), chosen))
     if output.is_json:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sync_pipeline.collect.names import keepable, spelled_warning
 from sync_pipeline.collect.understanding import understood
 from sync_pipeline.collect.unknown import unknown_warnings
 from sync_pipeline.engines.base import AccountRows, DatabaseEntry, Engine, HiddenDatabases
@@ -36,6 +37,7 @@ class AccountReading:
     sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
+    _digest_of_all: str = field(default="", init=False, repr=False, compare=False)
 
     def report(
         self, names: Iterable[SectionName], database: str, status: SectionStatus, reason: str = ""
@@ -72,8 +74,13 @@ class AccountReading:
 
     @property
     def digest(self) -> str:
-        """Return a digest (hex) of all rows in whatever order they came."""
-        return self._digest(lambda rows: rows.digest)
+        """Return a digest (hex) of all rows in whatever order they came.
+
+        It is made once: no row is taken in any more where it is asked for.
+        """
+        if not self._digest_of_all:
+            self._digest_of_all = self._digest(lambda rows: rows.digest)
+        return self._digest_of_all
 
     def snapshot(self) -> Snapshot:
         """Make accounts of the rows.
@@ -81,8 +88,9 @@ class AccountReading:
         Raises:
             QueryError: the rows of the queries together can't be understood.
         """
-        accounts = self._accounts()
-        newer = unknown_warnings(self.engine, self.server, accounts)
+        found = self._accounts()
+        accounts = keepable(found)
+        newer = (*unknown_warnings(self.engine, self.server, found), *spelled_warning(found))
         return Snapshot(
             server=self.server,
             observed_at=self.observed_at,

@@ -61,6 +61,13 @@ def newer_warning(known: Known, server: ServerIdentity, what: str) -> Iterator[s
         yield f"The server is {newer}, newer than {newest}, the newest that was tried: {what}"
 
 
+def newest_warning(known: Known, server: ServerIdentity) -> Iterator[str]:
+    """Yield a warning where accounts of a release newer than was tried were read."""
+    yield from newer_warning(
+        known, server, f"it was read as {newest_tried(known)}, and each answer about it says so."
+    )
+
+
 def newer_hint(known: Known, server: ServerIdentity) -> str:
     """Return what to do where the accounts of a newer release can't be read; else nothing."""
     newer = newer_release(known, server.version)
@@ -77,9 +84,7 @@ def unknown_warnings(
     The engine's own accounts are left out of the latter: they hold much that no person was
     granted, and most syncs leave them out as well.
     """
-    yield from newer_warning(
-        engine, server, f"it was read as {newest_tried(engine)}, and each answer about it says so."
-    )
+    yield from newest_warning(engine, server)
     kept = [item for item in accounts if not _is_systems(item, engine.system_accounts)]
     privileges, words = unknown_things(kept, engine)
     for what, found, has_unknown in (

@@ -82,6 +82,10 @@ class Query(Generic[RowT]):
     row with one column, `counted`. Where the numbers differ, the query was not read. It is
     asked where `Engine.counts` does not tell. `denied` is the file of a statement that lists
     to whom a permission (a parameter of that name) is denied, where `check` says it is missing.
+
+    `holder` is the field that names the account to which each row gives a grant, and nothing
+    else to anybody. Where queries of an engine have one, all grants of an account are made of
+    those rows of theirs that name it, whatever other rows there are.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Query(Generic[RowT]):
     made: tuple[Variant, ...] = ()
     count: str = ""
     denied: str = ""
+    holder: str = ""
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""

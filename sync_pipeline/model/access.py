@@ -19,12 +19,36 @@ _ALWAYS = (SectionName.ACCOUNTS, SectionName.MEMBERSHIPS)
 """The sections of the server that are read on every engine."""
 
 
+@dataclass(slots=True)
+class Turns:
+    """The moments (aware) by which something was decided: until the next, all stays as it is.
+
+    `last` is the latest of those that had come, `next` the earliest of those that had not.
+    """
+
+    last: datetime | None = None
+    next: datetime | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Return whether anything was decided by the time."""
+        return self.last is not None or self.next is not None
+
+    def note(self, moment: datetime, *, has_come: bool) -> None:
+        """Remember that something was decided by whether a moment had come."""
+        if has_come:
+            self.last = moment if self.last is None else max(self.last, moment)
+        else:
+            self.next = moment if self.next is None else min(self.next, moment)
+
+
 @dataclass(frozen=True, slots=True)
 class AccessWorld:
     """One instance's active accounts as last synced, and how well each section was read.
 
     `asked_at` (UTC) is the moment at which dates such as a password's end are judged;
-    without it they are not.
+    without it they are not. It is asked through `has_come` alone, so that `turns` says for how
+    long what was found holds.
     """
 
     instance: str
@@ -33,6 +57,15 @@ class AccessWorld:
     accounts: Mapping[str, AccountState]
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     asked_at: datetime | None = None
+    turns: Turns = field(default_factory=Turns, compare=False, repr=False)
+
+    def has_come(self, moment: datetime) -> bool | None:
+        """Return whether a moment (aware) has come; None: there is no clock."""
+        if self.asked_at is None:
+            return None
+        found = moment <= self.asked_at
+        self.turns.note(moment, has_come=found)
+        return found
 
     @property
     def is_of_a_sync(self) -> bool:

@@ -107,6 +107,14 @@ class KnownAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownAccounts:
+    """All accounts ever seen on an instance; `digest` tells this state of them from others."""
+
+    accounts: tuple[KnownAccount, ...]
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciliation:
     """The outcome of comparing the last state with a new snapshot of one instance.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 
 from sync_pipeline.model.access import Path
@@ -38,6 +38,9 @@ class Finding:
     statements that would end it, one a line and in the order in which they are run; `undo` those
     that bring the state before them back. `left` says what the fix does not end, and why; empty:
     the finding is gone after it.
+
+    `about` tells apart what a rule finds of one account several times: the database. `first_seen`
+    (UTC) is when it was found first, and since then each time that its instance was reviewed.
     """
 
     instance: str
@@ -50,6 +53,37 @@ class Finding:
     fix: str = ""
     undo: str = ""
     left: str = ""
+    about: str = ""
+    first_seen: datetime | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Namesake:
+    """An account, with what is compared of it with accounts of its name on other instances."""
+
+    account: str
+    rights: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was found on one instance by looking at it alone.
+
+    `findings` are in the order of the rules. `is_unlisted`: its databases were never listed, so
+    that nobody looked for rights on gone ones. `valid_from` and `valid_until` (UTC) bound the time
+    in which all of it is so, the first included; None: there is no such bound. `listed_at` is
+    the listing of the databases on whose date something depends; None: nothing does.
+    """
+
+    instance: str
+    engine: EngineName
+    findings: tuple[Finding, ...] = ()
+    namesakes: tuple[Namesake, ...] = ()
+    notes: tuple[str, ...] = ()
+    is_unlisted: bool = False
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    listed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

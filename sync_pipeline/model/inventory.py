@@ -63,7 +63,8 @@ class ChangeFilter:
 
     `instances` are the ids of those whose changes are wanted; None: all.
     Without `with_baselines`, those of the first sync of each instance are left out; without
-    `with_silent`, those that were written with nothing to tell.
+    `with_silent`, those that were written with nothing to tell. `with_damaged`: an entry that can't
+    be read says so in its line, and is no error.
     """
 
     instances: tuple[int, ...] | None = None
@@ -76,6 +77,7 @@ class ChangeFilter:
     oldest_first: bool = False
     with_baselines: bool = True
     with_silent: bool = True
+    with_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+
+HOLDER_KEY_BYTES, HOLDER_MARK_BYTES = 8, 16
+HolderMarks = Mapping[bytes, bytes]
+"""Digests of the rows that give grants, by a key of the name of who holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,8 @@ class Derived:
 
     `active` accounts were in scope, and `excluded_names` more are the server's own. `warnings`
     are those of reading, `classes` the accounts of each class (None: they were not counted),
-    and `class_warning` says why not. `asks_the_time`: they may be others of the same accounts
-    at another moment.
+    and `class_warning` says why not. Of the same accounts they are the same from `holds_from`
+    on and before `holds_until` (ISO 8601; empty: at any time).
     """
 
     active: int
@@ -34,7 +39,14 @@ class Derived:
     warnings: tuple[str, ...] = ()
     classes: Mapping[str, int] | None = None
     class_warning: str = ""
-    asks_the_time: bool = False
+    holds_from: str = ""
+    holds_until: str = ""
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Return whether all of it is said of the same accounts at a moment (aware), too."""
+        begins, ends = self.holds_from, self.holds_until
+        has_begun = not begins or datetime.fromisoformat(begins) <= moment
+        return has_begun and (not ends or moment < datetime.fromisoformat(ends))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +55,16 @@ class Reads:
 
     marks: ReadMarks
     derived: Derived
+    holders: HolderMarks = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HolderReads:
+    """The rows that the stored accounts' grants were made of.
+
+    `basis` is as that of `ReadMarks`, and `world` tells these accounts from others.
+    """
+
+    basis: str
+    world: str
+    marks: HolderMarks

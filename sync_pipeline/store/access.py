@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Connection, func, select
 
+from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.inventory import EVERY_GRANT, Databases, StoredAccess, Wanted
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
@@ -31,21 +32,31 @@ class AccessReads:
         return dict(self._read(instance_ids, lambda _: EVERY_GRANT))
 
     def each(
-        self, instance_ids: Sequence[int], wanted: Callable[[int], Wanted] = lambda _: EVERY_GRANT
+        self,
+        instance_ids: Sequence[int],
+        wanted: Callable[[int], Wanted] = lambda _: EVERY_GRANT,
+        *,
+        with_damaged: bool = False,
     ) -> Iterator[tuple[int, StoredAccess]]:
         """Yield what is known of one instance after the other, each in a consistent view.
 
         No more than one is unpacked at a time. Its accounts have those grants that are wanted of
-        the instance with this id.
+        the instance with this id. `with_damaged`: of one whose accounts are damaged, it is known
+        that they could not be read, and why.
 
         Raises:
-            StoreDamaged: what is stored is not what was written.
+            StoreDamaged: what is stored is not what was written (not `with_damaged`).
         """
         for begin in range(0, len(instance_ids), AT_ONCE):
-            yield from self._read(instance_ids[begin : begin + AT_ONCE], wanted)
+            some = instance_ids[begin : begin + AT_ONCE]
+            yield from self._read(some, wanted, with_damaged=with_damaged)
 
     def _read(
-        self, instance_ids: Sequence[int], wanted: Callable[[int], Wanted]
+        self,
+        instance_ids: Sequence[int],
+        wanted: Callable[[int], Wanted],
+        *,
+        with_damaged: bool = False,
     ) -> Iterator[tuple[int, StoredAccess]]:
         with self._database.read() as connection:
             stored = stored_worlds(connection, instance_ids)
@@ -53,7 +64,13 @@ class AccessReads:
             databases = _databases(connection, instance_ids)
         for item in instance_ids:
             world = stored.get(item)
-            accounts = world.read(wanted(item)) if world else []
+            try:
+                accounts = world.read(wanted(item)) if world else []
+            except StoreDamaged as error:
+                if not with_damaged:
+                    raise
+                yield item, _unreadable(error)
+                continue
             active = [account for account in accounts if account.is_active]
             yield (
                 item,
@@ -64,6 +81,12 @@ class AccessReads:
                     databases=databases.get(item),
                 ),
             )
+
+
+def _unreadable(error: StoreDamaged) -> StoredAccess:
+    reason = f"{error.message} {error.hint}"
+    key = SectionKey(SectionName.ACCOUNTS)
+    return StoredAccess(sections={key: SectionReport(SectionStatus.FAILED, reason)})
 
 
 def _sections(

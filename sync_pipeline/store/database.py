@@ -180,7 +180,7 @@ class Database:
                 return
             from sync_pipeline.store.upgrades import upgrade_tables  # noqa: PLC0415 - seldom
 
-            upgrade_tables(self._engine, revision)
+            upgrade_tables(self._engine, revision, newest_revision())
 
     def revision(self) -> str | None:
         """Return the revision of the tables, None where there are none yet."""
@@ -229,8 +229,15 @@ class Database:
 
 @cache
 def newest_revision() -> str:
-    """Return the revision of this version's tables: files of migrations begin with theirs."""
+    """Return the revision of this version's tables: files of migrations begin with theirs.
+
+    This version's are those that were there when this was imported: a process that goes on after
+    an upgrade knows the tables of the old one alone.
+    """
     return max(path.name[1:].partition("_")[0] for path in _MIGRATIONS.glob("r[0-9]*_*.py"))
+
+
+newest_revision()
 
 
 def _is_no_database(error: BaseException | None) -> bool:

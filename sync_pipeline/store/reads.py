@@ -8,7 +8,7 @@ written when the next one does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -24,15 +24,30 @@ from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_sections as sections
+from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.sessions.ends import RecordEnds
+from sync_pipeline.store.world_rows import WORLD, world_digest
+from sync_pipeline.store.worlds.packed import PackedWorld, WorldError
 
 CONFIRMED = (reads.c.written_at, reads.c.confirmed_at, reads.c.confirmed_session_id)
 """What `seen` needs of a row that shows what a sync saw."""
 
 _OF_INSTANCE = reads.c.instance_id == bindparam("of_id")
-_KNOWN = select(reads.c.basis, reads.c.in_order, reads.c.digest, reads.c.derived).where(
-    _OF_INSTANCE
+_KNOWN = (
+    select(
+        reads.c.basis,
+        reads.c.in_order,
+        reads.c.digest,
+        reads.c.derived,
+        worlds.c.format,
+        worlds.c.accounts,
+        worlds.c.grants,
+        worlds.c.digest.label("of_world"),
+    )
+    .join_from(reads, worlds, worlds.c.instance_id == reads.c.instance_id, isouter=True)
+    .where(_OF_INSTANCE)
 )
+_LEFT = select(reads.c.derived).where(_OF_INSTANCE)
 _CONFIRMED = select(*CONFIRMED).where(_OF_INSTANCE)
 _CONFIRM = (
     update(reads)
@@ -49,6 +64,10 @@ _CONFIRM = (
 )
 
 
+# A row of another version may have others; of that, nothing is taken for unchanged.
+_DERIVED = frozenset(item.name for item in fields(Derived))
+
+
 class _Changed(Exception):
     """Another sync wrote the accounts of an instance since its reads were looked at."""
 
@@ -61,10 +80,13 @@ class ReadStore:
         self._ends = ends
 
     def of(self, instance_id: int) -> Reads | None:
-        """Return what the last writing sync of an instance had read; None: that is not known."""
+        """Return what the last writing sync of an instance had read; None: that is not known.
+
+        It is not known either where the accounts are not those that this sync left.
+        """
         with self._database.read_once() as connection:
             row = connection.execute(_KNOWN, {"of_id": instance_id}).first()
-        if row is None:
+        if row is None or not _is_world_left(row):
             return None
         marks = ReadMarks(row.basis, row.in_order, row.digest)
         return Reads(marks, _derived(row.derived))
@@ -108,6 +130,19 @@ class ReadStore:
         except _Changed:
             return False
         return True
+
+
+def _is_world_left(row: Row[Any]) -> bool:
+    """Return whether the accounts are those that the last writing sync left, and are whole."""
+    if WORLD not in row.derived or row.derived[WORLD] != row.of_world:
+        return False
+    if row.of_world is None:
+        return True
+    try:
+        PackedWorld(row.format, bytes(row.accounts), bytes(row.grants), row.of_world).check()
+    except WorldError:
+        return False
+    return True
 
 
 def seen(row: Row[Any], at: datetime | None) -> datetime | None:
@@ -159,14 +194,14 @@ def settle(
 def write_reads(
     connection: Connection, instance_id: int, new: Reads | None, observed_at: datetime
 ) -> None:
-    """Replace what was read last, in the transaction that writes what was made of it."""
+    """Replace what was read last, in the transaction that has written what was made of it."""
     if new is None:
         connection.execute(delete(reads).where(_OF_INSTANCE), {"of_id": instance_id})
         return
     row = {
         "instance_id": instance_id,
         **asdict(new.marks),
-        "derived": asdict(new.derived),
+        "derived": {**asdict(new.derived), WORLD: world_digest(connection, instance_id)},
         "written_at": observed_at,
         "confirmed_at": None,
         "confirmed_session_id": None,
@@ -176,5 +211,16 @@ def write_reads(
     )
 
 
+def forget_world(connection: Connection, instance_id: int) -> None:
+    """Let the reads of an instance say nothing of the accounts that are stored any more."""
+    derived = connection.scalar(_LEFT, {"of_id": instance_id})
+    if derived is not None:
+        left = {name: item for name, item in derived.items() if name != WORLD}
+        connection.execute(
+            update(reads).where(_OF_INSTANCE).values(derived=left), {"of_id": instance_id}
+        )
+
+
 def _derived(value: Mapping[str, Any]) -> Derived:
-    return Derived(**{**value, "warnings": tuple(value["warnings"])})
+    known = {name: item for name, item in value.items() if name in _DERIVED}
+    return Derived(**{**known, "warnings": tuple(value["warnings"])})

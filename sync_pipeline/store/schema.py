@@ -307,6 +307,17 @@ instance_reads = Table(
     Column("confirmed_session_id", String(SESSION_ID_LENGTH)),
 )
 
+instance_holders = Table(
+    "instance_holders",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    # As in `instance_reads`, and the digest of the row of `instance_worlds` that was made then.
+    Column("basis", String(64), nullable=False),
+    Column("world", String(64), nullable=False),
+    # A key for each holder of grants, and the digest of the rows that give them.
+    Column("marks", LargeBinary, nullable=False),
+)
+
 account_class_counts = Table(
     "account_class_counts",
     metadata,

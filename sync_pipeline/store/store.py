@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.daemon.lease import RowLease
     from sync_pipeline.store.daemon.lease_file import FileLease
     from sync_pipeline.store.daemon.ticks import TickStore
+    from sync_pipeline.store.holders import HolderStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
     from sync_pipeline.store.reads import ReadStore
@@ -139,6 +140,13 @@ class Store:
         from sync_pipeline.store.change_retention import ChangeRetention
 
         return ChangeRetention(self._database)
+
+    @_part
+    def holders(self) -> HolderStore:
+        """Return the table of whose grants were read."""
+        from sync_pipeline.store.holders import HolderStore
+
+        return HolderStore(self._database)
 
     @_part
     def reads(self) -> ReadStore:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sync_pipeline.collect.accounts import CollectScope, read_accounts
+from sync_pipeline.collect.holders import holder_marks, of_holders
 from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.collect.visibility import package_of
 from sync_pipeline.engines.base import sql_text
@@ -39,6 +40,25 @@ def test_a_reading_made_again_is_the_same(world: World) -> None:
     assert said(before) == said(before), "a snapshot can be made twice"
 
 
+def test_grants_are_made_of_the_rows_that_name_their_holder_alone(world: World) -> None:
+    """Where an engine says so: what it makes of a part of the rows is a part of what of all."""
+    has_holders = any(query.holder for query in world.engine.account_queries)
+    for steps in (world.many(3), world.first(Topic.GRANTS).steps, world.first(Topic.ROLES).steps):
+        world.reset()
+        world.run(*steps)
+        found = reading(world)
+        assert bool(holder_marks(found)) is has_holders
+        whole = {state.name: state for state in found.snapshot().accounts}
+        for wanted in (set(), set(sorted(whole)[::2]), set(whole)):
+            part = of_holders(found, wanted.__contains__).snapshot().accounts
+            assert {state.name: state for state in part} == {
+                name: state if name in wanted or not has_holders else replace(state, grants=())
+                for name, state in whole.items()
+            }
+        if not has_holders:
+            return
+
+
 def test_rows_in_another_order_are_the_same_but_for_the_order(world: World) -> None:
     def as_they_are(sql: str, rows: list[Row]) -> list[Row]:
         return rows
@@ -51,6 +71,8 @@ def test_rows_in_another_order_are_the_same_but_for_the_order(world: World) -> N
     turned = marks(reading(world, reversed_rows))
     assert turned == (facts, turned[1], digest)
     assert turned[1] != in_order
+    holders = holder_marks(reading(world, as_they_are))
+    assert holder_marks(reading(world, reversed_rows)) == holders
 
 
 def test_whatever_is_made_is_another_reading(world: World) -> None:

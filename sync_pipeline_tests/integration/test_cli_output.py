@@ -203,6 +203,22 @@ def test_the_options_select_the_same_everywhere(fleet: Command, arguments: tuple
     assert tried > 15
 
 
+def test_what_is_tested_is_selected_too(fleet: Command) -> None:
+    """No secret is there, so that nothing is reached out to."""
+    for line, wanted in {
+        ("--tag=team=a", "--engine=postgresql"): ["one", "three"],
+        ("one", "two", "--environment=production", "--tag=x"): ["one"],
+        ("four", "--instance=one"): ["four", "one"],
+        ("--all",): sorted(name for name, *_ in FLEET),
+    }.items():
+        said = fleet.run("instances", "test", *line, "--json")
+        assert said.status == 1
+        assert [item["instance"] for item in said.json] == wanted
+    for line in ((), ("--all", "--tag=x")):
+        assert "or give --all" in fleet.wrong("instances", "test", *line)
+    assert "No instance has the tag" in fleet.wrong("instances", "test", "--tag=y")
+
+
 def find_overdue() -> None:
     """Look as the daemon does: all were synced long ago."""
     limits = {SyncCategory.ACCOUNT: timedelta(hours=1)}

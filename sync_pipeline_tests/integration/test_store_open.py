@@ -78,6 +78,19 @@ def test_tables_of_a_newer_version_are_left_alone(store: Store, store_url: str) 
     engine.dispose()
 
 
+def test_a_process_knows_the_tables_that_it_was_started_with(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes of runs are forked off one that goes on when an upgrade puts files there."""
+    assert store.schema_revision is not None
+    older = f"{int(store.schema_revision) - 1:04}"
+    assert database.newest_revision.cache_info().currsize == 1, "it is read when it is imported"
+    monkeypatch.setattr(database, "newest_revision", lambda: older)
+    with pytest.raises(ConfigurationError, match=rf"{store.schema_revision}.*start again"):
+        Store.open(store_url)
+    assert store.schema_revision > older
+
+
 def test_a_server_that_is_down_is_named_without_its_password() -> None:
     port = free_port()
     with pytest.raises(StoreUnavailable) as caught:

@@ -44,6 +44,17 @@ class Case:
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     monitor: str = ""
     _found: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _listed: list[datetime] = field(default_factory=list, repr=False)
+
+    @property
+    def listed_at(self) -> datetime | None:
+        """Return the date of the listing of databases that something was decided by, so far."""
+        return self._listed[0] if self._listed else None
+
+    def listed_on(self, databases: Databases) -> datetime:
+        """Return when the databases were listed, for a finding that depends on it."""
+        self._listed[:] = [databases.observed_at]
+        return databases.observed_at
 
     def states(self) -> Iterator[AccountState]:
         """Yield the accounts by name."""
@@ -127,6 +138,7 @@ class Case:
         path: Path = (),
         remedy: Remedy = Remedy(),
         is_harmless: bool = False,
+        about: str = "",
     ) -> Finding:
         """Return a finding of this instance.
 
@@ -134,8 +146,8 @@ class Case:
         """
         world = self.judged.world
         own = path or (Step(account),)
-        if remedy.fix and not is_harmless and self.is_branch(account):
-            remedy = Remedy(left=BRANCH)
+        if not is_harmless:
+            remedy = self.shown(account, remedy)
         return Finding(
             world.instance,
             world.engine,
@@ -147,11 +159,26 @@ class Case:
             remedy.fix,
             remedy.undo,
             remedy.left,
+            about,
         )
 
+    def shown(self, account: str, remedy: Remedy) -> Remedy:
+        """Return what is shown of a remedy that might end the sync."""
+        if remedy.fix and self.is_branch(account):
+            return Remedy(left=BRANCH)
+        return remedy
 
-def listed(items: Collection[str], most: int = 5) -> str:
-    """Return the first items as a list for people, and how many more there are."""
+
+SHOWN = 5
+"""Of many items, so many are told."""
+
+
+def listed(items: Collection[str], most: int = SHOWN, total: int | None = None) -> str:
+    """Return the first items as a list for people, and how many more there are.
+
+    `total` says how many there are where no more than the first ones are at hand.
+    """
     shown = list(items)[:most]
-    more = f" and {len(items) - most} more" if len(items) > most else ""
+    count = len(items) if total is None else total
+    more = f" and {count - most} more" if count > most else ""
     return ", ".join(shown) + more

@@ -115,6 +115,7 @@ def everyone_writes(rule: Rule, case: Case) -> Iterator[Finding]:
                 f"Every account has {listed(texts)}{where}.",
                 path=entries[0].path,
                 remedy=_unwritten(case, state.name, database),
+                about=f"database {database}" if database else "",
             )
 
 

@@ -1,28 +1,34 @@
-"""The rule that looks at the fleet as a whole."""
+"""The rule that looks at the fleet as a whole: by summaries, whatever else instances hold."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from sync_pipeline.access.findings.case import Case, Remedy, listed
+from sync_pipeline.access.findings.case import SHOWN, Case, Remedy, listed
 from sync_pipeline.access.findings.mending import REFUSED, Mending, take_all
 from sync_pipeline.access.findings.powerless import break_ways
 from sync_pipeline.access.findings.rule import Rule, rule
-from sync_pipeline.model.access import Hold, Power, PowerKind
+from sync_pipeline.model.access import Hold, Power, PowerKind, Step
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SecurableKind
+
+Evened = Callable[[int, str, Sequence[str]], Remedy]
+"""What takes from an account of an instance (by its place) the rights that it has more."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Namesake:
-    """One account of a name that several instances have, and its rights as texts."""
+class Uneven:
+    """A namesake that may do more than all of its name: where, what, and who may not."""
 
-    case: Case
-    state: AccountState
-    rights: Mapping[str, Sequence[Hold]]
+    place: int
+    account: str
+    more: tuple[str, ...]
+    evidence: str
 
 
 @rule(
@@ -36,52 +42,115 @@ class _Namesake:
         "NIST SP 800-53 AC-6, least privilege: review of user privileges",
         "CIS Controls 5.1 and 6.8, account inventory and role-based access",
     ),
+    of_fleet=True,
 )
 def uneven(rule: Rule, cases: Sequence[Case]) -> Iterator[Finding]:
     """Yield the namesakes on several instances that may not do the same."""
-    namesakes: dict[tuple[str, str], list[_Namesake]] = defaultdict(list)
-    for case in cases:
-        for state in case.states():
-            if state.database or case.is_expected(state.name) or case.is_everyone(state.name):
-                continue
-            key = (case.judged.world.engine, state.name)
-            powers = case.powers(state.name)
-            namesakes[key].append(_Namesake(case, state, _rights(state, powers)))
-    for _, group in sorted(namesakes.items()):
-        yield from _unevenness(rule, group)
+    items = [
+        Examined(case.judged.name, case.judged.world.engine, namesakes=tuple(namesakes(case)))
+        for case in cases
+    ]
+    return uneven_findings(
+        rule, items, lambda place, account, more: evened(cases[place], account, more)
+    )
 
 
-def _unevenness(rule: Rule, group: Sequence[_Namesake]) -> Iterator[Finding]:
-    """Yield a finding for each namesake that may do more than all of them may."""
-    common = set(group[0].rights).intersection(*(item.rights for item in group))
-    for item in group:
-        more = [text for text in item.rights if text not in common]
-        if not more:
-            continue
-        less = [other.case.judged.name for other in group if not set(more) <= other.rights.keys()]
-        yield item.case.finding(
+def uneven_findings(rule: Rule, items: Sequence[Examined], evened: Evened) -> Iterator[Finding]:
+    """Yield what the rule finds on instances by what is compared of their accounts."""
+    for found in unevenness(items):
+        item = items[found.place]
+        remedy = evened(found.place, found.account, found.more)
+        yield Finding(
+            item.instance,
+            item.engine,
+            found.account,
             rule.id,
             rule.severity,
-            item.state.name,
-            f"Here it has {listed(more)}; not so on {listed(less)}.",
-            remedy=_evened(item, set(more)),
+            found.evidence,
+            (Step(found.account),),
+            remedy.fix,
+            remedy.undo,
+            remedy.left,
         )
 
 
-def _evened(item: _Namesake, more: set[str]) -> Remedy:
+def namesakes(case: Case) -> Iterator[Namesake]:
+    """Yield the accounts of an instance that are compared with those of other ones."""
+    for state in case.states():
+        if state.database or case.is_expected(state.name) or case.is_everyone(state.name):
+            continue
+        yield Namesake(state.name, tuple(_rights(state, case.powers(state.name))))
+
+
+def evened(case: Case, account: str, more: Sequence[str]) -> Remedy:
     """Return what takes away what the account has here and not everywhere."""
-    mending = Mending(item.case, item.state.name)
+    mending, taken = Mending(case, account), set(more)
+    own = case.judged.world.accounts[account]
 
     def rights(powers: Sequence[Power] = ()) -> dict[str, Sequence[Hold]]:
-        state = mending.state(item.state.name) or item.state
-        return {text: by for text, by in _rights(state, powers).items() if text in more}
+        state = mending.state(account) or own
+        return {text: by for text, by in _rights(state, powers).items() if text in taken}
 
     take_all(lambda: [hold for by in rights().values() for hold in by], mending.take)
     for kind in PowerKind:
-        if kind in more:
+        if kind in taken:
             break_ways(mending, kind)
-    left = rights(mending.rules.powers(item.state.name))
-    return mending.remedy(f"It keeps {listed(list(left))}: {REFUSED}." if left else "")
+    left = rights(mending.rules.powers(account))
+    remedy = mending.remedy(f"It keeps {listed(list(left))}: {REFUSED}." if left else "")
+    return case.shown(account, remedy)
+
+
+def unevenness(items: Sequence[Examined]) -> Iterator[Uneven]:
+    """Yield who may do more than its namesakes, by engine and name, in the order of instances."""
+    groups: dict[tuple[EngineName, str], list[tuple[int, Namesake]]] = defaultdict(list)
+    names = _of_several(items)
+    for place, item in enumerate(items):
+        for one in item.namesakes:
+            if (item.engine, one.account) in names:
+                groups[item.engine, one.account].append((place, one))
+    for _, group in sorted(groups.items()):
+        yield from _of_group(items, group)
+
+
+def _of_several(items: Sequence[Examined]) -> set[tuple[EngineName, str]]:
+    """Return the names that more than one instance of an engine has."""
+    once: dict[EngineName, set[str]] = defaultdict(set)
+    again: set[tuple[EngineName, str]] = set()
+    for item in items:
+        names = {one.account for one in item.namesakes}
+        again.update((item.engine, name) for name in names & once[item.engine])
+        once[item.engine] |= names
+    return again
+
+
+def _of_group(items: Sequence[Examined], group: Sequence[tuple[int, Namesake]]) -> Iterator[Uneven]:
+    """Yield each namesake that may do more than all of them may.
+
+    Those of equal rights are compared with the others once, however many they are.
+    """
+    places: dict[frozenset[str], list[int]] = defaultdict(list)
+    for place, one in group:
+        places[frozenset(one.rights)].append(place)
+    common = frozenset.intersection(*places)
+    less: dict[frozenset[str], str] = {}
+    for place, one in group:
+        more = tuple(text for text in one.rights if text not in common)
+        if not more:
+            continue
+        wanted = frozenset(more)
+        if wanted not in less:
+            less[wanted] = _without(items, wanted, places)
+        evidence = f"Here it has {listed(more)}; not so on {less[wanted]}."
+        yield Uneven(place, one.account, more, evidence)
+
+
+def _without(
+    items: Sequence[Examined], more: frozenset[str], places: Mapping[frozenset[str], list[int]]
+) -> str:
+    """Return the instances on which a namesake lacks some of these rights, as `listed` tells."""
+    lacking = [found for rights, found in places.items() if not more <= rights]
+    first = sorted(place for found in lacking for place in islice(found, SHOWN))[:SHOWN]
+    return listed([items[place].instance for place in first], total=sum(map(len, lacking)))
 
 
 def _rights(state: AccountState, powers: Sequence[Power]) -> dict[str, Sequence[Hold]]:

@@ -131,6 +131,7 @@ def gone_database(rule: Rule, case: Case) -> Iterator[Finding]:
                     f"It has {privileges} in the database {database}, which {reason}.",
                     remedy=_without_database(case, state.name, (is_pattern, database)),
                     is_harmless=True,
+                    about=f"{'pattern' if is_pattern else 'database'} {database}",
                 )
 
 
@@ -164,11 +165,11 @@ def _why_gone(case: Case, databases: Databases, account: str, database: str) -> 
         return ""
     if names & databases.vanished:
         return _VANISHED
-    changed_at = case.changed_at.get(account)
+    changed_at, listed_at = case.changed_at.get(account), case.listed_on(databases)
     # A grant that is newer than the listing may be on a database that is newer, too.
-    if changed_at is None or changed_at >= databases.observed_at:
+    if changed_at is None or changed_at >= listed_at:
         return ""
-    return f"was not there on {databases.observed_at:%Y-%m-%d}"
+    return f"was not there on {listed_at:%Y-%m-%d}"
 
 
 def _with_catalogs(case: Case) -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 from sync_pipeline.access.findings.case import Case, Remedy
@@ -33,16 +34,38 @@ class _Step:
     undo: tuple[str, ...]
 
 
+@dataclass(slots=True)
+class _Tried:
+    """The part of the world on which statements are tried.
+
+    `writing` are the rules that make them, `current` those over the world as it is (None: not
+    made yet).
+    """
+
+    world: AccessWorld
+    writing: AccessRules
+    current: AccessRules | None
+
+
 class Mending:
     """What is taken from one account, statement by statement, and the world after it."""
 
     def __init__(self, case: Case, account: str) -> None:
         self.account = account
         self._case = case
-        self.world, self._writing = _around(case, account)
-        self._current: AccessRules | None = self._writing
         self._taken: list[Hold] = []
         self._steps: list[_Step] = []
+
+    @cached_property
+    def _tried(self) -> _Tried:
+        """Return the part of the world; made when it is looked at, for closing needs none of it."""
+        world, rules = _around(self._case, self.account)
+        return _Tried(world, rules, rules)
+
+    @property
+    def world(self) -> AccessWorld:
+        """Return the part of the world that counts for the account, as it is now."""
+        return self._tried.world
 
     @property
     def is_empty(self) -> bool:
@@ -52,9 +75,10 @@ class Mending:
     @property
     def rules(self) -> AccessRules:
         """Return the rules over the world as it is now."""
-        if self._current is None:
-            self._current = _over(self._writing, self.world)
-        return self._current
+        tried = self._tried
+        if tried.current is None:
+            tried.current = _over(tried.writing, tried.world)
+        return tried.current
 
     def is_everyone(self, account: str) -> bool:
         """Return whether an account stands for all others."""
@@ -76,13 +100,13 @@ class Mending:
 
     def shared(self, hold: Hold) -> str:
         """Return why others lose a hold by the same statement; empty: they don't."""
-        known = mends(self._writing)
+        known = mends(self._tried.writing)
         return known.shared(hold) if known else ""
 
     def take_gone(self, hold: Hold) -> bool:
         """Take what is held on something that is gone: it can't be given before that is back."""
         on = hold.grant.securable if hold.grant else None
-        undo = _restored(self._writing, hold) if on and (on.name or on.schema) else ""
+        undo = _restored(self._tried.writing, hold) if on and (on.name or on.schema) else ""
         lines = (f"-- Once it is there again: {line}" for line in undo.split("\n") if line)
         return self.take(hold, undo="\n".join(lines))
 
@@ -92,7 +116,7 @@ class Mending:
         What others were given by the account is given to them anew before it goes.
         """
         self._refresh(holds)
-        rules = self._writing
+        rules = self._tried.writing
         statement = fix or _against(rules, holds[0])
         was_taken = all(hold in self._taken for hold in holds)
         if not statement or was_taken or any(map(self.shared, holds)):
@@ -108,7 +132,8 @@ class Mending:
         undo = undo or "\n".join(_restored(rules, hold) for hold in holds)
         self._steps.append(_Step((*before, statement), (undo, *after)))
         self._taken.extend(holds)
-        self.world, self._current = replace(self.world, accounts=accounts), None
+        self._tried.world = replace(self.world, accounts=accounts)
+        self._tried.current = None
         return True
 
     def run(self, statement: str, undo: str = "") -> bool:
@@ -130,14 +155,14 @@ class Mending:
     def _refresh(self, holds: Sequence[Hold]) -> None:
         """Write statements by the world as it is where they depend on what was taken."""
         if any(_is_near(one, other) for one in holds for other in self._taken):
-            self._writing = self.rules
+            self._tried.writing = self.rules
 
     def _dependents(self, hold: Hold) -> Sequence[Hold]:
-        known = mends(self._writing)
+        known = mends(self._tried.writing)
         return known.dependents(hold) if known else ()
 
     def _without(self, state: AccountState, hold: Hold, holds: Sequence[Hold]) -> AccountState:
-        known = mends(self._writing)
+        known = mends(self._tried.writing)
         return known.without(state, hold) if known and len(holds) == 1 else bare(state, hold)
 
     def _keep(self, accounts: dict[str, AccountState], lost: Hold, giver: str) -> Hold | None:

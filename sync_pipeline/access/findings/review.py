@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from itertools import chain
 
-from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.case import Case, Remedy
 from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
-from sync_pipeline.access.findings.fleet import uneven
+from sync_pipeline.access.findings.fleet import Evened, evened, namesakes, uneven, uneven_findings
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
 from sync_pipeline.access.findings.hashes import hash_reader
 from sync_pipeline.access.findings.passwords import expired, never_used, no_expiry, no_rules, weak
 from sync_pipeline.access.findings.powers import grant_admin, superuser
 from sync_pipeline.access.findings.rule import Rule
-from sync_pipeline.model.finding import Finding, FindingRules, Review, Suppression
+from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
 
 RULES: tuple[Rule, ...] = (
@@ -42,23 +43,68 @@ def review(
 
     A suppression holds until the end of its last day; `today` is in the fleet's time zone.
     """
+    wanted = [rule for rule in rules if rule.id not in chosen.disabled]
+    items = [examine(case, wanted) for case in cases]
+
+    def fix(place: int, account: str, more: Sequence[str]) -> Remedy:
+        return evened(cases[place], account, more)
+
+    return gathered(items, chosen, today, of_fleet(items, chosen, fix, wanted))
+
+
+def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
+    """Return what these rules find on one instance, and what others are compared with it by."""
+    own = [rule for rule in rules if not rule.of_fleet]
+    found = tuple(finding for rule in own for finding in rule.findings([case]))
+    compared = tuple(namesakes(case)) if len(own) < len(rules) else ()
+    judged, turns = case.judged, case.judged.world.turns
+    return Examined(
+        instance=judged.name,
+        engine=judged.world.engine,
+        findings=found,
+        namesakes=compared,
+        notes=(*judged.gaps(), *judged.unknown()),
+        is_unlisted=judged.is_synced and case.databases is None,
+        valid_from=turns.last,
+        valid_until=turns.next,
+        listed_at=case.listed_at,
+    )
+
+
+def of_fleet(
+    items: Sequence[Examined],
+    chosen: FindingRules,
+    fix: Evened,
+    rules: Sequence[Rule] = RULES,
+) -> tuple[Finding, ...]:
+    """Return what the rules find that look at these instances together."""
+    if uneven not in rules or uneven.id in chosen.disabled:
+        return ()
+    return tuple(uneven_findings(uneven, items, fix))
+
+
+def gathered(
+    items: Sequence[Examined], chosen: FindingRules, today: date, more: Sequence[Finding]
+) -> Review:
+    """Return the findings of instances that were examined, and `more` of them together.
+
+    Rules that are switched off are left out, and what was accepted is apart.
+    """
     live = [item for item in chosen.suppressions if today <= item.until]
     kept: list[Finding] = []
     suppressed: list[Finding] = []
-    for rule in rules:
-        if rule.id in chosen.disabled:
-            continue
-        for finding in rule.findings(cases):
-            is_accepted = any(_is_suppressed(finding, item) for item in live)
+    for finding in chain(chain.from_iterable(item.findings for item in items), more):
+        if finding.rule not in chosen.disabled:
+            is_accepted = any(is_suppressed(finding, item) for item in live)
             (suppressed if is_accepted else kept).append(finding)
     return Review(
         findings=tuple(sorted(kept, key=_order)),
         suppressed=tuple(sorted(suppressed, key=_order)),
-        notes=tuple(dict.fromkeys(_notes(cases, chosen, today))),
+        notes=tuple(dict.fromkeys(notes_of(items, chosen, today))),
     )
 
 
-def _is_suppressed(finding: Finding, suppression: Suppression) -> bool:
+def is_suppressed(finding: Finding, suppression: Suppression) -> bool:
     """Return whether a suppression means a finding; whether it has expired is not asked."""
     return (
         like(suppression.rule, finding.rule)
@@ -67,7 +113,8 @@ def _is_suppressed(finding: Finding, suppression: Suppression) -> bool:
     )
 
 
-def _notes(cases: Sequence[Case], chosen: FindingRules, today: date) -> Iterator[str]:
+def notes_of(items: Iterable[Examined], chosen: FindingRules, today: date) -> Iterator[str]:
+    """Yield what a review of instances does not know or did not look at."""
     for item in chosen.suppressions:
         if item.until < today:
             yield (
@@ -76,16 +123,12 @@ def _notes(cases: Sequence[Case], chosen: FindingRules, today: date) -> Iterator
             )
     for name in chosen.disabled:
         yield f"The rule {name} is switched off."
-    for case in cases:
-        yield from case.judged.gaps()
-        yield from case.judged.unknown()
-        if (
-            case.judged.is_synced
-            and case.databases is None
-            and gone_database.id not in (chosen.disabled)
-        ):
+    is_looked_for = gone_database.id not in chosen.disabled
+    for examined in items:
+        yield from examined.notes
+        if examined.is_unlisted and is_looked_for:
             yield (
-                f"{case.judged.name}: {gone_database.id} was not looked for, because its "
+                f"{examined.instance}: {gone_database.id} was not looked for, because its "
                 "databases were never listed (sync-pipeline run capacity-sync)."
             )
 

@@ -17,6 +17,7 @@ class Rule:
 
     `severity` is that of a plain case; accounts that the engine itself made are shown as
     info where that is what a rule expects of them. `sources` say where the reason is from.
+    A rule `of_fleet` says something of several instances together.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Rule:
     rationale: str
     sources: tuple[str, ...]
     check: Check
+    of_fleet: bool = False
 
     def findings(self, cases: Sequence[Case]) -> Iterable[Finding]:
         """Return what the rule finds on these instances."""
@@ -38,9 +40,10 @@ def rule(
     severity: Severity,
     rationale: str,
     sources: Sequence[str],
+    of_fleet: bool = False,
 ) -> Callable[[Check], Rule]:
     """Make a rule of the function below it, so that what is looked for and why stand together."""
-    return lambda check: Rule(id, title, severity, rationale, tuple(sources), check)
+    return lambda check: Rule(id, title, severity, rationale, tuple(sources), check, of_fleet)
 
 
 def each(check: Callable[[Rule, Case], Iterable[Finding]]) -> Check:

@@ -63,6 +63,7 @@ from sync_pipeline.model.snapshot import ServerIdentity
 OLDEST = (14,)
 PACKAGE = "sync_pipeline.engines.postgresql"
 _CHECKING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
+_HOLDER = "grantee"
 
 ROLES = Query(
     "roles",
@@ -89,12 +90,13 @@ SETTINGS = Query(
 
 
 def _server_acl(section: SectionName, file: str, since: tuple[int, ...] = OLDEST) -> Query[AclRow]:
-    return Query(file, AclRow, (section,), (Variant(since, f"{file}.sql"),), ANYBODY)
+    variants = (Variant(since, f"{file}.sql"),)
+    return Query(file, AclRow, (section,), variants, ANYBODY, holder=_HOLDER)
 
 
 def _database_acl(section: SectionName, file: str) -> Query[AclRow]:
     variants = (Variant(OLDEST, f"{file}.sql"),)
-    return Query(file, AclRow, (section,), variants, CONNECT, per_database=True)
+    return Query(file, AclRow, (section,), variants, CONNECT, per_database=True, holder=_HOLDER)
 
 
 SERVER_ACLS = (

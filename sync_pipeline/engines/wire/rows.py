@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, compress
 from typing import Any, Protocol
 
 from sync_pipeline.engines.wire.limits import Meter
@@ -122,6 +122,29 @@ class PackedRows:
                 for place in places
             ]
 
+    def each_by(self, name: str) -> Iterator[tuple[Any, bytes]]:
+        """Yield each row as bytes that no other row has, behind its value of this column."""
+        place = self.columns.index(name)
+        for batch in self._batches:
+            rows = _unpacked(batch)
+            values = self._texts_of(place, [row[place] for row in rows])
+            yield from zip(values, map(_alone, rows), strict=True)
+
+    def only(self, name: str, is_wanted: Callable[[Any], bool]) -> PackedRows:
+        """Return the rows whose value of this column is wanted, in their order."""
+        found = PackedRows()
+        place = self.columns.index(name) if self._is_begun else 0
+        for batch in self._batches:
+            rows = _unpacked(batch)
+            values = self._texts_of(place, [row[place] for row in rows])
+            found.add(self.columns, list(compress(rows, map(is_wanted, values))), self._texts)
+        return found
+
+    @property
+    def header(self) -> bytes:
+        """Return what the rows have in common: their columns, and how texts are decoded."""
+        return self._header()
+
     def dicts(self) -> list[dict[str, Any]]:
         """Return the rows by column name."""
         rows = (zip(*columns, strict=True) for columns in self.of_columns(self.columns))
@@ -133,6 +156,9 @@ class PackedRows:
         if self._meter is not None:
             self._meter.columns(columns)
         self._order.update(self._header())
+
+    def _texts_of(self, place: int, values: Sequence[Any]) -> Sequence[Any]:
+        return _decoded(values, self._texts[place] if self._texts else None, {})
 
     def _header(self) -> bytes:
         return marshal.dumps((self.columns, [item and item.label for item in self._texts]), _PLAIN)
@@ -194,11 +220,14 @@ def _decoded(values: Sequence[Any], texts: Texts | None, same: dict[str, str]) -
 
 def _apart(batch: bytes | list[Row]) -> Iterator[bytes]:
     """Yield each row of a batch as bytes that no other row has."""
-    for row in _unpacked(batch):
-        try:
-            yield marshal.dumps(tuple(row), _PLAIN)
-        except ValueError:
-            yield _spelled(row)
+    return map(_alone, _unpacked(batch))
+
+
+def _alone(row: Row) -> bytes:
+    try:
+        return marshal.dumps(tuple(row), _PLAIN)
+    except ValueError:
+        return _spelled(row)
 
 
 def _spelled(row: Row) -> bytes:

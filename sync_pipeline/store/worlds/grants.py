@@ -6,7 +6,6 @@ is two numbers. Numbers are no work for the garbage collector, as a tuple a gran
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress, islice, repeat
@@ -29,6 +28,7 @@ from sync_pipeline.store.worlds.packed import (
     joined,
     numbers,
     parted,
+    read_json,
     read_numbers,
     read_steps,
     steps,
@@ -60,6 +60,33 @@ class GrantPacker:
         self._counts: list[int] = []
         self._held: list[int] = []
 
+    @classmethod
+    def of(cls, plain: bytes) -> tuple[GrantPacker, list[tuple[int, ...]]]:
+        """Return one that knows all that was packed, and what each account has, for `keep`.
+
+        Raises:
+            LookupError, TypeError, ValueError: it is not what was packed.
+        """
+        packer = cls()
+        tables, *of_securables, on, modes, counts, held = parted(plain)
+        found = read_json(bytes(tables))
+        texts: list[str] = found["texts"]
+        columns: list[list[Any]] = [picked(texts, read_steps(part)) for part in of_securables]
+        columns[_KIND] = list(map(SecurableKind, columns[_KIND]))
+        for parts in zip(*columns, strict=True):
+            packer._securables[parts]
+        for privilege, grantable, deny, grantor, recognised, scope in found["modes"]:
+            mode = texts[privilege], grantable, deny, texts[grantor], recognised
+            packer._modes[(*mode, GrantScope(scope))]
+        for one, mode_number in zip(read_steps(on), read_numbers(modes), strict=True):
+            packer._rights[one << _HALF | mode_number]
+        return packer, list(cut(read_steps(held), read_numbers(counts)))
+
+    def keep(self, held: Sequence[int]) -> None:
+        """Take what the next account has of what was packed."""
+        self._held += held
+        self._counts.append(len(held))
+
     def add(self, grants: Sequence[Grant]) -> None:
         """Take the grants of the next account, in their order."""
         on = map(self._securables.__getitem__, map(parts_of_securable, grants))
@@ -70,20 +97,25 @@ class GrantPacker:
 
     def plain(self) -> bytes:
         """Return all that was taken, not compressed yet."""
+        rights, held = self._needed()
         securables = list(self._securables)
-        order = sorted(range(len(securables)), key=securables.__getitem__)
+        order = sorted({right >> _HALF for right in rights}, key=securables.__getitem__)
         rank_of = _places(order)
+        mode_of = _places(sorted({right & _MODE for right in rights}))
         # Rights on one securable are together, and the numbers that a holder has grow.
-        rights = [rank_of[right >> _HALF] << _HALF | right & _MODE for right in self._rights]
+        rights = [rank_of[right >> _HALF] << _HALF | mode_of[right & _MODE] for right in rights]
         by_rank = sorted(range(len(rights)), key=rights.__getitem__)
         rights.sort()
         place_of = _places(by_rank)
+        all_modes = list(self._modes)
         text: Numbered[str] = Numbered()
         columns = zip(*map(securables.__getitem__, order), strict=True) if order else [()] * 6
         of_securables = [steps([text[str(value)] for value in column]) for column in columns]
         modes = [
             [text[privilege], grantable, deny, text[grantor], recognised, scope.value]
-            for privilege, grantable, deny, grantor, recognised, scope in self._modes
+            for privilege, grantable, deny, grantor, recognised, scope in map(
+                all_modes.__getitem__, mode_of
+            )
         ]
         return joined(
             [
@@ -92,9 +124,18 @@ class GrantPacker:
                 steps([right >> _HALF for right in rights]),
                 numbers([right & _MODE for right in rights]),
                 numbers(self._counts),
-                steps(list(map(place_of.__getitem__, self._held))),
+                steps(list(map(place_of.__getitem__, held))),
             ]
         )
+
+    def _needed(self) -> tuple[list[int], list[int]]:
+        """Return the rights that somebody has, and their places for each who has one."""
+        rights = list(self._rights)
+        held = set(self._held)
+        if len(held) == len(rights):
+            return rights, self._held
+        place_of = _places(sorted(held))
+        return list(map(rights.__getitem__, place_of)), list(map(place_of.__getitem__, self._held))
 
 
 class PackedGrants:
@@ -102,7 +143,7 @@ class PackedGrants:
 
     def __init__(self, plain: bytes) -> None:
         tables, *of_securables, on, modes, counts, held = parted(plain)
-        found = json.loads(bytes(tables))
+        found = read_json(bytes(tables))
         texts: list[str] = found["texts"]
         self._texts = texts
         # Columns of numbers of texts, kinds first.
@@ -216,9 +257,6 @@ def _made(made_as: type[ItemT], count: int, columns: Mapping[str, Iterable[Any]]
     return made
 
 
-def _places(order: Sequence[int]) -> list[int]:
+def _places(order: Iterable[int]) -> dict[int, int]:
     """Return the place of each number in an order of them."""
-    places = [0] * len(order)
-    for place, number in enumerate(order):
-        places[number] = place
-    return places
+    return {number: place for place, number in enumerate(order)}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain, pairwise
+from typing import Any
 
 from sync_pipeline.model.account import AccountState
 
@@ -71,12 +72,24 @@ class PackedWorld:
         """
         return self._plain(self.grants, self.digest[_DIGEST:])
 
+    def check(self) -> None:
+        """Look at both blobs without unpacking them.
+
+        Raises:
+            WorldError: one is not what was written, or of a format that is not known.
+        """
+        self._check(self.accounts, self.digest[:_DIGEST])
+        self._check(self.grants, self.digest[_DIGEST:])
+
     def _plain(self, blob: bytes, digest: str) -> bytes:
+        self._check(blob, digest)
+        return decompressed(blob)
+
+    def _check(self, blob: bytes, digest: str) -> None:
         if self.format != FORMAT:
             raise WorldError(f"the format {self.format} is not known")
         if digest != _half(blob):
             raise WorldError("the digest is of something else")
-        return decompressed(blob)
 
 
 def compressed(plain: bytes) -> bytes:
@@ -112,6 +125,21 @@ def decompressed(blob: bytes) -> bytes:
 def as_json(value: object) -> bytes:
     """Return JSON in ASCII: so any text can be kept, also halves of surrogate pairs."""
     return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+NOT_UNDERSTOOD = (
+    *(IndexError, KeyError, TypeError, ValueError, OverflowError),
+    *(AttributeError, RecursionError),
+)
+"""What reading raises where JSON and numbers are of another shape than what was written."""
+
+
+def read_json(part: bytes) -> dict[str, Any]:
+    """Return what `as_json` wrote: tables, and the texts that they have numbers of."""
+    found: dict[str, Any] = json.loads(part)
+    if not {str}.issuperset(map(type, found["texts"])):
+        raise WorldError("a text is something else")
+    return found
 
 
 def joined(parts: Sequence[bytes]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -32,16 +32,19 @@ _COLUMNS = (
 class Packer:
     """Takes accounts one after the other, so that they need not be in memory together."""
 
-    def __init__(self) -> None:
+    def __init__(self, grants: GrantPacker | None = None) -> None:
         self._texts: Numbered[str] = Numbered()
         self._shapes: Numbered[tuple[str, ...]] = Numbered()
         self._memberships: Numbered[tuple[Any, ...]] = Numbered()
         self._settings: Numbered[tuple[str, str, str]] = Numbered()
         self._columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
-        self._grants = GrantPacker()
+        self._grants = grants or GrantPacker()
 
-    def add(self, account: WorldAccount) -> None:
-        """Take one account more. No two have the same name."""
+    def add(self, account: WorldAccount, held: Sequence[int] | None = None) -> None:
+        """Take one account more. No two have the same name.
+
+        `held` is what it has of what was packed, in the place of its grants.
+        """
         state, text, column = account.state.canonical(), self._texts, self._columns
         column["name"].append(text[state.name])
         column["kind"].append(text[state.kind.value])
@@ -61,7 +64,10 @@ class Packer:
         )
         column["settings"].append(len(state.settings))
         column["set_to"] += map(self._settings.__getitem__, map(parts_of_setting, state.settings))
-        self._grants.add(state.grants)
+        if held is None:
+            self._grants.add(state.grants)
+        else:
+            self._grants.keep(held)
 
     def packed(self) -> PackedWorld:
         """Return all that was taken.

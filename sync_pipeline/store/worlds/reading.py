@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -17,9 +16,11 @@ from sync_pipeline.model.privilege import (
 )
 from sync_pipeline.store.worlds.grants import PackedGrants, cut, picked
 from sync_pipeline.store.worlds.packed import (
+    NOT_UNDERSTOOD,
     PackedWorld,
     WorldAccount,
     WorldError,
+    read_json,
 )
 from sync_pipeline.store.worlds.packing import (
     CAN_LOGIN,
@@ -43,9 +44,23 @@ def read_world(packed: PackedWorld, wanted: Wanted = EVERY_GRANT) -> list[WorldA
     accounts = packed.plain_accounts()
     grants = packed.plain_grants()
     try:
-        found = _Accounts(json.loads(accounts))
+        found = _Accounts(read_json(accounts))
         return list(found.read(PackedGrants(grants).held(found.names, wanted)))
-    except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except NOT_UNDERSTOOD as error:
+        raise WorldError(f"{type(error).__name__}: {error}") from None
+
+
+def read_without_grants(packed: PackedWorld) -> list[WorldAccount]:
+    """Return the accounts that were packed, in their order, none with a grant.
+
+    Raises:
+        WorldError: it is not what was packed.
+    """
+    accounts = packed.plain_accounts()
+    try:
+        found = _Accounts(read_json(accounts))
+        return list(found.read([()] * len(found.names)))
+    except NOT_UNDERSTOOD as error:
         raise WorldError(f"{type(error).__name__}: {error}") from None
 
 

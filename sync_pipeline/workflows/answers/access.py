@@ -30,19 +30,33 @@ class LoadedInstance:
     stored: StoredAccess
 
 
-def load(deps: SyncDeps, instances: Sequence[Instance]) -> list[LoadedInstance]:
-    """Return what the store knows of instances, in the same order."""
-    return list(_each(deps, instances, lambda _: EVERY_GRANT))
+def load(
+    deps: SyncDeps, instances: Sequence[Instance], *, with_damaged: bool = False
+) -> list[LoadedInstance]:
+    """Return what the store knows of instances, in the same order.
+
+    `with_damaged`: for a question about many, of which one does not cost the answer about the
+    others. It has no accounts then, and a section that says why.
+
+    Raises:
+        StoreDamaged: what is stored of an instance is not what was written (not `with_damaged`).
+    """
+    return list(_each(deps, instances, lambda _: EVERY_GRANT, with_damaged=with_damaged))
 
 
 def _each(
-    deps: SyncDeps, instances: Sequence[Instance], wanted: Callable[[Instance], Wanted]
+    deps: SyncDeps,
+    instances: Sequence[Instance],
+    wanted: Callable[[Instance], Wanted],
+    *,
+    with_damaged: bool,
 ) -> Iterator[LoadedInstance]:
     """Yield one instance after the other, with those grants that are wanted of it."""
     by_id = {item.id: item for item in instances}
     now = deps.clock()
     ids = [item.id for item in instances]
-    for found, stored in deps.store.access.each(ids, lambda key: wanted(by_id[key])):
+    each = deps.store.access.each
+    for found, stored in each(ids, lambda key: wanted(by_id[key]), with_damaged=with_damaged):
         item = by_id[found]
         version = item.server_version or ""
         judged = judge(item, stored.accounts, stored.sections, version, now)
@@ -70,7 +84,7 @@ def who_can(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Insta
         ConfigurationError: the text names nothing.
     """
     named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
-    loaded = _each(deps, instances, lambda item: named[item.engine].wanted)
+    loaded = _each(deps, instances, lambda item: named[item.engine].wanted, with_damaged=True)
     return questions.who_can((item.judged for item in loaded), privilege, text)
 
 

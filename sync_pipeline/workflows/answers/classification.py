@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, field
 
 from sync_pipeline.access.classification.classes import AccountClass, count, members
 from sync_pipeline.access.classification.file import parse_classes
 from sync_pipeline.access.classification.subject import Population
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.access import Turns
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount, Reconciliation
 from sync_pipeline.model.classification import DayCounts
@@ -31,44 +30,12 @@ _LOG = logging.getLogger(__name__)
 class Classified:
     """What a sync counted; without counts, `warning` says why, or no class is defined.
 
-    `asks_the_time`: the counts of the same accounts may be others at another moment.
+    `turns` say for how long the counts of the same accounts are these.
     """
 
     counts: DayCounts | None = None
     warning: str = ""
-    asks_the_time: bool = False
-
-
-class _Watched(datetime):
-    """A moment that notes whether anything was decided by it."""
-
-    was_asked = False
-
-    def __getattribute__(self, name: str) -> Any:
-        if name not in _OF_WATCHING:
-            object.__setattr__(self, "was_asked", True)
-        return super().__getattribute__(name)
-
-    @classmethod
-    def of(cls, moment: datetime) -> _Watched:
-        """Return the same moment."""
-        return cls.combine(moment.date(), moment.timetz())
-
-
-def _noting(name: str) -> Callable[..., Any]:
-    """Return an operator of a moment, which Python calls without asking for it by name."""
-    plain = getattr(datetime, name)
-
-    def noting(self: _Watched, *others: object) -> Any:
-        self.was_asked = True
-        return plain(self, *others)
-
-    return noting
-
-
-_OF_WATCHING = frozenset({"was_asked", "__class__", "__dict__"})
-for _name in ("lt", "le", "gt", "ge", "eq", "ne", "add", "radd", "sub", "rsub", "str", "format"):
-    setattr(_Watched, f"__{_name}__", _noting(f"__{_name}__"))
+    turns: Turns = field(default_factory=Turns)
 
 
 def account_classes(settings: Settings) -> tuple[AccountClass, ...]:
@@ -94,26 +61,28 @@ def classes_text(settings: Settings) -> str | None:
 def classify_sync(
     deps: SyncDeps,
     instance: Instance,
-    known: Sequence[KnownAccount],
+    known: Callable[[], Sequence[KnownAccount]],
     result: Reconciliation,
     snapshot: Snapshot,
 ) -> Classified:
     """Count the accounts that a sync leaves active, before it is written.
+
+    `known` returns all that were known with all of their grants; it is asked where there are
+    classes.
 
     A file or a rule that is wrong never loses the sync: there are no counts then, and a
     warning that says so.
     """
     if deps.settings.classification_file is None:
         return Classified()
-    moment = _Watched.of(snapshot.observed_at)
     try:
         classes = account_classes(deps.settings)
         judged = judge(
             instance,
-            {state.name: state for state in _active_after(known, result)},
+            {state.name: state for state in _active_after(known(), result)},
             snapshot.sections,
             snapshot.server.version,
-            moment,
+            snapshot.observed_at,
         )
         counts = count(classes, Population(instance, judged))
     except ConfigurationError as error:
@@ -126,7 +95,7 @@ def classify_sync(
             warning=f"Accounts were not classified: an unexpected {type(error).__name__}."
         )
     day = DayCounts(date_of(snapshot.observed_at, deps.settings), counts)
-    return Classified(day, asks_the_time=moment.was_asked)
+    return Classified(day, turns=judged.world.turns)
 
 
 def _active_after(
@@ -156,6 +125,6 @@ def class_members(
         )
     return frozenset(
         (item.instance.name, state.name)
-        for item in load(deps, instances)
+        for item in load(deps, instances, with_damaged=True)
         for state in members(classes[name], Population(item.instance, item.judged))
     )

@@ -57,7 +57,7 @@ def review_of(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
     usernames = {item.name: item.username for item in deps.store.registry.credentials()}
     cases = [
         _case(deps, item, usernames.get(item.instance.credential, ""))
-        for item in load(deps, instances)
+        for item in load(deps, instances, with_damaged=True)
     ]
     return review(cases, chosen, today(deps))
 
@@ -98,7 +98,11 @@ def review_session(deps: SyncDeps, session: Session) -> SessionReview:
     found = review_or_reason(deps, instances)
     # What a first sync found, or only an upgrade reports, nobody changed.
     wanted = ChangeFilter(
-        session_id=session_id, limit=None, with_baselines=False, with_silent=False
+        session_id=session_id,
+        limit=None,
+        with_baselines=False,
+        with_silent=False,
+        with_damaged=True,
     )
     changes = deps.store.accounts.changes(wanted)
     touched = {(item.instance, item.change.account) for item in changes}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from sync_pipeline.collect.accounts import CollectScope, read_accounts
+from sync_pipeline.collect.holders import holder_marks
 from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.engines.base import Engine
 from sync_pipeline.model.change import AccountChange, Reconciliation
@@ -23,6 +26,7 @@ from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.encryption import tls_warnings
+from sync_pipeline.workflows.syncing.narrowed import narrowed_sides, whole_sides
 from sync_pipeline.workflows.syncing.recorded import Begun, InstanceReport, InstanceWork, recorded
 from sync_pipeline.workflows.syncing.target import Source, snapshot_of
 from sync_pipeline.workflows.syncing.told import Told
@@ -61,13 +65,14 @@ def _sync(
     started = time.monotonic()
     reading = snapshot_of(deps, work, begun.usage, read_with)
     basis = basis_of(deps.settings, work.instance, reading)
+    known = None
     if not (is_forced or work.is_anew):
         known = deps.store.reads.of(work.instance.id)
         if known is not None and is_unchanged(known, basis, reading):
             report = _confirmed(deps, work, begun, reading, known, started)
             if report is not None:
                 return report
-    return _compared(deps, work, begun, reading, basis, started, is_forced=is_forced)
+    return _compared(deps, work, begun, reading, basis, known, started, is_forced=is_forced)
 
 
 def _confirmed(
@@ -126,16 +131,21 @@ def _compared(
     begun: Begun,
     reading: AccountReading,
     basis: str,
+    before: Reads | None,
     started: float,
     *,
     is_forced: bool,
 ) -> AccountSyncReport:
     """Compare what was read with what is known, and write what changed."""
     instance = work.instance
-    marks = marks_of(basis, reading)
-    snapshot = reading.snapshot()
+    marks, holders = marks_of(basis, reading), holder_marks(reading)
+    sides = None
+    if before is not None and before.marks.basis == basis:
+        scope_of = partial(_scope, deps, reading.engine)
+        sides = narrowed_sides(deps, instance, reading, before, holders, scope_of)
+    sides = sides or whole_sides(deps, instance, reading)
+    known, snapshot = sides.known, sides.snapshot
     scope = _scope(deps, reading.engine, snapshot)
-    known = deps.store.accounts.known(instance.id)
     ever_read = {
         state.key
         for state in deps.store.accounts.sections(instance.id)
@@ -145,12 +155,13 @@ def _compared(
     result = reconcile(known, snapshot, scope, ever_read)
     guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
-    classified = classify_sync(deps, instance, known, result, snapshot)
+    classified = classify_sync(deps, instance, sides.all_known, result, snapshot)
     now = time.monotonic()
     told = Told(
         snapshot.server,
         snapshot.unread,
         warnings=(
+            *sides.warnings,
             *snapshot.warnings,
             *tls_warnings(instance, snapshot.server),
             *filter(None, (classified.warning,)),
@@ -173,7 +184,8 @@ def _compared(
         snapshot.server.version,
         deps.clock(),
         classified.counts,
-        Reads(marks, _derived(result, snapshot, scope, classified)),
+        Reads(marks, _derived(result, snapshot, scope, classified), holders),
+        sides.stored,
     )
     return AccountSyncReport(
         instance=instance.name,
@@ -196,8 +208,13 @@ def _derived(
         warnings=snapshot.warnings,
         classes=None if classified.counts is None else dict(classified.counts.accounts),
         class_warning=classified.warning,
-        asks_the_time=classified.asks_the_time,
+        holds_from=_told(classified.turns.last),
+        holds_until=_told(classified.turns.next),
     )
+
+
+def _told(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
 
 
 def collect_with(deps: SyncDeps, source: Source) -> Snapshot:

@@ -52,3 +52,9 @@ def test_instructions_install_from_a_lock_with_hashes_and_nothing_else(path: str
         assert "--no-deps --require-hashes --requirement requirements/" in command
         (lock,) = re.findall(r"requirements/(\S+\.txt)", command)
         assert (ROOT / "requirements" / lock).is_file()
+
+
+def test_the_product_is_installed_without_what_tests_compare_it_with() -> None:
+    with_it = {lock.name for lock in LOCKS if "scipy" in requirements(lock.read_text())}
+    assert with_it == {"dev.txt"}
+    assert "numpy" in requirements((ROOT / "requirements" / "run.txt").read_text())

@@ -68,7 +68,7 @@ class Logins:
             self._sessions[account] = self._may_connect(account)
 
     def _lock_of(self, account: str) -> str:
-        return lock_of(self._world.accounts[account], self._world.asked_at)
+        return lock_of(self._world.accounts[account], self._world)
 
     def _may_connect(self, account: str) -> bool:
         """Return whether CREATE SESSION is in force at login, or can't be known.

@@ -47,7 +47,7 @@ LONGEST_OFFSET = timedelta(days=1)
 """How far the server's clock, whose zone is not kept, may be from UTC."""
 
 
-def lock_of(state: AccountState, asked_at: datetime | None = None) -> str:
+def lock_of(state: AccountState, world: AccessWorld | None = None) -> str:
     """Say how an account is locked; empty: it is not, or no longer.
 
     Database Reference, DBA_USERS: LOCKED(TIMED) is by wrong passwords, and ends by itself
@@ -62,8 +62,7 @@ def lock_of(state: AccountState, asked_at: datetime | None = None) -> str:
     ends = _end(began, days)
     if ends is None:
         return f"{locked}, temporarily, until PASSWORD_LOCK_TIME of its profile is over"
-    now = asked_at.astimezone(UTC).replace(tzinfo=None) if asked_at else None
-    if now is not None and now - LONGEST_OFFSET > ends:
+    if world is not None and _is_over(ends, world):
         return ""
     return f"{locked}, temporarily, until {ends.replace(microsecond=0)} by the server's clock"
 
@@ -77,6 +76,15 @@ def is_read_only(world: AccessWorld, account: str) -> bool:
     """Return whether the account is a user who may not write (CREATE USER, READ ONLY, 23ai)."""
     state = world.accounts.get(account)
     return state is not None and any(item.name == READ_ONLY for item in state.settings)
+
+
+def _is_over(ends: datetime, world: AccessWorld) -> bool:
+    """Return whether an end by the server's clock is over, in whichever zone that clock is."""
+    try:
+        after = ends.replace(tzinfo=UTC) + LONGEST_OFFSET + datetime.resolution
+    except OverflowError:
+        return False
+    return world.has_come(after) is True
 
 
 def _end(began: datetime | None, days: float | None) -> datetime | None:

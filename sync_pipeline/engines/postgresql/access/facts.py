@@ -11,15 +11,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from sync_pipeline.engines.postgresql.access.roles import RoleGraph
-from sync_pipeline.model.access import AccountFacts
+from sync_pipeline.model.access import AccessWorld, AccountFacts
 
 _NEVER = (None, "infinity")
 _ALWAYS = "-infinity"
+_BEFORE_CHRIST = " BC"
 _SYSTEM = "pg_"
 """PostgreSQL reserves role names that begin so (manual, CREATE ROLE)."""
 
 
-def facts(graph: RoleGraph, account: str, asked_at: datetime | None) -> AccountFacts:
+def facts(graph: RoleGraph, account: str, world: AccessWorld) -> AccountFacts:
     """Return what is known; expiry of those alone that can log in."""
     state = graph.accounts.get(account)
     if state is None or not state.can_login:
@@ -28,21 +29,19 @@ def facts(graph: RoleGraph, account: str, asked_at: datetime | None) -> AccountF
         is_system=account.startswith(_SYSTEM),
         is_built_in=graph.is_bootstrap(account),
         never_expires=graph.attribute(account, "valid_until") in _NEVER,
-        is_expired=is_expired(graph, account, asked_at),
+        is_expired=is_expired(graph, account, world),
     )
 
 
-def is_expired(graph: RoleGraph, account: str, asked_at: datetime | None) -> bool | None:
+def is_expired(graph: RoleGraph, account: str, world: AccessWorld) -> bool | None:
     """Return whether an account's password is past its end; None: there is no clock."""
     text = graph.attribute(account, "valid_until")
     if text in _NEVER:
         return False
-    if text == _ALWAYS:
+    if text == _ALWAYS or str(text).endswith(_BEFORE_CHRIST):
         return True
-    if asked_at is None:
-        return None
     try:
-        return datetime.fromisoformat(str(text)) <= asked_at
+        return world.has_come(datetime.fromisoformat(str(text)))
     except ValueError:
         # The server's years go on after 9999, where Python's end.
         return False

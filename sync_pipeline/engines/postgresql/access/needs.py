@@ -29,7 +29,7 @@ class Needs:
     def __init__(self, graph: RoleGraph, index: GrantIndex, world: AccessWorld) -> None:
         self._graph = graph
         self._index = index
-        self._asked_at = world.asked_at
+        self._world = world
         self._closed = frozenset(
             key.database
             for key, report in world.sections.items()
@@ -84,7 +84,7 @@ class Needs:
             return
         if self._graph.attribute(account, "connection_limit") == 0 and not state.is_superuser:
             yield "a connection: its limit is 0"
-        if is_expired(self._graph, account, self._asked_at):
+        if is_expired(self._graph, account, self._world):
             until = self._graph.attribute(account, "valid_until")
             yield f"a password that is valid: its own was until {until}"
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sync_pipeline.engines.postgresql.access.catalogs import makes_superuser
+from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.postgresql.access.roles import (
     DATABASE_OWNER,
     MEMBER,
@@ -30,7 +30,7 @@ from sync_pipeline.engines.postgresql.access.roles import (
 )
 from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC
 from sync_pipeline.engines.postgresql.names import quoted
-from sync_pipeline.model.access import Availability, Hold, Path, Power, PowerKind, Step
+from sync_pipeline.model.access import Availability, Hold, Path, Power, PowerKind
 from sync_pipeline.model.privilege import Membership
 
 AS_SUPERUSER = (
@@ -57,18 +57,46 @@ class _Seat:
     may grant itself any, so that power over single ones adds nothing.
     """
 
-    role: str
+    link: Link
     is_acting: bool
-    path: Path
     sets: bool = False
     grants: bool = False
     all_roles: bool = False
+
+    @property
+    def role(self) -> str:
+        """Return the role, at which the way to it ends."""
+        return self.link.account
+
+    @property
+    def path(self) -> Path:
+        """Return the way to the role."""
+        return self.link.path
 
     @property
     def availability(self) -> Availability:
         """Return whether the account must set or grant itself a role first."""
         needs_more = self.sets or self.grants
         return Availability.AFTER_SET_ROLE if needs_more else Availability.AT_LOGIN
+
+    def then(
+        self,
+        role: str,
+        how: str,
+        *,
+        is_acting: bool = True,
+        sets: bool = False,
+        grants: bool = False,
+        all_roles: bool = False,
+    ) -> _Seat:
+        """Return the seat that is one step further; what was needed before, is needed there."""
+        return _Seat(
+            self.link.then(role, how),
+            is_acting,
+            self.sets or sets,
+            self.grants or grants,
+            self.all_roles or all_roles,
+        )
 
 
 def powers(graph: RoleGraph, account: str) -> Sequence[Power]:
@@ -96,7 +124,7 @@ def _rank(power: Power) -> tuple[bool, bool, int, str]:
 def _seats(graph: RoleGraph, account: str) -> Iterator[_Seat]:
     """Yield what the account can come to use, in order of steps."""
     first = [
-        _Seat(way.acting, is_acting=True, path=way.path, sets=not way.is_at_login)
+        _Seat(way.link, is_acting=True, sets=not way.is_at_login)
         for way in graph.acting(account)
         if way.is_at_login or way.acting == account
     ]
@@ -117,20 +145,15 @@ def _seats(graph: RoleGraph, account: str) -> Iterator[_Seat]:
 def _next(graph: RoleGraph, seat: _Seat) -> Iterator[_Seat]:
     for item in graph.memberships(seat.role):
         if graph.does_inherit(seat.role, item):
-            yield replace(_step(seat, item.role, MEMBER), is_acting=False)
+            yield seat.then(item.role, MEMBER, is_acting=False)
         if seat.is_acting and graph.can_set(item):
-            yield replace(_step(seat, item.role, SET_ROLE), sets=True)
+            yield seat.then(item.role, SET_ROLE, sets=True)
         if _is_usable(graph, item):
-            yield replace(_step(seat, item.role, _BY_ADMIN), grants=True)
+            yield seat.then(item.role, _BY_ADMIN, grants=True)
     if _creates_roles(graph, seat):
         for role in (*graph.accounts, *AS_SUPERUSER):
             if role not in (PUBLIC, DATABASE_OWNER) and not graph.is_superuser(role):
-                made = _step(seat, role, _BY_CREATE_ROLE)
-                yield replace(made, grants=True, all_roles=True)
-
-
-def _step(seat: _Seat, role: str, how: str) -> _Seat:
-    return replace(seat, role=role, is_acting=True, path=(*seat.path, Step(role, how)))
+                yield seat.then(role, _BY_CREATE_ROLE, grants=True, all_roles=True)
 
 
 def _is_usable(graph: RoleGraph, item: Membership) -> bool:
@@ -144,33 +167,31 @@ def _creates_roles(graph: RoleGraph, seat: _Seat) -> bool:
 
 
 def _of_seat(graph: RoleGraph, seat: _Seat) -> Iterator[Power]:
-    path = seat.path
     if seat.is_acting and graph.is_superuser(seat.role):
-        power = Power(PowerKind.SUPERUSER, SUPERUSER, path, seat.availability)
+        power = Power(PowerKind.SUPERUSER, SUPERUSER, seat.path, seat.availability)
         yield _by_attribute(graph, power, seat.role, SUPERUSER)
         return
     if seat.role in AS_SUPERUSER:
         source = f"predefined role {seat.role}"
-        is_itself = len(path) == 1
+        is_itself = seat.link.length == 1
         predefined = Power(
-            PowerKind.SUPERUSER, source, path, seat.availability, is_inherent=is_itself
+            PowerKind.SUPERUSER, source, seat.path, seat.availability, is_inherent=is_itself
         )
         yield _by_own_grant(graph, predefined)
-    holder = graph.accounts.get(seat.role)
-    for grant in filter(makes_superuser, holder.grants if holder else ()):
+    for grant in graph.writing_accounts(seat.role):
         by = (Hold(seat.role, grant),)
-        found = Power(PowerKind.SUPERUSER, str(grant), path, seat.availability, by=by)
+        found = Power(PowerKind.SUPERUSER, str(grant), seat.path, seat.availability, by=by)
         yield _by_own_grant(graph, found)
     if seat.all_roles:
         return
     if _creates_roles(graph, seat):
-        power = Power(PowerKind.GRANT_ADMIN, CREATE_ROLE, path, seat.availability)
+        power = Power(PowerKind.GRANT_ADMIN, CREATE_ROLE, seat.path, seat.availability)
         yield _by_attribute(graph, power, seat.role, CREATE_ROLE)
     for item in graph.memberships(seat.role):
         if _is_usable(graph, item):
             by = (Hold(seat.role, membership=item),)
             source = f"ADMIN OPTION on {item.role}"
-            power = Power(PowerKind.GRANT_ADMIN, source, path, _admin_from(graph, seat), by=by)
+            power = Power(PowerKind.GRANT_ADMIN, source, seat.path, _admin_from(graph, seat), by=by)
             yield _by_own_grant(graph, power)
 
 

@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sync_pipeline.engines.access.links import Edge, Link, chain, reach
+from sync_pipeline.engines.postgresql.access.catalogs import makes_superuser
 from sync_pipeline.engines.postgresql.access.stored import StoredRoles
 from sync_pipeline.engines.postgresql.accounts.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AttributeValue
-from sync_pipeline.model.privilege import Membership, SecurableKind
+from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
 DATABASE_OWNER = "pg_database_owner"
 OPTIONS_SINCE = 16
@@ -81,6 +82,7 @@ class RoleGraph:
         )
         self._superusers = {name for name, state in world.accounts.items() if state.is_superuser}
         self._members_by: dict[str, set[str]] | None = None
+        self._writing: dict[str, tuple[Grant, ...]] = {}
 
     @property
     def has_options(self) -> bool:
@@ -115,6 +117,14 @@ class RoleGraph:
         if self.is_superuser(role) and not self._other_superusers(role):
             return "nobody would be left who may do everything"
         return ""
+
+    def writing_accounts(self, role: str) -> tuple[Grant, ...]:
+        """Return the grants by which a role itself could make anybody a superuser."""
+        if role not in self._writing:
+            account = self.accounts.get(role)
+            grants = account.grants if account else ()
+            self._writing[role] = tuple(filter(makes_superuser, grants))
+        return self._writing[role]
 
     def given_by(self, account: str) -> tuple[str, ...]:
         """Return the members of roles to whom an account gave these."""

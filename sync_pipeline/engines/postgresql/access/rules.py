@@ -97,7 +97,7 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
 
     def facts(self, account: str) -> AccountFacts:
         """Return what the catalogs say of the account for a review."""
-        return facts(self._graph, account, self._world.asked_at)
+        return facts(self._graph, account, self._world)
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account is PUBLIC."""
