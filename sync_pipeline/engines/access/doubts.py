@@ -113,6 +113,11 @@ class Doubts:
     def __bool__(self) -> bool:
         return bool(self.everywhere or self._of)
 
+    @property
+    def is_of_accounts(self) -> bool:
+        """Return whether some accounts have something unknown of their own."""
+        return bool(self._of)
+
     def __contains__(self, gap: object) -> bool:
         """Return whether a gap is one of these, and no section that was not read."""
         return gap in self._gaps or gap in self.everywhere

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.access.answers import Holder
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import who_can
 from sync_pipeline.engines.access.parts import APART, Named
@@ -156,6 +158,36 @@ def test_who_can_is_the_same_with_a_part(engine: EngineName) -> None:
     def check(world: AccessWorld, text: str, words: Sequence[str]) -> None:
         for word in ("SELECT", *words):
             assert _answer(_part(world, text), word, text) == _answer(world, word, text)
+
+    check()
+
+
+def _found(world: AccessWorld, word: str, text: str) -> Sequence[Holder] | None:
+    """Return the answer as deciding for every account gives it; None: nothing is named."""
+    judged = Judged(world, ENGINES[world.engine].access_rules(world))
+    with patch("sync_pipeline.access.judged.concerned", return_value=None):
+        try:
+            return who_can([judged], word, text).holders
+        except ConfigurationError:
+            return None
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_whom_a_question_does_not_concern_the_answer_is_no(engine: EngineName) -> None:
+    """Most accounts are never decided for: of each of them nothing would have been told."""
+    texts = _texts(engine)
+
+    @given(
+        world=worlds(engine),
+        text=st.sampled_from(texts),
+        words=st.lists(st.sampled_from(_WORDS), min_size=1, max_size=3),
+    )
+    def check(world: AccessWorld, text: str, words: Sequence[str]) -> None:
+        for word in words:
+            whole = _found(world, word, text)
+            if whole is not None:
+                judged = Judged(world, ENGINES[world.engine].access_rules(world))
+                assert who_can([judged], word, text).holders == whole
 
     check()
 

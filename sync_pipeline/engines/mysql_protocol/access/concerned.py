@@ -37,12 +37,16 @@ class Concerned:
 
     def is_concerned(self, account: str, word: str, on: Securable) -> bool:
         """Return whether what counts for the account could give or take a privilege."""
+        found = self.of(word, on)
+        return found is None or account in found
+
+    def of(self, word: str, on: Securable) -> frozenset[str] | None:
+        """Return the accounts for which something could give or take it; None: any."""
         if on.kind not in _KINDS or word == EVERYTHING:
-            return True
+            return None
         if (word, on) not in self._found:
             self._found[word, on] = self._of(word, on)
-        found = self._found[word, on]
-        return found is None or account in found
+        return self._found[word, on]
 
     def _of(self, word: str, on: Securable) -> frozenset[str] | None:
         """Return the accounts that are concerned; None: everyone."""

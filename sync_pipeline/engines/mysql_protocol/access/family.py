@@ -6,7 +6,7 @@ others, or with none, it has after SET ROLE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -85,6 +85,13 @@ class FamilyAccess(Mending):
         own = of_system_schema(account, word, on, self.lacking(state)) if state else None
         decision = own or self._decided(account, word, on)
         return replace(decision, securable=securable, unknown=(*decision.unknown, *more))
+
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return the accounts without which `decide` says no; None: it may say more of any."""
+        word, on = self.word(privilege), self.compared(securable)
+        if has_own_rule(on) or self._unread(on) or unknown_of_system_schema(word, on):
+            return None
+        return self._concerned.of(word, on)
 
     def _decided(self, account: str, word: str, securable: Securable) -> Decision:
         state = self.world.accounts.get(account)

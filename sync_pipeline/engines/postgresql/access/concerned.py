@@ -32,14 +32,18 @@ class Concerned:
 
     def is_concerned(self, asked: Question) -> bool:
         """Return whether the account might have the privilege, or that might not be known."""
+        found = self.of(asked)
+        return found is None or asked.account in found
+
+    def of(self, asked: Question) -> Collection[str] | None:
+        """Return the accounts that might have it, whoever is asked about; None: any."""
         is_plain = asked.securable.kind in _KINDS and asked.privilege not in RESTRICTIONS
         if asked.option or not is_plain or self._graph.has_stored_roles:
-            return True
+            return None
         key = (asked.securable, asked.privilege)
         if key not in self._found:
             self._found[key] = self._of(asked)
-        found = self._found[key]
-        return found is None or asked.account in found
+        return self._found[key]
 
     def _of(self, asked: Question) -> Collection[str] | None:
         """Return the accounts that are concerned; None: everyone."""
