@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
+from sync_pipeline.engines.access.callbacks import weakly
 from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mariadb.access.denies import Denies, Deny
 from sync_pipeline.engines.mariadb.accounts.bits import all_privileges
@@ -116,8 +117,9 @@ class MariaDbAccess(FamilyAccess):
         self._denies = {
             name: tuple(Deny(name, self.as_compared(g)) for g in state.grants if g.deny)
             for name, state in world.accounts.items()
+            if any(grant.deny for grant in state.grants)
         }
-        self._session_denies = lru_cache(maxsize=256)(self._denies_of)
+        self._session_denies = lru_cache(maxsize=256)(weakly(self._denies_of))
         self._public = next(
             (name for name, s in world.accounts.items() if s.kind is AccountKind.PUBLIC), None
         )
@@ -135,6 +137,9 @@ class MariaDbAccess(FamilyAccess):
     ) -> Iterator[EffectivePrivilege]:
         """Yield the ways in which a session has a privilege that no deny takes away."""
         denies = self._session_denies(account, activation.roles)
+        if not denies:
+            yield from super().held(account, activation, word, on)
+            return
         words = self._words(word, on)
         if any(any(denies.taking(item, on)) for item in words):
             return
@@ -151,7 +156,7 @@ class MariaDbAccess(FamilyAccess):
     ) -> Iterator[str]:
         """Yield the denies that take a privilege away here, or on a part of it."""
         denies = self._session_denies(account, activation.roles)
-        words = self._words(word, on)
+        words = self._words(word, on) if denies else ()
         for item in words:
             yield from map(str, denies.taking(item, on))
         yield from map(str, denies.below(words, on))
@@ -236,7 +241,7 @@ class MariaDbAccess(FamilyAccess):
             for name, host in self.accounts_of("")
             if set(host) <= {"%"}
         )
-        return ByHost(self.levels, nobody, found, self.is_match, self.order)
+        return ByHost(self.levels, nobody, found, self.matching, self.ordering)
 
     def _lenders(self, account: str) -> dict[str, str]:
         """Return the roles that a session may activate, and the account that lends each.
@@ -284,7 +289,7 @@ class MariaDbAccess(FamilyAccess):
         return Merged(
             self.levels,
             (self.holder(role, way) for role, way in found.items()),
-            self.winners,
+            self.winning,
             otherwise,
         )
 

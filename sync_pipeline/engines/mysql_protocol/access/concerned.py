@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync_pipeline.engines.access.links import members_of, with_members
-from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings
+from sync_pipeline.engines.mysql_protocol.access.holdings import NOTHING, Holdings
 from sync_pipeline.model.access import EVERYTHING, AccessWorld
 from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import Securable, SecurableKind
@@ -52,7 +52,11 @@ class Concerned:
         """Return the accounts that are concerned; None: everyone."""
         if self._has_denies:
             return None
-        holders = (name for name, held in self.holdings.items() if self._may_give(held, word, on))
+        holders = (
+            name
+            for name, held in self.holdings.items()
+            if held is not NOTHING and self._may_give(held, word, on)
+        )
         found = with_members(holders, self._members)
         if any(self.world.accounts[name].kind is AccountKind.PUBLIC for name in found):
             return None

@@ -84,6 +84,8 @@ class FamilyAccess(Mending):
             return Decision(account, word, securable, unknown=unknown)
         own = of_system_schema(account, word, on, self.lacking(state)) if state else None
         decision = own or self._decided(account, word, on)
+        if on is securable and not more:
+            return decision
         return replace(decision, securable=securable, unknown=(*decision.unknown, *more))
 
     def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:

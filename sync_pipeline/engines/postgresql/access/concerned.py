@@ -8,10 +8,10 @@ are roles of, once for all accounts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from functools import cached_property
 
-from sync_pipeline.engines.access.links import members_of, with_members
+from sync_pipeline.engines.access.links import with_members
 from sync_pipeline.engines.postgresql.access.grants import GrantIndex
 from sync_pipeline.engines.postgresql.access.kinds import RELATIONS
 from sync_pipeline.engines.postgresql.access.privileges import ALL_OF_KIND, Question
@@ -48,7 +48,7 @@ class Concerned:
     def _of(self, asked: Question) -> Collection[str] | None:
         """Return the accounts that are concerned; None: everyone."""
         found = {*self._always, *self._holders(asked)}
-        return None if PUBLIC in found else with_members(found, self._members)
+        return None if PUBLIC in found else with_members(found, self._graph.members)
 
     def _holders(self, asked: Question) -> Iterator[str]:
         on = asked.securable
@@ -58,11 +58,7 @@ class Concerned:
                     yield holder
 
     @cached_property
-    def _members(self) -> Mapping[str, Sequence[str]]:
-        return members_of(self._graph.all_memberships())
-
-    @cached_property
     def _always(self) -> frozenset[str]:
         graph = self._graph
-        unknown = (role for role in self._members if role not in graph.accounts)
+        unknown = (role for role in graph.members if role not in graph.accounts)
         return frozenset((*graph.superusers, *graph.database_owners, *ALL_OF_KIND, *unknown))

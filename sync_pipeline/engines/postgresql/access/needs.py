@@ -103,6 +103,8 @@ class Needs:
 
         Of a schema or database that was not read no grant is known at all.
         """
+        if self._index.is_public(securable, privilege):
+            return True
         key = (role, securable)
         if key not in self._holds:
             reached = self._graph.in_role(role, securable.database)

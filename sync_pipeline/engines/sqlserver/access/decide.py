@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sync_pipeline.engines.access.callbacks import weakly
 from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.sqlserver.access.covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access.entry import Entry
@@ -64,7 +65,7 @@ class Decider:
         self._principals = principals
         self._holdings = holdings
         self._unknown = Unknown(world, principals)
-        self._entry = Entry(principals, self.allows)
+        self._entry = Entry(principals, weakly(self.allows))
 
     def decide(self, account: str, permission: str, securable: Securable) -> Decision:
         """Return whether an account has a permission, with every way and every deny."""
