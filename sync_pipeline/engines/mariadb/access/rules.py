@@ -119,6 +119,7 @@ class MariaDbAccess(FamilyAccess):
             for name, state in world.accounts.items()
             if any(grant.deny for grant in state.grants)
         }
+        self._lenders = lru_cache(maxsize=256)(weakly(self._lenders_of))
         self._session_denies = lru_cache(maxsize=256)(weakly(self._denies_of))
         self._public = next(
             (name for name, s in world.accounts.items() if s.kind is AccountKind.PUBLIC), None
@@ -218,7 +219,7 @@ class MariaDbAccess(FamilyAccess):
         if self.is_role(account):
             return (self._merged(Link(account), roles),)
         lender = self._lenders(account).get(roles[0], account) if roles else account
-        pools: list[Pool] = [self.by_host(account, lender)]
+        pools: list[Pool] = [self.of_host(account, lender)]
         itself = Link(account)
         start = itself if lender == account else itself.then(lender, SAME_USER)
         active = [start.then(role, "role") for role in roles]
@@ -228,12 +229,14 @@ class MariaDbAccess(FamilyAccess):
         pools.extend(self._merged(link, self.roles_of(link.account), anonymous) for link in active)
         return tuple(pools)
 
-    def _anonymous(self, account: str) -> ByHost:
+    def _anonymous(self, account: str) -> ByHost | None:
         """Return the anonymous users that a look for a role's or PUBLIC's rows finds too.
 
         It is made with an empty client, so they are those of any host; a row of the role
         itself comes first (sql/sql_acl.cc, `find_by_username_or_anon`; seen on 10.11).
         """
+        if not self.accounts_of(""):
+            return None
         link = Link(account)
         nobody = Holder(link, "", "", Holdings())
         found = (
@@ -243,7 +246,7 @@ class MariaDbAccess(FamilyAccess):
         )
         return ByHost(self.levels, nobody, found, self.matching, self.ordering)
 
-    def _lenders(self, account: str) -> dict[str, str]:
+    def _lenders_of(self, account: str) -> dict[str, str]:
         """Return the roles that a session may activate, and the account that lends each.
 
         SET ROLE takes a role granted to any account of the user whose host fits the client,
@@ -252,7 +255,8 @@ class MariaDbAccess(FamilyAccess):
         `check_user_can_set_role`; seen on 10.11).
         """
         user, _ = user_and_host(account) or ("", "")
-        names = sorted((account, *self.covering(account, user)), key=_host_bytes)
+        others = self.covering(account, user)
+        names = sorted((account, *others), key=_host_bytes) if others else (account,)
         lenders: dict[str, str] = {}
         for name in names:
             for role in self.roles_of(name):

@@ -274,10 +274,13 @@ class FamilyAccess(Mending):
     ) -> Iterator[EffectivePrivilege]:
         """Yield the ways in which a session of the account has a privilege."""
         pools = self._pools(account, activation.roles)
-        option = self._ways(pools, GRANT_OPTION, on)
+        ways = list(self._all(pools, on)) if word == EVERYTHING else self._ways(pools, word, on)
+        if not ways:
+            return
+        option = any(way for pool in pools for way in pool.ways(GRANT_OPTION, on))
         lacking = self.lacking(self.world.accounts[account])
         is_own = on.kind is SecurableKind.ACCOUNT
-        for way in self._all(pools, on) if word == EVERYTHING else self._ways(pools, word, on):
+        for way in ways:
             has_own_option = is_own or not self.is_static(way.grant.privilege)
             yield EffectivePrivilege(
                 account,
@@ -285,7 +288,7 @@ class FamilyAccess(Mending):
                 on,
                 self._source(way, word),
                 way.link.path,
-                way.grant.grantable if has_own_option else bool(option),
+                way.grant.grantable if has_own_option else option,
                 activation.availability,
                 lacking,
                 way.grant,

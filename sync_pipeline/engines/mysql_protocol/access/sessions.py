@@ -28,6 +28,7 @@ from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 SAME_USER = "same user name, host covers this one"
+_REMEMBERED = 256
 ANY_USER = "rows of the anonymous user apply to all"
 
 
@@ -73,10 +74,11 @@ class Sessions(ABC):
             parts = None if self.is_role(name) else user_and_host(name)
             if parts is not None:
                 self._by_user.setdefault(parts[0], []).append((name, parts[1]))
-        self._pools = lru_cache(maxsize=256)(weakly(self.pools))
+        self._pools = lru_cache(maxsize=_REMEMBERED)(weakly(self.pools))
         # Parts of these rules call them back.
         self.matching, self.ordering = weakly(self.is_match), weakly(self.order)
         self.winning = weakly(self.winners)
+        self.of_host = lru_cache(maxsize=_REMEMBERED)(weakly(self.by_host))
         self._gaps: dict[SecurableKind, tuple[Gap, ...]] = {}
         self._concerned = Concerned(world, self._holdings, self._by_user, self.matching)
 
