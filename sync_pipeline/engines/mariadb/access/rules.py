@@ -21,7 +21,7 @@ from sync_pipeline.engines.mariadb.accounts.bits import all_privileges
 from sync_pipeline.engines.mariadb.accounts.denies import KNOWS_DENIES
 from sync_pipeline.engines.mysql_protocol.access.beside import beside
 from sync_pipeline.engines.mysql_protocol.access.family import FamilyAccess
-from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings
+from sync_pipeline.engines.mysql_protocol.access.holdings import NOTHING
 from sync_pipeline.engines.mysql_protocol.access.levels import (
     ON_DATABASE,
     ON_ROUTINE,
@@ -238,7 +238,7 @@ class MariaDbAccess(FamilyAccess):
         if not self.accounts_of(""):
             return None
         link = Link(account)
-        nobody = Holder(link, "", "", Holdings())
+        nobody = Holder(link, "", "", NOTHING)
         found = (
             self.holder(name, link.then(name, ANY_USER))
             for name, host in self.accounts_of("")

@@ -28,6 +28,7 @@ class Concerned:
     def __init__(self, graph: RoleGraph, index: GrantIndex) -> None:
         self._graph = graph
         self._index = index
+        self._last: tuple[Securable, str, Collection[str] | None] | None = None
         self._found: dict[tuple[Securable, str], Collection[str] | None] = {}
 
     def is_concerned(self, asked: Question) -> bool:
@@ -37,12 +38,17 @@ class Concerned:
 
     def of(self, asked: Question) -> Collection[str] | None:
         """Return the accounts that might have it, whoever is asked about; None: any."""
+        last = self._last
+        if last and last[0] is asked.securable and last[1] == asked.privilege and not asked.option:
+            # Mostly all accounts are asked about one after the other.
+            return last[2]
         is_plain = asked.securable.kind in _KINDS and asked.privilege not in RESTRICTIONS
         if asked.option or not is_plain or self._graph.has_stored_roles:
             return None
         key = (asked.securable, asked.privilege)
         if key not in self._found:
             self._found[key] = self._of(asked)
+        self._last = (*key, self._found[key])
         return self._found[key]
 
     def _of(self, asked: Question) -> Collection[str] | None:

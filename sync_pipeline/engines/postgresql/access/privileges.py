@@ -6,8 +6,9 @@ it is not judged here (`access_rows`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sync_pipeline.engines.postgresql.access.catalogs import is_refused
 from sync_pipeline.engines.postgresql.access.grants import GrantIndex
@@ -124,8 +125,8 @@ class Privileges:
         if self._graph.major < _ALL_DATA_SINCE.get(kind, 0):
             return
         reached = self._graph.reached(asked.account, asked.database)
-        for role, kinds in ALL_OF_KIND.items():
-            if role in reached and asked.privilege in kinds.get(kind, ()):
+        for role in _of_all(asked.privilege, kind):
+            if role in reached:
                 yield self._way(asked, f"predefined role {role}", reached[role])
 
     def _all(self, asked: Question) -> Iterator[EffectivePrivilege]:
@@ -227,6 +228,12 @@ class Privileges:
             availability=reached.availability,
             lacking=lacking,
         )
+
+
+@lru_cache(maxsize=256)
+def _of_all(privilege: str, kind: SecurableKind) -> Sequence[str]:
+    """Return the predefined roles that have a privilege on all objects of a kind."""
+    return [role for role, kinds in ALL_OF_KIND.items() if privilege in kinds.get(kind, ())]
 
 
 def _source(grant: Grant, asked: Securable) -> str:

@@ -103,6 +103,15 @@ class Decider:
         """Return that an account may be in groups of Windows, where it may."""
         return self._unknown.groups_of(account)
 
+    def unread(self, securable: Securable) -> tuple[Gap, ...]:
+        """Return what was not read and could change the answer for any account."""
+        levels = space(level_of(securable, self._principals.kind_of))
+        return self._unknown.of_all(securable, levels)
+
+    def wanted(self, permission: str, securable: Securable) -> Sequence[tuple[Level, str]]:
+        """Return what gives or takes a permission: on what, and which."""
+        return _wanted(level_of(securable, self._principals.kind_of), permission)
+
     def ways(self, context: Context, permission: str, securable: Securable) -> Ways:
         """Return the grants that give a permission and the denies that take it, if any can."""
         levels = space(level_of(securable, self._principals.kind_of))
