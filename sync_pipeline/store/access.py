@@ -99,15 +99,26 @@ def _sections(
         .group_by(sections.c.instance_id)
         .subquery()
     )
-    query = select(sections).join(
+    columns = sections.c
+    query = select(
+        columns.instance_id, columns.section, columns.database, columns.status, columns.reason
+    ).join(
         last,
         (sections.c.instance_id == last.c.instance_id)
         & (sections.c.checked_at == last.c.checked_at),
     )
     found: dict[int, dict[SectionKey, SectionReport]] = defaultdict(dict)
-    for row in connection.execute(query):
-        key = SectionKey(SectionName(row.section), row.database)
-        found[row.instance_id][key] = SectionReport(SectionStatus(row.status), row.reason)
+    # Most of them are alike, and are made once.
+    keys: dict[tuple[str, str], SectionKey] = {}
+    reports: dict[tuple[str, str], SectionReport] = {}
+    for instance, name, database, status, reason in connection.execute(query):
+        key = keys.get((name, database))
+        if key is None:
+            key = keys[name, database] = SectionKey(SectionName(name), database)
+        report = reports.get((status, reason))
+        if report is None:
+            report = reports[status, reason] = SectionReport(SectionStatus(status), reason)
+        found[instance][key] = report
     return found
 
 

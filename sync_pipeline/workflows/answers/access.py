@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sync_pipeline.access import questions
-from sync_pipeline.access.answers import AccessComparison, AccountAccess, WhoCan
+from sync_pipeline.access.answers import AccessComparison, AccountAccess
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import Search
 from sync_pipeline.engines.access.parts import Named
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
@@ -77,15 +78,11 @@ def judge(
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 
 
-def who_can(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> WhoCan:
-    """Return who has a privilege on what a text names, on these instances.
-
-    Raises:
-        ConfigurationError: the text names nothing.
-    """
+def search(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> Search:
+    """Return what finds who has a privilege on what a text names, on these instances."""
     named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
     loaded = _each(deps, instances, lambda item: named[item.engine].wanted, with_damaged=True)
-    return questions.who_can((item.judged for item in loaded), privilege, text)
+    return Search((item.judged for item in loaded), privilege, text)
 
 
 def access_of(deps: SyncDeps, account: str, instance: str) -> AccountAccess:
