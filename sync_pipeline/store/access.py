@@ -50,7 +50,7 @@ class AccessReads:
         with self._database.read() as connection:
             stored = stored_worlds(connection, instance_ids)
             read = _sections(connection, instance_ids)
-            databases = _databases(connection, instance_ids)
+            databases = databases_of(connection, instance_ids)
         for item in instance_ids:
             world = stored.get(item)
             accounts = world.read(wanted(item)) if world else []
@@ -88,7 +88,8 @@ def _sections(
     return found
 
 
-def _databases(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
+def databases_of(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
+    """Return what the size collection knows of instances' databases, where it has been there."""
     table = instance_databases
     query = select(
         table.c.instance_id, table.c.database_name, table.c.is_active, table.c.last_seen_at

@@ -16,6 +16,7 @@ from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.reads import Reads
+from sync_pipeline.model.review import NewReview
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store import change_log
@@ -25,6 +26,7 @@ from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.reads import CONFIRMED, confirmation, seen, settle, write_reads
 from sync_pipeline.store.registry import note_connection
+from sync_pipeline.store.reviews.rows import are_accounts, marked_accounts, written_review
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads, instances
@@ -61,7 +63,12 @@ class AccountStore:
         """
         with self._database.read_once() as connection:
             stored = stored_world(connection, instance_id)
-        return [KnownAccount(item.state, item.is_active) for item in stored.read()]
+        return [KnownAccount(item.state, item.is_active, item.changed_at) for item in stored.read()]
+
+    def mark(self, instance_id: int) -> str:
+        """Return what tells what the last sync of an instance wrote from what another one does."""
+        with self._database.read_once() as connection:
+            return marked_accounts(connection, instance_id)
 
     def sections(self, instance_id: int) -> list[SectionState]:
         """Return how the last sync read each section of an instance."""
@@ -87,11 +94,13 @@ class AccountStore:
         now: datetime,
         counts: DayCounts | None = None,
         reads: Reads | None = None,
+        review: NewReview | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
         `counts` replace those of their day; without, the day's counts stay as they are. By
-        `reads` the next sync sees whether anything changed; without, it can't.
+        `reads` the next sync sees whether anything changed; without, it can't. A `review` is of
+        the accounts as they are then; without, who asks for findings makes it.
 
         Raises:
             ResultLimit: the accounts are more than can be kept; nothing is written.
@@ -103,6 +112,8 @@ class AccountStore:
         with self._database.read_once() as connection:
             world = next_world(connection, instance_id, result, observed_at)
         with self._ends.writing(claim, outcome, now) as connection:
+            if review is not None and not are_accounts(connection, instance_id, review.accounts):
+                review = None
             confirmed = confirmation(connection, instance_id)
             write_inventory(connection, instance_id, result, observed_at)
             write_permissions(connection, instance_id, result, claim.session_id, observed_at)
@@ -111,6 +122,7 @@ class AccountStore:
             write_sections(connection, instance_id, result, observed_at)
             settle(connection, instance_id, confirmed, observed_at)
             write_reads(connection, instance_id, reads, observed_at)
+            written_review(connection, instance_id, review)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now)

@@ -32,15 +32,17 @@ class LoadedInstance:
 
 def load(deps: SyncDeps, instances: Sequence[Instance]) -> list[LoadedInstance]:
     """Return what the store knows of instances, in the same order."""
-    return list(_each(deps, instances, lambda _: EVERY_GRANT))
+    return list(load_each(deps, instances, deps.clock()))
 
 
-def _each(
-    deps: SyncDeps, instances: Sequence[Instance], wanted: Callable[[Instance], Wanted]
+def load_each(
+    deps: SyncDeps,
+    instances: Sequence[Instance],
+    now: datetime,
+    wanted: Callable[[Instance], Wanted] = lambda _: EVERY_GRANT,
 ) -> Iterator[LoadedInstance]:
-    """Yield one instance after the other, with those grants that are wanted of it."""
+    """Yield one instance after the other as of now, with those grants that are wanted of it."""
     by_id = {item.id: item for item in instances}
-    now = deps.clock()
     ids = [item.id for item in instances]
     for found, stored in deps.store.access.each(ids, lambda key: wanted(by_id[key])):
         item = by_id[found]
@@ -70,7 +72,7 @@ def who_can(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Insta
         ConfigurationError: the text names nothing.
     """
     named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
-    loaded = _each(deps, instances, lambda item: named[item.engine].wanted)
+    loaded = load_each(deps, instances, deps.clock(), lambda item: named[item.engine].wanted)
     return questions.who_can((item.judged for item in loaded), privilege, text)
 
 

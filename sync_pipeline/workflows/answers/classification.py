@@ -75,7 +75,7 @@ def classify_sync(
         classes = account_classes(deps.settings)
         judged = judge(
             instance,
-            {state.name: state for state in _active_after(known, result)},
+            {state.name: state for state in active_after(known, result)},
             snapshot.sections,
             snapshot.server.version,
             snapshot.observed_at,
@@ -94,9 +94,7 @@ def classify_sync(
     return Classified(day, asks_the_time=judged.world.turns.is_any)
 
 
-def _active_after(
-    known: Sequence[KnownAccount], result: Reconciliation
-) -> tuple[AccountState, ...]:
+def active_after(known: Sequence[KnownAccount], result: Reconciliation) -> tuple[AccountState, ...]:
     """Return the accounts that are active once a reconciliation is written."""
     states = {item.state.name: item.state for item in known}
     states.update({state.name: state for state in result.states})

@@ -19,6 +19,7 @@ from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
 from sync_pipeline.workflows.answers.classification import Classified, classify_sync
+from sync_pipeline.workflows.answers.reviewing import review_of_sync
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip
@@ -135,6 +136,8 @@ def _compared(
     marks = marks_of(basis, reading)
     snapshot = reading.snapshot()
     scope = _scope(deps, reading.engine, snapshot)
+    # Before the accounts, so that a review is never kept of others than these.
+    before = deps.store.accounts.mark(instance.id)
     known = deps.store.accounts.known(instance.id)
     ever_read = {
         state.key
@@ -174,6 +177,7 @@ def _compared(
         deps.clock(),
         classified.counts,
         Reads(marks, _derived(result, snapshot, scope, classified)),
+        review_of_sync(deps, instance, before, known, result, snapshot),
     )
     return AccountSyncReport(
         instance=instance.name,
