@@ -85,13 +85,14 @@ class StoredAccess:
     """One instance's active accounts, with when each last changed (UTC), and its sections.
 
     `sections` are those of the last sync; none: it was never synced. `databases` is None
-    where sizes were never collected.
+    where sizes were never collected. `is_damaged`: the accounts can't be read, as a section says.
     """
 
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     databases: Databases | None = None
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

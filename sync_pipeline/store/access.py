@@ -61,7 +61,7 @@ class AccessReads:
         with self._database.read() as connection:
             stored = stored_worlds(connection, instance_ids)
             read = _sections(connection, instance_ids)
-            databases = _databases(connection, instance_ids)
+            databases = databases_of(connection, instance_ids)
         for item in instance_ids:
             world = stored.get(item)
             try:
@@ -86,7 +86,8 @@ class AccessReads:
 def _unreadable(error: StoreDamaged) -> StoredAccess:
     reason = f"{error.message} {error.hint}"
     key = SectionKey(SectionName.ACCOUNTS)
-    return StoredAccess(sections={key: SectionReport(SectionStatus.FAILED, reason)})
+    failed = SectionReport(SectionStatus.FAILED, reason)
+    return StoredAccess(sections={key: failed}, is_damaged=True)
 
 
 def _sections(
@@ -122,7 +123,8 @@ def _sections(
     return found
 
 
-def _databases(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
+def databases_of(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
+    """Return what the size collection knows of instances' databases, where it has been there."""
     table = instance_databases
     query = select(
         table.c.instance_id, table.c.database_name, table.c.is_active, table.c.last_seen_at

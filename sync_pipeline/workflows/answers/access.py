@@ -42,19 +42,19 @@ def load(
     Raises:
         StoreDamaged: what is stored of an instance is not what was written (not `with_damaged`).
     """
-    return list(_each(deps, instances, lambda _: EVERY_GRANT, with_damaged=with_damaged))
+    return list(load_each(deps, instances, deps.clock(), with_damaged=with_damaged))
 
 
-def _each(
+def load_each(
     deps: SyncDeps,
     instances: Sequence[Instance],
-    wanted: Callable[[Instance], Wanted],
+    now: datetime,
+    wanted: Callable[[Instance], Wanted] = lambda _: EVERY_GRANT,
     *,
-    with_damaged: bool,
+    with_damaged: bool = False,
 ) -> Iterator[LoadedInstance]:
-    """Yield one instance after the other, with those grants that are wanted of it."""
+    """Yield one instance after the other as of now, with those grants that are wanted of it."""
     by_id = {item.id: item for item in instances}
-    now = deps.clock()
     ids = [item.id for item in instances]
     each = deps.store.access.each
     for found, stored in each(ids, lambda key: wanted(by_id[key]), with_damaged=with_damaged):
@@ -81,7 +81,9 @@ def judge(
 def search(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> Search:
     """Return what finds who has a privilege on what a text names, on these instances."""
     named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
-    loaded = _each(deps, instances, lambda item: named[item.engine].wanted, with_damaged=True)
+    loaded = load_each(
+        deps, instances, deps.clock(), lambda item: named[item.engine].wanted, with_damaged=True
+    )
     return Search((item.judged for item in loaded), privilege, text)
 
 
