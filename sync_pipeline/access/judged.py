@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sync_pipeline.engines.access.cautious import doubts_of
-from sync_pipeline.engines.access.contract import AccessRules, not_modelled
+from sync_pipeline.engines.access.contract import AccessRules, concerned, not_modelled
 from sync_pipeline.engines.access.links import Edge, reach
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -17,7 +17,7 @@ from sync_pipeline.model.access import (
 )
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
-from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.privilege import SectionName, Securable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,20 @@ class Judged:
         """Yield the accounts by name."""
         for _, state in sorted(self.world.accounts.items()):
             yield state
+
+    def concerned(self, privilege: str, securable: Securable) -> Iterator[AccountState]:
+        """Yield by name the accounts of which a question may be answered by more than "no".
+
+        What could change any answer is not looked at (`everywhere`).
+        """
+        found = concerned(self.rules, privilege, securable)
+        if found is None:
+            yield from self.states()
+            return
+        for name in sorted(found):
+            state = self.world.accounts.get(name)
+            if state is not None:
+                yield state
 
     def facts(self, account: str) -> AccountFacts:
         """Return what the engine knows of an account."""

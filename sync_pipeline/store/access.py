@@ -61,7 +61,7 @@ class AccessReads:
         with self._database.read() as connection:
             stored = stored_worlds(connection, instance_ids)
             read = _sections(connection, instance_ids)
-            databases = _databases(connection, instance_ids)
+            databases = databases_of(connection, instance_ids)
         for item in instance_ids:
             world = stored.get(item)
             try:
@@ -86,7 +86,8 @@ class AccessReads:
 def _unreadable(error: StoreDamaged) -> StoredAccess:
     reason = f"{error.message} {error.hint}"
     key = SectionKey(SectionName.ACCOUNTS)
-    return StoredAccess(sections={key: SectionReport(SectionStatus.FAILED, reason)})
+    failed = SectionReport(SectionStatus.FAILED, reason)
+    return StoredAccess(sections={key: failed}, is_damaged=True)
 
 
 def _sections(
@@ -99,19 +100,31 @@ def _sections(
         .group_by(sections.c.instance_id)
         .subquery()
     )
-    query = select(sections).join(
+    columns = sections.c
+    query = select(
+        columns.instance_id, columns.section, columns.database, columns.status, columns.reason
+    ).join(
         last,
         (sections.c.instance_id == last.c.instance_id)
         & (sections.c.checked_at == last.c.checked_at),
     )
     found: dict[int, dict[SectionKey, SectionReport]] = defaultdict(dict)
-    for row in connection.execute(query):
-        key = SectionKey(SectionName(row.section), row.database)
-        found[row.instance_id][key] = SectionReport(SectionStatus(row.status), row.reason)
+    # Most of them are alike, and are made once.
+    keys: dict[tuple[str, str], SectionKey] = {}
+    reports: dict[tuple[str, str], SectionReport] = {}
+    for instance, name, database, status, reason in connection.execute(query):
+        key = keys.get((name, database))
+        if key is None:
+            key = keys[name, database] = SectionKey(SectionName(name), database)
+        report = reports.get((status, reason))
+        if report is None:
+            report = reports[status, reason] = SectionReport(SectionStatus(status), reason)
+        found[instance][key] = report
     return found
 
 
-def _databases(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
+def databases_of(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
+    """Return what the size collection knows of instances' databases, where it has been there."""
     table = instance_databases
     query = select(
         table.c.instance_id, table.c.database_name, table.c.is_active, table.c.last_seen_at

@@ -23,6 +23,7 @@ from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.reads import Reads
+from sync_pipeline.model.review import NewReview
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store import change_log
@@ -40,6 +41,7 @@ from sync_pipeline.store.reads import (
     write_reads,
 )
 from sync_pipeline.store.registry import note_connection
+from sync_pipeline.store.reviews.rows import are_accounts, marked_accounts, written_review
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads, instances
@@ -86,7 +88,9 @@ class AccountStore:
             StoreDamaged: what is stored is not what was written.
         """
         stored = self.world(instance_id)
-        found = (KnownAccount(item.state, item.is_active) for item in stored.read())
+        found = (
+            KnownAccount(item.state, item.is_active, item.changed_at) for item in stored.read()
+        )
         return KnownAccounts(tuple(found), stored.digest)
 
     def put_again(self, instance_id: int, found: Mapping[str, KnownAccount], now: datetime) -> None:
@@ -103,6 +107,11 @@ class AccountStore:
         """Return the same accounts still packed, for who reads a part of them."""
         with self._database.read_once() as connection:
             return stored_world(connection, instance_id)
+
+    def mark(self, instance_id: int) -> str:
+        """Return what tells what the last sync of an instance wrote from what another one does."""
+        with self._database.read_once() as connection:
+            return marked_accounts(connection, instance_id)
 
     def sections(self, instance_id: int) -> list[SectionState]:
         """Return how the last sync read each section of an instance."""
@@ -129,12 +138,14 @@ class AccountStore:
         counts: DayCounts | None = None,
         reads: Reads | None = None,
         known: KnownAccounts | None = None,
+        review: NewReview | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
         `counts` replace those of their day; without, the day's counts stay as they are. By
         `reads` the next sync sees whether anything changed; without, it can't. `known` is what
-        the result was compared with; without, that is not looked at.
+        the result was compared with; without, that is not looked at. A `review` is of the
+        accounts as they are then; without, who asks for findings makes it.
 
         Raises:
             LeaseHeld: the accounts are others than `known` by now; nothing is written.
@@ -149,6 +160,8 @@ class AccountStore:
         with self._ends.writing(claim, outcome, now) as connection:
             if known is not None:
                 require_as_known(connection, instance_id, known.digest)
+            if review is not None and not are_accounts(connection, instance_id, review.accounts):
+                review = None
             confirmed = confirmation(connection, instance_id)
             write_inventory(connection, instance_id, result, observed_at)
             write_permissions(connection, instance_id, result, claim.session_id, observed_at)
@@ -158,6 +171,7 @@ class AccountStore:
             settle(connection, instance_id, confirmed, observed_at)
             write_reads(connection, instance_id, reads, observed_at)
             write_holders(connection, instance_id, reads)
+            written_review(connection, instance_id, review)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now)

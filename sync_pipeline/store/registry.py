@@ -7,7 +7,7 @@ from datetime import datetime
 from shlex import quote
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.credential import StoredCredential
@@ -146,6 +146,14 @@ class Registry:
             query = query.where(instances.c.is_active.is_(True))
         with self._database.read() as connection:
             return [_instance(row) for row in connection.execute(query.order_by(instances.c.name))]
+
+    def active_count(self) -> int:
+        """Return how many instances are active."""
+        query = select(func.count()).where(
+            instances.c.deleted_at.is_(None), instances.c.is_active.is_(True)
+        )
+        with self._database.read_once() as connection:
+            return connection.scalar(query) or 0
 
     def first_names(self, limit: int) -> list[str]:
         """Return the names of instances that were not removed, the first `limit` by name."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
 
-from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
-from sync_pipeline.access.findings.fleet import Evened, evened, namesakes, uneven, uneven_findings
+from sync_pipeline.access.findings.fleet import namesakes, uneven
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
 from sync_pipeline.access.findings.hashes import hash_reader
 from sync_pipeline.access.findings.passwords import expired, never_used, no_expiry, no_rules, weak
@@ -45,11 +45,8 @@ def review(
     """
     wanted = [rule for rule in rules if rule.id not in chosen.disabled]
     items = [examine(case, wanted) for case in cases]
-
-    def fix(place: int, account: str, more: Sequence[str]) -> Remedy:
-        return evened(cases[place], account, more)
-
-    return gathered(items, chosen, today, of_fleet(items, chosen, fix, wanted))
+    more = chain.from_iterable(rule.findings(cases) for rule in wanted if rule.of_fleet)
+    return gathered(items, chosen, today, more)
 
 
 def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
@@ -71,20 +68,8 @@ def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
     )
 
 
-def of_fleet(
-    items: Sequence[Examined],
-    chosen: FindingRules,
-    fix: Evened,
-    rules: Sequence[Rule] = RULES,
-) -> tuple[Finding, ...]:
-    """Return what the rules find that look at these instances together."""
-    if uneven not in rules or uneven.id in chosen.disabled:
-        return ()
-    return tuple(uneven_findings(uneven, items, fix))
-
-
 def gathered(
-    items: Sequence[Examined], chosen: FindingRules, today: date, more: Sequence[Finding]
+    items: Sequence[Examined], chosen: FindingRules, today: date, more: Iterable[Finding]
 ) -> Review:
     """Return the findings of instances that were examined, and `more` of them together.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from sync_pipeline.model.account import AccountState
 
@@ -23,6 +23,7 @@ _LEVEL = 6
 _LENGTH = 8
 _DIGEST = 32
 _PART = 4
+NumbersT = TypeVar("NumbersT", bound=Sequence[int])
 _NUMBER = "i" if array("i").itemsize == _PART else "l"
 
 
@@ -168,9 +169,7 @@ def numbers(values: Iterable[int]) -> bytes:
 
 def read_numbers(part: memoryview) -> array[int]:
     """Return what `numbers` wrote."""
-    found = array(_NUMBER)
-    found.frombytes(part)
-    return _little(found)
+    return _checked(_array(part))
 
 
 def steps(values: Sequence[int]) -> bytes:
@@ -180,9 +179,22 @@ def steps(values: Sequence[int]) -> bytes:
     return numbers(chain(values[:1], (after - before for before, after in pairwise(values))))
 
 
-def read_steps(part: memoryview) -> list[int]:
-    """Return what `steps` wrote."""
-    return list(accumulate(read_numbers(part)))
+def read_steps(part: memoryview, *, grow: bool = False) -> list[int]:
+    """Return what `steps` wrote; they `grow` where none may be less than the one before it."""
+    found = _array(part)
+    return list(accumulate(_checked(found))) if grow else _checked(list(accumulate(found)))
+
+
+def _array(part: memoryview) -> array[int]:
+    found = array(_NUMBER)
+    found.frombytes(part)
+    return _little(found)
+
+
+def _checked(found: NumbersT) -> NumbersT:
+    if min(found, default=0) < 0:
+        raise WorldError("a number is below zero")
+    return found
 
 
 def _bytes(values: array[int]) -> bytes:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sync_pipeline.access import questions
-from sync_pipeline.access.answers import AccessComparison, AccountAccess, WhoCan
+from sync_pipeline.access.answers import AccessComparison, AccountAccess
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import Search
 from sync_pipeline.engines.access.parts import Named
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
@@ -41,19 +42,19 @@ def load(
     Raises:
         StoreDamaged: what is stored of an instance is not what was written (not `with_damaged`).
     """
-    return list(_each(deps, instances, lambda _: EVERY_GRANT, with_damaged=with_damaged))
+    return list(load_each(deps, instances, deps.clock(), with_damaged=with_damaged))
 
 
-def _each(
+def load_each(
     deps: SyncDeps,
     instances: Sequence[Instance],
-    wanted: Callable[[Instance], Wanted],
+    now: datetime,
+    wanted: Callable[[Instance], Wanted] = lambda _: EVERY_GRANT,
     *,
-    with_damaged: bool,
+    with_damaged: bool = False,
 ) -> Iterator[LoadedInstance]:
-    """Yield one instance after the other, with those grants that are wanted of it."""
+    """Yield one instance after the other as of now, with those grants that are wanted of it."""
     by_id = {item.id: item for item in instances}
-    now = deps.clock()
     ids = [item.id for item in instances]
     each = deps.store.access.each
     for found, stored in each(ids, lambda key: wanted(by_id[key]), with_damaged=with_damaged):
@@ -77,15 +78,13 @@ def judge(
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 
 
-def who_can(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> WhoCan:
-    """Return who has a privilege on what a text names, on these instances.
-
-    Raises:
-        ConfigurationError: the text names nothing.
-    """
+def search(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> Search:
+    """Return what finds who has a privilege on what a text names, on these instances."""
     named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
-    loaded = _each(deps, instances, lambda item: named[item.engine].wanted, with_damaged=True)
-    return questions.who_can((item.judged for item in loaded), privilege, text)
+    loaded = load_each(
+        deps, instances, deps.clock(), lambda item: named[item.engine].wanted, with_damaged=True
+    )
+    return Search((item.judged for item in loaded), privilege, text)
 
 
 def access_of(deps: SyncDeps, account: str, instance: str) -> AccountAccess:

@@ -79,7 +79,7 @@ def classify_sync(
         classes = account_classes(deps.settings)
         judged = judge(
             instance,
-            {state.name: state for state in _active_after(known(), result)},
+            {state.name: state for state in active_after(known(), result)},
             snapshot.sections,
             snapshot.server.version,
             snapshot.observed_at,
@@ -98,9 +98,7 @@ def classify_sync(
     return Classified(day, turns=judged.world.turns)
 
 
-def _active_after(
-    known: Sequence[KnownAccount], result: Reconciliation
-) -> tuple[AccountState, ...]:
+def active_after(known: Sequence[KnownAccount], result: Reconciliation) -> tuple[AccountState, ...]:
     """Return the accounts that are active once a reconciliation is written."""
     states = {item.state.name: item.state for item in known}
     states.update({state.name: state for state in result.states})

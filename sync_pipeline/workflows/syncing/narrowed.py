@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from sync_pipeline.collect.holders import HolderKeys, of_holders
 from sync_pipeline.collect.reading import AccountReading
@@ -84,7 +85,7 @@ def narrowed_sides(
 
     def known_of(is_wanted: Callable[[str], bool]) -> list[KnownAccount]:
         found = world.read(Wanted(lambda _: False, is_wanted))
-        return [KnownAccount(item.state, item.is_active) for item in found]
+        return [KnownAccount(item.state, item.is_active, item.changed_at) for item in found]
 
     changed = {key for key, _ in then.marks.items() ^ marks.items()}
     keys = HolderKeys()
@@ -95,7 +96,7 @@ def narrowed_sides(
     return Sides(
         KnownAccounts(tuple(sides.known), world.digest),
         sides.with_same_grants(),
-        lambda: [KnownAccount(item.state, item.is_active) for item in world.read()],
+        cache(lambda: known_of(lambda _: True)),
     )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import who_can
+from sync_pipeline.engines.access.contract import concerned
 from sync_pipeline.engines.access.parts import APART, Named
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
@@ -23,6 +24,7 @@ from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline.store.worlds.packed import WorldAccount
 from sync_pipeline.store.worlds.packing import pack
 from sync_pipeline.store.worlds.reading import read_world
+from workbench.strategies import oracle_accounts, sqlserver_worlds
 from workbench.strategies.any_engine import SHAPES, newest
 
 _DATABASES = {
@@ -158,6 +160,47 @@ def test_who_can_is_the_same_with_a_part(engine: EngineName) -> None:
             assert _answer(_part(world, text), word, text) == _answer(world, word, text)
 
     check()
+
+
+def _check_concerned(world: AccessWorld, word: str, on: Securable) -> None:
+    """Check that of each account whom a question does not concern nothing would be told."""
+    judged = Judged(world, ENGINES[world.engine].access_rules(world))
+    found = concerned(judged.rules, word, on)
+    for name in world.accounts.keys() - (world.accounts.keys() if found is None else found):
+        decision = judged.rules.decide(name, word, on)
+        assert (decision.held, decision.denied) == ((), ()), name
+        assert set(decision.unknown) <= set(judged.everywhere), name
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_whom_a_question_does_not_concern_the_answer_is_no(engine: EngineName) -> None:
+    asked = st.tuples(st.sampled_from(_WORDS), st.sampled_from(_securables(engine)))
+
+    @given(world=worlds(engine), questions=st.lists(asked, min_size=1, max_size=4))
+    def check(world: AccessWorld, questions: Sequence[tuple[str, Securable]]) -> None:
+        for word, on in questions:
+            _check_concerned(world, word, on)
+
+    check()
+
+
+@given(
+    lines=sqlserver_worlds.world_lines(),
+    target=st.sampled_from(sqlserver_worlds.TARGETS),
+    word=st.sampled_from(("SELECT", "EXECUTE", "CONTROL", "IMPERSONATE", "UPDATE")),
+)
+def test_logins_users_and_impersonation_are_concerned(
+    lines: Sequence[str], target: str, word: str
+) -> None:
+    world = sqlserver_worlds.world("\n".join(lines))
+    _check_concerned(world, word, sqlserver_worlds.on(target))
+
+
+@given(world=oracle_accounts.worlds(), question=st.sampled_from(oracle_accounts.QUESTIONS))
+def test_secured_roles_and_containers_are_concerned(
+    world: AccessWorld, question: tuple[str, Securable]
+) -> None:
+    _check_concerned(world, *question)
 
 
 @pytest.mark.parametrize("engine", EngineName)

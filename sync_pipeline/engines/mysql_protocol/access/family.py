@@ -6,7 +6,7 @@ others, or with none, it has after SET ROLE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -84,7 +84,16 @@ class FamilyAccess(Mending):
             return Decision(account, word, securable, unknown=unknown)
         own = of_system_schema(account, word, on, self.lacking(state)) if state else None
         decision = own or self._decided(account, word, on)
+        if on is securable and not more:
+            return decision
         return replace(decision, securable=securable, unknown=(*decision.unknown, *more))
+
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return the accounts without which `decide` says no; None: it may say more of any."""
+        word, on = self.word(privilege), self.compared(securable)
+        if has_own_rule(on) or self._unread(on) or unknown_of_system_schema(word, on):
+            return None
+        return self._concerned.of(word, on)
 
     def _decided(self, account: str, word: str, securable: Securable) -> Decision:
         state = self.world.accounts.get(account)
@@ -265,10 +274,13 @@ class FamilyAccess(Mending):
     ) -> Iterator[EffectivePrivilege]:
         """Yield the ways in which a session of the account has a privilege."""
         pools = self._pools(account, activation.roles)
-        option = self._ways(pools, GRANT_OPTION, on)
+        ways = list(self._all(pools, on)) if word == EVERYTHING else self._ways(pools, word, on)
+        if not ways:
+            return
+        option = any(way for pool in pools for way in pool.ways(GRANT_OPTION, on))
         lacking = self.lacking(self.world.accounts[account])
         is_own = on.kind is SecurableKind.ACCOUNT
-        for way in self._all(pools, on) if word == EVERYTHING else self._ways(pools, word, on):
+        for way in ways:
             has_own_option = is_own or not self.is_static(way.grant.privilege)
             yield EffectivePrivilege(
                 account,
@@ -276,7 +288,7 @@ class FamilyAccess(Mending):
                 on,
                 self._source(way, word),
                 way.link.path,
-                way.grant.grantable if has_own_option else bool(option),
+                way.grant.grantable if has_own_option else option,
                 activation.availability,
                 lacking,
                 way.grant,

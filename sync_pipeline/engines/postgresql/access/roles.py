@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
-from sync_pipeline.engines.access.links import Edge, Link, chain, reach
+from sync_pipeline.engines.access.callbacks import weakly
+from sync_pipeline.engines.access.links import (
+    Edge,
+    Link,
+    chain,
+    members_of,
+    reach,
+    with_members,
+)
 from sync_pipeline.engines.postgresql.access.catalogs import makes_superuser
 from sync_pipeline.engines.postgresql.access.stored import StoredRoles
 from sync_pipeline.engines.postgresql.accounts.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
@@ -62,14 +71,12 @@ class RoleGraph:
     def __init__(self, world: AccessWorld) -> None:
         self.accounts = world.accounts
         self.major = _major(world.version)
-        self._attributes = {
-            name: dict(account.attributes) for name, account in world.accounts.items()
-        }
+        self._attributes: dict[str, Mapping[str, AttributeValue]] = {}
         kept = {name: account.memberships for name, account in world.accounts.items()}
         self._memberships = {**_BUILT_IN, **kept}
         self._database_owners = dict(_database_owners(world))
-        self._stored = StoredRoles(world.accounts, self.settable)
-        self._plain: dict[Path, Mapping[str, Reached]] = {}
+        self._stored = StoredRoles(world.accounts, weakly(self.settable))
+        self._plain: dict[str | Path, Mapping[str, Reached]] = {}
         self._in_database: dict[tuple[str, str], Mapping[str, Reached]] = {}
         self._in_role: dict[tuple[str, str], Mapping[str, Reached]] = {}
         self._settable: dict[str, Mapping[str, Link]] = {}
@@ -83,6 +90,7 @@ class RoleGraph:
         self._superusers = {name for name, state in world.accounts.items() if state.is_superuser}
         self._members_by: dict[str, set[str]] | None = None
         self._writing: dict[str, tuple[Grant, ...]] = {}
+        self._near: dict[str, Collection[str]] = {}
 
     @property
     def has_options(self) -> bool:
@@ -91,7 +99,10 @@ class RoleGraph:
 
     def attribute(self, role: str, name: str) -> AttributeValue:
         """Return an attribute of a role; None where the role is not kept."""
-        return self._attributes.get(role, {}).get(name)
+        if role not in self._attributes:
+            state = self.accounts.get(role)
+            self._attributes[role] = dict(state.attributes) if state else {}
+        return self._attributes[role].get(name)
 
     def is_superuser(self, role: str) -> bool:
         """Return whether the role itself has SUPERUSER; its members do not inherit it."""
@@ -149,10 +160,6 @@ class RoleGraph:
     def has_stored_roles(self) -> bool:
         """Return whether a session of any account begins in another role, which is stored."""
         return self._stored.is_any
-
-    def all_memberships(self) -> Iterable[tuple[str, tuple[Membership, ...]]]:
-        """Return each role with the roles that it was granted, implied ones included."""
-        return self._memberships.items()
 
     def _other_superusers(self, role: str) -> bool:
         return any(
@@ -253,10 +260,30 @@ class RoleGraph:
 
     def superuser(self, account: str, database: str = "") -> Reached | None:
         """Return how the account gets to be a superuser, by itself where it is one."""
-        if self._superusers.isdisjoint(self._acts_as(account)) and not self._stored.is_any:
+        if not self._stored.is_any and (
+            account not in self._near_superusers
+            or self._superusers.isdisjoint(self._acts_as(account))
+        ):
             return None
         ways = self.acting(account, database)
         return next((way for way in ways if self.is_superuser(way.acting)), None)
+
+    def may_reach(self, account: str, role: str) -> bool:
+        """Return whether an account might have what a role has, by any kind of membership."""
+        if role in (PUBLIC, DATABASE_OWNER):
+            return True
+        if role not in self._near:
+            self._near[role] = with_members((role,), self.members)
+        return account in self._near[role]
+
+    @cached_property
+    def members(self) -> Mapping[str, Sequence[str]]:
+        """Return, by role, those to whom it was granted itself."""
+        return members_of(self._memberships.items())
+
+    @cached_property
+    def _near_superusers(self) -> Collection[str]:
+        return with_members(self._superusers, self.members)
 
     def _acts_as(self, account: str) -> Mapping[str, object]:
         """Return what holds each role that a session of the account may become."""
@@ -273,9 +300,11 @@ class RoleGraph:
 
     def _logged_in(self, login: Path, database: str) -> Mapping[str, Reached]:
         """Return what a session has that begins at the end of a path."""
-        if login not in self._plain:
-            self._plain[login] = self._without_database(login)
-        plain = self._plain[login]
+        # A login as oneself goes by the name: paths are slow to compare.
+        key = login if len(login) > 1 else login[0].account
+        if key not in self._plain:
+            self._plain[key] = self._without_database(login)
+        plain = self._plain[key]
         owned = self._owned(plain, database)
         return {**plain, DATABASE_OWNER: self._as_owner(plain, owned)} if owned else plain
 
@@ -324,6 +353,8 @@ class RoleGraph:
 
     def _owned(self, plain: Mapping[str, Reached], database: str) -> str | None:
         """Return a database of which the account is the owner, at login where there is one."""
+        if not self._database_owners:
+            return None
         owned = [
             name
             for name in self._databases(database)
