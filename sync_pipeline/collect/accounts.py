@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.reading import AccountReading
@@ -17,11 +17,13 @@ from sync_pipeline.collect.unknown import columns_or_warning, newer_hint
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.access.doubts import MOST_NAMED
 from sync_pipeline.engines.base import (
+    PROVIDERS_OWN,
     Connection,
     DatabaseEntry,
     Engine,
     Grantee,
     HiddenDatabases,
+    Hosted,
     Query,
 )
 from sync_pipeline.engines.wire.rows import PackedRows
@@ -36,21 +38,27 @@ from sync_pipeline.errors import (
     SyncError,
 )
 from sync_pipeline.model.gap import it_needs
+from sync_pipeline.model.pattern import like
 from sync_pipeline.model.privilege import SectionKey, SectionName
-from sync_pipeline.model.snapshot import SectionStatus, Snapshot
+from sync_pipeline.model.snapshot import SectionStatus, ServerIdentity, Snapshot
 from sync_pipeline.model.text import first_names
 
 ConnectionOpener = Callable[[str | None], AbstractContextManager[Connection]]
+EXCLUDED = "It is left out by SYNC_PIPELINE_EXCLUDED_DATABASES."
 _UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectScope:
-    """What to read: `object_detail` opens each database, at most `max_databases`."""
+    """What to read: `object_detail` opens each database, at most `max_databases`.
+
+    `excluded` are patterns of databases that are not read.
+    """
 
     username: str
     object_detail: bool = True
     max_databases: int = 500
+    excluded: tuple[str, ...] = ()
 
 
 def collect_accounts(
@@ -89,7 +97,10 @@ def read_accounts(
         with understood("the columns of its catalog"):
             _check_catalog(engine, connection, reading)
         with understood("the query of its databases"):
-            reading.entries, reading.hidden = _listed(engine, connection, scope.username)
+            reading.entries, reading.hidden = _listed(engine, connection, scope.username, server)
+        reading.excluded = frozenset(
+            entry.name for entry in reading.entries if _is_left_out(entry.name, scope.excluded)
+        )
     if reading.hidden is not None:
         reading.warnings.append(str(reading.hidden))
     _report_origins(engine, reading.entries, reading)
@@ -102,13 +113,24 @@ def read_accounts(
 
 
 def _listed(
-    engine: Engine, connection: Connection, username: str
+    engine: Engine, connection: Connection, username: str, server: ServerIdentity
 ) -> tuple[tuple[DatabaseEntry, ...], HiddenDatabases | None]:
     """Return the databases that may be seen, and the error where others are hidden."""
+    is_hosted = isinstance(engine, Hosted) and server.platform.is_managed
+    closed = cast("Hosted", engine).closed_databases(server.platform) if is_hosted else ()
     try:
-        return engine.databases(connection, username), None
+        listed, hidden = engine.databases(connection, username), None
     except HiddenDatabases as error:
-        return error.listed, error
+        listed, hidden = error.listed, error
+    return tuple(_closed(item) if item.name in closed else item for item in listed), hidden
+
+
+def _closed(entry: DatabaseEntry) -> DatabaseEntry:
+    return DatabaseEntry(entry.name, is_readable=False, reason=PROVIDERS_OWN, is_providers=True)
+
+
+def _is_left_out(database: str, patterns: Sequence[str]) -> bool:
+    return any(like(pattern, database) for pattern in patterns)
 
 
 def _read(
@@ -188,6 +210,9 @@ def _report_origins(
     spanning = [query for query in engine.account_queries if query.origin]
     fills = [name for query in spanning for name in query.fills]
     for entry in entries if spanning else ():
+        if entry.name in reading.excluded:
+            reading.report(fills, entry.name, SectionStatus.EXCLUDED, EXCLUDED)
+            continue
         if not entry.is_readable:
             _unreadable(fills, entry, reading)
             continue
@@ -225,12 +250,16 @@ def _read_databases(
     fills = [name for query in queries for name in query.fills]
     if not queries:
         return
-    readable = [entry for entry in entries if entry.is_readable]
+    readable = [
+        entry for entry in entries if entry.is_readable and entry.name not in reading.excluded
+    ]
     if scope.object_detail:
         reading.warnings += _cautions(readable[: scope.max_databases])
     beyond = {entry.name for entry in readable[scope.max_databases :]}
     for entry in entries:
-        if not scope.object_detail:
+        if entry.name in reading.excluded:
+            reading.report(fills, entry.name, SectionStatus.EXCLUDED, EXCLUDED)
+        elif not scope.object_detail:
             reading.report(fills, entry.name, SectionStatus.SKIPPED, "The detail level is server.")
         elif not entry.is_readable:
             _unreadable(fills, entry, reading)
@@ -254,7 +283,9 @@ def _cautions(opened: Sequence[DatabaseEntry]) -> Iterator[str]:
 
 
 def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: AccountReading) -> None:
-    status = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
+    unread = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
+    is_closed = entry.is_providers and reading.server.platform.is_managed
+    status = SectionStatus.PROVIDERS if is_closed else unread
     needs = f" {it_needs(entry.missing)}" if entry.missing else ""
     reading.report(fills, entry.name, status, f"{entry.reason}.{needs}")
     if not entry.is_providers:

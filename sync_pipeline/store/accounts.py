@@ -14,6 +14,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, KnownAccount, LoggedChange, Reconciliation
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
+from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.reads import Reads
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
@@ -87,6 +88,7 @@ class AccountStore:
         now: datetime,
         counts: DayCounts | None = None,
         reads: Reads | None = None,
+        platform: Platform | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
@@ -113,7 +115,7 @@ class AccountStore:
             write_reads(connection, instance_id, reads, observed_at)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
-            note_connection(connection, instance_id, server_version, now)
+            note_connection(connection, instance_id, server_version, now, platform)
 
     def find(self, wanted: AccountFilter) -> list[AccountView]:
         """Return accounts in order of instance and name.
@@ -176,7 +178,12 @@ class AccountStore:
 
 def _views() -> Select[Any]:
     return select(
-        accounts, permissions, instances.c.name, instances.c.engine, *CONFIRMED
+        accounts,
+        permissions,
+        instances.c.name,
+        instances.c.engine,
+        instances.c.platform,
+        *CONFIRMED,
     ).select_from(
         accounts.join(permissions)
         .join(instances)
@@ -208,4 +215,5 @@ def _view(row: Row[Any], state: AccountState) -> AccountView:
         last_sync_at=synced_again or row.last_sync_at,
         last_change_at=row.last_change_at,
         session_id=row.confirmed_session_id if synced_again else row.sync_session_id,
+        platform=platform_named(row.platform),
     )

@@ -122,6 +122,7 @@ instances = Table(
     Column("description", Text),
     Column("is_active", Boolean, nullable=False),
     Column("server_version", Text),
+    Column("platform", String(32)),
     Column("last_connected_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

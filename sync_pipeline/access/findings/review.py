@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.case import Case, listed
 from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
 from sync_pipeline.access.findings.fleet import uneven
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
 from sync_pipeline.access.findings.hashes import hash_reader
 from sync_pipeline.access.findings.passwords import expired, never_used, no_expiry, no_rules, weak
-from sync_pipeline.access.findings.powers import grant_admin, superuser
+from sync_pipeline.access.findings.powers import administrator, grant_admin, superuser
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.model.finding import Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
+from sync_pipeline.model.platform import Platform
 
 RULES: tuple[Rule, ...] = (
     superuser,
+    administrator,
     grant_admin,
     hash_reader,
     weak,
@@ -43,12 +46,15 @@ def review(
     A suppression holds until the end of its last day; `today` is in the fleet's time zone.
     """
     live = [item for item in chosen.suppressions if today <= item.until]
+    by_instance = {case.judged.name: case for case in cases}
     kept: list[Finding] = []
     suppressed: list[Finding] = []
     for rule in rules:
         if rule.id in chosen.disabled:
             continue
         for finding in rule.findings(cases):
+            if by_instance[finding.instance].is_left_to_provider(finding.account):
+                continue
             is_accepted = any(_is_suppressed(finding, item) for item in live)
             (suppressed if is_accepted else kept).append(finding)
     return Review(
@@ -76,6 +82,7 @@ def _notes(cases: Sequence[Case], chosen: FindingRules, today: date) -> Iterator
             )
     for name in chosen.disabled:
         yield f"The rule {name} is switched off."
+    yield from _of_providers(cases)
     for case in cases:
         yield from case.judged.gaps()
         yield from case.judged.unknown()
@@ -88,6 +95,22 @@ def _notes(cases: Sequence[Case], chosen: FindingRules, today: date) -> Iterator
                 f"{case.judged.name}: {gone_database.id} was not looked for, because its "
                 "databases were never listed (sync-pipeline run capacity-sync)."
             )
+
+
+def _of_providers(cases: Sequence[Case]) -> Iterator[str]:
+    """Yield one sentence for each platform, however many instances it has."""
+    found: dict[Platform, dict[str, None]] = {}
+    instances: Counter[Platform] = Counter()
+    for case in cases:
+        platform = case.judged.world.platform
+        own = [state.name for state in case.states() if case.is_left_to_provider(state.name)]
+        if own:
+            found.setdefault(platform, {}).update(dict.fromkeys(own))
+            instances[platform] += 1
+    for platform, names in found.items():
+        count = instances[platform]
+        where = f"{count} instance{'s' if count > 1 else ''} of {platform.service}"
+        yield f"The provider's own accounts are not reviewed on {where}: {listed(list(names), 8)}."
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str, str]:

@@ -240,7 +240,13 @@ class Oracle(UnknownNothing):
         check_names(self, username)
         return monitoring_script(username, is_root=is_common(username))
 
-    def platform_script(self, username: str, platform: str) -> str:
+    def platform_script(
+        self,
+        username: str,
+        platform: str,
+        host: str = "%",  # noqa: ARG002
+        databases: Sequence[str] = (),  # noqa: ARG002
+    ) -> str:
         """Return the script for a provider's database, where nobody may grant views of SYS."""
         check_names(self, username)
         return managed_script(username, platform)

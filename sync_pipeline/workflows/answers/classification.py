@@ -114,6 +114,7 @@ def classify_sync(
             snapshot.sections,
             snapshot.server.version,
             moment,
+            snapshot.server.platform,
         )
         counts = count(classes, Population(instance, judged))
     except ConfigurationError as error:

@@ -108,6 +108,7 @@ def _confirmed(
         reading.server.version,
         deps.clock(),
         counts,
+        reading.server.platform,
     )
     if not is_recorded:
         return None
@@ -174,6 +175,7 @@ def _compared(
         deps.clock(),
         classified.counts,
         Reads(marks, _derived(result, snapshot, scope, classified)),
+        snapshot.server.platform,
     )
     return AccountSyncReport(
         instance=instance.name,
@@ -219,6 +221,7 @@ def read_with(deps: SyncDeps, source: Source) -> AccountReading:
         username=source.target.username,
         object_detail=deps.settings.detail_level is DetailLevel.OBJECT,
         max_databases=deps.settings.max_databases,
+        excluded=deps.settings.excluded_databases,
     )
     return read_accounts(source.engine, source.open, scope, deps.clock())
 
