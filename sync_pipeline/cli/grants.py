@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sync_pipeline.engines.base import Engine
 
 COMMENT_WIDTH = 96
+OWN_DATABASE = "postgres"
+"""The database of a PostgreSQL instance where none is given."""
 
 
 def grants(
@@ -24,7 +26,9 @@ def grants(
     host: Annotated[str, typer.Option(help="Host it connects from (MySQL, MariaDB).")] = "%",
     database: Annotated[
         list[str] | None,
-        typer.Option(help="Database to read (PostgreSQL); may be repeated."),
+        typer.Option(
+            help="Database to read (PostgreSQL; SQL Server of Amazon RDS); may be repeated."
+        ),
     ] = None,
     platform: Annotated[
         str,
@@ -43,11 +47,10 @@ def grants(
     if not user:
         raise ConfigurationError("An account has a name.", hint="Give it with --user.")
     chosen = ENGINES[engine]
-    databases = database or ["postgres"]
     script = (
-        _platform_script(chosen, user, platform, host, databases)
+        _platform_script(chosen, user, platform, host, database or ())
         if platform
-        else chosen.grants_script(user, host, databases)
+        else chosen.grants_script(user, host, database or [OWN_DATABASE])
     )
     account = chosen.written_account(user, host)
     optional = _optional(chosen, account, is_managed=bool(platform))
@@ -86,7 +89,7 @@ def _commented(engine: Engine, script: str) -> Iterator[str]:
         yield line
 
 
-def _optional(engine: Engine, account: str, *, is_managed: bool) -> Iterator[str]:
+def _optional(engine: Engine, account: str, *, is_managed: bool = False) -> Iterator[str]:
     from sync_pipeline.engines.base import filled
 
     for note in engine.grant_notes:

@@ -24,6 +24,7 @@ from sync_pipeline.engines.base import (
     Grantee,
     HiddenDatabases,
     Hosted,
+    KnowsByRows,
     Query,
 )
 from sync_pipeline.engines.wire.rows import PackedRows
@@ -44,6 +45,7 @@ from sync_pipeline.model.snapshot import SectionStatus, ServerIdentity, Snapshot
 from sync_pipeline.model.text import first_names
 
 ConnectionOpener = Callable[[str | None], AbstractContextManager[Connection]]
+_SOME = "The server shows some of its accounts only, and of those their grants alone."
 EXCLUDED = "It is left out by SYNC_PIPELINE_EXCLUDED_DATABASES."
 _UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
 
@@ -97,7 +99,9 @@ def read_accounts(
         with understood("the columns of its catalog"):
             _check_catalog(engine, connection, reading)
         with understood("the query of its databases"):
-            reading.entries, reading.hidden = _listed(engine, connection, scope.username, server)
+            listed, reading.hidden = _listed(engine, connection, scope.username)
+        reading.server = _known_by_rows(engine, reading, listed)
+        reading.entries = _closed(engine, reading.server, listed)
         reading.excluded = frozenset(
             entry.name for entry in reading.entries if _is_left_out(entry.name, scope.excluded)
         )
@@ -113,20 +117,38 @@ def read_accounts(
 
 
 def _listed(
-    engine: Engine, connection: Connection, username: str, server: ServerIdentity
+    engine: Engine, connection: Connection, username: str
 ) -> tuple[tuple[DatabaseEntry, ...], HiddenDatabases | None]:
     """Return the databases that may be seen, and the error where others are hidden."""
+    try:
+        return engine.databases(connection, username), None
+    except HiddenDatabases as error:
+        return error.listed, error
+
+
+def _known_by_rows(
+    engine: Engine, reading: AccountReading, entries: Sequence[DatabaseEntry]
+) -> ServerIdentity:
+    """Return the server with its platform, where its rows say more than it did itself."""
+    if not isinstance(engine, KnowsByRows):
+        return reading.server
+    names = (entry.name for entry in entries)
+    platform = cast("KnowsByRows", engine).platform_by(reading.rows, names, reading.server)
+    return replace(reading.server, platform=platform)
+
+
+def _closed(
+    engine: Engine, server: ServerIdentity, entries: Sequence[DatabaseEntry]
+) -> tuple[DatabaseEntry, ...]:
+    """Return the databases, the provider's own as such that nobody is let into."""
     is_hosted = isinstance(engine, Hosted) and server.platform.is_managed
     closed = cast("Hosted", engine).closed_databases(server.platform) if is_hosted else ()
-    try:
-        listed, hidden = engine.databases(connection, username), None
-    except HiddenDatabases as error:
-        listed, hidden = error.listed, error
-    return tuple(_closed(item) if item.name in closed else item for item in listed), hidden
-
-
-def _closed(entry: DatabaseEntry) -> DatabaseEntry:
-    return DatabaseEntry(entry.name, is_readable=False, reason=PROVIDERS_OWN, is_providers=True)
+    return tuple(
+        DatabaseEntry(entry.name, is_readable=False, reason=PROVIDERS_OWN, is_providers=True)
+        if entry.name in closed
+        else entry
+        for entry in entries
+    )
 
 
 def _is_left_out(database: str, patterns: Sequence[str]) -> bool:
@@ -141,8 +163,11 @@ def _read(
     counts: Counts,
     database: str = "",
 ) -> None:
+    if reading.server.place in query.hidden_at:
+        return
     if query.file_for(reading.server.version_number, reading.server.place) is None:
-        reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
+        if not query.shows_some:
+            reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
         return
     try:
         with understood(f"query {query.name}"):
@@ -159,7 +184,17 @@ def _read(
     reading.rows.put(query, database, found)
     if query.origin:
         reading.origins[query.name] = origins
+    if query.shows_some:
+        _report_some(engine, query, reading)
     reading.report(query.fills, database, SectionStatus.READ)
+
+
+def _report_some(engine: Engine, query: Query[Any], reading: AccountReading) -> None:
+    """Report that the list of accounts is not whole: none that is not in it is gone."""
+    needs = Grantee(engine, reading.server, reading.username).filled(query.shows_some)
+    reason = f"{_SOME} {it_needs(needs)}"
+    reading.report([SectionName.ACCOUNTS], "", SectionStatus.DENIED, reason)
+    reading.warnings.append(f"{SectionName.ACCOUNTS} not read whole: {reason}")
 
 
 def _origins(query: Query[Any], rows: PackedRows) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
@@ -77,6 +77,12 @@ class Query(Generic[RowT]):
     `opens` makes its grant optional: it says what else that would open. Without the grant
     the value is unknown, which is no fault that anybody is warned of.
 
+    `shows_some` marks a query that lists some accounts only, and is the statement that would let
+    all be seen. Its accounts section is denied, so that none that is not listed counts as gone;
+    what else it fills was read of those that it lists.
+
+    `hidden_at` are places where it is not asked, because another query reads what it fills.
+
     `made` are variants for places that the monitoring script makes ready in a way of their own:
     they read what it makes, or need another grant.
 
@@ -98,6 +104,8 @@ class Query(Generic[RowT]):
     check_needs: str = ""
     opens: str = ""
     made: tuple[Variant, ...] = ()
+    hidden_at: tuple[str, ...] = ()
+    shows_some: str = ""
     count: str = ""
     denied: str = ""
 
@@ -618,6 +626,17 @@ class KnowsPlatforms(Protocol):
         Raises:
             ConfigurationError: no statement can hold the name.
         """
+        ...
+
+
+@runtime_checkable
+class KnowsByRows(Protocol):
+    """An engine that sees whose service a server is in the rows that a sync reads anyway."""
+
+    def platform_by(
+        self, rows: AccountRows, databases: Iterable[str], server: ServerIdentity
+    ) -> Platform:
+        """Return whose service a server is, from its accounts and the names of its databases."""
         ...
 
 

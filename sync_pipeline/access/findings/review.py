@@ -109,7 +109,8 @@ def _of_providers(cases: Sequence[Case]) -> Iterator[str]:
             instances[platform] += 1
     for platform, names in found.items():
         count = instances[platform]
-        where = f"{count} instance{'s' if count > 1 else ''} of {platform.service}"
+        service = platform.service if platform.is_managed else "a managed service"
+        where = f"{count} instance{'s' if count > 1 else ''} of {service}"
         yield f"The provider's own accounts are not reviewed on {where}: {listed(list(names), 8)}."
 
 

@@ -70,6 +70,8 @@ from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (14,)
 PACKAGE = "sync_pipeline.engines.postgresql"
+OWN_DATABASE = "postgres"
+"""What initdb makes for people to connect to."""
 _CHECKING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 
 ROLES = Query(
@@ -310,7 +312,7 @@ class PostgreSql(UnknownNothing):
         let into the provider's databases, so that none of them is among the lines.
         """
         closed = closed_databases(Platform(platform))
-        chosen = [name for name in databases if name not in closed]
+        chosen = [name for name in databases or (OWN_DATABASE,) if name not in closed]
         return self.grants_script(username, host, chosen)
 
 
@@ -343,7 +345,7 @@ def _entry(row: dict[str, Any], username: str) -> DatabaseEntry:
 
 def own_database(target: Target) -> str:
     """Return the database that the instance itself is read in."""
-    return target.instance.database or "postgres"
+    return target.instance.database or OWN_DATABASE
 
 
 def _tls(target: Target) -> dict[str, Any]:
