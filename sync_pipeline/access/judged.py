@@ -18,6 +18,10 @@ from sync_pipeline.model.access import (
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import SectionName, Securable
+from sync_pipeline.model.snapshot import SectionStatus
+
+_CLOSED = (SectionStatus.PROVIDERS,)
+_MEANT = (SectionStatus.PROVIDERS, SectionStatus.EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +106,22 @@ class Judged:
 
     def sentences(self, gaps: Iterable[Gap]) -> tuple[str, ...]:
         """Return what people read of gaps of the instance."""
-        return tuple(f"{self.name}: {gap.sentence}" for gap in gaps)
+        return tuple(dict.fromkeys(f"{self.name}: {gap.sentence}" for gap in gaps))
 
     def not_modelled(self, privilege: str | None = None) -> tuple[ServerRule, ...]:
         """Return what no answer about a privilege (None: any) takes in; nothing if unsynced."""
         return tuple(not_modelled(self.rules, privilege)) if self.is_synced else ()
 
     def gaps(self, *names: SectionName) -> tuple[str, ...]:
-        """Return a sentence for each section (of these names, or of all) that was not read."""
+        """Return a sentence for each section (of these names, or of all) that was not read.
+
+        Of a database that is left out there is one, where all sections are asked for.
+        """
         if not self.is_synced:
             return (f"{self.name} was never synced: nothing is known of it.",)
-        keys = sorted(key for key in self.world.sections if not names or key.name in names)
-        return tuple(f"{self.name}: {gap.told}" for gap in self.world.unread(keys))
+        sections = self.world.sections
+        keys = sorted(key for key in sections if not names or key.name in names)
+        # A provider's database is nobody's to read, and of an excluded one only who asks is told.
+        ignored = _CLOSED if not names else _MEANT
+        told = (key for key in keys if sections[key].status not in ignored)
+        return tuple(dict.fromkeys(f"{self.name}: {gap.told}" for gap in self.world.unread(told)))

@@ -89,6 +89,8 @@ def of(
         show_json(_account(found))
         return
     if output.is_table:
+        if found.facts.is_provider:
+            say(f"{account} is an account of the provider of this service.")
         for power in found.powers:
             say(f"{power.kind} ({power.availability}) by {power.source}: {path_text(power.path)}")
         for text in found.denied:
@@ -146,7 +148,9 @@ def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, .
     start = (holder.instance, name)
     decision = holder.decision
     if not decision.held:
-        reasons = "; ".join((*decision.denied, *(gap.phrase for gap in decision.unknown)))
+        reasons = "; ".join(
+            (*decision.denied, *dict.fromkeys(gap.phrase for gap in decision.unknown))
+        )
         yield (*start, holder.verdict, decision.securable, "", reasons, "", "")
         return
     for entry in decision.held if all_paths else decision.held[:1]:

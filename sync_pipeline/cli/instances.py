@@ -33,6 +33,7 @@ from sync_pipeline.model.instance import (
     Selection,
     TlsMode,
 )
+from sync_pipeline.model.platform import platform_named
 from sync_pipeline.visible import visible
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def list_(selection: Selection, output: Output) -> None:
             "yes" if item.is_active else "no",
             _hold(held[item.id]),
             item.server_version,
+            _service(item),
             time_cell(item.last_connected_at),
         )
         for item in found
@@ -203,6 +205,7 @@ def list_(selection: Selection, output: Output) -> None:
         "active",
         "on hold",
         "version",
+        "platform",
         "reached",
     )
     output.show(columns, rows, "There is no such instance: sync-pipeline instances add.")
@@ -374,13 +377,14 @@ def _show_probes(probes: Sequence[Probe], output: Output) -> None:
             probe.instance,
             "ready" if probe.is_ready else "not ready",
             probe.version,
+            platform_named(probe.platform).service if probe.platform else "",
             "" if probe.error else probe.tls or "no TLS",
             _latency(probe.latency_seconds),
             probe.accounts,
         )
         for probe in probes
     ]
-    columns = ("instance", "state", "version", "TLS", "latency", "accounts")
+    columns = ("instance", "state", "version", "platform", "TLS", "latency", "accounts")
     output.show(columns, rows, "There is no active instance: sync-pipeline instances add.")
     for line in (line for probe in probes for line in _told(probe)):
         typer.echo(visible(line), err=output.is_csv)
@@ -432,6 +436,7 @@ def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
     return {
         **InstanceRow.of(instance).model_dump(mode="json"),
         "server_version": instance.server_version,
+        "platform": instance.platform and str(instance.platform),
         "last_connected_at": instance.last_connected_at and instance.last_connected_at.isoformat(),
         "maintenance": window
         and {
@@ -452,6 +457,10 @@ def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
             for item in hold.waiting
         ],
     }
+
+
+def _service(instance: Instance) -> str:
+    return instance.platform.service if instance.platform else ""
 
 
 def _hold(hold: Hold) -> str:

@@ -22,7 +22,8 @@ class AccountReading:
     """The rows of one instance's catalogs, and how complete they are.
 
     `origins` are, by query, the databases from which rows of it came. `entries` are the
-    databases that the server lists, and `hidden` says where it lists some only. Two readings
+    databases that the server lists, and `hidden` says where it lists some only; `excluded` are
+    those that the settings leave out. Two readings
     by the same code whose `facts` and rows are the same give the same snapshot.
     """
 
@@ -32,6 +33,7 @@ class AccountReading:
     observed_at: datetime
     entries: tuple[DatabaseEntry, ...] = ()
     hidden: HiddenDatabases | None = None
+    excluded: frozenset[str] = frozenset()
     origins: dict[str, frozenset[str]] = field(default_factory=dict)
     rows: AccountRows = field(default_factory=AccountRows)
     sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
@@ -106,7 +108,9 @@ class AccountReading:
     def _accounts(self) -> tuple[AccountState, ...]:
         with understood("the queries of its accounts"):
             found = self.engine.accounts(self.rows, self.server)
-            return tuple(account.canonical() for account in found)
+            return tuple(
+                account.canonical() for account in found if account.database not in self.excluded
+            )
 
     def _digest(self, of_rows: Callable[[PackedRows], bytes]) -> str:
         found = hashlib.blake2b(digest_size=DIGEST_BYTES)

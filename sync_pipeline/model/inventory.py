@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import ChangeType
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey, Securable, SecurableKind
 from sync_pipeline.model.snapshot import SectionReport
 
@@ -29,7 +30,10 @@ class AccountFilter:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """One account with its permissions and dates (UTC), as last synced."""
+    """One account with its permissions and dates (UTC), as last synced.
+
+    `platform` is whose service its instance is.
+    """
 
     instance: str
     engine: str
@@ -41,6 +45,7 @@ class AccountView:
     last_sync_at: datetime
     last_change_at: datetime
     session_id: str
+    platform: Platform = Platform.SELF_RUN
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class KeptReview:
     is_unlisted: bool = False
     is_compared: bool = False
     notes: bytes | None = None
+    providers: bytes | None = None
     findings: bytes | None = None
     namesakes: bytes | None = None
 

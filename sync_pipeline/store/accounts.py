@@ -21,6 +21,7 @@ from sync_pipeline.model.change import (
 )
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
+from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.reads import Reads
 from sync_pipeline.model.review import NewReview
@@ -139,6 +140,7 @@ class AccountStore:
         reads: Reads | None = None,
         known: KnownAccounts | None = None,
         review: NewReview | None = None,
+        platform: Platform | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
@@ -174,7 +176,7 @@ class AccountStore:
             written_review(connection, instance_id, review)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
-            note_connection(connection, instance_id, server_version, now)
+            note_connection(connection, instance_id, server_version, now, platform)
 
     def find(
         self, wanted: AccountFilter, on_damage: Callable[[StoreDamaged], None] | None = None
@@ -241,7 +243,12 @@ class AccountStore:
 
 def _views() -> Select[Any]:
     return select(
-        accounts, permissions, instances.c.name, instances.c.engine, *CONFIRMED
+        accounts,
+        permissions,
+        instances.c.name,
+        instances.c.engine,
+        instances.c.platform,
+        *CONFIRMED,
     ).select_from(
         accounts.join(permissions)
         .join(instances)
@@ -283,4 +290,5 @@ def _view(row: Row[Any], state: AccountState) -> AccountView:
         last_sync_at=synced_again or row.last_sync_at,
         last_change_at=row.last_change_at,
         session_id=row.confirmed_session_id if synced_again else row.sync_session_id,
+        platform=platform_named(row.platform),
     )

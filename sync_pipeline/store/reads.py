@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from sync_pipeline.model.classification import DayCounts
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.reads import Derived, ReadMarks, Reads
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.store.classes import write_class_counts
@@ -102,6 +103,7 @@ class ReadStore:
         server_version: str,
         now: datetime,
         counts: DayCounts | None = None,
+        platform: Platform | None = None,
     ) -> bool:
         """Write that a sync found an instance unchanged, with its record, in one transaction.
 
@@ -126,7 +128,7 @@ class ReadStore:
                     raise _Changed
                 if counts is not None:
                     write_class_counts(connection, instance_id, counts, observed_at)
-                note_connection(connection, instance_id, server_version, now)
+                note_connection(connection, instance_id, server_version, now, platform)
         except _Changed:
             return False
         return True

@@ -21,6 +21,7 @@ from sync_pipeline.model.instance import (
     TlsOptions,
     require_known,
 )
+from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import credentials, instances
 
@@ -267,15 +268,25 @@ class Registry:
                     hint="See: sync-pipeline instances list.",
                 )
 
-    def note_connection(self, instance_id: int, version: str, now: datetime) -> None:
-        """Remember the version a server reported, and when it was reached."""
+    def note_connection(
+        self, instance_id: int, version: str, now: datetime, platform: Platform | None = None
+    ) -> None:
+        """Remember the version a server reported, whose service it is, and when it was reached."""
         with self._database.write() as connection:
-            note_connection(connection, instance_id, version, now)
+            note_connection(connection, instance_id, version, now, platform)
 
 
-def note_connection(connection: Connection, instance_id: int, version: str, now: datetime) -> None:
-    """Remember a server's version within a caller's transaction."""
-    values = {"server_version": version, "last_connected_at": now}
+def note_connection(
+    connection: Connection,
+    instance_id: int,
+    version: str,
+    now: datetime,
+    platform: Platform | None = None,
+) -> None:
+    """Remember a server's version within a caller's transaction; no platform: as it was."""
+    values: dict[str, Any] = {"server_version": version, "last_connected_at": now}
+    if platform is not None:
+        values["platform"] = str(platform)
     connection.execute(_NOTE_CONNECTION, {**values, "of_id": instance_id})
 
 
@@ -328,6 +339,7 @@ def _instance(row: Row[Any]) -> Instance:
         is_active=row.is_active,
         server_version=row.server_version,
         last_connected_at=row.last_connected_at,
+        platform=None if row.platform is None else platform_named(row.platform),
     )
 
 

@@ -122,6 +122,7 @@ instances = Table(
     Column("description", Text),
     Column("is_active", Boolean, nullable=False),
     Column("server_version", Text),
+    Column("platform", String(32)),
     Column("last_connected_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -339,6 +340,7 @@ instance_reviews = Table(
     Column("is_unlisted", Boolean, nullable=False),
     # What these hold: store/reviews.
     Column("notes", LargeBinary),
+    Column("providers", LargeBinary),
     Column("findings", LargeBinary),
     Column("namesakes", LargeBinary),
     Column("remedies", LargeBinary),

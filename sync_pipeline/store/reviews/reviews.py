@@ -72,7 +72,7 @@ _MARKED = (instances.c.id, worlds.c.digest, reads.c.written_at)
 _CHECKED = (
     *(reviews.c.turn, reviews.c.basis, reviews.c.world, reviews.c.databases, reviews.c.listing),
     *(reviews.c.listed_at, reviews.c.valid_from, reviews.c.valid_until, reviews.c.is_unlisted),
-    *(reviews.c.notes, reviews.c.namesakes, reviews.c.compared_at),
+    *(reviews.c.notes, reviews.c.providers, reviews.c.namesakes, reviews.c.compared_at),
 )
 
 
@@ -125,6 +125,7 @@ class ReviewStore:
                 engine,
                 read_findings(kept.findings, instance, engine, shared),
                 notes=read_texts(kept.notes),
+                of_provider=read_texts(kept.providers),
                 is_unlisted=kept.is_unlisted,
             )
             return examined, PackedNamesakes.of(kept.namesakes)
@@ -381,6 +382,7 @@ def _review(row: Row[Any]) -> KeptReview:
         is_unlisted=bool(row.is_unlisted),
         is_compared=row.compared_at is not None,
         notes=_bytes(row.notes),
+        providers=_bytes(row.providers),
         findings=_bytes(row.found),
         namesakes=_bytes(row.namesakes),
     )

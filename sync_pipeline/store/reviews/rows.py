@@ -38,6 +38,7 @@ _FORGET = (
         turn=reviews.c.turn + 1,
         basis="",
         notes=None,
+        providers=None,
         findings=None,
         namesakes=None,
         remedies=None,
@@ -210,6 +211,7 @@ def _of_examined(examined: Examined, seen: Sequence[Finding]) -> dict[str, Any]:
         "valid_until": examined.valid_until,
         "is_unlisted": examined.is_unlisted,
         "notes": pack_texts(examined.notes),
+        "providers": pack_texts(examined.of_provider),
         "findings": pack_findings(seen) if seen else None,
         "namesakes": pack_namesakes(examined.namesakes),
     }

@@ -17,6 +17,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, StoredAccess, Wanted
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.snapshot import SectionReport
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -70,10 +71,20 @@ def judge(
     sections: Mapping[SectionKey, SectionReport],
     version: str,
     asked_at: datetime,
+    platform: Platform | None = None,
 ) -> Judged:
-    """Return accounts of an instance under the rules of its engine, as of a moment."""
+    """Return accounts of an instance under the rules of its engine, as of a moment.
+
+    Without a platform it is the one that was recorded of the instance.
+    """
     world = AccessWorld(
-        instance.name, instance.engine, version, accounts, sections, asked_at=asked_at
+        instance.name,
+        instance.engine,
+        version,
+        accounts,
+        sections,
+        asked_at=asked_at,
+        platform=platform or instance.platform or Platform.SELF_RUN,
     )
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 

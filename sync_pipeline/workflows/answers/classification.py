@@ -83,6 +83,7 @@ def classify_sync(
             snapshot.sections,
             snapshot.server.version,
             snapshot.observed_at,
+            snapshot.server.platform,
         )
         counts = count(classes, Population(instance, judged))
     except ConfigurationError as error:

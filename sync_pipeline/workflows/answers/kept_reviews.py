@@ -13,6 +13,7 @@ from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.finding import Examined, Finding
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.review import (
     Compared,
     KeptReview,
@@ -125,7 +126,10 @@ class Reviews:
         """Return what is kept; None: it is damaged."""
         store = self.deps.store.reviews
         found = store.unpacked(kept, instance.name, instance.engine, self._shared)
-        return Reviewed(instance, *found, kept.turn, kept.is_compared) if found else None
+        if found is None:
+            return None
+        examined = replace(found[0], platform=instance.platform or Platform.SELF_RUN)
+        return Reviewed(instance, examined, found[1], kept.turn, kept.is_compared)
 
     def _shared(self, text: str) -> str:
         return self._texts.setdefault(text, text)

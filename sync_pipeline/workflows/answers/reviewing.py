@@ -61,6 +61,7 @@ class Reviewer:
             instance.name,
             str(instance.engine),
             instance.server_version or "",
+            str(instance.platform or ""),
             self._monitor(instance),
             self._excluded(instance),
         )
@@ -111,14 +112,14 @@ def _review_of_sync(
     snapshot: Snapshot,
 ) -> NewReview:
     reviewer = Reviewer.of(deps)
-    version = snapshot.server.version
+    version, platform = snapshot.server.version, snapshot.server.platform
     states = {state.name: state for state in active_after(known, result)}
     changed = {item.state.name: item.changed_at for item in known if item.changed_at}
     changed.update({state.name: snapshot.observed_at for state in result.states})
-    judged = judge(instance, states, result.sections, version, snapshot.observed_at)
+    judged = judge(instance, states, result.sections, version, snapshot.observed_at, platform)
     listed = deps.store.reviews.listed(instance.id)
     found = examine(reviewer.case(instance, judged, listed.databases, changed), RULES)
-    basis = reviewer.basis(replace(instance, server_version=version))
+    basis = reviewer.basis(replace(instance, server_version=version, platform=platform))
     marks = ReviewMarks(basis, listing_of(listed.databases), listed.rows)
     return NewReview(found, accounts, marks, snapshot.observed_at)
 

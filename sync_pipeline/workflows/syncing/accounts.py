@@ -114,6 +114,7 @@ def _confirmed(
         reading.server.version,
         deps.clock(),
         counts,
+        reading.server.platform,
     )
     if not is_recorded:
         return None
@@ -190,6 +191,7 @@ def _compared(
         Reads(marks, _derived(result, snapshot, scope, classified), holders),
         sides.stored,
         review_of_sync(deps, instance, accounts, sides.all_known, result, snapshot),
+        snapshot.server.platform,
     )
     return AccountSyncReport(
         instance=instance.name,
@@ -240,6 +242,7 @@ def read_with(deps: SyncDeps, source: Source) -> AccountReading:
         username=source.target.username,
         object_detail=deps.settings.detail_level is DetailLevel.OBJECT,
         max_databases=deps.settings.max_databases,
+        excluded=deps.settings.excluded_databases,
     )
     return read_accounts(source.engine, source.open, scope, deps.clock())
 

@@ -126,6 +126,7 @@ def capable(word: str, state: AccountState, world: Judged) -> bool:
     return {
         "superuser": "superuser" in kinds,
         "grant admin": "grant admin" in kinds,
+        "administrator": "administrator" in kinds,
         "can login": state.can_login,
         "locked": state.is_locked,
         "expired": facts.get("is_expired") is True,
@@ -138,6 +139,7 @@ def capable(word: str, state: AccountState, world: Judged) -> bool:
         "orphaned": bool(facts.get("orphaned")),
         "everyone": state.name == PUBLIC,
         "system": facts.get("is_system") is True,
+        "provider": facts.get("is_provider") is True,
     }[word]
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sync_pipeline.engines.access.contract import HashPlace
+from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mysql_protocol.access import statements
 from sync_pipeline.engines.mysql_protocol.access.facts import facts_of, has_password
 from sync_pipeline.engines.mysql_protocol.access.levels import (
@@ -36,12 +37,14 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import (
     Activation,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import lets_nobody_in
+from sync_pipeline.engines.mysql_protocol.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import (
     EVERYTHING,
     AccountFacts,
     Availability,
     Decision,
     EffectivePrivilege,
+    Path,
     Power,
 )
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -141,6 +144,22 @@ class FamilyAccess(Mending):
             return ()
         return powers_of(self, account)
 
+    def roles_reached(self, account: str) -> Iterator[tuple[Path, Availability]]:
+        """Yield the ways to the account itself and each role that its sessions can stand in."""
+        for activation in self.activations(account):
+            for link in self.with_roles(Link(account), activation.roles).values():
+                yield link.path, activation.availability
+
+    @property
+    def stand_in(self) -> str:
+        """Return the role that a managed service gives in the place of a superuser."""
+        return stand_in(self.world.platform)
+
+    @property
+    def service(self) -> str:
+        """Return how the provider of the server calls it."""
+        return self.world.platform.service
+
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""
         state = self.world.accounts.get(account)
@@ -151,6 +170,7 @@ class FamilyAccess(Mending):
             is_system=account in self.system_accounts,
             # There is no identifier: a name, and the rights with which it was made.
             is_built_in=account in self.built_in_accounts and state.is_superuser,
+            is_provider=account in provider_accounts(self.world.platform),
         )
 
     def is_everyone(self, account: str) -> bool:
@@ -237,6 +257,8 @@ class FamilyAccess(Mending):
 
         Nobody might be left who could give them back.
         """
+        if account in provider_accounts(self.world.platform):
+            return "it is an account of the provider of this service"
         if account in self.built_in_accounts or account in self.system_accounts:
             return "it is an account that the server was installed with"
         if self._is_last_superuser(account):

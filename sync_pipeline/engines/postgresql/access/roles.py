@@ -24,6 +24,7 @@ from sync_pipeline.engines.access.links import (
 from sync_pipeline.engines.postgresql.access.catalogs import makes_superuser
 from sync_pipeline.engines.postgresql.access.stored import StoredRoles
 from sync_pipeline.engines.postgresql.accounts.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
+from sync_pipeline.engines.postgresql.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
@@ -70,6 +71,9 @@ class RoleGraph:
 
     def __init__(self, world: AccessWorld) -> None:
         self.accounts = world.accounts
+        self.platform = world.platform
+        self.stand_in = stand_in(world.platform)
+        self._providers = provider_accounts(world.platform)
         self.major = _major(world.version)
         self._attributes: dict[str, Mapping[str, AttributeValue]] = {}
         kept = {name: account.memberships for name, account in world.accounts.items()}
@@ -113,10 +117,13 @@ class RoleGraph:
         """Return whether initdb made a role: its identifier is 10 (pg_authid.dat), on every server.
 
         initdb names it after the system's user, which packages call postgres; services and
-        people give it other names, and the usual one to others.
+        people give it other names, and the usual one to others. On a managed service it is the
+        provider's, so that one of the usual name is a customer's.
         """
         said = self.attribute(role, "is_bootstrap")
-        return role == BOOTSTRAP_NAME if said is None else bool(said)
+        if said is None:
+            return role == BOOTSTRAP_NAME and not self.platform.is_managed
+        return bool(said)
 
     def must_stay(self, role: str) -> str:
         """Return why a role stays a superuser; empty: it could lose that.
@@ -127,6 +134,8 @@ class RoleGraph:
             return "it is the role that initdb made, which the server keeps as a superuser"
         if self.is_superuser(role) and not self._other_superusers(role):
             return "nobody would be left who may do everything"
+        if self._is_last_administrator(role):
+            return "nobody of yours would be left who administers the server"
         return ""
 
     def writing_accounts(self, role: str) -> tuple[Grant, ...]:
@@ -136,6 +145,42 @@ class RoleGraph:
             grants = account.grants if account else ()
             self._writing[role] = tuple(filter(makes_superuser, grants))
         return self._writing[role]
+
+    def is_providers(self, role: str) -> bool:
+        """Return whether a role is the provider's of a managed service."""
+        return role in self._providers
+
+    def may_be_altered(self, role: str) -> bool:
+        """Return whether an account of the customer's may alter a role, or drop it.
+
+        CREATE ROLE (16 and newer): CREATEROLE alters the roles on which it has ADMIN OPTION. On a
+        managed service nobody else may, for the superuser is the provider's.
+        """
+        if not (self.platform.is_managed and self.has_options):
+            return not self.is_providers(role)
+        return any(
+            item.role == role and item.admin
+            for name, items in self._memberships.items()
+            if not self.is_providers(name)
+            for item in items
+        )
+
+    def gives_last_administrator(self, account: str, role: str) -> bool:
+        """Return whether without a role nobody of the customer's would administer the server."""
+        is_way = bool(self.stand_in) and self.stand_in in {role, *self.member_of(role)}
+        return is_way and self._is_last_administrator(account)
+
+    def _is_last_administrator(self, role: str) -> bool:
+        """Return whether an account alone has the stand-in for a superuser and may log in."""
+        if not self.stand_in:
+            return False
+        able = [
+            name
+            for name, state in self.accounts.items()
+            if state.can_login and not self.is_providers(name)
+            if self.stand_in in self.member_of(name)
+        ]
+        return able == [role]
 
     def given_by(self, account: str) -> tuple[str, ...]:
         """Return the members of roles to whom an account gave these."""

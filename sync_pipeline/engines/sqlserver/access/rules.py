@@ -44,6 +44,7 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
     """
 
     def __init__(self, world: AccessWorld) -> None:
+        self._platform = world.platform
         self._principals = Principals(world)
         holdings = Holdings(self._principals)
         self._decider = Decider(world, self._principals, holdings)
@@ -88,7 +89,7 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
         state = self._principals.accounts.get(account)
         if state is None:
             return AccountFacts()
-        found = account_facts(state)
+        found = account_facts(state, self._platform)
         return replace(
             found,
             password_fix=self._remedies.hold_to_policy(account)

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("valid_until", _UTC),
         sa.Column("is_unlisted", sa.Boolean, nullable=False),
         sa.Column("notes", sa.LargeBinary),
+        sa.Column("providers", sa.LargeBinary),
         sa.Column("findings", sa.LargeBinary),
         sa.Column("namesakes", sa.LargeBinary),
         sa.Column("remedies", sa.LargeBinary),
