@@ -20,7 +20,7 @@ from sync_pipeline.settings import Settings
 from sync_pipeline.store.schema import change_horizon
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.answers.access import access_of, who_can
+from sync_pipeline.workflows.answers.access import access_of, search
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.accounts import sync_instance_accounts
@@ -139,22 +139,31 @@ def test_one_damaged_instance_costs_no_answer_about_the_others(
     bench = StoreBench(store)
     fleet = bench.fleet("one", "two", "three")
     on = Grant(Securable(SecurableKind.TABLE, "d", "s", "t"), "SELECT")
-    states: list[AccountState] = [replace(an_account("app"), grants=(on,))]
+    states: list[AccountState] = [replace(an_account("app"), is_superuser=True, grants=(on,))]
     for item in fleet:
         bench.apply(item, *states)
-    with store._database.write() as connection:
-        connection.execute(
-            update(worlds).where(worlds.c.instance_id == fleet[1].id).values(digest="0" * 64)
-        )
     settings = Settings(home=tmp_path)
-    deps = SyncDeps(store, SecretVault.open(settings), settings, lambda: minutes(60))
-    answer = who_can(deps, "SELECT", "table:d.s.t", fleet)
-    assert [holder.instance for holder in answer.holders] == ["one", "three"]
+    deps = SyncDeps(store, SecretVault.open(settings), settings, lambda: bench.now)
+    bench.now = minutes(60)
+    before = review_of(deps, fleet)
+    of_two = worlds.c.instance_id == fleet[1].id
+    with store._database.write() as connection:
+        digest = connection.scalar(select(worlds.c.digest).where(of_two))
+        connection.execute(update(worlds).where(of_two).values(digest="0" * 64))
+    bench.now = minutes(70)
+    found = search(deps, "SELECT", "table:d.s.t", fleet)
+    assert [holder.instance for holder in found.holders()] == ["one", "three"]
     told = re.compile(r"two: accounts was not read .*is not what was written.*its backup\.")
-    assert [text for text in answer.gaps if told.match(text)]
-    assert [text for text in review_of(deps, fleet).notes if told.match(text)]
+    assert [text for text in found.answer().gaps if told.match(text)]
+    damaged = review_of(deps, fleet)
+    assert [text for text in damaged.notes if told.match(text)]
+    assert {item.instance for item in damaged.findings} == {"one", "three"}
     with pytest.raises(StoreDamaged, match=r"^two: "):
         access_of(deps, "app", "two")
+    with store._database.write() as connection:
+        connection.execute(update(worlds).where(of_two).values(digest=digest))
+    bench.now = minutes(80)
+    assert review_of(deps, fleet).findings == before.findings, "none of them was ever resolved"
 
 
 def test_a_list_of_accounts_leaves_a_damaged_instance_out_and_says_so(command: Command) -> None:
