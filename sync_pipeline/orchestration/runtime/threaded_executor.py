@@ -46,6 +46,7 @@ from dagster._core.execution.plan.objects import (
     step_failure_event_from_exc_info,
 )
 from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
 from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG
@@ -55,6 +56,7 @@ from sync_pipeline.errors import QueryTimeout
 from sync_pipeline.orchestration.failures import failure_of
 from sync_pipeline.orchestration.runtime.event_buffer import buffered_events
 from sync_pipeline.orchestration.runtime.garbage import rare_collections
+from sync_pipeline.orchestration.runtime.kept_resources import kept_resources
 
 DEADLINE_TAG = "sync_pipeline/deadline_seconds"
 """The tag of an op whose steps are failed when they take longer."""
@@ -157,6 +159,7 @@ class ThreadedExecutor(dg.Executor):
                 raise_on_error=plan_context.raise_on_error,
                 output_capture=plan_context.output_capture,
                 step_dependency_config=self.step_dependency_config,
+                scoped_resources_builder_cm=kept_resources,
             ),
         )
         yield DagsterEvent.engine_event(
@@ -198,6 +201,7 @@ class StepThreads:
         self._ready: deque[ExecutionStep] = deque()
         self._at_work: dict[str, Attempt] = {}
         self._ended: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
+        self._known: KnownExecutionState | None = None
 
     def events(self) -> Iterator[DagsterEvent]:
         """Run every step to its end, and yield all events.
@@ -246,7 +250,7 @@ class StepThreads:
         self._ready = deque(sorted(self._ready, key=_priority_of, reverse=True))
 
     def _start(self, step: ExecutionStep, events: Events) -> None:
-        context = self._job_context.for_step(step, self._active.get_known_state())
+        context = self._job_context.for_step(step, self._known_state())
         seconds = float(step.tags.get(DEADLINE_TAG, "inf"))
         attempt = Attempt(step, context, time.monotonic() + seconds)
         context.log.addFilter(attempt.fence)
@@ -256,6 +260,17 @@ class StepThreads:
         threading.Thread(
             target=attempt.work, args=(events, self._ended), name=step.key, daemon=True
         ).start()
+
+    def _known_state(self) -> KnownExecutionState:
+        """Return what a step is told of the run so far.
+
+        Dagster looks at each output of the run to make it: ten thousand for each of as many
+        steps. It is the same but for the attempts, and the outputs that it holds go on to grow.
+        """
+        if self._known is None:
+            self._known = self._active.get_known_state()
+        attempts = self._active.retry_state.snapshot_attempts()
+        return self._known._replace(previous_retry_attempts=attempts)
 
     def _take(self) -> list[Attempt]:
         """Wait a little for attempts that have ended, and return all of them."""
@@ -276,6 +291,8 @@ class StepThreads:
 
     def _finish(self, attempt: Attempt) -> Iterator[DagsterEvent]:
         del self._at_work[attempt.step.key]
+        if any(output.is_dynamic for output in attempt.step.step_outputs):
+            self._known = None
         for event in attempt.events:
             yield event
             self._active.handle_event(event)
@@ -302,7 +319,7 @@ class StepThreads:
             EngineEventData.interrupted([item.step.key for item in given_up]),
         )
         for attempt in given_up:
-            context = self._job_context.for_step(attempt.step, self._active.get_known_state())
+            context = self._job_context.for_step(attempt.step, self._known_state())
             event = _failure(context, DagsterExecutionInterruptedError(), ErrorSource.INTERRUPT)
             self._active.handle_event(event)
             yield event
