@@ -12,9 +12,11 @@ from hypothesis import settings
 from workbench.servers.memory import use_memory
 from workbench.servers.warden import Guard, guard
 
-# How long an example takes says nothing on a shared machine.
-settings.register_profile("sync_pipeline", deadline=None)
-settings.load_profile("sync_pipeline")
+# How long an example takes says nothing on a shared machine. What decides whether a change lands
+# asks the same of each change; `--hypothesis-profile search` looks for what was not tried yet.
+settings.register_profile("search", deadline=None)
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """As the programs that are tested (`runtime/garbage.py`): with Python's own 700, looking for

@@ -29,6 +29,15 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEPT_DATABASES = ("postgres", "template0", "template1")
 KEPT_TABLESPACES = ("pg_default", "pg_global")
 
+KEPT = """
+SELECT 'database', datname::text, datdba, datacl::text FROM pg_database
+UNION ALL SELECT 'tablespace', spcname::text, spcowner, spcacl::text FROM pg_tablespace
+UNION ALL SELECT 'role', rolname::text, oid, rolconfig::text FROM pg_roles
+UNION ALL SELECT 'member', member::regrole::text, roleid, admin_option::text FROM pg_auth_members
+UNION ALL SELECT 'setting', setrole::text, setdatabase, setconfig::text FROM pg_db_role_setting
+"""
+KEPT_PARAMETERS = "UNION ALL SELECT 'parameter', parname, 0, paracl::text FROM pg_parameter_acl\n"
+
 
 @dataclass
 class Tally:
@@ -181,8 +190,13 @@ class PostgresBench:
             link.execute("SELECT pg_reload_conf()")
         time.sleep(0.15)
 
+    def kept(self) -> list[tuple[Any, ...]]:
+        """Return what a server has beside the databases and roles that tests make."""
+        query = KEPT + (KEPT_PARAMETERS if self.major >= 15 else "")
+        return self.rows(f"{query} ORDER BY 1, 2, 3, 4", database="postgres")
+
     def reset(self) -> None:
-        """Drop every database, tablespace and role that a test made."""
+        """Drop every database, tablespace and role that a test made, and what all had by grant."""
         with self.admin("postgres") as link:
             names = link.execute("SELECT datname FROM pg_database").fetchall()
             for (name,) in names:
@@ -192,6 +206,10 @@ class PostgresBench:
                 if name not in KEPT_TABLESPACES:
                     link.execute(statement("DROP TABLESPACE {}", name))
             self._drop_roles(link)
+            # Grants to everyone and to predefined roles have no role that could be dropped.
+            link.execute("UPDATE pg_tablespace SET spcacl = NULL WHERE spcacl IS NOT NULL")
+            if self.major >= 15:
+                link.execute("DELETE FROM pg_parameter_acl")
 
     @staticmethod
     def _drop_roles(link: psycopg.Connection[tuple[Any, ...]]) -> None:
@@ -222,8 +240,10 @@ def statement(template: str, *names: str) -> sql.Composed:
 def bench_on(server: RunningServer) -> Iterator[PostgresBench]:
     """Lend a server to one test, with an empty database, and clean it afterwards."""
     bench = PostgresBench(server)
+    kept = bench.kept()
     bench.run("CREATE DATABASE bench", database="postgres")
     try:
         yield bench
     finally:
         bench.reset()
+    assert bench.kept() == kept, "the test left something for those after it"

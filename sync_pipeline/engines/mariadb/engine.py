@@ -77,9 +77,9 @@ class MariaDb(Family):
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, role and PUBLIC."""
-        return account_states(
-            rows.of(ACCOUNTS), rows.of(ROLES), OBJECTS.grants(rows), server.version_number
-        )
+        accounts = rows.of(ACCOUNTS)
+        grants = OBJECTS.grants(rows, {(row.user, row.host) for row in accounts})
+        return account_states(accounts, rows.of(ROLES), grants, server.version_number)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""

@@ -100,13 +100,14 @@ class MySql(Family):
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
         """Build one state for each account, roles included."""
+        accounts = rows.of(ACCOUNTS)
         return account_states(
-            rows.of(ACCOUNTS),
+            accounts,
             rows.of(DYNAMIC),
             rows.of(EDGES),
             rows.of(DEFAULT_ROLES),
             rows.of(MANDATORY_ROLES),
-            OBJECTS.grants(rows),
+            OBJECTS.grants(rows, {(row.user, row.host) for row in accounts}),
         )
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,14 +63,17 @@ class ObjectQueries:
         """Return each of them."""
         return (self.databases, self.tables, self.columns, self.routines, self.proxies)
 
-    def grants(self, rows: AccountRows) -> dict[Principal, list[Grant]]:
-        """Return the grants of their rows, by account."""
+    def grants(
+        self, rows: AccountRows, accounts: Collection[Principal]
+    ) -> dict[Principal, list[Grant]]:
+        """Return the grants of their rows, by account; `accounts` are all of the server."""
         return shared_grants(
             rows.of(self.databases),
             rows.of(self.tables),
             rows.of(self.columns),
             rows.of(self.routines),
             rows.of(self.proxies),
+            accounts,
         )
 
 
