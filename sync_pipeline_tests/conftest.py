@@ -33,6 +33,7 @@ pytest_plugins = [
     "workbench.servers.fixtures_sqlserver",
     "workbench.servers.fixtures_store",
     "workbench.servers.fixtures_versions",
+    "workbench.servers.made_stores",
 ]
 
 
