@@ -25,7 +25,14 @@ PASSWORD = "hunter2-in-the-url"
 OPEN = "import sys; from sync_pipeline.store.store import Store; Store.open(sys.argv[1]).close()"
 
 
-def test_the_migrations_make_what_the_schema_says(store: Store, store_url: str) -> None:
+@pytest.mark.parametrize("made", ["by the migrations", "by what they said once"])
+def test_the_migrations_make_what_the_schema_says(
+    made: str, store_url: str, request: pytest.FixtureRequest
+) -> None:
+    """And so does what makes the stores of the other tests: workbench/servers/made_stores.py."""
+    if made == "by the migrations":
+        request.getfixturevalue("real_migrations")
+    store: Store = request.getfixturevalue("store")
     engine = create_engine(store_url)
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), every_table())

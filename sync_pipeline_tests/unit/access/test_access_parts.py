@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -80,41 +81,47 @@ def _named(engine: EngineName, kind: K, name: str) -> str:
     return f"{name}(integer)" if is_routine and engine is EngineName.POSTGRESQL else name
 
 
+@cache
+def _grants(engine: EngineName, *, odd: bool) -> st.SearchStrategy[list[Grant]]:
+    one = st.builds(
+        Grant,
+        st.sampled_from(_securables(engine)),
+        st.sampled_from(_WORDS),
+        deny=st.sampled_from([False, False, False, odd]),
+        grantor=st.sampled_from(["", SHAPES[engine].names[0]]),
+        recognised=st.sampled_from([True, True, True, not odd]),
+    )
+    return st.lists(one, max_size=6)
+
+
+@cache
+def _roles(engine: EngineName, place: int) -> st.SearchStrategy[list[str]]:
+    """Draw some of those that come after a place."""
+    return st.lists(st.sampled_from(SHAPES[engine].names[place + 1 : -1] or ("none",)), max_size=2)
+
+
+_KINDS = st.sampled_from((AccountKind.USER, AccountKind.ROLE))
+_SELDOM = st.sampled_from([False, False, False, True])
+
+
 @st.composite
 def worlds(draw: st.DrawFn, engine: EngineName) -> AccessWorld:
     """Draw a world with grants of all levels, roles of roles, denies and unknown privileges."""
-    shape, securables = SHAPES[engine], _securables(engine)
-    odd = draw(st.booleans())
-    grants = st.lists(
-        st.builds(
-            Grant,
-            st.sampled_from(securables),
-            st.sampled_from(_WORDS),
-            deny=st.sampled_from([False, False, False, odd]),
-            grantor=st.sampled_from(["", shape.names[0]]),
-            recognised=st.sampled_from([True, True, True, not odd]),
-        ),
-        max_size=6,
-    )
+    shape, odd = SHAPES[engine], draw(st.booleans())
     accounts = {}
     for place, name in enumerate(shape.names):
         is_everyone = place == len(shape.names) - 1
-        roles = draw(
-            st.lists(st.sampled_from(shape.names[place + 1 : -1] or ("none",)), max_size=2)
-        )
+        roles = draw(_roles(engine, place))
         accounts[name] = AccountState(
             name=name,
-            kind=AccountKind.PUBLIC if is_everyone else draw(st.sampled_from(_KINDS)),
+            kind=AccountKind.PUBLIC if is_everyone else draw(_KINDS),
             can_login=draw(st.booleans()),
-            is_superuser=draw(st.sampled_from([False, False, False, True])),
+            is_superuser=draw(_SELDOM),
             database="shop" if engine is EngineName.SQLSERVER else "",
             memberships=tuple(Membership(role, default=draw(st.booleans())) for role in roles),
-            grants=tuple(draw(grants)),
+            grants=tuple(draw(_grants(engine, odd=odd))),
         ).canonical()
     return AccessWorld("i", engine, newest(engine), accounts, {})
-
-
-_KINDS = (AccountKind.USER, AccountKind.ROLE)
 
 
 def _texts(engine: EngineName) -> list[str]:
