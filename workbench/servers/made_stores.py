@@ -22,26 +22,27 @@ Upgrade = Callable[[Engine, str | None], None]
 
 
 class Recorded:
-    """The statements of the migrations, by the kind of database."""
+    """The statements of the migrations, by the kind of database and the newest revision."""
 
     def __init__(self, upgrade: Upgrade) -> None:
         self._upgrade = upgrade
-        self._made: dict[str, list[Statement]] = {}
+        self._made: dict[tuple[str, str], list[Statement]] = {}
 
-    def __call__(self, engine: Engine, revision: str | None) -> None:
+    def __call__(self, engine: Engine, revision: str | None, newest: str) -> None:
         """Stand in for `upgrade_tables`."""
+        key = engine.dialect.name, newest
         if revision is not None:
-            self._upgrade(engine, revision)
-        elif engine.dialect.name in self._made:
+            self._upgrade(engine, revision, newest)
+        elif key in self._made:
             with engine.begin() as connection:
                 connection.execute(select(1))  # the transaction begins as the store has it begun
                 cursor = connection.connection.cursor()
-                for statement in self._made[engine.dialect.name]:
+                for statement in self._made[key]:
                     cursor.execute(*statement)
         else:
             with _written(engine) as statements:
-                self._upgrade(engine, revision)
-            self._made[engine.dialect.name] = statements
+                self._upgrade(engine, revision, newest)
+            self._made[key] = statements
 
 
 @contextmanager
