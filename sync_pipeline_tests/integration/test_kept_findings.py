@@ -150,7 +150,7 @@ class Kept:
         accounts = self.store.accounts
         before, known = accounts.mark(instance.id), accounts.known(instance.id)
         result = self.bench.compared(instance, snapshot)
-        made = review_of_sync(self.deps, instance, before, known, result, snapshot)
+        made = review_of_sync(self.deps, instance, before, lambda: known, result, snapshot)
         assert made is not None
         reads = Reads(ReadMarks("", "", ""), Derived(len(snapshot.accounts), 0, ()))
         accounts.apply(

@@ -219,6 +219,7 @@ class PostgresBench:
                     link.execute(statement("DROP TABLESPACE {}", name))
             self._drop_roles(link)
             # Grants to everyone and to predefined roles have no role that could be dropped.
+            link.execute("UPDATE pg_database SET datacl = NULL WHERE datname = 'postgres'")
             link.execute("UPDATE pg_tablespace SET spcacl = NULL WHERE spcacl IS NOT NULL")
             if self.major >= 15:
                 link.execute("DELETE FROM pg_parameter_acl")
@@ -259,4 +260,5 @@ def bench_on(server: RunningServer) -> Iterator[PostgresBench]:
         yield bench
     finally:
         left = bench.reset()
-    assert left == kept, "the test left something for those after it"
+    changed = set(left) ^ set(kept)
+    assert not changed, f"the test left this otherwise for those after it: {changed}"
