@@ -117,7 +117,7 @@ class MariaDbAccess(FamilyAccess):
         self._denies = {
             name: tuple(Deny(name, self.as_compared(g)) for g in state.grants if g.deny)
             for name, state in world.accounts.items()
-            if any(grant.deny for grant in state.grants)
+            if state.grants and any(grant.deny for grant in state.grants)
         }
         self._lenders = lru_cache(maxsize=256)(weakly(self._lenders_of))
         self._session_denies = lru_cache(maxsize=256)(weakly(self._denies_of))

@@ -16,6 +16,9 @@ _ACCOUNT = re.compile(r"'(?P<user>(?:[^']|'')*)'@'(?P<host>(?:[^']|'')*)'", re.D
 @lru_cache(maxsize=_REMEMBERED)
 def user_and_host(account: str) -> tuple[str, str] | None:
     """Return the parts of `'user'@'host'`; None: the name is a role's of MariaDB."""
+    user, _, host = account[1:-1].partition("'@'")
+    if "'" not in user and "'" not in host and account == f"'{user}'@'{host}'":
+        return user, host
     found = _ACCOUNT.fullmatch(account)
     if found is None:
         return None

@@ -35,6 +35,7 @@ class Needs:
             for key, report in world.sections.items()
             if key.database and report.reason.startswith(NO_CONNECTIONS)
         )
+        self._last: tuple[Securable, tuple[Securable, Securable]] | None = None
         self._login: dict[str, tuple[str, ...]] = {}
         self._holds: dict[tuple[str, Securable], bool] = {}
 
@@ -50,7 +51,7 @@ class Needs:
         if kind is SecurableKind.DEFAULT_PRIVILEGE:
             return ()
         missing = list(self._logs_in(account))
-        database = self._index.database_of(securable)
+        database, schema = self._around(securable)
         is_inside = bool(securable.catalog) or (
             kind is SecurableKind.DATABASE and privilege != CONNECT
         )
@@ -60,10 +61,16 @@ class Needs:
             missing.append(
                 f"CONNECT on database {database.database}{self._doubt(account, database)}"
             )
-        schema = self._index.schema_of(securable)
         if schema != securable and not self._sees(acting, schema):
             missing.append(f"USAGE on schema {schema.schema}{self._doubt(acting, schema)}")
         return tuple(missing)
+
+    def _around(self, securable: Securable) -> tuple[Securable, Securable]:
+        """Return the database and the schema of an object; mostly the one asked about before."""
+        if self._last is None or self._last[0] is not securable:
+            index = self._index
+            self._last = securable, (index.database_of(securable), index.schema_of(securable))
+        return self._last[1]
 
     def _doubt(self, role: str, securable: Securable) -> str:
         """Return what to add where a role counts whose grants are not in the world."""

@@ -53,6 +53,7 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         self._rows = RowSecurity(self._graph, self._index)
         self._remedies = self._opposites = Remedies(self._graph, self._index)
         self._names: Names | None = None
+        self._last: tuple[Securable, tuple[Gap, ...]] | None = None
         self._unread: dict[Securable, tuple[Gap, ...]] = {}
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
@@ -134,6 +135,8 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         return NOT_MODELLED
 
     def _unread_of(self, securable: Securable) -> tuple[Gap, ...]:
-        if securable not in self._unread:
-            self._unread[securable] = unread(self._world, securable)
-        return self._unread[securable]
+        if self._last is None or self._last[0] is not securable:
+            if securable not in self._unread:
+                self._unread[securable] = unread(self._world, securable)
+            self._last = securable, self._unread[securable]
+        return self._last[1]
