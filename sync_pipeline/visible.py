@@ -40,6 +40,8 @@ def escaped_json(text: str) -> str:
 
     Line ends stay: outside of a string they mean nothing, and in one they are escaped before.
     """
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
     return _UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else _json(found[0]), text)
 
 

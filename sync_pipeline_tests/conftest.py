@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import signal
 
 import pytest
@@ -10,9 +12,18 @@ from hypothesis import settings
 from workbench.servers.memory import use_memory
 from workbench.servers.warden import Guard, guard
 
-# How long an example takes says nothing on a shared machine.
-settings.register_profile("sync_pipeline", deadline=None)
-settings.load_profile("sync_pipeline")
+# How long an example takes says nothing on a shared machine. What decides whether a change lands
+# asks the same of each change; `--hypothesis-profile search` looks for what was not tried yet.
+settings.register_profile("search", deadline=None)
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
+
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""As the programs that are tested (`runtime/garbage.py`): with Python's own 700, looking for
+garbage was a third of the time in which pytest collects the tests, and a seventh of the rest."""
+gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+# What pytest looks for when it is over, it has: Python need not take all apart.
+atexit.register(gc.freeze)
 
 pytest_plugins = [
     "sync_pipeline_tests.permitted_skips",
@@ -22,6 +33,7 @@ pytest_plugins = [
     "workbench.servers.fixtures_sqlserver",
     "workbench.servers.fixtures_store",
     "workbench.servers.fixtures_versions",
+    "workbench.servers.made_stores",
 ]
 
 

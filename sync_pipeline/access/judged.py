@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sync_pipeline.engines.access.cautious import doubts_of
-from sync_pipeline.engines.access.contract import AccessRules, not_modelled
+from sync_pipeline.engines.access.contract import AccessRules, concerned, not_modelled
 from sync_pipeline.engines.access.links import Edge, reach
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -17,7 +17,11 @@ from sync_pipeline.model.access import (
 )
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
-from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.privilege import SectionName, Securable
+from sync_pipeline.model.snapshot import SectionStatus
+
+_CLOSED = (SectionStatus.PROVIDERS,)
+_MEANT = (SectionStatus.PROVIDERS, SectionStatus.EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,20 @@ class Judged:
         """Yield the accounts by name."""
         for _, state in sorted(self.world.accounts.items()):
             yield state
+
+    def concerned(self, privilege: str, securable: Securable) -> Iterator[AccountState]:
+        """Yield by name the accounts of which a question may be answered by more than "no".
+
+        What could change any answer is not looked at (`everywhere`).
+        """
+        found = concerned(self.rules, privilege, securable)
+        if found is None:
+            yield from self.states()
+            return
+        for name in sorted(found):
+            state = self.world.accounts.get(name)
+            if state is not None:
+                yield state
 
     def facts(self, account: str) -> AccountFacts:
         """Return what the engine knows of an account."""
@@ -88,15 +106,22 @@ class Judged:
 
     def sentences(self, gaps: Iterable[Gap]) -> tuple[str, ...]:
         """Return what people read of gaps of the instance."""
-        return tuple(f"{self.name}: {gap.sentence}" for gap in gaps)
+        return tuple(dict.fromkeys(f"{self.name}: {gap.sentence}" for gap in gaps))
 
     def not_modelled(self, privilege: str | None = None) -> tuple[ServerRule, ...]:
         """Return what no answer about a privilege (None: any) takes in; nothing if unsynced."""
         return tuple(not_modelled(self.rules, privilege)) if self.is_synced else ()
 
     def gaps(self, *names: SectionName) -> tuple[str, ...]:
-        """Return a sentence for each section (of these names, or of all) that was not read."""
+        """Return a sentence for each section (of these names, or of all) that was not read.
+
+        Of a database that is left out there is one, where all sections are asked for.
+        """
         if not self.is_synced:
             return (f"{self.name} was never synced: nothing is known of it.",)
-        keys = sorted(key for key in self.world.sections if not names or key.name in names)
-        return tuple(f"{self.name}: {gap.told}" for gap in self.world.unread(keys))
+        sections = self.world.sections
+        keys = sorted(key for key in sections if not names or key.name in names)
+        # A provider's database is nobody's to read, and of an excluded one only who asks is told.
+        ignored = _CLOSED if not names else _MEANT
+        told = (key for key in keys if sections[key].status not in ignored)
+        return tuple(dict.fromkeys(f"{self.name}: {gap.told}" for gap in self.world.unread(told)))

@@ -31,50 +31,83 @@ class _Side:
     is_covered: bool = False
 
 
-def who_can(worlds: Iterable[Judged], privilege: str, text: str) -> WhoCan:
-    """Return every account that has a privilege on what `[KIND:]PATH` names.
+class Search:
+    """Who has a privilege on what `[KIND:]PATH` names, found in one world after the other.
 
-    Also those that a deny keeps from it, and those of which it is not known. Where a text
-    names several things, each is answered. One world after the other is looked at, and let go.
+    Holders are told as they are found, and no world is kept, so that a fleet of any size takes the
+    memory of its largest instance. What is not known is told when all were looked at.
+    """
+
+    def __init__(self, worlds: Iterable[Judged], privilege: str, text: str) -> None:
+        self.privilege = privilege.strip().upper()
+        self._worlds = worlds
+        self._text = text
+        self._gaps: dict[str, None] = {}
+        self._beside: dict[ServerRule, None] = {}
+
+    def holders(self) -> Iterator[Holder]:
+        """Yield every account that has the privilege, by name in each world.
+
+        Also those that a deny keeps from it, and those of which it is not known. Where the text
+        names several things, each is answered.
+
+        Raises:
+            ConfigurationError: the text can't be read, or names nothing on any instance.
+        """
+        refusal: ConfigurationError | None = None
+        is_named = False
+        for judged in self._worlds:
+            self._beside.update(dict.fromkeys(judged.not_modelled(self.privilege)))
+            self._tell(judged.gaps(SectionName.ACCOUNTS))
+            self._tell(judged.sentences(judged.everywhere))
+            try:
+                named = judged.rules.securables(self._text)
+            except ConfigurationError as error:
+                refusal = refusal or error
+                self._tell((*judged.gaps(), *judged.unknown()))
+                continue
+            is_named = True
+            for securable in named:
+                yield from self._of(judged, securable)
+        if refusal and not is_named:
+            first = next(iter(self._gaps), "")
+            hint = f"Not everything is known: {first}" if first else refusal.hint
+            raise ConfigurationError(refusal.message, hint=hint)
+
+    def answer(self, holders: Iterable[Holder] = ()) -> WhoCan:
+        """Return the answer with these holders, when all were found."""
+        return WhoCan(
+            self.privilege, self._text, tuple(holders), tuple(self._gaps), tuple(self._beside)
+        )
+
+    def _of(self, judged: Judged, securable: Securable) -> Iterator[Holder]:
+        unknown: dict[Gap, None] = {}
+        for holder in _holders(judged, self.privilege, securable):
+            unknown.update(dict.fromkeys(_undecided(judged, holder)))
+            yield holder
+        self._tell(judged.sentences(unknown))
+
+    def _tell(self, gaps: Iterable[str]) -> None:
+        self._gaps.update(dict.fromkeys(gaps))
+
+
+def who_can(worlds: Iterable[Judged], privilege: str, text: str) -> WhoCan:
+    """Return what `Search` finds, all of it.
 
     Raises:
         ConfigurationError: the text can't be read, or names nothing on any instance.
     """
-    privilege = privilege.strip().upper()
-    holders: list[Holder] = []
-    gaps: list[str] = []
-    refusals: list[ConfigurationError] = []
-    beside: dict[ServerRule, None] = {}
-    count = 0
-    for judged in worlds:
-        count += 1
-        beside.update(dict.fromkeys(judged.not_modelled(privilege)))
-        gaps += judged.gaps(SectionName.ACCOUNTS)
-        gaps += judged.sentences(judged.everywhere)
-        try:
-            named = judged.rules.securables(text)
-        except ConfigurationError as error:
-            refusals.append(error)
-            gaps += (*judged.gaps(), *judged.unknown())
-            continue
-        for securable in named:
-            found = list(_holders(judged, privilege, securable))
-            holders += found
-            gaps += _undecided(judged, found)
-    if refusals and len(refusals) == count:
-        hint = f"Not everything is known: {gaps[0]}" if gaps else refusals[0].hint
-        raise ConfigurationError(refusals[0].message, hint=hint)
-    return WhoCan(privilege, text, tuple(holders), tuple(dict.fromkeys(gaps)), tuple(beside))
+    search = Search(worlds, privilege, text)
+    return search.answer(list(search.holders()))
 
 
 def _holders(judged: Judged, privilege: str, securable: Securable) -> Iterator[Holder]:
-    everywhere = judged.everywhere
-    for state in judged.states():
-        decision = _apart(judged.rules.decide(state.name, privilege, securable), everywhere)
+    everywhere, rules = judged.everywhere, judged.rules
+    for state in judged.concerned(privilege, securable):
+        decision = _apart(rules.decide(state.name, privilege, securable), everywhere)
         verdict = _verdict(decision)
         if verdict is not None:
-            everyone = judged.rules.is_everyone(state.name)
-            yield Holder(judged.name, state, decision, verdict, everyone)
+            yield Holder(judged.name, state, decision, verdict, rules.is_everyone(state.name))
 
 
 def _apart(decision: Decision, everywhere: Sequence[Gap]) -> Decision:
@@ -99,15 +132,11 @@ _UNCERTAIN = (Verdict.UNKNOWN, Verdict.AT_LOGIN)
 """Where what was not read counts: it may give a privilege, or hold a deny of one that is held."""
 
 
-def _undecided(judged: Judged, holders: Iterable[Holder]) -> tuple[str, ...]:
-    """Return a sentence for each thing that could make more accounts holders, or fewer."""
-    unknown = dict.fromkeys(
-        item
-        for holder in holders
-        for item in holder.decision.unknown
-        if holder.verdict in _UNCERTAIN or judged.is_doubt(item)
-    )
-    return judged.sentences(unknown)
+def _undecided(judged: Judged, holder: Holder) -> Iterator[Gap]:
+    """Yield what could make the account a holder, or none."""
+    for item in holder.decision.unknown:
+        if holder.verdict in _UNCERTAIN or judged.is_doubt(item):
+            yield item
 
 
 def access_of(judged: Judged, account: str) -> AccountAccess:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import dependencies, say, show_json
+from sync_pipeline.cli.long_json import show_long_json
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output
 from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import Selection
-from sync_pipeline.model.privilege import Securable
+from sync_pipeline.model.privilege import SECURABLE_PARTS, Securable
 
 if TYPE_CHECKING:
     from sync_pipeline.access.answers import (
@@ -36,6 +38,7 @@ HOLDER_COLUMNS = (
     "instance", "account", "can", "object", "path", "given by", "grantable", "lacks",
 )  # fmt: skip
 PRIVILEGE_COLUMNS = ("privilege", "object", "when", "path", "given by", "grantable", "lacks")
+_parts = attrgetter(*SECURABLE_PARTS)
 DIFFERENCE_COLUMNS = ("privilege", "object", "first", "second", "not known")
 
 
@@ -58,13 +61,16 @@ def who_can(
 
     with dependencies() as deps:
         instances = active(deps.store, selection)
-        found = questions.who_can(deps, privilege, object_, instances)
-    if output.is_json:
-        show_json(_who_can(found))
-        return
-    rows = [row for holder in found.holders for row in _holder_rows(holder, all_paths=all_paths)]
-    nothing = f"No account has {found.privilege} on {object_}, as far as is known."
-    output.show(HOLDER_COLUMNS, rows, nothing, _notes(found))
+        search = questions.search(deps, privilege, object_, instances)
+        if output.is_json:
+            holders = map(_holder, search.holders())
+            show_long_json("holders", holders, lambda: _who_can(search.answer()))
+            return
+        rows = [
+            row for holder in search.holders() for row in _holder_rows(holder, all_paths=all_paths)
+        ]
+    nothing = f"No account has {search.privilege} on {object_}, as far as is known."
+    output.show(HOLDER_COLUMNS, rows, nothing, _notes(search.answer()))
 
 
 @app.command("of")
@@ -83,6 +89,8 @@ def of(
         show_json(_account(found))
         return
     if output.is_table:
+        if found.facts.is_provider:
+            say(f"{account} is an account of the provider of this service.")
         for power in found.powers:
             say(f"{power.kind} ({power.availability}) by {power.source}: {path_text(power.path)}")
         for text in found.denied:
@@ -140,7 +148,9 @@ def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, .
     start = (holder.instance, name)
     decision = holder.decision
     if not decision.held:
-        reasons = "; ".join((*decision.denied, *(gap.phrase for gap in decision.unknown)))
+        reasons = "; ".join(
+            (*decision.denied, *dict.fromkeys(gap.phrase for gap in decision.unknown))
+        )
         yield (*start, holder.verdict, decision.securable, "", reasons, "", "")
         return
     for entry in decision.held if all_paths else decision.held[:1]:
@@ -185,23 +195,28 @@ def _who_can(found: WhoCan) -> dict[str, Any]:
         "is_complete": found.is_complete,
         "not_known": list(found.gaps),
         "not_modelled": [asdict(rule) for rule in found.not_modelled],
-        "holders": [
-            {
-                "instance": holder.instance,
-                "account": holder.state.name,
-                "kind": holder.state.kind,
-                "can_login": holder.state.can_login,
-                "is_locked": holder.state.is_locked,
-                "stands_for_all": holder.stands_for_all,
-                "securable": _securable(holder.decision.securable),
-                "verdict": holder.verdict,
-                "held": [_entry(item) for item in holder.decision.held],
-                "denied": list(holder.decision.denied),
-                "unknown": list(holder.decision.unknown),
-                "gaps": _gaps(holder.decision.unknown),
-            }
-            for holder in found.holders
+    }
+
+
+def _holder(holder: Holder) -> dict[str, Any]:
+    state, decision = holder.state, holder.decision
+    securable = _securable(decision.securable)
+    return {
+        "instance": holder.instance,
+        "account": state.name,
+        "kind": state.kind,
+        "can_login": state.can_login,
+        "is_locked": state.is_locked,
+        "stands_for_all": holder.stands_for_all,
+        "securable": securable,
+        "verdict": holder.verdict,
+        "held": [
+            _entry(item, securable if item.securable is decision.securable else None)
+            for item in decision.held
         ],
+        "denied": list(decision.denied),
+        "unknown": list(decision.unknown),
+        "gaps": _gaps(decision.unknown),
     }
 
 
@@ -252,10 +267,10 @@ def _gaps(gaps: Iterable[Gap]) -> list[dict[str, str]]:
     return [{name: str(value) for name in fields if (value := getattr(gap, name))} for gap in gaps]
 
 
-def _entry(item: EffectivePrivilege) -> dict[str, Any]:
+def _entry(item: EffectivePrivilege, securable: dict[str, str] | None = None) -> dict[str, Any]:
     return {
         "privilege": item.privilege,
-        "securable": _securable(item.securable),
+        "securable": securable or _securable(item.securable),
         "source": item.source,
         "availability": item.availability,
         "grantable": item.grantable,
@@ -274,7 +289,8 @@ def _power(item: Power) -> dict[str, Any]:
 
 
 def _securable(item: Securable) -> dict[str, str]:
-    return {name: str(value) for name, value in asdict(item).items() if value}
+    values = zip(SECURABLE_PARTS, _parts(item), strict=True)
+    return {name: str(value) for name, value in values if value}
 
 
 def path_json(path: Path) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,14 +20,16 @@ from sync_pipeline.cli.context import (
 )
 from sync_pipeline.cli.options import OneInstance, instance_and, with_options
 from sync_pipeline.cli.output import Output, time_cell
-from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.account import AccountState
+from sync_pipeline.errors import ConfigurationError, StoreDamaged
 from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
 from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.classification import ClassCount
-from sync_pipeline.model.instance import Selection
+from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
-from sync_pipeline.model.snapshot import SectionState
+from sync_pipeline.model.snapshot import SectionState, SectionStatus
+
+if TYPE_CHECKING:
+    from sync_pipeline.workflows.answers.history import AccountAt
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
 
@@ -59,18 +61,21 @@ def list_(
             only_locked=locked,
             limit=limit if class_name is None else None,
         )
-        found = deps.store.accounts.find(wanted)
+        damage: list[StoreDamaged] = []
+        found = deps.store.accounts.find(wanted, damage.append)
         if class_name is not None:
             from sync_pipeline.workflows.answers.classification import class_members
 
             inside = class_members(deps, class_name, active(deps.store, selection))
             found = [item for item in found if (item.instance, item.state.name) in inside][:limit]
+    if damage and not found:
+        raise damage[0]
+    show_notes([str(error) for error in damage], apart=not output.is_table)
     if output.is_json:
         show_json([_view(item) for item in found])
         return
     rows = [
-        (item.instance, *_columns(item.state, is_active=item.is_active),
-         time_cell(item.last_change_at))
+        (item.instance, *_columns(item), time_cell(item.last_change_at))
         for item in found
     ]  # fmt: skip
     columns = ("instance", "account", "kind", "state", "roles", "grants", "last change")
@@ -103,7 +108,8 @@ def show(
             hint="See: sync-pipeline accounts list.",
         )
     told = [item for item in sections if item.report.reason]
-    unread = [_section_line(item) for item in told if not item.report.is_known]
+    lines = [_section_line(item) for item in told if not item.report.is_known]
+    unread = list(dict.fromkeys(line for line in lines if line))
     unknown = [item.report.reason for item in told if item.report.is_known]
     if output.is_json:
         show_json({**_view(found), "not_read": unread, "not_known": unknown})
@@ -112,7 +118,7 @@ def show(
         output.show(("what", "value"), _properties(found, unread, unknown), "")
         return
     state = found.state
-    say(f"{account} on {instance} ({found.engine}): {_state_words(state, found.is_active)}")
+    say(f"{account} on {instance} ({found.engine}): {_state_words(found)}")
     say(f"first seen {shown_time(found.first_seen_at)}, last {shown_time(found.last_seen_at)}")
     for name, value in state.attributes:
         say(f"  {name}: {value}")
@@ -210,7 +216,7 @@ def at(
             ]
         )
         return
-    rows = [(item.instance, *_columns(item.state, is_active=item.is_active)) for item in found]
+    rows = [(item.instance, *_columns(item)) for item in found]
     columns = ("instance", "account", "kind", "state", "roles", "grants")
     output.show(columns, rows, past.nothing(f"No account was known at {time}."))
 
@@ -218,18 +224,20 @@ def at(
 @app.command()
 @with_options
 def classes(
+    selection: Selection,
     output: Output,
     days: Annotated[int, typer.Option(help="Days to look back on.", min=1, max=3700)] = 30,
 ) -> None:
     """Show how many accounts each class has, by the last syncs and by day."""
     from sync_pipeline.workflows.answers.classification import account_classes
     from sync_pipeline.workflows.dates import today
+    from sync_pipeline.workflows.selecting import ever
 
     with dependencies() as deps:
         defined = account_classes(deps.settings)
-        until = today(deps)
-        present = {item.name: item for item in deps.store.classes.present()}
-        daily = deps.store.classes.daily(until - timedelta(days=days - 1), until)
+        past, until = ever(deps.store, selection), today(deps)
+        present = {item.name: item for item in deps.store.classes.present(past.ids)}
+        daily = deps.store.classes.daily(until - timedelta(days=days - 1), until, past.ids)
     by_name: dict[str, list[ClassCount]] = {item.name: [] for item in defined}
     for count in daily:
         by_name.setdefault(count.name, []).append(count)
@@ -277,7 +285,7 @@ def _properties(
         ("instance", found.instance),
         ("engine", found.engine),
         ("account", state.name),
-        ("state", _state_words(state, found.is_active)),
+        ("state", _state_words(found)),
         ("first seen", found.first_seen_at.isoformat()),
         ("last seen", found.last_seen_at.isoformat()),
         *state.attributes,
@@ -285,19 +293,35 @@ def _properties(
     ]
 
 
-def _columns(state: AccountState, *, is_active: bool) -> tuple[object, ...]:
+def _columns(view: AccountView | AccountAt) -> tuple[object, ...]:
+    state = view.state
     roles = ", ".join(membership.role for membership in state.memberships)
-    return state.name, state.kind, _state_words(state, is_active), roles, len(state.grants)
+    return state.name, state.kind, _state_words(view), roles, len(state.grants)
 
 
-def _state_words(state: AccountState, is_active: bool) -> str:
+def _state_words(view: AccountView | AccountAt) -> str:
+    state = view.state
     words = (
-        ("gone", not is_active),
+        ("gone", not view.is_active),
+        ("provider", isinstance(view, AccountView) and _is_providers(view)),
         ("superuser", state.is_superuser),
         ("locked", state.is_locked),
         ("can log in", state.can_login),
     )
-    return ", ".join(word for word, holds in words if holds) or "cannot log in"
+    said = [word for word, holds in words if holds]
+    is_said = any(word != "provider" for word in said)
+    return ", ".join(said if is_said else [*said, "cannot log in"])
+
+
+def _is_providers(view: AccountView) -> bool:
+    """Return whether an account is the one of a managed service's provider."""
+    if not view.platform.is_managed:
+        return False
+    from sync_pipeline.engines.base import Hosted
+    from sync_pipeline.engines.registry import ENGINES
+
+    engine = ENGINES[EngineName(view.engine)]
+    return isinstance(engine, Hosted) and view.state.name in engine.provider_accounts(view.platform)
 
 
 def _view(view: AccountView) -> dict[str, Any]:
@@ -310,6 +334,7 @@ def _view(view: AccountView) -> dict[str, Any]:
         "last_sync_at": view.last_sync_at.isoformat(),
         "last_change_at": view.last_change_at.isoformat(),
         "session_id": view.session_id,
+        "is_provider": _is_providers(view),
         "state": view.state.to_json(),
     }
 
@@ -335,5 +360,10 @@ def _change(entry: LoggedChange) -> dict[str, Any]:
 
 
 def _section_line(section: SectionState) -> str:
+    """Return why a section was not read; empty: it is the provider's own, and nobody's to read."""
+    if section.report.status is SectionStatus.PROVIDERS:
+        return ""
+    if section.report.status is SectionStatus.EXCLUDED:
+        return f"database {section.key.database}: {section.report.reason}"
     last = shown_time(section.last_read_at) or "never"
     return f"{section.key} (last read: {last}): {section.report.reason}"

@@ -24,6 +24,8 @@ PLAIN_WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
 WIDEST = 10_000
 SHOWN = 60
+MANY_ROWS = 200
+"""Above it a table is written line by line: laying it out as a whole would take seconds."""
 MOST_ROWS = 2**31 - 1
 """The highest number that an option of rows takes, and every store."""
 FIRST_YEAR, LAST_YEAR = 1970, 2999
@@ -71,10 +73,13 @@ def show_script(text: str) -> None:
 
 def show_json(value: Any) -> None:
     """Print JSON that a script can read; times are ISO 8601."""
-    text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
-    if not _is_encodable(text):
-        text = json.dumps(value, default=_plain, indent=2)
-    typer.echo(text)
+    typer.echo(json_text(value))
+
+
+def json_text(value: Any, indent: int | None = 2) -> str:
+    """Return JSON in which nothing acts or hides, with the signs that the output has."""
+    text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=indent))
+    return text if _is_encodable(text) else json.dumps(value, default=_plain, indent=indent)
 
 
 def _plain(value: object) -> str:
@@ -90,10 +95,17 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(width=_width())
+    if len(rows) > MANY_ROWS:
+        from sync_pipeline.cli.long_table import long_table
+
+        cells = [[cell_text(value) for value in row] for row in rows]
+        sys.stdout.writelines(f"{line}\n" for line in long_table(console, columns, cells))
+        return
     table = Table(*columns)
     for row in rows:
         table.add_row(*(Text(cell_text(value)) for value in row))
-    Console(width=_width()).print(table)
+    console.print(table)
 
 
 def _width() -> int | None:
@@ -127,6 +139,8 @@ def _exact(text: str) -> str:
 
 
 def _is_encodable(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

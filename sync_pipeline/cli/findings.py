@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from sync_pipeline.cli.context import dependencies, say, show_json, show_notes
 from sync_pipeline.cli.options import with_options
-from sync_pipeline.cli.output import Output
+from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import path_text
 from sync_pipeline.model.finding import Finding, Review, Severity
@@ -17,6 +19,8 @@ from sync_pipeline.model.instance import Selection
 app = typer.Typer(help="Findings of an access review.", invoke_without_command=True)
 
 COLUMNS = ("severity", "instance", "account", "rule", "evidence", "fix")
+SINCE = 1
+"""The column at which a table says since when a finding is there; in CSV it is the last one."""
 
 
 @app.callback()
@@ -48,12 +52,23 @@ def findings(
         return
     if output.is_csv:
         rows = [
-            (*_row(item)[:-1], path_text(item.path), *_lines(item.fix, item.undo), item.left)
+            (
+                *_row(item)[:-1],
+                path_text(item.path),
+                *_lines(item.fix, item.undo),
+                item.left,
+                time_cell(item.first_seen),
+            )
             for item in found.findings
         ]
-        output.show((*COLUMNS[:-1], "path", COLUMNS[-1], "undo", "left"), rows, "")
+        output.show((*COLUMNS[:-1], "path", COLUMNS[-1], "undo", "left", "first seen"), rows, "")
     else:
-        output.show(COLUMNS, [_row(item) for item in found.findings], "There is no finding.")
+        columns = (*COLUMNS[:SINCE], "since", *COLUMNS[SINCE:])
+        rows = [
+            (*_row(item)[:SINCE], _day(item.first_seen), *_row(item)[SINCE:])
+            for item in found.findings
+        ]
+        output.show(columns, rows, "There is no finding.")
         counts = ", ".join(f"{count} {name}" for name, count in found.counts.items() if count)
         say(f"{counts or 'None'}; {len(found.suppressed)} accepted.")
     show_notes(found.notes, apart=output.is_csv)
@@ -102,6 +117,27 @@ def rules(output: Output) -> None:
             say(f"  - {source}")
 
 
+@app.command()
+@with_options
+def trend(
+    selection: Selection,
+    output: Output,
+    days: Annotated[int, typer.Option(help="Days to look back on.", min=1, max=3700)] = 30,
+) -> None:
+    """Show how many findings came and went, by day."""
+    from sync_pipeline.workflows.answers import findings as answers
+    from sync_pipeline.workflows.selecting import active
+
+    with dependencies() as deps:
+        found = answers.trend(deps, active(deps.store, selection), days)
+    if output.is_json:
+        show_json([asdict(item) for item in found])
+        return
+    rows = [(item.day, item.severity, item.new, item.resolved, item.open) for item in found]
+    columns = ("day", "severity", "new", "resolved", "left")
+    output.show(columns, rows, "No finding came or went.")
+
+
 def _lines(*texts: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(text.split("\n")) for text in texts)
 
@@ -110,6 +146,10 @@ def _row(item: Finding) -> tuple[object, ...]:
     left = f"Left: {item.left}" if item.left else ""
     (fix,) = _lines("\n".join(filter(None, (item.fix, left))))
     return item.severity, item.instance, item.account, item.rule, item.evidence, fix
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else ""
 
 
 def _review(found: Review) -> dict[str, Any]:
@@ -130,6 +170,7 @@ def _finding(item: Finding) -> dict[str, Any]:
         "account": item.account,
         "rule": item.rule,
         "severity": item.severity,
+        "first_seen_at": item.first_seen.isoformat() if item.first_seen else None,
         "evidence": item.evidence,
         "path": path_json(item.path),
         "fix": item.fix,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sync_pipeline.engines.base import Engine
 
 COMMENT_WIDTH = 96
+OWN_DATABASE = "postgres"
+"""The database of a PostgreSQL instance where none is given."""
 
 
 def grants(
@@ -24,11 +26,16 @@ def grants(
     host: Annotated[str, typer.Option(help="Host it connects from (MySQL, MariaDB).")] = "%",
     database: Annotated[
         list[str] | None,
-        typer.Option(help="Database to read (PostgreSQL); may be repeated."),
+        typer.Option(
+            help="Database to read (PostgreSQL; SQL Server of Amazon RDS); may be repeated."
+        ),
     ] = None,
     platform: Annotated[
         str,
-        typer.Option(help="Managed service it is for: autonomous or rds (Oracle)."),
+        typer.Option(
+            help="Managed service it is for, such as rds, aurora, cloudsql, azure; `instances "
+            "test` says which it is."
+        ),
     ] = "",
 ) -> None:
     """Print the script that makes the monitoring account; replace <password> in it.
@@ -41,16 +48,19 @@ def grants(
         raise ConfigurationError("An account has a name.", hint="Give it with --user.")
     chosen = ENGINES[engine]
     script = (
-        _platform_script(chosen, user, platform)
+        _platform_script(chosen, user, platform, host, database or ())
         if platform
-        else chosen.grants_script(user, host, database or ["postgres"])
+        else chosen.grants_script(user, host, database or [OWN_DATABASE])
     )
     account = chosen.written_account(user, host)
-    lines = (*_commented(chosen, script), *_optional(chosen, account))
+    optional = _optional(chosen, account, is_managed=bool(platform))
+    lines = (*_commented(chosen, script), *optional)
     show_script("".join(f"{line}\n" for line in lines))
 
 
-def _platform_script(engine: Engine, user: str, platform: str) -> str:
+def _platform_script(
+    engine: Engine, user: str, platform: str, host: str, databases: Sequence[str]
+) -> str:
     """Return the script for a managed service.
 
     Raises:
@@ -64,7 +74,7 @@ def _platform_script(engine: Engine, user: str, platform: str) -> str:
         raise ConfigurationError(
             f"{engine.name} has no script for the platform {platform!r}.", hint=names
         )
-    return engine.platform_script(user, platform)
+    return engine.platform_script(user, platform, host, databases)
 
 
 def _commented(engine: Engine, script: str) -> Iterator[str]:
@@ -79,11 +89,11 @@ def _commented(engine: Engine, script: str) -> Iterator[str]:
         yield line
 
 
-def _optional(engine: Engine, account: str) -> Iterator[str]:
+def _optional(engine: Engine, account: str, *, is_managed: bool = False) -> Iterator[str]:
     from sync_pipeline.engines.base import filled
 
     for note in engine.grant_notes:
-        if note.optional:
+        if note.optional and not (is_managed and note.is_superusers):
             yield from _comment(f"Optional. Opens {note.opens}")
             # A name that breaks the line must not end the comment.
             yield from (f"-- {part}" for part in filled(note.optional, user=account).splitlines())

@@ -20,7 +20,6 @@ from sync_pipeline.cli.context import (
 )
 from sync_pipeline.cli.options import (
     InstanceArgument,
-    InstanceOption,
     OneInstance,
     the_instance,
     with_options,
@@ -34,6 +33,7 @@ from sync_pipeline.model.instance import (
     Selection,
     TlsMode,
 )
+from sync_pipeline.model.platform import platform_named
 from sync_pipeline.visible import visible
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ def list_(selection: Selection, output: Output) -> None:
             "yes" if item.is_active else "no",
             _hold(held[item.id]),
             item.server_version,
+            _service(item),
             time_cell(item.last_connected_at),
         )
         for item in found
@@ -204,6 +205,7 @@ def list_(selection: Selection, output: Output) -> None:
         "active",
         "on hold",
         "version",
+        "platform",
         "reached",
     )
     output.show(columns, rows, "There is no such instance: sync-pipeline instances add.")
@@ -333,26 +335,32 @@ def export(
 @with_options
 def probe(
     output: Output,
+    selection: Selection,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Instances; or --all.", autocompletion=instance_names),
+        typer.Argument(
+            help="Instances; or --all, or by --tag, --engine and --environment.",
+            autocompletion=instance_names,
+        ),
     ] = None,
-    instance: InstanceOption = None,
     everything: Annotated[bool, typer.Option("--all", help="All active instances.")] = False,
 ) -> None:
     """Connect, and check every privilege that a sync needs. Exit status 1: not all ready."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from sync_pipeline.workflows.selecting import active
     from sync_pipeline.workflows.syncing.probe import probe_instance
 
-    wanted = [*(names or ()), *(instance or ())]
-    if everything == bool(wanted):
-        raise ConfigurationError("Name instances, or give --all, not both.")
+    wanted = replace(selection, names=(*(names or ()), *selection.names))
+    if everything != wanted.is_everything:
+        raise ConfigurationError("Name or select instances, or give --all, not both.")
     with dependencies() as deps:
-        if wanted:
-            chosen = [_existing(deps, name) for name in wanted]
-        else:
+        if everything:
             chosen = deps.store.registry.select(Selection())
+        elif wanted == Selection(names=wanted.names):
+            chosen = [_existing(deps, name) for name in wanted.names]
+        else:
+            chosen = active(deps.store, wanted)
         with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
             probes = list(pool.map(lambda item: probe_instance(deps, item), chosen))
     if output.is_json:
@@ -369,13 +377,14 @@ def _show_probes(probes: Sequence[Probe], output: Output) -> None:
             probe.instance,
             "ready" if probe.is_ready else "not ready",
             probe.version,
+            platform_named(probe.platform).service if probe.platform else "",
             "" if probe.error else probe.tls or "no TLS",
             _latency(probe.latency_seconds),
             probe.accounts,
         )
         for probe in probes
     ]
-    columns = ("instance", "state", "version", "TLS", "latency", "accounts")
+    columns = ("instance", "state", "version", "platform", "TLS", "latency", "accounts")
     output.show(columns, rows, "There is no active instance: sync-pipeline instances add.")
     for line in (line for probe in probes for line in _told(probe)):
         typer.echo(visible(line), err=output.is_csv)
@@ -427,6 +436,7 @@ def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
     return {
         **InstanceRow.of(instance).model_dump(mode="json"),
         "server_version": instance.server_version,
+        "platform": instance.platform and str(instance.platform),
         "last_connected_at": instance.last_connected_at and instance.last_connected_at.isoformat(),
         "maintenance": window
         and {
@@ -447,6 +457,10 @@ def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
             for item in hold.waiting
         ],
     }
+
+
+def _service(instance: Instance) -> str:
+    return instance.platform.service if instance.platform else ""
 
 
 def _hold(hold: Hold) -> str:

@@ -145,6 +145,7 @@ def list_(
 @app.command()
 @with_options
 def show(
+    selection: Selection,
     output: Output,
     session_id: Annotated[str, typer.Argument(help="An id, its beginning, or `latest`.")],
     failed: Annotated[
@@ -153,12 +154,17 @@ def show(
 ) -> None:
     """Show a session and the record of every instance, or of those that did not go well.
 
+    Instances can be selected; the session's own numbers are of all that it has.
     Where an instance was tried more than once, the attempts before are shown too.
     """
+    from sync_pipeline.workflows.selecting import ever
+
     with dependencies() as deps:
         session = resolve_session(deps.store, session_id)
+        past = ever(deps.store, selection)
         read = deps.store.session_reads.failed_records if failed else deps.store.sessions.records
-        records = read(session.session_id)
+        kept = read(session.session_id)
+        records = [item for item in kept if past.ids is None or item.instance_id in past.ids]
         runs = deps.store.sessions.runs(session.session_id)
         shown_ids = {item.instance_id for item in records}
         attempts = [
@@ -166,7 +172,7 @@ def show(
             for item in deps.store.session_reads.attempts(session.session_id)
             if item.instance_id in shown_ids
         ]
-    gone = (session.failed + session.cancelled if failed else session.total) - len(records)
+    gone = (session.failed + session.cancelled if failed else session.total) - len(kept)
     if gone > 0:
         note = f"{gone} of its records are not kept any more: SYNC_PIPELINE_SESSION_RETENTION_DAYS."
         show_notes((note,), apart=not output.is_table)
@@ -182,6 +188,7 @@ def show(
     columns = _record_columns(session)
     nothing = "Every instance went well." if failed else "It has no instance."
     nothing = "It has no record any more." if gone > 0 else nothing
+    nothing = past.nothing("It has no such instance.") if kept and not records else nothing
     if output.is_csv:
         output.show(columns, [_row(item) for item in records], nothing)
         return

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.reading import AccountReading
@@ -17,11 +17,14 @@ from sync_pipeline.collect.unknown import columns_or_warning, newer_hint
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.access.doubts import MOST_NAMED
 from sync_pipeline.engines.base import (
+    PROVIDERS_OWN,
     Connection,
     DatabaseEntry,
     Engine,
     Grantee,
     HiddenDatabases,
+    Hosted,
+    KnowsByRows,
     Query,
 )
 from sync_pipeline.engines.wire.rows import PackedRows
@@ -36,21 +39,28 @@ from sync_pipeline.errors import (
     SyncError,
 )
 from sync_pipeline.model.gap import it_needs
+from sync_pipeline.model.pattern import like
 from sync_pipeline.model.privilege import SectionKey, SectionName
-from sync_pipeline.model.snapshot import SectionStatus, Snapshot
+from sync_pipeline.model.snapshot import SectionStatus, ServerIdentity, Snapshot
 from sync_pipeline.model.text import first_names
 
 ConnectionOpener = Callable[[str | None], AbstractContextManager[Connection]]
+_SOME = "The server shows some of its accounts only, and of those their grants alone."
+EXCLUDED = "It is left out by SYNC_PIPELINE_EXCLUDED_DATABASES."
 _UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectScope:
-    """What to read: `object_detail` opens each database, at most `max_databases`."""
+    """What to read: `object_detail` opens each database, at most `max_databases`.
+
+    `excluded` are patterns of databases that are not read.
+    """
 
     username: str
     object_detail: bool = True
     max_databases: int = 500
+    excluded: tuple[str, ...] = ()
 
 
 def collect_accounts(
@@ -89,7 +99,12 @@ def read_accounts(
         with understood("the columns of its catalog"):
             _check_catalog(engine, connection, reading)
         with understood("the query of its databases"):
-            reading.entries, reading.hidden = _listed(engine, connection, scope.username)
+            listed, reading.hidden = _listed(engine, connection, scope.username)
+        reading.server = _known_by_rows(engine, reading, listed)
+        reading.entries = _closed(engine, reading.server, listed)
+        reading.excluded = frozenset(
+            entry.name for entry in reading.entries if _is_left_out(entry.name, scope.excluded)
+        )
     if reading.hidden is not None:
         reading.warnings.append(str(reading.hidden))
     _report_origins(engine, reading.entries, reading)
@@ -111,6 +126,35 @@ def _listed(
         return error.listed, error
 
 
+def _known_by_rows(
+    engine: Engine, reading: AccountReading, entries: Sequence[DatabaseEntry]
+) -> ServerIdentity:
+    """Return the server with its platform, where its rows say more than it did itself."""
+    if not isinstance(engine, KnowsByRows):
+        return reading.server
+    names = (entry.name for entry in entries)
+    platform = cast("KnowsByRows", engine).platform_by(reading.rows, names, reading.server)
+    return replace(reading.server, platform=platform)
+
+
+def _closed(
+    engine: Engine, server: ServerIdentity, entries: Sequence[DatabaseEntry]
+) -> tuple[DatabaseEntry, ...]:
+    """Return the databases, the provider's own as such that nobody is let into."""
+    is_hosted = isinstance(engine, Hosted) and server.platform.is_managed
+    closed = cast("Hosted", engine).closed_databases(server.platform) if is_hosted else ()
+    return tuple(
+        DatabaseEntry(entry.name, is_readable=False, reason=PROVIDERS_OWN, is_providers=True)
+        if entry.name in closed
+        else entry
+        for entry in entries
+    )
+
+
+def _is_left_out(database: str, patterns: Sequence[str]) -> bool:
+    return any(like(pattern, database) for pattern in patterns)
+
+
 def _read(
     engine: Engine,
     query: Query[Any],
@@ -119,8 +163,11 @@ def _read(
     counts: Counts,
     database: str = "",
 ) -> None:
+    if reading.server.place in query.hidden_at:
+        return
     if query.file_for(reading.server.version_number, reading.server.place) is None:
-        reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
+        if not query.shows_some:
+            reading.report(query.fills, database, SectionStatus.NOT_APPLICABLE)
         return
     try:
         with understood(f"query {query.name}"):
@@ -137,7 +184,17 @@ def _read(
     reading.rows.put(query, database, found)
     if query.origin:
         reading.origins[query.name] = origins
+    if query.shows_some:
+        _report_some(engine, query, reading)
     reading.report(query.fills, database, SectionStatus.READ)
+
+
+def _report_some(engine: Engine, query: Query[Any], reading: AccountReading) -> None:
+    """Report that the list of accounts is not whole: none that is not in it is gone."""
+    needs = Grantee(engine, reading.server, reading.username).filled(query.shows_some)
+    reason = f"{_SOME} {it_needs(needs)}"
+    reading.report([SectionName.ACCOUNTS], "", SectionStatus.DENIED, reason)
+    reading.warnings.append(f"{SectionName.ACCOUNTS} not read whole: {reason}")
 
 
 def _origins(query: Query[Any], rows: PackedRows) -> frozenset[str]:
@@ -188,6 +245,9 @@ def _report_origins(
     spanning = [query for query in engine.account_queries if query.origin]
     fills = [name for query in spanning for name in query.fills]
     for entry in entries if spanning else ():
+        if entry.name in reading.excluded:
+            reading.report(fills, entry.name, SectionStatus.EXCLUDED, EXCLUDED)
+            continue
         if not entry.is_readable:
             _unreadable(fills, entry, reading)
             continue
@@ -225,12 +285,16 @@ def _read_databases(
     fills = [name for query in queries for name in query.fills]
     if not queries:
         return
-    readable = [entry for entry in entries if entry.is_readable]
+    readable = [
+        entry for entry in entries if entry.is_readable and entry.name not in reading.excluded
+    ]
     if scope.object_detail:
         reading.warnings += _cautions(readable[: scope.max_databases])
     beyond = {entry.name for entry in readable[scope.max_databases :]}
     for entry in entries:
-        if not scope.object_detail:
+        if entry.name in reading.excluded:
+            reading.report(fills, entry.name, SectionStatus.EXCLUDED, EXCLUDED)
+        elif not scope.object_detail:
             reading.report(fills, entry.name, SectionStatus.SKIPPED, "The detail level is server.")
         elif not entry.is_readable:
             _unreadable(fills, entry, reading)
@@ -254,7 +318,9 @@ def _cautions(opened: Sequence[DatabaseEntry]) -> Iterator[str]:
 
 
 def _unreadable(fills: list[SectionName], entry: DatabaseEntry, reading: AccountReading) -> None:
-    status = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
+    unread = SectionStatus.DENIED if entry.missing else SectionStatus.SKIPPED
+    is_closed = entry.is_providers and reading.server.platform.is_managed
+    status = SectionStatus.PROVIDERS if is_closed else unread
     needs = f" {it_needs(entry.missing)}" if entry.missing else ""
     reading.report(fills, entry.name, status, f"{entry.reason}.{needs}")
     if not entry.is_providers:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sync_pipeline.collect.names import keepable, spelled_warning
 from sync_pipeline.collect.understanding import understood
 from sync_pipeline.collect.unknown import unknown_warnings
 from sync_pipeline.engines.base import AccountRows, DatabaseEntry, Engine, HiddenDatabases
@@ -21,7 +22,8 @@ class AccountReading:
     """The rows of one instance's catalogs, and how complete they are.
 
     `origins` are, by query, the databases from which rows of it came. `entries` are the
-    databases that the server lists, and `hidden` says where it lists some only. Two readings
+    databases that the server lists, and `hidden` says where it lists some only; `excluded` are
+    those that the settings leave out. Two readings
     by the same code whose `facts` and rows are the same give the same snapshot.
     """
 
@@ -31,6 +33,7 @@ class AccountReading:
     observed_at: datetime
     entries: tuple[DatabaseEntry, ...] = ()
     hidden: HiddenDatabases | None = None
+    excluded: frozenset[str] = frozenset()
     origins: dict[str, frozenset[str]] = field(default_factory=dict)
     rows: AccountRows = field(default_factory=AccountRows)
     sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
@@ -87,8 +90,9 @@ class AccountReading:
         Raises:
             QueryError: the rows of the queries together can't be understood.
         """
-        accounts = self._accounts()
-        newer = unknown_warnings(self.engine, self.server, accounts)
+        found = self._accounts()
+        accounts = keepable(found)
+        newer = (*unknown_warnings(self.engine, self.server, found), *spelled_warning(found))
         return Snapshot(
             server=self.server,
             observed_at=self.observed_at,
@@ -104,7 +108,9 @@ class AccountReading:
     def _accounts(self) -> tuple[AccountState, ...]:
         with understood("the queries of its accounts"):
             found = self.engine.accounts(self.rows, self.server)
-            return tuple(account.canonical() for account in found)
+            return tuple(
+                account.canonical() for account in found if account.database not in self.excluded
+            )
 
     def _digest(self, of_rows: Callable[[PackedRows], bytes]) -> str:
         found = hashlib.blake2b(digest_size=DIGEST_BYTES)

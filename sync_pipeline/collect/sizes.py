@@ -34,6 +34,7 @@ from sync_pipeline.errors import (
     ServerLimit,
     SyncError,
 )
+from sync_pipeline.model.pattern import like
 from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
@@ -46,8 +47,8 @@ _KEPT_SECONDS = 10.0
 class SizeScope:
     """What to measure: `largest_tables` of each database, `max_databases` opened at most.
 
-    The work must have ended at `ends_at` (`time.monotonic`); one statement takes at most
-    `statement_seconds`.
+    Databases that `excluded` patterns match are not opened. The work must have ended at `ends_at`
+    (`time.monotonic`); one statement takes at most `statement_seconds`.
     """
 
     username: str
@@ -55,6 +56,7 @@ class SizeScope:
     max_databases: int = 500
     ends_at: float | None = None
     statement_seconds: float = 0.0
+    excluded: tuple[str, ...] = ()
 
 
 def collect_sizes(
@@ -159,6 +161,10 @@ class _Reader:
                 raise
             self.link.give_up()
             return Reading(failure=Measure.unreachable(error.message))
+
+    def is_excluded(self, database: str) -> bool:
+        """Return whether a pattern leaves a database out."""
+        return any(like(pattern, database) for pattern in self.scope.excluded)
 
     def has_time(self) -> bool:
         """Return whether one more statement may take as long as it is allowed to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
@@ -22,6 +22,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import it_needs, said_by_others
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import Measure, SizeSnapshot
@@ -29,6 +30,7 @@ from sync_pipeline.model.snapshot import ServerIdentity
 
 RowT = TypeVar("RowT")
 Version = tuple[int, ...]
+PROVIDERS_OWN = "it is the provider's own, and nobody else is let in: nothing has to be granted"
 UNWRITABLE = "<a name that no statement can hold>"
 """What stands in a statement for such a name: the server refuses it, whatever its text."""
 ANYBODY = ""
@@ -75,6 +77,12 @@ class Query(Generic[RowT]):
     `opens` makes its grant optional: it says what else that would open. Without the grant
     the value is unknown, which is no fault that anybody is warned of.
 
+    `shows_some` marks a query that lists some accounts only, and is the statement that would let
+    all be seen. Its accounts section is denied, so that none that is not listed counts as gone;
+    what else it fills was read of those that it lists.
+
+    `hidden_at` are places where it is not asked, because another query reads what it fills.
+
     `made` are variants for places that the monitoring script makes ready in a way of their own:
     they read what it makes, or need another grant.
 
@@ -100,6 +108,8 @@ class Query(Generic[RowT]):
     check_needs: str = ""
     opens: str = ""
     made: tuple[Variant, ...] = ()
+    hidden_at: tuple[str, ...] = ()
+    shows_some: str = ""
     count: str = ""
     denied: str = ""
     holder: str = ""
@@ -197,12 +207,14 @@ class CatalogCheck:
 class GrantNote:
     """What a line of the monitoring script opens; `start` is how such lines begin.
 
-    `optional` is a statement that is not in the script: the note says what it is for.
+    `optional` is a statement that is not in the script: the note says what it is for. One that
+    only a superuser can run is not shown for a managed service, which keeps that to itself.
     """
 
     start: str
     opens: str
     optional: str = ""
+    is_superusers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +409,10 @@ class SizeReader(Protocol):
         Raises:
             SyncError: no new connection could be opened.
         """
+        ...
+
+    def is_excluded(self, database: str) -> bool:
+        """Return whether the settings leave a database out, so that it is not opened."""
         ...
 
     def has_time(self) -> bool:
@@ -607,12 +623,38 @@ class KnowsPlatforms(Protocol):
     platforms: tuple[str, ...]
     """The names of the services, as the command line takes them."""
 
-    def platform_script(self, username: str, platform: str) -> str:
+    def platform_script(
+        self, username: str, platform: str, host: str = "%", databases: Sequence[str] = ()
+    ) -> str:
         """Return the least-privilege script for one of the services.
 
         Raises:
             ConfigurationError: no statement can hold the name.
         """
+        ...
+
+
+@runtime_checkable
+class KnowsByRows(Protocol):
+    """An engine that sees whose service a server is in the rows that a sync reads anyway."""
+
+    def platform_by(
+        self, rows: AccountRows, databases: Iterable[str], server: ServerIdentity
+    ) -> Platform:
+        """Return whose service a server is, from its accounts and the names of its databases."""
+        ...
+
+
+@runtime_checkable
+class Hosted(Protocol):
+    """An engine whose managed services keep accounts and databases for themselves."""
+
+    def closed_databases(self, platform: Platform) -> frozenset[str]:
+        """Return the names of the databases into which the provider lets nobody."""
+        ...
+
+    def provider_accounts(self, platform: Platform) -> frozenset[str]:
+        """Return the names of the accounts by which the provider runs the server."""
         ...
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
 from sync_pipeline.model.snapshot import SectionReport
 
@@ -48,7 +49,8 @@ class AccessWorld:
 
     `asked_at` (UTC) is the moment at which dates such as a password's end are judged;
     without it they are not. It is asked through `has_come` alone, so that `turns` says for how
-    long what was found holds.
+    long what was found holds. `platform` says whose the accounts are that a provider makes; what
+    an account may do does not depend on it.
     """
 
     instance: str
@@ -57,6 +59,7 @@ class AccessWorld:
     accounts: Mapping[str, AccountState]
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     asked_at: datetime | None = None
+    platform: Platform = Platform.SELF_RUN
     turns: Turns = field(default_factory=Turns, compare=False, repr=False)
 
     def has_come(self, moment: datetime) -> bool | None:
@@ -189,9 +192,10 @@ class ServerRule:
 
 
 class PowerKind(StrEnum):
-    """Powers over other accounts and over everything."""
+    """Powers over other accounts and over everything, the greatest first."""
 
     SUPERUSER = "superuser"
+    ADMINISTRATOR = "administrator"
     GRANT_ADMIN = "grant admin"
 
 
@@ -221,7 +225,8 @@ class Hold:
 class Power:
     """A power that an account has, or can get by itself, with its path.
 
-    A superuser may do everything. A grant admin may give itself or others privileges or
+    A superuser may do everything. An administrator has the role that a managed service gives its
+    customers in the place of a superuser. A grant admin may give itself or others privileges or
     roles that it does not have. `fix` is the statement that takes the power away where it is
     a property of an account and neither a grant nor a role that could be revoked; `undo` gives
     it back. `by` is what has to go for this way to end, where its path has no role that could
@@ -246,16 +251,18 @@ class AccountFacts:
 
     `has_no_password`: an empty password lets one in, the worst of weak authentications.
     `is_system` accounts are the engine's own; `is_built_in` is the superuser that a new server
-    begins with. Reasons (`weak_authentication`, `orphaned`) are sentences, empty where all is
-    well; they never hold a password or a hash. `password_fix` is the statement that ends a weak
-    authentication and leaves the account open, `password_undo` the one that takes it back,
-    `orphaned_fix` the one that gives an orphan its login again; empty: nothing but closing it, or
-    removing it, does. `unknown` is what no catalog says of the account, and could let it do more or
-    less. `temporarily_locked` says how an account is locked whose lock ends by itself.
+    begins with; `is_provider` marks those by which a managed service runs the server. Reasons
+    (`weak_authentication`, `orphaned`) are sentences, empty where all is well; they never hold a
+    password or a hash. `password_fix` is the statement that ends a weak authentication and leaves
+    the account open, `password_undo` the one that takes it back, `orphaned_fix` the one that gives
+    an orphan its login again; empty: nothing but closing it, or removing it, does. `unknown` is
+    what no catalog says of the account, and could let it do more or less. `temporarily_locked`
+    says how an account is locked whose lock ends by itself.
     """
 
     is_system: bool = False
     is_built_in: bool = False
+    is_provider: bool = False
     is_anonymous: bool = False
     is_any_host: bool = False
     authentication: str = ""

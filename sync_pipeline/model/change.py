@@ -100,10 +100,19 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class KnownAccount:
-    """An account as the store knows it, before a sync."""
+    """An account as the store knows it, before a sync; `changed_at` (UTC) where it is known."""
 
     state: AccountState
     is_active: bool
+    changed_at: datetime | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccounts:
+    """All accounts ever seen on an instance; `digest` tells this state of them from others."""
+
+    accounts: tuple[KnownAccount, ...]
+    digest: str | None
 
 
 @dataclass(frozen=True, slots=True)

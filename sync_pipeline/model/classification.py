@@ -25,6 +25,8 @@ class Capability(StrEnum):
     ORPHANED = "orphaned"
     EVERYONE = "everyone"
     SYSTEM = "system"
+    ADMINISTRATOR = "administrator"
+    PROVIDER = "provider"
 
 
 @dataclass(frozen=True, slots=True)

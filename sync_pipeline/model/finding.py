@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sync_pipeline.model.access import Path
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.platform import Platform
 
 
 class Severity(StrEnum):
@@ -73,6 +74,7 @@ class Examined:
     that nobody looked for rights on gone ones. `valid_from` and `valid_until` (UTC) bound the time
     in which all of it is so, the first included; None: there is no such bound. `listed_at` is
     the listing of the databases on whose date something depends; None: nothing does.
+    `of_provider` are the accounts that the provider of the platform made: nothing is said of them.
     """
 
     instance: str
@@ -80,6 +82,8 @@ class Examined:
     findings: tuple[Finding, ...] = ()
     namesakes: tuple[Namesake, ...] = ()
     notes: tuple[str, ...] = ()
+    of_provider: tuple[str, ...] = ()
+    platform: Platform = Platform.SELF_RUN
     is_unlisted: bool = False
     valid_from: datetime | None = None
     valid_until: datetime | None = None

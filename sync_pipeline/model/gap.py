@@ -60,23 +60,29 @@ class Gap(str):
         return cls(f"database {name}", _NEVER.status, name, why=_NEVER.reason)
 
     @property
+    def place(self) -> str:
+        """Return what people are told of: of a database that is left out, the database."""
+        is_meant = self.status in (SectionStatus.EXCLUDED, SectionStatus.PROVIDERS)
+        return f"database {self.database}" if is_meant and self.database else self.what
+
+    @property
     def sentence(self) -> str:
         """Return what people read of it beside an answer."""
         if self.status is None:
             return f"Not known, and could change the answer: {self.what}."
-        return f"{self.what} was not read, and could change the answer.{self._because}"
+        return f"{self.place} was not read, and could change the answer.{self._because}"
 
     @property
     def told(self) -> str:
         """Return what people read of it where no answer was asked for."""
         if self.status is None:
             return f"Not known: {self.what}."
-        return f"{self.what} was not read ({self.status}).{self._because}"
+        return f"{self.place} was not read ({self.status}).{self._because}"
 
     @property
     def phrase(self) -> str:
         """Return it as a part of a line."""
-        return f"not known: {self.what}" if self.status is None else f"{self.what} not read"
+        return f"not known: {self.what}" if self.status is None else f"{self.place} not read"
 
     @property
     def _because(self) -> str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.platform import Platform
 
 
 class EngineName(StrEnum):
@@ -56,7 +57,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One database server endpoint of the fleet, as the registry holds it."""
+    """One database server endpoint of the fleet, as the registry holds it.
+
+    `platform` is what its server said when it was last read; None: it was not asked yet.
+    """
 
     id: int
     name: str
@@ -73,6 +77,7 @@ class Instance:
     is_active: bool = True
     server_version: str | None = None
     last_connected_at: datetime | None = None
+    platform: Platform | None = None
 
 
 def host_of(instance: Instance) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import ChangeType
-from sync_pipeline.model.privilege import SectionKey, Securable
+from sync_pipeline.model.platform import Platform
+from sync_pipeline.model.privilege import SectionKey, Securable, SecurableKind
 from sync_pipeline.model.snapshot import SectionReport
 
 
@@ -29,7 +30,10 @@ class AccountFilter:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """One account with its permissions and dates (UTC), as last synced."""
+    """One account with its permissions and dates (UTC), as last synced.
+
+    `platform` is whose service its instance is.
+    """
 
     instance: str
     engine: str
@@ -41,6 +45,7 @@ class AccountView:
     last_sync_at: datetime
     last_change_at: datetime
     session_id: str
+    platform: Platform = Platform.SELF_RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ class ChangeFilter:
 
     `instances` are the ids of those whose changes are wanted; None: all.
     Without `with_baselines`, those of the first sync of each instance are left out; without
-    `with_silent`, those that were written with nothing to tell.
+    `with_silent`, those that were written with nothing to tell. `with_damaged`: an entry that can't
+    be read says so in its line, and is no error.
     """
 
     instances: tuple[int, ...] | None = None
@@ -76,6 +82,7 @@ class ChangeFilter:
     oldest_first: bool = False
     with_baselines: bool = True
     with_silent: bool = True
+    with_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,47 @@ class StoredAccess:
     """One instance's active accounts, with when each last changed (UTC), and its sections.
 
     `sections` are those of the last sync; none: it was never synced. `databases` is None
-    where sizes were never collected.
+    where sizes were never collected. `is_damaged`: the accounts can't be read, as a section says.
     """
 
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     databases: Databases | None = None
+    is_damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SecurableColumns:
+    """Distinct securables as columns of numbers of texts; `kinds` are those of the numbers."""
+
+    texts: Sequence[str]
+    kinds: Mapping[int, SecurableKind]
+    kind: Sequence[int]
+    database: Sequence[int]
+    schema: Sequence[int]
+    name: Sequence[int]
+    column: Sequence[int]
+    catalog: Sequence[int]
+
+    def __len__(self) -> int:
+        """Return how many securables there are."""
+        return len(self.kind)
+
+    @property
+    def columns(self) -> tuple[Sequence[int], ...]:
+        """Return a column for each part of a securable, in their order."""
+        return self.kind, self.database, self.schema, self.name, self.column, self.catalog
+
+
+def no_securable(_on: Securable) -> bool:
+    """Return that nothing is wanted because of what it is on."""
+    return False
+
+
+def no_holder(_name: str) -> bool:
+    """Return that nothing is wanted because of its holder."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +139,13 @@ class Wanted:
 
     All are asked once for each securable, account and privilege, however many grants there are.
     Denies, and grants that are not recognised, come in any case: they can change each answer.
+    `of_columns` is asked in the place of `of_securable`, once for all together: zero is "no".
     """
 
     of_securable: Callable[[Securable], bool]
     of_holder: Callable[[str], bool]
     of_privilege: Callable[[str], bool] = lambda _: False
+    of_columns: Callable[[SecurableColumns], Sequence[int]] | None = None
 
 
 def _each(_item: object) -> bool:

@@ -8,16 +8,24 @@ from datetime import datetime
 from enum import StrEnum
 
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
 
 
 class SectionStatus(StrEnum):
-    """Whether a section of a snapshot was read."""
+    """Whether a section of a snapshot was read.
+
+    One of an excluded database was not, because the settings say so. One of the provider's own
+    database can't be: no account of the customer gets in, so that no answer about one depends
+    on it.
+    """
 
     READ = "read"
     DENIED = "denied"
     FAILED = "failed"
     SKIPPED = "skipped"
+    EXCLUDED = "excluded"
+    PROVIDERS = "provider's"
     NOT_APPLICABLE = "not applicable"
 
 
@@ -37,6 +45,11 @@ class SectionReport:
         """Return whether all of the section is known: it was read, or the server has none."""
         return self.status in (SectionStatus.READ, SectionStatus.NOT_APPLICABLE)
 
+    @property
+    def is_meant(self) -> bool:
+        """Return whether the section is unread on purpose, so that nobody has to do anything."""
+        return self.status in (SectionStatus.EXCLUDED, SectionStatus.PROVIDERS)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerIdentity:
@@ -47,6 +60,7 @@ class ServerIdentity:
     we are to it, as statements write it, where that is more than the name we logged in
     with. `database_role` is what kind of standby it is, empty of any other. `notes` are
     sentences for people who test the instance, on what the account may do beyond its task.
+    `platform` is whose service it is, as far as the server says.
     """
 
     version: str
@@ -56,6 +70,7 @@ class ServerIdentity:
     account: str = ""
     database_role: str = ""
     notes: tuple[str, ...] = ()
+    platform: Platform = Platform.SELF_RUN
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,8 @@ def findings_metadata(found: SessionReview) -> dict[str, dg.MetadataValue]:
     metadata: dict[str, dg.MetadataValue] = {
         "findings": dg.MetadataValue.md(table(columns, rows, len(rows))),
         "findings accepted": dg.MetadataValue.int(len(found.review.suppressed)),
+        "findings new since the sync before": dg.MetadataValue.int(found.came),
+        "findings resolved since the sync before": dg.MetadataValue.int(found.went),
     }
     if found.review.notes:
         notes = bullets(found.review.notes, ", see sync-pipeline findings")

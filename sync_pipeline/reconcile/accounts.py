@@ -186,6 +186,8 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
         for key in map(reported.section, (SectionName.MEMBERSHIPS, SectionName.SERVER))
     )
     has_memberships = holds(reported.section(SectionName.MEMBERSHIPS))
+    if old is not None and not holds(reported.section(SectionName.ACCOUNTS)):
+        reported = _with_what_is_hidden(reported, old)
     state = replace(
         reported,
         is_superuser=reported.is_superuser or (may_hide_powers and base.is_superuser),
@@ -199,6 +201,22 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
     )
     # Mostly nothing is carried over, and what was reported is canonical already.
     return reported.canonical() if state == reported else state.canonical()
+
+
+def _with_what_is_hidden(reported: AccountState, old: AccountState) -> AccountState:
+    """Return an account as it was before but for its grants.
+
+    Some services show the grants of accounts, without who gave them, and not what they are.
+    """
+    grantors = {replace(grant, grantor=""): grant for grant in old.grants}
+    return replace(
+        reported,
+        attributes=old.attributes,
+        can_login=old.can_login,
+        is_locked=old.is_locked,
+        kind=old.kind,
+        grants=tuple(grantors.get(grant, grant) for grant in reported.grants),
+    )
 
 
 def _merged_grants(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Connection, func, select
 
+from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.inventory import EVERY_GRANT, Databases, StoredAccess, Wanted
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
@@ -31,29 +32,45 @@ class AccessReads:
         return dict(self._read(instance_ids, lambda _: EVERY_GRANT))
 
     def each(
-        self, instance_ids: Sequence[int], wanted: Callable[[int], Wanted] = lambda _: EVERY_GRANT
+        self,
+        instance_ids: Sequence[int],
+        wanted: Callable[[int], Wanted] = lambda _: EVERY_GRANT,
+        *,
+        with_damaged: bool = False,
     ) -> Iterator[tuple[int, StoredAccess]]:
         """Yield what is known of one instance after the other, each in a consistent view.
 
         No more than one is unpacked at a time. Its accounts have those grants that are wanted of
-        the instance with this id.
+        the instance with this id. `with_damaged`: of one whose accounts are damaged, it is known
+        that they could not be read, and why.
 
         Raises:
-            StoreDamaged: what is stored is not what was written.
+            StoreDamaged: what is stored is not what was written (not `with_damaged`).
         """
         for begin in range(0, len(instance_ids), AT_ONCE):
-            yield from self._read(instance_ids[begin : begin + AT_ONCE], wanted)
+            some = instance_ids[begin : begin + AT_ONCE]
+            yield from self._read(some, wanted, with_damaged=with_damaged)
 
     def _read(
-        self, instance_ids: Sequence[int], wanted: Callable[[int], Wanted]
+        self,
+        instance_ids: Sequence[int],
+        wanted: Callable[[int], Wanted],
+        *,
+        with_damaged: bool = False,
     ) -> Iterator[tuple[int, StoredAccess]]:
         with self._database.read() as connection:
             stored = stored_worlds(connection, instance_ids)
             read = _sections(connection, instance_ids)
-            databases = _databases(connection, instance_ids)
+            databases = databases_of(connection, instance_ids)
         for item in instance_ids:
             world = stored.get(item)
-            accounts = world.read(wanted(item)) if world else []
+            try:
+                accounts = world.read(wanted(item)) if world else []
+            except StoreDamaged as error:
+                if not with_damaged:
+                    raise
+                yield item, _unreadable(error)
+                continue
             active = [account for account in accounts if account.is_active]
             yield (
                 item,
@@ -66,6 +83,13 @@ class AccessReads:
             )
 
 
+def _unreadable(error: StoreDamaged) -> StoredAccess:
+    reason = f"{error.message} {error.hint}"
+    key = SectionKey(SectionName.ACCOUNTS)
+    failed = SectionReport(SectionStatus.FAILED, reason)
+    return StoredAccess(sections={key: failed}, is_damaged=True)
+
+
 def _sections(
     connection: Connection, instance_ids: Sequence[int]
 ) -> dict[int, dict[SectionKey, SectionReport]]:
@@ -76,19 +100,31 @@ def _sections(
         .group_by(sections.c.instance_id)
         .subquery()
     )
-    query = select(sections).join(
+    columns = sections.c
+    query = select(
+        columns.instance_id, columns.section, columns.database, columns.status, columns.reason
+    ).join(
         last,
         (sections.c.instance_id == last.c.instance_id)
         & (sections.c.checked_at == last.c.checked_at),
     )
     found: dict[int, dict[SectionKey, SectionReport]] = defaultdict(dict)
-    for row in connection.execute(query):
-        key = SectionKey(SectionName(row.section), row.database)
-        found[row.instance_id][key] = SectionReport(SectionStatus(row.status), row.reason)
+    # Most of them are alike, and are made once.
+    keys: dict[tuple[str, str], SectionKey] = {}
+    reports: dict[tuple[str, str], SectionReport] = {}
+    for instance, name, database, status, reason in connection.execute(query):
+        key = keys.get((name, database))
+        if key is None:
+            key = keys[name, database] = SectionKey(SectionName(name), database)
+        report = reports.get((status, reason))
+        if report is None:
+            report = reports[status, reason] = SectionReport(SectionStatus(status), reason)
+        found[instance][key] = report
     return found
 
 
-def _databases(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
+def databases_of(connection: Connection, instance_ids: Sequence[int]) -> dict[int, Databases]:
+    """Return what the size collection knows of instances' databases, where it has been there."""
     table = instance_databases
     query = select(
         table.c.instance_id, table.c.database_name, table.c.is_active, table.c.last_seen_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -10,12 +10,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
+from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.change import Baseline, KnownAccount, LoggedChange, Reconciliation
+from sync_pipeline.model.change import (
+    Baseline,
+    KnownAccount,
+    KnownAccounts,
+    LoggedChange,
+    Reconciliation,
+)
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
+from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.reads import Reads
+from sync_pipeline.model.review import NewReview
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store import change_log
@@ -24,17 +33,27 @@ from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.holders import write_holders
-from sync_pipeline.store.reads import CONFIRMED, confirmation, seen, settle, write_reads
+from sync_pipeline.store.reads import (
+    CONFIRMED,
+    confirmation,
+    forget_world,
+    seen,
+    settle,
+    write_reads,
+)
 from sync_pipeline.store.registry import note_connection
+from sync_pipeline.store.reviews.rows import are_accounts, marked_accounts, written_review
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads, instances
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.sessions.ends import RecordEnds
+from sync_pipeline.store.world_repair import write_world_again
 from sync_pipeline.store.world_rows import (
     AT_ONCE,
     StoredWorld,
     next_world,
+    require_as_known,
     stored_world,
     stored_worlds,
     write_world,
@@ -61,17 +80,39 @@ class AccountStore:
         Raises:
             StoreDamaged: what is stored is not what was written.
         """
-        stored = self.world(instance_id)
-        return [KnownAccount(item.state, item.is_active) for item in stored.read()]
+        return list(self.all_known(instance_id).accounts)
 
-    def world(self, instance_id: int) -> StoredWorld:
-        """Return the same accounts still packed, for who reads a part of them.
+    def all_known(self, instance_id: int) -> KnownAccounts:
+        """Return the same, with what tells it from what another sync writes.
 
         Raises:
-            StoreDamaged: there are accounts, and nothing says what they are.
+            StoreDamaged: what is stored is not what was written.
         """
+        stored = self.world(instance_id)
+        found = (
+            KnownAccount(item.state, item.is_active, item.changed_at) for item in stored.read()
+        )
+        return KnownAccounts(tuple(found), stored.digest)
+
+    def put_again(self, instance_id: int, found: Mapping[str, KnownAccount], now: datetime) -> None:
+        """Write what the accounts of an instance are, in the place of what is damaged.
+
+        Raises:
+            StoreDamaged: these are not the accounts that the store lists; nothing is written.
+        """
+        with self._database.write() as connection:
+            write_world_again(connection, instance_id, found, now)
+            forget_world(connection, instance_id)
+
+    def world(self, instance_id: int) -> StoredWorld:
+        """Return the same accounts still packed, for who reads a part of them."""
         with self._database.read_once() as connection:
             return stored_world(connection, instance_id)
+
+    def mark(self, instance_id: int) -> str:
+        """Return what tells what the last sync of an instance wrote from what another one does."""
+        with self._database.read_once() as connection:
+            return marked_accounts(connection, instance_id)
 
     def sections(self, instance_id: int) -> list[SectionState]:
         """Return how the last sync read each section of an instance."""
@@ -97,13 +138,19 @@ class AccountStore:
         now: datetime,
         counts: DayCounts | None = None,
         reads: Reads | None = None,
+        known: KnownAccounts | None = None,
+        review: NewReview | None = None,
+        platform: Platform | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
         `counts` replace those of their day; without, the day's counts stay as they are. By
-        `reads` the next sync sees whether anything changed; without, it can't.
+        `reads` the next sync sees whether anything changed; without, it can't. `known` is what
+        the result was compared with; without, that is not looked at. A `review` is of the
+        accounts as they are then; without, who asks for findings makes it.
 
         Raises:
+            LeaseHeld: the accounts are others than `known` by now; nothing is written.
             ResultLimit: the accounts are more than can be kept; nothing is written.
             StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
             StoreDamaged: what is stored is not what was written; nothing is written.
@@ -113,6 +160,10 @@ class AccountStore:
         with self._database.read_once() as connection:
             world = next_world(connection, instance_id, result, observed_at)
         with self._ends.writing(claim, outcome, now) as connection:
+            if known is not None:
+                require_as_known(connection, instance_id, known.digest)
+            if review is not None and not are_accounts(connection, instance_id, review.accounts):
+                review = None
             confirmed = confirmation(connection, instance_id)
             write_inventory(connection, instance_id, result, observed_at)
             write_permissions(connection, instance_id, result, claim.session_id, observed_at)
@@ -122,15 +173,20 @@ class AccountStore:
             settle(connection, instance_id, confirmed, observed_at)
             write_reads(connection, instance_id, reads, observed_at)
             write_holders(connection, instance_id, reads)
+            written_review(connection, instance_id, review)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
-            note_connection(connection, instance_id, server_version, now)
+            note_connection(connection, instance_id, server_version, now, platform)
 
-    def find(self, wanted: AccountFilter) -> list[AccountView]:
+    def find(
+        self, wanted: AccountFilter, on_damage: Callable[[StoreDamaged], None] | None = None
+    ) -> list[AccountView]:
         """Return accounts in order of instance and name.
 
+        `on_damage` is told of each instance whose accounts can't be read, which are left out then.
+
         Raises:
-            StoreDamaged: what is stored is not what was written.
+            StoreDamaged: what is stored is not what was written (without `on_damage`).
         """
         query = _views()
         if wanted.name is not None:
@@ -145,7 +201,7 @@ class AccountStore:
         with self._database.read() as connection:
             if wanted.instances is not None:
                 ordered = ordered.where(among(connection, instances.c.id, wanted.instances))
-            return list(_viewed(connection, connection.execute(ordered).all()))
+            return list(_viewed(connection, connection.execute(ordered).all(), on_damage))
 
     def get(self, instance: str, account: str) -> AccountView | None:
         """Return one account by its exact name, active or not.
@@ -187,7 +243,12 @@ class AccountStore:
 
 def _views() -> Select[Any]:
     return select(
-        accounts, permissions, instances.c.name, instances.c.engine, *CONFIRMED
+        accounts,
+        permissions,
+        instances.c.name,
+        instances.c.engine,
+        instances.c.platform,
+        *CONFIRMED,
     ).select_from(
         accounts.join(permissions)
         .join(instances)
@@ -195,14 +256,24 @@ def _views() -> Select[Any]:
     )
 
 
-def _viewed(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[AccountView]:
+def _viewed(
+    connection: Connection,
+    rows: Sequence[Row[Any]],
+    on_damage: Callable[[StoreDamaged], None] | None = None,
+) -> Iterator[AccountView]:
     """Yield accounts with their states, which are read of one instance after the other."""
     by_instance = [(item, list(own)) for item, own in groupby(rows, key=attrgetter("instance_id"))]
     for begin in range(0, len(by_instance), AT_ONCE):
         some = by_instance[begin : begin + AT_ONCE]
         stored = stored_worlds(connection, [item for item, _ in some])
         for item, own in some:
-            states = stored[item].states_of({row.account_name for row in own})
+            try:
+                states = stored[item].states_of({row.account_name for row in own})
+            except StoreDamaged as error:
+                if on_damage is None:
+                    raise
+                on_damage(error)
+                continue
             yield from (_view(row, states[row.account_name]) for row in own)
 
 
@@ -219,4 +290,5 @@ def _view(row: Row[Any], state: AccountState) -> AccountView:
         last_sync_at=synced_again or row.last_sync_at,
         last_change_at=row.last_change_at,
         session_id=row.confirmed_session_id if synced_again else row.sync_session_id,
+        platform=platform_named(row.platform),
     )

@@ -93,7 +93,7 @@ def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
     with database.read() as connection:
         query = _filtered(connection, query.where(_IS_KEPT), wanted)
         rows = connection.execute(query.order_by(*order).limit(wanted.limit))
-        return [_logged(row) for row in rows]
+        return [_logged(row, with_damaged=wanted.with_damaged) for row in rows]
 
 
 def later_than(
@@ -162,8 +162,13 @@ def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) 
     return query
 
 
-def _logged(row: Row[Any]) -> LoggedChange:
-    diff, lines = _told(row)
+def _logged(row: Row[Any], *, with_damaged: bool = False) -> LoggedChange:
+    try:
+        diff, lines = _told(row)
+    except StoreDamaged as error:
+        if not with_damaged:
+            raise
+        diff, lines = AccountDiff(), (f"not known: {error.message}",)
     return LoggedChange(
         id=row.id,
         instance=row.name,

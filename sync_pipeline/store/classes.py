@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Select, delete, func, select
 
 from sync_pipeline.model.classification import ClassCount, DayCounts
-from sync_pipeline.store.database import Database, upsert
+from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import account_class_counts as counts
 from sync_pipeline.store.schema import instances
 
@@ -18,8 +20,11 @@ class ClassStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def present(self) -> list[ClassCount]:
-        """Return each class's accounts by the newest count of every active instance, by name."""
+    def present(self, instance_ids: Sequence[int] | None = None) -> list[ClassCount]:
+        """Return each class's accounts by the newest count of every active instance, by name.
+
+        `instance_ids` are those that are asked about; None: all.
+        """
         newest = (
             select(counts.c.instance_id, func.max(counts.c.counted_date).label("day"))
             .join_from(counts, instances)
@@ -43,11 +48,15 @@ class ClassStore:
             .group_by(counts.c.class_name)
             .order_by(counts.c.class_name)
         )
-        with self._database.read() as connection:
-            return [ClassCount(*row) for row in connection.execute(query)]
+        return self._counted(query, instance_ids)
 
-    def daily(self, since: date, until: date) -> list[ClassCount]:
-        """Return each class's accounts of every day of `[since, until]`, by name and day."""
+    def daily(
+        self, since: date, until: date, instance_ids: Sequence[int] | None = None
+    ) -> list[ClassCount]:
+        """Return each class's accounts of every day of `[since, until]`, by name and day.
+
+        `instance_ids` are those that are asked about; None: all there ever were.
+        """
         query = (
             select(
                 counts.c.class_name,
@@ -59,7 +68,12 @@ class ClassStore:
             .group_by(counts.c.class_name, counts.c.counted_date)
             .order_by(counts.c.class_name, counts.c.counted_date)
         )
+        return self._counted(query, instance_ids)
+
+    def _counted(self, query: Select[Any], instance_ids: Sequence[int] | None) -> list[ClassCount]:
         with self._database.read() as connection:
+            if instance_ids is not None:
+                query = query.where(among(connection, counts.c.instance_id, instance_ids))
             return [ClassCount(*row) for row in connection.execute(query)]
 
 

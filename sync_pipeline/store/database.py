@@ -37,7 +37,12 @@ from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 from sync_pipeline.files.locks import exclusive
 from sync_pipeline.files.obstacles import Obstacle, obstacle_of
 from sync_pipeline.files.private import make_private, make_private_file
-from sync_pipeline.store.connections import close_engine, postgresql_engine, sqlite_engine
+from sync_pipeline.store.connections import (
+    BUSY_SECONDS,
+    close_engine,
+    postgresql_engine,
+    sqlite_engine,
+)
 from sync_pipeline.store.masking import masked, without_secrets
 
 _MIGRATION_LOCK = 7_233_114_511
@@ -63,9 +68,8 @@ class Database:
             self._views = self._engine.execution_options(isolation_level="REPEATABLE READ")
             self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer. Threads take turns here: waiting for its lock they would poll.
-        self._writer: AbstractContextManager[Any] = (
-            threading.Lock() if self.is_sqlite else nullcontext()
-        )
+        self._turn = threading.Lock()
+        self._writer: AbstractContextManager[Any] = self._turn if self.is_sqlite else nullcontext()
 
     @property
     def engine(self) -> Engine:
@@ -83,6 +87,35 @@ class Database:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    @contextmanager
+    def write_soon(self, seconds: float) -> Iterator[Connection]:
+        """Run one write transaction that waits for the locks of others no longer than this.
+
+        Raises:
+            StoreUnavailable: it would have to, or the store does not answer; nothing was written.
+        """
+        wait = f"{round(seconds * 1000)}"
+        with ExitStack() as stack:
+            if self.is_sqlite:
+                self._take_turn(stack, seconds)
+            stack.enter_context(self.guarded())
+            connection = stack.enter_context(self._engine.begin())
+            if not self.is_sqlite:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {wait}")
+                yield connection
+                return
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={wait}")
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+            yield connection
+
+    def _take_turn(self, stack: ExitStack, seconds: float) -> None:
+        if not self._turn.acquire(timeout=seconds):
+            raise self.unavailable(TimeoutError("another thread writes"))
+        stack.callback(self._turn.release)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -180,7 +213,7 @@ class Database:
                 return
             from sync_pipeline.store.upgrades import upgrade_tables  # noqa: PLC0415 - seldom
 
-            upgrade_tables(self._engine, revision)
+            upgrade_tables(self._engine, revision, newest_revision())
 
     def revision(self) -> str | None:
         """Return the revision of the tables, None where there are none yet."""
@@ -229,8 +262,15 @@ class Database:
 
 @cache
 def newest_revision() -> str:
-    """Return the revision of this version's tables: files of migrations begin with theirs."""
+    """Return the revision of this version's tables: files of migrations begin with theirs.
+
+    This version's are those that were there when this was imported: a process that goes on after
+    an upgrade knows the tables of the old one alone.
+    """
     return max(path.name[1:].partition("_")[0] for path in _MIGRATIONS.glob("r[0-9]*_*.py"))
+
+
+newest_revision()
 
 
 def _is_no_database(error: BaseException | None) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from sync_pipeline.model.classification import DayCounts
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.reads import Derived, ReadMarks, Reads
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.store.classes import write_class_counts
@@ -24,15 +25,30 @@ from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_sections as sections
+from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.sessions.ends import RecordEnds
+from sync_pipeline.store.world_rows import WORLD, world_digest
+from sync_pipeline.store.worlds.packed import PackedWorld, WorldError
 
 CONFIRMED = (reads.c.written_at, reads.c.confirmed_at, reads.c.confirmed_session_id)
 """What `seen` needs of a row that shows what a sync saw."""
 
 _OF_INSTANCE = reads.c.instance_id == bindparam("of_id")
-_KNOWN = select(reads.c.basis, reads.c.in_order, reads.c.digest, reads.c.derived).where(
-    _OF_INSTANCE
+_KNOWN = (
+    select(
+        reads.c.basis,
+        reads.c.in_order,
+        reads.c.digest,
+        reads.c.derived,
+        worlds.c.format,
+        worlds.c.accounts,
+        worlds.c.grants,
+        worlds.c.digest.label("of_world"),
+    )
+    .join_from(reads, worlds, worlds.c.instance_id == reads.c.instance_id, isouter=True)
+    .where(_OF_INSTANCE)
 )
+_LEFT = select(reads.c.derived).where(_OF_INSTANCE)
 _CONFIRMED = select(*CONFIRMED).where(_OF_INSTANCE)
 _CONFIRM = (
     update(reads)
@@ -65,10 +81,13 @@ class ReadStore:
         self._ends = ends
 
     def of(self, instance_id: int) -> Reads | None:
-        """Return what the last writing sync of an instance had read; None: that is not known."""
+        """Return what the last writing sync of an instance had read; None: that is not known.
+
+        It is not known either where the accounts are not those that this sync left.
+        """
         with self._database.read_once() as connection:
             row = connection.execute(_KNOWN, {"of_id": instance_id}).first()
-        if row is None:
+        if row is None or not _is_world_left(row):
             return None
         marks = ReadMarks(row.basis, row.in_order, row.digest)
         return Reads(marks, _derived(row.derived))
@@ -84,6 +103,7 @@ class ReadStore:
         server_version: str,
         now: datetime,
         counts: DayCounts | None = None,
+        platform: Platform | None = None,
     ) -> bool:
         """Write that a sync found an instance unchanged, with its record, in one transaction.
 
@@ -108,10 +128,23 @@ class ReadStore:
                     raise _Changed
                 if counts is not None:
                     write_class_counts(connection, instance_id, counts, observed_at)
-                note_connection(connection, instance_id, server_version, now)
+                note_connection(connection, instance_id, server_version, now, platform)
         except _Changed:
             return False
         return True
+
+
+def _is_world_left(row: Row[Any]) -> bool:
+    """Return whether the accounts are those that the last writing sync left, and are whole."""
+    if WORLD not in row.derived or row.derived[WORLD] != row.of_world:
+        return False
+    if row.of_world is None:
+        return True
+    try:
+        PackedWorld(row.format, bytes(row.accounts), bytes(row.grants), row.of_world).check()
+    except WorldError:
+        return False
+    return True
 
 
 def seen(row: Row[Any], at: datetime | None) -> datetime | None:
@@ -163,14 +196,14 @@ def settle(
 def write_reads(
     connection: Connection, instance_id: int, new: Reads | None, observed_at: datetime
 ) -> None:
-    """Replace what was read last, in the transaction that writes what was made of it."""
+    """Replace what was read last, in the transaction that has written what was made of it."""
     if new is None:
         connection.execute(delete(reads).where(_OF_INSTANCE), {"of_id": instance_id})
         return
     row = {
         "instance_id": instance_id,
         **asdict(new.marks),
-        "derived": asdict(new.derived),
+        "derived": {**asdict(new.derived), WORLD: world_digest(connection, instance_id)},
         "written_at": observed_at,
         "confirmed_at": None,
         "confirmed_session_id": None,
@@ -178,6 +211,16 @@ def write_reads(
     upsert(
         connection, reads, [row], ["instance_id"], [name for name in row if name != "instance_id"]
     )
+
+
+def forget_world(connection: Connection, instance_id: int) -> None:
+    """Let the reads of an instance say nothing of the accounts that are stored any more."""
+    derived = connection.scalar(_LEFT, {"of_id": instance_id})
+    if derived is not None:
+        left = {name: item for name, item in derived.items() if name != WORLD}
+        connection.execute(
+            update(reads).where(_OF_INSTANCE).values(derived=left), {"of_id": instance_id}
+        )
 
 
 def _derived(value: Mapping[str, Any]) -> Derived:

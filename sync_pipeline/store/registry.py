@@ -7,7 +7,7 @@ from datetime import datetime
 from shlex import quote
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.credential import StoredCredential
@@ -21,6 +21,7 @@ from sync_pipeline.model.instance import (
     TlsOptions,
     require_known,
 )
+from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import credentials, instances
 
@@ -147,6 +148,14 @@ class Registry:
         with self._database.read() as connection:
             return [_instance(row) for row in connection.execute(query.order_by(instances.c.name))]
 
+    def active_count(self) -> int:
+        """Return how many instances are active."""
+        query = select(func.count()).where(
+            instances.c.deleted_at.is_(None), instances.c.is_active.is_(True)
+        )
+        with self._database.read_once() as connection:
+            return connection.scalar(query) or 0
+
     def first_names(self, limit: int) -> list[str]:
         """Return the names of instances that were not removed, the first `limit` by name."""
         query = select(instances.c.name).where(instances.c.deleted_at.is_(None))
@@ -259,15 +268,25 @@ class Registry:
                     hint="See: sync-pipeline instances list.",
                 )
 
-    def note_connection(self, instance_id: int, version: str, now: datetime) -> None:
-        """Remember the version a server reported, and when it was reached."""
+    def note_connection(
+        self, instance_id: int, version: str, now: datetime, platform: Platform | None = None
+    ) -> None:
+        """Remember the version a server reported, whose service it is, and when it was reached."""
         with self._database.write() as connection:
-            note_connection(connection, instance_id, version, now)
+            note_connection(connection, instance_id, version, now, platform)
 
 
-def note_connection(connection: Connection, instance_id: int, version: str, now: datetime) -> None:
-    """Remember a server's version within a caller's transaction."""
-    values = {"server_version": version, "last_connected_at": now}
+def note_connection(
+    connection: Connection,
+    instance_id: int,
+    version: str,
+    now: datetime,
+    platform: Platform | None = None,
+) -> None:
+    """Remember a server's version within a caller's transaction; no platform: as it was."""
+    values: dict[str, Any] = {"server_version": version, "last_connected_at": now}
+    if platform is not None:
+        values["platform"] = str(platform)
     connection.execute(_NOTE_CONNECTION, {**values, "of_id": instance_id})
 
 
@@ -320,6 +339,7 @@ def _instance(row: Row[Any]) -> Instance:
         is_active=row.is_active,
         server_version=row.server_version,
         last_connected_at=row.last_connected_at,
+        platform=None if row.platform is None else platform_named(row.platform),
     )
 
 

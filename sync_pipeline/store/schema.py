@@ -122,6 +122,7 @@ instances = Table(
     Column("description", Text),
     Column("is_active", Boolean, nullable=False),
     Column("server_version", Text),
+    Column("platform", String(32)),
     Column("last_connected_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -316,6 +317,56 @@ instance_holders = Table(
     Column("world", String(64), nullable=False),
     # A key for each holder of grants, and the digest of the rows that give them.
     Column("marks", LargeBinary, nullable=False),
+)
+
+instance_reviews = Table(
+    "instance_reviews",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    # Raised with each write: who examined the instance before one keeps nothing after it.
+    Column("turn", Integer, nullable=False),
+    # All that the review depends on beside the next six columns; empty: none is kept.
+    Column("basis", String(64), nullable=False),
+    # The digest of the accounts that were looked at, and when their sync wrote.
+    Column("world", String(128)),
+    # The rows of the databases that were looked at: how many, which, and of when.
+    Column("databases", Text, nullable=False),
+    # A digest of their names; and the date of their listing where something depends on that.
+    Column("listing", String(64), nullable=False),
+    Column("listed_at", UtcDateTime),
+    # When something that is decided by the time turned last, and when it turns next.
+    Column("valid_from", UtcDateTime),
+    Column("valid_until", UtcDateTime),
+    Column("is_unlisted", Boolean, nullable=False),
+    # What these hold: store/reviews.
+    Column("notes", LargeBinary),
+    Column("providers", LargeBinary),
+    Column("findings", LargeBinary),
+    Column("namesakes", LargeBinary),
+    Column("remedies", LargeBinary),
+    # The first review, the last one, and the first comparison with other instances.
+    Column("began_at", UtcDateTime),
+    Column("reviewed_at", UtcDateTime),
+    Column("compared_at", UtcDateTime),
+)
+
+instance_findings = Table(
+    "instance_findings",
+    metadata,
+    _key(),
+    _instance(),
+    Column("rule", String(64), nullable=False),
+    Column("account_name", Text, nullable=False),
+    # What tells several of one rule and account apart, with escapes in it.
+    Column("about", Text, nullable=False),
+    Column("severity", String(16), nullable=False),
+    # Whether other instances were looked at, too.
+    Column("of_fleet", Boolean, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    # None: it is there as of the last review.
+    Column("resolved_at", UtcDateTime),
+    Index(None, "instance_id", "resolved_at"),
+    Index(None, "resolved_at"),
 )
 
 account_class_counts = Table(

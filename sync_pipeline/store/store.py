@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.metrics import MetricsStore
     from sync_pipeline.store.reads import ReadStore
     from sync_pipeline.store.registry import Registry
+    from sync_pipeline.store.reviews.reviews import ReviewStore
     from sync_pipeline.store.sessions.ends import RecordEnds
     from sync_pipeline.store.sessions.reads import SessionReads
     from sync_pipeline.store.sessions.retention import SessionRetention
@@ -161,6 +162,13 @@ class Store:
         from sync_pipeline.store.access import AccessReads
 
         return AccessReads(self._database)
+
+    @_part
+    def reviews(self) -> ReviewStore:
+        """Return reviews of instances and their findings."""
+        from sync_pipeline.store.reviews.reviews import ReviewStore
+
+        return ReviewStore(self._database)
 
     @_part
     def classes(self) -> ClassStore:

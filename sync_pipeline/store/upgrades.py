@@ -21,20 +21,27 @@ def every_table() -> MetaData:
     return metadata
 
 
-def upgrade_tables(engine: Engine, revision: str | None) -> None:
-    """Bring the tables of a store, which have this revision, to the newest one.
+def upgrade_tables(engine: Engine, revision: str | None, newest: str) -> None:
+    """Bring the tables of a store, which have this revision, to the newest one of this version.
 
     Raises:
         ConfigurationError: a newer sync_pipeline made the tables.
     """
+    if revision is not None and revision > newest:  # whatever migrations an upgrade has put there
+        raise _made_by_newer(revision)
     config = Config()
     config.set_main_option("script_location", "sync_pipeline:store/migrations")
     config.attributes["engine"] = engine
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, newest)
     except CommandError:
-        raise ConfigurationError(
-            f"The store's tables have the revision {revision}, which this version of "
-            "sync_pipeline does not know.",
-            hint="A newer version made them: install that one.",
-        ) from None
+        raise _made_by_newer(revision) from None
+
+
+def _made_by_newer(revision: str | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"The store's tables have the revision {revision}, which this version of "
+        "sync_pipeline does not know.",
+        hint="A newer version made them: install that one, or start again what has run since "
+        "before it was installed (up, workers).",
+    )

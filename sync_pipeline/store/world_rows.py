@@ -9,12 +9,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, bindparam, exists, select
 
-from sync_pipeline.errors import Phase, ResultLimit, StoreDamaged
+from sync_pipeline.errors import LeaseHeld, Phase, ResultLimit, StoreDamaged
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Reconciliation
 from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
 from sync_pipeline.store.database import among, upsert
 from sync_pipeline.store.schema import instance_accounts as accounts
+from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.worlds.changing import OpenWorld
@@ -26,20 +27,34 @@ AT_ONCE = 32
 _HAS_ACCOUNTS = exists().where(accounts.c.instance_id == instances.c.id)
 
 
+WORLD = "world"
+"""Where `instance_reads` keeps the digest of the accounts that its sync left."""
 _PACKED = (worlds.c.format, worlds.c.accounts, worlds.c.grants, worlds.c.digest)
-_ROWS = select(
-    instances.c.id, instances.c.name, *_PACKED, _HAS_ACCOUNTS.label("has_accounts")
-).join_from(instances, worlds, isouter=True)
+_ROWS = (
+    select(
+        instances.c.id,
+        instances.c.name,
+        *_PACKED,
+        _HAS_ACCOUNTS.label("has_accounts"),
+        reads.c.derived[WORLD].as_string().label("written"),
+    )
+    .join_from(instances, worlds, isouter=True)
+    .outerjoin(reads, reads.c.instance_id == instances.c.id)
+)
 _OF_ONE = _ROWS.where(instances.c.id == bindparam("of_id"))
 _DIGEST = select(worlds.c.digest).where(worlds.c.instance_id == bindparam("of_id"))
 
 
 @dataclass(frozen=True, slots=True)
 class StoredWorld:
-    """The accounts of one instance, still packed; None: none was ever seen."""
+    """The accounts of one instance, still packed; None: none was ever seen.
+
+    `damage` says what is wrong with them, where that is seen without unpacking them.
+    """
 
     instance: str
     packed: PackedWorld | None
+    damage: str = ""
 
     @property
     def digest(self) -> str | None:
@@ -52,12 +67,14 @@ class StoredWorld:
         Raises:
             StoreDamaged: they are not what was written.
         """
+        if self.damage:
+            raise damaged(self.instance, self.damage)
         if self.packed is None:
             return []
         try:
             return read_world(self.packed, wanted)
         except WorldError as error:
-            raise _damaged(self.instance, str(error)) from None
+            raise damaged(self.instance, str(error)) from None
 
     def opened(self) -> OpenWorld:
         """Return the accounts, to change some of them.
@@ -65,10 +82,12 @@ class StoredWorld:
         Raises:
             StoreDamaged: they are not what was written.
         """
+        if self.damage:
+            raise damaged(self.instance, self.damage)
         try:
             return OpenWorld.of(self.packed)
         except WorldError as error:
-            raise _damaged(self.instance, str(error)) from None
+            raise damaged(self.instance, str(error)) from None
 
     def states_of(self, names: AbstractSet[str]) -> dict[str, AccountState]:
         """Return the whole states of some accounts, by their names.
@@ -79,7 +98,7 @@ class StoredWorld:
         wanted = Wanted(of_securable=lambda _: False, of_holder=names.__contains__)
         found = {item.state.name: item.state for item in self.read(wanted)}
         if missing := names - found.keys():
-            raise _damaged(self.instance, f"{len(missing)} of its accounts are not there")
+            raise damaged(self.instance, f"{len(missing)} of its accounts are not there")
         return found
 
 
@@ -92,22 +111,37 @@ class NextWorld:
 
 
 def stored_world(connection: Connection, instance_id: int) -> StoredWorld:
-    """Return the accounts of an instance.
-
-    Raises:
-        StoreDamaged: there are accounts, and nothing says what they are.
-    """
+    """Return the accounts of an instance."""
     return _stored(connection.execute(_OF_ONE, {"of_id": instance_id}).one())
 
 
 def stored_worlds(connection: Connection, instance_ids: Sequence[int]) -> dict[int, StoredWorld]:
-    """Return the accounts of instances, by their ids.
-
-    Raises:
-        StoreDamaged: there are accounts, and nothing says what they are.
-    """
+    """Return the accounts of instances, by their ids."""
     rows = connection.execute(_ROWS.where(among(connection, instances.c.id, instance_ids)))
     return {row.id: _stored(row) for row in rows}
+
+
+def world_digest(connection: Connection, instance_id: int) -> str | None:
+    """Return what tells one state of an instance's accounts from another; None: none is kept."""
+    found: str | None = connection.scalar(_DIGEST, {"of_id": instance_id})
+    return found
+
+
+def require_as_known(connection: Connection, instance_id: int, digest: str | None) -> None:
+    """Refuse to write what was compared with other accounts than are stored now.
+
+    Who writes the same instance at this moment waits here until the other one has written.
+
+    Raises:
+        LeaseHeld: another sync, which took the lease over, has written meanwhile.
+    """
+    if connection.scalar(_DIGEST.with_for_update(), {"of_id": instance_id}) != digest:
+        raise LeaseHeld(
+            "Another run wrote its accounts while this one compared them with those before.",
+            phase=Phase.STORE,
+            hint="Nothing was written; the next sync looks again.",
+            retryable=True,
+        )
 
 
 def next_world(
@@ -175,18 +209,27 @@ def put_world(
 
 
 def _stored(row: Row[tuple[object, ...]]) -> StoredWorld:
+    packed = None
     if row.digest is not None:
         packed = PackedWorld(row.format, bytes(row.accounts), bytes(row.grants), row.digest)
-        return StoredWorld(row.name, packed)
-    if row.has_accounts:
-        raise _damaged(row.name, "they are not there")
-    return StoredWorld(row.name, None)
+    return StoredWorld(row.name, packed, _seen_damage(row))
 
 
-def _damaged(instance: str, reason: str) -> StoreDamaged:
+def _seen_damage(row: Row[tuple[object, ...]]) -> str:
+    """Return what is wrong with a row; one of another instance or moment may be whole itself."""
+    if row.digest is None and (row.has_accounts or row.written is not None):
+        return "they are not there"
+    if row.written not in (None, row.digest):
+        return "they are not those that the last sync left"
+    return ""
+
+
+def damaged(instance: str, reason: str) -> StoreDamaged:
+    """Return the error of accounts that are not what was written."""
     return StoreDamaged(
         f"What the store keeps of its accounts is not what was written: {reason}.",
         instance=instance,
         phase=Phase.STORE,
-        hint="Nothing was written; restore the store from its backup.",
+        hint="A sync makes them again of the change log, where it goes back far enough; else "
+        "restore the store from its backup.",
     )

@@ -70,6 +70,7 @@ class PrunedHistory:
     sessions: int = 0
     records: int = 0
     changes: int = 0
+    findings: int = 0
     is_all: bool = False
 
     @property
@@ -77,8 +78,8 @@ class PrunedHistory:
         """Return it as a sentence."""
         rest = "" if self.is_all else " The next run goes on: there is more that is too old."
         return (
-            f"{self.sessions} sessions, {self.records} records and {self.changes} changes of "
-            f"accounts pruned.{rest}"
+            f"{self.sessions} sessions, {self.records} records, {self.changes} changes of "
+            f"accounts and {self.findings} resolved findings pruned.{rest}"
         )
 
 
@@ -107,7 +108,11 @@ def prune_history(deps: SyncDeps, pause: Callable[[float], None] = time.sleep) -
     """
     turns = _Turns(deps.settings.max_runtime_seconds * SHARE_OF_RUN, pause)
     done = PrunedHistory()
-    done.is_all = _prune_changes(deps, turns, done) and _prune_sessions(deps, turns, done)
+    done.is_all = (
+        _prune_changes(deps, turns, done)
+        and _prune_findings(deps, turns, done)
+        and _prune_sessions(deps, turns, done)
+    )
     return done
 
 
@@ -122,6 +127,18 @@ def _prune_changes(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
             done.changes += gone
             if not turns.next():
                 return False
+    return True
+
+
+def _prune_findings(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
+    """Take away findings that were resolved before the changes that are kept."""
+    before = deps.clock() - timedelta(days=deps.settings.change_retention_days)
+    gone = CHANGES_AT_ONCE
+    while gone == CHANGES_AT_ONCE:
+        gone = deps.store.reviews.prune(before, CHANGES_AT_ONCE)
+        done.findings += gone
+        if not turns.next():
+            return False
     return True
 
 

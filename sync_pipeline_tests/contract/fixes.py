@@ -116,14 +116,38 @@ def each_finding(bench: FixBench, rules: Iterable[str] = ()) -> dict[Key, Findin
 
 
 def batches(case: Case, found: Iterable[Finding]) -> Iterable[list[Finding]]:
-    """Return findings that are mended at once: of one rule, every other account, roles apart."""
+    """Return findings that are mended at once: of one rule, every other account, roles apart.
+
+    A fix that gives somebody anew what goes with it brings that one's finding back: these
+    two are mended one after the other.
+    """
     groups: dict[tuple[str, bool, int], list[Finding]] = defaultdict(list)
     accounts = case.judged.world.accounts
     for number, item in enumerate(sorted(found, key=lambda item: (item.rule, item.account))):
         is_role = not accounts[item.account].can_login
         if item.fix:
             groups[item.rule, is_role, number % 2].append(item)
-    return groups.values()
+    for group in groups.values():
+        yield from _apart(group)
+
+
+def _apart(group: Sequence[Finding]) -> Sequence[list[Finding]]:
+    """Split findings so that in none of the parts one gives to the account of another."""
+    parts: list[list[Finding]] = []
+    for item in group:
+        for part in parts:
+            if not any(_gives_to(item, other) or _gives_to(other, item) for other in part):
+                part.append(item)
+                break
+        else:
+            parts.append([item])
+    return parts
+
+
+def _gives_to(item: Finding, other: Finding) -> bool:
+    name = other.account.split("@")[0]
+    given = (line for line in item.fix.split("\n") if not line.startswith("REVOKE"))
+    return item is not other and any("GRANT" in line and name in line for line in given)
 
 
 def wording(item: Finding) -> Iterator[str]:

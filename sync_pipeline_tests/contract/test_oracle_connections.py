@@ -76,8 +76,10 @@ def descriptors() -> int:
 def _no_trace() -> Iterator[None]:
     """Check that no thread of a connection is left, and no socket of it."""
     before = descriptors()
+    gc.freeze()  # what was there before holds nothing of the test, and is most of all
     yield
     gc.collect()
+    gc.unfreeze()
     deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline:
         threads = [item.name for item in threading.enumerate() if item.name.startswith("oracle")]

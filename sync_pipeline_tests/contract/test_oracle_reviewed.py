@@ -18,6 +18,7 @@ from sync_pipeline.model.access import AccessWorld, Decision, PowerKind, path_te
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import GrantScope, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
@@ -308,6 +309,16 @@ def test_on_rds_the_role_dba_is_what_it_was_granted() -> None:
     assert not asked.rules.facts("ADMIN").is_system
 
 
+def test_whose_service_it_is_is_recorded() -> None:
+    snapshot = snapshot_of(rds())
+    assert snapshot.server.platform is Platform.RDS
+    asked = Asked(snapshot)
+    assert asked.rules.facts("RDSADMIN").is_provider
+    assert not asked.rules.facts("ADMIN").is_provider
+    world, session = autonomous()
+    assert snapshot_of(world, session).server.platform is Platform.AUTONOMOUS
+
+
 def test_an_account_of_the_providers_name_hides_no_superuser() -> None:
     """Anybody may make an account RDSADMIN on a server of their own."""
     world = single()
@@ -315,11 +326,13 @@ def test_an_account_of_the_providers_name_hides_no_superuser() -> None:
         world.user(name)
         world.grant_role("DBA", name)
     snapshot = snapshot_of(world)
+    assert snapshot.server.platform is Platform.SELF_RUN
     assert account(snapshot, "BOSS").is_superuser
     asked = Asked(snapshot)
     for name in ("RDSADMIN", "BOSS"):
         assert [power.kind for power in asked.rules.powers(name)] == [PowerKind.SUPERUSER]
         assert not asked.rules.facts(name).is_system
+        assert not asked.rules.facts(name).is_provider
 
 
 def test_the_root_of_containers_is_nobodys_service() -> None:

@@ -120,6 +120,11 @@ SINCE_16 = (
 )
 
 
+_NAME = '"(?:[^"]|"")*"'
+IN_DATABASE = re.compile(rf'"((?:[^"]|"")*)"\.{_NAME}\.{_NAME}| -- in database "(.*)"$')
+"""Where a statement is to be run: its object's name, or its comment, begins with the database."""
+
+
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -145,8 +150,9 @@ def make(bench: PostgresBench) -> None:
 
 def bench_of(bench: PostgresBench, **more: Any) -> FixBench:
     def run(statement: str) -> None:
-        found = re.search(r' -- in database "(.*)"$', statement)
-        bench.run(statement, database=found[1] if found else None)
+        found = IN_DATABASE.search(statement)
+        name = (found[1] or found[2]).replace('""', '"') if found else None
+        bench.run(statement, database=name)
 
     def says() -> dict[str, Any]:
         """Return what the server says of each role: what it is, has and may grant."""

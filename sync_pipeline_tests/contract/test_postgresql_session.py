@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 
 import psycopg
 import pytest
@@ -378,19 +378,24 @@ def test_a_login_trigger_finds_its_tables(triggered: PostgresBench) -> None:
 
 
 def test_what_a_login_trigger_sets_does_not_stay(triggered: PostgresBench) -> None:
-    changes = (
-        "PERFORM set_config('search_path', 'public', false)",
-        "PERFORM set_config('quote_all_identifiers', 'on', false)",
-        "PERFORM set_config('statement_timeout', '1', false)",
-        "PERFORM set_config('transaction_timeout', '200', false)",
-    )
+    limits = {"statement_timeout": "54321", "transaction_timeout": "65432"}
+    others = {"search_path": "public", "quote_all_identifiers": "on"}
+    changes = [
+        f"PERFORM set_config('{name}', '{value}', false)"
+        for name, value in (limits | others).items()
+    ]
     triggered.run(
         'CREATE TYPE public."T" AS ENUM ()',
         "CREATE FUNCTION public.g(\"T\") RETURNS int LANGUAGE sql AS 'SELECT 1'",
     )
     before = triggered.account("postgres").grants
     add_trigger(triggered, "IF session_user = 'watcher' THEN " + "; ".join(changes) + "; END IF")
-    snapshot = triggered.collect(triggered.target("watcher", database="bench"))
+    target = triggered.target("watcher", database="bench")
+    with closing(ENGINE.connect(target)) as connection:
+        for name, value in limits.items():
+            kept = connection.fetch(f"SELECT setting FROM pg_settings WHERE name = '{name}'")
+            assert kept[0]["setting"] != value, name
+    snapshot = triggered.collect(target)
     assert not snapshot.warnings
     grants = triggered.account("postgres", snapshot).grants
     assert {str(item) for item in grants} - {str(item) for item in before} == {

@@ -6,6 +6,9 @@ from datetime import datetime
 
 import pytest
 
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.review import review
+from sync_pipeline.access.judged import Judged
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.engines.sqlserver.engine import SqlServer
@@ -13,7 +16,9 @@ from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.change import KnownAccount
+from sync_pipeline.model.finding import FindingRules
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import (
     Membership,
     SectionKey,
@@ -470,6 +475,59 @@ def test_what_the_provider_keeps_for_itself_is_said_and_warns_of_nothing(world: 
     world.database("closed").file()
     (warning,) = sizes_of(world).warnings
     assert "Database closed: CONNECT is missing" in warning
+
+
+@pytest.fixture
+def rds(world: World) -> World:
+    """Amazon RDS User Guide, Microsoft SQL Server database users: `sa` is `rdsa`, and closed."""
+    world.permissions.remove("CONNECT ANY DATABASE")
+    for name in ("sales", "master", "model", "msdb", "tempdb"):
+        if name in world.databases:
+            world.databases[name].user("mon")
+    world.database("rdsadmin").file()
+    return world
+
+
+def reviewed(snapshot: Snapshot) -> set[tuple[str, str]]:
+    known = {state.name: state for state in snapshot.accounts}
+    platform = snapshot.server.platform
+    found = AccessWorld("db", EngineName.SQLSERVER, "16.0", known, snapshot.sections, NOW, platform)
+    case = Case(Judged(found, SqlServer().access_rules(found)))
+    findings = review([case], FindingRules(), NOW.date()).findings
+    return {(item.account, item.rule) for item in findings}
+
+
+def test_amazon_rds_is_known_by_its_first_login_and_its_database(rds: World) -> None:
+    """Emulated: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_SQLServer.html."""
+    for view in ("server_principals", "sql_logins"):
+        rds.server.find(view, "sa")["name"] = "rdsa"
+    for name in ("IsLocked", "IsExpired", "IsMustChange"):
+        rds.login_properties["rdsa", name] = 0
+    snapshot = accounts_of(rds)
+    assert snapshot.server.platform is Platform.RDS
+    key = SectionKey(SectionName.ACCOUNTS, "rdsadmin")
+    assert snapshot.unread[key].status is SectionStatus.PROVIDERS
+    assert {key.database for key in snapshot.unread} == {"rdsadmin"}
+    assert ("rdsa", "superuser") not in reviewed(snapshot)
+    assert SqlServer().platform_script("mon", "rds", databases=("a]b",)).splitlines() == [
+        "CREATE LOGIN [mon] WITH PASSWORD = '<password>';",
+        "GRANT VIEW ANY DEFINITION TO [mon];",
+        "GRANT VIEW SERVER STATE TO [mon];",
+        "USE [a]]b]; CREATE USER [mon] FOR LOGIN [mon];",
+    ]
+
+
+def test_a_login_or_a_database_of_such_a_name_is_no_service(rds: World) -> None:
+    rds.login("rdsa")
+    rds.member("sysadmin", "rdsa")
+    snapshot = accounts_of(rds)
+    assert snapshot.server.platform is Platform.SELF_RUN
+    assert ("rdsa", "superuser") in reviewed(snapshot)
+
+
+def test_a_managed_instance_is_known_by_its_edition(world: World) -> None:
+    world.version, world.engine_edition = "12.0.2000.8", 8
+    assert accounts_of(world).server.platform is Platform.MANAGED_INSTANCE
 
 
 def test_a_database_in_standby_is_left_to_whoever_restores_its_next_log(world: World) -> None:

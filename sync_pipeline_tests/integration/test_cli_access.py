@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 
+from sync_pipeline.cli import context, long_json
 from sync_pipeline.engines.postgresql.engine import PostgreSql
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
+from sync_pipeline.store.schema import instance_worlds
 from workbench.benches.command import Command, Said
 from workbench.benches.store_bench import DONE, StoreBench
 from workbench.strategies.simple_access import (
@@ -102,6 +105,32 @@ def test_who_can_names_the_path_and_what_is_not_known(fleet: Command) -> None:
     one = fleet.ok("access", "who-can", "SELECT", "shop.orders", "--instance", "shop", "--json")
     assert one.json["is_complete"] is True
     assert [item["account"] for item in one.json["holders"]] == ["alice"]
+
+
+def test_a_long_answer_is_the_same(fleet: Command) -> None:
+    """One that is kept in a file until all is found, and a table that is written line by line."""
+    asked = ("access", "who-can", "SELECT", "shop.orders")
+    said, shown = fleet.ok(*asked, "--json").json, fleet.ok(*asked).out
+    fleet.patch.setattr(long_json, "_IN_MEMORY", 100)
+    fleet.patch.setattr(long_json, "_AT_ONCE", 2)
+    fleet.patch.setattr(context, "MANY_ROWS", 0)
+    assert fleet.ok(*asked, "--json").json == said
+    assert fleet.ok(*asked).out == shown
+    nobody = fleet.ok("access", "who-can", "DELETE", "shop.orders", "--instance", "shop", "--json")
+    assert nobody.json["holders"] == []
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "table"])
+def test_nothing_is_shown_where_a_later_instance_is_damaged(fleet: Command, form: str) -> None:
+    store = fleet.store()
+    with store._database.write() as connection:
+        last = select(func.max(instance_worlds.c.instance_id)).scalar_subquery()
+        damaged = update(instance_worlds).where(instance_worlds.c.instance_id == last)
+        connection.execute(damaged.values(grants=b""))
+    store.close()
+    said = fleet.run("access", "who-can", "SELECT", "shop.orders", "--format", form)
+    assert (said.status, said.out) == (3, "")
+    assert "shop: What the store keeps" in said.err
 
 
 def test_who_can_as_csv_keeps_its_notes_apart(fleet: Command) -> None:

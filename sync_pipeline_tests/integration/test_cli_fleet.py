@@ -232,6 +232,7 @@ def test_an_instance_lives(monitor: Command) -> None:
         "description": None,
         "active": True,
         "server_version": None,
+        "platform": None,
         "last_connected_at": None,
         "maintenance": None,
         "not_reached": [],

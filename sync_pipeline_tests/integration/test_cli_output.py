@@ -18,12 +18,14 @@ import typer
 from sync_pipeline.cli.context import dependencies
 from sync_pipeline.cli.main import app
 from sync_pipeline.model.aggregation import AggregationRequest
+from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.session import SessionFilter, SyncCategory
 from sync_pipeline.model.size import DatabaseSize, Measure, SizeLimit, SizeSnapshot
 from sync_pipeline.settings import project_root
+from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.workflows.watching.freshness import check_freshness
 from sync_pipeline_tests.integration.test_cli_values import commands
 from workbench.benches.command import Command
@@ -60,6 +62,7 @@ SHOWING = (
     ("credentials", "list"),
     ("findings",),
     ("findings", "rules"),
+    ("findings", "trend"),
     ("instances", "list"),
     ("instances", "show", "one"),
     ("maintenance", "list"),
@@ -203,6 +206,22 @@ def test_the_options_select_the_same_everywhere(fleet: Command, arguments: tuple
     assert tried > 15
 
 
+def test_what_is_tested_is_selected_too(fleet: Command) -> None:
+    """No secret is there, so that nothing is reached out to."""
+    for line, wanted in {
+        ("--tag=team=a", "--engine=postgresql"): ["one", "three"],
+        ("one", "two", "--environment=production", "--tag=x"): ["one"],
+        ("four", "--instance=one"): ["four", "one"],
+        ("--all",): sorted(name for name, *_ in FLEET),
+    }.items():
+        said = fleet.run("instances", "test", *line, "--json")
+        assert said.status == 1
+        assert [item["instance"] for item in said.json] == wanted
+    for line in ((), ("--all", "--tag=x")):
+        assert "or give --all" in fleet.wrong("instances", "test", *line)
+    assert "No instance has the tag" in fleet.wrong("instances", "test", "--tag=y")
+
+
 def find_overdue() -> None:
     """Look as the daemon does: all were synced long ago."""
     limits = {SyncCategory.ACCOUNT: timedelta(hours=1)}
@@ -307,6 +326,35 @@ def test_a_value_that_is_of_nothing_is_one_sentence(
         assert sentence in said
         if not option.startswith("--engine"):
             assert len(said.strip().splitlines()) == 1
+
+
+def test_records_of_a_session_and_counts_of_classes_are_selected(fleet: Command) -> None:
+    store = fleet.store()
+    bench = StoreBench(store)
+    session = bench.open(store.registry.instances())
+    with store._database.write() as connection:
+        for item in store.registry.instances():
+            counts = DayCounts(datetime.now(UTC).date(), {"robots": 10**item.id})
+            write_class_counts(connection, item.id, counts, datetime.now(UTC))
+    ids = {item.name: item.id for item in store.registry.instances()}
+    store.close()
+    show = ("sessions", "show", session.session_id, "--json")
+    for options, wanted in {
+        (): set(ids),
+        ("--tag=x",): {"one", "four"},
+        ("--environment=staging", "--engine=mariadb"): {"four"},
+        ("--instance=two", "--instance=five"): {"two", "five"},
+        ("--instance=nowhere",): set(),
+    }.items():
+        found = fleet.ok(*show, *options).json["records"]
+        assert {item["instance_name"] for item in found} == wanted
+        counted = fleet.ok("accounts", "classes", "--json", *options).json
+        assert [item["now"]["accounts"] for item in counted] == [
+            sum(10 ** ids[name] for name in wanted)
+        ] * bool(wanted)
+        assert [item["daily"][0]["instances"] for item in counted] == [len(wanted)] * bool(wanted)
+    said = fleet.ok("sessions", "show", session.session_id, "--instance=nowhere")
+    assert "The instance 'nowhere' does not exist." in said.out
 
 
 def test_an_inactive_and_a_removed_instance(fleet: Command) -> None:

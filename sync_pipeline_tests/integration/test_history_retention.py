@@ -110,7 +110,9 @@ def test_old_sessions_end_but_for_what_is_last(deps: SyncDeps, bench: StoreBench
     success_of_a = session(bench, 150, {a: OK, b: BAD})
     recent = session(bench, 99, {a: BAD, b: BAD})
     before = deps.store.freshness.view([SyncCategory.ACCOUNT])
-    assert prune(deps) == "1 sessions, 5 records and 0 changes of accounts pruned."
+    assert prune(deps) == (
+        "1 sessions, 5 records, 0 changes of accounts and 0 resolved findings pruned."
+    )
     assert left(bench.store) == {
         success_of_c.session_id: {"c"},
         last_of_c.session_id: {"b", "c"},

@@ -22,6 +22,7 @@ HOLD = (
     "import sys; from pathlib import Path; from sync_pipeline.files.locks import exclusive\n"
     "with exclusive(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
 )
+pytestmark = pytest.mark.usefixtures("real_migrations")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
 
 

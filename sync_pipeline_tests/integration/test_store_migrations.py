@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
@@ -12,6 +13,7 @@ from sync_pipeline.store.store import Store
 from workbench.benches.store_bench import DONE, FAILED, START, StoreBench
 
 
+@pytest.mark.usefixtures("real_migrations")
 def test_sessions_of_older_versions_know_their_runs(store_url: str) -> None:
     """Down to the revision before, as an older version left it, and up again."""
     bench = StoreBench(Store.open(store_url))

@@ -25,7 +25,14 @@ PASSWORD = "hunter2-in-the-url"
 OPEN = "import sys; from sync_pipeline.store.store import Store; Store.open(sys.argv[1]).close()"
 
 
-def test_the_migrations_make_what_the_schema_says(store: Store, store_url: str) -> None:
+@pytest.mark.parametrize("made", ["by the migrations", "by what they said once"])
+def test_the_migrations_make_what_the_schema_says(
+    made: str, store_url: str, request: pytest.FixtureRequest
+) -> None:
+    """And so does what makes the stores of the other tests: workbench/servers/made_stores.py."""
+    if made == "by the migrations":
+        request.getfixturevalue("real_migrations")
+    store: Store = request.getfixturevalue("store")
     engine = create_engine(store_url)
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), every_table())
@@ -76,6 +83,19 @@ def test_tables_of_a_newer_version_are_left_alone(store: Store, store_url: str) 
     with pytest.raises(ConfigurationError, match=r"r9999.*newer version"):
         Store.open(store_url)
     engine.dispose()
+
+
+def test_a_process_knows_the_tables_that_it_was_started_with(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes of runs are forked off one that goes on when an upgrade puts files there."""
+    assert store.schema_revision is not None
+    older = f"{int(store.schema_revision) - 1:04}"
+    assert database.newest_revision.cache_info().currsize == 1, "it is read when it is imported"
+    monkeypatch.setattr(database, "newest_revision", lambda: older)
+    with pytest.raises(ConfigurationError, match=rf"{store.schema_revision}.*start again"):
+        Store.open(store_url)
+    assert store.schema_revision > older
 
 
 def test_a_server_that_is_down_is_named_without_its_password() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from sqlalchemy import delete, update
 
 from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change import Baseline, LoggedChange
 from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import AccountFilter, ChangeFilter, Wanted
@@ -20,6 +22,7 @@ from sync_pipeline.store.schema import account_change_log as log
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.store import Store
 from sync_pipeline.store.worlds import reading
+from sync_pipeline.workflows.answers.history import accounts_at, change_list
 from sync_pipeline_tests.integration.test_store_accounts import counted_statements
 from workbench.benches.store_bench import DONE, START, StoreBench, an_account, minutes
 
@@ -258,6 +261,25 @@ def test_a_damaged_entry_of_the_log_is_named(bench: StoreBench, instance: Instan
         connection.execute(update(log).values(packed=b"\x01\x02\0\0\0xx"))
     with pytest.raises(StoreDamaged, match=r"^db: The entry \d+ of its change log is not what"):
         bench.store.accounts.changes(ChangeFilter())
+
+
+def test_a_damaged_entry_of_the_log_costs_no_list(bench: StoreBench, instance: Instance) -> None:
+    bench.apply(instance, holder("app", "t"))
+    bench.now = minutes(1)
+    bench.apply(instance, holder("app", "t"), holder("web"))
+    bench.now = minutes(2)
+    bench.apply(instance, holder("app"), holder("web"))
+    with bench.store._database.write() as connection:
+        connection.execute(update(log).where(log.c.account_name == "web").values(packed=b"\x01"))
+    granted, damaged, first = change_list(bench.store, ChangeFilter())
+    assert isinstance(first, Baseline)
+    assert isinstance(granted, LoggedChange)
+    assert isinstance(damaged, LoggedChange)
+    assert granted.change.lines == ("revoked SELECT on table d.s.t",)
+    (line,) = damaged.change.lines
+    assert re.match(r"not known: The entry \d+ of its change log is not what was written", line)
+    with pytest.raises(StoreDamaged, match=r"^db: The entry \d+"):
+        accounts_at(bench.store, START)
 
 
 def test_odd_text_is_kept_in_states_and_in_the_log(bench: StoreBench, instance: Instance) -> None:

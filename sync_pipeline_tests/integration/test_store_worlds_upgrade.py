@@ -282,6 +282,7 @@ def test_every_account_is_what_it_was(old_store: str, caplog: pytest.LogCaptureF
     assert not columns(old_store, "account_permissions") & {"snapshot", "fingerprint"}
 
 
+@pytest.mark.usefixtures("real_migrations")
 def test_a_new_store_says_nothing(store_url: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), opened(store_url):
         assert not caplog.records

@@ -7,8 +7,9 @@ each time; whatever happens, they hold the same accounts, changes, sections and 
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -19,6 +20,7 @@ import psycopg
 import pymysql
 import pytest
 
+from sync_pipeline import engines
 from sync_pipeline.errors import PrivilegeError, SuspiciousSnapshot
 from sync_pipeline.model.instance import TlsMode, TlsOptions
 from sync_pipeline.model.inventory import AccountFilter, ChangeFilter
@@ -267,7 +269,7 @@ def test_the_code_that_counts_is_all_that_makes_accounts(
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-        return unchanged._code_digest.__wrapped__()
+        return unchanged.code_digest.__wrapped__()
 
     monkeypatch.setattr(unchanged.resources, "files", lambda _: tmp_path)
     first = digest("engines/oracle/sql/users.sql", "SELECT 1")
@@ -279,18 +281,21 @@ def test_the_code_that_counts_is_all_that_makes_accounts(
     assert digest("model/cli/new.py", "2") != same
 
 
-def test_the_code_is_digested_once_however_many_threads_begin(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    unchanged._code_digest.cache_clear()
-    asked: list[str] = []
-    files = unchanged.resources.files
-    monkeypatch.setattr(
-        unchanged.resources, "files", lambda name: (asked.append(name), files(name))[1]
+def test_what_a_sync_reads_of_our_files_is_read_with_its_code() -> None:
+    """Runs are forked off a process that goes on when an upgrade writes other files."""
+    script = """
+import sync_pipeline.workflows.syncing.accounts
+from sync_pipeline.engines.base import sql_text
+from sync_pipeline.store.database import newest_revision
+from sync_pipeline.workflows.syncing.unchanged import code_digest
+print(*(item.cache_info().currsize for item in (sql_text, newest_revision, code_digest)))
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    with ThreadPoolExecutor(8) as pool:
-        digests = set(pool.map(lambda _: unchanged.code_digest(), range(32)))
-    assert len(digests) == len(asked) == 1
+    statements, *others = map(int, said.stdout.split())
+    assert others == [1, 1]
+    assert statements == len([*Path(engines.__file__).parent.glob("*/sql/*.sql")])
 
 
 def test_a_forced_sync_and_one_made_again_compare_everything(twins: Twins) -> None:

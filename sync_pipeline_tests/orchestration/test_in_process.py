@@ -40,7 +40,6 @@ from sync_pipeline.orchestration.runs.runs import (
 from sync_pipeline.orchestration.sensors import build_session_reaper
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.sessions.sessions import SessionStore
-from sync_pipeline.workflows.answers import findings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.accounts import AccountSyncReport
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
@@ -145,6 +144,8 @@ def test_the_run_says_what_a_review_finds(
     assert {line.split("|")[3].strip() for line in rows} == {"0"}  # it is all there was before
     again = shown_by_finish(run())
     assert again["findings"].splitlines()[2].endswith("| 0 |")
+    turnover = ("findings new since the sync before", "findings resolved since the sync before")
+    assert [shown[name] for shown in (first, again) for name in turnover] == ["0"] * 4
     assert "gone-database" in again["findings: notes"].replace("\\", "")
     broken = tmp_path / "findings.yaml"
     broken.write_text("disabled_rules: [nonsense]")
@@ -154,15 +155,6 @@ def test_the_run_says_what_a_review_finds(
     notes = shown_by_finish(result)["findings: notes"].replace("\\", "")
     assert "The findings were not evaluated" in notes
     assert "'nonsense' is no rule" in notes
-
-
-def test_a_run_of_a_large_fleet_leaves_the_review_to_those_who_ask(
-    fleet: Fleet, mariadb_server: RunningServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(findings, "MOST_REVIEWED", 0)
-    fleet.add("only", mariadb_server)
-    notes = shown_by_finish(run())["findings: notes"]
-    assert "of 1 instances are not counted on a run, which ends at 0" in notes
 
 
 def test_a_defect_in_a_rule_does_not_fail_the_run(

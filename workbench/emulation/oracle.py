@@ -9,10 +9,11 @@ What this can't show is whether Oracle's parser, its types and its privileges ag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import duckdb
@@ -67,6 +68,35 @@ class Session:
     """By view, the error that reading it raises."""
 
 
+_idle: list[duckdb.DuckDBPyConnection] = []
+"""Empty databases of this process: to make one takes longer than what a session asks of it."""
+
+
+@contextmanager
+def _empty_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Lend a database that nobody else uses; all that is done in it is undone afterwards."""
+    raw = _idle.pop() if _idle else _new_database()
+    raw.execute("BEGIN")
+    yield raw
+    # One in which a session failed goes.
+    raw.execute("ROLLBACK")
+    _idle.append(raw)
+
+
+def _new_database() -> duckdb.DuckDBPyConnection:
+    raw = duckdb.connect(":memory:", config={"threads": "1"})
+    raw.execute("SET TimeZone = 'UTC'")
+    # Planning takes longer than reading a few rows.
+    raw.execute("PRAGMA disable_optimizer")
+    raw.execute("CREATE MACRO sys_extract_utc(moment) AS timezone('UTC', moment)")
+    raw.execute("CREATE TABLE userenv (parameter VARCHAR, value VARCHAR)")
+    raw.execute(
+        "CREATE MACRO sys_context(space, wanted) AS "
+        "(SELECT value FROM userenv WHERE parameter = wanted)"
+    )
+    return raw
+
+
 class EmulatedOracle:
     """The dictionary of one database."""
 
@@ -94,31 +124,24 @@ class EmulatedOracle:
     @contextmanager
     def session(self, session: Session) -> Iterator[EmulatedConnection]:
         """Open a session on the rows as they are now."""
-        with duckdb.connect(":memory:", config={"threads": "1"}) as raw:
-            raw.execute("BEGIN")
+        with _empty_database() as raw:
             self._make(raw, session)
             yield EmulatedConnection(raw, session, self)
 
     def _make(self, raw: duckdb.DuckDBPyConnection, session: Session) -> None:
-        raw.execute("SET TimeZone = 'UTC'")
-        raw.execute("CREATE MACRO sys_extract_utc(moment) AS timezone('UTC', moment)")
-        raw.execute("CREATE TABLE userenv (parameter VARCHAR, value VARCHAR)")
         here = self.containers.get(session.container)
-        for parameter, value in {
+        values = {
             "CON_ID": str(session.container),
             "CON_NAME": here.name if here else "ORCL",
             "NETWORK_PROTOCOL": session.protocol,
             "DATABASE_ROLE": session.database_role,
             "CLOUD_SERVICE": session.cloud_service,
-        }.items():
-            raw.execute("INSERT INTO userenv VALUES (?, ?)", [parameter, value])
-        raw.execute(
-            "CREATE MACRO sys_context(space, wanted) AS "
-            "(SELECT value FROM userenv WHERE parameter = wanted)"
-        )
+        }
+        marks = ", ".join(["(?, ?)"] * len(values))
+        raw.execute(f"INSERT INTO userenv VALUES {marks}", list(chain(*values.items())))
 
-    def make_view(self, raw: duckdb.DuckDBPyConnection, name: str, session: Session) -> None:
-        """Make a view, and the `CDB_` view beside it, for who asks."""
+    def make_table(self, raw: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Make the table of a view: the rows of all containers."""
         columns = VIEWS[name].in_release(self.release)
         table = f'"rows of {name}"'
         types = ", ".join(f'"{column.name}" {_duckdb_type(column)}' for column in columns)
@@ -127,28 +150,25 @@ class EmulatedOracle:
         if rows:
             marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
             raw.execute(f"INSERT INTO {table} VALUES {marks}", [v for row in rows for v in row])
-        listed = ", ".join(f'"{column.name}"' for column in columns)
-        seen = ", ".join(map(str, self._seen(session)))
-        if name.startswith(("v$", "gv$")):
-            raw.execute(
-                f'CREATE VIEW "{name}" AS SELECT {listed} FROM {table} WHERE "#con_id" IN ({seen})'
-            )
-            return
-        here = (0, session.container) if VIEWS[name].is_everywhere else (session.container,)
-        limit = f'WHERE "#con_id" IN ({", ".join(map(str, here))})'
+
+    def make_view(self, raw: duckdb.DuckDBPyConnection, name: str, session: Session) -> None:
+        """Make a view of a table, for who asks; `CDB_` views have a column more."""
+        of = name.replace("cdb_", "dba_", 1)
+        listed = ", ".join(f'"{column.name}"' for column in VIEWS[of].in_release(self.release))
+        if name.startswith("cdb_"):
+            listed += ', "#con_id" AS con_id'
+        limit = self._limit(name, session)
+        raw.execute(f'CREATE VIEW "{name}" AS SELECT {listed} FROM "rows of {of}" {limit}')
+
+    def _limit(self, name: str, session: Session) -> str:
+        seen: Iterable[int] = self._seen(session)
         if name == "dba_pdbs":
-            limit = "" if session.container == ROOT else f"WHERE pdb_id = {session.container}"
-        raw.execute(f'CREATE VIEW "{name}" AS SELECT {listed} FROM {table} {limit}')
-        if name.startswith("dba_"):
-            readable = [
-                con_id
-                for con_id in self._seen(session)
-                if con_id in (0, ROOT) or self.containers[con_id].is_readable
-            ]
-            raw.execute(
-                f'CREATE VIEW "cdb_{name[4:]}" AS SELECT {listed}, "#con_id" AS con_id '
-                f'FROM {table} WHERE "#con_id" IN ({", ".join(map(str, readable))})'
-            )
+            return "" if session.container == ROOT else f"WHERE pdb_id = {session.container}"
+        if name.startswith("cdb_"):
+            seen = (it for it in seen if it in (0, ROOT) or self.containers[it].is_readable)
+        elif not name.startswith(("v$", "gv$")):
+            seen = (0, session.container) if VIEWS[name].is_everywhere else (session.container,)
+        return f'WHERE "#con_id" IN ({", ".join(map(str, seen))})'
 
     def _seen(self, session: Session) -> tuple[int, ...]:
         if session.container != ROOT:
@@ -193,9 +213,15 @@ class EmulatedConnection:
         exists = view is not None and view.since <= self._server.release
         if view is None or not exists or not self._may_read(view, name):
             self._raise("ORA-00942: table or view does not exist")
-        elif view.name not in self._made:
-            self._made.add(view.name)
-            self._server.make_view(self._raw, view.name, self._session)
+        if self._is_new(f"rows of {view.name}"):
+            self._server.make_table(self._raw, view.name)
+        if self._is_new(name):
+            self._server.make_view(self._raw, name, self._session)
+
+    def _is_new(self, name: str) -> bool:
+        is_new = name not in self._made
+        self._made.add(name)
+        return is_new
 
     def _may_read(self, view: View, name: str) -> bool:
         granted = self._session.granted

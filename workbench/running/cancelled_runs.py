@@ -11,7 +11,11 @@ from dagster._grpc.impl import core_execute_run
 from dagster._utils.interrupts import capture_interrupts
 
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.processes.code_server import OF_RUNS
 from workbench.fleet.worker import account_sync
+
+FIRST, LAST = "workbench.running.garbage_off", "workbench.running.garbage_on"
+"""The server imports, and its processes find what it imported, as those of the product."""
 
 
 def carry_out(run_id: str) -> None:
@@ -27,7 +31,7 @@ def carry_out(run_id: str) -> None:
 def run_processes() -> Iterator[ForkServerContext]:
     """Start the server; its environment is that of this moment."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sync_pipeline.definitions", __name__])
+    context.set_forkserver_preload([FIRST, *OF_RUNS, __name__, LAST])
     yield context
     server = multiprocessing.forkserver._forkserver  # type: ignore[attr-defined]
     server._stop()

@@ -7,15 +7,24 @@ import sys
 import time
 from pathlib import Path
 
+from sync_pipeline.cli.context import utc_now  # the other one imports Dagster
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.secret import Secret
-from sync_pipeline.orchestration.resources import utc_now
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.credentials import rotate_key, seal
 from sync_pipeline.workflows.dependencies import SyncDeps
+
+SECONDS_TO_SPIN = 0.02
+
+
+def await_moment(at: float) -> None:
+    """Wait until a moment, in the end without sleep: it is the same for all that were told it."""
+    time.sleep(max(0.0, at - time.time() - SECONDS_TO_SPIN))
+    while time.time() < at:
+        pass
 
 
 def opened(home: str) -> SyncDeps:
@@ -28,8 +37,7 @@ def work(order: dict[str, str]) -> str:
     deps = opened(order["home"])
     deps.store.registry.credentials()
     # All at one moment: they were told one after the other.
-    while time.time() < float(order["at"]):
-        pass
+    await_moment(float(order["at"]))
     try:
         if order["do"] == "add":
             stored = seal(deps, Secret(order["secret"]))

@@ -6,6 +6,11 @@ Dagster looks for backfills every 30 seconds, at the queue, sensors and processe
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # as the real one
+
 import sys
 
 from dagster import DagsterInstance, QueuedRunCoordinator

@@ -6,12 +6,18 @@ shown with `up` itself.
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # as the real one
+
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from sync_pipeline.orchestration.processes import serve
 from sync_pipeline.orchestration.processes.system import Options, System, build_system
+from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
 from sync_pipeline.settings import Settings
 
 QUICK_DAEMON = "workbench.running.quick_daemon"
@@ -29,4 +35,5 @@ def hurried(
 
 if __name__ == "__main__":
     serve.build_system = hurried
+    keep_what_was_imported()
     sys.exit(serve.main())

@@ -29,6 +29,15 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEPT_DATABASES = ("postgres", "template0", "template1")
 KEPT_TABLESPACES = ("pg_default", "pg_global")
 
+KEPT = """
+SELECT 'database', datname::text, datdba, datacl::text FROM pg_database
+UNION ALL SELECT 'tablespace', spcname::text, spcowner, spcacl::text FROM pg_tablespace
+UNION ALL SELECT 'role', rolname::text, oid, rolconfig::text FROM pg_roles
+UNION ALL SELECT 'member', member::regrole::text, roleid, admin_option::text FROM pg_auth_members
+UNION ALL SELECT 'setting', setrole::text, setdatabase, setconfig::text FROM pg_db_role_setting
+"""
+KEPT_PARAMETERS = "UNION ALL SELECT 'parameter', parname, 0, paracl::text FROM pg_parameter_acl\n"
+
 
 @dataclass
 class Tally:
@@ -181,8 +190,25 @@ class PostgresBench:
             link.execute("SELECT pg_reload_conf()")
         time.sleep(0.15)
 
-    def reset(self) -> None:
-        """Drop every database, tablespace and role that a test made."""
+    def _kept(self, link: psycopg.Connection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return what a server has beside the databases and roles that tests make."""
+        query = KEPT + (KEPT_PARAMETERS if self.major >= 15 else "")
+        return link.execute(raw(f"{query} ORDER BY 1, 2, 3, 4")).fetchall()
+
+    def begin(self) -> list[tuple[Any, ...]]:
+        """Make the empty database of a test; return what the server has beside that."""
+        with self.admin("postgres") as link:
+            kept = self._kept(link)
+            # A third cheaper than to write it all to the log, where nothing waits for a disk.
+            strategy = "STRATEGY = FILE_COPY" if self.major >= 15 else ""
+            link.execute(raw(f"CREATE DATABASE bench {strategy}"))
+        return kept
+
+    def reset(self) -> list[tuple[Any, ...]]:
+        """Drop every database, tablespace and role that a test made, and what all had by grant.
+
+        Return what is left.
+        """
         with self.admin("postgres") as link:
             names = link.execute("SELECT datname FROM pg_database").fetchall()
             for (name,) in names:
@@ -192,6 +218,12 @@ class PostgresBench:
                 if name not in KEPT_TABLESPACES:
                     link.execute(statement("DROP TABLESPACE {}", name))
             self._drop_roles(link)
+            # Grants to everyone and to predefined roles have no role that could be dropped.
+            link.execute("UPDATE pg_tablespace SET spcacl = NULL WHERE spcacl IS NOT NULL")
+            if self.major >= 15:
+                link.execute("DELETE FROM pg_parameter_acl")
+            link.execute("RESET client_encoding")
+            return self._kept(link)
 
     @staticmethod
     def _drop_roles(link: psycopg.Connection[tuple[Any, ...]]) -> None:
@@ -222,8 +254,9 @@ def statement(template: str, *names: str) -> sql.Composed:
 def bench_on(server: RunningServer) -> Iterator[PostgresBench]:
     """Lend a server to one test, with an empty database, and clean it afterwards."""
     bench = PostgresBench(server)
-    bench.run("CREATE DATABASE bench", database="postgres")
+    kept = bench.begin()
     try:
         yield bench
     finally:
-        bench.reset()
+        left = bench.reset()
+    assert left == kept, "the test left something for those after it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -91,14 +92,17 @@ def _kind(engine: EngineName, name: str) -> AccountKind:
     return AccountKind.ROLE if is_role and engine is not EngineName.MYSQL else AccountKind.USER
 
 
+@cache
+def _grants(engine: EngineName) -> st.SearchStrategy[list[Grant]]:
+    shape = SHAPES[engine]
+    one = st.builds(Grant, st.sampled_from(shape.securables), st.sampled_from(shape.words))
+    return st.lists(one, max_size=3)
+
+
 @st.composite
 def worlds_of(draw: st.DrawFn, engine: EngineName) -> AccessWorld:
     """Draw a world whose grants are all known: users, a role, and who stands for all."""
-    shape = SHAPES[engine]
-    grants = st.lists(
-        st.builds(Grant, st.sampled_from(shape.securables), st.sampled_from(shape.words)),
-        max_size=3,
-    )
+    shape, grants = SHAPES[engine], _grants(engine)
     accounts = {}
     for name in shape.names:
         has_role = name in shape.names[:2] and draw(st.booleans())

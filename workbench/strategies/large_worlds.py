@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
@@ -34,6 +36,13 @@ def holders(engine: EngineName, count: int) -> AccessWorld:
     """Return many accounts that hold SELECT on the table themselves."""
     names = [_role(engine, number) for number in range(count)]
     return _world(engine, [_account(engine, name, holds=True) for name in names])
+
+
+def beside(world: AccessWorld, count: int) -> AccessWorld:
+    """Return a world with so many accounts more, which hold nothing."""
+    names = [_role(world.engine, 10_000 + number) for number in range(count)]
+    others = {name: _account(world.engine, name) for name in names}
+    return replace(world, accounts={**world.accounts, **others})
 
 
 def _role(engine: EngineName, number: int) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -240,33 +241,37 @@ grants = st.builds(
 )
 
 
+_FLAGS = ("never_expires", "never_used", "is_expired", "is_any_host", "is_anonymous", "is_system")
+_names = st.lists(st.sampled_from(NAMES), unique=True, min_size=1)
+_statuses = st.sampled_from([SectionStatus.READ] * 3 + [SectionStatus.DENIED])
+_grants = st.lists(grants, max_size=4)
+_seldom = st.sampled_from([False] * 5 + [True])
+_weakness = st.sampled_from(["", "It has no password."])
+
+
+@cache
+def _memberships(names: tuple[str, ...]) -> st.SearchStrategy[list[Membership]]:
+    defaults = st.sampled_from([None, True, False])
+    one = st.builds(Membership, role=st.sampled_from(names), default=defaults)
+    return st.lists(one, max_size=2)
+
+
 @st.composite
 def worlds(draw: st.DrawFn, instance: str = "db") -> Judged:
     """A world in which anybody may be a member of anybody."""
-    names = draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=1))
-    memberships = st.builds(
-        Membership, role=st.sampled_from(names), default=st.sampled_from([None, True, False])
-    )
-    statuses = st.sampled_from([SectionStatus.READ] * 3 + [SectionStatus.DENIED])
-    sections = {key: SectionReport(draw(statuses), "no right") for key in ALL_READ}
-    flags = (
-        "never_expires",
-        "never_used",
-        "is_expired",
-        "is_any_host",
-        "is_anonymous",
-        "is_system",
-    )
+    names = draw(_names)
+    memberships = _memberships(tuple(names))
+    sections = {key: SectionReport(draw(_statuses), "no right") for key in ALL_READ}
     states = [
         account(
             name,
-            *draw(st.lists(grants, max_size=4)),
-            roles=draw(st.lists(memberships, max_size=2)),
+            *draw(_grants),
+            roles=draw(memberships),
             can_login=draw(st.booleans()),
             locked=draw(st.booleans()),
-            superuser=draw(st.sampled_from([False] * 5 + [True])),
-            **{flag: draw(st.booleans()) for flag in flags},
-            weak_authentication=draw(st.sampled_from(["", "It has no password."])),
+            superuser=draw(_seldom),
+            **{flag: draw(st.booleans()) for flag in _FLAGS},
+            weak_authentication=draw(_weakness),
         )
         for name in names
     ]

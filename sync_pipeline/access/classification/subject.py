@@ -97,4 +97,6 @@ _CAPABILITIES: dict[Capability, Callable[[Subject], object]] = {
         subject.state.name
     ),
     Capability.SYSTEM: lambda subject: subject.facts.is_system,
+    Capability.ADMINISTRATOR: lambda subject: PowerKind.ADMINISTRATOR in subject.powers,
+    Capability.PROVIDER: lambda subject: subject.facts.is_provider,
 }

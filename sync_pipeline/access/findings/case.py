@@ -128,6 +128,24 @@ class Case:
         facts = self.facts(account)
         return facts.is_system or facts.is_built_in
 
+    def is_left_to_provider(self, account: str) -> bool:
+        """Return whether an account is the provider's, and its findings are nothing of ours.
+
+        A superuser of the provider's that an account of the customer may become is told.
+        """
+        if not self.facts(account).is_provider:
+            return False
+        state = self.judged.world.accounts.get(account)
+        return not (state and state.is_superuser and account in self._roles_of_customers())
+
+    def _roles_of_customers(self) -> frozenset[str]:
+        """Return all roles that an account of the customer has, through any chain."""
+        if "roles" not in self._found:
+            own = (item.name for item in self.states() if not self.facts(item.name).is_provider)
+            roles = (role for name in own for role in self.judged.with_roles(name) if role != name)
+            self._found["roles"] = frozenset(roles)
+        return self._found["roles"]
+
     def finding(
         self,
         rule: str,

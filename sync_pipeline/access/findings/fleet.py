@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,9 +16,6 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SecurableKind
-
-Evened = Callable[[int, str, Sequence[str]], Remedy]
-"""What takes from an account of an instance (by its place) the rights that it has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +47,27 @@ def uneven(rule: Rule, cases: Sequence[Case]) -> Iterator[Finding]:
         Examined(case.judged.name, case.judged.world.engine, namesakes=tuple(namesakes(case)))
         for case in cases
     ]
-    return uneven_findings(
-        rule, items, lambda place, account, more: evened(cases[place], account, more)
-    )
-
-
-def uneven_findings(rule: Rule, items: Sequence[Examined], evened: Evened) -> Iterator[Finding]:
-    """Yield what the rule finds on instances by what is compared of their accounts."""
     for found in unevenness(items):
-        item = items[found.place]
-        remedy = evened(found.place, found.account, found.more)
-        yield Finding(
-            item.instance,
-            item.engine,
-            found.account,
-            rule.id,
-            rule.severity,
-            found.evidence,
-            (Step(found.account),),
-            remedy.fix,
-            remedy.undo,
-            remedy.left,
+        yield uneven_finding(
+            rule, items, found, evened(cases[found.place], found.account, found.more)
         )
+
+
+def uneven_finding(rule: Rule, items: Sequence[Examined], found: Uneven, remedy: Remedy) -> Finding:
+    """Return what the rule says of one account, with what would end it."""
+    item = items[found.place]
+    return Finding(
+        item.instance,
+        item.engine,
+        found.account,
+        rule.id,
+        rule.severity,
+        found.evidence,
+        (Step(found.account),),
+        remedy.fix,
+        remedy.undo,
+        remedy.left,
+    )
 
 
 def namesakes(case: Case) -> Iterator[Namesake]:
@@ -85,7 +81,9 @@ def namesakes(case: Case) -> Iterator[Namesake]:
 def evened(case: Case, account: str, more: Sequence[str]) -> Remedy:
     """Return what takes away what the account has here and not everywhere."""
     mending, taken = Mending(case, account), set(more)
-    own = case.judged.world.accounts[account]
+    own = case.judged.world.accounts.get(account)
+    if own is None:
+        return Remedy(left="It went while this was asked: ask again.")
 
     def rights(powers: Sequence[Power] = ()) -> dict[str, Sequence[Hold]]:
         state = mending.state(account) or own
@@ -103,24 +101,11 @@ def evened(case: Case, account: str, more: Sequence[str]) -> Remedy:
 def unevenness(items: Sequence[Examined]) -> Iterator[Uneven]:
     """Yield who may do more than its namesakes, by engine and name, in the order of instances."""
     groups: dict[tuple[EngineName, str], list[tuple[int, Namesake]]] = defaultdict(list)
-    names = _of_several(items)
     for place, item in enumerate(items):
         for one in item.namesakes:
-            if (item.engine, one.account) in names:
-                groups[item.engine, one.account].append((place, one))
+            groups[item.engine, one.account].append((place, one))
     for _, group in sorted(groups.items()):
         yield from _of_group(items, group)
-
-
-def _of_several(items: Sequence[Examined]) -> set[tuple[EngineName, str]]:
-    """Return the names that more than one instance of an engine has."""
-    once: dict[EngineName, set[str]] = defaultdict(set)
-    again: set[tuple[EngineName, str]] = set()
-    for item in items:
-        names = {one.account for one in item.namesakes}
-        again.update((item.engine, name) for name in names & once[item.engine])
-        once[item.engine] |= names
-    return again
 
 
 def _of_group(items: Sequence[Examined], group: Sequence[tuple[int, Namesake]]) -> Iterator[Uneven]:

@@ -89,8 +89,9 @@ def _remedy(mending: Mending, kind: PowerKind, left: Sequence[tuple[Power, str]]
     if shared:
         return mending.remedy(shared)
     if not left:
-        after = mending.powers(PowerKind.GRANT_ADMIN) if kind is PowerKind.SUPERUSER else ()
-        lesser = f"It is then a {after[0].kind}, a finding of its own." if after else ""
+        kinds = tuple(PowerKind)
+        after = [item for other in kinds[kinds.index(kind) + 1 :] for item in mending.powers(other)]
+        lesser = f"It is then {_article(after[0].kind)}, a finding of its own." if after else ""
         return mending.remedy(lesser)
     ways = [f"{power.kind} through {power.source} stays: {why}." for power, why in left]
     more = len(ways) - _MOST_NAMED
@@ -98,6 +99,10 @@ def _remedy(mending: Mending, kind: PowerKind, left: Sequence[tuple[Power, str]]
     is_closed = mending.is_empty and left[0][1] == _BY_HAND and mending.close()
     closed = " Nobody can log in with it then, which is all that can be done." if is_closed else ""
     return mending.remedy(said + closed)
+
+
+def _article(kind: PowerKind) -> str:
+    return f"an {kind}" if kind is PowerKind.ADMINISTRATOR else f"a {kind}"
 
 
 def _by_text(mending: Mending, power: Power) -> Iterator[Hold]:

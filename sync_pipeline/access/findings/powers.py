@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.case import Case, listed
 from sync_pipeline.access.findings.powerless import without_power
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.model.access import Availability, PowerKind, path_text
@@ -33,6 +33,28 @@ def superuser(rule: Rule, case: Case) -> Iterator[Finding]:
 
 
 @rule(
+    "service-administrator",
+    title="Account that administers a managed service",
+    severity=Severity.HIGH,
+    rationale="A managed service keeps the superuser to itself and gives its customers a role "
+    "that administers the server in its place. Whoever has it is an administrator, whatever the "
+    "account is called, and the count has to be small and known.",
+    sources=(
+        "CIS PostgreSQL Benchmark 4.3, excessive administrative privileges",
+        "Amazon RDS User Guide, Understanding the rds_superuser role: for administrators",
+        "Cloud SQL for PostgreSQL, About PostgreSQL users and roles: cloudsqlsuperuser",
+        "Azure Database for PostgreSQL, Access management: azure_pg_admin",
+    ),
+)
+@each
+def administrator(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts with the role that stands in for a superuser."""
+    for state in case.states():
+        if not case.powers(state.name, PowerKind.SUPERUSER):
+            yield from _power(rule, case, state, PowerKind.ADMINISTRATOR)
+
+
+@rule(
     "grant-admin",
     title="Account that can give away rights it does not have",
     severity=Severity.HIGH,
@@ -48,8 +70,8 @@ def superuser(rule: Rule, case: Case) -> Iterator[Finding]:
 def grant_admin(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield the accounts that may give away more than they have."""
     for state in case.states():
-        # A superuser may grant as well: one finding says it.
-        if not case.powers(state.name, PowerKind.SUPERUSER):
+        # A superuser or administrator may grant as well: one finding says it.
+        if not case.powers(state.name, PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR):
             yield from _power(rule, case, state, PowerKind.GRANT_ADMIN)
 
 
@@ -59,16 +81,23 @@ def _power(rule: Rule, case: Case, state: AccountState, kind: PowerKind) -> Iter
     if not powers:
         return
     best = powers[0]
+    more = _beside(case, state.name) if kind is PowerKind.ADMINISTRATOR else ""
     way = "after SET ROLE" if best.availability is Availability.AFTER_SET_ROLE else "at login"
     others = f", and by {len(powers) - 1} other ways" if len(powers) > 1 else ""
     yield case.finding(
         rule.id,
         _severity(rule, case, state),
         state.name,
-        f"{best.kind} {way} through {best.source}{others}: {path_text(best.path)}.",
+        f"{best.kind} {way} through {best.source}{others}: {path_text(best.path)}.{more}",
         path=best.path,
         remedy=without_power(case, state.name, kind),
     )
+
+
+def _beside(case: Case, account: str) -> str:
+    """Return what the catalog says an administrator may give away, as a sentence."""
+    sources = [power.source for power in case.powers(account, PowerKind.GRANT_ADMIN)]
+    return f" It may grant through {listed(sources)}." if sources else ""
 
 
 def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:

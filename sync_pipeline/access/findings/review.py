@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
 
-from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.access.findings.case import Case, listed
 from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
-from sync_pipeline.access.findings.fleet import Evened, evened, namesakes, uneven, uneven_findings
+from sync_pipeline.access.findings.fleet import namesakes, uneven
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
 from sync_pipeline.access.findings.hashes import hash_reader
 from sync_pipeline.access.findings.passwords import expired, never_used, no_expiry, no_rules, weak
-from sync_pipeline.access.findings.powers import grant_admin, superuser
+from sync_pipeline.access.findings.powers import administrator, grant_admin, superuser
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
+from sync_pipeline.model.platform import Platform
 
 RULES: tuple[Rule, ...] = (
     superuser,
+    administrator,
     grant_admin,
     hash_reader,
     weak,
@@ -45,24 +48,29 @@ def review(
     """
     wanted = [rule for rule in rules if rule.id not in chosen.disabled]
     items = [examine(case, wanted) for case in cases]
-
-    def fix(place: int, account: str, more: Sequence[str]) -> Remedy:
-        return evened(cases[place], account, more)
-
-    return gathered(items, chosen, today, of_fleet(items, chosen, fix, wanted))
+    providers = {item.instance: frozenset(item.of_provider) for item in items}
+    more = (
+        finding
+        for finding in chain.from_iterable(rule.findings(cases) for rule in wanted if rule.of_fleet)
+        if finding.account not in providers[finding.instance]
+    )
+    return gathered(items, chosen, today, more)
 
 
 def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
     """Return what these rules find on one instance, and what others are compared with it by."""
     own = [rule for rule in rules if not rule.of_fleet]
-    found = tuple(finding for rule in own for finding in rule.findings([case]))
-    compared = tuple(namesakes(case)) if len(own) < len(rules) else ()
+    providers = {state.name for state in case.states() if case.is_left_to_provider(state.name)}
+    found = (finding for rule in own for finding in rule.findings([case]))
+    compared = namesakes(case) if len(own) < len(rules) else ()
     judged, turns = case.judged, case.judged.world.turns
     return Examined(
         instance=judged.name,
         engine=judged.world.engine,
-        findings=found,
-        namesakes=compared,
+        findings=tuple(item for item in found if item.account not in providers),
+        namesakes=tuple(item for item in compared if item.account not in providers),
+        of_provider=tuple(sorted(providers)),
+        platform=judged.world.platform,
         notes=(*judged.gaps(), *judged.unknown()),
         is_unlisted=judged.is_synced and case.databases is None,
         valid_from=turns.last,
@@ -71,20 +79,8 @@ def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
     )
 
 
-def of_fleet(
-    items: Sequence[Examined],
-    chosen: FindingRules,
-    fix: Evened,
-    rules: Sequence[Rule] = RULES,
-) -> tuple[Finding, ...]:
-    """Return what the rules find that look at these instances together."""
-    if uneven not in rules or uneven.id in chosen.disabled:
-        return ()
-    return tuple(uneven_findings(uneven, items, fix))
-
-
 def gathered(
-    items: Sequence[Examined], chosen: FindingRules, today: date, more: Sequence[Finding]
+    items: Sequence[Examined], chosen: FindingRules, today: date, more: Iterable[Finding]
 ) -> Review:
     """Return the findings of instances that were examined, and `more` of them together.
 
@@ -123,6 +119,7 @@ def notes_of(items: Iterable[Examined], chosen: FindingRules, today: date) -> It
             )
     for name in chosen.disabled:
         yield f"The rule {name} is switched off."
+    yield from _of_providers(items)
     is_looked_for = gone_database.id not in chosen.disabled
     for examined in items:
         yield from examined.notes
@@ -131,6 +128,21 @@ def notes_of(items: Iterable[Examined], chosen: FindingRules, today: date) -> It
                 f"{examined.instance}: {gone_database.id} was not looked for, because its "
                 "databases were never listed (sync-pipeline run capacity-sync)."
             )
+
+
+def _of_providers(items: Iterable[Examined]) -> Iterator[str]:
+    """Yield one sentence for each platform, however many instances it has."""
+    found: dict[Platform, dict[str, None]] = {}
+    instances: Counter[Platform] = Counter()
+    for item in items:
+        if item.of_provider:
+            found.setdefault(item.platform, {}).update(dict.fromkeys(item.of_provider))
+            instances[item.platform] += 1
+    for platform, names in found.items():
+        count = instances[platform]
+        service = platform.service if platform.is_managed else "a managed service"
+        where = f"{count} instance{'s' if count > 1 else ''} of {service}"
+        yield f"The provider's own accounts are not reviewed on {where}: {listed(list(names), 8)}."
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str, str]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access.contract import AccessRules, HashPlace, hash_places, not_modelled
+from sync_pipeline.engines.access.contract import (
+    AccessRules,
+    HashPlace,
+    concerned,
+    hash_places,
+    not_modelled,
+)
 from sync_pipeline.engines.access.doubts import Doubts, Known
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -34,6 +40,10 @@ class CautiousRules:
         decision = self._rules.decide(account, privilege, securable)
         unknown = self.doubts.about(decision)
         return replace(decision, unknown=(*decision.unknown, *unknown)) if unknown else decision
+
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return of whom more than "no" may be said, but for what could change any answer."""
+        return None if self.doubts.is_of_accounts else concerned(self._rules, privilege, securable)
 
     def everything(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return all that the account has, as far as the rules know."""

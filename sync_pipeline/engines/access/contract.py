@@ -129,6 +129,25 @@ class LeavesOut(Protocol):
         ...
 
 
+@runtime_checkable
+class FindsConcerned(Protocol):
+    """The rules of an engine that find from the grants on whom a question concerns."""
+
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return accounts without which `decide` says no, with nothing denied or unknown.
+
+        None: it may say more of any. Names that the world does not have may be among them.
+        """
+        ...
+
+
+def concerned(rules: AccessRules, privilege: str, securable: Securable) -> Collection[str] | None:
+    """Return of which accounts a question has to be asked; None: of all."""
+    if not isinstance(rules, FindsConcerned):
+        return None
+    return rules.concerned(privilege, securable)
+
+
 _READS = ("SELECT", "CONNECT")
 """What no ban on writes takes away. EXECUTE may write, and a grant option is used by writing."""
 

@@ -100,9 +100,10 @@ class Doubts:
         """What could change any answer about the instance."""
         self._of: dict[str, tuple[_Strange, ...]] = {}
         for name, state in world.accounts.items():
-            found = tuple(_strange(state, known))
-            if found:
-                self._of[name] = found
+            words = tuple(known.unknown_words(state))
+            grants = tuple(known.unknown_grants(state)) if state.grants else ()
+            if words or grants:
+                self._of[name] = tuple(_strange(state, words, grants))
         self._everyone = tuple(
             name for name, state in world.accounts.items() if state.kind is AccountKind.PUBLIC
         )
@@ -112,6 +113,11 @@ class Doubts:
 
     def __bool__(self) -> bool:
         return bool(self.everywhere or self._of)
+
+    @property
+    def is_of_accounts(self) -> bool:
+        """Return whether some accounts have something unknown of their own."""
+        return bool(self._of)
 
     def __contains__(self, gap: object) -> bool:
         """Return whether a gap is one of these, and no section that was not read."""
@@ -217,10 +223,11 @@ def _everywhere(world: AccessWorld, known: Known) -> Iterator[str]:
         yield report.reason
 
 
-def _strange(state: AccountState, known: Known) -> Iterator[_Strange]:
-    for word in known.unknown_words(state):
+def _strange(
+    state: AccountState, words: Iterable[str], grants: Iterable[Grant]
+) -> Iterator[_Strange]:
+    for word in words:
         yield _Strange(Gap(f"what {plain(word)} of {plain(state.name)} means"))
-    grants = known.unknown_grants(state)
     for privilege, on, deny in dict.fromkeys((g.privilege, g.securable, g.deny) for g in grants):
         verb = "takes" if deny else "gives"
         what = f"what {plain(privilege)} on {plain(str(on))} {verb}, which {plain(state.name)} has"

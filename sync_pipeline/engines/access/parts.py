@@ -7,12 +7,14 @@ schema one object more, because its grants tell that the schema is there.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_, or_
 
 from sync_pipeline.engines.access.contract import split_kind
-from sync_pipeline.model.inventory import Wanted
-from sync_pipeline.model.privilege import Securable, SecurableKind
+from sync_pipeline.model.inventory import SecurableColumns, Wanted, no_holder, no_securable
+from sync_pipeline.model.privilege import SecurableKind
 
 K = SecurableKind
 APART = frozenset(
@@ -24,6 +26,7 @@ APART = frozenset(
     }
 )
 """Kinds of which there are many, and of which one is mostly nothing to another."""
+_END = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +42,57 @@ class Named:
 
     def __init__(self, text: str, elsewhere: Elsewhere) -> None:
         self._apart = APART - elsewhere.kinds
-        self._privileges = elsewhere.privileges
         *_, before, last = ("", "", *_folded(text))
-        self._last, self._before = last, before
-        self._schemas: set[tuple[str, str, str]] = set()
-
-    @property
-    def wanted(self) -> Wanted:
-        """Return which grants of the next instance a question about it needs."""
-        self._schemas.clear()
-        return Wanted(self._is_needed, lambda _: False, self._privileges.__contains__)
-
-    def _is_needed(self, on: Securable) -> bool:
-        return on.kind not in self._apart or self._is_first(on) or self._is_named(on)
-
-    def _is_first(self, on: Securable) -> bool:
-        schema = (on.catalog, on.database, on.schema)
-        if schema in self._schemas:
-            return False
-        self._schemas.add(schema)
-        return True
-
-    def _is_named(self, on: Securable) -> bool:
-        name = on.name.casefold()
-        return (
-            name in (self._last, self._before)
-            or (name.endswith(")") and name.startswith(f"{self._last}("))
-            or self._last == on.column.casefold() != ""
+        self._names, self._column, self._routine = (last, before), last, f"{last}("
+        self._sought = *(f"{_END}{name}{_END}" for name in self._names), f"{_END}{self._routine}"
+        # One wanted for all: it is asked of each instance, and keeps nothing of it.
+        self.wanted = Wanted(
+            no_securable, no_holder, elsewhere.privileges.__contains__, self._needed
         )
+        """Which grants of an instance a question about it needs."""
+
+    def _needed(self, on: SecurableColumns) -> Sequence[int]:
+        """Return which securables may count: what holds others, the named, and one a schema."""
+        is_apart = {number: kind in self._apart for number, kind in on.kinds.items()}
+        apart = list(map(is_apart.__getitem__, on.kind))
+        needed = bytearray(map(not_, apart))
+        # The last of those that are written under one key stays: the first of each schema.
+        places = list(compress(range(len(on)), apart))[::-1]
+        schemas = zip(on.catalog, on.database, on.schema, strict=True)
+        of_places = list(compress(schemas, apart))[::-1]
+        for place in dict(zip(of_places, places, strict=True)).values():
+            needed[place] = True
+        names = set(self._numbers(on.texts))
+        columns = {number for number in names if on.texts[number].casefold() == self._column != ""}
+        for numbers, column in ((names, on.name), (columns, on.column)):
+            if numbers:
+                needed = bytearray(map(or_, needed, map(numbers.__contains__, column)))
+        return needed
+
+    def _numbers(self, texts: Sequence[str]) -> Iterator[int]:
+        """Yield the numbers of the texts that are names of what is meant.
+
+        They are looked for in all texts at once: most instances have hundreds, and few of them.
+        """
+        joined = _END.join(("", *texts, "")).casefold()
+        is_plain = joined.count(_END) == len(texts) + 1
+        for number in _places(joined, self._sought) if is_plain else range(len(texts)):
+            if self._is_name(texts[number].casefold()):
+                yield number
+
+    def _is_name(self, text: str) -> bool:
+        is_routine = text.endswith(")") and text.startswith(self._routine)
+        return text in self._names or is_routine
+
+
+def _places(joined: str, sought: Iterable[str]) -> Iterator[int]:
+    """Yield behind how many ends of others each of some texts is found."""
+    for text in sought:
+        number, begin, at = 0, 0, joined.find(text)
+        while at >= 0:
+            number += joined.count(_END, begin, at)
+            yield number
+            begin, at = at, joined.find(text, at + 1)
 
 
 def _folded(text: str) -> Collection[str]:

@@ -28,6 +28,11 @@ from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.accounts.queries import catalog_query, counts_query
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
+from sync_pipeline.engines.mysql_protocol.accounts.visible import (
+    VISIBLE,
+    visible_query,
+    visible_states,
+)
 from sync_pipeline.engines.mysql_protocol.family import Family, ObjectQueries
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -46,7 +51,9 @@ ACCOUNTS = catalog_query(
     OLDEST,
     made=(view_variant("global_priv", OLDEST, "global_priv_view.sql"),),
     needs=needs_view("global_priv"),
+    is_visible=True,
 )
+SEEN = visible_query(OLDEST, needs_view("global_priv"))
 ROLES = catalog_query("roles_mapping", RoleMappingRow, (SectionName.MEMBERSHIPS,), OLDEST)
 OBJECTS = ObjectQueries.since(
     OLDEST, Variant((11, 3), "db_11_3.sql"), Variant((11, 4, 2), "db_11_4_2.sql")
@@ -69,6 +76,7 @@ class MariaDb(Family):
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
+        SEEN,
         ROLES,
         *OBJECTS.all(),
     )
@@ -77,9 +85,11 @@ class MariaDb(Family):
 
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, role and PUBLIC."""
-        return account_states(
-            rows.of(ACCOUNTS), rows.of(ROLES), OBJECTS.grants(rows), server.version_number
-        )
+        if server.place == VISIBLE:
+            return visible_states(rows.each(SEEN))
+        accounts = rows.of(ACCOUNTS)
+        grants = OBJECTS.grants(rows, {(row.user, row.host) for row in accounts})
+        return account_states(accounts, rows.of(ROLES), grants, server.version_number)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""

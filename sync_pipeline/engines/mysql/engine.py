@@ -32,6 +32,11 @@ from sync_pipeline.engines.mysql.notes import GRANT_NOTES
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.queries import catalog_query, counts_query
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
+from sync_pipeline.engines.mysql_protocol.accounts.visible import (
+    VISIBLE,
+    visible_query,
+    visible_states,
+)
 from sync_pipeline.engines.mysql_protocol.family import Family, ObjectQueries
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -52,8 +57,10 @@ ACCOUNTS = catalog_query(
     Variant(PARTIAL_REVOKES, "user_8_0_16.sql"),
     made=(view_variant("user", PARTIAL_REVOKES, "user_view.sql"),),
     needs=needs_view("user"),
+    is_visible=True,
 )
-DYNAMIC = catalog_query("global_grants", DynamicRow, (SectionName.SERVER,), OLDEST)
+SEEN = visible_query(OLDEST, needs_view("user"))
+DYNAMIC = catalog_query("global_grants", DynamicRow, (SectionName.SERVER,), OLDEST, is_visible=True)
 EDGES = catalog_query("role_edges", EdgeRow, (SectionName.MEMBERSHIPS,), OLDEST)
 DEFAULT_ROLES = catalog_query("default_roles", DefaultRoleRow, (SectionName.MEMBERSHIPS,), OLDEST)
 MANDATORY_ROLES = Query(
@@ -89,6 +96,7 @@ class MySql(Family):
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
+        SEEN,
         DYNAMIC,
         EDGES,
         DEFAULT_ROLES,
@@ -98,15 +106,18 @@ class MySql(Family):
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG
 
-    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
+    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, roles included."""
+        if server.place == VISIBLE:
+            return visible_states(rows.each(SEEN))
+        accounts = rows.of(ACCOUNTS)
         return account_states(
-            rows.of(ACCOUNTS),
+            accounts,
             rows.of(DYNAMIC),
             rows.of(EDGES),
             rows.of(DEFAULT_ROLES),
             rows.of(MANDATORY_ROLES),
-            OBJECTS.grants(rows),
+            OBJECTS.grants(rows, {(row.user, row.host) for row in accounts}),
         )
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +31,11 @@ from sync_pipeline.engines.mysql_protocol.accounts.rows import (
     TableRow,
     shared_grants,
 )
+from sync_pipeline.engines.mysql_protocol.platform import SERVICES, provider_accounts
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
 from sync_pipeline.engines.mysql_protocol.wire.connection import connect
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.snapshot import ServerIdentity
 
@@ -52,9 +54,13 @@ class ObjectQueries:
     def since(cls, oldest: Version, *newer: Variant) -> ObjectQueries:
         """Declare them; `newer` are the later texts of the databases'."""
         return cls(
-            catalog_query("db", DatabaseRow, (SectionName.DATABASE,), oldest, *newer),
-            catalog_query("tables_priv", TableRow, (SectionName.TABLE,), oldest),
-            catalog_query("columns_priv", ColumnRow, (SectionName.COLUMN,), oldest),
+            catalog_query(
+                "db", DatabaseRow, (SectionName.DATABASE,), oldest, *newer, is_visible=True
+            ),
+            catalog_query("tables_priv", TableRow, (SectionName.TABLE,), oldest, is_visible=True),
+            catalog_query(
+                "columns_priv", ColumnRow, (SectionName.COLUMN,), oldest, is_visible=True
+            ),
             catalog_query("procs_priv", RoutineRow, (SectionName.ROUTINE,), oldest),
             catalog_query("proxies_priv", ProxyRow, (SectionName.PROXY,), oldest),
         )
@@ -63,14 +69,17 @@ class ObjectQueries:
         """Return each of them."""
         return (self.databases, self.tables, self.columns, self.routines, self.proxies)
 
-    def grants(self, rows: AccountRows) -> dict[Principal, list[Grant]]:
-        """Return the grants of their rows, by account."""
+    def grants(
+        self, rows: AccountRows, accounts: Collection[Principal]
+    ) -> dict[Principal, list[Grant]]:
+        """Return the grants of their rows, by account; `accounts` are all of the server."""
         return shared_grants(
             rows.of(self.databases),
             rows.of(self.tables),
             rows.of(self.columns),
             rows.of(self.routines),
             rows.of(self.proxies),
+            accounts,
         )
 
 
@@ -90,6 +99,7 @@ class Family(UnknownNothing):
     certificate_check: CertificateCheck | None = None
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
     system_schemas: frozenset[str] = frozenset()
+    platforms: tuple[str, ...] = tuple(sorted(SERVICES))
     elsewhere = Elsewhere()
     account_queries: tuple[Query[Any], ...]
 
@@ -105,6 +115,25 @@ class Family(UnknownNothing):
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:  # noqa: ARG002
         """Return nothing: the grant tables of all databases are in one catalog."""
         return ()
+
+    def closed_databases(self, platform: Platform) -> frozenset[str]:  # noqa: ARG002
+        """Return nothing: the grant tables of all databases are in one catalog."""
+        return frozenset()
+
+    def provider_accounts(self, platform: Platform) -> frozenset[str]:
+        """Return the names of the accounts by which the provider runs the server."""
+        return provider_accounts(platform)
+
+    def platform_script(
+        self, username: str, platform: str, host: str = "%", databases: Sequence[str] = ()
+    ) -> str:
+        """Return the script for a managed service: that of any server.
+
+        Its administrator has SELECT with the grant option on the grant tables, or is refused the
+        lines of those that the service hides; the sections of these stay unread, by name.
+        """
+        Platform(platform)
+        return self.grants_script(username, host, databases)
 
     def written(self, name: str) -> str:
         """Return a part of an account's name as statements write it."""

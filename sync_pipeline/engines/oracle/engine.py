@@ -36,7 +36,7 @@ from sync_pipeline.engines.oracle.accounts.containers import (
     is_closed,
 )
 from sync_pipeline.engines.oracle.accounts.grants import GrantRows
-from sync_pipeline.engines.oracle.accounts.parse import DictionaryRows, account_states
+from sync_pipeline.engines.oracle.accounts.parse import DBA, DictionaryRows, account_states
 from sync_pipeline.engines.oracle.accounts.queries import (
     ACCOUNT_QUERIES,
     ADMINISTRATORS,
@@ -53,9 +53,17 @@ from sync_pipeline.engines.oracle.accounts.queries import (
     USER_LIMITS,
     USERS,
 )
+from sync_pipeline.engines.oracle.accounts.traits import WHOLE_DBA
 from sync_pipeline.engines.oracle.names import identifier, is_common
 from sync_pipeline.engines.oracle.notes import GRANT_NOTES
-from sync_pipeline.engines.oracle.platform import MANAGED, ROOT, place_of
+from sync_pipeline.engines.oracle.platform import (
+    AUTONOMOUS,
+    MANAGED,
+    ROOT,
+    place_of,
+    provider_accounts,
+    service_of,
+)
 from sync_pipeline.engines.oracle.script import managed_script, monitoring_script
 from sync_pipeline.engines.oracle.sizes import measure
 from sync_pipeline.engines.oracle.wire.driver import connect
@@ -71,6 +79,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
@@ -137,13 +146,15 @@ class Oracle(UnknownNothing):
         if number[0] >= UPDATES_SINCE:
             _, version = self._version(connection, "version_18.sql")
         (place,) = connection.fetch(sql_text(PACKAGE, "place.sql"))
+        here = self._place(connection, place["container_id"], number)
         protocol = str(place["protocol"] or "").lower()
         return ServerIdentity(
             version,
             tuple(int(digits) for digits in re.findall(r"\d+", version)[:3]),
             protocol if protocol == "tcps" else None,
-            self._place(connection, place["container_id"], number),
+            here,
             database_role=_standby(place["database_role"]),
+            platform=Platform.AUTONOMOUS if here == AUTONOMOUS else Platform.SELF_RUN,
         )
 
     def _place(self, connection: Connection, container_id: object, number: Version) -> str:
@@ -191,6 +202,29 @@ class Oracle(UnknownNothing):
         except _OPTIONAL:
             return None
         return {str(row["name"]): int(row["node"]) for row in rows}
+
+    def platform_by(
+        self,
+        rows: AccountRows,
+        databases: Iterable[str],  # noqa: ARG002
+        server: ServerIdentity,
+    ) -> Platform:
+        """Return whose service a database is.
+
+        Anybody may make an account RDSADMIN: a role DBA that lacks nothing is on no server of
+        Amazon's.
+        """
+        found = service_of(server.place)
+        held = {row.privilege for row in rows.each(SYS_PRIVS) if row.grantee == DBA}
+        return Platform.SELF_RUN if found is Platform.RDS and held >= WHOLE_DBA else found
+
+    def closed_databases(self, platform: Platform) -> frozenset[str]:  # noqa: ARG002
+        """Return nothing: customers of a service get one pluggable database, and no root."""
+        return frozenset()
+
+    def provider_accounts(self, platform: Platform) -> frozenset[str]:
+        """Return the names of the accounts by which the provider runs the database."""
+        return provider_accounts(platform)
 
     def written(self, name: str) -> str:
         """Return a name as statements write it, in double quotes where it needs them."""
@@ -240,7 +274,13 @@ class Oracle(UnknownNothing):
         check_names(self, username)
         return monitoring_script(username, is_root=is_common(username))
 
-    def platform_script(self, username: str, platform: str) -> str:
+    def platform_script(
+        self,
+        username: str,
+        platform: str,
+        host: str = "%",  # noqa: ARG002
+        databases: Sequence[str] = (),  # noqa: ARG002
+    ) -> str:
         """Return the script for a provider's database, where nobody may grant views of SYS."""
         check_names(self, username)
         return managed_script(username, platform)

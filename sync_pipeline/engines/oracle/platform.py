@@ -7,6 +7,8 @@ EXECUTE privileges to SYS objects"; Autonomous Database, "ADMIN User Roles and P
 
 from __future__ import annotations
 
+from sync_pipeline.model.platform import Platform
+
 ROOT = "root"
 """The place CDB$ROOT, from which all open containers are read."""
 
@@ -47,6 +49,17 @@ def place_of(container_id: object, provider_accounts: object, cloud_service: obj
 def platform_of(place: str) -> str:
     """Return whose service a place is of; empty: nobody's."""
     return {RDS_PDB: RDS}.get(place, place if place in MANAGED else "")
+
+
+def service_of(place: str) -> Platform:
+    """Return the platform of a place, by the name that all engines share."""
+    named = platform_of(place)
+    return Platform(named) if named else Platform.SELF_RUN
+
+
+def provider_accounts(platform: Platform) -> frozenset[str]:
+    """Return the accounts that are the provider's, in a database without containers."""
+    return frozenset({RDSADMIN}) if platform is Platform.RDS else frozenset()
 
 
 def is_pluggable(place: str) -> bool:

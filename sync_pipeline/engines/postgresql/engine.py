@@ -45,6 +45,13 @@ from sync_pipeline.engines.postgresql.names import (
     quoted,
 )
 from sync_pipeline.engines.postgresql.notes import GRANT_NOTES
+from sync_pipeline.engines.postgresql.platform import (
+    SERVICES,
+    Signs,
+    closed_databases,
+    platform_of,
+    provider_accounts,
+)
 from sync_pipeline.engines.postgresql.sizes import CONNECT, measure
 from sync_pipeline.engines.postgresql.text import is_raw, unescaped
 from sync_pipeline.engines.postgresql.wire.connection import PostgreSqlConnection, opened
@@ -56,12 +63,15 @@ from sync_pipeline.errors import UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, TlsMode
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (14,)
 PACKAGE = "sync_pipeline.engines.postgresql"
+OWN_DATABASE = "postgres"
+"""What initdb makes for people to connect to."""
 _CHECKING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 _HOLDER = "grantee"
 
@@ -185,6 +195,7 @@ class PostgreSql(UnknownNothing):
     system_schemas: frozenset[str] = frozenset({"pg_catalog", "information_schema"})
     elsewhere = Elsewhere()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
+    platforms: tuple[str, ...] = tuple(sorted(SERVICES))
     account_queries: tuple[Query[Any], ...] = (
         ROLES,
         MEMBERSHIPS,
@@ -232,7 +243,21 @@ class PostgreSql(UnknownNothing):
             )
         acts_as = row.get("acts_as")
         account = quoted(str(acts_as)) if acts_as else ""
-        return ServerIdentity(str(row["version"]), version, row["tls"], account=account)
+        return ServerIdentity(
+            str(row["version"]),
+            version,
+            row["tls"],
+            account=account,
+            platform=platform_of(_signs(row)),
+        )
+
+    def closed_databases(self, platform: Platform) -> frozenset[str]:
+        """Return the names of the databases that the provider keeps for itself."""
+        return closed_databases(platform)
+
+    def provider_accounts(self, platform: Platform) -> frozenset[str]:
+        """Return the names of the accounts by which the provider runs the server."""
+        return provider_accounts(platform)
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
         """List the databases, with the reason where one can't be opened."""
@@ -280,6 +305,31 @@ class PostgreSql(UnknownNothing):
         lines.append(f"ALTER ROLE {quoted(username)} SET default_transaction_read_only = on;")
         return "\n".join(lines) + "\n"
 
+    def platform_script(
+        self, username: str, platform: str, host: str = "%", databases: Sequence[str] = ()
+    ) -> str:
+        """Return the script for a managed service: its administrator may run all of it.
+
+        The stand-in for a superuser has pg_monitor with ADMIN OPTION or CREATEROLE; nobody is
+        let into the provider's databases, so that none of them is among the lines.
+        """
+        closed = closed_databases(Platform(platform))
+        chosen = [name for name in databases or (OWN_DATABASE,) if name not in closed]
+        return self.grants_script(username, host, chosen)
+
+
+def _signs(row: dict[str, Any]) -> Signs:
+    def names(column: str) -> frozenset[str]:
+        return frozenset(str(row.get(column) or "").split(","))
+
+    return Signs(
+        first=str(row.get("first_role") or ""),
+        stand_ins=names("stand_ins"),
+        accounts=names("provider_accounts"),
+        databases=names("provider_databases"),
+        has_aurora=row.get("has_aurora") is True,
+    )
+
 
 def _entry(row: dict[str, Any], username: str) -> DatabaseEntry:
     name = str(row["name"])
@@ -297,7 +347,7 @@ def _entry(row: dict[str, Any], username: str) -> DatabaseEntry:
 
 def own_database(target: Target) -> str:
     """Return the database that the instance itself is read in."""
-    return target.instance.database or "postgres"
+    return target.instance.database or OWN_DATABASE
 
 
 def _tls(target: Target) -> dict[str, Any]:

@@ -23,18 +23,20 @@ GRANT_NOTES = (
     ),
     GrantNote(
         "",
-        "sizes and the statements of every session, no settings. Narrower, instead of pg_monitor; "
-        "the next two in the database that the instance names (postgres), by a superuser.",
+        "sizes and the statements of every session, no settings. Narrower, instead of pg_monitor.",
         "GRANT pg_read_all_stats TO {user};",
     ),
     GrantNote(
         "",
-        "names and sizes of the files of the write-ahead log.",
+        "names and sizes of the files of the write-ahead log. In the database that the instance "
+        "names (postgres), by a superuser.",
         "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_waldir() TO {user};",
+        is_superusers=True,
     ),
     GrantNote(
         "",
-        "names and sizes of temporary files.",
+        "names and sizes of temporary files. In the same database, by a superuser.",
         "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_tmpdir(oid) TO {user};",
+        is_superusers=True,
     ),
 )

@@ -17,6 +17,7 @@ from sync_pipeline.engines.postgresql.lost import (
     without_lost,
 )
 from sync_pipeline.engines.postgresql.names import UNSPEAKABLE, grant_connect
+from sync_pipeline.engines.postgresql.platform import closed_databases
 from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.gap import it_needs
@@ -164,13 +165,22 @@ def _whole(
 
 def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
     name = row.name
+    if reader.is_excluded(name):
+        return DatabaseSize(name, NOT_APPLICABLE)
+    is_closed = not row.allows_connections or name in closed_databases(reader.server.platform)
+    if is_closed and not row.is_invalid:
+        # Its tables can't be counted, by design of the server: no reason for a warning.
+        return DatabaseSize(name, _total(reader, row))
+    return _not_opened(reader, row) or _opened(reader, row)
+
+
+def _not_opened(reader: SizeReader, row: DatabaseRow) -> DatabaseSize | None:
+    """Return the size of a database that can't be opened, with the reason; None: it can."""
+    name = row.name
     if row.is_invalid:
         broken = Measure.unreachable(f"Database {name} is invalid; drop it.")
         reader.warn(broken.reason)
         return DatabaseSize(name, broken, broken, broken)
-    if not row.allows_connections:
-        # Its tables can't be counted, by design of the server: no reason for a warning.
-        return DatabaseSize(name, _total(reader, row))
     if not row.may_connect:
         needs = grant_connect(name, reader.username)
         closed = Measure.denied(f"CONNECT on database {name} is missing. {it_needs(needs)}")
@@ -180,10 +190,14 @@ def _database(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
         unspeakable = Measure.unreachable(f"Database {name} was not opened: {UNSPEAKABLE}.")
         reader.warn(unspeakable.reason)
         return DatabaseSize(name, _total(reader, row), unspeakable, unspeakable)
-    beyond = reader.may_read_in(name)
+    return None
+
+
+def _opened(reader: SizeReader, row: DatabaseRow) -> DatabaseSize:
+    beyond = reader.may_read_in(row.name)
     if beyond is not None:
-        return DatabaseSize(name, _total(reader, row), beyond, beyond)
-    found = _held(reader, name)
+        return DatabaseSize(row.name, _total(reader, row), beyond, beyond)
+    found = _held(reader, row.name)
     # Last, because the first connection to a database writes files of its own.
     return replace(found, total=_total(reader, row))
 

@@ -54,22 +54,30 @@ from sync_pipeline.engines.sqlserver.accounts.queries import (
     USERS,
 )
 from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow
+from sync_pipeline.engines.sqlserver.accounts.well_known import is_first
 from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
 from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
+from sync_pipeline.engines.sqlserver.platform import (
+    MANAGED_INSTANCE,
+    closed_databases,
+    platform_of,
+    provider_accounts,
+)
 from sync_pipeline.engines.sqlserver.sizes import measure
 from sync_pipeline.engines.sqlserver.wire import connection as driver
 from sync_pipeline.errors import PrivilegeError, QueryError, UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, TlsMode
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
 PACKAGE = "sync_pipeline.engines.sqlserver"
-MANAGED_INSTANCE = 8
 AZURE_DATABASES = (5, 6, 11, 12)
-NEEDED = ("CONNECT ANY DATABASE", "VIEW ANY DEFINITION", "VIEW SERVER STATE")
+ANY_DATABASE = "CONNECT ANY DATABASE"
+NEEDED = (ANY_DATABASE, "VIEW ANY DEFINITION", "VIEW SERVER STATE")
 """What the monitoring account is granted, one permission a line of the script."""
 
 
@@ -95,6 +103,7 @@ class SqlServer:
     system_schemas: frozenset[str] = frozenset({"sys", "INFORMATION_SCHEMA"})
     elsewhere = LENDING
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
+    platforms: tuple[str, ...] = (Platform.MANAGED_INSTANCE, Platform.RDS)
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
     counts: Query[Any] | None = None
     catalog: CatalogCheck | None = None
@@ -122,7 +131,25 @@ class SqlServer:
                 f"The server is SQL Server {version}; 13.0 (SQL Server 2016) or newer is needed.",
                 hint="Upgrade it, or correct the instance's engine.",
             )
-        return ServerIdentity(version, number, _tls(connection))
+        platform = platform_of(edition, "", ())
+        return ServerIdentity(version, number, _tls(connection), platform=platform)
+
+    def platform_by(
+        self, rows: AccountRows, databases: Iterable[str], server: ServerIdentity
+    ) -> Platform:
+        """Return whose service a server is, from how its first login is called."""
+        if server.platform.is_managed:
+            return server.platform
+        first = (row.name for row in rows.each(LOGINS) if is_first(row.sid))
+        return platform_of(0, next(first, ""), databases)
+
+    def closed_databases(self, platform: Platform) -> frozenset[str]:
+        """Return the names of the databases that the provider keeps for itself."""
+        return closed_databases(platform)
+
+    def provider_accounts(self, platform: Platform) -> frozenset[str]:
+        """Return the names of the logins by which the provider runs the server."""
+        return provider_accounts(platform)
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
         """List the databases, with the reason where one can't be opened.
@@ -195,6 +222,24 @@ class SqlServer:
         check_names(self, username)
         login = f"CREATE LOGIN {written(username)} WITH PASSWORD = '<password>';"
         return "\n".join([login, *(grant_server(item, username) for item in NEEDED)]) + "\n"
+
+    def platform_script(
+        self, username: str, platform: str, host: str = "%", databases: Sequence[str] = ()
+    ) -> str:
+        """Return the script for a managed service.
+
+        Amazon RDS User Guide, "Microsoft SQL Server database users": nobody may grant CONNECT ANY
+        DATABASE there, so each database gets a user, which are those given.
+        """
+        if Platform(platform) is not Platform.RDS:
+            return self.grants_script(username, host, databases)
+        check_names(self, username, *databases)
+        script = self.grants_script(username, host, ()).splitlines()
+        lines = [line for line in script if ANY_DATABASE not in line]
+        name = written(username)
+        user = f"CREATE USER {name} FOR LOGIN {name};"
+        lines += [f"USE {written(item)}; {user}" for item in databases]
+        return "\n".join(lines) + "\n"
 
 
 def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:

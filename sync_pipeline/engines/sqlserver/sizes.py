@@ -214,6 +214,8 @@ def _files(reader: SizeReader) -> _Files:
 
 
 def _database(reader: SizeReader, row: DatabaseRow, files: _Files) -> DatabaseSize:
+    if reader.is_excluded(row.name):
+        return DatabaseSize(row.name, NOT_APPLICABLE)
     own = files.by_database.get(row.database_id, {})
     queries: list[Query[Any]] = [CONTAINER_PAGES, OBJECTS]
     if reader.largest_tables:

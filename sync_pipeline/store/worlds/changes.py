@@ -20,7 +20,7 @@ from sync_pipeline.model.privilege import (
     parts_of_securable,
 )
 from sync_pipeline.store.worlds.grants import Numbered
-from sync_pipeline.store.worlds.packed import MOST_BYTES, WorldError
+from sync_pipeline.store.worlds.packed import MOST_BYTES, NOT_UNDERSTOOD, WorldError
 
 _FORMAT = 1
 _HEAD = 5
@@ -92,7 +92,7 @@ def read_change(packed: bytes) -> tuple[AccountDiff, tuple[str, ...]]:
             settings_removed=tuple(AccountSetting(*item) for item in unset),
         )
         return diff, tuple(lines)
-    except (IndexError, KeyError, TypeError, ValueError) as error:
+    except NOT_UNDERSTOOD as error:
         raise WorldError(f"{type(error).__name__}: {error}") from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sync_pipeline.store.worlds.grants import GrantPacker
-from sync_pipeline.store.worlds.packed import PackedWorld, WorldAccount, WorldError
+from sync_pipeline.store.worlds.packed import NOT_UNDERSTOOD, PackedWorld, WorldAccount, WorldError
 from sync_pipeline.store.worlds.packing import Packer, pack
 from sync_pipeline.store.worlds.reading import read_without_grants
 
@@ -34,7 +34,7 @@ class OpenWorld:
             grants, held = GrantPacker.of(plain)
             names = [item.state.name for item in accounts]
             of_names = dict(zip(names, held, strict=True))
-        except (LookupError, TypeError, ValueError, OverflowError) as error:
+        except NOT_UNDERSTOOD as error:
             raise WorldError(f"{type(error).__name__}: {error}") from None
         return cls(grants, dict(zip(names, accounts, strict=True)), of_names)
 

@@ -6,14 +6,14 @@ is two numbers. Numbers are no work for the garbage collector, as a tuple a gran
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict, deque
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, compress, islice, repeat
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import accumulate, compress, repeat
 from operator import lshift, or_
 from typing import Any, TypeVar
 
-from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
+from sync_pipeline.model.inventory import EVERY_GRANT, SecurableColumns, Wanted, no_holder
 from sync_pipeline.model.privilege import (
     SECURABLE_PARTS,
     Grant,
@@ -23,18 +23,19 @@ from sync_pipeline.model.privilege import (
     parts_of_mode,
     parts_of_securable,
 )
+from sync_pipeline.store.worlds.columns import cut, made_of, picked, taken
 from sync_pipeline.store.worlds.packed import (
     WorldError,
     as_json,
     joined,
     numbers,
     parted,
+    read_json,
     read_numbers,
     read_steps,
     steps,
 )
 
-ItemT = TypeVar("ItemT")
 KeyT = TypeVar("KeyT", bound=Hashable)
 
 _KIND = SECURABLE_PARTS.index("kind")
@@ -69,7 +70,7 @@ class GrantPacker:
         """
         packer = cls()
         tables, *of_securables, on, modes, counts, held = parted(plain)
-        found = json.loads(bytes(tables))
+        found = read_json(bytes(tables))
         texts: list[str] = found["texts"]
         columns: list[list[Any]] = [picked(texts, read_steps(part)) for part in of_securables]
         columns[_KIND] = list(map(SecurableKind, columns[_KIND]))
@@ -143,22 +144,24 @@ class PackedGrants:
 
     def __init__(self, plain: bytes) -> None:
         tables, *of_securables, on, modes, counts, held = parted(plain)
-        found = json.loads(bytes(tables))
+        found = read_json(bytes(tables))
         texts: list[str] = found["texts"]
-        self._texts = texts
         # Columns of numbers of texts, kinds first.
-        self._securables = [read_steps(part) for part in of_securables]
-        kinds = self._securables[_KIND]
-        self._kind_of = {number: SecurableKind(texts[number]) for number in set(kinds)}
+        numbers_of = [read_steps(part) for part in of_securables]
+        kinds = numbers_of[_KIND]
+        kind_of = {number: SecurableKind(texts[number]) for number in set(kinds)}
+        self._securables = SecurableColumns(texts, kind_of, *numbers_of)
+        self._every = range(len(self._securables))
         self._modes = [
             (texts[privilege], grantable, deny, texts[grantor], recognised, GrantScope(scope))
             for privilege, grantable, deny, grantor, recognised, scope in found["modes"]
         ]
-        self._on = read_steps(on)
+        self._on = read_steps(on, grow=True)
         self._mode_of = read_numbers(modes)
         self._counts = read_numbers(counts)
         self._held = read_steps(held)
-        if sum(self._counts) != len(self._held) or min(self._counts, default=0) < 0:
+        lengths = set(map(len, numbers_of)), {len(self._on), len(self._mode_of)}
+        if sum(self._counts) != len(self._held) or any(len(found) > 1 for found in lengths):
             raise WorldError("the numbers of grants do not fit")
 
     def held(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
@@ -166,60 +169,81 @@ class PackedGrants:
         if len(names) != len(self._counts):
             raise WorldError("the grants are of other accounts")
         if wanted is EVERY_GRANT:
-            rights = self._rights(range(len(self._on)), self._made(self._all()))
-            return cut(picked(rights, self._held), self._counts)
+            rights = self._rights(range(len(self._on)), self._made(self._every))
+            return cut(taken(rights, self._held), self._counts)
         return self._part(names, wanted)
 
     def _part(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
-        on_wanted = bytes(map(bool, map(wanted.of_securable, self._made(self._all()))))
-        always = [
-            deny or not recognised or wanted.of_privilege(privilege)
-            for privilege, _, deny, _, recognised, _ in self._modes
-        ]
         # A byte for each right, then for each that is held: these are looked through quickly.
-        is_wanted = bytes(map(or_, picked(on_wanted, self._on), picked(always, self._mode_of)))
-        chosen = bytes(picked(is_wanted, self._held))
-        kept: list[list[int]] = []
-        for name, count, end in zip(names, self._counts, accumulate(self._counts), strict=True):
-            begin = end - count
-            if wanted.of_holder(name):
-                kept.append(self._held[begin:end])
-            elif chosen.find(1, begin, end) < 0:
-                kept.append([])
-            else:
-                kept.append(list(compress(self._held[begin:end], chosen[begin:end])))
-        needed = sorted(set().union(*kept))
-        on = sorted(set(picked(self._on, needed)))
+        chosen: Iterable[object] = map(self._rights_wanted(wanted).__getitem__, self._held)
+        ends = list(accumulate(self._counts))
+        if wanted.of_holder is not no_holder:
+            chosen = bytearray(chosen)  # type: ignore[arg-type]
+            for name, count, end in zip(names, self._counts, ends, strict=True):
+                if wanted.of_holder(name):
+                    chosen[end - count : end] = b"\1" * count
+        return self._cut(list(compress(range(len(self._held)), chosen)), ends)
+
+    def _rights_wanted(self, wanted: Wanted) -> bytearray:
+        """Return which rights are wanted: all on a securable, and some modes on any."""
+        found = bytearray(len(self._on))
+        for place in compress(self._every, self._wanted(wanted)):
+            begin = bisect_left(self._on, place)
+            end = bisect_right(self._on, place, begin)
+            found[begin:end] = b"\1" * (end - begin)
+        always = {
+            number
+            for number, (privilege, _, deny, _, recognised, _) in enumerate(self._modes)
+            if deny or not recognised or wanted.of_privilege(privilege)
+        }
+        if always:
+            found = bytearray(map(or_, found, map(always.__contains__, self._mode_of)))
+        return found
+
+    def _wanted(self, wanted: Wanted) -> Sequence[int]:
+        """Return which securables are wanted."""
+        if wanted.of_columns is not None:
+            return wanted.of_columns(self._securables)
+        return list(map(bool, map(wanted.of_securable, self._made(self._every))))
+
+    def _cut(self, places: Sequence[int], ends: Sequence[int]) -> list[tuple[Grant, ...]]:
+        """Return those of the grants that are held at these places, for each account."""
+        held = taken(self._held, places)
+        needed = sorted(set(held))
+        on = sorted(set(taken(self._on, needed)))
         securables = dict(zip(on, self._made(on), strict=True))
         made = dict(zip(needed, self._rights(needed, securables), strict=True))
-        return [tuple(map(made.__getitem__, own)) for own in kept]
-
-    def _all(self) -> range:
-        return range(len(self._securables[_KIND]))
+        kept: dict[int, list[Grant]] = defaultdict(list)
+        for place, right in zip(places, held, strict=True):
+            kept[bisect_right(ends, place)].append(made[right])
+        found: list[tuple[Grant, ...]] = [()] * len(ends)
+        for account, own in kept.items():
+            found[account] = tuple(own)
+        return found
 
     def _made(self, wanted: Sequence[int]) -> list[Securable]:
-        is_all = wanted == self._all()
+        table = self._securables
         kinds, *parts = (
-            column if is_all else picked(column, wanted) for column in self._securables
+            column if wanted is self._every else taken(column, wanted) for column in table.columns
         )
-        columns: list[Iterable[Any]] = [map(self._kind_of.__getitem__, kinds)]
-        columns += (picked(self._texts, part) for part in parts)
-        return _made(Securable, len(wanted), dict(zip(SECURABLE_PARTS, columns, strict=True)))
+        columns: list[Sequence[Any]] = [list(map(table.kinds.__getitem__, kinds))]
+        columns += (taken(table.texts, part) for part in parts)
+        return made_of(Securable, len(wanted), dict(zip(SECURABLE_PARTS, columns, strict=True)))
 
     def _rights(
         self, wanted: Sequence[int], securables: Sequence[Securable] | Mapping[int, Securable]
     ) -> list[Grant]:
-        modes = picked(self._mode_of, wanted)
+        modes = taken(self._mode_of, wanted)
         privileges, grantable, deny, grantors, recognised, scopes = (
-            (picked(column, modes) for column in zip(*self._modes, strict=True))
+            (taken(column, modes) for column in zip(*self._modes, strict=True))
             if self._modes
-            else ((),) * 6
+            else ([],) * 6
         )
-        return _made(
+        return made_of(
             Grant,
             len(wanted),
             {
-                "securable": list(map(securables.__getitem__, picked(self._on, wanted))),
+                "securable": list(map(securables.__getitem__, taken(self._on, wanted))),
                 "privilege": privileges,
                 "grantable": grantable,
                 "deny": deny,
@@ -228,33 +252,6 @@ class PackedGrants:
                 "scope": scopes,
             },
         )
-
-
-def picked(items: Sequence[ItemT], wanted: Sequence[int]) -> list[ItemT]:
-    """Return the items of these numbers."""
-    if min(wanted, default=0) < 0:
-        raise WorldError("a number is below zero")
-    return list(map(items.__getitem__, wanted))
-
-
-def cut(items: Sequence[ItemT], counts: Sequence[int]) -> Iterator[tuple[ItemT, ...]]:
-    """Return so many of the items, one after the other, for each count."""
-    if sum(counts) != len(items):
-        raise WorldError("the numbers of items do not fit")
-    rest = iter(items)
-    return (tuple(islice(rest, count)) for count in counts)
-
-
-def _made(made_as: type[ItemT], count: int, columns: Mapping[str, Iterable[Any]]) -> list[ItemT]:
-    """Return so many objects of a frozen class, from a column of values for each of its fields.
-
-    Their `__init__` sets one field after the other by a call from Python: that is three times
-    the time, and reading a large world is mostly this.
-    """
-    made = list(map(made_as.__new__, repeat(made_as, count)))
-    for name, values in columns.items():
-        deque(map(getattr(made_as, name).__set__, made, values), maxlen=0)
-    return made
 
 
 def _places(order: Iterable[int]) -> dict[int, int]:

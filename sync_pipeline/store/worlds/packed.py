@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain, pairwise
+from typing import Any, TypeVar
 
 from sync_pipeline.model.account import AccountState
 
@@ -22,6 +23,7 @@ _LEVEL = 6
 _LENGTH = 8
 _DIGEST = 32
 _PART = 4
+NumbersT = TypeVar("NumbersT", bound=Sequence[int])
 _NUMBER = "i" if array("i").itemsize == _PART else "l"
 
 
@@ -71,12 +73,24 @@ class PackedWorld:
         """
         return self._plain(self.grants, self.digest[_DIGEST:])
 
+    def check(self) -> None:
+        """Look at both blobs without unpacking them.
+
+        Raises:
+            WorldError: one is not what was written, or of a format that is not known.
+        """
+        self._check(self.accounts, self.digest[:_DIGEST])
+        self._check(self.grants, self.digest[_DIGEST:])
+
     def _plain(self, blob: bytes, digest: str) -> bytes:
+        self._check(blob, digest)
+        return decompressed(blob)
+
+    def _check(self, blob: bytes, digest: str) -> None:
         if self.format != FORMAT:
             raise WorldError(f"the format {self.format} is not known")
         if digest != _half(blob):
             raise WorldError("the digest is of something else")
-        return decompressed(blob)
 
 
 def compressed(plain: bytes) -> bytes:
@@ -114,6 +128,21 @@ def as_json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
+NOT_UNDERSTOOD = (
+    *(IndexError, KeyError, TypeError, ValueError, OverflowError),
+    *(AttributeError, RecursionError),
+)
+"""What reading raises where JSON and numbers are of another shape than what was written."""
+
+
+def read_json(part: bytes) -> dict[str, Any]:
+    """Return what `as_json` wrote: tables, and the texts that they have numbers of."""
+    found: dict[str, Any] = json.loads(part)
+    if not {str}.issuperset(map(type, found["texts"])):
+        raise WorldError("a text is something else")
+    return found
+
+
 def joined(parts: Sequence[bytes]) -> bytes:
     """Return parts one after the other, each behind its length."""
     return b"".join(
@@ -140,9 +169,7 @@ def numbers(values: Iterable[int]) -> bytes:
 
 def read_numbers(part: memoryview) -> array[int]:
     """Return what `numbers` wrote."""
-    found = array(_NUMBER)
-    found.frombytes(part)
-    return _little(found)
+    return _checked(_array(part))
 
 
 def steps(values: Sequence[int]) -> bytes:
@@ -152,9 +179,22 @@ def steps(values: Sequence[int]) -> bytes:
     return numbers(chain(values[:1], (after - before for before, after in pairwise(values))))
 
 
-def read_steps(part: memoryview) -> list[int]:
-    """Return what `steps` wrote."""
-    return list(accumulate(read_numbers(part)))
+def read_steps(part: memoryview, *, grow: bool = False) -> list[int]:
+    """Return what `steps` wrote; they `grow` where none may be less than the one before it."""
+    found = _array(part)
+    return list(accumulate(_checked(found))) if grow else _checked(list(accumulate(found)))
+
+
+def _array(part: memoryview) -> array[int]:
+    found = array(_NUMBER)
+    found.frombytes(part)
+    return _little(found)
+
+
+def _checked(found: NumbersT) -> NumbersT:
+    if min(found, default=0) < 0:
+        raise WorldError("a number is below zero")
+    return found
 
 
 def _bytes(values: array[int]) -> bytes:

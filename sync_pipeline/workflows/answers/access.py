@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sync_pipeline.access import questions
-from sync_pipeline.access.answers import AccessComparison, AccountAccess, WhoCan
+from sync_pipeline.access.answers import AccessComparison, AccountAccess
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import Search
 from sync_pipeline.engines.access.parts import Named
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
@@ -16,6 +17,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, StoredAccess, Wanted
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.snapshot import SectionReport
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -30,19 +32,33 @@ class LoadedInstance:
     stored: StoredAccess
 
 
-def load(deps: SyncDeps, instances: Sequence[Instance]) -> list[LoadedInstance]:
-    """Return what the store knows of instances, in the same order."""
-    return list(_each(deps, instances, lambda _: EVERY_GRANT))
+def load(
+    deps: SyncDeps, instances: Sequence[Instance], *, with_damaged: bool = False
+) -> list[LoadedInstance]:
+    """Return what the store knows of instances, in the same order.
+
+    `with_damaged`: for a question about many, of which one does not cost the answer about the
+    others. It has no accounts then, and a section that says why.
+
+    Raises:
+        StoreDamaged: what is stored of an instance is not what was written (not `with_damaged`).
+    """
+    return list(load_each(deps, instances, deps.clock(), with_damaged=with_damaged))
 
 
-def _each(
-    deps: SyncDeps, instances: Sequence[Instance], wanted: Callable[[Instance], Wanted]
+def load_each(
+    deps: SyncDeps,
+    instances: Sequence[Instance],
+    now: datetime,
+    wanted: Callable[[Instance], Wanted] = lambda _: EVERY_GRANT,
+    *,
+    with_damaged: bool = False,
 ) -> Iterator[LoadedInstance]:
-    """Yield one instance after the other, with those grants that are wanted of it."""
+    """Yield one instance after the other as of now, with those grants that are wanted of it."""
     by_id = {item.id: item for item in instances}
-    now = deps.clock()
     ids = [item.id for item in instances]
-    for found, stored in deps.store.access.each(ids, lambda key: wanted(by_id[key])):
+    each = deps.store.access.each
+    for found, stored in each(ids, lambda key: wanted(by_id[key]), with_damaged=with_damaged):
         item = by_id[found]
         version = item.server_version or ""
         judged = judge(item, stored.accounts, stored.sections, version, now)
@@ -55,23 +71,31 @@ def judge(
     sections: Mapping[SectionKey, SectionReport],
     version: str,
     asked_at: datetime,
+    platform: Platform | None = None,
 ) -> Judged:
-    """Return accounts of an instance under the rules of its engine, as of a moment."""
+    """Return accounts of an instance under the rules of its engine, as of a moment.
+
+    Without a platform it is the one that was recorded of the instance.
+    """
     world = AccessWorld(
-        instance.name, instance.engine, version, accounts, sections, asked_at=asked_at
+        instance.name,
+        instance.engine,
+        version,
+        accounts,
+        sections,
+        asked_at=asked_at,
+        platform=platform or instance.platform or Platform.SELF_RUN,
     )
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 
 
-def who_can(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> WhoCan:
-    """Return who has a privilege on what a text names, on these instances.
-
-    Raises:
-        ConfigurationError: the text names nothing.
-    """
+def search(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> Search:
+    """Return what finds who has a privilege on what a text names, on these instances."""
     named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
-    loaded = _each(deps, instances, lambda item: named[item.engine].wanted)
-    return questions.who_can((item.judged for item in loaded), privilege, text)
+    loaded = load_each(
+        deps, instances, deps.clock(), lambda item: named[item.engine].wanted, with_damaged=True
+    )
+    return Search((item.judged for item in loaded), privilege, text)
 
 
 def access_of(deps: SyncDeps, account: str, instance: str) -> AccountAccess:

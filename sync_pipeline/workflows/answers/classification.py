@@ -79,10 +79,11 @@ def classify_sync(
         classes = account_classes(deps.settings)
         judged = judge(
             instance,
-            {state.name: state for state in _active_after(known(), result)},
+            {state.name: state for state in active_after(known(), result)},
             snapshot.sections,
             snapshot.server.version,
             snapshot.observed_at,
+            snapshot.server.platform,
         )
         counts = count(classes, Population(instance, judged))
     except ConfigurationError as error:
@@ -98,9 +99,7 @@ def classify_sync(
     return Classified(day, turns=judged.world.turns)
 
 
-def _active_after(
-    known: Sequence[KnownAccount], result: Reconciliation
-) -> tuple[AccountState, ...]:
+def active_after(known: Sequence[KnownAccount], result: Reconciliation) -> tuple[AccountState, ...]:
     """Return the accounts that are active once a reconciliation is written."""
     states = {item.state.name: item.state for item in known}
     states.update({state.name: state for state in result.states})
@@ -125,6 +124,6 @@ def class_members(
         )
     return frozenset(
         (item.instance.name, state.name)
-        for item in load(deps, instances)
+        for item in load(deps, instances, with_damaged=True)
         for state in members(classes[name], Population(item.instance, item.judged))
     )

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
+from zoneinfo import ZoneInfo
 
-from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.case import Remedy
 from sync_pipeline.access.findings.file import parse_findings
-from sync_pipeline.access.findings.review import review
-from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.access.findings.fleet import Uneven, uneven, uneven_finding, unevenness
+from sync_pipeline.access.findings.review import gathered, is_suppressed
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.finding import FindingRules, Review, Severity, counts_of
+from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity, counts_of
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.model.review import FindingDay, keys_of
 from sync_pipeline.model.session import Session
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.answers.access import LoadedInstance, load
+from sync_pipeline.workflows.answers.kept_reviews import Reviewed, Reviews, with_namesakes
 from sync_pipeline.workflows.answers.rule_files import read_rule_file
-from sync_pipeline.workflows.dates import today
+from sync_pipeline.workflows.dates import date_of, today
 from sync_pipeline.workflows.dependencies import SyncDeps
 
+_DayOf = tuple[date, Severity]
 _LOG = logging.getLogger(__name__)
-MOST_REVIEWED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SessionReview:
-    """The review of a session's instances; `changed` counts findings of changed accounts."""
+    """The review of a session's instances; `changed` counts findings of changed accounts.
+
+    `came` and `went` count what was found, and was found no more, since the session began; the
+    first review of an instance counts for neither.
+    """
 
     review: Review
     changed: Mapping[Severity, int]
+    came: int = 0
+    went: int = 0
 
 
 def finding_rules(settings: Settings) -> FindingRules:
@@ -54,12 +65,12 @@ def review_of(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
         ConfigurationError: the findings file is not valid.
     """
     chosen = finding_rules(deps.settings)
-    usernames = {item.name: item.username for item in deps.store.registry.credentials()}
-    cases = [
-        _case(deps, item, usernames.get(item.instance.credential, ""))
-        for item in load(deps, instances)
-    ]
-    return review(cases, chosen, today(deps))
+    reviews = Reviews(deps, chosen.disabled)
+    items = list(reviews.of(instances))
+    uneven_ones = _uneven(items, chosen)
+    remedies = reviews.remedies(items, uneven_ones)
+    more = _of_fleet(reviews, items, uneven_ones, remedies)
+    return gathered([item.examined for item in items], chosen, today(deps), more)
 
 
 def review_or_reason(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
@@ -69,41 +80,160 @@ def review_or_reason(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
     """
     try:
         return review_of(deps, instances)
-    except ConfigurationError as error:
-        return Review(notes=(f"The findings were not evaluated: {error}",))
-    except Exception as error:  # noqa: BLE001 - a defect in a rule must not lose a run
-        # Where it happened, without the exception's text: that may quote anything.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        _LOG.error("findings: unexpected %s\n%s", type(error).__name__, where)
-        return Review(
-            notes=(f"The findings were not evaluated: an unexpected {type(error).__name__}.",)
-        )
+    except Exception as error:  # noqa: BLE001 - a defect in a rule must not lose a report
+        return Review(notes=(_reason(error),))
+
+
+def _reason(error: Exception) -> str:
+    """Return why there are no findings."""
+    if isinstance(error, ConfigurationError):
+        return f"The findings were not evaluated: {error}"
+    # Where it happened, without the exception's text: that may quote anything.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _LOG.error("findings: unexpected %s\n%s", type(error).__name__, where)
+    return f"The findings were not evaluated: an unexpected {type(error).__name__}."
 
 
 def review_session(deps: SyncDeps, session: Session) -> SessionReview:
-    """Return the findings of the instances of a session, and of what it changed.
+    """Return what is found on the instances of a session, counted, and what it changed.
 
-    A review takes some 50 ms an instance and holds all of its accounts: a run of a large
-    fleet leaves it to those who ask.
+    The findings say whose they are and how bad, and not how they end.
     """
-    if session.total > MOST_REVIEWED:
-        note = (
-            f"The findings of {session.total} instances are not counted on a run, which ends at "
-            f"{MOST_REVIEWED}: sync-pipeline findings."
-        )
-        return SessionReview(Review(notes=(note,)), counts_of(()))
-    session_id = session.session_id
-    chosen = deps.store.session_reads.instance_ids(session_id, MOST_REVIEWED)
-    instances = deps.store.registry.ever_by_ids(chosen)
-    found = review_or_reason(deps, instances)
+    ids = deps.store.session_reads.instance_ids(session.session_id, session.total)
+    instances = deps.store.registry.ever_by_ids(ids)
+    try:
+        return _review_session(deps, session, instances)
+    except Exception as error:  # noqa: BLE001 - a defect in a rule must not lose a run
+        return SessionReview(Review(notes=(_reason(error),)), counts_of(()))
+
+
+def _review_session(
+    deps: SyncDeps, session: Session, instances: Sequence[Instance]
+) -> SessionReview:
+    chosen = finding_rules(deps.settings)
+    reviews = Reviews(deps, chosen.disabled, with_findings=False)
+    items = list(reviews.of(instances))
+    uneven_ones = _uneven(items, chosen)
+    more = _of_fleet(reviews, items, uneven_ones, [Remedy()] * len(uneven_ones))
+    kept = [item.instance for item in items if item.turn is not None]
+    by_id = {item.id: item for item in kept}
+    counted = (
+        _named(by_id[number], rule, account, severity)
+        for number, rule, account, severity in deps.store.reviews.open(list(by_id))
+    )
+    examined = [item.examined for item in items]
+    found = gathered(examined, chosen, today(deps), chain(more, counted))
     # What a first sync found, or only an upgrade reports, nobody changed.
     wanted = ChangeFilter(
-        session_id=session_id, limit=None, with_baselines=False, with_silent=False
+        session_id=session.session_id,
+        limit=None,
+        with_baselines=False,
+        with_silent=False,
+        with_damaged=True,
     )
     changes = deps.store.accounts.changes(wanted)
     touched = {(item.instance, item.change.account) for item in changes}
-    new = [item for item in found.findings if (item.instance, item.account) in touched]
-    return SessionReview(found, counts_of(new))
+    changed = [item for item in found.findings if (item.instance, item.account) in touched]
+    came, went = _turnover(deps, session, by_id, chosen)
+    return SessionReview(found, counts_of(changed), came, went)
+
+
+def _turnover(
+    deps: SyncDeps, session: Session, by_id: Mapping[int, Instance], chosen: FindingRules
+) -> tuple[int, int]:
+    """Return how many findings came and how many went since a session began."""
+    live = [item for item in chosen.suppressions if today(deps) <= item.until]
+    counts = Counter(
+        is_new
+        for number, rule, account, severity, is_new in deps.store.reviews.changes_since(
+            list(by_id), session.started_at
+        )
+        if rule not in chosen.disabled
+        and not any(
+            is_suppressed(_named(by_id[number], rule, account, severity), item) for item in live
+        )
+    )
+    return counts[True], counts[False]
+
+
+def _named(instance: Instance, rule: str, account: str, severity: Severity) -> Finding:
+    return Finding(instance.name, instance.engine, account, rule, severity, "")
+
+
+def _uneven(items: Sequence[Reviewed], chosen: FindingRules) -> list[Uneven]:
+    if uneven.id in chosen.disabled or len(items) == 1:
+        return []
+    return list(unevenness(with_namesakes(items)))
+
+
+def _of_fleet(
+    reviews: Reviews,
+    items: Sequence[Reviewed],
+    found: Sequence[Uneven],
+    remedies: Sequence[Remedy],
+) -> list[Finding]:
+    """Return the findings of namesakes, with when they were first seen.
+
+    That is kept where all instances of the fleet are compared.
+    """
+    if uneven.id in reviews.disabled:
+        return []
+    examined = [item.examined for item in items]
+    ids = [item.instance.id for item in items]
+    by_id: dict[int, list[Finding]] = {item: [] for item in ids}
+    for one, remedy in zip(found, remedies, strict=True):
+        by_id[ids[one.place]].append(uneven_finding(uneven, examined, one, remedy))
+    store = reviews.deps.store
+    known = store.reviews.first_seen(ids, of_fleet=True)
+    is_other = any(set(keys_of(own)) != known.get(item, {}).keys() for item, own in by_id.items())
+    is_first = any(item.turn is not None and not item.is_compared for item in items)
+    if (is_other or is_first) and _is_fleet(reviews.deps, items):
+        reviews.keep(lambda: store.reviews.keep_of_fleet(by_id, reviews.now))
+        known = store.reviews.first_seen(ids, of_fleet=True)
+    return [
+        replace(one, first_seen=known.get(item, {}).get(key, reviews.now))
+        for item, own in by_id.items()
+        for key, one in zip(keys_of(own), own, strict=True)
+    ]
+
+
+def _is_fleet(deps: SyncDeps, items: Sequence[Reviewed]) -> bool:
+    active = {item.instance.id for item in items if item.instance.is_active}
+    return len(active) == len(items) == deps.store.registry.active_count()
+
+
+def trend(deps: SyncDeps, instances: Sequence[Instance], days: int) -> list[FindingDay]:
+    """Return how many findings came and went in the last `days`, today included, and were left.
+
+    By day in the fleet's time zone and by severity, of those on which any came or went. Accepted
+    findings count, and those of rules that are switched off do not.
+
+    Raises:
+        ConfigurationError: the findings file is not valid.
+    """
+    first = today(deps) - timedelta(days=days - 1)
+    since = datetime.combine(first, time(), ZoneInfo(deps.settings.time_zone))
+    disabled = finding_rules(deps.settings).disabled
+    ids = [item.id for item in instances]
+    before, spans = deps.store.reviews.spans(ids, since.astimezone(UTC), disabled)
+    came, first_found, went = Counter[_DayOf](), Counter[_DayOf](), Counter[_DayOf]()
+    for item in spans:
+        day = date_of(item.first_seen_at, deps.settings)
+        if day >= first:
+            (first_found if item.is_first else came)[day, item.severity] += 1
+        if item.resolved_at is not None:
+            went[date_of(item.resolved_at, deps.settings), item.severity] += 1
+    left, found = Counter(before), []
+    for day, severity in sorted({*came, *first_found, *went}, key=_by_day):
+        key = (day, severity)
+        left[severity] += came[key] + first_found[key] - went[key]
+        found.append(FindingDay(day, severity, came[key], went[key], left[severity]))
+    return found
+
+
+def _by_day(of: _DayOf) -> tuple[date, int]:
+    day, severity = of
+    return day, severity.rank
 
 
 def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
@@ -118,13 +248,3 @@ def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
         for items in (found.findings, found.suppressed)
     )
     return replace(found, findings=kept, suppressed=suppressed)
-
-
-def _case(deps: SyncDeps, loaded: LoadedInstance, monitor: str) -> Case:
-    listing = loaded.stored.databases
-    excluded = (
-        *ENGINES[loaded.instance.engine].system_databases,
-        *deps.settings.excluded_databases,
-    )
-    databases = replace(listing, excluded=excluded) if listing else None
-    return Case(loaded.judged, databases, loaded.stored.changed_at, monitor)

@@ -70,7 +70,8 @@ def logged_changes(
 
     `is_whole`: with all that is not worth telling, such as attributes at their default.
     """
-    return [_retold(entry, is_whole=is_whole) for entry in store.accounts.changes(wanted)]
+    found = store.accounts.changes(replace(wanted, with_damaged=True))
+    return [_retold(entry, is_whole=is_whole) for entry in found]
 
 
 def change_list(store: Store, wanted: ChangeFilter) -> list[LoggedChange | Baseline]:

@@ -22,6 +22,7 @@ from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
 from sync_pipeline.workflows.answers.classification import Classified, classify_sync
+from sync_pipeline.workflows.answers.reviewing import review_of_sync
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip
@@ -113,6 +114,7 @@ def _confirmed(
         reading.server.version,
         deps.clock(),
         counts,
+        reading.server.platform,
     )
     if not is_recorded:
         return None
@@ -139,6 +141,8 @@ def _compared(
     """Compare what was read with what is known, and write what changed."""
     instance = work.instance
     marks, holders = marks_of(basis, reading), holder_marks(reading)
+    # Before the accounts, so that a review is never kept of others than these.
+    accounts = deps.store.accounts.mark(instance.id)
     sides = None
     if before is not None and before.marks.basis == basis:
         scope_of = partial(_scope, deps, reading.engine)
@@ -161,6 +165,7 @@ def _compared(
         snapshot.server,
         snapshot.unread,
         warnings=(
+            *sides.warnings,
             *snapshot.warnings,
             *tls_warnings(instance, snapshot.server),
             *filter(None, (classified.warning,)),
@@ -184,6 +189,9 @@ def _compared(
         deps.clock(),
         classified.counts,
         Reads(marks, _derived(result, snapshot, scope, classified), holders),
+        sides.stored,
+        review_of_sync(deps, instance, accounts, sides.all_known, result, snapshot),
+        snapshot.server.platform,
     )
     return AccountSyncReport(
         instance=instance.name,
@@ -234,6 +242,7 @@ def read_with(deps: SyncDeps, source: Source) -> AccountReading:
         username=source.target.username,
         object_detail=deps.settings.detail_level is DetailLevel.OBJECT,
         max_databases=deps.settings.max_databases,
+        excluded=deps.settings.excluded_databases,
     )
     return read_accounts(source.engine, source.open, scope, deps.clock())
 

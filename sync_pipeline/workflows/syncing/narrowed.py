@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from sync_pipeline.collect.holders import HolderKeys, of_holders
 from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.collect.unknown import newest_warning
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.change import KnownAccount
+from sync_pipeline.model.change import KnownAccount, KnownAccounts
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import Wanted
 from sync_pipeline.model.reads import HolderMarks, Reads
@@ -23,6 +24,7 @@ from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import merged
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.mended import known_or_mended
 
 ScopeOf = Callable[[Snapshot], Scope]
 
@@ -31,12 +33,19 @@ ScopeOf = Callable[[Snapshot], Scope]
 class Sides:
     """What is compared: the accounts as they were, and as they are now.
 
-    `all_known` returns those that were with all of their grants.
+    `all_known` returns those that were with all of their grants. `warnings` are about what is
+    stored of them.
     """
 
-    known: Sequence[KnownAccount]
+    stored: KnownAccounts
     snapshot: Snapshot
     all_known: Callable[[], Sequence[KnownAccount]]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> Sequence[KnownAccount]:
+        """Return the accounts as they were."""
+        return self.stored.accounts
 
 
 def whole_sides(deps: SyncDeps, instance: Instance, reading: AccountReading) -> Sides:
@@ -45,8 +54,8 @@ def whole_sides(deps: SyncDeps, instance: Instance, reading: AccountReading) -> 
     Raises:
         SyncError: what was read can't be understood, or what is stored is damaged.
     """
-    known = deps.store.accounts.known(instance.id)
-    return Sides(known, reading.snapshot(), lambda: known)
+    stored, warnings = known_or_mended(deps, instance)
+    return Sides(stored, reading.snapshot(), lambda: stored.accounts, warnings)
 
 
 def narrowed_sides(
@@ -76,7 +85,7 @@ def narrowed_sides(
 
     def known_of(is_wanted: Callable[[str], bool]) -> list[KnownAccount]:
         found = world.read(Wanted(lambda _: False, is_wanted))
-        return [KnownAccount(item.state, item.is_active) for item in found]
+        return [KnownAccount(item.state, item.is_active, item.changed_at) for item in found]
 
     changed = {key for key, _ in then.marks.items() ^ marks.items()}
     keys = HolderKeys()
@@ -85,9 +94,9 @@ def narrowed_sides(
     if others:
         sides = _Sides(reading, known_of, lambda name: keys[name] in changed or name in others)
     return Sides(
-        sides.known,
+        KnownAccounts(tuple(sides.known), world.digest),
         sides.with_same_grants(),
-        lambda: [KnownAccount(item.state, item.is_active) for item in world.read()],
+        cache(lambda: known_of(lambda _: True)),
     )
 
 

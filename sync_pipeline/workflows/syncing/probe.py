@@ -31,6 +31,7 @@ class Probe:
 
     instance: str
     version: str | None = None
+    platform: str | None = None
     tls: str | None = None
     latency_seconds: float | None = None
     accounts: int = 0
@@ -65,19 +66,23 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         reading(deps, instance, usage, connections=connections) as server,
     ):
         latency, snapshot, sizes = server.read(_read)
-    deps.store.registry.note_connection(instance.id, snapshot.server.version, deps.clock())
+    identity = snapshot.server
+    deps.store.registry.note_connection(
+        instance.id, identity.version, deps.clock(), identity.platform
+    )
     return Probe(
         instance=instance.name,
-        version=snapshot.server.version,
-        tls=snapshot.server.tls,
+        version=identity.version,
+        platform=identity.platform,
+        tls=identity.tls,
         latency_seconds=latency,
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
-        notes=(*tls_advice(instance, snapshot.server), *snapshot.server.notes, *sizes.notes),
+        notes=(*tls_advice(instance, identity), *identity.notes, *sizes.notes),
         unread={
             str(key): report.reason
             for key, report in snapshot.unread.items()
-            if key.database not in snapshot.providers
+            if not report.is_meant and key.database not in snapshot.providers
         },
     )
 

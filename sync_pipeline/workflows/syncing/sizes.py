@@ -118,6 +118,7 @@ def measure_with(deps: SyncDeps, source: Source) -> SizeSnapshot:
         settings.max_databases,
         source.deadline.ends_at,
         source.target.statement_seconds,
+        settings.excluded_databases,
     )
     return collect_sizes(source.engine, source.open, scope, deps.clock())
 

@@ -68,5 +68,6 @@ class Told:
             "excluded_accounts": list(self.excluded),
             "excluded_system_accounts": self.excluded_names,
             "server_version": self.server.version,
+            "platform": str(self.server.platform),
             "tls": self.server.tls,
         }

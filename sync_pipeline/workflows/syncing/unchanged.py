@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import threading
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 from sync_pipeline.collect.reading import AccountReading
+from sync_pipeline.engines.registry import read_statements
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.reads import ReadMarks, Reads
@@ -21,8 +21,6 @@ _PACKAGE = "sync_pipeline"
 _BESIDE = frozenset({"cli", "notify", "orchestration", "report"})
 """The rooms whose code says nothing of what an account is; all others count."""
 _SUFFIXES = (".py", ".sql")
-_DIGESTING = threading.Lock()
-"""Threads that begin together wait for the one that digests, which takes as long as a sync."""
 
 
 def basis_of(settings: Settings, instance: Instance, reading: AccountReading) -> str:
@@ -58,14 +56,13 @@ def marks_of(basis: str, reading: AccountReading) -> ReadMarks:
     return ReadMarks(basis, reading.in_order, reading.digest)
 
 
-def code_digest() -> str:
-    """Return a digest (hex) of the code that reads servers and compares accounts."""
-    with _DIGESTING:
-        return _code_digest()
-
-
 @cache
-def _code_digest() -> str:
+def code_digest() -> str:
+    """Return a digest (hex) of the code that reads servers and compares accounts.
+
+    It is of the files as they were when this was imported: a process that goes on after an
+    upgrade has the old code, and what that reads must not pass for what the new one would.
+    """
     found = hashlib.blake2b(digest_size=32)
     for name, file in sorted(_sources(resources.files(_PACKAGE), "")):
         content = file.read_bytes()
@@ -95,3 +92,7 @@ def _classes(settings: Settings) -> str:
 
 def _hex(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+read_statements()
+code_digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import who_can
+from sync_pipeline.engines.access.cautious import plain
+from sync_pipeline.engines.access.contract import concerned
 from sync_pipeline.engines.access.parts import APART, Named
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
@@ -23,6 +26,7 @@ from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline.store.worlds.packed import WorldAccount
 from sync_pipeline.store.worlds.packing import pack
 from sync_pipeline.store.worlds.reading import read_world
+from workbench.strategies import oracle_accounts, sqlserver_worlds
 from workbench.strategies.any_engine import SHAPES, newest
 
 _DATABASES = {
@@ -77,40 +81,47 @@ def _named(engine: EngineName, kind: K, name: str) -> str:
     return f"{name}(integer)" if is_routine and engine is EngineName.POSTGRESQL else name
 
 
+@cache
+def _grants(engine: EngineName, *, odd: bool) -> st.SearchStrategy[list[Grant]]:
+    one = st.builds(
+        Grant,
+        st.sampled_from(_securables(engine)),
+        st.sampled_from(_WORDS),
+        deny=st.sampled_from([False, False, False, odd]),
+        grantor=st.sampled_from(["", SHAPES[engine].names[0]]),
+        recognised=st.sampled_from([True, True, True, not odd]),
+    )
+    return st.lists(one, max_size=6)
+
+
+@cache
+def _roles(engine: EngineName, place: int) -> st.SearchStrategy[list[str]]:
+    """Draw some of those that come after a place."""
+    return st.lists(st.sampled_from(SHAPES[engine].names[place + 1 : -1] or ("none",)), max_size=2)
+
+
+_KINDS = st.sampled_from((AccountKind.USER, AccountKind.ROLE))
+_SELDOM = st.sampled_from([False, False, False, True])
+
+
 @st.composite
 def worlds(draw: st.DrawFn, engine: EngineName) -> AccessWorld:
     """Draw a world with grants of all levels, roles of roles, denies and unknown privileges."""
-    shape, securables = SHAPES[engine], _securables(engine)
-    grants = st.lists(
-        st.builds(
-            Grant,
-            st.sampled_from(securables),
-            st.sampled_from(_WORDS),
-            deny=st.sampled_from([False, False, False, True]),
-            grantor=st.sampled_from(["", shape.names[0]]),
-            recognised=st.sampled_from([True, True, True, False]),
-        ),
-        max_size=6,
-    )
+    shape, odd = SHAPES[engine], draw(st.booleans())
     accounts = {}
     for place, name in enumerate(shape.names):
         is_everyone = place == len(shape.names) - 1
-        roles = draw(
-            st.lists(st.sampled_from(shape.names[place + 1 : -1] or ("none",)), max_size=2)
-        )
+        roles = draw(_roles(engine, place))
         accounts[name] = AccountState(
             name=name,
-            kind=AccountKind.PUBLIC if is_everyone else draw(st.sampled_from(_KINDS)),
+            kind=AccountKind.PUBLIC if is_everyone else draw(_KINDS),
             can_login=draw(st.booleans()),
-            is_superuser=draw(st.sampled_from([False, False, False, True])),
+            is_superuser=draw(_SELDOM),
             database="shop" if engine is EngineName.SQLSERVER else "",
             memberships=tuple(Membership(role, default=draw(st.booleans())) for role in roles),
-            grants=tuple(draw(grants)),
+            grants=tuple(draw(_grants(engine, odd=odd))),
         ).canonical()
     return AccessWorld("i", engine, newest(engine), accounts, {})
-
-
-_KINDS = (AccountKind.USER, AccountKind.ROLE)
 
 
 def _texts(engine: EngineName) -> list[str]:
@@ -158,6 +169,48 @@ def test_who_can_is_the_same_with_a_part(engine: EngineName) -> None:
             assert _answer(_part(world, text), word, text) == _answer(world, word, text)
 
     check()
+
+
+def _check_concerned(world: AccessWorld, word: str, on: Securable) -> None:
+    """Check that of each account whom a question does not concern nothing would be told."""
+    judged = Judged(world, ENGINES[world.engine].access_rules(world))
+    for rules in (judged.rules, plain(judged.rules)):
+        found = concerned(rules, word, on)
+        for name in world.accounts.keys() - (world.accounts.keys() if found is None else found):
+            decision = rules.decide(name, word, on)
+            assert (decision.held, decision.denied) == ((), ()), name
+            assert set(decision.unknown) <= set(judged.everywhere), name
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_whom_a_question_does_not_concern_the_answer_is_no(engine: EngineName) -> None:
+    asked = st.tuples(st.sampled_from(_WORDS), st.sampled_from(_securables(engine)))
+
+    @given(world=worlds(engine), questions=st.lists(asked, min_size=1, max_size=4))
+    def check(world: AccessWorld, questions: Sequence[tuple[str, Securable]]) -> None:
+        for word, on in questions:
+            _check_concerned(world, word, on)
+
+    check()
+
+
+@given(
+    lines=sqlserver_worlds.world_lines(),
+    target=st.sampled_from(sqlserver_worlds.TARGETS),
+    word=st.sampled_from(("SELECT", "EXECUTE", "CONTROL", "IMPERSONATE", "UPDATE")),
+)
+def test_logins_users_and_impersonation_are_concerned(
+    lines: Sequence[str], target: str, word: str
+) -> None:
+    world = sqlserver_worlds.world("\n".join(lines))
+    _check_concerned(world, word, sqlserver_worlds.on(target))
+
+
+@given(world=oracle_accounts.worlds(), question=st.sampled_from(oracle_accounts.QUESTIONS))
+def test_secured_roles_and_containers_are_concerned(
+    world: AccessWorld, question: tuple[str, Securable]
+) -> None:
+    _check_concerned(world, *question)
 
 
 @pytest.mark.parametrize("engine", EngineName)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -11,11 +12,12 @@ import pytest
 
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, who_can
+from sync_pipeline.engines.access.contract import concerned
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.instance import EngineName
 from workbench.strategies.any_engine import SHAPES
-from workbench.strategies.large_worlds import chain, holders, text_of
+from workbench.strategies.large_worlds import beside, chain, holders, text_of
 
 TWICE = 2.2
 """Of twice as much, with room for what is done once."""
@@ -49,6 +51,39 @@ def asked(world: AccessWorld) -> int:
 @pytest.mark.parametrize("engine", EngineName)
 def test_twice_as_many_holders_cost_twice(engine: EngineName) -> None:
     assert asked(holders(engine, 120)) < TWICE * asked(holders(engine, 60))
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_who_holds_nothing_is_not_decided_for(engine: EngineName) -> None:
+    """As many decisions as there are holders, however many others an instance has."""
+    world = beside(holders(engine, 3), 40)
+    rules = judged(world).rules
+    (named,) = [on for on in rules.securables(text_of(engine)) if on.name]
+    found = concerned(rules, "SELECT", named)
+    assert found is not None
+    assert len(world.accounts.keys() & found) == 3
+    assert asked(beside(holders(engine, 60), 120)) < 1.6 * asked(holders(engine, 60))
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_an_answer_leaves_no_garbage(engine: EngineName) -> None:
+    """Over a fleet, what only the garbage collector frees is the accounts of all instances."""
+    world = holders(engine, 10)
+    account = next(iter(world.accounts))
+
+    def ask() -> None:
+        who_can([judged(world)], "SELECT", text_of(engine))
+        access_of(judged(world), account)
+
+    gc.disable()
+    # What was there before is not looked at: that would take longer than all else.
+    gc.freeze()
+    try:
+        ask()
+        assert gc.collect() == 0
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 @pytest.mark.parametrize("engine", EngineName)

@@ -42,15 +42,19 @@ fields = {
 }
 
 
+chosen_fields = st.lists(st.sampled_from(sorted(fields)), unique=True, min_size=1, max_size=2)
+values = {key: one | st.lists(one, min_size=1, max_size=2) for key, one in fields.items()}
+securables = st.sampled_from(["shop.orders", "table:old.orders", "nothing.here"])
+
+
 @st.composite
 def questions(draw: st.DrawFn) -> dict[str, Any]:
-    chosen = draw(st.lists(st.sampled_from(sorted(fields)), unique=True, min_size=1, max_size=2))
+    chosen = draw(chosen_fields)
     found: dict[str, Any] = {}
     for key in chosen:
-        several = st.lists(fields[key], min_size=1, max_size=2)
-        found[key] = draw(fields[key] | several)
+        found[key] = draw(values[key])
     if "privilege" in found and draw(st.booleans()):
-        found["on"] = draw(st.sampled_from(["shop.orders", "table:old.orders", "nothing.here"]))
+        found["on"] = draw(securables)
     return found
 
 
@@ -126,6 +130,7 @@ def capable(word: str, state: AccountState, world: Judged) -> bool:
     return {
         "superuser": "superuser" in kinds,
         "grant admin": "grant admin" in kinds,
+        "administrator": "administrator" in kinds,
         "can login": state.can_login,
         "locked": state.is_locked,
         "expired": facts.get("is_expired") is True,
@@ -138,6 +143,7 @@ def capable(word: str, state: AccountState, world: Judged) -> bool:
         "orphaned": bool(facts.get("orphaned")),
         "everyone": state.name == PUBLIC,
         "system": facts.get("is_system") is True,
+        "provider": facts.get("is_provider") is True,
     }[word]
 
 

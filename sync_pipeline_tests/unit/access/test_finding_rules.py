@@ -40,7 +40,13 @@ def test_a_rule_has_a_reason_and_says_where_it_is_from(one: Rule) -> None:
 def test_rules_keep_their_names() -> None:
     """Suppressions and scripts name them."""
     assert {one.id for one in RULES} == {
-        *("superuser", "grant-admin", "password-hash-reader", "weak-authentication"),
+        *(
+            "superuser",
+            "service-administrator",
+            "grant-admin",
+            "password-hash-reader",
+            "weak-authentication",
+        ),
         *("anonymous-account", "any-host-privileged", "everyone-can-write", "grant-option"),
         *("orphaned-user", "expired-active", "no-password-rules", "no-password-expiry"),
         *("never-used", "gone-database", "uneven-rights"),

@@ -14,13 +14,14 @@ from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
+from sync_pipeline.engines.access.callbacks import weakly
 from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mariadb.access.denies import Denies, Deny
 from sync_pipeline.engines.mariadb.accounts.bits import all_privileges
 from sync_pipeline.engines.mariadb.accounts.denies import KNOWS_DENIES
 from sync_pipeline.engines.mysql_protocol.access.beside import beside
 from sync_pipeline.engines.mysql_protocol.access.family import FamilyAccess
-from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings
+from sync_pipeline.engines.mysql_protocol.access.holdings import NOTHING
 from sync_pipeline.engines.mysql_protocol.access.levels import (
     ON_DATABASE,
     ON_ROUTINE,
@@ -116,8 +117,10 @@ class MariaDbAccess(FamilyAccess):
         self._denies = {
             name: tuple(Deny(name, self.as_compared(g)) for g in state.grants if g.deny)
             for name, state in world.accounts.items()
+            if any(grant.deny for grant in state.grants)
         }
-        self._session_denies = lru_cache(maxsize=256)(self._denies_of)
+        self._lenders = lru_cache(maxsize=256)(weakly(self._lenders_of))
+        self._session_denies = lru_cache(maxsize=256)(weakly(self._denies_of))
         self._public = next(
             (name for name, s in world.accounts.items() if s.kind is AccountKind.PUBLIC), None
         )
@@ -135,6 +138,9 @@ class MariaDbAccess(FamilyAccess):
     ) -> Iterator[EffectivePrivilege]:
         """Yield the ways in which a session has a privilege that no deny takes away."""
         denies = self._session_denies(account, activation.roles)
+        if not denies:
+            yield from super().held(account, activation, word, on)
+            return
         words = self._words(word, on)
         if any(any(denies.taking(item, on)) for item in words):
             return
@@ -151,7 +157,7 @@ class MariaDbAccess(FamilyAccess):
     ) -> Iterator[str]:
         """Yield the denies that take a privilege away here, or on a part of it."""
         denies = self._session_denies(account, activation.roles)
-        words = self._words(word, on)
+        words = self._words(word, on) if denies else ()
         for item in words:
             yield from map(str, denies.taking(item, on))
         yield from map(str, denies.below(words, on))
@@ -213,7 +219,7 @@ class MariaDbAccess(FamilyAccess):
         if self.is_role(account):
             return (self._merged(Link(account), roles),)
         lender = self._lenders(account).get(roles[0], account) if roles else account
-        pools: list[Pool] = [self.by_host(account, lender)]
+        pools: list[Pool] = [self.of_host(account, lender)]
         itself = Link(account)
         start = itself if lender == account else itself.then(lender, SAME_USER)
         active = [start.then(role, "role") for role in roles]
@@ -223,22 +229,24 @@ class MariaDbAccess(FamilyAccess):
         pools.extend(self._merged(link, self.roles_of(link.account), anonymous) for link in active)
         return tuple(pools)
 
-    def _anonymous(self, account: str) -> ByHost:
+    def _anonymous(self, account: str) -> ByHost | None:
         """Return the anonymous users that a look for a role's or PUBLIC's rows finds too.
 
         It is made with an empty client, so they are those of any host; a row of the role
         itself comes first (sql/sql_acl.cc, `find_by_username_or_anon`; seen on 10.11).
         """
+        if not self.accounts_of(""):
+            return None
         link = Link(account)
-        nobody = Holder(link, "", "", Holdings())
+        nobody = Holder(link, "", "", NOTHING)
         found = (
             self.holder(name, link.then(name, ANY_USER))
             for name, host in self.accounts_of("")
             if set(host) <= {"%"}
         )
-        return ByHost(self.levels, nobody, found, self.is_match, self.order)
+        return ByHost(self.levels, nobody, found, self.matching, self.ordering)
 
-    def _lenders(self, account: str) -> dict[str, str]:
+    def _lenders_of(self, account: str) -> dict[str, str]:
         """Return the roles that a session may activate, and the account that lends each.
 
         SET ROLE takes a role granted to any account of the user whose host fits the client,
@@ -247,7 +255,8 @@ class MariaDbAccess(FamilyAccess):
         `check_user_can_set_role`; seen on 10.11).
         """
         user, _ = user_and_host(account) or ("", "")
-        names = sorted((account, *self.covering(account, user)), key=_host_bytes)
+        others = self.covering(account, user)
+        names = sorted((account, *others), key=_host_bytes) if others else (account,)
         lenders: dict[str, str] = {}
         for name in names:
             for role in self.roles_of(name):
@@ -284,7 +293,7 @@ class MariaDbAccess(FamilyAccess):
         return Merged(
             self.levels,
             (self.holder(role, way) for role, way in found.items()),
-            self.winners,
+            self.winning,
             otherwise,
         )
 

@@ -1,8 +1,21 @@
--- What the server is. Since 10.6. Needs nothing.
+-- What the server is, and what managed services make of one, which says whose it is (the
+-- variables: `mysql_protocol/platform.py`). Since 10.6. Needs nothing.
 SELECT
     VERSION() AS version,
     @@version_comment AS comment,
     CURRENT_USER() AS account,
+    @@GLOBAL.basedir AS programs,
+    @@GLOBAL.datadir AS data,
+    (
+        SELECT GROUP_CONCAT(
+            variable_name, '=', LEFT(variable_value, 100) ORDER BY variable_name SEPARATOR '\n'
+        )
+        FROM information_schema.GLOBAL_VARIABLES
+        WHERE variable_name IN (
+            'aurora_version', 'cloudsql_iam_authentication', 'aad_auth_only',
+            'maintain_user_list', 'rds_reserved_connections'
+        )
+    ) AS settings,
     (
         SELECT COUNT(*)
         FROM information_schema.COLUMNS

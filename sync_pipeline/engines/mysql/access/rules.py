@@ -19,7 +19,7 @@ from sync_pipeline.engines.mysql_protocol.access.levels import ON_DATABASE, Leve
 from sync_pipeline.engines.mysql_protocol.access.mends import MANDATORY
 from sync_pipeline.engines.mysql_protocol.access.patterns import mysql_weight
 from sync_pipeline.engines.mysql_protocol.access.pools import Holder, Merged, Pool
-from sync_pipeline.engines.mysql_protocol.access.sessions import Activation
+from sync_pipeline.engines.mysql_protocol.access.sessions import Activation, says_any
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import network_of
 from sync_pipeline.model.access import AccessWorld, Availability, Effect, Path, ServerRule
 from sync_pipeline.model.account import AccountState
@@ -97,9 +97,7 @@ class MySqlAccess(FamilyAccess):
 
     def __init__(self, world: AccessWorld) -> None:
         super().__init__(world)
-        self.are_names_literal = any(
-            dict(state.attributes).get("partial_revokes") for state in world.accounts.values()
-        )
+        self.are_names_literal = says_any(world, "partial_revokes")
         self.has_denies = self.are_names_literal
         numbers = re.findall(r"\d+", world.version)[:3]
         self._version = tuple(map(int, numbers))
@@ -174,7 +172,7 @@ class MySqlAccess(FamilyAccess):
             return (self.by_host(account),)
         found = self.with_roles(Link(account), roles)
         holders = (self.holder(name, link) for name, link in found.items())
-        return (Merged(self.levels, holders, self.winners),)
+        return (Merged(self.levels, holders, self.winning),)
 
     def default_again(self, account: str) -> str:
         """Return the statement that makes the roles active at login that are so now."""

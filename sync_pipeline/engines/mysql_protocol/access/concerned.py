@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync_pipeline.engines.access.links import members_of, with_members
-from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings
+from sync_pipeline.engines.mysql_protocol.access.holdings import NOTHING, Holdings
 from sync_pipeline.model.access import EVERYTHING, AccessWorld
 from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.privilege import Securable, SecurableKind
@@ -37,18 +37,26 @@ class Concerned:
 
     def is_concerned(self, account: str, word: str, on: Securable) -> bool:
         """Return whether what counts for the account could give or take a privilege."""
+        found = self.of(word, on)
+        return found is None or account in found
+
+    def of(self, word: str, on: Securable) -> frozenset[str] | None:
+        """Return the accounts for which something could give or take it; None: any."""
         if on.kind not in _KINDS or word == EVERYTHING:
-            return True
+            return None
         if (word, on) not in self._found:
             self._found[word, on] = self._of(word, on)
-        found = self._found[word, on]
-        return found is None or account in found
+        return self._found[word, on]
 
     def _of(self, word: str, on: Securable) -> frozenset[str] | None:
         """Return the accounts that are concerned; None: everyone."""
         if self._has_denies:
             return None
-        holders = (name for name, held in self.holdings.items() if self._may_give(held, word, on))
+        holders = (
+            name
+            for name, held in self.holdings.items()
+            if held is not NOTHING and self._may_give(held, word, on)
+        )
         found = with_members(holders, self._members)
         if any(self.world.accounts[name].kind is AccountKind.PUBLIC for name in found):
             return None

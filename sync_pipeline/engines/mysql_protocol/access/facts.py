@@ -34,17 +34,20 @@ def has_empty_password(state: AccountState) -> bool:
     return bool(methods) and all(_is_empty(*item) for item in methods)
 
 
-def facts_of(state: AccountState, *, is_system: bool, is_built_in: bool) -> AccountFacts:
+def facts_of(
+    state: AccountState, *, is_system: bool, is_built_in: bool, is_provider: bool = False
+) -> AccountFacts:
     """Return the facts of one account. Roles are no people: they have no login to judge."""
     attributes = dict(state.attributes)
     if state.kind is not AccountKind.USER:
-        return AccountFacts(is_system=is_system)
+        return AccountFacts(is_system=is_system, is_provider=is_provider)
     user, host = user_and_host(state.name) or (state.name, "")
     plugins = _plugins(attributes)
     with_password = has_password(state)
     return AccountFacts(
         is_system=is_system,
         is_built_in=is_built_in,
+        is_provider=is_provider,
         is_anonymous=user == "",
         is_any_host=is_any_host(host),
         authentication=", ".join(plugins),

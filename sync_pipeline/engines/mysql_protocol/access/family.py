@@ -6,11 +6,12 @@ others, or with none, it has after SET ROLE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from sync_pipeline.engines.access.contract import HashPlace
+from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mysql_protocol.access import statements
 from sync_pipeline.engines.mysql_protocol.access.facts import facts_of, has_password
 from sync_pipeline.engines.mysql_protocol.access.levels import (
@@ -36,12 +37,14 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import (
     Activation,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import lets_nobody_in
+from sync_pipeline.engines.mysql_protocol.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import (
     EVERYTHING,
     AccountFacts,
     Availability,
     Decision,
     EffectivePrivilege,
+    Path,
     Power,
 )
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -84,7 +87,16 @@ class FamilyAccess(Mending):
             return Decision(account, word, securable, unknown=unknown)
         own = of_system_schema(account, word, on, self.lacking(state)) if state else None
         decision = own or self._decided(account, word, on)
+        if on is securable and not more:
+            return decision
         return replace(decision, securable=securable, unknown=(*decision.unknown, *more))
+
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return the accounts without which `decide` says no; None: it may say more of any."""
+        word, on = self.word(privilege), self.compared(securable)
+        if has_own_rule(on) or self._unread(on) or unknown_of_system_schema(word, on):
+            return None
+        return self._concerned.of(word, on)
 
     def _decided(self, account: str, word: str, securable: Securable) -> Decision:
         state = self.world.accounts.get(account)
@@ -132,6 +144,22 @@ class FamilyAccess(Mending):
             return ()
         return powers_of(self, account)
 
+    def roles_reached(self, account: str) -> Iterator[tuple[Path, Availability]]:
+        """Yield the ways to the account itself and each role that its sessions can stand in."""
+        for activation in self.activations(account):
+            for link in self.with_roles(Link(account), activation.roles).values():
+                yield link.path, activation.availability
+
+    @property
+    def stand_in(self) -> str:
+        """Return the role that a managed service gives in the place of a superuser."""
+        return stand_in(self.world.platform)
+
+    @property
+    def service(self) -> str:
+        """Return how the provider of the server calls it."""
+        return self.world.platform.service
+
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""
         state = self.world.accounts.get(account)
@@ -142,6 +170,7 @@ class FamilyAccess(Mending):
             is_system=account in self.system_accounts,
             # There is no identifier: a name, and the rights with which it was made.
             is_built_in=account in self.built_in_accounts and state.is_superuser,
+            is_provider=account in provider_accounts(self.world.platform),
         )
 
     def is_everyone(self, account: str) -> bool:
@@ -228,6 +257,8 @@ class FamilyAccess(Mending):
 
         Nobody might be left who could give them back.
         """
+        if account in provider_accounts(self.world.platform):
+            return "it is an account of the provider of this service"
         if account in self.built_in_accounts or account in self.system_accounts:
             return "it is an account that the server was installed with"
         if self._is_last_superuser(account):
@@ -265,10 +296,13 @@ class FamilyAccess(Mending):
     ) -> Iterator[EffectivePrivilege]:
         """Yield the ways in which a session of the account has a privilege."""
         pools = self._pools(account, activation.roles)
-        option = self._ways(pools, GRANT_OPTION, on)
+        ways = list(self._all(pools, on)) if word == EVERYTHING else self._ways(pools, word, on)
+        if not ways:
+            return
+        option = any(way for pool in pools for way in pool.ways(GRANT_OPTION, on))
         lacking = self.lacking(self.world.accounts[account])
         is_own = on.kind is SecurableKind.ACCOUNT
-        for way in self._all(pools, on) if word == EVERYTHING else self._ways(pools, word, on):
+        for way in ways:
             has_own_option = is_own or not self.is_static(way.grant.privilege)
             yield EffectivePrivilege(
                 account,
@@ -276,7 +310,7 @@ class FamilyAccess(Mending):
                 on,
                 self._source(way, word),
                 way.link.path,
-                way.grant.grantable if has_own_option else bool(option),
+                way.grant.grantable if has_own_option else option,
                 activation.availability,
                 lacking,
                 way.grant,

@@ -95,6 +95,10 @@ def _of(privileges: Privileges, word: str) -> Iterator[Grant]:
         yield privileges[word]
 
 
+NOTHING = Holdings()
+"""Of an account that was granted nothing, as most of a part of a world are. Nobody adds to it."""
+
+
 def holdings(grants: Iterable[Grant], is_static: Callable[[str], bool]) -> Holdings:
     """Sort the grants of one account by level.
 

@@ -64,9 +64,9 @@ class Levels:
             return self.database
         if kind in ROUTINES:
             return self.routine
-        return {SecurableKind.TABLE: self.table, SecurableKind.COLUMN: self.column}.get(
-            kind, frozenset()
-        )
+        if kind is SecurableKind.COLUMN:
+            return self.column
+        return self.table if kind is SecurableKind.TABLE else frozenset()
 
     def is_inherited(self, word: str, kind: SecurableKind) -> bool:
         """Return whether having it on a larger object counts for one of this kind.
@@ -74,7 +74,8 @@ class Levels:
         The global level covers databases, a database its tables and routines, a table its
         columns; what an object of this kind can't have, it does not get from above.
         """
-        return word in self.of(kind) or (word == GRANT_OPTION and bool(self.of(kind)))
+        known = self.of(kind)
+        return word in known or (word == GRANT_OPTION and bool(known))
 
 
 def canonical_word(privilege: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sync_pipeline.engines.mysql_protocol.access.levels import DATABASES, ROUTINES
 from sync_pipeline.engines.mysql_protocol.accounts.names import identifier, written_account
 from sync_pipeline.model.privilege import Securable, SecurableKind
 
+_REMEMBERED = 4096
 _ACCOUNT = re.compile(r"'(?P<user>(?:[^']|'')*)'@'(?P<host>(?:[^']|'')*)'", re.DOTALL)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def user_and_host(account: str) -> tuple[str, str] | None:
     """Return the parts of `'user'@'host'`; None: the name is a role's of MariaDB."""
     found = _ACCOUNT.fullmatch(account)

@@ -18,6 +18,7 @@ from typing import Any
 
 from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mysql_protocol.access.holdings import (
+    NOTHING,
     Holdings,
     TableKey,
     routine_key,
@@ -49,8 +50,14 @@ class Holder:
             yield Way(self.link, grant)
 
 
+def _have_nothing(holders: Iterable[Holder]) -> bool:
+    return all(holder.holdings is NOTHING for holder in holders)
+
+
 class Pool(ABC):
     """Some holders. `levels` says what an object gets from larger ones."""
+
+    _is_empty: bool
 
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
@@ -75,6 +82,8 @@ class Pool(ABC):
 
     def ways(self, word: str, on: Securable) -> Iterator[Way]:
         """Yield every way in which these holders give a privilege on an object."""
+        if self._is_empty:
+            return
         if on.kind is SecurableKind.SERVER:
             yield from self._on_server(word, "")
             return
@@ -134,6 +143,7 @@ class ByHost(Pool):
         self._own = own
         self._others = tuple(others)
         self._of_server = of_server or own
+        self._is_empty = _have_nothing(self.holders)
         self._is_match = is_match
         self._order = order
 
@@ -188,6 +198,7 @@ class Merged(Pool):
         self._otherwise = otherwise
         self._holders = tuple(holders)
         self._winners = winners
+        self._is_empty = _have_nothing((*self._holders, *(otherwise.holders if otherwise else ())))
 
     @property
     def holders(self) -> tuple[Holder, ...]:

@@ -30,6 +30,20 @@ class Rules(Protocol):
     grant_admin_words: tuple[str, ...]
     grant_tables: tuple[str, ...]
 
+    @property
+    def stand_in(self) -> str:
+        """Return the role that a managed service gives in the place of a superuser."""
+        ...
+
+    @property
+    def service(self) -> str:
+        """Return how the provider of the server calls it."""
+        ...
+
+    def roles_reached(self, account: str) -> Iterable[tuple[Path, Availability]]:
+        """Return the ways to each role that sessions of an account can stand in."""
+        ...
+
     def to(self, account: str) -> str:
         """Return an account as statements name it."""
         ...
@@ -68,7 +82,11 @@ class Rules(Protocol):
 def powers_of(rules: Rules, account: str) -> tuple[Power, ...]:
     """Return the powers of an account, those of its login first, each by its best path."""
     found: dict[tuple[object, ...], Power] = {}
-    for power in (*_by_privileges(rules, account), *_by_roles(rules, account)):
+    for power in (
+        *_by_privileges(rules, account),
+        *_by_stand_in(rules, account),
+        *_by_roles(rules, account),
+    ):
         found.setdefault((power.kind, power.source, power.path[-1].account), power)
     return tuple(found.values())
 
@@ -98,6 +116,14 @@ def _by_tables(rules: Rules, account: str, activation: Activation) -> Iterator[P
         for word in ("INSERT", "UPDATE"):
             for item in rules.held(account, activation, word, on):
                 yield _power(rules, PowerKind.GRANT_ADMIN, f"{word} on mysql.{table}", item)
+
+
+def _by_stand_in(rules: Rules, account: str) -> Iterator[Power]:
+    for path, availability in rules.roles_reached(account) if rules.stand_in else ():
+        if path[-1].account == rules.stand_in:
+            source = f"{rules.stand_in}, which {rules.service} gives in the place of a superuser"
+            is_itself = len(path) == 1
+            yield Power(PowerKind.ADMINISTRATOR, source, path, availability, is_inherent=is_itself)
 
 
 def _by_roles(rules: Rules, account: str) -> Iterator[Power]:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from sync_pipeline.engines.access.callbacks import weakly
 from sync_pipeline.engines.access.links import Edge, Link, reach
 from sync_pipeline.engines.mysql_protocol.access.concerned import Concerned
-from sync_pipeline.engines.mysql_protocol.access.holdings import Holdings, holdings
+from sync_pipeline.engines.mysql_protocol.access.holdings import NOTHING, holdings
 from sync_pipeline.engines.mysql_protocol.access.levels import Levels
 from sync_pipeline.engines.mysql_protocol.access.names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access.patterns import matches
@@ -27,6 +28,7 @@ from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 SAME_USER = "same user name, host covers this one"
+_REMEMBERED = 256
 ANY_USER = "rows of the anonymous user apply to all"
 
 
@@ -36,6 +38,15 @@ class Activation:
 
     roles: tuple[str, ...]
     availability: Availability
+
+
+def says_any(world: AccessWorld, name: str) -> bool:
+    """Return whether an attribute of any account is set: of the server, kept with each account."""
+    for state in world.accounts.values():
+        for known, value in state.attributes:
+            if known == name and value:
+                return True
+    return False
 
 
 class Sessions(ABC):
@@ -51,11 +62,11 @@ class Sessions(ABC):
 
     def __init__(self, world: AccessWorld) -> None:
         self.world = world
-        self.are_names_without_case = any(
-            dict(state.attributes).get(NAMES_WITHOUT_CASE) for state in world.accounts.values()
-        )
+        self.are_names_without_case = says_any(world, NAMES_WITHOUT_CASE)
         self._holdings = {
             name: holdings(map(self.as_compared, self.grants_of(state)), self.is_static)
+            if state.grants
+            else NOTHING
             for name, state in world.accounts.items()
         }
         self._by_user: dict[str, list[tuple[str, str]]] = {}
@@ -63,9 +74,13 @@ class Sessions(ABC):
             parts = None if self.is_role(name) else user_and_host(name)
             if parts is not None:
                 self._by_user.setdefault(parts[0], []).append((name, parts[1]))
-        self._pools = lru_cache(maxsize=256)(self.pools)
+        self._pools = lru_cache(maxsize=_REMEMBERED)(weakly(self.pools))
+        # Parts of these rules call them back.
+        self.matching, self.ordering = weakly(self.is_match), weakly(self.order)
+        self.winning = weakly(self.winners)
+        self.of_host = lru_cache(maxsize=_REMEMBERED)(weakly(self.by_host))
         self._gaps: dict[SecurableKind, tuple[Gap, ...]] = {}
-        self._concerned = Concerned(world, self._holdings, self._by_user, self.is_match)
+        self._concerned = Concerned(world, self._holdings, self._by_user, self.matching)
 
     # What differs between the engines.
 
@@ -118,7 +133,7 @@ class Sessions(ABC):
     def holder(self, name: str, link: Link) -> Holder:
         """Return an account or role as a holder; one that is not known holds nothing."""
         user, host = user_and_host(name) or (name, "")
-        return Holder(link, user, host, self._holdings.get(name) or Holdings())
+        return Holder(link, user, host, self._holdings.get(name, NOTHING))
 
     def with_roles(self, link: Link, roles: Sequence[str]) -> dict[str, Link]:
         """Return the account at a way's end and every role that is active with these."""
@@ -158,14 +173,17 @@ class Sessions(ABC):
             for name in self.covering(account, user)
         ]
         lender = next((item for item in others if item.link.account == of_server), None)
-        return ByHost(self.levels, own, others, self.is_match, self.order, lender)
+        return ByHost(self.levels, own, others, self.matching, self.ordering, lender)
 
     def covering(self, account: str, user: str) -> tuple[str, ...]:
         """Return the other accounts of a user whose host fits every client of the account."""
+        namesakes = self.accounts_of(user)
+        if not namesakes or (len(namesakes) == 1 and namesakes[0][0] == account):
+            return ()
         _, own_host = user_and_host(account) or ("", "")
         return tuple(
             name
-            for name, host in self.accounts_of(user)
+            for name, host in namesakes
             if name != account and covers(host, own_host, knows_cidr=self.knows_cidr)
         )
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from sync_pipeline.engines.base import Connection, Version, sql_text
 from sync_pipeline.engines.mysql_protocol.accounts.names import written_account
 from sync_pipeline.engines.mysql_protocol.accounts.views import VIEW, wide_note
+from sync_pipeline.engines.mysql_protocol.accounts.visible import VISIBLE
+from sync_pipeline.engines.mysql_protocol.platform import platform_of, signs_of
 from sync_pipeline.engines.mysql_protocol.wire.errors import product_of
 from sync_pipeline.errors import Phase, UnsupportedServer
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.snapshot import ServerIdentity
 
 
@@ -34,16 +38,27 @@ def identify(
             phase=Phase.CONNECT,
             hint="Correct the instance's engine, or upgrade the server.",
         )
+    platform = platform_of(signs_of(row))
     ciphers = connection.fetch(sql_text(package, "tls.sql"))
     account = _account(str(row["account"]))
     return ServerIdentity(
         version,
         found,
         ciphers[0]["Value"] or None if ciphers else None,
-        place=VIEW if row["has_view"] and not row["reads_hashes"] else "",
+        place=_place(row, platform),
         account=account,
         notes=(wide_note(table, account),) if row["reads_hashes"] else (),
+        platform=platform,
     )
+
+
+def _place(row: Mapping[str, object], platform: Platform) -> str:
+    """Return how the accounts can be read: by their table, by our view, or as a service shows."""
+    if row["reads_hashes"]:
+        return ""
+    if row["has_view"]:
+        return VIEW
+    return VISIBLE if platform.is_managed else ""
 
 
 def _account(text: str) -> str:

@@ -56,6 +56,6 @@ def listed(names: Iterable[str]) -> str:
 
 def unknown_words(state: AccountState) -> Iterator[str]:
     """Yield what of an account's JSON is not known, as one property of the account."""
-    found = dict(state.attributes).get(UNKNOWN_KEYS)
-    if found:
-        yield f"the unknown part of its JSON ({found})"
+    for name, found in state.attributes:
+        if name == UNKNOWN_KEYS and found:
+            yield f"the unknown part of its JSON ({found})"

@@ -8,6 +8,7 @@ from typing import Any
 from sync_pipeline.engines.base import ANYBODY, Query, RowT, Variant, Version, filled
 from sync_pipeline.engines.mysql_protocol.accounts.names import quoted
 from sync_pipeline.engines.mysql_protocol.accounts.views import SCHEMA, VIEW, view_script
+from sync_pipeline.engines.mysql_protocol.accounts.visible import VISIBLE
 from sync_pipeline.model.privilege import SectionName
 
 
@@ -19,12 +20,14 @@ def catalog_query(
     *newer: Variant,
     needs: str = "",
     made: tuple[Variant, ...] = (),
+    is_visible: bool = False,
 ) -> Query[RowT]:
     """Declare a query on one table of the `mysql` schema and the grant that it needs.
 
     The query, its file and the table share their name; `newer` are its later variants,
     `needs` what it needs where that is not SELECT on the table, `made` the variants that read
-    a view of the script.
+    a view of the script. What `is_visible` is read by `visible_query` where a service hides the
+    table.
     """
     return Query(
         name,
@@ -33,6 +36,7 @@ def catalog_query(
         (Variant(since, f"{name}.sql"), *newer),
         needs or f"GRANT SELECT ON mysql.{name} TO {{user}};",
         made=made,
+        hidden_at=(VISIBLE,) if is_visible else (),
         count=f"count_{name}.sql" if SectionName.ACCOUNTS in fills else "",
     )
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
+from sync_pipeline.engines.mysql_protocol.accounts.routine_names import from_latin1, holders, is_cut
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 Principal = tuple[str, str]
@@ -148,8 +149,12 @@ def shared_grants(
     columns: Sequence[ColumnRow],
     routines: Iterable[RoutineRow],
     proxies: Iterable[ProxyRow],
+    accounts: Collection[Principal] = (),
 ) -> dict[Principal, list[Grant]]:
-    """Return the grants below the server level, by account."""
+    """Return the grants below the server level, by account.
+
+    `accounts` are those of the server, for names that it stores without their end.
+    """
     found: dict[Principal, list[Grant]] = defaultdict(list)
     for database in databases:
         found[database.user, database.host].extend(
@@ -157,8 +162,10 @@ def shared_grants(
         )
     for principal, grant in chain(_on_tables(tables, columns), _on_columns(tables, columns)):
         found[principal].append(grant)
-    for routine in map(_as_granted, routines):
-        found[routine.user, routine.host].extend(_on_routine(routine))
+    for routine in routines:
+        whose = holders(routine.user, routine.host, accounts)
+        for holder in whose:
+            found[holder].extend(_on_routine(routine, is_certain=len(whose) == 1))
     for proxy in proxies:
         found[proxy.user, proxy.host].append(_proxy(proxy))
     return found
@@ -208,47 +215,18 @@ def _on_columns(
             yield (row.user, row.host), grant
 
 
-def _as_granted(row: RoutineRow) -> RoutineRow:
-    """Return a row of `mysql.procs_priv` with its names as they were granted.
-
-    Both servers store the UTF-8 of these names as if it were latin1 (seen on MariaDB
-    10.11 and MySQL 9.7; sql_acl.cc, replace_routine_table). They honour such a grant,
-    and SHOW GRANTS names it, until they load the table again.
-    """
-    return replace(
-        row,
-        user=_from_latin1(row.user),
-        database=_from_latin1(row.database),
-        routine_name=_from_latin1(row.routine_name),
-    )
-
-
-def _from_latin1(text: str) -> str:
-    """Read the bytes behind a text as UTF-8; a text that is none stays as it is."""
-    if text.isascii():
-        return text
-    try:
-        return b"".join(map(_latin1_byte, text)).decode()
-    except UnicodeError:
-        return text
-
-
-def _latin1_byte(character: str) -> bytes:
-    """Return a byte of what the servers call latin1: cp1252, its gaps filled with C1."""
-    try:
-        return character.encode("cp1252")
-    except UnicodeEncodeError:
-        return character.encode("latin-1")
-
-
-def _on_routine(row: RoutineRow) -> Iterator[Grant]:
-    """Yield the grants on a routine; one of an unknown type is kept, flagged."""
+def _on_routine(row: RoutineRow, *, is_certain: bool) -> Iterator[Grant]:
+    """Yield the grants on a routine; one of an unknown type, or with a cut name, is flagged."""
     kind = _ROUTINES.get(row.routine_type.upper())
-    securable = Securable(kind or SecurableKind.PROCEDURE, row.database, "", row.routine_name)
+    names = from_latin1(row.database), from_latin1(row.routine_name)
+    securable = Securable(kind or SecurableKind.PROCEDURE, names[0], "", names[1])
+    doubts = [row.routine_type] if kind is None else []
+    is_whole = is_certain and not any(map(is_cut, (row.database, row.routine_name)))
+    doubts += [] if is_whole else ["cut name"]
     for grant in grants_on(securable, row.privileges, row.grantor):
-        if kind is None:
+        if doubts:
             yield replace(
-                grant, privilege=f"{grant.privilege} ({row.routine_type})", recognised=False
+                grant, privilege=f"{grant.privilege} ({', '.join(doubts)})", recognised=False
             )
         else:
             yield grant

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from sync_pipeline.engines.access.doubts import plain
 from sync_pipeline.engines.oracle.access.any import OBJECT_PRIVILEGES, is_write
+from sync_pipeline.engines.oracle.access.concerned import Concerned
 from sync_pipeline.engines.oracle.access.grants import Grants, Held
 from sync_pipeline.engines.oracle.access.login import Logins
 from sync_pipeline.engines.oracle.access.names import container_of
@@ -52,6 +53,7 @@ class Decisions:
         self.powers = Powers(world, self._roles, self._grants)
         self._logins = Logins(world, self._roles, self._grants, self.powers)
         self._reach = Reach(world, self._grants, self.powers, major_version(world.version))
+        self._concerned = Concerned(world, self._reach)
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether an account has a privilege on a securable.
@@ -73,6 +75,16 @@ class Decisions:
         else:
             unknown = () if denied else tuple(self._unknown(decision, securable))
         return replace(decision, unknown=unknown)
+
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return the accounts without which `decide` says no; None: it may say more of any."""
+        operation = " ".join(privilege.upper().split())
+        if operation in _ALL or self._unread(securable):
+            return None
+        return self._concerned.of(operation, securable)
+
+    def _unread(self, securable: Securable) -> tuple[Gap, ...]:
+        return self._world.unread(_sections(securable))
 
     def _is_forbidden(self, item: EffectivePrivilege, operation: str) -> bool:
         """Return whether a privilege writes, and the session's user may not."""
@@ -188,18 +200,8 @@ class Decisions:
         manuals list, more may have been granted to them. A role that must be activated
         first changes nothing where the account has the privilege by activating one.
         """
-        account, container = decision.account, container_of(securable)
-        sections = {
-            SectionName.ACCOUNTS,
-            SectionName.MEMBERSHIPS,
-            SectionName.SERVER,
-            SectionName.SCHEMA,
-            SectionName.PROXY,
-            securable.section.name,
-        }
-        if securable.kind is Kind.COLUMN:
-            sections.add(SectionName.TABLE)
-        yield from self._world.unread(SectionKey(name, container) for name in sorted(sections))
+        account = decision.account
+        yield from self._unread(securable)
         state = self._world.accounts[account]
         if attribute(state, BY_ROOT):
             yield Gap(_BY_ROOT.format(name=plain(account)))
@@ -207,6 +209,21 @@ class Decisions:
             matters = not decision.is_allowed or not way.needs_set_role
             if way.holder not in self._world.accounts and matters:
                 yield Gap(f"the contents of role {way.holder}, which the snapshot leaves out")
+
+
+def _sections(securable: Securable) -> Iterator[SectionKey]:
+    """Yield the sections that could give a privilege on a securable."""
+    names = {
+        SectionName.ACCOUNTS,
+        SectionName.MEMBERSHIPS,
+        SectionName.SERVER,
+        SectionName.SCHEMA,
+        SectionName.PROXY,
+        securable.section.name,
+    }
+    if securable.kind is Kind.COLUMN:
+        names.add(SectionName.TABLE)
+    return (SectionKey(name, container_of(securable)) for name in sorted(names))
 
 
 def _user_of(item: EffectivePrivilege) -> str:

@@ -41,11 +41,16 @@ def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
     is_maintained = attribute(state, "is_oracle_maintained") is True
     is_system = is_public(state) or is_maintained or is_providers
     if not is_user(state):
-        return AccountFacts(is_system=is_system, authentication=authentication_of(state))
+        return AccountFacts(
+            is_system=is_system,
+            is_provider=is_providers,
+            authentication=authentication_of(state),
+        )
     has_password = authentication_of(state) == _PASSWORD
     last_login = _moment(attribute(state, "last_login"))
     return AccountFacts(
         is_system=is_system,
+        is_provider=is_providers,
         is_anonymous=name == _ANONYMOUS,
         authentication=authentication_of(state),
         weak_authentication=_weakness(state) if has_password else "",

@@ -43,6 +43,10 @@ class OracleAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
         """Return whether the account has the privilege, and by which paths."""
         return self._decisions.decide(account, privilege, securable)
 
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return the accounts without which `decide` says no; None: it may say more of any."""
+        return self._decisions.concerned(privilege, securable)
+
     def everything(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return all that the account has on what the snapshot knows."""
         return self._decisions.everything(account)

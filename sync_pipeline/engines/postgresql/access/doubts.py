@@ -37,6 +37,6 @@ def unknown_words(state: AccountState) -> Iterator[str]:
 
     The account may be all that a sync keeps of it, where roles of the system are left out.
     """
-    for name in (state.name, *(item.role for item in state.memberships)):
+    for name in [state.name, *[item.role for item in state.memberships]]:
         if name.startswith(_RESERVED) and name not in PREDEFINED_ROLES:
             yield f"predefined role {name}"

@@ -11,10 +11,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from sync_pipeline.engines.postgresql.access.roles import RoleGraph
+from sync_pipeline.engines.postgresql.platform import provider_accounts
 from sync_pipeline.model.access import AccessWorld, AccountFacts
 
 _NEVER = (None, "infinity")
 _ALWAYS = "-infinity"
+_BEFORE_CHRIST = " BC"
 _SYSTEM = "pg_"
 """PostgreSQL reserves role names that begin so (manual, CREATE ROLE)."""
 
@@ -22,11 +24,13 @@ _SYSTEM = "pg_"
 def facts(graph: RoleGraph, account: str, world: AccessWorld) -> AccountFacts:
     """Return what is known; expiry of those alone that can log in."""
     state = graph.accounts.get(account)
+    is_provider = account in provider_accounts(graph.platform)
     if state is None or not state.can_login:
-        return AccountFacts(is_system=account.startswith(_SYSTEM))
+        return AccountFacts(is_system=account.startswith(_SYSTEM), is_provider=is_provider)
     return AccountFacts(
         is_system=account.startswith(_SYSTEM),
         is_built_in=graph.is_bootstrap(account),
+        is_provider=is_provider,
         never_expires=graph.attribute(account, "valid_until") in _NEVER,
         is_expired=is_expired(graph, account, world),
     )
@@ -37,7 +41,7 @@ def is_expired(graph: RoleGraph, account: str, world: AccessWorld) -> bool | Non
     text = graph.attribute(account, "valid_until")
     if text in _NEVER:
         return False
-    if text == _ALWAYS:
+    if text == _ALWAYS or str(text).endswith(_BEFORE_CHRIST):
         return True
     try:
         return world.has_come(datetime.fromisoformat(str(text)))

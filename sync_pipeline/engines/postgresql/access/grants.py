@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 
 from sync_pipeline.engines.postgresql.access.kinds import RELATIONS
-from sync_pipeline.engines.postgresql.accounts.parse import OWNERSHIP
+from sync_pipeline.engines.postgresql.accounts.parse import OWNERSHIP, PUBLIC
 from sync_pipeline.model.access import AccessWorld, Hold
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
@@ -46,6 +46,21 @@ class GrantIndex:
 
         It costs what the smaller has: the holders, or those to whom it was granted.
         """
+        by_holder = self._holders_of(securable, privilege)
+        few: Collection[str] = by_holder
+        if len(holders) < len(by_holder):
+            few, holders = holders, by_holder
+        names = [name for name in few if name in holders]
+        found = [(*item, name) for name in names for item in by_holder[name]]
+        if len(found) > 1:
+            found.sort(key=itemgetter(0))
+        return [(name, grant) for _, grant, name in found]
+
+    def is_public(self, securable: Securable, privilege: str) -> bool:
+        """Return whether everyone was granted a privilege on an object."""
+        return PUBLIC in self._holders_of(securable, privilege)
+
+    def _holders_of(self, securable: Securable, privilege: str) -> Mapping[str, Sequence[Placed]]:
         key = (securable, privilege)
         if key not in self._by_holder:
             placed: dict[str, list[Placed]] = defaultdict(list)
@@ -53,11 +68,7 @@ class GrantIndex:
                 if grant.privilege == privilege:
                     placed[name].append((place, grant))
             self._by_holder[key] = placed
-        by_holder = self._by_holder[key]
-        few, many = sorted((by_holder.keys(), holders), key=len)
-        found = [(*item, name) for name in few if name in many for item in by_holder[name]]
-        found.sort(key=itemgetter(0))
-        return [(name, grant) for _, grant, name in found]
+        return self._by_holder[key]
 
     def relation(self, column: Securable) -> Securable | None:
         """Return the table or view of a column; None where it is not known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from sync_pipeline.engines.postgresql.accounts.parse import OWNERSHIP
@@ -74,6 +75,7 @@ def exists(privilege: str, kind: SecurableKind, major: int) -> bool:
     return privilege in _PRIVILEGES.get(kind, ())
 
 
+@lru_cache(maxsize=64)
 def parsed(privilege: str) -> tuple[str, bool]:
     """Return a privilege as the catalog spells it, and whether its option is asked for.
 

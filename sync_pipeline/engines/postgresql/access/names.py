@@ -33,9 +33,7 @@ class Names:
         self._world = world
         self._full: dict[Parts, list[Securable]] = defaultdict(list)
         self._bare: dict[Parts, list[Securable]] = defaultdict(list)
-        server = [Securable(K.SERVER)]
-        roles = [Securable(K.PRINCIPAL, name=name) for name in world.accounts if name != PUBLIC]
-        for securable in (*securables, *server, *roles):
+        for securable in (*securables, Securable(K.SERVER)):
             for parts in _spellings(securable):
                 self._full[parts].append(securable)
                 if securable.catalog:
@@ -54,7 +52,8 @@ class Names:
         """
         kind, parts = _parsed(text)
         for names in (self._full, self._bare):
-            found = _of_kind(_with_columns(names, parts), kind)
+            roles = self._roles(parts) if names is self._full else ()
+            found = _of_kind((*_with_columns(names, parts), *roles), kind)
             if found:
                 _check_is_one(text, found, lambda on: on.catalog)
                 routines = [on for on in found if on.kind in ROUTINES]
@@ -64,6 +63,11 @@ class Names:
             f"{text!r} names nothing that is known of {self._world.instance}.",
             hint=f"{_HINT}{self._not_read(parts)}",
         )
+
+    def _roles(self, parts: Parts) -> Sequence[Securable]:
+        """Return the role of a name: there are too many of them to spell each."""
+        is_role = len(parts) == 1 and parts[0] in self._world.accounts and parts[0] != PUBLIC
+        return (Securable(K.PRINCIPAL, name=parts[0]),) if is_role else ()
 
     def _not_read(self, parts: Parts) -> str:
         """Return a sentence on what was not read of the server and of a path's database."""

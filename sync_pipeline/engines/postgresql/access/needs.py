@@ -94,6 +94,8 @@ class Needs:
     def _sees(self, acting: str, schema: Securable) -> bool:
         if not schema.schema or self._graph.is_superuser(acting):
             return True
+        if self._index.is_public(schema, USAGE):
+            return True
         reached = self._graph.in_role(acting)
         sees_all = any(role in reached and reached[role].is_at_login for role in _SEES_SCHEMAS)
         return sees_all or self._has(acting, USAGE, schema)
@@ -103,6 +105,8 @@ class Needs:
 
         Of a schema or database that was not read no grant is known at all.
         """
+        if self._index.is_public(securable, privilege):
+            return True
         key = (role, securable)
         if key not in self._holds:
             reached = self._graph.in_role(role, securable.database)

@@ -7,6 +7,8 @@ Manual, "Role Attributes", "Role Membership", "Predefined Roles" and GRANT:
   a superuser: only superusers grant those.
 - Before 16 CREATEROLE may grant and alter every role that is no superuser. From 16 it
   needs ADMIN OPTION on the role, so by itself it is no power over what exists.
+- A managed service gives its customers a role in the place of a superuser (`platform.py`). What
+  its members may do is what the catalogs say of it, as of each role.
 - Whoever has `pg_execute_server_program`, `pg_write_server_files` or
   `pg_read_server_files` acts as the server's own system user, and the manual warns that
   superuser-level access can be gained so.
@@ -45,6 +47,7 @@ _ATTRIBUTES = {
     CREATE_ROLE: ("can_create_roles", CREATE_ROLE),
 }
 """What the state of an account calls an attribute, and what ALTER ROLE does."""
+_ORDER = tuple(PowerKind)
 _BY_ADMIN = "grants it to itself: ADMIN OPTION"
 _BY_CREATE_ROLE = "grants it to itself: CREATEROLE"
 
@@ -112,9 +115,9 @@ def powers(graph: RoleGraph, account: str) -> Sequence[Power]:
     return sorted(found.values(), key=_rank)
 
 
-def _rank(power: Power) -> tuple[bool, bool, int, str]:
+def _rank(power: Power) -> tuple[int, bool, int, str]:
     return (
-        power.kind is not PowerKind.SUPERUSER,
+        _ORDER.index(power.kind),
         power.availability is not Availability.AT_LOGIN,
         len(power.path),
         power.source,
@@ -171,9 +174,14 @@ def _of_seat(graph: RoleGraph, seat: _Seat) -> Iterator[Power]:
         power = Power(PowerKind.SUPERUSER, SUPERUSER, seat.path, seat.availability)
         yield _by_attribute(graph, power, seat.role, SUPERUSER)
         return
+    is_itself = seat.link.length == 1
+    if seat.role == graph.stand_in:
+        source = f"{seat.role}, which {graph.platform.service} gives in the place of a superuser"
+        yield Power(
+            PowerKind.ADMINISTRATOR, source, seat.path, seat.availability, is_inherent=is_itself
+        )
     if seat.role in AS_SUPERUSER:
         source = f"predefined role {seat.role}"
-        is_itself = seat.link.length == 1
         predefined = Power(
             PowerKind.SUPERUSER, source, seat.path, seat.availability, is_inherent=is_itself
         )

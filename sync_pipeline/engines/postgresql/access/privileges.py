@@ -6,8 +6,9 @@ it is not judged here (`access_rows`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sync_pipeline.engines.postgresql.access.catalogs import is_refused
 from sync_pipeline.engines.postgresql.access.grants import GrantIndex
@@ -92,14 +93,14 @@ class Privileges:
             return None
         if is_refused(asked.privilege, grant.securable) and not asked.option:
             return None
-        way = self._way(asked, _source(grant, asked.securable), reached)
-        return replace(way, grantable=grant.grantable or self._may_grant(asked, reached))
+        grantable = grant.grantable or self._may_grant(asked, reached)
+        return self._way(asked, _source(grant, asked.securable), reached, grantable=grantable)
 
     def by_superuser(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield how the account is a superuser, or becomes one: the privilege exists then."""
         superuser = self._superuser(asked)
         if superuser and not self._comes_too_late(asked, superuser):
-            yield replace(self._way(asked, "superuser", superuser), grantable=True)
+            yield self._way(asked, "superuser", superuser, grantable=True)
 
     def by_attribute(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield the roles that have an attribute; it counts for the session's role alone."""
@@ -115,15 +116,17 @@ class Privileges:
 
         The privilege on a table is one on its columns; none of it may be granted on.
         """
-        is_column = asked.securable.kind is K.COLUMN
-        kind = K.TABLE if is_column else asked.securable.kind
-        if is_refused(asked.privilege, replace(asked.securable, kind=kind, column="")):
+        on = asked.securable
+        if on.kind is K.COLUMN:
+            on = replace(on, kind=K.TABLE, column="")
+        kind = on.kind
+        if is_refused(asked.privilege, on):
             return
         if self._graph.major < _ALL_DATA_SINCE.get(kind, 0):
             return
         reached = self._graph.reached(asked.account, asked.database)
-        for role, kinds in ALL_OF_KIND.items():
-            if role in reached and asked.privilege in kinds.get(kind, ()):
+        for role in _of_all(asked.privilege, kind):
+            if role in reached:
                 yield self._way(asked, f"predefined role {role}", reached[role])
 
     def _all(self, asked: Question) -> Iterator[EffectivePrivilege]:
@@ -158,7 +161,7 @@ class Privileges:
         owner = self._index.owner(asked.securable)
         reached = self._graph.reached(asked.account, asked.database)
         if owner in reached:
-            yield replace(self._way(asked, "owner", reached[owner]), grantable=True)
+            yield self._way(asked, "owner", reached[owner], grantable=True)
 
     def _by_membership(self, asked: Question) -> Iterator[EffectivePrivilege]:
         """Yield how the account has a role, as `pg_has_role` understands the words.
@@ -184,7 +187,7 @@ class Privileges:
         for member, link in self._graph.member_of(asked.account).items():
             if any(m.admin and m.role == role for m in self._graph.memberships(member)):
                 reached = Reached(link, asked.account)
-                yield replace(self._way(asked, f"ADMIN OPTION on {role}", reached), grantable=True)
+                yield self._way(asked, f"ADMIN OPTION on {role}", reached, grantable=True)
 
     def _reached(self, asked: Question) -> Mapping[str, Reached]:
         """Return whose privileges count: for CONNECT those from before the login."""
@@ -204,10 +207,14 @@ class Privileges:
 
     def _may_grant(self, asked: Question, reached: Reached) -> bool:
         owner = self._index.owner(asked.securable)
+        if not self._graph.may_reach(reached.acting, owner):
+            return False
         known = self._graph.in_role(reached.acting, asked.database)
         return owner in known and known[owner].is_at_login
 
-    def _way(self, asked: Question, source: str, reached: Reached) -> EffectivePrivilege:
+    def _way(
+        self, asked: Question, source: str, reached: Reached, *, grantable: bool = False
+    ) -> EffectivePrivilege:
         lacking = self._needs.lacking(
             asked.account, reached.acting, asked.privilege, asked.securable
         )
@@ -217,9 +224,16 @@ class Privileges:
             securable=asked.securable,
             source=source,
             path=reached.path,
+            grantable=grantable,
             availability=reached.availability,
             lacking=lacking,
         )
+
+
+@lru_cache(maxsize=256)
+def _of_all(privilege: str, kind: SecurableKind) -> Sequence[str]:
+    """Return the predefined roles that have a privilege on all objects of a kind."""
+    return [role for role, kinds in ALL_OF_KIND.items() if privilege in kinds.get(kind, ())]
 
 
 def _source(grant: Grant, asked: Securable) -> str:

@@ -39,6 +39,8 @@ class Remedies:
         """Return the statement that takes a grant away; ownership goes to who runs it."""
         if grant.privilege == OWNERSHIP:
             on = grant.securable
+            if self._graph.is_providers(account):
+                return ""
             return f"ALTER {owned(on)} OWNER TO CURRENT_USER;{in_database(on)}"
         return self._revoke(account, grant, "")
 
@@ -47,9 +49,16 @@ class Remedies:
         return self._revoke(account, grant, "GRANT OPTION FOR ")
 
     def revoke_role(self, account: str, membership: Membership) -> str:
-        """Return the statement that takes a role away; from 16 by the one who gave it."""
+        """Return the statement that takes a role away; from 16 by the one who gave it.
+
+        Empty: no customer of a managed service may, or nobody would be left who administers it.
+        """
         role = membership.role
+        if self._graph.gives_last_administrator(account, role):
+            return ""
         by = ""
+        if self._graph.has_options and self._graph.is_providers(membership.grantor):
+            return ""
         if self._graph.has_options and membership.grantor:
             by = f" GRANTED BY {quoted(membership.grantor)}"
         passed_on = membership.admin and any(
@@ -68,7 +77,8 @@ class Remedies:
         """
         state = self._graph.accounts.get(account)
         cant_login = state is not None and not state.can_login
-        if account == PUBLIC or account.startswith(_RESERVED) or cant_login:
+        is_kept = account.startswith(_RESERVED) or not self._graph.may_be_altered(account)
+        if account == PUBLIC or is_kept or cant_login:
             return ""
         if self._graph.must_stay(account):
             return ""
@@ -80,7 +90,7 @@ class Remedies:
         What it owns goes to who runs them, and its grants go, in one database at a time
         (manual, "Dropping Roles").
         """
-        if account == PUBLIC:
+        if account == PUBLIC or not self._graph.may_be_altered(account):
             return ""
         name = quoted(account)
         state = self._graph.accounts.get(account)
@@ -97,7 +107,7 @@ class Remedies:
         VALID UNTIL takes no expression, so the date is put in when the statement runs.
         """
         state = self._graph.accounts.get(account)
-        if state is None or not state.can_login:
+        if state is None or not state.can_login or not self._graph.may_be_altered(account):
             return ""
         role = "'" + account.replace("'", "''") + "'"
         end = f"now() + interval '{PASSWORD_DAYS} days'"
@@ -173,6 +183,9 @@ class Remedies:
 
     def _write(self, verb: str, account: str, grant: Grant, option: str = "") -> str:
         on, grantee = grant.securable, _grantee(account)
+        owner = self._index.owner(on)
+        if self._graph.is_providers(grant.grantor or owner):
+            return ""
         to, end = "FROM", ""
         if verb == "GRANT":
             to, end = "TO", " WITH GRANT OPTION" if grant.grantable else ""
@@ -189,7 +202,7 @@ class Remedies:
         statement = (
             f"{verb} {option}{grant.privilege}{column} ON {granted_on(on)} {to} {grantee}{end};"
         )
-        if grant.grantor and grant.grantor != self._index.owner(on):
+        if grant.grantor and grant.grantor != owner:
             statement = f"SET ROLE {quoted(grant.grantor)}; {statement} RESET ROLE;"
         return f"{statement}{in_database(on)}"
 

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
-from sync_pipeline.engines.access.links import Edge, Link, chain, reach
+from sync_pipeline.engines.access.callbacks import weakly
+from sync_pipeline.engines.access.links import (
+    Edge,
+    Link,
+    chain,
+    members_of,
+    reach,
+    with_members,
+)
 from sync_pipeline.engines.postgresql.access.catalogs import makes_superuser
 from sync_pipeline.engines.postgresql.access.stored import StoredRoles
 from sync_pipeline.engines.postgresql.accounts.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
+from sync_pipeline.engines.postgresql.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
@@ -61,15 +71,16 @@ class RoleGraph:
 
     def __init__(self, world: AccessWorld) -> None:
         self.accounts = world.accounts
+        self.platform = world.platform
+        self.stand_in = stand_in(world.platform)
+        self._providers = provider_accounts(world.platform)
         self.major = _major(world.version)
-        self._attributes = {
-            name: dict(account.attributes) for name, account in world.accounts.items()
-        }
+        self._attributes: dict[str, Mapping[str, AttributeValue]] = {}
         kept = {name: account.memberships for name, account in world.accounts.items()}
         self._memberships = {**_BUILT_IN, **kept}
         self._database_owners = dict(_database_owners(world))
-        self._stored = StoredRoles(world.accounts, self.settable)
-        self._plain: dict[Path, Mapping[str, Reached]] = {}
+        self._stored = StoredRoles(world.accounts, weakly(self.settable))
+        self._plain: dict[str | Path, Mapping[str, Reached]] = {}
         self._in_database: dict[tuple[str, str], Mapping[str, Reached]] = {}
         self._in_role: dict[tuple[str, str], Mapping[str, Reached]] = {}
         self._settable: dict[str, Mapping[str, Link]] = {}
@@ -83,6 +94,7 @@ class RoleGraph:
         self._superusers = {name for name, state in world.accounts.items() if state.is_superuser}
         self._members_by: dict[str, set[str]] | None = None
         self._writing: dict[str, tuple[Grant, ...]] = {}
+        self._near: dict[str, Collection[str]] = {}
 
     @property
     def has_options(self) -> bool:
@@ -91,7 +103,10 @@ class RoleGraph:
 
     def attribute(self, role: str, name: str) -> AttributeValue:
         """Return an attribute of a role; None where the role is not kept."""
-        return self._attributes.get(role, {}).get(name)
+        if role not in self._attributes:
+            state = self.accounts.get(role)
+            self._attributes[role] = dict(state.attributes) if state else {}
+        return self._attributes[role].get(name)
 
     def is_superuser(self, role: str) -> bool:
         """Return whether the role itself has SUPERUSER; its members do not inherit it."""
@@ -102,10 +117,13 @@ class RoleGraph:
         """Return whether initdb made a role: its identifier is 10 (pg_authid.dat), on every server.
 
         initdb names it after the system's user, which packages call postgres; services and
-        people give it other names, and the usual one to others.
+        people give it other names, and the usual one to others. On a managed service it is the
+        provider's, so that one of the usual name is a customer's.
         """
         said = self.attribute(role, "is_bootstrap")
-        return role == BOOTSTRAP_NAME if said is None else bool(said)
+        if said is None:
+            return role == BOOTSTRAP_NAME and not self.platform.is_managed
+        return bool(said)
 
     def must_stay(self, role: str) -> str:
         """Return why a role stays a superuser; empty: it could lose that.
@@ -116,6 +134,8 @@ class RoleGraph:
             return "it is the role that initdb made, which the server keeps as a superuser"
         if self.is_superuser(role) and not self._other_superusers(role):
             return "nobody would be left who may do everything"
+        if self._is_last_administrator(role):
+            return "nobody of yours would be left who administers the server"
         return ""
 
     def writing_accounts(self, role: str) -> tuple[Grant, ...]:
@@ -125,6 +145,42 @@ class RoleGraph:
             grants = account.grants if account else ()
             self._writing[role] = tuple(filter(makes_superuser, grants))
         return self._writing[role]
+
+    def is_providers(self, role: str) -> bool:
+        """Return whether a role is the provider's of a managed service."""
+        return role in self._providers
+
+    def may_be_altered(self, role: str) -> bool:
+        """Return whether an account of the customer's may alter a role, or drop it.
+
+        CREATE ROLE (16 and newer): CREATEROLE alters the roles on which it has ADMIN OPTION. On a
+        managed service nobody else may, for the superuser is the provider's.
+        """
+        if not (self.platform.is_managed and self.has_options):
+            return not self.is_providers(role)
+        return any(
+            item.role == role and item.admin
+            for name, items in self._memberships.items()
+            if not self.is_providers(name)
+            for item in items
+        )
+
+    def gives_last_administrator(self, account: str, role: str) -> bool:
+        """Return whether without a role nobody of the customer's would administer the server."""
+        is_way = bool(self.stand_in) and self.stand_in in {role, *self.member_of(role)}
+        return is_way and self._is_last_administrator(account)
+
+    def _is_last_administrator(self, role: str) -> bool:
+        """Return whether an account alone has the stand-in for a superuser and may log in."""
+        if not self.stand_in:
+            return False
+        able = [
+            name
+            for name, state in self.accounts.items()
+            if state.can_login and not self.is_providers(name)
+            if self.stand_in in self.member_of(name)
+        ]
+        return able == [role]
 
     def given_by(self, account: str) -> tuple[str, ...]:
         """Return the members of roles to whom an account gave these."""
@@ -149,10 +205,6 @@ class RoleGraph:
     def has_stored_roles(self) -> bool:
         """Return whether a session of any account begins in another role, which is stored."""
         return self._stored.is_any
-
-    def all_memberships(self) -> Iterable[tuple[str, tuple[Membership, ...]]]:
-        """Return each role with the roles that it was granted, implied ones included."""
-        return self._memberships.items()
 
     def _other_superusers(self, role: str) -> bool:
         return any(
@@ -253,10 +305,30 @@ class RoleGraph:
 
     def superuser(self, account: str, database: str = "") -> Reached | None:
         """Return how the account gets to be a superuser, by itself where it is one."""
-        if self._superusers.isdisjoint(self._acts_as(account)) and not self._stored.is_any:
+        if not self._stored.is_any and (
+            account not in self._near_superusers
+            or self._superusers.isdisjoint(self._acts_as(account))
+        ):
             return None
         ways = self.acting(account, database)
         return next((way for way in ways if self.is_superuser(way.acting)), None)
+
+    def may_reach(self, account: str, role: str) -> bool:
+        """Return whether an account might have what a role has, by any kind of membership."""
+        if role in (PUBLIC, DATABASE_OWNER):
+            return True
+        if role not in self._near:
+            self._near[role] = with_members((role,), self.members)
+        return account in self._near[role]
+
+    @cached_property
+    def members(self) -> Mapping[str, Sequence[str]]:
+        """Return, by role, those to whom it was granted itself."""
+        return members_of(self._memberships.items())
+
+    @cached_property
+    def _near_superusers(self) -> Collection[str]:
+        return with_members(self._superusers, self.members)
 
     def _acts_as(self, account: str) -> Mapping[str, object]:
         """Return what holds each role that a session of the account may become."""
@@ -273,9 +345,11 @@ class RoleGraph:
 
     def _logged_in(self, login: Path, database: str) -> Mapping[str, Reached]:
         """Return what a session has that begins at the end of a path."""
-        if login not in self._plain:
-            self._plain[login] = self._without_database(login)
-        plain = self._plain[login]
+        # A login as oneself goes by the name: paths are slow to compare.
+        key = login if len(login) > 1 else login[0].account
+        if key not in self._plain:
+            self._plain[key] = self._without_database(login)
+        plain = self._plain[key]
         owned = self._owned(plain, database)
         return {**plain, DATABASE_OWNER: self._as_owner(plain, owned)} if owned else plain
 
@@ -324,6 +398,8 @@ class RoleGraph:
 
     def _owned(self, plain: Mapping[str, Reached], database: str) -> str | None:
         """Return a database of which the account is the owner, at login where there is one."""
+        if not self._database_owners:
+            return None
         owned = [
             name
             for name in self._databases(database)

@@ -77,6 +77,13 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
             unknown += left_out(self._graph, account, asked.database)
         return replace(decision, unknown=unknown) if unknown else decision
 
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return the accounts without which `decide` says no; None: it may say more of any."""
+        if self._unread_of(securable):
+            return None
+        bare, option = parsed(privilege)
+        return self._concerned.of(Question("", bare, securable, option))
+
     def everything(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return all that the account has, one entry a privilege and object."""
         return everything(self._graph, self._privileges, account)

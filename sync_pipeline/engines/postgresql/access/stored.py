@@ -34,6 +34,7 @@ class StoredRoles:
         self._stored = {
             name: {item.database: item.value for item in state.settings if item.name == ROLE}
             for name, state in accounts.items()
+            if state.settings
         }
         self._databases = sorted({name for found in self._stored.values() for name in found})
 

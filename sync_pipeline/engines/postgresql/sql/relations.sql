@@ -28,6 +28,8 @@ SELECT
     a.is_grantable AS grantable
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_init_privs AS i
+    ON i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
 CROSS JOIN LATERAL (
     SELECT e.grantee, e.grantor, e.privilege_type, e.is_grantable
     FROM pg_catalog.aclexplode(
@@ -60,11 +62,7 @@ AND (
     )
     OR (
         n.nspname <> 'information_schema'
-        AND c.relacl IS DISTINCT FROM (
-            SELECT i.initprivs
-            FROM pg_catalog.pg_init_privs AS i
-            WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0
-        )
+        AND c.relacl IS DISTINCT FROM i.initprivs
     )
 )
 AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

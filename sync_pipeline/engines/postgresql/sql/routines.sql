@@ -20,6 +20,8 @@ SELECT
     a.is_grantable AS grantable
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+LEFT JOIN pg_catalog.pg_init_privs AS i
+    ON i.classoid = 'pg_catalog.pg_proc'::regclass AND i.objoid = p.oid AND i.objsubid = 0
 CROSS JOIN LATERAL (
     SELECT e.grantee, e.grantor, e.privilege_type, e.is_grantable
     FROM pg_catalog.aclexplode(
@@ -38,11 +40,7 @@ WHERE (
     )
     OR (
         n.nspname <> 'information_schema'
-        AND p.proacl IS DISTINCT FROM (
-            SELECT i.initprivs
-            FROM pg_catalog.pg_init_privs AS i
-            WHERE i.classoid = 'pg_catalog.pg_proc'::regclass AND i.objoid = p.oid AND i.objsubid = 0
-        )
+        AND p.proacl IS DISTINCT FROM i.initprivs
     )
 )
 AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

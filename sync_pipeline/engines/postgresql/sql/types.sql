@@ -17,6 +17,8 @@ SELECT
     a.is_grantable AS grantable
 FROM pg_catalog.pg_type AS t
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_init_privs AS i
+    ON i.classoid = 'pg_catalog.pg_type'::regclass AND i.objoid = t.oid AND i.objsubid = 0
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = t.typrelid
 CROSS JOIN LATERAL (
     SELECT e.grantee, e.grantor, e.privilege_type, e.is_grantable
@@ -39,11 +41,7 @@ AND (
     )
     OR (
         n.nspname <> 'information_schema'
-        AND t.typacl IS DISTINCT FROM (
-            SELECT i.initprivs
-            FROM pg_catalog.pg_init_privs AS i
-            WHERE i.classoid = 'pg_catalog.pg_type'::regclass AND i.objoid = t.oid AND i.objsubid = 0
-        )
+        AND t.typacl IS DISTINCT FROM i.initprivs
     )
 )
 AND n.nspname NOT LIKE 'pg\_temp\_%' AND n.nspname NOT LIKE 'pg\_toast\_temp\_%'

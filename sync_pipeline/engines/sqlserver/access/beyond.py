@@ -10,7 +10,7 @@ not asked where the owner is the same. What a module does is not read.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sync_pipeline.engines.access.doubts import MOST_NAMED
 from sync_pipeline.engines.access.parts import Elsewhere
@@ -81,6 +81,24 @@ class Beyond:
             *self._by_modules(account, permission, securable),
         )
         return tuple(map(Gap, dict.fromkeys(found)))
+
+    @property
+    def impersonating(self) -> Collection[str]:
+        """Return who has something on a principal as which others might be impersonated."""
+        return self._named
+
+    def is_lender(self, identity: str, permission: str, securable: Securable) -> bool:
+        """Return whether a principal itself holds what lends a permission on a securable."""
+        database = database_of(securable)
+        level = level_of(securable, self._principals.kind_of)
+        if permission not in _LENT or level.of not in _LENT_ON:
+            return False
+        places = {database, *(self._chained if database in self._chained else ())}
+        return any(
+            _lends(holding, level, permission)
+            for place in places
+            for holding in self._useful(identity, place)
+        )
 
     def everywhere(self, account: str) -> tuple[Gap, ...]:
         """Return in which databases an account may use modules, as one gap; none: nowhere."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sync_pipeline.engines.access.callbacks import weakly
 from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.sqlserver.access.covering_table import SecurableClass
 from sync_pipeline.engines.sqlserver.access.entry import Entry
@@ -64,7 +65,7 @@ class Decider:
         self._principals = principals
         self._holdings = holdings
         self._unknown = Unknown(world, principals)
-        self._entry = Entry(principals, self.allows)
+        self._entry = Entry(principals, weakly(self.allows))
 
     def decide(self, account: str, permission: str, securable: Securable) -> Decision:
         """Return whether an account has a permission, with every way and every deny."""
@@ -101,6 +102,15 @@ class Decider:
     def groups_of(self, account: str) -> tuple[Gap, ...]:
         """Return that an account may be in groups of Windows, where it may."""
         return self._unknown.groups_of(account)
+
+    def unread(self, securable: Securable) -> tuple[Gap, ...]:
+        """Return what was not read and could change the answer for any account."""
+        levels = space(level_of(securable, self._principals.kind_of))
+        return self._unknown.of_all(securable, levels)
+
+    def wanted(self, permission: str, securable: Securable) -> Sequence[tuple[Level, str]]:
+        """Return what gives or takes a permission: on what, and which."""
+        return _wanted(level_of(securable, self._principals.kind_of), permission)
 
     def ways(self, context: Context, permission: str, securable: Securable) -> Ways:
         """Return the grants that give a permission and the denies that take it, if any can."""

@@ -7,8 +7,10 @@ from sync_pipeline.engines.sqlserver.access.fixed_roles import FIXED_DATABASE_RO
 from sync_pipeline.engines.sqlserver.access.principals import DBO, GUEST, PUBLIC
 from sync_pipeline.engines.sqlserver.accounts.well_known import WellKnown, well_known
 from sync_pipeline.engines.sqlserver.names import split_account
+from sync_pipeline.engines.sqlserver.platform import provider_accounts
 from sync_pipeline.model.access import AccountFacts
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.platform import Platform
 
 SQL_LOGIN = "SQL_LOGIN"
 
@@ -39,7 +41,7 @@ _NO_POLICY = (
 )
 
 
-def account_facts(account: AccountState) -> AccountFacts:
+def account_facts(account: AccountState, platform: Platform = Platform.SELF_RUN) -> AccountFacts:
     """Return the facts that the catalog has; it does not record when a login was last used."""
     kind = str(attribute(account, "type") or "")
     is_sql = kind == SQL_LOGIN
@@ -48,6 +50,7 @@ def account_facts(account: AccountState) -> AccountFacts:
     return AccountFacts(
         is_system=is_system(account),
         is_built_in=well_known(account) is WellKnown.SA,
+        is_provider=account.name in provider_accounts(platform),
         authentication=_authentication(account, kind),
         weak_authentication=_NO_POLICY if policy is False else "",
         never_expires=None if expires is None else not expires,

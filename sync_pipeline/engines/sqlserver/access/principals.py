@@ -10,7 +10,7 @@ holds on the server is a question about the login.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sync_pipeline.engines.access.links import Edge, Link, reach
@@ -138,6 +138,20 @@ class Principals:
     def lends(self, database: str, name: str) -> bool:
         """Return whether a database is TRUSTWORTHY, or has DB_CHAINING."""
         return lends(self.accounts.get(principal_name(database, DBO)), database, name)
+
+    def owners_of(self, database: str) -> tuple[str, ...]:
+        """Return all logins that own a database, as far as was read: one."""
+        return tuple(login for login, owned in self._owned.items() if database in owned)
+
+    @property
+    def logins_of_users(self) -> Mapping[str, Sequence[str]]:
+        """Return the logins of each user."""
+        found: dict[str, list[str]] = {}
+        for login, databases in self._users.items():
+            for users in databases.values():
+                for user in users:
+                    found.setdefault(user, []).append(login)
+        return found
 
     def owns(self, login: str, database: str) -> bool:
         """Return whether a login owns a database."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
 from sync_pipeline.engines.sqlserver.access.beyond import Beyond
+from sync_pipeline.engines.sqlserver.access.concerned import Concerned
 from sync_pipeline.engines.sqlserver.access.decide import Decider
 from sync_pipeline.engines.sqlserver.access.everything import Everything
 from sync_pipeline.engines.sqlserver.access.facts import account_facts, is_everyone
@@ -43,10 +44,12 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
     """
 
     def __init__(self, world: AccessWorld) -> None:
+        self._platform = world.platform
         self._principals = Principals(world)
         holdings = Holdings(self._principals)
         self._decider = Decider(world, self._principals, holdings)
         self._beyond = Beyond(self._principals, holdings, self._decider)
+        self._concerned = Concerned(self._principals, holdings, self._decider, self._beyond)
         self._everything = Everything(self._principals, holdings, self._decider)
         self._remedies = Remedies(self._principals)
         self._opposites = Opposites(self._principals, self._remedies)
@@ -60,6 +63,10 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
             return decision
         beyond = self._beyond.of(account, decision.privilege, securable)
         return replace(decision, unknown=(*decision.unknown, *beyond)) if beyond else decision
+
+    def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
+        """Return the accounts without which `decide` says no; None: it may say more of any."""
+        return self._concerned.of(privilege.upper(), securable)
 
     def everything(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return all that the account has on what the snapshot knows, denies applied."""
@@ -82,7 +89,7 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
         state = self._principals.accounts.get(account)
         if state is None:
             return AccountFacts()
-        found = account_facts(state)
+        found = account_facts(state, self._platform)
         return replace(
             found,
             password_fix=self._remedies.hold_to_policy(account)

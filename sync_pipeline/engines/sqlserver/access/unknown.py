@@ -41,6 +41,10 @@ class Unknown:
 
     def of(self, account: str, securable: Securable, levels: tuple[Level, ...]) -> tuple[Gap, ...]:
         """Return the gaps that matter to one account on one securable."""
+        return (*self.of_all(securable, levels), *self.groups_of(account))
+
+    def of_all(self, securable: Securable, levels: tuple[Level, ...]) -> tuple[Gap, ...]:
+        """Return those of them that matter to any account."""
         database = database_of(securable)
         is_left_out = self._world.sections and database not in {"", *self._databases}
         keys = self._keys(securable, levels)
@@ -51,7 +55,7 @@ class Unknown:
             found += (Gap.of_database(database),)
         elif database and principal_name(database, PUBLIC) not in self._world.accounts:
             found += (Gap(f"the role public of database {database}, which the snapshot lacks"),)
-        return (*found, *self.groups_of(account))
+        return found
 
     def groups_of(self, account: str) -> tuple[Gap, ...]:
         """Return that an account may be in groups whose grants and denies count for it."""

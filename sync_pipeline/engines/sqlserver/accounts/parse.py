@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from sync_pipeline.engines.base import PROVIDERS_OWN
 from sync_pipeline.engines.sqlserver.accounts.grants import Grants
 from sync_pipeline.engines.sqlserver.accounts.lending import lending
 from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow, LoginRow, MemberRow, UserRow
@@ -179,7 +180,7 @@ def unreadable(row: DatabaseRow) -> str:
     if mode or row.has_access:
         return mode
     if is_providers(row):
-        return "it is the provider's own, and nobody else is let in: nothing has to be granted"
+        return PROVIDERS_OWN
     if row.may_connect_any:
         return (
             "it is a secondary replica that allows no reads"

@@ -75,6 +75,11 @@ def by_identifier(
     return WellKnown.WINDOWS if sid in _SYSTEMS else WellKnown.NONE
 
 
+def is_first(sid: bytes | None) -> bool:
+    """Return whether an identifier is that of the server's first administrator."""
+    return sid == _SA_SID
+
+
 def well_known(account: AccountState) -> WellKnown:
     """Return what an account is: as the server said, else as its name says."""
     if account.database:

@@ -293,6 +293,7 @@ def test_usage_of_the_schema_is_asked_of_the_role_that_is_set() -> None:
         ("2026-03-01T12:00:00.000000Z", True),
         ("2026-03-01T12:00:01.000000Z", False),
         ("12026-03-01T12:00:01.000000Z", False),
+        ("0044-03-15T00:00:00.000000Z BC", True),
         ("-infinity", True),
         ("infinity", False),
         (None, False),

@@ -1,0 +1,147 @@
+"""What is kept of the review of an instance, and what it was made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
+from sync_pipeline.model.inventory import Databases
+
+FindingKey = tuple[str, str, str, int]
+"""A rule, an account, what of it, and which one of several that are alike."""
+RemedyKey = tuple[str, str]
+"""An account, and a digest of the rights that are taken from it."""
+Undone = tuple[str, str, str]
+"""The fix of a remedy, its undo, and what is left."""
+
+
+class Compared(Protocol):
+    """What is compared of an instance's accounts, of which mostly the names alone are looked at."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Return the names of all."""
+        ...
+
+    def read(self, wanted: Callable[[str], bool]) -> tuple[Namesake, ...]:
+        """Return those accounts whose name is wanted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDatabases:
+    """The databases of an instance (None: never listed), and which rows say so.
+
+    `rows` changes with each listing, and is cheap to ask for.
+    """
+
+    databases: Databases | None = None
+    rows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewMarks:
+    """What a review was made of, beside the accounts: digests (hex), and rows of databases.
+
+    `basis` is of our code, the instance and the settings; `listing` of the names of databases.
+    """
+
+    basis: str
+    listing: str
+    rows: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewReview:
+    """A review that is to be kept. `moment` (UTC) is when its accounts were read.
+
+    `accounts` is the mark of those in the store when they were looked at: a sync's review is of
+    these and of what it changes. Of others nothing is kept.
+    """
+
+    examined: Examined
+    accounts: str
+    marks: ReviewMarks
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReview:
+    """What is kept of one instance's review, still packed, and what it would be made of now.
+
+    `turn` tells one state of it from another. `accounts` is the mark of those that were looked
+    at, `accounts_now` of those that are in the store. `is_compared`: with
+    the other instances, once at least. Blobs are None where there is nothing in
+    them, or they were not asked for.
+    """
+
+    instance_id: int
+    turn: int = 0
+    marks: ReviewMarks | None = None
+    accounts: str = ""
+    accounts_now: str = ""
+    rows_now: str = ""
+    listed_now: datetime | None = None
+    listed_at: datetime | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    is_unlisted: bool = False
+    is_compared: bool = False
+    notes: bytes | None = None
+    providers: bytes | None = None
+    findings: bytes | None = None
+    namesakes: bytes | None = None
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Return whether nothing that the time decides is another way at a moment."""
+        is_early = self.valid_from is not None and moment < self.valid_from
+        is_late = self.valid_until is not None and moment >= self.valid_until
+        return not (is_early or is_late)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSpan:
+    """How long a finding was there (UTC); `resolved_at` is None where it still is.
+
+    `is_first`: it was found by the first review of its instance, so nobody knows since when.
+    """
+
+    severity: Severity
+    first_seen_at: datetime
+    resolved_at: datetime | None
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FindingDay:
+    """How many findings of a severity came and went on a day, and how many were left at its end."""
+
+    day: date
+    severity: Severity
+    new: int
+    resolved: int
+    open: int
+
+
+def keys_of(items: Iterable[Finding]) -> list[FindingKey]:
+    """Return what tells findings of one instance apart, in their order."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    found = []
+    for item in items:
+        # Names in it may be of any text; those of accounts are in columns of text anyway.
+        about = item.about.encode("unicode_escape").decode("ascii")
+        key = (item.rule, item.account, about)
+        found.append((*key, counts[key]))
+        counts[key] += 1
+    return found
+
+
+def more_key(more: Collection[str]) -> str:
+    """Return a digest (hex) of rights, whatever their order."""
+    return hashlib.sha256(json.dumps(sorted(more)).encode()).hexdigest()[:32]

@@ -1,0 +1,398 @@
+"""Reviews as they are kept: read of many instances, and written of one by who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Subquery,
+    and_,
+    case,
+    delete,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import DBAPIError
+
+from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.review import (
+    Compared,
+    FindingKey,
+    FindingSpan,
+    KeptReview,
+    ListedDatabases,
+    NewReview,
+    RemedyKey,
+    ReviewMarks,
+    Undone,
+)
+from sync_pipeline.store.access import databases_of
+from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.reviews.packing import (
+    PackedNamesakes,
+    ReviewDamaged,
+    pack_namesakes,
+    pack_remedies,
+    read_findings,
+    read_remedies,
+    read_texts,
+)
+from sync_pipeline.store.reviews.rows import (
+    accounts_mark,
+    are_accounts,
+    kept_turn,
+    open_findings,
+    put_review,
+    write_changes,
+)
+from sync_pipeline.store.schema import instance_findings as findings
+from sync_pipeline.store.schema import instance_reads as reads
+from sync_pipeline.store.schema import instance_reviews as reviews
+from sync_pipeline.store.schema import instance_worlds as worlds
+from sync_pipeline.store.schema import instances
+from sync_pipeline.store.sizes.schema import instance_databases as databases
+
+AT_ONCE = 200
+"""Instances whose reviews, still packed, are fetched together."""
+PATIENCE_SECONDS = 0.5
+"""How long who asks waits for others that write; then what was found is not kept."""
+MOST_REMEDIES = 500
+"""Of one instance, that are kept for its namesakes; the oldest go first."""
+_MARKED = (instances.c.id, worlds.c.digest, reads.c.written_at)
+_CHECKED = (
+    *(reviews.c.turn, reviews.c.basis, reviews.c.world, reviews.c.databases, reviews.c.listing),
+    *(reviews.c.listed_at, reviews.c.valid_from, reviews.c.valid_until, reviews.c.is_unlisted),
+    *(reviews.c.notes, reviews.c.providers, reviews.c.namesakes, reviews.c.compared_at),
+)
+
+
+class ReviewStore:
+    """The tables of reviews and of findings."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def listed(self, instance_id: int) -> ListedDatabases:
+        """Return the databases of an instance and the rows that say so, in one view."""
+        with self._database.read() as connection:
+            found = databases_of(connection, [instance_id]).get(instance_id)
+            row = connection.execute(select(_listings(connection, [instance_id]))).first()
+        return ListedDatabases(found, _rows(row))
+
+    def listed_of(self, instance_ids: Sequence[int]) -> dict[int, ListedDatabases]:
+        """Return the same of several instances: of few at once, their names are many."""
+        with self._database.read() as connection:
+            found = databases_of(connection, instance_ids)
+            rows = connection.execute(select(_listings(connection, instance_ids)))
+            said = {row.instance_id: _rows(row) for row in rows}
+        return {item: ListedDatabases(found.get(item), said.get(item, "")) for item in instance_ids}
+
+    def each(
+        self, instance_ids: Sequence[int], *, with_findings: bool = True
+    ) -> Iterator[KeptReview]:
+        """Yield what is kept of instances, in their order, some at a time."""
+        for begin in range(0, len(instance_ids), AT_ONCE):
+            some = instance_ids[begin : begin + AT_ONCE]
+            with self._database.read_once() as connection:
+                query = _kept(connection, some, with_findings=with_findings)
+                found = {row.id: _review(row) for row in connection.execute(query)}
+            yield from (found.get(item, KeptReview(item)) for item in some)
+
+    def unpacked(
+        self,
+        kept: KeptReview,
+        instance: str,
+        engine: EngineName,
+        shared: Callable[[str], str] = str,
+    ) -> tuple[Examined, Compared] | None:
+        """Return what is kept, and apart what is compared of accounts; None: it is damaged.
+
+        `shared` returns one text for all that are equal.
+        """
+        try:
+            examined = Examined(
+                instance,
+                engine,
+                read_findings(kept.findings, instance, engine, shared),
+                notes=read_texts(kept.notes),
+                of_provider=read_texts(kept.providers),
+                is_unlisted=kept.is_unlisted,
+            )
+            return examined, PackedNamesakes.of(kept.namesakes)
+        except ReviewDamaged:
+            return None
+
+    def packed(self, namesakes: Sequence[Namesake]) -> Compared:
+        """Return what is compared of accounts, packed as it is kept."""
+        return PackedNamesakes.of(pack_namesakes(namesakes))
+
+    def keep(self, instance_id: int, turn: int, new: NewReview) -> int | None:
+        """Keep what who asks has found out; return the turn of it.
+
+        None: it is not kept, because a sync or somebody else was faster.
+
+        Raises:
+            StoreUnavailable: nothing can be written now, or not by this process.
+        """
+        with self._writing() as connection:
+            # In the order in which a sync takes these rows.
+            if not are_accounts(connection, instance_id, new.accounts):
+                return None
+            if kept_turn(connection, instance_id) != turn:
+                return None
+            put_review(connection, instance_id, new)
+            return turn + 1
+
+    def keep_listings(self, listings: Mapping[int, tuple[int, str]]) -> None:
+        """Note that the databases of instances are the same, by turn and by other rows.
+
+        Raises:
+            StoreUnavailable: nothing can be written now, or not by this process.
+        """
+        with self._writing() as connection:
+            for instance_id, (turn, rows) in listings.items():
+                own = reviews.c.instance_id == instance_id, reviews.c.turn == turn
+                connection.execute(update(reviews).where(*own).values(databases=rows))
+
+    def remedies(
+        self, instance_ids: Sequence[int]
+    ) -> Iterator[tuple[int, Mapping[RemedyKey, Undone]]]:
+        """Yield what ends findings of namesakes, as far as it is kept."""
+        for begin in range(0, len(instance_ids), AT_ONCE):
+            some = instance_ids[begin : begin + AT_ONCE]
+            with self._database.read_once() as connection:
+                query = select(reviews.c.instance_id, reviews.c.remedies).where(
+                    among(connection, reviews.c.instance_id, some), reviews.c.remedies.is_not(None)
+                )
+                rows = connection.execute(query).all()
+            for row in rows:
+                try:
+                    yield row.instance_id, read_remedies(bytes(row.remedies))
+                except ReviewDamaged:
+                    continue
+
+    def keep_remedies(self, instance_id: int, turn: int, found: Mapping[RemedyKey, Undone]) -> None:
+        """Keep what ends findings of namesakes beside a review of this turn, if it is there.
+
+        Raises:
+            StoreUnavailable: nothing can be written now, or not by this process.
+        """
+        newest = dict(list(found.items())[-MOST_REMEDIES:])
+        own = reviews.c.instance_id == instance_id, reviews.c.turn == turn
+        with self._writing() as connection:
+            values = {"remedies": pack_remedies(newest)}
+            connection.execute(update(reviews).where(*own).values(values))
+
+    def first_seen(
+        self, instance_ids: Sequence[int], *, of_fleet: bool
+    ) -> dict[int, dict[FindingKey, datetime]]:
+        """Return when the findings of instances were first seen, by what tells them apart."""
+        found = {}
+        for begin in range(0, len(instance_ids), AT_ONCE):
+            some = instance_ids[begin : begin + AT_ONCE]
+            with self._database.read_once() as connection:
+                for item, own in open_findings(connection, some, of_fleet=of_fleet).items():
+                    found[item] = {key: one.first_seen for key, one in own.items()}
+        return found
+
+    def keep_of_fleet(self, now: Mapping[int, Sequence[Finding]], moment: datetime) -> None:
+        """Keep what all instances together say: their ids, and what was found of each.
+
+        What an instance is found to have when it is compared first, it has had since its first
+        review.
+
+        Raises:
+            StoreUnavailable: nothing can be written now, or not by this process.
+        """
+        with self._writing() as connection:
+            before = open_findings(connection, list(now), of_fleet=True)
+            new = _first_compared(connection, list(now))
+            for item, own in now.items():
+                known = before.get(item, {})
+                if own or known:
+                    since = new.get(item, moment)
+                    write_changes(connection, item, known, own, since, of_fleet=True)
+            if new:
+                chosen = among(connection, reviews.c.instance_id, list(new))
+                connection.execute(update(reviews).where(chosen).values(compared_at=moment))
+
+    def open(self, instance_ids: Sequence[int]) -> Iterator[tuple[int, str, str, Severity]]:
+        """Yield the findings of single instances that are kept: instance, rule, account."""
+        for begin in range(0, len(instance_ids), AT_ONCE):
+            some = instance_ids[begin : begin + AT_ONCE]
+            with self._database.read_once() as connection:
+                query = select(
+                    *(findings.c.instance_id, findings.c.rule, findings.c.account_name),
+                    findings.c.severity,
+                ).where(
+                    among(connection, findings.c.instance_id, some),
+                    findings.c.resolved_at.is_(None),
+                    findings.c.of_fleet.is_(False),
+                )
+                rows = connection.execute(query).all()
+            for row in rows:
+                yield row.instance_id, row.rule, row.account_name, Severity(row.severity)
+
+    def changes_since(
+        self, instance_ids: Sequence[int], moment: datetime
+    ) -> list[tuple[int, str, str, Severity, bool]]:
+        """Return what came and went since a moment: instance, rule, account; whether it came.
+
+        What a first review found, did not come.
+        """
+        columns = (findings.c.instance_id, findings.c.rule, findings.c.account_name)
+        is_there = findings.c.resolved_at.is_(None)
+        is_new = and_(
+            is_there,
+            findings.c.first_seen_at >= moment,
+            findings.c.first_seen_at > reviews.c.began_at,
+        )
+        query = select(*columns, findings.c.severity, is_there.label("came")).join(
+            reviews, reviews.c.instance_id == findings.c.instance_id
+        )
+        with self._database.read_once() as connection:
+            own = among(connection, findings.c.instance_id, instance_ids)
+            rows = connection.execute(
+                query.where(own, or_(is_new, findings.c.resolved_at >= moment))
+            ).all()
+        return [
+            (row.instance_id, row.rule, row.account_name, Severity(row.severity), bool(row.came))
+            for row in rows
+        ]
+
+    def spans(
+        self, instance_ids: Sequence[int], since: datetime, disabled: Sequence[str]
+    ) -> tuple[dict[Severity, int], list[FindingSpan]]:
+        """Return how many findings there were at a moment, and those that came or went since.
+
+        Rules that are `disabled` are left out.
+        """
+        resolved_at, first_seen_at = findings.c.resolved_at, findings.c.first_seen_at
+        with self._database.read() as connection:
+            own = among(connection, findings.c.instance_id, instance_ids)
+            own = and_(own, findings.c.rule.not_in(list(disabled)))
+            is_open = or_(resolved_at.is_(None), resolved_at >= since)
+            there = select(findings.c.severity, func.count()).where(
+                own, first_seen_at < since, is_open
+            )
+            before = connection.execute(there.group_by(findings.c.severity)).all()
+            is_first = first_seen_at <= reviews.c.began_at
+            later = (
+                select(findings.c.severity, first_seen_at, resolved_at, is_first.label("is_first"))
+                .join(reviews, reviews.c.instance_id == findings.c.instance_id)
+                .where(own, or_(first_seen_at >= since, resolved_at >= since))
+            )
+            rows = connection.execute(later).all()
+        spans = [
+            FindingSpan(
+                Severity(row.severity), row.first_seen_at, row.resolved_at, bool(row.is_first)
+            )
+            for row in rows
+        ]
+        return {Severity(severity): count for severity, count in before}, spans
+
+    def prune(self, before: datetime, limit: int) -> int:
+        """Delete findings that were resolved before a moment; return how many, at most `limit`."""
+        oldest = select(findings.c.id).where(findings.c.resolved_at < before).limit(limit)
+        with self._database.write() as connection:
+            return connection.execute(delete(findings).where(findings.c.id.in_(oldest))).rowcount
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Write what could be found out again: whatever refuses it, says that it can't be now."""
+        try:
+            with self._database.write_soon(PATIENCE_SECONDS) as connection:
+                yield connection
+        except DBAPIError as error:
+            raise self._database.unavailable(error.orig) from None
+
+
+def _first_compared(connection: Connection, instance_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return the instances that were never compared with others, and their first reviews."""
+    query = select(reviews.c.instance_id, reviews.c.began_at).where(
+        among(connection, reviews.c.instance_id, instance_ids),
+        reviews.c.compared_at.is_(None),
+        reviews.c.began_at.is_not(None),
+    )
+    return {row.instance_id: row.began_at for row in connection.execute(query)}
+
+
+def _listings(connection: Connection, instance_ids: Sequence[int]) -> Subquery:
+    """Return, by instance, what changes with each listing of its databases."""
+    of_active = case((databases.c.is_active.is_(True), databases.c.id), else_=0)
+    return (
+        select(
+            databases.c.instance_id,
+            func.count().label("rows"),
+            func.sum(of_active).label("active"),
+            func.max(databases.c.last_seen_at).label("seen_at"),
+        )
+        .where(among(connection, databases.c.instance_id, instance_ids))
+        .group_by(databases.c.instance_id)
+        .subquery()
+    )
+
+
+def _kept(
+    connection: Connection, instance_ids: Sequence[int], *, with_findings: bool
+) -> Select[Any]:
+    listings = _listings(connection, instance_ids)
+    blob = reviews.c.findings if with_findings else null()
+    return (
+        select(
+            instances.c.id,
+            worlds.c.digest,
+            reads.c.written_at,
+            *_CHECKED,
+            blob.label("found"),
+            listings,
+        )
+        .select_from(instances)
+        .outerjoin(worlds, worlds.c.instance_id == instances.c.id)
+        .outerjoin(reads, reads.c.instance_id == instances.c.id)
+        .outerjoin(reviews, reviews.c.instance_id == instances.c.id)
+        .outerjoin(listings, listings.c.instance_id == instances.c.id)
+        .where(among(connection, instances.c.id, instance_ids))
+    )
+
+
+def _review(row: Row[Any]) -> KeptReview:
+    marks = ReviewMarks(row.basis, row.listing, row.databases) if row.basis else None
+    return KeptReview(
+        instance_id=row.id,
+        turn=row.turn or 0,
+        marks=marks,
+        accounts=row.world or "",
+        accounts_now=accounts_mark(row.digest, row.written_at),
+        rows_now=_rows(row),
+        listed_now=row.seen_at,
+        listed_at=row.listed_at,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        is_unlisted=bool(row.is_unlisted),
+        is_compared=row.compared_at is not None,
+        notes=_bytes(row.notes),
+        providers=_bytes(row.providers),
+        findings=_bytes(row.found),
+        namesakes=_bytes(row.namesakes),
+    )
+
+
+def _bytes(blob: object) -> bytes | None:
+    return None if blob is None else bytes(blob)  # type: ignore[call-overload]
+
+
+def _rows(row: Row[Any] | None) -> str:
+    if row is None or row.seen_at is None:
+        return ""
+    return f"{row.rows} {int(row.active)} {row.seen_at.isoformat()}"

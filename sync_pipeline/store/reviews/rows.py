@@ -1,0 +1,217 @@
+"""What is written of a review, in the transaction of a sync or in one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from sync_pipeline.model.finding import Examined, Finding
+from sync_pipeline.model.review import FindingKey, NewReview, ReviewMarks, keys_of
+from sync_pipeline.store.database import among, insert_new, insert_rows
+from sync_pipeline.store.reviews.packing import pack_findings, pack_namesakes, pack_texts
+from sync_pipeline.store.schema import instance_findings as findings
+from sync_pipeline.store.schema import instance_reads as reads
+from sync_pipeline.store.schema import instance_reviews as reviews
+from sync_pipeline.store.schema import instance_worlds as worlds
+from sync_pipeline.store.schema import instances
+
+_OF_INSTANCE = reviews.c.instance_id == bindparam("of_id")
+_WORLD = (
+    select(instances.c.id, worlds.c.digest, reads.c.written_at)
+    .select_from(instances)
+    .outerjoin(worlds, worlds.c.instance_id == instances.c.id)
+    .outerjoin(reads, reads.c.instance_id == instances.c.id)
+    .where(instances.c.id == bindparam("of_id"))
+)
+_LOCKED = (
+    select(worlds.c.instance_id).where(worlds.c.instance_id == bindparam("of_id")).with_for_update()
+)
+_STATE = select(reviews.c.turn, reviews.c.began_at).where(_OF_INSTANCE)
+_FORGET = (
+    update(reviews)
+    .where(_OF_INSTANCE)
+    .values(
+        turn=reviews.c.turn + 1,
+        basis="",
+        notes=None,
+        providers=None,
+        findings=None,
+        namesakes=None,
+        remedies=None,
+    )
+)
+_OPEN = (
+    findings.c.id,
+    findings.c.instance_id,
+    findings.c.rule,
+    findings.c.account_name,
+    findings.c.about,
+    findings.c.severity,
+    findings.c.first_seen_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A finding that is there as of the review before."""
+
+    id: int
+    severity: str
+    first_seen: datetime
+
+
+def written_review(connection: Connection, instance_id: int, new: NewReview | None) -> None:
+    """Write the review of an instance's accounts after them; None: what is kept holds no more."""
+    _add(connection, instance_id)
+    if new is None:
+        connection.execute(_FORGET, {"of_id": instance_id})
+        return
+    put_review(connection, instance_id, new)
+
+
+def accounts_mark(digest: str | None, written_at: datetime | None) -> str:
+    """Return what tells what a sync left from what any other one does.
+
+    The digest is of accounts alone, and what could not be read counts for a review as well. Each
+    sync that writes notes when it did: also one of a version that knows no reviews.
+    """
+    return f"{digest or ''} {written_at.isoformat() if written_at else ''}"
+
+
+def marked_accounts(connection: Connection, instance_id: int) -> str:
+    """Return the mark of an instance's accounts as they are in the store."""
+    row = connection.execute(_WORLD, {"of_id": instance_id}).one()
+    return accounts_mark(row.digest, row.written_at)
+
+
+def are_accounts(connection: Connection, instance_id: int, mark: str) -> bool:
+    """Return whether the accounts in the store have this mark; nobody changes them after."""
+    connection.execute(_LOCKED, {"of_id": instance_id})
+    return marked_accounts(connection, instance_id) == mark
+
+
+def kept_turn(connection: Connection, instance_id: int) -> int:
+    """Return the turn of an instance's review, of which nobody else writes before the end."""
+    _add(connection, instance_id)
+    found = connection.execute(_STATE.with_for_update(), {"of_id": instance_id}).one()
+    return int(found.turn)
+
+
+def put_review(connection: Connection, instance_id: int, new: NewReview) -> None:
+    """Write the review of the accounts that are in the store, and what came and went.
+
+    What instances together say is left as it is.
+    """
+    state = connection.execute(_STATE.with_for_update(), {"of_id": instance_id}).one()
+    before = open_findings(connection, [instance_id], of_fleet=False).get(instance_id, {})
+    first_seen = write_changes(connection, instance_id, before, new.examined.findings, new.moment)
+    seen = (
+        replace(item, first_seen=moment)
+        for item, moment in zip(new.examined.findings, first_seen, strict=True)
+    )
+    values = {
+        "turn": state.turn + 1,
+        "world": marked_accounts(connection, instance_id),
+        "began_at": state.began_at or new.moment,
+        "reviewed_at": new.moment,
+        "remedies": None,
+        **_of_marks(new.marks),
+        **_of_examined(new.examined, list(seen)),
+    }
+    connection.execute(update(reviews).where(_OF_INSTANCE).values(values), {"of_id": instance_id})
+
+
+def open_findings(
+    connection: Connection, instance_ids: Sequence[int], *, of_fleet: bool
+) -> dict[int, dict[FindingKey, Open]]:
+    """Return the findings of instances that are there as of their last reviews."""
+    query = select(*_OPEN).where(
+        among(connection, findings.c.instance_id, instance_ids),
+        findings.c.resolved_at.is_(None),
+        findings.c.of_fleet.is_(of_fleet),
+    )
+    found: dict[int, dict[FindingKey, Open]] = {}
+    for row in connection.execute(query.order_by(findings.c.id)):
+        own = found.setdefault(row.instance_id, {})
+        key = (row.rule, row.account_name, row.about, 0)
+        while key in own:
+            key = (*key[:3], key[3] + 1)
+        own[key] = Open(row.id, row.severity, row.first_seen_at)
+    return found
+
+
+def write_changes(
+    connection: Connection,
+    instance_id: int,
+    before: Mapping[FindingKey, Open],
+    now: Sequence[Finding],
+    moment: datetime,
+    *,
+    of_fleet: bool = False,
+) -> list[datetime]:
+    """Write which findings came and which went, and return when each was first seen."""
+    keys = keys_of(now)
+    new = [
+        {
+            "instance_id": instance_id,
+            "rule": item.rule,
+            "account_name": item.account,
+            "about": key[2],
+            "severity": str(item.severity),
+            "of_fleet": of_fleet,
+            "first_seen_at": moment,
+            "resolved_at": None,
+        }
+        for key, item in zip(keys, now, strict=True)
+        if key not in before
+    ]
+    insert_rows(connection, findings, new)
+    there = set(keys)
+    gone = [item.id for key, item in before.items() if key not in there]
+    _update(connection, gone, {"resolved_at": moment})
+    by_severity: dict[str, list[int]] = {}
+    for key, item in zip(keys, now, strict=True):
+        if key in before and before[key].severity != item.severity:
+            by_severity.setdefault(str(item.severity), []).append(before[key].id)
+    for severity, ids in by_severity.items():
+        _update(connection, ids, {"severity": severity})
+    return [before[key].first_seen if key in before else moment for key in keys]
+
+
+def _add(connection: Connection, instance_id: int) -> None:
+    row = {
+        "instance_id": instance_id,
+        "turn": 0,
+        "basis": "",
+        "databases": "",
+        "listing": "",
+        "is_unlisted": False,
+    }
+    insert_new(connection, reviews, row)
+
+
+def _update(connection: Connection, ids: Sequence[int], values: dict[str, Any]) -> None:
+    if ids:
+        chosen = update(findings).where(among(connection, findings.c.id, ids))
+        connection.execute(chosen.values(values))
+
+
+def _of_marks(marks: ReviewMarks) -> dict[str, Any]:
+    return {"basis": marks.basis, "listing": marks.listing, "databases": marks.rows}
+
+
+def _of_examined(examined: Examined, seen: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "listed_at": examined.listed_at,
+        "valid_from": examined.valid_from,
+        "valid_until": examined.valid_until,
+        "is_unlisted": examined.is_unlisted,
+        "notes": pack_texts(examined.notes),
+        "providers": pack_texts(examined.of_provider),
+        "findings": pack_findings(seen) if seen else None,
+        "namesakes": pack_namesakes(examined.namesakes),
+    }

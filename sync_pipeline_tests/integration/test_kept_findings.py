@@ -1,0 +1,531 @@
+"""Findings as they are kept are those that would be found now, whatever came before."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Row, select, update
+
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.review import review
+from sync_pipeline.errors import StaleClaim
+from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.model.finding import Finding, Review, Severity
+from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, Securable, SecurableKind
+from sync_pipeline.model.reads import Derived, ReadMarks, Reads
+from sync_pipeline.model.review import FindingKey, keys_of
+from sync_pipeline.model.session import RecordClaim, Session
+from sync_pipeline.model.size import Measure
+from sync_pipeline.model.snapshot import SectionReport, SectionStatus, Snapshot
+from sync_pipeline.settings import Settings
+from sync_pipeline.store import accounts as store_accounts
+from sync_pipeline.store.access import AccessReads
+from sync_pipeline.store.reviews import reviews
+from sync_pipeline.store.schema import instance_findings, instance_reviews
+from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers import kept_reviews, reviewing
+from sync_pipeline.workflows.answers.access import load
+from sync_pipeline.workflows.answers.findings import finding_rules, review_of, review_session, trend
+from sync_pipeline.workflows.answers.kept_reviews import Reviews
+from sync_pipeline.workflows.answers.reviewing import Reviewer, review_of_sync
+from sync_pipeline.workflows.dates import today
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.retention import prune_history
+from workbench.benches.store_bench import (
+    CREDENTIAL,
+    DONE,
+    START,
+    StoreBench,
+    an_account,
+    whole_snapshot,
+)
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
+from workbench.strategies.sizes import put_snapshots, snapshot_of
+
+SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+"""Where the stores differ in nothing."""
+KNOWN = (Measure.known(1),) * 3
+RULES = ("superuser", "gone-database", "uneven-rights", "expired-active", "no-password-expiry")
+
+
+@dataclass
+class Kept:
+    """A fleet of which findings are kept, and what was first seen when."""
+
+    store: Store
+    home: Path
+    patch: pytest.MonkeyPatch
+    chance: random.Random
+    now: datetime = START
+    seen: dict[str, dict[FindingKey, datetime]] = field(default_factory=dict)
+    files: int = 0
+    switches_off: bool = False
+
+    def __post_init__(self) -> None:
+        self.settings = Settings(home=self.home)
+        self.bench = StoreBench(self.store)
+        self.store.registry.put_credential(CREDENTIAL, self.now)
+        engines = [*EngineName, EngineName.POSTGRESQL]
+        self.put(
+            *(
+                Instance(0, f"i{number}", engine, "127.0.0.1", 5432, CREDENTIAL.name)
+                for number, engine in enumerate(engines)
+            )
+        )
+
+    @property
+    def deps(self) -> SyncDeps:
+        vault = SecretVault.open(self.settings)
+        return SyncDeps(self.store, vault, self.settings, lambda: self.now)
+
+    def put(self, *instances: Instance) -> None:
+        self.store.registry.put_instances(instances, self.now)
+
+    @property
+    def active(self) -> list[Instance]:
+        return self.store.registry.instances(include_inactive=False)
+
+    def one(self) -> Instance:
+        return self.chance.choice(self.active)
+
+    def fresh(self, instances: list[Instance]) -> Review:
+        """Return what is found by looking at everything."""
+        deps, reviewer = self.deps, Reviewer.of(self.deps)
+        cases: list[Case] = [
+            reviewer.case(item.instance, item.judged, item.stored.databases, item.stored.changed_at)
+            for item in load(deps, instances)
+        ]
+        return review(cases, finding_rules(deps.settings), today(deps))
+
+    def check(self) -> None:
+        """Compare what is kept with what would be found, of all, of some and of a session."""
+        instances = self.active
+        wanted, found = self.fresh(instances), review_of(self.deps, instances)
+        assert found == wanted
+        self.check_dates(found)
+        if self.chance.random() < 0.3:
+            again = review_of(self.deps, instances)
+            assert again == wanted
+            assert dates(again) == dates(found)
+            some = self.chance.sample(instances, 2)
+            assert review_of(self.deps, some) == self.fresh(some)
+
+    def check_dates(self, found: Review) -> None:
+        if self.switches_off:
+            return
+        by_instance: dict[str, list[Finding]] = {item.name: [] for item in self.active}
+        for item in (*found.findings, *found.suppressed):
+            by_instance[item.instance].append(item)
+        for name, own in by_instance.items():
+            before = self.seen.get(name, {})
+            keys = keys_of(own)
+            self.seen[name] = {key: before.get(key, self.now) for key in keys}
+            assert [item.first_seen for item in own] == list(self.seen[name].values()), name
+
+    def sync(self, instance: Instance | None = None, *, with_review: bool = True) -> Session:
+        instance = instance or self.one()
+        snapshot = reviewed_snapshot(self.chance, instance.engine, self.now)
+        return self.apply(instance, snapshot, with_review=with_review)
+
+    def apply(
+        self,
+        instance: Instance,
+        snapshot: Snapshot,
+        *,
+        with_review: bool = True,
+        with_reads: bool = True,
+        session: Session | None = None,
+    ) -> Session:
+        """Write what was collected as a sync does."""
+        session = session or self.bench.open([instance])
+        claim = self.bench.claim(session, instance)
+        accounts = self.store.accounts
+        before, known = accounts.mark(instance.id), accounts.known(instance.id)
+        result = self.bench.compared(instance, snapshot)
+        made = review_of_sync(self.deps, instance, before, known, result, snapshot)
+        assert made is not None
+        reads = Reads(ReadMarks("", "", ""), Derived(len(snapshot.accounts), 0, ()))
+        accounts.apply(
+            instance.id, result, claim, DONE, self.now, snapshot.server.version, self.now,
+            reads=reads if with_reads else None, review=made if with_review else None,
+        )  # fmt: skip
+        return self.bench.session(session.session_id)
+
+    def sync_of_before(self, instance: Instance | None = None) -> None:
+        """Sync as a process of the version before still may, which knows no review."""
+        with self.patch.context() as context:
+            context.setattr(store_accounts, "written_review", lambda *_: None)
+            instance = instance or self.one()
+            if self.chance.random() < 0.5:
+                self.sync(instance, with_review=False)
+                return
+            # Nothing but what could be read is another.
+            states = [item.state for item in self.store.accounts.known(instance.id)]
+            snapshot = reviewed_snapshot(self.chance, instance.engine, self.now)
+            self.apply(instance, replace(snapshot, accounts=tuple(states)), with_review=False)
+
+    def sync_all(self, instances: Sequence[Instance]) -> Session:
+        """Sync several instances in one session."""
+        self.bench.now = self.now
+        session = self.bench.open(list(instances))
+        for instance in instances:
+            snapshot = reviewed_snapshot(self.chance, instance.engine, self.now)
+            self.apply(instance, snapshot, session=session)
+        return self.bench.session(session.session_id)
+
+    def first_of(self, engine: EngineName) -> Instance:
+        return next(item for item in self.active if item.engine is engine)
+
+    def fresh_of(self, instance: Instance) -> tuple[Finding, ...]:
+        """Return what is found on one instance by looking at it."""
+        now = next(item for item in self.active if item.id == instance.id)
+        return self.fresh([now]).findings
+
+    def rows(self) -> list[Row[Any]]:
+        with self.store._database.read() as connection:
+            return list(connection.execute(select(instance_findings)))
+
+    def open_keys(self, instance: Instance) -> set[tuple[str, str, str]]:
+        return {
+            (row.rule, row.account_name, row.about)
+            for row in self.rows()
+            if row.instance_id == instance.id and row.resolved_at is None
+        }
+
+    def kept_count(self) -> int:
+        return sum(1 for item in self.store.reviews.each([i.id for i in self.active]) if item.marks)
+
+    def list_databases(self) -> None:
+        names = [name for name in ("shop", "hr", "old", "new") if self.chance.random() < 0.7]
+        found = snapshot_of(self.now.date(), dict.fromkeys(names or ["shop"], KNOWN))
+        found = replace(found, observed_at=self.now)
+        put_snapshots(self.store, self.one().id, {self.now.date(): found})
+
+    def change_file(self) -> None:
+        self.files += 1
+        path = self.home / f"findings-{self.files}.yaml"
+        rule = self.chance.choice(RULES)
+        day = (self.now + timedelta(days=self.chance.randint(-1, 2))).date()
+        path.write_text(
+            f"disabled_rules: [{rule if self.switches_off else ''}]\n"
+            f"suppressions: [{{rule: {rule}, account: '%n%', reason: r, until: '{day}'}}]\n"
+        )
+        self.settings = self.settings.model_copy(update={"findings_file": path})
+
+    def exclude_databases(self) -> None:
+        names = self.chance.choice([(), ("old",), ("n%",)])
+        self.settings = self.settings.model_copy(update={"excluded_databases": names})
+
+    def change_code(self) -> None:
+        version = f"version {self.chance.random()}"
+        self.patch.setattr(reviewing, "code_digest", lambda: version)
+
+    def change_monitor(self) -> None:
+        name = self.chance.choice(["ann", "bob", "watcher"])
+        self.store.registry.put_credential(replace(CREDENTIAL, username=name), self.now)
+
+    def note_version(self) -> None:
+        self.store.registry.note_connection(self.one().id, "14.1", self.now)
+
+    def remove(self) -> None:
+        instance = self.one()
+        self.store.registry.delete_instance(instance.name, self.now)
+        if self.chance.random() < 0.7:
+            self.put(instance)
+
+    def disable(self) -> None:
+        for item in self.store.registry.instances():
+            if not item.is_active:
+                self.put(replace(item, is_active=True))
+        self.put(replace(self.one(), is_active=False))
+
+    def damage(self) -> None:
+        column = self.chance.choice(["findings", "namesakes", "notes", "remedies"])
+        with self.store._database.write() as connection:
+            connection.execute(update(instance_reviews).values({column: b"nothing"}))
+
+    def events(self) -> list[Callable[[], object]]:
+        return [
+            *(self.sync, self.sync, self.sync, lambda: self.sync(with_review=False)),
+            self.sync_of_before,
+            *(self.list_databases, self.list_databases, self.change_file, self.exclude_databases),
+            *(self.change_code, self.change_monitor, self.note_version, self.remove, self.disable),
+            *(self.damage, lambda: None),
+        ]
+
+
+def dates(found: Review) -> list[datetime | None]:
+    return [item.first_seen for item in (*found.findings, *found.suppressed)]
+
+
+@contextmanager
+def reading_nothing(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail where the accounts of an instance are read."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("the accounts were read")
+
+    with patch.context() as context:
+        context.setattr(AccessReads, "_read", refused)
+        yield
+
+
+@pytest.fixture
+def kept(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    monkeypatch.setattr(reviewing, "code_digest", lambda: "as it is")
+    monkeypatch.setattr(kept_reviews, "_AT_ONCE", 3)
+    return Kept(store, tmp_path, monkeypatch, random.Random(1))
+
+
+@pytest.mark.parametrize(
+    ("store_url", "seed"), [("sqlite", 0), ("sqlite", 1), ("postgresql", 2)], indirect=["store_url"]
+)
+def test_what_is_kept_is_what_would_be_found(kept: Kept, seed: int) -> None:
+    kept.chance, kept.switches_off = random.Random(seed), seed == 1
+    kept.check()
+    for instance in kept.active:
+        kept.sync(instance)
+    kept.check()
+    for _ in range(14):
+        kept.now += timedelta(minutes=kept.chance.choice([1, 30, 600, 1440]))
+        kept.chance.choice(kept.events())()
+        kept.check()
+
+
+@SQLITE
+def test_who_asks_after_a_sync_reads_no_account(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for instance in kept.active:
+        kept.sync(instance)
+    one = kept.active[0]
+    wanted, wanted_of_one = kept.fresh(kept.active), kept.fresh_of(one)
+    # The first question about all of them finds out what ends what is uneven.
+    assert review_of(kept.deps, kept.active) == wanted
+    with reading_nothing(monkeypatch):
+        assert review_of(kept.deps, kept.active) == wanted
+        assert review_of(kept.deps, [one]).findings == wanted_of_one
+
+
+@SQLITE
+def test_a_day_passes_only_for_what_the_time_decides(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expiring(until: datetime) -> Snapshot:
+        snapshot = whole_snapshot((replace(an_account("ann"), can_login=True),), kept.now)
+        (ann,) = snapshot.accounts
+        dated = replace(ann, attributes=(("valid_until", until.isoformat()),))
+        return replace(snapshot, accounts=(dated,))
+
+    ends = START + timedelta(days=3)
+    kept.apply(kept.first_of(EngineName.POSTGRESQL), expiring(ends))
+    one = kept.first_of(EngineName.POSTGRESQL)
+    for moment, is_expired in ((ends - timedelta(microseconds=1), False), (ends, True)):
+        kept.now = moment
+        with nullcontext() if is_expired else reading_nothing(monkeypatch):
+            found = review_of(kept.deps, [one]).findings
+        assert ("expired-active" in {item.rule for item in found}) == is_expired
+        assert found == kept.fresh_of(one)
+    kept.now = ends + timedelta(days=900)
+    with reading_nothing(monkeypatch):
+        assert review_of(kept.deps, [one]).findings == found
+    # A clock that is set back is believed as well.
+    kept.now = START
+    assert review_of(kept.deps, [one]).findings == kept.fresh_of(one)
+
+
+def test_databases_that_are_listed_again_change_nothing_unless_a_finding_names_the_day(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = kept.first_of(EngineName.MYSQL)
+
+    def listed(*names: str) -> None:
+        kept.now += timedelta(days=1)
+        found = replace(
+            snapshot_of(kept.now.date(), dict.fromkeys(names, KNOWN)), observed_at=kept.now
+        )
+        put_snapshots(kept.store, one.id, {kept.now.date(): found})
+
+    on = Securable(SecurableKind.DATABASE, "shop")
+    app = replace(an_account("'app'@'%'"), grants=(Grant(on, "SELECT"),))
+    kept.apply(one, whole_snapshot((app,), kept.now))
+    one = kept.first_of(EngineName.MYSQL)
+    listed("shop")
+    assert review_of(kept.deps, [one]).findings == kept.fresh_of(one)
+    for _ in range(2):
+        listed("shop")
+        with reading_nothing(monkeypatch):
+            review_of(kept.deps, [one])
+    # A database that was never listed is gone as of a day, which is told.
+    never = Securable(SecurableKind.DATABASE, "never")
+    kept.apply(one, whole_snapshot((replace(app, grants=(Grant(never, "SELECT"),)),), kept.now))
+    for _ in range(2):
+        listed("shop")
+        assert review_of(kept.deps, [one]).findings == kept.fresh_of(one)
+    kept.apply(one, whole_snapshot((app,), kept.now))
+    seen = kept.now + timedelta(days=1)
+    for names in (("hr",), ("hr",), ("shop", "hr")):
+        listed(*names)
+        found = review_of(kept.deps, [one])
+        assert found.findings == kept.fresh_of(one)
+        gone = [item for item in found.findings if item.rule == "gone-database"]
+        assert [item.first_seen for item in gone] == ([] if "shop" in names else [seen])
+    rows = [row for row in kept.rows() if row.about == "database shop"]
+    assert [(row.first_seen_at, row.resolved_at) for row in rows] == [(seen, kept.now)]
+
+
+def test_findings_are_found_where_nothing_can_be_kept(
+    kept: Kept, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.sync(with_review=False)
+    monkeypatch.setattr(reviews, "PATIENCE_SECONDS", 0.05)
+    with kept.store._database.engine.connect() as connection:
+        if kept.store._database.is_sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("LOCK TABLE instance_reviews IN SHARE MODE")
+        assert review_of(kept.deps, kept.active) == kept.fresh(kept.active)
+        connection.rollback()
+    assert kept.kept_count() == 0
+    if not kept.store._database.is_sqlite:
+        options = "?options=-c%20default_transaction_read_only%3Don"
+        reading = Store.open(f"{store_url}{options}")
+        try:
+            deps = replace(kept.deps, store=reading)
+            assert review_of(deps, kept.active) == kept.fresh(kept.active)
+        finally:
+            reading.close()
+    assert kept.kept_count() == 0
+    review_of(kept.deps, kept.active)
+    assert kept.kept_count() == len(kept.active)
+
+
+@SQLITE
+@pytest.mark.parametrize("faster", ["a sync", "a sync of the version before", "who asks"])
+def test_who_looked_before_others_wrote_keeps_nothing_after_them(kept: Kept, faster: str) -> None:
+    one = kept.active[0]
+    kept.sync(one, with_review=False)
+    (looked,) = kept.store.reviews.each([one.id])
+    reading = Reviews(kept.deps)
+    kept.now += timedelta(minutes=30)
+    if faster == "who asks":
+        review_of(kept.deps, [one])
+    elif faster == "a sync":
+        kept.sync(one)
+    else:
+        kept.sync_of_before(one)
+    assert reading._anew(one, looked).turn is None
+    (one,) = kept.active[:1]
+    assert review_of(kept.deps, [one]).findings == kept.fresh_of(one)
+
+
+@SQLITE
+def test_a_sync_that_reads_less_of_the_same_accounts_leaves_nothing_that_held(kept: Kept) -> None:
+    one = kept.first_of(EngineName.POSTGRESQL)
+    snapshot = whole_snapshot((an_account("ann"),), kept.now)
+    denied = {SectionKey(SectionName.TABLE): SectionReport(SectionStatus.DENIED, "no")}
+    for sections in (snapshot.sections, {**snapshot.sections, **denied}):
+        kept.now += timedelta(minutes=30)
+        changed = replace(snapshot, observed_at=kept.now, sections=sections)
+        # Not even a date is left by which it could be seen.
+        kept.apply(one, changed, with_review=False, with_reads=False)
+        (now,) = (item for item in kept.active if item.id == one.id)
+        assert review_of(kept.deps, [now]) == kept.fresh([now])
+
+
+@SQLITE
+def test_a_sync_that_was_too_late_leaves_the_review_before(kept: Kept) -> None:
+    one = kept.active[0]
+    kept.sync(one)
+    before = review_of(kept.deps, [one])
+    kept.now += timedelta(minutes=30)
+
+    def late(claim: RecordClaim) -> RecordClaim:
+        return replace(claim, attempt=claim.attempt + 1)
+
+    claim_of = kept.bench.claim
+    kept.patch.setattr(kept.bench, "claim", lambda *of: late(claim_of(*of)))
+    with pytest.raises(StaleClaim):
+        kept.sync(one)
+    assert review_of(kept.deps, [one]) == before
+    assert dates(review_of(kept.deps, [one])) == dates(before)
+
+
+def test_a_session_counts_what_is_kept_and_what_came_and_went(kept: Kept) -> None:
+    fleet = kept.active
+    for number in range(6):
+        kept.now += timedelta(minutes=30)
+        before = {item.id: kept.open_keys(item) for item in fleet}
+        chosen = fleet if number < 3 else fleet[:3]
+        session = kept.sync_all(chosen)
+        if number == 4:
+            kept.damage()
+        found, wanted = review_session(kept.deps, session), kept.fresh(chosen)
+        assert found.review.counts == wanted.counts
+        assert found.review.notes == wanted.notes
+        assert [item.account for item in found.review.findings] == [
+            item.account for item in wanted.findings
+        ]
+        after = {item.id: kept.open_keys(item) for item in chosen}
+        came = sum(len(after[item] - before[item]) for item in after)
+        went = sum(len(before[item] - after[item]) for item in after)
+        assert (found.came, found.went) == ((0, 0) if number == 0 else (came, went))
+
+
+@SQLITE
+def test_resolved_findings_go_with_the_change_log(kept: Kept) -> None:
+    one = kept.first_of(EngineName.POSTGRESQL)
+    boss = replace(an_account("boss"), is_superuser=True)
+    kept.apply(one, whole_snapshot((boss,), kept.now))
+    kept.now += timedelta(days=1)
+    kept.apply(one, whole_snapshot((an_account("ann"),), kept.now))
+    assert {row.resolved_at for row in kept.rows()} >= {kept.now}
+    days = kept.settings.change_retention_days
+    for passed, is_there in ((days - 1, True), (days + 2, False)):
+        kept.now = START + timedelta(days=1 + passed)
+        prune_history(kept.deps, pause=lambda _: None)
+        assert any(row.resolved_at for row in kept.rows()) == is_there
+
+
+@SQLITE
+def test_what_is_uneven_when_it_is_compared_first_was_so_since_the_first_review(kept: Kept) -> None:
+    boss = replace(an_account("boss"), is_superuser=True)
+    one, two = (item for item in kept.active if item.engine is EngineName.POSTGRESQL)
+    kept.apply(one, whole_snapshot((boss,), kept.now))
+    kept.apply(two, whole_snapshot((an_account("boss"), an_account("ann")), kept.now))
+    kept.now += timedelta(days=1)
+
+    def uneven() -> list[tuple[str, datetime | None]]:
+        found = review_of(kept.deps, kept.active).findings
+        return [(item.account, item.first_seen) for item in found if item.rule == "uneven-rights"]
+
+    assert uneven() == [("boss", START)]
+    kept.now += timedelta(days=1)
+    ann = replace(an_account("ann"), is_superuser=True)
+    kept.apply(one, whole_snapshot((boss, ann), kept.now))
+    assert uneven() == [("ann", kept.now), ("boss", START)]
+
+
+def test_a_trend_says_what_came_and_went_by_day(kept: Kept) -> None:
+    boss, other = (replace(an_account(name), is_superuser=True) for name in ("boss", "other"))
+    zone = {"time_zone": "Asia/Tokyo"}
+    kept.settings = kept.settings.model_copy(update=zone)
+    one = kept.first_of(EngineName.POSTGRESQL)
+    # In Tokyo it is the next day from 15:00 UTC on.
+    for hours, states in ((0, (boss,)), (2, (boss, other)), (4, (other,)), (30, ())):
+        kept.now = START + timedelta(hours=hours)
+        kept.apply(one, whole_snapshot((an_account("ann"), *states), kept.now))
+    found = [item for item in trend(kept.deps, [one], 3) if item.severity is Severity.HIGH]
+    assert [(item.day.day, item.new, item.resolved, item.open) for item in found] == [
+        *((1, 1, 0, 2), (2, 0, 1, 1), (3, 0, 1, 0)),
+    ]
+    (last,) = [item for item in trend(kept.deps, [one], 1) if item.severity is Severity.HIGH]
+    assert (last.new, last.resolved, last.open) == (0, 1, 0)
