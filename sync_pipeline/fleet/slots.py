@@ -107,9 +107,10 @@ class Slots:
             make_private(folder)
             wait.until(lambda: _locked(door, folder / _DOOR), limit)
             # A slot that this taker holds already can't be locked a second time.
-            slots = [folder / str(number) for number in range(limit.most)]
             for _ in range(count):
-                wait.until(lambda: any(_locked(held, path) for path in slots), limit)
+                wait.until(
+                    lambda: any(_locked(held, folder / name) for name in _names(limit)), limit
+                )
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -121,6 +122,12 @@ class Slots:
                 phase=Phase.CONFIGURE,
                 hint="Let sync_pipeline write SYNC_PIPELINE_HOME, on a disk of this machine.",
             ) from None
+
+
+def _names(limit: Limit) -> Iterator[str]:
+    """Yield the names of all slots, from one of chance on: the first ones are mostly taken."""
+    first = random.randrange(limit.most)  # noqa: S311 - spreads looks
+    return (str((first + number) % limit.most) for number in range(limit.most))
 
 
 def _locked(held: ExitStack, path: Path) -> bool:
