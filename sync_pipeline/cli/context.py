@@ -71,10 +71,13 @@ def show_script(text: str) -> None:
 
 def show_json(value: Any) -> None:
     """Print JSON that a script can read; times are ISO 8601."""
-    text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
-    if not _is_encodable(text):
-        text = json.dumps(value, default=_plain, indent=2)
-    typer.echo(text)
+    typer.echo(json_text(value))
+
+
+def json_text(value: Any, indent: int | None = 2) -> str:
+    """Return JSON in which nothing acts or hides, with the signs that the output has."""
+    text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=indent))
+    return text if _is_encodable(text) else json.dumps(value, default=_plain, indent=indent)
 
 
 def _plain(value: object) -> str:

@@ -60,6 +60,7 @@ SHOWING = (
     ("credentials", "list"),
     ("findings",),
     ("findings", "rules"),
+    ("findings", "trend"),
     ("instances", "list"),
     ("instances", "show", "one"),
     ("maintenance", "list"),
