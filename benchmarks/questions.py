@@ -6,7 +6,8 @@
 The store holds a fleet as its syncs left it, half of it PostgreSQL and half MariaDB, written by
 what syncs write with, without any server. `--grants` is for the whole fleet. After the first
 session there is one more, of the `--changed` share of the instances, in each of which one account
-was granted one privilege. With `--home` the store is kept, and used again.
+was granted one privilege. Nothing of it keeps findings, as after an upgrade: `findings, none kept`
+makes them all, the first time that it is asked. With `--home` the store is kept, and used again.
 
 Each line is a process of its own, with its wall time, CPU (user and system) and peak memory.
 `ratio` compares the CPU beyond the start of the command with that of `rows`, one statement that
@@ -51,6 +52,7 @@ def cases(fleet: FilledFleet, world: FleetWorld) -> list[Case]:
     """Return the baselines, and the questions as people ask them."""
     who_can = (COMMAND, "access", "who-can", *QUESTION, "--json")
     accounts = (COMMAND, "accounts", "list", "--json")
+    findings = (COMMAND, "findings", "--json")
     one = ("--instance", f"instance-{world.instances // 4 * 2:05}")
     url = fleet.url.replace("postgresql+psycopg", "postgresql")
     return [
@@ -59,8 +61,12 @@ def cases(fleet: FilledFleet, world: FleetWorld) -> list[Case]:
         Case(START, (*who_can, "--instance", NEVER_SYNCED), exit_status=2),
         Case("who-can", who_can, ROWS, START, counted("holders", "holders")),
         Case("who-can, one instance", (*who_can, *one), ROWS, START, counted("holders", "holders")),
-        Case("findings", (COMMAND, "findings", "--json"), ROWS, START,
+        Case("findings, none kept", findings, ROWS, START, counted("findings", "findings")),
+        Case("findings", findings, ROWS, START, counted("findings", "findings")),
+        Case("findings, one instance", (*findings, *one), ROWS, START,
              counted("findings", "findings")),
+        Case("findings trend", (COMMAND, "findings", "trend", "--json"), ROWS, START,
+             counted("", "days")),
         Case("accounts list", accounts, ROWS, START, counted("", "accounts")),
         Case("accounts list, 10,000", (*accounts, "--limit", "10000"), ROWS, START,
              counted("", "accounts")),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sync_pipeline.cli.context import dependencies, say, show_json, show_notes
+from sync_pipeline.cli.long_json import show_long_json
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
@@ -48,7 +49,7 @@ def findings(
     with dependencies() as deps:
         found = narrowed(review_of(deps, active(deps.store, selection)), severity, rule)
     if output.is_json:
-        show_json(_review(found))
+        show_long_json("findings", map(_finding, found.findings), lambda: _review(found))
         return
     if output.is_csv:
         rows = [
@@ -153,9 +154,9 @@ def _day(moment: datetime | None) -> str:
 
 
 def _review(found: Review) -> dict[str, Any]:
+    """Return all but the findings, which are many."""
     return {
         "counts": found.counts,
-        "findings": [_finding(item) for item in found.findings],
         "accepted": [_finding(item) for item in found.suppressed],
         "notes": list(found.notes),
     }

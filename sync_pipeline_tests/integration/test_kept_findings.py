@@ -17,7 +17,7 @@ from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.errors import StaleClaim
 from sync_pipeline.fleet.secrets import SecretVault
-from sync_pipeline.model.finding import Finding, Review, Severity
+from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, Securable, SecurableKind
 from sync_pipeline.model.reads import Derived, ReadMarks, Reads
@@ -39,6 +39,7 @@ from sync_pipeline.workflows.answers.reviewing import Reviewer, review_of_sync
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.retention import prune_history
+from sync_pipeline_tests.integration.test_sync_accounts import Bench
 from workbench.benches.store_bench import (
     CREDENTIAL,
     DONE,
@@ -47,6 +48,7 @@ from workbench.benches.store_bench import (
     an_account,
     whole_snapshot,
 )
+from workbench.servers.running import RunningServer
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 from workbench.strategies.sizes import put_snapshots, snapshot_of
 
@@ -313,6 +315,36 @@ def test_who_asks_after_a_sync_reads_no_account(
     with reading_nothing(monkeypatch):
         assert review_of(kept.deps, kept.active) == wanted
         assert review_of(kept.deps, [one]).findings == wanted_of_one
+
+
+def test_a_real_sync_keeps_what_its_accounts_say(
+    postgresql_server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(postgresql_server, tmp_path)
+    try:
+        bench.sql("CREATE ROLE kf_boss LOGIN SUPERUSER")
+        for expected, statement in (
+            (True, "SELECT 1"),
+            # Nothing is written by this sync: what is kept holds on.
+            (True, "ALTER ROLE kf_boss NOSUPERUSER"),
+            (False, "DROP ROLE kf_boss"),
+        ):
+            bench.sync()
+            with reading_nothing(monkeypatch):
+                found = review_of(bench.deps, [bench.instance]).findings
+            said = {item.rule for item in found if item.account == "kf_boss"}
+            assert ("superuser" in said) == expected
+            cases = load(bench.deps, [bench.instance])
+            reviewer = Reviewer.of(bench.deps)
+            (case,) = (
+                reviewer.case(item.instance, item.judged, item.stored.databases, {})
+                for item in cases
+            )
+            assert found == review([case], FindingRules(), today(bench.deps)).findings
+            bench.sql(statement)
+    finally:
+        bench.sql("DROP ROLE IF EXISTS kf_boss")
+        bench.store.close()
 
 
 @SQLITE
