@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.errors import PrivilegeError
 from sync_pipeline.model.change import KnownAccount
 from sync_pipeline.model.privilege import SectionKey, SectionName
@@ -11,7 +12,9 @@ from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline_tests.contract.oracle_family import (
+    ENGINE,
     MONITOR,
+    NOW,
     account,
     attributes,
     grants,
@@ -38,6 +41,24 @@ def test_the_root_reads_all_open_containers_with_the_same_statements() -> None:
     assert snapshot.databases == {f"P{number}" for number in range(12)}
     assert snapshot.unread == {}
     assert snapshot.warnings == ()
+
+
+def test_an_excluded_container_keeps_what_was_read_of_it_before() -> None:
+    """One statement reads all containers: its rows of that one are let go."""
+    world = World()
+    world.cdb("SALES", "HR")
+    world.user("app", 3)
+    world.user("clerk", 4)
+    before = snapshot_of(world, ROOT)
+    scope = CollectScope(MONITOR, excluded=("H_",))
+    less = collect_accounts(ENGINE, lambda _: world.server.session(ROOT), scope, NOW)
+    assert {item.database for item in less.accounts} == {"", "SALES"}
+    assert {key.database for key in less.unread} == {"HR"}
+    assert status(less, SectionName.ACCOUNTS, "HR") is SectionStatus.EXCLUDED
+    assert less.warnings == ()
+    known = [KnownAccount(state, is_active=True) for state in before.accounts]
+    result = reconcile(known, less, Scope(), tuple(before.sections))
+    assert (result.deactivated, result.changes) == ((), ())
 
 
 def test_accounts_of_a_container_are_named_by_it() -> None:

@@ -87,6 +87,7 @@ def test_with_its_script_all_is_read_but_what_is_the_providers(
     assert SERVICES[platform].database in closed
     assert closed == {name for name in ENGINE.closed_databases(platform) if name in seen.databases}
     assert closed.isdisjoint(database for database, _ in tally.statements)
+    assert judged(seen).gaps() == ()
     sizes = service.sizes(monitor, tally=tally)
     assert sizes.warnings == ()
     assert sizes.unread == ()
@@ -217,6 +218,25 @@ def test_the_last_administrator_and_what_the_provider_gave_have_no_fix(
     rds.run("CREATE ROLE second LOGIN IN ROLE rds_superuser")
     found = told_of(reviewed(judged(rds.collect())), "postgres")["service-administrator"]
     assert found.fix == "", "rdsadmin gave it, and no customer takes that back"
+    rds.run("GRANT rds_superuser TO postgres WITH ADMIN OPTION")
+    customer(rds).run("GRANT rds_superuser TO second", database="postgres")
+    rds.run("REVOKE rds_superuser FROM second GRANTED BY rdsadmin")
+    assert told_of(reviewed(judged(rds.collect())), "second")["service-administrator"].fix
+    rds.run("ALTER ROLE postgres NOLOGIN")
+    now = judged(rds.collect(rds.target("rdsadmin")))
+    last = told_of(reviewed(now), "second")["service-administrator"]
+    assert (last.fix, "nobody would be left" in last.left) == ("", True)
+
+
+def test_nothing_is_taken_from_the_last_administrator(bench: PostgresBench) -> None:
+    """Before 16 CREATEROLE alone is a way to everything, as a plain server has it."""
+    with service_on(bench, Platform.CLOUD_SQL) as service:
+        found = told_of(reviewed(judged(service.collect())), "postgres")
+        rules = {"superuser"} if service.major < 16 else {"service-administrator"}
+        assert rules <= found.keys()
+        for rule in rules:
+            assert found[rule].fix == ""
+            assert found[rule].left
 
 
 def test_excluded_databases_are_not_opened_and_said_once(newest_bench: PostgresBench) -> None:
@@ -242,6 +262,7 @@ def test_excluded_databases_are_not_opened_and_said_once(newest_bench: PostgresB
             "SYNC_PIPELINE_EXCLUDED_DATABASES."
         )
     ]
+    assert found.gaps(SectionName.TABLE) == (), "who asks about another database is not told"
     (orders,) = judged(bench.collect()).rules.securables("table:bench.public.orders")
     decision = found.rules.decide("app", "SELECT", orders)
     assert decision.held == ()

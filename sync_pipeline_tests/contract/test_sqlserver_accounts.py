@@ -517,6 +517,25 @@ def test_amazon_rds_is_known_by_its_first_login_and_its_database(rds: World) -> 
     ]
 
 
+def test_an_excluded_database_is_not_opened_and_warns_of_nothing(world: World) -> None:
+    """Who may not connect to it, and leaves it out, has a server that is ready."""
+    world.permissions.remove("CONNECT ANY DATABASE")
+    for name in ("sales", "closed"):
+        (world.databases.get(name) or world.database(name)).file()
+    world.databases["sales"].user("mon")
+    snapshot = accounts_of(world, excluded=("clos%",))
+    key = SectionKey(SectionName.ACCOUNTS, "closed")
+    assert snapshot.unread[key].status is SectionStatus.EXCLUDED
+    assert {key.database for key in snapshot.unread} == {"closed"}
+    assert snapshot.warnings == sizes_of(world, excluded=("clos%",)).warnings == ()
+    whole = [KnownAccount(state, is_active=True) for state in accounts_of(world).accounts]
+    ghost = KnownAccount(
+        AccountState("[closed].[app]", AccountKind.USER, True, database="closed"), True
+    )
+    result = reconcile([*whole, ghost], snapshot, Scope(), tuple(snapshot.sections))
+    assert result.deactivated == ()
+
+
 def test_a_login_or_a_database_of_such_a_name_is_no_service(rds: World) -> None:
     rds.login("rdsa")
     rds.member("sysadmin", "rdsa")

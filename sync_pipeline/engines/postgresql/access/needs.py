@@ -74,7 +74,7 @@ class Needs:
 
     def _doubt(self, role: str, securable: Securable) -> str:
         """Return what to add where a role counts whose grants are not in the world."""
-        names = self._graph.not_kept(role, securable.database)
+        names = self._graph.not_kept(role, securable.database, securable)
         return f", unless {', '.join(names)} has it, of which nothing is kept" if names else ""
 
     def _logs_in(self, account: str) -> tuple[str, ...]:

@@ -212,7 +212,7 @@ def _by_attribute(graph: RoleGraph, power: Power, role: str, source: str) -> Pow
         fix=f"ALTER ROLE {name} NO{word};",
         undo=f"ALTER ROLE {name} {word};",
         by=(Hold(role, attribute=attribute),),
-        kept=graph.must_stay(role) if source == SUPERUSER else "",
+        kept=graph.must_stay(role) if source == SUPERUSER or graph.stand_in else "",
     )
 
 

@@ -22,12 +22,21 @@ from sync_pipeline.engines.access.links import (
     with_members,
 )
 from sync_pipeline.engines.postgresql.access.catalogs import makes_superuser
+from sync_pipeline.engines.postgresql.access.doubts import PREDEFINED_ROLES
 from sync_pipeline.engines.postgresql.access.stored import StoredRoles
-from sync_pipeline.engines.postgresql.accounts.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
+from sync_pipeline.engines.postgresql.accounts.parse import (
+    BOOTSTRAP_NAME,
+    BUILT_IN,
+    OF_SCHEMA,
+    OWNERSHIP,
+    PREDEFINED,
+    PUBLIC,
+    PUBLIC_SCHEMA,
+)
 from sync_pipeline.engines.postgresql.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AttributeValue
-from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 DATABASE_OWNER = "pg_database_owner"
 OPTIONS_SINCE = 16
@@ -35,12 +44,7 @@ OPTIONS_SINCE = 16
 
 MEMBER = "member"
 SET_ROLE = "member, set role"
-_BUILT_IN = {
-    "pg_monitor": tuple(
-        Membership(role)
-        for role in ("pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables")
-    )
-}
+_BUILT_IN = {role: tuple(map(Membership, sorted(held))) for role, held in BUILT_IN.items()}
 """Memberships that initdb makes; they hold where the role itself is not kept."""
 
 
@@ -74,6 +78,7 @@ class RoleGraph:
         self.platform = world.platform
         self.stand_in = stand_in(world.platform)
         self._providers = provider_accounts(world.platform)
+        self._empty_roles, self._of_schema = _known_roles(world)
         self.major = _major(world.version)
         self._attributes: dict[str, Mapping[str, AttributeValue]] = {}
         kept = {name: account.memberships for name, account in world.accounts.items()}
@@ -338,10 +343,20 @@ class RoleGraph:
         """Return whether the account is a superuser in whatever database it logs in."""
         return all(self.is_superuser(login[-1].account) for login in self.logins(account))
 
-    def not_kept(self, account: str, database: str) -> tuple[str, ...]:
-        """Return the roles that count for the account and that the world does not have."""
+    def not_kept(self, account: str, database: str, on: Securable | None = None) -> tuple[str, ...]:
+        """Return the roles that count for the account and of which the world lacks something.
+
+        A predefined role to which nothing was granted is known without its state; one that only
+        owns the schema public is so but for that schema (`on`; None: for anything).
+        """
         reached = self.reached(account, database)
-        return tuple(sorted(role for role in reached if role not in self.accounts))
+        is_about_schema = on is None or (
+            on.schema == PUBLIC_SCHEMA and on.kind is SecurableKind.SCHEMA
+        )
+        known = self._empty_roles if is_about_schema else self._empty_roles | self._of_schema
+        return tuple(
+            sorted(role for role in reached if role not in self.accounts and role not in known)
+        )
 
     def _logged_in(self, login: Path, database: str) -> Mapping[str, Reached]:
         """Return what a session has that begins at the end of a path."""
@@ -440,6 +455,21 @@ class RoleGraph:
 
     def _member_edges(self, role: str) -> Iterator[Edge]:
         return ((item.role, MEMBER) for item in self.memberships(role))
+
+
+def _known_roles(world: AccessWorld) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the predefined roles that hold nothing, and those that only own the schema public.
+
+    Only those whose powers the rules know.
+    """
+    everyone = world.accounts.get(PUBLIC)
+    text = str(dict(everyone.attributes).get(PREDEFINED) or "") if everyone else ""
+    parts = text.split(", ")
+    owners = {part.removesuffix(OF_SCHEMA) for part in parts if part.endswith(OF_SCHEMA)}
+    return (
+        PREDEFINED_ROLES.intersection(parts),
+        PREDEFINED_ROLES.intersection(owners),
+    )
 
 
 def _rank(way: Reached) -> tuple[bool, int]:

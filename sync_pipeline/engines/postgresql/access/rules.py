@@ -75,7 +75,7 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         elif securable.kind is SecurableKind.LARGE_OBJECT:
             unknown += lifted(self._graph.accounts, account)
         if not decision.is_allowed_at_login:
-            unknown += left_out(self._graph, account, asked.database)
+            unknown += left_out(self._graph, account, asked.database, securable)
         return replace(decision, unknown=unknown) if unknown else decision
 
     def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:

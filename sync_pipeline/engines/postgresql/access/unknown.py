@@ -20,12 +20,12 @@ def unread(world: AccessWorld, securable: Securable) -> tuple[Gap, ...]:
     return world.unread(_needed(securable))
 
 
-def left_out(graph: RoleGraph, account: str, database: str) -> tuple[Gap, ...]:
+def left_out(graph: RoleGraph, account: str, database: str, on: Securable) -> tuple[Gap, ...]:
     """Return one gap of the roles that the account has and whose grants the world lacks.
 
     The filter for system accounts leaves such roles out, and their grants with them.
     """
-    roles = ", ".join(graph.not_kept(account, database))
+    roles = ", ".join(graph.not_kept(account, database, on))
     found = Gap(f"what was granted to {roles} (left out as system accounts)")
     return (found,) if roles else ()
 
