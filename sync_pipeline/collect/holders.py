@@ -45,15 +45,25 @@ def holder_marks(reading: AccountReading) -> HolderMarks:
 
 
 def of_holders(reading: AccountReading, is_wanted: Callable[[str], bool]) -> AccountReading:
-    """Return a reading with all rows but those that give grants to others than are wanted."""
+    """Return a reading with all rows but those that give grants to others than are wanted.
+
+    What is told of other accounts by somebody's grants is there, too.
+    """
     rows = AccountRows()
-    holders = {id(found): query.holder for query, _, found in _given(reading)}
+    given = {id(found) for _, _, found in _given(reading)}
     queries = {query.name: query for query in reading.engine.account_queries}
     for name, database, found in reading.rows.items():
-        holder = holders.get(id(found))
-        kept = found if holder is None else found.only(holder, is_wanted)
-        rows.put(queries[name], database, kept)
+        query = queries[name]
+        kept = _only(found, query, is_wanted) if id(found) in given else found
+        rows.put(query, database, kept)
     return replace(reading, rows=rows)
+
+
+def _only(found: PackedRows, query: Query[object], is_wanted: Callable[[str], bool]) -> PackedRows:
+    telling = query.telling
+    if not telling:
+        return found.only(query.holder, is_wanted)
+    return found.only(query.holder, lambda name: str(name).startswith(telling) or is_wanted(name))
 
 
 def _given(reading: AccountReading) -> list[tuple[Query[object], str, PackedRows]]:

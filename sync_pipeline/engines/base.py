@@ -93,7 +93,8 @@ class Query(Generic[RowT]):
 
     `holder` is the field that names the account to which each row gives a grant, and nothing
     else to anybody. Where queries of an engine have one, all grants of an account are made of
-    those rows of theirs that name it, whatever other rows there are.
+    those rows of theirs that name it, whatever other rows there are. `telling` is how the names
+    of those holders begin whose grants say something of other accounts as well.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Query(Generic[RowT]):
     count: str = ""
     denied: str = ""
     holder: str = ""
+    telling: str = ""
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""

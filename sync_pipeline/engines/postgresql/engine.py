@@ -30,6 +30,7 @@ from sync_pipeline.engines.base import (
 from sync_pipeline.engines.postgresql.access.doubts import kept_raw, unknown_words
 from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.accounts.parse import (
+    RESERVED,
     AclItem,
     AclRow,
     MembershipRow,
@@ -101,12 +102,21 @@ SETTINGS = Query(
 
 def _server_acl(section: SectionName, file: str, since: tuple[int, ...] = OLDEST) -> Query[AclRow]:
     variants = (Variant(since, f"{file}.sql"),)
-    return Query(file, AclRow, (section,), variants, ANYBODY, holder=_HOLDER)
+    return Query(file, AclRow, (section,), variants, ANYBODY, holder=_HOLDER, telling=RESERVED)
 
 
 def _database_acl(section: SectionName, file: str) -> Query[AclRow]:
     variants = (Variant(OLDEST, f"{file}.sql"),)
-    return Query(file, AclRow, (section,), variants, CONNECT, per_database=True, holder=_HOLDER)
+    return Query(
+        file,
+        AclRow,
+        (section,),
+        variants,
+        CONNECT,
+        per_database=True,
+        holder=_HOLDER,
+        telling=RESERVED,
+    )
 
 
 SERVER_ACLS = (

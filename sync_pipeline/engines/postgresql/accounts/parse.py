@@ -61,7 +61,7 @@ PREDEFINED = "predefined_roles"
 marked, the one that only owns the schema public."""
 PUBLIC_SCHEMA = "public"
 OF_SCHEMA = f" (schema {PUBLIC_SCHEMA})"
-_RESERVED = "pg_"
+RESERVED = "pg_"
 BUILT_IN = {
     "pg_monitor": frozenset({"pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables"})
 }
@@ -189,7 +189,7 @@ def _predefined(
     roles: Iterable[RoleRow], holding: _Holding
 ) -> Iterator[tuple[str, AttributeValue]]:
     """Yield what is known of the predefined roles, which a sync leaves out by default."""
-    names = (role.name for role in roles if role.name.startswith(_RESERVED))
+    names = (role.name for role in roles if role.name.startswith(RESERVED))
     known = filter(None, (_known_role(name, holding) for name in sorted(names)))
     text = ", ".join(known)
     if text:
