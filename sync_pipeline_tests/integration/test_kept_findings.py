@@ -545,6 +545,9 @@ def test_what_ends_uneven_rights_is_of_those_that_one_has_more_now(kept: Kept) -
         kept.apply(two, whole_snapshot((other, team), kept.now))
         for _ in range(2):
             assert review_of(kept.deps, kept.active) == kept.fresh(kept.active)
+    # From who reads the instances nothing is taken.
+    kept.store.registry.put_credential(replace(CREDENTIAL, username="boss"), kept.now)
+    assert review_of(kept.deps, kept.active) == kept.fresh(kept.active)
 
 
 @SQLITE
