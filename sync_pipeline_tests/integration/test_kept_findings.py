@@ -19,7 +19,14 @@ from sync_pipeline.errors import StaleClaim
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity
 from sync_pipeline.model.instance import EngineName, Instance
-from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, Securable, SecurableKind
+from sync_pipeline.model.privilege import (
+    Grant,
+    Membership,
+    SectionKey,
+    SectionName,
+    Securable,
+    SecurableKind,
+)
 from sync_pipeline.model.reads import Derived, ReadMarks, Reads
 from sync_pipeline.model.review import FindingKey, keys_of
 from sync_pipeline.model.session import RecordClaim, Session
@@ -525,6 +532,22 @@ def test_resolved_findings_go_with_the_change_log(kept: Kept) -> None:
         kept.now = START + timedelta(days=1 + passed)
         prune_history(kept.deps, pause=lambda _: None)
         assert any(row.resolved_at for row in kept.rows()) == is_there
+
+
+@SQLITE
+def test_what_ends_uneven_rights_is_of_those_that_one_has_more_now(kept: Kept) -> None:
+    boss = replace(an_account("boss"), is_superuser=True, memberships=(Membership("team"),))
+    team = replace(an_account("team"), can_login=False)
+    one, two = (item for item in kept.active if item.engine is EngineName.POSTGRESQL)
+    kept.apply(one, whole_snapshot((boss, team), kept.now))
+    for other in (replace(boss, memberships=()), an_account("boss")):
+        kept.now += timedelta(minutes=30)
+        kept.apply(two, whole_snapshot((other, team), kept.now))
+        for _ in range(2):
+            assert review_of(kept.deps, kept.active) == kept.fresh(kept.active)
+    # From who reads the instances nothing is taken.
+    kept.store.registry.put_credential(replace(CREDENTIAL, username="boss"), kept.now)
+    assert review_of(kept.deps, kept.active) == kept.fresh(kept.active)
 
 
 @SQLITE
