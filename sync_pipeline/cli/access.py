@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -200,7 +201,6 @@ def _who_can(found: WhoCan) -> dict[str, Any]:
 
 def _holder(holder: Holder) -> dict[str, Any]:
     state, decision = holder.state, holder.decision
-    securable = _securable(decision.securable)
     return {
         "instance": holder.instance,
         "account": state.name,
@@ -208,12 +208,9 @@ def _holder(holder: Holder) -> dict[str, Any]:
         "can_login": state.can_login,
         "is_locked": state.is_locked,
         "stands_for_all": holder.stands_for_all,
-        "securable": securable,
+        "securable": _securable(decision.securable),
         "verdict": holder.verdict,
-        "held": [
-            _entry(item, securable if item.securable is decision.securable else None)
-            for item in decision.held
-        ],
+        "held": [_entry(item) for item in decision.held],
         "denied": list(decision.denied),
         "unknown": list(decision.unknown),
         "gaps": _gaps(decision.unknown),
@@ -267,10 +264,10 @@ def _gaps(gaps: Iterable[Gap]) -> list[dict[str, str]]:
     return [{name: str(value) for name in fields if (value := getattr(gap, name))} for gap in gaps]
 
 
-def _entry(item: EffectivePrivilege, securable: dict[str, str] | None = None) -> dict[str, Any]:
+def _entry(item: EffectivePrivilege) -> dict[str, Any]:
     return {
         "privilege": item.privilege,
-        "securable": securable or _securable(item.securable),
+        "securable": _securable(item.securable),
         "source": item.source,
         "availability": item.availability,
         "grantable": item.grantable,
@@ -288,7 +285,9 @@ def _power(item: Power) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=64)
 def _securable(item: Securable) -> dict[str, str]:
+    """Return an object as JSON values, the same ones for all holders of it."""
     values = zip(SECURABLE_PARTS, _parts(item), strict=True)
     return {name: str(value) for name, value in values if value}
 

@@ -76,10 +76,19 @@ def show_json(value: Any) -> None:
     typer.echo(json_text(value))
 
 
-def json_text(value: Any, indent: int | None = 2) -> str:
+def json_text(value: Any) -> str:
     """Return JSON in which nothing acts or hides, with the signs that the output has."""
-    text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=indent))
-    return text if _is_encodable(text) else json.dumps(value, default=_plain, indent=indent)
+    text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    return text if _is_encodable(text) else json.dumps(value, default=_plain, indent=2)
+
+
+def json_lines(values: Sequence[Any], between: str) -> str:
+    """Return such JSON of some values, each in a line, with a text between them."""
+    encode = json.JSONEncoder(default=_plain, ensure_ascii=False).encode
+    text = escaped_json(between.join(map(encode, values)))
+    if _is_encodable(text):
+        return text
+    return between.join(map(json.JSONEncoder(default=_plain).encode, values))
 
 
 def _plain(value: object) -> str:

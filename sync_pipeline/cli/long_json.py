@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from sync_pipeline.cli.context import json_text
+from sync_pipeline.cli.context import json_lines, json_text
 
 _IN_MEMORY = 8_000_000
 """Bytes of a list above which it is kept in a file that nobody else can open."""
@@ -40,4 +40,4 @@ def show_long_json(
 def _texts(items: Iterator[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the texts of some items at a time, without the brackets of their list."""
     while some := list(islice(items, _AT_ONCE)):
-        yield _LINE.join(json_text(item, indent=None) for item in some)
+        yield json_lines(some, _LINE)

@@ -17,6 +17,7 @@ _ROLES_A_GROUP = 25
 _NEVER_EXPIRES = 20
 """Of so many users the password of one never expires, which is a finding."""
 _TABLES_A_TRANSACTION = 200
+_ROLES_A_TRANSACTION = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ DO $$ BEGIN
       n % {world.groups});
     EXECUTE format('GRANT g%s TO u%s',
       abs(hashint4extended(n, {world.seed}) % {world.groups}), n);
+    IF n % {_ROLES_A_TRANSACTION} = 0 THEN COMMIT; END IF;
   END LOOP;
 END $$"""
 

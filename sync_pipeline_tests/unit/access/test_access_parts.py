@@ -15,12 +15,13 @@ from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import who_can
 from sync_pipeline.engines.access.cautious import plain
 from sync_pipeline.engines.access.contract import concerned
-from sync_pipeline.engines.access.parts import APART, Named
+from sync_pipeline.engines.access.parts import APART, Elsewhere, Named
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.inventory import SecurableColumns
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline.store.worlds.packed import WorldAccount
@@ -228,3 +229,51 @@ def test_a_part_leaves_out_what_is_granted_on_other_objects(engine: EngineName) 
     part = _part(world, "table:shop.HR.t7").accounts[holder.name]
     assert [grant.securable.name for grant in part.grants] == ["t0", "t7"]
     assert K.TABLE in APART
+
+
+_NAMES = st.text(st.sampled_from("aAßsSİi(),.\0 "), max_size=4)
+_ANY_SECURABLE = st.builds(
+    Securable,
+    st.sampled_from([K.TABLE, K.COLUMN, K.FUNCTION, K.SCHEMA, K.SERVER]),
+    st.sampled_from(["", "d"]),
+    st.sampled_from(["", "s", "S"]),
+    _NAMES,
+    _NAMES,
+)
+
+
+def _is_named(on: Securable, before: str, last: str) -> bool:
+    """Return whether an object may be meant, as it is seen by itself."""
+    name = on.name.casefold()
+    is_routine = name.endswith(")") and name.startswith(f"{last}(")
+    return name in (before, last) or is_routine or last == on.column.casefold() != ""
+
+
+@given(st.lists(_ANY_SECURABLE, max_size=8, unique=True), _NAMES, _NAMES)
+def test_names_are_found_in_all_texts_at_once(
+    securables: list[Securable], before: str, last: str
+) -> None:
+    quoted = ['"{}"'.format(part.replace('"', '""')) for part in (before, last)]
+    wanted = Named(".".join(quoted), Elsewhere()).wanted
+    assert wanted.of_columns is not None
+    texts = sorted({"", *(part for on in securables for part in _parts_of(on))})
+    number = {text: place for place, text in enumerate(texts)}
+    columns = [
+        [number[part] for part in column]
+        for column in zip(*map(_parts_of, securables), strict=True)
+    ]
+    kinds = {number[str(kind)]: kind for kind in K if str(kind) in number}
+    table = SecurableColumns(texts, kinds, *(columns or [[]] * 6))
+    seen: set[tuple[str, ...]] = set()
+    expected = []
+    for on in securables:
+        schema = (on.catalog, on.database, on.schema)
+        is_first = on.kind in APART and schema not in seen
+        seen.update({schema} if on.kind in APART else ())
+        is_named = _is_named(on, before.casefold(), last.casefold())
+        expected.append(on.kind not in APART or is_first or is_named)
+    assert list(map(bool, wanted.of_columns(table))) == expected
+
+
+def _parts_of(on: Securable) -> tuple[str, ...]:
+    return (str(on.kind), on.database, on.schema, on.name, on.column, on.catalog)
