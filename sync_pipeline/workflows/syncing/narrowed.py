@@ -18,7 +18,7 @@ from sync_pipeline.collect.unknown import newest_warning
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount, KnownAccounts
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.inventory import Wanted
+from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
 from sync_pipeline.model.reads import HolderMarks, Reads
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import merged
@@ -83,8 +83,9 @@ def narrowed_sides(
     if world.digest != then.world:
         return None
 
-    def known_of(is_wanted: Callable[[str], bool]) -> list[KnownAccount]:
-        found = world.read(Wanted(lambda _: False, is_wanted))
+    def known_of(is_wanted: Callable[[str], bool] | None) -> list[KnownAccount]:
+        wanted = EVERY_GRANT if is_wanted is None else Wanted(lambda _: False, is_wanted)
+        found = world.read(wanted)
         return [KnownAccount(item.state, item.is_active, item.changed_at) for item in found]
 
     changed = {key for key, _ in then.marks.items() ^ marks.items()}
@@ -96,7 +97,7 @@ def narrowed_sides(
     return Sides(
         KnownAccounts(tuple(sides.known), world.digest),
         sides.with_same_grants(),
-        cache(lambda: known_of(lambda _: True)),
+        cache(lambda: known_of(None)),
     )
 
 
