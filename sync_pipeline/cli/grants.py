@@ -70,9 +70,10 @@ def _platform_script(
 
     known = engine.platforms if isinstance(engine, KnowsPlatforms) else ()
     if not isinstance(engine, KnowsPlatforms) or platform not in known:
-        names = f"It has: {', '.join(known)}." if known else "Leave --platform out."
+        named = f"It has: {', '.join(known)}. " if known else ""
         raise ConfigurationError(
-            f"{engine.name} has no script for the platform {platform!r}.", hint=names
+            f"{engine.name} has no script for the platform {platform!r}.",
+            hint=f"{named}Leave --platform out for any other server.",
         )
     return engine.platform_script(user, platform, host, databases)
 

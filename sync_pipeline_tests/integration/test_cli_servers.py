@@ -247,6 +247,13 @@ def test_a_managed_service_has_a_script_of_its_own(command: Command) -> None:
     rds = command.ok("grants", "oracle", "--platform", "rds").out.splitlines()
     assert any(line.startswith("EXECUTE rdsadmin.") for line in rds)
     assert not any(line.startswith("GRANT READ") for line in rds)
+    sqlserver = ("grants", "sqlserver", "--platform", "rds", "--database", "sales")
+    lines = command.ok(*sqlserver).out.splitlines()
+    assert "USE [sales]; CREATE USER [sync_monitor] FOR LOGIN [sync_monitor];" in lines
+    assert not any(line.startswith("GRANT CONNECT ANY") for line in lines)
+    for engine in ("mysql", "mariadb"):
+        managed = command.ok("grants", engine, "--platform", "rds").out
+        assert managed == command.ok("grants", engine).out
     autonomous = command.ok("grants", "oracle", "--platform", "autonomous").out
     assert "\nGRANT SELECT_CATALOG_ROLE TO SYNC_MONITOR;\n" in autonomous
 
