@@ -83,7 +83,8 @@ class Search:
     def _of(self, judged: Judged, securable: Securable) -> Iterator[Holder]:
         unknown: dict[Gap, None] = {}
         for holder in _holders(judged, self.privilege, securable):
-            unknown.update(dict.fromkeys(_undecided(judged, holder)))
+            if holder.decision.unknown:
+                unknown.update(dict.fromkeys(_undecided(judged, holder)))
             yield holder
         self._tell(judged.sentences(unknown))
 
