@@ -28,12 +28,12 @@ atexit.register(gc.freeze)
 pytest_plugins = [
     "sync_pipeline_tests.permitted_skips",
     "sync_pipeline_tests.spread",
+    "workbench.servers.fixtures_made",
     "workbench.servers.fixtures_mysql",
     "workbench.servers.fixtures_postgresql",
     "workbench.servers.fixtures_sqlserver",
     "workbench.servers.fixtures_store",
     "workbench.servers.fixtures_versions",
-    "workbench.servers.made_stores",
 ]
 
 

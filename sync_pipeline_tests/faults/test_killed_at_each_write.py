@@ -51,7 +51,7 @@ from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer
 from workbench.strategies.sizes import put_history
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("real_migrations")]
 
 INSTANCES = 3
 NAMES = {f"m{number}" for number in range(INSTANCES)}

@@ -19,6 +19,8 @@ from sync_pipeline.orchestration.runtime.event_buffer import (
 from sync_pipeline.orchestration.runtime.event_log import MOST_KEPT, KeptSqliteEventLog
 from workbench.running.system import environment_of, in_environment
 
+pytestmark = pytest.mark.usefixtures("real_migrations")
+
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:

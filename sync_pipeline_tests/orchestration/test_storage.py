@@ -24,6 +24,9 @@ from sync_pipeline.orchestration.made_files import is_made
 from sync_pipeline.orchestration.runtime.event_log import KeptSqliteEventLog
 from sync_pipeline.orchestration.storage import HomeStorage
 from workbench.running.system import environment_of, in_environment
+from workbench.servers import made_files
+
+pytestmark = pytest.mark.usefixtures("real_migrations")
 
 
 @pytest.fixture
@@ -160,3 +163,21 @@ def test_who_can_not_tell_has_it_made(tmp_path: Path) -> None:
     (tmp_path / "other.db").write_text("no database at all" * 100)
     assert not is_made(tmp_path / "other.db")
     assert not (tmp_path / "missing.db").exists()
+
+
+def test_what_the_tests_copy_is_what_dagster_makes(tmp_path: Path) -> None:
+    """So are the files of most tests: workbench/servers/made_files.py."""
+    for name in ("first", "second", "copied"):
+        made_files.make_tables(str(tmp_path / name))
+    made_files.REAL_TABLES(str(tmp_path / "real"))
+    files = [path.relative_to(tmp_path / "real") for path in (tmp_path / "real").rglob("*.db")]
+    assert len(files) == 2
+    for file in files:
+        copied, real = (tables_of(tmp_path / name / file) for name in ("copied", "real"))
+        assert copied == real
+
+
+def tables_of(file: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        tables = connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+        return tables + connection.execute("SELECT * FROM alembic_version").fetchall()

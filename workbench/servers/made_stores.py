@@ -65,7 +65,6 @@ REAL = upgrades.upgrade_tables
 upgrades.upgrade_tables = Recorded(REAL)
 
 
-@pytest.fixture
-def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+def undo(patch: pytest.MonkeyPatch) -> None:
     """Let Alembic make the tables of every store."""
-    monkeypatch.setattr(upgrades, "upgrade_tables", REAL)
+    patch.setattr(upgrades, "upgrade_tables", REAL)
