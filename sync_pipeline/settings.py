@@ -257,8 +257,8 @@ class Settings(BaseSettings):
 
     excluded_databases: tuple[str, ...] = Field(
         default=(),
-        description="LIKE patterns of databases left out of both syncs; sizes leave out those without "
-        "data, too.",
+        description="LIKE patterns of databases left out of both syncs; sizes leave out those "
+        "without data, too.",
     )
     largest_tables: int = Field(
         default=0,
