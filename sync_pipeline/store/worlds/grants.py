@@ -60,6 +60,7 @@ class GrantPacker:
         self._rights: Numbered[int] = Numbered()
         self._counts: list[int] = []
         self._held: list[int] = []
+        self._is_opened = False
 
     @classmethod
     def of(cls, plain: bytes) -> tuple[GrantPacker, list[tuple[int, ...]]]:
@@ -69,6 +70,7 @@ class GrantPacker:
             LookupError, TypeError, ValueError: it is not what was packed.
         """
         packer = cls()
+        packer._is_opened = True
         tables, *of_securables, on, modes, counts, held = parted(plain)
         found = read_json(bytes(tables))
         texts: list[str] = found["texts"]
@@ -102,7 +104,8 @@ class GrantPacker:
         securables = list(self._securables)
         order = sorted({right >> _HALF for right in rights}, key=securables.__getitem__)
         rank_of = _places(order)
-        mode_of = _places(sorted({right & _MODE for right in rights}))
+        in_use = sorted({right & _MODE for right in rights})
+        mode_of = _places(in_use)
         # Rights on one securable are together, and the numbers that a holder has grow.
         rights = [rank_of[right >> _HALF] << _HALF | mode_of[right & _MODE] for right in rights]
         by_rank = sorted(range(len(rights)), key=rights.__getitem__)
@@ -115,7 +118,7 @@ class GrantPacker:
         modes = [
             [text[privilege], grantable, deny, text[grantor], recognised, scope.value]
             for privilege, grantable, deny, grantor, recognised, scope in map(
-                all_modes.__getitem__, mode_of
+                all_modes.__getitem__, in_use
             )
         ]
         return joined(
@@ -132,11 +135,11 @@ class GrantPacker:
     def _needed(self) -> tuple[list[int], list[int]]:
         """Return the rights that somebody has, and their places for each who has one."""
         rights = list(self._rights)
-        held = set(self._held)
-        if len(held) == len(rights):
+        if not self._is_opened:
             return rights, self._held
-        place_of = _places(sorted(held))
-        return list(map(rights.__getitem__, place_of)), list(map(place_of.__getitem__, self._held))
+        held = sorted(set(self._held))
+        place_of = _places(held)
+        return list(map(rights.__getitem__, held)), list(map(place_of.__getitem__, self._held))
 
 
 class PackedGrants:
@@ -254,6 +257,9 @@ class PackedGrants:
         )
 
 
-def _places(order: Iterable[int]) -> dict[int, int]:
-    """Return the place of each number in an order of them."""
-    return {number: place for place, number in enumerate(order)}
+def _places(order: Sequence[int]) -> list[int]:
+    """Return the place of each number in an order of them; of one that is not there, any."""
+    places = [0] * (max(order, default=-1) + 1)
+    for place, number in enumerate(order):
+        places[number] = place
+    return places
