@@ -21,7 +21,9 @@ from sync_pipeline.model.platform import Platform, platform_named
 
 IDENTITY = sql_text(PACKAGE, "identity.sql")
 NONE: frozenset[str] = frozenset()
-EACH = [(name, service, first) for name, service in SERVICES.items() for first in service.first]
+EACH = [
+    (name, service, first) for name, service in SERVICES.items() for first in sorted(service.first)
+]
 
 
 def signs(service: Service, first: str) -> Signs:
