@@ -54,7 +54,7 @@ ELSEWHERE = frozenset(
         "lower_case_table_names",
         "partial_revokes",
         "platform",
-        "predefined_roles",
+        "predefined_holders",
         "database_role",
         "password_life_time",
         "password_verify_function",

@@ -8,7 +8,7 @@ import pytest
 
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import who_can
-from sync_pipeline.engines.postgresql.accounts.parse import PREDEFINED
+from sync_pipeline.engines.postgresql.accounts.predefined import HOLDERS
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind
 from sync_pipeline.model.change import KnownAccount
@@ -93,7 +93,7 @@ def test_a_store_of_before_learns_it_without_a_line(newest_bench: PostgresBench)
         )
         for state in kept
     ]
-    assert any(PREDEFINED in dict(state.attributes) for state in kept)
+    assert any(HOLDERS in dict(state.attributes) for state in kept)
     result = reconcile(known, snapshot, SCOPE, tuple(snapshot.sections))
     assert [line for change in result.changes for line in change.lines] == []
     assert result.created == result.deactivated == ()

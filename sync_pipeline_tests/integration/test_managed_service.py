@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from sync_pipeline.cli.context import utc_now
-from sync_pipeline.engines.postgresql.access.doubts import PREDEFINED_ROLES
+from sync_pipeline.engines.postgresql.accounts.predefined import PREDEFINED_ROLES
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.session import InstanceRecord, SyncCategory

@@ -30,7 +30,6 @@ from sync_pipeline.engines.base import (
 from sync_pipeline.engines.postgresql.access.doubts import kept_raw, unknown_words
 from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
 from sync_pipeline.engines.postgresql.accounts.parse import (
-    RESERVED,
     AclItem,
     AclRow,
     MembershipRow,
@@ -38,6 +37,7 @@ from sync_pipeline.engines.postgresql.accounts.parse import (
     SettingRow,
     account_states,
 )
+from sync_pipeline.engines.postgresql.accounts.predefined import RESERVED
 from sync_pipeline.engines.postgresql.names import (
     NO_CONNECTIONS,
     UNSPEAKABLE,

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sync_pipeline.engines.postgresql.accounts.predefined import PREDEFINED_ROLES, RESERVED
 from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.model.account import AccountState
-
-PREDEFINED_ROLES = frozenset(
-    {
-        *("pg_read_all_data", "pg_write_all_data", "pg_read_all_settings", "pg_read_all_stats"),
-        *("pg_stat_scan_tables", "pg_monitor", "pg_database_owner", "pg_signal_backend"),
-        *("pg_read_server_files", "pg_write_server_files", "pg_execute_server_program"),
-        *("pg_checkpoint", "pg_use_reserved_connections", "pg_create_subscription"),
-        *("pg_maintain", "pg_signal_autovacuum_worker"),
-    }
-)
-"""Manual, "Predefined Roles", of 14 to 19: what they may do is in no catalog."""
-_RESERVED = "pg_"
 
 
 def kept_raw(state: AccountState) -> Iterator[str]:
@@ -38,5 +27,5 @@ def unknown_words(state: AccountState) -> Iterator[str]:
     The account may be all that a sync keeps of it, where roles of the system are left out.
     """
     for name in [state.name, *[item.role for item in state.memberships]]:
-        if name.startswith(_RESERVED) and name not in PREDEFINED_ROLES:
+        if name.startswith(RESERVED) and name not in PREDEFINED_ROLES:
             yield f"predefined role {name}"

@@ -25,12 +25,12 @@ from itertools import pairwise
 
 from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.postgresql.access.roles import (
-    DATABASE_OWNER,
     MEMBER,
     SET_ROLE,
     RoleGraph,
 )
 from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC
+from sync_pipeline.engines.postgresql.accounts.predefined import DATABASE_OWNER
 from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.model.access import Availability, Hold, Path, Power, PowerKind
 from sync_pipeline.model.privilege import Membership

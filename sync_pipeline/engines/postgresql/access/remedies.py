@@ -18,14 +18,13 @@ from sync_pipeline.engines.postgresql.access.targets import (
     shown,
 )
 from sync_pipeline.engines.postgresql.accounts.parse import OWNERSHIP, PUBLIC
+from sync_pipeline.engines.postgresql.accounts.predefined import RESERVED
 from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.model.access import Hold
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
 PASSWORD_DAYS = 90
 """How long a password lasts that is given an end."""
-_RESERVED = "pg_"
-"""How the names of the server's own roles begin (manual, CREATE ROLE)."""
 
 
 class Remedies:
@@ -77,7 +76,7 @@ class Remedies:
         """
         state = self._graph.accounts.get(account)
         cant_login = state is not None and not state.can_login
-        is_kept = account.startswith(_RESERVED) or not self._graph.may_be_altered(account)
+        is_kept = account.startswith(RESERVED) or not self._graph.may_be_altered(account)
         if account == PUBLIC or is_kept or cant_login:
             return ""
         if self._graph.must_stay(account):

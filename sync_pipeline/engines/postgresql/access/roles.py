@@ -22,23 +22,19 @@ from sync_pipeline.engines.access.links import (
     with_members,
 )
 from sync_pipeline.engines.postgresql.access.catalogs import makes_superuser
-from sync_pipeline.engines.postgresql.access.doubts import PREDEFINED_ROLES
 from sync_pipeline.engines.postgresql.access.stored import StoredRoles
-from sync_pipeline.engines.postgresql.accounts.parse import (
-    BOOTSTRAP_NAME,
+from sync_pipeline.engines.postgresql.accounts.parse import BOOTSTRAP_NAME, OWNERSHIP, PUBLIC
+from sync_pipeline.engines.postgresql.accounts.predefined import (
     BUILT_IN,
-    OF_SCHEMA,
-    OWNERSHIP,
-    PREDEFINED,
-    PUBLIC,
+    DATABASE_OWNER,
     PUBLIC_SCHEMA,
+    empty_roles,
 )
 from sync_pipeline.engines.postgresql.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import AccessWorld, Availability, Path, Step
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
-DATABASE_OWNER = "pg_database_owner"
 OPTIONS_SINCE = 16
 """From this major version a membership says itself whether it inherits and may be set."""
 
@@ -78,7 +74,8 @@ class RoleGraph:
         self.platform = world.platform
         self.stand_in = stand_in(world.platform)
         self._providers = provider_accounts(world.platform)
-        self._empty_roles, self._of_schema = _known_roles(world)
+        everyone = world.accounts.get(PUBLIC)
+        self._empty_roles = empty_roles(dict(everyone.attributes) if everyone else {})
         self.major = _major(world.version)
         self._attributes: dict[str, Mapping[str, AttributeValue]] = {}
         kept = {name: account.memberships for name, account in world.accounts.items()}
@@ -346,14 +343,14 @@ class RoleGraph:
     def not_kept(self, account: str, database: str, on: Securable | None = None) -> tuple[str, ...]:
         """Return the roles that count for the account and of which the world lacks something.
 
-        A predefined role to which nothing was granted is known without its state; one that only
-        owns the schema public is so but for that schema (`on`; None: for anything).
+        A predefined role to which nothing was granted is known without its state; the owner of a
+        database is so but for its schema public (`on`; None: for anything).
         """
         reached = self.reached(account, database)
         is_about_schema = on is None or (
             on.schema == PUBLIC_SCHEMA and on.kind is SecurableKind.SCHEMA
         )
-        known = self._empty_roles if is_about_schema else self._empty_roles | self._of_schema
+        known = self._empty_roles - {DATABASE_OWNER} if is_about_schema else self._empty_roles
         return tuple(
             sorted(role for role in reached if role not in self.accounts and role not in known)
         )
@@ -455,21 +452,6 @@ class RoleGraph:
 
     def _member_edges(self, role: str) -> Iterator[Edge]:
         return ((item.role, MEMBER) for item in self.memberships(role))
-
-
-def _known_roles(world: AccessWorld) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the predefined roles that hold nothing, and those that only own the schema public.
-
-    Only those whose powers the rules know.
-    """
-    everyone = world.accounts.get(PUBLIC)
-    text = str(dict(everyone.attributes).get(PREDEFINED) or "") if everyone else ""
-    parts = text.split(", ")
-    owners = {part.removesuffix(OF_SCHEMA) for part in parts if part.endswith(OF_SCHEMA)}
-    return (
-        PREDEFINED_ROLES.intersection(parts),
-        PREDEFINED_ROLES.intersection(owners),
-    )
 
 
 def _rank(way: Reached) -> tuple[bool, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
+from sync_pipeline.engines.postgresql.accounts.predefined import Holding, holders_among
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import (
     AccountSetting,
     Grant,
@@ -55,17 +56,6 @@ UNKNOWN_KINDS = frozenset({SecurableKind.RELATION, SecurableKind.ROUTINE})
 _UNKNOWN_DEFAULTS = "objects of kind "
 """How `default_privileges.sql` names objects whose kind it does not know."""
 
-
-PREDEFINED = "predefined_roles"
-"""Of PUBLIC: the predefined roles to which nothing was granted beside what initdb gave them, and,
-marked, the one that only owns the schema public."""
-PUBLIC_SCHEMA = "public"
-OF_SCHEMA = f" (schema {PUBLIC_SCHEMA})"
-RESERVED = "pg_"
-BUILT_IN = {
-    "pg_monitor": frozenset({"pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables"})
-}
-"""Memberships that initdb makes, by the role that has them."""
 
 BOOTSTRAP_NAME = "postgres"
 """How packages call the role that initdb makes."""
@@ -153,12 +143,12 @@ def account_states(
     for item in items:
         grants[item.row.grantee].append(_grant(item, known))
     roles = tuple(roles)
-    holding = _Holding(members, parameters, grants)
+    holding = Holding(members, parameters, grants)
     everyone = AccountState(
         name=PUBLIC,
         kind=AccountKind.PUBLIC,
         can_login=False,
-        attributes=tuple(_predefined(roles, holding)),
+        attributes=(holders_among(holding, {role.name for role in roles}),),
         settings=tuple(parameters[PUBLIC]),
         grants=tuple(grants[PUBLIC]),
     )
@@ -174,43 +164,6 @@ def account_states(
             for role in roles
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Holding:
-    """What each role has: roles, settings, grants."""
-
-    members: Mapping[str, Sequence[Membership]]
-    parameters: Mapping[str, Sequence[AccountSetting]]
-    grants: Mapping[str, Sequence[Grant]]
-
-
-def _predefined(
-    roles: Iterable[RoleRow], holding: _Holding
-) -> Iterator[tuple[str, AttributeValue]]:
-    """Yield what is known of the predefined roles, which a sync leaves out by default."""
-    names = (role.name for role in roles if role.name.startswith(RESERVED))
-    known = filter(None, (_known_role(name, holding) for name in sorted(names)))
-    text = ", ".join(known)
-    if text:
-        yield PREDEFINED, text
-
-
-def _known_role(name: str, holding: _Holding) -> str:
-    """Return a role of which all is known without its state; empty: it has something of its own."""
-    held = {item.role for item in holding.members.get(name, ())}
-    if holding.parameters.get(name) or not held <= BUILT_IN.get(name, frozenset()):
-        return ""
-    grants = holding.grants.get(name, ())
-    if not grants:
-        return name
-    is_of_schema = all(
-        grant.securable.kind is SecurableKind.SCHEMA
-        and grant.securable.schema == PUBLIC_SCHEMA
-        and grant.grantor in ("", name)
-        for grant in grants
-    )
-    return f"{name}{OF_SCHEMA}" if is_of_schema else ""
 
 
 def _account(
