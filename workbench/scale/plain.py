@@ -23,7 +23,8 @@ from pathlib import Path
 import psycopg
 
 _HOLDERS = (
-    "SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.has_table_privilege(oid, %s, %s)"
+    "SELECT rolname FROM pg_catalog.pg_roles"
+    " WHERE pg_catalog.has_table_privilege(oid, %s, %s) AND rolname !~ '^pg_'"
 )
 _OF_SQLITE = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
 _OF_POSTGRESQL = "SELECT relid::regclass::text FROM pg_catalog.pg_stat_user_tables ORDER BY relname"
@@ -47,7 +48,10 @@ def catalog(login: str, path: str) -> int:
 
 
 def holders(login: str, privilege: str, table: str) -> int:
-    """Return how many roles have a privilege on a table, as the server itself decides."""
+    """Return how many roles have a privilege on a table, as the server itself decides.
+
+    Its predefined roles are not counted: a sync leaves them out by default.
+    """
     with psycopg.connect(login) as connection:
         return len(connection.execute(_HOLDERS, (table, privilege)).fetchall())
 

@@ -303,10 +303,12 @@ def _leave_summary(
     instance: DagsterInstance, run: DagsterRun, session: Session, shard: int, deps: SyncDeps
 ) -> None:
     """Put on the run what did not go well, or that nothing is left of it, once."""
-    is_done = was_done(run, instance)
-    if session.status is SessionStatus.COMPLETED and not is_done:
+    is_whole = session.status is SessionStatus.COMPLETED
+    if is_whole and state_of(run) is RunState.SUCCEEDED:
         _take_back_tag(instance, run)
         return
+    # Where the newest events of the run are lost, the session knows better what was done.
+    is_done = is_whole or was_done(run, instance)
     failures = deps.store.session_reads.failures(session.session_id, FAILURES_ON_RUN, shard)
     if not failures.total and state_of(run) is RunState.SUCCEEDED:
         return  # another run of the session did not go well, or is not over yet
