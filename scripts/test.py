@@ -45,7 +45,7 @@ if __name__ == "__main__":
     if compiling is not None:
         compiling.wait()
     # In the order of spread.py: xdist's own, by their number of tests, has the slow files last.
-    # One more than two cores, since workers wait too: for a tick, a poll or a deadline (ADR 32).
-    order = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+    # Twice as many as two cores, since workers wait too: for a tick, a poll or a deadline (ADR 32).
+    order = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
     # In this process, so that who ends it ends the tests.
     os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *order, *sys.argv[1:]])  # noqa: S606
