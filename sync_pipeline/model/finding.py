@@ -108,6 +108,10 @@ class FindingRules:
     disabled: tuple[str, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
 
+    def in_force(self, today: date) -> list[Suppression]:
+        """Return the suppressions that hold until today or later."""
+        return [item for item in self.suppressions if today <= item.until]
+
 
 @dataclass(frozen=True, slots=True)
 class Review:

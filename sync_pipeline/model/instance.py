@@ -79,6 +79,11 @@ class Instance:
     last_connected_at: datetime | None = None
     platform: Platform | None = None
 
+    @property
+    def runs_on(self) -> Platform:
+        """Return the platform; a server that was not asked yet counts as self-run."""
+        return self.platform or Platform.SELF_RUN
+
 
 def host_of(instance: Instance) -> str:
     """Return the host of an instance in one spelling, by which limits, orders and shards know it.

@@ -89,10 +89,7 @@ class AccountStore:
             StoreDamaged: what is stored is not what was written.
         """
         stored = self.world(instance_id)
-        found = (
-            KnownAccount(item.state, item.is_active, item.changed_at) for item in stored.read()
-        )
-        return KnownAccounts(tuple(found), stored.digest)
+        return KnownAccounts(stored.known(), stored.digest)
 
     def put_again(self, instance_id: int, found: Mapping[str, KnownAccount], now: datetime) -> None:
         """Write what the accounts of an instance are, in the place of what is damaged.

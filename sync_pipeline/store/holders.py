@@ -14,12 +14,11 @@ from sync_pipeline.model.reads import (
 )
 from sync_pipeline.store.database import Database, upsert
 from sync_pipeline.store.schema import instance_holders as holders
-from sync_pipeline.store.schema import instance_worlds as worlds
+from sync_pipeline.store.world_rows import world_digest
 
 _ONE = HOLDER_KEY_BYTES + HOLDER_MARK_BYTES
 _OF_INSTANCE = holders.c.instance_id == bindparam("of_id")
 _KNOWN = select(holders.c.basis, holders.c.world, holders.c.marks).where(_OF_INSTANCE)
-_WORLD = select(worlds.c.digest).where(worlds.c.instance_id == bindparam("of_id"))
 
 
 class HolderStore:
@@ -40,7 +39,7 @@ class HolderStore:
 def write_holders(connection: Connection, instance_id: int, new: Reads | None) -> None:
     """Replace whose grants were read, in the transaction that has written what was made of it."""
     of_id = {"of_id": instance_id}
-    world = connection.scalar(_WORLD, of_id) if new is not None and new.holders else None
+    world = world_digest(connection, instance_id) if new is not None and new.holders else None
     if new is None or world is None:
         connection.execute(delete(holders).where(_OF_INSTANCE), of_id)
         return

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, bindparam, exists, select
 
 from sync_pipeline.errors import LeaseHeld, Phase, ResultLimit, StoreDamaged
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.change import Reconciliation
-from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
+from sync_pipeline.model.change import KnownAccount, Reconciliation
+from sync_pipeline.model.inventory import EVERY_GRANT, Wanted, no_securable
 from sync_pipeline.store.database import among, upsert
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads as reads
@@ -76,6 +76,15 @@ class StoredWorld:
         except WorldError as error:
             raise damaged(self.instance, str(error)) from None
 
+    def known(self, wanted: Wanted = EVERY_GRANT) -> tuple[KnownAccount, ...]:
+        """Return the same as a sync compares them.
+
+        Raises:
+            StoreDamaged: they are not what was written.
+        """
+        found = self.read(wanted)
+        return tuple(KnownAccount(item.state, item.is_active, item.changed_at) for item in found)
+
     def opened(self) -> OpenWorld:
         """Return the accounts, to change some of them.
 
@@ -95,7 +104,7 @@ class StoredWorld:
         Raises:
             StoreDamaged: they are not what was written, or one is not there.
         """
-        wanted = Wanted(of_securable=lambda _: False, of_holder=names.__contains__)
+        wanted = Wanted(no_securable, names.__contains__)
         found = {item.state.name: item.state for item in self.read(wanted)}
         if missing := names - found.keys():
             raise damaged(self.instance, f"{len(missing)} of its accounts are not there")

@@ -86,7 +86,7 @@ def gathered(
 
     Rules that are switched off are left out, and what was accepted is apart.
     """
-    live = [item for item in chosen.suppressions if today <= item.until]
+    live = chosen.in_force(today)
     kept: list[Finding] = []
     suppressed: list[Finding] = []
     for finding in chain(chain.from_iterable(item.findings for item in items), more):

@@ -84,7 +84,7 @@ def judge(
         accounts,
         sections,
         asked_at=asked_at,
-        platform=platform or instance.platform or Platform.SELF_RUN,
+        platform=platform or instance.runs_on,
     )
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 

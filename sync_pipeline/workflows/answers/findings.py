@@ -142,7 +142,7 @@ def _turnover(
     deps: SyncDeps, session: Session, by_id: Mapping[int, Instance], chosen: FindingRules
 ) -> tuple[int, int]:
     """Return how many findings came and how many went since a session began."""
-    live = [item for item in chosen.suppressions if today(deps) <= item.until]
+    live = chosen.in_force(today(deps))
     counts = Counter(
         is_new
         for number, rule, account, severity, is_new in deps.store.reviews.changes_since(

@@ -13,7 +13,6 @@ from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.finding import Examined, Finding
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.review import (
     Compared,
     KeptReview,
@@ -128,7 +127,7 @@ class Reviews:
         found = store.unpacked(kept, instance.name, instance.engine, self._shared)
         if found is None:
             return None
-        examined = replace(found[0], platform=instance.platform or Platform.SELF_RUN)
+        examined = replace(found[0], platform=instance.runs_on)
         return Reviewed(instance, examined, found[1], kept.turn, kept.is_compared)
 
     def _shared(self, text: str) -> str:

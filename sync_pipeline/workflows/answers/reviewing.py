@@ -18,7 +18,6 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.change import KnownAccount, Reconciliation
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import Databases
-from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.review import NewReview, ReviewMarks
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.answers.access import judge
@@ -62,7 +61,7 @@ class Reviewer:
             instance.name,
             str(instance.engine),
             instance.server_version or "",
-            str(instance.platform or Platform.SELF_RUN),
+            str(instance.runs_on),
             self._monitor(instance),
             self._excluded(instance),
         )

@@ -18,7 +18,7 @@ from sync_pipeline.collect.unknown import newest_warning
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount, KnownAccounts
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.inventory import EVERY_GRANT, Wanted
+from sync_pipeline.model.inventory import Wanted, no_securable
 from sync_pipeline.model.reads import HolderMarks, Reads
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import merged
@@ -83,10 +83,8 @@ def narrowed_sides(
     if world.digest != then.world:
         return None
 
-    def known_of(is_wanted: Callable[[str], bool] | None) -> list[KnownAccount]:
-        wanted = EVERY_GRANT if is_wanted is None else Wanted(lambda _: False, is_wanted)
-        found = world.read(wanted)
-        return [KnownAccount(item.state, item.is_active, item.changed_at) for item in found]
+    def known_of(is_wanted: Callable[[str], bool]) -> tuple[KnownAccount, ...]:
+        return world.known(Wanted(no_securable, is_wanted))
 
     changed = {key for key, _ in then.marks.items() ^ marks.items()}
     keys = HolderKeys()
@@ -95,9 +93,9 @@ def narrowed_sides(
     if others:
         sides = _Sides(reading, known_of, lambda name: keys[name] in changed or name in others)
     return Sides(
-        KnownAccounts(tuple(sides.known), world.digest),
+        KnownAccounts(sides.known, world.digest),
         sides.with_same_grants(),
-        cache(lambda: known_of(None)),
+        cache(world.known),
     )
 
 
@@ -107,7 +105,7 @@ class _Sides:
     def __init__(
         self,
         reading: AccountReading,
-        known_of: Callable[[Callable[[str], bool]], list[KnownAccount]],
+        known_of: Callable[[Callable[[str], bool]], tuple[KnownAccount, ...]],
         is_wanted: Callable[[str], bool],
     ) -> None:
         self._is_wanted = is_wanted

@@ -11,14 +11,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from sync_pipeline.engines.postgresql.access.roles import RoleGraph
+from sync_pipeline.engines.postgresql.accounts.predefined import RESERVED
 from sync_pipeline.engines.postgresql.platform import provider_accounts
 from sync_pipeline.model.access import AccessWorld, AccountFacts
 
 _NEVER = (None, "infinity")
 _ALWAYS = "-infinity"
 _BEFORE_CHRIST = " BC"
-_SYSTEM = "pg_"
-"""PostgreSQL reserves role names that begin so (manual, CREATE ROLE)."""
 
 
 def facts(graph: RoleGraph, account: str, world: AccessWorld) -> AccountFacts:
@@ -26,9 +25,9 @@ def facts(graph: RoleGraph, account: str, world: AccessWorld) -> AccountFacts:
     state = graph.accounts.get(account)
     is_provider = account in provider_accounts(graph.platform)
     if state is None or not state.can_login:
-        return AccountFacts(is_system=account.startswith(_SYSTEM), is_provider=is_provider)
+        return AccountFacts(is_system=account.startswith(RESERVED), is_provider=is_provider)
     return AccountFacts(
-        is_system=account.startswith(_SYSTEM),
+        is_system=account.startswith(RESERVED),
         is_built_in=graph.is_bootstrap(account),
         is_provider=is_provider,
         never_expires=graph.attribute(account, "valid_until") in _NEVER,

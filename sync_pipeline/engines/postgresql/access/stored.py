@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC
+from sync_pipeline.engines.postgresql.accounts.predefined import RESERVED
 from sync_pipeline.model.access import Path, Step
 from sync_pipeline.model.account import AccountState
 
 ROLE = "role"
 _NONE = "none"
-_SYSTEM = "pg_"
 
 
 class StoredRoles:
@@ -72,5 +72,5 @@ class StoredRoles:
     def _may_set(self, account: str, role: str) -> bool:
         state = self._accounts.get(account)
         if state is not None and state.is_superuser:
-            return role in self._accounts or role.startswith(_SYSTEM)
+            return role in self._accounts or role.startswith(RESERVED)
         return role in self._settable(account)
