@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sync_pipeline.visible import visible
+
 MORE = "…"
 LONGEST_NAME = 255
 """Of what people name: an instance, a credential, a tag, an environment."""
@@ -12,6 +14,14 @@ LONGEST_NAME = 255
 def shortened(text: str, most: int) -> str:
     """Return a text of at most `most` characters; one that was cut ends with `…`."""
     return text if len(text) <= most else f"{text[: most - len(MORE)]}{MORE}"
+
+
+def visible_start(text: str, most: int) -> str:
+    """Return a text as one `visible` line of at most `most` characters, as `shortened` cuts it.
+
+    Of a long text only what can be in it is looked at: nothing is shown by less than one character.
+    """
+    return shortened(visible(text[: most + 1]), most)
 
 
 def first_lines(lines: Iterable[str], most_characters: int) -> list[str]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from sync_pipeline.model.text import first_lines, shortened
-from sync_pipeline.visible import visible
+from sync_pipeline.model.text import first_lines, visible_start
 
 MOST_CHARACTERS = 4_000
 """Of one table or list, without the line that says how many more there are."""
@@ -45,7 +44,8 @@ def bullets(lines: Sequence[str], rest: str = "") -> str:
 
 def cell(text: str) -> str:
     """Return a text that Markdown shows as it is: names may hold any character."""
-    shown = shortened(visible(" ".join(text.split("\n"))), MOST_IN_CELL).lstrip()
+    start = text[: MOST_IN_CELL + 1].replace("\n", " ")
+    shown = visible_start(start, MOST_IN_CELL).lstrip()
     escaped = _BLOCK.sub(r"\1\\\2", shown.translate(_ESCAPED))
     return _AUTOLINK.sub(lambda found: f"`{found[0]}`", escaped)
 

@@ -11,7 +11,7 @@ from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.change import AccountChange
 from sync_pipeline.model.session import Session
 from sync_pipeline.model.size import SizeSnapshot
-from sync_pipeline.model.text import shortened
+from sync_pipeline.model.text import shortened, visible_start
 from sync_pipeline.orchestration.catalog import aggregation_key, size_key
 from sync_pipeline.orchestration.markdown import bullets, cell, table
 from sync_pipeline.visible import visible
@@ -160,7 +160,7 @@ def _common(report: InstanceReport) -> dict[str, dg.MetadataValue]:
     metadata: dict[str, dg.MetadataValue] = {
         "instance": dg.MetadataValue.text(report.instance),
         "outcome": dg.MetadataValue.text(
-            shortened(visible(f"{report.status}: {report.message}"), MOST_IN_MESSAGE)
+            visible_start(f"{report.status}: {report.message}", MOST_IN_MESSAGE)
         ),
     }
     if report.timings:

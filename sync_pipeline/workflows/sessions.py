@@ -18,9 +18,8 @@ from sync_pipeline.model.session import (
     SessionStatus,
     SyncType,
 )
-from sync_pipeline.model.text import first_lines, shortened
+from sync_pipeline.model.text import first_lines, visible_start
 from sync_pipeline.store.store import Store
-from sync_pipeline.visible import visible
 
 NEVER_LAUNCHED = "The run of this part of the session was never launched."
 LONGEST_LINE = 500
@@ -202,7 +201,7 @@ def failure_summary(session_id: str, failures: Failures) -> str:
     Empty when there is none; at most `LONGEST_SUMMARY` characters and how to see the rest.
     """
     lines = (
-        shortened(visible(f"{item.instance}: {item.status}: {item.message}"), LONGEST_LINE)
+        visible_start(f"{item.instance}: {item.status}: {item.message}", LONGEST_LINE)
         for item in failures.first
     )
     shown = first_lines(lines, LONGEST_SUMMARY)

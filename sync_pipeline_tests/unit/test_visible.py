@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError, SyncError
 from sync_pipeline.fleet.files import _VisibleDumper
+from sync_pipeline.model.text import shortened, visible_start
 from sync_pipeline.report.csv_cells import harmless, restored
 from sync_pipeline.visible import VisibleFormatter, escaped_json, visible, visible_lines
 
@@ -50,6 +51,11 @@ def test_every_character_that_acts_or_hides_is_shown() -> None:
 def test_other_texts_stay_as_they_are() -> None:
     seen = "DOMAIN\\user 'root'@'%' o'brien 数据库 Ω é 🐘 عربي"
     assert visible(seen) == visible_lines(seen) == escaped_json(seen) == seen
+
+
+@given(texts, st.integers(1, 40))
+def test_the_start_of_a_text_is_that_of_all_of_it(text: str, most: int) -> None:
+    assert visible_start(text, most) == shortened(visible(text), most)
 
 
 @given(texts)

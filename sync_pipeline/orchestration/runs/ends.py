@@ -17,7 +17,7 @@ from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from sync_pipeline.model.text import shortened
+from sync_pipeline.model.text import shortened, visible_start
 from sync_pipeline.orchestration.runs.causes import (
     FailedStep,
     Fault,
@@ -28,7 +28,6 @@ from sync_pipeline.orchestration.runs.causes import (
 )
 from sync_pipeline.orchestration.runs.machine import Machine, is_gone, state_of_process
 from sync_pipeline.settings import secret_variables
-from sync_pipeline.visible import visible
 
 _LOG = logging.getLogger("sync_pipeline")
 LONGEST_REASON = 1_000
@@ -143,7 +142,7 @@ def shown(text: str, most: int = LONGEST_TEXT) -> str:
     for secret in _secrets():
         one_line = one_line.replace(secret, MASK)
     masked = _NAMED_SECRET.sub(rf"\1{MASK}", _URL_SECRET.sub(rf"\1{MASK}@", one_line))
-    return shortened(visible(masked), most)
+    return visible_start(masked, most)
 
 
 def _secrets() -> list[str]:
