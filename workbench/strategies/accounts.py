@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -18,56 +20,80 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from workbench.strategies.combined import combined
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DATABASES = ("", "sales", "my.db")
 SECTION_NAMES = tuple(SectionName)
 
-names = st.sampled_from(
-    [
-        "app",
-        "APP",
-        "a b",
-        "o'brien",
-        'q"uote',
-        "50%",
-        "under_score",
-        "back\\slash",
-        "用户",
-        "x" * 128,
-    ]
+BOTH = (True, False)
+OPTIONS = (None, True, False)
+NAMES = (
+    "app",
+    "APP",
+    "a b",
+    "o'brien",
+    'q"uote',
+    "50%",
+    "under_score",
+    "back\\slash",
+    "用户",
+    "x" * 128,
 )
-options = st.sampled_from([None, True, False])
+names = st.sampled_from(NAMES)
 values = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["", "infinity", "scram"])
 )
 
-securables = st.builds(
-    Securable,
-    kind=st.sampled_from(SecurableKind),
-    database=st.sampled_from(["", "sales", "we%ird"]),
-    schema=st.sampled_from(["", "public", "S"]),
-    name=st.sampled_from(["", "orders", 'Or"ders']),
-    column=st.sampled_from(["", "id"]),
-    catalog=st.sampled_from(DATABASES),
+_SECURABLE = {
+    "kind": SecurableKind,
+    "database": ("", "sales", "we%ird"),
+    "schema": ("", "public", "S"),
+    "name": ("", "orders", 'Or"ders'),
+    "column": ("", "id"),
+    "catalog": DATABASES,
+}
+securables = combined(Securable, **_SECURABLE)
+
+
+def _grant(
+    privilege: str, grantable: bool, deny: bool, grantor: str, recognised: bool, **on: Any
+) -> Grant:
+    return Grant(
+        Securable(**on),
+        privilege,
+        grantable=grantable,
+        deny=deny,
+        grantor=grantor,
+        recognised=recognised,
+    )
+
+
+grants = combined(
+    _grant,
+    **_SECURABLE,
+    privilege=("SELECT", "INSERT", "bit 40"),
+    grantable=BOTH,
+    deny=BOTH,
+    grantor=("", "root"),
+    recognised=BOTH,
 )
-grants = st.builds(
-    Grant,
-    securable=securables,
-    privilege=st.sampled_from(["SELECT", "INSERT", "bit 40"]),
-    grantable=st.booleans(),
-    deny=st.booleans(),
-    grantor=st.sampled_from(["", "root"]),
-    recognised=st.booleans(),
+memberships = combined(
+    Membership, role=NAMES, admin=BOTH, inherit=OPTIONS, set_role=OPTIONS, default=OPTIONS
 )
-memberships = st.builds(
-    Membership, role=names, admin=st.booleans(), inherit=options, set_role=options, default=options
-)
-settings = st.builds(
+settings = combined(
     AccountSetting,
-    database=st.sampled_from(DATABASES),
-    name=st.sampled_from(["work_mem", "search_path"]),
-    value=st.sampled_from(["", "4MB", '"$user", public']),
+    database=DATABASES,
+    name=("work_mem", "search_path"),
+    value=("", "4MB", '"$user", public'),
+)
+_plain = combined(
+    partial(AccountState, ""),
+    kind=AccountKind,
+    can_login=BOTH,
+    is_locked=BOTH,
+    is_superuser=BOTH,
+    database=DATABASES,
 )
 
 
@@ -79,13 +105,9 @@ def in_database(state: AccountState) -> AccountState:
 
 def states(name: st.SearchStrategy[str] = names) -> st.SearchStrategy[AccountState]:
     return st.builds(
-        AccountState,
+        replace,
+        _plain,
         name=name,
-        kind=st.sampled_from(AccountKind),
-        can_login=st.booleans(),
-        is_locked=st.booleans(),
-        is_superuser=st.booleans(),
-        database=st.sampled_from(DATABASES),
         attributes=st.dictionaries(
             st.sampled_from(["plugin", "valid_until", "limit"]), values, max_size=3
         ).map(lambda items: tuple(items.items())),
@@ -95,8 +117,16 @@ def states(name: st.SearchStrategy[str] = names) -> st.SearchStrategy[AccountSta
     )
 
 
-statuses = st.sampled_from(
-    [SectionStatus.READ, SectionStatus.READ, SectionStatus.DENIED, SectionStatus.FAILED]
+_STATUSES = (
+    SectionStatus.READ,
+    SectionStatus.READ,
+    SectionStatus.DENIED,
+    SectionStatus.FAILED,
+)
+_KEYS = len(SECTION_NAMES) * len(DATABASES)
+# A byte a section: as one draw, and uniform.
+_sections = st.binary(min_size=_KEYS, max_size=_KEYS).map(
+    lambda found: [_STATUSES[byte % len(_STATUSES)] for byte in found]
 )
 
 
@@ -113,9 +143,8 @@ def snapshots(draw: st.DrawFn, *, complete: bool = False) -> Snapshot:
     """
     present = DATABASES if complete else ("", *draw(_present))
     keys = [SectionKey(name, database) for name in SECTION_NAMES for database in present]
-    sections = {
-        key: SectionReport(SectionStatus.READ if complete else draw(statuses)) for key in keys
-    }
+    statuses = [SectionStatus.READ] * _KEYS if complete else draw(_sections)
+    sections = {key: SectionReport(status) for key, status in zip(keys, statuses, strict=False)}
     sections[SectionKey(SectionName.ACCOUNTS)] = SectionReport(SectionStatus.READ)
     found = draw(_found)
     read = {key for key, report in sections.items() if report.status is SectionStatus.READ}
