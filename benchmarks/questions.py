@@ -70,6 +70,8 @@ def cases(fleet: FilledFleet, world: FleetWorld) -> list[Case]:
         Case("accounts list", accounts, ROWS, START, counted("", "accounts")),
         Case("accounts list, 10,000", (*accounts, "--limit", "10000"), ROWS, START,
              counted("", "accounts")),
+        Case("accounts list, 10,000, as a table",
+             (COMMAND, "accounts", "list", "--limit", "10000"), ROWS, START),
         Case("access of", (COMMAND, "access", "of", "u1", *one, "--json"), ROWS, START,
              counted("privileges", "privileges")),
         Case("accounts changes", (COMMAND, "accounts", "changes", "--json"), ROWS, START,

@@ -177,10 +177,11 @@ class Settings(BaseSettings):
     breaker_longest_wait_seconds: int = Field(
         default=21_600, ge=1, le=2_592_000, description="... up to this one."
     )
-    instances_per_run: int = Field(
-        default=2000,
+    instances_per_run: int | None = Field(
+        default=None,
         ge=0,
-        description="Instances of one scheduled run, above which a session has several; 0: never.",
+        description="Instances of one scheduled run, above which a session has several; 0: never. "
+        "Not set: 2,000, or fewer where cores are free.",
     )
     lease_seconds: int = Field(
         default=900, ge=5, description="Time after which the lease of a dead worker expires."

@@ -22,8 +22,9 @@ changed since: most syncs are such. `--changed 0,0.02` measures that, and a flee
 have one grant more since, and both are compared with `bare-collect` and with each other. Retries
 are the product's own (`--retry-limit`). `multiprocess` has `--processes` at once and `in_process`
 one, the others `--concurrency`.
-`--most NAME=N` leaves a slow runner out where there are more. `--shards` makes as many runs
-side by side, each with its part of the fleet.
+`--most NAME=N` leaves a slow runner out where there are more. A session has as many runs side by
+side, each with its part of the fleet, as the schedule would start on this machine; `--shards`
+makes another number of them.
 
 Figures. CPU seconds are those of the run's processes (user and system, all descendants), those
 of the responder and of the store's server stand apart. "CPU ms an instance" has the start of
@@ -54,7 +55,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sync_pipeline.settings import Settings
+from sync_pipeline.fleet.shards import runs_of
+from sync_pipeline.settings import Settings, StepExecutor
 from workbench.fleet.addresses import Mix
 from workbench.fleet.endpoints import Endpoints, handed_through, replayed
 from workbench.fleet.figures import Comparison, Measured, flatness
@@ -82,6 +84,7 @@ class Bench:
 
     def run(self, runner: Runner, plan: FleetPlan) -> Measured:
         """Run a runner over a fleet, from a fresh home on."""
+        plan = replace(plan, shards=self.shards(runner, plan))
         place = self.directory / f"{runner}-{plan.count}-{plan.changed:g}"
         with fresh_home(place, self.storage, self._settings(runner)) as home:
             home.register(plan.instances())
@@ -97,7 +100,7 @@ class Bench:
             self._change(0)
             return Measured(
                 outcome,
-                self._means(runner),
+                self._means(runner, plan.shards),
                 self.endpoints.cpu_seconds - before[0],
                 self._server_cpu_seconds() - before[1],
             )
@@ -110,10 +113,16 @@ class Bench:
             self.endpoints.port,
             Mix(options.silent, options.refusing),
             options.connect_timeout,
-            options.shards,
-            options.synced_before,
-            changed,
+            is_synced_before=options.synced_before,
+            changed=changed,
         )
+
+    def shards(self, runner: Runner, plan: FleetPlan) -> int:
+        """Return over how many runs a runner spreads a session."""
+        if not runner.is_dagster or plan.count == 1:
+            return 1
+        settings = Settings(executor=StepExecutor(runner))
+        return self.options.shards or runs_of(settings, plan.instances())
 
     def waits(self, plan: FleetPlan) -> Waits:
         """Return what a fleet makes every run wait for."""
@@ -125,9 +134,8 @@ class Bench:
         if any(self.options.changed):
             self.endpoints.change(share)
 
-    def _means(self, runner: Runner) -> Means:
+    def _means(self, runner: Runner, runs: int) -> Means:
         options = self.options
-        runs = options.shards if runner.is_dagster else 1
         if runner is Runner.MULTIPROCESS:
             return Means(options.processes * runs, options.processes * runs, runs)
         if runner is Runner.IN_PROCESS:
@@ -153,7 +161,7 @@ def compare(bench: Bench) -> list[Comparison]:
     """Run every runner over every fleet that it is not too slow for."""
     options = bench.options
     most = {Runner(name): int(count) for name, count in (item.split("=") for item in options.most)}
-    alone = replace(bench.plan(1), mix=Mix(0, 0), shards=1)
+    alone = replace(bench.plan(1), mix=Mix(0, 0))
     idle = {
         runner: bench.run(runner, alone).outcome.usage.cpu_seconds
         for runner in ([] if options.start_included else options.runners)
@@ -278,7 +286,9 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         "--changed", type=shares, default=[0.0],
         help="shares of which one grant has changed since, 0 to 1",
     )  # fmt: skip
-    parser.add_argument("--shards", type=int, default=1, help="runs side by side")
+    parser.add_argument(
+        "--shards", type=int, default=0, help="runs side by side; 0: as the schedule"
+    )
     parser.add_argument(
         "--start-included", action="store_true", help="no run of one instance to subtract"
     )

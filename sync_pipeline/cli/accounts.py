@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -30,6 +30,8 @@ from sync_pipeline.model.snapshot import SectionState, SectionStatus
 
 if TYPE_CHECKING:
     from sync_pipeline.workflows.answers.history import AccountAt
+
+ItemT = TypeVar("ItemT")
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
 
@@ -61,23 +63,30 @@ def list_(
             only_locked=locked,
             limit=limit if class_name is None else None,
         )
-        damage: list[StoreDamaged] = []
-        found = deps.store.accounts.find(wanted, damage.append)
+        inside: Collection[tuple[str, str]] | None = None
         if class_name is not None:
             from sync_pipeline.workflows.answers.classification import class_members
 
             inside = class_members(deps, class_name, active(deps.store, selection))
-            found = [item for item in found if (item.instance, item.state.name) in inside][:limit]
-    if damage and not found:
-        raise damage[0]
-    show_notes([str(error) for error in damage], apart=not output.is_table)
-    if output.is_json:
-        show_json([_view(item) for item in found])
-        return
-    rows = [
-        (item.instance, *_columns(item), time_cell(item.last_change_at))
-        for item in found
-    ]  # fmt: skip
+
+        def is_wanted(item: AccountView) -> bool:
+            return inside is None or (item.instance, item.state.name) in inside
+
+        damage: list[StoreDamaged] = []
+        if output.is_json:
+            from sync_pipeline.cli.long_json import long_list
+
+            found = filter(is_wanted, deps.store.accounts.each(wanted, damage.append))
+            with long_list(map(_view, _at_most(limit, found))) as text:
+                _show_damage(damage, output, is_all=not text.count)
+                text.show()
+            return
+        counted = deps.store.accounts.counted(wanted, damage.append)
+        rows = [
+            (item.instance, *_columns(item, grants), time_cell(item.last_change_at))
+            for item, grants in _at_most(limit, (pair for pair in counted if is_wanted(pair[0])))
+        ]
+    _show_damage(damage, output, is_all=not rows)
     columns = ("instance", "account", "kind", "state", "roles", "grants", "last change")
     nothing = "No account matches. Sync first: sync-pipeline run account-sync."
     output.show(columns, rows, past.nothing(nothing))
@@ -216,7 +225,7 @@ def at(
             ]
         )
         return
-    rows = [(item.instance, *_columns(item)) for item in found]
+    rows = [(item.instance, *_columns(item, len(item.state.grants))) for item in found]
     columns = ("instance", "account", "kind", "state", "roles", "grants")
     output.show(columns, rows, past.nothing(f"No account was known at {time}."))
 
@@ -293,10 +302,28 @@ def _properties(
     ]
 
 
-def _columns(view: AccountView | AccountAt) -> tuple[object, ...]:
+def _at_most(limit: int, items: Iterable[ItemT]) -> Iterator[ItemT]:
+    """Yield the first items, and look at the others: of one that is damaged is told."""
+    for number, item in enumerate(items):
+        if number < limit:
+            yield item
+
+
+def _show_damage(damage: Sequence[StoreDamaged], output: Output, *, is_all: bool) -> None:
+    """Say which instances are left out.
+
+    Raises:
+        StoreDamaged: nothing else was found.
+    """
+    if damage and is_all:
+        raise damage[0]
+    show_notes([str(error) for error in damage], apart=not output.is_table)
+
+
+def _columns(view: AccountView | AccountAt, grants: int) -> tuple[object, ...]:
     state = view.state
     roles = ", ".join(membership.role for membership in state.memberships)
-    return state.name, state.kind, _state_words(view), roles, len(state.grants)
+    return state.name, state.kind, _state_words(view), roles, grants
 
 
 def _state_words(view: AccountView | AccountAt) -> str:

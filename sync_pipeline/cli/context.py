@@ -78,20 +78,21 @@ def show_json(value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """Return JSON in which nothing acts or hides, with the signs that the output has."""
-    text = escaped_json(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
-    return text if _is_encodable(text) else json.dumps(value, default=_plain, indent=2)
+    text = escaped_json(json.dumps(value, default=json_plain, ensure_ascii=False, indent=2))
+    return text if is_encodable(text) else json.dumps(value, default=json_plain, indent=2)
 
 
 def json_lines(values: Sequence[Any], between: str) -> str:
     """Return such JSON of some values, each in a line, with a text between them."""
-    encode = json.JSONEncoder(default=_plain, ensure_ascii=False).encode
+    encode = json.JSONEncoder(default=json_plain, ensure_ascii=False).encode
     text = escaped_json(between.join(map(encode, values)))
-    if _is_encodable(text):
+    if is_encodable(text):
         return text
-    return between.join(map(json.JSONEncoder(default=_plain).encode, values))
+    return between.join(map(json.JSONEncoder(default=json_plain).encode, values))
 
 
-def _plain(value: object) -> str:
+def json_plain(value: object) -> str:
+    """Return what stands in JSON for a value that it has no form for; times are ISO 8601."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -139,7 +140,7 @@ def _exact(text: str) -> str:
     Raises:
         ConfigurationError: the encoding of the output has no sign for a part of it.
     """
-    if not _is_encodable(text):
+    if not is_encodable(text):
         raise ConfigurationError(
             f"The output has signs that {sys.stdout.encoding} can't show; nothing was written.",
             hint="Set PYTHONIOENCODING=utf-8.",
@@ -147,7 +148,8 @@ def _exact(text: str) -> str:
     return text
 
 
-def _is_encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
+    """Return whether the output has a sign for each of a text."""
     if text.isascii():
         return True
     try:

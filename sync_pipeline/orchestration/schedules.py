@@ -10,8 +10,9 @@ from uuid import NAMESPACE_URL, uuid5
 import dagster as dg
 
 from sync_pipeline.errors import StoreUnavailable
+from sync_pipeline.fleet.shards import runs_of
 from sync_pipeline.model.instance import Selection
-from sync_pipeline.model.shard import Shard, shard_count
+from sync_pipeline.model.shard import Shard
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG
@@ -56,7 +57,7 @@ def build_schedule(
         done_by = _done_by(context, pipeline, job.name)
         if done_by is not None:
             return dg.SkipReason(f"Session {done_by} carries this tick out.")
-        count = _shards(context, pipeline, settings.instances_per_run) if is_sharded else 1
+        count = _shards(context, pipeline, settings) if is_sharded else 1
         return run_requests(job.name, tick, count)
 
     return schedule
@@ -117,13 +118,15 @@ def _done_by(
         return None
 
 
-def _shards(context: dg.ScheduleEvaluationContext, pipeline: PipelineResource, per_run: int) -> int:
+def _shards(
+    context: dg.ScheduleEvaluationContext, pipeline: PipelineResource, settings: Settings
+) -> int:
     """Return how many runs the fleet takes. Without the store it is one, which says so."""
-    if not per_run:
+    if settings.instances_per_run == 0:
         return 1
     try:
         with pipeline.open() as deps:
-            return shard_count(deps.store.registry.select(Selection()), per_run)
+            return runs_of(settings, deps.store.registry.select(Selection()))
     except StoreUnavailable as error:
         context.log.warning("The fleet was not counted: %s", error)
         return 1

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import bindparam, select
 
-from sync_pipeline.errors import StoreDamaged
-from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import (
     Baseline,
     KnownAccount,
@@ -21,7 +16,7 @@ from sync_pipeline.model.change import (
 )
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
-from sync_pipeline.model.platform import Platform, platform_named
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.reads import Reads
 from sync_pipeline.model.review import NewReview
@@ -29,6 +24,7 @@ from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store import change_log
 from sync_pipeline.store.account_rows import write_inventory, write_permissions, write_sections
+from sync_pipeline.store.account_views import OnDamage, counted, rows_of, viewed, views
 from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
@@ -43,19 +39,16 @@ from sync_pipeline.store.reads import (
 )
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.reviews.rows import are_accounts, marked_accounts, written_review
-from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads, instances
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.sessions.ends import RecordEnds
 from sync_pipeline.store.world_repair import write_world_again
 from sync_pipeline.store.world_rows import (
-    AT_ONCE,
     StoredWorld,
     next_world,
     require_as_known,
     stored_world,
-    stored_worlds,
     write_world,
 )
 
@@ -175,9 +168,7 @@ class AccountStore:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now, platform)
 
-    def find(
-        self, wanted: AccountFilter, on_damage: Callable[[StoreDamaged], None] | None = None
-    ) -> list[AccountView]:
+    def find(self, wanted: AccountFilter, on_damage: OnDamage | None = None) -> list[AccountView]:
         """Return accounts in order of instance and name.
 
         `on_damage` is told of each instance whose accounts can't be read, which are left out then.
@@ -185,20 +176,21 @@ class AccountStore:
         Raises:
             StoreDamaged: what is stored is not what was written (without `on_damage`).
         """
-        query = _views()
-        if wanted.name is not None:
-            query = query.where(accounts.c.account_name.like(wanted.name, escape="\\"))
-        if wanted.only_active:
-            query = query.where(accounts.c.is_active.is_(True))
-        if wanted.only_superusers:
-            query = query.where(permissions.c.is_superuser.is_(True))
-        if wanted.only_locked:
-            query = query.where(permissions.c.is_locked.is_(True))
-        ordered = query.order_by(instances.c.name, accounts.c.account_name).limit(wanted.limit)
+        return list(self.each(wanted, on_damage))
+
+    def each(
+        self, wanted: AccountFilter, on_damage: OnDamage | None = None
+    ) -> Iterator[AccountView]:
+        """Yield the same, one after the other, of which none is kept."""
         with self._database.read() as connection:
-            if wanted.instances is not None:
-                ordered = ordered.where(among(connection, instances.c.id, wanted.instances))
-            return list(_viewed(connection, connection.execute(ordered).all(), on_damage))
+            yield from viewed(connection, rows_of(connection, wanted), on_damage)
+
+    def counted(
+        self, wanted: AccountFilter, on_damage: OnDamage | None = None
+    ) -> Iterator[tuple[AccountView, int]]:
+        """Yield the same with no grants, and beside each how many it has."""
+        with self._database.read() as connection:
+            yield from counted(connection, rows_of(connection, wanted), on_damage)
 
     def get(self, instance: str, account: str) -> AccountView | None:
         """Return one account by its exact name, active or not.
@@ -206,9 +198,9 @@ class AccountStore:
         Raises:
             StoreDamaged: what is stored is not what was written.
         """
-        query = _views().where(instances.c.name == instance, accounts.c.account_name == account)
+        query = views().where(instances.c.name == instance, accounts.c.account_name == account)
         with self._database.read() as connection:
-            return next(_viewed(connection, connection.execute(query).all()), None)
+            return next(viewed(connection, connection.execute(query).all()), None)
 
     def changes(self, wanted: ChangeFilter) -> list[LoggedChange]:
         """Return entries of the change log, newest first unless asked otherwise."""
@@ -225,67 +217,14 @@ class AccountStore:
             ConfigurationError: changes since then were pruned.
             StoreDamaged: what is stored is not what was written.
         """
-        views = _views().order_by(instances.c.name, accounts.c.account_name)
+        query = views().order_by(instances.c.name, accounts.c.account_name)
         with self._database.read() as connection:
             require_kept(connection, moment)
             if instance_ids is not None:
-                views = views.where(among(connection, instances.c.id, instance_ids))
+                query = query.where(among(connection, instances.c.id, instance_ids))
             later = change_log.later_than(connection, moment, instance_ids)
-            return list(_viewed(connection, connection.execute(views).all())), later
+            return list(viewed(connection, connection.execute(query).all())), later
 
     def baselines(self, wanted: ChangeFilter) -> list[Baseline]:
         """Return what the first sync of each instance found, newest first."""
         return change_log.baselines(self._database, wanted)
-
-
-def _views() -> Select[Any]:
-    return select(
-        accounts,
-        permissions,
-        instances.c.name,
-        instances.c.engine,
-        instances.c.platform,
-        *CONFIRMED,
-    ).select_from(
-        accounts.join(permissions)
-        .join(instances)
-        .outerjoin(instance_reads, instance_reads.c.instance_id == instances.c.id)
-    )
-
-
-def _viewed(
-    connection: Connection,
-    rows: Sequence[Row[Any]],
-    on_damage: Callable[[StoreDamaged], None] | None = None,
-) -> Iterator[AccountView]:
-    """Yield accounts with their states, which are read of one instance after the other."""
-    by_instance = [(item, list(own)) for item, own in groupby(rows, key=attrgetter("instance_id"))]
-    for begin in range(0, len(by_instance), AT_ONCE):
-        some = by_instance[begin : begin + AT_ONCE]
-        stored = stored_worlds(connection, [item for item, _ in some])
-        for item, own in some:
-            try:
-                states = stored[item].states_of({row.account_name for row in own})
-            except StoreDamaged as error:
-                if on_damage is None:
-                    raise
-                on_damage(error)
-                continue
-            yield from (_view(row, states[row.account_name]) for row in own)
-
-
-def _view(row: Row[Any], state: AccountState) -> AccountView:
-    synced_again = seen(row, row.last_sync_at)
-    return AccountView(
-        instance=row.name,
-        engine=row.engine,
-        state=state,
-        is_active=row.is_active,
-        first_seen_at=row.first_seen_at,
-        last_seen_at=seen(row, row.last_seen_at) or row.last_seen_at,
-        deleted_at=row.deleted_at,
-        last_sync_at=synced_again or row.last_sync_at,
-        last_change_at=row.last_change_at,
-        session_id=row.confirmed_session_id if synced_again else row.sync_session_id,
-        platform=platform_named(row.platform),
-    )

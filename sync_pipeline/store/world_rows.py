@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, exists, select
 
@@ -20,8 +21,9 @@ from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.worlds.changing import OpenWorld
 from sync_pipeline.store.worlds.packed import PackedWorld, WorldAccount, WorldError
-from sync_pipeline.store.worlds.reading import read_world
+from sync_pipeline.store.worlds.reading import read_counted, read_world
 
+ItemT = TypeVar("ItemT")
 AT_ONCE = 32
 """Instances whose rows, still packed, are fetched together."""
 _HAS_ACCOUNTS = exists().where(accounts.c.instance_id == instances.c.id)
@@ -67,14 +69,7 @@ class StoredWorld:
         Raises:
             StoreDamaged: they are not what was written.
         """
-        if self.damage:
-            raise damaged(self.instance, self.damage)
-        if self.packed is None:
-            return []
-        try:
-            return read_world(self.packed, wanted)
-        except WorldError as error:
-            raise damaged(self.instance, str(error)) from None
+        return self._read(lambda packed: read_world(packed, wanted))
 
     def known(self, wanted: Wanted = EVERY_GRANT) -> tuple[KnownAccount, ...]:
         """Return the same as a sync compares them.
@@ -105,7 +100,28 @@ class StoredWorld:
             StoreDamaged: they are not what was written, or one is not there.
         """
         wanted = Wanted(no_securable, names.__contains__)
-        found = {item.state.name: item.state for item in self.read(wanted)}
+        return self._only(names, {item.state.name: item.state for item in self.read(wanted)})
+
+    def counted_of(self, names: AbstractSet[str]) -> dict[str, tuple[AccountState, int]]:
+        """Return the states of some accounts without their grants, and how many each has.
+
+        Raises:
+            StoreDamaged: they are not what was written, or one is not there.
+        """
+        found = {item.state.name: (item.state, count) for item, count in self._read(read_counted)}
+        return self._only(names, found)
+
+    def _read(self, read: Callable[[PackedWorld], list[ItemT]]) -> list[ItemT]:
+        if self.damage:
+            raise damaged(self.instance, self.damage)
+        if self.packed is None:
+            return []
+        try:
+            return read(self.packed)
+        except WorldError as error:
+            raise damaged(self.instance, str(error)) from None
+
+    def _only(self, names: AbstractSet[str], found: dict[str, ItemT]) -> dict[str, ItemT]:
         if missing := names - found.keys():
             raise damaged(self.instance, f"{len(missing)} of its accounts are not there")
         return found

@@ -160,7 +160,7 @@ def test_finding_accounts_takes_few_statements(
     fleet = bench.fleet(*(f"db{number:02}" for number in range(5)))
     for instance in fleet:
         bench.apply(instance, holder("app", "a"), holder("web", "b", "c"))
-    monkeypatch.setattr("sync_pipeline.store.accounts.AT_ONCE", 3)
+    monkeypatch.setattr("sync_pipeline.store.account_views.AT_ONCE", 3)
     with counted_statements(bench.store) as sent:
         found = bench.store.accounts.find(AccountFilter(name="w%"))
     assert [(item.instance, item.state) for item in found] == [

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.definitions import defs, location
+from sync_pipeline.fleet.shards import MOST_AT_ONCE
 from sync_pipeline.model.period import PeriodType
 from sync_pipeline.orchestration import catalog
 from sync_pipeline.orchestration.categories.account.job import ACCOUNT_JOB
@@ -116,6 +117,7 @@ def test_neither_shards_nor_backfills_take_every_place() -> None:
     limits = {item["key"]: item["limit"] for item in config["tag_concurrency_limits"]}
     assert set(limits) == {SHARD_TAG, BACKFILL_TAG}
     assert sum(limits.values()) < config["max_concurrent_runs"]
+    assert limits[SHARD_TAG] == MOST_AT_ONCE
 
 
 def test_waiting_for_the_collection_is_not_counted_as_runtime() -> None:

@@ -19,6 +19,7 @@ from dagster import (
 )
 
 from sync_pipeline.definitions import defs
+from sync_pipeline.fleet import shards
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncType
 from sync_pipeline.model.shard import WHOLE, Shard
 from sync_pipeline.orchestration.categories.account.job import ACCOUNT_JOB
@@ -126,6 +127,21 @@ def test_a_tick_above_the_limit_is_several_runs_of_one_session(
     found = [instance.get_run_by_id(run.run_id) for run in (refused, good)]
     tags = [run.tags.get(FAILED_INSTANCES_TAG) for run in found if run is not None]
     assert tags == ["two", None]
+
+
+def test_a_tick_is_a_run_for_each_core_where_no_setting_says_else(
+    fleet: Fleet,
+    instance: DagsterInstance,
+    postgresql_server: RunningServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    two_hosts(fleet, postgresql_server, postgresql_server)
+    assert tick(instance) == [RunRequest()]
+    monkeypatch.setattr(shards, "LEAST_OF_A_RUN", 1)
+    monkeypatch.setattr(shards, "usable_cores", lambda: 2)
+    found = tick(instance)
+    assert isinstance(found, list)
+    assert [request.tags[SHARD_TAG] for request in found] == ["1/2", "2/2"]
 
 
 def test_no_shard_starts_while_one_of_the_last_session_is_at_work(

@@ -103,6 +103,8 @@ class Comparison:
             figures["CPU ms of one more instance"] = round(more, 1)
         if run.server_cpu_seconds:
             figures["PostgreSQL CPU seconds"] = round(run.server_cpu_seconds, 1)
+        if run.means.runs > 1:
+            figures["runs of the session"] = run.means.runs
         if run.outcome.event_rows:
             figures["event rows an instance"] = round(run.outcome.event_rows / self.count, 1)
         if (share := self.share(runner)) is not None:

@@ -169,12 +169,17 @@ class PackedGrants:
 
     def held(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
         """Return the grants of each account that are wanted; `names` are the accounts."""
-        if len(names) != len(self._counts):
-            raise WorldError("the grants are of other accounts")
+        self.counted(names)
         if wanted is EVERY_GRANT:
             rights = self._rights(range(len(self._on)), self._made(self._every))
             return cut(taken(rights, self._held), self._counts)
         return self._part(names, wanted)
+
+    def counted(self, names: Sequence[str]) -> Sequence[int]:
+        """Return how many grants each account has; `names` are the accounts."""
+        if len(names) != len(self._counts):
+            raise WorldError("the grants are of other accounts")
+        return self._counts
 
     def _part(self, names: Sequence[str], wanted: Wanted) -> Iterable[tuple[Grant, ...]]:
         # A byte for each right, then for each that is held: these are looked through quickly.

@@ -57,6 +57,22 @@ def read_world(packed: PackedWorld, wanted: Wanted = EVERY_GRANT) -> list[WorldA
         raise WorldError(f"{type(error).__name__}: {error}") from None
 
 
+def read_counted(packed: PackedWorld) -> list[tuple[WorldAccount, int]]:
+    """Return the accounts that were packed, in their order, none with a grant, and how many it has.
+
+    Raises:
+        WorldError: it is not what was packed.
+    """
+    accounts = packed.plain_accounts()
+    grants = packed.plain_grants()
+    try:
+        found = _Accounts(read_json(accounts))
+        counts = PackedGrants(grants).counted(found.names)
+        return list(zip(found.read([()] * len(counts)), counts, strict=True))
+    except NOT_UNDERSTOOD as error:
+        raise WorldError(f"{type(error).__name__}: {error}") from None
+
+
 def read_without_grants(packed: PackedWorld) -> list[WorldAccount]:
     """Return the accounts that were packed, in their order, none with a grant.
 
