@@ -17,7 +17,7 @@ from sync_pipeline.model.access import (
 )
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
-from sync_pipeline.model.privilege import SectionName, Securable
+from sync_pipeline.model.privilege import OF_SERVER, SectionName, Securable
 from sync_pipeline.model.snapshot import SectionStatus
 
 _CLOSED = (SectionStatus.PROVIDERS,)
@@ -115,12 +115,15 @@ class Judged:
     def gaps(self, *names: SectionName) -> tuple[str, ...]:
         """Return a sentence for each section (of these names, or of all) that was not read.
 
-        Of a database that is left out there is one, where all sections are asked for.
+        Of a database that is left out there is one, where all sections are asked for: these are
+        all but those of what the server is set to, which no answer depends on.
         """
         if not self.is_synced:
             return (f"{self.name} was never synced: nothing is known of it.",)
         sections = self.world.sections
-        keys = sorted(key for key in sections if not names or key.name in names)
+        keys = sorted(
+            key for key in sections if (key.name in names if names else key.name not in OF_SERVER)
+        )
         # A provider's database is nobody's to read, and of an excluded one only who asks is told.
         ignored = _CLOSED if not names else _MEANT
         told = (key for key in keys if sections[key].status not in ignored)

@@ -12,6 +12,7 @@ from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
+from sync_pipeline.model.server_fact import ServerFacts
 from sync_pipeline.model.snapshot import SectionReport
 
 EVERYTHING = "ALL"
@@ -50,7 +51,7 @@ class AccessWorld:
     `asked_at` (UTC) is the moment at which dates such as a password's end are judged;
     without it they are not. It is asked through `has_come` alone, so that `turns` says for how
     long what was found holds. `platform` says whose the accounts are that a provider makes; what
-    an account may do does not depend on it.
+    an account may do does not depend on it, nor on `server`, which is what the server is set to.
     """
 
     instance: str
@@ -60,6 +61,7 @@ class AccessWorld:
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     asked_at: datetime | None = None
     platform: Platform = Platform.SELF_RUN
+    server: ServerFacts = field(default_factory=ServerFacts, compare=False, repr=False)
     turns: Turns = field(default_factory=Turns, compare=False, repr=False)
 
     def has_come(self, moment: datetime) -> bool | None:
