@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sync_pipeline.engines.access.cautious import doubts_of
-from sync_pipeline.engines.access.contract import AccessRules, concerned, not_modelled
+from sync_pipeline.engines.access.contract import AccessRules, concerned, dangers, not_modelled
 from sync_pipeline.engines.access.links import Edge, reach
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -69,10 +69,11 @@ class Judged:
         return self._facts[account]
 
     def powers(self, account: str, *kinds: PowerKind) -> tuple[Power, ...]:
-        """Return the powers of an account, of these kinds or of all."""
+        """Return the powers of an account, of these kinds or of all but dangerous privileges."""
         if account not in self._powers:
             self._powers[account] = tuple(self.rules.powers(account))
-        return tuple(power for power in self._powers[account] if not kinds or power.kind in kinds)
+        found = tuple(power for power in self._powers[account] if not kinds or power.kind in kinds)
+        return (*found, *dangers(self.rules, account)) if PowerKind.DANGEROUS in kinds else found
 
     def with_roles(self, account: str) -> tuple[str, ...]:
         """Return an account and every role that it has through any chain."""

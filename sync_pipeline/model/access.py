@@ -199,6 +199,27 @@ class PowerKind(StrEnum):
     SUPERUSER = "superuser"
     ADMINISTRATOR = "administrator"
     GRANT_ADMIN = "grant admin"
+    DANGEROUS = "dangerous privilege"
+
+
+class Gravity(StrEnum):
+    """How much a dangerous privilege is worth to who should not have it.
+
+    High: it leads to everything, or out to the host. Medium: it reads, changes or stops more
+    than any grant on data does. Low: it hinders others, or hides what was done.
+    """
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """Why a privilege is dangerous: `why` is the end of a sentence that begins with its name."""
+
+    gravity: Gravity
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +250,12 @@ class Power:
 
     A superuser may do everything. An administrator has the role that a managed service gives its
     customers in the place of a superuser. A grant admin may give itself or others privileges or
-    roles that it does not have. `fix` is the statement that takes the power away where it is
-    a property of an account and neither a grant nor a role that could be revoked; `undo` gives
-    it back. `by` is what has to go for this way to end, where its path has no role that could
-    be left. `kept` says why it can't be taken away. An inherent power is what the account was
-    made for by the server, and nobody's to change.
+    roles that it does not have. A dangerous privilege (`danger` says why) is one on the server that
+    reaches further than data; `source` is its bare name. `fix` is the statement that takes the
+    power away where it is a property of an account and neither a grant nor a role that could be
+    revoked; `undo` gives it back. `by` is what has to go for this way to end, where its path has
+    no role that could be left. `kept` says why it can't be taken away. An inherent power is what
+    the account was made for by the server, and nobody's to change.
     """
 
     kind: PowerKind
@@ -245,6 +267,7 @@ class Power:
     by: tuple[Hold, ...] = field(default=(), compare=False, repr=False)
     kept: str = field(default="", compare=False, repr=False)
     is_inherent: bool = field(default=False, compare=False, repr=False)
+    danger: Danger | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def test_rules_keep_their_names() -> None:
             "superuser",
             "service-administrator",
             "grant-admin",
+            "dangerous-privilege",
             "password-hash-reader",
             "weak-authentication",
         ),
