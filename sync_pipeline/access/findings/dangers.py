@@ -12,6 +12,7 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import Availability, Danger, Gravity, Power, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.privilege import SectionName
 
 _SEVERITY = {
     Gravity.HIGH: Severity.HIGH,
@@ -33,6 +34,12 @@ _MOST_TOLD = 4
         "CIS PostgreSQL 16 Benchmark 4.3, excessive administrative privileges",
         "MySQL Reference Manual, Privileges Provided by MySQL",
         "PostgreSQL documentation, Predefined Roles; Role Attributes; GRANT, on parameters",
+    ),
+    reads=(
+        SectionName.ACCOUNTS,
+        SectionName.MEMBERSHIPS,
+        SectionName.SERVER,
+        SectionName.PARAMETER,
     ),
 )
 @each
