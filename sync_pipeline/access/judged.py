@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sync_pipeline.engines.access.cautious import doubts_of
-from sync_pipeline.engines.access.contract import AccessRules, concerned, not_modelled
+from sync_pipeline.engines.access.contract import AccessRules, concerned, dangers, not_modelled
 from sync_pipeline.engines.access.links import Edge, reach
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -17,7 +17,7 @@ from sync_pipeline.model.access import (
 )
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
-from sync_pipeline.model.privilege import SectionName, Securable
+from sync_pipeline.model.privilege import OF_SERVER, SectionName, Securable
 from sync_pipeline.model.snapshot import SectionStatus
 
 _CLOSED = (SectionStatus.PROVIDERS,)
@@ -69,10 +69,11 @@ class Judged:
         return self._facts[account]
 
     def powers(self, account: str, *kinds: PowerKind) -> tuple[Power, ...]:
-        """Return the powers of an account, of these kinds or of all."""
+        """Return the powers of an account, of these kinds or of all but dangerous privileges."""
         if account not in self._powers:
             self._powers[account] = tuple(self.rules.powers(account))
-        return tuple(power for power in self._powers[account] if not kinds or power.kind in kinds)
+        found = tuple(power for power in self._powers[account] if not kinds or power.kind in kinds)
+        return (*found, *dangers(self.rules, account)) if PowerKind.DANGEROUS in kinds else found
 
     def with_roles(self, account: str) -> tuple[str, ...]:
         """Return an account and every role that it has through any chain."""
@@ -115,12 +116,15 @@ class Judged:
     def gaps(self, *names: SectionName) -> tuple[str, ...]:
         """Return a sentence for each section (of these names, or of all) that was not read.
 
-        Of a database that is left out there is one, where all sections are asked for.
+        Of a database that is left out there is one, where all sections are asked for: these are
+        all but those of what the server is set to, which no answer depends on.
         """
         if not self.is_synced:
             return (f"{self.name} was never synced: nothing is known of it.",)
         sections = self.world.sections
-        keys = sorted(key for key in sections if not names or key.name in names)
+        keys = sorted(
+            key for key in sections if (key.name in names if names else key.name not in OF_SERVER)
+        )
         # A provider's database is nobody's to read, and of an excluded one only who asks is told.
         ignored = _CLOSED if not names else _MEANT
         told = (key for key in keys if sections[key].status not in ignored)

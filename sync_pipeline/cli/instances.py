@@ -37,7 +37,10 @@ from sync_pipeline.model.platform import platform_named
 from sync_pipeline.visible import visible
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sync_pipeline.fleet.files import ParsedFile
+    from sync_pipeline.model.server_fact import ServerFact
     from sync_pipeline.workflows.dependencies import SyncDeps
     from sync_pipeline.workflows.syncing.admission import Hold
     from sync_pipeline.workflows.syncing.probe import Probe
@@ -220,10 +223,13 @@ def show(output: Output, name: NameArgument = None, instance: OneInstance = None
     with dependencies() as deps:
         found = _existing(deps, the_instance(name, instance))
         value = _json(found, holds(deps, [found])[found.id])
+        facts = deps.store.server_facts.of(found.id)
     if output.is_json:
-        show_json(value)
+        show_json({**value, "server": [_fact_json(item, since) for item, since in facts]})
         return
-    output.show(("property", "value"), [(key, _plain(item)) for key, item in value.items()], "")
+    rows = [(key, _plain(item)) for key, item in value.items()]
+    rows += [(_fact_name(item), item.value) for item, _ in facts]
+    output.show(("property", "value"), rows, "")
 
 
 @app.command()
@@ -457,6 +463,15 @@ def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
             for item in hold.waiting
         ],
     }
+
+
+def _fact_name(fact: ServerFact) -> str:
+    """Return what a fact is called in a list of properties."""
+    return " ".join(("server", *filter(None, (fact.database, fact.name, fact.subject))))
+
+
+def _fact_json(fact: ServerFact, since: datetime) -> dict[str, Any]:
+    return {**asdict(fact), "since": since.isoformat()}
 
 
 def _service(instance: Instance) -> str:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from sync_pipeline.collect.counted import Counts
 from sync_pipeline.collect.reading import AccountReading
+from sync_pipeline.collect.server_facts import facts_of
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.unknown import columns_or_warning, newer_hint
 from sync_pipeline.collect.visibility import Visibility, package_of
@@ -40,7 +41,7 @@ from sync_pipeline.errors import (
 )
 from sync_pipeline.model.gap import it_needs
 from sync_pipeline.model.pattern import like
-from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.privilege import OF_SERVER, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, ServerIdentity, Snapshot
 from sync_pipeline.model.text import first_names
 
@@ -174,6 +175,7 @@ def _read(
             visibility.require(query)
             found = counts.packed(query)
             origins = _origins(query, found)
+            facts = facts_of(query, found, database, len(reading.server_facts))
     except _UNREADABLE as error:
         if isinstance(error, PrivilegeError):
             error.hint = Grantee(engine, reading.server, reading.username).told(
@@ -182,6 +184,7 @@ def _read(
         _record_unread(engine, query, reading, database, scope_error=error)
         return
     reading.rows.put(query, database, found)
+    reading.server_facts += facts
     if query.origin:
         reading.origins[query.name] = origins
     if query.shows_some:
@@ -230,6 +233,8 @@ def _record_unread(
         raise scope_error
     status = SectionStatus.DENIED if denied else SectionStatus.FAILED
     reading.report(query.fills, database, status, str(scope_error))
+    if OF_SERVER.issuperset(query.fills):
+        return
     where = f" in database {database}" if database else ""
     what = ", ".join(query.fills)
     reading.warnings.append(f"{what} not read{where}: {scope_error}")

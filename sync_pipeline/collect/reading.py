@@ -14,6 +14,7 @@ from sync_pipeline.engines.base import AccountRows, DatabaseEntry, Engine, Hidde
 from sync_pipeline.engines.wire.rows import DIGEST_BYTES, PackedRows
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
 
 
@@ -39,6 +40,7 @@ class AccountReading:
     sections: dict[SectionKey, SectionReport] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
+    server_facts: list[ServerFact] = field(default_factory=list)
     _digest_of_all: str = field(default="", init=False, repr=False, compare=False)
 
     def report(
@@ -103,6 +105,7 @@ class AccountReading:
             providers=frozenset(entry.name for entry in self.entries if entry.is_providers),
             warnings=(*self.warnings, *newer),
             timings=self.timings,
+            server_facts=tuple(sorted(self.server_facts)),
         )
 
     def _accounts(self) -> tuple[AccountState, ...]:

@@ -177,6 +177,19 @@ class Query(Generic[RowT]):
 
 
 @dataclass(frozen=True, slots=True)
+class FactRow:
+    """A row of a query of what the server is set to; it fills a section of `OF_SERVER`.
+
+    Of a query per database, the database is known without the row.
+    """
+
+    name: str
+    database: str
+    subject: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogColumn:
     """A column of a catalog that says what accounts are or may do."""
 

@@ -12,6 +12,7 @@ from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
+from sync_pipeline.model.server_fact import ServerFacts
 from sync_pipeline.model.snapshot import SectionReport
 
 EVERYTHING = "ALL"
@@ -50,7 +51,7 @@ class AccessWorld:
     `asked_at` (UTC) is the moment at which dates such as a password's end are judged;
     without it they are not. It is asked through `has_come` alone, so that `turns` says for how
     long what was found holds. `platform` says whose the accounts are that a provider makes; what
-    an account may do does not depend on it.
+    an account may do does not depend on it, nor on `server`, which is what the server is set to.
     """
 
     instance: str
@@ -60,6 +61,7 @@ class AccessWorld:
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     asked_at: datetime | None = None
     platform: Platform = Platform.SELF_RUN
+    server: ServerFacts = field(default_factory=ServerFacts, compare=False, repr=False)
     turns: Turns = field(default_factory=Turns, compare=False, repr=False)
 
     def has_come(self, moment: datetime) -> bool | None:
@@ -197,6 +199,27 @@ class PowerKind(StrEnum):
     SUPERUSER = "superuser"
     ADMINISTRATOR = "administrator"
     GRANT_ADMIN = "grant admin"
+    DANGEROUS = "dangerous privilege"
+
+
+class Gravity(StrEnum):
+    """How much a dangerous privilege is worth to who should not have it.
+
+    High: it leads to everything, or out to the host. Medium: it reads, changes or stops more
+    than any grant on data does. Low: it hinders others, or hides what was done.
+    """
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """Why a privilege is dangerous: `why` is the end of a sentence that begins with its name."""
+
+    gravity: Gravity
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +250,12 @@ class Power:
 
     A superuser may do everything. An administrator has the role that a managed service gives its
     customers in the place of a superuser. A grant admin may give itself or others privileges or
-    roles that it does not have. `fix` is the statement that takes the power away where it is
-    a property of an account and neither a grant nor a role that could be revoked; `undo` gives
-    it back. `by` is what has to go for this way to end, where its path has no role that could
-    be left. `kept` says why it can't be taken away. An inherent power is what the account was
-    made for by the server, and nobody's to change.
+    roles that it does not have. A dangerous privilege (`danger` says why) is one on the server that
+    reaches further than data; `source` is its bare name. `fix` is the statement that takes the
+    power away where it is a property of an account and neither a grant nor a role that could be
+    revoked; `undo` gives it back. `by` is what has to go for this way to end, where its path has
+    no role that could be left. `kept` says why it can't be taken away. An inherent power is what
+    the account was made for by the server, and nobody's to change.
     """
 
     kind: PowerKind
@@ -243,6 +267,7 @@ class Power:
     by: tuple[Hold, ...] = field(default=(), compare=False, repr=False)
     kept: str = field(default="", compare=False, repr=False)
     is_inherent: bool = field(default=False, compare=False, repr=False)
+    danger: Danger | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

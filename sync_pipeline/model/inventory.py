@@ -10,6 +10,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import ChangeType
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey, Securable, SecurableKind
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.snapshot import SectionReport
 
 
@@ -98,6 +99,7 @@ class StoredAccess:
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     databases: Databases | None = None
     is_damaged: bool = False
+    server_facts: tuple[ServerFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

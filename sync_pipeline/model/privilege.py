@@ -31,6 +31,14 @@ class SectionName(StrEnum):
     PROXY = "grants.proxy"
     PRINCIPAL = "grants.principal"
     OTHER = "grants.other"
+    SERVER_SETTINGS = "server.settings"
+    LOGIN_RULES = "server.login_rules"
+    DEFINERS = "server.definers"
+
+
+OF_SERVER = frozenset({SectionName.SERVER_SETTINGS, SectionName.LOGIN_RULES, SectionName.DEFINERS})
+"""Sections of what a server is set to. No answer about a privilege depends on one: unread, it
+leaves a review without some of its rules, and an instance is ready all the same."""
 
 
 class SecurableKind(StrEnum):

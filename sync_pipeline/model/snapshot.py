@@ -10,6 +10,7 @@ from enum import StrEnum
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
+from sync_pipeline.model.server_fact import ServerFact
 
 
 class SectionStatus(StrEnum):
@@ -81,7 +82,8 @@ class Snapshot:
     read or not: grants of a database that is no longer listed are gone, grants of
     one that was listed and not read are unknown. `hides_databases`: the server lists
     some only, so that one which is not listed is unknown too. `providers` are databases
-    that the provider of a managed server opens to nobody.
+    that the provider of a managed server opens to nobody. `server_facts` are what the server
+    is set to, as far as their sections were read.
     """
 
     server: ServerIdentity
@@ -93,6 +95,7 @@ class Snapshot:
     providers: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    server_facts: tuple[ServerFact, ...] = ()
 
     def is_known(self, key: SectionKey) -> bool:
         """Return whether this snapshot says everything about a section.

@@ -13,6 +13,7 @@ from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import instance_sections as sections
+from sync_pipeline.store.server_facts import facts_of
 from sync_pipeline.store.sizes.schema import instance_databases
 from sync_pipeline.store.world_rows import AT_ONCE, stored_worlds
 
@@ -37,19 +38,25 @@ class AccessReads:
         wanted: Callable[[int], Wanted] = lambda _: EVERY_GRANT,
         *,
         with_damaged: bool = False,
+        with_facts: bool = False,
     ) -> Iterator[tuple[int, StoredAccess]]:
         """Yield what is known of one instance after the other, each in a consistent view.
 
         No more than one is unpacked at a time. Its accounts have those grants that are wanted of
         the instance with this id. `with_damaged`: of one whose accounts are damaged, it is known
-        that they could not be read, and why.
+        that they could not be read, and why. `with_facts`: with what its server is set to.
 
         Raises:
             StoreDamaged: what is stored is not what was written (not `with_damaged`).
         """
         for begin in range(0, len(instance_ids), AT_ONCE):
             some = instance_ids[begin : begin + AT_ONCE]
-            yield from self._read(some, wanted, with_damaged=with_damaged)
+            yield from self._read(some, wanted, with_damaged=with_damaged, with_facts=with_facts)
+
+    def sections(self, instance_ids: Sequence[int]) -> dict[int, dict[SectionKey, SectionReport]]:
+        """Return how the last sync of each instance read its sections; never synced: nothing."""
+        with self._database.read() as connection:
+            return _sections(connection, instance_ids)
 
     def _read(
         self,
@@ -57,11 +64,13 @@ class AccessReads:
         wanted: Callable[[int], Wanted],
         *,
         with_damaged: bool = False,
+        with_facts: bool = False,
     ) -> Iterator[tuple[int, StoredAccess]]:
         with self._database.read() as connection:
             stored = stored_worlds(connection, instance_ids)
             read = _sections(connection, instance_ids)
             databases = databases_of(connection, instance_ids)
+            facts = facts_of(connection, instance_ids) if with_facts else {}
         for item in instance_ids:
             world = stored.get(item)
             try:
@@ -79,6 +88,7 @@ class AccessReads:
                     changed_at={account.state.name: account.changed_at for account in active},
                     sections=read.get(item, {}),
                     databases=databases.get(item),
+                    server_facts=facts.get(item, ()),
                 ),
             )
 

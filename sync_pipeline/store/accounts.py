@@ -20,6 +20,7 @@ from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.reads import Reads
 from sync_pipeline.model.review import NewReview
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store import change_log
@@ -42,6 +43,7 @@ from sync_pipeline.store.reviews.rows import are_accounts, marked_accounts, writ
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads, instances
 from sync_pipeline.store.schema import instance_sections as sections
+from sync_pipeline.store.server_facts import write_facts
 from sync_pipeline.store.sessions.ends import RecordEnds
 from sync_pipeline.store.world_repair import write_world_again
 from sync_pipeline.store.world_rows import (
@@ -131,13 +133,15 @@ class AccountStore:
         known: KnownAccounts | None = None,
         review: NewReview | None = None,
         platform: Platform | None = None,
+        facts: Sequence[ServerFact] = (),
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
         `counts` replace those of their day; without, the day's counts stay as they are. By
         `reads` the next sync sees whether anything changed; without, it can't. `known` is what
         the result was compared with; without, that is not looked at. A `review` is of the
-        accounts as they are then; without, who asks for findings makes it.
+        accounts as they are then; without, who asks for findings makes it. `facts` are what the
+        server is set to, as far as that was read.
 
         Raises:
             LeaseHeld: the accounts are others than `known` by now; nothing is written.
@@ -160,6 +164,7 @@ class AccountStore:
             write_world(connection, instance_id, world, result, observed_at)
             change_log.write(connection, instance_id, result, claim.session_id, observed_at)
             write_sections(connection, instance_id, result, observed_at)
+            write_facts(connection, instance_id, facts, observed_at)
             settle(connection, instance_id, confirmed, observed_at)
             write_reads(connection, instance_id, reads, observed_at)
             write_holders(connection, instance_id, reads)

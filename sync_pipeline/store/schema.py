@@ -293,6 +293,21 @@ instance_sections = Table(
     Column("last_read_at", UtcDateTime),
 )
 
+instance_server_facts = Table(
+    "instance_server_facts",
+    metadata,
+    _key(),
+    _instance(),
+    Column("name", Text, nullable=False),
+    # Empty: of the server itself.
+    Column("database", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    # Since when a sync has read it so.
+    Column("since_at", UtcDateTime, nullable=False),
+    Index(None, "instance_id"),
+)
+
 instance_reads = Table(
     "instance_reads",
     metadata,

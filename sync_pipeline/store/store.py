@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.reads import ReadStore
     from sync_pipeline.store.registry import Registry
     from sync_pipeline.store.reviews.reviews import ReviewStore
+    from sync_pipeline.store.server_facts import ServerFactStore
     from sync_pipeline.store.sessions.ends import RecordEnds
     from sync_pipeline.store.sessions.reads import SessionReads
     from sync_pipeline.store.sessions.retention import SessionRetention
@@ -148,6 +149,13 @@ class Store:
         from sync_pipeline.store.holders import HolderStore
 
         return HolderStore(self._database)
+
+    @_part
+    def server_facts(self) -> ServerFactStore:
+        """Return the table of what servers are set to."""
+        from sync_pipeline.store.server_facts import ServerFactStore
+
+        return ServerFactStore(self._database)
 
     @_part
     def reads(self) -> ReadStore:

@@ -21,6 +21,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, FindingRules
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import Grant, Membership
+from sync_pipeline.model.server_fact import ServerFacts
 from sync_pipeline.model.snapshot import Snapshot
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -29,7 +30,7 @@ Key = tuple[str, str, str]
 """Rule, account, and where it has several of one rule, which: the database of the evidence."""
 
 
-BESIDE = ("It is then a", "all accounts lose it", "give to others ends with it")
+BESIDE = ("It is then a", "It has then a", "all accounts lose it", "give to others ends with it")
 """What is said of a fix that ends its finding and does more, or leaves another one."""
 
 
@@ -56,7 +57,10 @@ class FixBench:
         found = self.snapshot()
         accounts = {state.name: state.canonical() for state in found.accounts}
         version = found.server.version
-        world = AccessWorld("db", self.engine.name, version, accounts, found.sections, NOW)
+        world = AccessWorld(
+            *("db", self.engine.name, version, accounts, found.sections, NOW),
+            server=ServerFacts(found.server_facts),
+        )
         judged = Judged(world, self.engine.access_rules(world))
         return Case(judged, self.databases, dict.fromkeys(accounts, NOW), self.monitor)
 

@@ -72,6 +72,10 @@ USERS: Mapping[str, tuple[str, ...]] = {
     ),
     "fx_backup": ("GRANT SELECT, RELOAD ON *.* TO {}",),
     "fx_backup_hash": ("GRANT SELECT ON *.* TO {}", "GRANT SELECT ON mysql.user TO {}"),
+    # dangerous privileges
+    "fx_file": ("GRANT FILE ON *.* TO {}",),
+    "fx_dangers": ("GRANT SHUTDOWN, FILE, REPLICATION SLAVE ON *.* TO {} WITH GRANT OPTION",),
+    "fx_danger_role": ("GRANT fx_r_danger TO {}", "GRANT PROCESS ON *.* TO {}"),
     # what may be passed on
     "fx_gives": (
         "GRANT SELECT, INSERT ON fx_shop.* TO {} WITH GRANT OPTION",
@@ -114,6 +118,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "fx_r_lead": ("GRANT fx_reader TO {} WITH ADMIN OPTION",),
     "fx_r_mysql": ("GRANT ALL ON mysql.* TO {}",),
     "fx_r_super": ("GRANT SUPER ON *.* TO {}",),
+    "fx_r_danger": ("GRANT FILE ON *.* TO {}",),
     "fx_r_hash": ("GRANT SELECT ON mysql.user TO {}",),
 }
 MYSQL_USERS: Mapping[str, tuple[str, ...]] = {
@@ -258,8 +263,10 @@ def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(family: Family) 
     assert rules >= {
         *("superuser", "grant-admin", "password-hash-reader", "weak-authentication"),
         *("anonymous-account", "any-host-privileged", "grant-option", "expired-active"),
-        *("no-password-expiry", "gone-database", "uneven-rights"),
+        *("no-password-expiry", "gone-database", "uneven-rights", "dangerous-privilege"),
     }
+    assert ("dangerous-privilege", "'fx_super'@'10.1.%'", "") not in found
+    assert ("dangerous-privilege", "'fx_plain'@'10.1.%'", "") not in found
 
 
 UNFINISHED = {

@@ -112,7 +112,11 @@ BY_OTHERS = {
     "fx_got": ("GRANT SELECT ON s.t TO fx_got2", "GRANT UPDATE ON s.t TO fx_plain"),
     "fx_hr": ("CREATE ROLE fx_made",),
 }
-SINCE_15 = ("GRANT SET ON PARAMETER work_mem TO fx_gives WITH GRANT OPTION",)
+SINCE_15 = (
+    "GRANT SET ON PARAMETER work_mem TO fx_gives WITH GRANT OPTION",
+    "GRANT ALTER SYSTEM, SET ON PARAMETER session_preload_libraries TO fx_uneven",
+    "GRANT ALTER SYSTEM ON PARAMETER archive_command TO fx_r_hash",
+)
 SINCE_16 = (
     "GRANT fx_team TO fx_set_only WITH INHERIT FALSE, SET TRUE",
     "GRANT fx_team TO fx_inherit_only WITH INHERIT TRUE, SET FALSE",
@@ -209,8 +213,9 @@ def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(bench: PostgresB
     found = each_finding(bench_of(bench, others=(elsewhere(),)))
     assert {rule for rule, _, _ in found} >= {
         *("superuser", "grant-admin", "password-hash-reader", "grant-option", "expired-active"),
-        *("no-password-expiry", "everyone-can-write", "uneven-rights"),
+        *("no-password-expiry", "everyone-can-write", "uneven-rights", "dangerous-privilege"),
     }
+    assert ("dangerous-privilege", "fx_plain", "") not in found
     assert not [key for key in found if key[1].startswith("pg_")]
     assert unfinished(found) == UNFINISHED
     first = found["superuser", "postgres", ""]

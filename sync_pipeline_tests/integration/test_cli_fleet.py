@@ -236,6 +236,7 @@ def test_an_instance_lives(monitor: Command) -> None:
         "last_connected_at": None,
         "maintenance": None,
         "not_reached": [],
+        "server": [],
     }
     edit = ("instances", "edit", "billing", "--port", "6000", "--add-tag", "c", "--remove-tag", "a")
     assert "changed" in monitor.ok(*edit, "--inactive", "--environment", "").out

@@ -28,10 +28,12 @@ from sync_pipeline.model.session import InstanceRecord, RecordStatus
 from sync_pipeline.settings import DetailLevel
 from sync_pipeline.store.accounts import AccountStore
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers.access import load_each
 from sync_pipeline.workflows.answers.history import accounts_at
 from sync_pipeline.workflows.syncing import unchanged
 from sync_pipeline.workflows.syncing.accounts import AccountSyncReport, sync_instance_accounts
 from sync_pipeline_tests.integration.test_sync_accounts import Bench
+from workbench.running.system import wait_for
 from workbench.servers.running import RunningServer
 from workbench.servers.statements import counted
 
@@ -98,6 +100,7 @@ class Twins:
             "sections": sorted(sections, key=lambda item: str(item.key)),
             "records": [told(bench.record(item)) for item in sessions],
             "classes": store.classes.daily(date(2000, 1, 1), date(2100, 1, 1)),
+            "facts": store.server_facts.of(bench.instance.id),
             "instance": (bench.instance.server_version, bench.instance.last_connected_at),
         }
 
@@ -213,6 +216,37 @@ def test_a_role_that_was_dropped_keeps_the_moment_it_was_seen_last(twins: Twins,
     twins.sync()
     twins.sync()
     assert twins.was_unchanged
+
+
+def test_what_the_server_is_set_to_is_kept_since_it_is_so(twins: Twins, run: Run) -> None:
+    """It changes no account, so that no line tells of it; a review is made of it anew."""
+
+    def facts() -> dict[str, tuple[str, datetime]]:
+        found = twins.quick.store.server_facts.of(twins.quick.instance.id)
+        return {item.name: (item.value, since) for item, since in found}
+
+    twins.sync()
+    first = twins.quick.clock.now
+    assert facts()["password_encryption"] == ("scram-sha-256", first)
+    try:
+        run("ALTER SYSTEM SET password_encryption = 'md5'", "SELECT pg_reload_conf()")
+
+        def is_seen() -> bool | None:
+            twins.sync()
+            return not twins.was_unchanged or None
+
+        wait_for(is_seen, 30, "the server to take its setting")
+        assert facts()["password_encryption"] == ("md5", twins.quick.clock.now)
+        assert facts()["ssl"] == ("off", first)
+        (instance,) = twins.quick.store.registry.instances()
+        (loaded,) = load_each(twins.quick.deps, [instance], twins.quick.clock.now, with_facts=True)
+        assert loaded.judged.world.server.value("password_encryption") == "md5"
+        assert twins.sync().changes == ()
+        assert twins.was_unchanged
+    finally:
+        run("ALTER SYSTEM RESET password_encryption", "SELECT pg_reload_conf()")
+    log = twins.quick.store.accounts.changes(ChangeFilter(with_silent=True))
+    assert all(entry.is_baseline for entry in log)
 
 
 def test_rows_in_another_order_are_the_same_rows(twins: Twins, run: Run) -> None:

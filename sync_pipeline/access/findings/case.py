@@ -12,7 +12,9 @@ from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Ste
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.inventory import Databases
-from sync_pipeline.model.privilege import Securable
+from sync_pipeline.model.privilege import SectionKey, SectionName, Securable
+from sync_pipeline.model.server_fact import ServerFacts
+from sync_pipeline.model.snapshot import SectionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,19 @@ class Case:
         powers = self.powers(account, PowerKind.SUPERUSER)
         return any(len(power.path) == 1 for power in powers)
 
+    @property
+    def server(self) -> ServerFacts:
+        """Return what the server is set to. A fact that is not there is not known."""
+        return self.judged.world.server
+
+    def is_read(self, name: SectionName, database: str = "") -> bool:
+        """Return whether all of a section is known: without it, nothing is said of what is in it.
+
+        One that the server does not have is not read.
+        """
+        report = self.judged.world.sections.get(SectionKey(name, database))
+        return report is not None and report.status is SectionStatus.READ
+
     def always_near(self) -> frozenset[str]:
         """Return the accounts that count for everybody: those of all, and superusers."""
         if "near" not in self._found:
@@ -158,12 +173,12 @@ class Case:
         is_harmless: bool = False,
         about: str = "",
     ) -> Finding:
-        """Return a finding of this instance.
+        """Return a finding of this instance; one of the server itself has no account.
 
         A fix that might end the sync is not shown, unless it `is_harmless` to who reads.
         """
         world = self.judged.world
-        own = path or (Step(account),)
+        own = path or ((Step(account),) if account else ())
         if not is_harmless:
             remedy = self.shown(account, remedy)
         return Finding(

@@ -14,7 +14,7 @@ from typing import cast
 
 from sync_pipeline.access.findings.case import Case, Remedy
 from sync_pipeline.engines.access.cautious import plain
-from sync_pipeline.engines.access.contract import AccessRules, bare, mends
+from sync_pipeline.engines.access.contract import AccessRules, bare, dangers, mends
 from sync_pipeline.model.access import AccessWorld, Hold, Power, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant
@@ -96,6 +96,8 @@ class Mending:
 
     def powers(self, kind: PowerKind) -> Sequence[Power]:
         """Return the powers of a kind that the account has now."""
+        if kind is PowerKind.DANGEROUS:
+            return dangers(self.rules, self.account)
         return [power for power in self.rules.powers(self.account) if power.kind is kind]
 
     def shared(self, hold: Hold) -> str:

@@ -90,8 +90,10 @@ def _remedy(mending: Mending, kind: PowerKind, left: Sequence[tuple[Power, str]]
         return mending.remedy(shared)
     if not left:
         kinds = tuple(PowerKind)
-        after = [item for other in kinds[kinds.index(kind) + 1 :] for item in mending.powers(other)]
-        lesser = f"It is then {_article(after[0].kind)}, a finding of its own." if after else ""
+        # Whoever is no more than a grant admin has the finding of dangerous privileges already.
+        lesser_kinds = () if kind is PowerKind.GRANT_ADMIN else kinds[kinds.index(kind) + 1 :]
+        after = [item for other in lesser_kinds for item in mending.powers(other)]
+        lesser = f"It {_then(after[0].kind)}, a finding of its own." if after else ""
         return mending.remedy(lesser)
     ways = [f"{power.kind} through {power.source} stays: {why}." for power, why in left]
     more = len(ways) - _MOST_NAMED
@@ -101,8 +103,10 @@ def _remedy(mending: Mending, kind: PowerKind, left: Sequence[tuple[Power, str]]
     return mending.remedy(said + closed)
 
 
-def _article(kind: PowerKind) -> str:
-    return f"an {kind}" if kind is PowerKind.ADMINISTRATOR else f"a {kind}"
+def _then(kind: PowerKind) -> str:
+    if kind is PowerKind.DANGEROUS:
+        return f"has then a {kind}"
+    return f"is then an {kind}" if kind is PowerKind.ADMINISTRATOR else f"is then a {kind}"
 
 
 def _by_text(mending: Mending, power: Power) -> Iterator[Hold]:

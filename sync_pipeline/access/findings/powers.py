@@ -86,7 +86,7 @@ def _power(rule: Rule, case: Case, state: AccountState, kind: PowerKind) -> Iter
     others = f", and by {len(powers) - 1} other ways" if len(powers) > 1 else ""
     yield case.finding(
         rule.id,
-        _severity(rule, case, state),
+        severity_of(rule.severity, case, state),
         state.name,
         f"{best.kind} {way} through {best.source}{others}: {path_text(best.path)}.{more}",
         path=best.path,
@@ -100,10 +100,14 @@ def _beside(case: Case, account: str) -> str:
     return f" It may grant through {listed(sources)}." if sources else ""
 
 
-def _severity(rule: Rule, case: Case, state: AccountState) -> Severity:
-    """Return how bad a power is in the hands of this account."""
+def severity_of(plain: Severity, case: Case, state: AccountState) -> Severity:
+    """Return how bad a power is in the hands of this account, which is `plain` mostly."""
     if case.is_everyone(state.name):
         return Severity.CRITICAL
     if case.is_expected(state.name) or (state.kind is AccountKind.ROLE and not state.can_login):
         return Severity.INFO
-    return rule.severity if case.gets_in(state) else Severity.LOW
+    return plain if case.gets_in(state) else max(plain, Severity.LOW, key=_rank)
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank

@@ -8,6 +8,7 @@ from datetime import date
 from itertools import chain
 
 from sync_pipeline.access.findings.case import Case, listed
+from sync_pipeline.access.findings.dangers import dangerous
 from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
 from sync_pipeline.access.findings.fleet import namesakes, uneven
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     superuser,
     administrator,
     grant_admin,
+    dangerous,
     hash_reader,
     weak,
     anonymous,

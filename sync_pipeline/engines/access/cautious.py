@@ -9,6 +9,7 @@ from sync_pipeline.engines.access.contract import (
     AccessRules,
     HashPlace,
     concerned,
+    dangers,
     hash_places,
     not_modelled,
 )
@@ -96,6 +97,10 @@ class CautiousRules:
     def hash_places(self) -> Sequence[HashPlace]:
         """Return where the server shows password hashes."""
         return hash_places(self._rules)
+
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return the dangerous privileges of an account."""
+        return dangers(self._rules, account)
 
     def not_modelled(self) -> Sequence[ServerRule]:
         """Return the rules of the server that no answer takes in."""

@@ -121,6 +121,24 @@ def hash_places(rules: AccessRules) -> Sequence[HashPlace]:
 
 
 @runtime_checkable
+class KnowsDangers(Protocol):
+    """The rules of an engine that know which privileges on the server are dangerous."""
+
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return those that an account has by itself or through any role, each by its best path.
+
+        They are of the kind DANGEROUS. What makes a superuser, an administrator or a grant admin
+        is not among them: that is one of the `powers`.
+        """
+        ...
+
+
+def dangers(rules: AccessRules, account: str) -> Sequence[Power]:
+    """Return the dangerous privileges of an account; none where the engine tells of none."""
+    return rules.dangers(account) if isinstance(rules, KnowsDangers) else ()
+
+
+@runtime_checkable
 class LeavesOut(Protocol):
     """The rules of an engine whose server has others that are not taken in."""
 

@@ -26,7 +26,11 @@ from sync_pipeline.engines.mariadb.accounts.parse import (
 from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
-from sync_pipeline.engines.mysql_protocol.accounts.queries import catalog_query, counts_query
+from sync_pipeline.engines.mysql_protocol.accounts.queries import (
+    catalog_query,
+    counts_query,
+    settings_query,
+)
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -59,6 +63,7 @@ OBJECTS = ObjectQueries.since(
     OLDEST, Variant((11, 3), "db_11_3.sql"), Variant((11, 4, 2), "db_11_4_2.sql")
 )
 
+SETTINGS = settings_query(OLDEST)
 COUNTS = counts_query(CountsRow, OLDEST, OLDEST)
 
 
@@ -79,6 +84,7 @@ class MariaDb(Family):
         SEEN,
         ROLES,
         *OBJECTS.all(),
+        SETTINGS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG

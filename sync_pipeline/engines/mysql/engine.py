@@ -30,7 +30,11 @@ from sync_pipeline.engines.mysql.accounts.parse import (
 )
 from sync_pipeline.engines.mysql.notes import GRANT_NOTES
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
-from sync_pipeline.engines.mysql_protocol.accounts.queries import catalog_query, counts_query
+from sync_pipeline.engines.mysql_protocol.accounts.queries import (
+    catalog_query,
+    counts_query,
+    settings_query,
+)
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -72,6 +76,7 @@ MANDATORY_ROLES = Query(
 )
 OBJECTS = ObjectQueries.since(OLDEST, Variant(PARTIAL_REVOKES, "db_8_0_16.sql"))
 
+SETTINGS = settings_query(OLDEST)
 COUNTS = counts_query(CountsRow, OLDEST, PARTIAL_REVOKES)
 
 
@@ -102,6 +107,7 @@ class MySql(Family):
         DEFAULT_ROLES,
         MANDATORY_ROLES,
         *OBJECTS.all(),
+        SETTINGS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG

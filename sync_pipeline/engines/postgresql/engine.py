@@ -19,6 +19,7 @@ from sync_pipeline.engines.base import (
     CertificateCheck,
     Connection,
     DatabaseEntry,
+    FactRow,
     GrantNote,
     Query,
     SizeReader,
@@ -137,6 +138,14 @@ DATABASE_ACLS = (
 )
 
 
+SERVER_SETTINGS = Query(
+    "server_settings",
+    FactRow,
+    (SectionName.SERVER_SETTINGS,),
+    (Variant(OLDEST, "server_settings.sql"),),
+    ANYBODY,
+)
+
 CATALOG = CatalogCheck(
     Query("catalog_columns", CatalogColumn, (), (Variant(OLDEST, "catalog_columns.sql"),), ANYBODY),
     {
@@ -212,6 +221,7 @@ class PostgreSql(UnknownNothing):
         SETTINGS,
         *SERVER_ACLS,
         *DATABASE_ACLS,
+        SERVER_SETTINGS,
     )
     counts: Query[Any] | None = None
     catalog: CatalogCheck | None = CATALOG

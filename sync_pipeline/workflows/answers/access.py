@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, StoredAccess, Wanted
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
+from sync_pipeline.model.server_fact import ServerFact, ServerFacts
 from sync_pipeline.model.snapshot import SectionReport
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -53,15 +54,23 @@ def load_each(
     wanted: Callable[[Instance], Wanted] = lambda _: EVERY_GRANT,
     *,
     with_damaged: bool = False,
+    with_facts: bool = False,
 ) -> Iterator[LoadedInstance]:
-    """Yield one instance after the other as of now, with those grants that are wanted of it."""
+    """Yield one instance after the other as of now, with those grants that are wanted of it.
+
+    `with_facts`: with what its server is set to, which no answer about a privilege needs.
+    """
     by_id = {item.id: item for item in instances}
     ids = [item.id for item in instances]
-    each = deps.store.access.each
-    for found, stored in each(ids, lambda key: wanted(by_id[key]), with_damaged=with_damaged):
+    each = deps.store.access.each(
+        ids, lambda key: wanted(by_id[key]), with_damaged=with_damaged, with_facts=with_facts
+    )
+    for found, stored in each:
         item = by_id[found]
         version = item.server_version or ""
-        judged = judge(item, stored.accounts, stored.sections, version, now)
+        judged = judge(
+            item, stored.accounts, stored.sections, version, now, facts=stored.server_facts
+        )
         yield LoadedInstance(item, judged, stored)
 
 
@@ -72,6 +81,7 @@ def judge(
     version: str,
     asked_at: datetime,
     platform: Platform | None = None,
+    facts: Iterable[ServerFact] = (),
 ) -> Judged:
     """Return accounts of an instance under the rules of its engine, as of a moment.
 
@@ -85,6 +95,7 @@ def judge(
         sections,
         asked_at=asked_at,
         platform=platform or instance.runs_on,
+        server=ServerFacts(facts),
     )
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 

@@ -157,7 +157,7 @@ class Reviews:
         return Reviewed(instance, examined, packed, turn, kept.is_compared)
 
     def _loaded(self, instance: Instance) -> LoadedInstance:
-        (loaded,) = load_each(self.deps, [instance], self.now, with_damaged=True)
+        (loaded,) = load_each(self.deps, [instance], self.now, with_damaged=True, with_facts=True)
         return loaded
 
     def _case(self, loaded: LoadedInstance) -> Case:

@@ -116,7 +116,15 @@ def _review_of_sync(
     states = {state.name: state for state in active_after(known, result)}
     changed = {item.state.name: item.changed_at for item in known if item.changed_at}
     changed.update({state.name: snapshot.observed_at for state in result.states})
-    judged = judge(instance, states, result.sections, version, snapshot.observed_at, platform)
+    judged = judge(
+        instance,
+        states,
+        result.sections,
+        version,
+        snapshot.observed_at,
+        platform,
+        snapshot.server_facts,
+    )
     listed = deps.store.reviews.listed(instance.id)
     found = examine(reviewer.case(instance, judged, listed.databases, changed), RULES)
     basis = reviewer.basis(replace(instance, server_version=version, platform=platform))

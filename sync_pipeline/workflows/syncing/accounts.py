@@ -192,6 +192,7 @@ def _compared(
         sides.stored,
         review_of_sync(deps, instance, accounts, sides.all_known, result, snapshot),
         snapshot.server.platform,
+        snapshot.server_facts,
     )
     return AccountSyncReport(
         instance=instance.name,

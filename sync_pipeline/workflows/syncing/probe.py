@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sync_pipeline.collect.understanding import identified
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.privilege import OF_SERVER, SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -78,13 +79,31 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         latency_seconds=latency,
         accounts=len(snapshot.accounts),
         unmeasured=sizes.warnings,
-        notes=(*tls_advice(instance, identity), *identity.notes, *sizes.notes),
+        notes=(
+            *tls_advice(instance, identity),
+            *identity.notes,
+            *sizes.notes,
+            *_unreviewed(snapshot),
+        ),
         unread={
             str(key): report.reason
             for key, report in snapshot.unread.items()
-            if not report.is_meant and key.database not in snapshot.providers
+            if not report.is_meant
+            and key.database not in snapshot.providers
+            and key.name not in OF_SERVER
         },
     )
+
+
+def _unreviewed(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what rules of findings lack, once for all databases."""
+    found: dict[SectionName, list[str]] = {}
+    for key, report in snapshot.unread.items():
+        if key.name in OF_SERVER and not report.is_meant:
+            found.setdefault(key.name, []).append(report.reason)
+    for name, reasons in found.items():
+        more = f" So it is in {len(reasons)} databases." if len(reasons) > 1 else ""
+        yield f"{name} was not read, which only rules of findings need: {reasons[0]}{more}"
 
 
 def _read(deps: SyncDeps, source: Source) -> tuple[float, Snapshot, SizeSnapshot]:

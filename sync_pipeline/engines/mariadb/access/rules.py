@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from sync_pipeline.engines.access.callbacks import weakly
 from sync_pipeline.engines.access.links import Link
+from sync_pipeline.engines.mariadb.access.dangers import DANGEROUS
 from sync_pipeline.engines.mariadb.access.denies import Denies, Deny
 from sync_pipeline.engines.mariadb.accounts.bits import all_privileges
 from sync_pipeline.engines.mariadb.accounts.denies import KNOWS_DENIES
@@ -89,6 +90,7 @@ class MariaDbAccess(FamilyAccess):
     # Knowledge Base, GRANT: CREATE USER changes any account, SET USER lets a stored program
     # run as any account, and since 12.0 SET SESSION AUTHORIZATION act as one.
     grant_admin_words = ("CREATE USER", "SET USER")
+    dangerous = DANGEROUS
     grant_tables = (
         *("global_priv", "user", "db", "tables_priv", "columns_priv", "procs_priv"),
         *("proxies_priv", "roles_mapping"),

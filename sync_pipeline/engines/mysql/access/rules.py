@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType
 
 from sync_pipeline.engines.access.links import Link
+from sync_pipeline.engines.mysql.access.dangers import DANGEROUS
 from sync_pipeline.engines.mysql_protocol.access.beside import beside
 from sync_pipeline.engines.mysql_protocol.access.family import FamilyAccess
 from sync_pipeline.engines.mysql_protocol.access.levels import ON_DATABASE, Levels
@@ -82,6 +83,7 @@ class MySqlAccess(FamilyAccess):
     # 8.2.2: CREATE USER changes any account's password, ROLE_ADMIN grants any role, the
     # other two let a stored program run as any account.
     grant_admin_words = ("CREATE USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER")
+    dangerous = DANGEROUS
     grant_tables = (
         *("user", "db", "tables_priv", "columns_priv", "procs_priv", "proxies_priv"),
         *("global_grants", "role_edges", "default_roles"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
 
 from sync_pipeline.engines.access.contract import HashPlace
@@ -24,7 +25,7 @@ from sync_pipeline.engines.mysql_protocol.access.mends import Mending
 from sync_pipeline.engines.mysql_protocol.access.names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access.patterns import unescaped
 from sync_pipeline.engines.mysql_protocol.access.pools import Pool, Way
-from sync_pipeline.engines.mysql_protocol.access.powers import powers_of
+from sync_pipeline.engines.mysql_protocol.access.powers import dangers_of, powers_of
 from sync_pipeline.engines.mysql_protocol.access.schemas import (
     has_own_rule,
     of_system_schema,
@@ -42,6 +43,7 @@ from sync_pipeline.model.access import (
     EVERYTHING,
     AccountFacts,
     Availability,
+    Danger,
     Decision,
     EffectivePrivilege,
     Path,
@@ -72,6 +74,8 @@ class FamilyAccess(Mending):
     """Server-level privileges that let an account get or give what it does not have."""
     grant_tables: tuple[str, ...]
     """Tables of the database `mysql` that hold rights: who may write them has all."""
+    dangerous: Mapping[str, Danger]
+    """Server-level privileges that reach further than data, and why."""
     hash_columns: Mapping[str, Sequence[str]]
     """Columns of the database `mysql` that hold password hashes, by table."""
     larger: Mapping[str, Sequence[str]] = MappingProxyType({})
@@ -143,6 +147,21 @@ class FamilyAccess(Mending):
         if account not in self.world.accounts:
             return ()
         return powers_of(self, account)
+
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return the dangerous privileges that the account has, or gets by any role."""
+        return dangers_of(self, account) if account in self.world.accounts else ()
+
+    @cached_property
+    def dangers_granted(self) -> Mapping[str, Danger]:
+        """Return the dangerous privileges that anybody has, so that others are not asked for."""
+        held = {
+            grant.privilege
+            for state in self.world.accounts.values()
+            for grant in state.grants
+            if grant.securable == SERVER
+        }
+        return {word: why for word, why in self.dangerous.items() if word in held}
 
     def roles_reached(self, account: str) -> Iterator[tuple[Path, Availability]]:
         """Yield the ways to the account itself and each role that its sessions can stand in."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import Activation
 from sync_pipeline.model.access import (
     EVERYTHING,
     Availability,
+    Danger,
     EffectivePrivilege,
     Hold,
     Path,
@@ -29,6 +30,11 @@ class Rules(Protocol):
     superuser_words: tuple[str, ...]
     grant_admin_words: tuple[str, ...]
     grant_tables: tuple[str, ...]
+
+    @property
+    def dangers_granted(self) -> Mapping[str, Danger]:
+        """Return the dangerous privileges that anybody has on the server, and why they are."""
+        ...
 
     @property
     def stand_in(self) -> str:
@@ -88,6 +94,20 @@ def powers_of(rules: Rules, account: str) -> tuple[Power, ...]:
         *_by_roles(rules, account),
     ):
         found.setdefault((power.kind, power.source, power.path[-1].account), power)
+    return tuple(found.values())
+
+
+def dangers_of(rules: Rules, account: str) -> tuple[Power, ...]:
+    """Return the dangerous privileges of an account, those of its login first.
+
+    None of a superuser: whoever has all has these, too.
+    """
+    found: dict[tuple[object, ...], Power] = {}
+    for activation in rules.activations(account) if rules.dangers_granted else ():
+        for word, danger in rules.dangers_granted.items():
+            for item in rules.held(account, activation, word, _SERVER):
+                power = replace(_power(rules, PowerKind.DANGEROUS, word, item), danger=danger)
+                found.setdefault((word, item.path[-1].account), power)
     return tuple(found.values())
 
 

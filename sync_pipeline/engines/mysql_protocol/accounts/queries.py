@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sync_pipeline.engines.base import ANYBODY, Query, RowT, Variant, Version, filled
+from sync_pipeline.engines.base import (
+    ANYBODY,
+    FactRow,
+    Query,
+    RowT,
+    Variant,
+    Version,
+    filled,
+)
 from sync_pipeline.engines.mysql_protocol.accounts.names import quoted
 from sync_pipeline.engines.mysql_protocol.accounts.views import SCHEMA, VIEW, view_script
 from sync_pipeline.engines.mysql_protocol.accounts.visible import VISIBLE
@@ -51,6 +59,17 @@ def counts_query(row: type[RowT], since: Version, view_since: Version) -> Query[
         row,
         (),
         (Variant(since, "counts.sql"), Variant(view_since, "counts_view.sql", VIEW)),
+        ANYBODY,
+    )
+
+
+def settings_query(since: Version) -> Query[FactRow]:
+    """Declare the statement of what the server is set to, which every account may run."""
+    return Query(
+        "server_settings",
+        FactRow,
+        (SectionName.SERVER_SETTINGS,),
+        (Variant(since, "server_settings.sql"),),
         ANYBODY,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
 from sync_pipeline.engines.postgresql.access.beside import NOT_MODELLED
 from sync_pipeline.engines.postgresql.access.concerned import Concerned
+from sync_pipeline.engines.postgresql.access.dangers import Dangers
 from sync_pipeline.engines.postgresql.access.everything import everything
 from sync_pipeline.engines.postgresql.access.facts import facts
 from sync_pipeline.engines.postgresql.access.grants import GrantIndex
@@ -53,6 +54,7 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         self._rows = RowSecurity(self._graph, self._index)
         self._remedies = self._opposites = Remedies(self._graph, self._index)
         self._names: Names | None = None
+        self._dangers: Dangers | None = None
         self._last: tuple[Securable, tuple[Gap, ...]] | None = None
         self._unread: dict[Securable, tuple[Gap, ...]] = {}
 
@@ -102,6 +104,12 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
     def powers(self, account: str) -> Sequence[Power]:
         """Return the powers that the account has or can give itself."""
         return powers(self._graph, account)
+
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return the dangerous privileges that the account has, or gets by any role."""
+        if self._dangers is None:
+            self._dangers = Dangers(self._graph)
+        return self._dangers.of(account)
 
     def facts(self, account: str) -> AccountFacts:
         """Return what the catalogs say of the account for a review."""
