@@ -15,12 +15,16 @@ from sync_pipeline.workflows.syncing.memory import budget_of
 
 @dataclass(frozen=True, slots=True)
 class SyncDeps:
-    """Store, secrets, settings, the clock (aware UTC datetimes), and what syncs may hold."""
+    """Store, secrets, settings, the clock (aware UTC datetimes), and what syncs may hold.
+
+    `tell` shows somebody who waits how far long work is; None: nobody does.
+    """
 
     store: Store
     vault: SecretVault
     settings: Settings
     clock: Callable[[], datetime]
+    tell: Callable[[str], None] | None = field(default=None, compare=False)
     memory: Budget = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -38,6 +38,7 @@ from sync_pipeline.store.access import AccessReads
 from sync_pipeline.store.reviews import reviews
 from sync_pipeline.store.schema import instance_findings, instance_reviews
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows import progress
 from sync_pipeline.workflows.answers import kept_reviews, reviewing
 from sync_pipeline.workflows.answers.access import load
 from sync_pipeline.workflows.answers.findings import finding_rules, review_of, review_session, trend
@@ -584,3 +585,37 @@ def test_a_trend_says_what_came_and_went_by_day(kept: Kept) -> None:
     ]
     (last,) = [item for item in trend(kept.deps, [one], 1) if item.severity is Severity.HIGH]
     assert (last.new, last.resolved, last.open) == (0, 1, 0)
+
+
+@SQLITE
+def test_what_was_reviewed_before_an_interruption_is_kept_and_told(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question after an upgrade takes a minute over a large fleet: who ends it loses nothing."""
+    for one in kept.active:
+        kept.sync(one, with_review=False)
+    count, examined = len(kept.active), list[str]()
+    examine = kept_reviews.examine
+
+    def interrupted(case: Case, rules: Any) -> Any:
+        examined.append(case.judged.world.instance)
+        if len(examined) == count - 1:
+            raise KeyboardInterrupt
+        return examine(case, rules)
+
+    monkeypatch.setattr(kept_reviews, "examine", interrupted)
+    monkeypatch.setattr(progress, "SECONDS_OF_SILENCE", 0)
+    told: list[str] = []
+    deps = replace(kept.deps, tell=told.append)
+    with pytest.raises(KeyboardInterrupt):
+        review_of(deps, kept.active)
+    assert kept.kept_count() == count - 2
+    what = "Reviewing accounts of which no review is kept"
+    assert told == [f"{what}: {done} of {count} instances." for done in range(1, count - 1)]
+    del told[:]
+    again = review_of(deps, kept.active)
+    assert examined[count - 1 :] == [item.name for item in kept.active[-2:]]
+    assert told == [f"{what}: {done} of {count} instances." for done in (count - 1, count)]
+    del told[:]
+    assert review_of(deps, kept.active) == again
+    assert told == []

@@ -26,9 +26,11 @@ from sync_pipeline.model.review import (
 from sync_pipeline.workflows.answers.access import LoadedInstance, load_each
 from sync_pipeline.workflows.answers.reviewing import Reviewer, listing_of
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.progress import Progress
 
 _AT_ONCE = 200
 """Instances whose reviews are looked at together."""
+_REVIEWING = "Reviewing accounts of which no review is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,18 @@ class Reviews:
 
         Of one whose stored accounts are damaged, it is noted that they can't be read, and why.
         """
+        progress = Progress(self.deps.tell, _REVIEWING, len(instances))
         for begin in range(0, len(instances), _AT_ONCE):
             some = instances[begin : begin + _AT_ONCE]
             ids = [item.id for item in some]
             kept = list(self.deps.store.reviews.each(ids, with_findings=self.with_findings))
             holding = self._holding(some, kept)
-            for instance, item in zip(some, kept, strict=True):
+            for place, (instance, item) in enumerate(zip(some, kept, strict=True), begin + 1):
                 found = self._unpacked(instance, item) if item.instance_id in holding else None
-                yield found or self._anew(instance, item)
+                if found is None:
+                    found = self._anew(instance, item)
+                    progress.note(place)
+                yield found
 
     def keep(self, write: Callable[[], None]) -> None:
         """Write what could be found out again, if anything can be written."""
