@@ -6,7 +6,6 @@ the drivers are real where a test says so.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +20,6 @@ from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.base import Connection, Target
 from sync_pipeline.engines.sqlserver.accounts.azure import LOGICAL_SERVER, ONE_DATABASE
 from sync_pipeline.engines.sqlserver.engine import SqlServer
-from sync_pipeline.engines.sqlserver.wire import connection as wire
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -42,6 +40,8 @@ from workbench.emulation.azure_sql import (
     accounts_of,
     answers,
     emulated,
+    fleet,
+    listening,
     opener,
     sizes_of,
 )
@@ -51,45 +51,13 @@ from workbench.emulation.sqlserver_world import World
 from workbench.servers import tds
 from workbench.servers.mysql_faults import authority
 from workbench.servers.sqlserver_drivers import DRIVERS, driver_named, target_at
-from workbench.servers.tds import Login, ServerError, tds_server
+from workbench.servers.tds import Login, tds_server
 
 SERVER = Securable(SecurableKind.SERVER)
 ORDERS = Securable(SecurableKind.TABLE, "shop", "dbo", "orders", catalog="shop")
 CONNECTOR, DEFINITIONS, STATE = (
     f"##MS_{name}##" for name in ("DatabaseConnector", "DefinitionReader", "ServerStateReader")
 )
-
-
-def fleet() -> LogicalServer:
-    """Return two databases, and accounts of each kind that a logical server has."""
-    world = LogicalServer()
-    shop, hr = world.database("shop"), world.database("hr")
-    orders = shop.thing("orders", columns=("id",))
-    shop.pages(orders, 0, 7)
-    for login in ("app", "clerk", "boss", "stray", "owner"):
-        world.login(login)
-    world.login("eve@contoso.com", "E", b"\x42" * 18)
-    world.maps("app", "shop")
-    world.maps("boss", "master")
-    world.role("loginmanager", "boss")
-    world.member("##MS_LoginManager##", "clerk")
-    shop.member("db_datareader", "app")
-    shop.user("own", sid=b"\x99", authentication=2)
-    shop.user("eve", type_="E", sid=b"\x42" * 18)
-    shop.user("lost", sid=b"\x66")
-    shop.grant("own", "SELECT", 1, orders)
-    shop.user("loginmanager", type_="R", owner=1)
-    shop.member("loginmanager", "own")
-    hr.user("team", type_="X", sid=b"\x97" * 16)
-    hr.find("database_principals", "dbo")["sid"] = world._sid("owner")
-    hr.listed["owner_sid"] = world._sid("owner")
-    world.databases["master"].user("entra", type_="E", sid=b"\x98" * 16)
-    world.databases["master"].member("dbmanager", "entra")
-    for database in world.databases.values():
-        for row in database.rows["database_principals"]:
-            if row["type"] != "R" and row["principal_id"] not in (0, 2, 3, 4):
-                database.grant(row["name"], "CONNECT")
-    return world.ready()
 
 
 def judged(snapshot: Snapshot, platform: Platform | None = None) -> AccessWorld:
@@ -434,14 +402,16 @@ def test_sizes_are_those_of_each_database() -> None:
 
 
 @pytest.mark.parametrize("hides", [False, True])
-def test_a_serverless_database_is_read_with_a_warning_of_what_that_costs(hides: bool) -> None:
+def test_a_serverless_database_is_read_and_what_that_costs_is_told(hides: bool) -> None:
     world = fleet()
     world.databases["hr"].listed["objective"] = "GP_S_Gen5_2"
     world.hides_objectives = hides
-    for warnings in (accounts_of(world).warnings, sizes_of(world).warnings):
-        assert [text for text in warnings if "keeps it from pausing" in text and "hr" in text] == (
-            [] if hides else list(warnings)
+    sizes = sizes_of(world)
+    for told in (accounts_of(world).warnings, sizes.notes):
+        assert [text for text in told if "keeps it from pausing" in text and "hr" in text] == (
+            [] if hides else list(told)
         )
+    assert sizes.warnings == ()
     assert accounts_of(world, excluded=("hr",)).warnings == ()
 
 
@@ -520,24 +490,9 @@ def reachable(
     monkeypatch: pytest.MonkeyPatch,
     **settings: Any,
 ) -> Iterator[tuple[Target, tds.TdsServer]]:
-    """Have the name of a logical server lead to a listener of this machine."""
-    with emulated(world) as server:
-
-        def on_login(login: Login) -> None:
-            if login.username.partition("@")[0] != world.username:
-                raise ServerError(18456, "Login failed.")
-            server.enter(login.database or "master")
-
-        with tds_server(on_login, answers(server), certificate) as listener:
-
-            def link(host: str, port: int, seconds: float) -> socket.socket:
-                return socket.create_connection(("127.0.0.1", listener.port), seconds)
-
-            monkeypatch.setattr(wire, "open_link", link)
-            tls = TlsOptions(TlsMode.REQUIRE)
-            driver = driver_named(kind)
-            options = {"host": HOST, "tls": tls, "username": world.username, **settings}
-            yield target_at(1433, driver, **options), listener
+    with listening(world, certificate, monkeypatch) as listener:
+        options = {"host": HOST, "tls": TlsOptions(TlsMode.REQUIRE), "username": "mon"}
+        yield target_at(1433, driver_named(kind), **{**options, **settings}), listener
 
 
 def collected(target: Target) -> Snapshot:
@@ -580,8 +535,7 @@ def test_through_a_driver_a_refused_database_costs_itself(
     assert any("may not connect to database shop" in text for text in found.warnings)
 
 
-@pytest.mark.parametrize("kind", DRIVERS)
-def test_behind_another_name_the_login_is_made_again(kind: str) -> None:
+def test_behind_another_name_the_login_is_made_again() -> None:
     """An address or a tunnel: the server itself says that it has no USE."""
     world = fleet()
     with emulated(world) as server:
@@ -590,7 +544,7 @@ def test_behind_another_name_the_login_is_made_again(kind: str) -> None:
             server.enter(login.database or "master")
 
         with tds_server(on_login, answers(server)) as listener:
-            target = target_at(listener.port, driver_named(kind))
+            target = target_at(listener.port, driver_named(DRIVERS[0]))
             found = collected(target)
             own = collected(replace(target, instance=replace(target.instance, database="shop")))
     assert found.accounts == accounts_of(world).accounts

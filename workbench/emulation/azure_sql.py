@@ -12,15 +12,20 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.engines.base import Connection
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire import connection as wire
 from sync_pipeline.engines.sqlserver.wire.connection import bound
 from sync_pipeline.engines.sqlserver.wire.errors import connect_error, entry_error, query_error
 from sync_pipeline.model.size import SizeSnapshot
@@ -30,7 +35,7 @@ from workbench.emulation.sqlserver_catalog import SERVER, views
 from workbench.emulation.sqlserver_connection import NOW, as_raised
 from workbench.emulation.sqlserver_world import Database, Row, World
 from workbench.servers.sqlserver_drivers import target_at
-from workbench.servers.tds import Login, Rows, ServerError
+from workbench.servers.tds import Login, Rows, ServerError, TdsServer, tds_server
 
 HOST = "srv.database.windows.net"
 ROLES = {
@@ -152,6 +157,38 @@ class LogicalServer(World):
     def role(self, role: str, login: str) -> None:
         """Make the user of a login in master a member of a role there."""
         self.databases["master"].member(role, login)
+
+
+def fleet() -> LogicalServer:
+    """Return a server with two databases, and accounts of each kind that one has."""
+    world = LogicalServer()
+    shop, hr = world.database("shop"), world.database("hr")
+    orders = shop.thing("orders", columns=("id",))
+    shop.pages(orders, 0, 7)
+    for login in ("app", "clerk", "boss", "stray", "owner"):
+        world.login(login)
+    world.login("eve@contoso.com", "E", b"\x42" * 18)
+    world.maps("app", "shop")
+    world.maps("boss", "master")
+    world.role("loginmanager", "boss")
+    world.member("##MS_LoginManager##", "clerk")
+    shop.member("db_datareader", "app")
+    shop.user("own", sid=b"\x99", authentication=2)
+    shop.user("eve", type_="E", sid=b"\x42" * 18)
+    shop.user("lost", sid=b"\x66")
+    shop.grant("own", "SELECT", 1, orders)
+    shop.user("loginmanager", type_="R", owner=1)
+    shop.member("loginmanager", "own")
+    hr.user("team", type_="X", sid=b"\x97" * 16)
+    hr.find("database_principals", "dbo")["sid"] = world._sid("owner")
+    hr.listed["owner_sid"] = world._sid("owner")
+    world.databases["master"].user("entra", type_="E", sid=b"\x98" * 16)
+    world.databases["master"].member("dbmanager", "entra")
+    for database in world.databases.values():
+        for row in database.rows["database_principals"]:
+            if row["type"] != "R" and row["principal_id"] not in (0, 2, 3, 4):
+                database.grant(row["name"], "CONNECT")
+    return world.ready()
 
 
 class EmulatedLogicalServer(EmulatedSqlServer):
@@ -323,3 +360,25 @@ def answers(server: EmulatedLogicalServer) -> Callable[[Login, str], Rows | None
         return server.execute(login.database or "master", sql)
 
     return answer
+
+
+@contextlib.contextmanager
+def listening(
+    world: LogicalServer, certificate: tuple[Path, Path], patch: pytest.MonkeyPatch
+) -> Iterator[TdsServer]:
+    """Have the name of a logical server lead to a listener of this machine, for real drivers."""
+    with emulated(world) as server:
+
+        def on_login(login: Login) -> None:
+            if login.username != f"{world.username}@{HOST.partition('.')[0]}":
+                raise ServerError(18456, "Login failed.")
+            server.enter(login.database or "master")
+
+        with tds_server(on_login, answers(server), certificate) as listener:
+
+            def link(host: str, port: int, seconds: float) -> socket.socket:
+                assert host == HOST, port
+                return socket.create_connection(("127.0.0.1", listener.port), seconds)
+
+            patch.setattr(wire, "open_link", link)
+            yield listener

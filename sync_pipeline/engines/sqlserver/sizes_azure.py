@@ -136,7 +136,7 @@ def _database(reader: SizeReader, entry: DatabaseEntry) -> DatabaseSize:
     if closed is not None:
         return DatabaseSize(entry.name, closed, data=closed, index=closed, log=closed)
     if entry.caution:
-        reader.warn(f"{entry.caution}: {entry.name}.")
+        reader.note(f"{entry.caution}: {entry.name}.")
     is_one = reader.server.place == ONE_DATABASE
     objects, tables = (OWN_OBJECTS, OWN_TABLES) if is_one else (AZURE_OBJECTS, AZURE_TABLES)
     queries = [FILES, objects, *([tables] if reader.largest_tables else [])]
