@@ -20,6 +20,7 @@ from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.base import Connection, Target
 from sync_pipeline.engines.sqlserver.accounts.azure import LOGICAL_SERVER, ONE_DATABASE
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire.azure import logical_server, login_username
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -493,6 +494,43 @@ def reachable(
     with listening(world, certificate, monkeypatch) as listener:
         options = {"host": HOST, "tls": TlsOptions(TlsMode.REQUIRE), "username": "mon"}
         yield target_at(1433, driver_named(kind), **{**options, **settings}), listener
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        (HOST, "srv"),
+        ("SRV.Database.usgovcloudapi.net.", "srv"),
+        ("mi.a1b2c3.database.windows.net", ""),
+        ("mi.public.a1b2c3.database.windows.net", ""),
+        ("srv.database.windows.net.example.com", ""),
+        ("10.0.0.7", ""),
+    ],
+)
+def test_a_logical_server_is_known_by_its_host(host: str, name: str) -> None:
+    """A managed instance has its zone between, and takes the account as it is."""
+    target = target_at(1433, host=host)
+    assert logical_server(target.instance) == name
+    assert login_username(target) == ("mon@srv" if name else "mon")
+    for written in ("mon@srv", "mon@SRV"):
+        with_server = target_at(1433, host=host, username=written)
+        assert login_username(with_server) == ("mon@srv" if name else written)
+    other = target_at(1433, host=host, username="mon@other")
+    assert login_username(other) == ("mon@other@srv" if name else "mon@other")
+
+
+def test_an_account_that_is_written_with_its_server_is_told_without_it(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = fleet()
+    world.permissions.discard("CONNECT ANY DATABASE")
+    world.permissions.discard("VIEW SERVER STATE")
+    world.maps("mon", "hr")
+    with reachable(world, DRIVERS[0], certificate, monkeypatch, username="mon@srv") as (target, _):
+        found = collected(target)
+    assert found.server.account == "[mon]"
+    assert "CREATE USER [mon] FOR LOGIN [mon];" in " ".join(found.warnings)
+    assert "[mon@srv]" not in " ".join(found.warnings)
 
 
 def collected(target: Target) -> Snapshot:

@@ -252,6 +252,7 @@ class EmulatedLogicalServer(EmulatedSqlServer):
 
         for name, function, takes in (
             ("DB_NAME", lambda: self._from, []),
+            ("ORIGINAL_LOGIN", lambda: self.world.username, []),
             ("DATABASEPROPERTYEX", database_property, ["VARCHAR", "VARCHAR"]),
         ):
             self._engine.create_function(

@@ -26,6 +26,7 @@ from sync_pipeline.engines.sqlserver.access.doubts import also, unknown_grants, 
 from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.accounts.azure import (
     A_LOGIN,
+    DEFINITIONS,
     LOGICAL_SERVER,
     OBJECTIVES,
     ONE_DATABASE,
@@ -148,10 +149,11 @@ class SqlServer:
         version, edition = str(row["product_version"]), int(row["engine_edition"])
         if edition in REFUSED:
             raise UnsupportedServer(f"The server is {row['edition']}: {REFUSED[edition]}.")
-        number, place = _numbers(version), ""
+        number, place, account = _numbers(version), "", ""
         if edition == AZURE_SQL:
             opened = connection.fetch(sql_text(PACKAGE, "azure_identity.sql"))
             place = _place(str(opened[0]["database_name"]))
+            account = written(str(opened[0]["account"] or "")) if opened[0]["account"] else ""
         if edition in (AZURE_SQL, MANAGED_INSTANCE):
             # It reports 12.0 for ever, and has the catalog of the newest version.
             number = max(number, (16, 0))
@@ -165,7 +167,7 @@ class SqlServer:
         platform = platform_of(edition, "", ())
         notes = (ENTRA_ADMIN,) if place == LOGICAL_SERVER else ()
         return ServerIdentity(
-            version, number, _tls(connection), place, notes=notes, platform=platform
+            version, number, _tls(connection), place, account, notes=notes, platform=platform
         )
 
     def platform_by(
@@ -208,16 +210,16 @@ class SqlServer:
         Raises:
             HiddenDatabases: some may be hidden; what is not listed may be there all the same.
         """
+        account = server.account or written(username)
         if server.place == ONE_DATABASE:
             (row,) = connection.fetch(sql_text(PACKAGE, "azure_identity.sql"))
-            statement = filled(A_LOGIN, user=written(username))
-            raise of_one(OPENED.bind(row).database_name, statement)
+            raise of_one(OPENED.bind(row).database_name, filled(A_LOGIN, user=account))
         if server.place != LOGICAL_SERVER:
             return self.databases(connection, username)
         listed = connection.fetch(sql_text(PACKAGE, "azure_databases.sql"))
         found = tuple(entries(map(DATABASES.bind, listed), _objectives(connection)))
         if connection.fetch(sql_text(PACKAGE, "check_databases.sql")):
-            raise of_some(found, username)
+            raise of_some(found, filled(DEFINITIONS, user=account))
         return found
 
     def entering(self, database: str, server: ServerIdentity) -> str:

@@ -110,7 +110,7 @@ def _listed(reader: SizeReader) -> tuple[Sequence[DatabaseEntry], Measure]:
     objectives = reader.attempt(OBJECTIVES).rows
     found = tuple(entries(rows, objectives))
     if _rows(reader.read(MISSING_DATABASES)):
-        return found, _hidden(reader, of_some(found, reader.username))
+        return found, _hidden(reader, of_some(found, reader.filled(DEFINITIONS)))
     return found, NOT_APPLICABLE
 
 

@@ -42,7 +42,6 @@ from sync_pipeline.engines.sqlserver.accounts.queries import (
     USERS,
 )
 from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow, UserRow
-from sync_pipeline.engines.sqlserver.names import joins_role
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import it_needs
 
@@ -84,6 +83,7 @@ class OpenedRow:
     """The row of `azure_identity.sql`."""
 
     database_name: str
+    account: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,8 @@ def entries(
         yield DatabaseEntry(row.name, not reason, reason, caution=caution)
 
 
-def of_some(listed: Sequence[DatabaseEntry], username: str) -> HiddenDatabases:
-    """Return the error of a list that lacks databases; nothing is granted on the server itself."""
-    statement = joins_role("##MS_DefinitionReader##", username)
+def of_some(listed: Sequence[DatabaseEntry], statement: str) -> HiddenDatabases:
+    """Return the error of a list that lacks databases, and the statement that ends it."""
     return HiddenDatabases(
         f"The account may not see every database: VIEW ANY DATABASE is missing. The {len(listed)} "
         "that it sees are read; what is known of others stays as it is.",

@@ -41,4 +41,12 @@ def login_username(target: Target) -> str:
     sends is none that the gateway knows.
     """
     server = logical_server(target.instance)
-    return f"{target.username}@{server}" if server else target.username
+    plain = plain_username(target.instance, target.username)
+    return f"{plain}@{server}" if server else plain
+
+
+def plain_username(instance: Instance, username: str) -> str:
+    """Return an account without its server, which many write behind it: `user@server`."""
+    name, found, server = username.rpartition("@")
+    is_own = found and server.lower() in (logical_server(instance), host_of(instance))
+    return name if is_own and logical_server(instance) else username

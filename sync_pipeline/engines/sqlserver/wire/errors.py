@@ -16,7 +16,12 @@ from sync_pipeline.engines.sqlserver.names import (
     opens_azure_database,
     opens_database,
 )
-from sync_pipeline.engines.sqlserver.wire.azure import WITHOUT_USE, WithoutUse, logical_server
+from sync_pipeline.engines.sqlserver.wire.azure import (
+    WITHOUT_USE,
+    WithoutUse,
+    logical_server,
+    plain_username,
+)
 from sync_pipeline.engines.sqlserver.wire.faults import Fault, fault
 from sync_pipeline.engines.troubles import UNREACHABLE, Peer, Trouble
 from sync_pipeline.engines.wire.passwords import on_a_network_of_ones_own
@@ -282,6 +287,7 @@ def entry_error(
     """
     found = fault(error)
     peer = Peer(PRODUCT, instance.name, username=username)
+    username = plain_username(instance, username)
     if found.has(REJECTED | DENIED) or found.has(frozenset({4060, 4064})):
         return peer.kept_out(database, found.text, opens_azure_database(database, username))
     if found.has(NO_DATABASE | UNREADABLE | FIREWALL):
