@@ -26,6 +26,7 @@ from sync_pipeline.engines.base import (
     HiddenDatabases,
     Hosted,
     KnowsByRows,
+    KnowsPlaces,
     Query,
 )
 from sync_pipeline.engines.wire.rows import PackedRows
@@ -100,7 +101,7 @@ def read_accounts(
         with understood("the columns of its catalog"):
             _check_catalog(engine, connection, reading)
         with understood("the query of its databases"):
-            listed, reading.hidden = _listed(engine, connection, scope.username)
+            listed, reading.hidden = _listed(engine, connection, scope.username, server)
         reading.server = _known_by_rows(engine, reading, listed)
         reading.entries = _closed(engine, reading.server, listed)
         reading.excluded = frozenset(
@@ -118,10 +119,13 @@ def read_accounts(
 
 
 def _listed(
-    engine: Engine, connection: Connection, username: str
+    engine: Engine, connection: Connection, username: str, server: ServerIdentity
 ) -> tuple[tuple[DatabaseEntry, ...], HiddenDatabases | None]:
     """Return the databases that may be seen, and the error where others are hidden."""
+    known: object = engine
     try:
+        if isinstance(known, KnowsPlaces):
+            return known.databases_at(connection, username, server), None
         return engine.databases(connection, username), None
     except HiddenDatabases as error:
         return error.listed, error
@@ -195,7 +199,7 @@ def _read(
 def _report_some(engine: Engine, query: Query[Any], reading: AccountReading) -> None:
     """Report that the list of accounts is not whole: none that is not in it is gone."""
     needs = Grantee(engine, reading.server, reading.username).filled(query.shows_some)
-    reason = f"{_SOME} {it_needs(needs)}"
+    reason = f"{query.some or _SOME} {it_needs(needs)}"
     reading.report([SectionName.ACCOUNTS], "", SectionStatus.DENIED, reason)
     reading.warnings.append(f"{SectionName.ACCOUNTS} not read whole: {reason}")
 

@@ -79,9 +79,11 @@ class Query(Generic[RowT]):
 
     `shows_some` marks a query that lists some accounts only, and is the statement that would let
     all be seen. Its accounts section is denied, so that none that is not listed counts as gone;
-    what else it fills was read of those that it lists.
+    what else it fills was read of those that it lists. `some` says so, where the general
+    sentence does not.
 
-    `hidden_at` are places where it is not asked, because another query reads what it fills.
+    `hidden_at` are places where it is not asked, because another query reads what it fills;
+    `absent_at` those that have nothing of what it reads: its sections are not applicable there.
 
     `made` are variants for places that the monitoring script makes ready in a way of their own:
     they read what it makes, or need another grant.
@@ -110,7 +112,9 @@ class Query(Generic[RowT]):
     opens: str = ""
     made: tuple[Variant, ...] = ()
     hidden_at: tuple[str, ...] = ()
+    absent_at: tuple[str, ...] = ()
     shows_some: str = ""
+    some: str = ""
     count: str = ""
     denied: str = ""
     holder: str = ""
@@ -118,6 +122,8 @@ class Query(Generic[RowT]):
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""
+        if place in self.absent_at:
+            return None
         here = [item for item in (*self.variants, *self.made) if item.place == place]
         anywhere = [variant for variant in self.variants if not variant.place]
         fitting = [variant for variant in here or anywhere if variant.since <= version]
@@ -589,8 +595,14 @@ class Grantee:
         written = self.engine.written
         statements = [f"REVOKE {error.missing} FROM {written(to)};" for to in error.denied_to]
         if statements and database:
-            statements.insert(0, f"USE {written(database)};")
+            statements.insert(0, self._entering(database))
         return it_needs(" ".join([*statements, self.filled(needs, database)]))
+
+    def _entering(self, database: str) -> str:
+        engine: object = self.engine
+        if isinstance(engine, KnowsPlaces):
+            return engine.entering(database, self.server)
+        return f"USE {self.engine.written(database)};"
 
 
 def needed(
@@ -657,6 +669,25 @@ class KnowsByRows(Protocol):
         self, rows: AccountRows, databases: Iterable[str], server: ServerIdentity
     ) -> Platform:
         """Return whose service a server is, from its accounts and the names of its databases."""
+        ...
+
+
+@runtime_checkable
+class KnowsPlaces(Protocol):
+    """An engine whose databases are listed and entered otherwise in some places."""
+
+    def databases_at(
+        self, connection: Connection, username: str, server: ServerIdentity
+    ) -> tuple[DatabaseEntry, ...]:
+        """List the databases as `Engine.databases` does, where the server is known.
+
+        Raises:
+            HiddenDatabases: some are hidden; what is not listed may be there all the same.
+        """
+        ...
+
+    def entering(self, database: str, server: ServerIdentity) -> str:
+        """Return what begins statements for people that must run in a database."""
         ...
 
 

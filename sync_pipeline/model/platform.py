@@ -19,6 +19,7 @@ class Platform(StrEnum):
     ALLOYDB = "alloydb"
     AZURE = "azure"
     MANAGED_INSTANCE = "azure-managed-instance"
+    AZURE_SQL = "azure-sql-database"
     ALIYUN = "aliyun"
     AUTONOMOUS = "autonomous"
 
@@ -41,6 +42,7 @@ _TITLES = {
     Platform.ALLOYDB: "AlloyDB",
     Platform.AZURE: "Azure Database",
     Platform.MANAGED_INSTANCE: "Azure SQL Managed Instance",
+    Platform.AZURE_SQL: "Azure SQL Database",
     Platform.ALIYUN: "Aliyun RDS",
     Platform.AUTONOMOUS: "Autonomous Database",
 }

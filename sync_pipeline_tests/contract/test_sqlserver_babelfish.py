@@ -6,19 +6,23 @@ What is real in it and what is a shim says workbench/servers/babelfish.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.connect import Deadline, open_connection
-from sync_pipeline.engines.base import HiddenDatabases, Target
+from sync_pipeline.engines.base import Connection, HiddenDatabases, Target
+from sync_pipeline.engines.sqlserver.accounts.azure import LOGICAL_SERVER
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.wire import connection as wire
 from sync_pipeline.engines.sqlserver.wire.session import session_settings
 from sync_pipeline.errors import AuthenticationError
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.size import MeasureName, SizeSnapshot
-from sync_pipeline.model.snapshot import Snapshot
+from sync_pipeline.model.snapshot import ServerIdentity, Snapshot
 from workbench.emulation.sqlserver_connection import NOW
 from workbench.servers.babelfish import Babelfish
 from workbench.servers.sqlserver_drivers import DRIVERS
@@ -54,8 +58,8 @@ def sales(babelfish: Babelfish) -> Iterator[Babelfish]:
     babelfish.run(f"DROP DATABASE [{SALES}]", "DROP LOGIN sp_app", "DROP LOGIN [sp_o'brien]")
 
 
-def accounts(target: Target) -> Snapshot:
-    engine, deadline = SqlServer(), Deadline(120)
+def accounts(target: Target, engine: SqlServer | None = None) -> Snapshot:
+    engine, deadline = engine or SqlServer(), Deadline(120)
     return collect_accounts(
         engine,
         lambda name: open_connection(engine, target, deadline, name),
@@ -64,8 +68,8 @@ def accounts(target: Target) -> Snapshot:
     )
 
 
-def sizes(target: Target) -> SizeSnapshot:
-    engine, deadline = SqlServer(), Deadline(120)
+def sizes(target: Target, engine: SqlServer | None = None) -> SizeSnapshot:
+    engine, deadline = engine or SqlServer(), Deadline(120)
     return collect_sizes(
         engine,
         lambda name: open_connection(engine, target, deadline, name),
@@ -111,6 +115,39 @@ def test_sizes_are_read_with_nothing_missing(sales: Babelfish, kind: str) -> Non
     assert (table.schema, table.name) == ("dbo", "orders")
     assert found.data.bytes is not None
     assert found.data.bytes >= (table.data_bytes or 0) > 20_000 * 8
+
+
+class Logical(SqlServer):
+    """Reads a server as a logical one of Azure SQL Database, which it says that it is not."""
+
+    __module__ = SqlServer.__module__  # where its statements are
+
+    def identify(self, connection: Connection) -> ServerIdentity:
+        found = super().identify(connection)
+        return replace(found, place=LOGICAL_SERVER, platform=Platform.AZURE_SQL)
+
+
+def test_what_reads_a_logical_server_is_t_sql(
+    sales: Babelfish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its statements run, in a database that the login itself opens."""
+    monkeypatch.setattr(wire, "logical_server", lambda _: "srv")
+    engine, target = Logical(), sales.target()
+    as_logical, as_server = (
+        {item.name: item for item in accounts(target, engine).accounts if SALES in item.name}
+        for engine in (engine, SqlServer())
+    )
+    assert {name: granted(item) for name, item in as_logical.items()} == {
+        name: granted(item) for name, item in as_server.items()
+    }
+    assert {name: item.memberships for name, item in as_logical.items()} == {
+        name: item.memberships for name, item in as_server.items()
+    }
+    users = (f"[{SALES}].[app]", f"[{SALES}].[other]")
+    logins = [dict(as_logical[name].attributes).get("login") for name in users]
+    assert logins == ["sp_app", "sp_o'brien"]
+    (found,) = (item for item in sizes(target, engine).databases if item.name == SALES)
+    assert (found.data.bytes or 0) > 20_000 * 8
 
 
 @pytest.mark.parametrize("kind", DRIVERS)

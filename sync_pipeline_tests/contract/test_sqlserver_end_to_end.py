@@ -95,7 +95,7 @@ def test_sizes_through_a_driver_are_those_of_the_files(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("version", "edition", "words"),
-    [("12.0.6024.0", 3, "13.0"), ("12.0.2000.8", 5, "no principals of a server")],
+    [("12.0.6024.0", 3, "13.0"), ("12.0.2000.8", 6, "dedicated SQL pool")],
 )
 def test_what_is_too_old_or_no_server_is_said_plainly(
     version: str, edition: int, words: str

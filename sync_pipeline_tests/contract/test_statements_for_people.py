@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlglot.tokens import TokenType
 
-from sync_pipeline.engines.base import UNWRITABLE, Engine, Query, Variant, needed
+from sync_pipeline.engines.base import ANYBODY, UNWRITABLE, Engine, Query, Variant, needed
 from sync_pipeline.engines.oracle.engine import Oracle
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.sqlserver.engine import SqlServer
@@ -165,6 +165,8 @@ def names_in(statement: str, dialect: str) -> list[str]:
 def test_sql_server_reads_exactly_one_name(name: str) -> None:
     engine = SqlServer()
     for query in engine.account_queries:
+        if query.needs == ANYBODY:
+            continue
         text = needed(engine, query, ServerIdentity("16", (16,)), name)
         if UNWRITABLE in text:
             assert "\n" in name

@@ -18,13 +18,30 @@ from sync_pipeline.engines.base import (
     SizeReader,
     Target,
     check_names,
+    filled,
     sql_text,
 )
 from sync_pipeline.engines.sqlserver.access.beyond import LENDING
 from sync_pipeline.engines.sqlserver.access.doubts import also, unknown_grants, unknown_words
 from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
+from sync_pipeline.engines.sqlserver.accounts.azure import (
+    A_LOGIN,
+    DEFINITIONS,
+    LOGICAL_SERVER,
+    OBJECTIVES,
+    ONE_DATABASE,
+    OPENED,
+    PLACES,
+    ObjectiveRow,
+    azure_accounts,
+    entries,
+    of_one,
+    of_some,
+    with_azure,
+)
 from sync_pipeline.engines.sqlserver.accounts.grants import database_grants, server_grants
 from sync_pipeline.engines.sqlserver.accounts.hidden import hidden_databases
+from sync_pipeline.engines.sqlserver.accounts.logical import MASTER
 from sync_pipeline.engines.sqlserver.accounts.parse import (
     caution,
     database_accounts,
@@ -55,15 +72,24 @@ from sync_pipeline.engines.sqlserver.accounts.queries import (
 )
 from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow
 from sync_pipeline.engines.sqlserver.accounts.well_known import is_first
-from sync_pipeline.engines.sqlserver.names import grant_server, opens_database, written
+from sync_pipeline.engines.sqlserver.azure_script import azure_script
+from sync_pipeline.engines.sqlserver.names import (
+    grant_server,
+    in_azure_database,
+    opens_database,
+    written,
+)
 from sync_pipeline.engines.sqlserver.notes import GRANT_NOTES
 from sync_pipeline.engines.sqlserver.platform import (
+    AZURE_SQL,
     MANAGED_INSTANCE,
+    REFUSED,
     closed_databases,
     platform_of,
     provider_accounts,
 )
 from sync_pipeline.engines.sqlserver.sizes import measure
+from sync_pipeline.engines.sqlserver.sizes_azure import measure_azure
 from sync_pipeline.engines.sqlserver.wire import connection as driver
 from sync_pipeline.errors import PrivilegeError, QueryError, UnsupportedServer
 from sync_pipeline.model.access import AccessWorld
@@ -75,14 +101,19 @@ from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
 PACKAGE = "sync_pipeline.engines.sqlserver"
-AZURE_DATABASES = (5, 6, 11, 12)
 ANY_DATABASE = "CONNECT ANY DATABASE"
 NEEDED = (ANY_DATABASE, "VIEW ANY DEFINITION", "VIEW SERVER STATE")
 """What the monitoring account is granted, one permission a line of the script."""
+ENTRA_ADMIN = (
+    "Who the Microsoft Entra admin of the logical server is, Azure alone keeps: no catalog names "
+    "that account or group, which may do everything, as the server admin does."
+)
 
 
 class SqlServer:
-    """SQL Server 2016 to 2022 (and newer, read as 2022), and Azure SQL Managed Instance.
+    """SQL Server 2016 to 2022 (and newer, read as 2022), and what Azure runs of it.
+
+    That is Azure SQL Managed Instance, and the logical servers of Azure SQL Database.
 
     The principals of each database are accounts of their own, `[database].[name]`; those of
     the server go by their plain names. The catalog views leave rows out without an error
@@ -103,8 +134,8 @@ class SqlServer:
     system_schemas: frozenset[str] = frozenset({"sys", "INFORMATION_SCHEMA"})
     elsewhere = LENDING
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
-    platforms: tuple[str, ...] = (Platform.MANAGED_INSTANCE, Platform.RDS)
-    account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES
+    platforms: tuple[str, ...] = (Platform.AZURE_SQL, Platform.MANAGED_INSTANCE, Platform.RDS)
+    account_queries: tuple[Query[Any], ...] = with_azure(ACCOUNT_QUERIES)
     counts: Query[Any] | None = None
     catalog: CatalogCheck | None = None
 
@@ -116,23 +147,28 @@ class SqlServer:
         """Ask for the version, the edition and the state of TLS."""
         (row,) = connection.fetch(sql_text(PACKAGE, "identity.sql"))
         version, edition = str(row["product_version"]), int(row["engine_edition"])
-        if edition in AZURE_DATABASES:
-            raise UnsupportedServer(
-                f"The server is {row['edition']}, which has no principals of a server.",
-                hint="SQL Server 2016 or newer, or an Azure SQL Managed Instance, is needed.",
-            )
-        number = _numbers(version)
-        if edition == MANAGED_INSTANCE:
+        if edition in REFUSED:
+            raise UnsupportedServer(f"The server is {row['edition']}: {REFUSED[edition]}.")
+        number, place, account = _numbers(version), "", ""
+        if edition == AZURE_SQL:
+            opened = connection.fetch(sql_text(PACKAGE, "azure_identity.sql"))
+            place = _place(str(opened[0]["database_name"]))
+            account = written(str(opened[0]["account"] or "")) if opened[0]["account"] else ""
+        if edition in (AZURE_SQL, MANAGED_INSTANCE):
             # It reports 12.0 for ever, and has the catalog of the newest version.
             number = max(number, (16, 0))
-            version = f"16.0 (Azure SQL Managed Instance, {version})"
+            service = platform_of(edition, "", ()).service
+            version = f"16.0 ({service}, {version})"
         if number < OLDEST:
             raise UnsupportedServer(
                 f"The server is SQL Server {version}; 13.0 (SQL Server 2016) or newer is needed.",
                 hint="Upgrade it, or correct the instance's engine.",
             )
         platform = platform_of(edition, "", ())
-        return ServerIdentity(version, number, _tls(connection), platform=platform)
+        notes = (ENTRA_ADMIN,) if place == LOGICAL_SERVER else ()
+        return ServerIdentity(
+            version, number, _tls(connection), place, account, notes=notes, platform=platform
+        )
 
     def platform_by(
         self, rows: AccountRows, databases: Iterable[str], server: ServerIdentity
@@ -166,12 +202,40 @@ class SqlServer:
             raise hidden_databases(found, missing, [DENIED.bind(row) for row in to], username)
         return found
 
+    def databases_at(
+        self, connection: Connection, username: str, server: ServerIdentity
+    ) -> tuple[DatabaseEntry, ...]:
+        """List the databases, those of a logical server as its `master` does.
+
+        Raises:
+            HiddenDatabases: some may be hidden; what is not listed may be there all the same.
+        """
+        account = server.account or written(username)
+        if server.place == ONE_DATABASE:
+            (row,) = connection.fetch(sql_text(PACKAGE, "azure_identity.sql"))
+            raise of_one(OPENED.bind(row).database_name, filled(A_LOGIN, user=account))
+        if server.place != LOGICAL_SERVER:
+            return self.databases(connection, username)
+        listed = connection.fetch(sql_text(PACKAGE, "azure_databases.sql"))
+        found = tuple(entries(map(DATABASES.bind, listed), _objectives(connection)))
+        if connection.fetch(sql_text(PACKAGE, "check_databases.sql")):
+            raise of_some(found, filled(DEFINITIONS, user=account))
+        return found
+
+    def entering(self, database: str, server: ServerIdentity) -> str:
+        """Return what begins statements that must run in a database."""
+        if server.place in PLACES:
+            return in_azure_database(database, "").rstrip()
+        return f"USE {written(database)};"
+
     def written(self, name: str) -> str:
         """Return a name as a delimited identifier."""
         return written(name)
 
-    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:  # noqa: ARG002
+    def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each principal of the server and of each database."""
+        if server.place in PLACES:
+            return azure_accounts(rows, server.place)
         found = list(
             server_accounts(
                 rows.of(LOGINS),
@@ -195,7 +259,7 @@ class SqlServer:
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, its log, and tempdb."""
-        return measure(reader)
+        return (measure_azure if reader.server.place in PLACES else measure)(reader)
 
     def unknown_grants(self, state: AccountState) -> Iterable[Grant]:
         """Yield the permissions whose name, state or class the rules do not know."""
@@ -231,6 +295,9 @@ class SqlServer:
         Amazon RDS User Guide, "Microsoft SQL Server database users": nobody may grant CONNECT ANY
         DATABASE there, so each database gets a user, which are those given.
         """
+        if Platform(platform) is Platform.AZURE_SQL:
+            check_names(self, username, *databases)
+            return azure_script(username, databases)
         if Platform(platform) is not Platform.RDS:
             return self.grants_script(username, host, databases)
         check_names(self, username, *databases)
@@ -248,6 +315,19 @@ def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
     return DatabaseEntry(
         row.name, not reason, reason, missing, caution(row), is_providers=is_providers(row)
     )
+
+
+def _place(database: str) -> str:
+    return LOGICAL_SERVER if database == MASTER else ONE_DATABASE
+
+
+def _objectives(connection: Connection) -> tuple[ObjectiveRow, ...]:
+    """Return the service objectives; they only say what is serverless, where they are shown."""
+    try:
+        rows = connection.fetch(sql_text(PACKAGE, "azure_service_objectives.sql"))
+    except (PrivilegeError, QueryError):
+        return ()
+    return tuple(map(OBJECTIVES.bind, rows))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

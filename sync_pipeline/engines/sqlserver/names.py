@@ -63,6 +63,29 @@ def opens_database(database: str, username: str) -> str:
     )
 
 
+def in_azure_database(database: str, statement: str) -> str:
+    """Return a statement with the database that it must run in, where there is no USE.
+
+    A name that would end the comment is not written.
+    """
+    name = written(database or "master")
+    ends = "*/" in name or "/*" in name
+    return f"/* in database {UNWRITABLE if ends else name} */ {statement}"
+
+
+def joins_role(role: str, username: str) -> str:
+    """Return the statement that adds an account to a role of a logical server."""
+    text = f"ALTER SERVER ROLE {bracketed(role)} ADD MEMBER {written(username)};"
+    return in_azure_database("master", text)
+
+
+def opens_azure_database(database: str, username: str) -> str:
+    """Return what lets an account into a database of a logical server."""
+    user = written(username)
+    only = in_azure_database(database, f"CREATE USER {user} FOR LOGIN {user};")
+    return f"{joins_role('##MS_DatabaseConnector##', username)} Or into this one alone: {only}"
+
+
 def split_account(account: str) -> tuple[str, str]:
     """Return the database of an account (empty: the server's) and the principal's own name."""
     if not account.startswith("["):

@@ -25,6 +25,30 @@ GRANT_NOTES = (
         "statements of every session and their plans, with the values in them.",
     ),
     GrantNote(
+        "/* in database [master] */ CREATE LOGIN",
+        "a login of a logical server (Azure SQL Database). Connect to the database that each line "
+        "names, and run it there: there is no USE.",
+    ),
+    GrantNote(
+        "/* in database [master] */ CREATE USER",
+        "master: the lists of logins, of roles' members and of databases.",
+    ),
+    GrantNote(
+        "/* in database [master] */ ALTER SERVER ROLE [##MS_DefinitionReader##]",
+        "names and permissions of everything, where the account gets in. Beyond that: the text of "
+        "procedures and views.",
+    ),
+    GrantNote(
+        "/* in database [master] */ ALTER SERVER ROLE [##MS_ServerStateReader##]",
+        "what tables hold, in pages, and whether the connection is encrypted. Beyond that: the "
+        "statements of every session and their plans, with the values in them.",
+    ),
+    GrantNote(
+        "/* in database [master] */ ALTER SERVER ROLE [##MS_DatabaseConnector##]",
+        "every database, those to come as well: what public may do there, and no rows of tables. "
+        "With --database, a user in each of those instead.",
+    ),
+    GrantNote(
         "",
         "one database where CONNECT ANY DATABASE may not be granted (Amazon RDS, Cloud SQL). Run "
         "it in each database instead of that line, and in model for those to come.",

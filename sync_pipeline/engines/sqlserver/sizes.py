@@ -226,7 +226,7 @@ def _database(reader: SizeReader, row: DatabaseRow, files: _Files) -> DatabaseSi
         held = containers.failure or Measure.known(containers.rows[0].pages * PAGE)
         data = objects.failure or Measure.known(objects.rows[0].data_pages * PAGE)
         index = objects.failure or Measure.known(objects.rows[0].index_pages * PAGE)
-        tables = _tables([item for reading in rest for item in reading.rows])
+        tables = tables_of([item for reading in rest for item in reading.rows])
     else:
         held = closed if CONTAINERS in own else Measure.known(0)
         data = index = NOT_APPLICABLE if is_providers(row) else closed
@@ -305,7 +305,8 @@ def _maximum(own: Mapping[int, FilesRow]) -> int | None:
     return (sum(item.maximum_pages for item in data) + log) * PAGE
 
 
-def _tables(rows: Sequence[TableRow]) -> tuple[TableSize, ...]:
+def tables_of(rows: Sequence[TableRow]) -> tuple[TableSize, ...]:
+    """Return the largest tables from their rows."""
     return tuple(
         TableSize(
             row.schema_name,

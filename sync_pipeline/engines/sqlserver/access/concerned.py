@@ -46,7 +46,7 @@ class Concerned:
     def _sources(self, permission: str, securable: Securable) -> Iterator[str]:
         """Yield the principals by which an account may be told more than "no"."""
         database = database_of(securable)
-        yield from (SYSADMIN, principal_name(database, DBO))
+        yield from (SYSADMIN, *self._principals.server_admins, principal_name(database, DBO))
         yield from self._principals.owners_of(database)
         yield from self._beyond.impersonating
         inside = Securable(SecurableKind.DATABASE, database=database, catalog=database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sync_pipeline.engines.sqlserver.access.principals import GUEST, Principals
+from sync_pipeline.engines.sqlserver.accounts.logical import is_logical
 from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.access import Availability
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
@@ -68,6 +69,7 @@ class Entry:
         return [*server, *self._database(account, database)]
 
     def _login(self, login: AccountState) -> list[str]:
+        """Return what a login lacks; on a logical server CONNECT SQL is no permission."""
         if is_mapped_to_key(login):
             return ["signed code: a login of a certificate or key cannot connect"]
         lacking = []
@@ -75,7 +77,7 @@ class Entry:
             lacking.append(f"login {login.name} is disabled")
         if login.is_locked:
             lacking.append(f"login {login.name} is locked")
-        if not self._allows(login.name, CONNECT_SQL, SERVER):
+        if not (is_logical(login) or self._allows(login.name, CONNECT_SQL, SERVER)):
             lacking.append(f"CONNECT SQL for login {login.name}")
         return lacking
 

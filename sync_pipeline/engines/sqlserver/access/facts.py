@@ -5,6 +5,7 @@ from __future__ import annotations
 from sync_pipeline.engines.sqlserver.access.entry import attribute
 from sync_pipeline.engines.sqlserver.access.fixed_roles import FIXED_DATABASE_ROLES, SERVER_ROLES
 from sync_pipeline.engines.sqlserver.access.principals import DBO, GUEST, PUBLIC
+from sync_pipeline.engines.sqlserver.accounts.logical import is_logical, is_server_admin
 from sync_pipeline.engines.sqlserver.accounts.well_known import WellKnown, well_known
 from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.engines.sqlserver.platform import provider_accounts
@@ -49,7 +50,7 @@ def account_facts(account: AccountState, platform: Platform = Platform.SELF_RUN)
     expires = _truth(account, "is_expiration_checked") if is_sql else None
     return AccountFacts(
         is_system=is_system(account),
-        is_built_in=well_known(account) is WellKnown.SA,
+        is_built_in=well_known(account) is WellKnown.SA or is_server_admin(account),
         is_provider=account.name in provider_accounts(platform),
         authentication=_authentication(account, kind),
         weak_authentication=_NO_POLICY if policy is False else "",
@@ -67,7 +68,7 @@ def is_system(account: AccountState) -> bool:
         return True
     database, name = split_account(account.name)
     if database:
-        return name in _SYSTEM_USERS or name in FIXED_DATABASE_ROLES
+        return name in _SYSTEM_USERS or name in FIXED_DATABASE_ROLES or is_logical(account)
     is_fixed = name in SERVER_ROLES and attribute(account, "is_fixed_role") is not False
     return name == PUBLIC or is_fixed
 

@@ -129,6 +129,9 @@ def _fixed(account: str, on_server: Iterable[str]) -> Iterable[Holding]:
         for permission in on_server:
             yield Holding(SERVER_LEVEL, permission, server, f"fixed role {name}")
         return
+    for permission in on_server:
+        server = Securable(SecurableKind.SERVER)
+        yield Holding(SERVER_LEVEL, permission, server, f"role {name} of {database}")
     level = Level(SecurableClass.DATABASE, database)
     on = Securable(SecurableKind.DATABASE, database=database, catalog=database)
     for permission in DATABASE_ROLES.get(name, ()):

@@ -14,7 +14,7 @@ from sync_pipeline.engines.access.contract import bare, passed_on, receivers
 from sync_pipeline.engines.sqlserver.access.entry import attribute
 from sync_pipeline.engines.sqlserver.access.holdings import OWNER
 from sync_pipeline.engines.sqlserver.access.principals import DBO, GUEST, Principals
-from sync_pipeline.engines.sqlserver.access.remedies import Remedies, in_database
+from sync_pipeline.engines.sqlserver.access.remedies import Remedies
 from sync_pipeline.engines.sqlserver.names import split_account, written
 from sync_pipeline.model.access import Hold
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -83,10 +83,10 @@ class Opposites:
         if database:
             had_it = any(grant.privilege == "CONNECT" and not grant.deny for grant in state.grants)
             verb = "GRANT CONNECT TO" if had_it else "REVOKE CONNECT FROM"
-            return in_database(database, f"{verb} {written(name)};")
+            return self._remedies.within(database, f"{verb} {written(name)};")
         if state.kind is AccountKind.GROUP:
-            return in_database("", f"GRANT CONNECT SQL TO {written(name)};")
-        return f"ALTER LOGIN {written(name)} ENABLE;"
+            return self._remedies.within("", f"GRANT CONNECT SQL TO {written(name)};")
+        return self._remedies.on_server(f"ALTER LOGIN {written(name)} ENABLE;")
 
     def create(self, account: str) -> str:
         """Return a comment: what an account had to be made with is in no snapshot."""
@@ -118,8 +118,9 @@ class Opposites:
         database, role = split_account(membership.role)
         member = written(split_account(account)[1])
         if not database:
-            return f"ALTER SERVER ROLE {written(role)} ADD MEMBER {member};"
-        return in_database(database, f"ALTER ROLE {written(role)} ADD MEMBER {member};")
+            text = f"ALTER SERVER ROLE {written(role)} ADD MEMBER {member};"
+            return self._remedies.on_server(text)
+        return self._remedies.within(database, f"ALTER ROLE {written(role)} ADD MEMBER {member};")
 
 
 _POLICY = {"CHECK_POLICY": "is_policy_checked", "CHECK_EXPIRATION": "is_expiration_checked"}

@@ -73,6 +73,8 @@ class Powers:
         found: dict[tuple[PowerKind, str], Power] = {}
         for power in self._direct(account, (Step(account),)):
             found.setdefault((power.kind, power.source), power)
+        if account in self._principals.server_admins:
+            return tuple(found.values())
         for target, path, hold in self._chains(account):
             fix, by = self._against(hold), (hold,) if hold else ()
             for power in self._direct(target, path):
@@ -104,6 +106,8 @@ class Powers:
             yield from (self._power(PowerKind.SUPERUSER, held, path) for held in superuser)
             if superuser:
                 return
+            yield from self._server(account, path)
+        elif self._principals.acts_on_server(account):
             yield from self._server(account, path)
         for entered in self._principals.entered(account):
             yield from self._database(account, entered, path)

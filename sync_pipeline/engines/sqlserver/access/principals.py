@@ -16,6 +16,12 @@ from dataclasses import dataclass, field, replace
 from sync_pipeline.engines.access.links import Edge, Link, reach
 from sync_pipeline.engines.sqlserver.access.fixed_roles import SERVER_ROLES, SYSADMIN
 from sync_pipeline.engines.sqlserver.accounts.lending import lends
+from sync_pipeline.engines.sqlserver.accounts.logical import (
+    MASTER,
+    MASTER_ROLES,
+    is_logical,
+    is_server_admin,
+)
 from sync_pipeline.engines.sqlserver.accounts.well_known import SA, WellKnown, well_known
 from sync_pipeline.engines.sqlserver.names import (
     login_name,
@@ -69,6 +75,13 @@ class Principals:
         firsts = (name for name, one in world.accounts.items() if well_known(one) is WellKnown.SA)
         self.first_administrator = next(firsts, "")
         """The login with the identifier of `sa`; empty: it is not among the accounts."""
+        self.server_admins = frozenset(
+            name for name, one in world.accounts.items() if is_server_admin(one)
+        )
+        """The server admin of a logical server (Azure SQL Database)."""
+        self._master_roles = frozenset(
+            name for name, one in world.accounts.items() if one.database and is_logical(one)
+        )
         for account in world.accounts.values():
             self._index(account)
         self._guests = {
@@ -189,14 +202,43 @@ class Principals:
                 return self._login_context(account)
             return self._in_database(account, database, self.context(account, ""))
         if state.database != database:
-            return Context({account: Link(account)}, frozenset({account}))
+            there = {} if database else self._master_roles_of(Link(account))
+            return Context({account: Link(account), **there}, frozenset({account}))
         return self._user_context(account, Link(account), Context())
 
     def _login_context(self, login: str) -> Context:
         identities = reach(login, self.memberships)
         if self.kind_of(login) in _PEOPLE:
             identities.setdefault(PUBLIC, Link(login).then(PUBLIC, "every login"))
-        return Context(identities, frozenset({login}), sysadmin=identities.get(SYSADMIN))
+        for user in self.users_of(login, MASTER):
+            identities.update(self._master_roles_of(Link(login).then(user, "user")))
+        sysadmin = Link(login) if login in self.server_admins else identities.get(SYSADMIN)
+        return Context(identities, frozenset({login}), sysadmin=sysadmin)
+
+    def _master_roles_of(self, user: Link) -> dict[str, Link]:
+        """Return the roles of master that act on a logical server, which a user of it reaches."""
+        if not self._master_roles:
+            return {}
+        reached = reach(user, self.memberships)
+        return {name: way for name, way in reached.items() if name in self._master_roles}
+
+    def acts_on_server(self, account: str) -> bool:
+        """Return whether a principal of master has, or is, a role that acts on the server."""
+        return not self._master_roles.isdisjoint(self.context(account, "").identities)
+
+    def may_be_entra_admin(self, account: str) -> bool:
+        """Return whether a principal may be the Microsoft Entra admin of a logical server.
+
+        Azure keeps who that is. An Entra user or group of master without a login may be the one.
+        """
+        state = self.accounts.get(account)
+        is_external = state is not None and str(dict(state.attributes).get("type")).startswith(
+            "EXT"
+        )
+        is_of_master = state is not None and state.database == MASTER
+        return bool(self._master_roles and is_of_master and is_external) and not (
+            state and self.login_of(state)
+        )
 
     def _in_database(self, login: str, database: str, server: Context) -> Context:
         dbo = principal_name(database, DBO)
@@ -205,7 +247,9 @@ class Principals:
             owner = Link(login).then(dbo, OWNER_OF_DATABASE)
             return self._user_context(dbo, owner, server)
         if server.sysadmin:
-            link = server.sysadmin.then(dbo, "sysadmin is dbo")
+            is_admins = login in self.server_admins
+            how = "the server admin is dbo" if is_admins else "sysadmin is dbo"
+            link = server.sysadmin.then(dbo, how)
             return replace(self._user_context(dbo, link, server), dbo=None)
         if self.kind_of(login) not in _PEOPLE:
             return server
@@ -255,6 +299,8 @@ class Principals:
 
         Before 2022, the names of its ten new roles are anybody's.
         """
+        if account in self._master_roles:
+            return MASTER_ROLES[split_account(account)[1]]
         state = self.accounts.get(account)
         if state is not None and dict(state.attributes).get("is_fixed_role") is False:
             return ()

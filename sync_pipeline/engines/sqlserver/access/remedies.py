@@ -19,9 +19,16 @@ from sync_pipeline.engines.sqlserver.access.fixed_roles import SYSADMIN
 from sync_pipeline.engines.sqlserver.access.holdings import OWNER
 from sync_pipeline.engines.sqlserver.access.levels import CLASS_OF_WORD, class_of, database_of
 from sync_pipeline.engines.sqlserver.access.principals import DBO, GUEST, Principals
+from sync_pipeline.engines.sqlserver.accounts.logical import is_logical
 from sync_pipeline.engines.sqlserver.accounts.well_known import WellKnown, well_known
-from sync_pipeline.engines.sqlserver.names import login_name, split_account, written
+from sync_pipeline.engines.sqlserver.names import (
+    in_azure_database,
+    login_name,
+    split_account,
+    written,
+)
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 _SPECIAL_USERS = (DBO, "sys", "INFORMATION_SCHEMA")
@@ -58,11 +65,17 @@ _IN_SCHEMA: Mapping[SecurableClass, str] = {
 class Remedies:
     """Writes statements about the accounts of one world; names are delimited.
 
-    Each statement runs alone: one for a database begins with USE.
+    Each statement runs alone: one for a database begins with USE, or says which it is where
+    there is no USE (USE (Transact-SQL), Azure SQL Database).
     """
 
-    def __init__(self, principals: Principals) -> None:
+    def __init__(self, principals: Principals, platform: Platform = Platform.SELF_RUN) -> None:
         self._principals = principals
+        self._is_azures = platform is Platform.AZURE_SQL
+        self.within = in_azure_database if self._is_azures else in_database
+        """Returns a statement with the database that it must run in."""
+        self.on_server = _in_master if self._is_azures else _anywhere
+        """Returns a statement about the server: on a logical one it runs in master alone."""
 
     def revoke(self, account: str, grant: Grant) -> str:
         """Return the statement that takes a grant or a deny away (REVOKE (Transact-SQL)).
@@ -98,8 +111,8 @@ class Remedies:
             return ""
         member = written(split_account(account)[1])
         if not database:
-            return f"ALTER SERVER ROLE {written(role)} DROP MEMBER {member};"
-        return in_database(database, f"ALTER ROLE {written(role)} DROP MEMBER {member};")
+            return self.on_server(f"ALTER SERVER ROLE {written(role)} DROP MEMBER {member};")
+        return self.within(database, f"ALTER ROLE {written(role)} DROP MEMBER {member};")
 
     def is_for_ever(self, account: str, membership: Membership) -> bool:
         """Return whether a membership is that of `sa` in sysadmin."""
@@ -128,13 +141,13 @@ class Remedies:
         What owns something is not dropped (DROP USER and DROP LOGIN (Transact-SQL), Remarks).
         """
         state = self._principals.accounts.get(account)
-        if state is None or is_system(state) or self._principals.is_first_administrator(account):
+        if state is None or is_system(state) or self._is_administrator(account):
             return ""
         if any(grant.privilege == OWNER for grant in state.grants):
             return ""
         database, name = split_account(account)
         statement = f"DROP {_word(state)} {written(name)};"
-        return in_database(database, statement) if database else statement
+        return self.within(database, statement) if database else self.on_server(statement)
 
     def expire(self, account: str) -> str:
         """Return the statement that gives the password of an administrator an end; else empty.
@@ -145,7 +158,7 @@ class Remedies:
         (CIS SQL Server Benchmark 4.2 asks it of members of sysadmin).
         """
         state = self._principals.accounts.get(account)
-        if state is None or attribute(state, "type") != SQL_LOGIN:
+        if state is None or attribute(state, "type") != SQL_LOGIN or is_logical(state):
             return ""
         principals = self._principals
         is_first = principals.is_first_administrator(account)
@@ -161,7 +174,7 @@ class Remedies:
         Enforcement), which would lock out who has an old password.
         """
         state = self._principals.accounts.get(account)
-        if state is None or attribute(state, "type") != SQL_LOGIN:
+        if state is None or attribute(state, "type") != SQL_LOGIN or is_logical(state):
             return ""
         name = written(split_account(account)[1])
         return f"ALTER LOGIN {name} WITH CHECK_POLICY = ON, CHECK_EXPIRATION = OFF;"
@@ -179,14 +192,19 @@ class Remedies:
         if self._principals.users_of(login.name, database):
             return ""
         user = written(name)
-        return in_database(database, f"ALTER USER {user} WITH LOGIN = {user};")
+        return self.within(database, f"ALTER USER {user} WITH LOGIN = {user};")
+
+    def _is_administrator(self, account: str) -> bool:
+        """Return whether a login is `sa`, or the server admin, whom Azure alone changes."""
+        is_azures = account in self._principals.server_admins
+        return is_azures or self._principals.is_first_administrator(account)
 
     def _is_special(self, account: str) -> bool:
         """Return whether the server lets nobody grant or revoke anything of an account."""
         database, name = split_account(account)
         if database:
             return name in _SPECIAL_USERS
-        return self._principals.is_first_administrator(account)
+        return self._is_administrator(account)
 
     def _is_needed(self, account: str, grant: Grant) -> bool:
         """Return whether a grant can't be taken away, or is the last one of its kind."""
@@ -208,20 +226,22 @@ class Remedies:
             return ""
         is_closed_by_revoke = name == GUEST or user.kind is AccountKind.GROUP
         verb = "REVOKE CONNECT FROM" if is_closed_by_revoke else "DENY CONNECT TO"
-        return in_database(database, f"{verb} {written(name)};")
+        return self.within(database, f"{verb} {written(name)};")
 
     def _disable_login(self, login: AccountState) -> str:
         principals = self._principals
         is_providers = principals.is_first_administrator(login.name) and login.name in _PROVIDERS
-        if is_providers or is_system(login) or is_mapped_to_key(login):
+        is_azures = login.name in principals.server_admins
+        if is_azures or is_providers or is_system(login) or is_mapped_to_key(login):
             return ""
         is_superuser = principals.context(login.name, "").sysadmin is not None
         if is_superuser and not principals.other_superusers(login.name):
             return ""
         name = written(split_account(login.name)[1])
         if login.kind is AccountKind.GROUP:
-            return in_database("", f"REVOKE CONNECT SQL FROM {name};")
-        return f"ALTER LOGIN {name} DISABLE;"
+            # ALTER LOGIN can't disable one of Entra, and CONNECT SQL is no permission there.
+            return "" if self._is_azures else self.within("", f"REVOKE CONNECT SQL FROM {name};")
+        return self.on_server(f"ALTER LOGIN {name} DISABLE;")
 
     def _revoke(self, verb: str, account: str, grant: Grant) -> str:
         on = self._on(grant.securable)
@@ -231,7 +251,7 @@ class Remedies:
         name = written(split_account(account)[1])
         cascade = " CASCADE" if grant.grantable else ""
         text = f"{verb} {what}{on} FROM {name}{cascade}{self._as(grant)};"
-        return in_database(database_of(grant.securable), text)
+        return self.within(database_of(grant.securable), text)
 
     def give(self, account: str, grant: Grant) -> str:
         """Return the statement that grants (or denies) a permission, as who did it."""
@@ -243,7 +263,7 @@ class Remedies:
         option = " WITH GRANT OPTION" if grant.grantable else ""
         verb = "DENY" if grant.deny else "GRANT"
         text = f"{verb} {what}{on} TO {name}{option}{self._as(grant)};"
-        return in_database(database_of(grant.securable), text)
+        return self.within(database_of(grant.securable), text)
 
     def give_ownership(self, account: str, securable: Securable) -> str:
         """Return the statement that makes an account the owner of something."""
@@ -253,7 +273,8 @@ class Remedies:
             return ""
         text = f"ALTER AUTHORIZATION ON {on} TO {written(split_account(account)[1])};"
         is_servers = of is SecurableClass.DATABASE or not database_of(securable)
-        return text if is_servers else in_database(database_of(securable), text)
+        runs_anywhere = is_servers and not self._is_azures
+        return text if runs_anywhere else self.within(database_of(securable), text)
 
     def _on(self, securable: Securable) -> str | None:
         of = class_of(securable, self._principals.kind_of)
@@ -285,11 +306,22 @@ class Remedies:
             return ""
         if not is_servers:
             to = written(DBO)
-            return in_database(database_of(securable), f"ALTER AUTHORIZATION ON {on} TO {to};")
+            return self.within(database_of(securable), f"ALTER AUTHORIZATION ON {on} TO {to};")
         first = self._principals.first_administrator
-        if not first or first in _PROVIDERS:
+        if not first:
+            return self._hand_to_server_admin(on, database_of(securable))
+        if first in _PROVIDERS:
             return ""
         return f"ALTER AUTHORIZATION ON {on} TO {written(split_account(first)[1])};"
+
+    def _hand_to_server_admin(self, on: str, database: str) -> str:
+        """Return the statement that gives a database to the server admin of a logical server.
+
+        It runs in that database (ALTER AUTHORIZATION, for Azure SQL Database).
+        """
+        for admin in sorted(self._principals.server_admins):
+            return self.within(database, f"ALTER AUTHORIZATION ON {on} TO {written(admin)};")
+        return ""
 
     def _as(self, grant: Grant) -> str:
         """Return whose grant it is: without it, REVOKE leaves what another principal granted."""
@@ -315,6 +347,14 @@ def in_database(database: str, statement: str) -> str:
     (Transact-SQL), Remarks).
     """
     return f"USE {written(database or 'master')}; {statement}"
+
+
+def _in_master(statement: str) -> str:
+    return in_azure_database("master", statement)
+
+
+def _anywhere(statement: str) -> str:
+    return statement
 
 
 def _permission(grant: Grant) -> str:

@@ -51,7 +51,7 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
         self._beyond = Beyond(self._principals, holdings, self._decider)
         self._concerned = Concerned(self._principals, holdings, self._decider, self._beyond)
         self._everything = Everything(self._principals, holdings, self._decider)
-        self._remedies = Remedies(self._principals)
+        self._remedies = Remedies(self._principals, world.platform)
         self._opposites = Opposites(self._principals, self._remedies)
         self._powers = Powers(self._principals, holdings, self._decider, self._remedies)
         self._securables = Securables(world)

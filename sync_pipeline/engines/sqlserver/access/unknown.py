@@ -18,6 +18,10 @@ WINDOWS_GROUPS = Gap(
     "Windows groups: which accounts are in them is not in the catalog, and grants and denies"
     " to a group count for its members"
 )
+ENTRA_ADMIN = Gap(
+    "who the Microsoft Entra admin of the logical server is, which Azure alone keeps: that account"
+    " may do everything"
+)
 
 _SECTIONS = {
     SecurableClass.SERVER: SectionName.SERVER,
@@ -60,7 +64,9 @@ class Unknown:
     def groups_of(self, account: str) -> tuple[Gap, ...]:
         """Return that an account may be in groups whose grants and denies count for it."""
         may_be = self._has_groups and self._may_be_in_groups(account)
-        return (WINDOWS_GROUPS,) if may_be else ()
+        groups = (WINDOWS_GROUPS,) if may_be else ()
+        is_open = self._principals.may_be_entra_admin(account)
+        return (*groups, ENTRA_ADMIN) if is_open else groups
 
     def _keys(self, securable: Securable, levels: tuple[Level, ...]) -> Iterable[SectionKey]:
         places = ("", database_of(securable)) if database_of(securable) else ("",)

@@ -126,7 +126,7 @@ def _user(
         "is_orphaned": is_orphaned(row),
     }
     if row.login is not None:
-        attributes["login"] = login_name(row.login)
+        attributes["login"] = login_name(str(row.login))
     if row.principal_id == DBO_ID:
         attributes |= lending(
             database,

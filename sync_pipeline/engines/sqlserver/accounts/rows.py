@@ -117,7 +117,10 @@ class ObjectOwnerRow:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A row of `database_principals.sql`; `login` has the same security identifier."""
+    """A row of `database_principals.sql`; `login` has the same security identifier.
+
+    Of a logical server (`azure_database_principals.sql`) it is that identifier.
+    """
 
     name: str
     principal_id: int
@@ -127,7 +130,7 @@ class UserRow:
     authentication_type: int
     authentication_type_desc: str | None
     default_schema_name: str | None
-    login: str | None
+    login: str | bytes | None
     containment: int
     is_trustworthy_on: int
     is_db_chaining_on: int

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.sqlserver.names import SHARED, bracketed, quoted
+from sync_pipeline.engines.sqlserver.wire.azure import SUFFIXES, WithoutUse, logical_server
 from sync_pipeline.engines.sqlserver.wire.confinement import may_connect_only_to
 from sync_pipeline.engines.sqlserver.wire.drivers import (
     DRIVER_OPTION,
@@ -29,6 +30,7 @@ from sync_pipeline.engines.sqlserver.wire.drivers import (
 from sync_pipeline.engines.sqlserver.wire.errors import (
     PRODUCT,
     connect_error,
+    entry_error,
     failed_tls,
     hung_up,
     login_timeout,
@@ -80,11 +82,6 @@ _NAMED = re.compile(
     r"(?:(?:tcp|np|lpc|admin):)?(?P<host>[^\\,]*?)"
     r"(?:\\(?P<instance>[^\\,]*))?(?:,\s*(?P<port>\d*))?"
 )
-_WITHOUT_USE = tuple(
-    f".database.{domain}"
-    for domain in ("windows.net", "usgovcloudapi.net", "chinacloudapi.cn", "cloudapi.de")
-)
-"""Ends of the host names of Azure SQL Database, where USE is not possible (USE, Transact-SQL)."""
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -195,7 +192,7 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
 
     The login opens `master`: one to a database in SINGLE_USER takes its only connection, and
     one with read intent to a database of an availability group may be routed to another server.
-    Azure SQL Database has no USE, so there the login opens the instance's own.
+    Azure SQL Database has no USE, so there the login opens the database itself.
 
     Raises:
         SyncError: ConnectError, AuthenticationError, PrivilegeError (the database), or
@@ -205,11 +202,26 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
     _require_plain_host(instance)
     module = load_pyodbc(instance.name)
     driver = choose_driver(target.options.get(DRIVER_OPTION, ""), module.drivers(), instance.name)
-    login = _log_in(module, driver, target)
+    by_login = database if logical_server(instance) else None
+    try:
+        return _connected(module, driver, target, database, by_login or "")
+    except WithoutUse:
+        # A logical server by another name: an address, a tunnel.
+        opened = database or instance.database or MASTER
+        return _connected(module, driver, target, database, opened)
+
+
+def _connected(
+    module: ModuleType, driver: Driver, target: Target, database: str | None, by_login: str
+) -> SqlServerConnection:
+    """Log in and open a database: `by_login`, where the login itself does that."""
+    login = _log_in(module, driver, target, by_login)
     connection = SqlServerConnection(module, login, target)
     try:
-        _require_relay(login, instance)
-        _prepare(connection, login.raw, target, database)
+        _require_relay(login, target.instance)
+        _prepare(connection, login.raw, target)
+        if not by_login:
+            _enter(connection, login.raw, target, database)
     except SyncError:
         connection.close()
         raise
@@ -217,8 +229,8 @@ def connect(target: Target, database: str | None) -> SqlServerConnection:
 
 
 def login_database(instance: Instance) -> str:
-    """Return the database that the login itself opens."""
-    is_azure = host_of(instance).endswith(_WITHOUT_USE)
+    """Return the database that a login opens where none is asked for."""
+    is_azure = host_of(instance).endswith(SUFFIXES)
     return (instance.database if is_azure else "") or MASTER
 
 
@@ -264,7 +276,10 @@ def _routed(instance: Instance) -> UnsupportedServer:
         f"SQL Server at {instance.host}:{instance.port} sent the login to another server.",
         instance=instance.name,
         phase=Phase.CONNECT,
-        hint="Register the server itself, not a listener that routes to a replica.",
+        hint="Register the server itself, not a listener that routes to a replica."
+        if not logical_server(instance)
+        else "Set the connection policy of the logical server to Proxy: az sql server conn-policy "
+        "update --connection-type Proxy.",
     )
 
 
@@ -292,24 +307,28 @@ class _WithoutTls(Exception):
     """The server said that it offers no TLS, where TLS was asked for."""
 
 
-def _log_in(module: ModuleType, driver: Driver, target: Target) -> Login:
+def _log_in(module: ModuleType, driver: Driver, target: Target, database: str) -> Login:
     """Log in, with TLS unless the mode is `disable`: without it the login can be read.
+
+    It opens `database`, empty: the one that a login of its own opens.
 
     One limit holds for all attempts together.
     """
     tls = target.instance.tls
     bounded = replace(target, ends_at=time.monotonic() + target.connect_seconds)
     try:
-        return _attempt(module, driver, bounded, tls)
+        return _attempt(module, driver, bounded, tls, database)
     except _WithoutTls:
         if tls.mode is not TlsMode.PREFER or not may_be_readable(target):
             raise without_tls(target.instance) from None
-    return _attempt(module, driver, bounded, replace(tls, mode=TlsMode.DISABLE))
+    return _attempt(module, driver, bounded, replace(tls, mode=TlsMode.DISABLE), database)
 
 
-def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions) -> Login:
+def _attempt(
+    module: ModuleType, driver: Driver, target: Target, tls: TlsOptions, database: str
+) -> Login:
     instance = target.instance
-    opened = login_database(instance)
+    opened = database or login_database(instance)
     # What can't be asked for is said at once.
     connection_string(driver, target, tls, database=opened)
     relay = Relay(_knock(target), target.limits, target.usage)
@@ -346,14 +365,19 @@ def _attempt(module: ModuleType, driver: Driver, target: Target, tls: TlsOptions
     except _raised_by(module) as error:
         is_routed = relay.seconds_since_left > ROUTED_SECONDS
         relay.close()
-        failure = _login_failure(error, driver, target, tls, relay)
+        failure = _login_failure(error, driver, target, tls, relay, database)
         if is_routed and not isinstance(failure, AuthenticationError):
             failure = _routed(instance)
         raise relay.flow.error(instance.name) or failure from None
 
 
 def _login_failure(
-    error: BaseException, driver: Driver, target: Target, tls: TlsOptions, relay: Relay
+    error: BaseException,
+    driver: Driver,
+    target: Target,
+    tls: TlsOptions,
+    relay: Relay,
+    database: str,
 ) -> Exception:
     """Return what a login failed of; FreeTDS has no word for most that goes wrong before it."""
     instance = target.instance
@@ -367,17 +391,21 @@ def _login_failure(
             return hung_up(instance)
         if is_encrypted:
             return failed_tls(instance)
+    if database and (closed := entry_error(error, instance, database, target.username)):
+        return closed
     return connect_error(error, instance, target.username, tells_last_only=driver.is_freetds)
 
 
-def _prepare(
-    connection: SqlServerConnection, raw: Any, target: Target, database: str | None
-) -> None:
+def _prepare(connection: SqlServerConnection, raw: Any, target: Target) -> None:
     """Bound the session and pin what changes results, before anything is read."""
     name = target.instance.name
     raw.timeout = max(1, round(target.statement_seconds))
     settings = session_settings(target.statement_seconds)
     connection.run(lambda: _execute(raw, settings), lambda error: query_error(error, name))
+
+
+def _enter(connection: SqlServerConnection, raw: Any, target: Target, database: str | None) -> None:
+    """Open a database after the login; None: the instance's own, where it has one."""
     if database is not None:
         _open(connection, raw, target, database)
         return

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from sync_pipeline.engines.base import Target
+from sync_pipeline.engines.sqlserver.wire.azure import login_username
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.model.instance import TlsMode, TlsOptions
 
@@ -185,7 +186,7 @@ def _login(driver: Driver, target: Target, tls: TlsOptions) -> Mapping[str, str]
         _require_microsofts(driver, target, "be told whose ticket to use", "INTEGRATED")
         return _ticket(target)
     if ENTRA_OPTION not in target.options:
-        return password
+        return {**password, "UID": login_username(target)}
     _require_microsofts(driver, target, "get a token of Entra", "ENTRA")
     _require_checked(target, tls)
     method = target.options[ENTRA_OPTION]

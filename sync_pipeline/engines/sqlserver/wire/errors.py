@@ -11,7 +11,17 @@ import re
 from dataclasses import replace
 
 from sync_pipeline.engines import troubles
-from sync_pipeline.engines.sqlserver.names import grant_server, opens_database
+from sync_pipeline.engines.sqlserver.names import (
+    grant_server,
+    opens_azure_database,
+    opens_database,
+)
+from sync_pipeline.engines.sqlserver.wire.azure import (
+    WITHOUT_USE,
+    WithoutUse,
+    logical_server,
+    plain_username,
+)
 from sync_pipeline.engines.sqlserver.wire.faults import Fault, fault
 from sync_pipeline.engines.troubles import UNREACHABLE, Peer, Trouble
 from sync_pipeline.engines.wire.passwords import on_a_network_of_ones_own
@@ -66,9 +76,13 @@ BUSY = frozenset(
 )
 """The server starts, ends, is upgraded, is in single-user mode, has no memory; on Azure it is
 being moved or is busy. None of them says a word about the credential."""
+AZURE_BUSY = frozenset({40197, 40501, 40613, 49918, 49919, 49920})
+"""Those that every client of Azure SQL Database has to try again ("Transient fault errors")."""
 TOO_MANY = frozenset({10928, 10929, 10936, 17300, 17809, 17810, 17889, 18458, 18459, 18460, 18489})
 TRIGGER = 17892
-ELSEWHERE = frozenset({40531, 40532, 40607, 40615, 40914, 47073, 18482, 18483, 18485})
+FIREWALL = frozenset({40615, 40914, 47073})
+"""Azure lets nobody in from this address, this network, or a public one."""
+ELSEWHERE = frozenset({40531, 40532, 40607, 18482, 18483, 18485}) | FIREWALL
 """Azure's gateway knows no such server, or lets nobody in from here; a linked server's refusal."""
 NO_TLS_THERE = frozenset({17194, 17827, 17835, 47072})
 """The server demands TLS, or has none that works, or none of this version."""
@@ -105,7 +119,8 @@ def connect_error(
     peer = Peer.of(PRODUCT, instance, username)
     for numbers, trouble, hint in _LOGIN_ERRORS:
         if found.has(numbers):
-            return peer.error(trouble, found.text, hint)
+            is_master = trouble is troubles.NO_DATABASE and _opens_master(instance)
+            return peer.error(trouble, found.text, _OF_ONE_DATABASE if is_master else hint)
     if found.has(DENIED):
         return peer.error(_DENIED, found.text, it_needs(grant_server("CONNECT SQL", username)))
     if _NO_TICKET.match(found.text):
@@ -117,8 +132,15 @@ def connect_error(
     return _network_error(found, peer)
 
 
+def _opens_master(instance: Instance) -> bool:
+    """Return whether the login is one to the master of a logical server."""
+    return bool(logical_server(instance)) and not instance.database
+
+
 def _rejected(found: Fault, peer: Peer, instance: Instance, *, may_be_database: bool) -> SyncError:
     hint = _LOCKOUT if found.has(LOCKED_OUT) else _CREDENTIAL
+    if _opens_master(instance):
+        return peer.error(troubles.REJECTED, found.text, f"{hint} {_OF_ONE_DATABASE}")
     if not (may_be_database and instance.database and 18456 in found.numbers):  # noqa: PLR2004
         return peer.error(troubles.REJECTED, found.text, hint)
     doubt = (
@@ -129,6 +151,10 @@ def _rejected(found: Fault, peer: Peer, instance: Instance, *, may_be_database: 
     return peer.error(troubles.REJECTED, doubt, f"{hint} {more}")
 
 
+_OF_ONE_DATABASE = (
+    "The login opened master, where the account needs a user; one that lives in one database alone "
+    "logs in to that: sync-pipeline instances edit --database."
+)
 _WITHOUT_TICKET = Trouble(
     AuthenticationError,
     "There is no Kerberos ticket to log in to {where} with: {text}.",
@@ -158,7 +184,16 @@ _CLOSED_NOW = (
     "Wait until the database can be opened; or log in to another one: sync-pipeline instances edit "
     "--database."
 )
+_AZURE_BUSY = (
+    "Azure moves or slows the database, or starts a serverless one that had paused: try again "
+    "in a minute, as the next sync does."
+)
+_LET_IN = (
+    "Let the address that the message names in: a firewall rule of the logical server (Networking "
+    "in the Azure portal), or a private endpoint."
+)
 _LOGIN_ERRORS: tuple[tuple[frozenset[int], Trouble, str], ...] = (
+    (AZURE_BUSY, UNREACHABLE[ConnectReason.REFUSED], _AZURE_BUSY),
     (
         BUSY,
         UNREACHABLE[ConnectReason.REFUSED],
@@ -166,6 +201,7 @@ _LOGIN_ERRORS: tuple[tuple[frozenset[int], Trouble, str], ...] = (
     ),
     (TOO_MANY, UNREACHABLE[ConnectReason.TOO_MANY], "Raise the limit of user connections."),
     (frozenset({TRIGGER}), _TRIGGERED, ""),
+    (FIREWALL, _ELSEWHERE, _LET_IN),
     (ELSEWHERE, _ELSEWHERE, ""),
     (
         UNREADABLE,
@@ -241,10 +277,30 @@ def hung_up(instance: Instance) -> SyncError:
     )
 
 
+def entry_error(
+    error: BaseException, instance: Instance, database: str, username: str
+) -> SyncError | None:
+    """Map what was raised when a login was to open one database; None: it is no matter of it.
+
+    The server has let the account in before, so that a rejection is one of the database: without
+    a user in it, it is said with 4060 or with 18456, of which a driver may pass on the last alone.
+    """
+    found = fault(error)
+    peer = Peer(PRODUCT, instance.name, username=username)
+    username = plain_username(instance, username)
+    if found.has(REJECTED | DENIED) or found.has(frozenset({4060, 4064})):
+        return peer.kept_out(database, found.text, opens_azure_database(database, username))
+    if found.has(NO_DATABASE | UNREADABLE | FIREWALL):
+        return peer.error(troubles.NOT_OPENED, found.text, database=database)
+    return None
+
+
 def open_error(error: BaseException, instance: str, database: str, username: str) -> SyncError:
     """Map what was raised when one database was to be opened."""
     found = fault(error)
     peer = Peer(PRODUCT, instance, username=username)
+    if WITHOUT_USE in found.numbers:
+        return WithoutUse(found.text, instance=instance)
     if found.has(DENIED):
         return peer.kept_out(database, found.text, opens_database(database, username))
     if found.has(NO_DATABASE) or found.has(UNREADABLE):
@@ -255,6 +311,8 @@ def open_error(error: BaseException, instance: str, database: str, username: str
 def own_database_error(error: BaseException, instance: Instance, username: str) -> SyncError:
     """Map what was raised when the instance's own database was to be opened after the login."""
     found = fault(error)
+    if WITHOUT_USE in found.numbers:
+        return WithoutUse(found.text, instance=instance.name)
     if found.has(DENIED) or found.has(NO_DATABASE):
         peer = Peer.of(PRODUCT, instance, username)
         return peer.error(troubles.NO_DATABASE, found.text, _DATABASE)
