@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import (
@@ -20,6 +21,7 @@ from sync_pipeline.model.change import (
     Reconciliation,
 )
 from sync_pipeline.model.classification import DayCounts
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.model.privilege import SectionKey, SectionName
@@ -65,6 +67,10 @@ _SECTIONS = (
     .outerjoin(instance_reads, instance_reads.c.instance_id == sections.c.instance_id)
     .where(sections.c.instance_id == bindparam("of_id"))
 )
+
+
+_MORE = 2
+"""So many times as many accounts are read as are wanted, where some are not shown."""
 
 
 class AccountStore:
@@ -181,10 +187,34 @@ class AccountStore:
         """Return accounts in order of instance and name.
 
         `on_damage` is told of each instance whose accounts can't be read, which are left out then.
+        Who is of an engine itself, the states tell: more are read than are wanted where those are
+        left out, and again more until there are enough.
 
         Raises:
             StoreDamaged: what is stored is not what was written (without `on_damage`).
         """
+        limit = wanted.limit
+        if wanted.with_own or limit is None:
+            return [*filter(_shown(wanted), self._found(wanted, limit, on_damage)[1])]
+        most = limit
+        while True:
+            most *= _MORE
+            damage: list[StoreDamaged] = []
+            rows, found = self._found(wanted, most, damage.append if on_damage else None)
+            shown = [*filter(_shown(wanted), found)]
+            if len(shown) >= limit or rows < most:
+                if on_damage is not None:
+                    for item in damage:
+                        on_damage(item)
+                return shown[:limit]
+
+    def _found(
+        self,
+        wanted: AccountFilter,
+        limit: int | None,
+        on_damage: Callable[[StoreDamaged], None] | None,
+    ) -> tuple[int, list[AccountView]]:
+        """Return how many rows there are, and the accounts of which the states can be read."""
         query = _views()
         if wanted.name is not None:
             query = query.where(accounts.c.account_name.like(wanted.name, escape="\\"))
@@ -194,11 +224,12 @@ class AccountStore:
             query = query.where(permissions.c.is_superuser.is_(True))
         if wanted.only_locked:
             query = query.where(permissions.c.is_locked.is_(True))
-        ordered = query.order_by(instances.c.name, accounts.c.account_name).limit(wanted.limit)
+        ordered = query.order_by(instances.c.name, accounts.c.account_name).limit(limit)
         with self._database.read() as connection:
             if wanted.instances is not None:
                 ordered = ordered.where(among(connection, instances.c.id, wanted.instances))
-            return list(_viewed(connection, connection.execute(ordered).all(), on_damage))
+            rows = connection.execute(ordered).all()
+            return len(rows), list(_viewed(connection, rows, on_damage))
 
     def get(self, instance: str, account: str) -> AccountView | None:
         """Return one account by its exact name, active or not.
@@ -236,6 +267,11 @@ class AccountStore:
     def baselines(self, wanted: ChangeFilter) -> list[Baseline]:
         """Return what the first sync of each instance found, newest first."""
         return change_log.baselines(self._database, wanted)
+
+
+def _shown(wanted: AccountFilter) -> Callable[[AccountView], bool]:
+    """Return which accounts are shown: people's, or all."""
+    return lambda view: wanted.with_own or not is_own(EngineName(view.engine), view.state)
 
 
 def _views() -> Select[Any]:
