@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sync_pipeline.model.access import (
@@ -26,11 +27,22 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Existence(StrEnum):
+    """Whether an object is on an instance, as far as is known."""
+
+    YES = "yes"
+    LIKELY = "likely"
+    """What it would lie in is there, and nothing names it."""
+    MAY_BE = "may be"
+    NO = "no"
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """One account that has a privilege, would have it without a deny, or might have it.
 
-    `stands_for_all` marks PUBLIC and guest: every account has it then.
+    `stands_for_all` marks PUBLIC and guest: every account has it then. `is_own` marks what the
+    engine made for itself, such as a predefined role.
     """
 
     instance: str
@@ -38,6 +50,21 @@ class Holder:
     decision: Decision
     verdict: Verdict
     stands_for_all: bool = False
+    is_own: bool = False
+    existence: Existence = Existence.YES
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """On which instances an object is not, and what is not there (`database shop`).
+
+    Empty: nothing is known there by its name. `listed_at` (UTC) is when the oldest listing was made
+    that says so; None: the last syncs of these accounts say it.
+    """
+
+    missing: str
+    instances: tuple[str, ...]
+    listed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +72,8 @@ class WhoCan:
     """Who has a privilege on what a text names.
 
     `gaps` are sentences about what is not known: with none, all that the answer is made from
-    was read. `not_modelled` are rules of the servers that it does not take in at all.
+    was read. `not_modelled` are rules of the servers that it does not take in at all. `absent` says
+    where the object is not, `unsure` are the instances on which it may be.
     """
 
     privilege: str
@@ -53,6 +81,10 @@ class WhoCan:
     holders: tuple[Holder, ...]
     gaps: tuple[str, ...] = ()
     not_modelled: tuple[ServerRule, ...] = ()
+    absent: tuple[Absence, ...] = ()
+    unsure: tuple[str, ...] = ()
+    is_found: bool = False
+    """Whether the object is known to be on an instance."""
 
     @property
     def is_complete(self) -> bool:

@@ -17,10 +17,12 @@ from sync_pipeline.model.access import (
 )
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import Gap
+from sync_pipeline.model.inventory import Listing
 from sync_pipeline.model.privilege import OF_SERVER, SectionName, Securable
 from sync_pipeline.model.snapshot import SectionStatus
 
 _CLOSED = (SectionStatus.PROVIDERS,)
+_NO_LISTING = Listing()
 _MEANT = (SectionStatus.PROVIDERS, SectionStatus.EXCLUDED)
 
 
@@ -30,6 +32,7 @@ class Judged:
 
     world: AccessWorld
     rules: AccessRules
+    listing: Listing = _NO_LISTING
     _facts: dict[str, AccountFacts] = field(default_factory=dict, repr=False, compare=False)
     _powers: dict[str, tuple[Power, ...]] = field(default_factory=dict, repr=False, compare=False)
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sync_pipeline.access.answers import (
+    Absence,
     AccessComparison,
     AccessDifference,
     AccountAccess,
+    Existence,
     Holder,
     Verdict,
     WhoCan,
 )
+from sync_pipeline.access.existence import existence, lacking_database
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import Decision, EffectivePrivilege, Power, ServerRule
 from sync_pipeline.model.gap import Gap
@@ -44,12 +49,16 @@ class Search:
         self._text = text
         self._gaps: dict[str, None] = {}
         self._beside: dict[ServerRule, None] = {}
+        self._absent: dict[str, list[str]] = {}
+        self._listed_at: dict[str, datetime] = {}
+        self._unsure: dict[str, None] = {}
+        self._is_found = False
 
     def holders(self) -> Iterator[Holder]:
         """Yield every account that has the privilege, by name in each world.
 
         Also those that a deny keeps from it, and those of which it is not known. Where the text
-        names several things, each is answered.
+        names several things, each is answered. An instance on which it is known not to be has none.
 
         Raises:
             ConfigurationError: the text can't be read, or names nothing on any instance.
@@ -64,11 +73,10 @@ class Search:
                 named = judged.rules.securables(self._text)
             except ConfigurationError as error:
                 refusal = refusal or error
-                self._tell((*judged.gaps(), *judged.unknown()))
+                self._refused(judged)
                 continue
             is_named = True
-            for securable in named:
-                yield from self._of(judged, securable)
+            yield from self._on(judged, named)
         if refusal and not is_named:
             first = next(iter(self._gaps), "")
             hint = f"Not everything is known: {first}" if first else refusal.hint
@@ -77,16 +85,54 @@ class Search:
     def answer(self, holders: Iterable[Holder] = ()) -> WhoCan:
         """Return the answer with these holders, when all were found."""
         return WhoCan(
-            self.privilege, self._text, tuple(holders), tuple(self._gaps), tuple(self._beside)
+            self.privilege,
+            self._text,
+            tuple(holders),
+            tuple(self._gaps),
+            tuple(self._beside),
+            tuple(
+                Absence(missing, tuple(names), self._listed_at.get(missing))
+                for missing, names in self._absent.items()
+            ),
+            tuple(self._unsure),
+            self._is_found,
         )
 
-    def _of(self, judged: Judged, securable: Securable) -> Iterator[Holder]:
+    def _on(self, judged: Judged, named: Sequence[Securable]) -> Iterator[Holder]:
+        """Yield the holders of what is, or may be, on an instance."""
+        found = [(securable, *existence(judged, securable)) for securable in named]
+        there = [(securable, is_there) for securable, is_there, missing in found if not missing]
+        if not there:
+            self._leave_out(judged, found[0][2] if found else "")
+        elif any(is_there is Existence.YES for _, is_there in there):
+            self._is_found = True
+        else:
+            self._unsure[judged.name] = None
+        for securable, is_there in there:
+            yield from self._of(judged, securable, is_there)
+
+    def _of(self, judged: Judged, securable: Securable, is_there: Existence) -> Iterator[Holder]:
         unknown: dict[Gap, None] = {}
         for holder in _holders(judged, self.privilege, securable):
             if holder.decision.unknown:
                 unknown.update(dict.fromkeys(_undecided(judged, holder)))
-            yield holder
+            yield replace(holder, existence=is_there)
         self._tell(judged.sentences(unknown))
+
+    def _refused(self, judged: Judged) -> None:
+        """Note an instance on which the text names nothing, and what could change that."""
+        missing = lacking_database(judged, self._text)
+        if not missing:
+            self._tell((*judged.gaps(), *judged.unknown()))
+        if judged.is_synced:
+            self._absent.setdefault(missing, []).append(judged.name)
+
+    def _leave_out(self, judged: Judged, missing: str) -> None:
+        self._absent.setdefault(missing, []).append(judged.name)
+        listed = judged.listing.databases
+        if listed is not None:
+            at = self._listed_at.get(missing, listed.observed_at)
+            self._listed_at[missing] = min(at, listed.observed_at)
 
     def _tell(self, gaps: Iterable[str]) -> None:
         self._gaps.update(dict.fromkeys(gaps))
@@ -104,11 +150,13 @@ def who_can(worlds: Iterable[Judged], privilege: str, text: str) -> WhoCan:
 
 def _holders(judged: Judged, privilege: str, securable: Securable) -> Iterator[Holder]:
     everywhere, rules = judged.everywhere, judged.rules
+    engine = judged.world.engine
     for state in judged.concerned(privilege, securable):
         decision = _apart(rules.decide(state.name, privilege, securable), everywhere)
         verdict = _verdict(decision)
         if verdict is not None:
-            yield Holder(judged.name, state, decision, verdict, rules.is_everyone(state.name))
+            everyone = rules.is_everyone(state.name)
+            yield Holder(judged.name, state, decision, verdict, everyone, is_own(engine, state))
 
 
 def _apart(decision: Decision, everywhere: Sequence[Gap]) -> Decision:

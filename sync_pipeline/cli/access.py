@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
-from functools import lru_cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sync_pipeline.cli.access_values import (
+    entry_json,
+    gaps_json,
+    power_json,
+    securable_json,
+    way,
+)
 from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import dependencies, say, show_json
 from sync_pipeline.cli.long_json import show_long_json
-from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.options import WithSystem, with_options
 from sync_pipeline.cli.output import Output
-from sync_pipeline.model.access import EffectivePrivilege, Path, Power, path_text
+from sync_pipeline.model.access import EffectivePrivilege, path_text
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import Selection
-from sync_pipeline.model.privilege import SECURABLE_PARTS, Securable
 
 if TYPE_CHECKING:
     from sync_pipeline.access.answers import (
         AccessComparison,
         AccessDifference,
         AccountAccess,
-        Holder,
         WhoCan,
     )
 
@@ -35,11 +38,7 @@ AccountInstance = Annotated[
     str,
     typer.Option("--instance", help="The account's instance.", autocompletion=instance_names),
 ]
-HOLDER_COLUMNS = (
-    "instance", "account", "can", "object", "path", "given by", "grantable", "lacks",
-)  # fmt: skip
 PRIVILEGE_COLUMNS = ("privilege", "object", "when", "path", "given by", "grantable", "lacks")
-_parts = attrgetter(*SECURABLE_PARTS)
 DIFFERENCE_COLUMNS = ("privilege", "object", "first", "second", "not known")
 
 
@@ -55,23 +54,46 @@ def who_can(
     all_paths: Annotated[
         bool, typer.Option("--all-paths", help="Every path, not only the best.")
     ] = False,
+    all_holders: Annotated[
+        bool,
+        typer.Option(
+            "--all-holders",
+            help="A line for each superuser too, and where the object only may be.",
+        ),
+    ] = False,
+    with_system: WithSystem = False,
 ) -> None:
-    """Show every account that has a privilege on an object, and how it comes by it."""
+    """Show every account that has a privilege on an object, and how it comes by it.
+
+    Superusers are one line an instance, and so is who stands for everyone. Instances on which the
+    object is not are counted. JSON and CSV have an entry for each holder.
+    """
+    from sync_pipeline.cli import holders as shown
     from sync_pipeline.workflows.answers import access as questions
     from sync_pipeline.workflows.selecting import active
 
     with dependencies() as deps:
         instances = active(deps.store, selection)
         search = questions.search(deps, privilege, object_, instances)
+        is_alone = bool(selection.names) or len(instances) == 1
+        asked = shown.Asked(all_paths, all_holders, with_system, is_alone)
+        found = asked.of(search.holders())
         if output.is_json:
-            holders = map(_holder, search.holders())
-            show_long_json("holders", holders, lambda: _who_can(search.answer()))
+            told = map(shown.holder_json, found)
+            show_long_json("holders", told, lambda: shown.answer_json(search.answer()))
             return
-        rows = [
-            row for holder in search.holders() for row in _holder_rows(holder, all_paths=all_paths)
-        ]
-    nothing = f"No account has {search.privilege} on {object_}, as far as is known."
-    output.show(HOLDER_COLUMNS, rows, nothing, _notes(search.answer()))
+        nothing = f"No account has {search.privilege} on {object_}, as far as is known."
+        if output.is_csv:
+            rows = list(shown.csv_rows(found, asked))
+            answer = search.answer()
+            notes = (*_notes(answer), *shown.absences(answer))
+            output.show(shown.CSV_COLUMNS, rows, nothing, notes)
+            return
+        lines = shown.Lines(asked)
+        lines.add(found)
+    answer = search.answer()
+    where = lines.end(answer)
+    output.show(shown.COLUMNS, lines.rows, nothing, (*_notes(answer), *where))
 
 
 @app.command("of")
@@ -143,28 +165,8 @@ def _notes(found: WhoCan | AccountAccess | AccessComparison) -> tuple[str, ...]:
     return (*found.gaps, *beside)
 
 
-def _holder_rows(holder: Holder, *, all_paths: bool) -> Iterator[tuple[object, ...]]:
-
-    name = f"{holder.state.name} (everyone)" if holder.stands_for_all else holder.state.name
-    start = (holder.instance, name)
-    decision = holder.decision
-    if not decision.held:
-        reasons = "; ".join(
-            (*decision.denied, *dict.fromkeys(gap.phrase for gap in decision.unknown))
-        )
-        yield (*start, holder.verdict, decision.securable, "", reasons, "", "")
-        return
-    for entry in decision.held if all_paths else decision.held[:1]:
-        yield (*start, entry.availability, decision.securable, *_way(entry))
-
-
 def _privilege_row(entry: EffectivePrivilege) -> tuple[object, ...]:
-    return (entry.privilege, entry.securable, entry.availability, *_way(entry))
-
-
-def _way(entry: EffectivePrivilege) -> tuple[object, ...]:
-    grantable = "yes" if entry.grantable else ""
-    return path_text(entry.path), entry.source, grantable, "; ".join(entry.lacking)
+    return (entry.privilege, entry.securable, entry.availability, *way(entry))
 
 
 def _difference_row(item: AccessDifference, once: Collection[Gap]) -> tuple[object, ...]:
@@ -189,34 +191,6 @@ def _power_rows(found: AccessComparison) -> Iterator[tuple[object, ...]]:
         yield power.kind, "", "no", f"{power.availability}: {path_text(power.path)}", ""
 
 
-def _who_can(found: WhoCan) -> dict[str, Any]:
-    return {
-        "privilege": found.privilege,
-        "object": found.text,
-        "is_complete": found.is_complete,
-        "not_known": list(found.gaps),
-        "not_modelled": [asdict(rule) for rule in found.not_modelled],
-    }
-
-
-def _holder(holder: Holder) -> dict[str, Any]:
-    state, decision = holder.state, holder.decision
-    return {
-        "instance": holder.instance,
-        "account": state.name,
-        "kind": state.kind,
-        "can_login": state.can_login,
-        "is_locked": state.is_locked,
-        "stands_for_all": holder.stands_for_all,
-        "securable": _securable(decision.securable),
-        "verdict": holder.verdict,
-        "held": [_entry(item) for item in decision.held],
-        "denied": list(decision.denied),
-        "unknown": list(decision.unknown),
-        "gaps": _gaps(decision.unknown),
-    }
-
-
 def _account(found: AccountAccess) -> dict[str, Any]:
     return {
         "instance": found.instance,
@@ -225,8 +199,8 @@ def _account(found: AccountAccess) -> dict[str, Any]:
         "can_login": found.state.can_login,
         "is_locked": found.state.is_locked,
         "facts": {**asdict(found.facts), "unknown": list(found.facts.unknown)},
-        "powers": [_power(item) for item in found.powers],
-        "privileges": [_entry(item) for item in found.privileges],
+        "powers": [power_json(item) for item in found.powers],
+        "privileges": [entry_json(item) for item in found.privileges],
         "denied": list(found.denied),
         "is_complete": not found.gaps,
         "not_known": list(found.gaps),
@@ -242,56 +216,17 @@ def _comparison(found: AccessComparison) -> dict[str, Any]:
         "is_complete": not found.gaps,
         "not_known": list(found.gaps),
         "not_modelled": [asdict(rule) for rule in found.not_modelled],
-        "powers_of_first": [_power(item) for item in found.powers_of_first],
-        "powers_of_second": [_power(item) for item in found.powers_of_second],
+        "powers_of_first": [power_json(item) for item in found.powers_of_first],
+        "powers_of_second": [power_json(item) for item in found.powers_of_second],
         "differences": [
             {
                 "privilege": item.privilege,
-                "securable": _securable(item.securable),
-                "first": _entry(item.first) if item.first else None,
-                "second": _entry(item.second) if item.second else None,
+                "securable": securable_json(item.securable),
+                "first": entry_json(item.first) if item.first else None,
+                "second": entry_json(item.second) if item.second else None,
                 "unknown": list(item.unknown),
-                "gaps": _gaps(item.unknown),
+                "gaps": gaps_json(item.unknown),
             }
             for item in found.differences
         ],
     }
-
-
-def _gaps(gaps: Iterable[Gap]) -> list[dict[str, str]]:
-    """Return what is not known, why, and the statement that lets it be read."""
-    fields = ("what", "status", "database", "section", "why", "needs")
-    return [{name: str(value) for name in fields if (value := getattr(gap, name))} for gap in gaps]
-
-
-def _entry(item: EffectivePrivilege) -> dict[str, Any]:
-    return {
-        "privilege": item.privilege,
-        "securable": _securable(item.securable),
-        "source": item.source,
-        "availability": item.availability,
-        "grantable": item.grantable,
-        "lacking": list(item.lacking),
-        "path": path_json(item.path),
-    }
-
-
-def _power(item: Power) -> dict[str, Any]:
-    return {
-        "kind": item.kind,
-        "source": item.source,
-        "availability": item.availability,
-        "path": path_json(item.path),
-    }
-
-
-@lru_cache(maxsize=64)
-def _securable(item: Securable) -> dict[str, str]:
-    """Return an object as JSON values, the same ones for all holders of it."""
-    values = zip(SECURABLE_PARTS, _parts(item), strict=True)
-    return {name: str(value) for name, value in values if value}
-
-
-def path_json(path: Path) -> list[dict[str, str]]:
-    """Return a path as JSON values."""
-    return [{"account": step.account, "how": step.how} for step in path]

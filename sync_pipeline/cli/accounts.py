@@ -18,7 +18,7 @@ from sync_pipeline.cli.context import (
     show_notes,
     shown_time,
 )
-from sync_pipeline.cli.options import OneInstance, instance_and, with_options
+from sync_pipeline.cli.options import OneInstance, WithSystem, instance_and, with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError, StoreDamaged
 from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
@@ -49,6 +49,7 @@ def list_(
         str | None, typer.Option("--class", help="Only those that are in this class.")
     ] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 1000,
+    with_system: WithSystem = False,
 ) -> None:
     """List accounts as last synced."""
     from sync_pipeline.workflows.selecting import active, ever
@@ -62,6 +63,8 @@ def list_(
             only_superusers=superusers,
             only_locked=locked,
             limit=limit if class_name is None else None,
+            # Those of a class are what its rule says.
+            with_own=with_system or class_name is not None,
         )
         inside: Collection[tuple[str, str]] | None = None
         if class_name is not None:
@@ -156,6 +159,7 @@ def changes(
         bool,
         typer.Option("--details", help="All that was logged: first syncs, attributes by default."),
     ] = False,
+    with_system: WithSystem = False,
 ) -> None:
     """Show what was granted, revoked and changed, newest first.
 
@@ -177,11 +181,12 @@ def changes(
             since=parse_time(since) if since else None,
             until=parse_time(until) if until else None,
             limit=limit,
+            with_own=with_system or details or account is not None,
         )
         found: Sequence[LoggedChange | Baseline] = (
             logged_changes(deps.store, wanted, is_whole=details)
             if details or not output.is_table
-            else change_list(deps.store, wanted)
+            else change_list(deps.store, wanted, with_own=wanted.with_own)
         )
         notes = not_told(deps.store, wanted)
     show_notes(notes, apart=not output.is_table)
@@ -201,6 +206,7 @@ def at(
     time: Annotated[str, typer.Option(help="ISO 8601; UTC without a zone.")],
     name: Annotated[str | None, typer.Option(help="Exactly this account.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also those gone by then.")] = False,
+    with_system: WithSystem = False,
 ) -> None:
     """Show the accounts as they were at a moment, replayed from the change log."""
     from sync_pipeline.workflows.answers.history import accounts_at
@@ -208,9 +214,10 @@ def at(
 
     with dependencies() as deps:
         past = ever(deps.store, selection)
+        with_own = with_system or name is not None
         found = [
             item
-            for item in accounts_at(deps.store, parse_time(time), past.ids)
+            for item in accounts_at(deps.store, parse_time(time), past.ids, with_own=with_own)
             if (everything or item.is_active) and (name is None or item.state.name == name)
         ]
     if output.is_json:

@@ -176,7 +176,7 @@ def _review(found: Review) -> dict[str, Any]:
 
 
 def _finding(item: Finding) -> dict[str, Any]:
-    from sync_pipeline.cli.access import path_json
+    from sync_pipeline.cli.access_values import path_json
 
     return {
         "instance": item.instance,

@@ -41,6 +41,10 @@ OneInstance = Annotated[
     str | None,
     typer.Option("--instance", help="Name of the instance.", autocompletion=instance_names),
 ]
+WithSystem = Annotated[
+    bool,
+    typer.Option("--with-system", help="Also roles and accounts that the engine made itself."),
+]
 InstanceArgument = Annotated[
     str | None,
     typer.Argument(

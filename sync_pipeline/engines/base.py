@@ -704,6 +704,13 @@ class Hosted(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsOwn(Protocol):
+    """An engine whose own roles are synced all the same, because others have rights by them."""
+
+    keeps_own: bool
+
+
 @cache
 def _fields(row: Any) -> tuple[str, ...]:
     return tuple(item.name for item in fields(row))

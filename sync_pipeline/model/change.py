@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -123,6 +123,7 @@ class Reconciliation:
     of the permission snapshots. `states` are the accounts to write, active ones, whose
     permissions were created or updated; `seen` names every account that exists.
     `sections` says how reading each section ended. `is_baseline`: no account was known before.
+    `own` are those that the engine made for itself: they are written, and not counted for people.
     """
 
     changes: tuple[AccountChange, ...]
@@ -136,3 +137,13 @@ class Reconciliation:
     permissions_unchanged: int
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     is_baseline: bool = False
+    own: frozenset[str] = frozenset()
+
+    @property
+    def active(self) -> int:
+        """Return how many accounts exist beside the engine's own."""
+        return len(self.of_people(self.seen))
+
+    def of_people(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of some names that are not of the engine's own."""
+        return tuple(name for name in names if name not in self.own)

@@ -18,7 +18,8 @@ from sync_pipeline.model.snapshot import SectionReport
 class AccountFilter:
     """Which accounts to list. `name` is a LIKE pattern that matches the whole name.
 
-    `instances` are the ids of those whose accounts are wanted; None: all.
+    `instances` are the ids of those whose accounts are wanted; None: all. `with_own`: also those
+    that the engines made for themselves.
     """
 
     instances: tuple[int, ...] | None = None
@@ -27,6 +28,7 @@ class AccountFilter:
     only_superusers: bool = False
     only_locked: bool = False
     limit: int | None = 1000
+    with_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,28 @@ class Databases:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What tells where an object may be, beside the accounts: the databases of an instance.
+
+    `databases` are as the size collection listed them, by the account `monitor`; None: never.
+    `changed_at` says when each account last changed (UTC). LIKE patterns of accounts that are
+    left out of the sync are `excluded_accounts`.
+    """
+
+    databases: Databases | None = None
+    monitor: str = ""
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)
+    excluded_accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeFilter:
     """Which entries of the change log to list. Times are UTC, `[since, until]`.
 
     `instances` are the ids of those whose changes are wanted; None: all.
     Without `with_baselines`, those of the first sync of each instance are left out; without
-    `with_silent`, those that were written with nothing to tell. `with_damaged`: an entry that can't
+    `with_silent`, those that were written with nothing to tell; without `with_own`, of these only
+    that accounts which the engine made for itself came or went. `with_damaged`: an entry that can't
     be read says so in its line, and is no error.
     """
 
@@ -83,6 +101,7 @@ class ChangeFilter:
     oldest_first: bool = False
     with_baselines: bool = True
     with_silent: bool = True
+    with_own: bool = True
     with_damaged: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
@@ -32,8 +32,15 @@ from sync_pipeline.reconcile.lines import (
 )
 from sync_pipeline.reconcile.scope import Scope
 
+IsOwn = Callable[[AccountState], bool]
+"""Whether the engine made an account for itself."""
+_IN_PLACE = (ChangeType.MODIFY_PRIVILEGE, ChangeType.MODIFY_OTHER)
 _KIND_AND_CATALOG = attrgetter("securable.kind", "securable.catalog")
 _Alike = tuple[AccountKind, bool]
+
+
+def _nobody(_state: AccountState) -> bool:
+    return False
 
 
 def _alike(state: AccountState) -> _Alike:
@@ -62,7 +69,6 @@ class _Outcome:
     created: list[str] = field(default_factory=list)
     reactivated: list[str] = field(default_factory=list)
     updated: int = 0
-    unchanged: int = 0
 
 
 def reconcile(
@@ -70,6 +76,7 @@ def reconcile(
     snapshot: Snapshot,
     scope: Scope,
     ever_read: Collection[SectionKey] = (),
+    is_own: IsOwn = _nobody,
 ) -> Reconciliation:
     """Return every change between the known accounts and a snapshot, in canonical order.
 
@@ -77,7 +84,8 @@ def reconcile(
     carried over. Accounts outside the scope are neither added nor removed. Accounts
     are only deactivated when the list of accounts that they were on was read whole. `ever_read`
     are the sections that were read at least once before. An attribute that no account had and
-    now each of a kind has is new to this program: it changed nothing.
+    now each of a kind has is new to this program: it changed nothing. That what the engine made
+    for itself (`is_own`) comes or goes has nothing to tell, and is not counted.
     """
     before = {account.state.name: account for account in known}
     is_baseline = not known
@@ -92,18 +100,24 @@ def reconcile(
     names = tuple(account.name for account in present)
     gone = _gone(before, frozenset(names), snapshot, scope)
     found.changes.extend(_removal(before[name].state) for name in gone)
+    own = frozenset(
+        item.name for item in (*present, *(before[name].state for name in gone)) if is_own(item)
+    )
+    new = set(found.created) - own
+    written = {state.name for state in found.states} - own
     return Reconciliation(
-        changes=tuple(found.changes),
+        changes=tuple(_untold(item) if item.account in own else item for item in found.changes),
         states=tuple(found.states),
         seen=names,
         deactivated=gone,
         created=tuple(found.created),
         reactivated=tuple(found.reactivated),
-        permissions_created=len(found.created),
+        permissions_created=len(new),
         permissions_updated=found.updated,
-        permissions_unchanged=found.unchanged,
+        permissions_unchanged=len(present) - len(own.intersection(names)) - len(new | written),
         sections=dict(snapshot.sections),
         is_baseline=is_baseline,
+        own=own,
     )
 
 
@@ -122,8 +136,9 @@ def check_guard(
             phase=Phase.RECONCILE,
             hint="Nothing was changed. Check what the monitoring account may read.",
         )
-    active = sum(account.is_active for account in known)
-    guard.check(len(result.deactivated), active, "accounts")
+    # The engine's own are the same on each server: that they are still there says nothing.
+    active = sum(item.is_active and item.state.name not in result.own for item in known)
+    guard.check(len(result.of_people(result.deactivated)), active, "accounts")
 
 
 def _first_read(snapshot: Snapshot, ever_read: Collection[SectionKey]) -> frozenset[SectionKey]:
@@ -166,9 +181,7 @@ def _compare(
         found.changes.append(_return(before.state, state, change, firsts))
     else:
         found.changes.extend(_modifications(state, change, firsts))
-    if change.is_empty:
-        found.unchanged += 1
-    else:
+    if not change.is_empty:
         found.updated += 1
         found.states.append(state)
 
@@ -298,6 +311,11 @@ def _return(
     visible = _visible(state, firsts.sections)
     told = _change(state, ChangeType.REACTIVATE, change, visible, firsts.of(state))
     return replace(told, lines=(BACK, *told.lines, *kept(old, state)))
+
+
+def _untold(change: AccountChange) -> AccountChange:
+    """Return a change of what the engine made for itself: what somebody granted to it is told."""
+    return change if change.change_type in _IN_PLACE else replace(change, lines=())
 
 
 def _removal(state: AccountState) -> AccountChange:

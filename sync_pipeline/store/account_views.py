@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, select
 
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import AccountFilter, AccountView
 from sync_pipeline.model.platform import platform_named
 from sync_pipeline.store.database import among
@@ -43,7 +45,10 @@ def views() -> Select[Any]:
 
 
 def rows_of(connection: Connection, wanted: AccountFilter) -> Iterable[Row[Any]]:
-    """Return the rows of accounts in order of instance and name, some at a time."""
+    """Return the rows of accounts in order of instance and name, some at a time.
+
+    Who is of an engine itself the states tell: where those are left out, no limit is met here.
+    """
     query = views()
     if wanted.name is not None:
         query = query.where(accounts.c.account_name.like(wanted.name, escape="\\"))
@@ -55,8 +60,15 @@ def rows_of(connection: Connection, wanted: AccountFilter) -> Iterable[Row[Any]]
         query = query.where(permissions.c.is_locked.is_(True))
     if wanted.instances is not None:
         query = query.where(among(connection, instances.c.id, wanted.instances))
-    ordered = query.order_by(instances.c.name, accounts.c.account_name).limit(wanted.limit)
+    ordered = query.order_by(instances.c.name, accounts.c.account_name)
+    if wanted.with_own:
+        ordered = ordered.limit(wanted.limit)
     return connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
+
+
+def is_shown(wanted: AccountFilter, item: AccountView) -> bool:
+    """Return whether an account is shown: of people's, or of all."""
+    return wanted.with_own or not is_own(EngineName(item.engine), item.state)
 
 
 def viewed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import bindparam, select
 
@@ -25,7 +26,7 @@ from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
 from sync_pipeline.store import change_log
 from sync_pipeline.store.account_rows import write_inventory, write_permissions, write_sections
-from sync_pipeline.store.account_views import OnDamage, counted, rows_of, viewed, views
+from sync_pipeline.store.account_views import OnDamage, counted, is_shown, rows_of, viewed, views
 from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
@@ -188,14 +189,18 @@ class AccountStore:
     ) -> Iterator[AccountView]:
         """Yield the same, one after the other, of which none is kept."""
         with self._database.read() as connection:
-            yield from viewed(connection, rows_of(connection, wanted), on_damage)
+            found = viewed(connection, rows_of(connection, wanted), on_damage)
+            people = (item for item in found if is_shown(wanted, item))
+            yield from islice(people, wanted.limit)
 
     def counted(
         self, wanted: AccountFilter, on_damage: OnDamage | None = None
     ) -> Iterator[tuple[AccountView, int]]:
         """Yield the same with no grants, and beside each how many it has."""
         with self._database.read() as connection:
-            yield from counted(connection, rows_of(connection, wanted), on_damage)
+            found = counted(connection, rows_of(connection, wanted), on_damage)
+            people = (item for item in found if is_shown(wanted, item[0]))
+            yield from islice(people, wanted.limit)
 
     def get(self, instance: str, account: str) -> AccountView | None:
         """Return one account by its exact name, active or not.

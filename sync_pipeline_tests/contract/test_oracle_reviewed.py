@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import access_of, who_can
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld, Decision, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
@@ -23,7 +27,9 @@ from sync_pipeline.model.privilege import GrantScope, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.reconcile.scope import Scope
-from sync_pipeline_tests.contract.oracle_family import NOW, account, grants, snapshot_of
+from sync_pipeline.settings import Settings
+from sync_pipeline.workflows.syncing.accounts import _scope
+from sync_pipeline_tests.contract.oracle_family import ENGINE, NOW, account, grants, snapshot_of
 from workbench.emulation.oracle import EmulatedOracle, Session
 from workbench.emulation.oracle_world import DBA_PRIVILEGES, World
 
@@ -307,6 +313,27 @@ def test_on_rds_the_role_dba_is_what_it_was_granted() -> None:
     assert (refused.is_allowed, refused.unknown) == (False, ())
     assert asked.rules.facts("RDSADMIN").is_system
     assert not asked.rules.facts("ADMIN").is_system
+
+
+def test_on_rds_the_roles_of_system_are_known(tmp_path: Path) -> None:
+    """SYSTEM is no superuser there: what it has, it has by roles."""
+    world = rds()
+    world.role("AQ_ADMINISTRATOR_ROLE", oracle_maintained="Y")
+    world.role("SPARE_ROLE", oracle_maintained="Y")
+    world.grant_role("AQ_ADMINISTRATOR_ROLE", "SYSTEM")
+    world.grant("READ", "HR", "T", "ADMIN")
+    snapshot = snapshot_of(world)
+    assert not account(snapshot, "SYSTEM").is_superuser
+    assert account(snapshot, "SPARE_ROLE").is_system
+    scope = _scope(SimpleNamespace(settings=Settings(home=tmp_path)), ENGINE, snapshot)  # type: ignore[arg-type]
+    kept = {state.name: state for state in snapshot.accounts if scope.includes(state.name)}
+    of = AccessWorld("i", EngineName.ORACLE, snapshot.server.version, kept, snapshot.sections, NOW)
+    judged = Judged(of, ENGINES[EngineName.ORACLE].access_rules(of))
+    for privilege, text in (("READ", "table:HR.T"), ("ALTER SYSTEM", "server")):
+        assert who_can([judged], privilege, text).gaps == ()
+    assert access_of(judged, "SYSTEM").gaps == ()
+    own = is_own(EngineName.ORACLE, account(snapshot, "AQ_ADMINISTRATOR_ROLE"))
+    assert (own, is_own(EngineName.ORACLE, account(snapshot, "SYSTEM"))) == (True, False)
 
 
 def test_whose_service_it_is_is_recorded() -> None:

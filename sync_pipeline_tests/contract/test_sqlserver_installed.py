@@ -6,13 +6,17 @@ The catalog is emulated, with the rows that Microsoft's documentation describes.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync_pipeline.access.answers import Verdict
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.questions import who_can
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
@@ -79,6 +83,22 @@ class TestWhatIsKnownByIdentifiers:
         left_out = {item.name for item in accounts_of(installed()).accounts if item.is_system}
         services = {f"NT SERVICE\\{name}" for name in SERVICES}
         assert left_out == {*SETUP_LOGINS, *services}
+
+    def test_a_service_that_somebody_may_impersonate_is_kept(self) -> None:
+        """Who may be it has what it has: a "no" would be wrong without its state."""
+        world = installed()
+        world.login("ted")
+        name = f"NT SERVICE\\{SERVICES[0]}"
+        world.member("sysadmin", name)
+        world.grant("ted", "IMPERSONATE", 101, world.id_of(name))
+        snapshot = accounts_of(world)
+        assert not account(snapshot, name).is_system
+        assert is_own(EngineName.SQLSERVER, account(snapshot, name))
+        kept = tuple(item for item in snapshot.accounts if not item.is_system)
+        found = who_can([judged(replace(snapshot, accounts=kept))], "SHUTDOWN", "server")
+        (ted,) = (item for item in found.holders if item.state.name == "ted")
+        assert ted.verdict is Verdict.UNKNOWN
+        assert ted.decision.unknown[0].startswith(f"what is done as {name} (EXECUTE AS)")
 
     def test_the_fixed_roles_of_2022_stay(self) -> None:
         world = installed()

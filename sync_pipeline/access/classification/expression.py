@@ -109,3 +109,16 @@ class May:
     def matches(self, subject: Subject) -> bool:
         """Return whether the account has it, at login or after SET ROLE."""
         return subject.may(self.privilege, self.on)
+
+
+def speaks_of(expression: Expression, capability: Capability) -> bool:
+    """Return whether a part of an expression asks for a capability, or that it is not there."""
+    match expression:
+        case AllOf(parts) | AnyOf(parts):
+            return any(speaks_of(part, capability) for part in parts)
+        case Not(part):
+            return speaks_of(part, capability)
+        case Can(asked):
+            return asked is capability
+        case _:
+            return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import EVERYTHING, AccountFacts, PowerKind
 from sync_pipeline.model.account import AccountState
@@ -48,6 +49,11 @@ class Subject:
     def facts(self) -> AccountFacts:
         """Return what the engine knows of it."""
         return self.population.judged.facts(self.state.name)
+
+    @property
+    def is_own(self) -> bool:
+        """Return whether the engine made it for itself."""
+        return is_own(self.population.judged.world.engine, self.state)
 
     @property
     def powers(self) -> frozenset[PowerKind]:

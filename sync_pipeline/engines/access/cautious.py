@@ -11,6 +11,8 @@ from sync_pipeline.engines.access.contract import (
     concerned,
     dangers,
     hash_places,
+    is_servers_own,
+    missing,
     not_modelled,
 )
 from sync_pipeline.engines.access.doubts import Doubts, Known
@@ -22,6 +24,7 @@ from sync_pipeline.model.access import (
     Power,
     ServerRule,
 )
+from sync_pipeline.model.inventory import Listing
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 
 
@@ -45,6 +48,14 @@ class CautiousRules:
     def concerned(self, privilege: str, securable: Securable) -> Collection[str] | None:
         """Return of whom more than "no" may be said, but for what could change any answer."""
         return None if self.doubts.is_of_accounts else concerned(self._rules, privilege, securable)
+
+    def missing(self, securable: Securable, listing: Listing) -> str:
+        """Return what an object would lie in and is known not to be there; empty: it may be."""
+        return missing(self._rules, securable, listing)
+
+    def is_servers_own(self, securable: Securable) -> bool:
+        """Return whether an object lies in what every server of the engine has."""
+        return is_servers_own(self._rules, securable)
 
     def everything(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return all that the account has, as far as the rules know."""

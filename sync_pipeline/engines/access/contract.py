@@ -17,6 +17,7 @@ from sync_pipeline.model.access import (
     ServerRule,
 )
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.inventory import Listing
 from sync_pipeline.model.privilege import Grant, Membership, Securable
 
 
@@ -164,6 +165,32 @@ def concerned(rules: AccessRules, privilege: str, securable: Securable) -> Colle
     if not isinstance(rules, FindsConcerned):
         return None
     return rules.concerned(privilege, securable)
+
+
+@runtime_checkable
+class KnowsPlaces(Protocol):
+    """The rules of an engine that read names of things which need not exist."""
+
+    def missing(self, securable: Securable, listing: Listing) -> str:
+        """Return what an object would lie in and is known not to be there: `database shop`.
+
+        Empty: it is there, or may be.
+        """
+        ...
+
+    def is_servers_own(self, securable: Securable) -> bool:
+        """Return whether an object lies in what every server of the engine has."""
+        ...
+
+
+def missing(rules: AccessRules, securable: Securable, listing: Listing) -> str:
+    """Return what an object would lie in and is known not to be there; empty: it may be."""
+    return rules.missing(securable, listing) if isinstance(rules, KnowsPlaces) else ""
+
+
+def is_servers_own(rules: AccessRules, securable: Securable) -> bool:
+    """Return whether an object lies in what every server of the engine has."""
+    return isinstance(rules, KnowsPlaces) and rules.is_servers_own(securable)
 
 
 _READS = ("SELECT", "CONNECT")

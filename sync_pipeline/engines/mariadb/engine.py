@@ -24,6 +24,7 @@ from sync_pipeline.engines.mariadb.accounts.parse import (
     account_states,
 )
 from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
+from sync_pipeline.engines.mariadb.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
@@ -77,7 +78,7 @@ class MariaDb(Family):
     accounts_table = "global_priv"
     size_grants: tuple[Query[Any], ...] = GRANTS
     newest_tried: tuple[int, ...] = (11, 8)
-    system_accounts: tuple[str, ...] = ("'mariadb.sys'@'localhost'",)
+    system_accounts: tuple[str, ...] = SYSTEM_ACCOUNTS
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,

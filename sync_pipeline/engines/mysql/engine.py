@@ -29,6 +29,7 @@ from sync_pipeline.engines.mysql.accounts.parse import (
     account_states,
 )
 from sync_pipeline.engines.mysql.notes import GRANT_NOTES
+from sync_pipeline.engines.mysql.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
@@ -93,11 +94,7 @@ class MySql(Family):
     accounts_table = "user"
     size_grants: tuple[Query[Any], ...] = GRANTS
     newest_tried: tuple[int, ...] = (9, 7)
-    system_accounts: tuple[str, ...] = (
-        "'mysql.sys'@'localhost'",
-        "'mysql.session'@'localhost'",
-        "'mysql.infoschema'@'localhost'",
-    )
+    system_accounts: tuple[str, ...] = SYSTEM_ACCOUNTS
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,

@@ -17,6 +17,7 @@ from typing import Any
 
 from sync_pipeline.engines.access.doubts import plain
 from sync_pipeline.engines.base import ANYBODY, Query, Reading, RowT, SizeReader, Variant, Version
+from sync_pipeline.engines.mysql_protocol.privileges import SEES_TABLES
 from sync_pipeline.engines.mysql_protocol.size_tables import (
     AllHeld,
     EngineRow,
@@ -39,24 +40,6 @@ from sync_pipeline.model.size import (
 )
 
 SYSTEM_DATABASES = (r"information\_schema", r"performance\_schema")
-SEES_TABLES = frozenset(
-    {
-        "SELECT",
-        "INSERT",
-        "UPDATE",
-        "DELETE",
-        "CREATE",
-        "DROP",
-        "REFERENCES",
-        "INDEX",
-        "ALTER",
-        "CREATE VIEW",
-        "SHOW VIEW",
-        "TRIGGER",
-    }
-)
-"""Global privileges, any of which shows every table in the information schema."""
-
 GRANT_TABLES = "GRANT SHOW VIEW ON *.* TO {user};"
 GRANT_FILES = "GRANT PROCESS ON *.* TO {user};"
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}

@@ -210,6 +210,7 @@ class PostgreSql(UnknownNothing):
     tells_tls = True
     certificate_check: CertificateCheck | None = None
     system_accounts: tuple[str, ...] = (r"pg\_%",)
+    keeps_own: bool = True
     system_databases: tuple[str, ...] = ()
     system_schemas: frozenset[str] = frozenset({"pg_catalog", "information_schema"})
     elsewhere = Elsewhere()

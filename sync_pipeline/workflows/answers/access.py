@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 from sync_pipeline.access import questions
 from sync_pipeline.access.answers import AccessComparison, AccountAccess
@@ -16,7 +17,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.inventory import EVERY_GRANT, StoredAccess, Wanted
+from sync_pipeline.model.inventory import EVERY_GRANT, Listing, StoredAccess, Wanted
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.server_fact import ServerFact, ServerFacts
@@ -106,7 +107,36 @@ def search(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instan
     loaded = load_each(
         deps, instances, deps.clock(), lambda item: named[item.engine].wanted, with_damaged=True
     )
-    return Search((item.judged for item in loaded), privilege, text)
+    return Search(map(_Listings.of(deps).listed, loaded), privilege, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listings:
+    """What all instances are listed by: the names of accounts, by credential, and the settings."""
+
+    usernames: Mapping[str, str]
+    excluded_databases: tuple[str, ...]
+    excluded_accounts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, deps: SyncDeps) -> Self:
+        """Return it, by one statement."""
+        usernames = {item.name: item.username for item in deps.store.registry.credentials()}
+        settings = deps.settings
+        return cls(usernames, settings.excluded_databases, settings.excluded_accounts)
+
+    def listed(self, loaded: LoadedInstance) -> Judged:
+        """Return an instance with what tells where an object may be."""
+        instance, stored = loaded.instance, loaded.stored
+        own = ENGINES[instance.engine].system_databases
+        databases = stored.databases
+        listing = Listing(
+            databases and replace(databases, excluded=(*own, *self.excluded_databases)),
+            self.usernames.get(instance.credential, ""),
+            stored.changed_at,
+            self.excluded_accounts,
+        )
+        return replace(loaded.judged, listing=listing)
 
 
 def access_of(deps: SyncDeps, account: str, instance: str) -> AccountAccess:

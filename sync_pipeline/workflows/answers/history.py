@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import AccountChange, Baseline, KnownAccount, LoggedChange
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import AccountView, ChangeFilter
 from sync_pipeline.reconcile.lines import retold
 from sync_pipeline.reconcile.replay import taken_back
@@ -26,11 +28,16 @@ class AccountAt:
 
 
 def accounts_at(
-    store: Store, when: datetime, instances: tuple[int, ...] | None = None
+    store: Store,
+    when: datetime,
+    instances: tuple[int, ...] | None = None,
+    *,
+    with_own: bool = False,
 ) -> tuple[AccountAt, ...]:
     """Return every account known at `when` (aware), in order of instance and name.
 
-    `instances` are the ids of those that are asked about; None: all.
+    `instances` are the ids of those that are asked about; None: all. `with_own`: also those that
+    the engines made for themselves.
 
     Accounts that had disappeared by then are returned with their last state and
     `is_active` false.
@@ -42,6 +49,7 @@ def accounts_at(
     logged: dict[str, list[AccountChange]] = {}
     for entry in changes:
         logged.setdefault(entry.instance, []).append(entry.change)
+    engines = {view.instance: EngineName(view.engine) for view in views}
     return tuple(
         AccountAt(name, known.state, known.is_active)
         for name, own in groupby(sorted(views, key=_instance_of), key=_instance_of)
@@ -50,6 +58,7 @@ def accounts_at(
                 (KnownAccount(view.state, view.is_active) for view in own), logged.get(name, ())
             ).items()
         )
+        if with_own or not is_own(engines[name], known.state)
     )
 
 
@@ -74,13 +83,16 @@ def logged_changes(
     return [_retold(entry, is_whole=is_whole) for entry in found]
 
 
-def change_list(store: Store, wanted: ChangeFilter) -> list[LoggedChange | Baseline]:
+def change_list(
+    store: Store, wanted: ChangeFilter, *, with_own: bool = False
+) -> list[LoggedChange | Baseline]:
     """Return what changed, newest first: of a first sync one line, of what is no news none.
 
-    Where one account is asked for, the first sync that found it is told as it is.
+    `with_own`: also which roles and accounts of the engines came and went. Where one account is
+    asked for, the first sync that found it is told as it is.
     """
     baselines = store.accounts.baselines(wanted) if wanted.account is None else []
-    wanted = replace(wanted, with_baselines=wanted.account is not None, with_silent=False)
+    wanted = replace(wanted, with_baselines=wanted.account is not None, with_silent=with_own)
     found: list[LoggedChange | Baseline] = [*baselines, *_worth_telling(store, wanted)]
     found.sort(key=lambda entry: entry.changed_at, reverse=True)
     return found[: wanted.limit]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -10,7 +11,8 @@ from functools import partial
 from sync_pipeline.collect.accounts import CollectScope, read_accounts
 from sync_pipeline.collect.holders import holder_marks
 from sync_pipeline.collect.reading import AccountReading
-from sync_pipeline.engines.base import Engine
+from sync_pipeline.engines.base import Engine, KeepsOwn
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.model.change import AccountChange, Reconciliation
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.instance import Instance
@@ -156,7 +158,9 @@ def _compared(
         if state.last_read_at is not None
     }
     reconcile_started = time.monotonic()
-    result = reconcile(known, snapshot, scope, ever_read)
+    result = reconcile(
+        known, snapshot, scope, ever_read, lambda state: is_own(reading.engine.name, state)
+    )
     guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
     classified = classify_sync(deps, instance, sides.all_known, result, snapshot)
@@ -210,7 +214,7 @@ def _derived(
     result: Reconciliation, snapshot: Snapshot, scope: Scope, classified: Classified
 ) -> Derived:
     return Derived(
-        active=len(result.seen),
+        active=result.active,
         excluded_names=len(scope.excluded_names),
         warnings=snapshot.warnings,
         classes=None if classified.counts is None else dict(classified.counts.accounts),
@@ -258,8 +262,9 @@ def _scope(deps: SyncDeps, engine: Engine, snapshot: Snapshot) -> Scope:
 
 
 def _patterns(deps: SyncDeps, engine: Engine) -> Scope:
-    """Leave out what the settings name, and what the engine calls its own."""
-    of_engine = () if deps.settings.include_system_accounts else engine.system_accounts
+    """Leave out what the settings name, and what the engine calls its own and nobody needs."""
+    is_kept = isinstance(engine, KeepsOwn) and engine.keeps_own
+    of_engine = () if is_kept or deps.settings.include_system_accounts else engine.system_accounts
     return Scope.of(of_engine, deps.settings.excluded_accounts)
 
 
@@ -267,17 +272,21 @@ def counters_of(result: Reconciliation) -> SyncCounters:
     """Return the record's counters with the meaning the account category gives them."""
     return SyncCounters(
         items_synced=result.permissions_created + result.permissions_updated,
-        items_created=len(result.created),
+        items_created=len(result.of_people(result.created)),
         items_updated=result.permissions_updated,
-        items_deleted=len(result.deactivated),
+        items_deleted=len(result.of_people(result.deactivated)),
     )
 
 
 def _message(instance: Instance, result: Reconciliation) -> str:
     if result.is_baseline:
-        return f"{instance.name}: first sync: {len(result.seen)} accounts found"
+        return f"{instance.name}: first sync: {result.active} accounts found"
+
+    def counted(names: Sequence[str]) -> int:
+        return len(result.of_people(names))
+
     return (
-        f"{instance.name}: {len(result.seen)} accounts, {len(result.created)} created, "
-        f"{len(result.reactivated)} reactivated, {result.permissions_updated} updated, "
-        f"{result.permissions_unchanged} unchanged, {len(result.deactivated)} deactivated"
+        f"{instance.name}: {result.active} accounts, {counted(result.created)} created, "
+        f"{counted(result.reactivated)} reactivated, {result.permissions_updated} updated, "
+        f"{result.permissions_unchanged} unchanged, {counted(result.deactivated)} deactivated"
     )

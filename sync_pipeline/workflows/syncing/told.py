@@ -34,10 +34,10 @@ class Told:
         return {
             "is_baseline": result.is_baseline,
             "inventory": {
-                "active": len(result.seen),
-                "created": len(result.created),
-                "reactivated": len(result.reactivated),
-                "deactivated": len(result.deactivated),
+                "active": result.active,
+                "created": len(result.of_people(result.created)),
+                "reactivated": len(result.of_people(result.reactivated)),
+                "deactivated": len(result.of_people(result.deactivated)),
             },
             "permissions": {
                 "created": result.permissions_created,

@@ -24,6 +24,7 @@ from sync_pipeline.engines.mysql_protocol.access.levels import (
 from sync_pipeline.engines.mysql_protocol.access.mends import Mending
 from sync_pipeline.engines.mysql_protocol.access.names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access.patterns import unescaped
+from sync_pipeline.engines.mysql_protocol.access.places import is_servers_own, missing_database
 from sync_pipeline.engines.mysql_protocol.access.pools import Pool, Way
 from sync_pipeline.engines.mysql_protocol.access.powers import dangers_of, powers_of
 from sync_pipeline.engines.mysql_protocol.access.schemas import (
@@ -51,6 +52,7 @@ from sync_pipeline.model.access import (
 )
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.gap import Gap
+from sync_pipeline.model.inventory import Listing
 from sync_pipeline.model.privilege import (
     Grant,
     Membership,
@@ -141,6 +143,14 @@ class FamilyAccess(Mending):
     def securables(self, text: str) -> Sequence[Securable]:
         """Return what a person means by a text: `database`, `database.table`, `*.*`."""
         return securables_of(text, self.world.accounts.values())
+
+    def missing(self, securable: Securable, listing: Listing) -> str:
+        """Return the database of an object that is known not to be there; empty: it may be."""
+        return missing_database(self.world, securable, listing)
+
+    def is_servers_own(self, securable: Securable) -> bool:
+        """Return whether an object lies in a database that each server has."""
+        return is_servers_own(securable)
 
     def powers(self, account: str) -> Sequence[Power]:
         """Return the powers that the account has, or can get through any role."""

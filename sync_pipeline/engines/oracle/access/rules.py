@@ -11,6 +11,7 @@ from sync_pipeline.engines.oracle.access.facts import facts_of
 from sync_pipeline.engines.oracle.access.mends import Opposites
 from sync_pipeline.engines.oracle.access.names import SYS
 from sync_pipeline.engines.oracle.access.objects import KnownObjects
+from sync_pipeline.engines.oracle.access.places import is_servers_own, missing_schema
 from sync_pipeline.engines.oracle.access.remedies import Remedies
 from sync_pipeline.engines.oracle.access.roles import is_public
 from sync_pipeline.engines.oracle.access.securables import SecurableReader
@@ -21,6 +22,7 @@ from sync_pipeline.model.access import (
     EffectivePrivilege,
     Power,
 )
+from sync_pipeline.model.inventory import Listing
 from sync_pipeline.model.privilege import Securable
 
 
@@ -58,6 +60,14 @@ class OracleAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
             ConfigurationError: the text can't be read, or names nothing that is known here.
         """
         return self._reader.read(text)
+
+    def missing(self, securable: Securable, listing: Listing) -> str:
+        """Return the schema of an object that is known not to be there; empty: it may be."""
+        return missing_schema(self._world, self._known, securable, listing)
+
+    def is_servers_own(self, securable: Securable) -> bool:
+        """Return whether an object lies in a schema that each database has."""
+        return is_servers_own(securable)
 
     def powers(self, account: str) -> Sequence[Power]:
         """Return the powers that the account has, or can get through any chain."""

@@ -13,6 +13,7 @@ from sync_pipeline.engines.oracle.accounts.grants import (
     grants_by_holder,
     scope_of,
 )
+from sync_pipeline.engines.oracle.accounts.maintained import ADMINISTRATORS, SYSTEM
 from sync_pipeline.engines.oracle.accounts.privileges import ADMINISTRATIVE
 from sync_pipeline.engines.oracle.accounts.traits import (
     BY_ROOT,
@@ -41,9 +42,6 @@ from sync_pipeline.model.privilege import AccountSetting, Grant, Membership
 
 Holder = tuple[str, str]
 """A container (empty: the one connected to) and a name in it."""
-
-ADMINISTRATORS = frozenset({"SYS", "SYSTEM"})
-"""Accounts that Oracle maintains and people log in with: never left out as its own."""
 
 DBA = "DBA"
 DELEGATE = "DELEGATE OPTION"
@@ -173,7 +171,9 @@ class _Builder:
             holder for holder, row in self._user_limits.items() if row.read_only == "YES"
         )
         self._superusers = _superusers(rows, self._grants, self._is_whole) - self._read_only
-        self._held_roles = _held_roles(rows)
+        # Where DBA is whole, SYSTEM has everything by it, and by no other role more.
+        served = frozenset({SYSTEM}) if self._platform in MANAGED else frozenset()
+        self._held_roles = _held_roles(rows, served)
 
     def public(self, container: str) -> AccountState:
         """Return the account that stands for all users of a container.
@@ -350,15 +350,22 @@ def _limits(rows: Iterable[ProfileRow]) -> Mapping[Holder, Mapping[str, str | No
     return found
 
 
-def _held_roles(rows: DictionaryRows) -> frozenset[Holder]:
-    """Return the roles that an account or role has which Oracle did not make, by any chain."""
+def _held_roles(rows: DictionaryRows, served: frozenset[str]) -> frozenset[Holder]:
+    """Return the roles that an account or role has which Oracle did not make, by any chain.
+
+    `served` are accounts of Oracle's that count like those.
+    """
     roles: dict[Holder, list[Holder]] = defaultdict(list)
     for row in rows.role_privs:
         container = row.container or ""
         roles[(container, row.grantee)].append((container, row.granted_role))
     own = [(row.container or "", row.name, row.oracle_maintained) for row in rows.users]
     own += [(row.container or "", row.name, row.oracle_maintained) for row in rows.roles]
-    waiting = [(container, name) for container, name, maintained in own if maintained != "Y"]
+    waiting = [
+        (container, name)
+        for container, name, by_oracle in own
+        if by_oracle != "Y" or name in served
+    ]
     waiting += [holder for holder in roles if holder[1] == PUBLIC]
     found: set[Holder] = set()
     while waiting:

@@ -6,7 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sync_pipeline.engines.postgresql.accounts.predefined import Holding, holders_among
+from sync_pipeline.engines.postgresql.accounts.predefined import (
+    PREDEFINED_ROLES,
+    RESERVED,
+    Holding,
+    holders_among,
+)
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import (
     AccountSetting,
@@ -190,6 +195,8 @@ def _account(
         memberships=memberships,
         settings=settings,
         grants=grants,
+        # Of a newer release: nobody knows what it may do, so a sync does not keep what it holds.
+        is_system=role.name.startswith(RESERVED) and role.name not in PREDEFINED_ROLES,
     )
 
 

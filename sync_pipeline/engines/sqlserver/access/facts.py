@@ -73,6 +73,12 @@ def is_system(account: AccountState) -> bool:
     return name == PUBLIC or is_fixed
 
 
+def is_own(account: AccountState) -> bool:
+    """Return whether SQL Server makes a principal that stands neither for people nor for all."""
+    _, name = split_account(account.name)
+    return name not in (DBO, GUEST, PUBLIC) and is_system(account)
+
+
 def is_everyone(account: str) -> bool:
     """Return whether an account stands for all logins or users, or for those without a user."""
     database, name = split_account(account)

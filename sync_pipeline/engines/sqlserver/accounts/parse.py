@@ -22,7 +22,7 @@ from sync_pipeline.engines.sqlserver.accounts.well_known import (
 )
 from sync_pipeline.engines.sqlserver.names import SHARED, login_name, principal_name
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
-from sync_pipeline.model.privilege import Grant, Membership
+from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
 
 NameOf = Callable[[str], str]
 
@@ -42,11 +42,33 @@ BUILT_IN_IDS = (0, 1, 2, 3, 4)
 def server_accounts(
     logins: Iterable[LoginRow], members: Iterable[MemberRow], grants: Grants
 ) -> tuple[AccountState, ...]:
-    """Return one state for each principal of the server."""
+    """Return one state for each principal of the server.
+
+    One of the server's own on which somebody holds something is kept with it: whoever may
+    impersonate it has what it has.
+    """
     roles = _memberships(members, login_name)
+    needed = _granted_on(grants)
     return tuple(
-        _login(row, roles[login_name(row.name)], grants.get(login_name(row.name), ()))
+        _login(
+            row,
+            roles[login_name(row.name)],
+            grants.get(login_name(row.name), ()),
+            is_needed=row.name in needed,
+        )
         for row in logins
+    )
+
+
+def _granted_on(grants: Grants) -> frozenset[str]:
+    """Return the names of the principals on which others hold something."""
+    return frozenset(
+        grant.securable.name
+        for holder, items in grants.items()
+        for grant in items
+        if grant.securable.kind is SecurableKind.PRINCIPAL
+        and not grant.deny
+        and grant.securable.name != holder
     )
 
 
@@ -73,7 +95,7 @@ def _memberships(members: Iterable[MemberRow], named: NameOf) -> Mapping[str, li
 
 
 def _login(
-    row: LoginRow, memberships: Sequence[Membership], grants: Sequence[Grant]
+    row: LoginRow, memberships: Sequence[Membership], grants: Sequence[Grant], *, is_needed: bool
 ) -> AccountState:
     attributes: dict[str, AttributeValue] = {
         "type": row.type_desc,
@@ -111,7 +133,9 @@ def _login(
         memberships=tuple(memberships),
         grants=tuple(grants),
         # Fixed roles stay: what they are granted, and who is in them, is worth a look.
-        is_system=what in (WellKnown.SETUP, WellKnown.SERVICE) and row.type != "R",
+        is_system=what in (WellKnown.SETUP, WellKnown.SERVICE)
+        and row.type != "R"
+        and not is_needed,
     )
 
 
