@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,14 @@ def say(text: str) -> None:
     typer.echo(visible(text))
 
 
+def show_lines(lines: Iterable[str]) -> None:
+    """Print lines of which nothing acts or hides, with the signs that the output has."""
+    encoding = sys.stdout.encoding or "utf-8"
+    for line in map(visible, lines):
+        text = line if is_encodable(line) else line.encode(encoding, "backslashreplace").decode()
+        sys.stdout.write(f"{text}\n")
+
+
 def show_text(text: str) -> None:
     """Print a text of several lines."""
     typer.echo(visible_lines(text), nl=False)
@@ -122,6 +131,12 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], nothing
     for row in rows:
         table.add_row(*(Text(cell_text(value)) for value in row))
     console.print(table)
+
+
+def shown_width() -> int:
+    """Return the columns of what people read."""
+    found = _width()
+    return found or shutil.get_terminal_size((PLAIN_WIDTH, 0)).columns
 
 
 def _width() -> int | None:

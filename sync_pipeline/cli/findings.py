@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say, show_json, show_notes
+from sync_pipeline.cli.context import dependencies, say, show_json, show_lines, show_notes
+from sync_pipeline.cli.grouping import By
 from sync_pipeline.cli.long_json import show_long_json
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import path_text
+from sync_pipeline.model.causes import causes_of, counts_of_causes
 from sync_pipeline.model.finding import Finding, Review, Severity
 from sync_pipeline.model.instance import Selection
 
 app = typer.Typer(help="Findings of an access review.", invoke_without_command=True)
 
-COLUMNS = ("severity", "instance", "account", "rule", "evidence", "fix")
-SINCE = 1
-"""The column at which a table says since when a finding is there; in CSV it is the last one."""
+COLUMNS = (
+    *("severity", "instance", "account", "rule", "evidence", "path", "fix", "undo", "left"),
+    *("first seen", "breaks", "cause", "implied"),
+)
 
 
 @app.callback()
@@ -38,6 +41,10 @@ def findings(
         str | None,
         typer.Option(help="Show the controls of a benchmark instead: cis-postgresql, and so on."),
     ] = None,
+    by: Annotated[By, typer.Option(help="By what a table groups.")] = By.RULE,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every line of a table, also of large groups.")
+    ] = False,
 ) -> None:
     """Show what a review of all accounts should look at, worst first."""
     from sync_pipeline.access.findings.review import RULES
@@ -56,32 +63,27 @@ def findings(
             f"There is no rule {rule!r}.", hint="See: sync-pipeline findings rules."
         )
     with dependencies() as deps:
-        found = narrowed(review_of(deps, active(deps.store, selection)), severity, rule)
-    if output.is_json:
-        show_long_json("findings", map(_finding, found.findings), lambda: _review(found))
+        instances = active(deps.store, selection)
+        found = narrowed(review_of(deps, instances), None, rule)
+    if output.is_table:
+        from sync_pipeline.cli.finding_table import FindingTable
+
+        table = FindingTable(
+            {item.name: item.tags for item in instances},
+            {item.id: item.title for item in RULES},
+            by,
+            is_whole=everything,
+        )
+        show_lines(table.lines(found, severity))
+        show_notes(found.notes)
         return
-    if output.is_csv:
-        rows = [
-            (
-                *_row(item)[:-1],
-                path_text(item.path),
-                *_lines(item.fix, item.undo),
-                item.left,
-                time_cell(item.first_seen),
-            )
-            for item in found.findings
-        ]
-        output.show((*COLUMNS[:-1], "path", COLUMNS[-1], "undo", "left", "first seen"), rows, "")
-    else:
-        columns = (*COLUMNS[:SINCE], "since", *COLUMNS[SINCE:])
-        rows = [
-            (*_row(item)[:SINCE], _day(item.first_seen), *_row(item)[SINCE:])
-            for item in found.findings
-        ]
-        output.show(columns, rows, "There is no finding.")
-        counts = ", ".join(f"{count} {name}" for name, count in found.counts.items() if count)
-        say(f"{counts or 'None'}; {len(found.suppressed)} accepted.")
-    show_notes(found.notes, apart=output.is_csv)
+    found = narrowed(found, severity, rule)
+    if output.is_json:
+        causes = counts_of_causes(causes_of(found.findings, found.suppressed))
+        show_long_json("findings", map(_finding, found.findings), lambda: _review(found, causes))
+        return
+    output.show(COLUMNS, list(map(_row, found.findings)), "")
+    show_notes(found.notes, apart=True)
 
 
 @app.command()
@@ -152,24 +154,29 @@ def trend(
     output.show(columns, rows, "No finding came or went.")
 
 
-def _lines(*texts: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(text.split("\n")) for text in texts)
-
-
 def _row(item: Finding) -> tuple[object, ...]:
-    left = f"Left: {item.left}" if item.left else ""
-    (fix,) = _lines("\n".join(filter(None, (item.fix, left))))
-    return item.severity, item.instance, item.account, item.rule, item.evidence, fix
+    return (
+        item.severity,
+        item.instance,
+        item.account,
+        item.rule,
+        item.evidence,
+        path_text(item.path),
+        tuple(item.fix.split("\n")),
+        tuple(item.undo.split("\n")),
+        item.left,
+        time_cell(item.first_seen),
+        item.breaks,
+        item.cause,
+        item.implied,
+    )
 
 
-def _day(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d}" if moment else ""
-
-
-def _review(found: Review) -> dict[str, Any]:
+def _review(found: Review, causes: Mapping[Severity, int]) -> dict[str, Any]:
     """Return all but the findings, which are many."""
     return {
         "counts": found.counts,
+        "causes": causes,
         "accepted": [_finding(item) for item in found.suppressed],
         "notes": list(found.notes),
     }
@@ -190,4 +197,7 @@ def _finding(item: Finding) -> dict[str, Any]:
         "fix": item.fix,
         "undo": item.undo,
         "left": item.left,
+        "breaks": item.breaks,
+        "cause": item.cause,
+        "implied": item.implied,
     }

@@ -282,7 +282,9 @@ class AccountFacts:
     the account open, `password_undo` the one that takes it back, `orphaned_fix` the one that gives
     an orphan its login again; empty: nothing but closing it, or removing it, does. `unknown` is
     what no catalog says of the account, and could let it do more or less. `temporarily_locked`
-    says how an account is locked whose lock ends by itself.
+    says how an account is locked whose lock ends by itself. `user` is what an account is called
+    that has a host too. `login_advice` says by which statement a person gives the account a
+    password that is kept by a better method.
     """
 
     is_system: bool = False
@@ -304,3 +306,5 @@ class AccountFacts:
     orphaned_fix: str = ""
     unknown: tuple[Gap, ...] = ()
     temporarily_locked: str = ""
+    user: str = ""
+    login_advice: str = ""

@@ -42,6 +42,12 @@ class Finding:
 
     `about` tells apart what a rule finds of one account several times: the database. `first_seen`
     (UTC) is when it was found first, and since then each time that its instance was reviewed.
+    `account` is empty where it is said of the instance itself.
+
+    `breaks` says what the fix breaks, and who uses it: there is one wherever there is a fix, and
+    it says so where nothing breaks. Findings of an instance that have one `cause` come from one
+    thing: a role, the server, a user on each of its hosts. `implied` is the rule that says the same
+    of the account already, and worse.
     """
 
     instance: str
@@ -56,6 +62,9 @@ class Finding:
     left: str = ""
     about: str = ""
     first_seen: datetime | None = field(default=None, compare=False)
+    breaks: str = ""
+    cause: str = ""
+    implied: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ FindingKey = tuple[str, str, str, int]
 """A rule, an account, what of it, and which one of several that are alike."""
 RemedyKey = tuple[str, str]
 """An account, and a digest of the rights that are taken from it."""
-Undone = tuple[str, str, str]
-"""The fix of a remedy, its undo, and what is left."""
+Undone = tuple[str, str, str, str]
+"""The fix of a remedy, its undo, what is left, and what breaks."""
 
 
 class Compared(Protocol):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 from rich import filesize
 
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.change import AccountChange
+from sync_pipeline.model.finding import Finding
 from sync_pipeline.model.session import Session
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.text import shortened, visible_start
@@ -143,9 +144,13 @@ def findings_metadata(found: SessionReview) -> dict[str, dg.MetadataValue]:
         for severity in counts
         if counts[severity]
     ]
+    by_rule = list(_by_rule(found.review.findings))
     columns = ("severity", "findings", "of accounts that this session changed")
     metadata: dict[str, dg.MetadataValue] = {
         "findings": dg.MetadataValue.md(table(columns, rows, len(rows))),
+        "findings by rule": dg.MetadataValue.md(
+            table(("rule, the worst first", "accounts", "instances"), by_rule, len(by_rule))
+        ),
         "findings accepted": dg.MetadataValue.int(len(found.review.suppressed)),
         "findings new since the sync before": dg.MetadataValue.int(found.came),
         "findings resolved since the sync before": dg.MetadataValue.int(found.went),
@@ -154,6 +159,17 @@ def findings_metadata(found: SessionReview) -> dict[str, dg.MetadataValue]:
         notes = bullets(found.review.notes, ", see sync-pipeline findings")
         metadata["findings: notes"] = dg.MetadataValue.md(notes)
     return metadata
+
+
+def _by_rule(findings: Iterable[Finding]) -> Iterator[tuple[str, str, str]]:
+    """Yield how many accounts and instances each rule finds; they come worst first."""
+    accounts: dict[str, set[tuple[str, str]]] = {}
+    for item in findings:
+        accounts.setdefault(item.rule, set()).add((item.instance, item.account))
+    for rule, found in accounts.items():
+        instances = {instance for instance, _ in found}
+        named = sum(bool(account) for _, account in found)
+        yield cell(rule), str(named), str(len(instances))
 
 
 def _common(report: InstanceReport) -> dict[str, dg.MetadataValue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,11 +12,15 @@ from rich import filesize
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.atomic import replaced
 from sync_pipeline.model.access import path_text
+from sync_pipeline.model.causes import CauseGroup, by_rule, causes_of, grouped
+from sync_pipeline.model.finding import Review
 from sync_pipeline.model.report import FleetReport
 from sync_pipeline.visible import visible_lines
 
-MOST_FINDINGS = 200
-"""Findings that the report shows, the worst first; the command shows all."""
+MOST_CAUSES = 100
+"""Causes of findings that the report shows, the worst rules first; the command shows all."""
+MOST_STATEMENTS = 20
+"""Lines of one fix, or of its undo."""
 
 
 def render_html(report: FleetReport) -> str:
@@ -34,6 +39,7 @@ def render_html(report: FleetReport) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(size=_size, percent=_percent, whole=_whole, path=path_text)
+    groups, more = _first_causes(report.review)
     plots = {
         "fleet": charts.fleet_chart(report.fleet),
         "instances": charts.instance_chart(report.charted),
@@ -41,10 +47,24 @@ def render_html(report: FleetReport) -> str:
     }
     return environment.get_template("report.html.j2").render(
         report=report,
-        most_findings=MOST_FINDINGS,
+        groups=groups,
+        more_causes=more,
+        most_statements=MOST_STATEMENTS,
         plots={name: Markup(plot) for name, plot in plots.items()},  # noqa: S704 - made by Plotly
         script=Markup(get_plotlyjs()),  # noqa: S704 - Plotly's own
     )
+
+
+def _first_causes(review: Review) -> tuple[list[CauseGroup], int]:
+    """Return the worst causes by their rules, and how many more there are."""
+    groups = grouped(causes_of(review.findings, review.suppressed), by_rule)
+    shown, left = [], MOST_CAUSES
+    for group in groups:
+        if left:
+            shown.append(replace(group, causes=group.causes[:left]))
+            left -= len(shown[-1].causes)
+    more = sum(len(group.causes) for group in groups) - (MOST_CAUSES - left)
+    return shown, more
 
 
 def write_html(report: FleetReport, output: Path) -> None:

@@ -18,6 +18,7 @@ from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.base import Engine
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.causes import Cause, causes_of
 from sync_pipeline.model.finding import Finding, FindingRules
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import Grant, Membership
@@ -119,6 +120,33 @@ def each_finding(bench: FixBench, rules: Iterable[str] = ()) -> dict[Key, Findin
     return found
 
 
+def each_cause(bench: FixBench) -> list[Cause]:
+    """Run the one fix of each cause that has several findings, and its undo; return these."""
+    before, said = bench.case(), bench.says()
+    causes = causes_of(bench.findings(before).values())
+    several = [item for item in causes if len(item.findings) > 1 and item.remedy().fix]
+    for cause in several:
+        ending = cause.remedy()
+        where = f"{cause.worst.rule} of {cause.accounts}: {ending}"
+        run_all(bench, ending.fix, where)
+        after = bench.case()
+        still = bench.findings(after, cause.worst.rule)
+        left = [item for item in cause.findings if key_of(item) in still]
+        assert len(left) < len(cause.findings), f"{where}: all are still there"
+        for item in left:
+            is_role = item.account == cause.role and f"{item.account} keeps it." in ending.left
+            is_later = "Sync and ask again after it" in ending.left and "GRANT " in item.fix
+            is_said = bool(item.left) and not any(words in item.left for words in BESIDE)
+            assert is_role or is_later or is_said, f"{where}: still there: {item}"
+        others_are_the_same(bench, before, after, said, cause.findings, where)
+        run_all(bench, ending.undo, where)
+        is_whole = "--" not in ending.undo
+        assert_same(bench, before, bench.case(), where, () if is_whole else cause.accounts)
+        if not is_whole:
+            before, said = bench.case(), bench.says()
+    return several
+
+
 def batches(case: Case, found: Iterable[Finding]) -> Iterable[list[Finding]]:
     """Return findings that are mended at once: of one rule, every other account, roles apart.
 
@@ -164,6 +192,8 @@ def wording(item: Finding) -> Iterator[str]:
         yield f"{where}: neither a fix nor a word about it"
     if item.fix and not item.undo:
         yield f"{where}: no undo"
+    if bool(item.fix) != bool(item.breaks):
+        yield f"{where}: breaks {item.breaks!r}"
 
 
 def there_and_back(

@@ -18,7 +18,7 @@ from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.inventory import Databases
-from sync_pipeline_tests.contract.fixes import NOW, FixBench, each_finding, unfinished
+from sync_pipeline_tests.contract.fixes import NOW, FixBench, each_cause, each_finding, unfinished
 from sync_pipeline_tests.contract.mysql_family import Family
 from workbench.servers.running import RunningServer
 from workbench.strategies.mysql_access import DATABASES as DATABASES_OF_PLANS
@@ -252,12 +252,15 @@ def family(mysql_family_server: RunningServer) -> Iterator[Family]:
 def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(family: Family) -> None:
     with family.admin() as cursor:
         found = each_finding(bench_of(family, cursor))
+        causes = {item.worst.rule for item in each_cause(bench_of(family, cursor))}
+        assert causes >= {"grant-admin", "no-password-expiry", "weak-authentication"}
         everyone = found.get(("everyone-can-write", "PUBLIC", ""))
         assert (everyone is None) == family.is_mysql
         if everyone:
             assert "REVOKE `fx_r_public` FROM PUBLIC;" in everyone.fix.splitlines()
             assert "FROM `fx_r_public`" not in everyone.fix
-    left = {key for key in unfinished(found) if key[0] != "no-password-rules"}
+    by_person = {"no-password-rules", "any-host-privileged", "weak-authentication"}
+    left = {key for key in unfinished(found) if key[0] not in by_person}
     assert left == (UNFINISHED_MYSQL if family.is_mysql else UNFINISHED)
     rules = {rule for rule, _, _ in found}
     assert rules >= {
@@ -267,6 +270,13 @@ def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(family: Family) 
     }
     assert ("dangerous-privilege", "'fx_super'@'10.1.%'", "") not in found
     assert ("dangerous-privilege", "'fx_plain'@'10.1.%'", "") not in found
+    for item in found.values():
+        # An open door is closed; who has a password, or comes from anywhere, is not locked out.
+        if item.rule == "weak-authentication":
+            assert bool(item.fix) == item.evidence.startswith("It has no password"), item
+            assert item.fix or "IDENTIFIED " in item.left
+        if item.rule == "any-host-privileged":
+            assert (item.fix, "RENAME USER" in item.left) == ("", True)
 
 
 UNFINISHED = {

@@ -15,7 +15,7 @@ from sync_pipeline.access.judged import Judged
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Severity
-from sync_pipeline_tests.contract.fixes import FixBench, each_finding, unfinished
+from sync_pipeline_tests.contract.fixes import FixBench, each_cause, each_finding, unfinished
 from sync_pipeline_tests.contract.test_postgresql_access import make as make_random
 from workbench.servers.postgresql_bench import ENGINE, PostgresBench
 from workbench.strategies.postgresql_access import ROLES as RANDOM
@@ -221,6 +221,13 @@ def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(bench: PostgresB
     first = found["superuser", "postgres", ""]
     assert (first.severity, first.fix) == (Severity.INFO, "")
     assert "initdb" in first.left
+    causes = each_cause(bench_of(bench, others=(elsewhere(),)))
+    team = next(item for item in causes if item.worst.cause == "superuser: fx_team")
+    assert len(team.accounts) > 3
+    # One statement at the role, instead of one for each of its members.
+    assert team.remedy().fix == 'ALTER ROLE "fx_team" NOSUPERUSER;'
+    assert team.remedy().undo == 'ALTER ROLE "fx_team" SUPERUSER;'
+    assert "accounts that have it as a role" in team.remedy().breaks
 
 
 @settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,11 +20,12 @@ from sync_pipeline.model.snapshot import SectionStatus
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What ends a finding, what takes that back, and what is left all the same."""
+    """What ends a finding, what takes that back, what is left all the same, and what breaks."""
 
     fix: str = ""
     undo: str = ""
     left: str = ""
+    breaks: str = ""
 
 
 BRANCH = (
@@ -47,6 +49,7 @@ class Case:
     monitor: str = ""
     _found: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     _listed: list[datetime] = field(default_factory=list, repr=False)
+    _members: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     @property
     def listed_at(self) -> datetime | None:
@@ -161,6 +164,29 @@ class Case:
             self._found["roles"] = frozenset(roles)
         return self._found["roles"]
 
+    def members(self, account: str) -> frozenset[str]:
+        """Return who has an account as a role, through any chain: all others, of one for all."""
+        if self.is_everyone(account):
+            return frozenset(self.judged.world.accounts) - {account}
+        if not self._members:
+            for state in self.judged.world.accounts.values():
+                for item in state.memberships:
+                    self._members.setdefault(item.role, []).append(state.name)
+            self._members.setdefault("", [])
+        found: set[str] = set()
+        waiting = list(self._members.get(account, ()))
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(self._members.get(name, ()))
+        return frozenset(found - {account})
+
+    def whose(self, account: str) -> str:
+        """Return what stands for an account and those of its user on other hosts, in a cause."""
+        user = "" if self.is_expected(account) else self.facts(account).user
+        return f"the user {user}" if user else account
+
     def finding(
         self,
         rule: str,
@@ -172,10 +198,13 @@ class Case:
         remedy: Remedy = Remedy(),
         is_harmless: bool = False,
         about: str = "",
+        cause: str = "",
+        implied: str = "",
     ) -> Finding:
         """Return a finding of this instance; one of the server itself has no account.
 
-        A fix that might end the sync is not shown, unless it `is_harmless` to who reads.
+        A fix that might end the sync is not shown, unless it `is_harmless` to who reads. Without
+        a `cause` of the rule's, it is the account's.
         """
         world = self.judged.world
         own = path or ((Step(account),) if account else ())
@@ -193,6 +222,9 @@ class Case:
             remedy.undo,
             remedy.left,
             about,
+            breaks=remedy.breaks or (BREAKS if remedy.fix else ""),
+            cause=cause_key(rule, cause or account, about="" if cause else about),
+            implied=implied,
         )
 
     def shown(self, account: str, remedy: Remedy) -> Remedy:
@@ -200,6 +232,24 @@ class Case:
         if remedy.fix and self.is_branch(account):
             return Remedy(left=BRANCH)
         return remedy
+
+    def by_person(self, account: str, left: str) -> Remedy:
+        """Return that a person has to do something, for which no statement is safe."""
+        return Remedy(left=BRANCH if self.is_branch(account) else left)
+
+
+BREAKS = "What uses the rights that the statements take, fails after them."
+"""What breaks, where a rule does not say more."""
+_LONGEST_CAUSE = 200
+
+
+def cause_key(rule: str, of: str, about: str = "") -> str:
+    """Return what findings of one cause on one instance have in common."""
+    text = f"{rule}: {of}" + (f" in {about}" if about else "")
+    if len(text) <= _LONGEST_CAUSE:
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{text[:_LONGEST_CAUSE]} {digest}"
 
 
 SHOWN = 5

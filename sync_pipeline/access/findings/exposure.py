@@ -10,13 +10,13 @@ from sync_pipeline.access.findings.case import Case, Remedy, listed
 from sync_pipeline.access.findings.mending import (
     REFUSED,
     Mending,
-    closed,
     dropped,
     memberships_in,
 )
+from sync_pipeline.access.findings.powers import administrator, grant_admin, superuser
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.engines.access.contract import AccessRules
-from sync_pipeline.model.access import EVERYTHING, EffectivePrivilege, Hold
+from sync_pipeline.model.access import EVERYTHING, EffectivePrivilege, Hold, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.privilege import Grant, SectionName, SecurableKind
@@ -48,11 +48,15 @@ def anonymous(rule: Rule, case: Case) -> Iterator[Finding]:
                 state.name,
                 "Anybody may log in with it, under any name that has no account of its own.",
                 remedy=_dropped(case, state),
+                cause="accounts without a user name",
             )
 
 
+_ANONYMOUS = "Clients that come in under a name that has no account of its own no longer do."
+
+
 def _dropped(case: Case, state: AccountState) -> Remedy:
-    remedy = dropped(case, state.name)
+    remedy = dropped(case, state.name, breaks=_ANONYMOUS)
     if remedy.fix and any(grant.securable.database for grant in state.grants):
         return replace(remedy, left="What its grants on databases give to others ends with it.")
     return remedy
@@ -72,7 +76,9 @@ def any_host(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.users():
         if not case.facts(state.name).is_any_host:
             continue
-        reasons = [str(power.kind) for power in case.powers(state.name)]
+        powers = case.powers(state.name)
+        kinds = {power.kind for power in powers}
+        reasons = [str(power.kind) for power in powers]
         reasons += [
             f"{entry.privilege} on {entry.securable}"
             for entry in case.judged.rules.everything(state.name)
@@ -84,8 +90,22 @@ def any_host(rule: Rule, case: Case) -> Iterator[Finding]:
                 rule.severity,
                 state.name,
                 f"It may log in from any host and has {listed(list(dict.fromkeys(reasons)))}.",
-                remedy=closed(case, state.name),
+                remedy=case.by_person(state.name, _HOSTS),
+                cause=state.name,
+                implied=next((rule for kind, rule in _RULES.items() if kind in kinds), ""),
             )
+
+
+# The greatest first: it is told alone.
+_RULES = {
+    PowerKind.SUPERUSER: superuser.id,
+    PowerKind.ADMINISTRATOR: administrator.id,
+    PowerKind.GRANT_ADMIN: grant_admin.id,
+}
+_HOSTS = (
+    "No statement is shown: only you know from where it has to log in, and closing it would stop "
+    "that too. RENAME USER gives it another host, and leaves its password and its grants."
+)
 
 
 @rule(
@@ -117,7 +137,18 @@ def everyone_writes(rule: Rule, case: Case) -> Iterator[Finding]:
                 path=entries[0].path,
                 remedy=_unwritten(case, state.name, database),
                 about=f"database {database}" if database else "",
+                cause=_cause(state.name, entries),
             )
+
+
+def _cause(everyone: str, entries: Sequence[EffectivePrivilege]) -> str:
+    """Return what is the same in databases that have the same rights of all, by the same roles."""
+    found = {
+        f"{entry.privilege} on {replace(entry.securable, database='', catalog='')}"
+        + (f" of {entry.path[-1].account}" if entry.path[-1].account != everyone else "")
+        for entry in entries
+    }
+    return f"all accounts have {', '.join(sorted(found))}"
 
 
 def _written(case: Case, rules: AccessRules, everyone: str) -> dict[str, list[EffectivePrivilege]]:

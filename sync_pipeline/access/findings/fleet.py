@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from sync_pipeline.access.findings.case import SHOWN, Case, Remedy, listed
+from sync_pipeline.access.findings.case import (
+    BREAKS,
+    SHOWN,
+    Case,
+    Remedy,
+    cause_key,
+    listed,
+)
 from sync_pipeline.access.findings.mending import REFUSED, Mending, take_all
 from sync_pipeline.access.findings.powerless import break_ways
 from sync_pipeline.access.findings.rule import Rule, rule
@@ -68,6 +75,8 @@ def uneven_finding(rule: Rule, items: Sequence[Examined], found: Uneven, remedy:
         remedy.fix,
         remedy.undo,
         remedy.left,
+        breaks=remedy.breaks or (BREAKS if remedy.fix else ""),
+        cause=cause_key(rule.id, found.account),
     )
 
 

@@ -6,8 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from sync_pipeline.access.findings.breaking import LOGIN_AGAIN, ORPHANED
 from sync_pipeline.access.findings.case import Case, Remedy, listed
 from sync_pipeline.access.findings.mending import REFUSED, Mending, dropped, take_all
+from sync_pipeline.access.findings.powers import grant_admin
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.model.access import Hold, PowerKind
 from sync_pipeline.model.account import AccountState
@@ -51,7 +53,16 @@ def grant_option(rule: Rule, case: Case) -> Iterator[Finding]:
             f"It may grant on {listed(texts)}.",
             remedy=_without_options(case, state.name),
             is_harmless=True,
+            implied=_implied(case, state.name, grants),
         )
+
+
+def _implied(case: Case, account: str, grants: Sequence[Grant]) -> str:
+    """Return the rule that says of the same grants that the account may give more than these."""
+    powers = case.powers(account, PowerKind.GRANT_ADMIN)
+    told = {hold.grant for power in powers for hold in power.by if hold.account == account}
+    is_admin = bool(case.powers(account, PowerKind.ADMINISTRATOR))
+    return grant_admin.id if not is_admin and told.issuperset(grants) else ""
 
 
 def _without_options(case: Case, account: str) -> Remedy:
@@ -98,7 +109,8 @@ def orphaned(rule: Rule, case: Case) -> Iterator[Finding]:
     for state in case.states():
         facts = case.facts(state.name)
         if facts.orphaned:
-            remedy = dropped(case, state.name, facts.orphaned_fix)
+            breaks = LOGIN_AGAIN if facts.orphaned_fix else ORPHANED
+            remedy = dropped(case, state.name, facts.orphaned_fix, breaks)
             yield case.finding(rule.id, rule.severity, state.name, facts.orphaned, remedy=remedy)
 
 
@@ -133,6 +145,7 @@ def gone_database(rule: Rule, case: Case) -> Iterator[Finding]:
                     remedy=_without_database(case, state.name, (is_pattern, database)),
                     is_harmless=True,
                     about=f"{'pattern' if is_pattern else 'database'} {database}",
+                    cause=f"the {'pattern' if is_pattern else 'database'} {database} is gone",
                 )
 
 

@@ -101,6 +101,7 @@ def _finding(
     rule: Rule, case: Case, state: AccountState, readers: Sequence[_Reader], remedy: Remedy
 ) -> Finding:
     readers = sorted(readers, key=_rank)
+    holders = {reader.way.path[-1].account for reader in readers}
     best = readers[0].way
     what = listed(list(dict.fromkeys(reader.place.name for reader in readers)), most=3)
     after = "" if best.availability is Availability.AT_LOGIN else " after SET ROLE"
@@ -113,6 +114,7 @@ def _finding(
         f"{path_text(best.path)}.{lacking}",
         path=best.path,
         remedy=remedy,
+        cause=case.whose(holders.pop() if len(holders) == 1 else state.name),
     )
 
 

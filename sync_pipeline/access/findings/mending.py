@@ -6,26 +6,23 @@ another account is left, and said. Whoever was given something by the account ke
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
+from sync_pipeline.access.findings.breaking import CLOSED, DROPPED, GONE, lost
 from sync_pipeline.access.findings.case import Case, Remedy
 from sync_pipeline.engines.access.cautious import plain
 from sync_pipeline.engines.access.contract import AccessRules, bare, dangers, mends
 from sync_pipeline.model.access import AccessWorld, Hold, Power, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import Grant
+from sync_pipeline.model.statements import first_of, joined
 
 REFUSED = "the server refuses that, or nobody would be left who could take it back"
 _SMALL = 8
 """Up to how many accounts the whole world is tried on."""
-_CONTEXT = re.compile(r"ALTER SESSION SET \w+ = ")
-"""A statement that the next ones stand in, until another such one."""
-_STATEMENT = re.compile(r"^--|;(?: -- .*)?$")
-"""A line that is a statement, with or without a comment, or a comment alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,8 @@ class Mending:
         self._case = case
         self._taken: list[Hold] = []
         self._steps: list[_Step] = []
+        self._breaks: dict[str, None] = {}
+        self._is_gone = False
 
     @cached_property
     def _tried(self) -> _Tried:
@@ -110,6 +109,7 @@ class Mending:
         on = hold.grant.securable if hold.grant else None
         undo = _restored(self._tried.writing, hold) if on and (on.name or on.schema) else ""
         lines = (f"-- Once it is there again: {line}" for line in undo.split("\n") if line)
+        self._is_gone = True
         return self.take(hold, undo="\n".join(lines))
 
     def take(self, *holds: Hold, fix: str = "", undo: str = "") -> bool:
@@ -138,21 +138,39 @@ class Mending:
         self._tried.current = None
         return True
 
-    def run(self, statement: str, undo: str = "") -> bool:
-        """Add a statement that takes nothing which the rules look at."""
+    def run(self, statement: str, undo: str = "", *, breaks: str) -> bool:
+        """Add a statement that takes nothing which the rules look at, and what it breaks."""
         if statement:
             self._steps.append(_Step((statement,), (undo,)))
+            self._breaks[breaks] = None
         return bool(statement)
 
-    def close(self) -> bool:
+    def close(self, breaks: str = CLOSED) -> bool:
         """Add the statement that closes the account, and return whether there is one."""
-        return self.run(*closing(self._case, self.account))
+        return self.run(*closing(self._case, self.account), breaks=breaks)
 
     def remedy(self, left: str = "") -> Remedy:
         """Return all of it."""
-        fix = joined(text for step in self._steps for text in step.fix)
+        fix = joined(self._fixes())
         undo = joined(text for step in reversed(self._steps) for text in step.undo)
-        return Remedy(fix, undo, left)
+        return Remedy(fix, undo, left, " ".join(self._broken()) if fix else "")
+
+    def _fixes(self) -> Iterator[str]:
+        """Yield the statements of all steps.
+
+        Where a server takes a whole and is to give a part again, a later step that takes the same
+        whole says all of it.
+        """
+        firsts = [first_of(step.fix[-1]) for step in self._steps]
+        for number, step in enumerate(self._steps):
+            yield from step.fix[:-1]
+            if firsts[number] is None or firsts[number] not in firsts[number + 1 :]:
+                yield step.fix[-1]
+
+    def _broken(self) -> dict[str, None]:
+        """Return what breaks, each sentence once."""
+        taken = [GONE] if self._is_gone else lost(self._case, self._taken)
+        return dict.fromkeys([*taken, *self._breaks])
 
     def _refresh(self, holds: Sequence[Hold]) -> None:
         """Write statements by the world as it is where they depend on what was taken."""
@@ -216,54 +234,23 @@ def closing(case: Case, account: str) -> tuple[str, str]:
     return statement, known.enable(account) if statement and known else ""
 
 
-def closed(case: Case, account: str, otherwise: str = "") -> Remedy:
+def closed(case: Case, account: str, otherwise: str = "", breaks: str = CLOSED) -> Remedy:
     """Return what closes an account; without such a statement, what is to be done `otherwise`."""
     mending = Mending(case, account)
-    if mending.close():
+    if mending.close(breaks):
         return mending.remedy()
     return Remedy(left=f"No statement closes it: {REFUSED}. {otherwise}".strip())
 
 
-def dropped(case: Case, account: str, fix: str = "") -> Remedy:
+def dropped(case: Case, account: str, fix: str = "", breaks: str = DROPPED) -> Remedy:
     """Return what removes an account, or the statement that does instead."""
     rules = plain(case.judged.rules)
     mending = Mending(case, account)
     known = mends(rules)
     undo = known.create(account) if known else ""
-    if mending.run(fix or rules.drop(account), undo):
+    if mending.run(fix or rules.drop(account), undo, breaks=breaks):
         return mending.remedy()
     return Remedy(left=f"No statement removes it: {REFUSED}.")
-
-
-def joined(blocks: Iterable[str]) -> str:
-    """Return statements one a line, each once: the only place where they are put together.
-
-    Of equal ones the last stays: what stands between two of them may be undone by the second.
-    What only says where the next ones are run is left out where that is so already. A comment
-    belongs to its statement and stays with it.
-    """
-    once = reversed(dict.fromkeys(reversed([block for block in blocks if block])))
-    lines = [line for block in once for line in _lines(block)]
-    last = {line: number for number, line in enumerate(lines)}
-    kept: list[str] = []
-    context = ""
-    for number, line in enumerate(lines):
-        if _CONTEXT.match(line):
-            context, waiting = line, line != context
-            if waiting and kept and _CONTEXT.match(kept[-1]):
-                kept.pop()
-            kept += [line] if waiting else []
-        elif line.startswith("--") or last[line] == number:
-            kept.append(line)
-    return "\n".join(kept)
-
-
-def _lines(block: str) -> Sequence[str]:
-    """Return the statements of a block; one whose names hold line ends stays whole."""
-    lines = block.split("\n")
-    is_whole = any(line.count(quote) % 2 for line in lines for quote in "'\"`")
-    is_open = any(not _STATEMENT.search(line) for line in lines)
-    return (block,) if is_whole or is_open else lines
 
 
 def memberships_in(state: AccountState | None, role: str) -> Iterator[Hold]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sync_pipeline.access.findings.breaking import EXPIRES, POLICY
 from sync_pipeline.access.findings.case import Case, Remedy
 from sync_pipeline.access.findings.mending import Mending, closed
 from sync_pipeline.access.findings.rule import Rule, each, rule, severity_for
@@ -31,13 +32,16 @@ from sync_pipeline.model.privilege import SectionName
 def no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield the accounts whose password has no end."""
     for state in case.users():
-        if case.facts(state.name).never_expires:
+        facts = case.facts(state.name)
+        if facts.never_expires:
             yield case.finding(
                 rule.id,
                 severity_for(rule, case, state.name),
                 state.name,
                 "Its password never expires.",
                 remedy=_expired_later(case, state.name),
+                cause="passwords without an end",
+                implied=weak.id if facts.has_no_password else "",
             )
 
 
@@ -65,8 +69,10 @@ def no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
                 severity_for(rule, case, state.name),
                 state.name,
                 "Nothing checks how good its next password is.",
-                remedy=Remedy(facts.password_fix, facts.password_undo, _unless(facts, _CHECKS)),
+                remedy=_by_policy(facts, _unless(facts, _CHECKS)),
                 is_harmless=True,
+                cause="passwords without rules",
+                implied=weak.id if facts.has_no_password or facts.password_fix else "",
             )
 
 
@@ -92,7 +98,8 @@ def expired(rule: Rule, case: Case) -> Iterator[Finding]:
                 rule.severity,
                 state.name,
                 "It has expired, and is neither locked nor removed.",
-                remedy=closed(case, state.name),
+                remedy=closed(case, state.name, breaks=_NOT_AGAIN),
+                cause="accounts that have expired",
             )
 
 
@@ -112,13 +119,16 @@ def expired(rule: Rule, case: Case) -> Iterator[Finding]:
 def never_used(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield the accounts that never logged in."""
     for state in case.users():
-        if case.facts(state.name).never_used:
+        facts = case.facts(state.name)
+        if facts.never_used:
             yield case.finding(
                 rule.id,
                 severity_for(rule, case, state.name),
                 state.name,
                 "It has never logged in.",
-                remedy=closed(case, state.name),
+                remedy=closed(case, state.name, breaks=_UNUSED),
+                cause="accounts that were never used",
+                implied=expired.id if facts.is_expired else "",
             )
 
 
@@ -143,22 +153,41 @@ def weak(rule: Rule, case: Case) -> Iterator[Finding]:
         facts = case.facts(state.name)
         if facts.weak_authentication:
             is_superuser = bool(case.powers(state.name, PowerKind.SUPERUSER))
-            by_policy = Remedy(facts.password_fix, facts.password_undo)
             yield case.finding(
                 rule.id,
                 _WEAKNESS[facts.has_no_password + is_superuser],
                 state.name,
                 facts.weak_authentication,
-                remedy=by_policy if facts.password_fix else closed(case, state.name, _BY_PERSON),
+                remedy=_strengthened(case, state.name, facts),
                 is_harmless=bool(facts.password_fix),
+                cause=facts.weak_authentication,
             )
+
+
+def _strengthened(case: Case, account: str, facts: AccountFacts) -> Remedy:
+    """Return what ends a weak authentication, without locking out who has a password.
+
+    One that is empty lets anybody in: closing the account is no worse than that.
+    """
+    if facts.password_fix:
+        return _by_policy(facts)
+    if facts.has_no_password:
+        return closed(case, account, _BY_PERSON, _NOBODY)
+    return case.by_person(account, f"{_ANOTHER} {facts.login_advice}".strip())
+
+
+def _by_policy(facts: AccountFacts, left: str = "") -> Remedy:
+    breaks = POLICY if facts.password_fix else ""
+    return Remedy(facts.password_fix, facts.password_undo, left, breaks)
 
 
 def _expired_later(case: Case, account: str) -> Remedy:
     mending, rules = Mending(case, account), plain(case.judged.rules)
     known = mends(rules)
     undo = known.unexpire(account) if known else ""
-    return mending.remedy() if mending.run(rules.expire(account), undo) else Remedy(left=_NO_END)
+    if mending.run(rules.expire(account), undo, breaks=EXPIRES):
+        return mending.remedy()
+    return Remedy(left=_NO_END)
 
 
 def _unless(facts: AccountFacts, left: str) -> str:
@@ -172,7 +201,18 @@ _CHECKS = (
 )
 _NO_END = (
     "No statement is shown: nobody would notice in time that the password of a program has ended, "
-    "or it has none. A vault that changes it is the other way."
+    "it would end at once because it is old, nobody else administers the server, or there is none. "
+    "Set a new password first, or let a vault change it."
+)
+_NOT_AGAIN = (
+    "It can't be opened again by a new password alone, and who logs in by another way than its "
+    "password no longer can."
+)
+_UNUSED = "Nothing that is known: it has never logged in."
+_NOBODY = "Whoever logs in with it without a password no longer can, programs among them."
+_ANOTHER = (
+    "No statement is shown: locking the account would stop who uses it, and only you know its next "
+    "password. Set a new one by a better method, there and where it is used, at one time."
 )
 _BY_PERSON = "Give it a password, or another way to log in, by hand: only you know which."
 _WEAKNESS = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)

@@ -81,6 +81,7 @@ def _power(rule: Rule, case: Case, state: AccountState, kind: PowerKind) -> Iter
     if not powers:
         return
     best = powers[0]
+    holders = {power.path[-1].account for power in powers}
     more = _beside(case, state.name) if kind is PowerKind.ADMINISTRATOR else ""
     way = "after SET ROLE" if best.availability is Availability.AFTER_SET_ROLE else "at login"
     others = f", and by {len(powers) - 1} other ways" if len(powers) > 1 else ""
@@ -91,6 +92,7 @@ def _power(rule: Rule, case: Case, state: AccountState, kind: PowerKind) -> Iter
         f"{best.kind} {way} through {best.source}{others}: {path_text(best.path)}.{more}",
         path=best.path,
         remedy=without_power(case, state.name, kind),
+        cause=case.whose(holders.pop() if len(holders) == 1 else state.name),
     )
 
 

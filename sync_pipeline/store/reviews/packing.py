@@ -26,7 +26,9 @@ from sync_pipeline.store.worlds.packed import (
 )
 
 _DIGEST = 16
-_COLUMNS = 9
+_COLUMNS = 12
+_COLUMNS_BEFORE = 9
+"""Before there were causes; rows that have another number say it."""
 ReadT = TypeVar("ReadT")
 
 
@@ -56,11 +58,14 @@ def pack_findings(findings: Sequence[Finding]) -> bytes:
             number(item.left),
             number(item.about),
             number(item.first_seen.astimezone(UTC).isoformat() if item.first_seen else ""),
+            number(item.breaks),
+            number(item.cause),
+            number(item.implied),
             *(number(text) for step in item.path for text in (step.account, step.how)),
         ]
         for item in findings
     ]
-    return _sealed(as_json([list(texts), rows]))
+    return _sealed(as_json([list(texts), rows, _COLUMNS]))
 
 
 def read_findings(
@@ -80,13 +85,15 @@ def read_findings(
 def _findings(
     plain: bytes, instance: str, engine: EngineName, shared: Callable[[str], str]
 ) -> Iterator[Finding]:
-    texts, rows = json.loads(plain)
+    texts, rows, *of = json.loads(plain)
+    (columns,) = of or (_COLUMNS_BEFORE,)
     texts = list(map(shared, texts))
     paths: dict[tuple[int, ...], Path] = {}
     moments: dict[int, datetime | None] = {}
     for row in rows:
-        rule, account, severity, evidence, fix, undo, left, about, seen = row[:_COLUMNS]
-        steps = tuple(row[_COLUMNS:])
+        rule, account, severity, evidence, fix, undo, left, about, seen = row[:_COLUMNS_BEFORE]
+        more = [texts[number] for number in row[_COLUMNS_BEFORE:columns]]
+        steps = tuple(row[columns:])
         if steps not in paths:
             pairs = zip(steps[::2], steps[1::2], strict=True)
             paths[steps] = tuple(Step(texts[one], texts[how]) for one, how in pairs)
@@ -105,6 +112,7 @@ def _findings(
             texts[left],
             texts[about],
             moments[seen],
+            *more,
         )
 
 
@@ -178,8 +186,10 @@ def read_remedies(blob: bytes | None) -> dict[RemedyKey, Undone]:
 
 
 def _remedies(plain: bytes) -> dict[RemedyKey, Undone]:
+    # Before there were causes, nothing said what breaks.
     return {
-        (account, more): (fix, undo, left) for account, more, fix, undo, left in json.loads(plain)
+        (account, more): (fix, undo, left, *(breaks or ("",)))
+        for account, more, fix, undo, left, *breaks in json.loads(plain)
     }
 
 

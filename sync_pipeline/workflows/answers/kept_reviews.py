@@ -209,7 +209,10 @@ class Reviews:
             return kept
         case = self._case(self._loaded(item.instance))
         more = {_key(one): evened(case, one.account, one.more) for one in missing}
-        found = {**kept, **{key: (one.fix, one.undo, one.left) for key, one in more.items()}}
+        found = {
+            **kept,
+            **{key: (one.fix, one.undo, one.left, one.breaks) for key, one in more.items()},
+        }
         turn = item.turn
         # What is decided by the time would end a review, and is not known of what is beside it.
         if turn is not None and not case.judged.world.turns.is_any:

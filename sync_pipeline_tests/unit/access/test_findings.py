@@ -287,7 +287,7 @@ def test_everyone_writes_through_a_role_that_is_named() -> None:
         ("no-password-expiry", {"never_expires": True}),
         ("expired-active", {"is_expired": True}),
         ("never-used", {"never_used": True}),
-        ("weak-authentication", {"weak_authentication": "It is weak."}),
+        ("weak-authentication", {"weak_authentication": "It is weak.", "has_no_password": True}),
     ],
 )
 def test_nothing_closes_the_account_that_reads(name: str, rule: str, facts: dict[str, Any]) -> None:

@@ -80,6 +80,17 @@ class TestJoined:
         text = "-- As BOB, who granted it.\n1;"
         assert joined([text, text.replace("1", "2")]).count("BOB") == 2
 
+    def test_by_another_person_or_in_another_place_it_is_another_statement(self) -> None:
+        bob, ann = "-- As BOB, who granted it.\n1;", "-- As ANN, who granted it.\n1;"
+        assert joined([bob, ann, bob]) == f"{ann}\n{bob}"
+        a, b = "ALTER SESSION SET CONTAINER = A;", "ALTER SESSION SET CONTAINER = B;"
+        assert joined([f"{a}\n1;", f"{b}\n1;"]) == f"{a}\n1;\n{b}\n1;"
+
+    @pytest.mark.parametrize("name", ['"O\'NEIL"', "'a\"b'", "`a'b`", "[a'b]", '[a"b]'])
+    def test_a_quote_of_another_kind_is_a_part_of_a_name(self, name: str) -> None:
+        block = f"REVOKE X FROM {name};\nGRANT Y TO {name};"
+        assert joined([block, block.replace("Y", "Z")]).count("REVOKE") == 1
+
     @pytest.mark.parametrize("name", ["a\nb", "a;\nb", "a'\nb", "x\n-- y"])
     def test_a_name_with_a_line_end_is_not_torn(self, name: str) -> None:
         written = "'" + name.replace("'", "''") + "'"
@@ -459,3 +470,19 @@ class TestEmulated:
             "GRANT UPDATE (A) ON HR.T TO TED;",
             "GRANT UPDATE (B) ON HR.T TO TED;",
         }
+
+
+@pytest.mark.parametrize("name", ["BOB", "O'NEIL"])
+def test_oracle_takes_a_whole_once_however_many_columns_it_gives_again(name: str) -> None:
+    columns = [Securable(SecurableKind.COLUMN, "", "HR", "EMP", f"C{n:02}") for n in range(24)]
+    grants = tuple(Grant(on, "UPDATE", grantable=True, grantor="HR") for on in columns)
+    states = {item.name: item for item in (user(name, *grants), user("HR"))}
+    world = AccessWorld("i", EngineName.ORACLE, "19.0", states)
+    item = found(world, OracleAccess(world))["grant-option", name]
+    fix = item.fix.split("\n")
+    written = name if name == "BOB" else f'"{name}"'
+    # It was the same REVOKE 24 times, among 600 lines, for who has an apostrophe in his name.
+    assert fix[0] == f"REVOKE UPDATE ON HR.EMP FROM {written};"
+    assert fix[1:] == [f"GRANT UPDATE (C{n:02}) ON HR.EMP TO {written};" for n in range(24)]
+    undo = item.undo.split("\n")
+    assert sorted(undo) == [f"{line[:-1]} WITH GRANT OPTION;" for line in fix[1:]]

@@ -96,6 +96,11 @@ class MariaDbAccess(FamilyAccess):
         *("proxies_priv", "roles_mapping"),
     )
     # Knowledge Base, mysql.global_priv Table and mysql.user Table (a view of it).
+    # Knowledge Base, Authentication Plugin - ed25519.
+    login_advice = (
+        "ALTER USER ... IDENTIFIED VIA ed25519 USING PASSWORD(...) does both, where the plugin is "
+        "installed."
+    )
     hash_columns = MappingProxyType(
         {"global_priv": ("Priv",), "user": ("authentication_string", "Password")}
     )

@@ -90,6 +90,8 @@ class MySqlAccess(FamilyAccess):
     )
 
     # 8.2.3, Grant Tables; 8.2.15: a second password is in User_attributes.
+    # 8.4.1.2, Caching SHA-2 Pluggable Authentication.
+    login_advice = "ALTER USER ... IDENTIFIED WITH caching_sha2_password BY ... does both."
     hash_columns = MappingProxyType(
         {
             "user": ("authentication_string", "User_attributes"),

@@ -35,7 +35,12 @@ def has_empty_password(state: AccountState) -> bool:
 
 
 def facts_of(
-    state: AccountState, *, is_system: bool, is_built_in: bool, is_provider: bool = False
+    state: AccountState,
+    *,
+    is_system: bool,
+    is_built_in: bool,
+    is_provider: bool = False,
+    login_advice: str = "",
 ) -> AccountFacts:
     """Return the facts of one account. Roles are no people: they have no login to judge."""
     attributes = dict(state.attributes)
@@ -44,14 +49,17 @@ def facts_of(
     user, host = user_and_host(state.name) or (state.name, "")
     plugins = _plugins(attributes)
     with_password = has_password(state)
+    weakness = _weak(attributes) if state.can_login else ""
     return AccountFacts(
         is_system=is_system,
         is_built_in=is_built_in,
         is_provider=is_provider,
         is_anonymous=user == "",
         is_any_host=is_any_host(host),
+        user=user,
         authentication=", ".join(plugins),
-        weak_authentication=_weak(attributes) if state.can_login else "",
+        weak_authentication=weakness,
+        login_advice=login_advice if weakness else "",
         has_no_password=state.can_login and _has_no_password(attributes),
         never_expires=_never_expires(attributes) if with_password else None,
         is_expired=_flag(attributes, "password_expired"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
 
@@ -63,6 +64,9 @@ from sync_pipeline.model.privilege import (
 )
 
 SERVER = Securable(SecurableKind.SERVER)
+_PASSWORD_DAYS = 90
+"""How long a password lasts that is given an end."""
+_LIFE = timedelta(days=_PASSWORD_DAYS)
 
 
 class FamilyAccess(Mending):
@@ -80,6 +84,8 @@ class FamilyAccess(Mending):
     """Server-level privileges that reach further than data, and why."""
     hash_columns: Mapping[str, Sequence[str]]
     """Columns of the database `mysql` that hold password hashes, by table."""
+    login_advice: str
+    """By which statement a person gives a password that is kept by a better method."""
     larger: Mapping[str, Sequence[str]] = MappingProxyType({})
     """Privileges of the server, and those that allow the same beside more."""
 
@@ -200,6 +206,7 @@ class FamilyAccess(Mending):
             # There is no identifier: a name, and the rights with which it was made.
             is_built_in=account in self.built_in_accounts and state.is_superuser,
             is_provider=account in provider_accounts(self.world.platform),
+            login_advice=self.login_advice,
         )
 
     def is_everyone(self, account: str) -> bool:
@@ -254,11 +261,25 @@ class FamilyAccess(Mending):
         return f"DROP {'USER' if self._is_user(account) else 'ROLE'} {self.to(account)};"
 
     def expire(self, account: str) -> str:
-        """Return the statement that ends a password after a time; empty: it has none."""
+        """Return the statement that ends a password after a time; empty: it has none, or is old.
+
+        The time counts from the last change of the password (MySQL 8.4 Reference Manual, 8.2.15
+        Password Management): an older one ends at once, and a program stands still.
+        """
         state = self.world.accounts.get(account)
-        if state is None or not has_password(state):
+        if state is None or not has_password(state) or self._is_old(state):
             return ""
-        return f"ALTER USER {self.to(account)} PASSWORD EXPIRE INTERVAL 90 DAY;"
+        return f"ALTER USER {self.to(account)} PASSWORD EXPIRE INTERVAL {_PASSWORD_DAYS} DAY;"
+
+    def _is_old(self, state: AccountState) -> bool:
+        """Return whether a password would have ended already, so that it ended at once."""
+        changed = dict(state.attributes).get("password_last_changed")
+        try:
+            moment = datetime.fromisoformat(str(changed))
+        except ValueError:
+            return False
+        end = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) + _LIFE
+        return bool(self.world.has_come(end))
 
     def hash_places(self) -> Sequence[HashPlace]:
         """Return the columns of the grant tables that hold password hashes."""

@@ -28,6 +28,10 @@ _ANONYMOUS = "ANONYMOUS"
 _OLD_VERSION = (
     "A password version of 10G is kept: it ignores case and is quickly guessed from a copy."
 )
+_NEWER_VERSION = (
+    "ALTER USER ... IDENTIFIED BY ... keeps no version of 10G once "
+    "SQLNET.ALLOWED_LOGON_VERSION_SERVER is 12 or higher in sqlnet.ora of the server."
+)
 
 
 def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
@@ -47,13 +51,15 @@ def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
             authentication=authentication_of(state),
         )
     has_password = authentication_of(state) == _PASSWORD
+    weakness = _weakness(state) if has_password else ""
     last_login = _moment(attribute(state, "last_login"))
     return AccountFacts(
         is_system=is_system,
         is_provider=is_providers,
         is_anonymous=name == _ANONYMOUS,
         authentication=authentication_of(state),
-        weak_authentication=_weakness(state) if has_password else "",
+        weak_authentication=weakness,
+        login_advice=_NEWER_VERSION if weakness else "",
         never_expires=_never_expires(state) if has_password else None,
         is_expired=_is_expired(state),
         has_password_rules=_has_password_rules(state) if has_password else None,

@@ -103,10 +103,13 @@ class Remedies:
     def expire(self, account: str) -> str:
         """Return the statement that ends an account's password in some weeks.
 
-        VALID UNTIL takes no expression, so the date is put in when the statement runs.
+        VALID UNTIL takes no expression, so the date is put in when the statement runs. Empty where
+        nobody else may do everything: the day on which that one can't log in would come unnoticed.
         """
         state = self._graph.accounts.get(account)
         if state is None or not state.can_login or not self._graph.may_be_altered(account):
+            return ""
+        if self._graph.is_last(account):
             return ""
         role = "'" + account.replace("'", "''") + "'"
         end = f"now() + interval '{PASSWORD_DAYS} days'"

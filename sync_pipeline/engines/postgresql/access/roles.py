@@ -134,11 +134,18 @@ class RoleGraph:
         """
         if self.is_bootstrap(role):
             return "it is the role that initdb made, which the server keeps as a superuser"
-        if self.is_superuser(role) and not self._other_superusers(role):
+        if self._is_last_superuser(role):
             return "nobody would be left who may do everything"
         if self._is_last_administrator(role):
             return "nobody of yours would be left who administers the server"
         return ""
+
+    def is_last(self, role: str) -> bool:
+        """Return whether nobody else who logs in may do everything, or administers a service."""
+        return self._is_last_superuser(role) or self._is_last_administrator(role)
+
+    def _is_last_superuser(self, role: str) -> bool:
+        return self.is_superuser(role) and not self._other_superusers(role)
 
     def writing_accounts(self, role: str) -> tuple[Grant, ...]:
         """Return the grants by which a role itself could make anybody a superuser."""
