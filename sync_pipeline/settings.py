@@ -218,7 +218,7 @@ class Settings(BaseSettings):
         default=500, ge=1, description="Databases opened on one instance, at most."
     )
     max_result_rows: int = Field(
-        default=2_000_000, ge=1, description="Rows of one result that are read, at most."
+        default=5_000_000, ge=1, description="Rows of one result that are read, at most."
     )
     max_value_bytes: int = Field(
         default=16 * 2**20,
@@ -226,12 +226,13 @@ class Settings(BaseSettings):
         description="Bytes of one value, or of the row it is in, at most.",
     )
     max_result_bytes: int = Field(
-        default=2**30, ge=2**16, description="Bytes of one result in memory, at most."
+        default=2**30, ge=2**16, description="Bytes of one result as it is held, packed, at most."
     )
     max_sync_bytes: int = Field(
         default=2 * 2**30,
         ge=2**16,
-        description="Bytes of all results of one sync of an instance together, at most.",
+        description="Bytes of all results of one sync of an instance together, at most, as they "
+        "are when accounts are made of them.",
     )
     max_run_bytes: int = Field(
         default=0,

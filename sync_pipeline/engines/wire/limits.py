@@ -17,8 +17,10 @@ MOST_COLUMNS = 4096
 SHORT_ROW_BYTES = 1024
 """How many bytes the rows of a catalog have at most, packed; longer ones are counted exactly."""
 _TUPLE_BYTES = getsizeof(())
-_VALUE_BYTES = getsizeof("") + 8 - 5
-"""What Python keeps beside the text of a value, and a tuple of it; a packed one has 5 bytes."""
+_PACKED_BYTES = 5
+"""What a packed value has beside its text."""
+_VALUE_BYTES = getsizeof("") + 8 - _PACKED_BYTES
+"""What Python keeps beside the text of a value, and a tuple of it, more than a packed one has."""
 _WIDEST_CHARACTER = 4
 """Python keeps a text with so many bytes for each character of it, if one needs them."""
 _FLUSH_BYTES = 2**16
@@ -32,10 +34,11 @@ class ReadLimits:
     """The most that is read: `sync_bytes` bounds all results of one sync of an instance.
 
     `value_bytes` bounds a value and, where the protocol shows no less, the row it is in.
-    Bytes are those that the rows take in memory.
+    Bytes of a result are those that it holds, packed; those of a sync what its rows take when
+    accounts are made of them.
     """
 
-    rows: int = 2_000_000
+    rows: int = 5_000_000
     value_bytes: int = 16 * MEBIBYTE
     result_bytes: int = 1024 * MEBIBYTE
     sync_bytes: int = 2048 * MEBIBYTE
@@ -112,8 +115,12 @@ class Meter:
         if len(names) > MOST_COLUMNS:
             raise too_many_columns(self._instance)
 
-    def metered(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def metered(
+        self, rows: Iterable[dict[str, Any]], *, is_kept: bool = True
+    ) -> Iterator[dict[str, Any]]:
         """Yield rows as long as they are within the limits.
+
+        Where they are not kept as they are (`is_kept`), they count as who packs them counts them.
 
         Raises:
             ResultLimit: a limit was passed; nothing more may be read of the connection.
@@ -127,15 +134,18 @@ class Meter:
             sizes = list(map(size_of if is_nested else getsizeof, values))
             if sizes and max(sizes) > longest:
                 raise self._limits.too_long_value(self._instance)
-            self._take(getsizeof(row) + sum(sizes))
+            self._take(getsizeof(row) + sum(sizes) if is_kept else _as_packed(sizes))
             yield row
         self._flush()
 
-    def take(self, rows: Sequence[Sequence[Any]], packed_bytes: int, *, is_flat: bool) -> None:
-        """Count rows that were packed together as if they were not, before more are read.
+    def take(
+        self, rows: Sequence[Sequence[Any]], packed_bytes: int, held_bytes: int, *, is_flat: bool
+    ) -> None:
+        """Count rows that were packed together by what is held of them, before more are read.
 
-        Short rows are counted by what Python keeps beside each value; each value is where one
-        may be long, or may have members (not `is_flat`).
+        The sync counts them as they will be when accounts are made of them: short rows by what
+        Python keeps beside each value, and each value where one may be long, or may have members
+        (not `is_flat`).
 
         Raises:
             ResultLimit: a limit was passed; nothing more may be read of the connection.
@@ -146,7 +156,8 @@ class Meter:
         values = len(rows) * len(rows[0])
         is_short = is_flat and packed_bytes < SHORT_ROW_BYTES * len(rows)
         if is_short and packed_bytes * _WIDEST_CHARACTER < self._limits.value_bytes:
-            self._take(len(rows) * _TUPLE_BYTES + values * _VALUE_BYTES + packed_bytes, len(rows))
+            unpacked = len(rows) * _TUPLE_BYTES + values * _VALUE_BYTES + packed_bytes
+            self._take(held_bytes, len(rows), max(0, unpacked - held_bytes))
             return
         for row in rows:
             sizes = list(map(size_of, row))
@@ -163,10 +174,10 @@ class Meter:
         """
         self._flush()
 
-    def _take(self, count: int, rows: int = 1) -> None:
+    def _take(self, count: int, rows: int = 1, apart: int = 0) -> None:
         self._rows += rows
         self._bytes += count
-        self._pending += count
+        self._pending += count + apart
         if self._rows > self._limits.rows:
             raise self._limits.too_many_rows(self._instance)
         if self._bytes > self._limits.result_bytes:
@@ -187,3 +198,8 @@ def size_of(value: object) -> int:
     if isinstance(value, list | tuple):
         return getsizeof(value) + sum(map(size_of, value))
     return getsizeof(value)
+
+
+def _as_packed(sizes: Iterable[int]) -> int:
+    """Return about the bytes that values of these sizes have when they are packed."""
+    return sum(max(_PACKED_BYTES, size - _VALUE_BYTES + 8) for size in sizes)

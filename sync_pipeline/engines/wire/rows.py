@@ -11,6 +11,7 @@ import hashlib
 import marshal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, compress
+from sys import getsizeof
 from typing import Any, Protocol
 
 from sync_pipeline.engines.wire.limits import Meter
@@ -20,6 +21,7 @@ _PLAIN = 2
 """The format of marshal that depends on values alone: newer ones say which value is shared."""
 _FLAT = frozenset({str, bytes, int, float, bool, type(None)})
 _ROWS_AT_ONCE = 256
+_SLOT_BYTES = 8
 Row = Sequence[Any]
 
 
@@ -77,7 +79,7 @@ class PackedRows:
             packed, told = list(rows), b"".join(map(_spelled, rows))
         if self._meter is not None:
             is_flat = bool(texts) or set(map(type, chain.from_iterable(rows))) <= _FLAT
-            self._meter.take(rows, len(told), is_flat=is_flat)
+            self._meter.take(rows, len(told), getsizeof(packed) + _SLOT_BYTES, is_flat=is_flat)
         self._order.update(b"%d:" % len(told))
         self._order.update(told)
         self._batches.append(packed)

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.engines.wire.budget import Usage
+from sync_pipeline.engines.wire.budget import Budget, Usage
 from sync_pipeline.engines.wire.limits import MOST_COLUMNS, Meter, ReadLimits, size_of
 from sync_pipeline.engines.wire.rows import PackedRows, Texts, read_packed
-from sync_pipeline.errors import ResultLimit
+from sync_pipeline.errors import MemoryExhausted, ResultLimit
 
 NAMES = ("a", "b")
 MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -214,3 +214,42 @@ def test_packed_rows_count_as_what_they_would_take(rows: list[tuple[Any, ...]]) 
     assert usage.add(0) > least / 4
     ascii_only = all(str(item).isascii() for row in rows for item in row)
     assert not ascii_only or usage.add(0) >= least * 0.8
+
+
+CATALOG = ("relation", "large", "s1", "t1234", "", "g17", "o1", "UPDATE", False)
+
+
+def test_what_counts_is_what_is_held_and_a_run_counts_what_it_will_be() -> None:
+    """Rows of a catalog take an eighth of what Python makes of them, and are held like that."""
+    budget = Budget(10**9)
+    with budget.share() as usage:
+        meter = Meter(ReadLimits(), usage, "one")
+        found = PackedRows(meter)
+        rows = [[*CATALOG[:3], f"t{number}", *CATALOG[4:]] for number in range(6400)]
+        for begin in range(0, len(rows), 64):
+            found.add(tuple("abcdefghi"), [tuple(row) for row in rows[begin : begin + 64]])
+        found.end()
+        held = sum(getsizeof(batch) for batch in found._batches) + getsizeof(found._batches)
+        assert meter._bytes == pytest.approx(held, rel=0.01)
+        unpacked = sum(size_of(tuple(row)) for row in rows)
+        assert usage.held == pytest.approx(unpacked, rel=0.2)
+        assert meter._bytes < unpacked / 4
+        # Of an instance with 10 million such rows, half is read, and none with twice its bytes.
+        assert meter._bytes / len(rows) * ReadLimits().rows < ReadLimits().result_bytes
+
+
+@pytest.mark.parametrize("width", [1, 9, 400])
+def test_rows_of_nothing_have_an_end_too(width: int) -> None:
+    """A row of empty values is a few bytes packed, and many in Python: a run counts these."""
+    names, rows = [str(number) for number in range(width)], [("",) * width] * 64
+    budget = Budget(10**7)
+    with budget.share() as usage:
+        found = counting(ReadLimits(), usage)
+
+        def add_on() -> None:
+            for _ in range(10**7 // width):
+                found.add(names, rows)
+
+        with pytest.raises(MemoryExhausted, match="MAX_RUN_BYTES"):
+            add_on()
+    assert len(found) * (40 + 57 * width) < 2 * 10**7

@@ -10,6 +10,7 @@ import pytest
 
 from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.engines.wire.limits import MOST_COLUMNS, Meter, ReadLimits, size_of
+from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import ResultLimit
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.syncing.target import read_limits
@@ -66,3 +67,15 @@ def test_a_million_rows_of_a_catalog_are_within_the_defaults() -> None:
     count = getsizeof(row) + sum(map(size_of, row.values()))
     assert count * 1_000_000 < read_limits(Settings()).result_bytes
     assert read_limits(Settings()) == ReadLimits()
+
+
+def test_rows_that_are_handed_on_count_as_who_packs_them_counts_them() -> None:
+    rows = [{"a": "x" * 20, "b": None, "c": number} for number in range(1000)]
+    packed = PackedRows()
+    packed.add(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    (held,) = packed._batches
+    meters = {is_kept: Meter(ReadLimits(), Usage(), "one") for is_kept in (True, False)}
+    for is_kept, meter in meters.items():
+        assert list(meter.metered(iter(rows), is_kept=is_kept)) == rows
+    assert len(held) * 0.8 < meters[False]._bytes < len(held) * 1.2
+    assert meters[True]._bytes > 4 * meters[False]._bytes

@@ -108,13 +108,18 @@ class _ThinSession:
     async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
         """Run one SELECT."""
         rows: list[dict[str, Any]] = []
-        await self.stream(sql, parameters, rows.extend)
+        await self.stream(sql, parameters, rows.extend, is_kept=True)
         return rows
 
     async def stream(
-        self, sql: str, parameters: dict[str, object], take: Callable[[Rows], None]
+        self,
+        sql: str,
+        parameters: dict[str, object],
+        take: Callable[[Rows], None],
+        *,
+        is_kept: bool = False,
     ) -> None:
-        """Run one SELECT, and hand its rows over as they come."""
+        """Run one SELECT, and hand its rows over as they come: `is_kept` says whether to keep."""
         meter = self._target.meter
         with self._raw.cursor() as cursor:
             cursor.arraysize = ROWS_A_TRIP
@@ -124,7 +129,7 @@ class _ThinSession:
             while batch := await cursor.fetchmany():
                 self._flow.progress()
                 rows = (dict(zip(names, row, strict=True)) for row in batch)
-                take(list(meter.metered(rows)))
+                take(list(meter.metered(rows, is_kept=is_kept)))
 
     async def close(self) -> None:
         """Say goodbye to the server."""
@@ -147,13 +152,18 @@ class _ThickSession:
     async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
         """Run one SELECT."""
         rows: list[dict[str, Any]] = []
-        await self.stream(sql, parameters, rows.extend)
+        await self.stream(sql, parameters, rows.extend, is_kept=True)
         return rows
 
     async def stream(
-        self, sql: str, parameters: dict[str, object], take: Callable[[Rows], None]
+        self,
+        sql: str,
+        parameters: dict[str, object],
+        take: Callable[[Rows], None],
+        *,
+        is_kept: bool = False,
     ) -> None:
-        """Run one SELECT, and hand its rows over as they come."""
+        """Run one SELECT, and hand its rows over as they come: `is_kept` says whether to keep."""
         meter = self._target.meter
         with self._raw.cursor() as cursor:
             cursor.arraysize = ROWS_A_TRIP
@@ -162,7 +172,7 @@ class _ThickSession:
             names = _names(cursor.description, meter)
             for batch in iter(cursor.fetchmany, []):
                 rows = (dict(zip(names, row, strict=True)) for row in batch)
-                take(list(meter.metered(rows)))
+                take(list(meter.metered(rows, is_kept=is_kept)))
 
     async def close(self) -> None:
         """Say goodbye to the server."""
