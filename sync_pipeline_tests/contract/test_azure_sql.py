@@ -6,13 +6,14 @@ the drivers are real where a test says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlglot
 
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts, read_accounts
 from sync_pipeline.connect import Deadline, open_connection
@@ -20,11 +21,15 @@ from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.base import Connection, Target
 from sync_pipeline.engines.sqlserver.accounts.azure import LOGICAL_SERVER, ONE_DATABASE
 from sync_pipeline.engines.sqlserver.engine import SqlServer
+from sync_pipeline.engines.sqlserver.names import in_azure_database
 from sync_pipeline.engines.sqlserver.wire.azure import logical_server, login_username
 from sync_pipeline.errors import (
     AuthenticationError,
     ConfigurationError,
+    ConnectError,
     PrivilegeError,
+    QueryError,
+    SyncError,
     UnsupportedServer,
 )
 from sync_pipeline.model.access import AccessWorld
@@ -37,6 +42,7 @@ from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from workbench.emulation.azure_sql import (
     HOST,
     EmulatedLogicalServer,
+    LogicalConnection,
     LogicalServer,
     accounts_of,
     answers,
@@ -162,6 +168,57 @@ def test_a_login_without_a_user_does_not_get_in(rules: AccessRules) -> None:
     found = SqlServer().access_rules(judged(accounts_of(world)))
     (held,) = found.decide("stray", "VIEW DEFINITION", ORDERS).held
     assert held.lacking == ("CONNECT on database shop",)
+
+
+def test_a_role_counts_where_its_member_gets_in_and_a_deny_keeps_it_out() -> None:
+    """Server roles: the fixed roles, and how CONNECT to one database is denied."""
+    world = fleet()
+    for role in (CONNECTOR, "##MS_DatabaseManager##"):
+        world.member(role, "stray")
+    world.maps("clerk", "hr")
+    world.databases["hr"].grant("clerk", "CONNECT", state="D")
+    world.member(CONNECTOR, "clerk")
+    found = SqlServer().access_rules(judged(accounts_of(world)))
+
+    def gets(account: str, permission: str, database: str) -> bool:
+        on = Securable(SecurableKind.DATABASE, database, catalog=database)
+        return any(not item.lacking for item in found.decide(account, permission, on).held)
+
+    assert gets("stray", "CONNECT", "shop")
+    assert gets("stray", "ALTER", "shop")
+    assert not gets("stray", "CONTROL", "shop")
+    assert gets("clerk", "CONNECT", "shop")
+    assert not gets("clerk", "CONNECT", "hr")
+    assert not gets("app", "CONNECT", "hr")
+
+
+@pytest.mark.parametrize(
+    "name", ["a]b", "a*/b", "a/*b", "x'; DROP DATABASE y --", "a\nGO", "ü -- /* */ x", "[a].[b]"]
+)
+def test_a_name_never_ends_the_comment_that_names_the_database(name: str) -> None:
+    statement = "SELECT 1;"
+    text = in_azure_database(name, statement)
+    (kinds,) = [[item.text for item in sqlglot.tokenize(text, read="tsql")]]
+    assert kinds == ["SELECT", "1", ";"]
+    assert text.endswith(f"*/ {statement}")
+    assert "\n" not in text
+
+
+def test_a_server_that_does_not_say_what_was_opened_is_not_read() -> None:
+    class Silent(LogicalConnection):
+        def fetch(
+            self, sql: str, parameters: Mapping[str, object] | None = None
+        ) -> list[dict[str, Any]]:
+            rows = super().fetch(sql, parameters)
+            return [
+                {key: None if key == "database_name" else row[key] for key in row} for row in rows
+            ]
+
+    with (
+        emulated(fleet()) as server,
+        pytest.raises(QueryError, match="which database the login opened"),
+    ):
+        SqlServer().identify(Silent(server, None, ""))
 
 
 def test_no_login_of_a_logical_server_lacks_connect_sql(rules: AccessRules) -> None:
@@ -595,6 +652,7 @@ def test_behind_another_name_the_login_is_made_again() -> None:
     ("number", "kind", "says"),
     [
         (40615, ConfigurationError, "firewall rule"),
+        (40613, ConnectError, "try again in a minute"),
         (18456, AuthenticationError, "instances edit --database"),
         (40532, ConfigurationError, "host name"),
     ],
@@ -614,6 +672,8 @@ def test_what_keeps_everybody_out_says_what_to_do(
     ):
         collected(target)
     assert says in str(caught.value)
+    assert isinstance(caught.value, SyncError)
+    assert caught.value.retryable is (number == 40613)
     assert len(listener.logins) == 1
 
 

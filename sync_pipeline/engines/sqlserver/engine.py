@@ -33,6 +33,7 @@ from sync_pipeline.engines.sqlserver.accounts.azure import (
     OPENED,
     PLACES,
     ObjectiveRow,
+    OpenedRow,
     azure_accounts,
     entries,
     of_one,
@@ -151,9 +152,9 @@ class SqlServer:
             raise UnsupportedServer(f"The server is {row['edition']}: {REFUSED[edition]}.")
         number, place, account = _numbers(version), "", ""
         if edition == AZURE_SQL:
-            opened = connection.fetch(sql_text(PACKAGE, "azure_identity.sql"))
-            place = _place(str(opened[0]["database_name"]))
-            account = written(str(opened[0]["account"] or "")) if opened[0]["account"] else ""
+            opened = _opened(connection)
+            place = LOGICAL_SERVER if opened.database_name == MASTER else ONE_DATABASE
+            account = written(opened.account) if opened.account else ""
         if edition in (AZURE_SQL, MANAGED_INSTANCE):
             # It reports 12.0 for ever, and has the catalog of the newest version.
             number = max(number, (16, 0))
@@ -212,8 +213,7 @@ class SqlServer:
         """
         account = server.account or written(username)
         if server.place == ONE_DATABASE:
-            (row,) = connection.fetch(sql_text(PACKAGE, "azure_identity.sql"))
-            raise of_one(OPENED.bind(row).database_name, filled(A_LOGIN, user=account))
+            raise of_one(_opened(connection).database_name, filled(A_LOGIN, user=account))
         if server.place != LOGICAL_SERVER:
             return self.databases(connection, username)
         listed = connection.fetch(sql_text(PACKAGE, "azure_databases.sql"))
@@ -317,8 +317,17 @@ def _entry(row: DatabaseRow, username: str) -> DatabaseEntry:
     )
 
 
-def _place(database: str) -> str:
-    return LOGICAL_SERVER if database == MASTER else ONE_DATABASE
+def _opened(connection: Connection) -> OpenedRow:
+    """Return which database a login opened, and as whom.
+
+    Raises:
+        QueryError: the server does not say.
+    """
+    (row,) = connection.fetch(sql_text(PACKAGE, "azure_identity.sql"))
+    found = OPENED.bind(row)
+    if not found.database_name:
+        raise QueryError("The server does not say which database the login opened.")
+    return found
 
 
 def _objectives(connection: Connection) -> tuple[ObjectiveRow, ...]:

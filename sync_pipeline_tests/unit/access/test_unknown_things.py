@@ -169,6 +169,7 @@ def test_an_unknown_deny_is_no_row_security() -> None:
         (EngineName.MARIADB, "12.3.1-MariaDB", True),
         (EngineName.MARIADB, "13.1.1-MariaDB", True),
         (EngineName.SQLSERVER, "16.0 (Azure SQL Managed Instance, 12.0.2000.8)", False),
+        (EngineName.SQLSERVER, "16.0 (Azure SQL Database, 12.0.2000.8)", False),
         (EngineName.SQLSERVER, "13.0.6300.2", False),
         (EngineName.SQLSERVER, "17.0.1000.7", True),
         (EngineName.ORACLE, "19.30.0.0.0", False),
