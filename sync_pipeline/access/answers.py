@@ -85,6 +85,8 @@ class WhoCan:
     unsure: tuple[str, ...] = ()
     is_found: bool = False
     """Whether the object is known to be on an instance."""
+    alike: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The gaps once more: what each says behind the names of the instances that it is said of."""
 
     @property
     def is_complete(self) -> bool:

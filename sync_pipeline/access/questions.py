@@ -48,6 +48,7 @@ class Search:
         self._worlds = worlds
         self._text = text
         self._gaps: dict[str, None] = {}
+        self._alike: dict[str, list[str]] = {}
         self._beside: dict[ServerRule, None] = {}
         self._absent: dict[str, list[str]] = {}
         self._listed_at: dict[str, datetime] = {}
@@ -66,9 +67,6 @@ class Search:
         refusal: ConfigurationError | None = None
         is_named = False
         for judged in self._worlds:
-            self._beside.update(dict.fromkeys(judged.not_modelled(self.privilege)))
-            self._tell(judged.gaps(SectionName.ACCOUNTS))
-            self._tell(judged.sentences(judged.everywhere))
             try:
                 named = judged.rules.securables(self._text)
             except ConfigurationError as error:
@@ -96,6 +94,7 @@ class Search:
             ),
             tuple(self._unsure),
             self._is_found,
+            tuple((text, tuple(names)) for text, names in self._alike.items()),
         )
 
     def _on(self, judged: Judged, named: Sequence[Securable]) -> Iterator[Holder]:
@@ -104,7 +103,10 @@ class Search:
         there = [(securable, is_there) for securable, is_there, missing in found if not missing]
         if not there:
             self._leave_out(judged, found[0][2] if found else "")
-        elif any(is_there is Existence.YES for _, is_there in there):
+            return
+        self._tell_always(judged)
+        self._beside.update(dict.fromkeys(judged.not_modelled(self.privilege)))
+        if any(is_there is Existence.YES for _, is_there in there):
             self._is_found = True
         else:
             self._unsure[judged.name] = None
@@ -113,17 +115,18 @@ class Search:
 
     def _of(self, judged: Judged, securable: Securable, is_there: Existence) -> Iterator[Holder]:
         unknown: dict[Gap, None] = {}
-        for holder in _holders(judged, self.privilege, securable):
+        for holder in _holders(judged, self.privilege, securable, is_there):
             if holder.decision.unknown:
                 unknown.update(dict.fromkeys(_undecided(judged, holder)))
-            yield replace(holder, existence=is_there)
-        self._tell(judged.sentences(unknown))
+            yield holder
+        self._tell(judged, judged.sentences(unknown))
 
     def _refused(self, judged: Judged) -> None:
         """Note an instance on which the text names nothing, and what could change that."""
         missing = lacking_database(judged, self._text)
         if not missing:
-            self._tell((*judged.gaps(), *judged.unknown()))
+            self._tell_always(judged)
+            self._tell(judged, (*judged.gaps(), *judged.unknown()))
         if judged.is_synced:
             self._absent.setdefault(missing, []).append(judged.name)
 
@@ -134,8 +137,16 @@ class Search:
             at = self._listed_at.get(missing, listed.observed_at)
             self._listed_at[missing] = min(at, listed.observed_at)
 
-    def _tell(self, gaps: Iterable[str]) -> None:
-        self._gaps.update(dict.fromkeys(gaps))
+    def _tell_always(self, judged: Judged) -> None:
+        """Tell what could change any answer about an instance."""
+        self._tell(judged, judged.gaps(SectionName.ACCOUNTS))
+        self._tell(judged, judged.sentences(judged.everywhere))
+
+    def _tell(self, judged: Judged, gaps: Iterable[str]) -> None:
+        for text in gaps:
+            if text not in self._gaps:
+                self._gaps[text] = None
+                self._alike.setdefault(text.removeprefix(judged.name), []).append(judged.name)
 
 
 def who_can(worlds: Iterable[Judged], privilege: str, text: str) -> WhoCan:
@@ -148,15 +159,23 @@ def who_can(worlds: Iterable[Judged], privilege: str, text: str) -> WhoCan:
     return search.answer(list(search.holders()))
 
 
-def _holders(judged: Judged, privilege: str, securable: Securable) -> Iterator[Holder]:
+def _holders(
+    judged: Judged, privilege: str, securable: Securable, is_there: Existence
+) -> Iterator[Holder]:
     everywhere, rules = judged.everywhere, judged.rules
-    engine = judged.world.engine
     for state in judged.concerned(privilege, securable):
         decision = _apart(rules.decide(state.name, privilege, securable), everywhere)
         verdict = _verdict(decision)
         if verdict is not None:
-            everyone = rules.is_everyone(state.name)
-            yield Holder(judged.name, state, decision, verdict, everyone, is_own(engine, state))
+            yield Holder(
+                judged.name,
+                state,
+                decision,
+                verdict,
+                rules.is_everyone(state.name),
+                is_own(judged.world.engine, state),
+                is_there,
+            )
 
 
 def _apart(decision: Decision, everywhere: Sequence[Gap]) -> Decision:

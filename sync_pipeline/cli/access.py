@@ -86,14 +86,15 @@ def who_can(
         if output.is_csv:
             rows = list(shown.csv_rows(found, asked))
             answer = search.answer()
-            notes = (*_notes(answer), *shown.absences(answer))
+            notes = (*shown.gaps_once(answer), *_beside(answer), *shown.absences(answer))
             output.show(shown.CSV_COLUMNS, rows, nothing, notes)
             return
         lines = shown.Lines(asked)
         lines.add(found)
     answer = search.answer()
     where = lines.end(answer)
-    output.show(shown.COLUMNS, lines.rows, nothing, (*_notes(answer), *where))
+    notes = (*shown.gaps_once(answer), *_beside(answer), *where)
+    output.show(shown.COLUMNS, lines.rows, nothing, notes)
 
 
 @app.command("of")
@@ -153,16 +154,17 @@ def diff(
     output.show(DIFFERENCE_COLUMNS, rows, nothing, _notes(found))
 
 
-def _notes(found: WhoCan | AccountAccess | AccessComparison) -> tuple[str, ...]:
-    """Return what an answer does not know, and a line for each product: what none takes in."""
+def _notes(found: AccountAccess | AccessComparison) -> tuple[str, ...]:
+    """Return what an answer does not know, and what none takes in."""
+    return (*found.gaps, *_beside(found))
+
+
+def _beside(found: WhoCan | AccountAccess | AccessComparison) -> Iterator[str]:
+    """Yield a line for each product: what no answer takes in."""
     rules = found.not_modelled
-    products = dict.fromkeys(rule.product for rule in rules)
-    beside = (
-        f"Not looked at on {product}, and could change the answer: "
-        f"{'; '.join(str(rule) for rule in rules if rule.product == product)}."
-        for product in products
-    )
-    return (*found.gaps, *beside)
+    for product in dict.fromkeys(rule.product for rule in rules):
+        named = "; ".join(str(rule) for rule in rules if rule.product == product)
+        yield f"Not looked at on {product}, and could change the answer: {named}."
 
 
 def _privilege_row(entry: EffectivePrivilege) -> tuple[object, ...]:

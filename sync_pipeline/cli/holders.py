@@ -108,6 +108,12 @@ class Lines:
             )
 
 
+def gaps_once(found: WhoCan) -> Iterator[str]:
+    """Yield what is not known, once for all instances of which the same is."""
+    for text, names in found.alike:
+        yield f"{names[0] if len(names) == 1 else _instances(names)}{text}"
+
+
 def absences(found: WhoCan) -> Iterator[str]:
     """Yield where an object is not, a sentence for each reason."""
     for item in found.absent:

@@ -119,6 +119,8 @@ def test_an_instance_is_listed_if_the_object_is_there(fleet: Command) -> None:
     )
     notes = [line for line in said if line.startswith("Note")]
     assert len(said) - len(notes) == 2
+    assert sum("which were not tried" in line for line in notes) == 1
+    assert any("3 instances (never, there, with): Not known, and could" in line for line in notes)
     assert (
         "Note: table:shop.orders may be on 2 instances (never, there), where nothing names it: 11 "
         "accounts would have DELETE there. --instance NAME shows them, and --all-holders shows all."
@@ -146,6 +148,8 @@ def test_programs_are_told_each_holder_wherever_the_object_may_be(fleet: Command
     told = {item["account"]: item["told_with"] for item in said["holders"]}
     assert (told["'ann'@'%'"], told["'app'@'%'"]) == ("superusers", "")
     assert said["may_be_on"] == ["never", "there"]
+    # What could change an answer about an instance without the database is not told.
+    assert {text.partition(":")[0] for text in said["not_known"]} == {"never", "there", "with"}
     (absent,) = said["not_there"]
     assert (absent["missing"], absent["instances"]) == ("database shop", ["crm-1", "crm-2"])
     rows = list(csv.DictReader(io.StringIO(fleet.run(*WHO, "--csv").out)))
