@@ -284,7 +284,8 @@ class AccountFacts:
     what no catalog says of the account, and could let it do more or less. `temporarily_locked`
     says how an account is locked whose lock ends by itself. `user` is what an account is called
     that has a host too. `login_advice` says by which statement a person gives the account a
-    password that is kept by a better method.
+    password that is kept by a better method. `requires_tls` says whether the account
+    itself may log in by TLS alone, and `is_from_elsewhere` whether it may from another host.
     """
 
     is_system: bool = False
@@ -308,3 +309,6 @@ class AccountFacts:
     temporarily_locked: str = ""
     user: str = ""
     login_advice: str = ""
+    password_changed_at: datetime | None = None
+    requires_tls: bool | None = None
+    is_from_elsewhere: bool | None = None

@@ -7,13 +7,19 @@ from dataclasses import replace
 
 from sync_pipeline.engines.access.contract import (
     AccessRules,
+    DefinerRoutine,
     HashPlace,
+    LoginRule,
+    ServerFix,
     concerned,
     dangers,
+    definer_routines,
     hash_places,
     is_servers_own,
+    login_rules,
     missing,
     not_modelled,
+    set_server,
 )
 from sync_pipeline.engines.access.doubts import Doubts, Known
 from sync_pipeline.model.access import (
@@ -112,6 +118,18 @@ class CautiousRules:
     def dangers(self, account: str) -> Sequence[Power]:
         """Return the dangerous privileges of an account."""
         return dangers(self._rules, account)
+
+    def login_rules(self) -> Sequence[LoginRule]:
+        """Return the lines by which the server lets clients in."""
+        return login_rules(self._rules)
+
+    def definer_routines(self) -> Sequence[DefinerRoutine]:
+        """Return the routines that run with their owner's rights and can be misused."""
+        return definer_routines(self._rules)
+
+    def set_server(self, name: str, value: str, before: str) -> ServerFix:
+        """Return what gives a setting of the server another value."""
+        return set_server(self._rules, name, value, before)
 
     def not_modelled(self) -> Sequence[ServerRule]:
         """Return the rules of the server that no answer takes in."""
