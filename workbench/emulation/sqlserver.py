@@ -138,6 +138,8 @@ class EmulatedSqlServer:
             "ProductVersion": world.version,
             "EngineEdition": str(world.engine_edition),
             "Edition": "Developer Edition (64-bit)",
+            "MachineName": world.machine,
+            "IsIntegratedSecurityOnly": str(int(world.is_windows_only)),
         }
 
         def server_property(name: str | None) -> str | None:

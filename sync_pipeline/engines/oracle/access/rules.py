@@ -63,6 +63,10 @@ class OracleAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
         """Return the powers that the account has, or can get through any chain."""
         return self._decisions.powers.of(account)
 
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return the dangerous privileges that the account has, or gets by any role."""
+        return self._decisions.powers.dangers(account)
+
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""
         state = self._world.accounts.get(account)

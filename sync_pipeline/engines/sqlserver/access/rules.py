@@ -84,6 +84,10 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
         """Return the powers that the account has, or can get through any chain."""
         return self._powers.of(account)
 
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return the dangerous permissions that the account has, or can get by any chain."""
+        return self._powers.dangers(account)
+
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""
         state = self._principals.accounts.get(account)
