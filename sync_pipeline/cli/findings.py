@@ -34,6 +34,10 @@ def findings(
         Severity | None, typer.Option(help="Only those that are at least this bad.")
     ] = None,
     rule: Annotated[str | None, typer.Option(help="Only of this rule.")] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(help="Show the controls of a benchmark instead: cis-postgresql, and so on."),
+    ] = None,
 ) -> None:
     """Show what a review of all accounts should look at, worst first."""
     from sync_pipeline.access.findings.review import RULES
@@ -41,6 +45,11 @@ def findings(
     from sync_pipeline.workflows.selecting import active
 
     if context.invoked_subcommand is not None:
+        return
+    if benchmark is not None:
+        from sync_pipeline.cli.benchmark import show_benchmark
+
+        show_benchmark(selection, output, benchmark)
         return
     if rule is not None and rule not in {item.id for item in RULES}:
         raise ConfigurationError(
@@ -78,7 +87,8 @@ def findings(
 @app.command()
 @with_options
 def rules(output: Output) -> None:
-    """Show every rule: what it looks for, why, and who says so."""
+    """Show every rule: what it looks for, why, who says so, and the controls it looks after."""
+    from sync_pipeline.access.benchmarks.registry import controls_of
     from sync_pipeline.access.findings.review import RULES
     from sync_pipeline.workflows.answers.findings import finding_rules
 
@@ -93,6 +103,7 @@ def rules(output: Output) -> None:
                     "severity": rule.severity,
                     "rationale": rule.rationale,
                     "sources": list(rule.sources),
+                    "controls": list(controls_of(rule.id)),
                     "is_on": rule.id not in disabled,
                 }
                 for rule in RULES
@@ -101,10 +112,10 @@ def rules(output: Output) -> None:
         return
     if output.is_csv:
         output.show(
-            ("rule", "severity", "is on", "title", "rationale", "sources"),
+            ("rule", "severity", "is on", "title", "rationale", "sources", "controls"),
             [
                 (rule.id, rule.severity, rule.id not in disabled, rule.title, rule.rationale,
-                 tuple(rule.sources))
+                 tuple(rule.sources), tuple(controls_of(rule.id)))
                 for rule in RULES
             ],
             "",
@@ -116,6 +127,8 @@ def rules(output: Output) -> None:
         say(f"  {rule.rationale}")
         for source in rule.sources:
             say(f"  - {source}")
+        controls = ", ".join(controls_of(rule.id))
+        say(f"  Controls: {controls or 'none. ' + rule.no_control}")
 
 
 @app.command()

@@ -53,6 +53,11 @@ class AccessReads:
             some = instance_ids[begin : begin + AT_ONCE]
             yield from self._read(some, wanted, with_damaged=with_damaged, with_facts=with_facts)
 
+    def sections(self, instance_ids: Sequence[int]) -> dict[int, dict[SectionKey, SectionReport]]:
+        """Return how the last sync of each instance read its sections; never synced: nothing."""
+        with self._database.read() as connection:
+            return _sections(connection, instance_ids)
+
     def _read(
         self,
         instance_ids: Sequence[int],

@@ -222,6 +222,7 @@ def test_two_accounts_are_compared_across_instances(fleet: Command) -> None:
         (("access", "of", "hr", "--instance", "shop", "--json", "--csv"), "one format"),
         (("findings", "--rule", "x"), "There is no rule 'x'"),
         (("findings", "--instance", "x"), "'x' does not exist"),
+        (("findings", "--benchmark", "x"), "There is no benchmark 'x'"),
         (("findings", "--json", "--csv"), "one format"),
         (("findings", "--severity", "awful"), "awful"),
         (("accounts", "list", "--class", "x"), "There is no class 'x'. No class is defined."),
@@ -315,6 +316,8 @@ def test_every_rule_is_explained(fleet: Command) -> None:
     assert all(rule["rationale"] and rule["sources"] and rule["is_on"] for rule in rules)
     text = fleet.ok("findings", "rules").out
     assert all(f"{rule['id']} ({rule['severity']})" in text for rule in rules)
+    assert all(rule["controls"] or rule["id"] in text for rule in rules)
+    assert "cis-mysql 5.4" in text
 
 
 @pytest.fixture
@@ -378,3 +381,24 @@ def test_the_report_has_the_findings(fleet: Command, tmp_path: Path) -> None:
     findings_file(fleet, tmp_path, "nonsense: 1")
     fleet.ok("report", "--output", str(page))
     assert "The findings were not evaluated" in page.read_text()
+
+
+def test_the_controls_of_a_benchmark(fleet: Command) -> None:
+    said = fleet.ok("findings", "--benchmark", "cis-postgresql", "--json").json
+    assert (said["benchmark"], said["instances"]) == ("cis-postgresql", 3)
+    assert said["engine"] == "postgresql"
+    by_number = {item["number"]: item for item in said["controls"]}
+    assert (by_number["4.3"]["status"], by_number["4.3"]["findings"]) == ("fail", 2)
+    assert "unsynced: it was never synced." in by_number["4.3"]["reason"]
+    assert by_number["4.4"]["status"] == "unknown"
+    assert by_number["4.2"]["status"] == "not checked"
+    assert by_number["4.2"]["reason"]
+    assert sum(said["counts"].values()) == len(said["controls"])
+    own = ("findings", "--benchmark", "cis-postgresql", "--instance", "billing")
+    passed = {row["control"]: row for row in rows_of(fleet.ok(*own, "--csv"))}
+    assert (passed["4.4"]["status"], passed["4.4"]["findings"]) == ("pass", "0")
+    assert "no date of a last login" in passed["4.4"]["reason"]
+    shown = fleet.ok(*own)
+    assert "CIS PostgreSQL 17" in shown.out
+    other = fleet.ok("findings", "--benchmark", "cis-mysql", "--json").json
+    assert {item["status"] for item in other["controls"]} == {"not checked"}

@@ -12,6 +12,7 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import Availability, Danger, Gravity, Power, PowerKind, path_text
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.privilege import SectionName
 
 _SEVERITY = {
     Gravity.HIGH: Severity.HIGH,
@@ -35,6 +36,12 @@ _MOST_TOLD = 4
         "PostgreSQL documentation, Predefined Roles; Role Attributes; GRANT, on parameters",
         "SQL Server documentation, Permissions (Database Engine); xp_cmdshell",
         "CIS Oracle Database 19c Benchmark 5.2.1 to 5.2.13, system privileges",
+    ),
+    reads=(
+        SectionName.ACCOUNTS,
+        SectionName.MEMBERSHIPS,
+        SectionName.SERVER,
+        SectionName.PARAMETER,
     ),
 )
 @each

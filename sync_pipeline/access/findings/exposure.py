@@ -19,7 +19,7 @@ from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.model.access import EVERYTHING, EffectivePrivilege, Hold
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
-from sync_pipeline.model.privilege import Grant, SecurableKind
+from sync_pipeline.model.privilege import Grant, SectionName, SecurableKind
 
 _WIDE = (SecurableKind.SERVER, SecurableKind.DATABASE_PATTERN)
 """Where a privilege is high: an application that writes its own database is not."""
@@ -35,6 +35,7 @@ _WIDE = (SecurableKind.SERVER, SecurableKind.DATABASE_PATTERN)
         "CIS MySQL 8.0 Benchmark 7.7, no anonymous accounts exist",
         "MySQL Reference Manual, Access Control, Stage 1: Connection Verification",
     ),
+    reads=(SectionName.ACCOUNTS,),
 )
 @each
 def anonymous(rule: Rule, case: Case) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from sync_pipeline.engines.access.cautious import plain
 from sync_pipeline.engines.access.contract import mends
 from sync_pipeline.model.access import AccountFacts, PowerKind
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.privilege import SectionName
 
 
 @rule(
@@ -24,6 +25,7 @@ from sync_pipeline.model.finding import Finding, Severity
         "CIS Oracle Database 19c Benchmark 3.3, PASSWORD_LIFE_TIME",
         "CIS SQL Server Benchmark 4.2, CHECK_EXPIRATION of sysadmins",
     ),
+    reads=(SectionName.ACCOUNTS,),
 )
 @each
 def no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -50,6 +52,7 @@ def no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
         "CIS Oracle Database 19c Benchmark 3.7, PASSWORD_VERIFY_FUNCTION",
         "CIS SQL Server Benchmark 4.3, CHECK_POLICY",
     ),
+    reads=(SectionName.ACCOUNTS,),
 )
 @each
 def no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -77,6 +80,7 @@ def no_rules(rule: Rule, case: Case) -> Iterator[Finding]:
         "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
         "MySQL Reference Manual, Password Management: expired accounts can set a new password",
     ),
+    reads=(SectionName.ACCOUNTS,),
 )
 @each
 def expired(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -101,6 +105,8 @@ def expired(rule: Rule, case: Case) -> Iterator[Finding]:
         "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
         "CIS Oracle Database 19c Benchmark 3.9, INACTIVE_ACCOUNT_TIME",
     ),
+    reads=(SectionName.ACCOUNTS,),
+    no_control="No benchmark here asks since when an account is not used.",
 )
 @each
 def never_used(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -128,6 +134,7 @@ def never_used(rule: Rule, case: Case) -> Iterator[Finding]:
         "PostgreSQL documentation, Password authentication: md5 is deprecated",
         "CIS Oracle Database 19c Benchmark 4.1, default passwords are changed",
     ),
+    reads=(SectionName.ACCOUNTS,),
 )
 @each
 def weak(rule: Rule, case: Case) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.privilege import SectionName
 
 Check = Callable[["Rule", Sequence[Case]], Iterable[Finding]]
 
@@ -18,6 +19,10 @@ class Rule:
     `severity` is that of a plain case; accounts that the engine itself made are shown as
     info where that is what a rule expects of them. `sources` say where the reason is from.
     A rule `of_fleet` says something of several instances together.
+
+    `reads` are the sections that it needs: where one was not read, finding nothing says nothing.
+    Empty: all that hold accounts and grants. Which controls of benchmarks a rule looks after, these
+    say (`access/benchmarks`); `no_control` says why none does.
     """
 
     id: str
@@ -27,6 +32,8 @@ class Rule:
     sources: tuple[str, ...]
     check: Check
     of_fleet: bool = False
+    reads: tuple[SectionName, ...] = ()
+    no_control: str = ""
 
     def findings(self, cases: Sequence[Case]) -> Iterable[Finding]:
         """Return what the rule finds on these instances."""
@@ -41,9 +48,16 @@ def rule(
     rationale: str,
     sources: Sequence[str],
     of_fleet: bool = False,
+    reads: Sequence[SectionName] = (),
+    no_control: str = "",
 ) -> Callable[[Check], Rule]:
     """Make a rule of the function below it, so that what is looked for and why stand together."""
-    return lambda check: Rule(id, title, severity, rationale, tuple(sources), check, of_fleet)
+
+    def made(check: Check) -> Rule:
+        own = (id, title, severity, rationale, tuple(sources), check, of_fleet)
+        return Rule(*own, tuple(reads), no_control)
+
+    return made
 
 
 def each(check: Callable[[Rule, Case], Iterable[Finding]]) -> Check:

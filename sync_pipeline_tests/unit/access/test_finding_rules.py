@@ -11,10 +11,12 @@ import pytest
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, review
 from sync_pipeline.access.findings.rule import Rule, each, rule
+from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.model.finding import FindingRules, Severity
+from sync_pipeline.model.finding import FindingRules, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
+from sync_pipeline.model.server_fact import ServerFact, ServerFacts
 from workbench.strategies.simple_access import PUBLIC, account, judged
 
 TODAY = date(2026, 11, 29)
@@ -62,6 +64,29 @@ def test_a_rule_is_made_of_one_function() -> None:
             yield case.finding(self.id, self.severity, state.name, "It is here.")
 
     assert found(Case(judged(account("ann"), account("bob"))), toy) == ["toy", "toy"]
+
+
+def test_a_finding_may_be_about_the_server_itself() -> None:
+    """It has no account and no path; a suppression for any account means it."""
+
+    @rule("toy", title="A toy", severity=Severity.LOW, rationale="It plays.", sources=("Me",))
+    @each
+    def toy(self: Rule, case: Case):  # type: ignore[no-untyped-def]
+        if case.server.is_on("skip_tls"):
+            yield case.finding(self.id, self.severity, "", "It has no TLS.")
+
+    world = replace(
+        judged(account("ann")).world, server=ServerFacts([ServerFact("skip_tls", value="ON")])
+    )
+    server = Case(Judged(world, judged(account("ann")).rules))
+    (only,) = review([server], FindingRules(), TODAY, rules=[toy]).findings
+    assert (only.account, only.path, only.instance) == ("", (), world.instance)
+    accepted = Suppression("toy", "Known.", TODAY)
+    hidden = review([server], FindingRules(suppressions=(accepted,)), TODAY, rules=[toy])
+    assert (hidden.findings, hidden.suppressed) == ((), (only,))
+    named = replace(accepted, account="ann")
+    assert review([server], FindingRules(suppressions=(named,)), TODAY, rules=[toy]).findings
+    assert found(Case(judged(account("ann"))), toy) == []
 
 
 EVERYONE_WRITES = next(one for one in RULES if one.id == "everyone-can-write")

@@ -1,0 +1,1 @@
+"""Controls of published benchmarks by engine, and how a review answers them. Pure."""

@@ -1,0 +1,71 @@
+"""CIS MariaDB Benchmark: what its chapters 2, 4, 5, 7, 8 and 9 say of accounts and privileges.
+
+The numbers are those of the benchmark for MariaDB 10.6; the titles are our own words.
+"""
+
+from __future__ import annotations
+
+from sync_pipeline.access.benchmarks.reasons import CLIENTS, HOST, PEOPLE
+from sync_pipeline.model.benchmark import Benchmark, Control
+from sync_pipeline.model.instance import EngineName
+
+CIS_MARIADB = Benchmark(
+    "cis-mariadb",
+    "CIS MariaDB 10.6 Benchmark 1.1.0, on accounts and privileges",
+    EngineName.MARIADB,
+    (
+        Control("2.3", "No passwords on command lines", not_checked=CLIENTS),
+        Control("2.4", "One account for one purpose", not_checked=PEOPLE),
+        Control("2.6", "Passwords end within a year", ("no-password-expiry",)),
+        Control(
+            "2.7",
+            "Accounts that are not in use are locked",
+            ("expired-active",),
+            limits="MariaDB keeps no date of a last login.",
+        ),
+        Control("2.8", "Logins by the system's user where they are meant", not_checked=PEOPLE),
+        Control(
+            "5.1",
+            "All privileges, and those on the grant tables, of administrators only",
+            ("superuser", "grant-admin", "password-hash-reader"),
+        ),
+        Control("5.2", "FILE of administrators only", ("superuser", "dangerous-privilege:FILE")),
+        Control(
+            "5.3", "PROCESS of administrators only", ("superuser", "dangerous-privilege:PROCESS")
+        ),
+        Control("5.4", "SUPER of administrators only", ("superuser",)),
+        Control(
+            "5.5", "SHUTDOWN of administrators only", ("superuser", "dangerous-privilege:SHUTDOWN")
+        ),
+        Control("5.6", "CREATE USER of administrators only", ("superuser", "grant-admin")),
+        Control(
+            "5.7",
+            "GRANT OPTION of administrators only",
+            ("superuser", "grant-admin", "grant-option"),
+        ),
+        Control(
+            "5.8",
+            "REPLICATION SLAVE of replicas only",
+            ("superuser", "dangerous-privilege:REPLICATION SLAVE"),
+        ),
+        Control(
+            "5.9",
+            "Rights on data for single databases and accounts",
+            ("everyone-can-write", "any-host-privileged"),
+            limits=PEOPLE,
+        ),
+        Control("7.1", "No logins by the old password hash", ("weak-authentication",)),
+        Control("7.2", "No passwords in the server's configuration", not_checked=HOST),
+        Control("7.3", "Every account logs in by a strong method", ("weak-authentication",)),
+        Control("7.4", "Passwords are checked when they are set", ("no-password-rules",)),
+        Control(
+            "7.5",
+            "No account is open to every host",
+            ("any-host-privileged",),
+            limits="Accounts of low privileges are not told of.",
+        ),
+        Control("7.6", "No anonymous accounts", ("anonymous-account",)),
+        Control("8.3", "Limits on the sessions of each account", not_checked=PEOPLE),
+        Control("9.3", "No SUPER for accounts of replicas", ("superuser",)),
+    ),
+)
