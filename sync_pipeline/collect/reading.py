@@ -13,7 +13,7 @@ from sync_pipeline.collect.unknown import unknown_warnings
 from sync_pipeline.engines.base import AccountRows, DatabaseEntry, Engine, HiddenDatabases
 from sync_pipeline.engines.wire.rows import DIGEST_BYTES, PackedRows
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.privilege import OF_SERVER, SectionKey, SectionName
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
 
@@ -55,8 +55,12 @@ class AccountReading:
 
     @property
     def unread(self) -> Mapping[SectionKey, SectionReport]:
-        """Return the sections that exist on the server and were not read."""
-        return {key: report for key, report in self.sections.items() if not report.is_known}
+        """Return the sections of accounts and grants that are on the server and were not read."""
+        return {
+            key: report
+            for key, report in self.sections.items()
+            if not report.is_known and key.name not in OF_SERVER
+        }
 
     @property
     def facts(self) -> tuple[object, ...]:

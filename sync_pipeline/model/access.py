@@ -282,7 +282,8 @@ class AccountFacts:
     the account open, `password_undo` the one that takes it back, `orphaned_fix` the one that gives
     an orphan its login again; empty: nothing but closing it, or removing it, does. `unknown` is
     what no catalog says of the account, and could let it do more or less. `temporarily_locked`
-    says how an account is locked whose lock ends by itself.
+    says how an account is locked whose lock ends by itself. `requires_tls` says whether the account
+    itself may log in by TLS alone, and `is_from_elsewhere` whether it may from another host.
     """
 
     is_system: bool = False
@@ -304,3 +305,6 @@ class AccountFacts:
     orphaned_fix: str = ""
     unknown: tuple[Gap, ...] = ()
     temporarily_locked: str = ""
+    password_changed_at: datetime | None = None
+    requires_tls: bool | None = None
+    is_from_elsewhere: bool | None = None

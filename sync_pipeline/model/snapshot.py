@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.platform import Platform
-from sync_pipeline.model.privilege import SectionKey
+from sync_pipeline.model.privilege import OF_SERVER, SectionKey
 from sync_pipeline.model.server_fact import ServerFact
 
 
@@ -112,7 +112,16 @@ class Snapshot:
 
     @property
     def unread(self) -> Mapping[SectionKey, SectionReport]:
-        """Return the sections that exist on the server and were not read."""
+        """Return the sections of accounts and grants that are on the server and were not read."""
+        return {key: item for key, item in self._unknown.items() if key.name not in OF_SERVER}
+
+    @property
+    def unreviewed(self) -> Mapping[SectionKey, SectionReport]:
+        """Return the sections that only rules of findings need, and that were not read."""
+        return {key: item for key, item in self._unknown.items() if key.name in OF_SERVER}
+
+    @property
+    def _unknown(self) -> Mapping[SectionKey, SectionReport]:
         return {key: report for key, report in self.sections.items() if not self.is_known(key)}
 
 

@@ -64,7 +64,9 @@ def test_the_script_is_enough(closed_bench: PostgresBench) -> None:
     assert not seen.warnings
     assert not seen.unread
     assert seen.accounts == everything.accounts
-    assert seen.sections == everything.sections
+    login_rules = SectionKey(SectionName.LOGIN_RULES)
+    assert set(seen.unreviewed) == {login_rules}
+    assert {**seen.sections, login_rules: everything.sections[login_rules]} == everything.sections
     assert {str(g.securable) for g in bench.account("app", seen).grants} == {
         "column bench.public.orders.id",
         "large object bench.4711",

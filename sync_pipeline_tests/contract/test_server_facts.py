@@ -48,7 +48,8 @@ def test_settings_that_were_refused_are_not_known_and_nobody_is_warned(world: Wo
     whole, snapshot = world.snapshot(), world.snapshot(refused)
     assert snapshot.accounts == whole.accounts
     assert snapshot.warnings == whole.warnings
-    names = {key.name for key in snapshot.unread} - {key.name for key in whole.unread}
+    assert snapshot.unread == whole.unread
+    names = {key.name for key in snapshot.unreviewed} - {key.name for key in whole.unreviewed}
     if has_settings(world):
         assert names == {SectionName.SERVER_SETTINGS}
         assert set(snapshot.server_facts) < set(whole.server_facts)

@@ -138,6 +138,11 @@ class World:
         """Give an account the password that Oracle makes it with."""
         self.server.add("dba_users_with_defpwd", c, username=name)
 
+    def procedure(self, owner: str, name: str, c: int = 0, **values: Any) -> None:
+        """CREATE PROCEDURE, with its owner's rights unless told otherwise."""
+        row = {"object_type": "PROCEDURE", "authid": "DEFINER", **values}
+        self.server.add("dba_procedures", c, owner=owner, object_name=name, **row)
+
     def link(self, owner: str, name: str, username: str | None, c: int = 0) -> None:
         """CREATE DATABASE LINK ... CONNECT TO, with a password where a user is named."""
         self.server.add(

@@ -152,6 +152,7 @@ class EmulatedSqlServer:
         for name, function, takes, gives in (
             ("SERVERPROPERTY", server_property, [text], text),
             ("LOGINPROPERTY", property_of, [text, text], text),
+            ("QUOTENAME", lambda name: "[" + (name or "").replace("]", "]]") + "]", [text], text),
             ("HAS_DBACCESS", self._has_access, [text], number),
             ("DB_ID", lambda: world.databases[self._database].number, [], number),
             ("CURRENT_TIMEZONE_ID", lambda: world.time_zone, [], text),

@@ -250,6 +250,11 @@ class Database(Catalog):
             self.add("all_columns", object_id=number, name=column, column_id=position)
         return number
 
+    def runs_as(self, object_id: int, user: str | None = None) -> None:
+        """Have a module run as a user, or as its owner."""
+        number = self.id_of(user) if user else -2
+        self.add("sql_modules", object_id=object_id, execute_as_principal_id=number)
+
     def file(
         self,
         type_: int = 0,

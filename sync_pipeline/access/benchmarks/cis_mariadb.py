@@ -16,7 +16,7 @@ CIS_MARIADB = Benchmark(
     (
         Control("2.3", "No passwords on command lines", not_checked=CLIENTS),
         Control("2.4", "One account for one purpose", not_checked=PEOPLE),
-        Control("2.6", "Passwords end within a year", ("no-password-expiry",)),
+        Control("2.6", "Passwords end within a year", ("no-password-expiry", "old-password")),
         Control(
             "2.7",
             "Accounts that are not in use are locked",
@@ -54,6 +54,12 @@ CIS_MARIADB = Benchmark(
             ("everyone-can-write", "any-host-privileged"),
             limits=PEOPLE,
         ),
+        Control(
+            "5.10",
+            "Stored routines run with the rights that they need",
+            ("definer-routine",),
+            limits="Views, triggers and events are not read.",
+        ),
         Control("7.1", "No logins by the old password hash", ("weak-authentication",)),
         Control("7.2", "No passwords in the server's configuration", not_checked=HOST),
         Control("7.3", "Every account logs in by a strong method", ("weak-authentication",)),
@@ -65,6 +71,8 @@ CIS_MARIADB = Benchmark(
             limits="Accounts of low privileges are not told of.",
         ),
         Control("7.6", "No anonymous accounts", ("anonymous-account",)),
+        Control("8.1", "The server takes no connection without TLS", ("tls-not-required",)),
+        Control("8.2", "Accounts that log in from elsewhere require TLS", ("tls-not-required",)),
         Control("8.3", "Limits on the sessions of each account", not_checked=PEOPLE),
         Control("9.3", "No SUPER for accounts of replicas", ("superuser",)),
     ),

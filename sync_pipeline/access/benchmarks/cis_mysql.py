@@ -16,6 +16,7 @@ CIS_MYSQL = Benchmark(
     (
         Control("2.4", "No passwords on command lines", not_checked=CLIENTS),
         Control("2.5", "One account for one purpose", not_checked=PEOPLE),
+        Control("2.7", "No password lives for more than a year", ("old-password",)),
         Control("2.10", "Passwords are changed by way of second ones", not_checked=PEOPLE),
         Control(
             "2.11",
@@ -54,6 +55,12 @@ CIS_MYSQL = Benchmark(
             ("everyone-can-write", "any-host-privileged"),
             limits=PEOPLE,
         ),
+        Control(
+            "5.10",
+            "Stored routines run with the rights that they need",
+            ("definer-routine",),
+            limits="Views, triggers and events are not read.",
+        ),
         Control("5.11", "Who may name another definer", ("superuser", "grant-admin")),
         Control(
             "5.12",
@@ -62,7 +69,7 @@ CIS_MYSQL = Benchmark(
         ),
         Control("7.2", "No passwords in the server's configuration", not_checked=HOST),
         Control("7.3", "Every account has a password", ("weak-authentication",)),
-        Control("7.4", "Passwords end within a year", ("no-password-expiry",)),
+        Control("7.4", "Passwords end within a year", ("no-password-expiry", "old-password")),
         Control("7.5", "Passwords are checked when they are set", ("no-password-rules",)),
         Control(
             "7.6",
@@ -71,6 +78,13 @@ CIS_MYSQL = Benchmark(
             limits="Accounts of low privileges are not told of.",
         ),
         Control("7.7", "No anonymous accounts", ("anonymous-account",)),
+        Control("8.1", "The server takes no connection without TLS", ("tls-not-required",)),
+        Control(
+            "8.2",
+            "Accounts that log in from elsewhere have a certificate",
+            ("tls-not-required",),
+            limits="That TLS is required is seen, and no certificate of the client is asked for.",
+        ),
         Control("8.3", "Limits on the sessions of each account", not_checked=PEOPLE),
     ),
 )

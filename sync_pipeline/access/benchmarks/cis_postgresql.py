@@ -27,7 +27,12 @@ CIS_POSTGRESQL = Benchmark(
             ("expired-active",),
             limits="PostgreSQL keeps no date of a last login.",
         ),
-        Control("4.5", "Functions run for those only who need them", not_checked=PEOPLE),
+        Control(
+            "4.5",
+            "Functions with others' rights run for those only who need them",
+            ("definer-routine",),
+            limits="Told of are those whose callers say what the names in them mean.",
+        ),
         Control(
             "4.6",
             "Rights to change data of those only who need them",
@@ -46,6 +51,12 @@ CIS_POSTGRESQL = Benchmark(
         ),
         Control("5.1", "No passwords on command lines", not_checked=CLIENTS),
         Control("5.2", "The server listens on chosen addresses", not_checked=OTHER_CHAPTER),
+        Control("5.3", "Logins over the socket ask who it is", ("login-without-password",)),
+        Control(
+            "5.4",
+            "Logins over the network ask who it is",
+            ("login-without-password", "weak-login-method"),
+        ),
         Control("5.5", "Limits on the sessions of each account", not_checked=PEOPLE),
         Control(
             "5.6",
@@ -53,6 +64,30 @@ CIS_POSTGRESQL = Benchmark(
             not_checked="A module of the server checks them, and none says which rules it has.",
         ),
         Control("5.7", "Time limits and delays at login", not_checked=OTHER_CHAPTER),
+        Control("5.8", "Clients connect by TLS", ("login-rule-without-tls",)),
+        Control(
+            "5.9",
+            "Logins from few addresses",
+            ("login-from-anywhere",),
+            limits="Networks that are less than everything are not told of.",
+        ),
+        Control(
+            "5.10",
+            "Logins to named databases, of named accounts",
+            ("login-from-anywhere",),
+            limits="A line for all accounts of a small network is not told of.",
+        ),
+        Control(
+            "5.11",
+            "No superuser logs in from elsewhere",
+            ("login-from-anywhere", "superuser-from-elsewhere"),
+        ),
+        Control(
+            "5.12",
+            "New passwords are kept as SCRAM",
+            ("weak-password-storage",),
+            limits="How a password is kept that was set before is in no list of roles.",
+        ),
         Control("7.1", "Replicas log in with accounts of their own", not_checked=PEOPLE),
     ),
 )

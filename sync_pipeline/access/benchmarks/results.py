@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sync_pipeline.access.findings.rule import Rule
+from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.benchmark import Benchmark, Control, ControlResult, ControlStatus
 from sync_pipeline.model.finding import Finding, Review, Severity
 from sync_pipeline.model.gap import Gap
@@ -29,8 +30,10 @@ def results_of(
     read last; none: it was never synced. A finding that is no more than a note breaks nothing.
     """
     by_id = {rule.id: rule for rule in rules}
+    queries = ENGINES[benchmark.engine].account_queries
+    has = frozenset(name for query in queries for name in query.fills)
     return [
-        _result(control, review, [by_id[name] for name in control.rules], disabled, sections)
+        _result(control, review, [by_id[name] for name in control.rules], disabled, sections, has)
         for control in benchmark.controls
     ]
 
@@ -41,13 +44,14 @@ def _result(
     rules: Sequence[Rule],
     disabled: Collection[str],
     sections: Mapping[str, Sections],
+    has: Collection[SectionName],
 ) -> ControlResult:
     why = control.not_checked or _not_looked_for(rules, disabled, sections)
     if why:
         return ControlResult(control, ControlStatus.NOT_CHECKED, reason=why)
     found = _counted(control, review.findings, sections)
     accepted = _counted(control, review.suppressed, sections)
-    unknown = " ".join(_unknown(rules, sections))
+    unknown = " ".join(_unknown(rules, sections, has))
     if found:
         return ControlResult(control, ControlStatus.FAIL, found, accepted, unknown)
     status = ControlStatus.UNKNOWN if unknown else ControlStatus.PASS
@@ -79,22 +83,27 @@ def _is_meant(check: str, finding: Finding) -> bool:
     return finding.rule == rule and (not word or word in finding.about.split(", "))
 
 
-def _unknown(rules: Sequence[Rule], sections: Mapping[str, Sections]) -> Iterator[str]:
+def _unknown(
+    rules: Sequence[Rule], sections: Mapping[str, Sections], has: Collection[SectionName]
+) -> Iterator[str]:
     """Yield what was not read of what the rules look at, instances of one reason together."""
     found: dict[str, list[str]] = {}
     for instance, own in sections.items():
-        for why in _reasons(rules, own):
+        for why in _reasons(rules, own, has):
             found.setdefault(why, []).append(instance)
     for why, names in found.items():
         yield f"On {first_names(names[:_MOST_NAMED], len(names))}: {why}"
 
 
-def _reasons(rules: Sequence[Rule], sections: Sections) -> Iterator[str]:
+def _reasons(
+    rules: Sequence[Rule], sections: Sections, has: Collection[SectionName]
+) -> Iterator[str]:
+    """Yield why what the rules look at is not known; what the engine never reads is nothing."""
     if not sections:
         yield "it was never synced."
         return
     wanted = {name for rule in rules for name in (rule.reads or _of_grants(sections))}
-    for name in sorted(wanted):
+    for name in sorted(wanted.intersection(has)):
         yield from _unread(name, sections)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sync_pipeline.access.findings.case import Case, Remedy
 from sync_pipeline.access.findings.mending import Mending, closed
 from sync_pipeline.access.findings.rule import Rule, each, rule, severity_for
 from sync_pipeline.engines.access.cautious import plain
-from sync_pipeline.engines.access.contract import mends
+from sync_pipeline.engines.access.contract import mends, set_server
 from sync_pipeline.model.access import AccountFacts, PowerKind
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.privilege import SectionName
@@ -39,6 +40,61 @@ def no_expiry(rule: Rule, case: Case) -> Iterator[Finding]:
                 "Its password never expires.",
                 remedy=_expired_later(case, state.name),
             )
+
+
+@rule(
+    "weak-password-storage",
+    title="New passwords are kept by a weak hash",
+    severity=Severity.MEDIUM,
+    rationale="An unsalted or fast hash is guessed in hours, and one of MD5 is as good as the "
+    "password to who reads it. Every password that is set from now on is kept so.",
+    sources=(
+        "CIS PostgreSQL 17 Benchmark 5.12, password_encryption",
+        "PostgreSQL documentation, Password Authentication",
+    ),
+    reads=(SectionName.SERVER_SETTINGS,),
+)
+@each
+def weak_storage(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the servers that keep new passwords by a hash that others replaced."""
+    value = case.server.value("password_encryption")
+    if value is not None and value.strip().lower() in _MD5:
+        fix = set_server(case.judged.rules, "password_encryption", "scram-sha-256", value)
+        yield case.finding(
+            rule.id,
+            rule.severity,
+            "",
+            f"password_encryption is {value}: passwords that are set from now on are kept by MD5.",
+            remedy=Remedy(fix.fix, fix.undo, fix.left),
+        )
+
+
+@rule(
+    "old-password",
+    title="Password that was not changed for more than a year",
+    severity=Severity.LOW,
+    rationale="Whoever came to know a password in all that time still has it: people who left, "
+    "old backups, configuration files.",
+    sources=(
+        "CIS MySQL 9.7 Benchmark 2.7 and 7.4, password_lifetime of a year at most",
+        "CIS MariaDB 10.6 Benchmark 2.6",
+    ),
+    reads=(SectionName.ACCOUNTS,),
+)
+@each
+def old(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts that log in with a password of more than a year."""
+    for state in case.users():
+        changed_at = case.facts(state.name).password_changed_at
+        if changed_at is None or not case.judged.world.has_come(changed_at + _YEAR):
+            continue
+        yield case.finding(
+            rule.id,
+            severity_for(rule, case, state.name),
+            state.name,
+            f"Its password was last changed on {changed_at:%Y-%m-%d}.",
+            remedy=Remedy(left=_BY_ITS_USERS),
+        )
 
 
 @rule(
@@ -104,9 +160,9 @@ def expired(rule: Rule, case: Case) -> Iterator[Finding]:
     sources=(
         "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
         "CIS Oracle Database 19c Benchmark 3.9, INACTIVE_ACCOUNT_TIME",
+        "Oracle DBSAT, USER.INACTIVE",
     ),
     reads=(SectionName.ACCOUNTS,),
-    no_control="No benchmark here asks since when an account is not used.",
 )
 @each
 def never_used(rule: Rule, case: Case) -> Iterator[Finding]:
@@ -174,6 +230,10 @@ _NO_END = (
     "No statement is shown: nobody would notice in time that the password of a program has ended, "
     "or it has none. A vault that changes it is the other way."
 )
+_BY_ITS_USERS = "Change it together with all who log in with it: no statement knows who they are."
+_YEAR = timedelta(days=365)
+_MD5 = ("md5", "on")
+"""`on` meant md5 until 14 (manual, password_encryption)."""
 _BY_PERSON = "Give it a password, or another way to log in, by hand: only you know which."
 _WEAKNESS = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 """By how many of these hold: the password is empty, the account may do everything."""

@@ -9,13 +9,39 @@ from itertools import chain
 
 from sync_pipeline.access.findings.case import Case, listed
 from sync_pipeline.access.findings.dangers import dangerous
+from sync_pipeline.access.findings.definers import definer_routine
+from sync_pipeline.access.findings.everybody import guest, machine_group, package, public
 from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
 from sync_pipeline.access.findings.fleet import namesakes, uneven
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
 from sync_pipeline.access.findings.hashes import hash_reader
-from sync_pipeline.access.findings.passwords import expired, never_used, no_expiry, no_rules, weak
+from sync_pipeline.access.findings.known import (
+    contained,
+    default_password,
+    external,
+    first,
+    guessed,
+)
+from sync_pipeline.access.findings.logins import (
+    from_anywhere,
+    superuser_from_elsewhere,
+    weak_method,
+    without_password,
+    without_tls,
+)
+from sync_pipeline.access.findings.passwords import (
+    expired,
+    never_used,
+    no_expiry,
+    no_rules,
+    old,
+    weak,
+    weak_storage,
+)
 from sync_pipeline.access.findings.powers import administrator, grant_admin, superuser
 from sync_pipeline.access.findings.rule import Rule
+from sync_pipeline.access.findings.settings import chaining, link, mixed, option, trustworthy
+from sync_pipeline.access.findings.transport import tls_not_required
 from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.platform import Platform
@@ -29,12 +55,35 @@ RULES: tuple[Rule, ...] = (
     weak,
     anonymous,
     any_host,
+    tls_not_required,
+    without_password,
+    weak_method,
+    from_anywhere,
+    without_tls,
+    superuser_from_elsewhere,
     everyone_writes,
+    definer_routine,
+    default_password,
+    first,
+    guest,
+    machine_group,
+    public,
+    package,
+    trustworthy,
+    chaining,
+    option,
+    external,
+    link,
     grant_option,
     orphaned,
     expired,
     no_rules,
     no_expiry,
+    weak_storage,
+    old,
+    guessed,
+    contained,
+    mixed,
     never_used,
     gone_database,
     uneven,

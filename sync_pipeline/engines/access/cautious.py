@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from sync_pipeline.engines.access.concerns import Concern, concerns
 from sync_pipeline.engines.access.contract import (
     AccessRules,
+    DefinerRoutine,
     HashPlace,
+    LoginRule,
+    ServerFix,
     concerned,
     dangers,
+    definer_routines,
     hash_places,
+    login_rules,
     not_modelled,
+    set_server,
 )
 from sync_pipeline.engines.access.doubts import Doubts, Known
 from sync_pipeline.model.access import (
@@ -101,6 +108,22 @@ class CautiousRules:
     def dangers(self, account: str) -> Sequence[Power]:
         """Return the dangerous privileges of an account."""
         return dangers(self._rules, account)
+
+    def login_rules(self) -> Sequence[LoginRule]:
+        """Return the lines by which the server lets clients in."""
+        return login_rules(self._rules)
+
+    def definer_routines(self) -> Sequence[DefinerRoutine]:
+        """Return the routines that run with their owner's rights and can be misused."""
+        return definer_routines(self._rules)
+
+    def set_server(self, name: str, value: str, before: str) -> ServerFix:
+        """Return what gives a setting of the server another value."""
+        return set_server(self._rules, name, value, before)
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what the engine's rules tell a review."""
+        return concerns(self._rules)
 
     def not_modelled(self) -> Sequence[ServerRule]:
         """Return the rules of the server that no answer takes in."""

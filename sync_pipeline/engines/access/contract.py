@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -136,6 +137,107 @@ class KnowsDangers(Protocol):
 def dangers(rules: AccessRules, account: str) -> Sequence[Power]:
     """Return the dangerous privileges of an account; none where the engine tells of none."""
     return rules.dangers(account) if isinstance(rules, KnowsDangers) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRule:
+    """A line by which a server lets clients in, that is reached, in words of no engine.
+
+    `place` is where it stands, `text` what it says. `is_local`: it is for clients of the server's
+    own host. `is_wide`: for nearly any address, `is_of_all`: for all accounts and databases.
+    `is_by_tls`: over an encrypted connection alone. `weakness` says, as the end of a sentence, how
+    its method fails; empty: it does not.
+    """
+
+    place: str
+    text: str
+    is_local: bool
+    is_wide: bool
+    is_of_all: bool
+    is_by_tls: bool
+    is_without_password: bool
+    weakness: str
+    lets_superusers: bool
+
+
+@runtime_checkable
+class HasLoginRules(Protocol):
+    """The rules of an engine that lets clients in by lines of its own, beside its accounts."""
+
+    def login_rules(self) -> Sequence[LoginRule]:
+        """Return the lines that let somebody in; none where they were not read."""
+        ...
+
+
+def login_rules(rules: AccessRules) -> Sequence[LoginRule]:
+    """Return the lines by which a server lets clients in."""
+    return rules.login_rules() if isinstance(rules, HasLoginRules) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class DefinerRoutine:
+    """A routine that runs with its owner's rights, and how that can be misused.
+
+    `why` is a sentence about them. `fix` ends that and `undo` takes it back; `breaks`
+    is a sentence on what does not work any more after it.
+    """
+
+    name: str
+    database: str
+    owner: str
+    is_for_everyone: bool
+    why: str
+    fix: str = ""
+    undo: str = ""
+    breaks: str = ""
+
+
+@runtime_checkable
+class KnowsDefiners(Protocol):
+    """The rules of an engine that know which routines run with somebody else's rights."""
+
+    def definer_routines(self) -> Sequence[DefinerRoutine]:
+        """Return those that can be misused; none where they were not read."""
+        ...
+
+
+def definer_routines(rules: AccessRules) -> Sequence[DefinerRoutine]:
+    """Return the routines that run with their owner's rights and can be misused."""
+    return rules.definer_routines() if isinstance(rules, KnowsDefiners) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFix:
+    """The statements that change a setting of a server and take that back; or what else does."""
+
+    fix: str = ""
+    undo: str = ""
+    left: str = ""
+
+
+@runtime_checkable
+class SetsServer(Protocol):
+    """The rules of an engine whose settings are changed by statements."""
+
+    def set_server(self, name: str, value: str, before: str) -> ServerFix:
+        """Return what gives a setting of the server another value than it had before."""
+        ...
+
+
+_PLAIN = re.compile(r"[\w.,:-]*", re.ASCII)
+"""A value that needs no quoting: one of a server may be anything."""
+
+
+def set_server(rules: AccessRules, name: str, value: str, before: str) -> ServerFix:
+    """Return what gives a setting of a server another value; on a service it has a place there."""
+    if isinstance(rules, SetsServer) and _PLAIN.fullmatch(before):
+        return rules.set_server(name, value, before)
+    return ServerFix(left=f"Set {name} to {value} in the server's configuration.")
+
+
+def by_service(service: str, name: str, value: str) -> ServerFix:
+    """Return what people do where the provider keeps the settings of its servers."""
+    return ServerFix(left=f"Set {name} to {value} in the settings of {service}.")
 
 
 @runtime_checkable

@@ -23,12 +23,13 @@ from sync_pipeline.engines.mariadb.accounts.parse import (
     RoleMappingRow,
     account_states,
 )
-from sync_pipeline.engines.mariadb.notes import GRANT_NOTES
+from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
+    definers_query,
     settings_query,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
@@ -64,6 +65,7 @@ OBJECTS = ObjectQueries.since(
 )
 
 SETTINGS = settings_query(OLDEST)
+DEFINERS = definers_query(OLDEST, READS_DEFINERS)
 COUNTS = counts_query(CountsRow, OLDEST, OLDEST)
 
 
@@ -85,6 +87,7 @@ class MariaDb(Family):
         ROLES,
         *OBJECTS.all(),
         SETTINGS,
+        DEFINERS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG

@@ -6,6 +6,8 @@ from sync_pipeline.engines.base import GrantNote
 from sync_pipeline.engines.mariadb.sizes import BINARY_LOGS
 from sync_pipeline.engines.mysql_protocol.notes import LOGIN_HOOK, TABLES, view_notes
 
+READS_DEFINERS = "GRANT SELECT (db, name, definer, security_type) ON mysql.proc TO {user};"
+
 GRANT_NOTES = (
     LOGIN_HOOK,
     *view_notes("global_priv"),
@@ -15,5 +17,11 @@ GRANT_NOTES = (
         f"{BINARY_LOGS.opens}. For the size of the binary logs; without it the size of the "
         "logs is not known.",
         BINARY_LOGS.needs,
+    ),
+    GrantNote(
+        "",
+        "the names and definers of all stored routines, not their text. For findings about whose "
+        "rights they run with.",
+        READS_DEFINERS,
     ),
 )

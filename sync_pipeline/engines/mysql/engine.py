@@ -28,11 +28,12 @@ from sync_pipeline.engines.mysql.accounts.parse import (
     MandatoryRow,
     account_states,
 )
-from sync_pipeline.engines.mysql.notes import GRANT_NOTES
+from sync_pipeline.engines.mysql.notes import GRANT_NOTES, READS_DEFINERS
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
+    definers_query,
     settings_query,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
@@ -51,6 +52,7 @@ from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (8, 0)
 PARTIAL_REVOKES = (8, 0, 16)
+SHOW_ROUTINE = (8, 0, 20)
 PACKAGE = "sync_pipeline.engines.mysql"
 
 ACCOUNTS = catalog_query(
@@ -77,6 +79,7 @@ MANDATORY_ROLES = Query(
 OBJECTS = ObjectQueries.since(OLDEST, Variant(PARTIAL_REVOKES, "db_8_0_16.sql"))
 
 SETTINGS = settings_query(OLDEST)
+DEFINERS = definers_query(SHOW_ROUTINE, READS_DEFINERS, check="check_definers.sql")
 COUNTS = counts_query(CountsRow, OLDEST, PARTIAL_REVOKES)
 
 
@@ -108,6 +111,7 @@ class MySql(Family):
         MANDATORY_ROLES,
         *OBJECTS.all(),
         SETTINGS,
+        DEFINERS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG

@@ -46,7 +46,7 @@ from sync_pipeline.engines.postgresql.names import (
     grant_monitor,
     quoted,
 )
-from sync_pipeline.engines.postgresql.notes import GRANT_NOTES
+from sync_pipeline.engines.postgresql.notes import GRANT_NOTES, READS_LOGIN_RULES
 from sync_pipeline.engines.postgresql.platform import (
     SERVICES,
     Signs,
@@ -146,6 +146,23 @@ SERVER_SETTINGS = Query(
     ANYBODY,
 )
 
+DEFINERS = Query(
+    "definers",
+    FactRow,
+    (SectionName.DEFINERS,),
+    (Variant(OLDEST, "definers.sql"),),
+    CONNECT,
+    per_database=True,
+)
+LOGIN_RULES = Query(
+    "login_rules",
+    FactRow,
+    (SectionName.LOGIN_RULES,),
+    (Variant(OLDEST, "login_rules_14.sql"), Variant((16,), "login_rules_16.sql")),
+    READS_LOGIN_RULES,
+    check="check_login_rules.sql",
+)
+
 CATALOG = CatalogCheck(
     Query("catalog_columns", CatalogColumn, (), (Variant(OLDEST, "catalog_columns.sql"),), ANYBODY),
     {
@@ -222,6 +239,8 @@ class PostgreSql(UnknownNothing):
         *SERVER_ACLS,
         *DATABASE_ACLS,
         SERVER_SETTINGS,
+        LOGIN_RULES,
+        DEFINERS,
     )
     counts: Query[Any] | None = None
     catalog: CatalogCheck | None = CATALOG

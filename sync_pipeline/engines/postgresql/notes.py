@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from sync_pipeline.engines.base import GrantNote
 
+READS_LOGIN_RULES = (
+    "GRANT SELECT ON pg_catalog.pg_hba_file_rules TO {user}; "
+    "GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO {user};"
+)
+
 GRANT_NOTES = (
     GrantNote("CREATE ROLE", "a login."),
     GrantNote(
@@ -37,6 +42,13 @@ GRANT_NOTES = (
         "",
         "names and sizes of temporary files. In the same database, by a superuser.",
         "GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_tmpdir(oid) TO {user};",
+        is_superusers=True,
+    ),
+    GrantNote(
+        "",
+        "the lines of pg_hba.conf, for findings about them; their options, of which some are "
+        "passwords, are not asked for. In the same database, by a superuser.",
+        READS_LOGIN_RULES,
         is_superusers=True,
     ),
 )

@@ -10,7 +10,7 @@ from sync_pipeline.collect.understanding import identified
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SyncError
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.privilege import OF_SERVER, SectionName
+from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -88,9 +88,7 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         unread={
             str(key): report.reason
             for key, report in snapshot.unread.items()
-            if not report.is_meant
-            and key.database not in snapshot.providers
-            and key.name not in OF_SERVER
+            if not report.is_meant and key.database not in snapshot.providers
         },
     )
 
@@ -98,8 +96,8 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
 def _unreviewed(snapshot: Snapshot) -> Iterator[str]:
     """Yield what rules of findings lack, once for all databases."""
     found: dict[SectionName, list[str]] = {}
-    for key, report in snapshot.unread.items():
-        if key.name in OF_SERVER and not report.is_meant:
+    for key, report in snapshot.unreviewed.items():
+        if not report.is_meant:
             found.setdefault(key.name, []).append(report.reason)
     for name, reasons in found.items():
         more = f" So it is in {len(reasons)} databases." if len(reasons) > 1 else ""

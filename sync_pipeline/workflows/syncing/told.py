@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_pipeline.model.change import Reconciliation
-from sync_pipeline.model.privilege import OF_SERVER, SectionKey
+from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.snapshot import SectionReport, ServerIdentity
 
 _NOTHING = {"created": 0, "reactivated": 0, "deactivated": 0}
@@ -64,7 +64,6 @@ class Told:
             "unread_sections": {
                 str(key): {"status": str(report.status), "reason": report.reason}
                 for key, report in self.unread.items()
-                if key.name not in OF_SERVER
             },
             "excluded_accounts": list(self.excluded),
             "excluded_system_accounts": self.excluded_names,

@@ -47,12 +47,19 @@ def test_rules_keep_their_names() -> None:
             "service-administrator",
             "grant-admin",
             "dangerous-privilege",
+            *("tls-not-required", "login-without-password", "weak-login-method"),
+            *("login-from-anywhere", "login-rule-without-tls", "superuser-from-elsewhere"),
+            *("definer-routine", "old-password", "weak-password-storage"),
             "password-hash-reader",
             "weak-authentication",
         ),
         *("anonymous-account", "any-host-privileged", "everyone-can-write", "grant-option"),
         *("orphaned-user", "expired-active", "no-password-rules", "no-password-expiry"),
         *("never-used", "gone-database", "uneven-rights"),
+        *("server-option", "mixed-authentication", "trustworthy-database", "ownership-chaining"),
+        *("database-link", "known-administrator", "default-password", "guessed-without-end"),
+        *("external-authentication", "contained-password", "guest-enters", "machine-group"),
+        *("public-privilege", "public-package"),
     }
 
 

@@ -91,6 +91,8 @@ class MariaDbAccess(FamilyAccess):
     # run as any account, and since 12.0 SET SESSION AUTHORIZATION act as one.
     grant_admin_words = ("CREATE USER", "SET USER")
     dangerous = DANGEROUS
+    setting_scope = "GLOBAL"
+    setting_ends = "It ends with the next restart, unless the configuration says the same."
     grant_tables = (
         *("global_priv", "user", "db", "tables_priv", "columns_priv", "procs_priv"),
         *("proxies_priv", "roles_mapping"),

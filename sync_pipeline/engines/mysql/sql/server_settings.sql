@@ -4,6 +4,6 @@ FROM performance_schema.global_variables
 WHERE VARIABLE_NAME IN (
     'authentication_policy', 'check_proxy_users', 'default_password_lifetime',
     'disconnect_on_expired_password', 'password_history', 'password_reuse_interval',
-    'require_secure_transport', 'secure_file_priv', 'skip_networking',
+    'have_ssl', 'require_secure_transport', 'secure_file_priv', 'skip_networking', 'ssl_cert',
     'validate_password.check_user_name', 'validate_password.length', 'validate_password.policy'
 )

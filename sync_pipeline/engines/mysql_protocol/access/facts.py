@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sync_pipeline.engines.mysql_protocol.access.names import user_and_host
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import is_any_host
 from sync_pipeline.engines.mysql_protocol.accounts.plugins import (
@@ -20,6 +22,10 @@ WEAK = {
 }
 """MySQL 8.4 Reference Manual 8.4.1.1 (deprecated, insecure) and 8.4.1.4; MariaDB
 Knowledge Base, Authentication Plugin - mysql_native_password and mysql_old_password."""
+
+
+_HERE = frozenset({"localhost", "localhost.localdomain", "127.0.0.1", "127.%", "::1"})
+"""Hosts from which a client is on the server's own, whose way to it nobody listens to."""
 
 
 def has_password(state: AccountState) -> bool:
@@ -56,7 +62,19 @@ def facts_of(
         never_expires=_never_expires(attributes) if with_password else None,
         is_expired=_flag(attributes, "password_expired"),
         has_password_rules=_flag(attributes, "validates_passwords") if with_password else None,
+        password_changed_at=_changed_at(attributes) if with_password else None,
+        requires_tls="ssl_type" in attributes if attributes else None,
+        is_from_elsewhere=host not in _HERE,
     )
+
+
+def _changed_at(attributes: dict[str, AttributeValue]) -> datetime | None:
+    """Return when the password was set; None: the server says no such moment."""
+    try:
+        found = datetime.fromisoformat(str(attributes.get("password_last_changed")))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _plugins(attributes: dict[str, AttributeValue]) -> tuple[str, ...]:

@@ -11,9 +11,15 @@ from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 
-from sync_pipeline.engines.access.contract import HashPlace
+from sync_pipeline.engines.access.contract import (
+    DefinerRoutine,
+    HashPlace,
+    ServerFix,
+    by_service,
+)
 from sync_pipeline.engines.access.links import Link
 from sync_pipeline.engines.mysql_protocol.access import statements
+from sync_pipeline.engines.mysql_protocol.access.definers import definer_routines
 from sync_pipeline.engines.mysql_protocol.access.facts import facts_of, has_password
 from sync_pipeline.engines.mysql_protocol.access.levels import (
     GRANT_OPTION,
@@ -38,6 +44,7 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import (
     Activation,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import lets_nobody_in
+from sync_pipeline.engines.mysql_protocol.accounts.names import quoted
 from sync_pipeline.engines.mysql_protocol.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import (
     EVERYTHING,
@@ -76,6 +83,10 @@ class FamilyAccess(Mending):
     """Tables of the database `mysql` that hold rights: who may write them has all."""
     dangerous: Mapping[str, Danger]
     """Server-level privileges that reach further than data, and why."""
+    setting_scope = "PERSIST"
+    """Where SET changes a setting of the server."""
+    setting_ends = ""
+    """What ends such a change by itself, as a sentence."""
     hash_columns: Mapping[str, Sequence[str]]
     """Columns of the database `mysql` that hold password hashes, by table."""
     larger: Mapping[str, Sequence[str]] = MappingProxyType({})
@@ -162,6 +173,23 @@ class FamilyAccess(Mending):
             if grant.securable == SERVER
         }
         return {word: why for word, why in self.dangerous.items() if word in held}
+
+    def definer_routines(self) -> Sequence[DefinerRoutine]:
+        """Return the routines of definers who are gone or may do everything."""
+        return tuple(definer_routines(self))
+
+    def set_server(self, name: str, value: str, before: str) -> ServerFix:
+        """Return the statements that give a setting of the server another value.
+
+        MySQL keeps it over a restart, MariaDB does not.
+        """
+        if self.world.platform.is_managed:
+            return by_service(self.service, name, value)
+        return ServerFix(
+            f"SET {self.setting_scope} {name} = {quoted(value)};",
+            f"SET {self.setting_scope} {name} = {quoted(before)};",
+            self.setting_ends,
+        )
 
     def roles_reached(self, account: str) -> Iterator[tuple[Path, Availability]]:
         """Yield the ways to the account itself and each role that its sessions can stand in."""

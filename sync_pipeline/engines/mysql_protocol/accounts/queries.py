@@ -17,7 +17,7 @@ from sync_pipeline.engines.base import (
 from sync_pipeline.engines.mysql_protocol.accounts.names import quoted
 from sync_pipeline.engines.mysql_protocol.accounts.views import SCHEMA, VIEW, view_script
 from sync_pipeline.engines.mysql_protocol.accounts.visible import VISIBLE
-from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.privilege import OF_SERVER, SectionName
 
 
 def catalog_query(
@@ -74,6 +74,18 @@ def settings_query(since: Version) -> Query[FactRow]:
     )
 
 
+def definers_query(since: Version, needs: str, check: str = "") -> Query[FactRow]:
+    """Declare the statement of whose rights stored routines run with; its grant is a choice."""
+    return Query(
+        "definers",
+        FactRow,
+        (SectionName.DEFINERS,),
+        (Variant(since, "definers.sql"),),
+        needs,
+        check=check,
+    )
+
+
 def monitoring_script(account: str, package: str, table: str, queries: Iterable[Query[Any]]) -> str:
     """Return the script that makes the monitoring account: a statement a line, no more.
 
@@ -87,6 +99,7 @@ def monitoring_script(account: str, package: str, table: str, queries: Iterable[
     lines += [
         filled(query.needs, user=account)
         for query in queries
-        if query.needs.startswith("GRANT") and SectionName.ACCOUNTS not in query.fills
+        if query.needs.startswith("GRANT")
+        and not {SectionName.ACCOUNTS, *OF_SERVER}.intersection(query.fills)
     ]
     return "\n".join(lines) + "\n"

@@ -190,6 +190,9 @@ DEFAULT_PASSWORDS = facts_query(
     "default_passwords", SectionName.DEFAULT_PASSWORDS, "DBA_USERS_WITH_DEFPWD", "DBA_USERS"
 )
 DATABASE_LINKS = facts_query("database_links", SectionName.LINKS, "DBA_DB_LINKS")
+DEFINERS = facts_query(
+    "definers", SectionName.DEFINERS, "DBA_PROCEDURES", "DBA_TAB_PRIVS", "DBA_USERS"
+)
 ACCOUNT_QUERIES = (
     USERS,
     # Before the roles, which fill the settings too: it is not of every release.
@@ -207,4 +210,5 @@ ACCOUNT_QUERIES = (
     SERVER_SETTINGS,
     DEFAULT_PASSWORDS,
     DATABASE_LINKS,
+    DEFINERS,
 )

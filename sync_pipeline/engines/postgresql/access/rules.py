@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
+from sync_pipeline.engines.access.contract import (
+    DefinerRoutine,
+    HashPlace,
+    LoginRule,
+    MendsByOpposites,
+    ServerFix,
+    TakesByRemedies,
+    by_service,
+)
 from sync_pipeline.engines.postgresql.access.beside import NOT_MODELLED
 from sync_pipeline.engines.postgresql.access.concerned import Concerned
 from sync_pipeline.engines.postgresql.access.dangers import Dangers
+from sync_pipeline.engines.postgresql.access.definers import definer_routines
 from sync_pipeline.engines.postgresql.access.everything import everything
 from sync_pipeline.engines.postgresql.access.facts import facts
 from sync_pipeline.engines.postgresql.access.grants import GrantIndex
 from sync_pipeline.engines.postgresql.access.hashes import places
 from sync_pipeline.engines.postgresql.access.kinds import is_write, parsed
+from sync_pipeline.engines.postgresql.access.login_rules import login_rules
 from sync_pipeline.engines.postgresql.access.names import Names
 from sync_pipeline.engines.postgresql.access.needs import Needs
 from sync_pipeline.engines.postgresql.access.powers import powers
@@ -55,6 +65,7 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         self._remedies = self._opposites = Remedies(self._graph, self._index)
         self._names: Names | None = None
         self._dangers: Dangers | None = None
+        self._login_rules: tuple[LoginRule, ...] | None = None
         self._last: tuple[Securable, tuple[Gap, ...]] | None = None
         self._unread: dict[Securable, tuple[Gap, ...]] = {}
 
@@ -110,6 +121,26 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         if self._dangers is None:
             self._dangers = Dangers(self._graph)
         return self._dangers.of(account)
+
+    def login_rules(self) -> Sequence[LoginRule]:
+        """Return the lines of pg_hba.conf that let somebody in."""
+        if self._login_rules is None:
+            self._login_rules = tuple(login_rules(self._world))
+        return self._login_rules
+
+    def definer_routines(self) -> Sequence[DefinerRoutine]:
+        """Return the routines with their owner's rights whose names mean what callers say."""
+        return tuple(definer_routines(self._world))
+
+    def set_server(self, name: str, value: str, before: str) -> ServerFix:
+        """Return the statements that give a setting of the server another value."""
+        if self._world.platform.is_managed:
+            return by_service(self._world.platform.service, name, value)
+        reload = "SELECT pg_reload_conf();"
+        return ServerFix(
+            f"ALTER SYSTEM SET {name} = '{value}';\n{reload}",
+            f"ALTER SYSTEM SET {name} = '{before}';\n{reload}",
+        )
 
     def facts(self, account: str) -> AccountFacts:
         """Return what the catalogs say of the account for a review."""

@@ -141,6 +141,7 @@ SERVER_SETTINGS = query(
     ANY_DATABASE,
     check="check_databases.sql",
 )
+DEFINERS = _in_database("definers", FactRow, (SectionName.DEFINERS,), "check_objects.sql")
 ACCOUNT_QUERIES: tuple[Query[Any], ...] = (
     LOGINS,
     SERVER_MEMBERS,
@@ -154,4 +155,5 @@ ACCOUNT_QUERIES: tuple[Query[Any], ...] = (
     OBJECT_OWNERS,
     ROLE_OWNERS,
     SERVER_SETTINGS,
+    DEFINERS,
 )

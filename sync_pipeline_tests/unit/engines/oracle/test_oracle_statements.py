@@ -119,6 +119,7 @@ def test_the_first_query_lists_the_accounts_and_each_section_is_filled() -> None
         SectionName.SERVER_SETTINGS,
         SectionName.DEFAULT_PASSWORDS,
         SectionName.LINKS,
+        SectionName.DEFINERS,
     }
 
 

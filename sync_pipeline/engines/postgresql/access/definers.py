@@ -1,0 +1,57 @@
+"""Routines that run with their owner's rights and let the caller choose what names mean. Pure.
+
+Manual, CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely": without a search_path of its
+own such a routine finds, under the names in it, what the caller puts before. Who may change a
+routine is its owner alone, so that nobody else's change runs with the owner's rights.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from sync_pipeline.engines.access.contract import DefinerRoutine
+from sync_pipeline.engines.base import UNWRITABLE
+from sync_pipeline.engines.postgresql.names import quoted
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.server_fact import ServerFact
+
+NAME = "definer_routine"
+_WHY = "What the names in them mean is said by whoever calls them."
+_PLAIN = re.compile(r"[^;\n\r]*")
+"""Arguments that may stand in a statement as the server writes them."""
+
+
+def definer_routines(world: AccessWorld) -> Iterator[DefinerRoutine]:
+    """Yield those of all databases, as far as they were read."""
+    for fact in world.server.each(NAME):
+        found = _routine(fact)
+        if found is not None:
+            yield found
+
+
+def _routine(fact: ServerFact) -> DefinerRoutine | None:
+    """Return one routine; what is none, is the server's lie, and nothing is told."""
+    try:
+        value = json.loads(fact.value)
+        schema, name, arguments, owner = (
+            value[part] for part in ("schema", "name", "arguments", "owner")
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+    if not all(isinstance(item, str) for item in (schema, name, arguments, owner)):
+        return None
+    written = ".".join(map(quoted, (fact.database, schema, name)))
+    alter = f"ALTER ROUTINE {written}({arguments})"
+    is_writable = UNWRITABLE not in alter and _PLAIN.fullmatch(arguments) and "--" not in arguments
+    return DefinerRoutine(
+        name=fact.subject,
+        database=fact.database,
+        owner=owner,
+        is_for_everyone=value.get("everyone") is True,
+        why=_WHY,
+        fix=f"{alter} SET search_path = {quoted(schema)}, pg_temp;" if is_writable else "",
+        undo=f"{alter} RESET search_path;" if is_writable else "",
+        breaks="What they use of other schemas without naming these is not found after the fix.",
+    )

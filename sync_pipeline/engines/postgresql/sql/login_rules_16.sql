@@ -1,0 +1,13 @@
+-- Who may log in from where and how: the lines of pg_hba.conf and the files that it includes, but
+-- for their options, some of which are passwords. The files as they are now: what was not
+-- reloaded since is not in force yet. Since 16. Needs SELECT on the view, EXECUTE on its function.
+SELECT
+    'login_rule' AS name,
+    '' AS database,
+    pg_catalog.lpad(r.rule_number::text, 6, '0') AS subject,
+    pg_catalog.json_build_object(
+        'line', r.line_number, 'type', r.type, 'databases', r.database, 'users', r.user_name,
+        'address', r.address, 'netmask', r.netmask, 'method', r.auth_method
+    )::text AS value
+FROM pg_catalog.pg_hba_file_rules AS r
+WHERE r.rule_number IS NOT NULL

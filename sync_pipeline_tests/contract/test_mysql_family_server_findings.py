@@ -1,0 +1,199 @@
+"""Findings about a MySQL or MariaDB server: each with its violation and its clean twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.definers import definer_routine
+from sync_pipeline.access.findings.passwords import old
+from sync_pipeline.access.findings.review import review
+from sync_pipeline.access.findings.rule import Rule
+from sync_pipeline.access.findings.transport import tls_not_required
+from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.base import filled
+from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.finding import Finding, FindingRules, Severity
+from sync_pipeline.model.platform import Platform
+from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.server_fact import ServerFact, ServerFacts
+from sync_pipeline.model.snapshot import SectionStatus, Snapshot
+from sync_pipeline_tests.contract.mysql_family import Family
+from workbench.servers.running import RunningServer
+
+PASSWORD = "Sf-1_<password>"
+
+
+@pytest.fixture
+def family(mysql_family_server: RunningServer) -> Iterator[Family]:
+    found = Family(mysql_family_server)
+    try:
+        yield found
+    finally:
+        for user, host in found.rows("SELECT User, Host FROM mysql.user WHERE User LIKE 'sf%'"):
+            found.run(f"DROP USER '{user}'@'{host}'")
+
+
+def case_of(
+    family: Family,
+    snapshot: Snapshot,
+    at: datetime | None = None,
+    platform: Platform = Platform.SELF_RUN,
+    facts: tuple[ServerFact, ...] | None = None,
+) -> Case:
+    accounts = {state.name: state.canonical() for state in snapshot.accounts}
+    world = AccessWorld(
+        *("db", family.engine.name, snapshot.server.version, accounts, snapshot.sections),
+        asked_at=at or datetime.now(UTC),
+        platform=platform,
+        server=ServerFacts(snapshot.server_facts if facts is None else facts),
+    )
+    return Case(Judged(world, family.engine.access_rules(world)))
+
+
+def found(case: Case, rule: Rule) -> list[Finding]:
+    return list(review([case], FindingRules(), datetime.now(UTC).date(), [rule]).findings)
+
+
+def test_logins_from_elsewhere_without_tls_and_the_clean_twin(family: Family) -> None:
+    family.run(
+        f"CREATE USER sf_far@'10.%' IDENTIFIED BY '{PASSWORD}'",
+        f"CREATE USER sf_here@'localhost' IDENTIFIED BY '{PASSWORD}'",
+        f"CREATE USER sf_tls@'10.%' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL",
+    )
+    snapshot = family.snapshot()
+    before = ServerFacts(snapshot.server_facts).value("require_secure_transport")
+    assert before == "OFF"
+    case = case_of(family, snapshot)
+    (finding,) = found(case, tls_not_required)
+    assert (finding.account, finding.severity, finding.path) == ("", Severity.MEDIUM, ())
+    assert "'sf_far'@'10.%'" in finding.evidence
+    assert not any(name in finding.evidence for name in ("sf_here", "sf_tls"))
+    family.run("ALTER USER sf_far@'10.%' REQUIRE X509")
+    twin = case_of(family, family.snapshot())
+    assert not any("sf_" in item.evidence for item in found(twin, tls_not_required))
+
+
+def test_the_fix_ends_it_and_the_undo_brings_it_back(family: Family) -> None:
+    family.run(f"CREATE USER sf_far@'10.%' IDENTIFIED BY '{PASSWORD}'")
+    snapshot = family.snapshot()
+    with_tls = (*snapshot.server_facts, ServerFact("ssl_cert", value="server-cert.pem"))
+    (finding,) = found(case_of(family, snapshot, facts=with_tls), tls_not_required)
+    scope = "PERSIST" if family.is_mysql else "GLOBAL"
+    assert finding.fix == f"SET {scope} require_secure_transport = 'ON';"
+    assert finding.undo == f"SET {scope} require_secure_transport = 'OFF';"
+    assert bool(finding.left) is not family.is_mysql
+    with family.admin() as cursor:
+        try:
+            cursor.execute(finding.fix)
+            cursor.execute("SELECT @@GLOBAL.require_secure_transport")
+            assert cursor.fetchall()[0][0] == 1
+        finally:
+            cursor.execute(finding.undo)
+    assert found(case_of(family, family.snapshot()), tls_not_required)
+
+
+def test_no_statement_that_locks_everybody_out(family: Family) -> None:
+    family.run(f"CREATE USER sf_far@'10.%' IDENTIFIED BY '{PASSWORD}'")
+    snapshot = family.snapshot()
+    plain = tuple(
+        item for item in snapshot.server_facts if item.name not in ("have_ssl", "ssl_cert")
+    )
+    (finding,) = found(case_of(family, snapshot, facts=plain), tls_not_required)
+    assert (finding.fix, finding.undo) == ("", "")
+    assert "has no certificate" in finding.left
+    with_tls = (*plain, ServerFact("ssl_cert", value="server-cert.pem"))
+    managed = case_of(family, snapshot, platform=Platform.RDS, facts=with_tls)
+    (finding,) = found(managed, tls_not_required)
+    assert finding.fix == ""
+    assert "in the settings of Amazon RDS" in finding.left
+    lies = (*plain, ServerFact("ssl_cert", value="x"))
+    lies = tuple(
+        replace(item, value="off\\' OR 1") if item.name == "require_secure_transport" else item
+        for item in lies
+    )
+    assert found(case_of(family, snapshot, facts=lies), tls_not_required) == []
+
+
+def test_what_the_server_did_not_say_is_not_told(family: Family) -> None:
+    family.run(f"CREATE USER sf_far@'10.%' IDENTIFIED BY '{PASSWORD}'")
+    assert found(case_of(family, family.snapshot(), facts=()), tls_not_required) == []
+
+
+def test_a_password_of_more_than_a_year_and_a_younger_one(family: Family) -> None:
+    family.run(
+        f"CREATE USER sf_old@'10.%' IDENTIFIED BY '{PASSWORD}'",
+        f"CREATE USER sf_locked@'10.%' IDENTIFIED BY '{PASSWORD}' ACCOUNT LOCK",
+    )
+    snapshot = family.snapshot()
+    now = datetime.now(UTC)
+    for days, is_told in ((364, False), (366, True)):
+        case = case_of(family, snapshot, now + timedelta(days=days))
+        names = {item.account for item in found(case, old)}
+        assert ("'sf_old'@'10.%'" in names) is is_told
+        assert "'sf_locked'@'10.%'" not in names
+        turns = case.judged.world.turns
+        assert (turns.last if is_told else turns.next) is not None
+
+
+ROUTINE = "CREATE DEFINER={} PROCEDURE {}() SQL SECURITY {} SELECT 1"
+
+
+def test_routines_of_definers_who_are_gone_or_may_do_everything(family: Family) -> None:
+    """Each with its clean twin: a plain definer, the caller's own rights, nobody who calls."""
+    family.run("CREATE DATABASE sf_shop", "CREATE DATABASE sf_quiet")
+    try:
+        family.run(
+            f"CREATE USER sf_dba@'10.%' IDENTIFIED BY '{PASSWORD}'",
+            "GRANT ALL ON *.* TO sf_dba@'10.%' WITH GRANT OPTION",
+            f"CREATE USER sf_app@'10.%' IDENTIFIED BY '{PASSWORD}'",
+            f"CREATE USER sf_left@'10.%' IDENTIFIED BY '{PASSWORD}'",
+            "GRANT EXECUTE ON sf_shop.* TO sf_app@'10.%'",
+            ROUTINE.format("sf_dba@'10.%'", "sf_shop.strong", "DEFINER"),
+            ROUTINE.format("sf_dba@'10.%'", "sf_shop.stronger", "DEFINER"),
+            ROUTINE.format("sf_left@'10.%'", "sf_shop.orphan", "DEFINER"),
+            ROUTINE.format("sf_app@'10.%'", "sf_shop.plain", "DEFINER"),
+            ROUTINE.format("sf_left@'10.%'", "sf_quiet.own", "INVOKER"),
+            ROUTINE.format("sf_dba@'10.%'", "sf_quiet.strong", "DEFINER"),
+            "DROP USER sf_left@'10.%'",
+        )
+        case = case_of(family, family.snapshot())
+        items = {
+            (item.account, item.about): item
+            for item in found(case, definer_routine)
+            if "sf_" in item.account
+        }
+    finally:
+        family.run("DROP DATABASE sf_shop", "DROP DATABASE sf_quiet")
+    assert set(items) == {("'sf_dba'@'10.%'", "sf_shop"), ("'sf_left'@'10.%'", "sf_shop")}
+    strong, gone = items["'sf_dba'@'10.%'", "sf_shop"], items["'sf_left'@'10.%'", "sf_shop"]
+    assert (strong.severity, gone.severity) == (Severity.MEDIUM, Severity.LOW)
+    assert "sf_shop.strong and 1 more in database sf_shop run with its rights" in strong.evidence
+    assert "It has no account any more" in gone.evidence
+    assert all(item.left and not item.fix for item in items.values())
+
+
+def test_without_the_grant_definers_are_unknown_and_the_instance_is_ready(family: Family) -> None:
+    account = "'sf_mon'@'127.0.0.1'"
+    table = "user" if family.is_mysql else "global_priv"
+    family.run(
+        f"CREATE USER {account} IDENTIFIED BY '{PASSWORD}'",
+        f"GRANT SELECT ON mysql.{table} TO {account}",
+        *(
+            filled(query.needs, user=account)
+            for query in family.engine.account_queries
+            if query.needs.startswith("GRANT SELECT ON mysql.") and "(" not in query.needs
+        ),
+    )
+    target = family.target("sf_mon", PASSWORD)
+    key = SectionKey(SectionName.DEFINERS)
+    snapshot = family.snapshot(target)
+    assert (snapshot.unread, snapshot.warnings) == ({}, ())
+    report = snapshot.unreviewed[key]
+    assert report.status is SectionStatus.DENIED
+    family.run(report.reason.partition("It needs: ")[2])
+    assert family.snapshot(target).sections[key].status is SectionStatus.READ
