@@ -34,9 +34,19 @@ class SectionName(StrEnum):
     SERVER_SETTINGS = "server.settings"
     LOGIN_RULES = "server.login_rules"
     DEFINERS = "server.definers"
+    DEFAULT_PASSWORDS = "server.default_passwords"
+    LINKS = "server.links"
 
 
-OF_SERVER = frozenset({SectionName.SERVER_SETTINGS, SectionName.LOGIN_RULES, SectionName.DEFINERS})
+OF_SERVER = frozenset(
+    {
+        SectionName.SERVER_SETTINGS,
+        SectionName.LOGIN_RULES,
+        SectionName.DEFINERS,
+        SectionName.DEFAULT_PASSWORDS,
+        SectionName.LINKS,
+    }
+)
 """Sections of what a server is set to. No answer about a privilege depends on one: unread, it
 leaves a review without some of its rules, and an instance is ready all the same."""
 

@@ -131,7 +131,7 @@ def test_without_a_line_it_is_named(monitor: Monitor) -> None:
     everything = monitor.everything()
     for left_out in monitor.needed:
         found = monitor.found([line for line in monitor.script if line != left_out])
-        assert monitor.names(left_out).upper() in found.said.upper(), left_out
+        assert monitor.names(left_out).upper() in found.told.upper(), left_out
         for error in found.errors:
             assert isinstance(error, PrivilegeError)
             assert not error.retryable

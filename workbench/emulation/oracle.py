@@ -121,6 +121,12 @@ class EmulatedOracle:
         row = {name: _checked(column, values.get(name)) for name, column in columns.items()}
         self._rows.setdefault(view, []).append({"#con_id": c, **row})
 
+    def set(self, view: str, c: int, /, name: str, **values: Any) -> None:
+        """Put a row into a view in the place of the one of its name in the same container."""
+        rows = self._rows.setdefault(view, [])
+        rows[:] = [row for row in rows if (row["name"], row["#con_id"]) != (name, c)]
+        self.add(view, c, name=name, **values)
+
     @contextmanager
     def session(self, session: Session) -> Iterator[EmulatedConnection]:
         """Open a session on the rows as they are now."""

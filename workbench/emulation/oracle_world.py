@@ -15,6 +15,19 @@ LIMITS = {
 }
 
 
+PARAMETERS = {
+    "o7_dictionary_accessibility": "FALSE",
+    "os_authent_prefix": "ops$",
+    "os_roles": "FALSE",
+    "remote_login_passwordfile": "EXCLUSIVE",
+    "remote_os_authent": "FALSE",
+    "remote_os_roles": "FALSE",
+    "sec_case_sensitive_logon": "TRUE",
+    "sec_max_failed_login_attempts": "3",
+    "sql92_security": "TRUE",
+}
+"""Parameters of a new database (Database Reference, their default values)."""
+
 DBA_PRIVILEGES = (
     "ALTER DATABASE",
     "ALTER SYSTEM",
@@ -59,6 +72,8 @@ class World:
         if con_id in (0, 1):
             self.administrator("SYS", con_id, "sysdba", "sysoper", common="YES" if con_id else "NO")
         self.grant("EXECUTE", "SYS", "UTL_FILE", "PUBLIC", con_id, type="PACKAGE")
+        for name, value in PARAMETERS.items() if con_id in (0, 1) else ():
+            self.parameter(name, value)
         self.tablespace("SYSTEM", con_id, files=((GIB, "YES", 32 * GIB),), used=GIB // 2)
         self.tablespace("TEMP", con_id, files=((GIB // 4, "NO", 0),), contents="TEMPORARY")
 
@@ -114,6 +129,25 @@ class World:
             **values,
         }
         self.server.add("dba_roles", c, **row)
+
+    def parameter(self, name: str, value: str | None) -> None:
+        """ALTER SYSTEM SET, in effect in each container."""
+        self.server.set("v$parameter", 0, name=name, value=value, con_id=0)
+
+    def default_password(self, name: str, c: int = 0) -> None:
+        """Give an account the password that Oracle makes it with."""
+        self.server.add("dba_users_with_defpwd", c, username=name)
+
+    def procedure(self, owner: str, name: str, c: int = 0, **values: Any) -> None:
+        """CREATE PROCEDURE, with its owner's rights unless told otherwise."""
+        row = {"object_type": "PROCEDURE", "authid": "DEFINER", **values}
+        self.server.add("dba_procedures", c, owner=owner, object_name=name, **row)
+
+    def link(self, owner: str, name: str, username: str | None, c: int = 0) -> None:
+        """CREATE DATABASE LINK ... CONNECT TO, with a password where a user is named."""
+        self.server.add(
+            "dba_db_links", c, owner=owner, db_link=name, username=username, host="crm:1521/X"
+        )
 
     def profile(self, name: str, c: int = 0, **limits: str) -> None:
         """CREATE PROFILE with password limits; a KERNEL limit stands beside them."""

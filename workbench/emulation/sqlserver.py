@@ -138,6 +138,8 @@ class EmulatedSqlServer:
             "ProductVersion": world.version,
             "EngineEdition": str(world.engine_edition),
             "Edition": "Developer Edition (64-bit)",
+            "MachineName": world.machine,
+            "IsIntegratedSecurityOnly": str(int(world.is_windows_only)),
         }
 
         def server_property(name: str | None) -> str | None:
@@ -150,6 +152,7 @@ class EmulatedSqlServer:
         for name, function, takes, gives in (
             ("SERVERPROPERTY", server_property, [text], text),
             ("LOGINPROPERTY", property_of, [text, text], text),
+            ("QUOTENAME", lambda name: "[" + (name or "").replace("]", "]]") + "]", [text], text),
             ("HAS_DBACCESS", self._has_access, [text], number),
             ("DB_ID", lambda: world.databases[self._database].number, [], number),
             ("CURRENT_TIMEZONE_ID", lambda: world.time_zone, [], text),

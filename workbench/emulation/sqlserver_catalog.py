@@ -42,6 +42,9 @@ databases: name sysname, database_id int, source_database_id int, owner_sid varb
     recovery_model_desc nvarchar, is_trustworthy_on bit, is_db_chaining_on bit,
     containment tinyint, containment_desc nvarchar, replica_id uniqueidentifier,
     group_database_id uniqueidentifier
+configurations: configuration_id int, name nvarchar, value sql_variant, minimum sql_variant,
+    maximum sql_variant, value_in_use sql_variant, description nvarchar, is_dynamic bit,
+    is_advanced bit
 master_files: database_id int, file_id int, file_guid uniqueidentifier, type tinyint,
     type_desc nvarchar, data_space_id int, name sysname, physical_name nvarchar, state tinyint,
     state_desc nvarchar, size int, max_size int, growth int, is_media_read_only bit,
@@ -75,6 +78,9 @@ objects: name sysname, object_id int, principal_id int, schema_id int, parent_ob
     type char, type_desc nvarchar, create_date datetime, modify_date datetime, is_ms_shipped bit,
     is_published bit, is_schema_published bit
 schemas: name sysname, schema_id int, principal_id int
+sql_modules: object_id int, definition nvarchar, uses_ansi_nulls bit, uses_quoted_identifier bit,
+    is_schema_bound bit, uses_database_collation bit, is_recompiled bit,
+    null_on_null_input bit, execute_as_principal_id int, uses_native_compilation bit
 all_columns: object_id int, name sysname, column_id int, system_type_id tinyint,
     user_type_id int, max_length smallint, precision tinyint, scale tinyint,
     collation_name sysname, is_nullable bit
@@ -141,6 +147,7 @@ _DUCKDB = {
     "numeric": "DECIMAL(25, 0)",
     "datetime": "TIMESTAMP",
     "varbinary": "BLOB",
+    "sql_variant": "VARCHAR",
     "uniqueidentifier": "VARCHAR",
 }
 

@@ -50,6 +50,17 @@ FIXED_DATABASE_ROLES = {
     16392: "db_denydatareader",
     16393: "db_denydatawriter",
 }
+OPTIONS = {
+    "clr enabled": 0,
+    "clr strict security": 1,
+    "contained database authentication": 0,
+    "cross db ownership chaining": 0,
+    "Ole Automation Procedures": 0,
+    "remote access": 1,
+    "show advanced options": 0,
+    "xp_cmdshell": 0,
+}
+"""Options of a new server (Server configuration options: their default values)."""
 STATES = ("ONLINE", "RESTORING", "RECOVERING", "RECOVERY_PENDING", "SUSPECT", "", "OFFLINE")
 CLASSES = {
     0: "DATABASE",
@@ -239,6 +250,11 @@ class Database(Catalog):
             self.add("all_columns", object_id=number, name=column, column_id=position)
         return number
 
+    def runs_as(self, object_id: int, user: str | None = None) -> None:
+        """Have a module run as a user, or as its owner."""
+        number = self.id_of(user) if user else -2
+        self.add("sql_modules", object_id=object_id, execute_as_principal_id=number)
+
     def file(
         self,
         type_: int = 0,
@@ -290,6 +306,8 @@ class World:
     )
     denied: set[str] = field(default_factory=set)
     is_encrypted: bool = True
+    machine: str = "SQL01"
+    is_windows_only: bool = True
     server: Catalog = field(default_factory=Catalog)
     databases: dict[str, Database] = field(default_factory=dict)
     login_properties: dict[tuple[str, str], str | int | datetime] = field(default_factory=dict)
@@ -302,6 +320,8 @@ class World:
             self._principal(role, number, "R", bytes([number]), is_fixed=True)
         self.member("sysadmin", "sa")
         self.login(self.username)
+        for name, value in OPTIONS.items():
+            self.option(name, value)
         for name in ("master", "tempdb"):
             database = self.database(name)
             database.file(0, 1024)
@@ -342,6 +362,12 @@ class World:
         own = sid if sid is not None else b"\x77" + number.to_bytes(4, "big")
         self._principal(name, number, type_, own, is_fixed=False, **more)
         return own
+
+    def option(self, name: str, value: int) -> None:
+        """Set an option of the server (sp_configure), in force at once."""
+        rows = self.server.rows.setdefault("configurations", [])
+        rows[:] = [row for row in rows if row["name"] != name]
+        self.server.add("configurations", name=name, value=str(value), value_in_use=str(value))
 
     def id_of(self, name: str) -> int:
         """Return the id of a server principal."""

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from sync_pipeline.access.benchmarks.cis_mariadb import CIS_MARIADB
 from sync_pipeline.access.benchmarks.cis_mysql import CIS_MYSQL
+from sync_pipeline.access.benchmarks.cis_oracle import CIS_ORACLE
 from sync_pipeline.access.benchmarks.cis_postgresql import CIS_POSTGRESQL
 from sync_pipeline.access.benchmarks.cis_sqlserver import CIS_SQLSERVER
+from sync_pipeline.access.benchmarks.dbsat import DBSAT
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.benchmark import Benchmark
 
@@ -16,6 +18,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     CIS_MYSQL,
     CIS_MARIADB,
     CIS_SQLSERVER,
+    CIS_ORACLE,
+    DBSAT,
 )
 
 

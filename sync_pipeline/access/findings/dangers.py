@@ -34,6 +34,8 @@ _MOST_TOLD = 4
         "CIS PostgreSQL 16 Benchmark 4.3, excessive administrative privileges",
         "MySQL Reference Manual, Privileges Provided by MySQL",
         "PostgreSQL documentation, Predefined Roles; Role Attributes; GRANT, on parameters",
+        "SQL Server documentation, Permissions (Database Engine); xp_cmdshell",
+        "CIS Oracle Database 19c Benchmark 5.2.1 to 5.2.13, system privileges",
     ),
     reads=(
         SectionName.ACCOUNTS,

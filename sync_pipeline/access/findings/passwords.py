@@ -167,9 +167,9 @@ def expired(rule: Rule, case: Case) -> Iterator[Finding]:
     sources=(
         "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
         "CIS Oracle Database 19c Benchmark 3.9, INACTIVE_ACCOUNT_TIME",
+        "Oracle DBSAT, USER.INACTIVE",
     ),
     reads=(SectionName.ACCOUNTS,),
-    no_control="No benchmark here asks since when an account is not used.",
 )
 @each
 def never_used(rule: Rule, case: Case) -> Iterator[Finding]:

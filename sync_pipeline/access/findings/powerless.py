@@ -32,7 +32,7 @@ def break_ways(
     mending: Mending, kind: PowerKind, powers: Sequence[Power] | None = None
 ) -> Sequence[tuple[Power, str]]:
     """Take what breaks all ways to a power, and return those that stay, and why."""
-    found = _changeable(mending.powers(kind) if powers is None else powers)
+    found = _own(mending, kind, mending.powers(kind) if powers is None else powers)
     stuck: dict[_Key, str] = {}
     for _ in range(_MOST_STEPS):
         power = next((item for item in found if _key(item) not in stuck), None)
@@ -45,8 +45,16 @@ def break_ways(
         if why:
             stuck[_key(power)] = why
         else:
-            found = _changeable(mending.powers(kind))
+            found = _own(mending, kind, mending.powers(kind))
     return [(power, stuck.get(_key(power), _BY_HAND)) for power in found]
+
+
+def _own(mending: Mending, kind: PowerKind, powers: Sequence[Power]) -> Sequence[Power]:
+    """Return what can be changed; a dangerous privilege of all accounts is a finding of theirs."""
+    found = _changeable(powers)
+    if kind is not PowerKind.DANGEROUS or mending.is_everyone(mending.account):
+        return found
+    return [power for power in found if not mending.is_everyone(power.path[-1].account)]
 
 
 def break_way(mending: Mending, power: Power, *, of_all: bool) -> str:

@@ -10,10 +10,18 @@ from itertools import chain
 from sync_pipeline.access.findings.case import Case, listed
 from sync_pipeline.access.findings.dangers import dangerous
 from sync_pipeline.access.findings.definers import definer_routine
+from sync_pipeline.access.findings.everybody import guest, machine_group, package, public
 from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
 from sync_pipeline.access.findings.fleet import namesakes, uneven
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
 from sync_pipeline.access.findings.hashes import hash_reader
+from sync_pipeline.access.findings.known import (
+    contained,
+    default_password,
+    external,
+    first,
+    guessed,
+)
 from sync_pipeline.access.findings.logins import (
     from_anywhere,
     superuser_from_elsewhere,
@@ -32,6 +40,7 @@ from sync_pipeline.access.findings.passwords import (
 )
 from sync_pipeline.access.findings.powers import administrator, grant_admin, superuser
 from sync_pipeline.access.findings.rule import Rule
+from sync_pipeline.access.findings.settings import chaining, link, mixed, option, trustworthy
 from sync_pipeline.access.findings.transport import tls_not_required
 from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
@@ -54,6 +63,17 @@ RULES: tuple[Rule, ...] = (
     superuser_from_elsewhere,
     everyone_writes,
     definer_routine,
+    default_password,
+    first,
+    guest,
+    machine_group,
+    public,
+    package,
+    trustworthy,
+    chaining,
+    option,
+    external,
+    link,
     grant_option,
     orphaned,
     expired,
@@ -61,6 +81,9 @@ RULES: tuple[Rule, ...] = (
     no_expiry,
     weak_storage,
     old,
+    guessed,
+    contained,
+    mixed,
     never_used,
     gone_database,
     uneven,

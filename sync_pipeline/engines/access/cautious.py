@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from sync_pipeline.engines.access.concerns import Concern, concerns
 from sync_pipeline.engines.access.contract import (
     AccessRules,
     DefinerRoutine,
@@ -130,6 +131,10 @@ class CautiousRules:
     def set_server(self, name: str, value: str, before: str) -> ServerFix:
         """Return what gives a setting of the server another value."""
         return set_server(self._rules, name, value, before)
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what the engine's rules tell a review."""
+        return concerns(self._rules)
 
     def not_modelled(self) -> Sequence[ServerRule]:
         """Return the rules of the server that no answer takes in."""

@@ -17,6 +17,19 @@ GRANT_NOTES = (
         "who has SYSDBA and its kin.",
     ),
     GrantNote(
+        "GRANT READ ON SYS.V_$PARAMETER",
+        "how the database is set up: its parameters, with names of files and of other servers. "
+        "Findings about the server need it, and nothing else does.",
+    ),
+    GrantNote(
+        "GRANT READ ON SYS.DBA_USERS_WITH_DEFPWD",
+        "which accounts still have the password that Oracle made them with, and no password.",
+    ),
+    GrantNote(
+        "GRANT READ ON SYS.CDB_USERS_WITH_DEFPWD",
+        "which accounts still have the password that Oracle made them with, and no password.",
+    ),
+    GrantNote(
         "GRANT SELECT_CATALOG_ROLE",
         "all views of the dictionary, the only way on Autonomous Database; no table with a hash. "
         "It also opens the text of statements and what monitoring views keep of them.",

@@ -55,6 +55,12 @@ class Found:
             texts += self.sizes.warnings
         return "\n".join(texts)
 
+    @property
+    def told(self) -> str:
+        """Return what is said, and what only rules of findings lack."""
+        lacking = self.snapshot.unreviewed.values() if self.snapshot else ()
+        return "\n".join((self.said, *(report.reason for report in lacking)))
+
 
 def found_by(read: Callable[[], Snapshot], measure: Callable[[], SizeSnapshot]) -> Found:
     errors: list[SyncError] = []

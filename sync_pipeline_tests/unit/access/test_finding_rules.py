@@ -56,6 +56,10 @@ def test_rules_keep_their_names() -> None:
         *("anonymous-account", "any-host-privileged", "everyone-can-write", "grant-option"),
         *("orphaned-user", "expired-active", "no-password-rules", "no-password-expiry"),
         *("never-used", "gone-database", "uneven-rights"),
+        *("server-option", "mixed-authentication", "trustworthy-database", "ownership-chaining"),
+        *("database-link", "known-administrator", "default-password", "guessed-without-end"),
+        *("external-authentication", "contained-password", "guest-enters", "machine-group"),
+        *("public-privilege", "public-package"),
     }
 
 

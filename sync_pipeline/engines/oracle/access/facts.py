@@ -65,6 +65,9 @@ def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
         has_password_rules=_has_password_rules(state) if has_password else None,
         never_used=None if name == SYS else _never_used(state, last_login, world),
         last_used_at=last_login,
+        password_changed_at=_moment(attribute(state, "password_changed_at"))
+        if has_password
+        else None,
         temporarily_locked=lock_of(state) if is_temporarily_locked(state) else "",
     )
 

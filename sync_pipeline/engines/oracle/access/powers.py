@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sync_pipeline.engines.oracle.access.any import is_write
+from sync_pipeline.engines.oracle.access.dangers import DANGERS
 from sync_pipeline.engines.oracle.access.grants import SERVER_KEY, Grants
 from sync_pipeline.engines.oracle.access.managed import platform_in
 from sync_pipeline.engines.oracle.access.names import SYS, local_name
@@ -76,6 +78,19 @@ class Powers:
         if any(power.availability is Availability.AT_LOGIN for power in found):
             return found
         return (*found, *self._grant_admin(ways))
+
+    def dangers(self, account: str) -> tuple[Power, ...]:
+        """Return the dangerous privileges of an account, one a name, each by its best way."""
+        found: dict[str, Power] = {}
+        for way in self._roles.ways(account):
+            held = self._grants.of(way.holder, self._container(way))
+            may_write = not is_read_only(self._world, way.user)
+            for name, danger in DANGERS.items():
+                item = held.get((SERVER_KEY, name))
+                if item is not None and name not in found and (may_write or not is_write(name)):
+                    power = self._power(PowerKind.DANGEROUS, name, way, item.source)
+                    found[name] = replace(power, danger=danger)
+        return tuple(found.values())
 
     def superuser_by(self, way: Way) -> str:
         """Return what makes the holder at a way's end a superuser; empty: it is none.

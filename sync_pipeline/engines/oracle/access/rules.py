@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
+from sync_pipeline.engines.access.concerns import Concern
+from sync_pipeline.engines.access.contract import (
+    DefinerRoutine,
+    HashPlace,
+    MendsByOpposites,
+    ServerFix,
+    TakesByRemedies,
+)
 from sync_pipeline.engines.oracle.access.any import VERIFIER_TABLES, is_write
+from sync_pipeline.engines.oracle.access.concerns import Concerns
 from sync_pipeline.engines.oracle.access.decide import Decisions
+from sync_pipeline.engines.oracle.access.definers import Definers
 from sync_pipeline.engines.oracle.access.facts import facts_of
 from sync_pipeline.engines.oracle.access.mends import Opposites
 from sync_pipeline.engines.oracle.access.names import SYS
@@ -15,6 +24,7 @@ from sync_pipeline.engines.oracle.access.places import is_servers_own, missing_s
 from sync_pipeline.engines.oracle.access.remedies import Remedies
 from sync_pipeline.engines.oracle.access.roles import is_public
 from sync_pipeline.engines.oracle.access.securables import SecurableReader
+from sync_pipeline.engines.oracle.access.settings import set_server
 from sync_pipeline.model.access import (
     AccessWorld,
     AccountFacts,
@@ -40,6 +50,8 @@ class OracleAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
         self._reader = SecurableReader(known)
         self._remedies = Remedies(world)
         self._opposites = Opposites(world, self._remedies)
+        self._definers = Definers(world, self._remedies, self._opposites)
+        self._concerns = Concerns(world, self._decisions.powers)
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether the account has the privilege, and by which paths."""
@@ -72,6 +84,22 @@ class OracleAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
     def powers(self, account: str) -> Sequence[Power]:
         """Return the powers that the account has, or can get through any chain."""
         return self._decisions.powers.of(account)
+
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return the dangerous privileges that the account has, or gets by any role."""
+        return self._decisions.powers.dangers(account)
+
+    def definer_routines(self) -> Sequence[DefinerRoutine]:
+        """Return the program units of powerful owners that everybody may execute."""
+        return tuple(self._definers.all())
+
+    def set_server(self, name: str, value: str, before: str) -> ServerFix:
+        """Return what gives a parameter another value than it had before."""
+        return set_server(self._world.platform, name, value, before)
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what a review looks for on Oracle alone."""
+        return self._concerns.all()
 
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""

@@ -7,8 +7,9 @@ containers), and one for any other place (`DBA_*` views).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sync_pipeline.engines.base import Query, RowT, Variant, Version
+from sync_pipeline.engines.base import FactRow, Query, RowT, Variant, Version
 from sync_pipeline.engines.oracle.accounts.grants import (
     AdministratorRow,
     ColPrivRow,
@@ -164,6 +165,34 @@ USER_LIMITS = query(
     since=USER_LIMITS_SINCE,
     count="count_users",
 )
+
+
+def facts_query(name: str, fills: SectionName, *views: str) -> Query[FactRow]:
+    """Return a query of what findings ask for, of all containers in the root."""
+    found = query(name, FactRow, (fills,), views, may_be_empty=True)
+    return replace(found, origin="database")
+
+
+_PARAMETERS = "V_$PARAMETER"
+SERVER_SETTINGS = Query(
+    "server_settings",
+    FactRow,
+    (SectionName.SERVER_SETTINGS,),
+    (
+        Variant(OLDEST, "server_settings.sql"),
+        Variant(OLDEST, "server_settings.sql", ROOT, root_needs_of(_PARAMETERS)),
+    ),
+    needs_of(_PARAMETERS),
+    made=managed_variants(OLDEST, "server_settings.sql", _PARAMETERS),
+)
+"""One text for all places: the view shows what is in effect where the session is."""
+DEFAULT_PASSWORDS = facts_query(
+    "default_passwords", SectionName.DEFAULT_PASSWORDS, "DBA_USERS_WITH_DEFPWD", "DBA_USERS"
+)
+DATABASE_LINKS = facts_query("database_links", SectionName.LINKS, "DBA_DB_LINKS")
+DEFINERS = facts_query(
+    "definers", SectionName.DEFINERS, "DBA_PROCEDURES", "DBA_TAB_PRIVS", "DBA_USERS"
+)
 ACCOUNT_QUERIES = (
     USERS,
     # Before the roles, which fill the settings too: it is not of every release.
@@ -178,4 +207,8 @@ ACCOUNT_QUERIES = (
     COL_PRIVS,
     QUOTAS,
     PROXIES,
+    SERVER_SETTINGS,
+    DEFAULT_PASSWORDS,
+    DATABASE_LINKS,
+    DEFINERS,
 )

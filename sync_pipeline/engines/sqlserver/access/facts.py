@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sync_pipeline.engines.sqlserver.access.entry import attribute
 from sync_pipeline.engines.sqlserver.access.fixed_roles import FIXED_DATABASE_ROLES, SERVER_ROLES
 from sync_pipeline.engines.sqlserver.access.principals import DBO, GUEST, PUBLIC
@@ -59,7 +61,14 @@ def account_facts(account: AccountState, platform: Platform = Platform.SELF_RUN)
         has_password_rules=policy,
         orphaned=_orphaned(account, kind),
         temporarily_locked=_lockout(account),
+        password_changed_at=_changed_at(account) if is_sql else None,
     )
+
+
+def _changed_at(account: AccountState) -> datetime | None:
+    """Return the day on which a password was set (LOGINPROPERTY, PasswordLastSetTime)."""
+    value = attribute(account, "password_set_at")
+    return datetime.fromisoformat(value) if isinstance(value, str) and value else None
 
 
 def is_system(account: AccountState) -> bool:

@@ -18,9 +18,15 @@ from dataclasses import replace
 from itertools import pairwise
 
 from sync_pipeline.engines.sqlserver.access.covering_table import SecurableClass
+from sync_pipeline.engines.sqlserver.access.dangers import (
+    DANGERS,
+    EXECUTE,
+    PROCEDURES,
+    procedure,
+)
 from sync_pipeline.engines.sqlserver.access.decide import Decider
 from sync_pipeline.engines.sqlserver.access.entry import SERVER
-from sync_pipeline.engines.sqlserver.access.facts import is_system
+from sync_pipeline.engines.sqlserver.access.facts import is_everyone, is_system
 from sync_pipeline.engines.sqlserver.access.holdings import CONTROL, OWNER, Holdings
 from sync_pipeline.engines.sqlserver.access.levels import class_of, database_of, principal_account
 from sync_pipeline.engines.sqlserver.access.principals import (
@@ -33,6 +39,7 @@ from sync_pipeline.engines.sqlserver.accounts.lending import TRUSTWORTHY
 from sync_pipeline.engines.sqlserver.names import split_account
 from sync_pipeline.model.access import (
     Availability,
+    Danger,
     EffectivePrivilege,
     Hold,
     Path,
@@ -91,6 +98,35 @@ class Powers:
                 power.source,
             ),
         )
+
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return the dangerous permissions of a login or a server role, one a name.
+
+        A user has what its login has; public and guest of a database stand for all logins.
+        """
+        if split_account(account)[0] and not is_everyone(account):
+            return ()
+        found: dict[str, Power] = {}
+        for power in self._dangerous(account, (Step(account),)):
+            found.setdefault(power.source, power)
+        for target, path, hold in self._chains(account):
+            fix, by = self._against(hold), (hold,) if hold else ()
+            for power in self._dangerous(target, path):
+                later = replace(power, availability=Availability.AFTER_SET_ROLE, fix=fix, by=by)
+                found.setdefault(power.source, later)
+        return tuple(found.values())
+
+    def _dangerous(self, account: str, path: Path) -> Iterable[Power]:
+        for name, danger in DANGERS.items() if not split_account(account)[0] else ():
+            for held in self._held(account, name, SERVER)[:1]:
+                yield self._danger(name, danger, held, path)
+        for name, danger in PROCEDURES.items():
+            for held in self._held(account, EXECUTE, procedure(name))[:1]:
+                yield self._danger(f"{EXECUTE} on {name}", danger, held, path)
+
+    def _danger(self, name: str, danger: Danger, held: EffectivePrivilege, path: Path) -> Power:
+        power = self._power(PowerKind.DANGEROUS, held, path)
+        return replace(power, source=name, danger=danger)
 
     def _direct(self, account: str, path: Path) -> Iterable[Power]:
         """Return the powers that an account has as itself, their paths after one to it."""

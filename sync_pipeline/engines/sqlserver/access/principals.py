@@ -128,7 +128,8 @@ class Principals:
         what = well_known(login)
         if what is WellKnown.SA:
             return True
-        link = self.context(login.name, "").sysadmin if what is WellKnown.NONE else None
+        is_peoples = what in (WellKnown.NONE, WellKnown.BUILT_IN_GROUP)
+        link = self.context(login.name, "").sysadmin if is_peoples else None
         return link is not None and account not in {step.account for step in link.path}
 
     def login_state(self, login: str) -> AccountState | None:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sync_pipeline.engines.access.contract import HashPlace, MendsByOpposites, TakesByRemedies
+from sync_pipeline.engines.access.concerns import Concern
+from sync_pipeline.engines.access.contract import (
+    DefinerRoutine,
+    HashPlace,
+    MendsByOpposites,
+    ServerFix,
+    TakesByRemedies,
+)
 from sync_pipeline.engines.sqlserver.access.beyond import Beyond
 from sync_pipeline.engines.sqlserver.access.concerned import Concerned
+from sync_pipeline.engines.sqlserver.access.concerns import Concerns
 from sync_pipeline.engines.sqlserver.access.decide import Decider
+from sync_pipeline.engines.sqlserver.access.definers import Definers
 from sync_pipeline.engines.sqlserver.access.everything import Everything
 from sync_pipeline.engines.sqlserver.access.facts import account_facts, is_everyone
 from sync_pipeline.engines.sqlserver.access.holdings import Holdings
@@ -18,6 +27,7 @@ from sync_pipeline.engines.sqlserver.access.powers import Powers
 from sync_pipeline.engines.sqlserver.access.principals import Principals
 from sync_pipeline.engines.sqlserver.access.remedies import Remedies
 from sync_pipeline.engines.sqlserver.access.securables import Securables
+from sync_pipeline.engines.sqlserver.access.settings import set_server
 from sync_pipeline.model.access import (
     AccessWorld,
     AccountFacts,
@@ -54,7 +64,17 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
         self._remedies = Remedies(self._principals, world.platform)
         self._opposites = Opposites(self._principals, self._remedies)
         self._powers = Powers(self._principals, holdings, self._decider, self._remedies)
+        self._definers = Definers(
+            world.server,
+            self._principals,
+            self._decider,
+            self._powers,
+            (self._remedies, self._opposites),
+        )
         self._securables = Securables(world)
+        self._concerns = Concerns(
+            world, self._principals, self._decider, self._remedies, self._opposites
+        )
 
     def decide(self, account: str, privilege: str, securable: Securable) -> Decision:
         """Return whether the account has the privilege, by which paths, and what denies it."""
@@ -83,6 +103,22 @@ class SqlServerAccess(TakesByRemedies[Remedies], MendsByOpposites[Opposites]):
     def powers(self, account: str) -> Sequence[Power]:
         """Return the powers that the account has, or can get through any chain."""
         return self._powers.of(account)
+
+    def dangers(self, account: str) -> Sequence[Power]:
+        """Return the dangerous permissions that the account has, or can get by any chain."""
+        return self._powers.dangers(account)
+
+    def definer_routines(self) -> Sequence[DefinerRoutine]:
+        """Return the modules that run as a superuser, and that others may run."""
+        return tuple(self._definers.all())
+
+    def set_server(self, name: str, value: str, before: str) -> ServerFix:
+        """Return what gives an option of the server another value than it had before."""
+        return set_server(self._platform, name, value, before)
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what a review looks for on SQL Server alone."""
+        return self._concerns.all()
 
     def facts(self, account: str) -> AccountFacts:
         """Return what a review asks of the account."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync_pipeline.engines.base import ANYBODY, Query, RowT, Variant
+from sync_pipeline.engines.base import ANYBODY, FactRow, Query, RowT, Variant
 from sync_pipeline.engines.sqlserver.accounts.rows import (
     DatabaseOwnerRow,
     DatabaseRow,
@@ -134,6 +134,14 @@ OBJECT_OWNERS = _in_database(
     "check_objects.sql",
 )
 ROLE_OWNERS = _in_database("role_owners", OwnerRow, (SectionName.PRINCIPAL,), "check_users.sql")
+SERVER_SETTINGS = query(
+    "server_settings",
+    FactRow,
+    (SectionName.SERVER_SETTINGS,),
+    ANY_DATABASE,
+    check="check_databases.sql",
+)
+DEFINERS = _in_database("definers", FactRow, (SectionName.DEFINERS,), "check_objects.sql")
 ACCOUNT_QUERIES: tuple[Query[Any], ...] = (
     LOGINS,
     SERVER_MEMBERS,
@@ -146,4 +154,6 @@ ACCOUNT_QUERIES: tuple[Query[Any], ...] = (
     SCHEMA_OWNERS,
     OBJECT_OWNERS,
     ROLE_OWNERS,
+    SERVER_SETTINGS,
+    DEFINERS,
 )

@@ -3,8 +3,8 @@
 Sources: SQL Server documentation, Principals (Database Engine) (sa has the security identifier
 0x01 and may be renamed; certificate-based logins in ## are for the server's own use);
 Configure Windows service accounts and permissions (NT SERVICE); Windows, Well-known SIDs
-(S-1-5-80 services, S-1-5-18 to 20 the system, local and network service): Windows writes these
-names in its own language.
+(S-1-5-80 services, S-1-5-18 to 20 the system, local and network service, S-1-5-32 the groups that
+every machine has): Windows writes these names in its own language.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ ATTRIBUTE = "well_known"
 _SA_SID = b"\x01"
 _SETUP_NAME = "##MS_"
 _POLICY_LOGINS = frozenset({"##MS_PolicyEventProcessingLogin##", "##MS_PolicyTsqlExecutionLogin##"})
+_BUILT_IN_GROUPS = bytes.fromhex("0102000000000005" + "20000000")
+_BUILT_IN_NAME = "BUILTIN\\"
 _SERVICES = bytes.fromhex("0106000000000005" + "50000000")
 _SYSTEMS = frozenset(
     bytes.fromhex("0101000000000005" + last) for last in ("12000000", "13000000", "14000000")
@@ -38,6 +40,8 @@ class WellKnown(StrEnum):
     """A service of this machine: the server's own, its agent, its backups."""
     WINDOWS = "windows"
     """Windows itself: NT AUTHORITY."""
+    BUILT_IN_GROUP = "built-in group"
+    """A group that every machine has, with members of the machine's choice: BUILTIN."""
 
 
 def by_name(name: str) -> WellKnown:
@@ -50,6 +54,8 @@ def by_name(name: str) -> WellKnown:
         return WellKnown.SERVICE
     if name.startswith("NT AUTHORITY\\"):
         return WellKnown.WINDOWS
+    if name.startswith(_BUILT_IN_NAME):
+        return WellKnown.BUILT_IN_GROUP
     return WellKnown.NONE
 
 
@@ -70,8 +76,14 @@ def by_identifier(
         return WellKnown.SETUP if type_ == "C" or is_policys or is_fixed_role else WellKnown.NONE
     if type_ not in ("U", "G"):
         return WellKnown.NONE
+    return _of_windows(sid)
+
+
+def _of_windows(sid: bytes) -> WellKnown:
     if sid.startswith(_SERVICES):
         return WellKnown.SERVICE
+    if sid.startswith(_BUILT_IN_GROUPS):
+        return WellKnown.BUILT_IN_GROUP
     return WellKnown.WINDOWS if sid in _SYSTEMS else WellKnown.NONE
 
 

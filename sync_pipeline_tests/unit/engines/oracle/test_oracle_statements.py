@@ -116,6 +116,10 @@ def test_the_first_query_lists_the_accounts_and_each_section_is_filled() -> None
         SectionName.OTHER,
         SectionName.TABLESPACE,
         SectionName.PROXY,
+        SectionName.SERVER_SETTINGS,
+        SectionName.DEFAULT_PASSWORDS,
+        SectionName.LINKS,
+        SectionName.DEFINERS,
     }
 
 

@@ -156,6 +156,8 @@ def test_every_section_of_postgresql_is_filled_by_one_query() -> None:
         SectionName.PROXY,
         SectionName.PRINCIPAL,
         SectionName.OTHER,
+        SectionName.DEFAULT_PASSWORDS,
+        SectionName.LINKS,
     }
     assert set(filled) == set(SectionName) - others
     assert set(filled.values()) == {1}
