@@ -121,10 +121,15 @@ def each_finding(bench: FixBench, rules: Iterable[str] = ()) -> dict[Key, Findin
 
 
 def each_cause(bench: FixBench) -> list[Cause]:
-    """Run the one fix of each cause that has several findings, and its undo; return these."""
+    """Run the one fix of causes that have several findings, and its undo; return these causes.
+
+    For the time that it takes, it is the largest of each rule and way: at a role or at accounts.
+    """
     before, said = bench.case(), bench.says()
     causes = causes_of(bench.findings(before).values())
-    several = [item for item in causes if len(item.findings) > 1 and item.remedy().fix]
+    causes.sort(key=lambda item: len(item.findings))
+    largest = {(item.worst.rule, bool(item.role)): item for item in causes if item.remedy().fix}
+    several = [item for item in largest.values() if len(item.findings) > 1]
     for cause in several:
         ending = cause.remedy()
         where = f"{cause.worst.rule} of {cause.accounts}: {ending}"

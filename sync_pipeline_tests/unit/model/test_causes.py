@@ -187,7 +187,7 @@ class TestNothingTwice:
         (cause,) = causes_of([finding("", evidence="TLS is off.")])
         assert (cause.accounts, cause.named) == ((), "")
 
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     @given(worlds("one"), worlds("two"))
     def test_every_finding_is_told_once_and_no_statement_twice(
         self, one: Judged, two: Judged
