@@ -45,7 +45,7 @@ REVIEW = Review(
         take("one", "bob", "superuser"),
         take("two", "ann", "superuser"),
         take("two", "ann", "never-used", Severity.LOW),
-        finding("three", "", "tls-not-required", Severity.MEDIUM, left="Set require_ssl."),
+        finding("three", "", "new-rule", Severity.MEDIUM, left="Set require_ssl."),
     ),
     suppressed=(take("one", "old", "superuser"),),
 )
@@ -75,7 +75,7 @@ def test_by_rule_the_worst_first_then_by_instance_with_its_tags() -> None:
             "superuser: Account that may do everything: 1 critical, 2 high, 3 accounts, "
             "on 2 instances [prod, team=a]"
         ),
-        "tls-not-required: 1 medium, on 1 instance",
+        "new-rule: 1 medium, on 1 instance",
         "never-used: Account that has never been used: 1 low, 1 account, on 1 instance [prod]",
     ]
     text = lines()
@@ -153,7 +153,7 @@ def test_a_statement_stands_once_in_a_group() -> None:
 
 def test_what_is_left_of_each_instance_alike_is_told_once() -> None:
     found = tuple(
-        finding(f"i{n}", "", "tls-not-required", left="Set require_ssl, for all.") for n in range(3)
+        finding(f"i{n}", "", "new-rule", left="Set require_ssl, for all.") for n in range(3)
     )
     text = lines(Review(found))
     assert text.count("      Left: Set require_ssl, for all.") == 1

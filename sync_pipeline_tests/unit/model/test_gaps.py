@@ -9,7 +9,8 @@ import pytest
 
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, compare, who_can
-from sync_pipeline.cli.access import _comparison, _holder, _holder_rows
+from sync_pipeline.cli.access import _comparison
+from sync_pipeline.cli.holders import _holder_rows, holder_json
 from sync_pipeline.engines.base import Grantee
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import PrivilegeError
@@ -116,7 +117,7 @@ def test_scripts_read_the_name_as_before_and_the_parts_beside_it(engine: EngineN
     path = ".".join(part for part in (on.database, on.schema, on.name) if part)
     (holder,) = (
         item
-        for item in map(_holder, who_can([asked], "SELECT", f"table:{path}").holders)
+        for item in map(holder_json, who_can([asked], "SELECT", f"table:{path}").holders)
         if item["account"] == ann
     )
     parts = {"what": str(key), "status": "denied", "section": str(key), "needs": NEEDS}
