@@ -397,7 +397,7 @@ def _section_line(section: SectionState) -> str:
     """Return why a section was not read; empty: it is the provider's own, and nobody's to read."""
     if section.report.status is SectionStatus.PROVIDERS:
         return ""
-    if section.report.status is SectionStatus.EXCLUDED:
+    if section.report.status is SectionStatus.EXCLUDED and section.key.database:
         return f"database {section.key.database}: {section.report.reason}"
     last = shown_time(section.last_read_at) or "never"
     return f"{section.key} (last read: {last}): {section.report.reason}"

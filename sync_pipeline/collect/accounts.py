@@ -107,7 +107,7 @@ def read_accounts(
         reading.excluded = frozenset(
             entry.name for entry in reading.entries if _is_left_out(entry.name, scope.excluded)
         )
-    if reading.hidden is not None:
+    if reading.hidden is not None and not reading.hidden.is_meant:
         reading.warnings.append(str(reading.hidden))
     _report_origins(engine, reading.entries, reading)
     _read_databases(engine, open_database, scope, reading.entries, reading)
@@ -198,8 +198,11 @@ def _read(
 
 def _report_some(engine: Engine, query: Query[Any], reading: AccountReading) -> None:
     """Report that the list of accounts is not whole: none that is not in it is gone."""
+    if query.some:
+        reading.report([SectionName.ACCOUNTS], "", SectionStatus.EXCLUDED, query.some)
+        return
     needs = Grantee(engine, reading.server, reading.username).filled(query.shows_some)
-    reason = f"{query.some or _SOME} {it_needs(needs)}"
+    reason = f"{_SOME} {it_needs(needs)}"
     reading.report([SectionName.ACCOUNTS], "", SectionStatus.DENIED, reason)
     reading.warnings.append(f"{SectionName.ACCOUNTS} not read whole: {reason}")
 

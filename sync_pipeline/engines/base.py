@@ -79,8 +79,8 @@ class Query(Generic[RowT]):
 
     `shows_some` marks a query that lists some accounts only, and is the statement that would let
     all be seen. Its accounts section is denied, so that none that is not listed counts as gone;
-    what else it fills was read of those that it lists. `some` says so, where the general
-    sentence does not.
+    what else it fills was read of those that it lists. `some` says so where the instance is
+    registered for less than the whole: nobody is warned of that.
 
     `hidden_at` are places where it is not asked, because another query reads what it fills;
     `absent_at` those that have nothing of what it reads: its sections are not applicable there.
@@ -264,13 +264,23 @@ class DatabaseEntry:
 
 
 class HiddenDatabases(PrivilegeError):
-    """The server hides some of its databases from the account: `listed` are the others."""
+    """The server hides some of its databases from the account: `listed` are the others.
+
+    `is_meant`: the instance is registered for these alone, so that nobody is warned.
+    """
 
     def __init__(
-        self, message: str, listed: Sequence[DatabaseEntry], *, missing: str, hint: str
+        self,
+        message: str,
+        listed: Sequence[DatabaseEntry],
+        *,
+        missing: str,
+        hint: str,
+        is_meant: bool = False,
     ) -> None:
         super().__init__(message, missing=missing, hint=hint)
         self.listed = tuple(listed)
+        self.is_meant = is_meant
 
 
 @dataclass(frozen=True, slots=True)

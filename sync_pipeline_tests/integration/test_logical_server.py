@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sync_pipeline.model.session import SyncCategory
 from sync_pipeline_tests.integration.test_managed_service import synced
 from workbench.benches.command import CANARY, Command
 from workbench.emulation.azure_sql import HOST, LogicalServer, fleet, listening
@@ -80,3 +81,27 @@ def test_a_refused_database_is_named(command: Command, serving: Serving) -> None
     assert "accounts@shop can't be read" in said.out
     assert "/* in database [shop] */ CREATE USER [mon] FOR LOGIN [mon];" in said.out
     assert "@hr" not in said.out
+
+
+def test_an_account_of_one_database_is_ready_and_says_what_it_leaves_out(
+    command: Command, serving: Serving
+) -> None:
+    """A contained user can be granted nothing more, so that nobody is asked for it."""
+    command.ok("instances", "edit", "shop", "--database", "shop")
+    world = fleet()
+    world.databases["shop"].user("mon", sid=b"\x55", authentication=2)
+    world.permissions.clear()
+    world.granted["shop"] = {"VIEW DEFINITION", "VIEW DATABASE STATE"}
+    with serving(world):
+        (ready,) = command.ok("instances", "test", "shop", "--json").json
+        assert (ready["is_ready"], ready["unread"], ready["unmeasured"]) == (True, {}, [])
+        assert any("other databases are not either" in note for note in ready["notes"])
+        record = synced(command)
+        assert record.details["warnings"] == []
+        assert synced(command, SyncCategory.CAPACITY).details["warnings"] == []
+    answer = command.ok("access", "who-can", "SELECT", "table:shop.dbo.orders", "--json").json
+    assert "[shop].[own]" in {item["account"] for item in answer["holders"] if item["held"]}
+    assert any("The login opened one database" in text for text in answer["not_known"])
+    shown = command.ok("accounts", "show", "shop", "[shop].[own]").out
+    assert "The login opened one database" in " ".join(shown.split())
+    assert "database :" not in shown

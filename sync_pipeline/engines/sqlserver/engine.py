@@ -30,6 +30,7 @@ from sync_pipeline.engines.sqlserver.accounts.azure import (
     LOGICAL_SERVER,
     OBJECTIVES,
     ONE_DATABASE,
+    ONLY,
     OPENED,
     PLACES,
     ObjectiveRow,
@@ -110,6 +111,8 @@ ENTRA_ADMIN = (
     "that account or group, which may do everything, as the server admin does."
 )
 
+_NOTES = {LOGICAL_SERVER: (ENTRA_ADMIN,), ONE_DATABASE: (ONLY,)}
+
 
 class SqlServer:
     """SQL Server 2016 to 2022 (and newer, read as 2022), and what Azure runs of it.
@@ -166,7 +169,7 @@ class SqlServer:
                 hint="Upgrade it, or correct the instance's engine.",
             )
         platform = platform_of(edition, "", ())
-        notes = (ENTRA_ADMIN,) if place == LOGICAL_SERVER else ()
+        notes = _NOTES.get(place, ())
         return ServerIdentity(
             version, number, _tls(connection), place, account, notes=notes, platform=platform
         )

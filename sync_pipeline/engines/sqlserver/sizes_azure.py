@@ -105,7 +105,7 @@ def _listed(reader: SizeReader) -> tuple[Sequence[DatabaseEntry], Measure]:
     if reader.server.place == ONE_DATABASE:
         opened = _rows(reader.read(OPENED))
         error = of_one(opened[0].database_name, reader.filled(A_LOGIN))
-        return error.listed, _hidden(reader, error)
+        return error.listed, Measure.denied(str(error))
     rows = _rows(reader.read(LISTED))
     objectives = reader.attempt(OBJECTIVES).rows
     found = tuple(entries(rows, objectives))

@@ -56,7 +56,7 @@ OWN_DEFINITIONS = "GRANT VIEW DEFINITION TO {user};"
 OWN_STATE = "GRANT VIEW DATABASE STATE TO {user};"
 """What opens the same in the one database that an account of its own lives in."""
 A_LOGIN = "/* in database [master] */ CREATE USER {user} FOR LOGIN {user};"
-_ONLY = (
+ONLY = (
     "The login opened one database: the logins and roles of the server are not known, and the "
     "other databases are not either. A contained user sees no more; a login does with a user in "
     "master, where the instance names no database."
@@ -102,7 +102,7 @@ OPENED = Query(
     ANYBODY,
     hidden_at=("", LOGICAL_SERVER),
     shows_some=A_LOGIN,
-    some=_ONLY,
+    some=ONLY,
 )
 OBJECTIVES = Query(
     "azure_service_objectives",
@@ -209,4 +209,5 @@ def of_one(database: str, statement: str) -> HiddenDatabases:
         (DatabaseEntry(database, is_readable=True),),
         missing=statement,
         hint=f"{it_needs(statement)} Then take the database off the instance (instances edit).",
+        is_meant=True,
     )
