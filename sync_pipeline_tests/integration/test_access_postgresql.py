@@ -10,6 +10,7 @@ import pytest
 
 from workbench.benches.command import CANARY, Command
 from workbench.benches.review_bench import ReviewBench
+from workbench.servers.running import RunningServer
 from workbench.servers.started import StartedServers
 
 ROLES = ("rv_app", "rv_chain", "rv_team", "rv_dba", "rv_hr", "rv_left", "rv_owner", "rv_plain")
@@ -143,3 +144,44 @@ def test_two_real_accounts_are_compared(review: ReviewBench) -> None:
     of = run("access", "of", "rv_app", "--instance", "db", "--json").json
     held = {(item["privilege"], item["securable"].get("name")) for item in of["privileges"]}
     assert {("SELECT", "orders"), ("UPDATE", "orders"), ("DELETE", "orders")} <= held
+
+
+def test_a_store_of_before_gets_the_predefined_roles_unseen(
+    command: Command, postgresql_server: RunningServer
+) -> None:
+    """Left out by a setting first, as versions before left them out."""
+    review = ReviewBench(command, postgresql_server)
+
+    def names(*arguments: str) -> set[str]:
+        found = command.ok("accounts", *arguments, "--json").json
+        return {item.get("account") or item["state"]["name"] for item in found}
+
+    try:
+        review.sql("CREATE ROLE rv_app LOGIN IN ROLE pg_monitor", "CREATE ROLE rv_team")
+        command.patch.setenv("SYNC_PIPELINE_EXCLUDED_ACCOUNTS", r'["pg\\_%"]')
+        review.sync()
+        known = names("list", "--with-system")
+        assert not any(name.startswith("pg_") for name in known)
+        changes = command.ok("accounts", "changes").out
+        command.patch.delenv("SYNC_PIPELINE_EXCLUDED_ACCOUNTS")
+        record = review.sync()
+        assert (record.counters.items_created, record.counters.items_updated) == (0, 0)
+        assert record.details["inventory"]["active"] == len(known)
+        assert names("list") == known == names("at", "--time", "2999-01-01")
+        own = names("list", "--with-system") - known
+        assert {"pg_monitor", "pg_database_owner"} <= own
+        assert all(name.startswith("pg_") for name in own)
+        # Nothing is told of it, in any form, but to who asks for all.
+        assert command.ok("accounts", "changes").out == changes
+        assert names("changes") == known
+        assert names("changes", "--details") == names("changes", "--with-system") == known | own
+        assert "pg_monitor" in command.ok("accounts", "changes", "--with-system").out
+        assert "pg_monitor" in command.ok("accounts", "changes", "--account", "pg_monitor").out
+        # What somebody does to one is told.
+        review.sql("GRANT rv_team TO pg_read_all_stats")
+        review.sync()
+        told = command.ok("accounts", "changes", "--session", "latest").out
+        assert "pg_read_all_stats" in told
+        assert "rv_team" in told
+    finally:
+        review.sql("DROP ROLE IF EXISTS rv_app", "DROP ROLE IF EXISTS rv_team")

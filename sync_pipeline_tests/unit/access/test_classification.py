@@ -214,3 +214,31 @@ classes:
     ]  # fmt: skip
     assert [item.name for item in members(classes[3], population)] == ["eve", "team"]
     assert classes[0].description == "superusers that people log in with"
+
+
+def test_what_the_engine_made_is_in_classes_that_speak_of_it() -> None:
+    world = judged(
+        account("bob", roles=["pg_monitor"]),
+        account("pg_monitor", SELECT, kind=AccountKind.ROLE, can_login=False, is_system=True),
+    )
+    classes = parse_classes(
+        """
+classes:
+  readers: {match: {privilege: SELECT}}
+  nobody: {match: {privilege: SELECT, not: {capability: can login}}}
+  engines: {match: {capability: system}}
+  peoples: {match: {not: {capability: [locked, system]}}}
+  roles: {match: {or: [{kind: role}, {capability: system}]}}
+""",
+        "classes.yaml",
+    )
+    population = Population(INSTANCE, world)
+    found = {item.name: [one.name for one in members(item, population)] for item in classes}
+    assert found == {
+        "readers": ["bob"],
+        "nobody": [],
+        "engines": ["pg_monitor"],
+        "peoples": ["bob"],
+        "roles": ["pg_monitor"],
+    }
+    assert count(classes, population) == {name: len(names) for name, names in found.items()}
