@@ -186,6 +186,8 @@ class TestNothingTwice:
     def test_what_is_said_of_an_instance_has_no_account(self) -> None:
         (cause,) = causes_of([finding("", evidence="TLS is off.")])
         assert (cause.accounts, cause.named) == ((), "")
+        item = Case(judged()).finding("x", Severity.LOW, "", "TLS is off.")
+        assert (item.cause, item.path) == ("x: the server itself", ())
 
     @settings(max_examples=20)
     @given(worlds("one"), worlds("two"))
