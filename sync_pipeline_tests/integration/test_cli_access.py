@@ -274,6 +274,25 @@ def test_findings_are_shown_worst_first(fleet: Command) -> None:
     assert boss["undo"] == ""
 
 
+def test_findings_say_their_cause_and_what_breaks_in_each_form(fleet: Command) -> None:
+    said = fleet.ok("findings", "--json").json
+    assert said["causes"] == {"critical": 0, "high": 2, "medium": 2, "low": 2, "info": 0}
+    for item in said["findings"]:
+        assert item["cause"].startswith(item["rule"])
+        assert bool(item["fix"]) == bool(item["breaks"])
+        assert item["implied"] == ""
+    rows = rows_of(fleet.run("findings", "--csv"))
+    assert [row["cause"] for row in rows] == [item["cause"] for item in said["findings"]]
+    assert [row["breaks"] for row in rows] == [item["breaks"] for item in said["findings"]]
+    text = fleet.ok("findings").out
+    assert text.startswith("2 high, 2 medium, 2 low; ")
+    assert "\nsuperuser: Account that may do everything: 1 high, 1 account, on 1 instance" in text
+    assert "\n        DISABLE boss;\n      Breaks: Nobody can log in with it any more" in text
+    assert "\naccount alice: 1 medium, 1 low" in fleet.ok("findings", "--by", "account").out
+    assert "\ninstance shop" in fleet.ok("findings", "--by", "instance", "--all").out
+    assert "'rules' is not one of" in fleet.wrong("findings", "--by", "rules")
+
+
 def findings_file(fleet: Command, tmp_path: Path, text: str) -> None:
     path = tmp_path / "findings.yaml"
     path.write_text(text)
@@ -377,7 +396,9 @@ def test_the_report_has_the_findings(fleet: Command, tmp_path: Path) -> None:
     fleet.ok("report", "--output", str(page))
     text = page.read_text()
     assert "2 high, 2 medium, 2 low" in text
+    assert "<h3>superuser <small>1 high</small></h3>" in text
     assert "DISABLE boss;" in text
+    assert "Breaks: Nobody can log in with it any more" in text
     findings_file(fleet, tmp_path, "nonsense: 1")
     fleet.ok("report", "--output", str(page))
     assert "The findings were not evaluated" in page.read_text()

@@ -141,6 +141,7 @@ def test_the_run_says_what_a_review_finds(
     first = shown_by_finish(run())
     rows = [line for line in first["findings"].splitlines() if line.startswith("| info")]
     assert rows
+    assert "| superuser | " in first["findings by rule"]
     assert {line.split("|")[3].strip() for line in rows} == {"0"}  # it is all there was before
     again = shown_by_finish(run())
     assert again["findings"].splitlines()[2].endswith("| 0 |")

@@ -223,7 +223,7 @@ class Case:
             remedy.left,
             about,
             breaks=remedy.breaks or (BREAKS if remedy.fix else ""),
-            cause=cause_key(rule, cause or account, about="" if cause else about),
+            cause=cause_key(rule, cause or account or SERVER, about="" if cause else about),
             implied=implied,
         )
 
@@ -240,6 +240,8 @@ class Case:
 
 BREAKS = "What uses the rights that the statements take, fails after them."
 """What breaks, where a rule does not say more."""
+SERVER = "the server itself"
+"""The cause of what is said of no account."""
 _LONGEST_CAUSE = 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +17,7 @@ from sync_pipeline.engines.mariadb.access.rules import MariaDbAccess
 from sync_pipeline.engines.mysql.access.rules import MySqlAccess
 from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
+from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model import causes as model
 from sync_pipeline.model.access import AccessWorld, Step
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
@@ -23,6 +25,7 @@ from sync_pipeline.model.causes import Cause, at_least, causes_of, counts_of_cau
 from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
 from workbench.strategies.simple_access import PUBLIC, SERVER, account, judged, table, worlds
 
 TODAY = date(2026, 11, 30)
@@ -186,6 +189,8 @@ class TestNothingTwice:
     def test_what_is_said_of_an_instance_has_no_account(self) -> None:
         (cause,) = causes_of([finding("", evidence="TLS is off.")])
         assert (cause.accounts, cause.named) == ((), "")
+        item = Case(judged()).finding("x", Severity.LOW, "", "TLS is off.")
+        assert (item.cause, item.path) == ("x: the server itself", ())
 
     @settings(max_examples=20)
     @given(worlds("one"), worlds("two"))
@@ -311,6 +316,30 @@ class TestHarm:
         (state,) = {item.implied for item in reviewed(judged(
             account("x", never_used=True, is_expired=True))).findings} - {""}  # fmt: skip
         assert state == "expired-active"
+
+
+@pytest.mark.parametrize("engine", list(EngineName))
+def test_on_each_engine_a_fix_says_what_it_breaks_and_no_statement_stands_twice(
+    engine: EngineName,
+) -> None:
+    told_of = 0
+    for seed in range(12):
+        found = reviewed_snapshot(random.Random(seed), engine, NOW)
+        accounts = {item.name: item for item in found.accounts}
+        world = AccessWorld("i", engine, found.server.version, accounts, found.sections, NOW)
+        findings = reviewed(Case(Judged(world, ENGINES[engine].access_rules(world)))).findings
+        causes = causes_of(findings)
+        assert sum(len(item.findings) + len(item.folded) for item in causes) == len(findings)
+        for item in (*findings, *(cause.remedy() for cause in causes)):
+            assert bool(item.fix) == bool(item.breaks), item
+            assert item.fix or item.left, item
+            plain = [line for line in item.fix.split("\n") if not line.startswith(_CONTEXT)]
+            assert len(plain) == len(set(plain)), item
+            told_of += bool(item.fix)
+    assert told_of > 10
+
+
+_CONTEXT = ("--", "ALTER SESSION SET CONTAINER")
 
 
 def user(name: str, attributes: dict[str, AttributeValue], *grants: Grant) -> AccountState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from sync_pipeline.errors import SyncError
 from sync_pipeline.model.change import AccountChange, AccountDiff, ChangeType
 from sync_pipeline.model.failure import Failure, Failures
-from sync_pipeline.model.finding import Review, counts_of
+from sync_pipeline.model.finding import Finding, Review, Severity, counts_of
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.session import RecordStatus
 from sync_pipeline.model.size import DatabaseSize, Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
@@ -121,3 +123,17 @@ def test_the_failure_of_a_step(message: str, hint: str) -> None:
 @pytest.mark.parametrize(("text", "most", "cut"), [("abc", 3, "abc"), ("abcd", 3, "ab…")])
 def test_a_cut_text_says_so(text: str, most: int, cut: str) -> None:
     assert shortened(text, most) == cut
+
+
+def test_the_rules_of_a_review_are_counted_and_bounded() -> None:
+    found = tuple(
+        Finding(f"i{n % 9}", EngineName.MYSQL, f"a{n}", rule, Severity.HIGH, "")
+        for n in range(99)
+        for rule in ("superuser", "x" * 9_000)
+    )
+    shown = findings_metadata(SessionReview(Review(found), counts_of(())))
+    assert "| superuser | 99 | 9 |" in str(shown["findings by rule"].value)
+    many = tuple(replace(found[0], rule=f"{n}{'x' * 200}") for n in range(999))
+    assert size_of(dict(findings_metadata(SessionReview(Review(many), counts_of(()))))) < (
+        MOST_IN_STEP
+    )
