@@ -206,9 +206,9 @@ SEEDS: dict[str, tuple[Step, str, str, str, Severity, str]] = {
         "USE [master]; REVOKE CONNECT SQL FROM [VORDEFINIERT\\Benutzer];",
     ),
     "local group": (
-        lambda world: world.login("sql01\\dbas", "G"),
-        *("machine-group", "sql01\\dbas", "local", Severity.MEDIUM),
-        "USE [master]; REVOKE CONNECT SQL FROM [sql01\\dbas];",
+        lambda world: world.login("Sql01\\dbas", "G"),
+        *("machine-group", "Sql01\\dbas", "local", Severity.MEDIUM),
+        "USE [master]; REVOKE CONNECT SQL FROM [Sql01\\dbas];",
     ),
     "public": (
         lambda world: world.grant("public", "VIEW SERVER STATE"),
@@ -318,6 +318,7 @@ def test_a_group_of_the_domain_and_a_user_of_the_machine_are_none() -> None:
 def test_what_everybody_may_write_or_misuse_is_told_once() -> None:
     world = healthy()
     world.grant("public", "ALTER TRACE")
+    world.grant("public", "ALTER ANY ENDPOINT")
     found = reviewed(accounts_of(world)).findings
     rules = {item.rule for item in found if item.account == "public"}
     assert rules == {"everyone-can-write", "dangerous-privilege"}
@@ -330,6 +331,13 @@ def test_a_module_that_runs_as_who_is_nobody_elsewhere_is_none() -> None:
     module = sales.thing("pay", "P")
     sales.runs_as(module, "ted")
     sales.grant("public", "EXECUTE", 1, module)
+    assert {item.rule for item in findings(world)} == {"trustworthy-database"}
+
+
+def test_a_module_of_an_owner_who_is_no_superuser_is_none() -> None:
+    world = healthy()
+    _runs_as_dbo(world)
+    _of_ted(world)
     assert {item.rule for item in findings(world)} == {"trustworthy-database"}
 
 

@@ -173,6 +173,12 @@ def facts_query(name: str, fills: SectionName, *views: str) -> Query[FactRow]:
     return replace(found, origin="database")
 
 
+def _by_a_grant_of_its_own(found: Query[FactRow], needs: str) -> Query[FactRow]:
+    """Return a query of a view that SELECT_CATALOG_ROLE does not show (Autonomous Database)."""
+    made = (replace(item, needs=needs) if item.place == AUTONOMOUS else item for item in found.made)
+    return replace(found, made=tuple(made))
+
+
 _PARAMETERS = "V_$PARAMETER"
 SERVER_SETTINGS = Query(
     "server_settings",
@@ -186,8 +192,10 @@ SERVER_SETTINGS = Query(
     made=managed_variants(OLDEST, "server_settings.sql", _PARAMETERS),
 )
 """One text for all places: the view shows what is in effect where the session is."""
-DEFAULT_PASSWORDS = facts_query(
-    "default_passwords", SectionName.DEFAULT_PASSWORDS, "DBA_USERS_WITH_DEFPWD", "DBA_USERS"
+_DEFAULTS = "DBA_USERS_WITH_DEFPWD"
+DEFAULT_PASSWORDS = _by_a_grant_of_its_own(
+    facts_query("default_passwords", SectionName.DEFAULT_PASSWORDS, _DEFAULTS, "DBA_USERS"),
+    needs_of(_DEFAULTS),
 )
 DATABASE_LINKS = facts_query("database_links", SectionName.LINKS, "DBA_DB_LINKS")
 DEFINERS = facts_query(

@@ -236,7 +236,7 @@ class Concerns:
         machine = (self._server.value("MachineName") or "").casefold()
         is_windows = attribute(state, "type") == "WINDOWS_GROUP"
         domain, _, name = state.name.partition("\\")
-        is_local = is_windows and bool(name) and domain.casefold() == machine
+        is_local = is_windows and bool(machine and name) and domain.casefold() == machine
         return "local" if is_local and well_known(state) is WellKnown.NONE else ""
 
     def _guest(self, state: AccountState) -> Iterator[Concern]:
