@@ -22,10 +22,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from sync_pipeline.callers import allowed_hosts
 from sync_pipeline.errors import ConfigurationError, SyncError
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.orchestration.instance import dagster_environment
-from sync_pipeline.orchestration.processes.guard import allowed_hosts
 from sync_pipeline.orchestration.processes.system import Options, build_system
 from sync_pipeline.orchestration.runs.troubles import require_storage
 from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
