@@ -1,0 +1,30 @@
+"""The table of the console's tokens, and the index of accounts by name."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, String, Table
+
+from sync_pipeline.store.schema import Json, UtcDateTime, instance_accounts, metadata
+
+console_tokens = Table(
+    "console_tokens",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("role", String(16), nullable=False),
+    # None: every instance.
+    Column("tags", Json),
+    Column("token_digest", String(64), nullable=False, unique=True),
+    Column("cookie_digest", String(64), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    # A removed one stays: a store that ever had a token lets nobody in without one.
+    Column("removed_at", UtcDateTime),
+)
+
+# Finds accounts of the whole fleet by the beginning of their name, in the order of the pages. By
+# code points on either store: on PostgreSQL the migration makes it with COLLATE "C".
+accounts_by_name = Index(
+    "ix_instance_accounts_by_name",
+    instance_accounts.c.account_name,
+    instance_accounts.c.instance_id,
+)
