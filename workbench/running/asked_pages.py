@@ -52,6 +52,7 @@ class Pages:
         hosts: tuple[str, ...] = (),
         is_private: bool = True,
     ) -> None:
+        self.deps = deps
         allowed = allowed_hosts("127.0.0.1", PORT, hosts)
         self.app: App = (
             build_app(deps, allowed, is_private=is_private)

@@ -1,10 +1,16 @@
-"""The table of the console's tokens, and the index of accounts by name."""
+"""The table of the console's tokens, and the indexes by which accounts of a fleet are found."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, Table
+from sqlalchemy import Column, Index, String, Table, text
 
-from sync_pipeline.store.schema import Json, UtcDateTime, instance_accounts, metadata
+from sync_pipeline.store.schema import (
+    Json,
+    UtcDateTime,
+    account_permissions,
+    instance_accounts,
+    metadata,
+)
 
 console_tokens = Table(
     "console_tokens",
@@ -28,3 +34,16 @@ accounts_by_name = Index(
     instance_accounts.c.account_name,
     instance_accounts.c.instance_id,
 )
+
+
+def _seldom(column: str) -> Index:
+    """Return the index of the accounts of which a column is true, as a query says it."""
+    return Index(
+        f"ix_account_permissions_{column}",
+        account_permissions.c.account_id,
+        sqlite_where=text(f"{column} IS 1"),
+        postgresql_where=text(f"{column} IS true"),
+    )
+
+
+superusers, locked_accounts = _seldom("is_superuser"), _seldom("is_locked")

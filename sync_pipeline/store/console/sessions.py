@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 
 from sync_pipeline.model.page import (
     Key,
@@ -30,7 +30,7 @@ from sync_pipeline.model.session import (
     SyncType,
 )
 from sync_pipeline.model.viewer import Reach
-from sync_pipeline.store.console.reach import after, in_reach
+from sync_pipeline.store.console.reach import after, of_reach
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.schema import sync_instance_records as records
@@ -47,7 +47,7 @@ class SessionPages:
         self._database = database
 
     def page(self, reach: Reach, asked: SessionQuestion, place: Place) -> Page[Session]:
-        """Return a page of sessions: at most two statements."""
+        """Return a page of sessions: at most four statements."""
         query = select(sessions)
         if asked.category is not None:
             query = query.where(sessions.c.sync_category == str(asked.category))
@@ -112,22 +112,20 @@ class SessionPages:
 
 
 def _records(connection: Connection, reach: Reach, session_id: str) -> Select[tuple[object, ...]]:
-    query: Select[tuple[object, ...]] = select(records).where(records.c.session_id == session_id)
-    if reach.is_everything:
-        return query
-    is_own = records.c.instance_id == instances.c.id
-    return query.where(exists().where(is_own, *in_reach(connection, reach)))
+    of_session = records.c.session_id == session_id
+    own = of_reach(connection, reach, records.c.instance_id)
+    query: Select[tuple[object, ...]] = select(records).where(of_session, *own)
+    return query
 
 
 def _seen(connection: Connection, reach: Reach, instance: str) -> list[ColumnElement[bool]]:
     """Return that a session has a record within the reach, and of an instance if one is named."""
     if reach.is_everything and not instance:
         return []
-    of_record = and_(
-        records.c.session_id == sessions.c.session_id, records.c.instance_id == instances.c.id
-    )
-    named = [instances.c.name == instance] if instance else []
-    return [exists().where(of_record, *in_reach(connection, reach), *named)]
+    own = of_reach(connection, reach, records.c.instance_id)
+    named = select(instances.c.id).where(instances.c.name == instance)
+    wanted = [records.c.instance_id.in_(named)] if instance else []
+    return [exists().where(records.c.session_id == sessions.c.session_id, *own, *wanted)]
 
 
 _OPEN = (RecordStatus.PENDING, RecordStatus.RUNNING)
@@ -148,12 +146,13 @@ def _stands(
     if reach.is_everything:
         return [sessions.c.status == str(status)]
 
+    own = of_reach(connection, reach, records.c.instance_id)
+
     def any_of(states: Sequence[RecordStatus]) -> ColumnElement[bool]:
         return exists().where(
             records.c.session_id == sessions.c.session_id,
-            records.c.instance_id == instances.c.id,
             records.c.status.in_([str(item) for item in states]),
-            *in_reach(connection, reach),
+            *own,
         )
 
     some, none = _STANDS[status]
@@ -167,8 +166,10 @@ def _within(connection: Connection, reach: Reach, found: Sequence[Session]) -> t
     ids = [item.session_id for item in found]
     query = (
         select(records.c.session_id, records.c.status, func.count())
-        .join(instances, instances.c.id == records.c.instance_id)
-        .where(among(connection, records.c.session_id, ids), *in_reach(connection, reach))
+        .where(
+            among(connection, records.c.session_id, ids),
+            *of_reach(connection, reach, records.c.instance_id),
+        )
         .group_by(records.c.session_id, records.c.status)
     )
     counted: dict[str, dict[RecordStatus, int]] = {item: {} for item in ids}

@@ -1,4 +1,4 @@
-"""Create the console's tokens, and find accounts of all instances by name."""
+"""Create the console's tokens, and find accounts of all instances by name and by what they are."""
 
 from __future__ import annotations
 
@@ -33,9 +33,19 @@ def upgrade() -> None:
     op.create_index(
         "ix_instance_accounts_by_name", "instance_accounts", [sa.text(name), "instance_id"]
     )
+    for column in ("is_superuser", "is_locked"):
+        op.create_index(
+            f"ix_account_permissions_{column}",
+            "account_permissions",
+            ["account_id"],
+            sqlite_where=sa.text(f"{column} IS 1"),
+            postgresql_where=sa.text(f"{column} IS true"),
+        )
 
 
 def downgrade() -> None:
     """Take this revision back."""
+    for column in ("is_superuser", "is_locked"):
+        op.drop_index(f"ix_account_permissions_{column}", table_name="account_permissions")
     op.drop_index("ix_instance_accounts_by_name", table_name="instance_accounts")
     op.drop_table("console_tokens")
