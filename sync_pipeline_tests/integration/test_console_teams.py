@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.asked import Parameter, Shape
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.serve import reading
+from workbench.benches.store_bench import DONE, FAILED, StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Answered, Pages
 from workbench.servers.fixtures_store import store_database
@@ -214,3 +216,46 @@ def test_the_same_on_postgresql(tmp_path: Path, postgresql_server: RunningServer
                 list(chain(*paged)) == made.of_all.get(path, {**query, "limit": 500}).json["items"]
             )
             assert len(paged) > 1
+
+
+def test_what_became_of_others_in_a_session_is_not_told(tmp_path: Path) -> None:
+    """A session in which the other team's instance failed is one that went well, to this team."""
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    bench = StoreBench(store, NOW)
+    names = (f"own-{OWN.word}", f"other-{OTHER.word}")
+    bench.fleet(*names)
+    for item, team in zip(names, (OWN, OTHER), strict=True):
+        known = store.registry.instance(item)
+        assert known is not None
+        store.registry.put_instances([replace(known, tags=(team.tag,))], NOW)
+    own, other = (bench.store.registry.instance(item) for item in names)
+    assert own is not None
+    assert other is not None
+    session = bench.open([own, other], run_id=f"run-of-{OTHER.word}")
+    store.sessions.finish(bench.claim(session, own, session.run_id), DONE, NOW)
+    refused = replace(FAILED, error_message=f"{OTHER.word} refused")
+    store.sessions.finish(bench.claim(session, other, session.run_id), refused, NOW)
+    store.sessions.close_run(
+        session.session_id, session.run_id, SessionStatus.FAILED, f"{OTHER.word} failed", NOW
+    )
+    store.close()
+    query = {"id": session.session_id}
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        limited, whole = Pages(deps, LIMITED), Pages(deps, Viewer("all"))
+        (row,) = whole.get("/api/v1/sessions").json["items"]
+        assert (row["status"], row["total"], row["failed"]) == ("failed", 2, 1)
+        (row,) = limited.get("/api/v1/sessions").json["items"]
+        assert (row["status"], row["total"], row["failed"], row["done"]) == ("completed", 1, 0, 1)
+        for status, count in (("failed", 0), ("completed", 1), ("running", 0), ("pending", 0)):
+            found = limited.get("/api/v1/sessions", {"status": status})
+            assert len(found.json["items"]) == count, status
+        assert OTHER.word in whole.get("/session", query).text
+        for path in ("/session", "/api/v1/session"):
+            answer = limited.get(path, query)
+            assert answer.status == 200
+            assert OTHER.word.encode() not in answer.whole
+        tables = limited.get("/api/v1/session", query).json["tables"]
+        assert not tables["runs"]["items"]
+        assert len(tables["records"]["items"]) == 1
+        limited.close()
+        whole.close()
