@@ -9,6 +9,7 @@ from datetime import date
 from email.errors import MessageError
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 from zoneinfo import ZoneInfo
@@ -365,6 +366,27 @@ class Settings(BaseSettings):
         description="Variables that the webserver and the daemon get besides those they need, "
         "comma separated.",
     )
+    console_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks of proxies whose headers say who looks at the console, "
+        "comma separated.",
+    )
+    console_user_header: str = Field(
+        default="X-Forwarded-User", description="The proxies' header of the user's name."
+    )
+    console_groups_header: str = Field(
+        default="X-Forwarded-Groups",
+        description="The proxies' header of the user's groups, comma separated.",
+    )
+    console_groups: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="What the groups of the proxies' header may see, as GROUP:TAG, comma "
+        "separated: dba:*,billing:team=billing. The tag * is all, the group * is everybody.",
+    )
+    console_dagster_ui: str = Field(
+        default="http://127.0.0.1:3000",
+        description="Address of Dagster's UI, to which the console links runs; empty: no links.",
+    )
     allow_insecure_broker: bool = Field(
         default=False,
         description="Take a Celery broker on another machine without password or verified TLS.",
@@ -475,6 +497,48 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("console_dagster_ui")
+    @classmethod
+    def _is_link(cls, value: str) -> str:
+        if value and not _is_web(value):
+            raise ValueError("it is not a URL that begins with https:// or http:// and a host")
+        return value.rstrip("/")
+
+    @field_validator("console_proxies")
+    @classmethod
+    def _is_network(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError(f"{text!r} is not an address or a network") from None
+        return value
+
+    @field_validator("console_groups")
+    @classmethod
+    def _is_group_and_tag(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            group, _, tag = text.partition(":")
+            if not (group.strip() and tag.strip()):
+                raise ValueError(f"{text!r} is not a group and a tag with a colon between them")
+        return value
+
+    @field_validator("console_user_header", "console_groups_header")
+    @classmethod
+    def _is_header(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,99}", value):
+            raise ValueError(f"{value!r} is not the name of a header")
+        return value
+
+    @model_validator(mode="after")
+    def _proxies_have_groups(self) -> Self:
+        if self.console_proxies and not self.console_groups:
+            raise ValueError(
+                "SYNC_PIPELINE_CONSOLE_GROUPS must say what the users of "
+                "SYNC_PIPELINE_CONSOLE_PROXIES may see"
+            )
+        return self
+
     @field_validator("alert_webhook_url", "alert_slack_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
@@ -491,6 +555,8 @@ class Settings(BaseSettings):
         "sqlserver_entra",
         "ui_allowed_hosts",
         "ui_environment",
+        "console_proxies",
+        "console_groups",
         mode="before",
     )
     @classmethod

@@ -46,6 +46,11 @@ class Root(LazyGroup):
             "up",
         ),
         Entry(
+            "console",
+            "sync_pipeline.cli.console",
+            "Serve the pages and the API that answer, and make the tokens for them.",
+        ),
+        Entry(
             "backfill",
             "sync_pipeline.cli.backfill",
             "Aggregate every period between two days again, in one run.",

@@ -20,6 +20,10 @@ def up(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="The UI shows everything and changes nothing.")
     ] = False,
+    console_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, help="Port of the console, at the same address; 3080 say."),
+    ] = None,
 ) -> None:
     """Start the Dagster UI and the daemon that runs schedules and sensors.
 
@@ -33,6 +37,8 @@ def up(
         f"--host={host}",
         f"--port={port}",
     ]
+    if console_port is not None:
+        arguments.append(f"--console-port={console_port}")
     if read_only:
         arguments.append("--read-only")
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - takes this one's place

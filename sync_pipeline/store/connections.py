@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
@@ -26,21 +27,31 @@ _PRAGMAS = (
 )
 
 
-def sqlite_engine(url: URL) -> Engine:
+_READING = ("query_only=ON", "case_sensitive_like=ON")
+READING_SECONDS = 30
+"""After which PostgreSQL ends a statement of who only reads."""
+
+
+def sqlite_engine(url: URL, *, is_read_only: bool = False) -> Engine:
     """Return an engine with as many connections as threads: no read waits for another one's."""
+    pragmas = _READING if is_read_only else _PRAGMAS
+    if is_read_only and "uri" not in url.query:
+        # SQLite's manual, "Uniform Resource Identifiers", 3.3.
+        file = f"file:{quote(str(url.database))}"
+        url = url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
     engine = create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
         # The driver must not begin transactions on its own: `write` and `read` do.
         connection.isolation_level = None
-        for pragma in _PRAGMAS:
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
 
 
-def postgresql_engine(url: URL) -> Engine:
+def postgresql_engine(url: URL, *, is_read_only: bool = False) -> Engine:
     """Return an engine with a few connections, for which threads take turns."""
     from psycopg.types.array import ListBinaryDumper  # noqa: PLC0415 - not for SQLite
 
@@ -54,6 +65,8 @@ def postgresql_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        if is_read_only:
+            _only_read(connection)
         # As text, each quotation mark of each JSON value in an array is escaped in Python.
         connection.adapters.register_dumper(list, ListBinaryDumper)
 
@@ -73,6 +86,14 @@ def postgresql_engine(url: URL) -> Engine:
             raise InvalidatePoolError from error
 
     return engine
+
+
+def _only_read(connection: Any) -> None:
+    """Let a session change nothing (PostgreSQL's manual, 20.11.1) and end what takes long."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        cursor.execute(f"SET statement_timeout = '{READING_SECONDS}s'")
+    connection.commit()
 
 
 def lease_engine(url: URL) -> Engine:

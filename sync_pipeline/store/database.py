@@ -53,14 +53,17 @@ ValueT = TypeVar("ValueT", int, str)
 
 
 class Database:
-    """One database of the store. Safe to share between threads."""
+    """One database of the store. Safe to share between threads.
 
-    def __init__(self, url: str) -> None:
+    `is_read_only`: it refuses whatever would change it.
+    """
+
+    def __init__(self, url: str, *, is_read_only: bool = False) -> None:
         self.url = _checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         try:
             engine = sqlite_engine if self.is_sqlite else postgresql_engine
-            self._engine = engine(self.url)
+            self._engine = engine(self.url, is_read_only=is_read_only)
         except (TypeError, ValueError, ArgumentError):
             raise _wrong_parameter() from None
         self._views = self._single = self._engine
@@ -214,6 +217,23 @@ class Database:
             from sync_pipeline.store.upgrades import upgrade_tables  # noqa: PLC0415 - seldom
 
             upgrade_tables(self._engine, revision, newest_revision())
+
+    def require_newest(self) -> None:
+        """Make sure that the tables are those of this version, and leave them as they are.
+
+        Raises:
+            ConfigurationError: they are not, or there are none.
+            StoreUnavailable: the store does not answer.
+        """
+        with self.guarded():
+            self._require_connects()
+            revision = self.revision()
+        if revision != newest_revision():
+            raise ConfigurationError(
+                f"The tables of the store {masked(self.url)} are not those of this version.",
+                hint="Run any command of this version that writes, such as `sync-pipeline "
+                "instances list`, and start this again.",
+            )
 
     def revision(self) -> str | None:
         """Return the revision of the tables, None where there are none yet."""

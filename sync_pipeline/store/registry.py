@@ -43,6 +43,12 @@ class Registry:
             rows = connection.execute(select(credentials).order_by(credentials.c.name))
             return [_credential(row) for row in rows]
 
+    def usernames(self) -> dict[str, str]:
+        """Return the user name of each credential; its secret stays where it is."""
+        query = select(credentials.c.name, credentials.c.username).order_by(credentials.c.name)
+        with self._database.read_once() as connection:
+            return {row.name: row.username for row in connection.execute(query)}
+
     def credential(self, name: str) -> StoredCredential | None:
         """Return one credential, or None."""
         with self._database.read_once() as connection:
@@ -146,7 +152,9 @@ class Registry:
         if not include_inactive:
             query = query.where(instances.c.is_active.is_(True))
         with self._database.read() as connection:
-            return [_instance(row) for row in connection.execute(query.order_by(instances.c.name))]
+            return [
+                instance_of(row) for row in connection.execute(query.order_by(instances.c.name))
+            ]
 
     def active_count(self) -> int:
         """Return how many instances are active."""
@@ -168,13 +176,13 @@ class Registry:
             row = connection.execute(
                 select(instances).where(instances.c.name == name, instances.c.deleted_at.is_(None))
             ).first()
-            return _instance(row) if row else None
+            return instance_of(row) if row else None
 
     def by_id(self, instance_id: int) -> Instance | None:
         """Return one instance by its id, or None where it was removed."""
         with self._database.read_once() as connection:
             row = connection.execute(_BY_ID, {"of_id": instance_id}).first()
-            return _instance(row) if row else None
+            return instance_of(row) if row else None
 
     def select(self, selection: Selection) -> list[Instance]:
         """Return the active instances that a selection takes, by name.
@@ -196,7 +204,7 @@ class Registry:
         """Return all instances there ever were, removed ones too, by name."""
         with self._database.read() as connection:
             rows = connection.execute(select(instances).order_by(instances.c.name))
-            return [_instance(row) for row in rows]
+            return [instance_of(row) for row in rows]
 
     def select_ever(self, selection: Selection) -> list[Instance]:
         """Return what a selection takes of all instances there ever were, by name.
@@ -212,7 +220,7 @@ class Registry:
         """Return instances by their ids, also those that were removed, in the same order."""
         with self._database.read_once() as connection:
             query = select(instances).where(among(connection, instances.c.id, instance_ids))
-            found = {row.id: _instance(row) for row in connection.execute(query)}
+            found = {row.id: instance_of(row) for row in connection.execute(query)}
         return [found[item] for item in instance_ids]
 
     def put_instances(self, wanted: Sequence[Instance], now: datetime) -> ImportCounts:
@@ -322,7 +330,8 @@ def _columns(item: Instance) -> dict[str, Any]:
     }
 
 
-def _instance(row: Row[Any]) -> Instance:
+def instance_of(row: Row[Any]) -> Instance:
+    """Return the instance of a row of `instances`."""
     return Instance(
         id=row.id,
         name=row.name,

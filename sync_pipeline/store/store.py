@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sync_pipeline.store.accounts import AccountStore
     from sync_pipeline.store.change_retention import ChangeRetention
     from sync_pipeline.store.classes import ClassStore
+    from sync_pipeline.store.console.accounts import AccountPages
+    from sync_pipeline.store.console.instances import InstancePages
+    from sync_pipeline.store.console.sessions import SessionPages
+    from sync_pipeline.store.console.tokens import TokenStore
     from sync_pipeline.store.daemon.lease import RowLease
     from sync_pipeline.store.daemon.lease_file import FileLease
     from sync_pipeline.store.daemon.ticks import TickStore
@@ -79,6 +83,23 @@ class Store:
         database = Database(url)
         try:
             database.upgrade()
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @classmethod
+    def open_to_read(cls, url: str) -> Store:
+        """Open a store that is there by its URL; the database refuses whatever would change it.
+
+        Raises:
+            ConfigurationError: the URL is not one of a supported store, or the tables are those
+                of another version.
+            StoreUnavailable: the store does not answer.
+        """
+        database = Database(url, is_read_only=True)
+        try:
+            database.require_newest()
         except BaseException:
             database.close()
             raise
@@ -268,3 +289,31 @@ class Store:
         from sync_pipeline.store.metrics import MetricsStore
 
         return MetricsStore(self._database)
+
+    @_part
+    def tokens(self) -> TokenStore:
+        """Return the tokens of the console."""
+        from sync_pipeline.store.console.tokens import TokenStore
+
+        return TokenStore(self._database)
+
+    @_part
+    def instance_pages(self) -> InstancePages:
+        """Return instances as the console lists them."""
+        from sync_pipeline.store.console.instances import InstancePages
+
+        return InstancePages(self._database)
+
+    @_part
+    def session_pages(self) -> SessionPages:
+        """Return sessions as the console lists them."""
+        from sync_pipeline.store.console.sessions import SessionPages
+
+        return SessionPages(self._database)
+
+    @_part
+    def account_pages(self) -> AccountPages:
+        """Return accounts as the console lists them."""
+        from sync_pipeline.store.console.accounts import AccountPages
+
+        return AccountPages(self._database)

@@ -90,3 +90,12 @@ def test_an_environment_that_changed_is_read_again(
             Settings.load()
     monkeypatch.delenv("sync_pipeline_retry_limit")
     assert Settings.load().retry_limit == 2
+
+
+def test_settings_can_be_looked_up_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The definitions are kept by them: a value that has no hash would end each code server."""
+    monkeypatch.setenv("SYNC_PIPELINE_CONSOLE_GROUPS", "dba:*, billing:team=billing")
+    monkeypatch.setenv("SYNC_PIPELINE_CONSOLE_PROXIES", "10.0.0.1")
+    found = Settings.load()
+    assert found.console_groups == ("dba:*", "billing:team=billing")
+    assert {found: 1}[Settings.load()] == 1

@@ -22,23 +22,25 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from sync_pipeline.callers import allowed_hosts
 from sync_pipeline.errors import ConfigurationError, SyncError
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.orchestration.instance import dagster_environment
-from sync_pipeline.orchestration.processes.guard import allowed_hosts
 from sync_pipeline.orchestration.processes.system import Options, build_system
 from sync_pipeline.orchestration.runs.troubles import require_storage
 from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
 from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
 from sync_pipeline.visible import VisibleFormatter
+from sync_pipeline.web.serve import is_private, require_doors
 from sync_pipeline.workflows.weakened import weakened
 
 _LOG = logging.getLogger("sync_pipeline")
 WRONG_COMMAND, UNAVAILABLE = 2, 3
 
 
-def require_free(host: str, port: int) -> None:
-    """Make sure that the webserver will get its port.
+def require_free(host: str, port: int, what: str = "UI", option: str = "--port") -> None:
+    """Make sure that a server will get its port.
 
     Raises:
         ConfigurationError: something listens there, or the address is not ours.
@@ -50,8 +52,8 @@ def require_free(host: str, port: int) -> None:
     except (OSError, OverflowError, UnicodeError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or "this is no address"
         raise ConfigurationError(
-            f"The UI can't listen on {host}:{port}: {reason}.",
-            hint="Choose another port with --port, or another address with --host. A second "
+            f"The {what} can't listen on {host}:{port}: {reason}.",
+            hint=f"Choose another port with {option}, or another address with --host. A second "
             "`sync-pipeline up` stands by there.",
         ) from None
 
@@ -68,6 +70,18 @@ def warn_of(options: Options, settings: Settings) -> None:
         )
 
 
+def _require_console(options: Options, settings: Settings) -> None:
+    """Make sure that the console can start, and will let in whom it should alone."""
+    require_free(options.host, options.console_port or 0, "console", "--console-port")
+    if is_private(options.host, settings):
+        return
+    store = Store.open(settings.effective_store_url)
+    try:
+        require_doors(options.host, settings, store)
+    finally:
+        store.close()
+
+
 def serve(options: Options) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -80,6 +94,8 @@ def serve(options: Options) -> None:
     options = replace(options, read_only=options.read_only or settings.ui_read_only)
     allowed_hosts(options.host, options.port, settings.ui_allowed_hosts)
     require_free(options.host, options.port)
+    if options.console_port is not None:
+        _require_console(options, settings)
     warn_of(options, settings)
     os.environ.update(dagster_environment())
     require_storage()
@@ -99,6 +115,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--read-only", action="store_true")
+    parser.add_argument("--console-port", type=int)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(VisibleFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])

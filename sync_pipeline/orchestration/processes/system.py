@@ -1,4 +1,4 @@
-"""The three processes of `sync-pipeline up`, and the lease on having the daemon."""
+"""The processes of `sync-pipeline up`, and the lease on having the daemon."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from sync_pipeline.orchestration.processes.signs import (
 from sync_pipeline.settings import Settings, project_root
 
 _LOG = logging.getLogger("sync_pipeline")
+STORE_URL = "SYNC_PIPELINE_STORE_URL"
 SECONDS_BETWEEN_LOOKS = 1.0
 ORPHAN_SECONDS = 120
 """After which a code server ends that hears nothing of its keeper, once its runs have ended."""
@@ -36,22 +37,24 @@ ORPHAN_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where the UI is, and whether it only shows."""
+    """Where the UI is, whether it only shows, and where the console is; None: there is none."""
 
     host: str
     port: int
     read_only: bool
+    console_port: int | None = None
 
 
 @dataclass(slots=True)
 class System:
-    """The three processes, the lease, and when to end."""
+    """The processes, the lease, and when to end."""
 
     code_server: Service
     webserver: Service
     daemon: Service
     address: Path
     settings: Settings
+    console: Service | None = None
     keeper: Keeper = field(init=False)
     ended: threading.Event = field(default_factory=threading.Event)
     _beside: set[str] = field(default_factory=set)
@@ -86,6 +89,8 @@ class System:
         self.keeper.announce()
         self.code_server.keep()
         self.webserver.keep()
+        if self.console is not None:
+            self.console.keep()
         if self.keeper.is_at_work():
             starts = self.daemon.starts
             self.daemon.keep()
@@ -110,6 +115,8 @@ class System:
                 self.address, is_in_charge=is_in_charge, has_successor=self.keeper.has_successor
             )
         finally:
+            if self.console is not None:
+                self.console.stop()
             self.webserver.stop()
             self.code_server.stop()
             self.keeper.close()
@@ -141,6 +148,9 @@ class System:
             Doctor(self.webserver, webserver, seconds),
             Doctor(self.daemon, probe, seconds),
         ]
+        if self.console is not None and options.console_port is not None:
+            looked_at = WebserverProbe(options.host, options.console_port)
+            doctors.append(Doctor(self.console, looked_at, seconds))
         for doctor in doctors:
             doctor.watch(self.ended)
         return doctors
@@ -163,7 +173,7 @@ def build_system(
 ) -> System:
     """Return the system; `directory` takes the socket and the workspace.
 
-    Of the three processes only the code server, and the runs that it starts, get secrets.
+    Of the processes only the code server, and the runs that it starts, get secrets.
     """
     address = directory / "code.sock"
     workspace = directory / "workspace.yaml"
@@ -199,4 +209,25 @@ def build_system(
         ),
         address=address,
         settings=settings,
+        console=_console(options, {**bare, **_store_of(environment)}),
     )  # fmt: skip
+
+
+def _store_of(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.upper() == STORE_URL}
+
+
+def _console(options: Options, environment: Mapping[str, str]) -> Service | None:
+    """Return the console. It opens the store, and so it is told where that is; no other secret."""
+    if options.console_port is None:
+        return None
+    module = "sync_pipeline.orchestration.processes.console"
+    return Service(
+        "console",
+        [
+            *(sys.executable, "-m", module),
+            *("--host", options.host, "--port", str(options.console_port)),
+        ],
+        environment,
+        has_line=True,
+    )

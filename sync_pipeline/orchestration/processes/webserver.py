@@ -19,9 +19,10 @@ from dagster._utils.log import configure_loggers
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
+from sync_pipeline.callers import allowed_hosts
 from sync_pipeline.errors import SyncError
 from sync_pipeline.orchestration.instance import open_instance
-from sync_pipeline.orchestration.processes.guard import Guard, allowed_hosts
+from sync_pipeline.orchestration.processes.guard import Guard
 from sync_pipeline.orchestration.processes.lifeline import ChildEnd
 from sync_pipeline.orchestration.processes.services import await_code_server
 from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported

@@ -58,13 +58,20 @@ def finding_rules(settings: Settings) -> FindingRules:
     return parse_findings(text, str(path))
 
 
-def review_of(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
+def review_of(
+    deps: SyncDeps, instances: Sequence[Instance], *, tells_expired: bool = True
+) -> Review:
     """Return the findings of these instances.
+
+    Without `tells_expired` there is no note of a suppression that has expired: it names instances
+    and says why in somebody's words, and may be of others than these.
 
     Raises:
         ConfigurationError: the findings file is not valid.
     """
     chosen = finding_rules(deps.settings)
+    if not tells_expired:
+        chosen = replace(chosen, suppressions=tuple(chosen.in_force(today(deps))))
     reviews = Reviews(deps, chosen.disabled)
     items = list(reviews.of(instances))
     uneven_ones = _uneven(items, chosen)

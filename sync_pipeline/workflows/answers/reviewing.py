@@ -39,7 +39,7 @@ class Reviewer:
     @classmethod
     def of(cls, deps: SyncDeps) -> Self:
         """Return what it is by the settings and the registry."""
-        found = {item.name: item.username for item in deps.store.registry.credentials()}
+        found = deps.store.registry.usernames()
         return cls(tuple(deps.settings.excluded_databases), found, code_digest())
 
     def case(

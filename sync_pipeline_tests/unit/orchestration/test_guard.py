@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.callers import Authority, Message, Receive, Scope, Send, allowed_hosts
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.orchestration.processes.guard import (
-    MOST_BODY_BYTES,
-    Authority,
-    Guard,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    allowed_hosts,
-)
+from sync_pipeline.orchestration.processes.guard import MOST_BODY_BYTES, Guard
 
 PORT = 3000
 US = ("host", "127.0.0.1:3000")

@@ -1,0 +1,217 @@
+"""A page of a long list: its rows, and the key after which the next page begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory
+
+ItemT = TypeVar("ItemT")
+Key = tuple[str | int, ...]
+"""What tells a row's place in its order; it goes into an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which page is wanted: at most `limit` rows after a key; None: from the beginning."""
+
+    limit: int = 50
+    after: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[ItemT]):
+    """Rows in their order. `next` is None on the last page; `total` where it was counted."""
+
+    items: tuple[ItemT, ...] = ()
+    next: Key | None = None
+    total: int | None = None
+
+
+def checked_key(key: Key | None, *kinds: type) -> Key | None:
+    """Return a key whose parts are of these kinds; None for None.
+
+    Raises:
+        ConfigurationError: it is the key of another list, or none at all.
+    """
+    if key is None:
+        return None
+    if len(key) != len(kinds) or any(
+        type(part) is not kind for part, kind in zip(key, kinds, strict=True)
+    ):
+        raise ConfigurationError(
+            "This is not the address of a page of this list.", hint="Begin at its first page."
+        )
+    return key
+
+
+def moment_of(key: Key, part: int = 0) -> datetime:
+    """Return the moment that a part of a key names.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
+    try:
+        found = datetime.fromisoformat(str(key[part]))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ConfigurationError(
+            "This is not the address of a page of this list.", hint="Begin at its first page."
+        )
+    return found
+
+
+def page_of(rows: Sequence[ItemT], limit: int, key: Callable[[ItemT], Key]) -> Page[ItemT]:
+    """Return the page of rows of which one more than `limit` was asked for."""
+    shown = tuple(rows[:limit])
+    return Page(shown, key(shown[-1]) if len(rows) > limit else None)
+
+
+def page_of_list(items: Iterable[ItemT], place: Place, key: Callable[[ItemT], Key]) -> Page[ItemT]:
+    """Return a page of a list that is at hand, in its order.
+
+    Several rows may have one key: the last part of the key in an address says how many of them
+    were shown.
+    """
+    everything = list(items)
+    begin = _begin(everything, place.after, key)
+    shown = tuple(everything[begin : begin + place.limit])
+    end = begin + len(shown)
+    if end >= len(everything):
+        return Page(shown, None, len(everything))
+    last = key(shown[-1])
+    seen = sum(key(item) == last for item in everything[:end])
+    return Page(shown, (*last, seen), len(everything))
+
+
+def _begin(items: Sequence[ItemT], after: Key | None, key: Callable[[ItemT], Key]) -> int:
+    if after is None:
+        return 0
+    *place, count = after
+    known, shown = tuple(place), int(count)
+    for number, item in enumerate(items):
+        own = key(item)
+        if own > known:
+            return number
+        if own == known:
+            if not shown:
+                return number
+            shown -= 1
+    return len(items)
+
+
+class InstanceState(StrEnum):
+    """What instances can be filtered by."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    FAILING = "failing"
+    OVERDUE = "overdue"
+    MAINTENANCE = "maintenance"
+    NEVER = "never-reached"
+
+
+class InstanceOrder(StrEnum):
+    """What instances can be sorted by; equal ones by name."""
+
+    NAME = "name"
+    ENGINE = "engine"
+    ENVIRONMENT = "environment"
+    REACHED = "reached"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceQuestion:
+    """Which instances to list. Values within one field are alternatives."""
+
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    state: InstanceState | None = None
+    text: str = ""
+    order: InstanceOrder = InstanceOrder.NAME
+    is_descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceLine:
+    """An instance with how many active accounts are known of it, and what is overdue."""
+
+    instance: Instance
+    accounts: int
+    overdue: tuple[SyncCategory, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionQuestion:
+    """Which sessions to list, newest first unless asked otherwise."""
+
+    category: SyncCategory | None = None
+    status: SessionStatus | None = None
+    instance: str = ""
+    is_oldest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordQuestion:
+    """Which records of a session to list, by name of the instance."""
+
+    session_id: str
+    status: RecordStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many records of a session ended in a way, by the kind of their error."""
+
+    status: RecordStatus
+    error_kind: str | None
+    count: int
+
+
+class NameMatch(StrEnum):
+    """How a text is looked for in names."""
+
+    BEGINS = "begins"
+    CONTAINS = "contains"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountQuestion:
+    """Which accounts to list, by name. `text` is looked for as `match` says; empty: any."""
+
+    text: str = ""
+    match: NameMatch = NameMatch.BEGINS
+    instance: str = ""
+    tags: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    is_gone: bool = False
+    only_superusers: bool = False
+    only_locked: bool = False
+    only_login: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """An account as lists show it (UTC); what it may do is read where it is asked for."""
+
+    instance: str
+    engine: str
+    name: str
+    kind: str
+    is_active: bool
+    is_superuser: bool
+    is_locked: bool
+    can_login: bool
+    last_change_at: datetime

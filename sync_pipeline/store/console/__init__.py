@@ -1,0 +1,1 @@
+"""What the console asks of the store: pages by key, within what its viewer may see."""

@@ -1,0 +1,222 @@
+"""Sessions and their records as the console lists them.
+
+Who may see some instances alone is told of the records of these: how many, and how they ended.
+Whether other instances were in the session, and what became of them, is not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
+
+from sync_pipeline.model.page import (
+    Key,
+    KindCount,
+    Page,
+    Place,
+    RecordQuestion,
+    SessionQuestion,
+    checked_key,
+    moment_of,
+    page_of,
+)
+from sync_pipeline.model.session import (
+    InstanceRecord,
+    RecordStatus,
+    Session,
+    SessionStatus,
+    SyncType,
+)
+from sync_pipeline.model.viewer import Reach
+from sync_pipeline.store.console.reach import after, of_reach
+from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.schema import instances
+from sync_pipeline.store.schema import sync_instance_records as records
+from sync_pipeline.store.schema import sync_sessions as sessions
+from sync_pipeline.store.sessions.rows import record_of, session_of
+
+Counts = Mapping[RecordStatus, int]
+
+
+class SessionPages:
+    """Sessions of which a record is within a reach."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, reach: Reach, asked: SessionQuestion, place: Place) -> Page[Session]:
+        """Return a page of sessions: at most four statements."""
+        query = select(sessions)
+        if asked.category is not None:
+            query = query.where(sessions.c.sync_category == str(asked.category))
+        with self._database.read() as connection:
+            query = query.where(*_seen(connection, reach, asked.instance))
+            if asked.status is not None:
+                query = query.where(*_stands(connection, reach, asked.status))
+            query = after(
+                query,
+                (sessions.c.started_at, sessions.c.session_id),
+                _values(place.after),
+                is_descending=not asked.is_oldest_first,
+            )
+            rows = connection.execute(query.limit(place.limit + 1)).all()
+            found = page_of([session_of(row) for row in rows], place.limit, _key)
+            return replace(found, items=_within(connection, reach, found.items))
+
+    def named(self, reach: Reach, session_id: str) -> Session | None:
+        """Return one session by its whole id; None: there is none within the reach."""
+        with self._database.read() as connection:
+            query = select(sessions).where(
+                sessions.c.session_id == session_id, *_seen(connection, reach, "")
+            )
+            row = connection.execute(query).first()
+            return _within(connection, reach, [session_of(row)])[0] if row else None
+
+    def records(self, reach: Reach, asked: RecordQuestion, place: Place) -> Page[InstanceRecord]:
+        """Return a page of the records of a session, by name of the instance."""
+        with self._database.read() as connection:
+            query = _records(connection, reach, asked.session_id)
+            if asked.status is not None:
+                query = query.where(records.c.status == str(asked.status))
+            key = checked_key(place.after, str, int)
+            columns = (records.c.instance_name, records.c.instance_id)
+            query = after(query, columns, key, is_descending=False)
+            rows = connection.execute(query.limit(place.limit + 1)).all()
+            found = [record_of(row) for row in rows]
+            return page_of(found, place.limit, lambda item: (item.instance_name, item.instance_id))
+
+    def kinds(self, reach: Reach, session_id: str) -> list[KindCount]:
+        """Return how the records of a session ended, and by what kind of error, most first."""
+        count = func.count().label("count")
+        with self._database.read_once() as connection:
+            query = _records(connection, reach, session_id).with_only_columns(
+                records.c.status, records.c.error_kind, count
+            )
+            query = query.group_by(records.c.status, records.c.error_kind)
+            order = (count.desc(), records.c.status, records.c.error_kind)
+            rows = connection.execute(query.order_by(*order))
+            return [KindCount(RecordStatus(row.status), row.error_kind, row[2]) for row in rows]
+
+    def last_of(self, instance_id: int, limit: int) -> list[InstanceRecord]:
+        """Return the last records of an instance, newest first."""
+        query = (
+            select(records)
+            .where(records.c.instance_id == instance_id)
+            .order_by(records.c.id.desc())
+            .limit(limit)
+        )
+        with self._database.read_once() as connection:
+            return [record_of(row) for row in connection.execute(query)]
+
+
+def _records(connection: Connection, reach: Reach, session_id: str) -> Select[tuple[object, ...]]:
+    of_session = records.c.session_id == session_id
+    own = of_reach(connection, reach, records.c.instance_id)
+    query: Select[tuple[object, ...]] = select(records).where(of_session, *own)
+    return query
+
+
+def _seen(connection: Connection, reach: Reach, instance: str) -> list[ColumnElement[bool]]:
+    """Return that a session has a record within the reach, and of an instance if one is named."""
+    if reach.is_everything and not instance:
+        return []
+    own = of_reach(connection, reach, records.c.instance_id)
+    named = select(instances.c.id).where(instances.c.name == instance)
+    wanted = [records.c.instance_id.in_(named)] if instance else []
+    return [exists().where(records.c.session_id == sessions.c.session_id, *own, *wanted)]
+
+
+_OPEN = (RecordStatus.PENDING, RecordStatus.RUNNING)
+_STANDS: Mapping[SessionStatus, tuple[Sequence[RecordStatus], Sequence[RecordStatus]]] = {
+    SessionStatus.RUNNING: (_OPEN, ()),
+    SessionStatus.FAILED: ((RecordStatus.FAILED,), _OPEN),
+    SessionStatus.CANCELLED: ((RecordStatus.CANCELLED,), (*_OPEN, RecordStatus.FAILED)),
+    SessionStatus.COMPLETED: ((), (*_OPEN, RecordStatus.FAILED, RecordStatus.CANCELLED)),
+    SessionStatus.PENDING: ((), tuple(RecordStatus)),
+}
+"""By what a session stands: a record in one of these states, and none in any of those."""
+
+
+def _stands(
+    connection: Connection, reach: Reach, status: SessionStatus
+) -> list[ColumnElement[bool]]:
+    """Return that a session stands so, by the records within the reach alone; see `_status`."""
+    if reach.is_everything:
+        return [sessions.c.status == str(status)]
+
+    own = of_reach(connection, reach, records.c.instance_id)
+
+    def any_of(states: Sequence[RecordStatus]) -> ColumnElement[bool]:
+        return exists().where(
+            records.c.session_id == sessions.c.session_id,
+            records.c.status.in_([str(item) for item in states]),
+            *own,
+        )
+
+    some, none = _STANDS[status]
+    return [*([any_of(some)] if some else []), *([~any_of(none)] if none else [])]
+
+
+def _within(connection: Connection, reach: Reach, found: Sequence[Session]) -> tuple[Session, ...]:
+    """Return sessions as the reach shows them: their numbers are of its instances alone."""
+    if reach.is_everything or not found:
+        return tuple(found)
+    ids = [item.session_id for item in found]
+    query = (
+        select(records.c.session_id, records.c.status, func.count())
+        .where(
+            among(connection, records.c.session_id, ids),
+            *of_reach(connection, reach, records.c.instance_id),
+        )
+        .group_by(records.c.session_id, records.c.status)
+    )
+    counted: dict[str, dict[RecordStatus, int]] = {item: {} for item in ids}
+    for session_id, status, count in connection.execute(query):
+        counted[session_id][RecordStatus(status)] = count
+    return tuple(_narrowed(item, counted[item.session_id]) for item in found)
+
+
+def _narrowed(session: Session, counts: Counts) -> Session:
+    return Session(
+        session_id=session.session_id,
+        sync_type=(
+            session.sync_type
+            if session.sync_type is SyncType.SCHEDULED_TASK
+            else SyncType.MANUAL_TASK
+        ),
+        category=session.category,
+        status=_status(counts),
+        started_at=session.started_at,
+        completed_at=session.completed_at,
+        total=sum(counts.values()),
+        successful=counts.get(RecordStatus.COMPLETED, 0),
+        failed=counts.get(RecordStatus.FAILED, 0),
+        skipped=counts.get(RecordStatus.SKIPPED, 0),
+        cancelled=counts.get(RecordStatus.CANCELLED, 0),
+        job_name=session.job_name,
+        run_id="",
+        partition_key=session.partition_key,
+    )
+
+
+def _status(counts: Counts) -> SessionStatus:
+    """Return how a session of these records alone would stand."""
+    if counts.get(RecordStatus.PENDING) or counts.get(RecordStatus.RUNNING):
+        return SessionStatus.RUNNING
+    if counts.get(RecordStatus.FAILED):
+        return SessionStatus.FAILED
+    is_cancelled = counts.get(RecordStatus.CANCELLED)
+    return SessionStatus.CANCELLED if is_cancelled else SessionStatus.COMPLETED
+
+
+def _key(session: Session) -> Key:
+    return session.started_at.isoformat(), session.session_id
+
+
+def _values(key: Key | None) -> tuple[object, ...] | None:
+    key = checked_key(key, str, str)
+    if key is None:
+        return None
+    return moment_of(key), key[1]

@@ -1,0 +1,1 @@
+"""The console: pages and an API that answer, and change nothing."""

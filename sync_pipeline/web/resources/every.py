@@ -1,0 +1,15 @@
+"""All resources, in the order of the navigation. A page more is a module and its place here."""
+
+from __future__ import annotations
+
+from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources import accounts, findings, instances, names, sessions, who_can
+
+RESOURCES: tuple[Resource, ...] = (
+    *instances.RESOURCES,
+    *who_can.RESOURCES,
+    *accounts.RESOURCES,
+    *findings.RESOURCES,
+    *sessions.RESOURCES,
+    *names.RESOURCES,
+)

@@ -1,0 +1,254 @@
+"""Instances: the list, and one of them with what is not read and what holds it back."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sync_pipeline.model.breaker import Streak
+from sync_pipeline.model.page import InstanceLine, InstanceOrder, InstanceState
+from sync_pipeline.model.session import InstanceRecord
+from sync_pipeline.web.asked import Asked, Parameter, Shape
+from sync_pipeline.web.resource import SORT, Resource
+from sync_pipeline.web.resources.links import instance_link, session_link
+from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, PLATFORM, TAG, selected
+from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
+from sync_pipeline.workflows.console.answers import Answers, InstanceAnswer
+from sync_pipeline.workflows.syncing.admission import Hold
+
+LIST = Layout(
+    "instances",
+    (
+        Column("instance", Kind.NAME, InstanceOrder.NAME),
+        Column("engine", order=InstanceOrder.ENGINE),
+        Column("environment", order=InstanceOrder.ENVIRONMENT),
+        Column("tags", Kind.LINES),
+        Column("state", Kind.STATE),
+        Column("on_hold", Kind.PROSE),
+        Column("accounts", Kind.NUMBER),
+        Column("address"),
+        Column("version"),
+        Column("platform"),
+        Column("reached", Kind.MOMENT, InstanceOrder.REACHED),
+    ),
+)
+FACTS = (
+    Column("engine"),
+    Column("state", Kind.STATE),
+    Column("address"),
+    Column("environment"),
+    Column("tags", Kind.LINES),
+    Column("version"),
+    Column("platform"),
+    Column("reached", Kind.MOMENT),
+    Column("accounts", Kind.NUMBER),
+    Column("gone_accounts", Kind.NUMBER),
+    Column("findings", Kind.LINES),
+    Column("description"),
+)
+HELD = Layout(
+    "held", (Column("what", Kind.PROSE), Column("why", Kind.PROSE), Column("until", Kind.MOMENT))
+)
+UNREAD = Layout(
+    "unread",
+    (
+        Column("section"),
+        Column("database", Kind.NAME),
+        Column("status", Kind.STATE),
+        Column("why", Kind.PROSE),
+        Column("last_read", Kind.MOMENT),
+    ),
+)
+DATABASES = Layout(
+    "databases",
+    (
+        Column("database", Kind.NAME),
+        Column("is_there", Kind.FLAG),
+        Column("first_seen", Kind.MOMENT),
+        Column("last_seen", Kind.MOMENT),
+    ),
+)
+RECORDS = Layout(
+    "last_records",
+    (
+        Column("session", Kind.NAME),
+        Column("category"),
+        Column("status", Kind.STATE),
+        Column("started", Kind.MOMENT),
+        Column("seconds", Kind.NUMBER),
+        Column("message", Kind.PROSE),
+    ),
+)
+
+
+def every(answers: Answers, asked: Asked) -> View:
+    """Return a page of instances."""
+    sort = asked.text(SORT)
+    question = selected(asked)
+    page, held = answers.instances(
+        type(question)(
+            tags=question.tags,
+            engines=question.engines,
+            environments=question.environments,
+            platforms=asked.many(PLATFORM.name),
+            state=asked.choice("state", InstanceState),
+            text=asked.text("text"),
+            order=InstanceOrder(sort.removeprefix("-") or InstanceOrder.NAME),
+            is_descending=sort.startswith("-"),
+        ),
+        asked.place,
+    )
+    rows = (_row(line, held[line.instance.id]) for line in page.items)
+    return View((LIST.of(rows, page.next, page.total),))
+
+
+def one(answers: Answers, asked: Asked) -> View | None:
+    """Return all of an instance."""
+    found = answers.instance(asked.text("name"))
+    if found is None:
+        return None
+    item = found.line.instance
+    return View(
+        about=item.name,
+        facts=tuple(zip(FACTS, _facts(found), strict=True)),
+        tables=(
+            HELD.of(_held(found.hold)),
+            UNREAD.of(
+                (
+                    str(section.key.name),
+                    section.key.database or None,
+                    str(section.report.status),
+                    section.report.reason,
+                    section.last_read_at,
+                )
+                for section in found.unread
+            ),
+            RECORDS.of(map(_record, found.records)),
+            DATABASES.of(
+                (database.name, database.is_active, database.first_seen_at, database.last_seen_at)
+                for database in found.databases
+            ),
+        ),
+    )
+
+
+def state_of(line: InstanceLine, hold: Hold) -> str:
+    """Return the state of an instance in a word: the one that somebody should look at first."""
+    states = (
+        ("inactive", not line.instance.is_active),
+        ("maintenance", hold.window is not None),
+        ("failing", bool(hold.waiting)),
+        ("overdue", bool(line.overdue)),
+        ("never-reached", line.instance.last_connected_at is None),
+    )
+    return next((word for word, holds in states if holds), "well")
+
+
+def seconds_of(record: InstanceRecord) -> float | None:
+    """Return how long the work on a record took."""
+    if record.started_at is None or record.completed_at is None:
+        return None
+    return round((record.completed_at - record.started_at).total_seconds(), 1)
+
+
+def message_of(record: InstanceRecord) -> str:
+    """Return what a record says of itself, as the command does."""
+    warnings = record.details.get("warnings") or []
+    first = ("first sync",) if record.details.get("is_baseline") else ()
+    return record.error_message or "; ".join(str(item) for item in (*first, *warnings))
+
+
+def _row(line: InstanceLine, hold: Hold) -> tuple[Value, ...]:
+    item = line.instance
+    return (
+        instance_link(item.name),
+        str(item.engine),
+        item.environment,
+        item.tags,
+        state_of(line, hold),
+        "; ".join(f"{what}: {why}" for what, why, _ in _held(hold)),
+        line.accounts,
+        f"{item.host}:{item.port}",
+        item.server_version,
+        item.platform.service if item.platform else None,
+        item.last_connected_at,
+    )
+
+
+def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
+    item = found.line.instance
+    counts = Counter(str(finding.severity) for finding in found.review.findings)
+    return (
+        str(item.engine),
+        state_of(found.line, found.hold),
+        f"{item.host}:{item.port}",
+        item.environment,
+        item.tags,
+        item.server_version,
+        item.platform.service if item.platform else None,
+        item.last_connected_at,
+        Link(str(found.line.accounts), "/accounts", {"instance": item.name}),
+        found.gone_accounts,
+        Link(
+            ", ".join(f"{count} {severity}" for severity, count in counts.items()) or "0",
+            "/findings",
+            {"instance": item.name},
+        ),
+        item.description,
+    )
+
+
+def _held(hold: Hold) -> list[tuple[str, str, Value]]:
+    found: list[tuple[str, str, Value]] = [
+        (
+            str(waiting.streak.category),
+            _failures(waiting.streak),
+            waiting.due,
+        )
+        for waiting in hold.waiting
+    ]
+    if hold.window is not None:
+        found.insert(0, ("maintenance", hold.window.reason, hold.window.ends_at))
+    return found
+
+
+def _failures(streak: Streak) -> str:
+    last = f"{streak.error_kind}: {streak.error_message}"
+    return f"{streak.failures} failures, the last one {last}"
+
+
+def _record(record: InstanceRecord) -> tuple[Value, ...]:
+    return (
+        session_link(record.session_id),
+        str(record.category),
+        str(record.status),
+        record.started_at,
+        seconds_of(record),
+        message_of(record),
+    )
+
+
+RESOURCES = (
+    Resource(
+        "instances",
+        every,
+        (LIST,),
+        (
+            Parameter("text"),
+            Parameter("state", Shape.CHOICE, tuple(InstanceState)),
+            ENGINE,
+            TAG,
+            ENVIRONMENT,
+            PLATFORM,
+        ),
+        orders=tuple(InstanceOrder),
+    ),
+    Resource(
+        "instance",
+        one,
+        (HELD, UNREAD, RECORDS, DATABASES),
+        (Parameter("name", Shape.INSTANCE, is_required=True),),
+        FACTS,
+        ("held", "unread", "last_records", "databases"),
+        is_listed=False,
+    ),
+)

@@ -1,0 +1,20 @@
+"""Values that lead to another page."""
+
+from __future__ import annotations
+
+from sync_pipeline.web.views import Link
+
+
+def instance_link(name: str) -> Link:
+    """Return the name of an instance, which leads to its page."""
+    return Link(name, "/instance", {"name": name})
+
+
+def account_link(instance: str, name: str) -> Link:
+    """Return the name of an account, which leads to its page."""
+    return Link(name, "/account", {"instance": instance, "name": name})
+
+
+def session_link(session_id: str) -> Link:
+    """Return the id of a session, which leads to its page."""
+    return Link(session_id, "/session", {"id": session_id})

@@ -1,0 +1,26 @@
+"""Parameters that several pages have, and what they select."""
+
+from __future__ import annotations
+
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.page import InstanceQuestion
+from sync_pipeline.model.platform import Platform
+from sync_pipeline.web.asked import Asked, Parameter, Shape
+
+INSTANCE = Parameter("instance", Shape.INSTANCE)
+INSTANCES = Parameter("instance", Shape.INSTANCE, is_many=True)
+TAG = Parameter("tag", is_many=True)
+ENGINE = Parameter("engine", Shape.CHOICE, tuple(EngineName), is_many=True)
+ENVIRONMENT = Parameter("environment", is_many=True)
+PLATFORM = Parameter("platform", Shape.CHOICE, tuple(Platform), is_many=True)
+SELECTION = (INSTANCES, TAG, ENGINE, ENVIRONMENT)
+
+
+def selected(asked: Asked) -> InstanceQuestion:
+    """Return which instances the parameters of a selection mean."""
+    return InstanceQuestion(
+        names=asked.many(INSTANCE.name),
+        tags=asked.many(TAG.name),
+        engines=asked.many(ENGINE.name),
+        environments=asked.many(ENVIRONMENT.name),
+    )

@@ -1,0 +1,86 @@
+"""What an answer is, before it is a page, JSON or CSV: facts and tables.
+
+Each of the three shows the same values. Names of servers stay data until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sync_pipeline.model.page import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A text that leads to another page of the console, or to Dagster's UI (`is_outside`)."""
+
+    text: str
+    address: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    is_outside: bool = False
+
+
+Value = str | int | float | bool | datetime | None | tuple[str, ...] | Link
+
+
+class Kind(StrEnum):
+    """What a value is: how a page shows it, and what OpenAPI says of it."""
+
+    TEXT = "text"
+    NAME = "name"
+    MOMENT = "moment"
+    NUMBER = "number"
+    FLAG = "flag"
+    STATE = "state"
+    LINES = "lines"
+    CODE = "code"
+    PROSE = "prose"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table, or a fact. `order` is the value of `sort` that sorts by it."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a table, as they are for every request."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def of(
+        self,
+        rows: Iterable[Sequence[Value]],
+        following: Key | None = None,
+        total: int | None = None,
+    ) -> Table:
+        """Return a table of this layout."""
+        return Table(self, tuple(map(tuple, rows)), following, total)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of a layout. `following` is the key after which the next page begins."""
+
+    layout: Layout
+    rows: tuple[tuple[Value, ...], ...]
+    following: Key | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An answer. `about` is the name in the title; `notes` say what the answer does not know."""
+
+    tables: tuple[Table, ...] = ()
+    facts: tuple[tuple[Column, Value], ...] = ()
+    notes: tuple[str, ...] = ()
+    about: str = ""

@@ -1,0 +1,1 @@
+"""What the console is told: everything within what its viewer may see."""

@@ -1,0 +1,256 @@
+"""Every question of the console, within what its viewer may see.
+
+Pages, the API, exports and completion ask this object and nothing else. What is out of reach is
+answered as if it did not exist. Where a command answers the same question, one function of the
+workflows is behind both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sync_pipeline.access.answers import AccountAccess, Holder, WhoCan
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.change import Baseline, LoggedChange
+from sync_pipeline.model.finding import Finding, Review, Severity
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.inventory import AccountView, ChangeFilter
+from sync_pipeline.model.page import (
+    AccountLine,
+    AccountQuestion,
+    InstanceLine,
+    InstanceQuestion,
+    KindCount,
+    Page,
+    Place,
+    RecordQuestion,
+    SessionQuestion,
+    checked_key,
+    page_of_list,
+)
+from sync_pipeline.model.session import InstanceRecord, Session, SessionRun
+from sync_pipeline.model.size import DatabaseView
+from sync_pipeline.model.snapshot import SectionState, SectionStatus
+from sync_pipeline.model.viewer import Viewer
+from sync_pipeline.workflows.answers import access
+from sync_pipeline.workflows.answers.findings import narrowed, review_of
+from sync_pipeline.workflows.answers.history import change_list
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.admission import Hold, holds
+
+MOST_LOOKED_THROUGH = 500
+"""Instances in which a page looks for who can do something; the next page goes on."""
+LAST_RECORDS = 10
+MOST_CHANGES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceAnswer:
+    """One instance: what is known of it, what is not, and what holds it back."""
+
+    line: InstanceLine
+    hold: Hold
+    gone_accounts: int
+    unread: tuple[SectionState, ...]
+    databases: tuple[DatabaseView, ...]
+    records: tuple[InstanceRecord, ...]
+    review: Review
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAnswer:
+    """One session with how its records ended; its runs are for who may see all of it."""
+
+    session: Session
+    kinds: tuple[KindCount, ...]
+    runs: tuple[SessionRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HoldersAnswer:
+    """A page of who can do something. `looked` are the instances that it was looked for in."""
+
+    page: Page[Holder]
+    found: WhoCan
+    looked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsAnswer:
+    """A page of findings, worst first, of the whole review that they are from."""
+
+    page: Page[Finding]
+    review: Review
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAnswer:
+    """One account: what it is, what it can really do, what is found of it, and its history."""
+
+    view: AccountView
+    access: AccountAccess | None
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[LoggedChange | Baseline, ...] = ()
+    unread: tuple[SectionState, ...] = field(default=())
+
+
+class Answers:
+    """Answers for one viewer."""
+
+    def __init__(self, deps: SyncDeps, viewer: Viewer) -> None:
+        self._deps = deps
+        self._store = deps.store
+        self.viewer = viewer
+        self._reach = viewer.reach
+
+    @property
+    def sees_everything(self) -> bool:
+        """Return whether the viewer is limited to no tags."""
+        return self._reach.is_everything
+
+    def instances(
+        self, asked: InstanceQuestion, place: Place
+    ) -> tuple[Page[InstanceLine], dict[int, Hold]]:
+        """Return a page of instances, and by id what holds them back."""
+        windows = self._store.maintenance.active(self._deps.clock())
+        page = self._store.instance_pages.page(self._reach, asked, windows, place)
+        return page, holds(self._deps, [line.instance for line in page.items])
+
+    def names(self, beginning: str, most: int) -> list[str]:
+        """Return the names of instances that begin so, in order."""
+        return self._store.instance_pages.names(self._reach, beginning, most)
+
+    def instance(self, name: str) -> InstanceAnswer | None:
+        """Return all of one instance; None: there is none."""
+        found = self._store.instance_pages.named(self._reach, name)
+        if found is None:
+            return None
+        return InstanceAnswer(
+            line=self._store.instance_pages.line(found),
+            hold=holds(self._deps, [found])[found.id],
+            gone_accounts=self._store.instance_pages.account_counts(found.id)[1],
+            unread=self._unread(found),
+            databases=tuple(self._store.size_queries.databases(found.name)),
+            records=tuple(self._store.session_pages.last_of(found.id, LAST_RECORDS)),
+            review=self._review([found]),
+        )
+
+    def sessions(self, asked: SessionQuestion, place: Place) -> Page[Session]:
+        """Return a page of sessions."""
+        return self._store.session_pages.page(self._reach, asked, place)
+
+    def session(self, session_id: str) -> SessionAnswer | None:
+        """Return one session; None: there is none with a record that the viewer may see."""
+        found = self._store.session_pages.named(self._reach, session_id)
+        if found is None:
+            return None
+        kinds = tuple(self._store.session_pages.kinds(self._reach, session_id))
+        runs = tuple(self._store.sessions.runs(session_id)) if self.sees_everything else ()
+        return SessionAnswer(found, kinds, runs)
+
+    def records(self, asked: RecordQuestion, place: Place) -> Page[InstanceRecord]:
+        """Return a page of the records of a session."""
+        return self._store.session_pages.records(self._reach, asked, place)
+
+    def findings(
+        self,
+        asked: InstanceQuestion,
+        least: Severity | None,
+        rule: str | None,
+        account: str,
+        place: Place,
+    ) -> FindingsAnswer:
+        """Return a page of findings of the instances of a question, worst first.
+
+        `least` is the severity that they have at least. With `account` it is of those alone whose
+        name this is.
+        """
+        chosen = self._store.instance_pages.chosen(self._reach, asked, None)
+        review = narrowed(self._review(chosen), least, rule)
+        if account:
+            own = tuple(item for item in review.findings if item.account == account)
+            review = replace(review, findings=own)
+        key = checked_key(place.after, int, str, str, str, int)
+        page = page_of_list(review.findings, Place(place.limit, key), _finding_key)
+        return FindingsAnswer(page, review)
+
+    def who_can(
+        self, privilege: str, text: str, asked: InstanceQuestion, place: Place
+    ) -> HoldersAnswer:
+        """Return a page of who has a privilege on what a text names.
+
+        A page looks through so many instances and no more: it may have no row and a next page.
+
+        Raises:
+            ConfigurationError: the text can't be read, or names nothing on any instance of the
+                last page.
+        """
+        key = checked_key(place.after, str, int)
+        since, shown = (str(key[0]), int(key[1])) if key else (None, 0)
+        looked = MOST_LOOKED_THROUGH
+        chosen = self._store.instance_pages.chosen(self._reach, asked, looked + 1, since)
+        some, more = chosen[:looked], chosen[looked:]
+        skipped = shown if some and some[0].name == since else 0
+        search = access.search(self._deps, privilege, text, some)
+        kept: list[Holder] = []
+        try:
+            for holder in search.holders():
+                if holder.instance == since and skipped:
+                    skipped -= 1
+                    continue
+                kept.append(holder)
+                if len(kept) > place.limit:
+                    break
+        except ConfigurationError:
+            # It may name something on an instance of another page.
+            if not more and since is None:
+                raise
+        names = tuple(item.name for item in some)
+        found = search.answer()
+        if len(kept) <= place.limit:
+            following = (more[0].name, 0) if more else None
+            return HoldersAnswer(Page(tuple(kept), following), found, names)
+        page = kept[: place.limit]
+        last = page[-1].instance
+        count = sum(item.instance == last for item in page) + (shown if last == since else 0)
+        return HoldersAnswer(Page(tuple(page), (last, count)), found, names)
+
+    def accounts(self, asked: AccountQuestion, place: Place) -> Page[AccountLine]:
+        """Return a page of accounts by name."""
+        return self._store.account_pages.page(self._reach, asked, place)
+
+    def account(self, instance: str, name: str) -> AccountAnswer | None:
+        """Return all of one account; None: there is none of this name.
+
+        Raises:
+            StoreDamaged: what is stored of the instance is not what was written.
+        """
+        found = self._store.instance_pages.named(self._reach, instance)
+        view = self._store.accounts.get(instance, name) if found else None
+        if found is None or view is None:
+            return None
+        wanted = ChangeFilter(instances=(found.id,), account=name, limit=MOST_CHANGES)
+        review = self._review([found])
+        return AccountAnswer(
+            view=view,
+            access=access.access_of(self._deps, name, instance) if view.is_active else None,
+            findings=tuple(item for item in review.findings if item.account == name),
+            changes=tuple(change_list(self._store, wanted)),
+            unread=self._unread(found),
+        )
+
+    def _review(self, instances: Sequence[Instance]) -> Review:
+        return review_of(self._deps, instances, tells_expired=self.sees_everything)
+
+    def _unread(self, instance: Instance) -> tuple[SectionState, ...]:
+        """Return the sections that were not read, but for those that are nobody's to read."""
+        return tuple(
+            item
+            for item in self._store.accounts.sections(instance.id)
+            if not item.report.is_known and item.report.status is not SectionStatus.PROVIDERS
+        )
+
+
+def _finding_key(item: Finding) -> tuple[int, str, str, str]:
+    return item.severity.rank, item.instance, item.account, item.rule

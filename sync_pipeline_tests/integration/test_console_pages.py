@@ -1,0 +1,492 @@
+"""What the pages and the API show: the numbers of the commands, as data, in few statements."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.page import Place, page_of_list
+from sync_pipeline.report.csv_cells import harmless
+from sync_pipeline.settings import Settings, project_root
+from sync_pipeline.store.store import Store
+from sync_pipeline.visible import visible
+from sync_pipeline.web.asked import Asked, decoded, encoded
+from sync_pipeline.web.pages import Look, view_page
+from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources.every import RESOURCES
+from sync_pipeline.web.serve import reading
+from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
+from sync_pipeline.web.views import Column, Kind, Layout, Link, View
+from workbench.benches.command import Command
+from workbench.fleet.teams import HOSTILE, NOW, Team, fill
+from workbench.running.asked_pages import Pages
+
+TEAMS = Team("blue", 4, HOSTILE), Team("ruby", 2)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("pages")
+    directory.chmod(0o700)
+    store = Store.open(f"sqlite:///{directory}/sync_pipeline.db")
+    fill(store, TEAMS, 7, sessions=2)
+    store.close()
+    return directory
+
+
+@pytest.fixture(scope="module")
+def pages(home: Path) -> Iterator[Pages]:
+    with reading(Settings(home=home), lambda: NOW) as deps:
+        made = Pages(deps)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def told(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """The command on the same home, at the same moment."""
+    monkeypatch.setattr("sync_pipeline.cli.context.utc_now", lambda: NOW)
+    made = Command(home, monkeypatch, capsys)
+    yield made
+    made.close()
+
+
+def everything(pages: Pages, path: str, **query: Any) -> list[dict[str, Any]]:
+    """Return the rows of all pages of an answer."""
+    found: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        page = pages.get(path, {**query, "limit": 3, **({"after": after} if after else {})}).json
+        found += page["items"]
+        after = page["next"]
+        if not after:
+            return found
+
+
+def test_instances_are_those_of_the_command(pages: Pages, told: Command) -> None:
+    shown = everything(pages, "/api/v1/instances")
+    listed = told.ok("instances", "list", "--json").json
+    assert [item["instance"] for item in shown] == [item["name"] for item in listed]
+    for one, other in zip(shown, listed, strict=True):
+        assert one["address"] == f"{other['host']}:{other['port']}"
+        assert one["tags"] == sorted(other["tags"])
+        assert one["reached"] == other["last_connected_at"]
+        assert bool(one["on_hold"]) == bool(other["maintenance"] or other["not_reached"])
+        state = (
+            "inactive" if not other["active"]
+            else "maintenance" if other["maintenance"]
+            else "failing" if other["not_reached"]
+            else "well" if other["last_connected_at"] else "never-reached"
+        )  # fmt: skip
+        assert one["state"] == state
+    for engine in EngineName:
+        own = everything(pages, "/api/v1/instances", engine=engine)
+        known = [item["name"] for item in listed if item["engine"] == engine]
+        assert [item["instance"] for item in own] == known
+    held = everything(pages, "/api/v1/instances", state="maintenance")
+    assert [item["instance"] for item in held] == [
+        item["name"] for item in listed if item["maintenance"]
+    ]
+
+
+def test_accounts_are_those_of_the_command(pages: Pages, told: Command) -> None:
+    shown = everything(pages, "/api/v1/accounts", gone="yes")
+    listed = told.ok("accounts", "list", "--all", "--json").json
+    key = Counter((item["instance"], item["account"]) for item in shown)
+    assert key == Counter((item["instance"], item["state"]["name"]) for item in listed)
+    assert max(key.values()) == 1
+    counts = Counter(item["instance"] for item in listed if item["is_active"])
+    for item in everything(pages, "/api/v1/instances"):
+        assert item["accounts"] == counts[item["instance"]]
+    superusers = {
+        (item["instance"], item["account"])
+        for item in everything(pages, "/api/v1/accounts", superusers="yes")
+    }
+    assert superusers == {
+        (item["instance"], item["state"]["name"])
+        for item in told.ok("accounts", "list", "--superusers", "--json").json
+    }
+    # By code points, which is the order of the index.
+    names = [item["account"] for item in shown]
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("match", "text"),
+    [
+        ("begins", "blue"),
+        ("contains", "_"),
+        ("exact", "shared"),
+        ("begins", "%"),
+        ("contains", "<"),
+    ],
+)
+def test_accounts_are_found_by_name(pages: Pages, match: str, text: str) -> None:
+    names = {item["account"] for item in everything(pages, "/api/v1/accounts", gone="yes")}
+    wanted = {
+        "begins": lambda name: name.startswith(text),
+        "contains": lambda name: text in name,
+        "exact": lambda name: name == text,
+    }[match]
+    found = everything(pages, "/api/v1/accounts", gone="yes", name=text, match=match)
+    assert {item["account"] for item in found} == set(filter(wanted, names))
+
+
+def test_findings_are_those_of_the_command(pages: Pages, told: Command) -> None:
+    listed = told.ok("findings", "--json").json
+    shown = everything(pages, "/api/v1/findings")
+    keys = ("severity", "instance", "account", "rule", "evidence", "fix", "left")
+    assert [[item[key] for key in keys] for item in shown] == [
+        [item[key] for key in keys] for item in listed["findings"]
+    ]
+    assert [item["since"] for item in shown] == [
+        item["first_seen_at"] for item in listed["findings"]
+    ]
+    page = pages.get("/api/v1/findings").json
+    assert page["notes"] == listed["notes"]
+    assert page["total"] == len(shown) == sum(listed["counts"].values())
+    severe = told.ok("findings", "--severity", "high", "--json").json["findings"]
+    assert len(everything(pages, "/api/v1/findings", severity="high")) == len(severe)
+
+
+def test_what_can_not_be_asked_is_said_in_the_words_of_the_command(
+    pages: Pages, told: Command
+) -> None:
+    said = told.wrong("access", "who-can", "SELECT", "nonsense:x")
+    answer = pages.get("/api/v1/who-can", {"privilege": "SELECT", "object": "nonsense:x"})
+    assert answer.status == 400
+    assert answer.json["detail"].split(".")[0] in said
+    assert answer.json["detail"].split(".")[0] in pages.get(
+        "/who-can", {"privilege": "SELECT", "object": "nonsense:x"}
+    ).text.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("on", ["database:shop", "table:shop.orders", "table:hr.emp"])
+def test_holders_are_those_of_the_command(pages: Pages, told: Command, on: str) -> None:
+    said = told.ok("access", "who-can", "SELECT", on, "--json")
+    listed = said.json
+    shown = everything(pages, "/api/v1/who-can", privilege="SELECT", object=on)
+    assert [(item["instance"], item["account"], item["everyone"]) for item in shown] == [
+        (item["instance"], item["account"], item["stands_for_all"]) for item in listed["holders"]
+    ]
+    assert len({item["can"] for item in shown}) > 1
+    for one, other in zip(shown, listed["holders"], strict=True):
+        held = other["held"][0] if other["held"] else None
+        assert one["can"] == (held["availability"] if held else other["verdict"])
+        assert one["grantable"] == bool(held and held["grantable"])
+    notes = pages.get("/api/v1/who-can", {"privilege": "SELECT", "object": on, "limit": 500}).json
+    assert notes["notes"][: len(listed["not_known"])] == listed["not_known"]
+
+
+def test_sessions_and_their_records_are_those_of_the_command(pages: Pages, told: Command) -> None:
+    listed = told.ok("sessions", "list", "--json").json
+    shown = everything(pages, "/api/v1/sessions")
+    keys = {"session": "session_id", "done": "successful", "total": "total", "failed": "failed"}
+    assert [[item[key] for key in keys] for item in shown] == [
+        [item[key] for key in keys.values()] for item in listed
+    ]
+    for item in shown:
+        whole = told.ok("sessions", "show", item["session"], "--json").json
+        page = pages.get("/api/v1/session", {"id": item["session"], "limit": 500}).json
+        records = page["tables"]["records"]["items"]
+        assert [(row["instance"], row["status"], row["synced"]) for row in records] == [
+            (row["instance_name"], row["status"], row["counters"]["items_synced"])
+            for row in whole["records"]
+        ]
+        kinds = {
+            (row["status"], row["error_kind"]): row["count"]
+            for row in page["tables"]["kinds"]["items"]
+        }
+        assert kinds == Counter((row["status"], row["error_kind"]) for row in whole["records"])
+
+
+def test_an_account_can_do_what_the_command_says(pages: Pages, told: Command) -> None:
+    accounts = everything(pages, "/api/v1/accounts")
+    for item in accounts[::7]:
+        if "\x00" in item["account"] or len(item["account"]) > 255:
+            continue
+        name, instance = item["account"], item["instance"]
+        said = told.run("access", "of", "--instance", instance, "--json", "--", name).json
+        page = pages.get("/api/v1/account", {"instance": instance, "name": name, "limit": 500}).json
+        shown = page["tables"]["privileges"]
+        assert shown["total"] == len(said["privileges"])
+        assert [(row["privilege"], row["given_by"]) for row in shown["items"]] == [
+            (row["privilege"], row["source"]) for row in said["privileges"]
+        ]
+        assert [row["power"] for row in page["tables"]["powers"]["items"]] == [
+            row["kind"] for row in said["powers"]
+        ]
+        assert page["notes"][: len(said["not_known"])] == said["not_known"]
+
+
+def test_csv_and_json_are_what_the_page_shows(pages: Pages) -> None:
+    for path in ("instances", "accounts", "findings", "sessions"):
+        query = {"limit": 4}
+        items = pages.get(f"/api/v1/{path}", query).json["items"]
+        text = pages.get(f"/api/v1/{path}", {**query, "format": "csv"}).text
+        header, *rows = csv.reader(io.StringIO(text))
+        assert header == list(items[0])
+        assert len(rows) == len(items) > 1
+        shown = cells(pages.get(f"/{path}", query).text)
+        assert len(shown) == len(items)
+        assert not [cell for row in rows for cell in row if cell.startswith("=")]
+        for row, item in zip(rows, items, strict=True):
+            first = str(next(iter(item.values())))
+            assert row[0] == harmless(first, visible(first))
+
+
+class _Cells(HTMLParser):
+    """Collects the rows of the body of a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.rows += tag == "tr"
+
+
+def cells(text: str) -> range:
+    found = _Cells()
+    found.feed(text.partition("<tbody>")[2].partition("</tbody>")[0])
+    return range(found.rows)
+
+
+class _Tags(HTMLParser):
+    """Collects what a page is made of, without its texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[tuple[str, tuple[str, ...]]] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.made.append((tag, tuple(name for name, _ in attrs if name != "title")))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+KINDS = Layout("history", tuple(Column("what", kind) for kind in Kind if kind is not Kind.NUMBER))
+SHOWING = Resource("accounts", lambda *_: None, (KINDS,))
+
+
+def shown_page(text: str, *, is_short: bool) -> _Tags:
+    values = [(text,) if kind is Kind.LINES else text for kind in Kind if kind is not Kind.NUMBER]
+    values[1] = Link(text, "/account", {"name": text})
+    view = View((KINDS.of([values]),), ((Column("what", Kind.PROSE), text),), (text,), text)
+    page = view_page(Look(Texts("en")), SHOWING, Asked({}, Place()), view)
+    assert is_short or text
+    found = _Tags()
+    found.feed(page)
+    return found
+
+
+@settings(max_examples=60)
+@given(st.text(min_size=1, max_size=60).filter(lambda text: text.strip()))
+def test_no_name_is_anything_but_text(name: str) -> None:
+    """The page of any name has the elements of the page of a plain one, and nothing unseen."""
+    found, plain = shown_page(name, is_short=True), shown_page("plain", is_short=True)
+    assert found.made == plain.made
+    text = "".join(found.texts)
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [*HOSTILE, "\ud800half", "x" * 10_000, "</bdi></td>", "' onload='"]
+)
+def test_hostile_names_are_text(pages: Pages, name: str) -> None:
+    found = shown_page(name, is_short=False)
+    assert not {"script", "img"} & {tag for tag, _ in found.made[8:]} - {"script"}
+    assert sum(tag == "script" for tag, _ in found.made) == 1
+    for path in ("/accounts", "/api/v1/accounts", "/instances", "/findings"):
+        answer = pages.get(path, {"limit": 500})
+        assert answer.status == 200
+        assert "\u202e" not in answer.text
+        assert "\x1b" not in answer.text
+        if not path.startswith("/api"):
+            assert "<script>alert" not in answer.text
+            assert "onerror=alert(1)>" not in re.sub(r"&[a-z#0-9]+;", "", answer.text.replace(
+                "onerror=alert(1)&gt;", ""))  # fmt: skip
+
+
+def test_a_long_name_is_whole_on_its_own_page(pages: Pages) -> None:
+    name = "long" * 2500
+    (first, *_) = everything(pages, "/api/v1/accounts", name=name, match="exact")
+    page = pages.get("/account", {"instance": first["instance"], "name": name})
+    assert page.status == 200
+    assert f'title="{name}"' in page.text
+    assert page.text.count(name) < 20
+
+
+GROWN = ("/instances", "/sessions", "/accounts", "/findings", "/who-can", "/instance", "/session")
+
+
+def test_more_instances_cost_no_more_statements(tmp_path: Path) -> None:
+    counted: list[dict[str, int]] = []
+    for size in (2, 5):
+        home = tmp_path / str(size)
+        home.mkdir()
+        store = Store.open(f"sqlite:///{home}/sync_pipeline.db")
+        fill(store, [Team("blue", size)], 5, sessions=2)
+        store.close()
+        with reading(Settings(home=home), lambda: NOW) as deps:
+            pages = Pages(deps)
+            counted.append(statements(pages, deps.store))
+            pages.close()
+    few, many = counted
+    assert few == many
+    assert few["/accounts"] == 3, "whether there is a token, BEGIN, and the page"
+    assert few["/sessions"] <= 3
+    assert few["/instances"] <= 12
+    assert max(few.values()) <= 24
+
+
+PLANS = (
+    ({"name": "u", "limit": 2}, "ix_instance_accounts_by_name (account_name>? AND account_name<?)"),
+    ({"name": "u", "match": "exact"}, "ix_instance_accounts_by_name (account_name=?)"),
+    (
+        {"after": encoded(("u", 1))},
+        "ix_instance_accounts_by_name ((account_name,instance_id)>(?,?))",
+    ),
+    ({"locked": "yes"}, "ix_account_permissions_is_locked"),
+    ({"instance": "x"}, "uq_instance_accounts_instance_id"),
+)
+
+
+@pytest.mark.parametrize(("query", "index"), PLANS)
+def test_a_page_of_accounts_reads_an_index(pages: Pages, query: dict[str, Any], index: str) -> None:
+    """As SQLite plans it; of a million accounts it is the same."""
+    store = pages.deps.store
+    plans: list[str] = []
+
+    def explain(_: Any, cursor: Any, statement: str, values: Any, *__: Any) -> None:
+        if "own" in statement or "ORDER BY" in statement:
+            explained = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.append("\n".join(str(row[-1]) for row in explained))
+
+    engine = store._database.engine
+    event.listen(engine, "before_cursor_execute", explain)
+    assert pages.get("/api/v1/accounts", query).status == 200
+    event.remove(engine, "before_cursor_execute", explain)
+    assert index in plans[-1] or (index.startswith("uq_") and "instance_id=?" in plans[-1]), plans
+
+
+def statements(pages: Pages, store: Store) -> dict[str, int]:
+    instance = pages.get("/api/v1/instances").json["items"][0]["instance"]
+    session = pages.get("/api/v1/sessions").json["items"][0]["session"]
+    queries = {
+        "/instance": {"name": instance},
+        "/session": {"id": session},
+        "/who-can": {"privilege": "SELECT", "object": "database:shop"},
+    }
+    found: dict[str, int] = {}
+    count = [0]
+
+    def note(*_: Any) -> None:
+        count[0] += 1
+
+    engine = store._database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    for path in GROWN:
+        count[0] = 0
+        assert pages.get(path, queries.get(path, {})).status == 200
+        found[path] = count[0]
+    event.remove(engine, "before_cursor_execute", note)
+    return found
+
+
+def test_every_language_has_every_text_and_its_values() -> None:
+    english = _catalog("en")
+    for language in LANGUAGES:
+        own = _catalog(language)
+        assert own.keys() == english.keys(), language
+        for key, text in own.items():
+            assert text.strip(), key
+            assert re.findall(r"{\w*}", text) == re.findall(r"{\w*}", english[key]), key
+
+
+def test_every_page_has_its_texts_in_every_language(pages: Pages) -> None:
+    for item in RESOURCES:
+        for language in LANGUAGES:
+            words = Texts(language)
+            names = [column.name for layout in item.layouts for column in layout.columns]
+            for name in (*names, *(column.name for column in item.facts)):
+                words(f"column.{name}")
+            for layout in item.layouts:
+                words(f"table.{layout.name}")
+            for name in (
+                *item.kept_empty,
+                *([item.layouts[0].name] if len(item.layouts) == 1 else ()),
+            ):
+                words(f"nothing.{name}")
+            words(f"title.{item.name}")
+            for parameter in item.parameters:
+                words(f"field.{parameter.name}")
+    chinese = pages.get("/instances", headers={"accept-language": "zh-CN,zh;q=0.9,en;q=0.8"})
+    assert '<html lang="zh">' in chinese.text
+    assert "实例" in chinese.text
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("", "en"), ("zh", "zh"), ("de, zh;q=0.5", "zh"), ("zh;q=0.1, en;q=0.2", "en"),
+     ("zh;q=x", "en"), ("zh;q=0", "en"), ("," * 9999, "en")],
+)  # fmt: skip
+def test_the_language_is_the_one_that_is_liked_best(header: str, language: str) -> None:
+    assert texts_of(header).language == language
+
+
+@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 5))
+def test_pages_of_a_list_are_the_list(items: list[int], limit: int) -> None:
+    items.sort()
+    found: list[int] = []
+    place = Place(limit)
+    while True:
+        page = page_of_list(items, place, lambda item: (item,))
+        assert page.total == len(items)
+        found += page.items
+        if page.next is None:
+            break
+        place = Place(limit, decoded(encoded(page.next)))
+    assert found == items
+
+
+def test_openapi_says_what_is_answered(pages: Pages) -> None:
+    found = pages.get("/api/v1/openapi.json").json
+    assert set(found["paths"]) == {item.api for item in RESOURCES}
+    for item in RESOURCES:
+        operation = found["paths"][item.api]["get"]
+        names = {parameter["name"] for parameter in operation["parameters"]}
+        assert {parameter.name for parameter in item.everything} <= names
+    page = pages.get("/api/v1/accounts").json
+    schema = found["paths"]["/api/v1/accounts"]["get"]["responses"]["200"]["content"]
+    described = schema["application/json"]["schema"]
+    assert set(described["properties"]) == set(page)
+    row = described["properties"]["items"]["items"]["properties"]
+    assert list(row) == list(page["items"][0])
+
+
+def test_the_examples_of_the_documentation_answer(pages: Pages) -> None:
+    text = (project_root() / "docs" / "console.md").read_text()
+    paths = re.findall(r"127\.0\.0\.1:3080(/api/v1/[^'\s]+)", text)
+    assert len(paths) > 5
+    for item in paths:
+        path, _, query = item.partition("?")
+        assert pages.get(path, query).status in (200, 404), item

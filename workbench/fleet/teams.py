@@ -1,0 +1,153 @@
+"""A fleet of two teams, which share sessions and a store, and know nothing of each other.
+
+Whatever belongs to a team has its word in it: names of instances, accounts, databases, hosts,
+environments, errors, reasons. Each instance is filled by its own chance, so that a store with one
+team alone holds the same of it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import NAMESPACE_OID, uuid5
+
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.breaker import Streak
+from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.maintenance import NewWindow
+from sync_pipeline.model.session import RecordOutcome, RecordStatus, SessionStatus, SyncCategory
+from sync_pipeline.model.size import Measure
+from sync_pipeline.model.snapshot import Snapshot
+from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
+from sync_pipeline.web.serve import NoSecrets
+from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.dependencies import SyncDeps
+from workbench.benches.store_bench import CREDENTIAL, StoreBench
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
+from workbench.strategies.sizes import put_snapshots, snapshot_of
+
+NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
+HOSTILE = (
+    "<script>alert('x')</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7 * 7 }}",
+    "pg\u202egnillib",
+    "n\x00ull\x1b[2J\u200b",
+    "=HYPERLINK(1)",
+    "long" * 2500,
+    "a/b?c=d&e#f%2e",
+)
+_SIZE = (Measure.known(1),) * 3
+
+
+@dataclass(frozen=True)
+class Team:
+    """A team: its word, its tag, and how many instances it has."""
+
+    word: str
+    instances: int = 4
+    hostile: tuple[str, ...] = ()
+
+    @property
+    def tag(self) -> str:
+        return f"team={self.word}"
+
+
+def fill(store: Store, teams: Sequence[Team], seed: int, sessions: int = 6) -> None:
+    """Write the teams' instances and some sessions over all of them, the last one lately."""
+    bench = StoreBench(store, NOW - timedelta(hours=sessions))
+    fleet = _registered(bench, teams, seed)
+    for number in range(sessions):
+        bench.now = NOW - timedelta(minutes=30 * (sessions - number))
+        _sync(bench, fleet, f"{seed}-{number}")
+    for instance, team in fleet:
+        chance = random.Random(f"{seed}{instance.name}end")
+        names = {f"{team.word}_db{number}": _SIZE for number in range(chance.randint(0, 3))}
+        day = NOW.date() if chance.random() < 0.8 else date(2026, 11, 1)
+        put_snapshots(store, instance.id, {day: snapshot_of(day, names)} if names else {})
+        _hold(store, instance, team, chance)
+    # As syncs do: what is kept of reviews is read by who asks.
+    deps = SyncDeps(store, NoSecrets(), Settings(), lambda: NOW)
+    review_of(deps, store.registry.instances(include_inactive=False))
+
+
+def _registered(bench: StoreBench, teams: Sequence[Team], seed: int) -> list[tuple[Instance, Team]]:
+    bench.store.registry.put_credential(CREDENTIAL, bench.now)
+    found: list[tuple[Instance, Team]] = []
+    for team in teams:
+        # A team after the other, so that the ids of the first one's are the same without others.
+        made = [_instance(team, number, seed) for number in range(team.instances)]
+        for item in made:
+            bench.store.registry.put_instances([item], bench.now)
+            known = bench.store.registry.instance(item.name)
+            assert known is not None
+            found.append((known, team))
+    return found
+
+
+def _instance(team: Team, number: int, seed: int) -> Instance:
+    chance = random.Random(f"{seed}{team.word}{number}")
+    # Names of the teams stand between each other's, so that each page has some of both.
+    hostile = team.hostile[number] if number < min(len(team.hostile), team.instances // 2) else ""
+    name = hostile[:200] or f"{chance.choice('abcxyz')}{number}-{team.word}"
+    return Instance(
+        0,
+        name,
+        chance.choice(list(EngineName)),
+        f"{team.word}{number}.example",
+        5432,
+        CREDENTIAL.name,
+        tags=tuple(sorted({team.tag, *([f"tier={team.word}"] if chance.random() < 0.5 else [])})),
+        environment=chance.choice([None, "production", f"{team.word}-test"]),
+        description=f"of {team.word}" if chance.random() < 0.5 else None,
+        is_active=chance.random() < 0.9,
+    )
+
+
+def _sync(bench: StoreBench, fleet: Sequence[tuple[Instance, Team]], key: str) -> None:
+    chosen = [
+        (item, team) for item, team in fleet if random.Random(f"{key}{item.name}").random() < 0.8
+    ]
+    if not chosen:
+        return
+    session_id = str(uuid5(NAMESPACE_OID, key))
+    session = bench.open([item for item, _ in chosen], session_id)
+    for item, team in chosen:
+        chance = random.Random(f"{key}{item.name}work")
+        claim = bench.claim(session, item)
+        luck = chance.random()
+        if luck < 0.7:
+            bench.apply_snapshot(claim, item, _snapshot(bench, item, team, chance))
+        elif luck < 0.95:
+            status = RecordStatus.FAILED if luck < 0.9 else RecordStatus.SKIPPED
+            bench.store.sessions.finish(
+                claim,
+                RecordOutcome(status, error_kind="connect", error_message=f"{team.word} refused"),
+                bench.now,
+            )
+    bench.store.sessions.close_run(session_id, session_id, SessionStatus.FAILED, None, bench.now)
+
+
+def _snapshot(bench: StoreBench, item: Instance, team: Team, chance: random.Random) -> Snapshot:
+    found = reviewed_snapshot(chance, item.engine, bench.now)
+    own = [
+        AccountState(name[:10_000], AccountKind.USER, can_login=True, is_superuser=luck < 0.3)
+        for name in (f"{team.word}_app", f"{team.word}_{item.id}", "shared", *team.hostile)
+        if (luck := chance.random()) < 0.8
+    ]
+    return replace(found, accounts=(*found.accounts, *own))
+
+
+def _hold(store: Store, item: Instance, team: Team, chance: random.Random) -> None:
+    if chance.random() < 0.3:
+        store.maintenance.start(
+            NewWindow(NOW - timedelta(hours=1), NOW + timedelta(hours=1), f"{team.word} works",
+                      instance_id=item.id)
+        )  # fmt: skip
+    if chance.random() < 0.4:
+        failed = Streak(item.id, SyncCategory.ACCOUNT, 1, NOW, "connect", f"{team.word} is away")
+        for number in range(4):
+            store.streaks.lengthen(failed, f"s{number}")
