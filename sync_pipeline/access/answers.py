@@ -42,7 +42,8 @@ class Holder:
     """One account that has a privilege, would have it without a deny, or might have it.
 
     `stands_for_all` marks PUBLIC and guest: every account has it then. `is_own` marks what the
-    engine made for itself, such as a predefined role.
+    engine made for itself, such as a predefined role, and `is_anonymous` who logs in without a
+    name.
     """
 
     instance: str
@@ -52,6 +53,7 @@ class Holder:
     stands_for_all: bool = False
     is_own: bool = False
     existence: Existence = Existence.YES
+    is_anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def crowd_of(holder: Holder) -> Crowd | None:
     """
     if holder.verdict is not Verdict.AT_LOGIN:
         return None
-    if holder.stands_for_all:
+    if holder.stands_for_all or holder.is_anonymous:
         return Crowd.EVERYONE
     return Crowd.SUPERUSERS if holder.state.is_superuser else None
 

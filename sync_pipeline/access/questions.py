@@ -175,6 +175,7 @@ def _holders(
                 rules.is_everyone(state.name),
                 is_own(judged.world.engine, state),
                 is_there,
+                judged.facts(state.name).is_anonymous,
             )
 
 

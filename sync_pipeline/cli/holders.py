@@ -71,8 +71,9 @@ class Lines:
         return is_new
 
     def _add_unsure(self, item: Holder | Fold, holder: Holder) -> None:
-        count = len(item.holders) if isinstance(item, Fold) else 1
-        self._unsure[holder.instance] = self._unsure.get(holder.instance, 0) + count
+        members = item.holders if isinstance(item, Fold) else (item,)
+        held = sum(one.decision.is_allowed for one in members)
+        self._unsure[holder.instance] = self._unsure.get(holder.instance, 0) + held
         is_few = holder.instance in self._kept or len(self._kept) < _SHOWN
         is_likely = holder.existence is Existence.LIKELY and is_few
         if self.asked.is_alone:
@@ -99,11 +100,11 @@ class Lines:
                 "and what is shown is who would have it."
             )
         counted = [name for name in found.unsure if name not in listed and name in self._unsure]
-        accounts = sum(self._unsure[name] for name in counted)
-        if accounts:
+        if counted:
+            accounts = _plural(sum(self._unsure[name] for name in counted), "account")
             yield (
                 f"{found.text} may be on {_instances(counted)}, where nothing names it: "
-                f"{_plural(accounts, 'account')} would have {found.privilege} there. "
+                f"{accounts} would have {found.privilege} there. "
                 "--instance NAME shows them, and --all-holders shows all."
             )
 
@@ -119,7 +120,7 @@ def absences(found: WhoCan) -> Iterator[str]:
     for item in found.absent:
         where = _instances(item.instances)
         if not item.missing:
-            yield f"Not on {where}: nothing that is known there is called {found.text}."
+            yield f"Not on {where}, as far as is known: nothing there is called {found.text}."
             continue
         listed = f" (listed on {item.listed_at:%Y-%m-%d} or later)" if item.listed_at else ""
         yield f"Not on {where}: no {item.missing} there{listed}."

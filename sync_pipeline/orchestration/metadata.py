@@ -208,7 +208,8 @@ def _size(count: int | None) -> str:
 
 def _changes(report: AccountSyncReport) -> str:
     if report.is_baseline:
-        return f"First sync: {len(report.changes)} accounts found, see the change log."
+        found = sum(bool(change.lines) for change in report.changes)
+        return f"First sync: {found} accounts found, see the change log."
     return changes_table(report.changes)
 
 

@@ -52,6 +52,9 @@ _FIRST_ID = (
 _FIRSTS = select(instances.c.id.label("instance_id"), _FIRST_ID.label("first_id"))
 _NOTHING_TOLD = ("[]", "0")
 _COMING_AND_GOING = (ChangeType.ADD, ChangeType.REMOVE, ChangeType.REACTIVATE)
+_IS_SILENT = cast(log.c.lines, Text).in_(_NOTHING_TOLD)
+_IS_OF_PEOPLE = not_(and_(_IS_SILENT, log.c.change_type.in_(_COMING_AND_GOING)))
+"""Not that what an engine made for itself came or went, which is written with nothing to tell."""
 _FIRST = log.alias("first")
 
 
@@ -84,11 +87,10 @@ def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
     query = query.select_from(_LOGGED)
     if not wanted.with_baselines:
         query = query.where(not_(_IS_BASELINE))
-    is_silent = cast(log.c.lines, Text).in_(_NOTHING_TOLD)
     if not wanted.with_silent:
-        query = query.where(not_(is_silent))
+        query = query.where(not_(_IS_SILENT))
     if not wanted.with_own:
-        query = query.where(not_(and_(is_silent, log.c.change_type.in_(_COMING_AND_GOING))))
+        query = query.where(_IS_OF_PEOPLE)
     order = (
         (log.c.changed_at, log.c.id)
         if wanted.oldest_first
@@ -115,7 +117,7 @@ def later_than(
 def baselines(database: Database, wanted: ChangeFilter) -> list[Baseline]:
     """Return what the first sync of each instance found, newest first."""
     by = (instances.c.name, log.c.session_id, log.c.changed_at)
-    told = func.count().filter(cast(log.c.lines, Text).not_in(_NOTHING_TOLD))
+    told = func.count().filter(not_(_IS_SILENT))
     counted = select(*by, told.label("accounts")).select_from(_OF_FIRSTS)
     query = counted.where(_IS_BASELINE, _IS_FIRST_KEPT).group_by(*by)
     order = (log.c.changed_at.desc(), instances.c.name)

@@ -176,6 +176,9 @@ def test_where_it_is_nowhere_for_sure_its_database_is_listed(fleet: Command) -> 
     assert "'clerk'@'%'" in said
     assert "Nothing names table:shop.items on 2 instances" in " ".join(said.split())
     assert "crm-1" in said.split("Note: Not on")[1]
+    # What is nowhere named, and of which no listing tells, is noted all the same.
+    nowhere = " ".join(fleet.ok("access", "who-can", "FILE", "table:nowhere.t").out.split())
+    assert "No account has FILE" in nowhere
 
 
 def test_a_lone_superuser_keeps_its_line(command: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +38,7 @@ def answers(draw: st.DrawFn) -> list[Holder]:
             Decision(f"u{number}", "SELECT", on),
             draw(st.sampled_from(Verdict)),
             stands_for_all=draw(st.booleans()),
+            is_anonymous=draw(st.booleans()),
         )
         for instance, on, number in sorted(keys)
     ]
@@ -80,3 +82,5 @@ def test_everyone_is_no_superuser() -> None:
     decision = Decision("public", "SELECT", OBJECTS[0])
     holder = Holder("a", public, decision, Verdict.AT_LOGIN, stands_for_all=True)
     assert crowd_of(holder) is Crowd.EVERYONE
+    nameless = replace(holder, stands_for_all=False, is_anonymous=True)
+    assert crowd_of(nameless) is Crowd.EVERYONE
