@@ -56,7 +56,7 @@ class FindingTable:
         """Yield the lines of a review, of what is at least so bad (None: all)."""
         causes = at_least(causes_of(found.findings, found.suppressed), least)
         groups = grouped(causes, self._under)
-        yield _counts(causes, len(found.suppressed))
+        yield from _wrapped(_counts(causes, len(found.suppressed)), "    ")
         most = self._most(_MOST_GROUPS)
         for group in groups[:most]:
             yield ""
@@ -217,7 +217,7 @@ def _wrapped(text: str, indent: str) -> Iterator[str]:
 
     console = _console(width)
     head = Text(plain).wrap(console, width)[0].plain
-    yield head
+    yield head.rstrip()
     rest = Text(plain[len(head) :].lstrip())
     if rest:
         lines = rest.wrap(console, width - len(indent))
