@@ -48,6 +48,7 @@ from sync_pipeline.model.text import first_names
 ConnectionOpener = Callable[[str | None], AbstractContextManager[Connection]]
 _SOME = "The server shows some of its accounts only, and of those their grants alone."
 EXCLUDED = "It is left out by SYNC_PIPELINE_EXCLUDED_DATABASES."
+_SERVICES_OWN = "The provider of the service keeps it."
 _UNREADABLE = (PrivilegeError, QueryError, QueryTimeout)
 
 
@@ -165,6 +166,9 @@ def _read(
     database: str = "",
 ) -> None:
     if reading.server.place in query.hidden_at:
+        return
+    if query.is_providers and reading.server.platform.is_managed:
+        reading.report(query.fills, database, SectionStatus.PROVIDERS, _SERVICES_OWN)
         return
     if query.file_for(reading.server.version_number, reading.server.place) is None:
         if not query.shows_some:

@@ -95,6 +95,8 @@ class Query(Generic[RowT]):
     else to anybody. Where queries of an engine have one, all grants of an account are made of
     those rows of theirs that name it, whatever other rows there are. `telling` is how the names
     of those holders begin whose grants say something of other accounts as well.
+
+    `is_providers` marks what a managed service keeps to itself: it is not asked for there.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Query(Generic[RowT]):
     denied: str = ""
     holder: str = ""
     telling: str = ""
+    is_providers: bool = False
 
     def variant_for(self, version: Version, place: str = "") -> Variant | None:
         """Return the newest variant that fits, or None: not applicable."""

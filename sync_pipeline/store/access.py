@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, func, select
 
 from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.inventory import EVERY_GRANT, Databases, StoredAccess, Wanted
-from sync_pipeline.model.privilege import SectionKey, SectionName
+from sync_pipeline.model.privilege import OF_SERVER, SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import instance_sections as sections
@@ -88,9 +88,14 @@ class AccessReads:
                     changed_at={account.state.name: account.changed_at for account in active},
                     sections=read.get(item, {}),
                     databases=databases.get(item),
-                    server_facts=facts.get(item, ()),
+                    server_facts=facts.get(item, ()) if _has_facts(read.get(item, {})) else (),
                 ),
             )
+
+
+def _has_facts(sections: Mapping[SectionKey, SectionReport]) -> bool:
+    """Return whether the last sync read what the server is set to: an older version does not."""
+    return any(key.name in OF_SERVER for key in sections)
 
 
 def _unreadable(error: StoreDamaged) -> StoredAccess:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.access.findings.transport import tls_not_required
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.access.contract import set_server
 from sync_pipeline.engines.base import filled
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.finding import Finding, FindingRules, Severity
@@ -111,12 +111,15 @@ def test_no_statement_that_locks_everybody_out(family: Family) -> None:
     (finding,) = found(managed, tls_not_required)
     assert finding.fix == ""
     assert "in the settings of Amazon RDS" in finding.left
-    lies = (*plain, ServerFact("ssl_cert", value="x"))
-    lies = tuple(
-        replace(item, value="off\\' OR 1") if item.name == "require_secure_transport" else item
-        for item in lies
-    )
-    assert found(case_of(family, snapshot, facts=lies), tls_not_required) == []
+
+
+def test_no_statement_of_a_value_that_is_none(family: Family) -> None:
+    rules = case_of(family, family.snapshot()).judged.rules
+    for value in ("OFF\\'; DROP USER root; --", "a b", "é", "x\n"):
+        found = set_server(rules, "require_secure_transport", "ON", value)
+        assert (found.fix, found.undo) == ("", "")
+        assert "in the server's configuration" in found.left
+    assert set_server(rules, "require_secure_transport", "ON", "OFF").fix
 
 
 def test_what_the_server_did_not_say_is_not_told(family: Family) -> None:

@@ -95,6 +95,11 @@ RULES = (without_password, weak_method, from_anywhere, superuser_from_elsewhere,
             {"login-from-anywhere", "login-rule-without-tls"},
         ),
         (
+            "host app app 0.0.0.0/0 scram-sha-256",
+            "hostssl app app 0.0.0.0/0 scram-sha-256",
+            {"login-rule-without-tls"},
+        ),
+        (
             "host all postgres 10.0.0.0/8 scram-sha-256",
             "hostssl all app 10.0.0.0/8 scram-sha-256",
             {"superuser-from-elsewhere", "login-rule-without-tls"},

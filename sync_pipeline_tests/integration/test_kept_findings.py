@@ -39,7 +39,7 @@ from sync_pipeline.store.reviews import reviews
 from sync_pipeline.store.schema import instance_findings, instance_reviews
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.answers import kept_reviews, reviewing
-from sync_pipeline.workflows.answers.access import load
+from sync_pipeline.workflows.answers.access import load_each
 from sync_pipeline.workflows.answers.findings import finding_rules, review_of, review_session, trend
 from sync_pipeline.workflows.answers.kept_reviews import Reviews
 from sync_pipeline.workflows.answers.reviewing import Reviewer, review_of_sync
@@ -110,7 +110,7 @@ class Kept:
         deps, reviewer = self.deps, Reviewer.of(self.deps)
         cases: list[Case] = [
             reviewer.case(item.instance, item.judged, item.stored.databases, item.stored.changed_at)
-            for item in load(deps, instances)
+            for item in load_each(deps, instances, deps.clock(), with_facts=True)
         ]
         return review(cases, finding_rules(deps.settings), today(deps))
 
@@ -165,6 +165,7 @@ class Kept:
         accounts.apply(
             instance.id, result, claim, DONE, self.now, snapshot.server.version, self.now,
             reads=reads if with_reads else None, review=made if with_review else None,
+            facts=snapshot.server_facts,
         )  # fmt: skip
         return self.bench.session(session.session_id)
 
@@ -341,7 +342,8 @@ def test_a_real_sync_keeps_what_its_accounts_say(
                 found = review_of(bench.deps, [bench.instance]).findings
             said = {item.rule for item in found if item.account == "kf_boss"}
             assert ("superuser" in said) == expected
-            cases = load(bench.deps, [bench.instance])
+            now = bench.deps.clock()
+            cases = list(load_each(bench.deps, [bench.instance], now, with_facts=True))
             reviewer = Reviewer.of(bench.deps)
             (case,) = (
                 reviewer.case(item.instance, item.judged, item.stored.databases, {})

@@ -70,7 +70,8 @@ def test_from_the_script_to_the_first_answer(command: Command, rds: PostgresBenc
     assert synced(command).counters.items_created == ready["accounts"] - len(OF_ENGINE)
     (listed,) = command.ok("instances", "list", "--json").json
     assert listed["platform"] == "rds"
-    assert listed == command.ok("instances", "show", "shop", "--json").json
+    shown = command.ok("instances", "show", "shop", "--json").json
+    assert {**listed, "server": shown["server"]} == shown
     accounts = {
         item["state"]["name"]: item for item in command.ok("accounts", "list", "--json").json
     }

@@ -16,6 +16,7 @@ from sync_pipeline.model.privilege import (
     Securable,
     SecurableKind,
 )
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
 from workbench.strategies.any_engine import SHAPES, newest
 
@@ -44,7 +45,17 @@ def reviewed_snapshot(chance: random.Random, engine: EngineName, now: datetime) 
     }
     sections[SectionKey(SectionName.ACCOUNTS)] = _READ
     version = newest(engine)
-    return Snapshot(ServerIdentity(version, (1,)), now, accounts, sections)
+    is_read = sections.get(SectionKey(SectionName.SERVER_SETTINGS)) == _READ
+    facts = tuple(_facts(chance)) if is_read else ()
+    return Snapshot(
+        ServerIdentity(version, (1,)), now, accounts, sections, server_facts=tuple(sorted(facts))
+    )
+
+
+def _facts(chance: random.Random) -> Iterator[ServerFact]:
+    """Yield settings of which each engine's rules look at their own."""
+    yield ServerFact("password_encryption", value=chance.choice(["md5", "scram-sha-256"]))
+    yield ServerFact("require_secure_transport", value=chance.choice(["ON", "OFF"]))
 
 
 def _account(chance: random.Random, engine: EngineName, name: str, now: datetime) -> AccountState:

@@ -42,9 +42,11 @@ from sync_pipeline.access.findings.powers import administrator, grant_admin, sup
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.access.findings.settings import chaining, link, mixed, option, trustworthy
 from sync_pipeline.access.findings.transport import tls_not_required
+from sync_pipeline.access.judged import Judged
 from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.platform import Platform
+from sync_pipeline.model.privilege import OF_SERVER
 
 RULES: tuple[Rule, ...] = (
     superuser,
@@ -122,12 +124,28 @@ def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
         namesakes=tuple(item for item in compared if item.account not in providers),
         of_provider=tuple(sorted(providers)),
         platform=judged.world.platform,
-        notes=(*judged.gaps(), *judged.unknown()),
+        notes=(*judged.gaps(), *judged.unknown(), *_not_looked_for(judged, own)),
         is_unlisted=judged.is_synced and case.databases is None,
         valid_from=turns.last,
         valid_until=turns.next,
         listed_at=case.listed_at,
     )
+
+
+def _not_looked_for(judged: Judged, rules: Iterable[Rule]) -> Iterator[str]:
+    """Yield which rules saw nothing of what the server is set to; one text for all instances."""
+    unread = {
+        key.name
+        for key, report in judged.world.sections.items()
+        if key.name in OF_SERVER and not (report.is_known or report.is_meant)
+    }
+    for name in sorted(unread):
+        blind = [rule.id for rule in rules if name in rule.reads]
+        if blind:
+            yield (
+                f"Where {name} was not read, nothing is known by {', '.join(blind)}: "
+                "sync-pipeline instances test says which grant is missing."
+            )
 
 
 def gathered(

@@ -161,6 +161,7 @@ LOGIN_RULES = Query(
     (Variant(OLDEST, "login_rules_14.sql"), Variant((16,), "login_rules_16.sql")),
     READS_LOGIN_RULES,
     check="check_login_rules.sql",
+    is_providers=True,
 )
 
 CATALOG = CatalogCheck(

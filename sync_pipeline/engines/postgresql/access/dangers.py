@@ -8,10 +8,14 @@ that slow others down at most (pg_checkpoint, pg_maintain), are not here.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sync_pipeline.engines.access.links import with_members
 from sync_pipeline.engines.postgresql.access.roles import Reached, RoleGraph
+from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC
+from sync_pipeline.engines.postgresql.accounts.predefined import DATABASE_OWNER
 from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.model.access import Availability, Danger, Gravity, Hold, Power, PowerKind
 from sync_pipeline.model.privilege import Grant, SecurableKind
@@ -73,25 +77,31 @@ class Dangers:
 
     def __init__(self, graph: RoleGraph) -> None:
         self._graph = graph
-        self._held = tuple(_all(graph))
+        self._attributes: dict[str, list[_Held]] = defaultdict(list)
+        self._inherited: dict[str, list[_Held]] = defaultdict(list)
+        for held in _all(graph):
+            (self._attributes if held.attribute else self._inherited)[held.role].append(held)
+        roles = (*self._attributes, *self._inherited)
+        self._near = with_members(roles, graph.members)
+        self._is_of_all = not {PUBLIC, DATABASE_OWNER}.isdisjoint(roles)
 
     def of(self, account: str) -> Sequence[Power]:
         """Return the dangerous privileges that an account has, each by its best way."""
-        if account not in self._graph.accounts:
+        is_near = account in self._near or self._is_of_all
+        if account not in self._graph.accounts or not is_near:
             return ()
-        found = [_power(held, way) for held in self._held for way in self._best(account, held)]
+        found = [_power(held, way) for held, way in self._ways(account)]
         return sorted(found, key=_rank)
 
-    def _best(self, account: str, held: _Held) -> Iterator[Reached]:
-        if held.role != account and not self._graph.may_reach(account, held.role):
-            return
-        if held.attribute:
-            ways = (way for way in self._graph.acting(account) if way.acting == held.role)
-            yield from list(ways)[:1]
-            return
-        way = self._graph.reached(account).get(held.role)
-        if way is not None:
-            yield way
+    def _ways(self, account: str) -> Iterator[tuple[_Held, Reached]]:
+        """Yield what the account gets; attributes count for the role that it acts as alone."""
+        acting: dict[str, Reached] = {}
+        for way in self._graph.acting(account):
+            acting.setdefault(way.acting, way)
+        for role, way in acting.items():
+            yield from ((held, way) for held in self._attributes.get(role, ()))
+        for role, way in self._graph.reached(account).items():
+            yield from ((held, way) for held in self._inherited.get(role, ()))
 
 
 def _all(graph: RoleGraph) -> Iterator[_Held]:

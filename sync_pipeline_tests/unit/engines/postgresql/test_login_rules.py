@@ -23,6 +23,9 @@ SUPER = AccountState(
 )
 
 
+APP = AccountState("app", AccountKind.USER, True)
+
+
 def fact(number: int, value: Any) -> ServerFact:
     return ServerFact("login_rule", "", f"{number:06}", json.dumps(value))
 
@@ -50,9 +53,8 @@ def line(text: str) -> dict[str, Any]:
 
 def of(*lines: str) -> list[LoginRule]:
     facts = [fact(n, {**line(text), "line": n}) for n, text in enumerate(lines, 1)]
-    world = AccessWorld(
-        "db", EngineName.POSTGRESQL, "17", {"dba": SUPER}, server=ServerFacts(facts)
-    )
+    accounts = {"dba": SUPER, "app": APP}
+    world = AccessWorld("db", EngineName.POSTGRESQL, "17", accounts, server=ServerFacts(facts))
     return list(login_rules(world))
 
 
