@@ -357,6 +357,13 @@ def test_a_service_sets_options_and_modes_itself() -> None:
     assert "parameter group" in found.left
 
 
+def test_a_database_of_the_provider_lends_what_it_likes() -> None:
+    world = healthy()
+    world.database("rdsadmin", is_trustworthy_on=True, is_db_chaining_on=True)
+    assert findings(world, Platform.RDS) == []
+    assert {item.about for item in findings(world)} == {"database rdsadmin"}
+
+
 def test_without_the_list_of_databases_nothing_is_said_of_the_server() -> None:
     world = healthy()
     world.option("xp_cmdshell", 1)

@@ -33,6 +33,7 @@ from sync_pipeline.engines.sqlserver.access.settings import (
 )
 from sync_pipeline.engines.sqlserver.accounts.well_known import SA, WellKnown, well_known
 from sync_pipeline.engines.sqlserver.names import split_account, written
+from sync_pipeline.engines.sqlserver.platform import closed_databases
 from sync_pipeline.model.access import AccessWorld, Hold
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Severity
@@ -151,8 +152,7 @@ class Concerns:
         return self._decider.allows(login, "CONTROL SERVER", SERVER)
 
     def _trustworthy(self) -> Iterator[Concern]:
-        for fact in self._server.each("is_trustworthy_on"):
-            database = fact.database
+        for database in self._lending("is_trustworthy_on"):
             owner = self._principals.owner_of(database)
             yield Concern(
                 "trustworthy-database",
@@ -164,6 +164,11 @@ class Concerns:
                 left="What runs in it as somebody else, and its assemblies, reach nothing outside"
                 " of it then until they are signed.",
             )
+
+    def _lending(self, fact: str) -> Iterator[str]:
+        """Yield the databases of which something is on; those of the provider are its own."""
+        closed = closed_databases(self._platform)
+        return (it.database for it in self._server.each(fact) if it.database not in closed)
 
     def _gravity(self, owner: str, database: str) -> Severity:
         if not owner:
@@ -190,14 +195,14 @@ class Concerns:
         ]
 
     def _chaining(self) -> Iterator[Concern]:
-        for fact in self._server.each("is_db_chaining_on"):
-            name = written(fact.database)
+        for database in self._lending("is_db_chaining_on"):
+            name = written(database)
             yield Concern(
                 "ownership-chaining",
-                f"DB_CHAINING is on for database {fact.database}: who may run code of an owner in"
+                f"DB_CHAINING is on for database {database}: who may run code of an owner in"
                 " another such database reaches what the same owner has here.",
                 Severity.LOW,
-                about=f"database {fact.database}",
+                about=f"database {database}",
                 fix=f"ALTER DATABASE {name} SET DB_CHAINING OFF;",
                 undo=f"ALTER DATABASE {name} SET DB_CHAINING ON;",
                 left="Procedures of other databases that reach it so stop.",
@@ -264,7 +269,12 @@ class Concerns:
             )
 
     def _contained(self) -> Iterator[Concern]:
-        """Yield the databases that let users in with passwords of their own."""
+        """Yield the databases that let users in with passwords of their own.
+
+        Where there is no `sa`, there are no logins of a server that would be better.
+        """
+        if not self._principals.first_administrator:
+            return
         users: dict[str, list[str]] = defaultdict(list)
         for state in self._principals.accounts.values():
             is_own = attribute(state, "authentication_type") == "DATABASE"
