@@ -90,7 +90,7 @@ def requests(pages: Pages) -> Iterator[Request]:
         "instance": [{"name": name} for name in [*names, "nowhere"]],
         "account": [
             {"instance": instance, "name": name}
-            for instance, name in [*own[::3], *holders[::17], ("no", "one")]
+            for instance, name in [*own[::4], *holders[::23], ("no", "one")]
         ],
         "session": [{"id": item["session"]} for item in sessions],
         "who-can": [
@@ -110,8 +110,8 @@ def requests(pages: Pages) -> Iterator[Request]:
     for resource in RESOURCES:
         bases = asked.get(resource.name, [{}])
         paths = [resource.api, *([resource.page] if resource.facts or resource.is_listed else [])]
-        for base in bases:
-            yield from ((path, base) for path in paths)
+        yield from ((path, base) for base in bases for path in paths)
+        for base in bases[::4]:
             for layout in resource.layouts:
                 yield resource.api, {**base, "format": "csv", "table": layout.name}
         for parameter in resource.everything:
@@ -120,7 +120,10 @@ def requests(pages: Pages) -> Iterator[Request]:
 
 
 def _values(parameter: Parameter, known: dict[str, list[str]]) -> Sequence[str]:
-    return ("yes",) if parameter.shape is Shape.FLAG else parameter.choices or known[parameter.name]
+    """Return values to try: of a choice, which no team has any part in, two."""
+    if parameter.shape is Shape.FLAG:
+        return ("yes",)
+    return parameter.choices[:2] or known[parameter.name]
 
 
 def pages_of(pages: Pages, path: str, query: dict[str, Any]) -> Iterator[Answered]:
@@ -205,12 +208,12 @@ def test_the_same_on_postgresql(tmp_path: Path, postgresql_server: RunningServer
         worlds(tmp_path, (two, one), 7) as made,
     ):
         # The same code; the statements are what differs.
-        for path, query in made.requests[::8]:
+        for path, query in made.requests[::9]:
             got = made.of_two.get(path, query)
             assert got.status < 500, (path, query, got.text)
             assert not of_other(got, query), (path, query)
             assert got.whole == made.of_one.get(path, query).whole, (path, query)
-        for path, query in PAGED:
+        for path, query in PAGED[1::3]:
             paged = [item.json["items"] for item in pages_of(made.of_all, path, query)]
             assert (
                 list(chain(*paged)) == made.of_all.get(path, {**query, "limit": 500}).json["items"]
