@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from sync_pipeline.access.findings.review import RULES
-from sync_pipeline.cli.context import shown_width
+from sync_pipeline.cli.context import PLAIN_WIDTH, shown_width
 from sync_pipeline.cli.finding_table import FindingTable
 from sync_pipeline.cli.grouping import By
 from sync_pipeline.model.finding import Finding, Review, Severity
@@ -18,6 +18,12 @@ from sync_pipeline.model.instance import EngineName
 SINCE = datetime(2026, 11, 29, tzinfo=UTC)
 TAGS = {"one": ("prod", "team=a"), "two": ("prod",), "three": ()}
 TITLES = {item.id: item.title for item in RULES}
+
+
+@pytest.fixture(autouse=True)
+def plain_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a file: xdist tells its workers a narrow one."""
+    monkeypatch.setenv("COLUMNS", str(PLAIN_WIDTH))
 
 
 def finding(
