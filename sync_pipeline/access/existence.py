@@ -12,7 +12,6 @@ from sync_pipeline.access.answers import Existence
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.access.contract import is_servers_own, missing, split_kind
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable, SecurableKind
 
 K = SecurableKind
@@ -99,15 +98,15 @@ def _path(on: Securable) -> tuple[str, ...]:
 
 
 def _is_place_there(judged: Judged, on: Securable) -> bool:
-    """Return whether the database is there that an object would lie in; of Oracle, the schema."""
+    """Return whether the database is there that an object would lie in; or the schema."""
     if on.kind is K.DATABASE:
         return False
     return _is_owned(judged, on) or _folded(on.database) in _databases(judged)
 
 
 def _is_owned(judged: Judged, on: Securable) -> bool:
-    """Return whether the user is there whose schema it is (Oracle)."""
-    if judged.world.engine is not EngineName.ORACLE or not on.schema:
+    """Return whether the user is there whose schema it is."""
+    if not on.schema or not ENGINES[judged.world.engine].users_are_schemas:
         return False
     return not {on.schema, f"{on.catalog}.{on.schema}"}.isdisjoint(judged.world.accounts)
 

@@ -497,6 +497,8 @@ class Engine(Known, Protocol):
     """LIKE patterns of the databases that have no data of their own."""
     system_schemas: frozenset[str]
     """The schemas of the engine itself, beside those of its own accounts."""
+    users_are_schemas: bool
+    """Whether each user is the schema of its name."""
     elsewhere: Elsewhere
     """Which grants on one object may count for another."""
     grant_notes: tuple[GrantNote, ...]

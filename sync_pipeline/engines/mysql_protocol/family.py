@@ -99,6 +99,7 @@ class Family(UnknownNothing):
     certificate_check: CertificateCheck | None = None
     system_databases: tuple[str, ...] = SYSTEM_DATABASES
     system_schemas: frozenset[str] = frozenset()
+    users_are_schemas: bool = False
     platforms: tuple[str, ...] = tuple(sorted(SERVICES))
     elsewhere = Elsewhere()
     account_queries: tuple[Query[Any], ...]

@@ -116,6 +116,7 @@ class Oracle(UnknownNothing):
     system_accounts: tuple[str, ...] = ()
     system_databases: tuple[str, ...] = (SEED,)
     system_schemas: frozenset[str] = frozenset()
+    users_are_schemas: bool = True
     elsewhere = Elsewhere()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = ACCOUNT_QUERIES

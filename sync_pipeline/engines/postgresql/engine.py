@@ -231,6 +231,7 @@ class PostgreSql(UnknownNothing):
     keeps_own: bool = True
     system_databases: tuple[str, ...] = ()
     system_schemas: frozenset[str] = frozenset({"pg_catalog", "information_schema"})
+    users_are_schemas: bool = False
     elsewhere = Elsewhere()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     platforms: tuple[str, ...] = tuple(sorted(SERVICES))

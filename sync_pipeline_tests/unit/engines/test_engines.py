@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.settings import project_root
 
@@ -39,15 +41,21 @@ def test_the_import_rules_name_every_engine() -> None:
 def test_only_the_engines_and_their_registry_name_one() -> None:
     """What differs between engines is asked of them, so that a new one is asked as well.
 
-    A benchmark is of an engine, and no engine needs one.
+    A benchmark is of an engine, and no engine needs one. The registry imports all drivers, so that
+    what a list asks of each account has lines of its own.
     """
     package = project_root() / "sync_pipeline"
-    registry = package / "engines" / "registry.py"
+    registries = [package / "engines" / name for name in ("registry.py", "own.py")]
     folders = [package / "engines" / name for name in (*EngineName, "mysql_protocol")]
     folders.append(package / "access" / "benchmarks")
     for file in sorted(package.rglob("*.py")):
-        if file != registry and not any(file.is_relative_to(folder) for folder in folders):
+        if file not in registries and not any(file.is_relative_to(folder) for folder in folders):
             assert not re.search(r"EngineName\.[A-Z]", file.read_text()), file
+
+
+@pytest.mark.parametrize("name", EngineName)
+def test_every_engine_knows_its_own_accounts(name: EngineName) -> None:
+    assert not is_own(name, AccountState("ann", AccountKind.USER, can_login=True))
 
 
 @pytest.mark.parametrize("name", EngineName)
