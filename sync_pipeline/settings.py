@@ -239,7 +239,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="Bytes that all syncs of a run hold at once, at most; 0: a quarter of the "
-        "memory that the process may have.",
+        "memory that the process may have, which the runs of one session share.",
     )
     guard_share: float = Field(
         default=0.5,

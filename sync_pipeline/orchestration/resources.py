@@ -10,6 +10,7 @@ from pydantic import PrivateAttr
 
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.fleet.shards import MOST_AT_ONCE
 from sync_pipeline.orchestration.runs.ends import note_machine
 from sync_pipeline.orchestration.runs.lineage import Part, part_of
 from sync_pipeline.settings import Settings
@@ -24,7 +25,7 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def open_dependencies() -> Iterator[SyncDeps]:
+def open_dependencies(runs_at_once: int = 1) -> Iterator[SyncDeps]:
     """Open the store and the vault that the settings name, and close them after use.
 
     Raises:
@@ -34,7 +35,8 @@ def open_dependencies() -> Iterator[SyncDeps]:
     secure_home(settings.home)
     store = Store.open(settings.effective_store_url)
     try:
-        yield SyncDeps(store, SecretVault.open(settings), settings, utc_now)
+        vault = SecretVault.open(settings)
+        yield SyncDeps(store, vault, settings, utc_now, runs_at_once=runs_at_once)
     finally:
         store.close()
 
@@ -67,13 +69,20 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
         """
         with self._lock:
             if self._opened is None:
-                self._opened = self._stack.enter_context(open_dependencies())
+                opened = open_dependencies(self._runs_at_once())
+                self._opened = self._stack.enter_context(opened)
                 if self._run is not None and self._instance is not None:
                     session_id = self.part_of(self._instance, self._run).session_id
                     signs = signs_of_life(self._opened, session_id, self._run.run_id)
                     self._stack.enter_context(signs)
                     note_machine(self._instance, self._run)
         yield self._opened
+
+    def _runs_at_once(self) -> int:
+        """Return how many runs of this one's session may be at work at once."""
+        if self._run is None or self._instance is None:
+            return 1
+        return min(self.part_of(self._instance, self._run).shard.count, MOST_AT_ONCE)
 
     def part_of(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> Part:
         """Return which part of which session a run is; Dagster is asked once."""

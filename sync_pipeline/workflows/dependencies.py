@@ -17,7 +17,8 @@ from sync_pipeline.workflows.syncing.memory import budget_of
 class SyncDeps:
     """Store, secrets, settings, the clock (aware UTC datetimes), and what syncs may hold.
 
-    `tell` shows somebody who waits how far long work is; None: nobody does.
+    So many runs of one session are at work on this machine (`runs_at_once`). `tell` shows
+    somebody who waits how far long work is; None: nobody does.
     """
 
     store: Store
@@ -25,8 +26,9 @@ class SyncDeps:
     settings: Settings
     clock: Callable[[], datetime]
     tell: Callable[[str], None] | None = field(default=None, compare=False)
+    runs_at_once: int = field(default=1, compare=False)
     memory: Budget = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Bound what all syncs that are given this hold together."""
-        object.__setattr__(self, "memory", budget_of(self.settings))
+        object.__setattr__(self, "memory", budget_of(self.settings, self.runs_at_once))

@@ -15,6 +15,7 @@ from dagster import (
     RunRequest,
     ScheduleDefinition,
     SkipReason,
+    build_init_resource_context,
     build_schedule_context,
 )
 
@@ -36,6 +37,7 @@ from sync_pipeline.orchestration.runs.runs import (
 from sync_pipeline.orchestration.schedules import build_schedule
 from sync_pipeline.orchestration.selections import SYNC, selected_for
 from sync_pipeline.settings import Settings
+from sync_pipeline.workflows.syncing.memory import budget_of
 from workbench.benches.store_bench import StoreBench
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer, free_port
@@ -142,6 +144,19 @@ def test_a_tick_is_a_run_for_each_core_where_no_setting_says_else(
     found = tick(instance)
     assert isinstance(found, list)
     assert [request.tags[SHARD_TAG] for request in found] == ["1/2", "2/2"]
+
+
+def test_the_runs_of_a_session_share_what_one_may_hold(
+    fleet: Fleet, instance: DagsterInstance, postgresql_server: RunningServer
+) -> None:
+    two_hosts(fleet, postgresql_server, postgresql_server)
+    one = budget_of(Settings()).most
+    for tags, most in ((requests(instance)[0].tags, one // 2), ({}, one)):
+        pipeline = PipelineResource()
+        pipeline._run, pipeline._instance = instance.create_run_for_job(JOB, tags=tags), instance
+        with pipeline.open() as deps:
+            assert deps.memory.most == most
+        pipeline.teardown_after_execution(build_init_resource_context())
 
 
 def test_no_shard_starts_while_one_of_the_last_session_is_at_work(

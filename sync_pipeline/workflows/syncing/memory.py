@@ -21,12 +21,13 @@ _OF_CONTAINER = (
 """Of version 2 and of version 1 (Linux, admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst)."""
 
 
-def budget_of(settings: Settings) -> Budget:
+def budget_of(settings: Settings, runs_at_once: int = 1) -> Budget:
     """Return what the syncs of one process may hold together.
 
-    Where each instance has a process, a process has its part of what the run may hold.
+    Where each instance has a process, a process has its part of what the run may hold. Runs of
+    one session that are at work at once share the quarter that is one's by default.
     """
-    most = settings.max_run_bytes or max(_LEAST_BYTES, memory_bytes() // SHARE)
+    most = settings.max_run_bytes or max(_LEAST_BYTES, memory_bytes() // SHARE // runs_at_once)
     if settings.executor is StepExecutor.MULTIPROCESS:
         most //= settings.effective_step_concurrency
     return Budget(most)

@@ -156,3 +156,5 @@ def test_the_default_is_a_quarter_of_the_memory_of_machine_and_container(
     (tmp_path / "v2").write_text(f"{2**29}\n")
     assert memory_bytes() == 2**29
     assert budget_of(Settings()).most == 2**27
+    assert budget_of(Settings(), runs_at_once=2).most == 2**26
+    assert budget_of(Settings(max_run_bytes=2**30), runs_at_once=2).most == 2**30
