@@ -5,7 +5,7 @@ The numbers are those of the benchmark for MariaDB 10.6; the titles are our own 
 
 from __future__ import annotations
 
-from sync_pipeline.access.benchmarks.reasons import CLIENTS, HOST, PEOPLE
+from sync_pipeline.access.benchmarks.reasons import CLIENTS, HOST, NOT_READ, PEOPLE
 from sync_pipeline.model.benchmark import Benchmark, Control
 from sync_pipeline.model.instance import EngineName
 
@@ -24,6 +24,13 @@ CIS_MARIADB = Benchmark(
             limits="MariaDB keeps no date of a last login.",
         ),
         Control("2.8", "Logins by the system's user where they are meant", not_checked=PEOPLE),
+        Control(
+            "2.11",
+            "Clients log in with certificates",
+            ("tls-not-required",),
+            limits="That TLS is required is seen, and no certificate of the client is asked for.",
+        ),
+        Control("4.5", "The server reads its grant tables", not_checked=NOT_READ),
         Control(
             "5.1",
             "All privileges, and those on the grant tables, of administrators only",

@@ -6,3 +6,4 @@ HOST = "It is about the host and its files, of which a connection to the server 
 PEOPLE = "What an account needs is for people to say: no catalog tells what was meant."
 CLIENTS = "It is about programs and people who connect, of which the server sees nothing."
 OTHER_CHAPTER = "It is about the settings of the server and not about accounts and privileges."
+NOT_READ = "The account sync does not read this setting."
