@@ -15,8 +15,9 @@ class Control:
     """One control by its number in the benchmark; the title is in our own words.
 
     `checks` are rules that look for what breaks it. `rule:WORD` means those findings of a rule
-    alone that are about a privilege of that name. Without any, `not_checked` says why. `limits`
-    says what of the control no rule sees, so that a pass is no more than it is.
+    alone that are about a privilege of that name, `rule@NAME` those of accounts of that name, in
+    any container. Without any, `not_checked` says why. `limits` says what of the control no rule
+    sees, so that a pass is no more than it is.
     """
 
     number: str
@@ -28,7 +29,8 @@ class Control:
     @property
     def rules(self) -> tuple[str, ...]:
         """Return the rules that look for what breaks it."""
-        return tuple(dict.fromkeys(check.partition(":")[0] for check in self.checks))
+        own = (check.partition(":")[0].partition("@")[0] for check in self.checks)
+        return tuple(dict.fromkeys(own))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,11 @@ CIS_SQLSERVER = Benchmark(
         Control(
             "3.8",
             "public has on the server what setup gives it",
-            ("public-privilege", "everyone-can-write", "dangerous-privilege", "grant-admin"),
+            (
+                "public-privilege",
+                *(f"{rule}@public" for rule in ("everyone-can-write", "dangerous-privilege")),
+                *(f"{rule}@public" for rule in ("grant-admin", "superuser")),
+            ),
         ),
         Control("3.9", "No BUILTIN groups log in", ("machine-group:built in",)),
         Control("3.10", "No groups of the machine log in", ("machine-group:local",)),

@@ -76,7 +76,7 @@ DBSAT = Benchmark(
         Control(
             "PRIV.SYSPUB",
             "System privileges for everybody",
-            ("public-privilege", "everyone-can-write", *_WIDE),
+            ("public-privilege", "everyone-can-write", *(f"{rule}@PUBLIC" for rule in _WIDE)),
         ),
         Control("PRIV.SYSTEM", "All system privileges", not_checked=_LISTED),
         Control("PRIV.USER", "Who may be somebody else", ("superuser", "grant-admin")),

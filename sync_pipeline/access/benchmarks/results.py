@@ -79,7 +79,10 @@ def _counted(
 
 
 def _is_meant(check: str, finding: Finding) -> bool:
-    rule, _, word = check.partition(":")
+    whose, _, word = check.partition(":")
+    rule, _, account = whose.partition("@")
+    if account and not f".{finding.account}".endswith(f".{account}"):
+        return False
     return finding.rule == rule and (not word or word in finding.about.split(", "))
 
 

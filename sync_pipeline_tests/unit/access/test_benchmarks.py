@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +102,14 @@ def test_a_finding_of_its_rule_fails_it() -> None:
 def test_a_privilege_is_one_of_several_and_no_part_of_a_word() -> None:
     assert result(FILE, finding("dangerous-privilege:PROCESS")).status is PASSES
     assert result(FILE, finding("dangerous-privilege:NOFILE, FILES")).status is PASSES
+
+
+def test_a_control_about_everybody_counts_what_everybody_has() -> None:
+    control = Control("1", "Everybody", ("superuser@PUBLIC",))
+    for account, wanted in (("PUBLIC", FAILS), ("PDB.PUBLIC", FAILS), ("NOPUBLIC", PASSES)):
+        found = replace(finding("superuser"), account=account)
+        assert result(control, found).status is wanted
+    assert control.rules == ("superuser",)
 
 
 def test_what_is_expected_or_of_another_engine_breaks_nothing() -> None:

@@ -39,7 +39,7 @@ facts = st.lists(st.builds(ServerFact, st.sampled_from(NAMES), texts, texts, tex
 
 @pytest.mark.parametrize("of", [SQLSERVER, ORACLE], ids=lambda of: of.engine)
 @given(items=facts)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_whatever_a_server_says_of_itself_is_a_finding_or_none(
     of: AccessWorld, items: list[ServerFact]
 ) -> None:
