@@ -11,6 +11,7 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -484,6 +485,28 @@ def test_pages_of_a_list_are_the_list(items: list[int], limit: int) -> None:
             break
         place = Place(limit, decoded(encoded(page.next)))
     assert found == items
+
+
+NAMES = sorted({item.name for one in RESOURCES for item in one.everything})
+KEYS = st.lists(st.one_of(st.text(max_size=4), st.integers()), max_size=6).map(tuple).map(encoded)
+VALUES = st.one_of(
+    st.text(max_size=12), KEYS, st.sampled_from(["", "yes", "-name", "server:", "a.b"])
+)
+QUERIES = st.dictionaries(
+    st.sampled_from([*NAMES, "after", "limit", "format", "table", "x"]), VALUES, max_size=4
+)
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_no_question_is_a_fault(pages: Pages, data: st.DataObject) -> None:
+    """Whatever is asked has an answer, or a problem that says why not."""
+    resource = data.draw(st.sampled_from(RESOURCES))
+    required = {name: data.draw(VALUES) for name in resource.required}
+    query = {**required, **data.draw(QUERIES)}
+    for path in (resource.api, resource.page):
+        answer = pages.get(path, urlencode(query, errors="replace"))
+        assert answer.status in (200, 400, 404), (path, query, answer.text)
 
 
 def test_openapi_says_what_is_answered(pages: Pages) -> None:
