@@ -44,7 +44,7 @@ def as_csv(view: View, name: str) -> str:
 def plain(value: Value) -> Any:
     """Return a value as JSON has it; a moment is ISO 8601."""
     if isinstance(value, Link):
-        return value.text
+        return value.text if value.number is None else value.number
     if isinstance(value, datetime):
         return value.isoformat()
     return list(value) if isinstance(value, tuple) else value

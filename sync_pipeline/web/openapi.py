@@ -22,9 +22,9 @@ from sync_pipeline.web.views import Column, Kind, Layout
 _TEXT: dict[str, Any] = {"type": "string"}
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.MOMENT: {"type": ["string", "null"], "format": "date-time"},
-    Kind.NUMBER: {"type": ["number", "string", "null"]},
+    Kind.NUMBER: {"type": ["number", "null"]},
     Kind.FLAG: {"type": "boolean"},
-    Kind.LINES: {"type": ["array", "string"], "items": _TEXT},
+    Kind.LINES: {"type": ["array", "null"], "items": _TEXT},
 }
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERRORS = {

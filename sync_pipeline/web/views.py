@@ -15,12 +15,16 @@ from sync_pipeline.model.page import Key
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A text that leads to another page of the console, or to Dagster's UI (`is_outside`)."""
+    """A text that leads to another page of the console, or to Dagster's UI (`is_outside`).
+
+    `number` is what programs read in place of the text.
+    """
 
     text: str
     address: str
     values: Mapping[str, str] = field(default_factory=dict)
     is_outside: bool = False
+    number: int | None = None
 
 
 Value = str | int | float | bool | datetime | None | tuple[str, ...] | Link

@@ -11,6 +11,7 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -30,6 +31,7 @@ from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.serve import reading
 from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, View
+from sync_pipeline.workflows.console import answers
 from workbench.benches.command import Command
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Pages
@@ -191,6 +193,17 @@ def test_holders_are_those_of_the_command(pages: Pages, told: Command, on: str) 
         assert one["grantable"] == bool(held and held["grantable"])
     notes = pages.get("/api/v1/who-can", {"privilege": "SELECT", "object": on, "limit": 500}).json
     assert notes["notes"][: len(listed["not_known"])] == listed["not_known"]
+
+
+def test_holders_are_the_same_where_a_page_looks_through_few_instances(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = {"privilege": "SELECT", "object": "table:shop.orders"}
+    whole = everything(pages, "/api/v1/who-can", **query)
+    for most in (1, 2):
+        monkeypatch.setattr(answers, "MOST_LOOKED_THROUGH", most)
+        assert everything(pages, "/api/v1/who-can", **query) == whole
+    assert len({item["instance"] for item in whole}) > 1
 
 
 def test_sessions_and_their_records_are_those_of_the_command(pages: Pages, told: Command) -> None:
@@ -474,6 +487,28 @@ def test_pages_of_a_list_are_the_list(items: list[int], limit: int) -> None:
     assert found == items
 
 
+NAMES = sorted({item.name for one in RESOURCES for item in one.everything})
+KEYS = st.lists(st.one_of(st.text(max_size=4), st.integers()), max_size=6).map(tuple).map(encoded)
+VALUES = st.one_of(
+    st.text(max_size=12), KEYS, st.sampled_from(["", "yes", "-name", "server:", "a.b"])
+)
+QUERIES = st.dictionaries(
+    st.sampled_from([*NAMES, "after", "limit", "format", "table", "x"]), VALUES, max_size=4
+)
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_no_question_is_a_fault(pages: Pages, data: st.DataObject) -> None:
+    """Whatever is asked has an answer, or a problem that says why not."""
+    resource = data.draw(st.sampled_from(RESOURCES))
+    required = {name: data.draw(VALUES) for name in resource.required}
+    query = {**required, **data.draw(QUERIES)}
+    for path in (resource.api, resource.page):
+        answer = pages.get(path, urlencode(query, errors="replace"))
+        assert answer.status in (200, 400, 404), (path, query, answer.text)
+
+
 def test_openapi_says_what_is_answered(pages: Pages) -> None:
     found = pages.get("/api/v1/openapi.json").json
     assert set(found["paths"]) == {item.api for item in RESOURCES}
@@ -481,6 +516,22 @@ def test_openapi_says_what_is_answered(pages: Pages) -> None:
         operation = found["paths"][item.api]["get"]
         names = {parameter["name"] for parameter in operation["parameters"]}
         assert {parameter.name for parameter in item.everything} <= names
+    types = {
+        "string": str,
+        "number": (int, float),
+        "boolean": bool,
+        "array": list,
+        "null": type(None),
+    }
+    for item in everything(pages, "/api/v1/instances"):
+        content = found["paths"]["/api/v1/instance"]["get"]["responses"]["200"]["content"]
+        facts = content["application/json"]["schema"]["properties"]["facts"]["properties"]
+        page = pages.get("/api/v1/instance", {"name": item["instance"]}).json
+        for name, value in page["facts"].items():
+            allowed = facts[name]["type"]
+            kinds = [allowed] if isinstance(allowed, str) else allowed
+            assert any(isinstance(value, types[kind]) for kind in kinds), name
+        assert page["facts"]["accounts"] == item["accounts"]
     page = pages.get("/api/v1/accounts").json
     schema = found["paths"]["/api/v1/accounts"]["get"]["responses"]["200"]["content"]
     described = schema["application/json"]["schema"]

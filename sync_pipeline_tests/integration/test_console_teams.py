@@ -213,6 +213,8 @@ def test_the_same_on_postgresql(tmp_path: Path, postgresql_server: RunningServer
             assert got.status < 500, (path, query, got.text)
             assert not of_other(got, query), (path, query)
             assert got.whole == made.of_one.get(path, query).whole, (path, query)
+        refused = made.of_two.get("/api/v1/accounts", "name=a%00b")
+        assert refused.status == 400, "PostgreSQL has no such text"
         for path, query in PAGED[1::3]:
             paged = [item.json["items"] for item in pages_of(made.of_all, path, query)]
             assert (

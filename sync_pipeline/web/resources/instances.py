@@ -42,7 +42,7 @@ FACTS = (
     Column("reached", Kind.MOMENT),
     Column("accounts", Kind.NUMBER),
     Column("gone_accounts", Kind.NUMBER),
-    Column("findings", Kind.LINES),
+    Column("findings"),
     Column("description"),
 )
 HELD = Layout(
@@ -186,7 +186,12 @@ def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
         item.server_version,
         item.platform.service if item.platform else None,
         item.last_connected_at,
-        Link(str(found.line.accounts), "/accounts", {"instance": item.name}),
+        Link(
+            f"{found.line.accounts:,}",
+            "/accounts",
+            {"instance": item.name},
+            number=found.line.accounts,
+        ),
         found.gone_accounts,
         Link(
             ", ".join(f"{count} {severity}" for severity, count in counts.items()) or "0",
