@@ -22,11 +22,11 @@ from sync_pipeline.engines.base import (
     Connection,
     DatabaseEntry,
     Engine,
+    EntersPlaces,
     Grantee,
     HiddenDatabases,
     Hosted,
     KnowsByRows,
-    KnowsPlaces,
     Query,
 )
 from sync_pipeline.engines.wire.rows import PackedRows
@@ -125,7 +125,7 @@ def _listed(
     """Return the databases that may be seen, and the error where others are hidden."""
     known: object = engine
     try:
-        if isinstance(known, KnowsPlaces):
+        if isinstance(known, EntersPlaces):
             return known.databases_at(connection, username, server), None
         return engine.databases(connection, username), None
     except HiddenDatabases as error:

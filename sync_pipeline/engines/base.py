@@ -615,7 +615,7 @@ class Grantee:
 
     def _entering(self, database: str) -> str:
         engine: object = self.engine
-        if isinstance(engine, KnowsPlaces):
+        if isinstance(engine, EntersPlaces):
             return engine.entering(database, self.server)
         return f"USE {self.engine.written(database)};"
 
@@ -688,7 +688,7 @@ class KnowsByRows(Protocol):
 
 
 @runtime_checkable
-class KnowsPlaces(Protocol):
+class EntersPlaces(Protocol):
     """An engine whose databases are listed and entered otherwise in some places."""
 
     def databases_at(

@@ -23,7 +23,7 @@ _KEEPERS = ("superuser", "service-administrator")
 _HARMLESS = ("no-password-expiry", "no-password-rules", "grant-option", "gone-database")
 """Rules whose fixes take no power, and close nothing."""
 _ACTIVE = (Severity.CRITICAL, Severity.HIGH)
-_ENDED = "It is then a"
+_ENDED = ("It is then a", "It has then a")
 """How what is left begins of a fix that ends its finding."""
 _GIVES = re.compile(r"^(SET ROLE [^;]*; )?GRANT ", re.MULTILINE)
 _MOST_SENTENCES = 3

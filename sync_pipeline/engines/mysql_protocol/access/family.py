@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
 
@@ -295,19 +295,14 @@ class FamilyAccess(Mending):
         Password Management): an older one ends at once, and a program stands still.
         """
         state = self.world.accounts.get(account)
-        if state is None or not has_password(state) or self._is_old(state):
+        if state is None or not has_password(state) or self._is_old(account):
             return ""
         return f"ALTER USER {self.to(account)} PASSWORD EXPIRE INTERVAL {_PASSWORD_DAYS} DAY;"
 
-    def _is_old(self, state: AccountState) -> bool:
+    def _is_old(self, account: str) -> bool:
         """Return whether a password would have ended already, so that it ended at once."""
-        changed = dict(state.attributes).get("password_last_changed")
-        try:
-            moment = datetime.fromisoformat(str(changed))
-        except ValueError:
-            return False
-        end = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) + _LIFE
-        return bool(self.world.has_come(end))
+        changed = self.facts(account).password_changed_at
+        return changed is not None and bool(self.world.has_come(changed + _LIFE))
 
     def hash_places(self) -> Sequence[HashPlace]:
         """Return the columns of the grant tables that hold password hashes."""
