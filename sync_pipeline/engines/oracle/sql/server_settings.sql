@@ -8,12 +8,9 @@ SELECT
 FROM sys.v_$parameter p
 WHERE LOWER(p.name) IN (
     'o7_dictionary_accessibility',
-    'os_authent_prefix',
     'os_roles',
-    'remote_login_passwordfile',
     'remote_os_authent',
     'remote_os_roles',
     'sec_case_sensitive_logon',
-    'sec_max_failed_login_attempts',
     'sql92_security'
 )

@@ -13,7 +13,6 @@ FROM (
     WHERE c.name IN (
         'clr enabled',
         'clr strict security',
-        'contained database authentication',
         'cross db ownership chaining',
         'Ole Automation Procedures',
         'remote access',
