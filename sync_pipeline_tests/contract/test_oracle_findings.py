@@ -221,7 +221,7 @@ def test_what_is_seeded_is_found(seed: str) -> None:
     assert (found.account, found.about, found.severity) == (account, about, severity)
     assert found.fix == fix
     assert bool(found.undo) is bool(fix)
-    assert found.fix or found.left
+    assert found.breaks if found.fix else found.left
 
 
 def test_a_new_database_has_one_finding_of_its_packages() -> None:

@@ -222,7 +222,7 @@ class Case:
             remedy.undo,
             remedy.left,
             about,
-            breaks=remedy.breaks or (BREAKS if remedy.fix else ""),
+            breaks=(remedy.breaks or BREAKS) if remedy.fix else "",
             cause=cause_key(rule, cause or account or SERVER, about="" if cause else about),
             implied=implied,
         )
@@ -236,6 +236,13 @@ class Case:
     def by_person(self, account: str, left: str) -> Remedy:
         """Return that a person has to do something, for which no statement is safe."""
         return Remedy(left=BRANCH if self.is_branch(account) else left)
+
+
+def ending(fix: str, undo: str, left: str, breaks: str) -> Remedy:
+    """Return a remedy; where people do it and no statement, what breaks is told with what to do."""
+    if fix:
+        return Remedy(fix, undo, left, breaks)
+    return Remedy(left=f"{left} {breaks}".strip())
 
 
 BREAKS = "What uses the rights that the statements take, fails after them."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.access.findings.case import Case, Remedy, ending
 from sync_pipeline.access.findings.mending import Mending
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.engines.access.concerns import Concern, concerns
@@ -27,8 +28,9 @@ def told(rule: Rule, case: Case) -> Iterator[Finding]:
 
 def _remedy(case: Case, item: Concern) -> Remedy:
     if not item.holds:
-        return Remedy(item.fix, item.undo, item.left)
+        return ending(item.fix, item.undo, item.left, item.breaks)
     mending = Mending(case, item.account)
     for hold in item.holds:
         mending.take(hold)
-    return mending.remedy(item.left)
+    found = mending.remedy(item.left)
+    return replace(found, breaks=f"{found.breaks} {item.breaks}".strip()) if found.fix else found

@@ -51,12 +51,11 @@ def _finding(
     is_powerful = bool(case.powers(owner, PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR))
     who = ", and everybody may run them" if is_open else ""
     names = listed([item.name for item in routines])
-    breaks = next((f" {item.breaks}" for item in routines if item.fix and item.breaks), "")
     return case.finding(
         rule.id,
         _GRADES[is_open + is_powerful],
         owner,
-        f"{names} in database {database} run with its rights{who}. {why}{breaks}",
+        f"{names} in database {database} run with its rights{who}. {why}",
         remedy=_remedy(routines),
         about=database,
     )
@@ -71,4 +70,5 @@ def _remedy(routines: Sequence[DefinerRoutine]) -> Remedy:
         "\n".join(item.fix for item in fixed),
         "\n".join(item.undo for item in fixed),
         _MORE.format(left) if left else "",
+        " ".join(dict.fromkeys(item.breaks for item in fixed if item.breaks)),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from sync_pipeline.access.findings.breaking import EXPIRES, POLICY
-from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.access.findings.case import Case, Remedy, ending
 from sync_pipeline.access.findings.mending import Mending, closed
 from sync_pipeline.access.findings.rule import Rule, each, rule, severity_for
 from sync_pipeline.engines.access.cautious import plain
@@ -69,7 +69,7 @@ def weak_storage(rule: Rule, case: Case) -> Iterator[Finding]:
             rule.severity,
             "",
             f"password_encryption is {value}: passwords that are set from now on are kept by MD5.",
-            remedy=Remedy(fix.fix, fix.undo, fix.left),
+            remedy=ending(fix.fix, fix.undo, fix.left, _NO_SCRAM),
         )
 
 
@@ -273,6 +273,7 @@ _ANOTHER = (
 _BY_ITS_USERS = "Change it together with all who log in with it: no statement knows who they are."
 _YEAR = timedelta(days=365)
 _MD5 = ("md5", "on")
+_NO_SCRAM = "Clients that know no SCRAM can't log in with a password that is set from then on."
 """`on` meant md5 until 14 (manual, password_encryption)."""
 _BY_PERSON = "Give it a password, or another way to log in, by hand: only you know which."
 _WEAKNESS = (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync_pipeline.access.findings.case import Case, Remedy, listed
+from sync_pipeline.access.findings.case import Case, Remedy, ending, listed
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.engines.access.contract import set_server
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.privilege import SectionName
 
 REQUIRED = "require_secure_transport"
+_NO_CLEAR_TEXT = "Clients from elsewhere that do not use TLS are kept out."
 _NO_TLS = "The server has no certificate: it needs one first, for then nobody could log in."
 
 
@@ -54,7 +55,7 @@ def _required(case: Case) -> Remedy:
     if not _has_tls(case):
         return Remedy(left=_NO_TLS)
     found = set_server(case.judged.rules, REQUIRED, "ON", case.server.value(REQUIRED) or "OFF")
-    return Remedy(found.fix, found.undo, found.left)
+    return ending(found.fix, found.undo, found.left, _NO_CLEAR_TEXT)
 
 
 def _has_tls(case: Case) -> bool:

@@ -17,8 +17,9 @@ class Concern:
 
     `account` is empty where it is of the server itself. `severity` is None where it is that of
     the rule. `holds` are what the account has to lose, by the engine's own statements; what no
-    grant or role gives ends with `fix`, which `undo` takes back. `left` says what a statement
-    breaks, or what to do where there is none. `about` tells several of one rule and account apart.
+    grant or role gives ends with `fix`, which `undo` takes back. `breaks` says who loses what by
+    ending it, and `left` what the statements do not end, or what to do where there are none.
+    `about` tells several of one rule and account apart.
     """
 
     rule: str
@@ -30,6 +31,7 @@ class Concern:
     fix: str = ""
     undo: str = ""
     left: str = ""
+    breaks: str = ""
 
 
 @runtime_checkable

@@ -117,7 +117,7 @@ class Concerns:
                 about=" ".join(filter(None, ("profile", container, profile))),
                 fix=_limited(container, profile, str(_ATTEMPTS)),
                 undo=_limited(container, profile, _UNLIMITED),
-                left="A program with a wrong password locks its account then, until"
+                breaks="A program with a wrong password locks its account then, until"
                 " PASSWORD_LOCK_TIME is over.",
             )
 

@@ -97,5 +97,6 @@ def parameter_concerns(server: ServerFacts, platform: Platform) -> Iterator[Conc
             about=name,
             fix=fix.fix,
             undo=fix.undo,
-            left=f"{item.breaks} {fix.left}".strip(),
+            left=fix.left,
+            breaks=item.breaks,
         )

@@ -109,9 +109,8 @@ class Concerns:
                 "open",
                 fix=fix,
                 undo=self._opposites.enable(name) if fix else "",
-                left="Whoever logs in with it is kept out; what it owns goes on."
-                if fix
-                else "Nobody else is a superuser who can log in: make one first.",
+                left="" if fix else "Nobody else is a superuser who can log in: make one first.",
+                breaks="Whoever logs in with it is kept out; what it owns goes on." if fix else "",
             )
         if SA in self._principals.accounts and not self._platform.is_managed:
             is_first = name == SA
@@ -161,7 +160,7 @@ class Concerns:
                 about=f"database {database}",
                 fix=f"ALTER DATABASE {written(database)} SET TRUSTWORTHY OFF;",
                 undo=f"ALTER DATABASE {written(database)} SET TRUSTWORTHY ON;",
-                left="What runs in it as somebody else, and its assemblies, reach nothing outside"
+                breaks="What runs in it as somebody else, and its assemblies, reach nothing outside"
                 " of it then until they are signed.",
             )
 
@@ -205,7 +204,7 @@ class Concerns:
                 about=f"database {database}",
                 fix=f"ALTER DATABASE {name} SET DB_CHAINING OFF;",
                 undo=f"ALTER DATABASE {name} SET DB_CHAINING ON;",
-                left="Procedures of other databases that reach it so stop.",
+                breaks="Procedures of other databases that reach it so stop.",
             )
 
     def _accounts(self) -> Iterator[Concern]:
@@ -230,9 +229,10 @@ class Concerns:
             about=about,
             fix=fix,
             undo=self._opposites.enable(state.name) if fix else "",
-            left="Members that have no other login are kept out."
+            left=""
             if fix
             else "No statement closes it: nobody would be left who may do everything.",
+            breaks="Members that have no other login are kept out." if fix else "",
         )
 
     def _of_machine(self, state: AccountState) -> str:
@@ -254,7 +254,7 @@ class Concerns:
             " and guest may.",
             account=state.name,
             holds=tuple(Hold(state.name, grant) for grant in ways),
-            left="Logins without a user there are kept out.",
+            breaks="Logins without a user there are kept out.",
         )
 
     def _public(self, state: AccountState) -> Iterator[Concern]:

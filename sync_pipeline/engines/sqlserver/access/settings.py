@@ -100,7 +100,8 @@ def _clr(server: ServerFacts, platform: Platform) -> Iterator[Concern]:
             about=_STRICT,
             fix=found.fix,
             undo=found.undo,
-            left=f"{found.left} Assemblies load only if they are signed or trusted then.".strip(),
+            left=found.left,
+            breaks="Assemblies load only if they are signed or trusted then.",
         )
 
 
@@ -113,9 +114,15 @@ def _option(
     breaks: str,
 ) -> Concern:
     found = set_server(platform, name, "0", server.value(name) or "1")
-    left = f"{found.left} {breaks}".strip()
     return Concern(
-        "server-option", evidence, severity, "", name, fix=found.fix, undo=found.undo, left=left
+        "server-option",
+        evidence,
+        severity,
+        about=name,
+        fix=found.fix,
+        undo=found.undo,
+        left=found.left,
+        breaks=breaks,
     )
 
 
@@ -130,7 +137,8 @@ def chaining_concern(server: ServerFacts, platform: Platform) -> Iterator[Concer
             about="server",
             fix=found.fix,
             undo=found.undo,
-            left=f"{found.left} Procedures that reach other databases so stop.".strip(),
+            left=found.left,
+            breaks="Procedures that reach other databases so stop.",
         )
 
 
