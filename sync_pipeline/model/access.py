@@ -284,6 +284,8 @@ class AccountFacts:
     what no catalog says of the account, and could let it do more or less. `temporarily_locked`
     says how an account is locked whose lock ends by itself. `requires_tls` says whether the account
     itself may log in by TLS alone, and `is_from_elsewhere` whether it may from another host.
+    `unused_since` is the day from which on no login can have been missed (`last_used_at` may be
+    older than a login that no catalog keeps).
     """
 
     is_system: bool = False
@@ -306,5 +308,6 @@ class AccountFacts:
     unknown: tuple[Gap, ...] = ()
     temporarily_locked: str = ""
     password_changed_at: datetime | None = None
+    unused_since: datetime | None = None
     requires_tls: bool | None = None
     is_from_elsewhere: bool | None = None
