@@ -286,6 +286,8 @@ class AccountFacts:
     that has a host too. `login_advice` says by which statement a person gives the account a
     password that is kept by a better method. `requires_tls` says whether the account
     itself may log in by TLS alone, and `is_from_elsewhere` whether it may from another host.
+    `unused_since` is the day from which on no login can have been missed (`last_used_at` may be
+    older than a login that no catalog keeps).
     """
 
     is_system: bool = False
@@ -310,5 +312,6 @@ class AccountFacts:
     user: str = ""
     login_advice: str = ""
     password_changed_at: datetime | None = None
+    unused_since: datetime | None = None
     requires_tls: bool | None = None
     is_from_elsewhere: bool | None = None

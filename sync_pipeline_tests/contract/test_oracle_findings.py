@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 
 import pytest
@@ -32,7 +32,7 @@ OURS = frozenset(
     {
         *("server-option", "default-password", "guessed-without-end", "external-authentication"),
         *("database-link", "public-privilege", "public-package", "definer-routine"),
-        *("dangerous-privilege", "old-password"),
+        *("dangerous-privilege", "old-password", "inactive-account"),
     }
 )
 Step = Callable[[World], object]
@@ -154,6 +154,13 @@ SEEDS: dict[str, tuple[Step, str, str, str, Severity, str]] = {
         ),
         *("old-password", "OLD", "", Severity.LOW, ""),
     ),
+    "inactive": (
+        lambda world: world.user(
+            "GONE", profile="APP", last_login=datetime(2025, 7, 20, tzinfo=UTC)
+        ),
+        *("inactive-account", "GONE", "", Severity.LOW),
+        "ALTER USER GONE ACCOUNT LOCK;",
+    ),
     "guessed": (
         _guessed,
         *("guessed-without-end", "", "profile OPEN", Severity.LOW),
@@ -258,6 +265,27 @@ def test_a_default_password_counts_where_it_lets_in(status: str, is_told: bool) 
     assert rules == ({"default-password"} if is_told else set())
 
 
+@pytest.mark.parametrize(
+    ("day", "is_told"), [("2025-07-31", True), ("2025-08-01", False), ("2026-02-01", False)]
+)
+def test_the_month_of_the_last_login_is_all_that_is_known(day: str, is_told: bool) -> None:
+    """NOW is the 1st of March 2026: half a year after the end of August is later."""
+    world = healthy()
+    at = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    world.user("GONE", profile="APP", last_login=at)
+    world.user("AS_SYSDBA", profile="APP", last_login=at)
+    world.administrator("AS_SYSDBA", 0, "sysoper")
+    found = [item.account for item in findings(world) if item.rule == "inactive-account"]
+    assert found == (["GONE"] if is_told else [])
+
+
+def test_logins_on_a_standby_are_not_kept() -> None:
+    world = healthy()
+    SEEDS["inactive"][0](world)
+    found = findings(world, Session(database_role="PHYSICAL STANDBY"))
+    assert not [item for item in found if item.rule == "inactive-account"]
+
+
 def test_each_container_has_its_own() -> None:
     world = World()
     world.cdb("A", "B")
@@ -344,7 +372,7 @@ def test_the_controls_that_are_looked_at_pass_on_a_healthy_database(benchmark: B
     # The passwords of APP are checked by nothing, and it has never logged in.
     assert (
         not_passed
-        == {"cis-oracle": {"3.7"}, "dbsat": {"USER.PASSWD", "USER.INACTIVE"}}[benchmark.id]
+        == {"cis-oracle": {"3.7", "3.9"}, "dbsat": {"USER.PASSWD", "USER.INACTIVE"}}[benchmark.id]
     )
 
 

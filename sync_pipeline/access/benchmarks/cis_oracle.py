@@ -62,7 +62,12 @@ CIS_ORACLE = Benchmark(
         Control("3.6", "Few days of grace", not_checked=_PROFILE),
         Control("3.7", "Passwords are checked when they are set", ("no-password-rules",)),
         Control("3.8", "Few sessions of each account", not_checked=_PROFILE),
-        Control("3.9", "Accounts that nobody uses are closed", not_checked=_PROFILE),
+        Control(
+            "3.9",
+            "Accounts that nobody uses are closed",
+            ("inactive-account", "never-used"),
+            limits="Half a year counts, and not the limit of the profile.",
+        ),
         Control("4.1", "No default passwords", ("default-password",)),
         Control(
             "4.2",

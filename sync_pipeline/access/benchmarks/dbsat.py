@@ -93,8 +93,8 @@ DBSAT = Benchmark(
         Control(
             "USER.INACTIVE",
             "Accounts that nobody uses",
-            ("never-used",),
-            limits="Those that were used once are not told of.",
+            ("never-used", "inactive-account"),
+            limits="Half a year counts.",
         ),
         Control("USER.NOEXPIRE", "Passwords without an end", ("no-password-expiry",)),
         Control("USER.NOLOCK", "Passwords that may be guessed", ("guessed-without-end",)),

@@ -189,6 +189,33 @@ def never_used(rule: Rule, case: Case) -> Iterator[Finding]:
 
 
 @rule(
+    "inactive-account",
+    title="Account that nobody has used for half a year",
+    severity=Severity.LOW,
+    rationale="Whoever had it may have left, and nobody would notice that it is misused. Only "
+    "where the engine keeps the last login.",
+    sources=(
+        "CIS Oracle Database 19c Benchmark 3.9, INACTIVE_ACCOUNT_TIME",
+        "Oracle DBSAT, USER.INACTIVE, inactive users",
+    ),
+    reads=(SectionName.ACCOUNTS,),
+)
+@each
+def inactive(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts whose last login was more than half a year ago."""
+    for state in case.users():
+        since = case.facts(state.name).unused_since
+        if since is not None and case.judged.world.has_come(since + _HALF_A_YEAR):
+            yield case.finding(
+                rule.id,
+                severity_for(rule, case, state.name),
+                state.name,
+                f"Nobody has logged in with it since {since:%Y-%m-%d}.",
+                remedy=closed(case, state.name),
+            )
+
+
+@rule(
     "weak-authentication",
     title="Empty password or weak authentication",
     severity=Severity.MEDIUM,
@@ -272,6 +299,7 @@ _ANOTHER = (
 )
 _BY_ITS_USERS = "Change it together with all who log in with it: no statement knows who they are."
 _YEAR = timedelta(days=365)
+_HALF_A_YEAR = timedelta(days=183)
 _MD5 = ("md5", "on")
 _NO_SCRAM = "Clients that know no SCRAM can't log in with a password that is set from then on."
 """`on` meant md5 until 14 (manual, password_encryption)."""

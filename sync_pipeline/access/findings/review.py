@@ -31,6 +31,7 @@ from sync_pipeline.access.findings.logins import (
 )
 from sync_pipeline.access.findings.passwords import (
     expired,
+    inactive,
     never_used,
     no_expiry,
     no_rules,
@@ -87,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     contained,
     mixed,
     never_used,
+    inactive,
     gone_database,
     uneven,
 )

@@ -59,7 +59,7 @@ def test_rules_keep_their_names() -> None:
         *("server-option", "mixed-authentication", "trustworthy-database", "ownership-chaining"),
         *("database-link", "known-administrator", "default-password", "guessed-without-end"),
         *("external-authentication", "contained-password", "guest-enters", "machine-group"),
-        *("public-privilege", "public-package"),
+        *("public-privilege", "public-package", "inactive-account"),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sync_pipeline.engines.oracle.access.managed import is_standby, platform_in
 from sync_pipeline.engines.oracle.access.names import SYS, local_name
@@ -25,6 +25,8 @@ _UNLIMITED = "UNLIMITED"
 _NO_FUNCTION = "NULL"
 _ANONYMOUS = "ANONYMOUS"
 
+_MONTH = timedelta(days=31)
+"""The month of the last login is kept, from its first day on."""
 _OLD_VERSION = (
     "A password version of 10G is kept: it ignores case and is quickly guessed from a copy."
 )
@@ -65,6 +67,7 @@ def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
         has_password_rules=_has_password_rules(state) if has_password else None,
         never_used=None if name == SYS else _never_used(state, last_login, world),
         last_used_at=last_login,
+        unused_since=_unused_since(state, last_login, world),
         password_changed_at=_moment(attribute(state, "password_changed_at"))
         if has_password
         else None,
@@ -120,6 +123,20 @@ def _never_used(
     is_unsure = bool(attribute(state, BY_ROOT) or attribute(state, LOGINS_UNRECORDED))
     unknown = connects_as or not is_kept or is_unsure or is_standby(world, state.database)
     return None if unknown else True
+
+
+def _unused_since(
+    state: AccountState, last_login: datetime | None, world: AccessWorld
+) -> datetime | None:
+    """Return the end of the month in which somebody logged in last; None: there may be later ones.
+
+    As of `_never_used`: logins AS SYSDBA and kin, and those on a standby, are not kept.
+    """
+    connects_as = {SYSDBA, *ADMINISTRATIVE} & {grant.privilege for grant in state.grants}
+    is_unsure = bool(connects_as or attribute(state, BY_ROOT))
+    if last_login is None or is_unsure or is_standby(world, state.database):
+        return None
+    return last_login + _MONTH
 
 
 def _moment(value: object) -> datetime | None:
