@@ -38,7 +38,10 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a page and of the API. `choices` are all values of a choice."""
+    """A parameter of a page and of the API.
+
+    `choices` are all values of a choice, and `default` the one that is meant where none is given.
+    """
 
     name: str
     shape: Shape = Shape.TEXT

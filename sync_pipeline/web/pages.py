@@ -118,6 +118,8 @@ def _environment(dagster_url: str) -> Environment:
         moment=lambda value: isinstance(value, datetime),
         link=lambda value: isinstance(value, Link) and bool(dagster_url or not value.is_outside),
         lines=lambda value: isinstance(value, tuple),
+        # What is copied has to be the statement itself, and not what is shown of it.
+        exact=lambda value: _seen(str(value)) == value,
     )
     return made
 

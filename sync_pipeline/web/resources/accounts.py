@@ -215,7 +215,7 @@ RESOURCES = (
         (LIST,),
         (
             Parameter("name"),
-            Parameter("match", Shape.CHOICE, tuple(NameMatch)),
+            Parameter("match", Shape.CHOICE, tuple(NameMatch), default=NameMatch.BEGINS),
             INSTANCE,
             ENGINE,
             TAG,

@@ -24,7 +24,7 @@ for (const input of document.querySelectorAll("input[data-names]")) {
 if (navigator.clipboard) {
   const words = { en: ["Copy", "Copied"], zh: ["复制", "已复制"] };
   const [copy, copied] = words[document.documentElement.lang] || words.en;
-  for (const code of document.querySelectorAll("pre.code")) {
+  for (const code of document.querySelectorAll("pre.code[data-exact]")) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
