@@ -242,8 +242,9 @@ WHERE db <> '' AND n.nspname LIKE 'fx%'
 UNFINISHED = {
     ("grant-admin", principal_name(DATABASE, "dbo")),
     ("superuser", "sa"),
+    ("known-administrator", "sa"),
 }
-"""The engine's own."""
+"""The engine's own; `sa` is closed and opened, and its name is for people to change."""
 PASSWORDS = ("no-password-expiry",)
 """Babelfish says of each password that it does not expire, and takes no statement about it."""
 
@@ -253,7 +254,7 @@ def test_each_fix_ends_its_finding_and_each_undo_brings_it_back(bench: FixBench)
     assert unfinished(found) == UNFINISHED
     assert {rule for rule, _, _ in found} == {
         *("superuser", "grant-admin", "grant-option", "everyone-can-write"),
-        *("orphaned-user", "expired-active", "uneven-rights"),
+        *("orphaned-user", "expired-active", "uneven-rights", "known-administrator"),
     }
 
 
