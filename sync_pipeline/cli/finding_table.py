@@ -24,6 +24,7 @@ from sync_pipeline.model.causes import (
     grouped,
 )
 from sync_pipeline.model.finding import Review, Severity
+from sync_pipeline.model.statements import Unit, lines_of, units
 from sync_pipeline.model.text import first_names
 from sync_pipeline.visible import visible
 
@@ -54,7 +55,7 @@ class FindingTable:
 
     def lines(self, found: Review, least: Severity | None = None) -> Iterator[str]:
         """Yield the lines of a review, of what is at least so bad (None: all)."""
-        causes = at_least(causes_of(found.findings, found.suppressed), least)
+        causes = at_least(causes_of(found.findings, found.others), least)
         groups = grouped(causes, self._under)
         yield from _wrapped(_counts(causes, len(found.suppressed)), "    ")
         most = self._most(_MOST_GROUPS)
@@ -120,8 +121,8 @@ class FindingTable:
 
         `told` are the sentences that the group has already: of each instance the same is said.
         """
-        fixes: set[str] = set()
-        undos: set[str] = set()
+        fixes: set[Unit] = set()
+        undos: set[Unit] = set()
         for cause in causes:
             remedy = cause.remedy()
             yield from _wrapped(self._first_line(cause), _HANGING)
@@ -150,22 +151,23 @@ class FindingTable:
             more = f" and {len(told) - most} more alike." if len(told) > most else ""
             yield from _labelled(f"Also {rule}", f"{' '.join(told[:most])}{more}", set())
 
-    def _statements(self, label: str, text: str, told: set[str]) -> Iterator[str]:
-        """Yield statements that were not told yet, one a line."""
-        lines = [line for line in text.split("\n") if line]
-        new = [line for line in lines if line not in told]
-        told.update(lines)
-        if not lines:
+    def _statements(self, label: str, text: str, told: set[Unit]) -> Iterator[str]:
+        """Yield statements that were not told yet, one a line, each with where it is run."""
+        found = units(text)
+        new = [unit for unit in found if unit not in told]
+        told.update(found)
+        if not found:
             return
         if not new:
             yield f"      {label}: {_AS_ABOVE}"
             return
-        above = f" (and {len(lines) - len(new)} above)" if len(new) < len(lines) else ""
+        above = f" (and {len(found) - len(new)} above)" if len(new) < len(found) else ""
         yield f"      {label}:{above}"
-        most = self._most(_MOST_STATEMENTS)
-        yield from (f"        {visible(line)}" for line in new[:most])
-        if len(new) > most:
-            yield f"        and {_number(len(new) - most, 'more line')} (--all)"
+        shown = lines_of(new[: self._most(_MOST_STATEMENTS)])
+        yield from (f"        {visible(line)}" for line in shown)
+        more = len(lines_of(new)) - len(shown)
+        if more:
+            yield f"        and {_number(more, 'more line')} (--all)"
 
     def _few(self, names: Sequence[str], most: int) -> str:
         return first_names(names[: self._most(most)], len(names))

@@ -79,7 +79,7 @@ def findings(
         return
     found = narrowed(found, severity, rule)
     if output.is_json:
-        causes = counts_of_causes(causes_of(found.findings, found.suppressed))
+        causes = counts_of_causes(causes_of(found.findings, found.others))
         show_long_json("findings", map(_finding, found.findings), lambda: _review(found, causes))
         return
     output.show(COLUMNS, list(map(_row, found.findings)), "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -34,6 +34,11 @@ class Asked:
     with_system: bool = False
     is_alone: bool = False
 
+    @property
+    def is_folded(self) -> bool:
+        """Return whether many alike are one line, which has no room for a path of each."""
+        return not (self.every_holder or self.all_paths)
+
     def of(self, holders: Iterable[Holder]) -> Iterator[Holder]:
         """Yield the holders that are told in any form."""
         return (item for item in holders if self.with_system or not item.is_own)
@@ -48,35 +53,41 @@ class Lines:
     _unsure: dict[str, int] = field(default_factory=dict)
     _kept: dict[str, list[Row]] = field(default_factory=dict)
     _told: set[tuple[object, ...]] = field(default_factory=set)
+    _counted: set[str] = field(default_factory=set)
 
     def add(self, holders: Iterable[Holder]) -> None:
         """Add holders as they are found."""
-        each: Iterable[Holder | Fold] = holders if self.asked.every_holder else folded(holders)
+        each: Iterable[Holder | Fold] = folded(holders) if self.asked.is_folded else holders
         for item in each:
             holder = _first(item)
-            if holder.existence is Existence.YES or self.asked.every_holder:
+            if holder.existence is Existence.YES:
                 self.rows += _rows(item, all_paths=self.asked.all_paths)
             elif self._is_new(item):
                 self._add_unsure(item, holder)
 
     def _is_new(self, item: Holder | Fold) -> bool:
         """Return whether this was not told of what is called the same, and may be of any kind."""
-        on, first = _first(item).decision.securable, _first(item)
-        who = item.crowd if isinstance(item, Fold) else first.state.name
-        key = (first.instance, who, on.database, on.schema, on.name, on.column)
+        first = _first(item)
+        on = first.decision.securable
         if first.instance not in self._unsure:
             self._told.clear()
+            self._counted.clear()
+        if self.asked.every_holder:
+            return True
+        who = tuple(one.state.name for one in _members(item))
+        key = (first.verdict, who, on.database, on.schema, on.name, on.column)
         is_new = key not in self._told
         self._told.add(key)
         return is_new
 
     def _add_unsure(self, item: Holder | Fold, holder: Holder) -> None:
-        members = item.holders if isinstance(item, Fold) else (item,)
-        held = sum(one.decision.is_allowed for one in members)
-        self._unsure[holder.instance] = self._unsure.get(holder.instance, 0) + held
+        before = len(self._counted)
+        self._counted.update(one.state.name for one in _members(item) if one.decision.is_allowed)
+        more = len(self._counted) - before
+        self._unsure[holder.instance] = self._unsure.get(holder.instance, 0) + more
         is_few = holder.instance in self._kept or len(self._kept) < _SHOWN
         is_likely = holder.existence is Existence.LIKELY and is_few
-        if self.asked.is_alone:
+        if self.asked.is_alone or self.asked.every_holder:
             self.rows += _rows(item, all_paths=self.asked.all_paths)
         elif is_likely:
             rows = _rows(item, all_paths=self.asked.all_paths)
@@ -93,13 +104,15 @@ class Lines:
         return (*self._doubts(found, listed), *absences(found))
 
     def _doubts(self, found: WhoCan, listed: set[str]) -> Iterator[str]:
-        shown = [name for name in found.unsure if name in listed]
+        # One that has it in one database may have it in another one, too.
+        unsure = dict.fromkeys((*found.unsure, *self._unsure))
+        shown = [name for name in unsure if name in listed]
         if shown:
             yield (
                 f"Nothing names {found.text} on {_instances(shown)}: it may be there, "
                 "and what is shown is who would have it."
             )
-        counted = [name for name in found.unsure if name not in listed and name in self._unsure]
+        counted = [name for name in self._unsure if name not in listed]
         if counted:
             accounts = _plural(sum(self._unsure[name] for name in counted), "account")
             yield (
@@ -178,8 +191,12 @@ def _exists(holder: Holder) -> str:
     return str(Existence.YES if holder.existence is Existence.YES else Existence.MAY_BE)
 
 
+def _members(item: Holder | Fold) -> Sequence[Holder]:
+    return item.holders if isinstance(item, Fold) else (item,)
+
+
 def _first(item: Holder | Fold) -> Holder:
-    return item.holders[0] if isinstance(item, Fold) else item
+    return _members(item)[0]
 
 
 def _rows(item: Holder | Fold, *, all_paths: bool) -> Iterator[Row]:

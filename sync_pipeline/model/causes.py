@@ -18,14 +18,21 @@ from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.statements import joined
 from sync_pipeline.model.text import first_names
 
-_KEEPERS = ("superuser", "service-administrator")
+KEEPERS = ("superuser", "service-administrator")
 """Rules of powers of which somebody has to be left."""
+SHUT = "Nobody can log in with it."
+"""How what was seen ends of one that administers nothing, though it stays what it is."""
 _HARMLESS = ("no-password-expiry", "no-password-rules", "grant-option", "gone-database")
 """Rules whose fixes take no power, and close nothing."""
 _ACTIVE = (Severity.CRITICAL, Severity.HIGH)
 _ENDED = ("It is then a", "It has then a")
 """How what is left begins of a fix that ends its finding."""
-_GIVES = re.compile(r"^(SET ROLE [^;]*; )?GRANT ", re.MULTILINE)
+_GIVES = re.compile(
+    r"""^(SET ROLE "(?:[^"]|"")*"; |USE \[(?:[^\]]|\]\])*\]; )?"""
+    r"""(GRANT |ALTER (SERVER )?ROLE \[.*\] ADD )""",
+    re.MULTILINE,
+)
+"""A statement by which somebody gets something, as each engine writes it."""
 _MOST_SENTENCES = 3
 _MOST_ACCOUNTS = 3
 _Key = tuple[str, str]
@@ -167,7 +174,7 @@ def by_rule(cause: Cause) -> tuple[Named]:
 def causes_of(findings: Iterable[Finding], accepted: Sequence[Finding] = ()) -> list[Cause]:
     """Return the causes of findings, the worst first.
 
-    Who was `accepted` as an administrator is one who is left.
+    Who was `accepted` as an administrator is one who is left, and so is of whom nobody asked.
     """
     all_of = list(findings)
     known: dict[_Of, Finding] = {}
@@ -234,7 +241,8 @@ def _keepers(findings: Iterable[Finding]) -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for item in findings:
         is_for_ever = item.severity is Severity.INFO and not (item.fix or item.path[1:])
-        if item.rule in _KEEPERS and (item.severity in _ACTIVE or is_for_ever):
+        is_active = item.severity in _ACTIVE or is_for_ever
+        if item.rule in KEEPERS and is_active and not item.evidence.endswith(SHUT):
             found[item.instance].add(item.account)
     return found
 

@@ -128,12 +128,19 @@ class Review:
 
     `findings` are sorted, worst first. `suppressed` were accepted. `notes` say what this
     review does not know or did not look at: sections that were not read, suppressions that
-    have expired, rules switched off.
+    have expired, rules switched off. `unasked` say who administers an instance, and are shown
+    to nobody: their rules are switched off, or others are asked for.
     """
 
     findings: tuple[Finding, ...] = ()
     suppressed: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    unasked: tuple[Finding, ...] = ()
+
+    @property
+    def others(self) -> tuple[Finding, ...]:
+        """Return what is not shown, and says who is left to administer an instance."""
+        return (*self.suppressed, *self.unasked)
 
     @property
     def counts(self) -> Mapping[Severity, int]:

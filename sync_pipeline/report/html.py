@@ -57,7 +57,7 @@ def render_html(report: FleetReport) -> str:
 
 def _first_causes(review: Review) -> tuple[list[CauseGroup], int]:
     """Return the worst causes by their rules, and how many more there are."""
-    groups = grouped(causes_of(review.findings, review.suppressed), by_rule)
+    groups = grouped(causes_of(review.findings, review.others), by_rule)
     shown, left = [], MOST_CAUSES
     for group in groups:
         if left:

@@ -193,3 +193,30 @@ def test_no_name_looks_like_a_line_of_ours_or_is_wider_than_the_output(name: str
             assert not re.match(r" {0,8}(DROP|Fix: DROP)", line), line
             assert "\x1b" not in line
             assert "\n" not in line
+
+
+def test_a_statement_that_is_new_says_again_where_and_by_whom_it_is_run() -> None:
+    def place(name: str) -> str:
+        return f"ALTER SESSION SET CONTAINER = {name};"
+
+    by_bob = "-- As BOB, who granted it."
+    found = (
+        finding("one", "a", "a", fix=f"{place('A')}\n1;\n{place('B')}\n{by_bob}\n2;", breaks="."),
+        finding("one", "b", "b", fix=f"{place('A')}\n3;\n{place('B')}\n{by_bob}\n4;", breaks="."),
+        finding("one", "c", "c", fix=f"{place('B')}\n1;\n{by_bob}\n2;", breaks="."),
+    )
+    text = [line.strip() for line in lines(Review(found), By.INSTANCE)]
+    third = text.index("3;")
+    assert text[third - 1 : third + 4] == [place("A"), "3;", place("B"), by_bob, "4;"]
+    # The same statement in another place is another one, and only what was told is left out.
+    last = text.index("Fix: (and 1 above)")
+    assert text[last + 1 : last + 3] == [place("B"), "1;"]
+
+
+def test_a_statement_whose_name_has_a_line_end_is_one_line() -> None:
+    (line,) = (
+        line
+        for line in lines(Review((finding("one", "x", "a", fix='DROP USER "a\nb;\nc";'),)))
+        if "DROP" in line
+    )
+    assert line == '        DROP USER "a\\nb;\\nc";'

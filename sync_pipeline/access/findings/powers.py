@@ -9,6 +9,7 @@ from sync_pipeline.access.findings.powerless import without_power
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.model.access import Availability, PowerKind, path_text
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.causes import SHUT
 from sync_pipeline.model.finding import Finding, Severity
 
 
@@ -85,13 +86,16 @@ def _power(rule: Rule, case: Case, state: AccountState, kind: PowerKind) -> Iter
     more = _beside(case, state.name) if kind is PowerKind.ADMINISTRATOR else ""
     way = "after SET ROLE" if best.availability is Availability.AFTER_SET_ROLE else "at login"
     others = f", and by {len(powers) - 1} other ways" if len(powers) > 1 else ""
+    remedy = without_power(case, state.name, kind)
+    is_shut = not (remedy.fix or case.gets_in(state) or case.is_everyone(state.name))
     yield case.finding(
         rule.id,
         severity_of(rule.severity, case, state),
         state.name,
-        f"{best.kind} {way} through {best.source}{others}: {path_text(best.path)}.{more}",
+        f"{best.kind} {way} through {best.source}{others}: {path_text(best.path)}.{more}"
+        f"{f' {SHUT}' if is_shut else ''}",
         path=best.path,
-        remedy=without_power(case, state.name, kind),
+        remedy=remedy,
         cause=case.whose(holders.pop() if len(holders) == 1 else state.name),
     )
 

@@ -44,6 +44,7 @@ from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.access.findings.settings import chaining, link, mixed, option, trustworthy
 from sync_pipeline.access.findings.transport import tls_not_required
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.model.causes import KEEPERS
 from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.platform import Platform
@@ -160,14 +161,18 @@ def gathered(
     live = chosen.in_force(today)
     kept: list[Finding] = []
     suppressed: list[Finding] = []
+    unasked: list[Finding] = []
     for finding in chain(chain.from_iterable(item.findings for item in items), more):
         if finding.rule not in chosen.disabled:
             is_accepted = any(is_suppressed(finding, item) for item in live)
             (suppressed if is_accepted else kept).append(finding)
+        elif finding.rule in KEEPERS:
+            unasked.append(finding)
     return Review(
         findings=tuple(sorted(kept, key=_order)),
         suppressed=tuple(sorted(suppressed, key=_order)),
         notes=tuple(dict.fromkeys(notes_of(items, chosen, today))),
+        unasked=tuple(unasked),
     )
 
 

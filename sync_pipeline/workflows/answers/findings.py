@@ -16,6 +16,7 @@ from sync_pipeline.access.findings.file import parse_findings
 from sync_pipeline.access.findings.fleet import Uneven, uneven, uneven_finding, unevenness
 from sync_pipeline.access.findings.review import gathered, is_suppressed
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.causes import KEEPERS
 from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity, counts_of
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import ChangeFilter
@@ -244,14 +245,19 @@ def _by_day(of: _DayOf) -> tuple[date, int]:
 
 
 def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
-    """Return a review with findings of one rule, at least as bad as a severity."""
-    kept, suppressed = (
-        tuple(
-            item
-            for item in items
-            if (least is None or item.severity.rank <= least.rank)
-            and (rule is None or item.rule == rule)
-        )
-        for items in (found.findings, found.suppressed)
+    """Return a review with findings of one rule, at least as bad as a severity.
+
+    Who administers an instance is known to it as before: of its fixes one leaves somebody.
+    """
+
+    def is_asked(item: Finding) -> bool:
+        is_bad = least is None or item.severity.rank <= least.rank
+        return is_bad and (rule is None or item.rule == rule)
+
+    left_out = (item for item in (*found.findings, *found.suppressed) if not is_asked(item))
+    return replace(
+        found,
+        findings=tuple(filter(is_asked, found.findings)),
+        suppressed=tuple(filter(is_asked, found.suppressed)),
+        unasked=(*found.unasked, *(item for item in left_out if item.rule in KEEPERS)),
     )
-    return replace(found, findings=kept, suppressed=suppressed)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_pipeline.access.answers import Existence, WhoCan
+from sync_pipeline.access.answers import Existence, Verdict, WhoCan
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import who_can
+from sync_pipeline.cli.holders import Asked, Lines
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import AccessWorld
@@ -188,6 +189,65 @@ def test_each_pluggable_database_has_its_own_schemas() -> None:
     there = (user("P1.ADMIN", grant, database="P1"), user("P1.CRM", database="P1"))
     answer = on(oracle(*there, databases=("P1",)), "table:P1.CRM.ORDERS")
     assert found(answer) == {"P1.ADMIN": Existence.LIKELY, "P1.CRM": Existence.LIKELY}
+
+
+def in_two() -> Judged:
+    """P1 has a grant on the table; of the same schema in P2 nothing is granted."""
+    table = Securable(K.TABLE, "P1", "APP", "ORDERS", catalog="P1")
+    of_p1 = (user("P1.APP", database="P1"), user("P1.BOB", Grant(table, "DELETE"), database="P1"))
+    grant = Grant(Securable(K.SERVER, "P2", catalog="P2"), "DELETE ANY TABLE")
+    of_p2 = (user("P2.APP", database="P2"), user("P2.EVE", grant, database="P2"))
+    return oracle(*of_p1, *of_p2, databases=("P1", "P2"))
+
+
+def test_what_a_grant_names_in_one_container_may_be_in_another_one() -> None:
+    answer = on(in_two(), "table:app.orders")
+    assert found(answer) == {
+        "P1.APP": Existence.YES,
+        "P1.BOB": Existence.YES,
+        "P2.APP": Existence.LIKELY,
+        "P2.EVE": Existence.LIKELY,
+    }
+    # A container without the schema has none, and a name with its container is of that one.
+    assert answer.is_found
+    assert set(found(on(in_two(), "table:P1.app.orders"))) == {"P1.APP", "P1.BOB"}
+
+
+def told(answer: WhoCan, **options: bool) -> tuple[list[str], str]:
+    shown = Lines(Asked(**options))
+    shown.add(answer.holders)
+    notes = " ".join(shown.end(answer))
+    return [f"{row[1]} {row[2]}" for row in shown.rows], notes
+
+
+def test_who_may_have_it_where_another_has_it_is_told() -> None:
+    answer = on(in_two(), "table:app.orders")
+    rows, notes = told(answer)
+    assert rows == ["P1.APP at login", "P1.BOB at login"]
+    assert "may be on 1 instance (one), where nothing names it: 2 accounts would have" in notes
+    for option in ("is_alone", "every_holder"):
+        rows, notes = told(answer, **{option: True})
+        assert rows[2:] == ["P2.APP at login", "P2.EVE at login"]
+        assert "on 1 instance (one): it may be there, and what is shown is who would" in notes
+
+
+def test_one_who_is_denied_as_one_kind_is_told_as_another() -> None:
+    answer = on(oracle(), "table:shop.orders")
+    (admin,) = (item for item in answer.holders if item.state.name == "ADMIN")
+    other = replace(admin.decision, securable=Securable(K.VIEW, "", "SHOP", "ORDERS"))
+    denied = replace(admin, verdict=Verdict.DENIED, decision=replace(other, held=(), denied=("x",)))
+    rows, notes = told(replace(answer, holders=(denied, admin, replace(admin, decision=other))))
+    assert [row.split(" ", 1)[1] for row in rows] == ["denied", "at login"]
+    rows, notes = told(replace(answer, holders=(denied, admin), is_found=True))
+    assert "1 account would have" in notes
+
+
+def test_all_paths_are_those_of_each_superuser() -> None:
+    everything = [Grant(Securable(K.SERVER), word) for word in ("DELETE", "SUPER")]
+    boss = user("'boss'@'%'", *everything, superuser=True)
+    answer = on(family(EngineName.MYSQL, listed("shop"), boss), "table:shop.orders")
+    assert len(told(answer, is_alone=True)[0]) == 1
+    assert len(told(answer, is_alone=True, all_paths=True)[0]) == 2
 
 
 def sqlserver(*databases: str, **options: object) -> Judged:

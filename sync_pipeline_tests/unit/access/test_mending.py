@@ -97,6 +97,18 @@ class TestJoined:
         one, other = f"REVOKE X FROM {written};", f"REVOKE Y FROM {written};"
         assert joined([one, other]) == f"{one}\n{other}"
 
+    @pytest.mark.parametrize("name", ["a\nb", "a;\nb", "a\nALTER SESSION SET CONTAINER = B;"])
+    def test_and_its_statement_is_not_taken_for_the_place_where_it_is_run(self, name: str) -> None:
+        place, other = "ALTER SESSION SET CONTAINER = A;", "ALTER SESSION SET CONTAINER = C;"
+        one, two = f'REVOKE X FROM "{name}";', f'REVOKE Y FROM "{name}";'
+        assert joined([f"{place}\n{one}"]) == f"{place}\n{one}"
+        both = joined([f"{place}\n{one}", f"{place}\n{two}", f"{other}\n{one}"])
+        assert both == f"{place}\n{one}\n{two}\n{other}\n{one}"
+
+    def test_what_is_no_statement_a_line_keeps_its_place(self) -> None:
+        place, block = "ALTER SESSION SET CONTAINER = A;", "BEGIN\n  x;\nEND"
+        assert joined([f"{place}\n{block}"]) == f"{place}\n{block}"
+
 
 class TestTheBranch:
     """With the account that syncs, the sync would end."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 
 from sync_pipeline.access.findings.case import Case, cause_key
-from sync_pipeline.access.findings.review import RULES, review
+from sync_pipeline.access.findings.review import RULES, examine, gathered, review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.mariadb.access.rules import MariaDbAccess
 from sync_pipeline.engines.mysql.access.rules import MySqlAccess
@@ -21,10 +22,11 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model import causes as model
 from sync_pipeline.model.access import AccessWorld, Step
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
-from sync_pipeline.model.causes import Cause, at_least, causes_of, counts_of_causes
+from sync_pipeline.model.causes import SHUT, Cause, at_least, causes_of, counts_of_causes
 from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+from sync_pipeline.workflows.answers.findings import narrowed
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 from workbench.strategies.simple_access import PUBLIC, SERVER, account, judged, table, worlds
 
@@ -249,6 +251,46 @@ class TestHarm:
         ]
         assert one(causes_of(found), "weak-authentication").remedy().fix == "LOCK a;"
 
+    def test_whatever_else_is_asked_for_or_switched_off(self) -> None:
+        alike = [account(name, superuser=True) for name in "ab"]
+        case = Case(judged(*alike))
+        shut = {
+            name: replace(finding(name, "never-used", f"LOCK {name};", cause="c"), instance="db")
+            for name in "ab"
+        }
+        assert case.judged.name == "db"
+        asked = FindingRules(disabled=("superuser",))
+        examined = replace(examine(case), findings=(*examine(case).findings, *shut.values()))
+        for chosen, rule in ((FindingRules(), "never-used"), (asked, None), (asked, "never-used")):
+            found = narrowed(gathered([examined], chosen, TODAY, ()), None, rule)
+            ending = one(causes_of(found.findings, found.others), "never-used").remedy()
+            assert ending.fix == "LOCK a;", (chosen, rule)
+
+    @pytest.mark.parametrize(
+        ("engine", "rules"),
+        [(EngineName.MYSQL, MySqlAccess), (EngineName.MARIADB, MariaDbAccess)],
+    )
+    def test_who_can_not_log_in_administers_nothing(self, engine: EngineName, rules: type) -> None:
+        can = Grant(Securable(SecurableKind.SERVER), "SUPER")
+        first = replace(user("'root'@'localhost'", {}, can), is_superuser=True)
+        team = [finding(name, "superuser", f"R {name};", cause="c") for name in "ab"]
+        for can_login, fix in ((True, "R a;\nR b;"), (False, "R a;")):
+            state = replace(first, can_login=can_login, is_locked=not can_login)
+            item = found_in(engine, rules, state)["superuser"]
+            assert (item.severity, item.fix) == (Severity.INFO, "")
+            assert item.evidence.endswith(SHUT) is not can_login
+            assert causes_of([*team, item])[0].remedy().fix == fix
+
+    @pytest.mark.parametrize(
+        "gives",
+        ["GRANT x TO b;", 'SET ROLE "c;d"; GRANT x TO b; RESET ROLE;', "USE [a]]b]; GRANT x TO b;",
+         "USE [a]; ALTER ROLE [r] ADD MEMBER [b];", "ALTER SERVER ROLE [r] ADD MEMBER [b];"],
+    )  # fmt: skip
+    def test_on_each_engine_who_gives_waits(self, gives: str) -> None:
+        first = finding("a", fix=f"{gives}\nREVOKE x FROM a;")
+        ending = causes_of([first, finding("b", fix="REVOKE x FROM b;")])[0].remedy()
+        assert ending.fix == "REVOKE x FROM b;"
+
     def test_who_gives_to_others_what_it_loses_waits(self) -> None:
         gives = finding("a", fix="GRANT x TO b;\nREVOKE x FROM a;")
         ending = causes_of([gives, finding("b", fix="REVOKE x FROM b;")])[0].remedy()
@@ -311,7 +353,7 @@ class TestHarm:
         ].fix
 
     def test_rules_that_are_named_here_exist(self) -> None:
-        named = {*model._KEEPERS, *model._HARMLESS}
+        named = {*model.KEEPERS, *model._HARMLESS}
         assert named <= {item.id for item in RULES}
         (state,) = {item.implied for item in reviewed(judged(
             account("x", never_used=True, is_expired=True))).findings} - {""}  # fmt: skip

@@ -70,7 +70,8 @@ class SecurableReader:
         """Return what a text may mean, likeliest first.
 
         A name that is not known as written is tried in upper case, as Oracle reads a name
-        without quotes. Guesses are left out where a grant names what was written.
+        without quotes. Guesses are left out where a grant names what was written, in the same
+        container: another one whose schema is known may have it without any grant.
 
         Raises:
             ConfigurationError: the text can't be read, or names nothing that is known.
@@ -84,8 +85,15 @@ class SecurableReader:
             raise ConfigurationError(
                 f"{text!r} names nothing that the last sync of this instance knows.", hint=_HINT
             )
-        best = min(found.values())
-        return tuple(securable for securable, likely in found.items() if likely is best)
+        best: dict[str, _Likely] = {}
+        for item, likely in found.items():
+            best[item.catalog] = min(likely, best.get(item.catalog, likely))
+        worst = max(min(best.values()), _Likely.IN_KNOWN_SCHEMA)
+        return tuple(
+            item
+            for item, likely in found.items()
+            if likely is best[item.catalog] and likely <= worst
+        )
 
     def _places(self, parts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield each container that a text may mean, with what is left of the path."""

@@ -7,6 +7,7 @@ import re
 from sync_pipeline.engines.postgresql.access.kinds import RELATIONS, ROUTINES
 from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.model.privilege import Securable, SecurableKind
+from sync_pipeline.model.statements import in_comment
 
 K = SecurableKind
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
@@ -52,7 +53,7 @@ def in_database(securable: Securable) -> str:
 
 def shown(name: str) -> str:
     """Return a quoted name that can't end the comment it stands in."""
-    return quoted("".join(letter if letter.isprintable() else "?" for letter in name))
+    return quoted(in_comment(name))
 
 
 def split_routine(name: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from sync_pipeline.engines.sqlserver.names import split_account, written
 from sync_pipeline.model.access import Hold
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
+from sync_pipeline.model.statements import in_comment
 
 _NOT_KNOWN = "-- Nothing makes {name} what it was: its password or identifier is not known."
 
@@ -90,7 +91,7 @@ class Opposites:
 
     def create(self, account: str) -> str:
         """Return a comment: what an account had to be made with is in no snapshot."""
-        return _NOT_KNOWN.format(name=written(split_account(account)[1]).replace("\n", " "))
+        return _NOT_KNOWN.format(name=in_comment(written(split_account(account)[1])))
 
     def unexpire(self, account: str) -> str:
         """Return the statement that gives a login the password policy back that it had."""
