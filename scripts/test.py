@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -40,12 +41,13 @@ if __name__ == "__main__":
     compiling = None if is_compiled() else compile_tests()
     run(program / "ruff", "format", "--check", ".")
     run(program / "ruff", "check", ".")
-    run(program / "mypy")
     run(program / "lint-imports")
     if compiling is not None:
         compiling.wait()
     # In the order of spread.py: xdist's own, by their number of tests, has the slow files last.
     # Twice as many as two cores, since workers wait too: for a tick, a poll or a deadline (ADR 32).
     order = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+    # The longest check takes what the tests leave idle; it is told when they are over.
+    beside = ("--beside", shlex.join([str(PYTHON), "-m", "mypy"]))
     # In this process, so that who ends it ends the tests.
-    os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *order, *sys.argv[1:]])  # noqa: S606
+    os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *order, *beside, *sys.argv[1:]])  # noqa: S606
