@@ -15,7 +15,7 @@ from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import path_text
-from sync_pipeline.model.causes import causes_of, counts_of_causes
+from sync_pipeline.model.causes import as_told, causes_of, counts_of_causes
 from sync_pipeline.model.finding import Finding, Review, Severity
 from sync_pipeline.model.instance import Selection
 
@@ -78,11 +78,12 @@ def findings(
         show_notes(found.notes)
         return
     found = narrowed(found, severity, rule)
+    told = tuple(as_told(found.findings))
     if output.is_json:
         causes = counts_of_causes(causes_of(found.findings, found.others))
-        show_long_json("findings", map(_finding, found.findings), lambda: _review(found, causes))
+        show_long_json("findings", map(_finding, told), lambda: _review(found, causes))
         return
-    output.show(COLUMNS, list(map(_row, found.findings)), "")
+    output.show(COLUMNS, list(map(_row, told)), "")
     show_notes(found.notes, apart=True)
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sync_pipeline.engines.mariadb.own import SYSTEM_ACCOUNTS as OF_MARIADB
 from sync_pipeline.engines.mysql.own import SYSTEM_ACCOUNTS as OF_MYSQL
 from sync_pipeline.engines.oracle.accounts.maintained import maintained
-from sync_pipeline.engines.postgresql.accounts.predefined import RESERVED
+from sync_pipeline.engines.postgresql.accounts.predefined import is_predefined
 from sync_pipeline.engines.sqlserver.access.facts import is_own as is_sqlservers
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
@@ -21,7 +21,7 @@ _OWN: Mapping[EngineName, Callable[[AccountState], bool]] = MappingProxyType(
     {
         EngineName.MYSQL: lambda state: state.name in OF_MYSQL,
         EngineName.MARIADB: lambda state: state.name in OF_MARIADB,
-        EngineName.POSTGRESQL: lambda state: state.name.startswith(RESERVED),
+        EngineName.POSTGRESQL: is_predefined,
         EngineName.ORACLE: maintained,
         EngineName.SQLSERVER: is_sqlservers,
     }

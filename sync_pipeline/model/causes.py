@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sync_pipeline.model.finding import Finding, Severity
@@ -177,9 +177,7 @@ def causes_of(findings: Iterable[Finding], accepted: Sequence[Finding] = ()) -> 
     Who was `accepted` as an administrator is one who is left, and so is of whom nobody asked.
     """
     all_of = list(findings)
-    known: dict[_Of, Finding] = {}
-    for item in all_of:
-        known.setdefault((item.instance, item.account, item.rule), item)
+    known = _known(all_of)
     own: dict[_Key, list[Finding]] = defaultdict(list)
     folded: dict[_Key, list[Finding]] = defaultdict(list)
     for item in all_of:
@@ -195,6 +193,14 @@ def causes_of(findings: Iterable[Finding], accepted: Sequence[Finding] = ()) -> 
         for key, items in own.items()
     ]
     return sorted(causes, key=lambda cause: (*_worst_first(cause.worst), cause.worst.instance))
+
+
+def as_told(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield findings for programs: `implied` where what implies it is among them, and told."""
+    known = _known(findings)
+    for item in findings:
+        is_told = not item.implied or _implying(item, known) is not item
+        yield item if is_told else replace(item, implied="")
 
 
 def at_least(causes: Iterable[Cause], least: Severity | None) -> list[Cause]:
@@ -218,6 +224,13 @@ def _key(item: Finding) -> _Key:
     # What was kept by a version without causes is its own.
     own = f"{item.rule} {item.account} {item.about} {item.severity} {item.evidence}"
     return item.instance, item.cause or own
+
+
+def _known(findings: Iterable[Finding]) -> dict[_Of, Finding]:
+    known: dict[_Of, Finding] = {}
+    for item in findings:
+        known.setdefault((item.instance, item.account, item.rule), item)
+    return known
 
 
 def _implying(item: Finding, known: Mapping[_Of, Finding]) -> Finding:

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from sync_pipeline.engines.own import is_own
 from sync_pipeline.errors import PrivilegeError, UnsupportedServer
 from sync_pipeline.model.account import AccountKind
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.snapshot import SectionStatus
 from sync_pipeline_tests.contract.oracle_family import (
@@ -116,6 +118,25 @@ def test_release_12_2_has_no_date_of_the_password(world: World) -> None:
     assert attributes(snapshot, "APP")["password_changed_at"] is None
     with pytest.raises(LookupError):
         old.user("LATER", password_change_date=clock("2026-01-01T00:00:00"))
+
+
+def test_a_user_of_people_is_none_of_oracles_whatever_the_dictionary_says(world: World) -> None:
+    """As after ALTER SESSION SET "_ORACLE_SCRIPT" = TRUE, which is how names get no C##."""
+    world.user("BOB", oracle_maintained="Y")
+    world.role("BOBS", oracle_maintained="Y")
+    world.grant_role("BOBS", "BOB")
+    world.grant_system("CREATE SESSION", "BOBS")
+    world.user("CTXSYS", oracle_maintained="Y")
+    world.grant_system("CREATE SESSION", "CTXSYS")
+    world.user("SCHEMA_ONLY", oracle_maintained="Y", authentication_type="NONE")
+    world.grant_system("CREATE TABLE", "SCHEMA_ONLY")
+    snapshot = snapshot_of(world)
+    left_out = {item.name for item in snapshot.accounts if item.is_system}
+    assert {"CTXSYS", "SCHEMA_ONLY"} <= left_out
+    assert left_out.isdisjoint({"BOB", "BOBS"})
+    bob = account(snapshot, "BOB")
+    assert not is_own(EngineName.ORACLE, bob)
+    assert is_own(EngineName.ORACLE, account(snapshot, "CTXSYS"))
 
 
 def test_roles_keep_how_they_are_enabled(world: World) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.powers import superuser
+from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, who_can
 from sync_pipeline.engines.own import is_own
@@ -17,6 +21,7 @@ from sync_pipeline.engines.postgresql.accounts.predefined import HOLDERS
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.change import KnownAccount
+from sync_pipeline.model.finding import FindingRules
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import reconcile
@@ -164,6 +169,28 @@ def test_one_of_a_newer_release_is_left_out(newest_bench: PostgresBench, tmp_pat
     assert (tomorrow.is_system, role.is_system) == (True, False)
     newer = replace(snapshot, accounts=(*snapshot.accounts, tomorrow))
     assert not by_default(tmp_path, newer).includes("pg_of_tomorrow")
+
+
+def test_a_superuser_does_not_hide_behind_a_name_of_theirs(
+    newest_bench: PostgresBench, tmp_path: Path
+) -> None:
+    """The server refuses such names, but not to who writes its catalog."""
+    rename = "UPDATE pg_authid SET rolname = '{}' WHERE rolname = '{}'"
+    newest_bench.run("CREATE ROLE door LOGIN SUPERUSER", rename.format("pg_door", "door"))
+    try:
+        snapshot = newest_bench.collect()
+    finally:
+        newest_bench.run(rename.format("door", "pg_door"))
+    assert by_default(tmp_path, snapshot).includes("pg_door")
+    door = next(state for state in snapshot.accounts if state.name == "pg_door")
+    assert not own(door)
+    found = review(
+        [Case(judged(snapshot, by_default(tmp_path, snapshot)))],
+        FindingRules(),
+        date(2026, 11, 30),
+        [superuser],
+    )
+    assert [item.severity for item in found.findings if item.account == "pg_door"] == ["high"]
 
 
 @pytest.mark.parametrize("given", GIVEN)

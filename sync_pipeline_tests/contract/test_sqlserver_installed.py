@@ -127,6 +127,31 @@ class TestWhatIsKnownByIdentifiers:
         (finding,) = (f for f in findings(world, "superuser") if f.account == name)
         assert finding.severity == "high"
 
+    @pytest.mark.parametrize(
+        ("name", "type_", "sid"),
+        [
+            ("##MS_x##", "C", None),
+            ("##MS_SQLResourceSigningCertificate2##", "C", None),
+            (r"NT SERVICE\Backdoor", "U", service_sid(7)),
+            (r"NT SERVICE\MSSQLSERVER2$X", "U", service_sid(8)),
+        ],
+    )
+    def test_nor_does_a_certificate_or_a_service_of_another_program(
+        self, name: str, type_: str, sid: bytes | None
+    ) -> None:
+        world = installed()
+        world.login(name, type_, sid or b"\x01\x06" + name.encode())
+        world.member("sysadmin", name)
+        found = account(accounts_of(world), name)
+        assert not found.is_system
+        assert not is_own(EngineName.SQLSERVER, found)
+
+    @pytest.mark.parametrize("service", ["MSSQL$ONE", "sqlagent$one", "MsDtsServer160"])
+    def test_a_service_of_a_named_instance_is_left_out(self, service: str) -> None:
+        world = installed()
+        world.login(f"NT SERVICE\\{service}", "U", service_sid(9))
+        assert account(accounts_of(world), f"NT SERVICE\\{service}").is_system
+
     def test_a_login_of_policies_that_can_log_in_is_not_hidden(self) -> None:
         world = installed()
         name = "##MS_PolicyTsqlExecutionLogin##"

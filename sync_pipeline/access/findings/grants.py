@@ -128,6 +128,9 @@ def gone_database(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield the grants on databases that the server no longer has."""
     if case.databases is None:
         return
+    # Whether the case of a name counts is a setting of the server, by which it keeps grants in
+    # lower case (lower_case_table_names), and shows databases as they were made.
+    there = frozenset(map(str.casefold, case.databases.present))
     for state in case.states():
         by_database: dict[tuple[bool, str], list[Grant]] = defaultdict(list)
         for grant in state.grants:
@@ -135,7 +138,7 @@ def gone_database(rule: Rule, case: Case) -> Iterator[Finding]:
         for (is_pattern, database), grants in sorted(by_database.items()):
             why = _why_no_match if is_pattern else _why_gone
             reason = why(case, case.databases, state.name, database)
-            if reason:
+            if reason and _plain(database).casefold() not in there:
                 privileges = listed(sorted({grant.privilege for grant in grants}))
                 yield case.finding(
                     rule.id,
@@ -172,7 +175,7 @@ def _without_database(case: Case, account: str, where: tuple[bool, str]) -> Reme
 def _why_gone(case: Case, databases: Databases, account: str, database: str) -> str:
     """Return why a database is gone; empty where it is there, or nobody can tell."""
     # Some catalogs keep the wildcards in a name escaped, as GRANT was told it.
-    names = {database, _ESCAPED.sub(r"\1", database)}
+    names = {database, _plain(database)}
     if not database or names & (databases.present | _with_catalogs(case)):
         return ""
     if any(like(pattern, name) for pattern in databases.excluded for name in names):
@@ -184,6 +187,10 @@ def _why_gone(case: Case, databases: Databases, account: str, database: str) -> 
     if changed_at is None or changed_at >= listed_at:
         return ""
     return f"was not there on {listed_at:%Y-%m-%d}"
+
+
+def _plain(database: str) -> str:
+    return _ESCAPED.sub(r"\1", database)
 
 
 def _with_catalogs(case: Case) -> frozenset[str]:

@@ -322,7 +322,9 @@ def test_rights_on_a_database_that_is_gone() -> None:
     assert len(finding.fix.splitlines()) == 2
 
 
-@pytest.mark.parametrize("name", ["shop", "my\\_db", "my_db", "information_schema", ""])
+@pytest.mark.parametrize(
+    "name", ["shop", "my\\_db", "my_db", "information_schema", "", "Shop", "MY\\_DB"]
+)
 def test_rights_on_a_database_that_is_there(name: str) -> None:
     grant = Grant(Securable(SecurableKind.DATABASE, name), "SELECT")
     assert found("gone-database", case(account("app2", grant))) == []

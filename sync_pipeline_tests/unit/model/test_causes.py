@@ -22,7 +22,7 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model import causes as model
 from sync_pipeline.model.access import AccessWorld, Step
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
-from sync_pipeline.model.causes import SHUT, Cause, at_least, causes_of, counts_of_causes
+from sync_pipeline.model.causes import SHUT, Cause, as_told, at_least, causes_of, counts_of_causes
 from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
@@ -137,6 +137,14 @@ class TestNothingTwice:
         assert cause.worst.rule == "weak-authentication"
         folded = {item.rule for item in cause.folded}
         assert folded == {"no-password-expiry", "no-password-rules"}
+
+    def test_programs_are_told_of_no_finding_that_they_are_not_given(self) -> None:
+        worse = finding("a", "weak-authentication", cause="w")
+        said = finding("a", "no-password-rules", severity=Severity.LOW,
+                       implied="weak-authentication")  # fmt: skip
+        assert [item.implied for item in as_told([worse, said])] == ["", "weak-authentication"]
+        for others in ([], [replace(worse, account="b")], [replace(worse, severity=Severity.INFO)]):
+            assert [*as_told([*others, said])][-1] == replace(said, implied="")
 
     def test_and_stands_alone_where_that_was_accepted(self) -> None:
         empty = account("open", weak_authentication="It.", has_no_password=True, never_expires=True)

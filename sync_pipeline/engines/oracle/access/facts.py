@@ -15,6 +15,7 @@ from sync_pipeline.engines.oracle.access.status import (
     lock_of,
     status_of,
 )
+from sync_pipeline.engines.oracle.accounts.maintained import is_marked
 from sync_pipeline.engines.oracle.accounts.traits import BY_ROOT, LOGINS_UNRECORDED
 from sync_pipeline.engines.oracle.platform import RDS, RDSADMIN
 from sync_pipeline.model.access import AccessWorld, AccountFacts
@@ -44,7 +45,7 @@ def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
     """
     name = local_name(state.name, state.database)
     is_providers = name == RDSADMIN and platform_in(world, state.database) == RDS
-    is_maintained = attribute(state, "is_oracle_maintained") is True
+    is_maintained = attribute(state, "is_oracle_maintained") is True and not is_marked(state)
     is_system = is_public(state) or is_maintained or is_providers
     if not is_user(state):
         return AccountFacts(

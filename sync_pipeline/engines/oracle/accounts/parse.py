@@ -13,7 +13,7 @@ from sync_pipeline.engines.oracle.accounts.grants import (
     grants_by_holder,
     scope_of,
 )
-from sync_pipeline.engines.oracle.accounts.maintained import ADMINISTRATORS, SYSTEM
+from sync_pipeline.engines.oracle.accounts.maintained import SYSTEM, is_known, maintained
 from sync_pipeline.engines.oracle.accounts.privileges import ADMINISTRATIVE
 from sync_pipeline.engines.oracle.accounts.traits import (
     BY_ROOT,
@@ -206,12 +206,11 @@ class _Builder:
         holder = (row.container or "", row.name)
         is_locked = "LOCKED" in row.account_status
         is_entered = row.authentication_type != "NONE" and row.proxy_only_connect != "Y"
-        return self._state(
+        state = self._state(
             holder,
             AccountKind.USER,
             can_login=not is_locked and is_entered,
             is_locked=is_locked,
-            is_system=row.oracle_maintained == "Y" and row.name not in ADMINISTRATORS,
             attributes=(
                 ("account_status", row.account_status),
                 ("lock_date", _date(row.lock_date)),
@@ -231,6 +230,7 @@ class _Builder:
                 (AccountSetting(holder[0], READ_ONLY, "YES"),) if holder in self._read_only else ()
             ),
         )
+        return replace(state, is_system=maintained(state))
 
     def _remarkable(self, holder: Holder, row: UserRow) -> Iterable[tuple[str, AttributeValue]]:
         """Yield what few accounts have, so that the others do not change by it."""
@@ -359,7 +359,10 @@ def _held_roles(rows: DictionaryRows, served: frozenset[str]) -> frozenset[Holde
     for row in rows.role_privs:
         container = row.container or ""
         roles[(container, row.grantee)].append((container, row.granted_role))
-    own = [(row.container or "", row.name, row.oracle_maintained) for row in rows.users]
+    own = [
+        (row.container or "", row.name, row.oracle_maintained if is_known(row.name) else "N")
+        for row in rows.users
+    ]
     own += [(row.container or "", row.name, row.oracle_maintained) for row in rows.roles]
     waiting = [
         (container, name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sync_pipeline.engines.postgresql.access.roles import RoleGraph
-from sync_pipeline.engines.postgresql.accounts.predefined import RESERVED
+from sync_pipeline.engines.postgresql.accounts.predefined import RESERVED, is_predefined
 from sync_pipeline.engines.postgresql.platform import provider_accounts
 from sync_pipeline.model.access import AccessWorld, AccountFacts
 
@@ -24,10 +24,11 @@ def facts(graph: RoleGraph, account: str, world: AccessWorld) -> AccountFacts:
     """Return what is known; expiry of those alone that can log in."""
     state = graph.accounts.get(account)
     is_provider = account in provider_accounts(graph.platform)
+    is_system = account.startswith(RESERVED) if state is None else is_predefined(state)
     if state is None or not state.can_login:
-        return AccountFacts(is_system=account.startswith(RESERVED), is_provider=is_provider)
+        return AccountFacts(is_system=is_system, is_provider=is_provider)
     return AccountFacts(
-        is_system=account.startswith(RESERVED),
+        is_system=is_system,
         is_built_in=graph.is_bootstrap(account),
         is_provider=is_provider,
         never_expires=graph.attribute(account, "valid_until") in _NEVER,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.postgresql.accounts.predefined import (
     PREDEFINED_ROLES,
-    RESERVED,
     Holding,
     holders_among,
+    is_predefined,
 )
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import (
@@ -177,7 +177,7 @@ def _account(
     settings: tuple[AccountSetting, ...],
     grants: tuple[Grant, ...],
 ) -> AccountState:
-    return AccountState(
+    state = AccountState(
         name=role.name,
         kind=AccountKind.USER if role.can_login else AccountKind.ROLE,
         can_login=role.can_login,
@@ -195,9 +195,10 @@ def _account(
         memberships=memberships,
         settings=settings,
         grants=grants,
-        # Of a newer release: nobody knows what it may do, so a sync does not keep what it holds.
-        is_system=role.name.startswith(RESERVED) and role.name not in PREDEFINED_ROLES,
     )
+    # Of a newer release: nobody knows what it may do, so a sync does not keep what it holds.
+    is_newer = is_predefined(state) and role.name not in PREDEFINED_ROLES
+    return replace(state, is_system=is_newer)
 
 
 def _bootstrap(role: RoleRow) -> tuple[tuple[str, bool], ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sync_pipeline.model.account import AttributeValue
+from sync_pipeline.model.account import AccountState, AttributeValue
 from sync_pipeline.model.privilege import AccountSetting, Grant, Membership, SecurableKind
 
 RESERVED = "pg_"
@@ -32,6 +32,14 @@ DATABASE_OWNER = "pg_database_owner"
 PUBLIC_SCHEMA = "public"
 HOLDERS = "predefined_holders"
 """Of PUBLIC: the predefined roles that have more than initdb gave them."""
+
+
+def is_predefined(state: AccountState) -> bool:
+    """Return whether a role is one of the server's own: none of them logs in, or is a superuser.
+
+    A superuser may write such a name, or such a right, into pg_authid all the same.
+    """
+    return state.name.startswith(RESERVED) and not (state.can_login or state.is_superuser)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,29 @@ ATTRIBUTE = "well_known"
 _SA_SID = b"\x01"
 _SETUP_NAME = "##MS_"
 _POLICY_LOGINS = frozenset({"##MS_PolicyEventProcessingLogin##", "##MS_PolicyTsqlExecutionLogin##"})
+_CERTIFICATES = frozenset(
+    f"##MS_{name}##"
+    for name in (
+        "SQLResourceSigningCertificate",
+        "SQLReplicationSigningCertificate",
+        "SQLAuthenticatorCertificate",
+        "AgentSigningCertificate",
+        "PolicySigningCertificate",
+        "SmoExtendedSigningCertificate",
+    )
+)
+# Configure Windows service accounts and permissions, "Service name" (an instance with a name has
+# it behind a $); Winmgmt is Windows' own, as setup makes a login for it.
+_SERVERS_SERVICES = frozenset(
+    """
+    MSSQLSERVER MSSQL SQLSERVERAGENT SQLAgent SQLWriter Winmgmt SQLTELEMETRY SQLBrowser
+    MSSQLFDLauncher MSSQLLaunchpad MSSQLServerOLAPService MSOLAP SSASTELEMETRY ReportServer
+    SQLServerReportingServices PowerBIReportServer MSSQLServerADHelper SQLIaaSExtension
+    SqlIaaSExtensionQuery
+    """.casefold().split()
+)
+_NUMBERED = ("msdtsserver", "ssistelemetry", "mssqlserveradhelper", "ssisscaleout")
+"""Services whose names end with a release."""
 _BUILT_IN_GROUPS = bytes.fromhex("0102000000000005" + "20000000")
 _BUILT_IN_NAME = "BUILTIN\\"
 _SERVICES = bytes.fromhex("0106000000000005" + "50000000")
@@ -37,7 +60,7 @@ class WellKnown(StrEnum):
     SETUP = "setup"
     """A login that setup makes for signed modules and for policies, or a fixed server role."""
     SERVICE = "service"
-    """A service of this machine: the server's own, its agent, its backups."""
+    """A service of the server's on this machine: itself, its agent, its backups."""
     WINDOWS = "windows"
     """Windows itself: NT AUTHORITY."""
     BUILT_IN_GROUP = "built-in group"
@@ -64,8 +87,9 @@ def by_identifier(
 ) -> WellKnown:
     """Return what the server says that a principal is; without an identifier, its name says it.
 
-    Names in ## are no proof: anybody who may make logins can make one that can log in. Those
-    of setup are mapped to certificates, or are the two of policies, which are disabled.
+    Names in ## are no proof: anybody who may make logins can make one that can log in, or one
+    of a certificate, whose rights are lent to what it signs. Those of setup are known. Nor is a
+    service one of the server's: another program logs in by its own.
     """
     if not isinstance(sid, bytes):
         return by_name(name)
@@ -73,15 +97,18 @@ def by_identifier(
         return WellKnown.SA
     if name.startswith(_SETUP_NAME):
         is_policys = name in _POLICY_LOGINS and is_disabled
-        return WellKnown.SETUP if type_ == "C" or is_policys or is_fixed_role else WellKnown.NONE
+        is_signing = type_ == "C" and name in _CERTIFICATES
+        return WellKnown.SETUP if is_signing or is_policys or is_fixed_role else WellKnown.NONE
     if type_ not in ("U", "G"):
         return WellKnown.NONE
-    return _of_windows(sid)
+    return _of_windows(name, sid)
 
 
-def _of_windows(sid: bytes) -> WellKnown:
+def _of_windows(name: str, sid: bytes) -> WellKnown:
     if sid.startswith(_SERVICES):
-        return WellKnown.SERVICE
+        service = name.rpartition("\\")[2].partition("$")[0].casefold()
+        is_servers = service in _SERVERS_SERVICES or service.startswith(_NUMBERED)
+        return WellKnown.SERVICE if is_servers else WellKnown.NONE
     if sid.startswith(_BUILT_IN_GROUPS):
         return WellKnown.BUILT_IN_GROUP
     return WellKnown.WINDOWS if sid in _SYSTEMS else WellKnown.NONE
