@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sync_pipeline.model.access import EffectivePrivilege, path_text
 from sync_pipeline.model.change import Baseline, LoggedChange
+from sync_pipeline.model.finding import Finding
 from sync_pipeline.model.page import (
     AccountLine,
     AccountQuestion,
@@ -14,6 +15,7 @@ from sync_pipeline.model.page import (
 )
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources.findings import LIST as EACH
 from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.resources.links import account_link, instance_link, session_link
 from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, INSTANCE, TAG
@@ -74,6 +76,8 @@ FINDINGS = Layout(
         Column("path", Kind.PROSE),
         Column("fix", Kind.CODE),
         Column("left", Kind.PROSE),
+        Column("breaks", Kind.PROSE),
+        Column("undo", Kind.CODE),
     ),
 )
 HISTORY = Layout(
@@ -134,10 +138,7 @@ def one(answers: Answers, asked: Asked) -> View | None:
                 privileges.next,
                 privileges.total,
             ),
-            FINDINGS.of(
-                tuple(value for place, value in enumerate(finding_row(item)) if place not in (2, 3))
-                for item in found.findings
-            ),
+            FINDINGS.of(_finding(item) for item in found.findings),
             HISTORY.of(map(_change, found.changes)),
         ),
     )
@@ -201,6 +202,12 @@ def _privilege(item: EffectivePrivilege) -> tuple[Value, ...]:
     )
 
 
+def _finding(item: Finding) -> tuple[Value, ...]:
+    """Return a finding without whose it is."""
+    known = dict(zip((column.name for column in EACH.columns), finding_row(item), strict=True))
+    return tuple(known[column.name] for column in FINDINGS.columns)
+
+
 def _change(item: LoggedChange | Baseline) -> tuple[Value, ...]:
     session = session_link(item.session_id)
     if isinstance(item, Baseline):
@@ -236,6 +243,7 @@ RESOURCES = (
         ),
         FACTS,
         ("privileges", "findings"),
+        paged=("privileges",),
         is_listed=False,
     ),
 )
