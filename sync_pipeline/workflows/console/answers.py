@@ -318,7 +318,7 @@ class Answers:
         )
 
     def _review(self, instances: Sequence[Instance]) -> Review:
-        return review_of(self._deps, instances, tells_expired=self.sees_everything)
+        return review_of(self._deps, instances, is_limited=not self.sees_everything)
 
     def _unread(self, instance: Instance) -> tuple[SectionState, ...]:
         """Return the sections that were not read, but for those that are nobody's to read."""
