@@ -188,7 +188,10 @@ class NameMatch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountQuestion:
-    """Which accounts to list, by name. `text` is looked for as `match` says; empty: any."""
+    """Which accounts to list, by name. `text` is looked for as `match` says; empty: any.
+
+    `with_own`: also those that the engines made for themselves.
+    """
 
     text: str = ""
     match: NameMatch = NameMatch.BEGINS
@@ -200,6 +203,7 @@ class AccountQuestion:
     only_superusers: bool = False
     only_locked: bool = False
     only_login: bool = False
+    with_own: bool = True
 
 
 @dataclass(frozen=True, slots=True)

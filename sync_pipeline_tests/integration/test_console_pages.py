@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.causes import ITSELF, causes_of
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.instance import EngineName
@@ -39,8 +42,10 @@ from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, View
 from sync_pipeline.workflows.console import answers
 from workbench.benches.command import Command
+from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Pages
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
 TEAMS = Team("blue", 4, HOSTILE), Team("ruby", 2)
 
@@ -132,6 +137,55 @@ def test_accounts_are_those_of_the_command(pages: Pages, told: Command) -> None:
     # By code points, which is the order of the index.
     names = [item["account"] for item in shown]
     assert names == sorted(names)
+
+
+OWN_OF = {
+    EngineName.POSTGRESQL: "pg_monitor",
+    EngineName.MYSQL: "'mysql.sys'@'localhost'",
+    EngineName.MARIADB: "'mariadb.sys'@'localhost'",
+    EngineName.ORACLE: "XDB",
+    EngineName.SQLSERVER: "sysadmin",
+}
+
+
+def test_what_the_engines_made_is_left_out_as_the_command_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    bench = StoreBench(store, NOW)
+    bench.fleet(*OWN_OF)
+    known = [replace(item, engine=EngineName(item.name)) for item in store.registry.instances()]
+    store.registry.put_instances(known, NOW)
+    session = bench.open(store.registry.instances())
+    for item in store.registry.instances():
+        states = [
+            AccountState(
+                name,
+                AccountKind.USER,
+                can_login=True,
+                attributes=(("is_oracle_maintained", is_own),),
+            )
+            for is_own in (True, False)
+            for name in ((OWN_OF[item.engine],) if is_own else ("ann", "zoe"))
+        ]
+        read = reviewed_snapshot(random.Random(1), item.engine, NOW)
+        snapshot = replace(read, accounts=tuple(states))
+        bench.apply_snapshot(bench.claim(session, item), item, snapshot)
+    store.close()
+    told = Command(tmp_path, monkeypatch, capsys)
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        pages = Pages(deps)
+        for options, query in (((), {}), (("--with-system",), {"system": "yes"})):
+            listed = told.ok("accounts", "list", *options, "--json").json
+            shown = everything(pages, "/api/v1/accounts", **query)
+            pairs = [(item["account"], item["instance"]) for item in shown]
+            assert sorted(pairs) == sorted(
+                (item["state"]["name"], item["instance"]) for item in listed
+            )
+            assert len(pairs) == 10 + 5 * bool(query)
+            assert [name for name, _ in pairs] == sorted(name for name, _ in pairs)
+        pages.close()
+    told.close()
 
 
 @pytest.mark.parametrize(
@@ -504,7 +558,7 @@ def test_more_instances_cost_no_more_statements(tmp_path: Path) -> None:
             pages.close()
     few, many = counted
     assert few == many
-    assert few["/accounts"] == 3, "whether there is a token, BEGIN, and the page"
+    assert few["/accounts"] == 4, "whether there is a token, BEGIN, the page, and states of it"
     assert few["/sessions"] <= 3
     assert few["/instances"] <= 12
     assert max(few.values()) <= 24

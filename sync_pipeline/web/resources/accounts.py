@@ -18,7 +18,7 @@ from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.findings import LIST as EACH
 from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.resources.links import account_link, instance_link, session_link
-from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, INSTANCE, TAG
+from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, INSTANCE, SYSTEM, TAG
 from sync_pipeline.web.resources.who_can import notes_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import AccountAnswer, Answers
@@ -104,6 +104,7 @@ def every(answers: Answers, asked: Asked) -> View:
         only_superusers=asked.flag("superusers"),
         only_locked=asked.flag("locked"),
         only_login=asked.flag("login"),
+        with_own=asked.flag(SYSTEM.name),
     )
     page = answers.accounts(question, asked.place)
     return View((LIST.of(map(_row, page.items), page.next),))
@@ -182,7 +183,11 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
         tuple(str(item) for item in state.memberships),
         tuple(f"{name}: {value}" for name, value in state.attributes),
         tuple(str(item) for item in state.settings),
-        Link(state.name, "/accounts", {"name": state.name, "match": NameMatch.EXACT}),
+        Link(
+            state.name,
+            "/accounts",
+            {"name": state.name, "match": NameMatch.EXACT, SYSTEM.name: "yes"},
+        ),
     )
 
 
@@ -231,6 +236,7 @@ RESOURCES = (
             Parameter("locked", Shape.FLAG),
             Parameter("login", Shape.FLAG),
             Parameter("gone", Shape.FLAG),
+            SYSTEM,
         ),
     ),
     Resource(

@@ -9,7 +9,14 @@ from sync_pipeline.model.session import InstanceRecord
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import SORT, Resource
 from sync_pipeline.web.resources.links import instance_link, session_link
-from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, PLATFORM, TAG, selected
+from sync_pipeline.web.resources.parameters import (
+    ENGINE,
+    ENVIRONMENT,
+    PLATFORM,
+    SYSTEM,
+    TAG,
+    selected,
+)
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import Answers, InstanceAnswer
 from sync_pipeline.workflows.syncing.admission import Hold
@@ -206,7 +213,7 @@ def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
         Link(
             f"{found.line.accounts:,}",
             "/accounts",
-            {"instance": item.name},
+            {"instance": item.name, SYSTEM.name: "yes"},
             number=found.line.accounts,
         ),
         found.gone_accounts,
