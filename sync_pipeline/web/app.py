@@ -265,7 +265,10 @@ def _login(site: Site, request: Request, body: bytes) -> Response:
     look = _nobody(request)
     if request.method != "POST":
         return _html(login_page(look, _own(request.query_params.get("next", ""))))
-    given = parse_qs(body.decode("ascii", "replace"), max_num_fields=10)
+    try:
+        given = parse_qs(body.decode("ascii", "replace"), max_num_fields=10)
+    except ValueError:
+        raise wrong("The form has too many fields.") from None
     token, following = (given.get(name, [""])[0] for name in ("token", "next"))
     try:
         viewer = site.doors.by_token(_address(request), token.strip())

@@ -488,8 +488,12 @@ def test_requests_have_limits(house: House) -> None:
     assert ask("POST", "/login", body=b"x" * (MOST_BODY_BYTES + 1)).status == 413
     assert ask("POST", "/login", headers={"transfer-encoding": "chunked"}).status == 413
     assert ask("POST", "/login", headers={"content-length": "-1"}).status == 413
+    assert ask("POST", "/login", body="&".join(["token=x"] * 11).encode()).status == 400
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
         assert ask(method, "/instances").status == 405
+        refused = ask(method, "/api/v1/instances")
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json["status"] == refused.status == 405
     for path in ("/instances", "/api/v1/instances"):
         assert ask("POST", path).status == 405
         for query in (
