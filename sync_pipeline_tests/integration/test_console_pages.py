@@ -568,7 +568,7 @@ PLANS = (
     ({"name": "u", "limit": 2}, "ix_instance_accounts_by_name (account_name>? AND account_name<?)"),
     ({"name": "u", "match": "exact"}, "ix_instance_accounts_by_name (account_name=?)"),
     (
-        {"after": encoded(("u", 1))},
+        {"after": encoded(("u", "z1-ruby"))},
         "ix_instance_accounts_by_name ((account_name,instance_id)>(?,?))",
     ),
     ({"locked": "yes"}, "ix_account_permissions_is_locked"),

@@ -20,6 +20,7 @@ from sync_pipeline.model.page import (
     Page,
     Place,
     checked_key,
+    no_key,
     page_of,
 )
 from sync_pipeline.model.viewer import Reach
@@ -49,7 +50,7 @@ class AccountPages:
         self._database = database
 
     def page(self, reach: Reach, asked: AccountQuestion, place: Place) -> Page[AccountLine]:
-        """Return a page of accounts by name and instance: at most four statements.
+        """Return a page of accounts by name and instance: at most five statements.
 
         Where those that the engines made are left out, it takes more of them, and looks at so many
         accounts and no more: a page may have few rows, or none, and a next one.
@@ -89,9 +90,9 @@ class AccountPages:
     def _rows(
         self, reach: Reach, asked: AccountQuestion, place: Place
     ) -> tuple[tuple[Row[Any], ...], Key | None]:
-        key = checked_key(place.after, str, int)
         name = self._by_code_points(accounts.c.account_name)
         with self._database.read() as connection:
+            key = _place(connection, reach, checked_key(place.after, str, str))
             ids = _few(connection, reach, asked)
             where = [instances.c.deleted_at.is_(None), *_narrowing(name, asked)]
             if ids is None:
@@ -117,7 +118,24 @@ class AccountPages:
 
 
 def _key(row: Row[Any]) -> Key:
-    return row.account_name, row.instance_id
+    """Return the key of a row in an address: an id would tell how many instances others have."""
+    return row.account_name, row.name
+
+
+def _place(connection: Connection, reach: Reach, key: Key | None) -> tuple[str, int] | None:
+    """Return the place of a key in the index.
+
+    Raises:
+        ConfigurationError: it names no instance within the reach.
+    """
+    if key is None:
+        return None
+    name, instance = map(str, key)
+    query = select(instances.c.id).where(instances.c.name == instance, *in_reach(connection, reach))
+    found = connection.scalar(query)
+    if found is None:
+        raise no_key()
+    return name, found
 
 
 def _line(row: Row[Any]) -> AccountLine:

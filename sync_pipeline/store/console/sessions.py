@@ -81,12 +81,12 @@ class SessionPages:
             query = _records(connection, reach, asked.session_id)
             if asked.status is not None:
                 query = query.where(records.c.status == str(asked.status))
-            key = checked_key(place.after, str, int)
-            columns = (records.c.instance_name, records.c.instance_id)
-            query = after(query, columns, key, is_descending=False)
+            # No id is in a key: it would tell how many instances of others there are.
+            key = checked_key(place.after, str)
+            query = after(query, (records.c.instance_name,), key, is_descending=False)
             rows = connection.execute(query.limit(place.limit + 1)).all()
             found = [record_of(row) for row in rows]
-            return page_of(found, place.limit, lambda item: (item.instance_name, item.instance_id))
+            return page_of(found, place.limit, lambda item: (item.instance_name,))
 
     def kinds(self, reach: Reach, session_id: str) -> list[KindCount]:
         """Return how the records of a session ended, and by what kind of error, most first."""
