@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
 from sync_pipeline.access.answers import Holder, Verdict
+from sync_pipeline.model.text import first_names
+
+_NAMED = 3
 
 
 class Crowd(StrEnum):
@@ -24,6 +27,34 @@ class Fold:
 
     crowd: Crowd
     holders: tuple[Holder, ...]
+
+    @property
+    def named(self) -> str:
+        """Return who they are: how many, and the names of the first."""
+        names = first_names([item.state.name for item in self.holders[:_NAMED]], len(self.holders))
+        is_everyone = self.crowd is Crowd.EVERYONE
+        return f"{'everyone' if is_everyone else f'{len(self.holders)} {self.crowd}'}: {names}"
+
+    @property
+    def source(self) -> str:
+        """Return what gives it to each of them; empty: not the same to all."""
+        found = {item.decision.held[0].source for item in self.holders}
+        return found.pop() if len(found) == 1 else ""
+
+    @property
+    def lacking(self) -> int:
+        """Return how many of them lack something that they need beside it."""
+        return sum(bool(item.decision.held[0].lacking) for item in self.holders)
+
+
+def members_of(item: Holder | Fold) -> Sequence[Holder]:
+    """Return the holders of a fold, or one alone."""
+    return item.holders if isinstance(item, Fold) else (item,)
+
+
+def first_of(item: Holder | Fold) -> Holder:
+    """Return a holder, or the first one of a fold."""
+    return members_of(item)[0]
 
 
 def crowd_of(holder: Holder) -> Crowd | None:

@@ -68,6 +68,7 @@ def who_can(
     Superusers are one line an instance, and so is who stands for everyone. Instances on which the
     object is not are counted. JSON and CSV have an entry for each holder.
     """
+    from sync_pipeline.access.telling import absences, gaps_once
     from sync_pipeline.cli import holders as shown
     from sync_pipeline.workflows.answers import access as questions
     from sync_pipeline.workflows.selecting import active
@@ -86,14 +87,14 @@ def who_can(
         if output.is_csv:
             rows = list(shown.csv_rows(found, asked))
             answer = search.answer()
-            notes = (*shown.gaps_once(answer), *_beside(answer), *shown.absences(answer))
+            notes = (*gaps_once(answer), *_beside(answer), *absences(answer))
             output.show(shown.CSV_COLUMNS, rows, nothing, notes)
             return
         lines = shown.Lines(asked)
         lines.add(found)
     answer = search.answer()
     where = lines.end(answer)
-    notes = (*shown.gaps_once(answer), *_beside(answer), *where)
+    notes = (*gaps_once(answer), *_beside(answer), *where)
     output.show(shown.COLUMNS, lines.rows, nothing, notes)
 
 

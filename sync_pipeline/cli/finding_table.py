@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sync_pipeline.cli.context import shown_width
-from sync_pipeline.cli.grouping import By
 from sync_pipeline.model.causes import (
+    ITSELF,
     Cause,
     CauseGroup,
-    Named,
+    all_of,
     at_least,
-    by_rule,
     causes_of,
     grouped,
+    under,
 )
 from sync_pipeline.model.finding import Review, Severity
+from sync_pipeline.model.grouping import By
 from sync_pipeline.model.statements import Unit, lines_of, units
 from sync_pipeline.model.text import first_names
 from sync_pipeline.visible import visible
@@ -38,8 +39,6 @@ _MOST_ACCOUNTS = 3
 _MOST_FOLDED = 3
 _MOST_TAGS = 8
 _EVERY = 10**9
-_ITSELF = "(the instance itself)"
-_NO_TAG = "(no tag)"
 _AS_ABOVE = "as above"
 _HANGING = " " * 10
 
@@ -56,7 +55,7 @@ class FindingTable:
     def lines(self, found: Review, least: Severity | None = None) -> Iterator[str]:
         """Yield the lines of a review, of what is at least so bad (None: all)."""
         causes = at_least(causes_of(found.findings, found.others), least)
-        groups = grouped(causes, self._under)
+        groups = grouped(causes, under(self.by, self.tags))
         yield from _wrapped(_counts(causes, len(found.suppressed)), "    ")
         most = self._most(_MOST_GROUPS)
         for group in groups[:most]:
@@ -65,20 +64,6 @@ class FindingTable:
         if len(groups) > most:
             yield ""
             yield f"and {len(groups) - most} more groups (--all)"
-
-    def _under(self, cause: Cause) -> Iterator[Named]:
-        """Yield the groups that a cause stands in, with what of it stands there."""
-        worst = cause.worst
-        if self.by is By.RULE:
-            yield from by_rule(cause)
-        elif self.by is By.INSTANCE:
-            yield worst.instance, cause
-        elif self.by is By.TAG:
-            for tag in self.tags.get(worst.instance, ()) or (_NO_TAG,):
-                yield tag, cause
-        else:
-            for account in cause.accounts or ("",):
-                yield account or _ITSELF, _of_account(cause, account)
 
     def _group(self, group: CauseGroup) -> Iterator[str]:
         yield from _wrapped(self._head(group), "    ")
@@ -139,7 +124,7 @@ class FindingTable:
         through = f"through {role}: {_number(count, 'account')}: " if role and count > 1 else ""
         rule = "" if self.by is By.RULE else f" {cause.worst.rule}"
         since = f", since {cause.since:%Y-%m-%d}" if cause.since else ""
-        return f"    {cause.severity}{rule}: {through}{accounts or _ITSELF}{since}"
+        return f"    {cause.severity}{rule}: {through}{accounts or ITSELF}{since}"
 
     def _folded(self, cause: Cause) -> Iterator[str]:
         by_rule: dict[str, list[str]] = defaultdict(list)
@@ -176,19 +161,10 @@ class FindingTable:
         return _EVERY if self.is_whole else most
 
 
-def _of_account(cause: Cause, account: str) -> Cause:
-    """Return what a cause says of one account."""
-    return replace(
-        cause,
-        findings=tuple(item for item in cause.findings if item.account == account),
-        folded=tuple(item for item in cause.folded if item.account == account),
-    )
-
-
 def _counts(causes: Sequence[Cause], accepted: int) -> str:
     if not causes:
         return f"There is no finding; {accepted} accepted."
-    findings = [item for cause in causes for item in (*cause.findings, *cause.folded)]
+    findings = all_of(causes)
     instances = {item.instance for item in findings}
     accounts = {(item.instance, item.account) for item in findings if item.account}
     of = f"{_number(len(accounts), 'account')} on {_number(len(instances), 'instance')}"

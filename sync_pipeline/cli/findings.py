@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from sync_pipeline.cli.context import dependencies, say, show_json, show_lines, show_notes
-from sync_pipeline.cli.grouping import By
 from sync_pipeline.cli.long_json import show_long_json
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output, time_cell
@@ -17,6 +16,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import path_text
 from sync_pipeline.model.causes import as_told, causes_of, counts_of_causes
 from sync_pipeline.model.finding import Finding, Review, Severity
+from sync_pipeline.model.grouping import By
 from sync_pipeline.model.instance import Selection
 
 app = typer.Typer(help="Findings of an access review.", invoke_without_command=True)

@@ -27,6 +27,9 @@ _OWN: Mapping[EngineName, Callable[[AccountState], bool]] = MappingProxyType(
     }
 )
 
+KNOWN_BY_NAME = frozenset({EngineName.MYSQL, EngineName.MARIADB, EngineName.POSTGRESQL})
+"""Engines of which the name alone tells it."""
+
 
 def is_own(engine: EngineName, state: AccountState) -> bool:
     """Return whether an engine made a role or an account for itself."""

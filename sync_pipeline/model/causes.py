@@ -15,9 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.grouping import By
 from sync_pipeline.model.statements import joined
 from sync_pipeline.model.text import first_names
 
+ITSELF = "(the instance itself)"
+NO_TAG = "(no tag)"
 KEEPERS = ("superuser", "service-administrator")
 """Rules of powers of which somebody has to be left."""
 SHUT = "Nobody can log in with it."
@@ -171,6 +174,31 @@ def by_rule(cause: Cause) -> tuple[Named]:
     return ((cause.worst.rule, cause),)
 
 
+def under(by: By, tags: Mapping[str, Sequence[str]]) -> Callable[[Cause], Iterable[Named]]:
+    """Return what names the groups of a cause, with what of it stands there.
+
+    `tags` are those of each instance.
+    """
+    groups: Mapping[By, Callable[[Cause], Iterable[Named]]] = {
+        By.RULE: by_rule,
+        By.INSTANCE: lambda cause: ((cause.worst.instance, cause),),
+        By.TAG: lambda cause: ((tag, cause) for tag in tags.get(cause.worst.instance) or (NO_TAG,)),
+        By.ACCOUNT: lambda cause: (
+            (account or ITSELF, _of_account(cause, account)) for account in cause.accounts or ("",)
+        ),
+    }
+    return groups[by]
+
+
+def _of_account(cause: Cause, account: str) -> Cause:
+    """Return what a cause says of one account."""
+    return replace(
+        cause,
+        findings=tuple(item for item in cause.findings if item.account == account),
+        folded=tuple(item for item in cause.folded if item.account == account),
+    )
+
+
 def causes_of(findings: Iterable[Finding], accepted: Sequence[Finding] = ()) -> list[Cause]:
     """Return the causes of findings, the worst first.
 
@@ -214,6 +242,11 @@ def counts_of_causes(causes: Iterable[Cause]) -> dict[Severity, int]:
     for cause in causes:
         counts[cause.severity] += 1
     return counts
+
+
+def all_of(causes: Iterable[Cause]) -> tuple[Finding, ...]:
+    """Return every finding of causes, those that are folded too."""
+    return tuple(item for cause in causes for item in (*cause.findings, *cause.folded))
 
 
 def _few(accounts: Sequence[str]) -> str:

@@ -45,10 +45,15 @@ def checked_key(key: Key | None, *kinds: type) -> Key | None:
     if len(key) != len(kinds) or any(
         type(part) is not kind for part, kind in zip(key, kinds, strict=True)
     ):
-        raise ConfigurationError(
-            "This is not the address of a page of this list.", hint="Begin at its first page."
-        )
+        raise no_key()
     return key
+
+
+def no_key() -> ConfigurationError:
+    """Return that a key is none of a list."""
+    return ConfigurationError(
+        "This is not the address of a page of this list.", hint="Begin at its first page."
+    )
 
 
 def moment_of(key: Key, part: int = 0) -> datetime:
@@ -62,9 +67,7 @@ def moment_of(key: Key, part: int = 0) -> datetime:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise ConfigurationError(
-            "This is not the address of a page of this list.", hint="Begin at its first page."
-        )
+        raise no_key()
     return found
 
 
@@ -188,7 +191,10 @@ class NameMatch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountQuestion:
-    """Which accounts to list, by name. `text` is looked for as `match` says; empty: any."""
+    """Which accounts to list, by name. `text` is looked for as `match` says; empty: any.
+
+    `with_own`: also those that the engines made for themselves.
+    """
 
     text: str = ""
     match: NameMatch = NameMatch.BEGINS
@@ -200,6 +206,7 @@ class AccountQuestion:
     only_superusers: bool = False
     only_locked: bool = False
     only_login: bool = False
+    with_own: bool = True
 
 
 @dataclass(frozen=True, slots=True)

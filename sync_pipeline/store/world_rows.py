@@ -21,7 +21,7 @@ from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.worlds.changing import OpenWorld
 from sync_pipeline.store.worlds.packed import PackedWorld, WorldAccount, WorldError
-from sync_pipeline.store.worlds.reading import read_counted, read_world
+from sync_pipeline.store.worlds.reading import read_counted, read_without_grants, read_world
 
 ItemT = TypeVar("ItemT")
 AT_ONCE = 32
@@ -109,6 +109,15 @@ class StoredWorld:
             StoreDamaged: they are not what was written, or one is not there.
         """
         found = {item.state.name: (item.state, count) for item, count in self._read(read_counted)}
+        return self._only(names, found)
+
+    def bare_of(self, names: AbstractSet[str]) -> dict[str, AccountState]:
+        """Return the states of some accounts without their grants, which are not read.
+
+        Raises:
+            StoreDamaged: they are not what was written, or one is not there.
+        """
+        found = {item.state.name: item.state for item in self._read(read_without_grants)}
         return self._only(names, found)
 
     def _read(self, read: Callable[[PackedWorld], list[ItemT]]) -> list[ItemT]:

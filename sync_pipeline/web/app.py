@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import anyio
 import anyio.to_thread
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -30,6 +30,7 @@ from sync_pipeline.web.problems import (
     BUSY,
     NO_LOGIN,
     NOT_FOUND,
+    SLOW,
     TOO_LATE,
     Problem,
     problem_of,
@@ -43,6 +44,7 @@ from sync_pipeline.workflows.console.tokens import cookie_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 SECONDS_OF_A_REQUEST = 30.0
+SECONDS_OF_A_BODY = 10.0
 MOST_AT_ONCE, MOST_WAITING = 8, 64
 """Requests that are answered at once, and that there may be in all."""
 SECONDS_OF_A_LOGIN = 12 * 3600
@@ -63,6 +65,7 @@ class Site:
     deps: SyncDeps
     doors: Doors
     seconds: float = SECONDS_OF_A_REQUEST
+    seconds_of_a_body: float = SECONDS_OF_A_BODY
     room: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
     threads: anyio.CapacityLimiter | None = None
 
@@ -149,7 +152,11 @@ def _open(
     """Return an endpoint for whoever comes; it answers within a time, too."""
 
     async def endpoint(request: Request) -> Response:
-        body = await request.body() if request.method == "POST" else b""
+        try:
+            with anyio.fail_after(site.seconds_of_a_body):
+                body = await request.body() if request.method == "POST" else b""
+        except (TimeoutError, ClientDisconnect):
+            return _problem(request, SLOW)
         return await _in_time(site, request, partial(answer, site, request, body))
 
     return endpoint
@@ -258,7 +265,10 @@ def _login(site: Site, request: Request, body: bytes) -> Response:
     look = _nobody(request)
     if request.method != "POST":
         return _html(login_page(look, _own(request.query_params.get("next", ""))))
-    given = parse_qs(body.decode("ascii", "replace"), max_num_fields=10)
+    try:
+        given = parse_qs(body.decode("ascii", "replace"), max_num_fields=10)
+    except ValueError:
+        raise wrong("The form has too many fields.") from None
     token, following = (given.get(name, [""])[0] for name in ("token", "next"))
     try:
         viewer = site.doors.by_token(_address(request), token.strip())

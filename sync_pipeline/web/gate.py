@@ -22,6 +22,8 @@ from sync_pipeline.callers import (
     is_foreign,
 )
 from sync_pipeline.web.asked import MOST_QUERY_BYTES
+from sync_pipeline.web.exports import json_text
+from sync_pipeline.web.problems import Problem
 from sync_pipeline.web.resource import API
 
 MOST_PATH_BYTES = 200
@@ -127,11 +129,16 @@ def _secured(send: Send) -> Send:
 
 
 async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
+    """Answer with a problem in the API, and with a sentence elsewhere."""
+    is_api = scope["path"].startswith(API)
+    problem = Problem(refusal.status, refusal.sentence)
+    text = json_text(problem.json()) if is_api else f"{refusal.sentence}\n"
+    kind = b"application/problem+json" if is_api else b"text/plain; charset=utf-8"
     start: Message = {
         "type": "http.response.start",
         "status": int(refusal.status),
-        "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")],
+        "headers": [(b"content-type", kind), (b"connection", b"close")],
     }
     await send(start)
-    body = b"" if scope["method"] == "HEAD" else f"{refusal.sentence}\n".encode()
+    body = b"" if scope["method"] == "HEAD" else text.encode()
     await send({"type": "http.response.body", "body": body})

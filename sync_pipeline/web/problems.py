@@ -42,6 +42,7 @@ NO_LOGIN = Problem(HTTPStatus.UNAUTHORIZED, "Log in with a token of the console.
 TOO_LATE = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE, "The answer took too long. Ask for less, by a filter."
 )
+SLOW = Problem(HTTPStatus.REQUEST_TIMEOUT, "The request did not come to its end in time.")
 BUSY = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Too much is asked at once. Ask again in a moment.")
 
 

@@ -21,7 +21,8 @@ class Resource:
 
     `answer` returns None where what is asked for does not exist, or is out of reach. `orders` are
     the values of `sort`, the first by default; each also with `-` in front. `kept_empty` are the
-    tables of several that a page shows without a row, too. `is_listed`: it is in the navigation.
+    tables of several that a page shows without a row, too, and `paged` the one of several that has
+    pages. `is_listed`: it is in the navigation.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Resource:
     facts: tuple[Column, ...] = ()
     kept_empty: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
+    paged: tuple[str, ...] = ()
     is_listed: bool = True
 
     @property

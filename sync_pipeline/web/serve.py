@@ -40,7 +40,8 @@ def reading(settings: Settings, clock: Callable[[], datetime]) -> Iterator[SyncD
     """
     store = Store.open_to_read(settings.effective_store_url)
     # Whoever is given these settings can't read the secrets in them either.
-    bare = settings.model_copy(update={"secret_key": "", "store_url": ""})
+    secret = (name for name, field in Settings.model_fields.items() if not field.repr)
+    bare = settings.model_copy(update=dict.fromkeys(secret, ""))
     try:
         yield SyncDeps(store, NoSecrets(), bare, clock)
     finally:
@@ -77,6 +78,7 @@ def serve(host: str, port: int, settings: Settings, clock: Callable[[], datetime
     import uvicorn  # noqa: PLC0415 - after everything that can be wrong
 
     from sync_pipeline.web.app import build_app  # noqa: PLC0415
+    from sync_pipeline.web.punctual import Punctual  # noqa: PLC0415
 
     allowed = allowed_hosts(host, port, settings.ui_allowed_hosts)
     with reading(settings, clock) as deps:
@@ -88,7 +90,7 @@ def serve(host: str, port: int, settings: Settings, clock: Callable[[], datetime
                     app,
                     log_level="warning",
                     access_log=False,
-                    http="h11",
+                    http=Punctual,
                     ws="none",
                     lifespan="off",
                     # Who sends a request is not taken from what it says of itself.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,23 +20,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.causes import ITSELF, causes_of
+from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.page import Place, page_of_list
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.report.csv_cells import harmless
 from sync_pipeline.settings import Settings, project_root
+from sync_pipeline.store.server_facts import write_facts
 from sync_pipeline.store.store import Store
 from sync_pipeline.visible import visible
 from sync_pipeline.web.asked import Asked, decoded, encoded
 from sync_pipeline.web.pages import Look, view_page
 from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources.causes import _who
 from sync_pipeline.web.resources.every import RESOURCES
+from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.serve import reading
 from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, View
 from sync_pipeline.workflows.console import answers
 from workbench.benches.command import Command
+from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Pages
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
 TEAMS = Team("blue", 4, HOSTILE), Team("ruby", 2)
 
@@ -128,6 +139,55 @@ def test_accounts_are_those_of_the_command(pages: Pages, told: Command) -> None:
     assert names == sorted(names)
 
 
+OWN_OF = {
+    EngineName.POSTGRESQL: "pg_monitor",
+    EngineName.MYSQL: "'mysql.sys'@'localhost'",
+    EngineName.MARIADB: "'mariadb.sys'@'localhost'",
+    EngineName.ORACLE: "XDB",
+    EngineName.SQLSERVER: "sysadmin",
+}
+
+
+def test_what_the_engines_made_is_left_out_as_the_command_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    bench = StoreBench(store, NOW)
+    bench.fleet(*OWN_OF)
+    known = [replace(item, engine=EngineName(item.name)) for item in store.registry.instances()]
+    store.registry.put_instances(known, NOW)
+    session = bench.open(store.registry.instances())
+    for item in store.registry.instances():
+        states = [
+            AccountState(
+                name,
+                AccountKind.USER,
+                can_login=True,
+                attributes=(("is_oracle_maintained", is_own),),
+            )
+            for is_own in (True, False)
+            for name in ((OWN_OF[item.engine],) if is_own else ("ann", "zoe"))
+        ]
+        read = reviewed_snapshot(random.Random(1), item.engine, NOW)
+        snapshot = replace(read, accounts=tuple(states))
+        bench.apply_snapshot(bench.claim(session, item), item, snapshot)
+    store.close()
+    told = Command(tmp_path, monkeypatch, capsys)
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        pages = Pages(deps)
+        for options, query in (((), {}), (("--with-system",), {"system": "yes"})):
+            listed = told.ok("accounts", "list", *options, "--json").json
+            shown = everything(pages, "/api/v1/accounts", **query)
+            pairs = [(item["account"], item["instance"]) for item in shown]
+            assert sorted(pairs) == sorted(
+                (item["state"]["name"], item["instance"]) for item in listed
+            )
+            assert len(pairs) == 10 + 5 * bool(query)
+            assert [name for name, _ in pairs] == sorted(name for name, _ in pairs)
+        pages.close()
+    told.close()
+
+
 @pytest.mark.parametrize(
     ("match", "text"),
     [
@@ -152,8 +212,11 @@ def test_accounts_are_found_by_name(pages: Pages, match: str, text: str) -> None
 def test_findings_are_those_of_the_command(pages: Pages, told: Command) -> None:
     listed = told.ok("findings", "--json").json
     shown = everything(pages, "/api/v1/findings")
-    keys = ("severity", "instance", "account", "rule", "evidence", "fix", "left")
-    assert [[item[key] for key in keys] for item in shown] == [
+    keys = (
+        *("severity", "instance", "account", "rule", "evidence", "fix", "left"),
+        *("breaks", "undo", "cause", "implied"),
+    )
+    assert [[item[key] or "" for key in keys] for item in shown] == [
         [item[key] for key in keys] for item in listed["findings"]
     ]
     assert [item["since"] for item in shown] == [
@@ -164,6 +227,76 @@ def test_findings_are_those_of_the_command(pages: Pages, told: Command) -> None:
     assert page["total"] == len(shown) == sum(listed["counts"].values())
     severe = told.ok("findings", "--severity", "high", "--json").json["findings"]
     assert len(everything(pages, "/api/v1/findings", severity="high")) == len(severe)
+
+
+@pytest.mark.parametrize("by", ["rule", "instance", "tag", "account"])
+def test_causes_are_those_of_the_command(pages: Pages, told: Command, by: str) -> None:
+    listed = told.ok("findings", "--json").json
+    page = pages.get("/api/v1/causes", {"by": by, "limit": 500}).json
+    facts, tables = page["facts"], page["tables"]
+    assert {key: facts[key] for key in listed["causes"]} == listed["causes"]
+    assert facts["causes"] == sum(listed["causes"].values())
+    assert (facts["findings"], facts["accepted"]) == (
+        len(listed["findings"]),
+        len(listed["accepted"]),
+    )
+    table = told.ok("findings", "--by", by, "--all").out
+    told_counts = (
+        f"These are {facts['causes']} causes of {facts['findings']} findings, of "
+        f"{facts['accounts']} accounts on {facts['instances']} instances."
+    )
+    assert told_counts in " ".join(table.split())
+    rows = tables["causes"]["items"]
+    assert tables["causes"]["total"] == len(rows)
+    groups = tables["groups"]["items"]
+    assert sum(item["causes"] for item in groups) >= len(rows)
+    assert list(dict.fromkeys(item["group"] for item in rows))[: len(groups)] == [
+        item["group"] for item in groups
+    ]
+    fixes = {line.strip() for line in table.splitlines()}
+    for item in rows:
+        assert all(visible(line) in fixes for line in item["fix"].split("\n") if line), item
+    paged: list[Any] = []
+    after = ""
+    while True:
+        query = {"by": by, "limit": 7, **({"after": after} if after else {})}
+        found = pages.get("/api/v1/causes", query).json["tables"]["causes"]
+        paged += found["items"]
+        after = found["next"]
+        if not after:
+            break
+    assert paged == rows
+    severe = pages.get("/api/v1/causes", {"by": by, "severity": "high"}).json["facts"]
+    assert severe["causes"] == listed["causes"]["critical"] + listed["causes"]["high"]
+
+
+def test_what_is_found_of_the_server_itself_is_of_no_account() -> None:
+    """It leads to the instance, and not to the page of an account without a name."""
+    item = Finding("db", EngineName.MYSQL, "", "no-tls", Severity.HIGH, "No TLS.")
+    assert finding_row(item)[3] is None
+    (cause,) = causes_of([item])
+    assert _who(cause) == Link(ITSELF, "/instance", {"name": "db"})
+
+
+def test_an_instance_shows_what_its_server_is_set_to(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    fill(store, [Team("blue", 1)], 7, sessions=1)
+    (known,) = store.registry.instances()
+    facts = [ServerFact(f"setting_{number:02}", "", "", "<on>") for number in range(5)]
+    with store._database.write() as connection:
+        write_facts(connection, known.id, facts, NOW)
+    store.close()
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        pages = Pages(deps)
+        query = {"name": known.name, "limit": 3}
+        first = pages.get("/api/v1/instance", query).json["tables"]["server"]
+        rest = pages.get("/api/v1/instance", {**query, "after": first["next"]}).json
+        shown = [*first["items"], *rest["tables"]["server"]["items"]]
+        assert [(item["setting"], item["value"]) for item in shown] == [
+            (item.name, item.value) for item in facts
+        ]
+        assert "next" in pages.get("/instance", query).text
+        pages.close()
 
 
 def test_what_can_not_be_asked_is_said_in_the_words_of_the_command(
@@ -180,25 +313,61 @@ def test_what_can_not_be_asked_is_said_in_the_words_of_the_command(
 
 @pytest.mark.parametrize("on", ["database:shop", "table:shop.orders", "table:hr.emp"])
 def test_holders_are_those_of_the_command(pages: Pages, told: Command, on: str) -> None:
-    said = told.ok("access", "who-can", "SELECT", on, "--json")
-    listed = said.json
-    shown = everything(pages, "/api/v1/who-can", privilege="SELECT", object=on)
-    assert [(item["instance"], item["account"], item["everyone"]) for item in shown] == [
-        (item["instance"], item["account"], item["stands_for_all"]) for item in listed["holders"]
+    listed = told.ok("access", "who-can", "SELECT", on, "--json").json
+    query = {"privilege": "SELECT", "object": on}
+    shown = everything(pages, "/api/v1/who-can", **query, **{"all-holders": "yes"})
+    keys = {
+        "instance": "instance", "account": "account", "everyone": "stands_for_all",
+        "told_with": "told_with", "exists": "exists",
+    }  # fmt: skip
+    assert [[item[key] for key in keys] for item in shown] == [
+        [item[key] for key in keys.values()] for item in listed["holders"]
     ]
-    assert len({item["can"] for item in shown}) > 1
     for one, other in zip(shown, listed["holders"], strict=True):
         held = other["held"][0] if other["held"] else None
         assert one["can"] == (held["availability"] if held else other["verdict"])
         assert one["grantable"] == bool(held and held["grantable"])
-    notes = pages.get("/api/v1/who-can", {"privilege": "SELECT", "object": on, "limit": 500}).json
-    assert notes["notes"][: len(listed["not_known"])] == listed["not_known"]
+    system = everything(
+        pages, "/api/v1/who-can", **query, **{"all-holders": "yes", "system": "yes"}
+    )
+    with_system = told.ok("access", "who-can", "SELECT", on, "--with-system", "--json").json
+    assert len(system) == len(with_system["holders"])
+    assert len({item["can"] for item in system}) > (on != "table:shop.orders")
+
+
+@pytest.mark.parametrize("on", ["database:shop", "table:hr.emp", "table:nowhere.t", "server:"])
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_holders_are_folded_and_counted_as_the_table_of_the_command(
+    pages: Pages, told: Command, on: str, *, is_alone: bool
+) -> None:
+    """Superusers and everyone in a line each, lines where it is, and notes on where it is not."""
+    chosen = {"instance": pages.get("/api/v1/instances").json["items"][2]["instance"]}
+    query = {"privilege": "SELECT", "object": on, **(chosen if is_alone else {})}
+    option = ["--instance", chosen["instance"]] if is_alone else []
+    said = told.run("access", "who-can", "SELECT", on, *option)
+    if said.status:
+        assert pages.get("/api/v1/who-can", query).status == 400
+        return
+    table = said.out
+    page = pages.get("/api/v1/who-can", {**query, "limit": 500}).json
+    assert everything(pages, "/api/v1/who-can", **query) == page["items"]
+    one_line = " ".join(table.split())
+    for note in page["notes"]:
+        same = note.replace("Name the instance, or ask for all holders, to see them.", "")
+        assert " ".join(visible(same).split()) in one_line, (same, table)
+    for item in page["items"]:
+        assert item["holders"] == 1 or item["told_with"]
+        assert (
+            (item["exists"] == "yes")
+            or is_alone
+            or not any(one["exists"] == "yes" for one in page["items"])
+        )
 
 
 def test_holders_are_the_same_where_a_page_looks_through_few_instances(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    query = {"privilege": "SELECT", "object": "table:shop.orders"}
+    query = {"privilege": "SELECT", "object": "table:shop.orders", "all-holders": "yes"}
     whole = everything(pages, "/api/v1/who-can", **query)
     for most in (1, 2):
         monkeypatch.setattr(answers, "MOST_LOOKED_THROUGH", most)
@@ -389,7 +558,7 @@ def test_more_instances_cost_no_more_statements(tmp_path: Path) -> None:
             pages.close()
     few, many = counted
     assert few == many
-    assert few["/accounts"] == 3, "whether there is a token, BEGIN, and the page"
+    assert few["/accounts"] == 4, "whether there is a token, BEGIN, the page, and states of it"
     assert few["/sessions"] <= 3
     assert few["/instances"] <= 12
     assert max(few.values()) <= 24
@@ -399,7 +568,7 @@ PLANS = (
     ({"name": "u", "limit": 2}, "ix_instance_accounts_by_name (account_name>? AND account_name<?)"),
     ({"name": "u", "match": "exact"}, "ix_instance_accounts_by_name (account_name=?)"),
     (
-        {"after": encoded(("u", 1))},
+        {"after": encoded(("u", "z1-ruby"))},
         "ix_instance_accounts_by_name ((account_name,instance_id)>(?,?))",
     ),
     ({"locked": "yes"}, "ix_account_permissions_is_locked"),

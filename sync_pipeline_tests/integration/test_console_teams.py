@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
-from sync_pipeline.web.asked import Parameter, Shape
+from sync_pipeline.web.asked import Parameter, Shape, decoded
 from sync_pipeline.web.resources.every import RESOURCES
-from sync_pipeline.web.serve import reading
+from sync_pipeline.web.serve import NoSecrets, reading
+from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import DONE, FAILED, StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Answered, Pages
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
 OWN = Team("blue", 3)
 OTHER = Team("ruby", 3)
@@ -52,7 +58,7 @@ def worlds(
     rules = directory / "findings.yaml"
     rules.write_text(SUPPRESSED)
     own = replace(OWN, hostile=hostile)
-    for url, teams in zip(urls, ((own, OTHER), (own,)), strict=True):
+    for url, teams in zip(urls, ((OTHER, own), (own,)), strict=True):
         store = Store.open(url)
         fill(store, teams, seed, sessions=3)
         store.close()
@@ -130,7 +136,7 @@ def pages_of(pages: Pages, path: str, query: dict[str, Any]) -> Iterator[Answere
     """Yield each page of an answer in small ones, to its end."""
     after = ""
     for _ in range(200):
-        found = pages.get(path, {**query, "limit": 2, **({"after": after} if after else {})})
+        found = pages.get(path, {"limit": 2, **query, **({"after": after} if after else {})})
         yield found
         if found.status != 200:
             return
@@ -183,9 +189,29 @@ def test_pages_by_key_are_the_whole_answer_and_tell_of_no_other_team(
     assert [item.whole for item in two] == [
         item.whole for item in pages_of(fleet.of_one, path, query)
     ]
+    _require_no_ids(item.json["next"] for item in two)
     whole = fleet.of_two.get(path, {**query, "limit": 500}).json["items"]
     assert list(chain.from_iterable(item.json["items"] for item in two)) == whole
     assert len(two) > 1
+
+
+def _require_no_ids(keys: Iterable[str | None]) -> None:
+    """No key has a number that counts rows of a table: others' are among them."""
+    for key in filter(None, keys):
+        numbers = [part for part in decoded(key) or () if isinstance(part, int)]
+        assert all(number < 20 for number in numbers), key
+
+
+def test_pages_of_records_tell_of_no_other_team(fleet: Worlds) -> None:
+    for item in fleet.of_two.get("/api/v1/sessions").json["items"]:
+        query = {"id": item["session"], "limit": 1}
+        one, two = (
+            list(pages_of(pages, "/api/v1/session", query))
+            for pages in (fleet.of_one, fleet.of_two)
+        )
+        assert [page.whole for page in one] == [page.whole for page in two]
+        shown = [page.json["tables"]["records"]["items"] for page in two]
+        assert sum(map(len, shown)) == item["total"]
 
 
 def test_what_is_of_another_team_is_answered_like_what_is_not_there(fleet: Worlds) -> None:
@@ -223,6 +249,31 @@ def test_the_same_on_postgresql(tmp_path: Path, postgresql_server: RunningServer
             assert len(paged) > 1
 
 
+def test_since_when_namesakes_differ_is_not_told(tmp_path: Path) -> None:
+    """Others of the fleet may have differed before: the date would tell of them."""
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    bench = StoreBench(store, NOW)
+    fleet = bench.fleet("one", "two", "three")
+    session = bench.open(fleet)
+    for number, item in enumerate(fleet):
+        account = AccountState("app", AccountKind.USER, can_login=True, is_superuser=number == 1)
+        read = reviewed_snapshot(random.Random(1), item.engine, NOW)
+        bench.apply_snapshot(bench.claim(session, item), item, replace(read, accounts=(account,)))
+        tags = (OTHER.tag if number == 0 else OWN.tag,)
+        store.registry.put_instances([replace(item, tags=tags)], NOW)
+    review_of(SyncDeps(store, NoSecrets(), Settings(), lambda: NOW), store.registry.instances())
+    store.close()
+    query = {"rule": "uneven-rights"}
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        limited, whole = Pages(deps, LIMITED), Pages(deps, Viewer("all"))
+        (row,) = whole.get("/api/v1/findings", query).json["items"]
+        assert row["since"] == NOW.isoformat()
+        (row,) = limited.get("/api/v1/findings", query).json["items"]
+        assert (row["instance"], row["since"]) == ("two", None)
+        limited.close()
+        whole.close()
+
+
 def test_what_became_of_others_in_a_session_is_not_told(tmp_path: Path) -> None:
     """A session in which the other team's instance failed is one that went well, to this team."""
     store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
@@ -243,15 +294,30 @@ def test_what_became_of_others_in_a_session_is_not_told(tmp_path: Path) -> None:
     store.sessions.close_run(
         session.session_id, session.run_id, SessionStatus.FAILED, f"{OTHER.word} failed", NOW
     )
+    ended = bench.open([own, other], run_id="ended")
+    store.sessions.finish(bench.claim(ended, own, ended.run_id), DONE, NOW)
+    late = NOW + timedelta(hours=5)
+    store.sessions.finish(bench.claim(ended, other, ended.run_id), refused, late)
+    store.sessions.close_run(ended.session_id, ended.run_id, SessionStatus.FAILED, None, late)
+    half = bench.open([own, other], run_id="half")
+    store.sessions.finish(bench.claim(half, own, half.run_id), DONE, NOW)
     store.close()
     query = {"id": session.session_id}
     with reading(Settings(home=tmp_path), lambda: NOW) as deps:
         limited, whole = Pages(deps, LIMITED), Pages(deps, Viewer("all"))
-        (row,) = whole.get("/api/v1/sessions").json["items"]
+        # When its own were done, whatever others are at still.
+        for item in (ended, half):
+            facts = limited.get("/api/v1/session", {"id": item.session_id}).json["facts"]
+            assert (facts["status"], facts["ended"]) == ("completed", NOW.isoformat())
+        (row,) = (
+            row
+            for row in whole.get("/api/v1/sessions").json["items"]
+            if row["session"] == session.session_id
+        )
         assert (row["status"], row["total"], row["failed"]) == ("failed", 2, 1)
-        (row,) = limited.get("/api/v1/sessions").json["items"]
+        row = limited.get("/api/v1/sessions").json["items"][-1]
         assert (row["status"], row["total"], row["failed"], row["done"]) == ("completed", 1, 0, 1)
-        for status, count in (("failed", 0), ("completed", 1), ("running", 0), ("pending", 0)):
+        for status, count in (("failed", 0), ("completed", 3), ("running", 0), ("pending", 0)):
             found = limited.get("/api/v1/sessions", {"status": status})
             assert len(found.json["items"]) == count, status
         assert OTHER.word in whole.get("/session", query).text

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from sync_pipeline.access.findings.review import RULES
 from sync_pipeline.cli.context import PLAIN_WIDTH, shown_width
 from sync_pipeline.cli.finding_table import FindingTable
-from sync_pipeline.cli.grouping import By
 from sync_pipeline.model.finding import Finding, Review, Severity
+from sync_pipeline.model.grouping import By
 from sync_pipeline.model.instance import EngineName
 
 SINCE = datetime(2026, 11, 29, tzinfo=UTC)

@@ -78,7 +78,7 @@ def _registered(bench: StoreBench, teams: Sequence[Team], seed: int) -> list[tup
     bench.store.registry.put_credential(CREDENTIAL, bench.now)
     found: list[tuple[Instance, Team]] = []
     for team in teams:
-        # A team after the other, so that the ids of the first one's are the same without others.
+        # A team after the other: the ids of the later ones are others where there are more.
         made = [_instance(team, number, seed) for number in range(team.instances)]
         for item in made:
             bench.store.registry.put_instances([item], bench.now)
@@ -135,7 +135,7 @@ def _snapshot(bench: StoreBench, item: Instance, team: Team, chance: random.Rand
     found = reviewed_snapshot(chance, item.engine, bench.now)
     own = [
         AccountState(name[:10_000], AccountKind.USER, can_login=True, is_superuser=luck < 0.3)
-        for name in (f"{team.word}_app", f"{team.word}_{item.id}", "shared", *team.hostile)
+        for name in (f"{team.word}_app", f"{team.word}_{item.host}", "shared", *team.hostile)
         if (luck := chance.random()) < 0.8
     ]
     return replace(found, accounts=(*found.accounts, *own))

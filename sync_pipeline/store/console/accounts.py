@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from collections.abc import Sequence
+from typing import Any
 
+from sqlalchemy import ColumnElement, Connection, Row, func, select
+
+from sync_pipeline.engines.own import KNOWN_BY_NAME, is_own
+from sync_pipeline.errors import StoreDamaged
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.page import (
     AccountLine,
     AccountQuestion,
     InstanceQuestion,
+    Key,
     NameMatch,
     Page,
     Place,
     checked_key,
+    no_key,
     page_of,
 )
 from sync_pipeline.model.viewer import Reach
@@ -20,6 +29,7 @@ from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instances
+from sync_pipeline.store.world_rows import AT_ONCE, StoredWorld, stored_worlds
 
 _LINES = select(
     *(accounts.c.instance_id, accounts.c.account_name, accounts.c.kind, accounts.c.is_active),
@@ -28,6 +38,7 @@ _LINES = select(
 ).select_from(accounts.join(permissions).join(instances))
 
 
+_ROUNDS = 4
 SELDOM = 20_000
 """Accounts that are sorted for a page of them."""
 
@@ -39,10 +50,49 @@ class AccountPages:
         self._database = database
 
     def page(self, reach: Reach, asked: AccountQuestion, place: Place) -> Page[AccountLine]:
-        """Return a page of accounts by name and instance: at most four statements."""
-        key = checked_key(place.after, str, int)
+        """Return a page of accounts by name and instance: at most five statements.
+
+        Where those that the engines made are left out, it takes more of them, and looks at so many
+        accounts and no more: a page may have few rows, or none, and a next one.
+        """
+        if asked.with_own:
+            rows, following = self._rows(reach, asked, place)
+            return Page(tuple(map(_line, rows)), following)
+        kept: list[Row[Any]] = []
+        following = place.after
+        for _ in range(_ROUNDS):
+            rows, following = self._rows(reach, asked, Place(place.limit, following))
+            kept += self._of_people(rows)
+            if following is None or len(kept) > place.limit:
+                break
+        if len(kept) > place.limit:
+            kept = kept[: place.limit]
+            following = _key(kept[-1])
+        return Page(tuple(map(_line, kept)), following)
+
+    def _of_people(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+        """Return the rows of accounts that no engine made for itself.
+
+        Some engines' are known by their names, and of the others the states are read. What can't be
+        read is shown.
+        """
+        unread = {row.instance_id for row in rows if EngineName(row.engine) not in KNOWN_BY_NAME}
+        own: set[Key] = set()
+        ids = sorted(unread)
+        for begin in range(0, len(ids), AT_ONCE):
+            with self._database.read_once() as connection:
+                worlds = stored_worlds(connection, ids[begin : begin + AT_ONCE])
+            for instance_id, world in worlds.items():
+                of_instance = [row for row in rows if row.instance_id == instance_id]
+                own.update(map(_key, _own_of(world, of_instance)))
+        return [row for row in rows if _key(row) not in own and not _is_named_own(row)]
+
+    def _rows(
+        self, reach: Reach, asked: AccountQuestion, place: Place
+    ) -> tuple[tuple[Row[Any], ...], Key | None]:
         name = self._by_code_points(accounts.c.account_name)
         with self._database.read() as connection:
+            key = _place(connection, reach, checked_key(place.after, str, str))
             ids = _few(connection, reach, asked)
             where = [instances.c.deleted_at.is_(None), *_narrowing(name, asked)]
             if ids is None:
@@ -59,26 +109,63 @@ class AccountPages:
                 columns = (name, accounts.c.instance_id)
             query = after(query, columns, key, is_descending=False)
             rows = connection.execute(query.limit(place.limit + 1)).all()
-        found = page_of(rows, place.limit, lambda row: (row.account_name, row.instance_id))
-        lines = tuple(
-            AccountLine(
-                row.name,
-                row.engine,
-                row.account_name,
-                row.kind,
-                row.is_active,
-                row.is_superuser,
-                row.is_locked,
-                row.can_login,
-                row.last_change_at,
-            )
-            for row in found.items
-        )
-        return Page(lines, found.next)
+        found = page_of(rows, place.limit, _key)
+        return found.items, found.next
 
     def _by_code_points(self, name: ColumnElement[str]) -> ColumnElement[str]:
         """Return a column in the order of the index; SQLite's own order is this one."""
         return name if self._database.is_sqlite else name.collate("C")
+
+
+def _key(row: Row[Any]) -> Key:
+    """Return the key of a row in an address: an id would tell how many instances others have."""
+    return row.account_name, row.name
+
+
+def _place(connection: Connection, reach: Reach, key: Key | None) -> tuple[str, int] | None:
+    """Return the place of a key in the index.
+
+    Raises:
+        ConfigurationError: it names no instance within the reach.
+    """
+    if key is None:
+        return None
+    name, instance = map(str, key)
+    query = select(instances.c.id).where(instances.c.name == instance, *in_reach(connection, reach))
+    found = connection.scalar(query)
+    if found is None:
+        raise no_key()
+    return name, found
+
+
+def _line(row: Row[Any]) -> AccountLine:
+    return AccountLine(
+        row.name,
+        row.engine,
+        row.account_name,
+        row.kind,
+        row.is_active,
+        row.is_superuser,
+        row.is_locked,
+        row.can_login,
+        row.last_change_at,
+    )
+
+
+def _is_named_own(row: Row[Any]) -> bool:
+    engine, kind = EngineName(row.engine), AccountKind(row.kind)
+    return engine in KNOWN_BY_NAME and is_own(
+        engine, AccountState(row.account_name, kind, can_login=False)
+    )
+
+
+def _own_of(world: StoredWorld, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Return those of an instance's accounts that its engine made."""
+    try:
+        states = world.bare_of({row.account_name for row in rows})
+    except StoreDamaged:
+        return []
+    return [row for row in rows if is_own(EngineName(row.engine), states[row.account_name])]
 
 
 def _instances(asked: AccountQuestion) -> InstanceQuestion:

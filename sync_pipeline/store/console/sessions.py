@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 
@@ -80,12 +81,12 @@ class SessionPages:
             query = _records(connection, reach, asked.session_id)
             if asked.status is not None:
                 query = query.where(records.c.status == str(asked.status))
-            key = checked_key(place.after, str, int)
-            columns = (records.c.instance_name, records.c.instance_id)
-            query = after(query, columns, key, is_descending=False)
+            # No id is in a key: it would tell how many instances of others there are.
+            key = checked_key(place.after, str)
+            query = after(query, (records.c.instance_name,), key, is_descending=False)
             rows = connection.execute(query.limit(place.limit + 1)).all()
             found = [record_of(row) for row in rows]
-            return page_of(found, place.limit, lambda item: (item.instance_name, item.instance_id))
+            return page_of(found, place.limit, lambda item: (item.instance_name,))
 
     def kinds(self, reach: Reach, session_id: str) -> list[KindCount]:
         """Return how the records of a session ended, and by what kind of error, most first."""
@@ -165,7 +166,10 @@ def _within(connection: Connection, reach: Reach, found: Sequence[Session]) -> t
         return tuple(found)
     ids = [item.session_id for item in found]
     query = (
-        select(records.c.session_id, records.c.status, func.count())
+        select(
+            *(records.c.session_id, records.c.status, func.count()),
+            func.max(records.c.completed_at),
+        )
         .where(
             among(connection, records.c.session_id, ids),
             *of_reach(connection, reach, records.c.instance_id),
@@ -173,12 +177,19 @@ def _within(connection: Connection, reach: Reach, found: Sequence[Session]) -> t
         .group_by(records.c.session_id, records.c.status)
     )
     counted: dict[str, dict[RecordStatus, int]] = {item: {} for item in ids}
-    for session_id, status, count in connection.execute(query):
+    ended: dict[str, list[datetime]] = {item: [] for item in ids}
+    for session_id, status, count, last in connection.execute(query):
         counted[session_id][RecordStatus(status)] = count
-    return tuple(_narrowed(item, counted[item.session_id]) for item in found)
+        ended[session_id] += [last] if last else []
+    return tuple(
+        _narrowed(item, counted[item.session_id], max(ended[item.session_id], default=None))
+        for item in found
+    )
 
 
-def _narrowed(session: Session, counts: Counts) -> Session:
+def _narrowed(session: Session, counts: Counts, last: datetime | None) -> Session:
+    """Return what is of some records alone; the last of them ended then."""
+    status = _status(counts)
     return Session(
         session_id=session.session_id,
         sync_type=(
@@ -187,9 +198,10 @@ def _narrowed(session: Session, counts: Counts) -> Session:
             else SyncType.MANUAL_TASK
         ),
         category=session.category,
-        status=_status(counts),
+        status=status,
         started_at=session.started_at,
-        completed_at=session.completed_at,
+        # That of the session tells how long others were at work.
+        completed_at=None if status is SessionStatus.RUNNING else last,
         total=sum(counts.values()),
         successful=counts.get(RecordStatus.COMPLETED, 0),
         failed=counts.get(RecordStatus.FAILED, 0),

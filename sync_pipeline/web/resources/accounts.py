@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sync_pipeline.model.access import EffectivePrivilege, path_text
 from sync_pipeline.model.change import Baseline, LoggedChange
+from sync_pipeline.model.finding import Finding
 from sync_pipeline.model.page import (
     AccountLine,
     AccountQuestion,
@@ -14,9 +15,10 @@ from sync_pipeline.model.page import (
 )
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources.findings import LIST as EACH
 from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.resources.links import account_link, instance_link, session_link
-from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, INSTANCE, TAG
+from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, INSTANCE, SYSTEM, TAG
 from sync_pipeline.web.resources.who_can import notes_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import AccountAnswer, Answers
@@ -74,6 +76,8 @@ FINDINGS = Layout(
         Column("path", Kind.PROSE),
         Column("fix", Kind.CODE),
         Column("left", Kind.PROSE),
+        Column("breaks", Kind.PROSE),
+        Column("undo", Kind.CODE),
     ),
 )
 HISTORY = Layout(
@@ -100,6 +104,7 @@ def every(answers: Answers, asked: Asked) -> View:
         only_superusers=asked.flag("superusers"),
         only_locked=asked.flag("locked"),
         only_login=asked.flag("login"),
+        with_own=asked.flag(SYSTEM.name),
     )
     page = answers.accounts(question, asked.place)
     return View((LIST.of(map(_row, page.items), page.next),))
@@ -134,10 +139,7 @@ def one(answers: Answers, asked: Asked) -> View | None:
                 privileges.next,
                 privileges.total,
             ),
-            FINDINGS.of(
-                tuple(value for place, value in enumerate(finding_row(item)) if place not in (2, 3))
-                for item in found.findings
-            ),
+            FINDINGS.of(_finding(item) for item in found.findings),
             HISTORY.of(map(_change, found.changes)),
         ),
     )
@@ -181,7 +183,11 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
         tuple(str(item) for item in state.memberships),
         tuple(f"{name}: {value}" for name, value in state.attributes),
         tuple(str(item) for item in state.settings),
-        Link(state.name, "/accounts", {"name": state.name, "match": NameMatch.EXACT}),
+        Link(
+            state.name,
+            "/accounts",
+            {"name": state.name, "match": NameMatch.EXACT, SYSTEM.name: "yes"},
+        ),
     )
 
 
@@ -199,6 +205,12 @@ def _privilege(item: EffectivePrivilege) -> tuple[Value, ...]:
         item.grantable,
         "; ".join(item.lacking),
     )
+
+
+def _finding(item: Finding) -> tuple[Value, ...]:
+    """Return a finding without whose it is."""
+    known = dict(zip((column.name for column in EACH.columns), finding_row(item), strict=True))
+    return tuple(known[column.name] for column in FINDINGS.columns)
 
 
 def _change(item: LoggedChange | Baseline) -> tuple[Value, ...]:
@@ -224,6 +236,7 @@ RESOURCES = (
             Parameter("locked", Shape.FLAG),
             Parameter("login", Shape.FLAG),
             Parameter("gone", Shape.FLAG),
+            SYSTEM,
         ),
     ),
     Resource(
@@ -236,6 +249,7 @@ RESOURCES = (
         ),
         FACTS,
         ("privileges", "findings"),
+        paged=("privileges",),
         is_listed=False,
     ),
 )

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from sync_pipeline.web.resource import Resource
-from sync_pipeline.web.resources import accounts, findings, instances, names, sessions, who_can
+from sync_pipeline.web.resources import (
+    accounts,
+    causes,
+    findings,
+    instances,
+    names,
+    sessions,
+    who_can,
+)
 
 RESOURCES: tuple[Resource, ...] = (
     *instances.RESOURCES,
     *who_can.RESOURCES,
     *accounts.RESOURCES,
+    *causes.RESOURCES,
     *findings.RESOURCES,
     *sessions.RESOURCES,
     *names.RESOURCES,

@@ -24,6 +24,10 @@ LIST = Layout(
         Column("path", Kind.PROSE),
         Column("fix", Kind.CODE),
         Column("left", Kind.PROSE),
+        Column("breaks", Kind.PROSE),
+        Column("undo", Kind.CODE),
+        Column("cause"),
+        Column("implied"),
     ),
 )
 
@@ -56,6 +60,10 @@ def finding_row(item: Finding) -> tuple[Value, ...]:
         path_text(item.path),
         item.fix,
         item.left,
+        item.breaks,
+        item.undo,
+        item.cause,
+        item.implied,
     )
 
 

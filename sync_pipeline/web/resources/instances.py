@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from sync_pipeline.model.breaker import Streak
+from sync_pipeline.model.causes import CauseGroup, causes_of
 from sync_pipeline.model.page import InstanceLine, InstanceOrder, InstanceState
 from sync_pipeline.model.session import InstanceRecord
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import SORT, Resource
 from sync_pipeline.web.resources.links import instance_link, session_link
-from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, PLATFORM, TAG, selected
+from sync_pipeline.web.resources.parameters import (
+    ENGINE,
+    ENVIRONMENT,
+    PLATFORM,
+    SYSTEM,
+    TAG,
+    selected,
+)
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import Answers, InstanceAnswer
 from sync_pipeline.workflows.syncing.admission import Hold
@@ -67,6 +73,16 @@ DATABASES = Layout(
         Column("last_seen", Kind.MOMENT),
     ),
 )
+SERVER = Layout(
+    "server",
+    (
+        Column("setting"),
+        Column("database", Kind.NAME),
+        Column("subject", Kind.NAME),
+        Column("value", Kind.PROSE),
+        Column("since", Kind.MOMENT),
+    ),
+)
 RECORDS = Layout(
     "last_records",
     (
@@ -103,7 +119,7 @@ def every(answers: Answers, asked: Asked) -> View:
 
 def one(answers: Answers, asked: Asked) -> View | None:
     """Return all of an instance."""
-    found = answers.instance(asked.text("name"))
+    found = answers.instance(asked.text("name"), asked.place)
     if found is None:
         return None
     item = found.line.instance
@@ -126,6 +142,14 @@ def one(answers: Answers, asked: Asked) -> View | None:
             DATABASES.of(
                 (database.name, database.is_active, database.first_seen_at, database.last_seen_at)
                 for database in found.databases
+            ),
+            SERVER.of(
+                (
+                    (fact.name, fact.database or None, fact.subject or None, fact.value, since)
+                    for fact, since in found.server.items
+                ),
+                found.server.next,
+                found.server.total,
             ),
         ),
     )
@@ -176,7 +200,7 @@ def _row(line: InstanceLine, hold: Hold) -> tuple[Value, ...]:
 
 def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
     item = found.line.instance
-    counts = Counter(str(finding.severity) for finding in found.review.findings)
+    causes = causes_of(found.review.findings, found.review.suppressed)
     return (
         str(item.engine),
         state_of(found.line, found.hold),
@@ -189,13 +213,13 @@ def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
         Link(
             f"{found.line.accounts:,}",
             "/accounts",
-            {"instance": item.name},
+            {"instance": item.name, SYSTEM.name: "yes"},
             number=found.line.accounts,
         ),
         found.gone_accounts,
         Link(
-            ", ".join(f"{count} {severity}" for severity, count in counts.items()) or "0",
-            "/findings",
+            CauseGroup(item.name, causes).counts or "0",
+            "/causes",
             {"instance": item.name},
         ),
         item.description,
@@ -250,10 +274,11 @@ RESOURCES = (
     Resource(
         "instance",
         one,
-        (HELD, UNREAD, RECORDS, DATABASES),
+        (HELD, UNREAD, RECORDS, DATABASES, SERVER),
         (Parameter("name", Shape.INSTANCE, is_required=True),),
         FACTS,
         ("held", "unread", "last_records", "databases"),
+        paged=("server",),
         is_listed=False,
     ),
 )

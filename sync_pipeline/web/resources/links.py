@@ -10,8 +10,10 @@ def instance_link(name: str) -> Link:
     return Link(name, "/instance", {"name": name})
 
 
-def account_link(instance: str, name: str) -> Link:
-    """Return the name of an account, which leads to its page."""
+def account_link(instance: str, name: str) -> Link | None:
+    """Return the name of an account, which leads to its page; None for the instance itself."""
+    if not name:
+        return None
     return Link(name, "/account", {"instance": instance, "name": name})
 
 

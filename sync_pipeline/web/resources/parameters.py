@@ -13,6 +13,7 @@ TAG = Parameter("tag", is_many=True)
 ENGINE = Parameter("engine", Shape.CHOICE, tuple(EngineName), is_many=True)
 ENVIRONMENT = Parameter("environment", is_many=True)
 PLATFORM = Parameter("platform", Shape.CHOICE, tuple(Platform), is_many=True)
+SYSTEM = Parameter("system", Shape.FLAG)
 SELECTION = (INSTANCES, TAG, ENGINE, ENVIRONMENT)
 
 

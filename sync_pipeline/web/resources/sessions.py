@@ -193,6 +193,7 @@ RESOURCES = (
         ),
         FACTS,
         ("records",),
+        paged=("records",),
         is_listed=False,
     ),
 )

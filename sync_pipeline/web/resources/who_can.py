@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from sync_pipeline.access.answers import AccountAccess, Holder, WhoCan
+from sync_pipeline.access.answers import AccountAccess, Existence, Holder, WhoCan
+from sync_pipeline.access.folding import Crowd, Fold, crowd_of
 from sync_pipeline.model.access import path_text
-from sync_pipeline.web.asked import Asked, Parameter
+from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.links import account_link, instance_link
-from sync_pipeline.web.resources.parameters import SELECTION, selected
-from sync_pipeline.web.views import Column, Kind, Layout, Value, View
-from sync_pipeline.workflows.console.answers import Answers
+from sync_pipeline.web.resources.parameters import SELECTION, SYSTEM, selected
+from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
+from sync_pipeline.workflows.console.answers import Answers, Told
 
+ALL_HOLDERS = Parameter("all-holders", Shape.FLAG)
 LIST = Layout(
     "holders",
     (
         Column("instance", Kind.NAME),
         Column("account", Kind.NAME),
+        Column("holders", Kind.NUMBER),
+        Column("told_with"),
         Column("everyone", Kind.FLAG),
         Column("can", Kind.STATE),
         Column("object"),
+        Column("exists", Kind.STATE),
         Column("path", Kind.PROSE),
         Column("given_by", Kind.PROSE),
         Column("grantable", Kind.FLAG),
@@ -31,25 +36,33 @@ LIST = Layout(
 
 def every(answers: Answers, asked: Asked) -> View:
     """Return a page of accounts that have a privilege on an object."""
-    found = answers.who_can(
-        asked.text("privilege"), asked.text("object"), selected(asked), asked.place
-    )
+    told = Told(asked.flag(ALL_HOLDERS.name), asked.flag(SYSTEM.name))
+    question = selected(asked)
+    privilege, on = asked.text("privilege"), asked.text("object")
+    found = answers.who_can(privilege, on, question, asked.place, told)
+    unfolded = {"privilege": privilege, "object": on, ALL_HOLDERS.name: "yes"}
+    rows = (_row(item, unfolded) for item in found.page.items)
     return View(
-        (LIST.of(map(_row, found.page.items), found.page.next),),
-        notes=(*notes_of(found.found), *_looked(found.looked, is_more=bool(found.page.next))),
-        about=f"{found.found.privilege} {asked.text('object')}",
+        (LIST.of(rows, found.page.next),),
+        notes=(
+            *found.notes,
+            *_beside(found.found),
+            *_looked(found.looked, is_more=bool(found.page.next)),
+        ),
+        about=f"{found.found.privilege} {on}",
     )
 
 
-def notes_of(found: WhoCan | AccountAccess) -> tuple[str, ...]:
+def notes_of(found: AccountAccess) -> tuple[str, ...]:
     """Return what an answer does not know, as the command says it."""
+    return (*found.gaps, *_beside(found))
+
+
+def _beside(found: WhoCan | AccountAccess) -> Iterator[str]:
     rules = found.not_modelled
-    beside = (
-        f"Not looked at on {product}, and could change the answer: "
-        f"{'; '.join(str(rule) for rule in rules if rule.product == product)}."
-        for product in dict.fromkeys(rule.product for rule in rules)
-    )
-    return (*found.gaps, *beside)
+    for product in dict.fromkeys(rule.product for rule in rules):
+        named = "; ".join(str(rule) for rule in rules if rule.product == product)
+        yield f"Not looked at on {product}, and could change the answer: {named}."
 
 
 def _looked(names: tuple[str, ...], *, is_more: bool) -> Iterator[str]:
@@ -57,21 +70,51 @@ def _looked(names: tuple[str, ...], *, is_more: bool) -> Iterator[str]:
         yield f"This page begins at {names[0]}; there are more instances or accounts after it."
 
 
-def _row(holder: Holder) -> tuple[Value, ...]:
+def _row(item: Holder | Fold, unfolded: Mapping[str, str]) -> tuple[Value, ...]:
+    return _fold_row(item, unfolded) if isinstance(item, Fold) else _holder_row(item)
+
+
+def _fold_row(fold: Fold, unfolded: Mapping[str, str]) -> tuple[Value, ...]:
+    """Return one row for many, which leads to a row for each."""
+    first = fold.holders[0]
+    return (
+        instance_link(first.instance),
+        Link(fold.named, "/who-can", {**unfolded, "instance": first.instance}),
+        len(fold.holders),
+        str(fold.crowd),
+        fold.crowd is Crowd.EVERYONE,
+        str(first.decision.held[0].availability),
+        str(first.decision.securable),
+        _exists(first),
+        "",
+        fold.source,
+        False,
+        f"{fold.lacking} of them" if fold.lacking else "",
+    )
+
+
+def _holder_row(holder: Holder) -> tuple[Value, ...]:
     decision = holder.decision
     best = decision.held[0] if decision.held else None
     reasons = (*decision.denied, *dict.fromkeys(gap.phrase for gap in decision.unknown))
     return (
         instance_link(holder.instance),
         account_link(holder.instance, holder.state.name),
+        1,
+        str(crowd_of(holder) or ""),
         holder.stands_for_all,
         str(best.availability if best else holder.verdict),
         str(decision.securable),
+        _exists(holder),
         path_text(best.path) if best else "",
         best.source if best else "; ".join(reasons),
         best.grantable if best else False,
         "; ".join(best.lacking) if best else "",
     )
+
+
+def _exists(holder: Holder) -> str:
+    return str(Existence.YES if holder.existence is Existence.YES else Existence.MAY_BE)
 
 
 RESOURCES = (
@@ -83,6 +126,8 @@ RESOURCES = (
             Parameter("privilege", is_required=True),
             Parameter("object", is_required=True),
             *SELECTION,
+            ALL_HOLDERS,
+            SYSTEM,
         ),
     ),
 )

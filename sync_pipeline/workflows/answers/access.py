@@ -121,6 +121,7 @@ class _Listings:
     @classmethod
     def of(cls, deps: SyncDeps) -> Self:
         """Return it, by one statement."""
+        # Their secrets are none of this question's, and of the console's least.
         usernames = deps.store.registry.usernames()
         settings = deps.settings
         return cls(usernames, settings.excluded_databases, settings.excluded_accounts)

@@ -59,25 +59,26 @@ def finding_rules(settings: Settings) -> FindingRules:
     return parse_findings(text, str(path))
 
 
-def review_of(
-    deps: SyncDeps, instances: Sequence[Instance], *, tells_expired: bool = True
-) -> Review:
+def review_of(deps: SyncDeps, instances: Sequence[Instance], *, is_limited: bool = False) -> Review:
     """Return the findings of these instances.
 
-    Without `tells_expired` there is no note of a suppression that has expired: it names instances
-    and says why in somebody's words, and may be of others than these.
+    `is_limited`: for who may know of no others. There is no note then of a suppression that has
+    expired: it names instances and says why in somebody's words, and may be of others than these.
+    Nor is it said since when namesakes differ: others of the fleet may have differed before.
 
     Raises:
         ConfigurationError: the findings file is not valid.
     """
     chosen = finding_rules(deps.settings)
-    if not tells_expired:
+    if is_limited:
         chosen = replace(chosen, suppressions=tuple(chosen.in_force(today(deps))))
     reviews = Reviews(deps, chosen.disabled)
     items = list(reviews.of(instances))
     uneven_ones = _uneven(items, chosen)
     remedies = reviews.remedies(items, uneven_ones)
     more = _of_fleet(reviews, items, uneven_ones, remedies)
+    if is_limited:
+        more = [replace(item, first_seen=None) for item in more]
     return gathered([item.examined for item in items], chosen, today(deps), more)
 
 

@@ -7,13 +7,19 @@ workflows is behind both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from sync_pipeline.access.answers import AccountAccess, Holder, WhoCan
+from sync_pipeline.access.folding import Fold, first_of
+from sync_pipeline.access.questions import Search
+from sync_pipeline.access.telling import Telling, gaps_once
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.causes import Cause, CauseGroup, at_least, causes_of, grouped, under
 from sync_pipeline.model.change import Baseline, LoggedChange
 from sync_pipeline.model.finding import Finding, Review, Severity
+from sync_pipeline.model.grouping import By
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import AccountView, ChangeFilter
 from sync_pipeline.model.page import (
@@ -29,6 +35,7 @@ from sync_pipeline.model.page import (
     checked_key,
     page_of_list,
 )
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.session import InstanceRecord, Session, SessionRun
 from sync_pipeline.model.size import DatabaseView
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
@@ -56,6 +63,7 @@ class InstanceAnswer:
     databases: tuple[DatabaseView, ...]
     records: tuple[InstanceRecord, ...]
     review: Review
+    server: Page[tuple[ServerFact, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +76,42 @@ class SessionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldersAnswer:
-    """A page of who can do something. `looked` are the instances that it was looked for in."""
+class Told:
+    """What of holders is told: `every_holder` by itself, `with_system` also the engine's own."""
 
-    page: Page[Holder]
+    every_holder: bool = False
+    with_system: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HoldersAnswer:
+    """A page of who can do something. `looked` are the instances that it was looked for in.
+
+    `notes` say what is not known, where the object is not, and where it may be.
+    """
+
+    page: Page[Holder | Fold]
     found: WhoCan
+    notes: tuple[str, ...] = ()
     looked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedCause:
+    """A cause, and a group in which it stands."""
+
+    group: CauseGroup
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class CausesAnswer:
+    """A page of causes by group, with all causes, groups and the review that they are from."""
+
+    page: Page[GroupedCause]
+    causes: tuple[Cause, ...]
+    groups: tuple[CauseGroup, ...]
+    review: Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +159,8 @@ class Answers:
         """Return the names of instances that begin so, in order."""
         return self._store.instance_pages.names(self._reach, beginning, most)
 
-    def instance(self, name: str) -> InstanceAnswer | None:
-        """Return all of one instance; None: there is none."""
+    def instance(self, name: str, place: Place) -> InstanceAnswer | None:
+        """Return all of one instance, with a page of what its server is set to; None: none."""
         found = self._store.instance_pages.named(self._reach, name)
         if found is None:
             return None
@@ -134,7 +172,13 @@ class Answers:
             databases=tuple(self._store.size_queries.databases(found.name)),
             records=tuple(self._store.session_pages.last_of(found.id, LAST_RECORDS)),
             review=self._review([found]),
+            server=self._server(found, place),
         )
+
+    def _server(self, instance: Instance, place: Place) -> Page[tuple[ServerFact, datetime]]:
+        key = checked_key(place.after, str, str, str, str, int)
+        found = self._store.server_facts.of(instance.id)
+        return page_of_list(found, Place(place.limit, key), _fact_key)
 
     def sessions(self, asked: SessionQuestion, place: Place) -> Page[Session]:
         """Return a page of sessions."""
@@ -175,8 +219,30 @@ class Answers:
         page = page_of_list(review.findings, Place(place.limit, key), _finding_key)
         return FindingsAnswer(page, review)
 
+    def causes(
+        self,
+        asked: InstanceQuestion,
+        least: Severity | None,
+        rule: str | None,
+        by: By,
+        place: Place,
+    ) -> CausesAnswer:
+        """Return a page of the causes of findings, by groups, the worst first.
+
+        `least` is the severity that they have at least.
+        """
+        chosen = self._store.instance_pages.chosen(self._reach, asked, None)
+        review = narrowed(self._review(chosen), None, rule)
+        found = at_least(causes_of(review.findings, review.suppressed), least)
+        groups = grouped(found, under(by, {item.name: item.tags for item in chosen}))
+        key = checked_key(place.after, int, int, str, int, str, str, str, int)
+        each = [GroupedCause(group, cause) for group in groups for cause in group.causes]
+        each.sort(key=_cause_key)
+        page = page_of_list(each, Place(place.limit, key), _cause_key)
+        return CausesAnswer(page, tuple(found), tuple(groups), review)
+
     def who_can(
-        self, privilege: str, text: str, asked: InstanceQuestion, place: Place
+        self, privilege: str, text: str, asked: InstanceQuestion, place: Place, told: Told
     ) -> HoldersAnswer:
         """Return a page of who has a privilege on what a text names.
 
@@ -193,13 +259,19 @@ class Answers:
         some, more = chosen[:looked], chosen[looked:]
         skipped = shown if some and some[0].name == since else 0
         search = access.search(self._deps, privilege, text, some)
-        kept: list[Holder] = []
+        telling = Telling[Holder | Fold](
+            lambda item: [item],
+            is_alone=bool(asked.names) or self._is_one(asked),
+            every_holder=told.every_holder,
+            how="Name the instance, or ask for all holders, to see them.",
+        )
+        kept: list[Holder | Fold] = []
         try:
-            for holder in search.holders():
-                if holder.instance == since and skipped:
+            for item in _each(search, telling, told):
+                if first_of(item).instance == since and skipped:
                     skipped -= 1
                     continue
-                kept.append(holder)
+                kept.append(item)
                 if len(kept) > place.limit:
                     break
         except ConfigurationError:
@@ -208,13 +280,18 @@ class Answers:
                 raise
         names = tuple(item.name for item in some)
         found = search.answer()
+        notes = (*gaps_once(found), *telling.notes(found))
         if len(kept) <= place.limit:
             following = (more[0].name, 0) if more else None
-            return HoldersAnswer(Page(tuple(kept), following), found, names)
+            return HoldersAnswer(Page(tuple(kept), following), found, notes, names)
         page = kept[: place.limit]
-        last = page[-1].instance
-        count = sum(item.instance == last for item in page) + (shown if last == since else 0)
-        return HoldersAnswer(Page(tuple(page), (last, count)), found, names)
+        last = first_of(page[-1]).instance
+        count = sum(first_of(item).instance == last for item in page)
+        count += shown if last == since else 0
+        return HoldersAnswer(Page(tuple(page), (last, count)), found, notes, names)
+
+    def _is_one(self, asked: InstanceQuestion) -> bool:
+        return len(self._store.instance_pages.chosen(self._reach, asked, 2)) == 1
 
     def accounts(self, asked: AccountQuestion, place: Place) -> Page[AccountLine]:
         """Return a page of accounts by name."""
@@ -241,7 +318,7 @@ class Answers:
         )
 
     def _review(self, instances: Sequence[Instance]) -> Review:
-        return review_of(self._deps, instances, tells_expired=self.sees_everything)
+        return review_of(self._deps, instances, is_limited=not self.sees_everything)
 
     def _unread(self, instance: Instance) -> tuple[SectionState, ...]:
         """Return the sections that were not read, but for those that are nobody's to read."""
@@ -250,6 +327,25 @@ class Answers:
             for item in self._store.accounts.sections(instance.id)
             if not item.report.is_known and item.report.status is not SectionStatus.PROVIDERS
         )
+
+
+def _fact_key(item: tuple[ServerFact, datetime]) -> tuple[str, str, str, str]:
+    fact, _ = item
+    return fact.name, fact.database, fact.subject, fact.value
+
+
+def _each(search: Search, telling: Telling[Holder | Fold], told: Told) -> Iterator[Holder | Fold]:
+    """Yield what is told, and at the end what is told for want of better."""
+    holders = (item for item in search.holders() if told.with_system or not item.is_own)
+    for _, rows in telling.told(holders):
+        yield from rows
+    for _, rows in telling.for_want(search.answer()):
+        yield from rows
+
+
+def _cause_key(item: GroupedCause) -> tuple[int, int, str, int, str, str, str]:
+    worst = item.cause.worst
+    return (*item.group.order, worst.severity.rank, worst.instance, worst.rule, worst.account)
 
 
 def _finding_key(item: Finding) -> tuple[int, str, str, str]:

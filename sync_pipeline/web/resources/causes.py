@@ -1,0 +1,137 @@
+"""Findings by what they come from, as the table of `sync-pipeline findings` has them."""
+
+from __future__ import annotations
+
+from sync_pipeline.access.findings.review import RULES
+from sync_pipeline.model.causes import ITSELF, NO_TAG, Cause, CauseGroup, all_of, counts_of_causes
+from sync_pipeline.model.finding import Severity
+from sync_pipeline.model.grouping import By
+from sync_pipeline.web.asked import Asked, Parameter, Shape
+from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources.links import account_link, instance_link
+from sync_pipeline.web.resources.parameters import SELECTION, selected
+from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
+from sync_pipeline.workflows.console.answers import Answers, CausesAnswer, GroupedCause
+
+_MOST_GROUPS = 40
+FACTS = (
+    *(Column(str(severity), Kind.NUMBER) for severity in Severity),
+    Column("accepted", Kind.NUMBER),
+    Column("causes", Kind.NUMBER),
+    Column("findings", Kind.NUMBER),
+    Column("accounts", Kind.NUMBER),
+    Column("instances", Kind.NUMBER),
+)
+GROUPS = Layout(
+    "groups",
+    (
+        Column("group", Kind.NAME),
+        Column("counts"),
+        Column("causes", Kind.NUMBER),
+        Column("accounts", Kind.NUMBER),
+        Column("instances", Kind.NUMBER),
+    ),
+)
+CAUSES = Layout(
+    "causes",
+    (
+        Column("group", Kind.NAME),
+        Column("severity", Kind.STATE),
+        Column("rule"),
+        Column("instance", Kind.NAME),
+        Column("account", Kind.NAME),
+        Column("accounts", Kind.NUMBER),
+        Column("role"),
+        Column("evidence", Kind.PROSE),
+        Column("also", Kind.LINES),
+        Column("fix", Kind.CODE),
+        Column("breaks", Kind.PROSE),
+        Column("left", Kind.PROSE),
+        Column("undo", Kind.CODE),
+        Column("since", Kind.MOMENT),
+    ),
+)
+
+
+def every(answers: Answers, asked: Asked) -> View:
+    """Return a page of causes by groups, worst first, with one fix for each cause."""
+    by = asked.choice("by", By) or By.RULE
+    severity = asked.choice("severity", Severity)
+    found = answers.causes(selected(asked), severity, asked.text("rule") or None, by, asked.place)
+    page = found.page
+    groups = (_group(item, by) for item in found.groups[:_MOST_GROUPS])
+    return View(
+        (
+            GROUPS.of(groups, total=len(found.groups)),
+            CAUSES.of(map(_row, page.items), page.next, page.total),
+        ),
+        tuple(zip(FACTS, _facts(found), strict=True)),
+        notes=found.review.notes,
+    )
+
+
+def _facts(found: CausesAnswer) -> tuple[Value, ...]:
+    findings = all_of(found.causes)
+    return (
+        *counts_of_causes(found.causes).values(),
+        len(found.review.suppressed),
+        len(found.causes),
+        len(findings),
+        len({(item.instance, item.account) for item in findings if item.account}),
+        len({item.instance for item in findings}),
+    )
+
+
+def _group(group: CauseGroup, by: By) -> tuple[Value, ...]:
+    is_filter = by is not By.ACCOUNT and group.name != NO_TAG
+    name = Link(group.name, "/causes", {"by": by, by: group.name}) if is_filter else group.name
+    return name, group.counts, len(group.causes), len(group.accounts), len(group.instances)
+
+
+def _row(item: GroupedCause) -> tuple[Value, ...]:
+    cause, worst = item.cause, item.cause.worst
+    remedy = cause.remedy()
+    return (
+        item.group.name,
+        str(cause.severity),
+        worst.rule,
+        instance_link(worst.instance),
+        _who(cause),
+        len(cause.accounts),
+        cause.role,
+        cause.evidence,
+        tuple(dict.fromkeys(f"{one.rule}: {one.evidence}" for one in cause.folded)),
+        remedy.fix,
+        remedy.breaks,
+        remedy.left,
+        remedy.undo,
+        cause.since,
+    )
+
+
+def _who(cause: Cause) -> Value:
+    """Return whom a cause is of: an account, some with the way to each, or the instance."""
+    accounts, worst = cause.accounts, cause.worst
+    if not accounts:
+        return Link(ITSELF, "/instance", {"name": worst.instance})
+    if len(accounts) == 1:
+        return account_link(worst.instance, accounts[0])
+    return Link(cause.named, "/findings", {"instance": worst.instance, "rule": worst.rule})
+
+
+RESOURCES = (
+    Resource(
+        "causes",
+        every,
+        (GROUPS, CAUSES),
+        (
+            Parameter("by", Shape.CHOICE, tuple(By), default=By.RULE),
+            Parameter("severity", Shape.CHOICE, tuple(Severity)),
+            Parameter("rule", Shape.CHOICE, tuple(rule.id for rule in RULES)),
+            *SELECTION,
+        ),
+        FACTS,
+        ("causes",),
+        paged=("causes",),
+    ),
+)
