@@ -162,7 +162,7 @@ def test_what_the_engines_made_is_left_out_as_the_command_does(
             AccountState(
                 name,
                 AccountKind.USER,
-                can_login=True,
+                can_login=not is_own,
                 attributes=(("is_oracle_maintained", is_own),),
             )
             for is_own in (True, False)

@@ -263,6 +263,7 @@ class Answers:
             lambda item: [item],
             is_alone=bool(asked.names) or self._is_one(asked),
             every_holder=told.every_holder,
+            is_folded=not told.every_holder,
             how="Name the instance, or ask for all holders, to see them.",
         )
         kept: list[Holder | Fold] = []
