@@ -11,6 +11,7 @@ from sync_pipeline.access.findings.case import Case, Remedy, listed
 from sync_pipeline.access.findings.mending import REFUSED, Mending, dropped, take_all
 from sync_pipeline.access.findings.powers import grant_admin
 from sync_pipeline.access.findings.rule import Rule, each, rule
+from sync_pipeline.engines.access.contract import lists_some
 from sync_pipeline.model.access import Hold, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Finding, Severity
@@ -131,6 +132,8 @@ def gone_database(rule: Rule, case: Case) -> Iterator[Finding]:
     # Whether the case of a name counts is a setting of the server, by which it keeps grants in
     # lower case (lower_case_table_names), and shows databases as they were made.
     there = frozenset(map(str.casefold, case.databases.present))
+    # Who may see some databases alone does not list the others.
+    is_whole = not lists_some(case.judged.rules, case.monitor)
     for state in case.states():
         by_database: dict[tuple[bool, str], list[Grant]] = defaultdict(list)
         for grant in state.grants:
@@ -138,7 +141,8 @@ def gone_database(rule: Rule, case: Case) -> Iterator[Finding]:
         for (is_pattern, database), grants in sorted(by_database.items()):
             why = _why_no_match if is_pattern else _why_gone
             reason = why(case, case.databases, state.name, database)
-            if reason and _plain(database).casefold() not in there:
+            is_sure = is_whole or reason == _VANISHED
+            if reason and is_sure and _plain(database).casefold() not in there:
                 privileges = listed(sorted({grant.privilege for grant in grants}))
                 yield case.finding(
                     rule.id,

@@ -17,6 +17,7 @@ from sync_pipeline.engines.access.contract import (
     definer_routines,
     hash_places,
     is_servers_own,
+    lists_some,
     login_rules,
     missing,
     not_modelled,
@@ -63,6 +64,10 @@ class CautiousRules:
     def is_servers_own(self, securable: Securable) -> bool:
         """Return whether an object lies in what every server of the engine has."""
         return is_servers_own(self._rules, securable)
+
+    def lists_some(self, user: str) -> bool:
+        """Return whether a user (a name) is known not to be shown all databases of the server."""
+        return lists_some(self._rules, user)
 
     def everything(self, account: str) -> Sequence[EffectivePrivilege]:
         """Return all that the account has, as far as the rules know."""

@@ -295,6 +295,20 @@ def is_servers_own(rules: AccessRules, securable: Securable) -> bool:
     return isinstance(rules, KnowsPlaces) and rules.is_servers_own(securable)
 
 
+@runtime_checkable
+class ListsDatabases(Protocol):
+    """The rules of an engine whose servers list those databases alone that an account may see."""
+
+    def lists_some(self, user: str) -> bool:
+        """Return whether a user (a name) is known not to be shown all databases."""
+        ...
+
+
+def lists_some(rules: AccessRules, user: str) -> bool:
+    """Return whether a user (a name) is known not to be shown all databases of the server."""
+    return isinstance(rules, ListsDatabases) and rules.lists_some(user)
+
+
 _READS = ("SELECT", "CONNECT")
 """What no ban on writes takes away. EXECUTE may write, and a grant option is used by writing."""
 

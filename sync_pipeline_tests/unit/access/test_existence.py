@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync_pipeline.access.answers import Existence, Verdict, WhoCan
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.grants import gone_database
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import who_can
 from sync_pipeline.cli.holders import Asked, Lines
@@ -155,6 +157,21 @@ def test_a_pattern_names_no_database(engine: EngineName) -> None:
     judged = family(engine, listed("shop2"), user(APP, Grant(pattern, "DELETE")))
     assert found(on(judged, "table:shop2.t")) == {ROOT: Existence.LIKELY, APP: Existence.LIKELY}
     assert on(judged, "table:shop.t").absent
+
+
+@pytest.mark.parametrize("engine", FAMILY)
+@pytest.mark.parametrize("may_list", [True, False])
+def test_who_sees_some_databases_alone_calls_no_other_one_gone(
+    engine: EngineName, *, may_list: bool
+) -> None:
+    """Or else a REVOKE of what is in use would be its fix."""
+    app = user(APP, *(Grant(Securable(K.DATABASE, name), "SELECT") for name in ("shop", "old")))
+    watcher = user(WATCHER, *([SHOW] if may_list else []))
+    databases = Databases(frozenset({"crm"}), frozenset({"old"}), LISTED)
+    changed = dict.fromkeys((APP, WATCHER), LISTED - timedelta(days=1))
+    case = Case(asked(engine, app, watcher), databases, changed, "watcher")
+    gone = [item.about for item in gone_database.findings([case])]
+    assert gone == ["database old", *(["database shop"] if may_list else [])]
 
 
 def oracle(*more: AccountState, **options: object) -> Judged:

@@ -31,7 +31,12 @@ from sync_pipeline.engines.mysql_protocol.access.levels import (
 from sync_pipeline.engines.mysql_protocol.access.mends import Mending
 from sync_pipeline.engines.mysql_protocol.access.names import user_and_host
 from sync_pipeline.engines.mysql_protocol.access.patterns import unescaped
-from sync_pipeline.engines.mysql_protocol.access.places import is_servers_own, missing_database
+from sync_pipeline.engines.mysql_protocol.access.places import (
+    SEES_DATABASES,
+    accounts_of,
+    is_servers_own,
+    missing_database,
+)
 from sync_pipeline.engines.mysql_protocol.access.pools import Pool, Way
 from sync_pipeline.engines.mysql_protocol.access.powers import dangers_of, powers_of
 from sync_pipeline.engines.mysql_protocol.access.schemas import (
@@ -164,6 +169,13 @@ class FamilyAccess(Mending):
     def missing(self, securable: Securable, listing: Listing) -> str:
         """Return the database of an object that is known not to be there; empty: it may be."""
         return missing_database(self.world, securable, listing)
+
+    def lists_some(self, user: str) -> bool:
+        """Return whether an account of a user is not shown all databases, not by a role either."""
+        return any(
+            not any(self.decide(name, word, SERVER).is_allowed for word in SEES_DATABASES)
+            for name in accounts_of(self.world, user)
+        )
 
     def is_servers_own(self, securable: Securable) -> bool:
         """Return whether an object lies in a database that each server has."""

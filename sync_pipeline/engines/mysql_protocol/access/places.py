@@ -21,7 +21,7 @@ from sync_pipeline.model.privilege import Securable, SecurableKind
 
 OWN = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
 """The databases that each server has."""
-_SEES_DATABASES = SEES_TABLES | {"SHOW DATABASES"}
+SEES_DATABASES = SEES_TABLES | {"SHOW DATABASES"}
 _OLDEST = timedelta(days=2)
 """Databases are listed once a day: after a listing that failed, none is known to be gone."""
 _NOT_IN_DATABASES = (SecurableKind.SERVER, SecurableKind.ACCOUNT, SecurableKind.DATABASE_PATTERN)
@@ -71,6 +71,11 @@ def _sees_all(world: AccessWorld, listing: Listing) -> bool:
     )
 
 
+def accounts_of(world: AccessWorld, user: str) -> list[str]:
+    """Return the names of a user's accounts, on each of its hosts."""
+    return [state.name for state in _of_user(world.accounts.values(), user)]
+
+
 def _of_user(states: Iterable[AccountState], user: str) -> Iterable[AccountState]:
     for state in states:
         found = user_and_host(state.name)
@@ -81,6 +86,6 @@ def _of_user(states: Iterable[AccountState], user: str) -> Iterable[AccountState
 def _has_view_of_all(state: AccountState) -> bool:
     is_whole = not any(grant.deny for grant in state.grants)
     return is_whole and any(
-        grant.securable.kind is SecurableKind.SERVER and grant.privilege in _SEES_DATABASES
+        grant.securable.kind is SecurableKind.SERVER and grant.privilege in SEES_DATABASES
         for grant in state.grants
     )
