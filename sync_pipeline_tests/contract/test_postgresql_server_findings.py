@@ -14,6 +14,7 @@ import pytest
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.definers import definer_routine
 from sync_pipeline.access.findings.logins import (
+    file_error,
     from_anywhere,
     superuser_from_elsewhere,
     weak_method,
@@ -121,6 +122,20 @@ def test_a_line_of_the_file_and_its_clean_twin(
     assert all("line 1 (" in item.evidence and item.left for item in items.values())
     with written(bench, twin, *SAFE):
         assert found(bench, *RULES) == {}
+
+
+def test_lines_that_the_server_cant_read(bench: PostgresBench) -> None:
+    """A line for TLS on a server without has an error in the view too, and is read all the same."""
+    secret = "radiussecrets=top-secret-1"
+    with written(bench, *SAFE, f"host all all 10.0.0.0/8 nonsense {secret}", "host all", ""):
+        snapshot = bench.collect()
+    assert "top-secret-1" not in repr(snapshot)
+    (finding,) = review([case_of(snapshot)], FindingRules(), TODAY, [file_error]).findings
+    assert finding.severity is Severity.MEDIUM
+    assert "can't read 2 of the lines" in finding.evidence
+    assert "line 3, 4." in finding.evidence
+    with written(bench, *SAFE, "hostssl all all 10.0.0.0/8 scram-sha-256"):
+        assert found(bench, *RULES, file_error) == {}
 
 
 def test_trust_from_elsewhere_is_worse(bench: PostgresBench) -> None:

@@ -5,7 +5,7 @@ The numbers are those of the benchmark for MariaDB 10.6; the titles are our own 
 
 from __future__ import annotations
 
-from sync_pipeline.access.benchmarks.reasons import CLIENTS, HOST, NOT_READ, PEOPLE
+from sync_pipeline.access.benchmarks.reasons import CLIENTS, HOST, NOT_READ, OPTIONAL_TLS, PEOPLE
 from sync_pipeline.model.benchmark import Benchmark, Control
 from sync_pipeline.model.instance import EngineName
 
@@ -78,7 +78,12 @@ CIS_MARIADB = Benchmark(
             limits="Accounts of low privileges are not told of.",
         ),
         Control("7.6", "No anonymous accounts", ("anonymous-account",)),
-        Control("8.1", "The server takes no connection without TLS", ("tls-not-required",)),
+        Control(
+            "8.1",
+            "The server, or each account that logs in from elsewhere, requires TLS",
+            ("tls-not-required",),
+            limits=OPTIONAL_TLS,
+        ),
         Control("8.2", "Accounts that log in from elsewhere require TLS", ("tls-not-required",)),
         Control("8.3", "Limits on the sessions of each account", not_checked=PEOPLE),
         Control("9.3", "No SUPER for accounts of replicas", ("superuser",)),

@@ -5,7 +5,7 @@ The numbers are those of the benchmark for MySQL Community Server 9.7; the title
 
 from __future__ import annotations
 
-from sync_pipeline.access.benchmarks.reasons import CLIENTS, HOST, NOT_READ, PEOPLE
+from sync_pipeline.access.benchmarks.reasons import CLIENTS, HOST, NOT_READ, OPTIONAL_TLS, PEOPLE
 from sync_pipeline.model.benchmark import Benchmark, Control
 from sync_pipeline.model.instance import EngineName
 
@@ -16,7 +16,9 @@ CIS_MYSQL = Benchmark(
     (
         Control("2.4", "No passwords on command lines", not_checked=CLIENTS),
         Control("2.5", "One account for one purpose", not_checked=PEOPLE),
-        Control("2.7", "No password lives for more than a year", ("old-password",)),
+        Control(
+            "2.7", "No password lives for more than a year", ("no-password-expiry", "old-password")
+        ),
         Control("2.8", "A password is not used again", not_checked=NOT_READ),
         Control("2.9", "A new password needs the old one", not_checked=NOT_READ),
         Control("2.10", "Passwords are changed by way of second ones", not_checked=PEOPLE),
@@ -100,7 +102,12 @@ CIS_MYSQL = Benchmark(
             "Roles are made active on purpose",
             not_checked="Which roles are active decides no right: each may be made so.",
         ),
-        Control("8.1", "The server takes no connection without TLS", ("tls-not-required",)),
+        Control(
+            "8.1",
+            "The server, or each account that logs in from elsewhere, requires TLS",
+            ("tls-not-required",),
+            limits=OPTIONAL_TLS,
+        ),
         Control(
             "8.2",
             "Accounts that log in from elsewhere have a certificate",

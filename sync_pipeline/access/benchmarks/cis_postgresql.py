@@ -9,6 +9,8 @@ from sync_pipeline.access.benchmarks.reasons import CLIENTS, HOST, OTHER_CHAPTER
 from sync_pipeline.model.benchmark import Benchmark, Control
 from sync_pipeline.model.instance import EngineName
 
+_BROKEN = "login-file-error"
+"""With a line that can't be read, nobody knows which are in force."""
 CIS_POSTGRESQL = Benchmark(
     "cis-postgresql",
     "CIS PostgreSQL 17 Benchmark 1.0.0, chapters 4, 5 and 7",
@@ -51,11 +53,11 @@ CIS_POSTGRESQL = Benchmark(
         ),
         Control("5.1", "No passwords on command lines", not_checked=CLIENTS),
         Control("5.2", "The server listens on chosen addresses", not_checked=OTHER_CHAPTER),
-        Control("5.3", "Logins over the socket ask who it is", ("login-without-password",)),
+        Control("5.3", "Logins over the socket ask who it is", ("login-without-password", _BROKEN)),
         Control(
             "5.4",
             "Logins over the network ask who it is",
-            ("login-without-password", "weak-login-method"),
+            ("login-without-password", "weak-login-method", _BROKEN),
         ),
         Control("5.5", "Limits on the sessions of each account", not_checked=PEOPLE),
         Control(
@@ -64,23 +66,23 @@ CIS_POSTGRESQL = Benchmark(
             not_checked="A module of the server checks them, and none says which rules it has.",
         ),
         Control("5.7", "Time limits and delays at login", not_checked=OTHER_CHAPTER),
-        Control("5.8", "Clients connect by TLS", ("login-rule-without-tls",)),
+        Control("5.8", "Clients connect by TLS", ("login-rule-without-tls", _BROKEN)),
         Control(
             "5.9",
             "Logins from few addresses",
-            ("login-from-anywhere",),
+            ("login-from-anywhere", _BROKEN),
             limits="Networks that are less than everything are not told of.",
         ),
         Control(
             "5.10",
             "Logins to named databases, of named accounts",
-            ("login-from-anywhere",),
+            ("login-from-anywhere", _BROKEN),
             limits="A line for all accounts of a small network is not told of.",
         ),
         Control(
             "5.11",
             "No superuser logs in from elsewhere",
-            ("login-from-anywhere", "superuser-from-elsewhere"),
+            ("login-from-anywhere", "superuser-from-elsewhere", _BROKEN),
         ),
         Control(
             "5.12",

@@ -7,3 +7,6 @@ PEOPLE = "What an account needs is for people to say: no catalog tells what was 
 CLIENTS = "It is about programs and people who connect, of which the server sees nothing."
 OTHER_CHAPTER = "It is about the settings of the server and not about accounts and privileges."
 NOT_READ = "The account sync does not read this setting."
+OPTIONAL_TLS = (
+    "Whether require_secure_transport is ON is not asked where each account requires TLS itself."
+)

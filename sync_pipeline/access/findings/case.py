@@ -96,10 +96,12 @@ class Case:
     def is_branch(self, account: str) -> bool:
         """Return whether the instance is read with an account, or with a role that it needs.
 
-        One that is a superuser itself needs none of its roles.
+        One that is a superuser itself needs none of its roles. As one role, a view reads for it.
         """
         if not self.monitor:
             return False
+        if self.facts(account).reads_for_monitor:
+            return True
         key = f"branch {self.monitor}"
         if key not in self._found:
             accounts = self.judged.world.accounts.values()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sync_pipeline.access.findings.case import Case, Remedy, listed
+from sync_pipeline.access.findings.dangers import dangerous
 from sync_pipeline.access.findings.mending import REFUSED, Mending, memberships_in
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.engines.access.contract import AccessRules, HashPlace, hash_places
@@ -58,8 +59,13 @@ def hash_reader(rule: Rule, case: Case) -> Iterator[Finding]:
 
 
 def _is_left_out(case: Case, state: AccountState) -> bool:
-    """Return whether nothing is to be said: superusers read all, and have a rule of their own."""
+    """Return whether nothing is to be said: superusers read all, and have a rule of their own.
+
+    As the role of the script's view nobody logs in; who has it as a role is told himself.
+    """
     is_engines = case.is_expected(state.name) and not case.is_everyone(state.name)
+    if case.facts(state.name).reads_for_monitor and not case.gets_in(state):
+        return True
     return is_engines or bool(case.powers(state.name, PowerKind.SUPERUSER))
 
 
@@ -115,7 +121,14 @@ def _finding(
         path=best.path,
         remedy=remedy,
         cause=case.whose(holders.pop() if len(holders) == 1 else state.name),
+        implied=dangerous.id if _is_dangerous(case, state.name, readers) else "",
     )
+
+
+def _is_dangerous(case: Case, account: str, readers: Sequence[_Reader]) -> bool:
+    """Return whether each way is a dangerous privilege, which is told with what it reaches."""
+    known = {power.source for power in case.powers(account, PowerKind.DANGEROUS)}
+    return all(not known.isdisjoint((r.place.privilege, r.way.path[-1].account)) for r in readers)
 
 
 def _rank(reader: _Reader) -> tuple[bool, bool, bool, int]:

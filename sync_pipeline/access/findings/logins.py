@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from sync_pipeline.access.findings.case import Case, Remedy, listed
+from sync_pipeline.access.findings.concerns import told
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.engines.access.contract import LoginRule, login_rules
 from sync_pipeline.model.finding import Finding, Severity
@@ -97,6 +98,21 @@ def without_tls(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield the lines that fit connections of other hosts whether they have TLS or not."""
     found = _chosen(case, lambda item: not (item.is_by_tls or item.is_local))
     yield from _finding(rule, case, rule.severity, found, "let other hosts in without TLS")
+
+
+@rule(
+    "login-file-error",
+    title="Login rules that the server can't read",
+    severity=Severity.MEDIUM,
+    rationale="While one line can't be read, the server goes on by the lines that it had before, "
+    "so that nothing that was tightened since is in force, and a restart fails.",
+    sources=(_HBA, "PostgreSQL documentation, pg_hba_file_rules: error"),
+    reads=(SectionName.LOGIN_RULES,),
+)
+@each
+def file_error(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield that there are lines which can't be read."""
+    yield from told(rule, case)
 
 
 def _is_open(item: LoginRule) -> bool:

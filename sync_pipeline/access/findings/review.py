@@ -23,6 +23,7 @@ from sync_pipeline.access.findings.known import (
     guessed,
 )
 from sync_pipeline.access.findings.logins import (
+    file_error,
     from_anywhere,
     superuser_from_elsewhere,
     weak_method,
@@ -65,6 +66,7 @@ RULES: tuple[Rule, ...] = (
     from_anywhere,
     without_tls,
     superuser_from_elsewhere,
+    file_error,
     everyone_writes,
     definer_routine,
     default_password,

@@ -8,15 +8,17 @@ import pytest
 
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.dangers import dangerous
+from sync_pipeline.access.findings.hashes import hash_reader
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
-from sync_pipeline.engines.access.contract import dangers
+from sync_pipeline.engines.access.contract import dangers, definer_routines
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld, Availability, PowerKind
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.finding import Finding, FindingRules, Severity
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+from sync_pipeline.model.server_fact import ServerFact, ServerFacts
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 SERVER = Securable(SecurableKind.SERVER)
@@ -45,6 +47,51 @@ def case(engine: EngineName, *states: AccountState, monitor: str = "") -> Case:
 def found(engine: EngineName, *states: AccountState, monitor: str = "") -> list[Finding]:
     items = [case(engine, *states, monitor=monitor)]
     return list(review(items, FindingRules(), NOW.date(), [dangerous]).findings)
+
+
+@pytest.mark.parametrize(
+    ("state", "implied"),
+    [
+        (user("copies", attributes=(("can_replicate", True),)), "dangerous-privilege"),
+        (user("reads", roles=("pg_read_all_data",)), "dangerous-privilege"),
+        (user("dumps", roles=("team",), attributes=(("can_replicate", True),)), ""),
+    ],
+)
+def test_hashes_that_come_with_a_danger_are_told_with_it(state: AccountState, implied: str) -> None:
+    """Twice the same would be two lines and two fixes of one cause."""
+    on = Securable(SecurableKind.TABLE, schema="pg_catalog", name="pg_authid", catalog="d")
+    team = AccountState("team", AccountKind.ROLE, False, grants=(Grant(on, "SELECT"),))
+    cases = [case(EngineName.POSTGRESQL, state, team, role("pg_read_all_data"))]
+    items = review(cases, FindingRules(), NOW.date(), [dangerous, hash_reader]).findings
+    own = {item.rule: item for item in items if item.account == state.name}
+    assert set(own) == {"dangerous-privilege", "password-hash-reader"}
+    assert own["password-hash-reader"].implied == implied
+
+
+SCRIPTS = {
+    EngineName.MARIADB: "sync_pipeline_definer",
+    EngineName.MYSQL: "'sync_pipeline_definer'@'%'",
+}
+
+
+@pytest.mark.parametrize("engine", SCRIPTS)
+def test_no_statement_takes_from_the_role_of_the_view(engine: EngineName) -> None:
+    """Without it no account is read any more, whatever else may be said of it."""
+    state = user(SCRIPTS[engine], "FILE", is_locked=True)
+    (finding,) = found(engine, state, monitor="watcher")
+    assert (finding.fix, finding.undo) == ("", "")
+    (finding,) = found(engine, user("'other'@'%'", "FILE", is_locked=True), monitor="watcher")
+    assert finding.fix
+
+
+@pytest.mark.parametrize("value", ["²", "² x", "٣ x", "1" * 1900 + " x", "-1 x", "1 x", ""])
+@pytest.mark.parametrize("engine", [name for name, _ in FAMILY])
+def test_a_count_that_is_none(engine: EngineName, value: str) -> None:
+    """Python has digits that are no numbers; one routine is not one and none more."""
+    facts = ServerFacts([ServerFact("definer", "shop", "left@localhost", value)])
+    world = AccessWorld("db", engine, VERSIONS[engine], {}, asked_at=NOW, server=facts)
+    (routine,) = definer_routines(ENGINES[engine].access_rules(world))
+    assert routine.name == f"shop.{value.partition(' ')[2]}"
 
 
 @pytest.mark.parametrize("engine", [name for name, _ in FAMILY])
@@ -140,7 +187,7 @@ def parameter(name: str, privilege: str) -> Grant:
 @pytest.mark.parametrize(
     ("attribute", "word", "severity"),
     [
-        ("can_replicate", "REPLICATION", Severity.HIGH),
+        ("can_replicate", "REPLICATION", Severity.MEDIUM),
         ("bypasses_row_security", "BYPASSRLS", Severity.MEDIUM),
         ("can_create_databases", "CREATEDB", Severity.LOW),
     ],

@@ -49,6 +49,7 @@ def test_rules_keep_their_names() -> None:
             "dangerous-privilege",
             *("tls-not-required", "login-without-password", "weak-login-method"),
             *("login-from-anywhere", "login-rule-without-tls", "superuser-from-elsewhere"),
+            "login-file-error",
             *("definer-routine", "old-password", "weak-password-storage"),
             "password-hash-reader",
             "weak-authentication",

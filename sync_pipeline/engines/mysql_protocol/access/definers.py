@@ -6,6 +6,7 @@ alter a routine can't change what it does: a new one has whoever makes it as its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -19,6 +20,8 @@ NAME = "definer"
 _GONE = "It has no account any more: whoever makes one of that name says what they may do."
 _POWERFUL = "It may do everything, and whoever calls them does with that what they let him."
 _EXECUTE = "EXECUTE"
+_COUNT = re.compile("(?!1$)[1-9][0-9]{0,8}")
+"""More than one. Python takes far more for a digit, and not each of these for a number."""
 
 
 class Rules(Protocol):
@@ -59,7 +62,7 @@ def definer_routines(rules: Rules) -> Iterator[DefinerRoutine]:
 
 def _of(fact: ServerFact, owner: str, why: str, *, is_for_everyone: bool) -> DefinerRoutine:
     count, _, first = fact.value.partition(" ")
-    more = f" and {int(count) - 1} more" if count.isdigit() and int(count) > 1 else ""
+    more = f" and {int(count) - 1} more" if _COUNT.fullmatch(count) else ""
     name = f"{fact.database}.{first}{more}"
     return DefinerRoutine(name, fact.database, owner, is_for_everyone, why)
 

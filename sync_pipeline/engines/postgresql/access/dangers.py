@@ -23,7 +23,7 @@ from sync_pipeline.model.privilege import Grant, SecurableKind
 ATTRIBUTES = {
     "can_replicate": (
         "REPLICATION",
-        Danger(Gravity.HIGH, "copies the whole cluster, with all data and password hashes"),
+        Danger(Gravity.MEDIUM, "copies the whole cluster, with all data and password hashes"),
     ),
     "bypasses_row_security": (
         "BYPASSRLS",

@@ -7,18 +7,19 @@ routine is its owner alone, so that nobody else's change runs with the owner's r
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
 from sync_pipeline.engines.access.contract import DefinerRoutine
 from sync_pipeline.engines.base import UNWRITABLE
+from sync_pipeline.engines.postgresql.access.told import text, told
 from sync_pipeline.engines.postgresql.names import quoted
 from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.server_fact import ServerFact
 
 NAME = "definer_routine"
 _WHY = "What the names in them mean is said by whoever calls them."
+_PARTS = ("schema", "name", "arguments", "owner")
 _PLAIN = re.compile(r"[^;\n\r]*")
 """Arguments that may stand in a statement as the server writes them."""
 
@@ -33,18 +34,21 @@ def definer_routines(world: AccessWorld) -> Iterator[DefinerRoutine]:
 
 def _routine(fact: ServerFact) -> DefinerRoutine | None:
     """Return one routine; what is none, is the server's lie, and nothing is told."""
-    try:
-        value = json.loads(fact.value)
-        schema, name, arguments, owner = (
-            value[part] for part in ("schema", "name", "arguments", "owner")
-        )
-    except (ValueError, TypeError, KeyError):
+    value = told(fact)
+    found = [text(value.get(part)) for part in _PARTS]
+    parts = [item for item in found if item is not None]
+    if len(parts) < len(found):
         return None
-    if not all(isinstance(item, str) for item in (schema, name, arguments, owner)):
-        return None
+    is_as_told = parts == [value[part] for part in _PARTS]
+    schema, name, arguments, owner = parts
     written = ".".join(map(quoted, (fact.database, schema, name)))
     alter = f"ALTER ROUTINE {written}({arguments})"
-    is_writable = UNWRITABLE not in alter and _PLAIN.fullmatch(arguments) and "--" not in arguments
+    is_writable = (
+        is_as_told
+        and UNWRITABLE not in alter
+        and _PLAIN.fullmatch(arguments)
+        and "--" not in arguments
+    )
     return DefinerRoutine(
         name=fact.subject,
         database=fact.database,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from sync_pipeline.engines.access.concerns import Concern
 from sync_pipeline.engines.access.contract import (
     DefinerRoutine,
     HashPlace,
@@ -23,6 +24,7 @@ from sync_pipeline.engines.postgresql.access.facts import facts
 from sync_pipeline.engines.postgresql.access.grants import GrantIndex
 from sync_pipeline.engines.postgresql.access.hashes import places
 from sync_pipeline.engines.postgresql.access.kinds import is_write, parsed
+from sync_pipeline.engines.postgresql.access.login_errors import login_errors
 from sync_pipeline.engines.postgresql.access.login_rules import login_rules
 from sync_pipeline.engines.postgresql.access.names import Names
 from sync_pipeline.engines.postgresql.access.needs import Needs
@@ -127,6 +129,10 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         if self._login_rules is None:
             self._login_rules = tuple(login_rules(self._world))
         return self._login_rules
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what a review of PostgreSQL alone looks for."""
+        return tuple(login_errors(self._world))
 
     def definer_routines(self) -> Sequence[DefinerRoutine]:
         """Return the routines with their owner's rights whose names mean what callers say."""

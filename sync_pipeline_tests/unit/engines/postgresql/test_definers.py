@@ -55,6 +55,18 @@ def test_names_are_quoted_or_not_written() -> None:
     assert found.fix == ""
 
 
+@pytest.mark.parametrize("value", ["[" * 1900, '{"a":' * 400, "9" * 1900])
+def test_what_no_server_says(value: str) -> None:
+    fact = ServerFact("definer_routine", "shop", "x", value)
+    world = AccessWorld("db", EngineName.POSTGRESQL, "17", {}, server=ServerFacts([fact]))
+    assert list(definer_routines(world)) == []
+
+
+def test_an_owner_that_no_store_keeps_is_written_otherwise() -> None:
+    (found,) = of({**VALUE, "owner": "x\ud800\0"})
+    assert (found.owner, found.fix) == (r"x\ud800\x00", "")
+
+
 PARTS = st.none() | st.integers() | st.text(max_size=4) | st.lists(st.text(max_size=2))
 
 

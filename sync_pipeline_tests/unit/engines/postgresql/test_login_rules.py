@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -122,6 +123,56 @@ def test_who_is_a_superuser() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (("host all dba all reject", "host all all all cert"), False),
+        (("host all +admins 10.0.0.0/8 reject", "host all all 10.1.0.0/24 cert"), False),
+        (("host all dba all reject", "host all all all cert", "host all dba all cert"), False),
+        (("host all dba 10.0.0.0/8 reject", "host all all all cert"), True),
+        (("hostssl all dba all reject", "host all all all cert"), True),
+        (("host app dba all reject", "host all all all cert"), True),
+        (("host all app all reject", "host all all all cert"), True),
+        (("local all dba reject", "host all all all cert"), True),
+    ],
+)
+def test_superusers_who_are_refused_before(lines: tuple[str, ...], wanted: bool) -> None:
+    assert [item.lets_superusers for item in of(*lines)] == [wanted]
+
+
+def test_thousands_of_lines_are_not_compared_with_each_other() -> None:
+    """Of a limit's worth, with as many users as one may have: minutes of work before."""
+    users = [f"u{number}" for number in range(250)]
+    base = {"type": "host", "databases": ["all"], "users": users, "netmask": "255.255.255.0"}
+    facts = [
+        fact(n, {**base, "line": n, "address": f"10.{n // 250}.{n % 250}.0", "method": "trust"})
+        for n in range(1000)
+    ]
+    world = AccessWorld("db", EngineName.POSTGRESQL, "17", {}, server=ServerFacts(facts))
+    before = time.process_time()
+    assert len(list(login_rules(world))) == len(facts)
+    assert time.process_time() - before < 10
+
+
+@pytest.mark.parametrize(
+    "value", ["[" * 1900, '{"a":' * 400, '"' + "9" * 1900 + '"', "9" * 1900, "1e999"]
+)
+def test_what_no_server_says(value: str) -> None:
+    facts = [ServerFact("login_rule", "", "1", value)]
+    world = AccessWorld("db", EngineName.POSTGRESQL, "17", {}, server=ServerFacts(facts))
+    assert list(login_rules(world)) == []
+
+
+def test_what_no_store_keeps_is_written_otherwise() -> None:
+    """Python reads half a character, and the NUL, out of JSON."""
+    odd = "x\ud800\0"
+    value = {**line("host all all all trust"), "users": [odd], "address": odd, "line": odd}
+    world = AccessWorld("db", EngineName.POSTGRESQL, "17", {}, server=ServerFacts([fact(1, value)]))
+    (found,) = login_rules(world)
+    assert found.text == r"host all x\ud800\x00 x\ud800\x00 trust"
+    assert (found.place + found.text).encode()
+
+
+@pytest.mark.parametrize(
     ("lines", "reached"),
     [
         (("host all all all reject", "host all all 10.0.0.0/8 trust"), []),
@@ -134,6 +185,11 @@ def test_who_is_a_superuser() -> None:
         (("host all all all reject", "hostssl all all all trust"), []),
         (("host all all all reject", "local all all trust"), ["line 2"]),
         (("local all all reject", "host all all all trust"), ["line 2"]),
+        (("host all all all reject", "host all all ::1/128 trust"), []),
+        (("host all all 0.0.0.0/0 reject", "host all all ::1/128 trust"), ["line 2"]),
+        (("host all all 10.0.0.0/24 reject", "host all all 10.0.0.0/8 trust"), ["line 2"]),
+        (("host all app,web all reject", "host app web all trust"), []),
+        (("host all all local reject", "local all all trust"), ["line 2"]),
         (("host all all samenet reject", "host all all samenet trust"), []),
         (("host all all samenet reject", "host all all 10.0.0.0/8 trust"), ["line 2"]),
     ],
