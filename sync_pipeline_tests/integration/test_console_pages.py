@@ -355,6 +355,10 @@ def test_holders_are_folded_and_counted_as_the_table_of_the_command(
     for note in page["notes"]:
         same = note.replace("Name the instance, or ask for all holders, to see them.", "")
         assert " ".join(visible(same).split()) in one_line, (same, table)
+    if not is_alone:
+        each = everything(pages, "/api/v1/who-can", **query, **{"all-holders": "yes"})
+        found = sum(item["exists"] == "yes" for item in each)
+        assert not found or sum(item["holders"] for item in page["items"]) == found
     for item in page["items"]:
         assert item["holders"] == 1 or item["told_with"]
         assert (

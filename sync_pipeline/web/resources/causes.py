@@ -40,15 +40,15 @@ CAUSES = Layout(
         Column("rule"),
         Column("instance", Kind.NAME),
         Column("account", Kind.NAME),
-        Column("accounts", Kind.NUMBER),
-        Column("role"),
         Column("evidence", Kind.PROSE),
-        Column("also", Kind.LINES),
         Column("fix", Kind.CODE),
         Column("breaks", Kind.PROSE),
         Column("left", Kind.PROSE),
         Column("undo", Kind.CODE),
         Column("since", Kind.MOMENT),
+        Column("also", Kind.LINES),
+        Column("role"),
+        Column("accounts", Kind.NUMBER),
     ),
 )
 
@@ -97,15 +97,15 @@ def _row(item: GroupedCause) -> tuple[Value, ...]:
         worst.rule,
         instance_link(worst.instance),
         _who(cause),
-        len(cause.accounts),
-        cause.role,
         cause.evidence,
-        tuple(dict.fromkeys(f"{one.rule}: {one.evidence}" for one in cause.folded)),
         remedy.fix,
         remedy.breaks,
         remedy.left,
         remedy.undo,
         cause.since,
+        tuple(dict.fromkeys(f"{one.rule}: {one.evidence}" for one in cause.folded)),
+        cause.role,
+        len(cause.accounts),
     )
 
 

@@ -20,8 +20,6 @@ LIST = Layout(
     (
         Column("instance", Kind.NAME),
         Column("account", Kind.NAME),
-        Column("holders", Kind.NUMBER),
-        Column("told_with"),
         Column("everyone", Kind.FLAG),
         Column("can", Kind.STATE),
         Column("object"),
@@ -30,6 +28,8 @@ LIST = Layout(
         Column("given_by", Kind.PROSE),
         Column("grantable", Kind.FLAG),
         Column("lacks"),
+        Column("holders", Kind.NUMBER),
+        Column("told_with"),
     ),
 )
 
@@ -80,8 +80,6 @@ def _fold_row(fold: Fold, unfolded: Mapping[str, str]) -> tuple[Value, ...]:
     return (
         instance_link(first.instance),
         Link(fold.named, "/who-can", {**unfolded, "instance": first.instance}),
-        len(fold.holders),
-        str(fold.crowd),
         fold.crowd is Crowd.EVERYONE,
         str(first.decision.held[0].availability),
         str(first.decision.securable),
@@ -90,6 +88,8 @@ def _fold_row(fold: Fold, unfolded: Mapping[str, str]) -> tuple[Value, ...]:
         fold.source,
         False,
         f"{fold.lacking} of them" if fold.lacking else "",
+        len(fold.holders),
+        str(fold.crowd),
     )
 
 
@@ -100,8 +100,6 @@ def _holder_row(holder: Holder) -> tuple[Value, ...]:
     return (
         instance_link(holder.instance),
         account_link(holder.instance, holder.state.name),
-        1,
-        str(crowd_of(holder) or ""),
         holder.stands_for_all,
         str(best.availability if best else holder.verdict),
         str(decision.securable),
@@ -110,6 +108,8 @@ def _holder_row(holder: Holder) -> tuple[Value, ...]:
         best.source if best else "; ".join(reasons),
         best.grantable if best else False,
         "; ".join(best.lacking) if best else "",
+        1,
+        str(crowd_of(holder) or ""),
     )
 
 
