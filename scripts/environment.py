@@ -75,7 +75,8 @@ def ensure_environment(requirements: str) -> None:
     # The lock names every package, so pip resolves nothing: left to resolve, its hash
     # check refuses a dependency asked for with an extra (gql[requests]) that the lock
     # pins without one.
-    run(*pip, "--no-deps", "--require-hashes", "--requirement", lock)
+    # Python compiles what is imported when it is; pip compiles all, of which most never is.
+    run(*pip, "--no-compile", "--no-deps", "--require-hashes", "--requirement", lock)
     run(*pip, "--no-deps", "--editable", ROOT)
     run(PYTHON, "-m", "pip", "check")
     stamp.write_text(digest)

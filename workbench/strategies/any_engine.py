@@ -15,6 +15,7 @@ from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
 from sync_pipeline.model.privilege import SecurableKind as K
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
+from workbench.strategies.combined import combined
 
 NEWER: Mapping[EngineName, str] = {
     EngineName.MYSQL: "26.7.0",
@@ -95,7 +96,7 @@ def _kind(engine: EngineName, name: str) -> AccountKind:
 @cache
 def _grants(engine: EngineName) -> st.SearchStrategy[list[Grant]]:
     shape = SHAPES[engine]
-    one = st.builds(Grant, st.sampled_from(shape.securables), st.sampled_from(shape.words))
+    one = combined(Grant, securable=shape.securables, privilege=shape.words)
     return st.lists(one, max_size=3)
 
 

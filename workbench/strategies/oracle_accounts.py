@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from sync_pipeline.model.account import AccountKind, AccountState, AttributeValu
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, Securable, SecurableKind
 from sync_pipeline.model.snapshot import SectionReport
+from workbench.strategies.combined import combined
 
 SERVER = Securable(SecurableKind.SERVER)
 _OPTION = " WITH OPTION"
@@ -186,8 +187,7 @@ def worlds(draw: st.DrawFn) -> AccessWorld:
                 *draw(_some_grants),
                 roles=draw(_memberships_in(pdb, ROLES)),
                 pdb=pdb,
-                connects=draw(st.booleans()),
-                account_status=draw(st.sampled_from(["OPEN", "EXPIRED", "LOCKED"])),
+                **draw(_attributes),
             )
             for name in draw(st.lists(st.sampled_from(USERS), unique=True))
         )
@@ -205,15 +205,11 @@ def worlds(draw: st.DrawFn) -> AccessWorld:
     return world(*accounts, version=version)
 
 
+_attributes = combined(dict, connects=(True, False), account_status=("OPEN", "EXPIRED", "LOCKED"))
 _some_grants = st.lists(st.sampled_from(GRANTS), max_size=3, unique=True)
 
 
 @cache
 def _memberships_in(pdb: str, roles: tuple[str, ...]) -> st.SearchStrategy[tuple[Membership, ...]]:
-    member = st.builds(
-        lambda name, default, admin: has(name, default=default, admin=admin, pdb=pdb),
-        st.sampled_from(roles),
-        st.booleans(),
-        st.booleans(),
-    )
+    member = combined(partial(has, pdb=pdb), role=roles, default=(True, False), admin=(True, False))
     return st.lists(member, max_size=2, unique_by=lambda item: item.role).map(tuple)

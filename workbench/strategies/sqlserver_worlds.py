@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from math import lcm
 
 from hypothesis import strategies as st
 
@@ -20,6 +22,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
+from workbench.strategies.combined import combined
 
 OPTION = " with grant option"
 
@@ -206,46 +209,66 @@ PERMISSIONS = {
     "PRINCIPAL": ("CONTROL", "IMPERSONATE", "ALTER", "VIEW DEFINITION"),
 }
 
-_server_principals = st.sampled_from([*LOGINS, "ops", "audit", "public"])
+_SERVER_PRINCIPALS = (*LOGINS, "ops", "audit", "public")
+_DATABASE_PRINCIPALS = (*USERS, *ROLES, "public", "guest")
+# Of any count of permissions, and of principals, each is as likely as any other.
+_ANY_PERMISSION = range(lcm(*map(len, PERMISSIONS.values())))
+_ANY_PRINCIPAL = range(lcm(len(_SERVER_PRINCIPALS), len(_DATABASE_PRINCIPALS)))
 
 
-def _database_principals(database: str) -> st.SearchStrategy[str]:
-    names = (*USERS, *ROLES, "public", "guest")
-    return st.sampled_from([f"{database}.{name}" for name in names])
-
-
-@st.composite
-def permit_lines(draw: st.DrawFn, word: str = "grant") -> str:
-    """Return one `grant` or `deny` line that fits its securable."""
-    target = draw(st.sampled_from(TARGETS))
+def _permit_line(word: str, target: str, permission: int, principal: int) -> str:
     kind, _, path = target.partition(" ")
-    permission = draw(st.sampled_from(PERMISSIONS[kind]))
-    is_server = target in ("SERVER", "PRINCIPAL bob")
-    database = path.partition(".")[0]
-    to = draw(_server_principals if is_server else _database_principals(database))
-    return f"{word} {permission} on {target} to {to}"
+    permissions = PERMISSIONS[kind]
+    if target in ("SERVER", "PRINCIPAL bob"):
+        to = _SERVER_PRINCIPALS[principal % len(_SERVER_PRINCIPALS)]
+    else:
+        name = _DATABASE_PRINCIPALS[principal % len(_DATABASE_PRINCIPALS)]
+        to = f"{path.partition('.')[0]}.{name}"
+    return f"{word} {permissions[permission % len(permissions)]} on {target} to {to}"
 
 
-@st.composite
-def membership_lines(draw: st.DrawFn) -> str:
-    """Return one `member` line; rings of roles may come of them."""
-    if draw(st.booleans()):
-        member = draw(st.sampled_from([*LOGINS, "ops", "audit"]))
-        return f"member {member} {draw(st.sampled_from(SERVER_ROLES))}"
-    database = draw(st.sampled_from(DATABASES))
-    member = draw(st.sampled_from([*USERS, *ROLES]))
-    return f"member {database}.{member} {database}.{draw(st.sampled_from([*ROLES, *FIXED]))}"
+@cache
+def permit_lines(word: str = "grant") -> st.SearchStrategy[str]:
+    """Return one `grant` or `deny` line that fits its securable."""
+    return combined(
+        partial(_permit_line, word),
+        target=TARGETS,
+        permission=_ANY_PERMISSION,
+        principal=_ANY_PRINCIPAL,
+    )
 
 
-@st.composite
-def owner_lines(draw: st.DrawFn) -> str:
-    """Return one `own` line."""
-    database = draw(st.sampled_from(DATABASES))
-    if draw(st.booleans()):
-        return f"own DATABASE {database} by {draw(st.sampled_from(LOGINS))}"
-    owner = draw(st.sampled_from([*USERS, *ROLES]))
-    target = draw(st.sampled_from([f"SCHEMA {database}.dbo", f"TABLE {database}.dbo.t"]))
-    return f"own {target} by {database}.{owner}"
+_IN_SERVER = [
+    f"member {member} {role}" for member in (*LOGINS, "ops", "audit") for role in SERVER_ROLES
+]
+_IN_DATABASES = [
+    f"member {database}.{member} {database}.{role}"
+    for database in DATABASES
+    for member in (*USERS, *ROLES)
+    for role in (*ROLES, *FIXED)
+]
+membership_lines = combined(
+    lambda is_server, server, database: server if is_server else database,
+    is_server=(True, False),
+    server=_IN_SERVER,
+    database=_IN_DATABASES,
+)
+"""One `member` line; rings of roles may come of them."""
+
+_OF_DATABASES = [f"own DATABASE {database} by {name}" for database in DATABASES for name in LOGINS]
+_IN_THEM = [
+    f"own {target} by {database}.{owner}"
+    for database in DATABASES
+    for target in (f"SCHEMA {database}.dbo", f"TABLE {database}.dbo.t")
+    for owner in (*USERS, *ROLES)
+]
+owner_lines = combined(
+    lambda is_whole, whole, inner: whole if is_whole else inner,
+    is_whole=(True, False),
+    whole=_OF_DATABASES,
+    inner=_IN_THEM,
+)
+"""One `own` line."""
 
 
 def base_lines() -> list[str]:
@@ -258,13 +281,17 @@ def base_lines() -> list[str]:
     return lines
 
 
-@st.composite
-def world_lines(draw: st.DrawFn) -> list[str]:
+def _with_base(*drawn: list[str]) -> list[str]:
+    return [*base_lines(), *(line for lines in drawn for line in lines)]
+
+
+@cache
+def world_lines() -> st.SearchStrategy[list[str]]:
     """Return the lines of a random world."""
-    return [
-        *base_lines(),
-        *draw(st.lists(membership_lines(), max_size=6)),
-        *draw(st.lists(permit_lines("grant"), max_size=8)),
-        *draw(st.lists(permit_lines("deny"), max_size=3)),
-        *draw(st.lists(owner_lines(), max_size=2)),
-    ]
+    return st.builds(
+        _with_base,
+        st.lists(membership_lines, max_size=6),
+        st.lists(permit_lines("grant"), max_size=8),
+        st.lists(permit_lines("deny"), max_size=3),
+        st.lists(owner_lines, max_size=2),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 import pytest
 from hypothesis import given
@@ -29,6 +29,7 @@ from sync_pipeline.store.worlds.packing import pack
 from sync_pipeline.store.worlds.reading import read_world
 from workbench.strategies import oracle_accounts, sqlserver_worlds
 from workbench.strategies.any_engine import SHAPES, newest
+from workbench.strategies.combined import combined
 
 _DATABASES = {
     EngineName.POSTGRESQL: ("shop", "hr"),
@@ -84,25 +85,30 @@ def _named(engine: EngineName, kind: K, name: str) -> str:
 
 @cache
 def _grants(engine: EngineName, *, odd: bool) -> st.SearchStrategy[list[Grant]]:
-    one = st.builds(
+    one = combined(
         Grant,
-        st.sampled_from(_securables(engine)),
-        st.sampled_from(_WORDS),
-        deny=st.sampled_from([False, False, False, odd]),
-        grantor=st.sampled_from(["", SHAPES[engine].names[0]]),
-        recognised=st.sampled_from([True, True, True, not odd]),
+        securable=_securables(engine),
+        privilege=_WORDS,
+        deny=(False, False, False, odd),
+        grantor=("", SHAPES[engine].names[0]),
+        recognised=(True, True, True, not odd),
     )
     return st.lists(one, max_size=6)
 
 
 @cache
-def _roles(engine: EngineName, place: int) -> st.SearchStrategy[list[str]]:
-    """Draw some of those that come after a place."""
-    return st.lists(st.sampled_from(SHAPES[engine].names[place + 1 : -1] or ("none",)), max_size=2)
+def _memberships(engine: EngineName, place: int) -> st.SearchStrategy[list[Membership]]:
+    """Draw some of the roles that come after a place."""
+    roles = SHAPES[engine].names[place + 1 : -1] or ("none",)
+    return st.lists(combined(Membership, role=roles, default=(True, False)), max_size=2)
 
 
-_KINDS = st.sampled_from((AccountKind.USER, AccountKind.ROLE))
-_SELDOM = st.sampled_from([False, False, False, True])
+_PLAIN = combined(
+    partial(AccountState, ""),
+    kind=(AccountKind.USER, AccountKind.ROLE),
+    can_login=(True, False),
+    is_superuser=(False, False, False, True),
+)
 
 
 @st.composite
@@ -112,14 +118,13 @@ def worlds(draw: st.DrawFn, engine: EngineName) -> AccessWorld:
     accounts = {}
     for place, name in enumerate(shape.names):
         is_everyone = place == len(shape.names) - 1
-        roles = draw(_roles(engine, place))
-        accounts[name] = AccountState(
+        plain = draw(_PLAIN)
+        accounts[name] = replace(
+            plain,
             name=name,
-            kind=AccountKind.PUBLIC if is_everyone else draw(_KINDS),
-            can_login=draw(st.booleans()),
-            is_superuser=draw(_SELDOM),
+            kind=AccountKind.PUBLIC if is_everyone else plain.kind,
             database="shop" if engine is EngineName.SQLSERVER else "",
-            memberships=tuple(Membership(role, default=draw(st.booleans())) for role in roles),
+            memberships=tuple(draw(_memberships(engine, place))),
             grants=tuple(draw(_grants(engine, odd=odd))),
         ).canonical()
     return AccessWorld("i", engine, newest(engine), accounts, {})

@@ -10,9 +10,9 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
 
 from sync_pipeline.aggregate.anomalies import anomaly
 from sync_pipeline.aggregate.fleet import CARRIED_DAYS, FleetTotals, gaps
@@ -65,7 +65,7 @@ def test_the_slope_is_the_median_of_all_slopes(sizes: dict[int, int]) -> None:
         for index, one in enumerate(ordered)
         for two in ordered[index + 1 :]
     ]
-    assert found.bytes_per_day == pytest.approx(stats.scoreatpercentile(slopes, 50), abs=1e-3)
+    assert found.bytes_per_day == pytest.approx(scipy.stats.scoreatpercentile(slopes, 50), abs=1e-3)
     assert found.low_bytes_per_day is not None
     assert found.high_bytes_per_day is not None
     assert found.bytes_per_day is not None
@@ -80,7 +80,7 @@ def test_a_quarter_of_odd_days_does_not_turn_the_trend() -> None:
     found = growth(points(sizes))
     assert found is not None
     assert found.bytes_per_day == pytest.approx(GB, rel=0.1)
-    ordinary = stats.linregress(list(sizes), list(sizes.values()))
+    ordinary = scipy.stats.linregress(list(sizes), list(sizes.values()))
     assert abs(ordinary.slope - GB) > abs(found.bytes_per_day - GB)
 
 
@@ -266,7 +266,7 @@ def test_the_slope_and_its_interval_are_those_of_scipy(
     """Bit by bit, with sizes that are equal too, and however wide the interval is."""
     days = np.array(sorted(sizes), dtype=np.float64)
     values = np.array([float(sizes[day]) for day in sorted(sizes)])
-    found = stats.theilslopes(values, days, alpha=math.erfc(deviations / math.sqrt(2)))
+    found = scipy.stats.theilslopes(values, days, alpha=math.erfc(deviations / math.sqrt(2)))
     parts = [slice(0, len(days))]
     slopes = all_slopes(days, values, parts)
     half = deviations * math.sqrt(variance(values, parts))

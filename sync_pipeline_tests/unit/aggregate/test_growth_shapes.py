@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from sync_pipeline.aggregate import cycle, levels, lines, robust, slope
 from sync_pipeline.aggregate.trend import growth
@@ -61,7 +61,7 @@ def test_one_purge_is_forecast_no_worse_than_by_the_plain_slope() -> None:
     plain = []
     for seed in seeds:
         sizes = shape.make(np.random.default_rng([seed, *shape.name.encode()])).sizes
-        fit = stats.theilslopes(sizes[:DAYS], method="joint")
+        fit = scipy.stats.theilslopes(sizes[:DAYS], method="joint")
         ahead = float(fit.intercept + fit.slope * (len(sizes) - 1))
         plain.append(abs(ahead - float(sizes[-15:].mean())))
     tally = measure(shape, seeds)
@@ -218,10 +218,10 @@ def test_days_that_remember_widen_the_interval() -> None:
     days, free = arrays(shock.tolist())
     walk = np.cumsum(shock)
     plain = slope.fit(days, free, (), 0.95)
-    fit = stats.theilslopes(free, days, alpha=0.95)
+    fit = scipy.stats.theilslopes(free, days, alpha=0.95)
     assert (plain.low, plain.high) == (float(fit.low_slope), float(fit.high_slope))
     wide = slope.fit(days, walk, (), 0.95)
-    fit = stats.theilslopes(walk, days, alpha=0.95)
+    fit = scipy.stats.theilslopes(walk, days, alpha=0.95)
     assert wide.high - wide.low > 3 * (fit.high_slope - fit.low_slope)
 
 
@@ -231,7 +231,7 @@ def test_half_a_memory_widens_the_interval_by_its_root() -> None:
     for day in range(1, 400):
         kept[day] = 0.5 * kept[day - 1] + shock[day]
     days, sizes = arrays(kept.tolist())
-    found, fit = slope.fit(days, sizes, (), 0.95), stats.theilslopes(sizes, days, alpha=0.95)
+    found, fit = slope.fit(days, sizes, (), 0.95), scipy.stats.theilslopes(sizes, days, alpha=0.95)
     own = robust.memory(sizes - float(fit.slope) * days)
     times = (found.high - found.low) / float(fit.high_slope - fit.low_slope)
     assert own < slope.WALK
@@ -249,7 +249,7 @@ def test_only_pairs_on_one_level_tell_the_slope() -> None:
     # Two falls are how it goes on: the slope is that of all days.
     fallen = together(line(40, 2.0), changed(40, {12: -20.0, 25: -20.0}))
     days, sizes = arrays(fallen)
-    plain = stats.theilslopes(sizes, days)
+    plain = scipy.stats.theilslopes(sizes, days)
     assert slope.fit(days, sizes, (12, 25), 0.95).slope == pytest.approx(float(plain.slope))
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
+import scipy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from sync_pipeline.aggregate.trend import growth
 from sync_pipeline.model.growth import Growth, GrowthTrend
@@ -191,7 +191,7 @@ def test_the_interval_holds_the_slope_nine_times_in_ten() -> None:
 
 def test_a_plain_trend_is_that_of_scipy() -> None:
     sizes = GROWTH["with noise"]()
-    fit = stats.theilslopes([round(size) for size in sizes], alpha=0.95)
+    fit = scipy.stats.theilslopes([round(size) for size in sizes], alpha=0.95)
     found = grown(sizes)
     assert found.bytes_per_day == pytest.approx(fit.slope)
     assert found.low_bytes_per_day == pytest.approx(fit.low_slope)

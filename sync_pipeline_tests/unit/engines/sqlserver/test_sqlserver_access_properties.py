@@ -68,7 +68,7 @@ def test_adding_a_grant_never_removes_access(lines: list[str], grant: str) -> No
 
 
 @FEW
-@given(world_lines(), membership_lines())
+@given(world_lines(), membership_lines)
 def test_removing_a_membership_adds_access_only_where_it_carried_a_deny(
     lines: list[str], membership: str
 ) -> None:
