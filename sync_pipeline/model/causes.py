@@ -109,7 +109,8 @@ class Cause:
         A role that nobody logs in with is meant to have it: where one account has it by the role,
         that one leaves. Where nobody else would administer the instance, each is asked for.
         """
-        own = next((item for item in self.findings if item.account == self.role), None)
+        role = self.role
+        own = next((item for item in self.findings if role and item.account == role), None)
         if own is None:
             return _together(self.findings, is_last=self.is_last)
         members = [item for item in self.findings if item is not own]
@@ -346,13 +347,20 @@ def _breaks(items: Iterable[Finding]) -> str:
     """Return what breaks, once of accounts of which it is the same."""
     found: dict[str, list[str]] = defaultdict(list)
     for item in items:
-        found[item.breaks.replace(item.account, "") if item.account else item.breaks] += [
-            item.breaks
-        ]
+        found[_without_name(item)].append(item.breaks)
     said = [texts[0] + _alike(texts) for texts in found.values()]
     more = len(said) - _MOST_SENTENCES
     rest = [f"{more} more accounts lose something."] if more > 0 else []
     return " ".join([*said[:_MOST_SENTENCES], *rest])
+
+
+def _without_name(item: Finding) -> str:
+    """Return what breaks without whose it is: not what looks like the name, such as a number."""
+    if not item.account:
+        return item.breaks
+    before, name, after = item.breaks.partition(item.account)
+    is_whole = name and not (before[-1:].isalnum() or after[:1].isalnum())
+    return f"{before}\0{after}" if is_whole else item.breaks
 
 
 def _alike(texts: Sequence[str]) -> str:

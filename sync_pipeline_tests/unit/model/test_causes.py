@@ -289,6 +289,28 @@ class TestHarm:
             assert item.evidence.endswith(SHUT) is not can_login
             assert causes_of([*team, item])[0].remedy().fix == fix
 
+    def test_a_cause_of_many_takes_no_longer_for_each(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        many = [finding(f"u{n}", fix=f"R u{n};", breaks=f"u{n} loses it.") for n in range(3_000)]
+        (cause,) = causes_of(many)
+        calls: list[Cause] = []
+        role = Cause.role
+        monkeypatch.setattr(Cause, "role", property(lambda it: calls.append(it) or role.fget(it)))  # type: ignore[attr-defined]
+        assert cause.remedy().breaks == "u0 loses it. So it is for 2999 more."
+        assert len(calls) == 1
+
+    def test_what_breaks_is_alike_where_the_numbers_are(self) -> None:
+        texts = ("{0} loses X, with {0}{0} accounts.", "{0} loses X, with 7 accounts.")
+        for text, more in zip(texts, (0, 1), strict=True):
+            found = [finding(n, fix=f"R {n};", breaks=text.format(n)) for n in ("1", "2")]
+            breaks = causes_of(found)[0].remedy().breaks
+            assert ("for 1 more" in breaks) == bool(more)
+            assert more or "with 22 accounts" in breaks
+        servers = [finding("", fix=f"S {n};", breaks=f"{n} fails.") for n in "ab"]
+        assert causes_of(servers)[0].remedy().breaks == "a fails. b fails."
+        assert causes_of([finding("", fix="S;")])[0].remedy().breaks == ""
+
     @pytest.mark.parametrize(
         "gives",
         ["GRANT x TO b;", 'SET ROLE "c;d"; GRANT x TO b; RESET ROLE;', "USE [a]]b]; GRANT x TO b;",
