@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from sync_pipeline.model.causes import ITSELF, causes_of
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.page import Place, page_of_list
+from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.report.csv_cells import harmless
 from sync_pipeline.settings import Settings, project_root
@@ -163,6 +165,8 @@ def test_what_the_engines_made_is_left_out_as_the_command_does(
                 name,
                 AccountKind.USER,
                 can_login=not is_own,
+                is_superuser=not is_own,
+                grants=(Grant(Securable(SecurableKind.DATABASE, "shop"), "CONNECT"),),
                 attributes=(("is_oracle_maintained", is_own),),
             )
             for is_own in (True, False)
@@ -184,6 +188,21 @@ def test_what_the_engines_made_is_left_out_as_the_command_does(
             )
             assert len(pairs) == 10 + 5 * bool(query)
             assert [name for name, _ in pairs] == sorted(name for name, _ in pairs)
+        # Superusers are one row, which leads to a row for each.
+        query = {"privilege": "CONNECT", "object": "database:shop", "instance": "postgresql"}
+        (row,) = pages.get("/api/v1/who-can", query).json["items"]
+        assert (row["account"], row["holders"]) == ("2 superusers: ann, zoe", 2)
+        assert row["account"] in told.ok(
+            *("access", "who-can", "CONNECT", "database:shop", "--instance", "postgresql")
+        ).out.replace("\n", " ")
+        text = pages.get("/who-can", query).text
+        (link,) = re.findall(r'href="(/who-can[?][^"]*all-holders=yes[^"]*)"', text)
+        path, _, wanted = unescape(link).partition("?")
+        each = pages.get(f"/api/v1{path}", wanted).json["items"]
+        assert [(item["account"], item["told_with"]) for item in each] == [
+            ("ann", "superusers"),
+            ("zoe", "superusers"),
+        ]
         pages.close()
     told.close()
 
