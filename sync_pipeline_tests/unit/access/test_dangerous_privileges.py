@@ -74,6 +74,19 @@ SCRIPTS = {
 }
 
 
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_the_role_of_the_view_reads_hashes_for_nobody_while_nobody_logs_in(is_locked: bool) -> None:
+    grant = Grant(Securable(SecurableKind.TABLE, "mysql", "", "user"), "SELECT")
+    names = (SCRIPTS[EngineName.MYSQL], "'other'@'%'")
+    states = [
+        AccountState(name, AccountKind.USER, True, is_locked=is_locked, grants=(grant,))
+        for name in names
+    ]
+    cases = [case(EngineName.MYSQL, *states, monitor="watcher")]
+    items = review(cases, FindingRules(), NOW.date(), [hash_reader]).findings
+    assert {item.account for item in items} == set(names[1:] if is_locked else names)
+
+
 @pytest.mark.parametrize("engine", SCRIPTS)
 def test_no_statement_takes_from_the_role_of_the_view(engine: EngineName) -> None:
     """Without it no account is read any more, whatever else may be said of it."""
