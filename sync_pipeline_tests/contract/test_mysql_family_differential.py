@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -19,6 +20,7 @@ from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline_tests.contract import mysql_show_grants as show
 from sync_pipeline_tests.contract.mysql_family import Family
 from workbench.servers.running import RunningServer
+from workbench.strategies.combined import combined
 
 pytestmark = pytest.mark.long
 
@@ -61,33 +63,55 @@ class Plan:
     proxies: tuple[tuple[int, int, bool], ...]
 
 
+_users = st.lists(st.tuples(ODD, HOSTS), min_size=1, max_size=4, unique=True)
+_roles = st.lists(ODD.map(lambda name: f"r{name}"), max_size=4, unique=True)
+_level = st.sampled_from(sorted(LEVELS))
+_words = {
+    level: st.lists(st.sampled_from(words), max_size=6, unique=True).map(tuple)
+    for level, words in LEVELS.items()
+}
+_place = st.integers(0, 2 * 64 - 1)
+"""A place and an option, as one number."""
+BOTH = (True, False)
+
+
+@st.composite
+def _grants(draw: Any, who: st.SearchStrategy[int]) -> tuple[int, str, tuple[str, ...], int, bool]:
+    holder, level, place = draw(who), draw(_level), draw(_place)
+    return holder, level, draw(_words[level]), place // 2, bool(place % 2)
+
+
+# Made once, not for each plan: see sizes.py.
+@cache
+def _of_holders(count: int) -> tuple[st.SearchStrategy[tuple[Any, ...]], ...]:
+    """Return what draws grants, edges, dynamic privileges and proxies of so many accounts."""
+    who = range(count)
+    edges = combined(_together, role=range(4), who=who, is_admin=BOTH)
+    dynamic = combined(_together, who=who, which=range(4), option=BOTH)
+    proxies = combined(_together, who=who, whom=who, option=BOTH)
+    return (
+        st.lists(_grants(st.sampled_from(who)), max_size=14).map(tuple),
+        st.lists(edges, max_size=6).map(tuple),
+        st.lists(dynamic, max_size=4).map(tuple),
+        st.lists(proxies, max_size=2).map(tuple),
+    )
+
+
+def _together(**parts: Any) -> tuple[Any, ...]:
+    return tuple(parts.values())
+
+
 @st.composite
 def plans(draw: Any) -> Plan:
-    users = draw(st.lists(st.tuples(ODD, HOSTS), min_size=1, max_size=4, unique=True))
-    roles = draw(st.lists(ODD.map(lambda name: f"r{name}"), max_size=4, unique=True))
-    who = st.integers(0, len(users) + len(roles) - 1)
-    levels = st.sampled_from(sorted(LEVELS)).flatmap(
-        lambda level: st.tuples(
-            st.just(level),
-            st.lists(st.sampled_from(LEVELS[level]), max_size=6, unique=True).map(tuple),
-        )
-    )
-    grants = draw(
-        st.lists(
-            st.tuples(who, levels, st.integers(0, 63), st.booleans()).map(
-                lambda item: (item[0], *item[1], item[2], item[3])
-            ),
-            max_size=14,
-        )
-    )
-    edges = st.tuples(st.integers(0, 3), who, st.booleans())
+    users, roles = draw(_users), draw(_roles)
+    grants, edges, dynamic, proxies = _of_holders(len(users) + len(roles))
     return Plan(
         tuple(users),
         tuple(roles),
-        tuple(draw(st.lists(edges, max_size=6))) if roles else (),
-        tuple(grants),
-        tuple(draw(st.lists(st.tuples(who, st.integers(0, 3), st.booleans()), max_size=4))),
-        tuple(draw(st.lists(st.tuples(who, who, st.booleans()), max_size=2))),
+        draw(edges) if roles else (),
+        draw(grants),
+        draw(dynamic),
+        draw(proxies),
     )
 
 
