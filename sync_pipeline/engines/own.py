@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from sync_pipeline.engines.mariadb.own import SYSTEM_ACCOUNTS as OF_MARIADB
 from sync_pipeline.engines.mysql.own import SYSTEM_ACCOUNTS as OF_MYSQL
+from sync_pipeline.engines.mysql_protocol.accounts.own import is_closed_own
 from sync_pipeline.engines.oracle.accounts.maintained import maintained
 from sync_pipeline.engines.postgresql.accounts.predefined import is_predefined
 from sync_pipeline.engines.sqlserver.access.facts import is_own as is_sqlservers
@@ -19,8 +20,8 @@ from sync_pipeline.model.instance import EngineName
 
 _OWN: Mapping[EngineName, Callable[[AccountState], bool]] = MappingProxyType(
     {
-        EngineName.MYSQL: lambda state: state.name in OF_MYSQL,
-        EngineName.MARIADB: lambda state: state.name in OF_MARIADB,
+        EngineName.MYSQL: lambda state: is_closed_own(state, OF_MYSQL),
+        EngineName.MARIADB: lambda state: is_closed_own(state, OF_MARIADB),
         EngineName.POSTGRESQL: is_predefined,
         EngineName.ORACLE: maintained,
         EngineName.SQLSERVER: is_sqlservers,

@@ -14,6 +14,7 @@ from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.connect import Deadline, open_connection
+from sync_pipeline.engines import own
 from sync_pipeline.engines.base import Connection
 from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.errors import PrivilegeError
@@ -210,3 +211,18 @@ def test_what_is_hidden_is_never_taken_for_gone(hidden: Family) -> None:
 def test_a_self_run_server_that_hides_them_fails_as_before(hidden: Family) -> None:
     with pytest.raises(PrivilegeError, match="GRANT SELECT ON"):
         snapshot_of(hidden, NOTHING, "app", "p")
+
+
+def test_an_account_of_the_servers_own_that_was_opened_is_left_out_nowhere(family: Family) -> None:
+    rules = judged(family, family.snapshot()).rules
+    name = min(rules.system_accounts)  # type: ignore[attr-defined]
+    family.run(f"ALTER USER {name} ACCOUNT UNLOCK")
+    try:
+        opened = family.snapshot()
+    finally:
+        family.run(f"ALTER USER {name} ACCOUNT LOCK")
+    for snapshot, is_own in ((opened, False), (family.snapshot(), True)):
+        (state,) = (item for item in snapshot.accounts if item.name == name)
+        assert state.is_system is is_own
+        assert own.is_own(family.engine.name, state) is is_own
+        assert judged(family, snapshot).facts(name).is_system is is_own

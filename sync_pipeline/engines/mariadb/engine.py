@@ -27,6 +27,7 @@ from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS
 from sync_pipeline.engines.mariadb.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
+from sync_pipeline.engines.mysql_protocol.accounts.own import with_own
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
@@ -80,7 +81,8 @@ class MariaDb(Family):
     accounts_table = "global_priv"
     size_grants: tuple[Query[Any], ...] = GRANTS
     newest_tried: tuple[int, ...] = (11, 8)
-    system_accounts: tuple[str, ...] = SYSTEM_ACCOUNTS
+    # Known by their states, because one that was opened is nobody's to leave out.
+    system_accounts: tuple[str, ...] = ()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
@@ -96,10 +98,11 @@ class MariaDb(Family):
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, role and PUBLIC."""
         if server.place == VISIBLE:
-            return visible_states(rows.each(SEEN))
+            return visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
         accounts = rows.of(ACCOUNTS)
         grants = OBJECTS.grants(rows, {(row.user, row.host) for row in accounts})
-        return account_states(accounts, rows.of(ROLES), grants, server.version_number)
+        states = account_states(accounts, rows.of(ROLES), grants, server.version_number)
+        return with_own(states, SYSTEM_ACCOUNTS)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""

@@ -31,6 +31,7 @@ from sync_pipeline.engines.mysql.accounts.parse import (
 from sync_pipeline.engines.mysql.notes import GRANT_NOTES, READS_DEFINERS
 from sync_pipeline.engines.mysql.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
+from sync_pipeline.engines.mysql_protocol.accounts.own import with_own
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
@@ -97,7 +98,8 @@ class MySql(Family):
     accounts_table = "user"
     size_grants: tuple[Query[Any], ...] = GRANTS
     newest_tried: tuple[int, ...] = (9, 7)
-    system_accounts: tuple[str, ...] = SYSTEM_ACCOUNTS
+    # Known by their states, because one that was opened is nobody's to leave out.
+    system_accounts: tuple[str, ...] = ()
     grant_notes: tuple[GrantNote, ...] = GRANT_NOTES
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
@@ -116,9 +118,9 @@ class MySql(Family):
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, roles included."""
         if server.place == VISIBLE:
-            return visible_states(rows.each(SEEN))
+            return visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
         accounts = rows.of(ACCOUNTS)
-        return account_states(
+        states = account_states(
             accounts,
             rows.of(DYNAMIC),
             rows.of(EDGES),
@@ -126,6 +128,7 @@ class MySql(Family):
             rows.of(MANDATORY_ROLES),
             OBJECTS.grants(rows, {(row.user, row.host) for row in accounts}),
         )
+        return with_own(states, SYSTEM_ACCOUNTS)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""

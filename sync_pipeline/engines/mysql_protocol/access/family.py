@@ -52,6 +52,7 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import (
 )
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import lets_nobody_in
 from sync_pipeline.engines.mysql_protocol.accounts.names import account_name, quoted
+from sync_pipeline.engines.mysql_protocol.accounts.own import is_closed_own
 from sync_pipeline.engines.mysql_protocol.accounts.views import DEFINER
 from sync_pipeline.engines.mysql_protocol.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import (
@@ -245,7 +246,7 @@ class FamilyAccess(Mending):
             return AccountFacts()
         found = facts_of(
             state,
-            is_system=account in self.system_accounts,
+            is_system=is_closed_own(state, self.system_accounts),
             # There is no identifier: a name, and the rights with which it was made.
             is_built_in=account in self.built_in_accounts and state.is_superuser,
             is_provider=account in provider_accounts(self.world.platform),

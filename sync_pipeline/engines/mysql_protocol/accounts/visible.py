@@ -9,8 +9,8 @@ database `mysql`. What an account is beside its grants, and its roles, is in non
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from sync_pipeline.engines.base import ANYBODY, Query, Variant, Version
 from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
@@ -60,8 +60,13 @@ def visible_query(since: Version, needs: str) -> Query[VisibleRow]:
     )
 
 
-def visible_states(rows: Iterable[VisibleRow]) -> tuple[AccountState, ...]:
-    """Return a state for each account that is seen, with its grants and nothing else."""
+def visible_states(
+    rows: Iterable[VisibleRow], own_accounts: Collection[str]
+) -> tuple[AccountState, ...]:
+    """Return a state for each account that is seen, with its grants and nothing else.
+
+    Whether one is locked is not seen: those that are called as the server's own are taken for them.
+    """
     servers: dict[Principal, list[Grant]] = {}
     words: dict[tuple[Principal, str, str, str], dict[str, None]] = defaultdict(dict)
     for row in rows:
@@ -73,7 +78,8 @@ def visible_states(rows: Iterable[VisibleRow]) -> tuple[AccountState, ...]:
         else:
             own.extend(_on_server(row))
     grants = shared_grants(*_objects(words), (), ())
-    return tuple(_state(item, (*own, *grants.get(item, ()))) for item, own in servers.items())
+    states = (_state(item, (*own, *grants.get(item, ()))) for item, own in servers.items())
+    return tuple(replace(state, is_system=state.name in own_accounts) for state in states)
 
 
 def _words(row: VisibleRow) -> Iterator[str]:
