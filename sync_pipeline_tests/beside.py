@@ -34,8 +34,15 @@ class Beside:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Wait for the check, whose failure is the run's."""
-        if self._process.wait() and exitstatus == pytest.ExitCode.OK:
+        """Wait for the check, whose failure is the run's, until somebody interrupts that too."""
+        try:
+            self._process.wait()
+        except KeyboardInterrupt:
+            self._process.kill()
+            self._process.wait()
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+            return
+        if self._process.returncode and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -52,8 +59,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--beside", metavar="COMMAND", help="a check that fails the run if it fails")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Start it, once a run: workers are no runs of their own."""
+    """Start it, once a run (workers are no runs of their own), when the run has its warden."""
     command = config.getoption("--beside")
     if command and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Beside(command))

@@ -6,8 +6,12 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from sync_pipeline_tests.beside import Beside
 
 SAYS = "print('what it ' + 'said')"
 ENDLESS = "import time; time.sleep(600)"
@@ -35,6 +39,25 @@ def test_each_is_told_and_either_fails_the_run(
 def test_an_interrupt_ends_both(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "raise KeyboardInterrupt", ENDLESS) == pytest.ExitCode.INTERRUPTED
     assert "It ended with status -9." in capfd.readouterr().out
+
+
+def test_an_interrupt_where_the_check_alone_is_left_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beside = Beside(shlex.join([sys.executable, "-S", "-c", ENDLESS]))
+    waits, wait = [], beside._process.wait
+
+    def interrupted() -> int:
+        waits.append(1)
+        if len(waits) == 1:
+            raise KeyboardInterrupt
+        return wait()
+
+    monkeypatch.setattr(beside._process, "wait", interrupted)
+    session: Any = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    beside.pytest_sessionfinish(session, pytest.ExitCode.OK)
+    assert (session.exitstatus, beside._process.returncode) == (pytest.ExitCode.INTERRUPTED, -9)
+    beside._said.close()
 
 
 def run(directory: Path, test: str, check: str) -> int:
