@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 
 import pymysql
 import pytest
@@ -176,8 +175,8 @@ def _with_application(world: World, admin: str) -> World:
     return world
 
 
-@cache
-def amazon() -> Snapshot:
+@pytest.fixture(scope="module")
+def on_amazon() -> Snapshot:
     world = _with_application(installed(sa="rdsa"), "admin")
     world.server.find("server_principals", "rdsa")["is_disabled"] = 1
     for name in RDS_MASTER:
@@ -207,10 +206,13 @@ def azure_database() -> LogicalServer:
 
 
 SQL_SERVERS: dict[Platform, Callable[[], Snapshot]] = {
-    Platform.RDS: amazon,
     Platform.MANAGED_INSTANCE: lambda: sqlserver_connection.accounts_of(managed_instance()),
     Platform.AZURE_SQL: lambda: azure_sql.accounts_of(azure_database()),
 }
+
+
+def test_on_sql_server_of_amazon(on_amazon: Snapshot) -> None:
+    compared(EngineName.SQLSERVER, Platform.RDS, on_amazon, monitor="mon")
 
 
 @pytest.mark.parametrize("platform", SQL_SERVERS)
@@ -292,10 +294,10 @@ def test_common_accounts_are_the_providers_where_a_provider_has_the_root(
     assert ("CDB$ROOT" in rules.revoke_role("C##DATA$SHARE", role)) is not is_managed
 
 
-def test_on_rds_the_users_of_the_providers_login_are_the_providers() -> None:
+def test_on_rds_the_users_of_the_providers_login_are_the_providers(on_amazon: Snapshot) -> None:
     engine = ENGINES[EngineName.SQLSERVER]
     assert isinstance(engine, Hosted)
-    found = {state.name for state in amazon().accounts if engine.is_providers(state, Platform.RDS)}
+    found = {state.name for state in on_amazon.accounts if engine.is_providers(state, Platform.RDS)}
     assert {"rdsa", "[master].[dbo]", "[msdb].[db_owner]"} <= found
     assert found.isdisjoint(
         {"admin", "app", "[shop].[dbo]", "[shop].[db_owner]", "[master].[guest]"}
