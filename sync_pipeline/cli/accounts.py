@@ -355,7 +355,7 @@ def _is_providers(view: AccountView) -> bool:
     from sync_pipeline.engines.registry import ENGINES
 
     engine = ENGINES[EngineName(view.engine)]
-    return isinstance(engine, Hosted) and view.state.name in engine.provider_accounts(view.platform)
+    return isinstance(engine, Hosted) and engine.is_providers(view.state, view.platform)
 
 
 def _view(view: AccountView) -> dict[str, Any]:

@@ -718,12 +718,24 @@ class Hosted(Protocol):
         """Return the names of the accounts by which the provider runs the server."""
         ...
 
+    def is_providers(self, account: AccountState, platform: Platform) -> bool:
+        """Return whether an account is one by which the provider runs the server."""
+        ...
+
 
 @runtime_checkable
 class KeepsOwn(Protocol):
     """An engine whose own roles are synced all the same, because others have rights by them."""
 
     keeps_own: bool
+
+
+@runtime_checkable
+class ReadsThrough(Protocol):
+    """An engine whose script makes an account by whose rights the monitoring account reads."""
+
+    reads_through: frozenset[str]
+    """Its names, on each server of the engine."""
 
 
 @cache

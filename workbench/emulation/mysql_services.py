@@ -17,7 +17,10 @@ from sync_pipeline.model.platform import Platform
 
 @dataclass(frozen=True)
 class Emulated:
-    """One service: the page that says so, what its server says of itself, and its accounts."""
+    """One service: the page that says so, what its server says of itself, and its accounts.
+
+    `stand_in` is the role of MySQL that the customer's administrator has; empty: there is none.
+    """
 
     page: str
     said: Mapping[str, str]
@@ -34,8 +37,10 @@ _RDS_ACCOUNTS = (
 _MASTER = (
     "CREATE USER 'admin'@'%' IDENTIFIED BY 'master'",
     (
-        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, CREATE USER "
-        "ON *.* TO 'admin'@'%' WITH GRANT OPTION"
+        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, "
+        "ALTER, SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, "
+        "REPLICATION CLIENT, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, "
+        "EVENT, TRIGGER ON *.* TO 'admin'@'%' WITH GRANT OPTION"
     ),
 )
 SERVICES: dict[Platform, Emulated] = {
@@ -44,6 +49,7 @@ SERVICES: dict[Platform, Emulated] = {
         _AMAZON,
         (*_RDS_ACCOUNTS, *_MASTER),
         "'rdsadmin'@'localhost'",
+        stand_in="rds_superuser_role",
     ),
     Platform.AURORA: Emulated(
         "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/"
@@ -51,6 +57,7 @@ SERVICES: dict[Platform, Emulated] = {
         {**_AMAZON, "settings": "aurora_version=3.08.0"},
         (*_RDS_ACCOUNTS, *_MASTER),
         "'rdsadmin'@'localhost'",
+        stand_in="rds_superuser_role",
     ),
     Platform.AZURE: Emulated(
         "https://learn.microsoft.com/azure/mysql/flexible-server/concepts-server-parameters",
@@ -61,6 +68,28 @@ SERVICES: dict[Platform, Emulated] = {
             *_MASTER,
         ),
         "'azure_superuser'@'127.0.0.1'",
+    ),
+    Platform.CLOUD_SQL: Emulated(
+        "https://cloud.google.com/sql/docs/mysql/users",
+        {"version": "{version}-google", "comment": "(Google)"},
+        (
+            "CREATE USER 'cloudsqlimport'@'localhost' IDENTIFIED BY 'hidden'",
+            "GRANT ALL PRIVILEGES ON *.* TO 'cloudsqlimport'@'localhost' WITH GRANT OPTION",
+            *_MASTER,
+        ),
+        "'cloudsqlimport'@'localhost'",
+        stand_in="cloudsqlsuperuser",
+    ),
+    Platform.ALIYUN: Emulated(
+        "https://www.alibabacloud.com/help/en/rds/apsaradb-rds-for-mysql/"
+        "account-permissions-of-apsaradb-rds-for-mysql",
+        {"settings": "maintain_user_list=aliyun_root\nrds_reserved_connections=512"},
+        (
+            "CREATE USER 'aliyun_root'@'127.0.0.1' IDENTIFIED BY 'hidden'",
+            "GRANT ALL PRIVILEGES ON *.* TO 'aliyun_root'@'127.0.0.1' WITH GRANT OPTION",
+            *_MASTER,
+        ),
+        "'aliyun_root'@'127.0.0.1'",
     ),
 }
 

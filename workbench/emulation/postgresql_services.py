@@ -25,7 +25,10 @@ ADMINISTRATOR = "postgres"
 
 @dataclass(frozen=True)
 class Emulated:
-    """One service: the page that says so, whose the server is, and what is made on it."""
+    """One service: the page that says so, whose the server is, and what is made on it.
+
+    `database` is the provider's own; empty: it has none.
+    """
 
     page: str
     provider: str
@@ -35,26 +38,46 @@ class Emulated:
 
 
 _CREATES = "CREATE ROLE postgres LOGIN CREATEDB CREATEROLE VALID UNTIL 'infinity'"
+_AMAZON = (
+    "CREATE ROLE rds_superuser",
+    "CREATE ROLE rds_replication",
+    "CREATE ROLE rds_iam",
+    "CREATE ROLE rds_password",
+    "CREATE ROLE rds_ad",
+    "CREATE ROLE rdsrepladmin REPLICATION",
+    "GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION",
+    "GRANT rds_replication, rds_password TO rds_superuser WITH ADMIN OPTION",
+    _CREATES,
+    "GRANT rds_superuser TO postgres",
+    "CREATE DATABASE rdsadmin",
+    "REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC",
+)
+_RESERVED = "pg_rds_superuser"
+
+
+def _named(before: str, after: str) -> tuple[str, ...]:
+    """Return the statements that give a role a name which a server keeps for its own roles."""
+    return (
+        "SET allow_system_table_mods = on",
+        f"UPDATE pg_authid SET rolname = '{after}' WHERE rolname = '{before}'",
+    )
+
+
+_AURORA_VERSION = "pg_catalog.aurora_version()"
 SERVICES: dict[Platform, Emulated] = {
     Platform.RDS: Emulated(
         "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
         "Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html",
         "rdsadmin",
         "rdsadmin",
-        (
-            "CREATE ROLE rds_superuser",
-            "CREATE ROLE rds_replication",
-            "CREATE ROLE rds_iam",
-            "CREATE ROLE rds_password",
-            "CREATE ROLE rds_ad",
-            "CREATE ROLE rdsrepladmin REPLICATION",
-            "GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION",
-            "GRANT rds_replication, rds_password TO rds_superuser WITH ADMIN OPTION",
-            _CREATES,
-            "GRANT rds_superuser TO postgres",
-            "CREATE DATABASE rdsadmin",
-            "REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC",
-        ),
+        _AMAZON,
+    ),
+    Platform.AURORA: Emulated(
+        "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/"
+        "AuroraPostgreSQL.Updating.html",
+        "rdsadmin",
+        "rdsadmin",
+        (*_AMAZON, f"CREATE FUNCTION {_AURORA_VERSION} RETURNS text RETURN '17.4.0'"),
     ),
     Platform.CLOUD_SQL: Emulated(
         "https://cloud.google.com/sql/docs/postgres/users",
@@ -102,6 +125,19 @@ SERVICES: dict[Platform, Emulated] = {
             "CREATE DATABASE azure_sys",
         ),
     ),
+    Platform.ALIYUN: Emulated(
+        "https://www.alibabacloud.com/help/en/rds/apsaradb-rds-for-postgresql/account-permissions",
+        "alicloud_rds_admin",
+        "",
+        (
+            "CREATE ROLE stand_in",
+            *_named("stand_in", _RESERVED),
+            "CREATE ROLE aurora SUPERUSER LOGIN",
+            "CREATE ROLE replicator LOGIN REPLICATION",
+            "GRANT pg_monitor TO pg_rds_superuser WITH ADMIN OPTION",
+            f"{_CREATES} IN ROLE pg_rds_superuser",
+        ),
+    ),
 }
 
 
@@ -140,6 +176,9 @@ def _to_customer(database: str) -> Sequence[Any]:
 def _undo(provided: PostgresBench) -> None:
     """Drop what was made, so that the first role can have its old name again."""
     with provided.admin("postgres") as link:
+        for text in _named(_RESERVED, "stand_in"):
+            link.execute(raw(text))
+        link.execute(raw(f"DROP FUNCTION IF EXISTS {_AURORA_VERSION}"))
         for (name,) in link.execute("SELECT datname FROM pg_database").fetchall():
             if name not in ("postgres", "template0", "template1"):
                 link.execute(statement("DROP DATABASE {} WITH (FORCE)", name))

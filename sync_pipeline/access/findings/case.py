@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.base import ReadsThrough
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Step
 from sync_pipeline.model.account import AccountState
@@ -33,6 +34,14 @@ BRANCH = (
     "the work to another one first, made by the script of sync-pipeline grants."
 )
 """What is said instead of a fix that would end the sync itself."""
+
+
+LAST = (
+    "No other account of yours administers this service, so no statement is shown that might lock "
+    "you out: make a second administrator first."
+)
+"""What is said instead of a fix against the only administrator that a customer has."""
+_ADMINISTERS = (PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR, PowerKind.GRANT_ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +117,13 @@ class Case:
             monitors = [state.name for state in accounts if self.is_monitor(state)]
             needing = (name for name in monitors if not self._is_superuser_itself(name))
             roles = (role for name in needing for role in self.judged.with_roles(name))
-            self._found[key] = frozenset((*monitors, *roles))
+            self._found[key] = frozenset((*monitors, *roles, *self._read_through()))
         return account in self._found[key]
+
+    def _read_through(self) -> frozenset[str]:
+        """Return by whose rights the script lets the monitoring account read."""
+        engine = ENGINES[self.judged.world.engine]
+        return engine.reads_through if isinstance(engine, ReadsThrough) else frozenset()
 
     def _is_superuser_itself(self, account: str) -> bool:
         powers = self.powers(account, PowerKind.SUPERUSER)
@@ -205,11 +219,14 @@ class Case:
     ) -> Finding:
         """Return a finding of this instance; one of the server itself has no account.
 
-        A fix that might end the sync is not shown, unless it `is_harmless` to who reads. Without
-        a `cause` of the rule's, it is the account's.
+        A fix that might end the sync is not shown, unless it `is_harmless` to who reads; nor is
+        one against the only administrator that a customer of a service has. Without a `cause` of
+        the rule's, it is the account's.
         """
         world = self.judged.world
         own = path or ((Step(account),) if account else ())
+        if remedy.fix and self._administrators() == {account}:
+            remedy = Remedy(left=LAST)
         if not is_harmless:
             remedy = self.shown(account, remedy)
         return Finding(
@@ -234,6 +251,19 @@ class Case:
         if remedy.fix and self.is_branch(account):
             return Remedy(left=BRANCH)
         return remedy
+
+    def _administrators(self) -> frozenset[str]:
+        """Return who of the customer's administers a service; of a self-run server, nobody."""
+        if not self.judged.world.platform.is_managed:
+            return frozenset()
+        if "administrators" not in self._found:
+            self._found["administrators"] = frozenset(
+                state.name
+                for state in self.users()
+                if not (self.facts(state.name).is_provider or self.is_expected(state.name))
+                and self.powers(state.name, *_ADMINISTERS)
+            )
+        return self._found["administrators"]
 
     def by_person(self, account: str, left: str) -> Remedy:
         """Return that a person has to do something, for which no statement is safe."""

@@ -45,6 +45,7 @@ from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.access.findings.settings import chaining, link, mixed, option, trustworthy
 from sync_pipeline.access.findings.transport import tls_not_required
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.causes import KEEPERS
 from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
@@ -118,7 +119,9 @@ def review(
 def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
     """Return what these rules find on one instance, and what others are compared with it by."""
     own = [rule for rule in rules if not rule.of_fleet]
-    providers = {state.name for state in case.states() if case.is_left_to_provider(state.name)}
+    states = [state for state in case.states() if case.is_left_to_provider(state.name)]
+    of_provider = [state.name for state in sorted(states, key=_of_server_first)]
+    providers = frozenset(of_provider)
     found = (finding for rule in own for finding in rule.findings([case]))
     compared = namesakes(case) if len(own) < len(rules) else ()
     judged, turns = case.judged, case.judged.world.turns
@@ -127,7 +130,7 @@ def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
         engine=judged.world.engine,
         findings=tuple(item for item in found if item.account not in providers),
         namesakes=tuple(item for item in compared if item.account not in providers),
-        of_provider=tuple(sorted(providers)),
+        of_provider=tuple(of_provider),
         platform=judged.world.platform,
         notes=(*judged.gaps(), *judged.unknown(), *_not_looked_for(judged, own)),
         is_unlisted=judged.is_synced and case.databases is None,
@@ -135,6 +138,10 @@ def examine(case: Case, rules: Sequence[Rule] = RULES) -> Examined:
         valid_until=turns.next,
         listed_at=case.listed_at,
     )
+
+
+def _of_server_first(state: AccountState) -> tuple[bool, str]:
+    return (bool(state.database), state.name)
 
 
 def _not_looked_for(judged: Judged, rules: Iterable[Rule]) -> Iterator[str]:

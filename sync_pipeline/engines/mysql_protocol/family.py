@@ -20,7 +20,11 @@ from sync_pipeline.engines.base import (
     check_names,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.identity import identify
-from sync_pipeline.engines.mysql_protocol.accounts.names import written, written_account
+from sync_pipeline.engines.mysql_protocol.accounts.names import (
+    account_name,
+    written,
+    written_account,
+)
 from sync_pipeline.engines.mysql_protocol.accounts.queries import catalog_query, monitoring_script
 from sync_pipeline.engines.mysql_protocol.accounts.rows import (
     ColumnRow,
@@ -31,9 +35,11 @@ from sync_pipeline.engines.mysql_protocol.accounts.rows import (
     TableRow,
     shared_grants,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.views import DEFINER
 from sync_pipeline.engines.mysql_protocol.platform import SERVICES, provider_accounts
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
 from sync_pipeline.engines.mysql_protocol.wire.connection import connect
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, SectionName
@@ -102,6 +108,7 @@ class Family(UnknownNothing):
     users_are_schemas: bool = False
     platforms: tuple[str, ...] = tuple(sorted(SERVICES))
     elsewhere = Elsewhere()
+    reads_through: frozenset[str] = frozenset({DEFINER, account_name(DEFINER, "%")})
     account_queries: tuple[Query[Any], ...]
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002
@@ -124,6 +131,10 @@ class Family(UnknownNothing):
     def provider_accounts(self, platform: Platform) -> frozenset[str]:
         """Return the names of the accounts by which the provider runs the server."""
         return provider_accounts(platform)
+
+    def is_providers(self, account: AccountState, platform: Platform) -> bool:
+        """Return whether an account is one by which the provider runs the server."""
+        return account.name in provider_accounts(platform)
 
     def platform_script(
         self, username: str, platform: str, host: str = "%", databases: Sequence[str] = ()

@@ -25,6 +25,7 @@ from sync_pipeline.engines.base import (
     filled,
     sql_text,
 )
+from sync_pipeline.engines.oracle.access.facts import is_of_provider
 from sync_pipeline.engines.oracle.access.rules import OracleAccess
 from sync_pipeline.engines.oracle.access.status import unknown_words
 from sync_pipeline.engines.oracle.accounts.containers import (
@@ -226,6 +227,10 @@ class Oracle(UnknownNothing):
     def provider_accounts(self, platform: Platform) -> frozenset[str]:
         """Return the names of the accounts by which the provider runs the database."""
         return provider_accounts(platform)
+
+    def is_providers(self, account: AccountState, platform: Platform) -> bool:
+        """Return whether an account is one by which the provider runs the database."""
+        return is_of_provider(account, platform)
 
     def written(self, name: str) -> str:
         """Return a name as statements write it, in double quotes where it needs them."""

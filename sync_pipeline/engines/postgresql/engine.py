@@ -301,6 +301,10 @@ class PostgreSql(UnknownNothing):
         """Return the names of the accounts by which the provider runs the server."""
         return provider_accounts(platform)
 
+    def is_providers(self, account: AccountState, platform: Platform) -> bool:
+        """Return whether an account is one by which the provider runs the server."""
+        return account.name in provider_accounts(platform)
+
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
         """List the databases, with the reason where one can't be opened."""
         return tuple(

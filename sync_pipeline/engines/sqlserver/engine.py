@@ -23,6 +23,7 @@ from sync_pipeline.engines.base import (
 )
 from sync_pipeline.engines.sqlserver.access.beyond import LENDING
 from sync_pipeline.engines.sqlserver.access.doubts import also, unknown_grants, unknown_words
+from sync_pipeline.engines.sqlserver.access.facts import is_of_provider
 from sync_pipeline.engines.sqlserver.access.rules import SqlServerAccess
 from sync_pipeline.engines.sqlserver.accounts.azure import (
     A_LOGIN,
@@ -191,6 +192,10 @@ class SqlServer:
     def provider_accounts(self, platform: Platform) -> frozenset[str]:
         """Return the names of the logins by which the provider runs the server."""
         return provider_accounts(platform)
+
+    def is_providers(self, account: AccountState, platform: Platform) -> bool:
+        """Return whether an account is one by which the provider runs the server."""
+        return is_of_provider(account, platform)
 
     def databases(self, connection: Connection, username: str) -> tuple[DatabaseEntry, ...]:
         """List the databases, with the reason where one can't be opened.

@@ -26,6 +26,7 @@ from sync_pipeline.engines.oracle.platform import AUTONOMOUS
 from sync_pipeline.model.access import AccessWorld, Hold
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.finding import Severity
+from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, SecurableKind
 from sync_pipeline.model.text import first_names
 
@@ -34,6 +35,12 @@ _ROOT = "CDB$ROOT"
 _UNLIMITED = "UNLIMITED"
 _ATTEMPTS = 10
 """FAILED_LOGIN_ATTEMPTS of the profile DEFAULT of a new database (CREATE PROFILE)."""
+_REVOKED = "REVOKE EXECUTE ON SYS.... FROM PUBLIC"
+_REVOKED_BY = {
+    Platform.RDS: "rdsadmin.rdsadmin_util.revoke_sys_object('...', 'PUBLIC'), which alone revokes"
+    " on objects of SYS there"
+}
+"""Amazon RDS User Guide, "Granting SELECT or EXECUTE privileges to SYS objects"."""
 _NOBODYS = frozenset({"XS$NULL"})
 """What is listed, and can't log in (Database Security Guide, predefined accounts)."""
 _OF_THE_SESSION = frozenset({"", "CURRENT_USER"})
@@ -205,9 +212,9 @@ class Concerns:
                 f"Every account may execute {', '.join(names)}, as Oracle grants most of them.",
                 account=holders[0].name,
                 about=", ".join(groups),
-                left="REVOKE EXECUTE ON SYS.... FROM PUBLIC, once each schema that needs one has a"
-                " grant of its own (DBA_DEPENDENCIES): else its code stops, and parts of Oracle's"
-                " own may.",
+                left=f"{_REVOKED_BY.get(self._world.platform, _REVOKED)}, once each schema that"
+                " needs one has a grant of its own (DBA_DEPENDENCIES): else its code stops, and"
+                " parts of Oracle's own may.",
             )
 
 

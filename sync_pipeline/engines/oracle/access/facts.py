@@ -17,9 +17,10 @@ from sync_pipeline.engines.oracle.access.status import (
 )
 from sync_pipeline.engines.oracle.accounts.maintained import is_marked
 from sync_pipeline.engines.oracle.accounts.traits import BY_ROOT, LOGINS_UNRECORDED
-from sync_pipeline.engines.oracle.platform import RDS, RDSADMIN
+from sync_pipeline.engines.oracle.platform import RDS, RDSADMIN, provider_accounts
 from sync_pipeline.model.access import AccessWorld, AccountFacts
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.platform import Platform
 
 _PASSWORD = "PASSWORD"  # noqa: S105 - an authentication type, not a password
 _UNLIMITED = "UNLIMITED"
@@ -44,9 +45,10 @@ def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
     the one of the provider of Amazon RDS.
     """
     name = local_name(state.name, state.database)
-    is_providers = name == RDSADMIN and platform_in(world, state.database) == RDS
+    is_rdsadmin = name == RDSADMIN and platform_in(world, state.database) == RDS
+    is_providers = is_rdsadmin or is_of_provider(state, world.platform)
     is_maintained = attribute(state, "is_oracle_maintained") is True and not is_marked(state)
-    is_system = is_public(state) or is_maintained or is_providers
+    is_system = is_public(state) or is_maintained or is_rdsadmin
     if not is_user(state):
         return AccountFacts(
             is_system=is_system,
@@ -74,6 +76,20 @@ def facts_of(state: AccountState, world: AccessWorld) -> AccountFacts:
         else None,
         temporarily_locked=lock_of(state) if is_temporarily_locked(state) else "",
     )
+
+
+def is_of_provider(state: AccountState, platform: Platform) -> bool:
+    """Return whether an account is the provider's, as far as it shows by itself.
+
+    No customer of a service gets to the root, or to SYS and SYSTEM: what was made in all
+    containers, and what Oracle maintains, is not theirs (Autonomous Database, "ADMIN User Roles and
+    Privileges"; Amazon RDS User Guide, "RDS for Oracle users and privileges"). PUBLIC is everybody.
+    """
+    if is_public(state) or not platform.is_managed:
+        return False
+    is_maintained = attribute(state, "is_oracle_maintained") is True
+    is_common = attribute(state, "is_common") is True
+    return is_maintained or is_common or state.name in provider_accounts(platform)
 
 
 def _is_expired(state: AccountState) -> bool | None:

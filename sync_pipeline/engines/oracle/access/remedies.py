@@ -41,15 +41,28 @@ class Remedies:
 
     def __init__(self, world: AccessWorld) -> None:
         self._world = world
+        self._is_managed = world.platform.is_managed
+
+    def _within(self, container: str, statements: Iterable[str]) -> str:
+        """Return statements with their container; none in the root of a service.
+
+        Its customers get one pluggable database, and no root.
+        """
+        if self._is_managed and container == _ROOT:
+            return ""
+        return in_container(container, statements)
 
     def revoke(self, account: str, grant: Grant) -> str:
         """Return the statement that takes a grant away.
 
         REVOKE names no columns: it takes the privilege from the whole table, so what is to
         stay is granted again. A common grant is taken away where it was made, in all
-        containers (REVOKE, CONTAINER).
+        containers (REVOKE, CONTAINER). Customers of a service revoke nothing of what is on
+        objects of SYS.
         """
         container = container_of(grant.securable)
+        if self._is_managed and grant.securable.schema == SYS:
+            return ""
         if grant.securable.kind is Kind.ACCOUNT:
             proxy = local_name(account, container)
             is_directory = grant.privilege == OF_DIRECTORY
@@ -58,7 +71,7 @@ class Remedies:
         if grant.securable.kind is Kind.TABLESPACE:
             quota = f"ALTER USER {grantee} QUOTA 0 ON {identifier(grant.securable.name)};"
             return in_container(container, [quota])
-        return in_container(
+        return self._within(
             made_in(container, grant.scope),
             _revoke_but(grant, self._kept(account, grant), grantee),
         )
@@ -74,7 +87,7 @@ class Remedies:
         again = replace(grant, privilege=self._with_hierarchy(account, grant), grantable=False)
         kept = (*self._kept(account, grant), again)
         where = made_in(container, grant.scope)
-        return in_container(where, _revoke_but(grant, kept, grantee))
+        return self._within(where, _revoke_but(grant, kept, grantee))
 
     def revoke_role(self, account: str, membership: Membership) -> str:
         """Return the statement that takes a role away."""
@@ -82,7 +95,7 @@ class Remedies:
         role = self.written(membership.role, container)
         grantee = self.written(account, container)
         statement = f"REVOKE {role} FROM {grantee}{everywhere(membership.scope)};"
-        return in_container(made_in(container, membership.scope), [statement])
+        return self._within(made_in(container, membership.scope), [statement])
 
     def disable(self, account: str) -> str:
         """Return the statement that locks an account; empty for roles and for SYS.
@@ -95,7 +108,7 @@ class Remedies:
             return ""
         statement = f"ALTER USER {self.written(account, state.database)} ACCOUNT LOCK"
         everywhere = " CONTAINER = ALL" if is_common_account(state) else ""
-        return in_container(home(state), [f"{statement}{everywhere};"])
+        return self._within(home(state), [f"{statement}{everywhere};"])
 
     def drop(self, account: str) -> str:
         """Return the statement that removes an account.
@@ -108,7 +121,7 @@ class Remedies:
             return ""
         kind = "USER" if is_user(state) else "ROLE"
         statement = f"DROP {kind} {self.written(account, state.database)};"
-        return in_container(home(state), [statement])
+        return self._within(home(state), [statement])
 
     def expire(self, account: str) -> str:
         """Return the statement that gives an account's password an end.
@@ -130,7 +143,7 @@ class Remedies:
                 f"ALTER PROFILE {written_profile(name)} LIMIT PASSWORD_LIFE_TIME {_LIFE_TIME_DAYS}"
             )
             if is_common(name):
-                return in_container(_ROOT, [f"{limit} CONTAINER = ALL;"])
+                return self._within(_ROOT, [f"{limit} CONTAINER = ALL;"])
             statement = f"{limit};"
         return in_container(state.database, [statement])
 

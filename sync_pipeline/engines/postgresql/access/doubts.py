@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sync_pipeline.engines.postgresql.accounts.predefined import PREDEFINED_ROLES, RESERVED
+from sync_pipeline.engines.postgresql.platform import SERVICES
 from sync_pipeline.engines.postgresql.text import is_raw
 from sync_pipeline.model.account import AccountState
+
+_OF_SERVICES = frozenset(service.stand_in for service in SERVICES.values())
+"""Roles of services: one is called as predefined roles are, and its grants say what it may."""
 
 
 def kept_raw(state: AccountState) -> Iterator[str]:
@@ -27,5 +31,6 @@ def unknown_words(state: AccountState) -> Iterator[str]:
     The account may be all that a sync keeps of it, where roles of the system are left out.
     """
     for name in [state.name, *[item.role for item in state.memberships]]:
-        if name.startswith(RESERVED) and name not in PREDEFINED_ROLES:
+        is_known = name in PREDEFINED_ROLES or name in _OF_SERVICES
+        if name.startswith(RESERVED) and not is_known:
             yield f"predefined role {name}"

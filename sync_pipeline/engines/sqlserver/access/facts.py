@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from sync_pipeline.engines.sqlserver.access.entry import attribute
-from sync_pipeline.engines.sqlserver.access.fixed_roles import FIXED_DATABASE_ROLES, SERVER_ROLES
+from sync_pipeline.engines.sqlserver.access.fixed_roles import (
+    DB_OWNER,
+    FIXED_DATABASE_ROLES,
+    SERVER_ROLES,
+)
 from sync_pipeline.engines.sqlserver.access.principals import DBO, GUEST, PUBLIC
 from sync_pipeline.engines.sqlserver.accounts.logical import is_logical, is_server_admin
 from sync_pipeline.engines.sqlserver.accounts.well_known import WellKnown, well_known
@@ -18,6 +22,7 @@ from sync_pipeline.model.platform import Platform
 SQL_LOGIN = "SQL_LOGIN"
 
 _SYSTEM_USERS = frozenset({DBO, GUEST, PUBLIC, "sys", "INFORMATION_SCHEMA"})
+_SYSTEM_DATABASES = frozenset({"master", "model", "msdb", "tempdb"})
 _SYSTEMS = (WellKnown.SETUP, WellKnown.SERVICE, WellKnown.WINDOWS)
 _AUTHENTICATION = {
     SQL_LOGIN: "SQL Server password",
@@ -53,7 +58,7 @@ def account_facts(account: AccountState, platform: Platform = Platform.SELF_RUN)
     return AccountFacts(
         is_system=is_system(account),
         is_built_in=well_known(account) is WellKnown.SA or is_server_admin(account),
-        is_provider=account.name in provider_accounts(platform),
+        is_provider=is_of_provider(account, platform),
         authentication=_authentication(account, kind),
         weak_authentication=_NO_POLICY if policy is False else "",
         never_expires=None if expires is None else not expires,
@@ -63,6 +68,19 @@ def account_facts(account: AccountState, platform: Platform = Platform.SELF_RUN)
         temporarily_locked=_lockout(account),
         password_changed_at=_changed_at(account) if is_sql else None,
     )
+
+
+def is_of_provider(account: AccountState, platform: Platform) -> bool:
+    """Return whether an account is the provider's: its login, and the users of that login.
+
+    Nobody else gets to be an owner of the databases that are the server's own.
+    """
+    names = provider_accounts(platform)
+    if not account.database:
+        return account.name in names
+    is_mapped = attribute(account, "login") in names
+    is_servers = bool(names) and account.database in _SYSTEM_DATABASES
+    return is_mapped or (is_servers and split_account(account.name)[1] == DB_OWNER)
 
 
 def _changed_at(account: AccountState) -> datetime | None:

@@ -86,13 +86,15 @@ class Remedies:
         """
         if self._is_special(account) or self._is_needed(account, grant):
             return ""
+        if self._is_of_provider(grant):
+            return ""
         if grant.privilege == OWNER:
             return self._disown(grant.securable)
         return self._revoke("REVOKE", account, grant)
 
     def revoke_option(self, account: str, grant: Grant) -> str:
         """Return the statement that leaves the permission and takes its grant option away."""
-        if self._is_special(account):
+        if self._is_special(account) or self._is_of_provider(grant):
             return ""
         return self._revoke("REVOKE GRANT OPTION FOR", account, grant)
 
@@ -215,6 +217,14 @@ class Remedies:
             return True
         is_control = grant.privilege == "CONTROL SERVER" and not grant.deny
         return is_control and not self._principals.other_superusers(account)
+
+    def _is_of_provider(self, grant: Grant) -> bool:
+        """Return whether the provider's `sa` granted it, whose grants no customer takes back.
+
+        REVOKE (Transact-SQL), Permissions: who granted it, or who has CONTROL of the server.
+        """
+        is_first = self._principals.is_first_administrator(grant.grantor)
+        return is_first and grant.grantor in _PROVIDERS
 
     def _is_service(self, account: str) -> bool:
         state = self._principals.accounts.get(account)

@@ -3,7 +3,8 @@
 SQL Server documentation: Server configuration options (sp_configure; an option that is "advanced"
 is set once `show advanced options` is on); xp_cmdshell; CLR strict security; Ole Automation
 Procedures; remote access (deprecated); cross db ownership chaining; Choose an authentication mode.
-Amazon RDS User Guide, "Parameter groups": sp_configure is refused there.
+Amazon RDS User Guide, "Parameter groups": sp_configure is refused there; Azure SQL documentation,
+"T-SQL differences between SQL Server and Azure SQL Managed Instance": options that it does not set.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SHELL = "xp_cmdshell"
 WINDOWS_ONLY = "IsIntegratedSecurityOnly"
 _STRICT = "clr strict security"
 _CLR = "clr enabled"
+_KEPT = "{service} keeps {name} as it is: no statement there sets it."
+_OLD_ACCESS = "remote access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ _OPTIONS = {
         "lets members of sysadmin, and whoever may execute sp_OACreate, run code of the host",
         "Procedures that use COM objects stop.",
     ),
-    "remote access": _Option(
+    _OLD_ACCESS: _Option(
         Severity.LOW,
         "lets other servers run procedures here by the old remote logins",
         "Procedures that old servers run by remote logins stop; linked servers go on.",
@@ -52,6 +55,8 @@ def set_server(platform: Platform, name: str, value: str, before: str) -> Server
     """Return what gives an option another value than it had."""
     if platform is Platform.RDS:
         return by_service("Amazon RDS, in the parameter group of the instance", name, value)
+    if platform is Platform.MANAGED_INSTANCE and name == _OLD_ACCESS:
+        return ServerFix(left=_KEPT.format(service=platform.service, name=name))
     return ServerFix(_configure(name, value), _configure(name, before))
 
 
@@ -122,7 +127,7 @@ def _option(
         fix=found.fix,
         undo=found.undo,
         left=found.left,
-        breaks=breaks,
+        breaks="" if found.left == _KEPT.format(service=platform.service, name=name) else breaks,
     )
 
 
