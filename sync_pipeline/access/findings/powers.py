@@ -9,7 +9,7 @@ from sync_pipeline.access.findings.powerless import without_power
 from sync_pipeline.access.findings.rule import Rule, each, rule
 from sync_pipeline.model.access import Availability, PowerKind, path_text
 from sync_pipeline.model.account import AccountKind, AccountState
-from sync_pipeline.model.causes import SHUT
+from sync_pipeline.model.causes import KEEPERS, SHUT
 from sync_pipeline.model.finding import Finding, Severity
 
 
@@ -87,7 +87,8 @@ def _power(rule: Rule, case: Case, state: AccountState, kind: PowerKind) -> Iter
     way = "after SET ROLE" if best.availability is Availability.AFTER_SET_ROLE else "at login"
     others = f", and by {len(powers) - 1} other ways" if len(powers) > 1 else ""
     remedy = without_power(case, state.name, kind)
-    is_shut = not (remedy.fix or case.gets_in(state) or case.is_everyone(state.name))
+    is_in = remedy.fix or case.gets_in(state) or case.is_everyone(state.name)
+    is_shut = rule.id in KEEPERS and not is_in
     yield case.finding(
         rule.id,
         severity_of(rule.severity, case, state),
