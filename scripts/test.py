@@ -57,6 +57,8 @@ if __name__ == "__main__":
     # Twice as many as two cores, since workers wait too: for a tick, a poll or a deadline (ADR 32).
     order = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
     # The longest check takes what the tests leave idle; it is told when they are over.
-    beside = ("--beside", shlex.join([str(PYTHON), "-m", "mypy"]))
+    # Its plugin is named, since pytest takes what it does not know yet for the name of a file.
+    mypy = shlex.join([str(PYTHON), "-m", "mypy"])
+    beside = ("-p", "sync_pipeline_tests.beside", "--beside", mypy)
     # In this process, so that who ends it ends the tests.
     os.execv(PYTHON, [str(PYTHON), "-m", "pytest", *order, *beside, *sys.argv[1:]])  # noqa: S606

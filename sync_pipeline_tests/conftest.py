@@ -26,7 +26,6 @@ gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 atexit.register(gc.freeze)
 
 pytest_plugins = [
-    "sync_pipeline_tests.beside",
     "sync_pipeline_tests.permitted_skips",
     "sync_pipeline_tests.spread",
     "workbench.servers.fixtures_made",
