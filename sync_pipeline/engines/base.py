@@ -730,6 +730,14 @@ class KeepsOwn(Protocol):
     keeps_own: bool
 
 
+@runtime_checkable
+class ReadsThrough(Protocol):
+    """An engine whose script makes an account by whose rights the monitoring account reads."""
+
+    reads_through: frozenset[str]
+    """Its names, on each server of the engine."""
+
+
 @cache
 def _fields(row: Any) -> tuple[str, ...]:
     return tuple(item.name for item in fields(row))

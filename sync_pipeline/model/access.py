@@ -287,8 +287,7 @@ class AccountFacts:
     password that is kept by a better method. `requires_tls` says whether the account
     itself may log in by TLS alone, and `is_from_elsewhere` whether it may from another host.
     `unused_since` is the day from which on no login can have been missed (`last_used_at` may be
-    older than a login that no catalog keeps). `reads_for_monitor` is the role of the script of
-    `sync-pipeline grants`, as which a view reads what the monitoring account is shown of it.
+    older than a login that no catalog keeps).
     """
 
     is_system: bool = False
@@ -314,6 +313,5 @@ class AccountFacts:
     login_advice: str = ""
     password_changed_at: datetime | None = None
     unused_since: datetime | None = None
-    reads_for_monitor: bool = False
     requires_tls: bool | None = None
     is_from_elsewhere: bool | None = None

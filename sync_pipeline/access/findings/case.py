@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.base import ReadsThrough
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccountFacts, Path, Power, PowerKind, Step
 from sync_pipeline.model.account import AccountState
@@ -108,16 +109,19 @@ class Case:
         """
         if not self.monitor:
             return False
-        if self.facts(account).reads_for_monitor:
-            return True
         key = f"branch {self.monitor}"
         if key not in self._found:
             accounts = self.judged.world.accounts.values()
             monitors = [state.name for state in accounts if self.is_monitor(state)]
             needing = (name for name in monitors if not self._is_superuser_itself(name))
             roles = (role for name in needing for role in self.judged.with_roles(name))
-            self._found[key] = frozenset((*monitors, *roles))
+            self._found[key] = frozenset((*monitors, *roles, *self.read_through()))
         return account in self._found[key]
+
+    def read_through(self) -> frozenset[str]:
+        """Return by whose rights the script lets the monitoring account read."""
+        engine = ENGINES[self.judged.world.engine]
+        return engine.reads_through if isinstance(engine, ReadsThrough) else frozenset()
 
     def _is_superuser_itself(self, account: str) -> bool:
         powers = self.powers(account, PowerKind.SUPERUSER)

@@ -64,7 +64,7 @@ def _is_left_out(case: Case, state: AccountState) -> bool:
     As the role of the script's view nobody logs in; who has it as a role is told himself.
     """
     is_engines = case.is_expected(state.name) and not case.is_everyone(state.name)
-    if case.facts(state.name).reads_for_monitor and not case.gets_in(state):
+    if state.name in case.read_through() and not case.gets_in(state):
         return True
     return is_engines or bool(case.powers(state.name, PowerKind.SUPERUSER))
 

@@ -21,6 +21,7 @@ from sync_pipeline.engines.base import (
 )
 from sync_pipeline.engines.mysql_protocol.accounts.identity import identify
 from sync_pipeline.engines.mysql_protocol.accounts.names import (
+    account_name,
     written,
     written_account,
 )
@@ -34,6 +35,7 @@ from sync_pipeline.engines.mysql_protocol.accounts.rows import (
     TableRow,
     shared_grants,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.views import DEFINER
 from sync_pipeline.engines.mysql_protocol.platform import SERVICES, provider_accounts
 from sync_pipeline.engines.mysql_protocol.sizes import SYSTEM_DATABASES
 from sync_pipeline.engines.mysql_protocol.wire.connection import connect
@@ -106,6 +108,7 @@ class Family(UnknownNothing):
     users_are_schemas: bool = False
     platforms: tuple[str, ...] = tuple(sorted(SERVICES))
     elsewhere = Elsewhere()
+    reads_through: frozenset[str] = frozenset({DEFINER, account_name(DEFINER, "%")})
     account_queries: tuple[Query[Any], ...]
 
     def connect(self, target: Target, database: str | None = None) -> Connection:  # noqa: ARG002

@@ -51,9 +51,8 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import (
     Activation,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import lets_nobody_in
-from sync_pipeline.engines.mysql_protocol.accounts.names import account_name, quoted
+from sync_pipeline.engines.mysql_protocol.accounts.names import quoted
 from sync_pipeline.engines.mysql_protocol.accounts.own import is_closed_own
-from sync_pipeline.engines.mysql_protocol.accounts.views import DEFINER
 from sync_pipeline.engines.mysql_protocol.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import (
     EVERYTHING,
@@ -78,8 +77,6 @@ from sync_pipeline.model.privilege import (
 )
 
 SERVER = Securable(SecurableKind.SERVER)
-_OF_VIEW = (DEFINER, account_name(DEFINER, "%"))
-"""As whom the script's view reads the accounts, on MariaDB and on MySQL."""
 _PASSWORD_DAYS = 90
 """How long a password lasts that is given an end."""
 _LIFE = timedelta(days=_PASSWORD_DAYS)
@@ -244,7 +241,7 @@ class FamilyAccess(Mending):
         state = self.world.accounts.get(account)
         if state is None:
             return AccountFacts()
-        found = facts_of(
+        return facts_of(
             state,
             is_system=is_closed_own(state, self.system_accounts),
             # There is no identifier: a name, and the rights with which it was made.
@@ -252,7 +249,6 @@ class FamilyAccess(Mending):
             is_provider=account in provider_accounts(self.world.platform),
             login_advice=self.login_advice,
         )
-        return replace(found, reads_for_monitor=True) if account in _OF_VIEW else found
 
     def is_everyone(self, account: str) -> bool:
         """Return whether the account is PUBLIC."""
