@@ -54,8 +54,8 @@ if __name__ == "__main__":
     for half in compiling:
         half.wait()
     # In the order of spread.py: xdist's own, by their number of tests, has the slow files last.
-    # Twice as many as two cores, since workers wait too: for a tick, a poll or a deadline (ADR 32).
-    order = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+    # One more than two cores, since workers wait too: for a tick, a poll or a deadline (ADR 32).
+    order = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
     # The longest check takes what the tests leave idle; it is told when they are over.
     # Its plugin is named, since pytest takes what it does not know yet for the name of a file.
     mypy = shlex.join([str(PYTHON), "-m", "mypy"])
