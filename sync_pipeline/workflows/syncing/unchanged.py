@@ -18,7 +18,12 @@ from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.answers.classification import classes_text
 
 _PACKAGE = "sync_pipeline"
-_BESIDE = frozenset({"cli", "notify", "orchestration", "report"})
+_BESIDE = frozenset(
+    {
+        *("cli", "notify", "orchestration", "report", "web"),
+        *("store/console", "workflows/console"),
+    }
+)
 """The rooms whose code says nothing of what an account is; all others count."""
 _SUFFIXES = (".py", ".sql")
 
