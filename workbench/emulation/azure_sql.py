@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +26,12 @@ from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.engines.base import Connection
 from sync_pipeline.engines.sqlserver.engine import SqlServer
 from sync_pipeline.engines.sqlserver.wire import connection as wire
-from sync_pipeline.engines.sqlserver.wire.connection import bound
-from sync_pipeline.engines.sqlserver.wire.errors import connect_error, entry_error, query_error
+from sync_pipeline.engines.sqlserver.wire.errors import connect_error, entry_error
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from workbench.emulation.sqlserver import EmulatedSqlServer
 from workbench.emulation.sqlserver_catalog import SERVER, views
-from workbench.emulation.sqlserver_connection import NOW, as_raised
+from workbench.emulation.sqlserver_connection import NOW, AnsweredConnection, as_raised
 from workbench.emulation.sqlserver_world import Database, Row, World
 from workbench.servers.sqlserver_drivers import target_at
 from workbench.servers.tds import Login, Rows, ServerError, TdsServer, tds_server
@@ -283,11 +282,11 @@ def _without_comments(sql: str) -> str:
     return "\n".join(line.partition("--")[0] for line in sql.splitlines())
 
 
-class LogicalConnection:
-    """The protocol of a connection whose login opened one database."""
+class LogicalConnection(AnsweredConnection):
+    """One whose login opened one database."""
 
     def __init__(self, server: EmulatedLogicalServer, database: str | None, own: str) -> None:
-        self._server, self._database = server, database or own or "master"
+        super().__init__(server, database or own or "master")
         instance = target_at(1433, host=HOST, database=own or None).instance
         username = server.world.username
         try:
@@ -296,22 +295,6 @@ class LogicalConnection:
             said = as_raised(error)
             closed = entry_error(said, instance, database, username) if database else None
             raise closed or connect_error(said, instance, username) from None
-
-    def fetch(
-        self, sql: str, parameters: Mapping[str, object] | None = None
-    ) -> list[dict[str, Any]]:
-        text, values = bound(sql, parameters)
-        try:
-            rows = self._server.execute(self._database, text, values)
-        except ServerError as error:
-            raise query_error(as_raised(error), "emulated") from None
-        return [dict(zip(rows.columns, row, strict=True)) for row in rows.values]
-
-    def abort(self) -> None:
-        """Nothing here waits."""
-
-    def close(self) -> None:
-        """Nothing here is held."""
 
 
 def opener(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sync_pipeline.collect.accounts import CollectScope, collect_accounts
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
@@ -30,18 +30,19 @@ def as_raised(error: ServerError) -> Exception:
     return RuntimeError("42000", text)
 
 
-class EmulatedConnection:
-    """The protocol of a connection, over an emulated server."""
+class Executes(Protocol):
+    """An emulated server."""
 
-    def __init__(self, server: EmulatedSqlServer, database: str | None) -> None:
-        self._server = server
-        self._database = database or "master"
-        if database is not None:
-            try:
-                server.use(database)
-            except ServerError as error:
-                name = server.world.username
-                raise open_error(as_raised(error), "emulated", database, name) from None
+    def execute(self, database: str, sql: str, values: Sequence[Any]) -> Rows:
+        """Return what a statement answers in a database."""
+        ...
+
+
+class AnsweredConnection:
+    """The protocol of a connection, in one database of an emulated server."""
+
+    def __init__(self, server: Executes, database: str) -> None:
+        self._server, self._database = server, database
 
     def fetch(
         self, sql: str, parameters: Mapping[str, object] | None = None
@@ -58,6 +59,19 @@ class EmulatedConnection:
 
     def close(self) -> None:
         """Nothing here is held."""
+
+
+class EmulatedConnection(AnsweredConnection):
+    """One that stays in its login's session, and uses a database."""
+
+    def __init__(self, server: EmulatedSqlServer, database: str | None) -> None:
+        super().__init__(server, database or "master")
+        if database is not None:
+            try:
+                server.use(database)
+            except ServerError as error:
+                name = server.world.username
+                raise open_error(as_raised(error), "emulated", database, name) from None
 
 
 def opener(server: EmulatedSqlServer) -> Callable[[str | None], AbstractContextManager[Connection]]:
