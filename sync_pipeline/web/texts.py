@@ -1,4 +1,4 @@
-"""The words of the pages, by language: each is in `catalog/LANGUAGE.json` by its key."""
+"""The words of the pages, by language: each is in a file of `catalog/LANGUAGE/` by its key."""
 
 from __future__ import annotations
 
@@ -54,7 +54,6 @@ def _quality(text: str) -> float:
 
 @cache
 def _catalog(language: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(
-        (files("sync_pipeline.web") / "catalog" / f"{language}.json").read_text("utf-8")
-    )
-    return found
+    place = files("sync_pipeline.web") / "catalog" / language
+    each: list[dict[str, str]] = [json.loads(item.read_text("utf-8")) for item in place.iterdir()]
+    return {key: text for topic in each for key, text in topic.items()}

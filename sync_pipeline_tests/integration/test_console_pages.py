@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import random
 import re
 from collections import Counter
@@ -12,6 +13,7 @@ from dataclasses import replace
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -649,6 +651,13 @@ def test_every_language_has_every_text_and_its_values() -> None:
         for key, text in own.items():
             assert text.strip(), key
             assert re.findall(r"{\w*}", text) == re.findall(r"{\w*}", english[key]), key
+
+
+def test_a_text_stands_in_one_file_of_a_language() -> None:
+    for language in LANGUAGES:
+        place = files("sync_pipeline.web") / "catalog" / language
+        each = [json.loads(item.read_text("utf-8")) for item in place.iterdir()]
+        assert sum(map(len, each)) == len(_catalog(language)), language
 
 
 def test_every_page_has_its_texts_in_every_language(pages: Pages) -> None:
