@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from sync_pipeline.report.csv_cells import csv_text
@@ -42,10 +42,10 @@ def as_csv(view: View, name: str) -> str:
 
 
 def plain(value: Value) -> Any:
-    """Return a value as JSON has it; a moment is ISO 8601."""
+    """Return a value as JSON has it; a moment and a day are ISO 8601."""
     if isinstance(value, Link):
         return value.text if value.number is None else value.number
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     return list(value) if isinstance(value, tuple) else value
 

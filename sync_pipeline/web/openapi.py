@@ -22,7 +22,10 @@ from sync_pipeline.web.views import Column, Kind, Layout
 _TEXT: dict[str, Any] = {"type": "string"}
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.MOMENT: {"type": ["string", "null"], "format": "date-time"},
+    Kind.DAY: {"type": ["string", "null"], "format": "date"},
     Kind.NUMBER: {"type": ["number", "null"]},
+    Kind.SIZE: {"type": ["number", "null"], "description": "Bytes."},
+    Kind.CHANGE: {"type": ["number", "null"], "description": "Percent."},
     Kind.FLAG: {"type": "boolean"},
     Kind.LINES: {"type": ["array", "null"], "items": _TEXT},
 }

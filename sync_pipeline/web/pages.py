@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -14,8 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sync_pipeline.model.page import Key
 from sync_pipeline.model.text import shortened
 from sync_pipeline.model.viewer import Viewer
+from sync_pipeline.report.readable import shown_size
 from sync_pipeline.visible import visible_lines
 from sync_pipeline.web.asked import AFTER, FORMAT, TABLE, Asked, Parameter, encoded
+from sync_pipeline.web.plots import drawing
 from sync_pipeline.web.problems import Problem
 from sync_pipeline.web.resource import SORT, Resource
 from sync_pipeline.web.resources.every import RESOURCES
@@ -114,8 +116,10 @@ def _environment(dagster_url: str) -> Environment:
         return f"{dagster_url if link.is_outside else ''}{address(link)}"
 
     made.filters.update(short=_short, moment=_moment, whole=_whole, mood=_mood, href=href)
+    made.filters.update(size=_size, change=_change, drawn=drawing)
     made.tests.update(
         moment=lambda value: isinstance(value, datetime),
+        day=lambda value: isinstance(value, date),
         link=lambda value: isinstance(value, Link) and bool(dagster_url or not value.is_outside),
         lines=lambda value: isinstance(value, tuple),
         # What is copied has to be the statement itself, and not what is shown of it.
@@ -147,6 +151,14 @@ def _moment(value: datetime) -> str:
 
 def _whole(value: object) -> object:
     return f"{value:,}" if isinstance(value, int | float) else value
+
+
+def _size(value: object) -> object:
+    return shown_size(round(value)) if isinstance(value, int | float) else value
+
+
+def _change(value: object) -> object:
+    return f"{value:+,.1f} %" if isinstance(value, int | float) else value
 
 
 def _mood(word: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
 from enum import StrEnum
 
 from sync_pipeline.model.page import Key
@@ -27,16 +27,23 @@ class Link:
     number: int | None = None
 
 
-Value = str | int | float | bool | datetime | None | tuple[str, ...] | Link
+Value = str | int | float | bool | date | None | tuple[str, ...] | Link
 
 
 class Kind(StrEnum):
-    """What a value is: how a page shows it, and what OpenAPI says of it."""
+    """What a value is: how a page shows it, and what OpenAPI says of it.
+
+    A size is in bytes, as its column's name says: a page shows it in units, and programs read it
+    as it is. A change is in percent.
+    """
 
     TEXT = "text"
     NAME = "name"
     MOMENT = "moment"
+    DAY = "day"
     NUMBER = "number"
+    SIZE = "size"
+    CHANGE = "change"
     FLAG = "flag"
     STATE = "state"
     LINES = "lines"
@@ -80,11 +87,56 @@ class Table:
     total: int | None = None
 
 
+class Stroke(StrEnum):
+    """How a line of a plot is drawn: as what was measured, or as what is expected."""
+
+    MEASURED = "measured"
+    EXPECTED = "expected"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Values by date, in order; None is a gap. `name` is the key of a text (`line.NAME`)."""
+
+    name: str
+    points: tuple[tuple[date, int | float | None], ...]
+    stroke: Stroke = Stroke.MEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A value that does not change, such as a limit; its name is a text as that of a line."""
+
+    name: str
+    value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Values over time: a picture, with its values in the table of the view that it names.
+
+    The gaps of the first line are what it says was not measured. `band` are dates with what is
+    least and most expected. `kind` is what the values are: a number, or a size. Its heading is a
+    text (`plot.NAME`).
+    """
+
+    name: str
+    table: str
+    lines: tuple[Line, ...]
+    band: tuple[tuple[date, float, float], ...] = ()
+    level: Level | None = None
+    kind: Kind = Kind.SIZE
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """An answer. `about` is the name in the title; `notes` say what the answer does not know."""
+    """An answer. `about` is the name in the title; `notes` say what the answer does not know.
+
+    `plots` are shown before the tables.
+    """
 
     tables: tuple[Table, ...] = ()
     facts: tuple[tuple[Column, Value], ...] = ()
     notes: tuple[str, ...] = ()
     about: str = ""
+    plots: tuple[Plot, ...] = ()
