@@ -382,6 +382,10 @@ class AccountRows:
         rows = self._rows.get((query.name, database))
         return iter(()) if rows is None else query.bound(rows)
 
+    def was_read(self, query: Query[RowT]) -> bool:
+        """Return whether a query of the server was read, with or without rows."""
+        return (query.name, "") in self._rows
+
     def databases(self, query: Query[RowT]) -> tuple[str, ...]:
         """Return the databases in which a per-database query was read."""
         return tuple(database for name, database in self._rows if name == query.name)
@@ -684,6 +688,17 @@ class KnowsByRows(Protocol):
         self, rows: AccountRows, databases: Iterable[str], server: ServerIdentity
     ) -> Platform:
         """Return whose service a server is, from its accounts and the names of its databases."""
+        ...
+
+
+@runtime_checkable
+class KnowsMoreOfSome(Protocol):
+    """An engine that may know other sections of some accounts than of all."""
+
+    def known_of(
+        self, rows: AccountRows, server: ServerIdentity
+    ) -> Mapping[str, frozenset[SectionName]]:
+        """Return, for these accounts, exactly the sections that are known."""
         ...
 
 
