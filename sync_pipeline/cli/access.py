@@ -25,6 +25,7 @@ from sync_pipeline.model.access import EffectivePrivilege, path_text
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.moment import read_moment
+from sync_pipeline.model.past import Which
 
 if TYPE_CHECKING:
     from sync_pipeline.access.answers import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         AccountAccess,
         WhoCan,
     )
-    from sync_pipeline.workflows.answers.access import Which
 
 app = typer.Typer(help="What accounts can really do, and by which path.", no_args_is_help=True)
 
@@ -163,8 +163,8 @@ def diff(
     from sync_pipeline.workflows.answers import access as questions
 
     sides = (
-        questions.Which(instance, first, _moment(at)),
-        questions.Which(other_instance or instance, second, _moment(other_at)),
+        Which(instance, first, _moment(at)),
+        Which(other_instance or instance, second, _moment(other_at)),
     )
     with dependencies() as deps:
         found = questions.compare(deps, *sides)
@@ -200,17 +200,11 @@ def _privilege_row(entry: EffectivePrivilege) -> tuple[object, ...]:
 
 def _difference_row(item: AccessDifference, once: Collection[Gap]) -> tuple[object, ...]:
     """Return a row; what is said `once` below the table is left out of its last column."""
-    sides = (_side(side, item.unknown) for side in (item.first, item.second))
+    from sync_pipeline.access.telling import side_text
+
+    sides = (side_text(side, item.unknown) for side in (item.first, item.second))
     unknown = ", ".join(gap for gap in item.unknown if gap not in once)
     return (item.privilege, item.securable, *sides, unknown)
-
-
-def _side(entry: EffectivePrivilege | None, unknown: Collection[Gap]) -> str:
-    if entry is None:
-        return "not known to have it" if unknown else "no"
-    option = ", grantable" if entry.grantable else ""
-    lacks = f", lacks {'; '.join(entry.lacking)}" if entry.lacking else ""
-    return f"{entry.availability}{option}{lacks}: {path_text(entry.path)} by {entry.source}"
 
 
 def _power_rows(found: AccessComparison) -> Iterator[tuple[object, ...]]:
@@ -246,6 +240,10 @@ def _comparison(found: AccessComparison, *sides: Which) -> dict[str, Any]:
         "is_complete": not found.gaps,
         "not_known": list(found.gaps),
         "not_modelled": [asdict(rule) for rule in found.not_modelled],
+        "attributes": [asdict(item) for item in found.attributes],
+        "roles_of_first": list(found.roles_of_first),
+        "roles_of_second": list(found.roles_of_second),
+        "alike": asdict(found.alike),
         "powers_of_first": [power_json(item) for item in found.powers_of_first],
         "powers_of_second": [power_json(item) for item in found.powers_of_second],
         "differences": [

@@ -1,4 +1,4 @@
-"""An instance as it was known at a past moment, as the store returns it."""
+"""What is asked of past moments, and an instance as the store knows it of one."""
 
 from __future__ import annotations
 
@@ -42,3 +42,12 @@ class StoredPast:
     sync: LastSync | None = None
     databases: Databases | None = None
     damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """An account: its name, its instance's, and the moment (UTC) of which is asked; None: now."""
+
+    instance: str
+    account: str
+    at: datetime | None = None

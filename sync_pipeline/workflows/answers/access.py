@@ -18,6 +18,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, Listing, StoredAccess, Wanted
+from sync_pipeline.model.past import Which
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.server_fact import ServerFact, ServerFacts
@@ -94,12 +95,13 @@ def load_each_at(
     """
     require_past(deps, moment)
     return (
-        LoadedInstance(item, _judged_then(item, past, moment), past.stored)
+        LoadedInstance(item, judged_then(item, past, moment), past.stored)
         for item, past in each_at(deps, instances, moment, wanted, with_damaged=with_damaged)
     )
 
 
-def _judged_then(instance: Instance, past: PastAccess, moment: datetime) -> Judged:
+def judged_then(instance: Instance, past: PastAccess, moment: datetime) -> Judged:
+    """Return what was known of an instance at a moment under the rules of its version of then."""
     stored = past.stored
     judged = judge(instance, stored.accounts, stored.sections, past.version, moment, past.platform)
     return replace(judged, past=past.notes)
@@ -185,15 +187,6 @@ class _Listings:
             self.excluded_accounts,
         )
         return replace(loaded.judged, listing=listing)
-
-
-@dataclass(frozen=True, slots=True)
-class Which:
-    """An account: its name, its instance's, and the moment (UTC) of which is asked; None: now."""
-
-    instance: str
-    account: str
-    at: datetime | None = None
 
 
 def access_of(

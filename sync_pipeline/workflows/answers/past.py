@@ -6,11 +6,12 @@ What the last sync before could not read its record tells, and what nobody knows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change import KnownAccount
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, StoredAccess, Wanted
 from sync_pipeline.model.past import LastSync, StoredPast
@@ -27,12 +28,16 @@ _LONG = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class PastAccess:
-    """One instance at a moment; `notes` are sentences on what was not known, or is not any more."""
+    """One instance at a moment; `notes` are sentences on what was not known, or is not any more.
+
+    `known` are all accounts that were known then, with those that were gone by then.
+    """
 
     stored: StoredAccess
     version: str
     platform: Platform
     notes: tuple[str, ...] = ()
+    known: Mapping[str, KnownAccount] = field(default_factory=dict)
 
 
 def require_past(deps: SyncDeps, moment: datetime) -> None:
@@ -98,6 +103,7 @@ def past_access(instance: Instance, found: StoredPast, moment: datetime) -> Past
         str(told.get("server_version") or instance.server_version or ""),
         platform_named(platform) if isinstance(platform, str) else instance.runs_on,
         tuple(f"{instance.name} {text}" for text in _not_known(found, moment)),
+        found.accounts,
     )
 
 
