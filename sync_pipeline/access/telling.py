@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from sync_pipeline.access.answers import Existence, Holder, WhoCan
 from sync_pipeline.access.folding import Fold, first_of, folded, members_of
+from sync_pipeline.model.access import EffectivePrivilege, path_text
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.text import first_names
 
 _NAMED = 3
@@ -131,6 +133,15 @@ def absences(found: WhoCan) -> Iterator[str]:
             continue
         listed = f" (listed on {item.listed_at:%Y-%m-%d} or later)" if item.listed_at else ""
         yield f"Not on {where}: no {item.missing} there{listed}."
+
+
+def side_text(entry: EffectivePrivilege | None, unknown: Collection[Gap]) -> str:
+    """Return how one of two accounts has a privilege, in words."""
+    if entry is None:
+        return "not known to have it" if unknown else "no"
+    option = ", grantable" if entry.grantable else ""
+    lacks = f", lacks {'; '.join(entry.lacking)}" if entry.lacking else ""
+    return f"{entry.availability}{option}{lacks}: {path_text(entry.path)} by {entry.source}"
 
 
 def _instances(names: Iterable[str]) -> str:

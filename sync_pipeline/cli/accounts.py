@@ -12,7 +12,6 @@ import typer
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
-    parse_time,
     say,
     show_json,
     show_notes,
@@ -26,6 +25,7 @@ from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.classification import ClassCount
 from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
+from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ def changes(
             account=account,
             session_id=chosen,
             change_types=tuple(change_type or ()),
-            since=parse_time(since) if since else None,
-            until=parse_time(until) if until else None,
+            since=read_moment(since) if since else None,
+            until=read_moment(until) if until else None,
             limit=limit,
             with_own=with_system or details or account is not None,
         )
@@ -217,7 +217,7 @@ def at(
         with_own = with_system or name is not None
         found = [
             item
-            for item in accounts_at(deps.store, parse_time(time), past.ids, with_own=with_own)
+            for item in accounts_at(deps.store, read_moment(time), past.ids, with_own=with_own)
             if (everything or item.is_active) and (name is None or item.state.name == name)
         ]
     if output.is_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +56,7 @@ _IS_SILENT = cast(log.c.lines, Text).in_(_NOTHING_TOLD)
 _IS_OF_PEOPLE = not_(and_(_IS_SILENT, log.c.change_type.in_(_COMING_AND_GOING)))
 """Not that what an engine made for itself came or went, which is written with nothing to tell."""
 _FIRST = log.alias("first")
+_ROWS_AT_ONCE = 500
 
 
 def _with_first(firsts: CTE) -> FromClause:
@@ -112,6 +113,17 @@ def later_than(
         query = query.where(among(connection, instances.c.id, instance_ids))
     rows = connection.execute(query.order_by(log.c.changed_at.desc(), log.c.id.desc()))
     return [_logged(row) for row in rows]
+
+
+def later_of(connection: Connection, instance_id: int, moment: datetime) -> Iterator[LoggedChange]:
+    """Yield what changed later than a moment on an instance, newest first, some at a time."""
+    query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
+    query = query.join_from(log, instances).where(
+        log.c.instance_id == instance_id, log.c.changed_at > moment, _IS_KEPT
+    )
+    ordered = query.order_by(log.c.changed_at.desc(), log.c.id.desc())
+    rows = connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
+    return map(_logged, rows)
 
 
 def baselines(database: Database, wanted: ChangeFilter) -> list[Baseline]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.holders import HolderStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
+    from sync_pipeline.store.past import PastReads
     from sync_pipeline.store.reads import ReadStore
     from sync_pipeline.store.registry import Registry
     from sync_pipeline.store.reviews.reviews import ReviewStore
@@ -191,6 +192,13 @@ class Store:
         from sync_pipeline.store.access import AccessReads
 
         return AccessReads(self._database)
+
+    @_part
+    def past(self) -> PastReads:
+        """Return what was known at past moments."""
+        from sync_pipeline.store.past import PastReads
+
+        return PastReads(self._database)
 
     @_part
     def reviews(self) -> ReviewStore:

@@ -22,7 +22,7 @@ from sync_pipeline.web.problems import Problem
 from sync_pipeline.web.resource import SORT, Resource
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.texts import Texts
-from sync_pipeline.web.views import Column, Link, Table, View
+from sync_pipeline.web.views import Column, Link, Table, Tree, View
 
 SHOWN, LONGEST = 80, 240
 """Characters of a name, and of a text, that a table shows; the rest is a click or a look away."""
@@ -122,6 +122,7 @@ def _environment(dagster_url: str) -> Environment:
         day=lambda value: isinstance(value, date),
         link=lambda value: isinstance(value, Link) and bool(dagster_url or not value.is_outside),
         lines=lambda value: isinstance(value, tuple),
+        tree=lambda value: isinstance(value, Tree),
         # What is copied has to be the statement itself, and not what is shown of it.
         exact=lambda value: _seen(str(value)) == value,
     )

@@ -27,7 +27,21 @@ class Link:
     number: int | None = None
 
 
-Value = str | int | float | bool | date | None | tuple[str, ...] | Link
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A text or a link with words beside it, and what branches off; the root may have neither.
+
+    `is_repeated`: its branches are at another place. `more` branches are not shown.
+    """
+
+    value: str | Link | None
+    words: str = ""
+    branches: tuple[Tree, ...] = ()
+    is_repeated: bool = False
+    more: int = 0
+
+
+Value = str | int | float | bool | date | None | tuple[str, ...] | Link | Tree
 
 
 class Kind(StrEnum):
@@ -49,6 +63,7 @@ class Kind(StrEnum):
     LINES = "lines"
     CODE = "code"
     PROSE = "prose"
+    TREE = "tree"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,16 +92,33 @@ def requests(pages: Pages) -> Iterator[Request]:
     words = [OWN.word, OTHER.word]
     holders = [pair for item in accounts if (pair := (item["instance"], item["account"]))]
     own = [pair for pair in holders if any(f"{word}_" in pair[1] for word in words)]
+    at = (NOW - timedelta(minutes=45)).isoformat().replace("+00:00", "Z")
+    shared = [pair for pair in holders if pair[1] == "shared"]
     asked = {
         "instance": [{"name": name} for name in [*names, "nowhere"]],
         "account": [
             {"instance": instance, "name": name}
             for instance, name in [*own[::4], *holders[::23], ("no", "one")]
+        ]
+        + [{"instance": instance, "name": name, "at": at} for instance, name in own[::6]],
+        "history": [
+            {"instance": instance, "name": name}
+            for instance, name in [*own[::7], *holders[::29], ("no", "one")]
+        ],
+        "compare": [
+            {"instance": one[0], "name": one[1], "other-instance": two[0], "other-name": two[1]}
+            for one in shared[::3]
+            for two in shared[1::3]
+        ]
+        + [
+            {"instance": instance, "name": name, "at": at, "other-name": name}
+            for instance, name in shared
         ],
         "session": [{"id": item["session"]} for item in sessions],
         "who-can": [
             {"privilege": "SELECT", "object": "database:shop"},
             {"privilege": "DELETE", "object": f"table:{OTHER.word}_db0.t"},
+            {"privilege": "SELECT", "object": "database:shop", "at": at},
         ],
     }
     known = {
@@ -112,6 +129,10 @@ def requests(pages: Pages) -> Iterator[Request]:
         "instance": names,
         "account": ["shared", f"{OTHER.word}_app"],
         "name": ["shared", *words],
+        "at": [at, "2026-06-01"],
+        "other-at": [at, "2026-06-01"],
+        "other-instance": names,
+        "other-name": words,
     }
     for resource in RESOURCES:
         bases = asked.get(resource.name, [{}])

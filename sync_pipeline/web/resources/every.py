@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources import (
+    account,
     accounts,
     causes,
+    compare,
     findings,
     instances,
     names,
@@ -17,6 +19,8 @@ RESOURCES: tuple[Resource, ...] = (
     *instances.RESOURCES,
     *who_can.RESOURCES,
     *accounts.RESOURCES,
+    *account.RESOURCES,
+    *compare.RESOURCES,
     *causes.RESOURCES,
     *findings.RESOURCES,
     *sessions.RESOURCES,

@@ -8,23 +8,19 @@ workflows is behind both.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sync_pipeline.access.answers import AccountAccess, Holder, WhoCan
+from sync_pipeline.access.answers import Holder, WhoCan
 from sync_pipeline.access.folding import Fold, first_of
 from sync_pipeline.access.questions import Search
 from sync_pipeline.access.telling import Telling, gaps_once
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.causes import Cause, CauseGroup, at_least, causes_of, grouped, under
-from sync_pipeline.model.change import Baseline, LoggedChange
 from sync_pipeline.model.finding import Finding, Review, Severity
 from sync_pipeline.model.grouping import By
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.inventory import AccountView, ChangeFilter
 from sync_pipeline.model.page import (
-    AccountLine,
-    AccountQuestion,
     InstanceLine,
     InstanceQuestion,
     KindCount,
@@ -38,18 +34,17 @@ from sync_pipeline.model.page import (
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.session import InstanceRecord, Session, SessionRun
 from sync_pipeline.model.size import DatabaseView
-from sync_pipeline.model.snapshot import SectionState, SectionStatus
+from sync_pipeline.model.snapshot import SectionState
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.workflows.answers import access
 from sync_pipeline.workflows.answers.findings import narrowed, review_of
-from sync_pipeline.workflows.answers.history import change_list
+from sync_pipeline.workflows.console.accounts import AccountAnswers, unread_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Hold, holds
 
 MOST_LOOKED_THROUGH = 500
 """Instances in which a page looks for who can do something; the next page goes on."""
 LAST_RECORDS = 10
-MOST_CHANGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +117,6 @@ class FindingsAnswer:
     review: Review
 
 
-@dataclass(frozen=True, slots=True)
-class AccountAnswer:
-    """One account: what it is, what it can really do, what is found of it, and its history."""
-
-    view: AccountView
-    access: AccountAccess | None
-    findings: tuple[Finding, ...] = ()
-    changes: tuple[LoggedChange | Baseline, ...] = ()
-    unread: tuple[SectionState, ...] = field(default=())
-
-
 class Answers:
     """Answers for one viewer."""
 
@@ -141,6 +125,7 @@ class Answers:
         self._store = deps.store
         self.viewer = viewer
         self._reach = viewer.reach
+        self.accounts = AccountAnswers(deps, viewer.reach)
 
     @property
     def sees_everything(self) -> bool:
@@ -168,7 +153,7 @@ class Answers:
             line=self._store.instance_pages.line(found),
             hold=holds(self._deps, [found])[found.id],
             gone_accounts=self._store.instance_pages.account_counts(found.id)[1],
-            unread=self._unread(found),
+            unread=unread_of(self._store.accounts.sections(found.id)),
             databases=tuple(self._store.size_queries.databases(found.name)),
             records=tuple(self._store.session_pages.last_of(found.id, LAST_RECORDS)),
             review=self._review([found]),
@@ -242,26 +227,32 @@ class Answers:
         return CausesAnswer(page, tuple(found), tuple(groups), review)
 
     def who_can(
-        self, privilege: str, text: str, asked: InstanceQuestion, place: Place, told: Told
+        self,
+        privilege: str,
+        text: str,
+        asked: InstanceQuestion,
+        place: Place,
+        told: Told,
+        at: datetime | None = None,
     ) -> HoldersAnswer:
-        """Return a page of who has a privilege on what a text names.
+        """Return a page of who has a privilege on what a text names, or had it at a moment (UTC).
 
         A page looks through so many instances and no more: it may have no row and a next page.
 
         Raises:
             ConfigurationError: the text can't be read, or names nothing on any instance of the
-                last page.
+                last page; the moment has not come, or is before what is kept.
         """
         key = checked_key(place.after, str, int)
         since, shown = (str(key[0]), int(key[1])) if key else (None, 0)
         looked = MOST_LOOKED_THROUGH
-        chosen = self._store.instance_pages.chosen(self._reach, asked, looked + 1, since)
+        chosen = self._store.instance_pages.chosen(self._reach, asked, looked + 1, since, at)
         some, more = chosen[:looked], chosen[looked:]
         skipped = shown if some and some[0].name == since else 0
-        search = access.search(self._deps, privilege, text, some)
+        search = access.search(self._deps, privilege, text, some, at)
         telling = Telling[Holder | Fold](
             lambda item: [item],
-            is_alone=bool(asked.names) or self._is_one(asked),
+            is_alone=bool(asked.names) or self._is_one(asked, at),
             every_holder=told.every_holder,
             is_folded=not told.every_holder,
             how="Name the instance, or ask for all holders, to see them.",
@@ -291,43 +282,11 @@ class Answers:
         count += shown if last == since else 0
         return HoldersAnswer(Page(tuple(page), (last, count)), found, notes, names)
 
-    def _is_one(self, asked: InstanceQuestion) -> bool:
-        return len(self._store.instance_pages.chosen(self._reach, asked, 2)) == 1
-
-    def accounts(self, asked: AccountQuestion, place: Place) -> Page[AccountLine]:
-        """Return a page of accounts by name."""
-        return self._store.account_pages.page(self._reach, asked, place)
-
-    def account(self, instance: str, name: str) -> AccountAnswer | None:
-        """Return all of one account; None: there is none of this name.
-
-        Raises:
-            StoreDamaged: what is stored of the instance is not what was written.
-        """
-        found = self._store.instance_pages.named(self._reach, instance)
-        view = self._store.accounts.get(instance, name) if found else None
-        if found is None or view is None:
-            return None
-        wanted = ChangeFilter(instances=(found.id,), account=name, limit=MOST_CHANGES)
-        review = self._review([found])
-        return AccountAnswer(
-            view=view,
-            access=access.access_of(self._deps, name, instance) if view.is_active else None,
-            findings=tuple(item for item in review.findings if item.account == name),
-            changes=tuple(change_list(self._store, wanted)),
-            unread=self._unread(found),
-        )
+    def _is_one(self, asked: InstanceQuestion, at: datetime | None) -> bool:
+        return len(self._store.instance_pages.chosen(self._reach, asked, 2, None, at)) == 1
 
     def _review(self, instances: Sequence[Instance]) -> Review:
         return review_of(self._deps, instances, is_limited=not self.sees_everything)
-
-    def _unread(self, instance: Instance) -> tuple[SectionState, ...]:
-        """Return the sections that were not read, but for those that are nobody's to read."""
-        return tuple(
-            item
-            for item in self._store.accounts.sections(instance.id)
-            if not item.report.is_known and item.report.status is not SectionStatus.PROVIDERS
-        )
 
 
 def _fact_key(item: tuple[ServerFact, datetime]) -> tuple[str, str, str, str]:
