@@ -239,6 +239,8 @@ def _api(resource: Resource, visit: Visit) -> Response:
     asked, view = _answered(resource, visit)
     if not _is_asked(resource, asked):
         raise wrong(f"The question needs: {', '.join(resource.required)}.")
+    if asked.table and all(asked.table != item.name for item in resource.layouts):
+        raise wrong("The answer has no table of this name.")
     if view is None:
         return _problem(visit.request, NOT_FOUND)
     if asked.form == "csv":
