@@ -21,7 +21,7 @@ from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.texts import Texts
 from sync_pipeline.web.views import Column, Link, View
 
-SHOWN, LONGEST = 80, 240
+SHOWN, LONGEST = 80, 400
 """Characters of a name, and of a text, that a table shows; the rest is a click or a look away."""
 
 _GOOD = frozenset({"well", "completed", "active", "read"})

@@ -5,18 +5,24 @@ The pages are those of the resources: one more is tried here, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.web.archive.exporting import Wanted, export
 from sync_pipeline.web.resources.every import RESOURCES
+from sync_pipeline.web.serve import reading
+from workbench.benches.failing_syncs import sync_in_vain
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.programs import chromium
 from workbench.running.served_console import ServedConsole, served_console
@@ -30,10 +36,14 @@ WAYS = (
 )
 """Each width, look and language with one of the others: what is wrong with colours is wrong at any
 width, and what is wrong with a width in any language."""
+ABSENT = "archive"
 NAMES = [item.name for item in RESOURCES if item.is_listed or item.facts]
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-RUN_AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
-    (rule) => [rule.impact, rule.id, rule.nodes.map((node) => node.html.slice(0, 200))])"""
+RUN_AXE = """async () => {
+    const found = await axe.run(document, {resultTypes: ["violations"], preload: false});
+    return found.violations.map(
+        (rule) => [rule.impact, rule.id, rule.nodes.map((node) => node.html.slice(0, 200))]);
+}"""
 # What a person can act on, in the order in which it stands; of closed details, the summary.
 STOPS = """() => {
     const wanted = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']";
@@ -57,6 +67,7 @@ class Looked:
     browser: Browser
     full: ServedConsole
     empty: ServedConsole
+    home: Path
     told: list[str] = field(default_factory=list)
 
     def opened(self, size: tuple[int, int], look: Any, language: str) -> Page:
@@ -77,25 +88,27 @@ class Looked:
         return page
 
     def _note(self, url: str) -> None:
-        if not url.startswith((f"{self.full.address}/", f"{self.empty.address}/")):
+        own = f"{self.full.address}/", f"{self.empty.address}/", self.home.as_uri()
+        if not url.startswith(own):
             self.told.append(f"asked {url}")
 
 
 @pytest.fixture(scope="module")
 def looked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
     with ExitStack() as stack:
-        served = []
-        for teams in ((Team("blue", 4, HOSTILE), Team("ruby", 2)), ()):
-            home = tmp_path_factory.mktemp("console")
+        homes = tmp_path_factory.mktemp("full"), tmp_path_factory.mktemp("empty")
+        for home in homes:
+            home.chmod(0o700)
             store = Store.open(f"sqlite:///{home}/sync_pipeline.db")
-            if teams:
-                fill(store, teams, 7, sessions=2)
+            if home is homes[0]:
+                fill(store, (Team("blue", 4, HOSTILE), Team("ruby", 2)), 7, sessions=2)
+                sync_in_vain(store, home, ABSENT, NOW)
             store.close()
-            served.append(stack.enter_context(served_console(home, lambda: NOW)))
+        served = [stack.enter_context(served_console(home, lambda: NOW)) for home in homes]
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         stack.callback(browser.close)
-        yield Looked(browser, *served)
+        yield Looked(browser, served[0], served[1], homes[0])
 
 
 @cache
@@ -164,3 +177,63 @@ def test_every_page_is_used_by_keyboard_alone(looked: Looked) -> None:
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "content", "the way past the pages"
     page.context.close()
+
+
+def test_why_an_instance_failed_is_three_clicks_away(looked: Looked) -> None:
+    """From the instances that fail, and from the last session, to the error and what to do."""
+    page = looked.opened(DESKTOP, "light", "en")
+    page.goto(looked.full.address)
+    page.get_by_label("State").select_option("failing")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name=ABSENT, exact=True).click()
+    held = page.get_by_role("region", name="What holds it back").first
+    refused = re.compile(
+        "archive: .*refused.*Check that the server runs and its port is right", re.DOTALL
+    )
+    expect(held).to_contain_text(refused)
+    # What the last session did: its records that failed, by one filter.
+    page.locator("section", has_text="Last sessions").locator("tbody a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Session")
+    page.get_by_label("Status").select_option("failed")
+    page.get_by_role("button", name="Show").click()
+    records = page.get_by_role("region", name="Records")
+    expect(records.last).to_contain_text(refused)
+    expect(records.last).to_contain_text("connect")
+    # And by the list of sessions.
+    page.goto(f"{looked.full.address}/sessions?status=failed")
+    page.locator("tbody tr").first.get_by_role("link").first.click()
+    expect(page.get_by_role("region", name="Records").last).to_contain_text(refused)
+    page.context.close()
+
+
+def test_an_export_is_read_from_a_disk(looked: Looked) -> None:
+    """Without a server, a script or the net; with its styles, by its links."""
+    place = looked.home / "export"
+    with reading(Settings(home=looked.home), lambda: NOW) as deps:
+        asked = Wanted(language="zh", who_can=(("SELECT", "database:shop"),), most=20)
+        export(deps, asked, place)
+    before = len(looked.told)
+    page = looked.opened(PHONE, "dark", "en")
+    page.goto((place / "index.html").as_uri())
+    assert severe(page) == []
+    page.get_by_role("link", name="SELECT database:shop").click()
+    assert page.evaluate("getComputedStyle(document.body).marginTop") == "0px", "the styles"
+    assert page.evaluate(WIDER) <= 0
+    page.locator("tbody td:nth-child(2) a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.locator("a.brand").click()
+    expect(page).to_have_url((place / "index.html").as_uri())
+    assert looked.told[before:] == []
+    page.context.close()
+    # As a browser does whose policy nobody takes away: what a name would run is not run.
+    context = looked.browser.new_context()
+    page = context.new_page()
+    page.goto((place / "index.html").as_uri())
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.evaluate("""() => { const made = document.createElement("script");
+        made.textContent = "window.ran = 1"; document.body.append(made); }""")
+    assert page.evaluate("window.ran") is None
+    assert "Content Security Policy" in told[0]
+    assert page.evaluate("getComputedStyle(document.body).marginTop") == "0px", "the styles"
+    context.close()
