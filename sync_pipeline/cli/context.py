@@ -49,13 +49,13 @@ def dependencies() -> Iterator[SyncDeps]:
     secure_home(settings.home)
     store = Store.open(settings.effective_store_url)
     try:
-        tell = _tell if sys.stderr.isatty() else None
+        tell = say_beside if sys.stderr.isatty() else None
         yield SyncDeps(store, SecretVault.open(settings), settings, utc_now, tell)
     finally:
         store.close()
 
 
-def _tell(text: str) -> None:
+def say_beside(text: str) -> None:
     """Show how far the work is, beside the answer."""
     typer.echo(visible(text), err=True)
 

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from sync_pipeline.callers import App, Authority, Headers, Refusal
 from sync_pipeline.model.viewer import Viewer
+from sync_pipeline.web.addresses import Served
 from sync_pipeline.web.asked import Asked, read, wrong
 from sync_pipeline.web.doors import COOKIE, Doors
 from sync_pipeline.web.exports import as_csv, as_json, json_text
@@ -102,9 +103,11 @@ class Visit:
             texts_of(self.request.headers.get("accept-language", "")),
             self.viewer,
             has_login=COOKIE in self.request.cookies,
-            dagster_url=self.site.deps.settings.console_dagster_ui
-            if self.viewer.reach.is_everything
-            else "",
+            at=Served(
+                self.site.deps.settings.console_dagster_ui
+                if self.viewer.reach.is_everything
+                else ""
+            ),
         )
 
 
@@ -236,6 +239,8 @@ def _api(resource: Resource, visit: Visit) -> Response:
     asked, view = _answered(resource, visit)
     if not _is_asked(resource, asked):
         raise wrong(f"The question needs: {', '.join(resource.required)}.")
+    if asked.table and all(asked.table != item.name for item in resource.layouts):
+        raise wrong("The answer has no table of this name.")
     if view is None:
         return _problem(visit.request, NOT_FOUND)
     if asked.form == "csv":

@@ -98,6 +98,8 @@ def _parameter(item: Parameter, texts: Texts) -> dict[str, Any]:
         schema = {"type": "string", "enum": list(item.choices)}
     elif item.shape is Shape.FLAG:
         schema = {"type": "string", "enum": ["yes", "no"]}
+    elif item.is_required:
+        schema["minLength"] = 1
     if item.is_many:
         schema = {"type": "array", "items": schema}
     key = f"field.{item.name}"

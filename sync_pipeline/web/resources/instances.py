@@ -127,7 +127,7 @@ def one(answers: Answers, asked: Asked) -> View | None:
         about=item.name,
         facts=tuple(zip(FACTS, _facts(found), strict=True)),
         tables=(
-            HELD.of(_held(found.hold)),
+            HELD.of([*_held(found.hold), *_failing(found.hold)]),
             UNREAD.of(
                 (
                     str(section.key.name),
@@ -160,7 +160,7 @@ def state_of(line: InstanceLine, hold: Hold) -> str:
     states = (
         ("inactive", not line.instance.is_active),
         ("maintenance", hold.window is not None),
-        ("failing", bool(hold.waiting)),
+        ("failing", bool(hold.waiting or hold.failing)),
         ("overdue", bool(line.overdue)),
         ("never-reached", line.instance.last_connected_at is None),
     )
@@ -238,6 +238,11 @@ def _held(hold: Hold) -> list[tuple[str, str, Value]]:
     if hold.window is not None:
         found.insert(0, ("maintenance", hold.window.reason, hold.window.ends_at))
     return found
+
+
+def _failing(hold: Hold) -> list[tuple[str, str, Value]]:
+    """Return the failures because of which it is not tried less often: with no moment."""
+    return [(str(streak.category), _failures(streak), None) for streak in hold.failing]
 
 
 def _failures(streak: Streak) -> str:

@@ -51,10 +51,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What keeps an instance from being synced now; mostly nothing."""
+    """What keeps an instance from being synced now; mostly nothing.
+
+    `failing` are streaks of failures because of which it is not tried less often, not yet or not
+    any more: the next sync tries it.
+    """
 
     window: MaintenanceWindow | None = None
     waiting: tuple[Waiting, ...] = ()
+    failing: tuple[Streak, ...] = ()
 
 
 def admit(
@@ -127,12 +132,19 @@ def holds(deps: SyncDeps, instances: Iterable[Instance]) -> dict[int, Hold]:
     limits = breaker_limits(deps.settings)
     windows = deps.store.maintenance.active(now)
     waiting: dict[int, list[Waiting]] = {}
+    failing: dict[int, list[Streak]] = {}
     for streak in deps.store.streaks.all():
         due = next_probe_at(streak, limits, now)
         if due is not None:
             waiting.setdefault(streak.instance_id, []).append(Waiting(streak, due))
+        else:
+            failing.setdefault(streak.instance_id, []).append(streak)
     return {
-        item.id: Hold(window_of(item, windows), tuple(waiting.get(item.id, ())))
+        item.id: Hold(
+            window_of(item, windows),
+            tuple(waiting.get(item.id, ())),
+            tuple(failing.get(item.id, ())),
+        )
         for item in instances
     }
 
