@@ -62,7 +62,10 @@ def described(pages: Pages) -> Any:
             _without_length(item["schema"])
             values = known.get((path.rpartition("/")[2], item["name"]))
             if values:
-                item["schema"] = {"type": "string", "enum": [*values, "nowhere"]}
+                # Where one name is asked for, it may be of nothing; of two, one mostly would be.
+                is_alone = sum(each["required"] for each in parameters) == 1
+                nothing = ["nowhere"] if is_alone else []
+                item["schema"] = {"type": "string", "enum": [*values, *nothing]}
     return from_dict(found)
 
 
@@ -72,11 +75,20 @@ def what_there_is(pages: Pages) -> dict[tuple[str, str], list[str]]:
         name: pages.get(f"/api/v1/{name}").json["items"]
         for name in ("instances", "accounts", "sessions")
     }
-    account = next(item for item in items["accounts"] if item["account"].isprintable())
+    account, other = [item for item in items["accounts"] if item["account"].isprintable()][:2]
     return {
         ("instance", "name"): [item["instance"] for item in items["instances"]],
-        ("account", "instance"): [account["instance"]],
-        ("account", "name"): [account["account"]],
+        **{
+            (resource, f"{beginning}{parameter}"): [which[of]]
+            for resource in ("account", "history", "compare")
+            for beginning, which in (("", account), ("other-", other))
+            for parameter, of in (("instance", "instance"), ("name", "account"))
+        },
+        **{
+            (resource, parameter): [NOW.isoformat()]
+            for resource in NAMES
+            for parameter in ("at", "other-at")
+        },
         ("session", "id"): [item["session"] for item in items["sessions"]],
         ("who-can", "privilege"): ["SELECT", "CREATE VIEW"],
         ("who-can", "object"): ["database:shop", "table:hr.emp", "server:"],
