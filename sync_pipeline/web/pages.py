@@ -150,7 +150,9 @@ def _moment(value: datetime) -> str:
 
 
 def _whole(value: object) -> object:
-    return f"{value:,}" if isinstance(value, int | float) else value
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _size(value: object) -> object:
@@ -188,7 +190,7 @@ def _page_address(resource: Resource, asked: Asked) -> Callable[[Key | None], st
 
 def _sort_address(resource: Resource, asked: Asked) -> Callable[[Column], str]:
     def sort_address(column: Column) -> str:
-        now = asked.text(SORT) or resource.orders[0]
+        now = resource.sort_of(asked)
         wanted = f"-{column.order}" if now == column.order else column.order
         return f"{resource.page}?{asked.query(**{SORT: wanted})}"
 
@@ -197,7 +199,7 @@ def _sort_address(resource: Resource, asked: Asked) -> Callable[[Column], str]:
 
 def _sorted_by(resource: Resource, asked: Asked) -> Callable[[Column], str]:
     def sorted_by(column: Column) -> str:
-        now = asked.text(SORT) or (resource.orders[0] if resource.orders else "")
+        now = resource.sort_of(asked)
         if not column.order or now.removeprefix("-") != column.order:
             return ""
         return "descending" if now.startswith("-") else "ascending"

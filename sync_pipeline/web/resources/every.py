@@ -5,8 +5,10 @@ from __future__ import annotations
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources import (
     accounts,
+    capacity,
     causes,
     findings,
+    histories,
     instances,
     names,
     sessions,
@@ -19,6 +21,8 @@ RESOURCES: tuple[Resource, ...] = (
     *accounts.RESOURCES,
     *causes.RESOURCES,
     *findings.RESOURCES,
+    *capacity.RESOURCES,
+    *histories.RESOURCES,
     *sessions.RESOURCES,
     *names.RESOURCES,
 )

@@ -20,3 +20,10 @@ def account_link(instance: str, name: str) -> Link | None:
 def session_link(session_id: str) -> Link:
     """Return the id of a session, which leads to its page."""
     return Link(session_id, "/session", {"id": session_id})
+
+
+def capacity_link(text: str, instance: str, database: str = "") -> Link:
+    """Return a text that leads to the sizes of an instance, or of one of its databases."""
+    if database:
+        return Link(text, "/capacity-database", {"instance": instance, "database": database})
+    return Link(text, "/capacity-instance", {"instance": instance})
