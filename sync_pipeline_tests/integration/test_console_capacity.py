@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sync_pipeline.model.aggregation import AggregationRequest
-from sync_pipeline.model.page import Place
+from sync_pipeline.model.page import InstanceQuestion, Page, Place
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.size import (
     DatabaseSize,
@@ -22,10 +22,13 @@ from sync_pipeline.model.size import (
     TableSize,
     TablespaceSize,
 )
-from sync_pipeline.model.standing import StandingOrder, StandingQuestion, Subjects
+from sync_pipeline.model.standing import FleetPeriod, StandingOrder, StandingQuestion, Subjects
 from sync_pipeline.model.viewer import EVERYTHING, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.web.asked import encoded
+from sync_pipeline.web.resources.capacity import _points
+from sync_pipeline.web.resources.histories import plot_of
 from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.console import capacity
 from sync_pipeline.workflows.console.answers import Answers
@@ -35,7 +38,7 @@ from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE
 from workbench.running.asked_pages import Pages
 from workbench.servers.statements import counted, planned
-from workbench.strategies.sizes import SERVER, noon, put_snapshots
+from workbench.strategies.sizes import SERVER, noon, put_snapshots, snapshot_of
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
 TODAY = NOW.date()
@@ -76,17 +79,17 @@ def snapshot(number: int, back: int) -> SizeSnapshot:
     )
 
 
-def fill(store: Store, count: int = 4) -> None:
-    """Write 60 days of instances, the last of which nobody measures any more."""
+def fill(store: Store, count: int = 4, begin: int = 60) -> None:
+    """Write days of instances, the last of which nobody measures any more."""
     names = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")[:count]
     fleet = StoreBench(store, NOW).fleet(*names)
     for number, item in enumerate(fleet):
-        first = 40 if number == count - 1 else 0
-        days = [back for back in range(first, 60) if number or back not in MISSING]
+        first = 40 if number == count - 1 and begin > 40 else 0
+        days = [back for back in range(first, begin) if number or back not in MISSING]
         found = {TODAY - timedelta(days=back): snapshot(number, back) for back in days}
         put_snapshots(store, item.id, found)
         for kind in PeriodType:
-            periods = PeriodRange.between(kind, TODAY - timedelta(days=59), TODAY)
+            periods = PeriodRange.between(kind, TODAY - timedelta(days=begin - 1), TODAY)
             store.aggregations.compute([AggregationRequest((item.id,), periods, TODAY, 5.0, NOW)])
         known = store.registry.instance(item.name)
         assert known is not None
@@ -148,11 +151,11 @@ def test_present_sizes_and_limits_are_those_of_the_commands(pages: Pages, told: 
     every = [*shown, *rows(pages, by="instances")]
     known = {subject(item): item["limit_bytes"] for item in every if item["limit_bytes"]}
     assert known == wanted
-    jumps = {subject(item): item["jump"] for item in every if item["jump"]}
+    jumps = {subject(item): item["jumped_by_bytes"] for item in every if item["jumped_by_bytes"]}
     assert set(jumps) == {("beta", ODD), ("beta", "")}
     (known_jump,) = told.ok("capacity", "show", "beta", "--json").json["anomalies"]
     grown = known_jump["total_bytes"] - known_jump["baseline_bytes"]
-    assert f"grew by {grown} bytes" in jumps["beta", ODD]
+    assert jumps["beta", ODD] == grown
 
 
 @pytest.mark.parametrize("kind", list(PeriodType))
@@ -423,6 +426,14 @@ def test_what_is_no_question_is_said(pages: Pages, monkeypatch: pytest.MonkeyPat
     assert pages.get("/api/v1/capacity", {**query, "by": "instances"}).status == 200
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "9" * 400, "9" * 5000, "--5", "x", "1e999"])
+def test_a_key_that_is_none_is_no_page(pages: Pages, value: str) -> None:
+    for key in ((value, "alpha", "app"), ("1", "nowhere", "app"), ("1", "alpha", "none")):
+        found = pages.get("/api/v1/capacity", {"after": encoded(key)})
+        assert found.status == 400
+        assert "Begin at its first page" in found.json["detail"]
+
+
 ORDERS = [
     (subjects, order, is_descending)
     for subjects in Subjects
@@ -432,8 +443,8 @@ ORDERS = [
 
 
 def test_pages_by_key_are_whole_and_in_order(store: Store) -> None:
-    fill(store)
-    for kind in (PeriodType.DAY, PeriodType.WEEK, PeriodType.QUARTER):
+    fill(store, begin=18)
+    for kind in (PeriodType.DAY, PeriodType.WEEK):
         period = Period.of(kind, TODAY).previous
         for subjects, order, is_descending in ORDERS:
             asked = StandingQuestion(
@@ -441,18 +452,19 @@ def test_pages_by_key_are_whole_and_in_order(store: Store) -> None:
             )
             page = store.capacity_pages.page
             whole = page(EVERYTHING, asked, Place(500)).items
-            found, place = [], Place(2)
+            found, place = [], Place(3)
             while True:
                 some = page(EVERYTHING, asked, place)
                 found += some.items
                 if some.next is None:
                     break
-                place = Place(2, some.next)
+                place = Place(3, some.next)
             assert tuple(found) == whole
             values = [value_in(order, item) for item in whole]
             known = [value for value in values if value is not None]
             assert known == sorted(known, reverse=is_descending)
             assert values[len(known) :] == [None] * (len(values) - len(known))
+    require_an_index(store)
 
 
 def value_in(order: StandingOrder, item: Any) -> float | None:
@@ -468,8 +480,28 @@ def value_in(order: StandingOrder, item: Any) -> float | None:
     return found
 
 
-def test_orders_of_the_fleet_are_those_of_an_index(store: Store) -> None:
-    fill(store, 2)
+def test_sizes_of_servers_that_lie_are_added_up(store: Store) -> None:
+    """More than any column holds: what one says of itself hides no other's sizes."""
+    week = Period.of(PeriodType.WEEK, TODAY).previous
+    huge = 2**61
+    names = ("a", "b", "c", "d", "e")
+    for item in StoreBench(store, NOW).fleet(*names):
+        found = {"db": (Measure.known(huge),) * 3}
+        put_snapshots(store, item.id, {week.start: snapshot_of(week.start, found)})
+        store.size_queries.put_limit(SizeLimit(item.name, "db", huge))
+        periods = PeriodRange(week, week)
+        store.aggregations.compute([AggregationRequest((item.id,), periods, TODAY, 5.0, NOW)])
+    (at,) = store.capacity_pages.fleet(EVERYTHING, InstanceQuestion(), week, week)
+    assert (at.total_bytes, at.instances) == (5 * huge, 5)
+    for order in StandingOrder:
+        asked = StandingQuestion(week, order=order)
+        first = store.capacity_pages.page(EVERYTHING, asked, Place(2))
+        rest = store.capacity_pages.page(EVERYTHING, asked, Place(5, first.next))
+        assert sorted(item.instance for item in (*first.items, *rest.items)) == list(names)
+
+
+def require_an_index(store: Store) -> None:
+    """Whole fleets are read in the order of an index, and nothing of them is sorted."""
     week = Period.of(PeriodType.WEEK, TODAY).previous
     names = {"size": "size", "growth": "growth", "percent": "percent"}
     for order, name in names.items():
@@ -483,7 +515,7 @@ def test_orders_of_the_fleet_are_those_of_an_index(store: Store) -> None:
             assert not {"TEMP B-TREE", "Sort"} & set(_words(plan)), plan
     with planned(store) as plans:
         first = Period.of(PeriodType.WEEK, TODAY - timedelta(days=180))
-        store.capacity_pages.fleet(EVERYTHING, capacity.InstanceQuestion(), first, week)
+        store.capacity_pages.fleet(EVERYTHING, InstanceQuestion(), first, week)
     plan = plans[-1]
     assert "ix_instance_size_aggregations_by_size" in plan
     if store._database.is_sqlite:
@@ -496,9 +528,9 @@ def _words(plan: str) -> list[str]:
 
 def test_a_fleet_takes_as_many_statements_as_an_instance(tmp_path: Path) -> None:
     sent: dict[int, dict[str, int]] = {}
-    for count in (2, 6):
+    for count in (2, 4):
         store = Store.open(f"sqlite:///{tmp_path}/{count}.db")
-        fill(store, count)
+        fill(store, count, 12)
         deps = SyncDeps(store, NoSecrets(), Settings(home=tmp_path), lambda: NOW)
         pages = Pages(deps)
         asked = {
@@ -514,5 +546,56 @@ def test_a_fleet_takes_as_many_statements_as_an_instance(tmp_path: Path) -> None
             sent[count][name] = len(statements)
         pages.close()
         store.close()
-    assert sent[2] == sent[6]
-    assert max(sent[6].values()) <= 22, sent
+    assert sent[2] == sent[4]
+    assert max(sent[4].values()) <= 22, sent
+
+
+@pytest.mark.parametrize(
+    ("counts", "wrong"),
+    [
+        ((5, 5, 4, 4, 5, 5), {2, 3}),
+        ((5, 0, 5), {1}),
+        ((6, 5, 5), set()),
+        ((4, 5, 6), set()),
+        # Of the last one it is not known yet.
+        ((5, 5, 4), {2}),
+        ((3,), set()),
+    ],
+)
+def test_a_sum_without_an_instance_is_no_size_of_the_fleet(
+    counts: tuple[int, ...], wrong: set[int]
+) -> None:
+    week = Period.of(PeriodType.WEEK, TODAY)
+    shown = [
+        (week, FleetPeriod(TODAY, count * GB, count, 0) if count else None) for count in counts
+    ]
+    found = capacity._fleet(shown)
+    assert {number for number, at in enumerate(found) if not at.is_whole} == wrong
+    points = _points(capacity.FleetAnswer(week, Page(), found))
+    assert [value for _, value in points] == [
+        None if number in wrong else count * GB for number, count in enumerate(counts)
+    ]
+
+
+def test_what_is_expected_begins_at_the_level_and_not_at_an_odd_day(home: Path) -> None:
+    with reading(Settings(home=home), lambda: NOW) as deps:
+        answers = Answers(deps, Viewer("all"))
+        asked = answers.capacity.range_of(None, None, PeriodType.WEEK)
+        found = answers.capacity.database("beta", ODD, asked)
+        assert found is not None
+        plot = plot_of(found.history)
+        (first, begin), *rest = plot.lines[1].points
+        assert (first, found.history.days[-1][1].total_bytes) == (TODAY, 900 * GB)  # type: ignore[union-attr]
+        assert begin is not None
+        assert begin < 110 * GB
+        (near, expected), (far, later) = rest
+        assert (near - first).days * 3 == (far - first).days == 90
+        assert expected is not None
+        assert later is not None
+        assert (later - begin) / (expected - begin) == pytest.approx(3)
+        assert all(low <= high for _, low, high in plot.band)
+        # A history that ends before has none.
+        asked = answers.capacity.range_of(None, date(2026, 11, 1), PeriodType.WEEK)
+        past = answers.capacity.database("beta", ODD, asked)
+        assert past is not None
+        assert len(plot_of(past.history).lines) == 1

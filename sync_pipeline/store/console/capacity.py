@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Float,
@@ -50,6 +50,8 @@ from sync_pipeline.store.sizes.schema import (
 
 Column = ColumnElement[Any]
 _IS_THERE = instances.c.deleted_at.is_(None)
+HALF = 2**32
+"""Sums are of both halves: servers that lie of their size would else be more than SQLite adds."""
 _VALUES = {
     StandingOrder.SIZE: "total_last_bytes",
     StandingOrder.GROWTH: "total_change_bytes",
@@ -100,8 +102,8 @@ class CapacityPages:
             query = (
                 select(
                     table.c.period_start,
-                    # PostgreSQL adds them up as numeric.
-                    cast(func.coalesce(func.sum(total), 0), BigInteger).label("total_bytes"),
+                    func.sum(total // HALF).label("high"),
+                    func.sum(total % HALF).label("low"),
                     func.count(total).label("known"),
                     func.count().label("measured"),
                 )
@@ -117,7 +119,11 @@ class CapacityPages:
                 .order_by(table.c.period_start)
             )
             return [
-                FleetPeriod(row.period_start, row.total_bytes, row.known, row.measured - row.known)
+                FleetPeriod(
+                    row.period_start,
+                    int(row.high or 0) * HALF + int(row.low or 0),
+                    *(row.known, row.measured - row.known),
+                )
                 for row in connection.execute(query)
             ]
 
@@ -313,7 +319,7 @@ class _Level:
                     *(own.name, own.engine, own.environment, database),
                     aggregation_of(row, own.name, database) if is_known else None,
                     limits.get((row.instance_id, database)),
-                    row.value if self.is_of_limits else None,
+                    _left(row.value) if self.is_of_limits else None,
                 )
             )
         return made
@@ -386,6 +392,11 @@ def _of(
     return is_own
 
 
+def _left(days: float | None) -> float | None:
+    """Return how many days are left; none of a limit that was reached."""
+    return None if days is None else max(0.0, days)
+
+
 def _text(value: float | None) -> str:
     return "" if value is None else repr(value)
 
@@ -397,10 +408,10 @@ def _number(text: str) -> int | float:
         ConfigurationError: it names none.
     """
     try:
-        found = int(text) if text.lstrip("-").isdecimal() else float(text)
+        found: int | float = int(text) if text.lstrip("-").isdecimal() else float(text)
     except ValueError:
         raise no_key() from None
-    # Of a float it is whether it is a number at all, too.
-    if not -(2**63) < found < 2**63:
+    is_number = abs(found) < 2**63 if isinstance(found, int) else math.isfinite(found)
+    if not is_number:
         raise no_key()
     return found

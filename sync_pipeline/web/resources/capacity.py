@@ -12,7 +12,12 @@ from sync_pipeline.web.resources.links import capacity_link
 from sync_pipeline.web.resources.parameters import SELECTION, selected
 from sync_pipeline.web.views import Column, Kind, Layout, Line, Plot, Value, View
 from sync_pipeline.workflows.console.answers import Answers
-from sync_pipeline.workflows.console.capacity import FleetAnswer, FleetQuestion, StandingNow
+from sync_pipeline.workflows.console.capacity import (
+    FleetAnswer,
+    FleetAt,
+    FleetQuestion,
+    StandingNow,
+)
 
 LARGEST_FIRST = f"-{StandingOrder.SIZE}"
 FACTS = (
@@ -27,7 +32,6 @@ STANDINGS = Layout(
     (
         Column("instance", Kind.NAME),
         Column("database", Kind.NAME),
-        Column("engine"),
         Column("last_bytes", Kind.SIZE, StandingOrder.SIZE),
         Column("change_bytes", Kind.SIZE, StandingOrder.GROWTH),
         Column("change_percent", Kind.CHANGE, StandingOrder.PERCENT),
@@ -38,7 +42,7 @@ STANDINGS = Layout(
         Column("limit_bytes", Kind.SIZE),
         Column("days_at_this_growth", Kind.NUMBER, StandingOrder.UNTIL),
         Column("days_until_limit", Kind.NUMBER),
-        Column("jump", Kind.PROSE),
+        Column("jumped_by_bytes", Kind.SIZE),
     ),
 )
 FLEET = Layout(
@@ -48,6 +52,7 @@ FLEET = Layout(
         Column("total_bytes", Kind.SIZE),
         Column("instances", Kind.NUMBER),
         Column("without_size", Kind.NUMBER),
+        Column("is_whole", Kind.FLAG),
     ),
 )
 
@@ -70,23 +75,31 @@ def every(answers: Answers, asked: Asked) -> View:
         plots=(Plot("fleet", FLEET.name, (Line("size", _points(found)),)),),
         tables=(
             STANDINGS.of(map(_row, found.page.items), found.page.next),
-            FLEET.of(
-                (period.start, *((at.total_bytes, at.instances, at.unknown) if at else (None,) * 3))
-                for period, at in reversed(found.periods)
-            ),
+            FLEET.of(map(_period, reversed(found.periods))),
         ),
     )
 
 
 def _points(found: FleetAnswer) -> tuple[tuple[date, int | None], ...]:
+    """Return the sums that are of the whole fleet; the others would look as if it shrank."""
     return tuple(
-        (period.start, at.total_bytes if at and at.instances else None)
-        for period, at in found.periods
+        (at.period.start, at.sizes.total_bytes if at.sizes and at.is_whole else None)
+        for at in found.periods
+    )
+
+
+def _period(at: FleetAt) -> tuple[Value, ...]:
+    sizes = at.sizes
+    if sizes is None:
+        return (at.period.start, None, 0, 0, False)
+    return (
+        *(at.period.start, sizes.total_bytes if sizes.instances else None),
+        *(sizes.instances, sizes.unknown, at.is_whole),
     )
 
 
 def _facts(found: FleetAnswer) -> tuple[Value, ...]:
-    last = next((at for _, at in reversed(found.periods) if at), None)
+    last = next((at.sizes for at in reversed(found.periods) if at.sizes and at.is_whole), None)
     return (
         str(found.period.type),
         found.period.start,
@@ -102,7 +115,6 @@ def _row(item: StandingNow) -> tuple[Value, ...]:
     return (
         capacity_link(own.instance, own.instance),
         capacity_link(own.database, own.instance, own.database) if own.database else None,
-        own.engine,
         at.total.last_bytes if at else None,
         at.total.change_bytes if at else None,
         at.total.change_percent if at else None,
@@ -113,7 +125,7 @@ def _row(item: StandingNow) -> tuple[Value, ...]:
         (grown.limit_bytes if grown else None) or own.limit_bytes,
         own.days_until,
         grown.days_until_limit if grown else None,
-        str(item.jump) if item.jump else "",
+        item.jump.grown_bytes if item.jump else None,
     )
 
 

@@ -217,20 +217,32 @@ def plot_of(past: History, more: Link | None = None) -> Plot:
     """Return the days of a subject as a plot, with what is expected where they reach today."""
     points = tuple((day, point.total_bytes if point else None) for day, point in past.days)
     lines, grown = [Line("size", points)], past.growth
-    band: list[tuple[date, float, float]] = []
-    is_present = grown is not None and grown.last_date <= past.range.last
-    if grown is not None and grown.forecasts and is_present:
-        last = grown.last_date
-        ahead = [(last, grown.last_bytes)]
-        ahead += [(_after(last, item.days), item.expected_bytes) for item in grown.forecasts]
-        lines.append(Line("expected", tuple(ahead), Stroke.EXPECTED))
-        band = [(last, grown.last_bytes, grown.last_bytes)]
-        band += [
-            (_after(last, item.days), item.low_bytes, item.high_bytes) for item in grown.forecasts
-        ]
+    ahead = _ahead(grown) if grown and grown.last_date <= past.range.last else []
+    if ahead:
+        expected = tuple((day, size) for day, size, _, _ in ahead)
+        lines.append(Line("expected", expected, Stroke.EXPECTED))
+    band = tuple((day, low, high) for day, _, low, high in ahead)
     limit = grown.limit_bytes if grown else None
     level = None if limit is None else Level("limit", limit)
-    return Plot("sizes", "" if more else DAYS.name, tuple(lines), tuple(band), level, more=more)
+    return Plot("sizes", "" if more else DAYS.name, tuple(lines), band, level, more=more)
+
+
+def _ahead(found: Growth) -> list[tuple[date, float, float, float]]:
+    """Return what is expected from the last day on, with its interval: bytes by date.
+
+    All three are lines, so that on the last day they are where the forecasts lead back to. That
+    is the level without odd days, and not the last size, which may be one.
+    """
+    known = [(f.days, f.expected_bytes, f.low_bytes, f.high_bytes) for f in found.forecasts]
+    if len(known) < 2:  # noqa: PLR2004 - of one point no line is known
+        return []
+    (near, *first), (far, *second) = known[0], known[-1]
+    back = near / (far - near)
+    now = [max(0.0, a - (b - a) * back) for a, b in zip(first, second, strict=True)]
+    places = [(0, *now), *known]
+    return [
+        (_after(found.last_date, days), expected, low, high) for days, expected, low, high in places
+    ]
 
 
 def _range(answers: Answers, asked: Asked) -> Range:

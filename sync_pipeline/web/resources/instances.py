@@ -143,7 +143,10 @@ def one(answers: Answers, asked: Asked) -> View | None:
             ),
             RECORDS.of(map(_record, found.records)),
             DATABASES.of(
-                (database.name, database.is_active, database.first_seen_at, database.last_seen_at)
+                (
+                    capacity_link(database.name, item.name, database.name),
+                    *(database.is_active, database.first_seen_at, database.last_seen_at),
+                )
                 for database in found.databases
             ),
             SERVER.of(

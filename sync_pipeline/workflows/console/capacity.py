@@ -69,12 +69,25 @@ class StandingNow:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetAt:
+    """The fleet in a period; None: nothing was measured.
+
+    It is not whole where instances have no size that have one before and after: the sum looks as
+    if the fleet had shrunk. Of the last period nobody knows yet what comes after.
+    """
+
+    period: Period
+    sizes: FleetPeriod | None
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FleetAnswer:
-    """The fleet by periods, of which some have nothing, and a page of what stands in the last."""
+    """The fleet by periods, oldest first, and a page of what stands in the last that ended."""
 
     period: Period
     page: Page[StandingNow]
-    periods: tuple[tuple[Period, FleetPeriod | None], ...]
+    periods: tuple[FleetAt, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +185,7 @@ class CapacityAnswers:
         known = [number for number, (_, item) in enumerate(shown) if item]
         # The running one has none before its first day was aggregated: it is no gap.
         shown = shown[known[0] : max(known[-1] + 1, len(shown) - 1)] if known else []
-        return FleetAnswer(period, Page(self._now(page.items, asked), page.next), tuple(shown))
+        return FleetAnswer(period, Page(self._now(page.items, asked), page.next), _fleet(shown))
 
     def _require_few(self, asked: FleetQuestion) -> None:
         is_by_growth = asked.order in (StandingOrder.GROWTH, StandingOrder.PERCENT)
@@ -359,6 +372,17 @@ class CapacityAnswers:
             growth=grown[0] if grown else None,
             jump=capacity.anomaly_of(self._deps, points[-capacity.RECENT_DAYS :]),
         )
+
+
+def _fleet(shown: Sequence[tuple[Period, FleetPeriod | None]]) -> tuple[FleetAt, ...]:
+    """Return whether each period has the instances that there are both before and after it."""
+    counts = [item.instances if item else 0 for _, item in shown]
+    made = []
+    for number, (period, item) in enumerate(shown):
+        before = max(counts[:number], default=0)
+        after = max(counts[number + 1 :], default=counts[number - 1] if number else 0)
+        made.append(FleetAt(period, item, counts[number] >= min(before, after)))
+    return tuple(made)
 
 
 def _page_of_sizes(present: Sequence[SizePoint], place: Place) -> Page[SizePoint]:
