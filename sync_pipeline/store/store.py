@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.change_retention import ChangeRetention
     from sync_pipeline.store.classes import ClassStore
     from sync_pipeline.store.console.accounts import AccountPages
+    from sync_pipeline.store.console.capacity import CapacityPages
     from sync_pipeline.store.console.instances import InstancePages
     from sync_pipeline.store.console.sessions import SessionPages
     from sync_pipeline.store.console.tokens import TokenStore
@@ -325,3 +326,10 @@ class Store:
         from sync_pipeline.store.console.accounts import AccountPages
 
         return AccountPages(self._database)
+
+    @_part
+    def capacity_pages(self) -> CapacityPages:
+        """Return sizes and growth as the console lists them."""
+        from sync_pipeline.store.console.capacity import CapacityPages
+
+        return CapacityPages(self._database)

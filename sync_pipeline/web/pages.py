@@ -18,7 +18,7 @@ from sync_pipeline.web.addresses import SERVED, Addresses
 from sync_pipeline.web.asked import Asked, Parameter
 from sync_pipeline.web.plots import drawing
 from sync_pipeline.web.problems import Problem
-from sync_pipeline.web.resource import SORT, Resource
+from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.texts import Texts
 from sync_pipeline.web.views import Column, Link, Tree, View
@@ -152,7 +152,9 @@ def _moment(value: datetime) -> str:
 
 
 def _whole(value: object) -> object:
-    return f"{value:,}" if isinstance(value, int | float) else value
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _size(value: object) -> object:
@@ -177,7 +179,7 @@ def _fields(resource: Resource) -> tuple[Parameter, ...]:
 
 def _sorted_by(resource: Resource, asked: Asked) -> Callable[[Column], str]:
     def sorted_by(column: Column) -> str:
-        now = asked.text(SORT) or (resource.orders[0] if resource.orders else "")
+        now = resource.sort_of(asked)
         if not column.order or now.removeprefix("-") != column.order:
             return ""
         return "descending" if now.startswith("-") else "ascending"

@@ -130,9 +130,9 @@ class Level:
 class Plot:
     """Values over time: a picture, with its values in the table of the view that it names.
 
-    The gaps of the first line are what it says was not measured. `band` are dates with what is
-    least and most expected. `kind` is what the values are: a number, or a size. Its heading is a
-    text (`plot.NAME`).
+    Where they are in a table of another page, `more` leads there. The gaps of the first line are
+    what it says was not measured. `band` are dates with what is least and most expected. `kind` is
+    what the values are: a number, or a size. Its heading is a text (`plot.NAME`).
     """
 
     name: str
@@ -141,6 +141,7 @@ class Plot:
     band: tuple[tuple[date, float, float], ...] = ()
     level: Level | None = None
     kind: Kind = Kind.SIZE
+    more: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,27 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from sync_pipeline.model.aggregation import AggregationRequest
+from sync_pipeline.model.period import PeriodRange, PeriodType
+from sync_pipeline.model.size import Measure, SizeLimit
 from sync_pipeline.model.viewer import Role
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.console.tokens import add_token
+from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, Team, fill
 from workbench.running.programs import chromium
 from workbench.servers.running import free_port
+from workbench.strategies.sizes import put_snapshots, snapshot_of
 
 pytestmark = pytest.mark.browser
 WIDTHS = (1280, 390)
@@ -126,12 +132,76 @@ def test_who_can_without_a_script(browser: Browser, served: Served) -> None:
     page.context.close()
 
 
+def test_which_disk_fills_first_without_a_script(browser: Browser, served: Served) -> None:
+    """By the order of the limits; then the page of the first one says when, and shows it."""
+    with served.store() as store:
+        today = measure(store)
+    page = opened(browser, served, has_script=False)
+    page.goto(served.address)
+    page.get_by_role("link", name="Capacity").click()
+    page.get_by_label("Grouped by").select_option("instances")
+    page.get_by_label("Tag").fill("kind=disk")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="Days to limit").click()
+    rows = page.locator("section:has(#table-standings) tbody tr")
+    expect(rows.first).to_contain_text("fast")
+    expect(rows.nth(1)).to_contain_text("slow")
+    rows.first.get_by_role("link", name="fast").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sizes of an instance: fast")
+    facts = page.locator("dl.facts")
+    expect(facts).to_contain_text("Limit reached on")
+    # 10 GB a day, and 50 GB are left: the day is said in figures.
+    expect(facts).to_contain_text(str(today + timedelta(days=5)))
+    picture = page.get_by_role("img", name="Size by day: fast.")
+    expect(picture).to_be_visible()
+    said = picture.locator("title").text_content() or ""
+    assert "Limit: 450.0 GB." in said
+    assert "No size: 1 of these." in said
+    expect(page.locator(".legend")).to_contain_text(f"No size: {today - timedelta(days=4)}")
+    for width in (*WIDTHS, 768):
+        page.set_viewport_size({"width": width, "height": 844})
+        box = picture.bounding_box()
+        assert box is not None
+        assert width / 2 < box["width"] < width
+    page.get_by_role("link", name="db0").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sizes of a database: db0 (fast)")
+    page.context.close()
+
+
+def measure(store: Store) -> date:
+    """Write weeks of sizes to this day, and return it: of a disk that is full soon, and another."""
+    now = datetime.now(UTC)
+    today = now.date()
+    fleet = StoreBench(store, now).fleet("fast", "slow")
+    for item, rate, limit in zip(fleet, (10, 1), (450, 900), strict=True):
+        days = {
+            today - timedelta(days=back): {"db0": (Measure.known((400 - rate * back) * 10**9),) * 3}
+            for back in range(38)
+            if back != 4
+        }
+        store.registry.put_instances([replace(item, tags=("kind=disk",))], now)
+        snapshots = {day: snapshot_of(day, found) for day, found in days.items()}
+        put_snapshots(store, item.id, snapshots)
+        store.size_queries.put_limit(SizeLimit(item.name, "", limit * 10**9))
+        periods = PeriodRange.between(PeriodType.WEEK, min(days), today)
+        store.aggregations.compute([AggregationRequest((item.id,), periods, today, 5.0, now)])
+    return today
+
+
 def test_hostile_names_run_nothing(browser: Browser, served: Served) -> None:
     page = opened(browser, served)
+    with served.store() as store:
+        odd = [item for item in store.size_queries.databases() if item.name in HOSTILE]
+    days = {"from": "2026-11-01", "to": "2026-11-30"}
+    named = [{"instance": item.instance, "database": item.name, **days} for item in odd[:3]]
+    plots = [f"/capacity-database?{urlencode(item)}" for item in named]
+    assert len(plots) == 3
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 844})
-        for path in ("/accounts?gone=yes", "/findings?limit=10"):
+        for path in ("/accounts?gone=yes", "/findings?limit=10", "/capacity", *plots):
             page.goto(served.address + path)
+            if path in plots:
+                expect(page.get_by_role("img", name="Size by day")).to_be_visible()
             wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert page.evaluate(wider) <= 0, (width, path)
             assert page.locator("img, iframe, main script").count() == 0

@@ -82,6 +82,13 @@ class InstancePages:
             row = connection.execute(query).first()
             return instance_of(row) if row else None
 
+    def ids(self, reach: Reach, names: Sequence[str]) -> tuple[int, ...]:
+        """Return the ids of those of some names that are there and within the reach."""
+        with self._database.read_once() as connection:
+            named = among(connection, instances.c.name, names)
+            query = select(instances.c.id).where(_IS_THERE, *in_reach(connection, reach), named)
+            return tuple(connection.scalars(query))
+
     def chosen(
         self,
         reach: Reach,

@@ -6,9 +6,11 @@ from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources import (
     account,
     accounts,
+    capacity,
     causes,
     compare,
     findings,
+    histories,
     instances,
     names,
     sessions,
@@ -23,6 +25,8 @@ RESOURCES: tuple[Resource, ...] = (
     *compare.RESOURCES,
     *causes.RESOURCES,
     *findings.RESOURCES,
+    *capacity.RESOURCES,
+    *histories.RESOURCES,
     *sessions.RESOURCES,
     *names.RESOURCES,
 )

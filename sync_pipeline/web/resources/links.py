@@ -31,3 +31,10 @@ def session_link(session_id: str) -> Link:
 def shown_at(at: datetime) -> str:
     """Return a moment (UTC) as addresses have it."""
     return at.isoformat().replace("+00:00", "Z")
+
+
+def capacity_link(text: str, instance: str, database: str = "") -> Link:
+    """Return a text that leads to the sizes of an instance, or of one of its databases."""
+    if database:
+        return Link(text, "/capacity-database", {"instance": instance, "database": database})
+    return Link(text, "/capacity-instance", {"instance": instance})

@@ -39,6 +39,7 @@ from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.workflows.answers import access
 from sync_pipeline.workflows.answers.findings import narrowed, review_of
 from sync_pipeline.workflows.console.accounts import AccountAnswers, unread_of
+from sync_pipeline.workflows.console.capacity import CapacityAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Hold, holds
 
@@ -126,6 +127,7 @@ class Answers:
         self.viewer = viewer
         self._reach = viewer.reach
         self.accounts = AccountAnswers(deps, viewer.reach)
+        self.capacity = CapacityAnswers(deps, viewer.reach)
 
     @property
     def sees_everything(self) -> bool:
