@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError, StoreDamaged
@@ -455,6 +455,7 @@ LINKS = st.builds(
 )
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(LINKS, st.integers(-1, 3)), max_size=30), st.integers(1, 3))
 def test_a_link_leads_to_a_page_that_is_written_once(
     links: list[tuple[Link, int]], most: int

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -250,7 +250,9 @@ class _Export:
             self.tell(f"{done:,} pages are written, {len(self.trail):,} wait.")
 
     def _look(self, question: Question | None = None, number: int = 1) -> Look:
-        at = Filed(self.trail, self.asked, question, number)
+        moment = f"{self.began.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+        stamp = self.texts("export.stamp", moment=moment, version=version("sync_pipeline"))
+        at = Filed(self.trail, self.asked, stamp, question, number)
         return Look(self.texts, self.answers.viewer, at=at)
 
     def _first(self) -> None:
