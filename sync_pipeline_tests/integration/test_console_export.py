@@ -389,6 +389,7 @@ def test_a_page_that_can_not_be_answered_says_so_and_ends_nothing_else(
     [
         (Wanted(("team=nobody",)), "No instance has any of the tags team=nobody"),
         (Wanted(who_can=(("SELECT", "nonsense:x"),)), "can't be answered"),
+        (Wanted(addresses=("/instance?name=nowhere",)), "There is no such thing"),
         (Wanted(addresses=("/nowhere",)), "is no page of the console: there is no such page"),
         (Wanted(addresses=("/accounts?x=1",)), "a parameter that there is not"),
         (Wanted(addresses=("https://evil.example/accounts",)), "is no page of the console"),
