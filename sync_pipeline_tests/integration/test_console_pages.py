@@ -349,6 +349,19 @@ def test_an_instance_shows_what_its_server_is_set_to(tmp_path: Path) -> None:
         pages.close()
 
 
+def test_of_an_instance_that_was_never_read_nothing_is_claimed(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    bench = StoreBench(store, NOW)
+    bench.fleet("new")
+    store.close()
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        pages = Pages(deps)
+        page = pages.get("/instance", {"name": "new"}).text
+        assert "new was never synced: nothing is known of it." in page
+        assert "Every section was read" not in page
+        pages.close()
+
+
 def test_what_can_not_be_asked_is_said_in_the_words_of_the_command(
     pages: Pages, told: Command
 ) -> None:
