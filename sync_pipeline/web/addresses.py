@@ -26,6 +26,10 @@ class Addresses(Protocol):
         """Return whether the page is a file."""
 
     @property
+    def stamp(self) -> str:
+        """Return what a file says of when and by what it was written; empty: it is none."""
+
+    @property
     def home(self) -> str:
         """Return where everything begins."""
 
@@ -58,6 +62,7 @@ class Served:
 
     dagster_url: str = ""
     is_file: bool = False
+    stamp: str = ""
     home: str = HOME
     static: str = STATIC
 

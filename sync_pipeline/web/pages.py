@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from functools import cache, partial
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from sync_pipeline.model.text import shortened
 from sync_pipeline.model.viewer import Viewer
@@ -122,7 +123,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
 
-    made.filters.update(short=_short, moment=_moment, whole=_whole, mood=_mood)
+    made.filters.update(short=_short, moment=_moment, whole=_whole, mood=_mood, href=_href)
     made.filters.update(size=_size, change=_change, drawn=drawing)
     made.tests.update(
         moment=lambda value: isinstance(value, datetime),
@@ -134,6 +135,13 @@ def _environment() -> Environment:
         exact=lambda value: _seen(str(value)) == value,
     )
     return made
+
+
+@pass_context
+def _href(context: Context, link: Link) -> str:
+    """Return where a link leads on this page; empty: nowhere."""
+    at: Addresses = context["at"]
+    return at.link(link)
 
 
 def _seen(value: object) -> object:

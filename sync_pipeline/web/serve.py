@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -104,7 +104,9 @@ def serve(host: str, port: int, settings: Settings, clock: Callable[[], datetime
             )
             named = f"[{host}]" if ":" in host else host
             _LOG.info("The console is at http://%s:%s; Ctrl-C ends it.", named, port)
-            server.run([listener])
+            # When all is answered, uvicorn raises the signal again that ended it.
+            with suppress(KeyboardInterrupt):
+                server.run([listener])
 
 
 @contextmanager

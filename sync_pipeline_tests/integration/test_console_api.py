@@ -119,7 +119,7 @@ def test_every_answer_is_as_it_is_described(pages: Pages, described: Any, name: 
         response = Response(answer.status, headers, answer.body, prepared, 0.1, verify=True)
         case.validate_response(response, checks=checks)
 
-    @settings(max_examples=8, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def any_question(data: Any) -> None:
         for mode in GenerationMode:

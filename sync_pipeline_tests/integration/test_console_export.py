@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError, StoreDamaged
@@ -30,7 +30,7 @@ from sync_pipeline.web.archive.exporting import Made, Wanted, export
 from sync_pipeline.web.archive.trail import Question, Trail, question_of
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.serve import reading
-from sync_pipeline.web.views import Link
+from sync_pipeline.web.views import Column, Kind, Link
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.command import CANARY, Command
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
@@ -95,7 +95,8 @@ class _Page(HTMLParser):
         self.tags: set[str] = set()
         self.names: set[str] = set()
         self.rows: list[list[str]] = []
-        self._in_cell = self._in_body = False
+        self.facts: list[str] = []
+        self._in_cell = self._in_body = self._in_fact = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -107,15 +108,21 @@ class _Page(HTMLParser):
             self.rows.append([])
         if tag == "td":
             self.rows[-1].append("")
+        if tag == "dd":
+            self.facts.append("")
         self._in_cell |= tag == "td"
+        self._in_fact |= tag == "dd"
 
     def handle_endtag(self, tag: str) -> None:
         self._in_body &= tag != "tbody"
         self._in_cell &= tag != "td"
+        self._in_fact &= tag != "dd"
 
     def handle_data(self, data: str) -> None:
         if self._in_cell:
             self.rows[-1][-1] += data
+        if self._in_fact:
+            self.facts[-1] += data
 
 
 def html(files: dict[str, bytes]) -> dict[str, _Page]:
@@ -201,7 +208,12 @@ def test_a_page_its_csv_and_its_json_say_the_same(own: Exported) -> None:
     for name, page in html(files).items():
         if name == "index.html":
             continue
-        several = len(BY_NAME[name.partition("/")[0]].layouts) > 1
+        resource = BY_NAME[name.partition("/")[0]]
+        facts = json.loads(files[name.removesuffix("html") + "json"]).get("facts", {})
+        for column, cell in zip(resource.facts, page.facts, strict=True):
+            assert is_shown(column, facts[column.name], cell.strip()), (name, column, cell)
+        columns = {item.name: item.columns for item in resource.layouts}
+        several = len(columns) > 1
         shown = iter(page.rows)
         for table, data in tables(files, name).items():
             items = data["items"]
@@ -214,23 +226,23 @@ def test_a_page_its_csv_and_its_json_say_the_same(own: Exported) -> None:
             assert header == list(items[0])
             for item, line, cells in zip(items, lines, shown, strict=False):
                 assert len(line) == len(cells)
-                for value, cell in zip(item.values(), cells, strict=True):
-                    assert is_shown(value, cell.strip()), (name, value, cell)
+                for column, cell in zip(columns[table], cells, strict=True):
+                    assert is_shown(column, item[column.name], cell.strip()), (name, column, cell)
                     compared += 1
             assert len(lines) == len(items)
         assert next(shown, None) is None, name
     assert compared > 1000
 
 
-def is_shown(value: Any, cell: str) -> bool:
+def is_shown(column: Column, value: Any, cell: str) -> bool:
     """Return whether a cell says a value; words may be in another language, or shortened."""
     if value in (None, "", []):
         return cell == "–"
     if isinstance(value, bool):
         return cell == ("yes" if value else "no")
-    if isinstance(value, int | float):
-        return cell == f"{value:,}"
-    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
+    if column.kind is Kind.NUMBER:
+        return cell in (f"{value:,}", f"{value:,.1f}")
+    if column.kind is Kind.MOMENT:
         return cell == f"{value[:10]} {value[11:19]}Z"
     return bool(cell)
 
@@ -389,6 +401,7 @@ def test_a_page_that_can_not_be_answered_says_so_and_ends_nothing_else(
     [
         (Wanted(("team=nobody",)), "No instance has any of the tags team=nobody"),
         (Wanted(who_can=(("SELECT", "nonsense:x"),)), "can't be answered"),
+        (Wanted(addresses=("/instance?name=nowhere",)), "There is no such thing"),
         (Wanted(addresses=("/nowhere",)), "is no page of the console: there is no such page"),
         (Wanted(addresses=("/accounts?x=1",)), "a parameter that there is not"),
         (Wanted(addresses=("https://evil.example/accounts",)), "is no page of the console"),
@@ -455,6 +468,7 @@ LINKS = st.builds(
 )
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(LINKS, st.integers(-1, 3)), max_size=30), st.integers(1, 3))
 def test_a_link_leads_to_a_page_that_is_written_once(
     links: list[tuple[Link, int]], most: int

@@ -124,6 +124,32 @@ def test_instances_are_those_of_the_command(pages: Pages, told: Command) -> None
     ]
 
 
+def test_an_instance_has_the_numbers_of_the_commands(pages: Pages, told: Command) -> None:
+    known = [
+        row
+        for one in told.ok("sessions", "list", "--json").json
+        for row in told.ok("sessions", "show", one["session_id"], "--json").json["records"]
+    ]
+    for item in everything(pages, "/api/v1/instances"):
+        name = item["instance"]
+        page = pages.get("/api/v1/instance", {"name": name, "limit": 500}).json
+        facts, tables = page["facts"], page["tables"]
+        accounts = told.ok("accounts", "list", "--instance", name, "--all", "--json").json
+        active = sum(one["is_active"] for one in accounts)
+        assert (facts["accounts"], facts["gone_accounts"]) == (active, len(accounts) - active)
+        causes = told.ok("findings", "--instance", name, "--json").json["causes"]
+        counts = [f"{number} {severity}" for severity, number in causes.items() if number]
+        assert facts["findings"] == (", ".join(counts) or "0")
+        shown = told.ok("instances", "show", name, "--json").json
+        assert len(tables["server"]["items"]) == len(shown["server"])
+        assert facts["reached"] == shown["last_connected_at"]
+        records = [
+            (row["session_id"], row["status"]) for row in known if row["instance_name"] == name
+        ]
+        last = [(row["session"], row["status"]) for row in tables["last_records"]["items"]]
+        assert last == records[:10]
+
+
 def test_accounts_are_those_of_the_command(pages: Pages, told: Command) -> None:
     shown = everything(pages, "/api/v1/accounts", gone="yes")
     listed = told.ok("accounts", "list", "--all", "--json").json
@@ -320,6 +346,19 @@ def test_an_instance_shows_what_its_server_is_set_to(tmp_path: Path) -> None:
             (item.name, item.value) for item in facts
         ]
         assert "next" in pages.get("/instance", query).text
+        pages.close()
+
+
+def test_of_an_instance_that_was_never_read_nothing_is_claimed(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    bench = StoreBench(store, NOW)
+    bench.fleet("new")
+    store.close()
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        pages = Pages(deps)
+        page = pages.get("/instance", {"name": "new"}).text
+        assert "new was never synced: nothing is known of it." in page
+        assert "Every section was read" not in page
         pages.close()
 
 

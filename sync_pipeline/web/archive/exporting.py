@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -82,7 +82,7 @@ def export(
             reach, or what is asked for can't be answered.
         StoreUnavailable: the store does not answer.
     """
-    asked = tuple(_asked(wanted))
+    asked = tuple({item.file(1, "html"): item for item in _asked(wanted)}.values())
     answers = Answers(deps, Viewer("export", reach=wanted.reach))
     _require_any(answers, wanted)
     with new_directory(target) as made:
@@ -198,17 +198,17 @@ class _Export:
             StoreUnavailable: the store does not answer.
         """
         is_asked_for = not question.depth and bool(question.values)
-        problem = NOT_FOUND
+        problem, view, is_wrong = NOT_FOUND, None, True
         try:
             view = question.resource.answer(self.answers, asked)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - each is told as a problem
             problem = problem_of(error)
-            if is_asked_for and isinstance(error, (ConfigurationError, Refusal)):
-                named = f"{question.resource.page}?{query_of(question.values)}"
-                raise ConfigurationError(f"{named} can't be answered: {problem.detail}") from None
-            view = None
+            is_wrong = isinstance(error, (ConfigurationError, Refusal))
+        if view is None and is_asked_for and is_wrong:
+            named = f"{question.resource.page}?{query_of(question.values)}"
+            raise ConfigurationError(f"{named} can't be answered: {problem.detail}")
         if view is None:
             self.failed += 1
             look = self._look(question, number)
@@ -250,7 +250,9 @@ class _Export:
             self.tell(f"{done:,} pages are written, {len(self.trail):,} wait.")
 
     def _look(self, question: Question | None = None, number: int = 1) -> Look:
-        at = Filed(self.trail, self.asked, question, number)
+        moment = f"{self.began.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+        stamp = self.texts("export.stamp", moment=moment, version=version("sync_pipeline"))
+        at = Filed(self.trail, self.asked, stamp, question, number)
         return Look(self.texts, self.answers.viewer, at=at)
 
     def _first(self) -> None:

@@ -23,6 +23,7 @@ class Filed:
 
     trail: Trail
     asked: Sequence[Question]
+    stamp: str
     question: Question | None = None
     number: int = 1
     is_file: bool = True

@@ -129,6 +129,7 @@ def one(answers: Answers, asked: Asked) -> View | None:
         about=item.name,
         plots=(sizes,),
         facts=tuple(zip(FACTS, _facts(found), strict=True)),
+        notes=found.review.notes,
         tables=(
             HELD.of([*_held(found.hold), *_failing(found.hold)]),
             UNREAD.of(
@@ -253,7 +254,8 @@ def _failing(hold: Hold) -> list[tuple[str, str, Value]]:
 
 def _failures(streak: Streak) -> str:
     last = f"{streak.error_kind}: {streak.error_message}"
-    return f"{streak.failures} failures, the last one {last}"
+    count = f"{streak.failures} failure{'' if streak.failures == 1 else 's'}"
+    return f"{count}, the last one {last}"
 
 
 def _record(record: InstanceRecord) -> tuple[Value, ...]:
