@@ -65,7 +65,7 @@ CIS_MARIADB = Benchmark(
             "5.10",
             "Stored routines run with the rights that they need",
             ("definer-routine",),
-            limits="Views, triggers and events are not read.",
+            limits="Views and triggers are not read.",
         ),
         Control("7.1", "No logins by the old password hash", ("weak-authentication",)),
         Control("7.2", "No passwords in the server's configuration", not_checked=HOST),

@@ -71,7 +71,7 @@ CIS_MYSQL = Benchmark(
             "5.10",
             "Stored routines run with the rights that they need",
             ("definer-routine",),
-            limits="Views, triggers and events are not read.",
+            limits="Triggers and events are not read.",
         ),
         Control("5.11", "Who may name another definer", ("superuser", "grant-admin")),
         Control(

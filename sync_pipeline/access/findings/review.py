@@ -151,13 +151,16 @@ def _not_looked_for(judged: Judged, rules: Iterable[Rule]) -> Iterator[str]:
         for key, report in judged.world.sections.items()
         if key.name in OF_SERVER and not (report.is_known or report.is_meant)
     }
+    names: dict[str, list[str]] = {}
     for name in sorted(unread):
-        blind = [rule.id for rule in rules if name in rule.reads]
+        blind = ", ".join(rule.id for rule in rules if name in rule.reads)
         if blind:
-            yield (
-                f"Where {name} was not read, nothing is known by {', '.join(blind)}: "
-                "sync-pipeline instances test says which grant is missing."
-            )
+            names.setdefault(blind, []).append(name)
+    for blind, sections in names.items():
+        yield (
+            f"Where {' or '.join(sections)} was not read, nothing of it is known by {blind}: "
+            "sync-pipeline instances test says which grant is missing."
+        )
 
 
 def gathered(

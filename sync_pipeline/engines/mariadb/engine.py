@@ -24,7 +24,7 @@ from sync_pipeline.engines.mariadb.accounts.parse import (
     RoleMappingRow,
     account_states,
 )
-from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS
+from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS, READS_EVENTS
 from sync_pipeline.engines.mariadb.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
@@ -34,6 +34,7 @@ from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
     definers_query,
+    object_definers_query,
     settings_query,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
@@ -71,6 +72,7 @@ OBJECTS = ObjectQueries.since(
 
 SETTINGS = settings_query(OLDEST)
 DEFINERS = definers_query(OLDEST, READS_DEFINERS)
+EVENT_DEFINERS = object_definers_query("event_definers", OLDEST, READS_EVENTS)
 COUNTS = counts_query(CountsRow, OLDEST, OLDEST)
 
 
@@ -95,6 +97,7 @@ class MariaDb(Family):
         *OBJECTS.all(),
         SETTINGS,
         DEFINERS,
+        EVENT_DEFINERS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG

@@ -204,8 +204,12 @@ class FamilyAccess(Mending):
         return {word: why for word, why in self.dangerous.items() if word in held}
 
     def definer_routines(self) -> Sequence[DefinerRoutine]:
-        """Return the routines of definers who are gone or may do everything."""
+        """Return what definers lend their rights to who are gone or may do everything."""
         return tuple(definer_routines(self))
+
+    def may_alter_of(self, account: str, definer: str) -> bool:  # noqa: ARG002
+        """Return whether who may alter routines may alter those of this definer."""
+        return True
 
     def set_server(self, name: str, value: str, before: str) -> ServerFix:
         """Return the statements that give a setting of the server another value.
