@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ import pytest
 
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.definers import definer_routine
+from sync_pipeline.access.findings.exposure import anonymous, open_database
 from sync_pipeline.access.findings.passwords import old
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.access.findings.rule import Rule
@@ -206,11 +207,19 @@ def shop(family: Family) -> Iterator[Family]:
         family.run("DROP DATABASE sf_shop", "DROP ROLE IF EXISTS `sf_r'o@le`, sf_role")
 
 
+def everything(case: Case) -> Sequence[Finding]:
+    return review([case], FindingRules(), datetime.now(UTC).date()).findings
+
+
 def as_app(family: Family, *statements: str) -> list[str]:
-    """Return what the statements of the application answer: the first value, or the error."""
+    return as_user(family, "sf_app", *statements)
+
+
+def as_user(family: Family, user: str, *statements: str) -> list[str]:
+    """Return what the statements of somebody answer: the first value, or the error."""
     address = {"host": family.server.host, "port": family.server.port}
     answers = []
-    with pymysql.connect(**address, user="sf_app", password=PASSWORD) as link:
+    with pymysql.connect(**address, user=user, password=PASSWORD) as link:
         for statement in statements:
             try:
                 cursor = link.cursor()
@@ -343,6 +352,58 @@ def test_nobody_is_gone_where_not_all_accounts_are_known(shop: Family) -> None:
     system = ServerFact("definer", "sf_shop", "mariadb.sys@localhost", "1 x")
     case = case_of(shop, snapshot, facts=(system if not shop.is_mysql else others,))
     assert found(case, definer_routine) == []
+
+
+def test_what_nobody_was_granted_and_every_account_has(shop: Family) -> None:
+    """Rows of old installations for users without a name: tried as two accounts, and mended."""
+    own, other = "'sf_own'@'127.0.0.1'", "'sf_app'@'127.0.0.1'"
+    columns = "(Host, Db, User, Select_priv, Insert_priv)"
+    try:
+        shop.run(
+            f"CREATE USER {own} IDENTIFIED BY '{PASSWORD}'",
+            f"GRANT DELETE ON sf_shop.* TO {own}",
+            "REVOKE ALL PRIVILEGES, GRANT OPTION FROM sf_app@'127.0.0.1'",
+            f"INSERT INTO mysql.db {columns} VALUES ('%', 'sf\\_%', '', 'Y', 'Y')",
+            "FLUSH PRIVILEGES",
+        )
+        case = case_of(shop, shop.snapshot())
+        (table,) = case.judged.rules.securables("sf_shop.orders")
+        for word, statement in (
+            ("SELECT", "SELECT * FROM sf_shop.orders"),
+            ("INSERT", "INSERT INTO sf_shop.orders VALUES (1)"),
+            ("DELETE", "DELETE FROM sf_shop.orders"),
+        ):
+            for account in (own, other):
+                said = case.judged.rules.decide(account, word, table)
+                (answer,) = as_user(shop, account.split("'")[1], statement)
+                assert said.is_allowed is ("refused" not in answer), (account, word)
+        assert case.judged.rules.decide(other, "SELECT", table).held[0].path[-1].account == "''@'%'"
+        (finding,) = found(case, open_database)
+        assert (finding.account, finding.severity) == ("''@'%'", Severity.HIGH)
+        assert "INSERT on database pattern" in finding.evidence
+        assert {item.rule for item in everything(case) if item.account == "''@'%'"} == {
+            "open-database"
+        }
+        shop.run(*finding.fix.splitlines())
+        case = case_of(shop, shop.snapshot())
+        assert not found(case, open_database)
+        assert "''@'%'" not in case.judged.world.accounts
+        assert not case.judged.rules.decide(other, "SELECT", table).is_allowed
+        assert as_user(shop, "sf_app", "SELECT * FROM sf_shop.orders") == ["refused 1142"]
+    finally:
+        shop.run("DELETE FROM mysql.db WHERE User = ''", "FLUSH PRIVILEGES")
+
+
+def test_an_anonymous_account_is_told_as_one(shop: Family) -> None:
+    shop.run(
+        f"CREATE USER ''@'%' IDENTIFIED BY '{PASSWORD}'", "GRANT SELECT ON sf_shop.* TO ''@'%'"
+    )
+    try:
+        case = case_of(shop, shop.snapshot())
+    finally:
+        shop.run("DROP USER ''@'%'")
+    assert not found(case, open_database)
+    assert found(case, anonymous)
 
 
 def test_without_the_grant_definers_are_unknown_and_the_instance_is_ready(family: Family) -> None:

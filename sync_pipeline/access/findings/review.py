@@ -11,7 +11,12 @@ from sync_pipeline.access.findings.case import Case, listed
 from sync_pipeline.access.findings.dangers import dangerous
 from sync_pipeline.access.findings.definers import definer_routine
 from sync_pipeline.access.findings.everybody import guest, machine_group, package, public
-from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
+from sync_pipeline.access.findings.exposure import (
+    anonymous,
+    any_host,
+    everyone_writes,
+    open_database,
+)
 from sync_pipeline.access.findings.fleet import namesakes, uneven
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
 from sync_pipeline.access.findings.hashes import hash_reader
@@ -60,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     hash_reader,
     weak,
     anonymous,
+    open_database,
     any_host,
     tls_not_required,
     without_password,

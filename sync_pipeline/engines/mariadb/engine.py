@@ -37,6 +37,7 @@ from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     object_definers_query,
     settings_query,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.rows import of_every_user
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -109,9 +110,10 @@ class MariaDb(Family):
             is_read = rows.was_read(OWN_ROLES)
             return own_roles(rows.of(OWN_ROLES)).states(seen) if is_read else seen
         accounts = rows.of(ACCOUNTS)
-        grants = OBJECTS.grants(rows, {(row.user, row.host) for row in accounts})
+        principals = {(row.user, row.host) for row in accounts}
+        grants = OBJECTS.grants(rows, principals)
         states = account_states(accounts, rows.of(ROLES), grants, server.version_number)
-        return with_own(states, SYSTEM_ACCOUNTS)
+        return with_own((*states, *of_every_user(grants, principals)), SYSTEM_ACCOUNTS)
 
     def known_of(
         self, rows: AccountRows, server: ServerIdentity

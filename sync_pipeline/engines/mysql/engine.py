@@ -41,6 +41,7 @@ from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     object_definers_query,
     settings_query,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.rows import of_every_user
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -131,15 +132,17 @@ class MySql(Family):
             seen = visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
             return _own_roles(rows).states(seen) if rows.was_read(OWN_ROLES) else seen
         accounts = rows.of(ACCOUNTS)
+        principals = {(row.user, row.host) for row in accounts}
+        grants = OBJECTS.grants(rows, principals)
         states = account_states(
             accounts,
             rows.of(DYNAMIC),
             rows.of(EDGES),
             rows.of(DEFAULT_ROLES),
             rows.of(MANDATORY_ROLES),
-            OBJECTS.grants(rows, {(row.user, row.host) for row in accounts}),
+            grants,
         )
-        return with_own(states, SYSTEM_ACCOUNTS)
+        return with_own((*states, *of_every_user(grants, principals)), SYSTEM_ACCOUNTS)
 
     def known_of(
         self, rows: AccountRows, server: ServerIdentity

@@ -53,6 +53,7 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import (
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import lets_nobody_in
 from sync_pipeline.engines.mysql_protocol.accounts.names import quoted
 from sync_pipeline.engines.mysql_protocol.accounts.own import is_closed_own
+from sync_pipeline.engines.mysql_protocol.accounts.rows import NO_ACCOUNT
 from sync_pipeline.engines.mysql_protocol.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import (
     EVERYTHING,
@@ -80,6 +81,11 @@ SERVER = Securable(SecurableKind.SERVER)
 _PASSWORD_DAYS = 90
 """How long a password lasts that is given an end."""
 _LIFE = timedelta(days=_PASSWORD_DAYS)
+
+_CLOSED = {
+    False: "an unlocked account: it is locked",
+    True: "an account: there is none of that name",
+}
 
 
 class FamilyAccess(Mending):
@@ -467,10 +473,11 @@ class FamilyAccess(Mending):
         """Return what keeps an account from logging in."""
         if self.is_role(state.name):
             return ()
+        says_so = bool(dict(state.attributes).get(NO_ACCOUNT))
         _, host = user_and_host(state.name) or ("", "")
         nobody = lets_nobody_in(host, knows_cidr=self.knows_cidr)
         return (
-            *(() if state.can_login else ("an unlocked account: it is locked",)),
+            *(() if state.can_login else (_CLOSED[says_so],)),
             *((f"a host that a client can have: none fits {host}",) if nobody else ()),
         )
 
