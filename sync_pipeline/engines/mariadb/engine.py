@@ -24,7 +24,7 @@ from sync_pipeline.engines.mariadb.accounts.parse import (
     RoleMappingRow,
     account_states,
 )
-from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS
+from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS, READS_EVENTS
 from sync_pipeline.engines.mariadb.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
@@ -34,8 +34,10 @@ from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
     definers_query,
+    object_definers_query,
     settings_query,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.rows import of_every_user
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -71,6 +73,7 @@ OBJECTS = ObjectQueries.since(
 
 SETTINGS = settings_query(OLDEST)
 DEFINERS = definers_query(OLDEST, READS_DEFINERS)
+EVENT_DEFINERS = object_definers_query("event_definers", OLDEST, READS_EVENTS)
 COUNTS = counts_query(CountsRow, OLDEST, OLDEST)
 
 
@@ -95,6 +98,7 @@ class MariaDb(Family):
         *OBJECTS.all(),
         SETTINGS,
         DEFINERS,
+        EVENT_DEFINERS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG
@@ -106,9 +110,10 @@ class MariaDb(Family):
             is_read = rows.was_read(OWN_ROLES)
             return own_roles(rows.of(OWN_ROLES)).states(seen) if is_read else seen
         accounts = rows.of(ACCOUNTS)
-        grants = OBJECTS.grants(rows, {(row.user, row.host) for row in accounts})
+        principals = {(row.user, row.host) for row in accounts}
+        grants = OBJECTS.grants(rows, principals)
         states = account_states(accounts, rows.of(ROLES), grants, server.version_number)
-        return with_own(states, SYSTEM_ACCOUNTS)
+        return with_own((*states, *of_every_user(grants, principals)), SYSTEM_ACCOUNTS)
 
     def known_of(
         self, rows: AccountRows, server: ServerIdentity

@@ -29,7 +29,7 @@ from sync_pipeline.engines.mysql.accounts.parse import (
     MandatoryRow,
     account_states,
 )
-from sync_pipeline.engines.mysql.notes import GRANT_NOTES, READS_DEFINERS
+from sync_pipeline.engines.mysql.notes import GRANT_NOTES, READS_DEFINERS, READS_VIEWS
 from sync_pipeline.engines.mysql.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.own import with_own
@@ -38,8 +38,10 @@ from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
     definers_query,
+    object_definers_query,
     settings_query,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.rows import of_every_user
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -87,6 +89,7 @@ OBJECTS = ObjectQueries.since(OLDEST, Variant(PARTIAL_REVOKES, "db_8_0_16.sql"))
 
 SETTINGS = settings_query(OLDEST)
 DEFINERS = definers_query(SHOW_ROUTINE, READS_DEFINERS, check="check_definers.sql")
+VIEW_DEFINERS = object_definers_query("view_definers", OLDEST, READS_VIEWS)
 COUNTS = counts_query(CountsRow, OLDEST, PARTIAL_REVOKES)
 
 
@@ -118,6 +121,7 @@ class MySql(Family):
         *OBJECTS.all(),
         SETTINGS,
         DEFINERS,
+        VIEW_DEFINERS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG
@@ -128,15 +132,17 @@ class MySql(Family):
             seen = visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
             return _own_roles(rows).states(seen) if rows.was_read(OWN_ROLES) else seen
         accounts = rows.of(ACCOUNTS)
+        principals = {(row.user, row.host) for row in accounts}
+        grants = OBJECTS.grants(rows, principals)
         states = account_states(
             accounts,
             rows.of(DYNAMIC),
             rows.of(EDGES),
             rows.of(DEFAULT_ROLES),
             rows.of(MANDATORY_ROLES),
-            OBJECTS.grants(rows, {(row.user, row.host) for row in accounts}),
+            grants,
         )
-        return with_own(states, SYSTEM_ACCOUNTS)
+        return with_own((*states, *of_every_user(grants, principals)), SYSTEM_ACCOUNTS)
 
     def known_of(
         self, rows: AccountRows, server: ServerIdentity
