@@ -13,6 +13,7 @@ import pytest
 
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.page import AccountQuestion, Place
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
@@ -22,6 +23,7 @@ from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import NOW
 from workbench.running.asked_pages import Pages
+from workbench.servers.statements import planned
 
 DAYS = (5, 4, 3, 2, 1)
 DATABASE = Securable(SecurableKind.DATABASE, "shop")
@@ -87,7 +89,7 @@ def told(
     made.close()
 
 
-@pytest.mark.parametrize("day", [0, *DAYS])
+@pytest.mark.parametrize("day", [0, 2, 4])
 def test_who_could_is_the_answer_of_the_command(pages: Pages, told: Command, day: int) -> None:
     at = (NOW - timedelta(days=day)).isoformat()
     for privilege in ("SELECT", "DELETE"):
@@ -280,3 +282,94 @@ def test_each_page_leads_to_the_others_at_its_moment(pages: Pages) -> None:
     assert re.search(r'href="/compare\?[^"]*at=2026', page.text)
     assert re.search(r'href="/history\?[^"]*at=2026', page.text)
     assert EngineName.POSTGRESQL in page.text
+
+
+CLASSES = """
+classes:
+  chiefs: {match: {capability: superuser, not: {name: "b%"}}}
+"""
+
+
+def listed(pages: Pages, **query: Any) -> list[tuple[str, str]]:
+    """Return who is on all pages of a list, of one row each."""
+    found: list[tuple[str, str]] = []
+    after = ""
+    while True:
+        place = {"limit": 1, **({"after": after} if after else {})}
+        page = pages.get("/api/v1/accounts", {**query, **place}).json
+        found += [(item["instance"], item["account"]) for item in page["items"]]
+        after = page["next"]
+        if not after:
+            return found
+
+
+@pytest.mark.parametrize("day", [1, 3, 5])
+def test_the_administrators_of_a_moment_are_those_of_the_command(
+    pages: Pages, told: Command, day: int
+) -> None:
+    at = (NOW - timedelta(days=day)).isoformat()
+    for query in ({"capability": "superuser"}, {"role": "deep"}):
+        ((name, value),) = query.items()
+        shown = listed(pages, **query, at=at)
+        said = told.run("accounts", "at", "--time", at, f"--{name}", value, "--json")
+        assert said.status == 0
+        assert shown == [(item["instance"], item["state"]["name"]) for item in said.json]
+        notes = pages.get("/api/v1/accounts", {**query, "at": at, "limit": 500}).json["notes"]
+        assert notes == said.err.splitlines()
+    chiefs = {("one", "boss"), ("two", "boss")} | ({("one", "ann")} if day == 5 else set())
+    chiefs |= {("two", "ann")} if day < 3 else set()
+    chiefs |= {("late", "ann")} if day < 2 else set()
+    assert set(listed(pages, capability="superuser", at=at)) == chiefs
+
+
+def test_now_the_list_says_what_the_command_says(home: Path, told: Command, tmp_path: Path) -> None:
+    rules = tmp_path / "classes.yaml"
+    rules.write_text(CLASSES)
+    told.patch.setenv("SYNC_PIPELINE_CLASSIFICATION_FILE", str(rules))
+    settings = Settings(home=home, classification_file=rules)
+    day = (NOW - timedelta(days=2, hours=1)).isoformat()
+    with reading(settings, lambda: NOW) as deps:
+        pages = Pages(deps)
+        for query, options in (
+            ({"class": "chiefs"}, ("--class", "chiefs")),
+            ({"capability": ["superuser", "locked"]},
+             ("--capability", "superuser", "--capability", "locked")),
+            ({"role": "team", "instance": "one"}, ("--role", "team", "--instance", "one")),
+            ({"changed-since": day}, ("--since", day)),
+            ({"changed-until": day}, ("--until", day)),
+            ({"capability": "superuser", "changed-until": day},
+             ("--capability", "superuser", "--until", day)),
+        ):  # fmt: skip
+            said = told.ok("accounts", "list", *options, "--json").json
+            names = [(item["instance"], item["state"]["name"]) for item in said]
+            shown = listed(pages, **query)
+            assert sorted(shown) == sorted(names), query
+            assert names, query
+        for query, why in (
+            ({"class": "nothing"}, "There is no class"),
+            ({"capability": "superuser", "gone": "yes"}, "is not judged"),
+            ({"at": BEFORE, "changed-since": day}, "is not known of each"),
+        ):
+            found = pages.get("/api/v1/accounts", query)
+            assert found.status == 400
+            assert why in found.text
+        blue = Pages(deps, Viewer("b", reach=Reach(("team=blue",))))
+        assert "chiefs" not in blue.get("/api/v1/accounts", {"class": "nothing"}).text
+        assert {name for name, _ in listed(blue, capability="superuser", at=BEFORE)} == {"one"}
+        blue.close()
+        pages.close()
+
+
+def test_what_gone_accounts_could_do_is_not_judged(told: Command) -> None:
+    error = told.wrong("accounts", "at", "--time", BEFORE, "--all", "--role", "team")
+    assert "is not judged" in error
+
+
+def test_the_time_of_the_last_change_is_found_by_its_index(home: Path) -> None:
+    store = Store.open_to_read(f"sqlite:///{home}/sync_pipeline.db")
+    with planned(store) as plans:
+        asked = AccountQuestion(since=NOW - timedelta(days=1))
+        found = store.account_pages.page(Reach(), asked, Place())
+    store.close()
+    assert found.items
+    assert any("ix_account_permissions_last_change_at (last_change_at>?)" in plan for plan in plans)
