@@ -172,10 +172,10 @@ def test_what_was_not_known_then_is_said(past: Past) -> None:
 
     before = past.who_can(item, "CONNECT", "database:shop", minutes(59))
     assert isinstance(before, str)
-    assert f"{item.name} was not synced yet at 2026-03-01 12:59:00Z" in before
+    assert f"{item.name}: not synced yet at 2026-03-01 12:59:00Z" in before
     assert gaps(minutes(61)) == ()
     (gap,) = gaps(minutes(60 * 24 * 3))
-    assert "was synced last on 2026-03-01 before then" in gap
+    assert "the last sync before then was on 2026-03-01" in gap
     # The record of then is gone, and with it what that sync could not read.
     past.bench.store.session_retention.prune(minutes(61))
     (gap,) = gaps(minutes(61))

@@ -190,8 +190,8 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
             "/accounts",
             {"name": state.name, "match": NameMatch.EXACT, SYSTEM.name: "yes"},
         ),
-        Link("now", "/compare", {**which, **until}) if found.at else None,
-        Link("changes", "/history", {**which, **until}),
+        Link("compare", "/compare", {**which, **until}),
+        Link("changes", "/history", {**which, **until}) if found.has_more_changes else None,
     )
 
 

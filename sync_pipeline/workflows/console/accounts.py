@@ -61,6 +61,7 @@ class AccountAnswer:
     roles: RoleTree = field(default_factory=RoleTree)
     findings: tuple[Finding, ...] = ()
     changes: tuple[LoggedChange | Baseline, ...] = ()
+    has_more_changes: bool = False
     namesakes: tuple[AccountLine, ...] = ()
     has_more_namesakes: bool = False
     unread: tuple[SectionState, ...] = ()
@@ -151,6 +152,13 @@ class AccountAnswers:
         if known is None:
             return None
         judged = known.judged
+        wanted = ChangeFilter(
+            instances=(instance.id,),
+            account=which.account,
+            until=which.at,
+            limit=LAST_CHANGES + 1,
+        )
+        changes = change_list(self._store, wanted)
         answer = AccountAnswer(
             view=view,
             state=known.state,
@@ -158,17 +166,17 @@ class AccountAnswers:
             at=which.at,
             access=questions.access_of(judged, which.account) if known.is_active else None,
             roles=role_tree(judged.world.accounts, which.account),
+            changes=tuple(changes[:LAST_CHANGES]),
+            has_more_changes=len(changes) > LAST_CHANGES,
             notes=judged.past,
         )
         if which.at is not None:
             return answer
         review = review_of(self._deps, [instance], is_limited=not self._reach.is_everything)
-        wanted = ChangeFilter(instances=(instance.id,), account=view.state.name, limit=LAST_CHANGES)
         namesakes, has_more = self._namesakes(instance, view)
         return replace(
             answer,
             findings=tuple(item for item in review.findings if item.account == which.account),
-            changes=tuple(change_list(self._store, wanted)),
             namesakes=namesakes,
             has_more_namesakes=has_more,
             unread=unread_of(self._store.accounts.sections(instance.id)),
