@@ -97,9 +97,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An answer. `about` is the name in the title; `notes` say what the answer does not know."""
+    """An answer. `about` is the name in the title; `notes` say what the answer does not know.
+
+    `left_out` are tables that were not asked for: a page does not say of them that they are empty.
+    """
 
     tables: tuple[Table, ...] = ()
     facts: tuple[tuple[Column, Value], ...] = ()
     notes: tuple[str, ...] = ()
     about: str = ""
+    left_out: tuple[str, ...] = ()

@@ -138,6 +138,13 @@ def test_an_account_at_a_moment(pages: Pages, told: Command) -> None:
         assert [
             (item["privilege"], item["object"]) for item in found["tables"]["privileges"]["items"]
         ] == [(item["privilege"], shown(item["securable"])) for item in said["privileges"]]
+        changed = found["tables"]["history"]["items"][0]
+        assert (found["facts"]["last_change"], found["facts"]["session"]) == (
+            changed["when"], changed["session"],
+        )  # fmt: skip
+        page = pages.get("/account", {"instance": "one", "name": "ann", "at": at}).text
+        assert "There is no finding" not in page
+        assert "not asked of a past moment" in page
     gone = {"instance": "one", "name": "gone"}
     assert pages.get("/api/v1/account", {**gone, "at": BEFORE}).json["facts"]["state"] == "active"
     later = (NOW - timedelta(days=2)).isoformat()
