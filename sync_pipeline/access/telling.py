@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -120,7 +120,20 @@ class Telling(Generic[RowT]):
 
 def gaps_once(found: WhoCan) -> Iterator[str]:
     """Yield what is not known, once for all instances of which the same is."""
-    for text, names in found.alike:
+    return once(found.alike)
+
+
+def alike(gaps: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield sentences about instances, given with their names: once where they say the same."""
+    found: dict[str, list[str]] = {}
+    for name, text in dict.fromkeys(gaps):
+        found.setdefault(text.removeprefix(name), []).append(name)
+    return once(found.items())
+
+
+def once(found: Iterable[tuple[str, Sequence[str]]]) -> Iterator[str]:
+    """Yield sentences whose ends are given, with the instances of which each is said."""
+    for text, names in found:
         yield f"{names[0] if len(names) == 1 else _instances(names)}{text}"
 
 

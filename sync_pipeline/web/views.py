@@ -149,6 +149,7 @@ class View:
     """An answer. `about` is the name in the title; `notes` say what the answer does not know.
 
     `plots` are shown before the tables.
+    `left_out` are tables that were not asked for: a page does not say of them that they are empty.
     """
 
     tables: tuple[Table, ...] = ()
@@ -156,3 +157,4 @@ class View:
     notes: tuple[str, ...] = ()
     about: str = ""
     plots: tuple[Plot, ...] = ()
+    left_out: tuple[str, ...] = ()

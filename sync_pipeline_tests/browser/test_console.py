@@ -19,8 +19,11 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.aggregation import AggregationRequest
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.period import PeriodRange, PeriodType
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 from sync_pipeline.model.size import Measure, SizeLimit
 from sync_pipeline.model.viewer import Role
 from sync_pipeline.store.store import Store
@@ -42,6 +45,7 @@ class Served:
     home: Path
     address: str
     process: subprocess.Popen[bytes]
+    then: str
     told: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -59,6 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home.chmod(0o700)
     store = Store.open(f"sqlite:///{home}/sync_pipeline.db")
     fill(store, [Team("blue", 4, HOSTILE), Team("ruby", 2)], 7, sessions=2)
+    then = changed_orders(store)
     store.close()
     port = free_port()
     environment = {**os.environ, "SYNC_PIPELINE_HOME": str(home)}
@@ -67,10 +72,29 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     address = f"http://127.0.0.1:{port}"
     try:
         _await(address, process)
-        yield Served(home, address, process)
+        yield Served(home, address, process, then)
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (0, 130, -signal.SIGINT)
+
+
+def changed_orders(store: Store) -> str:
+    """Add an instance on which an account may no longer do what it might; return when it might."""
+    bench = StoreBench(store, datetime.now(UTC) - timedelta(days=3))
+    (item,) = bench.fleet("orders")
+    store.registry.put_instances([replace(item, engine=EngineName.MARIADB)], bench.now)
+    table = Securable(SecurableKind.TABLE, "shop", "", "orders")
+    role = AccountState(
+        "cleaners", AccountKind.ROLE, can_login=False, grants=(Grant(table, "DELETE"),)
+    )
+    temp = AccountState("temp", AccountKind.USER, can_login=True)
+    everything = (Grant(Securable(SecurableKind.SERVER), "SUPER"),)
+    boss = replace(temp, name="boss", is_superuser=True, grants=everything)
+    member = Membership("cleaners", default=True)
+    bench.apply(item, role, boss, replace(boss, name="temp", memberships=(member,)))
+    bench.now += timedelta(days=2)
+    bench.apply(item, role, boss, temp)
+    return (bench.now - timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M")
 
 
 def _await(address: str, process: subprocess.Popen[bytes]) -> None:
@@ -212,6 +236,48 @@ def test_hostile_names_run_nothing(browser: Browser, served: Served) -> None:
             link.click()
             expect(page.get_by_role("heading", level=1)).to_contain_text(name[:5])
     assert served.told == []
+    page.context.close()
+
+
+def test_who_could_delete_orders_and_why(browser: Browser, served: Served) -> None:
+    """Then and now: by the form, to the account of then, and how it differs from today."""
+    page = opened(browser, served, has_script=False)
+    page.goto(served.address)
+    page.get_by_role("link", name="Who can").click()
+    page.get_by_label("Privilege").fill("DELETE")
+    page.get_by_label("Object").fill("table:shop.orders")
+    page.get_by_label("As of (UTC)").fill(served.then)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(served.then[:10])
+    row = page.locator("tbody tr").filter(has_text="temp")
+    expect(row).to_contain_text("temp → cleaners")
+    row.get_by_role("link", name="temp").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"temp ({served.then[:10]}")
+    expect(page.locator(".tree")).to_contain_text("cleaners")
+    page.get_by_role("link", name="compare", exact=True).click()
+    expect(page.get_by_role("heading", name="Roles that one has")).to_be_visible()
+    expect(page.locator("section").filter(has_text="Roles that one has")).to_contain_text(
+        "cleaners"
+    )
+    page.context.close()
+
+
+def test_the_auditor_gets_the_administrators_of_a_day(browser: Browser, served: Served) -> None:
+    page = opened(browser, served)
+    page.goto(f"{served.address}/accounts")
+    page.get_by_text("Is or can").first.click()
+    page.get_by_label("superuser", exact=True).check()
+    page.get_by_label("Instance").fill("orders")
+    page.get_by_label("As of (UTC)").fill(served.then)
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    with page.expect_download() as got:
+        page.get_by_role("link", name="CSV").click()
+    lines = got.value.path().read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["account", "boss", "temp"]
+    page.get_by_label("As of (UTC)").fill("")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
     page.context.close()
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.page import AccountQuestion, Place
 from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
@@ -22,6 +23,7 @@ from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import NOW
 from workbench.running.asked_pages import Pages
+from workbench.servers.statements import planned
 
 DAYS = (5, 4, 3, 2, 1)
 DATABASE = Securable(SecurableKind.DATABASE, "shop")
@@ -87,7 +89,7 @@ def told(
     made.close()
 
 
-@pytest.mark.parametrize("day", [0, *DAYS])
+@pytest.mark.parametrize("day", [0, 2, 4])
 def test_who_could_is_the_answer_of_the_command(pages: Pages, told: Command, day: int) -> None:
     at = (NOW - timedelta(days=day)).isoformat()
     for privilege in ("SELECT", "DELETE"):
@@ -102,7 +104,7 @@ def test_who_could_is_the_answer_of_the_command(pages: Pages, told: Command, day
         assert set(said["not_known"]) <= set(shown["notes"])
         superusers = {item["account"] for item in shown["items"]} & {"ann", "boss"}
         assert ("ann" in superusers) == (day > 3), (day, superusers)
-    assert any("late was not synced yet" in note for note in shown["notes"]) == (day > 1)
+    assert any("late: not synced yet" in note for note in shown["notes"]) == (day > 1)
 
 
 def test_a_moment_is_refused_with_a_sentence(pages: Pages) -> None:
@@ -136,6 +138,13 @@ def test_an_account_at_a_moment(pages: Pages, told: Command) -> None:
         assert [
             (item["privilege"], item["object"]) for item in found["tables"]["privileges"]["items"]
         ] == [(item["privilege"], shown(item["securable"])) for item in said["privileges"]]
+        changed = found["tables"]["history"]["items"][0]
+        assert (found["facts"]["last_change"], found["facts"]["session"]) == (
+            changed["when"], changed["session"],
+        )  # fmt: skip
+        page = pages.get("/account", {"instance": "one", "name": "ann", "at": at}).text
+        assert "There is no finding" not in page
+        assert "not asked of a past moment" in page
     gone = {"instance": "one", "name": "gone"}
     assert pages.get("/api/v1/account", {**gone, "at": BEFORE}).json["facts"]["state"] == "active"
     later = (NOW - timedelta(days=2)).isoformat()
@@ -210,7 +219,9 @@ def test_out_of_reach_is_not_there(home: Path) -> None:
         whole.close()
 
 
-def test_the_whole_history_by_pages(pages: Pages, told: Command) -> None:
+def test_the_whole_history_by_pages(
+    pages: Pages, told: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     query = {"instance": "one", "name": "bob"}
     found: list[Any] = []
     after = ""
@@ -230,6 +241,11 @@ def test_the_whole_history_by_pages(pages: Pages, told: Command) -> None:
     assert len(found) == len(DAYS)
     until = pages.get("/api/v1/history", {**query, "at": BEFORE}).json["tables"]["history"]["items"]
     assert until == found[-1:]
+    shown = pages.get("/api/v1/account", {**query, "at": BEFORE}).json["tables"]["history"]["items"]
+    assert shown == until
+    monkeypatch.setattr("sync_pipeline.workflows.console.accounts.LAST_CHANGES", 2)
+    page = pages.get("/account", query)
+    assert 'href="/history?instance=one&amp;name=bob"' in page.text
     assert pages.get("/history", query).status == 200
 
 
@@ -254,16 +270,16 @@ def test_two_accounts_are_compared_as_by_the_command(pages: Pages, told: Command
         ("superuser", "no")
     ]
     now = pages.get("/api/v1/compare", {"instance": "one", "name": "ann", "other-name": "bob"}).json
-    roles = {(item["role"], item["has_second"]) for item in now["tables"]["roles"]["items"]}
+    roles = {(item["role_name"], item["has_second"]) for item in now["tables"]["roles"]["items"]}
     assert roles == {("lead", True), ("team", True), ("deep", True)}
     # With itself, as of another moment, and with its namesake.
     own = pages.get("/api/v1/compare", {"instance": "one", "name": "ann", "at": BEFORE}).json
     changed = {item["attribute"] for item in own["tables"]["attributes"]["items"]}
     assert changed == {"superuser"}
     assert own["facts"]["second_at"] is None
-    twice = pages.get("/api/v1/compare", {"instance": "one", "name": "boss"})
-    assert twice.status == 400
-    assert "one account at one moment" in twice.text
+    twice = pages.get("/api/v1/compare", {"instance": "one", "name": "boss"}).json
+    assert twice["facts"]["equal"] is True
+    assert "one account at one moment" in twice["notes"][0]
     two = {"instance": "one", "name": "boss", "other-instance": "two"}
     assert pages.get("/api/v1/compare", two).json["facts"]["equal"] is True
 
@@ -278,5 +294,96 @@ def test_each_page_leads_to_the_others_at_its_moment(pages: Pages) -> None:
     page = pages.get("/account", {"instance": "one", "name": "ann", "at": BEFORE})
     assert 'value="' + BEFORE in page.text
     assert re.search(r'href="/compare\?[^"]*at=2026', page.text)
-    assert re.search(r'href="/history\?[^"]*at=2026', page.text)
+    assert "/history" not in page.text, "all of it is shown"
     assert EngineName.POSTGRESQL in page.text
+
+
+CLASSES = """
+classes:
+  chiefs: {match: {capability: superuser, not: {name: "b%"}}}
+"""
+
+
+def listed(pages: Pages, **query: Any) -> list[tuple[str, str]]:
+    """Return who is on all pages of a list, of one row each."""
+    found: list[tuple[str, str]] = []
+    after = ""
+    while True:
+        place = {"limit": 1, **({"after": after} if after else {})}
+        page = pages.get("/api/v1/accounts", {**query, **place}).json
+        found += [(item["instance"], item["account"]) for item in page["items"]]
+        after = page["next"]
+        if not after:
+            return found
+
+
+@pytest.mark.parametrize("day", [1, 3, 5])
+def test_the_administrators_of_a_moment_are_those_of_the_command(
+    pages: Pages, told: Command, day: int
+) -> None:
+    at = (NOW - timedelta(days=day)).isoformat()
+    for query in ({"capability": "superuser"}, {"role": "deep"}):
+        ((name, value),) = query.items()
+        shown = listed(pages, **query, at=at)
+        said = told.run("accounts", "at", "--time", at, f"--{name}", value, "--json")
+        assert said.status == 0
+        assert shown == [(item["instance"], item["state"]["name"]) for item in said.json]
+        notes = pages.get("/api/v1/accounts", {**query, "at": at, "limit": 500}).json["notes"]
+        assert notes == said.err.splitlines()
+    chiefs = {("one", "boss"), ("two", "boss")} | ({("one", "ann")} if day == 5 else set())
+    chiefs |= {("two", "ann")} if day < 3 else set()
+    chiefs |= {("late", "ann")} if day < 2 else set()
+    assert set(listed(pages, capability="superuser", at=at)) == chiefs
+
+
+def test_now_the_list_says_what_the_command_says(home: Path, told: Command, tmp_path: Path) -> None:
+    rules = tmp_path / "classes.yaml"
+    rules.write_text(CLASSES)
+    told.patch.setenv("SYNC_PIPELINE_CLASSIFICATION_FILE", str(rules))
+    settings = Settings(home=home, classification_file=rules)
+    day = (NOW - timedelta(days=2, hours=1)).isoformat()
+    with reading(settings, lambda: NOW) as deps:
+        pages = Pages(deps)
+        for query, options in (
+            ({"class": "chiefs"}, ("--class", "chiefs")),
+            ({"capability": ["superuser", "locked"]},
+             ("--capability", "superuser", "--capability", "locked")),
+            ({"role": "team", "instance": "one"}, ("--role", "team", "--instance", "one")),
+            ({"changed-since": day}, ("--since", day)),
+            ({"changed-until": day}, ("--until", day)),
+            ({"capability": "superuser", "changed-until": day},
+             ("--capability", "superuser", "--until", day)),
+        ):  # fmt: skip
+            said = told.ok("accounts", "list", *options, "--json").json
+            names = [(item["instance"], item["state"]["name"]) for item in said]
+            shown = listed(pages, **query)
+            assert sorted(shown) == sorted(names), query
+            assert names, query
+        for query, why in (
+            ({"class": "nothing"}, "There is no class"),
+            ({"capability": "superuser", "gone": "yes"}, "is not judged"),
+            ({"at": BEFORE, "changed-since": day}, "is not known of each"),
+        ):
+            found = pages.get("/api/v1/accounts", query)
+            assert found.status == 400
+            assert why in found.text
+        blue = Pages(deps, Viewer("b", reach=Reach(("team=blue",))))
+        assert "chiefs" not in blue.get("/api/v1/accounts", {"class": "nothing"}).text
+        assert {name for name, _ in listed(blue, capability="superuser", at=BEFORE)} == {"one"}
+        blue.close()
+        pages.close()
+
+
+def test_what_gone_accounts_could_do_is_not_judged(told: Command) -> None:
+    error = told.wrong("accounts", "at", "--time", BEFORE, "--all", "--role", "team")
+    assert "is not judged" in error
+
+
+def test_the_time_of_the_last_change_is_found_by_its_index(home: Path) -> None:
+    store = Store.open_to_read(f"sqlite:///{home}/sync_pipeline.db")
+    with planned(store) as plans:
+        asked = AccountQuestion(since=NOW - timedelta(days=1))
+        found = store.account_pages.page(Reach(), asked, Place())
+    store.close()
+    assert found.items
+    assert any("ix_account_permissions_last_change_at (last_change_at>?)" in plan for plan in plans)

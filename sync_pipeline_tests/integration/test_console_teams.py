@@ -138,6 +138,10 @@ def requests(pages: Pages) -> Iterator[Request]:
         "account": ["shared", f"{OTHER.word}_app"],
         "name": ["shared", *words],
         "at": [at, "2026-06-01"],
+        "changed-since": [at],
+        "changed-until": [at],
+        "role": ["team", f"{OTHER.word}_app"],
+        "class": [OTHER.word],
         "other-at": [at, "2026-06-01"],
         "other-instance": names,
         "other-name": words,
@@ -207,6 +211,7 @@ PAGED: tuple[Request, ...] = (
         for sign in ("", "-")
     ),
     ("/api/v1/accounts", {"gone": "yes"}),
+    ("/api/v1/accounts", {"capability": "can login"}),
     ("/api/v1/sessions", {}),
     ("/api/v1/sessions", {"sort": "started"}),
     ("/api/v1/findings", {}),

@@ -32,7 +32,7 @@ from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.access import access_of, search
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import START, StoreBench, an_account, minutes
-from workbench.servers.statements import counted
+from workbench.servers.statements import counted, planned
 from workbench.strategies.any_engine import NEWER, SHAPES
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
@@ -172,10 +172,10 @@ def test_what_was_not_known_then_is_said(past: Past) -> None:
 
     before = past.who_can(item, "CONNECT", "database:shop", minutes(59))
     assert isinstance(before, str)
-    assert f"{item.name} was not synced yet at 2026-03-01 12:59:00Z" in before
+    assert f"{item.name}: not synced yet at 2026-03-01 12:59:00Z" in before
     assert gaps(minutes(61)) == ()
     (gap,) = gaps(minutes(60 * 24 * 3))
-    assert "was synced last on 2026-03-01 before then" in gap
+    assert "the last sync before then was on 2026-03-01" in gap
     # The record of then is gone, and with it what that sync could not read.
     past.bench.store.session_retention.prune(minutes(61))
     (gap,) = gaps(minutes(61))
@@ -218,6 +218,20 @@ def test_of_many_instances_one_is_held_and_statements_do_not_grow_with_those_unc
     assert sent(fleet[:30]) == sent(fleet[:10])
     past.sync(fleet[0], with_database((an_account("ann", is_locked=True),), minutes(120)))
     assert sent(fleet[:10]) <= sent(fleet[1:11]) + 4
+
+
+def test_what_was_at_a_moment_is_found_by_seeks(past: Past) -> None:
+    (item,) = past.bench.fleet("sought")
+    for hours in (1, 2):
+        past.bench.now = minutes(60 * hours)
+        past.sync(item, with_database((owner_of(*"ab"[:hours]),), past.bench.now))
+    with planned(past.bench.store) as plans:
+        past.who_can(item, "CONNECT", "database:a", minutes(60))
+    assert plans
+    found = {line.split()[1] for plan in plans for line in plan.splitlines() if "SCAN " in line}
+    assert found.isdisjoint(
+        {"account_change_log", "sync_instance_records", "instance_sections", "instance_databases"}
+    )
 
 
 def test_one_that_was_removed_since_was_there(past: Past) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select
@@ -195,17 +195,25 @@ def _flags(asked: AccountQuestion) -> list[ColumnElement[bool]]:
     return [column.is_(True) for column, is_wanted in flags.items() if is_wanted]
 
 
+def _changed(asked: AccountQuestion) -> Iterator[ColumnElement[bool]]:
+    """Yield what is asked of the last change, which an index finds."""
+    if asked.since is not None:
+        yield permissions.c.last_change_at >= asked.since
+    if asked.until is not None:
+        yield permissions.c.last_change_at <= asked.until
+
+
 def _is_seldom(connection: Connection, asked: AccountQuestion) -> bool:
     """Return whether few accounts of the fleet are what is asked for."""
-    flags = _flags(asked)
-    if not flags:
+    seldom = [*_flags(asked), *_changed(asked)]
+    if not seldom:
         return False
-    some = select(permissions.c.account_id).where(*flags).limit(SELDOM + 1).subquery()
+    some = select(permissions.c.account_id).where(*seldom).limit(SELDOM + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(some)) or 0) <= SELDOM
 
 
 def _narrowing(name: ColumnElement[str], asked: AccountQuestion) -> list[ColumnElement[bool]]:
-    found = _flags(asked)
+    found = [*_flags(asked), *_changed(asked)]
     if not asked.is_gone:
         found.append(accounts.c.is_active.is_(True))
     if asked.only_login:

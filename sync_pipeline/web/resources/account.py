@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sync_pipeline.access.roles import Branch, RoleTree
 from sync_pipeline.model.access import EffectivePrivilege, path_text
 from sync_pipeline.model.change import Baseline, LoggedChange
@@ -92,6 +94,7 @@ ELSEWHERE = Layout(
         Column("compare"),
     ),
 )
+_OF_NOW = FINDINGS.name, ELSEWHERE.name
 WHOSE = (Column("account", Kind.NAME), Column("instance", Kind.NAME))
 INSTANCE, NAME = (
     Parameter("instance", Shape.INSTANCE, is_required=True),
@@ -116,6 +119,7 @@ def one(answers: Answers, asked: Asked) -> View | None:
         about=f"{found.state.name}{as_of(found.at)}",
         facts=tuple(zip(FACTS, _facts(found), strict=True)),
         notes=tuple(dict.fromkeys(_notes(found))),
+        left_out=_OF_NOW if found.at else (),
         tables=(
             POWERS.of(
                 (str(item.kind), str(item.availability), path_text(item.path), item.source)
@@ -147,22 +151,17 @@ def history(answers: Answers, asked: Asked) -> View | None:
     )
 
 
-def _notes(found: AccountAnswer) -> list[str]:
-    if found.at is not None and not found.is_active:
-        gone = [f"{found.state.name} was gone by {shown_at(found.at)}: this is its last state."]
-    else:
-        gone = []
-    return [
-        *gone,
-        *(notes_of(found.access) if found.access else found.notes),
-        *(f"{item.key}: {item.report.reason}" for item in found.unread),
-        *(f"denied: {text}" for text in (found.access.denied if found.access else ())),
-        *(
-            ["There are more accounts of this name than are shown here."]
-            if found.has_more_namesakes
-            else []
-        ),
-    ]
+def _notes(found: AccountAnswer) -> Iterator[str]:
+    if found.at is not None:
+        yield "Findings and accounts of the same name are not asked of a past moment."
+        if not found.is_active:
+            at = shown_at(found.at)
+            yield f"{found.state.name} was gone by {at}: this is its last state."
+    yield from notes_of(found.access) if found.access else found.notes
+    yield from (f"{item.key}: {item.report.reason}" for item in found.unread)
+    yield from (f"denied: {text}" for text in (found.access.denied if found.access else ()))
+    if found.has_more_namesakes:
+        yield "There are more accounts of this name than are shown here."
 
 
 def _facts(found: AccountAnswer) -> tuple[Value, ...]:
@@ -178,9 +177,7 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
         ),
         state.can_login,
         view.first_seen_at,
-        view.last_seen_at,
-        view.last_change_at,
-        session_link(view.session_id),
+        *_last(found),
         tuple(str(item) for item in state.memberships),
         _tree(found),
         tuple(f"{name}: {value}" for name, value in state.attributes),
@@ -190,9 +187,20 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
             "/accounts",
             {"name": state.name, "match": NameMatch.EXACT, SYSTEM.name: "yes"},
         ),
-        Link("now", "/compare", {**which, **until}) if found.at else None,
-        Link("changes", "/history", {**which, **until}),
+        Link("compare", "/compare", {**which, **until}),
+        Link("changes", "/history", {**which, **until}) if found.has_more_changes else None,
     )
+
+
+def _last(found: AccountAnswer) -> tuple[Value, ...]:
+    """Return when it was last seen, when it last changed, and by which session that is known."""
+    view = found.view
+    if found.at is None:
+        return view.last_seen_at, view.last_change_at, session_link(view.session_id)
+    if not found.changes:
+        return None, None, None
+    last = found.changes[0]
+    return None, last.changed_at, session_link(last.session_id)
 
 
 def _tree(found: AccountAnswer) -> Tree | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from sync_pipeline.model.classification import Capability
 from sync_pipeline.model.page import (
     AccountLine,
     AccountQuestion,
@@ -10,7 +13,16 @@ from sync_pipeline.model.page import (
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.links import account_link, instance_link
-from sync_pipeline.web.resources.parameters import ENGINE, ENVIRONMENT, INSTANCE, SYSTEM, TAG
+from sync_pipeline.web.resources.parameters import (
+    AT,
+    ENGINE,
+    ENVIRONMENT,
+    INSTANCE,
+    SYSTEM,
+    TAG,
+    as_of,
+    moment,
+)
 from sync_pipeline.web.views import Column, Kind, Layout, Value, View
 from sync_pipeline.workflows.console.answers import Answers
 
@@ -28,6 +40,9 @@ LIST = Layout(
 )
 
 
+SINCE, UNTIL = Parameter("changed-since"), Parameter("changed-until")
+
+
 def every(answers: Answers, asked: Asked) -> View:
     """Return a page of accounts by name."""
     question = AccountQuestion(
@@ -42,9 +57,23 @@ def every(answers: Answers, asked: Asked) -> View:
         only_locked=asked.flag("locked"),
         only_login=asked.flag("login"),
         with_own=asked.flag(SYSTEM.name),
+        since=moment(asked, SINCE),
+        until=moment(asked, UNTIL),
+        class_name=asked.text("class"),
+        capabilities=tuple(map(Capability, asked.many("capability"))),
+        roles=asked.many("role"),
+        at=moment(asked),
     )
-    page = answers.accounts.page(question, asked.place)
-    return View((LIST.of(map(_row, page.items), page.next),))
+    found = answers.accounts.page(question, asked.place)
+    rows = (_row(item, question.at) for item in found.page.items)
+    return View((LIST.of(rows, found.page.next),), notes=found.notes, about=_about(question))
+
+
+def _about(asked: AccountQuestion) -> str:
+    """Return what the title says of what is asked; empty: nothing."""
+    words = (*asked.capabilities, *asked.roles, asked.class_name, asked.text)
+    named = ", ".join(word for word in words if word)
+    return f"{named}{as_of(asked.at)}".strip()
 
 
 def state_of(*, is_active: bool, is_superuser: bool, is_locked: bool) -> str:
@@ -53,12 +82,12 @@ def state_of(*, is_active: bool, is_superuser: bool, is_locked: bool) -> str:
     return ", ".join(word for word, holds in words if holds) or "active"
 
 
-def _row(item: AccountLine) -> tuple[Value, ...]:
+def _row(item: AccountLine, at: datetime | None) -> tuple[Value, ...]:
     state = state_of(
         is_active=item.is_active, is_superuser=item.is_superuser, is_locked=item.is_locked
     )
     return (
-        account_link(item.instance, item.name),
+        account_link(item.instance, item.name, at),
         instance_link(item.instance),
         item.engine,
         item.kind,
@@ -80,6 +109,12 @@ RESOURCES = (
             ENGINE,
             TAG,
             ENVIRONMENT,
+            Parameter("capability", Shape.CHOICE, tuple(Capability), is_many=True),
+            Parameter("role", is_many=True),
+            Parameter("class"),
+            SINCE,
+            UNTIL,
+            AT,
             Parameter("superusers", Shape.FLAG),
             Parameter("locked", Shape.FLAG),
             Parameter("login", Shape.FLAG),

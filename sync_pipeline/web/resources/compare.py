@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 
 from sync_pipeline.access.answers import AccessComparison, AccessDifference
 from sync_pipeline.access.telling import side_text
-from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import Power, path_text
 from sync_pipeline.model.account import AttributeValue
 from sync_pipeline.model.gap import Gap
@@ -40,7 +39,11 @@ _SIDES = (Column("of_first", Kind.PROSE), Column("of_second", Kind.PROSE))
 ATTRIBUTES = Layout("attributes", (Column("attribute"), *_SIDES))
 ROLES = Layout(
     "roles",
-    (Column("role", Kind.NAME), Column("has_first", Kind.FLAG), Column("has_second", Kind.FLAG)),
+    (
+        Column("role_name", Kind.NAME),
+        Column("has_first", Kind.FLAG),
+        Column("has_second", Kind.FLAG),
+    ),
 )
 POWERS = Layout("powers", (Column("power"), *_SIDES))
 DIFFERENCES = Layout(
@@ -49,11 +52,16 @@ DIFFERENCES = Layout(
 )
 
 
+_ONE = (
+    "These are one account at one moment: name another account, another instance or another moment."
+)
+
+
 def both(answers: Answers, asked: Asked) -> View | None:
     """Return how two accounts differ, each at its moment, with a page of what they can do.
 
     Raises:
-        ConfigurationError: the two are one; a moment has not come, or is before what is kept.
+        ConfigurationError: a moment has not come, or is before what is kept.
     """
     instance, name = asked.text(INSTANCE.name), asked.text(NAME.name)
     first = Which(instance, name, moment(asked))
@@ -62,11 +70,6 @@ def both(answers: Answers, asked: Asked) -> View | None:
         asked.text(OTHER_NAME.name) or name,
         moment(asked, OTHER_AT),
     )
-    if first == second:
-        raise ConfigurationError(
-            "These are one account at one moment.",
-            hint="Name another account, another instance or another moment.",
-        )
     found = answers.accounts.compared(first, second)
     if found is None:
         return None
@@ -78,7 +81,7 @@ def both(answers: Answers, asked: Asked) -> View | None:
     return View(
         about=f"{first.account}, {second.account}",
         facts=tuple(zip(FACTS, _facts(found, first, second), strict=True)),
-        notes=notes_of(found),
+        notes=(*((_ONE,) if first == second else ()), *notes_of(found)),
         tables=(
             ATTRIBUTES.of(
                 (item.name, _shown(item.first), _shown(item.second)) for item in found.attributes

@@ -102,7 +102,7 @@ def past_access(instance: Instance, found: StoredPast, moment: datetime) -> Past
         stored,
         str(told.get("server_version") or instance.server_version or ""),
         platform_named(platform) if isinstance(platform, str) else instance.runs_on,
-        tuple(f"{instance.name} {text}" for text in _not_known(found, moment)),
+        tuple(f"{instance.name}: {text}" for text in _not_known(found, moment)),
         found.accounts,
     )
 
@@ -153,19 +153,19 @@ def _unread(sync: LastSync | None) -> dict[SectionKey, SectionReport] | None:
 
 
 def _not_known(found: StoredPast, moment: datetime) -> Iterator[str]:
-    """Yield the ends of sentences that begin with the name of the instance."""
+    """Yield the ends of sentences about one instance, or about several that they are true of."""
     if not found.is_synced:
-        yield f"was not synced yet at {_told(moment)}: nothing is known of it then."
+        yield f"not synced yet at {_told(moment)}, so that nothing is known of then."
         return
     if not found.is_latest and _unread(found.sync) is None:
         yield (
-            f"was synced before {_told(moment)}, and what that sync could not read is not known "
-            "any more: its record is not kept (SYNC_PIPELINE_SESSION_RETENTION_DAYS)."
+            f"what the last sync before {_told(moment)} could not read is not known any more: its "
+            "record is not kept (SYNC_PIPELINE_SESSION_RETENTION_DAYS)."
         )
     elif found.sync is not None and moment - found.sync.completed_at > _LONG:
         yield (
-            f"was synced last on {found.sync.completed_at:%Y-%m-%d} before then: what changed "
-            "after that is not in this answer."
+            f"the last sync before then was on {found.sync.completed_at:%Y-%m-%d}, and what "
+            "changed after it is not in this answer."
         )
 
 

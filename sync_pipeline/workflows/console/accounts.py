@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,6 +10,8 @@ from sync_pipeline.access import questions
 from sync_pipeline.access.answers import AccessComparison, AccountAccess
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.roles import RoleTree, role_tree
+from sync_pipeline.access.telling import alike
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, LoggedChange
 from sync_pipeline.model.finding import Finding
@@ -18,6 +20,7 @@ from sync_pipeline.model.inventory import AccountView, ChangeFilter
 from sync_pipeline.model.page import (
     AccountLine,
     AccountQuestion,
+    InstanceQuestion,
     Key,
     NameMatch,
     Page,
@@ -28,12 +31,15 @@ from sync_pipeline.model.page import (
 from sync_pipeline.model.past import Which
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
 from sync_pipeline.model.viewer import Reach
-from sync_pipeline.workflows.answers.access import judged_then, load
+from sync_pipeline.workflows.answers.access import LoadedInstance, judged_then, load
+from sync_pipeline.workflows.answers.accounts import Found, found_accounts
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.answers.history import change_list
 from sync_pipeline.workflows.answers.past import each_at, require_past
 from sync_pipeline.workflows.dependencies import SyncDeps
 
+MOST_LOOKED_THROUGH = 500
+"""Instances in which a page looks for accounts or holders; the next page goes on."""
 LAST_CHANGES = 20
 MOST_NAMESAKES = 50
 """Accounts of the same name that the page of one shows; the list has all."""
@@ -55,9 +61,18 @@ class AccountAnswer:
     roles: RoleTree = field(default_factory=RoleTree)
     findings: tuple[Finding, ...] = ()
     changes: tuple[LoggedChange | Baseline, ...] = ()
+    has_more_changes: bool = False
     namesakes: tuple[AccountLine, ...] = ()
     has_more_namesakes: bool = False
     unread: tuple[SectionState, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsAnswer:
+    """A page of accounts; `notes` say what is not known where they were looked through."""
+
+    page: Page[AccountLine]
     notes: tuple[str, ...] = ()
 
 
@@ -78,9 +93,49 @@ class AccountAnswers:
         self._store = deps.store
         self._reach = reach
 
-    def page(self, asked: AccountQuestion, place: Place) -> Page[AccountLine]:
-        """Return a page of accounts by name."""
-        return self._store.account_pages.page(self._reach, asked, place)
+    def page(self, asked: AccountQuestion, place: Place) -> AccountsAnswer:
+        """Return a page of accounts by name; by instance where these are looked through for it.
+
+        Raises:
+            ConfigurationError: there is no such class; the moment has not come, or is before what
+                is kept; gone accounts are asked for by what they can do.
+        """
+        if not asked.is_looked_through:
+            return AccountsAnswer(self._store.account_pages.page(self._reach, asked, place))
+        _require_judged(asked)
+        key = checked_key(place.after, str, str)
+        since, last = (str(key[0]), str(key[1])) if key else (None, "")
+        chosen = self._store.instance_pages.chosen(
+            self._reach, _instances(asked), MOST_LOOKED_THROUGH + 1, since, asked.at
+        )
+        some, more = chosen[:MOST_LOOKED_THROUGH], chosen[MOST_LOOKED_THROUGH:]
+        lines: list[AccountLine] = []
+        gaps: list[tuple[str, str]] = []
+        for found in self._found(some, asked):
+            name = found.loaded.instance.name
+            gaps += [(name, text) for text in found.loaded.judged.gaps()]
+            lines += [
+                _line(found.loaded, state)
+                for state in found.states
+                if (name != since or state.name > last) and _is_changed(found.loaded, state, asked)
+            ]
+            if len(lines) > place.limit:
+                shown = lines[: place.limit]
+                following: Key = (shown[-1].instance, shown[-1].name)
+                return AccountsAnswer(Page(tuple(shown), following), tuple(alike(gaps)))
+        end = (more[0].name, "") if more else None
+        return AccountsAnswer(Page(tuple(lines), end), tuple(alike(gaps)))
+
+    def _found(self, some: Sequence[Instance], asked: AccountQuestion) -> Iterator[Found]:
+        try:
+            return found_accounts(
+                self._deps, some, asked.rule, asked.at, lambda state: _is_meant(state, asked)
+            )
+        except ConfigurationError as error:
+            if not asked.class_name or self._reach.is_everything:
+                raise
+            # Which classes there are is nothing of the viewer's instances.
+            raise ConfigurationError(error.message) from None
 
     def one(self, which: Which) -> AccountAnswer | None:
         """Return all of one account; None: there is, or was, none of this name.
@@ -97,6 +152,13 @@ class AccountAnswers:
         if known is None:
             return None
         judged = known.judged
+        wanted = ChangeFilter(
+            instances=(instance.id,),
+            account=which.account,
+            until=which.at,
+            limit=LAST_CHANGES + 1,
+        )
+        changes = change_list(self._store, wanted)
         answer = AccountAnswer(
             view=view,
             state=known.state,
@@ -104,17 +166,17 @@ class AccountAnswers:
             at=which.at,
             access=questions.access_of(judged, which.account) if known.is_active else None,
             roles=role_tree(judged.world.accounts, which.account),
+            changes=tuple(changes[:LAST_CHANGES]),
+            has_more_changes=len(changes) > LAST_CHANGES,
             notes=judged.past,
         )
         if which.at is not None:
             return answer
         review = review_of(self._deps, [instance], is_limited=not self._reach.is_everything)
-        wanted = ChangeFilter(instances=(instance.id,), account=view.state.name, limit=LAST_CHANGES)
         namesakes, has_more = self._namesakes(instance, view)
         return replace(
             answer,
             findings=tuple(item for item in review.findings if item.account == which.account),
-            changes=tuple(change_list(self._store, wanted)),
             namesakes=namesakes,
             has_more_namesakes=has_more,
             unread=unread_of(self._store.accounts.sections(instance.id)),
@@ -180,7 +242,7 @@ class AccountAnswers:
         self, instance: Instance, view: AccountView
     ) -> tuple[tuple[AccountLine, ...], bool]:
         asked = AccountQuestion(view.state.name, NameMatch.EXACT, is_gone=True)
-        found = self.page(asked, Place(MOST_NAMESAKES + 1))
+        found = self._store.account_pages.page(self._reach, asked, Place(MOST_NAMESAKES + 1))
         others = [item for item in found.items if item.instance != instance.name]
         shown = sorted(others[:MOST_NAMESAKES], key=lambda item: item.instance)
         return tuple(shown), found.next is not None or len(others) > MOST_NAMESAKES
@@ -192,4 +254,63 @@ def unread_of(sections: Sequence[SectionState]) -> tuple[SectionState, ...]:
         item
         for item in sections
         if not item.report.is_known and item.report.status is not SectionStatus.PROVIDERS
+    )
+
+
+def _require_judged(asked: AccountQuestion) -> None:
+    if asked.is_gone:
+        raise ConfigurationError(
+            "What accounts that are gone can do is not judged.",
+            hint="Ask for gone ones without a moment, a class, a capability and a role.",
+        )
+    if asked.at is not None and (asked.since is not None or asked.until is not None):
+        raise ConfigurationError(
+            "When accounts had changed last at a past moment is not known of each.",
+            hint="Ask for a moment, or for the time of the last change.",
+        )
+
+
+def _instances(asked: AccountQuestion) -> InstanceQuestion:
+    return InstanceQuestion(
+        names=(asked.instance,) if asked.instance else (),
+        tags=asked.tags,
+        engines=asked.engines,
+        environments=asked.environments,
+    )
+
+
+def _is_meant(state: AccountState, asked: AccountQuestion) -> bool:
+    flags = (
+        (asked.only_superusers, state.is_superuser),
+        (asked.only_locked, state.is_locked),
+        (asked.only_login, state.can_login),
+    )
+    return _is_named(state.name, asked) and all(holds for is_asked, holds in flags if is_asked)
+
+
+def _is_named(name: str, asked: AccountQuestion) -> bool:
+    if asked.match is NameMatch.CONTAINS:
+        return asked.text in name
+    if asked.match is NameMatch.EXACT:
+        return not asked.text or name == asked.text
+    return name.startswith(asked.text)
+
+
+def _is_changed(loaded: LoadedInstance, state: AccountState, asked: AccountQuestion) -> bool:
+    at = loaded.stored.changed_at.get(state.name)
+    is_late = asked.since is None or (at is not None and at >= asked.since)
+    return is_late and (asked.until is None or (at is not None and at <= asked.until))
+
+
+def _line(loaded: LoadedInstance, state: AccountState) -> AccountLine:
+    return AccountLine(
+        loaded.instance.name,
+        str(loaded.instance.engine),
+        state.name,
+        str(state.kind),
+        is_active=True,
+        is_superuser=state.is_superuser,
+        is_locked=state.is_locked,
+        can_login=state.can_login,
+        last_change_at=loaded.stored.changed_at.get(state.name),
     )

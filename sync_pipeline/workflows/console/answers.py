@@ -38,13 +38,15 @@ from sync_pipeline.model.snapshot import SectionState
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.workflows.answers import access
 from sync_pipeline.workflows.answers.findings import narrowed, review_of
-from sync_pipeline.workflows.console.accounts import AccountAnswers, unread_of
+from sync_pipeline.workflows.console.accounts import (
+    MOST_LOOKED_THROUGH,
+    AccountAnswers,
+    unread_of,
+)
 from sync_pipeline.workflows.console.capacity import CapacityAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Hold, holds
 
-MOST_LOOKED_THROUGH = 500
-"""Instances in which a page looks for who can do something; the next page goes on."""
 LAST_RECORDS = 10
 
 
