@@ -23,7 +23,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import it_needs, said_by_others
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 from sync_pipeline.model.platform import Platform
-from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
@@ -751,6 +751,18 @@ class ReadsThrough(Protocol):
 
     reads_through: frozenset[str]
     """Its names, on each server of the engine."""
+
+
+@runtime_checkable
+class KnowsUnreviewed(Protocol):
+    """An engine with grants on which no finding depends, so that a review need not see them."""
+
+    def is_unreviewed(self, holder: AccountState, grant: Grant) -> bool:
+        """Return whether all findings are the same with a grant of an account and without it.
+
+        So it is where nobody may pass on anything on the object, and its database is there.
+        """
+        ...
 
 
 @cache

@@ -72,6 +72,19 @@ class NewReview:
 
 
 @dataclass(frozen=True, slots=True)
+class SameReview:
+    """That a review of what a sync leaves finds what is kept, of this `turn`.
+
+    `accounts` is the mark of those in the store when that was looked at, and `moment` (UTC) when
+    those that the sync leaves were read.
+    """
+
+    turn: int
+    accounts: str
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KeptReview:
     """What is kept of one instance's review, still packed, and what it would be made of now.
 

@@ -10,7 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from sync_pipeline.model.finding import Examined, Finding
-from sync_pipeline.model.review import FindingKey, NewReview, ReviewMarks, keys_of
+from sync_pipeline.model.review import (
+    FindingKey,
+    NewReview,
+    ReviewMarks,
+    SameReview,
+    keys_of,
+)
 from sync_pipeline.store.database import among, insert_new, insert_rows
 from sync_pipeline.store.reviews.packing import pack_findings, pack_namesakes, pack_texts
 from sync_pipeline.store.schema import instance_findings as findings
@@ -64,13 +70,27 @@ class Open:
     first_seen: datetime
 
 
-def written_review(connection: Connection, instance_id: int, new: NewReview | None) -> None:
+def written_review(
+    connection: Connection, instance_id: int, new: NewReview | SameReview | None
+) -> None:
     """Write the review of an instance's accounts after them; None: what is kept holds no more."""
     _add(connection, instance_id)
-    if new is None:
+    if isinstance(new, NewReview):
+        put_review(connection, instance_id, new)
+    elif new is None or not _is_confirmed(connection, instance_id, new):
         connection.execute(_FORGET, {"of_id": instance_id})
-        return
-    put_review(connection, instance_id, new)
+
+
+def _is_confirmed(connection: Connection, instance_id: int, same: SameReview) -> bool:
+    """Let what is kept be of the accounts that are in the store; False: it is another one."""
+    values = {
+        "turn": same.turn + 1,
+        "world": marked_accounts(connection, instance_id),
+        "reviewed_at": same.moment,
+        "remedies": None,
+    }
+    chosen = update(reviews).where(_OF_INSTANCE, reviews.c.turn == same.turn)
+    return connection.execute(chosen.values(values), {"of_id": instance_id}).rowcount == 1
 
 
 def accounts_mark(digest: str | None, written_at: datetime | None) -> str:
