@@ -12,7 +12,7 @@ import typer
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
-    parse_time,
+    parse_past,
     say,
     show_json,
     show_notes,
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sync_pipeline.workflows.answers.history import AccountAt
 
 ItemT = TypeVar("ItemT")
+
+WHEN = "ISO 8601, UTC without a zone; or how long ago, such as 24h or 7d."
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
 
@@ -152,8 +154,8 @@ def changes(
     change_type: Annotated[
         list[ChangeType] | None, typer.Option("--type", help="May be repeated.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
-    until: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
+    since: Annotated[str | None, typer.Option(help=WHEN)] = None,
+    until: Annotated[str | None, typer.Option(help=WHEN)] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 200,
     details: Annotated[
         bool,
@@ -178,8 +180,8 @@ def changes(
             account=account,
             session_id=chosen,
             change_types=tuple(change_type or ()),
-            since=parse_time(since) if since else None,
-            until=parse_time(until) if until else None,
+            since=parse_past(since) if since else None,
+            until=parse_past(until) if until else None,
             limit=limit,
             with_own=with_system or details or account is not None,
         )
@@ -203,7 +205,7 @@ def changes(
 def at(
     selection: Selection,
     output: Output,
-    time: Annotated[str, typer.Option(help="ISO 8601; UTC without a zone.")],
+    time: Annotated[str, typer.Option(help=WHEN)],
     name: Annotated[str | None, typer.Option(help="Exactly this account.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also those gone by then.")] = False,
     with_system: WithSystem = False,
@@ -217,7 +219,7 @@ def at(
         with_own = with_system or name is not None
         found = [
             item
-            for item in accounts_at(deps.store, parse_time(time), past.ids, with_own=with_own)
+            for item in accounts_at(deps.store, parse_past(time), past.ids, with_own=with_own)
             if (everything or item.is_active) and (name is None or item.state.name == name)
         ]
     if output.is_json:
@@ -375,8 +377,7 @@ def _view(view: AccountView) -> dict[str, Any]:
 
 def _change_columns(entry: LoggedChange | Baseline) -> tuple[object, ...]:
     if isinstance(entry, Baseline):
-        counted = f"{entry.accounts} account{'' if entry.accounts == 1 else 's'}"
-        return "", "baseline", f"first sync: {counted} found; --details lists them"
+        return "", "baseline", f"{entry.line}; --details lists them"
     return entry.change.account, entry.change.change_type, tuple(entry.change.lines)
 
 

@@ -15,7 +15,6 @@ from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
-    require_near,
     say,
     show_json,
     show_table,
@@ -33,6 +32,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.growth import FORECAST_DAYS, Growth, GrowthTrend, LimitKind
 from sync_pipeline.model.instance import Selection
+from sync_pipeline.model.moment import require_near
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.size import InstanceSize, SizeLimit, SizePoint
 from sync_pipeline.report.export import ExportFormat

@@ -123,18 +123,24 @@ def note_end(
 
 def holds(deps: SyncDeps, instances: Iterable[Instance]) -> dict[int, Hold]:
     """Return by id what keeps instances from being synced now, with two statements."""
+    windows = deps.store.maintenance.active(deps.clock())
+    waiting = held_by_breaker(deps)
+    return {
+        item.id: Hold(window_of(item, windows), tuple(waiting.get(item.id, ())))
+        for item in instances
+    }
+
+
+def held_by_breaker(deps: SyncDeps) -> dict[int, list[Waiting]]:
+    """Return by id why instances are not tried now, of those that the breaker holds."""
     now = deps.clock()
     limits = breaker_limits(deps.settings)
-    windows = deps.store.maintenance.active(now)
     waiting: dict[int, list[Waiting]] = {}
     for streak in deps.store.streaks.all():
         due = next_probe_at(streak, limits, now)
         if due is not None:
             waiting.setdefault(streak.instance_id, []).append(Waiting(streak, due))
-    return {
-        item.id: Hold(window_of(item, windows), tuple(waiting.get(item.id, ())))
-        for item in instances
-    }
+    return waiting
 
 
 def _in_maintenance(instance: Instance, window: MaintenanceWindow) -> Skip:
