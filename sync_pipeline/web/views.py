@@ -72,19 +72,24 @@ class Layout:
         rows: Iterable[Sequence[Value]],
         following: Key | None = None,
         total: int | None = None,
+        whole: Link | None = None,
     ) -> Table:
         """Return a table of this layout."""
-        return Table(self, tuple(map(tuple, rows)), following, total)
+        return Table(self, tuple(map(tuple, rows)), following, total, whole)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of a layout. `following` is the key after which the next page begins."""
+    """Rows of a layout. `following` is the key after which the next page begins.
+
+    `whole` leads to the page of all of them, where these are some.
+    """
 
     layout: Layout
     rows: tuple[tuple[Value, ...], ...]
     following: Key | None = None
     total: int | None = None
+    whole: Link | None = None
 
 
 class Stroke(StrEnum):
@@ -132,7 +137,7 @@ class Plot:
 class View:
     """An answer. `about` is the name in the title; `notes` say what the answer does not know.
 
-    `plots` are shown before the tables.
+    `plots` are shown before the tables. `hint` is the key of a text that says what to do next.
     """
 
     tables: tuple[Table, ...] = ()
@@ -140,3 +145,4 @@ class View:
     notes: tuple[str, ...] = ()
     about: str = ""
     plots: tuple[Plot, ...] = ()
+    hint: str = ""

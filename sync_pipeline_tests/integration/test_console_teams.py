@@ -112,6 +112,8 @@ def requests(pages: Pages) -> Iterator[Request]:
         "instance": names,
         "account": ["shared", f"{OTHER.word}_app"],
         "name": ["shared", *words],
+        "since": ["1h", "24h", "2026-11-30T07:00:00Z"],
+        "until": ["30m", "1d"],
     }
     for resource in RESOURCES:
         bases = asked.get(resource.name, [{}])
@@ -177,6 +179,8 @@ PAGED: tuple[Request, ...] = (
     ("/api/v1/sessions", {}),
     ("/api/v1/sessions", {"sort": "started"}),
     ("/api/v1/findings", {}),
+    ("/api/v1/changes", {}),
+    ("/api/v1/changes", {"power": "yes"}),
     ("/api/v1/who-can", {"privilege": "SELECT", "object": "database:shop"}),
 )
 

@@ -27,6 +27,7 @@ from sync_pipeline.model.page import (
     AccountQuestion,
     InstanceLine,
     InstanceQuestion,
+    InstanceState,
     KindCount,
     Page,
     Place,
@@ -43,8 +44,10 @@ from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.workflows.answers import access
 from sync_pipeline.workflows.answers.findings import narrowed, review_of
 from sync_pipeline.workflows.answers.history import change_list
+from sync_pipeline.workflows.console.changes import ChangeAnswers
+from sync_pipeline.workflows.console.today import TodayAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.syncing.admission import Hold, holds
+from sync_pipeline.workflows.syncing.admission import Hold, held_by_breaker, holds
 
 MOST_LOOKED_THROUGH = 500
 """Instances in which a page looks for who can do something; the next page goes on."""
@@ -141,6 +144,8 @@ class Answers:
         self._store = deps.store
         self.viewer = viewer
         self._reach = viewer.reach
+        self.changes = ChangeAnswers(deps, viewer.reach)
+        self.today = TodayAnswers(deps, viewer.reach)
 
     @property
     def sees_everything(self) -> bool:
@@ -152,7 +157,8 @@ class Answers:
     ) -> tuple[Page[InstanceLine], dict[int, Hold]]:
         """Return a page of instances, and by id what holds them back."""
         windows = self._store.maintenance.active(self._deps.clock())
-        page = self._store.instance_pages.page(self._reach, asked, windows, place)
+        held = held_by_breaker(self._deps) if asked.state is InstanceState.HELD else ()
+        page = self._store.instance_pages.page(self._reach, asked, windows, place, list(held))
         return page, holds(self._deps, [line.instance for line in page.items])
 
     def names(self, beginning: str, most: int) -> list[str]:
