@@ -12,6 +12,7 @@ import typer
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
+    parse_past,
     say,
     show_json,
     show_notes,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sync_pipeline.workflows.answers.history import AccountAt
 
 ItemT = TypeVar("ItemT")
+
+WHEN = "ISO 8601, UTC without a zone; or how long ago, such as 24h or 7d."
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
 
@@ -175,8 +178,8 @@ def changes(
     change_type: Annotated[
         list[ChangeType] | None, typer.Option("--type", help="May be repeated.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
-    until: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
+    since: Annotated[str | None, typer.Option(help=WHEN)] = None,
+    until: Annotated[str | None, typer.Option(help=WHEN)] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 200,
     details: Annotated[
         bool,
@@ -201,8 +204,8 @@ def changes(
             account=account,
             session_id=chosen,
             change_types=tuple(change_type or ()),
-            since=read_moment(since) if since else None,
-            until=read_moment(until) if until else None,
+            since=parse_past(since) if since else None,
+            until=parse_past(until) if until else None,
             limit=limit,
             with_own=with_system or details or account is not None,
         )
@@ -226,7 +229,7 @@ def changes(
 def at(
     selection: Selection,
     output: Output,
-    time: Annotated[str, typer.Option(help="ISO 8601; UTC without a zone.")],
+    time: Annotated[str, typer.Option(help=WHEN)],
     name: Annotated[str | None, typer.Option(help="Exactly this account.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also those gone by then.")] = False,
     class_name: ClassOption = None,
@@ -241,7 +244,7 @@ def at(
     from sync_pipeline.workflows.answers.history import accounts_at
     from sync_pipeline.workflows.selecting import asked_about, ever
 
-    moment = read_moment(time)
+    moment = parse_past(time)
     rule = _rule(class_name, capability, role, with_system=with_system)
     if everything and not rule.is_any:
         raise ConfigurationError(
@@ -430,8 +433,7 @@ def _view(view: AccountView) -> dict[str, Any]:
 
 def _change_columns(entry: LoggedChange | Baseline) -> tuple[object, ...]:
     if isinstance(entry, Baseline):
-        counted = f"{entry.accounts} account{'' if entry.accounts == 1 else 's'}"
-        return "", "baseline", f"first sync: {counted} found; --details lists them"
+        return "", "baseline", f"{entry.line}; --details lists them"
     return entry.change.account, entry.change.change_type, tuple(entry.change.lines)
 
 

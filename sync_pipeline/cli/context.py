@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.text import LONGEST_NAME, shortened
 from sync_pipeline.report.csv_cells import cell_text, csv_text
 from sync_pipeline.visible import escaped_json, visible, visible_lines
@@ -187,6 +188,15 @@ def show_notes(notes: Sequence[str], *, apart: bool = False) -> None:
 def shown_time(moment: datetime | None) -> str:
     """Return a moment for people, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
+
+
+def parse_past(text: str) -> datetime:
+    """Read the same, or how long ago it is, such as `24h`.
+
+    Raises:
+        ConfigurationError: it is neither, or far from every sync.
+    """
+    return read_moment(text, utc_now())
 
 
 def require_name(text: str, what: str) -> None:

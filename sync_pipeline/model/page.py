@@ -114,12 +114,16 @@ def _begin(items: Sequence[ItemT], after: Key | None, key: Callable[[ItemT], Key
 class InstanceState(StrEnum):
     """What instances can be filtered by."""
 
+    SYNCED = "synced"
+    """Active, was reached, and nothing of it is overdue, failing, or held back."""
     ACTIVE = "active"
     INACTIVE = "inactive"
     FAILING = "failing"
     OVERDUE = "overdue"
     MAINTENANCE = "maintenance"
     NEVER = "never-reached"
+    HELD = "held"
+    """Not tried now, because it was not reached again and again."""
 
 
 class InstanceOrder(StrEnum):

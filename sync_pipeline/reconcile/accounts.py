@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
+from sync_pipeline.engines.powers import PowerWords
 from sync_pipeline.errors import Phase, SuspiciousSnapshot
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.change import (
     AccountChange,
     AccountDiff,
     ChangeType,
+    Effect,
     KnownAccount,
     Reconciliation,
 )
@@ -19,6 +21,7 @@ from sync_pipeline.model.ordinary import REMARKABLE
 from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, section_of
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
+from sync_pipeline.reconcile.effects import Powers, of_coming, of_diff, of_going
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.lines import (
     APPEARED,
@@ -35,6 +38,7 @@ from sync_pipeline.reconcile.scope import Scope
 
 IsOwn = Callable[[AccountState], bool]
 """Whether the engine made an account for itself."""
+AllKnown = Callable[[], Sequence[KnownAccount]]
 _IN_PLACE = (ChangeType.MODIFY_PRIVILEGE, ChangeType.MODIFY_OTHER)
 _KIND_AND_CATALOG = attrgetter("securable.kind", "securable.catalog")
 _Alike = tuple[AccountKind, bool]
@@ -75,8 +79,10 @@ class _Firsts:
 
 @dataclass(slots=True)
 class _Outcome:
-    """What has been found so far."""
+    """What has been found so far. `before` and `now` say which roles had or have a power."""
 
+    before: Powers
+    now: Powers
     changes: list[AccountChange] = field(default_factory=list)
     states: list[AccountState] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
@@ -90,6 +96,8 @@ def reconcile(
     scope: Scope,
     ever_read: Collection[SectionKey] = (),
     is_own: IsOwn = _nobody,
+    words: PowerWords | None = None,
+    all_known: AllKnown | None = None,
 ) -> Reconciliation:
     """Return every change between the known accounts and a snapshot, in canonical order.
 
@@ -98,15 +106,18 @@ def reconcile(
     are only deactivated when the list of accounts that they were on was read whole. `ever_read`
     are the sections that were read at least once before. An attribute that no account had and
     now each of a kind has is new to this program: it changed nothing. That what the engine made
-    for itself (`is_own`) comes or goes has nothing to tell, and is not counted.
+    for itself (`is_own`) comes or goes has nothing to tell, and is not counted. By `words` a change
+    says whether it gives or takes a power. `all_known` returns those that are known with all of
+    their grants, where `known` lacks some.
     """
     before = {account.state.name: account for account in known}
     is_baseline = not known
-    found = _Outcome()
     present = sorted(
         (account for account in snapshot.accounts if scope.includes(account.name)),
         key=lambda account: account.name,
     )
+    words = words or PowerWords()
+    found = _Outcome(*_powers(words, known, present, all_known))
     firsts = _Firsts(
         _first_read(snapshot, ever_read),
         _first_attributes(known, present),
@@ -116,7 +127,7 @@ def reconcile(
         _compare(before.get(account.name), account, snapshot, firsts, found, is_baseline)
     names = tuple(account.name for account in present)
     gone = _gone(before, frozenset(names), snapshot, scope)
-    found.changes.extend(_removal(before[name].state) for name in gone)
+    found.changes.extend(_removal(before[name].state, found.before) for name in gone)
     own = frozenset(
         item.name for item in (*present, *(before[name].state for name in gone)) if is_own(item)
     )
@@ -136,6 +147,27 @@ def reconcile(
         is_baseline=is_baseline,
         own=own,
     )
+
+
+def _powers(
+    words: PowerWords,
+    known: Sequence[KnownAccount],
+    present: Sequence[AccountState],
+    all_known: AllKnown | None,
+) -> tuple[Powers, Powers]:
+    """Return what was a power, and what is one now."""
+
+    def before() -> Sequence[AccountState]:
+        return [item.state for item in (all_known() if all_known else known) if item.is_active]
+
+    def now() -> Sequence[AccountState]:
+        if all_known is None:
+            return present
+        looked = {item.state.name for item in known if item.state.grants}
+        same = {item.name: item.grants for item in before() if item.name not in looked}
+        return [replace(item, grants=item.grants or same.get(item.name, ())) for item in present]
+
+    return Powers(words, before), Powers(words, now)
 
 
 def check_guard(
@@ -192,18 +224,33 @@ def _compare(
         found.created.append(state.name)
         found.states.append(state)
         opening = FOUND if is_baseline else _opening(state, snapshot, firsts)
-        found.changes.append(_appearance(state, change, firsts, opening))
+        told = _appearance(state, change, firsts, opening)
+        # What was there before it was seen was given to nobody now.
+        effect = of_coming(state, found.now) if opening == APPEARED else Effect.NONE
+        found.changes.append(replace(told, effect=effect))
         return
     sections = firsts.sections_of(before.state, snapshot)
     firsts = replace(firsts, sections=sections)
     if not before.is_active:
         found.reactivated.append(state.name)
-        found.changes.append(_return(before.state, state, change, firsts))
+        told = _return(before.state, state, change, firsts)
+        found.changes.append(replace(told, effect=of_coming(state, found.now)))
     else:
-        found.changes.extend(_modifications(state, change, firsts))
+        visible = _visible(state, firsts.sections)
+        found.changes.extend(
+            replace(item, effect=_effect(item.diff, found, visible))
+            for item in _modifications(state, change, firsts)
+        )
     if not change.is_empty:
         found.updated += 1
         found.states.append(state)
+
+
+def _effect(change: AccountDiff, found: _Outcome, is_visible: IsVisible) -> Effect:
+    """Return what a change gives by the roles as they are, and takes by those as they were."""
+    given, taken = Effect.GIVES | Effect.GIVES_POWER, Effect.TAKES | Effect.TAKES_POWER
+    now = of_diff(change, found.now, is_visible)
+    return (now & given) | (of_diff(change, found.before, is_visible) & taken)
 
 
 def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot) -> AccountState:
@@ -342,11 +389,12 @@ def _untold(change: AccountChange) -> AccountChange:
     return change if change.change_type in _IN_PLACE else replace(change, lines=())
 
 
-def _removal(state: AccountState) -> AccountChange:
+def _removal(state: AccountState, powers: Powers) -> AccountChange:
     """Say what went with an account; its last state stays in the store, so no diff."""
     held = (*state.memberships, *state.grants)
     lines = ("account disappeared", *(f"it held {item}" for item in held))
-    return AccountChange(state.name, ChangeType.REMOVE, AccountDiff(), lines)
+    effect = of_going(state, powers)
+    return AccountChange(state.name, ChangeType.REMOVE, AccountDiff(), lines, effect)
 
 
 def _gone(

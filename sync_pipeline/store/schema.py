@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Dialect,
@@ -20,10 +21,12 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
@@ -256,9 +259,40 @@ account_change_log = Table(
     Column("packed", LargeBinary),
     Column("session_id", String(SESSION_ID_LENGTH), nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+    # What it does to rights (`Effect`) where the list of changes has it; FIRST_SYNC stands for all
+    # that the first sync of an instance found. None: it is not in the list.
+    Column("told", SmallInteger),
     Index(None, "instance_id", "changed_at"),
     Index(None, "changed_at"),
     Index(None, "session_id"),
+    # The history of an account is one range.
+    Index(None, "account_name", "changed_at", "id"),
+)
+
+FIRST_SYNC = -1
+LEAST_POWER = 4
+_IS_TOLD = account_change_log.c.told.is_not(None)
+# Written out: with a bound value no store would know that the index fits.
+GIVES_OR_TAKES_POWER = account_change_log.c.told >= literal_column(str(LEAST_POWER))
+"""Also what a version wrote that did not say it."""
+
+
+def _of_told(name: str, *columns: str, where: ColumnElement[bool] = _IS_TOLD) -> Index:
+    """Return an index of those entries alone that the list of changes has."""
+    chosen = [account_change_log.c[column] for column in columns]
+    return Index(name, *chosen, sqlite_where=where, postgresql_where=where)
+
+
+# The list of changes, newest first; what is filtered by stands in it, and is not looked up.
+told_changes = _of_told(
+    *("ix_account_change_log_told", "changed_at", "id", "told", "change_type", "instance_id")
+)
+told_changes_of_instance = _of_told(
+    *("ix_account_change_log_told_of", "instance_id", "changed_at", "id", "told", "change_type")
+)
+changes_of_power = _of_told(
+    *("ix_account_change_log_power", "changed_at", "id", "told", "change_type", "instance_id"),
+    where=GIVES_OR_TAKES_POWER,
 )
 
 change_horizon = Table(
@@ -382,6 +416,8 @@ instance_findings = Table(
     Column("resolved_at", UtcDateTime),
     Index(None, "instance_id", "resolved_at"),
     Index(None, "resolved_at"),
+    # What is new is a range.
+    Index(None, "first_seen_at"),
 )
 
 account_class_counts = Table(

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from sync_pipeline.store.classes import ClassStore
     from sync_pipeline.store.console.accounts import AccountPages
     from sync_pipeline.store.console.capacity import CapacityPages
+    from sync_pipeline.store.console.changes import ChangePages
     from sync_pipeline.store.console.instances import InstancePages
     from sync_pipeline.store.console.sessions import SessionPages
+    from sync_pipeline.store.console.today import Overview
     from sync_pipeline.store.console.tokens import TokenStore
     from sync_pipeline.store.daemon.lease import RowLease
     from sync_pipeline.store.daemon.lease_file import FileLease
@@ -319,6 +321,20 @@ class Store:
         from sync_pipeline.store.console.sessions import SessionPages
 
         return SessionPages(self._database)
+
+    @_part
+    def change_pages(self) -> ChangePages:
+        """Return changes as the console lists them."""
+        from sync_pipeline.store.console.changes import ChangePages
+
+        return ChangePages(self._database)
+
+    @_part
+    def overview(self) -> Overview:
+        """Return what the console's first page counts."""
+        from sync_pipeline.store.console.today import Overview
+
+        return Overview(self._database)
 
     @_part
     def account_pages(self) -> AccountPages:

@@ -49,7 +49,7 @@ SECONDS_OF_A_BODY = 10.0
 MOST_AT_ONCE, MOST_WAITING = 8, 64
 """Requests that are answered at once, and that there may be in all."""
 SECONDS_OF_A_LOGIN = 12 * 3600
-LOGIN, LOGOUT, HOME = "/login", "/logout", "/instances"
+LOGIN, LOGOUT, HOME = "/login", "/logout", "/today"
 STATIC = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",

@@ -27,10 +27,10 @@ from sync_pipeline.web.views import Column, Link, Tree, View
 SHOWN, LONGEST = 80, 400
 """Characters of a name, and of a text, that a table shows; the rest is a click or a look away."""
 
-_GOOD = frozenset({"well", "completed", "active", "read"})
-_BAD = frozenset({"failing", "failed", "critical", "high", "superuser"})
+_GOOD = frozenset({"well", "synced", "completed", "active", "read"})
+_BAD = frozenset({"failing", "failed", "critical", "high", "superuser", "power given", "given"})
 _ODD = frozenset(
-    {"overdue", "never-reached", "medium", "cancelled", "skipped", "unknown", "denied"}
+    {"overdue", "never-reached", "medium", "cancelled", "skipped", "unknown", "denied", "held"}
 )
 
 

@@ -87,19 +87,24 @@ class Layout:
         rows: Iterable[Sequence[Value]],
         following: Key | None = None,
         total: int | None = None,
+        whole: Link | None = None,
     ) -> Table:
         """Return a table of this layout."""
-        return Table(self, tuple(map(tuple, rows)), following, total)
+        return Table(self, tuple(map(tuple, rows)), following, total, whole)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of a layout. `following` is the key after which the next page begins."""
+    """Rows of a layout. `following` is the key after which the next page begins.
+
+    `whole` leads to the page of all of them, where these are some.
+    """
 
     layout: Layout
     rows: tuple[tuple[Value, ...], ...]
     following: Key | None = None
     total: int | None = None
+    whole: Link | None = None
 
 
 class Stroke(StrEnum):
@@ -148,7 +153,7 @@ class Plot:
 class View:
     """An answer. `about` is the name in the title; `notes` say what the answer does not know.
 
-    `plots` are shown before the tables.
+    `plots` are shown before the tables. `hint` is the key of a text that says what to do next.
     `left_out` are tables that were not asked for: a page does not say of them that they are empty.
     """
 
@@ -158,3 +163,4 @@ class View:
     about: str = ""
     plots: tuple[Plot, ...] = ()
     left_out: tuple[str, ...] = ()
+    hint: str = ""

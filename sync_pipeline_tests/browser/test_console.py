@@ -212,6 +212,30 @@ def measure(store: Store) -> date:
     return today
 
 
+def test_what_changed_last_night_without_a_script(browser: Browser, served: Served) -> None:
+    """Who became what, and why? From the first page, by the form, to the account behind a row."""
+    page = opened(browser, served, has_script=False)
+    page.goto(served.address)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Today")
+    expect(page.get_by_role("heading", name="What changed since yesterday")).to_be_visible()
+    page.get_by_role("link", name="Changes").first.click()
+    page.get_by_label("From").fill("2026-11-29T20:00Z")
+    page.get_by_label("Until").fill("2026-11-30T08:00Z")
+    page.get_by_label("only of power").check()
+    page.get_by_role("button", name="Show").click()
+    assert "power=yes" in page.url
+    row = page.locator("tbody tr").filter(has_text="became superuser").first
+    expect(row.locator("td:nth-child(5)")).to_have_text("given")
+    account = row.locator("td:nth-child(3) a")
+    name = account.inner_text()
+    account.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    page.go_back()
+    page.locator("tbody tr td:nth-child(7) a").first.click()
+    expect(page.get_by_role("heading", name="Records", exact=True)).to_be_visible()
+    page.context.close()
+
+
 def test_hostile_names_run_nothing(browser: Browser, served: Served) -> None:
     page = opened(browser, served)
     with served.store() as store:
@@ -222,7 +246,8 @@ def test_hostile_names_run_nothing(browser: Browser, served: Served) -> None:
     assert len(plots) == 3
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 844})
-        for path in ("/accounts?gone=yes", "/findings?limit=10", "/capacity", *plots):
+        lists = ("/accounts?gone=yes", "/findings?limit=10", "/today", "/changes?limit=20")
+        for path in (*lists, "/capacity", *plots):
             page.goto(served.address + path)
             if path in plots:
                 expect(page.get_by_role("img", name="Size by day")).to_be_visible()

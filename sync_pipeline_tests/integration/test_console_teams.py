@@ -149,6 +149,8 @@ def requests(pages: Pages) -> Iterator[Request]:
         "schema": ["public", OTHER.word],
         "from": ["2026-11-20", "2026-01-01"],
         "to": ["2026-11-20"],
+        "since": ["1h", "24h", "2026-11-30T07:00:00Z"],
+        "until": ["30m", "1d"],
     }
     for resource in RESOURCES:
         bases = asked.get(resource.name, [{}])
@@ -215,6 +217,8 @@ PAGED: tuple[Request, ...] = (
     ("/api/v1/sessions", {}),
     ("/api/v1/sessions", {"sort": "started"}),
     ("/api/v1/findings", {}),
+    ("/api/v1/changes", {}),
+    ("/api/v1/changes", {"power": "yes"}),
     ("/api/v1/who-can", {"privilege": "SELECT", "object": "database:shop"}),
     *(
         ("/api/v1/capacity", {"by": by, "sort": f"{sign}{order}"})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from sync_pipeline.engines.powers import power_words
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.change import Reconciliation
 from sync_pipeline.model.credential import StoredCredential
@@ -103,7 +104,9 @@ class StoreBench:
         accounts = self.store.accounts
         ever_read = {item.key for item in accounts.sections(instance.id) if item.last_read_at}
         scope = Scope.of((), ())
-        return reconcile(accounts.known(instance.id), snapshot, scope, ever_read)
+        words = power_words(instance.engine)
+        known = accounts.known(instance.id)
+        return reconcile(known, snapshot, scope, ever_read, words=words)
 
     def apply(self, instance: Instance, *states: AccountState) -> Session:
         """Sync one instance, in a session of its own, to these accounts."""

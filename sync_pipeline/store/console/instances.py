@@ -45,15 +45,17 @@ class InstancePages:
         asked: InstanceQuestion,
         windows: Sequence[MaintenanceWindow],
         place: Place,
+        held: Sequence[int] = (),
     ) -> Page[InstanceLine]:
         """Return a page of instances, with how many there are in all: four statements.
 
-        `windows` are those of maintenance that hold now.
+        `windows` are those of maintenance that hold now, `held` the ids of those that the breaker
+        holds.
         """
         with self._database.read() as connection:
             where = [_IS_THERE, *in_reach(connection, reach), *chosen(connection, asked)]
             if asked.state is not None:
-                where.append(in_state(connection, asked.state, windows))
+                where.append(in_state(connection, asked.state, windows, held))
             total = connection.scalar(select(func.count()).select_from(instances).where(*where))
             columns = _order(asked.order)
             query = after(

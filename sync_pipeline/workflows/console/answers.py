@@ -23,6 +23,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.page import (
     InstanceLine,
     InstanceQuestion,
+    InstanceState,
     KindCount,
     Page,
     Place,
@@ -44,8 +45,10 @@ from sync_pipeline.workflows.console.accounts import (
     unread_of,
 )
 from sync_pipeline.workflows.console.capacity import CapacityAnswers
+from sync_pipeline.workflows.console.changes import ChangeAnswers
+from sync_pipeline.workflows.console.today import TodayAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.syncing.admission import Hold, holds
+from sync_pipeline.workflows.syncing.admission import Hold, held_by_breaker, holds
 
 LAST_RECORDS = 10
 
@@ -130,6 +133,8 @@ class Answers:
         self._reach = viewer.reach
         self.accounts = AccountAnswers(deps, viewer.reach)
         self.capacity = CapacityAnswers(deps, viewer.reach)
+        self.changes = ChangeAnswers(deps, viewer.reach)
+        self.today = TodayAnswers(deps, viewer.reach)
 
     @property
     def sees_everything(self) -> bool:
@@ -141,7 +146,8 @@ class Answers:
     ) -> tuple[Page[InstanceLine], dict[int, Hold]]:
         """Return a page of instances, and by id what holds them back."""
         windows = self._store.maintenance.active(self._deps.clock())
-        page = self._store.instance_pages.page(self._reach, asked, windows, place)
+        held = held_by_breaker(self._deps) if asked.state is InstanceState.HELD else ()
+        page = self._store.instance_pages.page(self._reach, asked, windows, place, list(held))
         return page, holds(self._deps, [line.instance for line in page.items])
 
     def names(self, beginning: str, most: int) -> list[str]:
