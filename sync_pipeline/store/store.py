@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.change_retention import ChangeRetention
     from sync_pipeline.store.classes import ClassStore
     from sync_pipeline.store.console.accounts import AccountPages
+    from sync_pipeline.store.console.findings import FindingPages
     from sync_pipeline.store.console.instances import InstancePages
     from sync_pipeline.store.console.sessions import SessionPages
     from sync_pipeline.store.console.tokens import TokenStore
@@ -317,3 +318,10 @@ class Store:
         from sync_pipeline.store.console.accounts import AccountPages
 
         return AccountPages(self._database)
+
+    @_part
+    def finding_pages(self) -> FindingPages:
+        """Return findings as the console lists those of many instances."""
+        from sync_pipeline.store.console.findings import FindingPages
+
+        return FindingPages(self._database)

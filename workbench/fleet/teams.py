@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -56,7 +57,13 @@ class Team:
         return f"team={self.word}"
 
 
-def fill(store: Store, teams: Sequence[Team], seed: int, sessions: int = 6) -> None:
+def fill(
+    store: Store,
+    teams: Sequence[Team],
+    seed: int,
+    sessions: int = 6,
+    findings_file: Path | None = None,
+) -> None:
     """Write the teams' instances and some sessions over all of them, the last one lately."""
     bench = StoreBench(store, NOW - timedelta(hours=sessions))
     fleet = _registered(bench, teams, seed)
@@ -70,7 +77,8 @@ def fill(store: Store, teams: Sequence[Team], seed: int, sessions: int = 6) -> N
         put_snapshots(store, instance.id, {day: snapshot_of(day, names)} if names else {})
         _hold(store, instance, team, chance)
     # As syncs do: what is kept of reviews is read by who asks.
-    deps = SyncDeps(store, NoSecrets(), Settings(), lambda: NOW)
+    settings = Settings(findings_file=findings_file)
+    deps = SyncDeps(store, NoSecrets(), settings, lambda: NOW)
     review_of(deps, store.registry.instances(include_inactive=False))
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from sync_pipeline.model.finding import Examined, Finding
+from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.review import FindingKey, NewReview, ReviewMarks, keys_of
 from sync_pipeline.store.database import among, insert_new, insert_rows
 from sync_pipeline.store.reviews.packing import pack_findings, pack_namesakes, pack_texts
+from sync_pipeline.store.schema import instance_finding_counts as counts
+from sync_pipeline.store.schema import instance_finding_marks as marks
 from sync_pipeline.store.schema import instance_findings as findings
 from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_reviews as reviews
@@ -69,6 +72,7 @@ def written_review(connection: Connection, instance_id: int, new: NewReview | No
     _add(connection, instance_id)
     if new is None:
         connection.execute(_FORGET, {"of_id": instance_id})
+        write_counts(connection, instance_id, None)
         return
     put_review(connection, instance_id, new)
 
@@ -123,6 +127,26 @@ def put_review(connection: Connection, instance_id: int, new: NewReview) -> None
         **_of_examined(new.examined, list(seen)),
     }
     connection.execute(update(reviews).where(_OF_INSTANCE).values(values), {"of_id": instance_id})
+    validity = new.examined.valid_from, new.examined.valid_until
+    write_counts(connection, instance_id, new.counted, *validity)
+
+
+def write_counts(
+    connection: Connection,
+    instance_id: int,
+    counted: CountedFindings | None,
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+) -> None:
+    """Write the numbers of an instance's findings over those of before; None: there are none."""
+    for table in (marks, counts):
+        connection.execute(delete(table).where(table.c.instance_id == instance_id))
+    if counted is None:
+        return
+    mark = {"instance_id": instance_id, "basis": counted.basis}
+    insert_rows(connection, marks, [{**mark, "valid_from": valid_from, "valid_until": valid_until}])
+    rows = [{"instance_id": instance_id, **asdict(item)} for item in counted.counts]
+    insert_rows(connection, counts, rows)
 
 
 def open_findings(

@@ -7,8 +7,8 @@ workflows is behind both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.access.answers import AccountAccess, Holder, WhoCan
@@ -16,10 +16,8 @@ from sync_pipeline.access.folding import Fold, first_of
 from sync_pipeline.access.questions import Search
 from sync_pipeline.access.telling import Telling, gaps_once
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.causes import Cause, CauseGroup, at_least, causes_of, grouped, under
 from sync_pipeline.model.change import Baseline, LoggedChange
-from sync_pipeline.model.finding import Finding, Review, Severity
-from sync_pipeline.model.grouping import By
+from sync_pipeline.model.finding import Finding, Review
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import AccountView, ChangeFilter
 from sync_pipeline.model.page import (
@@ -41,8 +39,8 @@ from sync_pipeline.model.size import DatabaseView
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.workflows.answers import access
-from sync_pipeline.workflows.answers.findings import narrowed, review_of
 from sync_pipeline.workflows.answers.history import change_list
+from sync_pipeline.workflows.console.findings import FindingAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Hold, holds
 
@@ -97,32 +95,6 @@ class HoldersAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupedCause:
-    """A cause, and a group in which it stands."""
-
-    group: CauseGroup
-    cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class CausesAnswer:
-    """A page of causes by group, with all causes, groups and the review that they are from."""
-
-    page: Page[GroupedCause]
-    causes: tuple[Cause, ...]
-    groups: tuple[CauseGroup, ...]
-    review: Review
-
-
-@dataclass(frozen=True, slots=True)
-class FindingsAnswer:
-    """A page of findings, worst first, of the whole review that they are from."""
-
-    page: Page[Finding]
-    review: Review
-
-
-@dataclass(frozen=True, slots=True)
 class AccountAnswer:
     """One account: what it is, what it can really do, what is found of it, and its history."""
 
@@ -141,6 +113,7 @@ class Answers:
         self._store = deps.store
         self.viewer = viewer
         self._reach = viewer.reach
+        self.findings = FindingAnswers(deps, self._reach)
 
     @property
     def sees_everything(self) -> bool:
@@ -171,7 +144,7 @@ class Answers:
             unread=self._unread(found),
             databases=tuple(self._store.size_queries.databases(found.name)),
             records=tuple(self._store.session_pages.last_of(found.id, LAST_RECORDS)),
-            review=self._review([found]),
+            review=self.findings.review([found]),
             server=self._server(found, place),
         )
 
@@ -196,50 +169,6 @@ class Answers:
     def records(self, asked: RecordQuestion, place: Place) -> Page[InstanceRecord]:
         """Return a page of the records of a session."""
         return self._store.session_pages.records(self._reach, asked, place)
-
-    def findings(
-        self,
-        asked: InstanceQuestion,
-        least: Severity | None,
-        rule: str | None,
-        account: str,
-        place: Place,
-    ) -> FindingsAnswer:
-        """Return a page of findings of the instances of a question, worst first.
-
-        `least` is the severity that they have at least. With `account` it is of those alone whose
-        name this is.
-        """
-        chosen = self._store.instance_pages.chosen(self._reach, asked, None)
-        review = narrowed(self._review(chosen), least, rule)
-        if account:
-            own = tuple(item for item in review.findings if item.account == account)
-            review = replace(review, findings=own)
-        key = checked_key(place.after, int, str, str, str, int)
-        page = page_of_list(review.findings, Place(place.limit, key), _finding_key)
-        return FindingsAnswer(page, review)
-
-    def causes(
-        self,
-        asked: InstanceQuestion,
-        least: Severity | None,
-        rule: str | None,
-        by: By,
-        place: Place,
-    ) -> CausesAnswer:
-        """Return a page of the causes of findings, by groups, the worst first.
-
-        `least` is the severity that they have at least.
-        """
-        chosen = self._store.instance_pages.chosen(self._reach, asked, None)
-        review = narrowed(self._review(chosen), None, rule)
-        found = at_least(causes_of(review.findings, review.suppressed), least)
-        groups = grouped(found, under(by, {item.name: item.tags for item in chosen}))
-        key = checked_key(place.after, int, int, str, int, str, str, str, int)
-        each = [GroupedCause(group, cause) for group in groups for cause in group.causes]
-        each.sort(key=_cause_key)
-        page = page_of_list(each, Place(place.limit, key), _cause_key)
-        return CausesAnswer(page, tuple(found), tuple(groups), review)
 
     def who_can(
         self, privilege: str, text: str, asked: InstanceQuestion, place: Place, told: Told
@@ -309,7 +238,7 @@ class Answers:
         if found is None or view is None:
             return None
         wanted = ChangeFilter(instances=(found.id,), account=name, limit=MOST_CHANGES)
-        review = self._review([found])
+        review = self.findings.review([found])
         return AccountAnswer(
             view=view,
             access=access.access_of(self._deps, name, instance) if view.is_active else None,
@@ -317,9 +246,6 @@ class Answers:
             changes=tuple(change_list(self._store, wanted)),
             unread=self._unread(found),
         )
-
-    def _review(self, instances: Sequence[Instance]) -> Review:
-        return review_of(self._deps, instances, is_limited=not self.sees_everything)
 
     def _unread(self, instance: Instance) -> tuple[SectionState, ...]:
         """Return the sections that were not read, but for those that are nobody's to read."""
@@ -342,12 +268,3 @@ def _each(search: Search, telling: Telling[Holder | Fold], told: Told) -> Iterat
         yield from rows
     for _, rows in telling.for_want(search.answer()):
         yield from rows
-
-
-def _cause_key(item: GroupedCause) -> tuple[int, int, str, int, str, str, str]:
-    worst = item.cause.worst
-    return (*item.group.order, worst.severity.rank, worst.instance, worst.rule, worst.account)
-
-
-def _finding_key(item: Finding) -> tuple[int, str, str, str]:
-    return item.severity.rank, item.instance, item.account, item.rule
