@@ -398,6 +398,11 @@ def test_holders_are_the_same_where_a_page_looks_through_few_instances(
         monkeypatch.setattr(answers, "MOST_LOOKED_THROUGH", most)
         assert everything(pages, "/api/v1/who-can", **query) == whole
     assert len({item["instance"] for item in whole}) > 1
+    monkeypatch.undo()
+    # So it is where looking takes too long.
+    monkeypatch.setattr(answers, "LEAST_LOOKED_THROUGH", 1)
+    monkeypatch.setattr(answers, "SECONDS_OF_LOOKING", 0.0)
+    assert everything(pages, "/api/v1/who-can", **query) == whole
 
 
 def test_sessions_and_their_records_are_those_of_the_command(pages: Pages, told: Command) -> None:

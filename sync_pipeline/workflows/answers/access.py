@@ -101,13 +101,22 @@ def judge(
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 
 
-def search(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> Search:
-    """Return what finds who has a privilege on what a text names, on these instances."""
+def search(
+    deps: SyncDeps,
+    privilege: str,
+    text: str,
+    instances: Sequence[Instance],
+    some_of: Callable[[Iterator[Judged]], Iterator[Judged]] = iter,
+) -> Search:
+    """Return what finds who has a privilege on what a text names, on these instances.
+
+    It looks at those that `some_of` yields of them; each is read when it is asked for.
+    """
     named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
     loaded = load_each(
         deps, instances, deps.clock(), lambda item: named[item.engine].wanted, with_damaged=True
     )
-    return Search(map(_Listings.of(deps).listed, loaded), privilege, text)
+    return Search(some_of(map(_Listings.of(deps).listed, loaded)), privilege, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ workflows is behind both.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.access.answers import AccountAccess, Holder, WhoCan
 from sync_pipeline.access.folding import Fold, first_of
+from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import Search
 from sync_pipeline.access.telling import Telling, gaps_once
 from sync_pipeline.errors import ConfigurationError
@@ -45,7 +47,10 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Hold, holds
 
 MOST_LOOKED_THROUGH = 500
-"""Instances in which a page looks for who can do something; the next page goes on."""
+LEAST_LOOKED_THROUGH = 20
+SECONDS_OF_LOOKING = 0.05
+"""Instances in which a page looks for who can do something, and CPU seconds after which it looks
+through no more than the least; the next page goes on."""
 LAST_RECORDS = 10
 MOST_CHANGES = 100
 
@@ -183,11 +188,14 @@ class Answers:
         """
         key = checked_key(place.after, str, int)
         since, shown = (str(key[0]), int(key[1])) if key else (None, 0)
-        looked = MOST_LOOKED_THROUGH
-        chosen = self._store.instance_pages.chosen(self._reach, asked, looked + 1, since)
-        some, more = chosen[:looked], chosen[looked:]
-        skipped = shown if some and some[0].name == since else 0
-        search = access.search(self._deps, privilege, text, some)
+        chosen = self._store.instance_pages.chosen(
+            self._reach, asked, MOST_LOOKED_THROUGH + 1, since
+        )
+        skipped = shown if chosen and chosen[0].name == since else 0
+        looking = _Looking()
+        search = access.search(
+            self._deps, privilege, text, chosen[:MOST_LOOKED_THROUGH], looking.some
+        )
         telling = Telling[Holder | Fold](
             lambda item: [item],
             is_alone=bool(asked.names) or self._is_one(asked),
@@ -206,12 +214,13 @@ class Answers:
                     break
         except ConfigurationError:
             # It may name something on an instance of another page.
-            if not more and since is None:
+            if len(chosen) <= looking.count and since is None:
                 raise
-        names = tuple(item.name for item in some)
+        names = tuple(item.name for item in chosen[: looking.count])
         found = search.answer()
         notes = (*gaps_once(found), *telling.notes(found))
         if len(kept) <= place.limit:
+            more = chosen[looking.count :]
             following = (more[0].name, 0) if more else None
             return HoldersAnswer(Page(tuple(kept), following), found, notes, names)
         page = kept[: place.limit]
@@ -254,6 +263,23 @@ class Answers:
             for item in self._store.accounts.sections(instance.id)
             if not item.report.is_known and item.report.status is not SectionStatus.PROVIDERS
         )
+
+
+@dataclass(slots=True)
+class _Looking:
+    """Looks at instances until that took too long, and counts them."""
+
+    count: int = 0
+    _begun: float = field(default_factory=time.thread_time)
+
+    def some(self, worlds: Iterator[Judged]) -> Iterator[Judged]:
+        """Yield as many as a page may look at."""
+        for world in worlds:
+            self.count += 1
+            yield world
+            is_over = time.thread_time() - self._begun > SECONDS_OF_LOOKING
+            if is_over and self.count >= LEAST_LOOKED_THROUGH:
+                return
 
 
 def _fact_key(item: tuple[ServerFact, datetime]) -> tuple[str, str, str, str]:
