@@ -95,6 +95,33 @@ def page_of_list(items: Iterable[ItemT], place: Place, key: Callable[[ItemT], Ke
     return Page(shown, (*last, seen), len(everything))
 
 
+def page_of_stream(
+    items: Iterable[ItemT], place: Place, key: Callable[[ItemT], Key]
+) -> Page[ItemT]:
+    """Return a page of items in the order of their keys, of which no more are taken than it has.
+
+    They begin before the place or at it, with all that have its key. The keys are those of
+    `page_of_list`.
+    """
+    *known, count = place.after or (0,)
+    after = tuple(known) if place.after else None
+    shown: list[ItemT] = []
+    passed = 0
+    for item in items:
+        own = key(item)
+        if after is not None and own <= after:
+            passed += own == after
+            if own < after or passed <= int(count):
+                continue
+        if len(shown) == place.limit:
+            last = key(shown[-1])
+            seen = sum(key(one) == last for one in shown)
+            seen += int(count) if last == after else 0
+            return Page(tuple(shown), (*last, seen))
+        shown.append(item)
+    return Page(tuple(shown))
+
+
 def _begin(items: Sequence[ItemT], after: Key | None, key: Callable[[ItemT], Key]) -> int:
     if after is None:
         return 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.console.accounts import AccountPages
     from sync_pipeline.store.console.capacity import CapacityPages
     from sync_pipeline.store.console.changes import ChangePages
+    from sync_pipeline.store.console.findings import FindingPages
     from sync_pipeline.store.console.instances import InstancePages
     from sync_pipeline.store.console.sessions import SessionPages
     from sync_pipeline.store.console.today import Overview
@@ -349,3 +350,10 @@ class Store:
         from sync_pipeline.store.console.capacity import CapacityPages
 
         return CapacityPages(self._database)
+
+    @_part
+    def finding_pages(self) -> FindingPages:
+        """Return findings as the console lists those of many instances."""
+        from sync_pipeline.store.console.findings import FindingPages
+
+        return FindingPages(self._database)

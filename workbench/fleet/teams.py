@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 from sync_pipeline.model.account import AccountKind, AccountState
@@ -58,7 +59,13 @@ class Team:
         return f"team={self.word}"
 
 
-def fill(store: Store, teams: Sequence[Team], seed: int, sessions: int = 6) -> None:
+def fill(
+    store: Store,
+    teams: Sequence[Team],
+    seed: int,
+    sessions: int = 6,
+    findings_file: Path | None = None,
+) -> None:
     """Write the teams' instances and some sessions over all of them, the last one lately."""
     bench = StoreBench(store, NOW - timedelta(hours=sessions))
     fleet = _registered(bench, teams, seed)
@@ -72,7 +79,8 @@ def fill(store: Store, teams: Sequence[Team], seed: int, sessions: int = 6) -> N
         _measure(store, instance, (*names, *team.hostile[:3]) if names else (), day)
         _hold(store, instance, team, chance)
     # As syncs do: what is kept of reviews is read by who asks.
-    deps = SyncDeps(store, NoSecrets(), Settings(), lambda: NOW)
+    settings = Settings(findings_file=findings_file)
+    deps = SyncDeps(store, NoSecrets(), settings, lambda: NOW)
     review_of(deps, store.registry.instances(include_inactive=False))
 
 

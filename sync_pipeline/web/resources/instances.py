@@ -207,7 +207,7 @@ def _row(line: InstanceLine, hold: Hold) -> tuple[Value, ...]:
 
 def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
     item = found.line.instance
-    causes = causes_of(found.review.findings, found.review.suppressed)
+    causes = causes_of(found.review.findings, found.review.others)
     return (
         str(item.engine),
         state_of(found.line, found.hold),

@@ -139,10 +139,12 @@ def search(
     text: str,
     instances: Sequence[Instance],
     at: datetime | None = None,
+    some_of: Callable[[Iterator[Judged]], Iterator[Judged]] = iter,
 ) -> Search:
     """Return what finds who has a privilege on what a text names, on these instances.
 
-    `at` (UTC): who had it at a past moment.
+    `at` (UTC): who had it at a past moment. It looks at those that `some_of` yields of them; each
+    is read when it is asked for.
 
     Raises:
         ConfigurationError: the moment has not come, or changes since then were pruned.
@@ -156,7 +158,7 @@ def search(
         loaded = load_each(deps, instances, deps.clock(), wanted, with_damaged=True)
     else:
         loaded = load_each_at(deps, instances, at, wanted, with_damaged=True)
-    return Search(map(_Listings.of(deps).listed, loaded), privilege, text)
+    return Search(some_of(map(_Listings.of(deps).listed, loaded)), privilege, text)
 
 
 @dataclass(frozen=True, slots=True)

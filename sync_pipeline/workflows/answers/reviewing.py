@@ -15,13 +15,17 @@ from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.change import KnownAccount, Reconciliation
+from sync_pipeline.model.finding import Examined
+from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.review import NewReview, ReviewMarks, SameReview
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.answers.access import judge
 from sync_pipeline.workflows.answers.classification import active_after
+from sync_pipeline.workflows.answers.finding_rules import Counting
 from sync_pipeline.workflows.answers.same_review import same_review
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.unchanged import code_digest
@@ -135,7 +139,15 @@ def _review_of_sync(
         snapshot.server_facts,
     )
     found = examine(reviewer.case(instance, judged, listed.databases, changed), RULES)
-    return NewReview(found, accounts, marks, snapshot.observed_at)
+    return NewReview(found, accounts, marks, snapshot.observed_at, _counted(deps, found))
+
+
+def _counted(deps: SyncDeps, found: Examined) -> CountedFindings | None:
+    """Return the numbers of findings; None: the findings file is not valid, which others say."""
+    try:
+        return Counting.of(deps).counted(found)
+    except ConfigurationError:
+        return None
 
 
 def _hex(parts: object) -> str:

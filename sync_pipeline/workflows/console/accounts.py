@@ -36,10 +36,9 @@ from sync_pipeline.workflows.answers.accounts import Found, found_accounts
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.answers.history import change_list
 from sync_pipeline.workflows.answers.past import each_at, require_past
+from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
 from sync_pipeline.workflows.dependencies import SyncDeps
 
-MOST_LOOKED_THROUGH = 500
-"""Instances in which a page looks for accounts or holders; the next page goes on."""
 LAST_CHANGES = 20
 MOST_NAMESAKES = 50
 """Accounts of the same name that the page of one shows; the list has all."""
@@ -108,10 +107,10 @@ class AccountAnswers:
         chosen = self._store.instance_pages.chosen(
             self._reach, _instances(asked), MOST_LOOKED_THROUGH + 1, since, asked.at
         )
-        some, more = chosen[:MOST_LOOKED_THROUGH], chosen[MOST_LOOKED_THROUGH:]
+        looking = Looking()
         lines: list[AccountLine] = []
         gaps: list[tuple[str, str]] = []
-        for found in self._found(some, asked):
+        for found in looking.some(self._found(chosen[:MOST_LOOKED_THROUGH], asked)):
             name = found.loaded.instance.name
             gaps += [(name, text) for text in found.loaded.judged.gaps()]
             lines += [
@@ -123,6 +122,7 @@ class AccountAnswers:
                 shown = lines[: place.limit]
                 following: Key = (shown[-1].instance, shown[-1].name)
                 return AccountsAnswer(Page(tuple(shown), following), tuple(alike(gaps)))
+        more = chosen[looking.count :]
         end = (more[0].name, "") if more else None
         return AccountsAnswer(Page(tuple(lines), end), tuple(alike(gaps)))
 
