@@ -76,7 +76,7 @@ def fill(
         chance = random.Random(f"{seed}{instance.name}end")
         names = [f"{team.word}_db{number}" for number in range(chance.randint(0, 3))]
         day = NOW.date() if chance.random() < 0.8 else date(2026, 11, 1)
-        _measure(store, instance, (*names, *team.hostile[:3]) if names else (), day)
+        _measure(store, instance, (*names, *team.hostile[::3]) if names else (), day)
         _hold(store, instance, team, chance)
     # As syncs do: what is kept of reviews is read by who asks.
     settings = Settings(findings_file=findings_file)
