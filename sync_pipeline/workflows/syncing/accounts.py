@@ -94,6 +94,7 @@ def _confirmed(
     told = Told(
         reading.server,
         reading.unread,
+        reading.noted,
         warnings=(
             *derived.warnings,
             *tls_warnings(instance, reading.server),
@@ -168,6 +169,7 @@ def _compared(
     told = Told(
         snapshot.server,
         snapshot.unread,
+        snapshot.noted,
         warnings=(
             *sides.warnings,
             *snapshot.warnings,
