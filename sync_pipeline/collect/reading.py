@@ -21,7 +21,13 @@ from sync_pipeline.engines.wire.rows import DIGEST_BYTES, PackedRows
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import OF_SERVER, SectionKey, SectionName
 from sync_pipeline.model.server_fact import ServerFact
-from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.model.snapshot import (
+    SectionReport,
+    SectionStatus,
+    ServerIdentity,
+    Snapshot,
+    noted,
+)
 
 
 @dataclass(slots=True)
@@ -67,6 +73,11 @@ class AccountReading:
             for key, report in self.sections.items()
             if not report.is_known and key.name not in OF_SERVER
         }
+
+    @property
+    def noted(self) -> Mapping[SectionKey, SectionReport]:
+        """Return the sections that were read, and beside which the catalog keeps more."""
+        return noted(self.sections)
 
     @property
     def facts(self) -> tuple[object, ...]:

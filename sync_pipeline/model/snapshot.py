@@ -123,6 +123,11 @@ class Snapshot:
         return {key: item for key, item in self._unknown.items() if key.name not in OF_SERVER}
 
     @property
+    def noted(self) -> Mapping[SectionKey, SectionReport]:
+        """Return the sections that were read, and beside which the catalog keeps more."""
+        return noted(self.sections)
+
+    @property
     def unreviewed(self) -> Mapping[SectionKey, SectionReport]:
         """Return the sections that only rules of findings need, and that were not read."""
         return {key: item for key, item in self._unknown.items() if key.name in OF_SERVER}
@@ -130,6 +135,15 @@ class Snapshot:
     @property
     def _unknown(self) -> Mapping[SectionKey, SectionReport]:
         return {key: report for key, report in self.sections.items() if not self.is_known(key)}
+
+
+def noted(sections: Mapping[SectionKey, SectionReport]) -> Mapping[SectionKey, SectionReport]:
+    """Return the sections of accounts and grants that were read and have a reason all the same."""
+    return {
+        key: report
+        for key, report in sections.items()
+        if report.is_known and report.reason and key.name not in OF_SERVER
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class StoreBench:
 
 def told_of(snapshot: Snapshot) -> Told:
     """Return what the record of a sync that read a snapshot tells."""
-    return Told(snapshot.server, snapshot.unread, (), (), 0, {})
+    return Told(snapshot.server, snapshot.unread, snapshot.noted, (), (), 0, {})
 
 
 def whole_snapshot(states: tuple[AccountState, ...], observed_at: datetime) -> Snapshot:

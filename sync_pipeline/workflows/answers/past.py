@@ -6,7 +6,7 @@ What the last sync before could not read its record tells, and what nobody knows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync_pipeline.errors import ConfigurationError
@@ -120,12 +120,28 @@ def sections_then(
         return {}
     unread = _unread(found.sync)
     there = _databases(found, states)
+    noted = _noted(found.sync)
     read = {
-        key: report if report.is_known else _READ
+        key: _read(key, report, noted)
         for key, report in found.sections.items()
         if key.name not in OF_SERVER and (not key.database or key.database in there)
     }
     return {**read, **(unread or {})}
+
+
+def _read(key: SectionKey, report: SectionReport, noted: Mapping[str, str] | None) -> SectionReport:
+    """Return how a section was read of which it is not told that it was not.
+
+    What the catalog kept beside it, records of older versions do not tell: it is what it keeps now.
+    """
+    known = report if report.is_known else _READ
+    return known if noted is None else replace(known, reason=noted.get(str(key), ""))
+
+
+def _noted(sync: LastSync | None) -> Mapping[str, str] | None:
+    """Return what the catalog kept beside sections that a sync read; None: that is not known."""
+    told = sync.details.get("noted_sections") if sync else None
+    return told if isinstance(told, Mapping) else None
 
 
 def _databases(found: StoredPast, states: Mapping[str, AccountState]) -> frozenset[str]:
