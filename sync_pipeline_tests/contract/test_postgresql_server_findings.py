@@ -154,6 +154,24 @@ def test_options_of_lines_are_not_read(bench: PostgresBench) -> None:
     assert "top-secret-1" not in repr(snapshot)
 
 
+def test_lines_of_an_included_file_are_told_with_its_name(bench: PostgresBench) -> None:
+    """Each file has a line 1, so that the number alone would lead to another line."""
+    if bench.major < 16:
+        return  # no other file is read before 16
+    directory = bench.server.directory / "data"
+    extra, broken = directory / "sf extra.conf", directory / "sf_broken.conf"
+    extra.write_text("host all all 0.0.0.0/0 trust\n")
+    broken.write_text("host nonsense\n")
+    try:
+        with written(bench, SAFE[0], f'include "{extra}"', f"include {broken}", *SAFE[1:]):
+            items = found(bench, without_password, file_error)
+    finally:
+        extra.unlink()
+        broken.unlink()
+    assert f"line 1 of {extra} (host" in items["login-without-password"].evidence
+    assert f"line 1 of {broken}" in items["login-file-error"].evidence
+
+
 def test_without_the_grant_the_lines_are_unknown_and_the_instance_is_ready(
     bench: PostgresBench,
 ) -> None:
