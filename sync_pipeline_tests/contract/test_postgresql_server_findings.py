@@ -200,6 +200,61 @@ ROUTINE = "CREATE FUNCTION {}(integer) RETURNS integer LANGUAGE sql {} AS 'SELEC
 DEFINER, FIXED = "SECURITY DEFINER", "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
 
 
+SHADOWED = (
+    "CREATE {} sf.reads({}) {} LANGUAGE sql SECURITY DEFINER SET search_path = sf AS "
+    "'INSERT INTO seen SELECT current_user FROM orders'"
+)
+
+
+@pytest.mark.parametrize("kind", ["FUNCTION", "PROCEDURE"])
+def test_a_temporary_table_stands_before_the_one_of_a_search_path(
+    bench: PostgresBench, kind: str
+) -> None:
+    """Tried as somebody who may run it: until the fix, and again after the undo."""
+    returns, call = ("RETURNS void", "SELECT") if kind == "FUNCTION" else ("", "CALL")
+    bench.run(
+        "CREATE SCHEMA sf",
+        "GRANT USAGE ON SCHEMA sf TO PUBLIC",
+        "CREATE TABLE sf.orders (id integer)",
+        "CREATE TABLE sf.seen (who text)",
+        SHADOWED.format(kind, "", returns),
+        "CREATE FUNCTION sf.none() RETURNS integer LANGUAGE sql SECURITY DEFINER "
+        "SET search_path = '' AS 'SELECT 1'",
+        "CREATE FUNCTION sf.last() RETURNS integer LANGUAGE sql SECURITY DEFINER "
+        "SET search_path = sf, pg_temp AS 'SELECT 1'",
+        "CREATE FUNCTION sf.first() RETURNS integer LANGUAGE sql SECURITY DEFINER "
+        "SET search_path = pg_temp, sf AS 'SELECT 1'",
+        "CREATE ROLE sf_user LOGIN",
+    )
+
+    def shadows() -> bool:
+        bench.run("TRUNCATE sf.seen")
+        with bench.admin() as link:
+            link.execute("SET ROLE sf_user")
+            link.execute("CREATE TEMP TABLE orders AS SELECT 1 AS id")
+            link.execute("GRANT SELECT ON orders TO PUBLIC")
+            link.execute(f"{call} sf.reads()")
+        return bool(bench.rows("SELECT * FROM sf.seen"))
+
+    def told() -> Finding:
+        (item,) = found(bench, definer_routine).values()
+        return item
+
+    assert shadows()
+    finding = told()
+    assert all(name in finding.evidence for name in ("sf.reads()", "sf.first()", "temporary table"))
+    assert not any(name in finding.evidence for name in ("sf.none", "sf.last"))
+    assert finding.about.endswith(", temporary tables first")
+    bench.run(*finding.fix.splitlines())
+    assert not shadows()
+    assert "sf.reads" not in told().evidence
+    bench.run(*finding.undo.splitlines())
+    assert shadows()
+    assert told() == finding
+    bench.run("REVOKE TEMP ON DATABASE bench FROM PUBLIC")
+    assert found(bench, definer_routine) == {}
+
+
 def test_routines_with_their_owners_rights_and_their_clean_twins(bench: PostgresBench) -> None:
     bench.run(
         "CREATE ROLE sf_owner",
