@@ -58,7 +58,7 @@ _OF_FIRST = and_(
 )
 IS_BASELINE = and_(log.c.change_type == str(ChangeType.ADD), exists().where(_OF_FIRST))
 """That the first sync of an instance found the account."""
-_IS_KEPT = log.c.changed_at >= HORIZON.scalar_subquery()
+IS_KEPT = log.c.changed_at >= HORIZON.scalar_subquery()
 # No index can be used for it: of two bounds SQLite takes one, and it has to be the nearer.
 _MOMENT = func.coalesce(log.c.changed_at, log.c.changed_at)
 
@@ -68,7 +68,7 @@ def between(
 ) -> Iterator[ColumnElement[bool]]:
     """Yield that an entry is of `[since, until]`, and kept; `is_later_page`: from a place on."""
     if since is None:
-        yield _IS_KEPT
+        yield IS_KEPT
     else:
         yield from (log.c.changed_at >= since, HORIZON.scalar_subquery() <= _MOMENT)
     if until is not None:
