@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnClause,
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -59,6 +60,20 @@ _OF_FIRST = and_(
 IS_BASELINE = and_(log.c.change_type == str(ChangeType.ADD), exists().where(_OF_FIRST))
 """That the first sync of an instance found the account."""
 IS_KEPT = log.c.changed_at >= HORIZON.scalar_subquery()
+# No index can be used for it: of two bounds SQLite takes one, and it has to be the nearer.
+_MOMENT = func.coalesce(log.c.changed_at, log.c.changed_at)
+
+
+def between(
+    since: datetime | None, until: datetime | None, *, is_later_page: bool = False
+) -> Iterator[ColumnElement[bool]]:
+    """Yield that an entry is of `[since, until]`, and kept; `is_later_page`: from a place on."""
+    if since is None:
+        yield IS_KEPT
+    else:
+        yield from (log.c.changed_at >= since, HORIZON.scalar_subquery() <= _MOMENT)
+    if until is not None:
+        yield (_MOMENT if is_later_page else log.c.changed_at) <= until
 
 
 def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
@@ -81,7 +96,7 @@ def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
         else (log.c.changed_at.desc(), log.c.id.desc())
     )
     with database.read() as connection:
-        query = _filtered(connection, query.where(IS_KEPT), wanted)
+        query = _filtered(connection, query, wanted)
         rows = connection.execute(query.order_by(*order).limit(wanted.limit))
         return [logged(row, with_damaged=wanted.with_damaged) for row in rows]
 
@@ -91,7 +106,9 @@ def later_than(
 ) -> list[LoggedChange]:
     """Return what changed later than a moment on these instances, or on all, newest first."""
     query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
-    query = query.join_from(log, instances).where(log.c.changed_at > moment, IS_KEPT)
+    query = query.join_from(log, instances).where(
+        log.c.changed_at > moment, HORIZON.scalar_subquery() <= _MOMENT
+    )
     if instance_ids is not None:
         query = query.where(among(connection, instances.c.id, instance_ids))
     rows = connection.execute(query.order_by(log.c.changed_at.desc(), log.c.id.desc()))
@@ -112,7 +129,7 @@ def later_of(connection: Connection, instance_id: int, moment: datetime) -> Iter
 def baselines(database: Database, wanted: ChangeFilter) -> list[Baseline]:
     """Return what the first sync of each instance found, newest first."""
     query = select(log, instances.c.name).join_from(log, instances)
-    query = query.where(log.c.told == FIRST_SYNC, IS_KEPT)
+    query = query.where(log.c.told == FIRST_SYNC)
     order = (log.c.changed_at.desc(), instances.c.name)
     with database.read() as connection:
         query = _filtered(connection, query, wanted)
@@ -181,10 +198,7 @@ def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) 
     for value, condition in conditions:
         if value is not None:
             query = query.where(condition)
-    if wanted.since is not None:
-        query = query.where(log.c.changed_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(log.c.changed_at <= wanted.until)
+    query = query.where(*between(wanted.since, wanted.until))
     if wanted.instances is not None:
         query = query.where(among(connection, instances.c.id, wanted.instances))
     return query

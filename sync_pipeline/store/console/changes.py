@@ -30,8 +30,8 @@ from sync_pipeline.model.page import Key, Page, Place, checked_key, moment_of, n
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.change_log import (
     IS_BASELINE,
-    IS_KEPT,
     baseline_of,
+    between,
     found_by_first_syncs,
     logged,
 )
@@ -60,7 +60,12 @@ class ChangePages:
         with self._database.read() as connection:
             begin = _begin(connection, reach, checked_key(place.after, str, str, str, int))
             where, ids = _within(connection, reach, asked)
-            found = _found([*where, *_narrowing(asked)], ids, begin, place.limit + 1)
+            wanted = [
+                *where,
+                *_narrowing(asked),
+                *between(asked.since, asked.until, is_later_page=begin is not None),
+            ]
+            found = _found(wanted, ids, begin, place.limit + 1)
             rows = _rows(connection, found, with_baselines=bool(asked.account))
             shown = rows[: place.limit]
             following = _key(connection, shown[-1]) if len(rows) > place.limit else None
@@ -100,7 +105,7 @@ class ChangePages:
 
 def _since(connection: Connection, reach: Reach, since: datetime) -> list[ColumnElement[bool]]:
     own = of_reach(connection, reach, log.c.instance_id)
-    return [_IS_TOLD, IS_KEPT, log.c.changed_at >= since, *own]
+    return [_IS_TOLD, *between(since, None), *own]
 
 
 def _rank() -> ColumnElement[int]:
@@ -147,7 +152,7 @@ def _of(connection: Connection, ids: Sequence[int]) -> ColumnElement[bool]:
 
 
 def _narrowing(asked: ChangeQuestion) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [IS_KEPT]
+    found: list[ColumnElement[bool]] = []
     if asked.account:
         found.append(log.c.account_name == asked.account)
     elif not asked.effect:
@@ -159,10 +164,6 @@ def _narrowing(asked: ChangeQuestion) -> list[ColumnElement[bool]]:
         found.append(log.c.told.bitwise_and(int(asked.effect | Effect.UNKNOWN)) != 0)
     if asked.types or asked.first_syncs:
         found.append(_of_types(asked))
-    if asked.since is not None:
-        found.append(log.c.changed_at >= asked.since)
-    if asked.until is not None:
-        found.append(log.c.changed_at <= asked.until)
     return found
 
 

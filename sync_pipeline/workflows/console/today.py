@@ -122,7 +122,9 @@ class TodayAnswers:
             ]
             causes = self._causes(found, since)
         except ConfigurationError as error:
-            return NewFindings(notes=(f"The findings were not evaluated: {error}",))
+            # The file may name instances of others.
+            why = f": {error}" if self._reach.is_everything else "."
+            return NewFindings(notes=(f"The findings were not evaluated{why}",))
         counts = counts_of([item for item, _ in found])
         return NewFindings(counts, causes, is_whole=len(found) < most)
 
