@@ -24,10 +24,10 @@ OTHER_INSTANCE = Parameter("other-instance", Shape.INSTANCE)
 OTHER_NAME = Parameter("other-name")
 OTHER_AT = Parameter("other-at")
 FACTS = (
-    Column("first", Kind.NAME),
+    Column("first_account", Kind.NAME),
     Column("first_instance", Kind.NAME),
     Column("first_at", Kind.MOMENT),
-    Column("second", Kind.NAME),
+    Column("second_account", Kind.NAME),
     Column("second_instance", Kind.NAME),
     Column("second_at", Kind.MOMENT),
     Column("equal", Kind.FLAG),
