@@ -115,7 +115,7 @@ def random_snapshot(chance: random.Random, engine: EngineName, now: datetime) ->
     return replace(found, sections=sections, server=ServerIdentity(version, (1,)), server_facts=())
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 2**32), engine=st.sampled_from(EngineName))
 def test_an_answer_of_a_moment_is_the_one_that_was_given_then(
     shared: Past, seed: int, engine: EngineName
@@ -203,7 +203,7 @@ def test_a_database_counts_as_there_from_when_something_names_it(past: Past) -> 
 
 
 def test_statements_do_not_grow_with_the_instances_that_did_not_change(past: Past) -> None:
-    fleet = past.bench.fleet(*(f"many{number}" for number in range(40)))
+    fleet = past.bench.fleet(*(f"many{number}" for number in range(12)))
     past.bench.now = minutes(60)
     for item in fleet:
         past.sync(item, with_database((an_account("ann"),), past.bench.now))
@@ -214,7 +214,7 @@ def test_statements_do_not_grow_with_the_instances_that_did_not_change(past: Pas
             list(search(past.deps(), "SELECT", "server", items, minutes(90)).holders())
         return len(statements)
 
-    assert sent(fleet[:30]) == sent(fleet[:10])
+    assert sent(fleet) == sent(fleet[:4])
     past.sync(fleet[0], with_database((an_account("ann", is_locked=True),), minutes(120)))
     assert sent(fleet[:10]) <= sent(fleet[1:11]) + 4
 
