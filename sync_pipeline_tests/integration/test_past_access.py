@@ -32,6 +32,8 @@ from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.access import access_of, search
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import START, StoreBench, an_account, minutes
+from workbench.servers.fixtures_store import store_database
+from workbench.servers.running import RunningServer
 from workbench.servers.statements import counted, planned
 from workbench.strategies.any_engine import NEWER, SHAPES
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
@@ -245,3 +247,20 @@ def test_one_that_was_removed_since_was_there(past: Past) -> None:
     assert [found.name for found in past.bench.store.registry.there_at(minutes(60))] == [item.name]
     assert past.bench.store.registry.there_at(minutes(90)) == []
     assert past.bench.now > START
+
+
+@pytest.mark.postgresql
+def test_a_store_on_postgresql_answers_the_same(postgresql_server: RunningServer) -> None:
+    with store_database(postgresql_server) as url:
+        past = Past(StoreBench(Store.open(url)))
+        chance, item = random.Random(3), an_instance(past, EngineName.SQLSERVER)
+        said = {}
+        for hours in (1, 2, 3):
+            past.bench.now = minutes(60 * hours)
+            past.sync(item, random_snapshot(chance, item.engine, past.bench.now))
+            said[past.bench.now] = past.answers(item)
+        for moment, answers in said.items():
+            assert past.answers(item, moment) == answers
+        early = past.who_can(item, "DELETE", "orders", minutes(59))
+        assert "not synced yet" in str(early)
+        past.bench.store.close()
