@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from math import inf
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -56,6 +57,7 @@ _SCRIPT = Path(__file__).with_name("console.lua")
 _PAGES_DEEP = 6
 _SECONDS_TO_START = 60
 _KILO = 1000
+_MOMENT = 0.2
 COLUMNS = (
     "resource", "questions", "slowest", "closed p50 ms", "closed p95 ms", "people p95 ms",
     "CPU ms", "ratio to /login", "server CPU ms", "MB",
@@ -126,6 +128,7 @@ class Console:
 
     def load(self, questions: Sequence[Question], seconds: int, pause: float) -> Figures:
         """Ask these in turn for some seconds; `pause` is the mean time between two of a user."""
+        self._calm()
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
         before, server = self._cpu()
         lines = "\n".join(f"{self.tokens[item.viewer]} {item.address}" for item in questions)
@@ -148,12 +151,22 @@ class Console:
         self.asked += found["requests"]
         return Figures(
             found["requests"],
-            found["p50"] / _KILO,
-            found["p95"] / _KILO,
+            # Nobody had an answer: it takes longer than this.
+            found["p50"] / _KILO if found["requests"] else inf,
+            found["p95"] / _KILO if found["requests"] else inf,
             after - before,
             server_after - server,
             memory(self.pid, "VmHWM"),
         )
+
+    def _calm(self) -> None:
+        """Wait until what was asked before, and nobody waits for any more, is done."""
+        end = time.monotonic() + _SECONDS_TO_START
+        while time.monotonic() < end:
+            before = self._cpu()[0]
+            time.sleep(_MOMENT)
+            if self._cpu()[0] - before < _MOMENT / 5:
+                return
 
     def _cpu(self) -> tuple[float, float]:
         return cpu_seconds(self.pid), cpu_seconds(self.server_pid) if self.server_pid else 0.0

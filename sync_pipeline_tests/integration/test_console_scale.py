@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import anyio
 import pytest
 import uvicorn
 from sqlalchemy import event
@@ -210,6 +211,9 @@ def test_findings_of_many_instances_are_those_of_all_of_them_read(
     assert rows == whole["items"]
 
 
+Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 @dataclass
 class Sockets:
     """Connections from addresses of loopback to a server that gives each client so many."""
@@ -217,15 +221,20 @@ class Sockets:
     port: int
     open: list[asyncio.StreamWriter] = field(default_factory=list)
 
-    async def asked(
-        self, source: str, headers: str = "", *, is_kept: bool = True, path: str = "/login"
-    ) -> bytes:
-        """Send one request on a connection of its own, and return the first line of the answer."""
+    async def sent(self, source: str, headers: str = "", path: str = "/login") -> Connected:
+        """Send one request on a connection of its own."""
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.port, local_addr=(source, 0)
         )
         self.open.append(writer)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n".encode())
+        return reader, writer
+
+    async def asked(
+        self, source: str, headers: str = "", *, is_kept: bool = True, path: str = "/login"
+    ) -> bytes:
+        """Send one request, and return the status of its answer."""
+        reader, writer = await self.sent(source, headers, path)
         line = await asyncio.wait_for(reader.readline(), 30)
         if not is_kept:
             writer.close()
@@ -298,6 +307,40 @@ def test_a_trusted_proxy_has_the_connections_of_many(pages: Pages) -> None:
         assert await ask("10.0.0.1", "/login") == b"200"
 
     asyncio.run(with_sockets(app, trusted, 1, work))
+
+
+def test_nothing_is_worked_out_for_who_left(pages: Pages) -> None:
+    """A page that was asked for again and again, and left, would keep everybody else waiting."""
+    asked: list[int] = []
+    begun, go_on = Event(), Event()
+
+    class Waiting:
+        def viewer(self, *_: object) -> None:
+            asked.append(1)
+            begun.set()
+            go_on.wait(30)
+
+    site = Site(pages.deps, Waiting())  # type: ignore[arg-type]
+
+    async def work(sockets: Sockets) -> None:
+        site.threads = anyio.CapacityLimiter(1)
+        first = asyncio.create_task(sockets.asked("127.0.0.1", path="/"))
+        await asyncio.to_thread(begun.wait, 30)
+        for _ in range(5):
+            await sockets.sent("127.0.0.1", path="/")
+        # The server is in this loop: it has heard of all by then.
+        await asyncio.sleep(0.2)
+        for writer in sockets.open[1:]:
+            writer.close()
+            await writer.wait_closed()
+        await asyncio.sleep(0.2)
+        go_on.set()
+        assert await first == b"401"
+        assert await sockets.asked("127.0.0.1", path="/") == b"401"
+        assert len(asked) == 2
+
+    app = application(site, allowed_hosts("127.0.0.1", PORT, ()))
+    asyncio.run(with_sockets(app, Clients(), 50, work))
 
 
 @pytest.mark.parametrize(
