@@ -8,29 +8,21 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from demo.fleet import ABSENT, FEW, SEVERAL, Sample, start_servers
 from demo.history import DAYS, generate_history
-from demo.samples import (
-    MONITOR,
-    MONITOR_PASSWORD,
-    MYSQL_NIGHT,
-    MYSQL_SEED,
-    POSTGRESQL_NIGHT,
-    POSTGRESQL_SEED,
-    run_script,
-)
+from demo.samples import MONITOR, MONITOR_PASSWORD, run_script
 from sync_pipeline.engines.registry import ENGINES
-from workbench.servers import mariadb, postgresql
-from workbench.servers.running import RunningServer
+from workbench.servers.running import RunningServer, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".demo"
 COMMAND = Path(sys.executable).parent / "sync-pipeline"
-SEEDS = {"postgresql": POSTGRESQL_SEED, "mariadb": MYSQL_SEED}
-NIGHTS = {"postgresql": POSTGRESQL_NIGHT, "mariadb": MYSQL_NIGHT}
+GENERATED = "A sample; its sizes before today are generated."
 
 
 def say(text: str) -> None:
@@ -40,90 +32,108 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def command(*arguments: str, stdin: str | None = None) -> None:
-    """Run one `sync-pipeline` command as a user would; a failure ends the demonstration."""
+def command(*arguments: str, stdin: str | None = None, may_fail: bool = False) -> None:
+    """Run one `sync-pipeline` command as a user would; a failure ends the demonstration.
+
+    `may_fail`: a run is one that fails where an instance is not reached.
+    """
     sys.stdout.write(f"$ sync-pipeline {' '.join(arguments)}\n")
     sys.stdout.flush()
     done = subprocess.run([COMMAND, *arguments], input=stdin, text=True, check=False)
-    if done.returncode:
+    if done.returncode and not may_fail:
         sys.exit(done.returncode)
 
 
-def leave_running(port: int) -> None:
-    """Serve the UI until Ctrl-C, and let it end in good order before the servers do."""
-    with subprocess.Popen([COMMAND, "up", "--port", str(port)]) as serving:
+def leave_running(port: int, console_port: int) -> None:
+    """Serve the console and the UI until Ctrl-C; they end in good order before the servers do."""
+    ui, console = (f"http://127.0.0.1:{number}" for number in (port, console_port))
+    sys.stdout.write(
+        f"The console: {console}\n"
+        f"Who can change an order: {console}/who-can?privilege=UPDATE&object=table:shop.orders\n"
+        f"The Dagster UI: {ui}\n"
+    )
+    sys.stdout.flush()
+    os.environ["SYNC_PIPELINE_CONSOLE_DAGSTER_UI"] = ui
+    ports = ("--port", str(port), "--console-port", str(console_port))
+    with subprocess.Popen([COMMAND, "up", *ports]) as serving:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: serving.send_signal(signal.SIGINT))
         serving.wait()
 
 
-def start_servers(stack: ExitStack) -> dict[str, RunningServer]:
-    """Start one private server of each engine that is installed here."""
-    servers: dict[str, RunningServer] = {}
-    newest = postgresql.installations()[-1]
-    directory = STATE / "servers"
-    servers["billing-pg"] = stack.enter_context(
-        postgresql.run_postgresql(newest, directory / "postgresql")
-    )
-    installation = mariadb.installation()
-    if installation is None:
-        say("MariaDB is not installed here (apt install mariadb-server): going on without it")
-    else:
-        servers["shop-mariadb"] = stack.enter_context(
-            mariadb.run_mariadb(installation, directory / "mariadb")
-        )
-    for name, server in servers.items():
-        sys.stdout.write(f"{name}: {server.engine} {server.version} on port {server.port}\n")
-    return servers
-
-
-def seed(server: RunningServer) -> None:
+def seed(item: Sample, server: RunningServer) -> None:
     """Create the sample accounts, and the monitoring account by its own script."""
-    run_script(server, SEEDS[server.engine])
+    run_script(server, item.seed)
     script = ENGINES[server.engine].grants_script(MONITOR, "%", [server.database])
     statements = "\n".join(line for line in script.splitlines() if not line.startswith("--"))
     run_script(server, statements.replace("<password>", MONITOR_PASSWORD))
 
 
-def register(servers: dict[str, RunningServer]) -> None:
+def register(servers: Mapping[Sample, RunningServer]) -> None:
     """Put the servers into the registry with the command a user would use."""
     command(
         "credentials", "add", "demo", "--username", MONITOR, "--password-stdin",
         stdin=MONITOR_PASSWORD,
     )  # fmt: skip
-    for name, server in servers.items():
-        command(
-            "instances", "add", name, "--engine", str(server.engine), "--host", server.host,
-            "--port", str(server.port), "--credential", "demo", "--environment", "demo",
-            # Private servers on loopback, without TLS.
-            "--tls", "disable",
-        )  # fmt: skip
+    for item, server in servers.items():
+        add(item.name, str(server.engine), server.port, item.team)
     command("instances", "test", "--all")
+
+
+def add(name: str, engine: str, port: int, team: str) -> None:
+    """Register an instance on loopback, without TLS: its server is private."""
+    command(
+        "instances", "add", name, "--engine", engine, "--host", "127.0.0.1",
+        "--port", str(port), "--credential", "demo", "--environment", "demo",
+        "--tls", "disable", "--tag", f"team={team}", "--description", GENERATED,
+    )  # fmt: skip
+
+
+def leave_something_to_look_at() -> None:
+    """Let one instance of the larger fleet be away, and one be in maintenance."""
+    add(ABSENT, "postgresql", free_port(), "billing")
+    command("run", "account-sync", may_fail=True)
+    command(
+        "maintenance", "start", "--instance", "web-mariadb", "--hours", "4",
+        "--reason", "new disks", may_fail=True,
+    )  # fmt: skip
+
+
+def options_of() -> argparse.Namespace:
+    """Read the arguments."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument(
+        "--ui",
+        action="store_true",
+        help="leave the console and the Dagster UI running, over several servers of each engine",
+    )
+    parser.add_argument("--port", type=int, default=3000, help="the UI's port on 127.0.0.1")
+    parser.add_argument(
+        "--console-port", type=int, default=3080, help="the console's port on 127.0.0.1"
+    )
+    return parser.parse_args()
 
 
 def main() -> None:
     """Run the demonstration."""
-    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--ui", action="store_true", help="leave the Dagster UI running")
-    parser.add_argument("--port", type=int, default=3000, help="the UI's port on 127.0.0.1")
-    options = parser.parse_args()
+    options = options_of()
     shutil.rmtree(STATE, ignore_errors=True)
     # The database servers refuse root, so their user must be able to enter.
     STATE.mkdir(mode=0o755)
     os.environ["SYNC_PIPELINE_HOME"] = str(STATE / "home")
     with ExitStack() as stack:
         say("1. Private sample servers with sample accounts")
-        servers = start_servers(stack)
-        for server in servers.values():
-            seed(server)
+        servers = start_servers(stack, STATE / "servers", SEVERAL if options.ui else FEW)
+        for item, server in servers.items():
+            seed(item, server)
         say("2. The fleet's registry")
         register(servers)
         say("3. The first account sync, through Dagster")
         command("run", "account-sync")
         command("sessions", "show", "latest")
         say("4. Overnight, somebody changes accounts; the second sync")
-        for server in servers.values():
-            run_script(server, NIGHTS[server.engine])
+        for item, server in servers.items():
+            run_script(server, item.night)
         command("run", "account-sync")
         command("sessions", "show", "latest")
         say("5. What changed")
@@ -142,16 +152,18 @@ def main() -> None:
             command("backfill", "--period", period, *since)
         command("run", "aggregation")
         say("9. What is large, what grows, and where that leads")
-        for name in servers:
-            command("capacity", "limit", name, "60MB")
+        for item in servers:
+            command("capacity", "limit", item.name, "60MB")
         command("capacity", "top")
-        command("capacity", "history", next(iter(servers)), "--period", "quarter", *since)
+        command("capacity", "history", FEW[0].name, "--period", "quarter", *since)
         command("capacity", "forecast")
         say("10. The report")
         command("report", "--output", str(STATE / "capacity.html"))
         if options.ui:
-            say(f"11. The Dagster UI on http://127.0.0.1:{options.port} (Ctrl-C ends it)")
-            leave_running(options.port)
+            say("11. One instance is away, one is in maintenance")
+            leave_something_to_look_at()
+            say("12. The console, and the Dagster UI (Ctrl-C ends both)")
+            leave_running(options.port, options.console_port)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def generate_history() -> int:
             points = store.size_queries.database_points(today, today, instance.name)
             chance = random.Random(instance.name)  # noqa: S311 - sample data
             for day in _days(today, chance):
-                snapshot = _snapshot(day, today, points, chance)
+                snapshot = _snapshot(instance.name, day, today, points, chance)
                 known = store.sizes.known(instance.id)
                 inventory = reconcile_databases(known, snapshot, Scope())
                 store.sizes.put([MeasuredDay(instance.id, day, snapshot, inventory)])
@@ -55,10 +55,10 @@ def _days(today: date, chance: random.Random) -> Iterator[date]:
 
 
 def _snapshot(
-    day: date, today: date, points: list[SizePoint], chance: random.Random
+    instance: str, day: date, today: date, points: list[SizePoint], chance: random.Random
 ) -> SizeSnapshot:
     back = (today - day).days
-    databases = [_database(point, back, chance) for point in points]
+    databases = [_database(instance, point, back, chance) for point in points]
     if back > RETIRED_DAYS:
         size = 3_000_000 + 9_000 * (DAYS - back)
         databases.append(DatabaseSize("retired", Measure.known(size)))
@@ -69,7 +69,9 @@ def _snapshot(
     )
 
 
-def _database(point: SizePoint, back: int, chance: random.Random) -> DatabaseSize:
-    share = math.exp(-back / 300) * (1 + chance.uniform(-0.004, 0.004))
+def _database(instance: str, point: SizePoint, back: int, chance: random.Random) -> DatabaseSize:
+    """Return a size on the way to today's: each database grows at a pace of its own."""
+    own = random.Random(f"{instance}/{point.database}")  # noqa: S311 - sample data
+    share = math.exp(-back / own.uniform(150, 900)) * (1 + chance.uniform(-0.004, 0.004))
     total = round((point.total_bytes or 0) * share)
     return DatabaseSize(point.database, Measure.known(total))

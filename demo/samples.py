@@ -67,6 +67,77 @@ ALTER USER 'dave'@'localhost' ACCOUNT UNLOCK;
 CREATE USER 'erin'@'%' IDENTIFIED BY 'demo';
 GRANT shop_reader TO 'erin'@'%';
 """
+# The rest are on the larger fleet alone. Some accounts are on several, with other rights.
+ORDERS_SEED = """
+CREATE ROLE shop_owner NOLOGIN;
+CREATE ROLE support NOLOGIN;
+CREATE ROLE shop_app LOGIN PASSWORD 'demo';
+CREATE ROLE alice LOGIN PASSWORD 'demo';
+CREATE ROLE carol LOGIN PASSWORD 'demo' CREATEROLE;
+CREATE ROLE deploy LOGIN SUPERUSER PASSWORD 'demo';
+GRANT support TO alice, carol;
+GRANT shop_owner TO carol;
+CREATE SCHEMA shop AUTHORIZATION shop_owner;
+CREATE TABLE shop.orders (id bigint PRIMARY KEY, customer text, total numeric);
+ALTER TABLE shop.orders OWNER TO shop_owner;
+CREATE TABLE shop.refund (id bigint PRIMARY KEY, order_id bigint, amount numeric);
+GRANT USAGE ON SCHEMA shop TO shop_app, support;
+GRANT SELECT, INSERT, UPDATE ON shop.orders TO shop_app;
+GRANT SELECT ON shop.orders, shop.refund TO support;
+"""
+ORDERS_NIGHT = """
+GRANT UPDATE ON shop.orders TO support;
+GRANT INSERT ON shop.refund TO support WITH GRANT OPTION;
+ALTER ROLE alice SUPERUSER;
+CREATE ROLE migration LOGIN PASSWORD 'demo' IN ROLE shop_owner;
+"""
+HR_SEED = """
+CREATE ROLE hr NOLOGIN;
+CREATE ROLE hr_app LOGIN PASSWORD 'demo';
+CREATE ROLE bob LOGIN PASSWORD 'demo';
+CREATE ROLE auditor LOGIN PASSWORD 'demo';
+GRANT hr TO bob;
+GRANT pg_read_all_data TO auditor;
+CREATE SCHEMA hr;
+CREATE TABLE hr.employee (id bigint PRIMARY KEY, name text, salary numeric);
+GRANT USAGE ON SCHEMA hr TO hr, hr_app, PUBLIC;
+GRANT SELECT ON hr.employee TO hr;
+GRANT SELECT, INSERT, UPDATE, DELETE ON hr.employee TO hr_app;
+"""
+HR_NIGHT = """
+GRANT SELECT ON hr.employee TO PUBLIC;
+REVOKE DELETE ON hr.employee FROM hr_app;
+ALTER ROLE auditor NOLOGIN;
+"""
+STOCK_SEED = """
+CREATE DATABASE shop;
+CREATE DATABASE stock;
+CREATE TABLE shop.orders (id bigint PRIMARY KEY, customer varchar(80), total decimal(12, 2));
+CREATE TABLE stock.item (id bigint PRIMARY KEY, name varchar(80), quantity int);
+CREATE ROLE stock_keeper;
+CREATE USER 'shop_app'@'10.0.%' IDENTIFIED BY 'demo';
+CREATE USER 'stock_app'@'10.0.%' IDENTIFIED BY 'demo';
+CREATE USER 'carol'@'%' IDENTIFIED BY 'demo';
+GRANT SELECT, UPDATE ON shop.* TO 'shop_app'@'10.0.%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON stock.* TO stock_keeper;
+GRANT stock_keeper TO 'stock_app'@'10.0.%', 'carol'@'%';
+"""
+STOCK_NIGHT = """
+GRANT ALL PRIVILEGES ON *.* TO 'stock_app'@'10.0.%';
+GRANT UPDATE ON shop.orders TO 'carol'@'%';
+"""
+WEB_SEED = """
+CREATE DATABASE web;
+CREATE TABLE web.page (id bigint PRIMARY KEY, body text);
+CREATE USER 'web_app'@'%' IDENTIFIED BY 'demo';
+CREATE USER 'erin'@'%' IDENTIFIED BY 'demo';
+GRANT SELECT, INSERT, UPDATE ON web.* TO 'web_app'@'%';
+GRANT SELECT ON web.* TO 'erin'@'%';
+"""
+WEB_NIGHT = """
+GRANT FILE, PROCESS ON *.* TO 'web_app'@'%';
+DROP USER 'erin'@'%';
+"""
 
 
 def run_script(server: RunningServer, script: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.moment import parse_moment
+from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.text import LONGEST_NAME, shortened
 from sync_pipeline.report.csv_cells import cell_text, csv_text
 from sync_pipeline.visible import escaped_json, visible, visible_lines
@@ -50,13 +50,13 @@ def dependencies() -> Iterator[SyncDeps]:
     secure_home(settings.home)
     store = Store.open(settings.effective_store_url)
     try:
-        tell = _tell if sys.stderr.isatty() else None
+        tell = say_beside if sys.stderr.isatty() else None
         yield SyncDeps(store, SecretVault.open(settings), settings, utc_now, tell)
     finally:
         store.close()
 
 
-def _tell(text: str) -> None:
+def say_beside(text: str) -> None:
     """Show how far the work is, beside the answer."""
     typer.echo(visible(text), err=True)
 
@@ -190,22 +190,13 @@ def shown_time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
 
 
-def parse_time(text: str) -> datetime:
-    """Read an ISO 8601 date or time and return it in UTC; without a zone it is UTC.
-
-    Raises:
-        ConfigurationError: it is neither, or far from every sync.
-    """
-    return parse_moment(text)
-
-
 def parse_past(text: str) -> datetime:
     """Read the same, or how long ago it is, such as `24h`.
 
     Raises:
         ConfigurationError: it is neither, or far from every sync.
     """
-    return parse_moment(text, utc_now())
+    return read_moment(text, utc_now())
 
 
 def require_name(text: str, what: str) -> None:

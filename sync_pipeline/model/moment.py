@@ -15,7 +15,7 @@ _AGO = re.compile(r"([0-9]{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def parse_moment(text: str, now: datetime | None = None) -> datetime:
+def read_moment(text: str, now: datetime | None = None) -> datetime:
     """Read an ISO 8601 date or time, or how long ago it is, such as `24h`; return it in UTC.
 
     Without a zone it is UTC. Minutes, hours, days and weeks count back from `now`; without, there

@@ -27,6 +27,7 @@ from sync_pipeline.reconcile.lines import (
     APPEARED,
     BACK,
     FOUND,
+    PARTLY,
     SEEN,
     IsFirst,
     IsVisible,
@@ -54,14 +55,26 @@ def _alike(state: AccountState) -> _Alike:
 
 @dataclass(frozen=True, slots=True)
 class _Firsts:
-    """What is read for the first time: sections, and attributes of accounts that are alike."""
+    """What is read for the first time: sections, and attributes of accounts that are alike.
+
+    `hidden` are sections that were never read and are not now, but of some accounts perhaps.
+    """
 
     sections: frozenset[SectionKey]
     attributes: Mapping[_Alike, frozenset[str]]
+    hidden: frozenset[SectionKey] = frozenset()
 
     def of(self, state: AccountState) -> IsFirst:
         """Return what tells that an attribute of an account was never read before."""
         return self.attributes.get(_alike(state), frozenset()).__contains__
+
+    def sections_of(self, old: AccountState, snapshot: Snapshot) -> frozenset[SectionKey]:
+        """Return the sections of which an account that was known shows something at last."""
+        key = old.section(SectionName.MEMBERSHIPS)
+        is_first = key in self.hidden and not old.memberships
+        if is_first and snapshot.is_known_of(old.name, key):
+            return self.sections | {key}
+        return self.sections
 
 
 @dataclass(slots=True)
@@ -105,7 +118,11 @@ def reconcile(
     )
     words = words or PowerWords()
     found = _Outcome(*_powers(words, known, present, all_known))
-    firsts = _Firsts(_first_read(snapshot, ever_read), _first_attributes(known, present))
+    firsts = _Firsts(
+        _first_read(snapshot, ever_read),
+        _first_attributes(known, present),
+        frozenset(snapshot.unread).difference(ever_read) if snapshot.known_of else frozenset(),
+    )
     for account in present:
         _compare(before.get(account.name), account, snapshot, firsts, found, is_baseline)
     names = tuple(account.name for account in present)
@@ -206,10 +223,14 @@ def _compare(
     if before is None:
         found.created.append(state.name)
         found.states.append(state)
-        told = _appearance(state, change, firsts.sections, is_baseline=is_baseline)
-        effect = Effect.NONE if is_baseline else of_coming(state, found.now)
+        opening = FOUND if is_baseline else _opening(state, snapshot, firsts)
+        told = _appearance(state, change, firsts, opening)
+        # What was there before it was seen was given to nobody now.
+        effect = of_coming(state, found.now) if opening == APPEARED else Effect.NONE
         found.changes.append(replace(told, effect=effect))
         return
+    sections = firsts.sections_of(before.state, snapshot)
+    firsts = replace(firsts, sections=sections)
     if not before.is_active:
         found.reactivated.append(state.name)
         told = _return(before.state, state, change, firsts)
@@ -236,7 +257,7 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
     """Return what is now known of an account: read sections new, unread ones carried."""
 
     def holds(key: SectionKey) -> bool:
-        return snapshot.is_known(key)
+        return snapshot.is_known_of(reported.name, key)
 
     base = old or blank(reported.name)
     # Some engines make a superuser by a role or by a privilege of the server.
@@ -256,7 +277,7 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
         settings=(
             reported.settings if holds(reported.section(SectionName.SETTINGS)) else base.settings
         ),
-        grants=_merged_grants(base.grants, reported.grants, snapshot),
+        grants=_merged_grants(base.grants, reported, snapshot),
     )
     # Mostly nothing is carried over, and what was reported is canonical already.
     return reported.canonical() if state == reported else state.canonical()
@@ -279,14 +300,15 @@ def _with_what_is_hidden(reported: AccountState, old: AccountState) -> AccountSt
 
 
 def _merged_grants(
-    base: tuple[Grant, ...], reported: tuple[Grant, ...], snapshot: Snapshot
+    base: tuple[Grant, ...], state: AccountState, snapshot: Snapshot
 ) -> tuple[Grant, ...]:
     """Return the grants of read sections as reported, and of the others as they were.
 
     Each section is asked about once: there are few, and of grants there may be thousands.
     """
+    reported = state.grants
     is_known = {
-        parts: snapshot.is_known(section_of(*parts))
+        parts: snapshot.is_known_of(state.name, section_of(*parts))
         for parts in {*map(_KIND_AND_CATALOG, base), *map(_KIND_AND_CATALOG, reported)}
     }
     if all(is_known.values()):
@@ -333,18 +355,21 @@ def _visible(state: AccountState, first_read: Collection[SectionKey]) -> IsVisib
     return lambda item: item.section in first_read if isinstance(item, Grant) else memberships
 
 
+def _opening(state: AccountState, snapshot: Snapshot, firsts: _Firsts) -> str:
+    """Return how an account that was not known came to be: where all are listed, it is new."""
+    key = state.section(SectionName.ACCOUNTS)
+    if not snapshot.is_known(key):
+        return PARTLY
+    return SEEN if key in firsts.sections else APPEARED
+
+
 def _appearance(
-    state: AccountState,
-    change: AccountDiff,
-    first_read: Collection[SectionKey],
-    *,
-    is_baseline: bool,
+    state: AccountState, change: AccountDiff, firsts: _Firsts, opening: str
 ) -> AccountChange:
-    is_listed = state.section(SectionName.ACCOUNTS) in first_read
-    opening = FOUND if is_baseline else SEEN if is_listed else APPEARED
     # What an account has that is new was granted to it, whenever that is read for the first time.
-    visible = _visible(state, first_read if is_listed else ())
-    lines = describe(ChangeType.ADD, change, lambda item: is_baseline or visible(item))
+    visible = _visible(state, firsts.sections if opening == SEEN else ())
+    is_old = opening in (FOUND, PARTLY)
+    lines = describe(ChangeType.ADD, change, lambda item: is_old or visible(item))
     return AccountChange(state.name, ChangeType.ADD, change, (opening, *lines))
 
 

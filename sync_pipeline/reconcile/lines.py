@@ -13,9 +13,10 @@ from sync_pipeline.model.privilege import Grant, Membership
 
 APPEARED = "account appeared"
 SEEN = "account became visible: its list was read for the first time"
+PARTLY = "account became visible: the list of accounts is not read whole"
 FOUND = "account found by the first sync"
 BACK = "account is back"
-_OPENINGS = frozenset({APPEARED, SEEN, FOUND, BACK})
+_OPENINGS = frozenset({APPEARED, SEEN, PARTLY, FOUND, BACK})
 _KEPT = "as before: "
 _ATTRIBUTE = "attribute."
 _FIELD_WORDS = {

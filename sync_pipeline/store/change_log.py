@@ -49,6 +49,7 @@ _IS_OF_PEOPLE = not_(and_(_IS_SILENT, log.c.change_type.in_(_COMING_AND_GOING)))
 """Not that what an engine made for itself came or went, which is written with nothing to tell."""
 # One entry of the first sync of each instance stands for all of them (see `write`).
 _FIRST = log.alias("first")
+_ROWS_AT_ONCE = 500
 _OF_INSTANCE = typing.cast("ColumnClause[int]", _FIRST.c.instance_id)
 _OF_FIRST = and_(
     _FIRST.c.told == FIRST_SYNC,
@@ -112,6 +113,17 @@ def later_than(
         query = query.where(among(connection, instances.c.id, instance_ids))
     rows = connection.execute(query.order_by(log.c.changed_at.desc(), log.c.id.desc()))
     return [logged(row) for row in rows]
+
+
+def later_of(connection: Connection, instance_id: int, moment: datetime) -> Iterator[LoggedChange]:
+    """Yield what changed later than a moment on an instance, newest first, some at a time."""
+    query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
+    query = query.join_from(log, instances).where(
+        log.c.instance_id == instance_id, log.c.changed_at > moment, IS_KEPT
+    )
+    ordered = query.order_by(log.c.changed_at.desc(), log.c.id.desc())
+    rows = connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
+    return map(logged, rows)
 
 
 def baselines(database: Database, wanted: ChangeFilter) -> list[Baseline]:

@@ -31,6 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
+from sync_pipeline.model.finding_count import NUMBERS
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -418,6 +420,30 @@ instance_findings = Table(
     Index(None, "resolved_at"),
     # What is new is a range.
     Index(None, "first_seen_at"),
+)
+
+instance_finding_marks = Table(
+    "instance_finding_marks",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    # A digest (hex) of the rules by which its findings were counted, and of the code that did.
+    Column("basis", String(64), nullable=False),
+    # As in `instance_reviews`, which has too much beside them.
+    Column("valid_from", UtcDateTime),
+    Column("valid_until", UtcDateTime),
+)
+
+instance_finding_counts = Table(
+    "instance_finding_counts",
+    metadata,
+    # Empty: all rules. `rank` is that of a severity, 0 the worst. The numbers: model/finding_count.
+    Column("rule", String(64), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True, autoincrement=False),
+    *(Column(name, Integer, nullable=False) for name in NUMBERS),
+    Index(None, "instance_id"),
+    # In the order in which they are added up.
+    sqlite_with_rowid=False,
 )
 
 account_class_counts = Table(

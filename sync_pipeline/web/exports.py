@@ -10,7 +10,7 @@ from typing import Any
 from sync_pipeline.report.csv_cells import csv_text
 from sync_pipeline.visible import escaped_json
 from sync_pipeline.web.asked import encoded, wrong
-from sync_pipeline.web.views import Link, Table, Value, View
+from sync_pipeline.web.views import Link, Table, Tree, Value, View
 
 
 def as_json(view: View) -> dict[str, Any]:
@@ -47,7 +47,19 @@ def plain(value: Value) -> Any:
         return value.text if value.number is None else value.number
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Tree):
+        return _tree(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def _tree(tree: Tree) -> dict[str, Any]:
+    return {
+        "name": plain(tree.value),
+        "words": tree.words,
+        "branches": [_tree(item) for item in tree.branches],
+        "is_repeated": tree.is_repeated,
+        "more": tree.more,
+    }
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -28,6 +28,7 @@ _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.CHANGE: {"type": ["number", "null"], "description": "Percent."},
     Kind.FLAG: {"type": "boolean"},
     Kind.LINES: {"type": ["array", "null"], "items": _TEXT},
+    Kind.TREE: {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/Tree"}]},
 }
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERRORS = {
@@ -54,7 +55,7 @@ def document(resources: tuple[Resource, ...], texts: Texts) -> dict[str, Any]:
         "paths": {item.api: {"get": _operation(item, texts)} for item in resources},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Problem": _problem()},
+            "schemas": {"Problem": _problem(), "Tree": _tree()},
         },
     }
 
@@ -97,6 +98,8 @@ def _parameter(item: Parameter, texts: Texts) -> dict[str, Any]:
         schema = {"type": "string", "enum": list(item.choices)}
     elif item.shape is Shape.FLAG:
         schema = {"type": "string", "enum": ["yes", "no"]}
+    elif item.is_required:
+        schema["minLength"] = 1
     if item.is_many:
         schema = {"type": "array", "items": schema}
     key = f"field.{item.name}"
@@ -145,6 +148,18 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _type(column: Column) -> dict[str, Any]:
     return _TYPES.get(column.kind, {"type": ["string", "null"]})
+
+
+def _tree() -> dict[str, Any]:
+    return _object(
+        {
+            "name": {"type": ["string", "null"]},
+            "words": _TEXT,
+            "branches": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}},
+            "is_repeated": {"type": "boolean"},
+            "more": {"type": "integer"},
+        }
+    )
 
 
 def _problem() -> dict[str, Any]:

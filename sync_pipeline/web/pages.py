@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
-from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
-from sync_pipeline.model.page import Key
 from sync_pipeline.model.text import shortened
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.report.readable import shown_size
 from sync_pipeline.visible import visible_lines
-from sync_pipeline.web.asked import AFTER, FORMAT, TABLE, Asked, Parameter, encoded
+from sync_pipeline.web.addresses import SERVED, Addresses
+from sync_pipeline.web.asked import Asked, Parameter
 from sync_pipeline.web.plots import drawing
 from sync_pipeline.web.problems import Problem
-from sync_pipeline.web.resource import SORT, Resource
+from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.texts import Texts
-from sync_pipeline.web.views import Column, Link, Table, View
+from sync_pipeline.web.views import Column, Link, Tree, View
 
-SHOWN, LONGEST = 80, 240
+SHOWN, LONGEST = 80, 400
 """Characters of a name, and of a text, that a table shows; the rest is a click or a look away."""
 
 _GOOD = frozenset({"well", "synced", "completed", "active", "read"})
@@ -36,12 +36,12 @@ _ODD = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Whom a page is for: the viewer, the language, and whether there is a login to end."""
+    """Whom a page is for: the viewer, the language, whether there is a login to end, its links."""
 
     texts: Texts
     viewer: Viewer | None = None
     has_login: bool = False
-    dagster_url: str = ""
+    at: Addresses = SERVED
 
 
 def view_page(look: Look, resource: Resource, asked: Asked, view: View | None) -> str:
@@ -55,9 +55,9 @@ def view_page(look: Look, resource: Resource, asked: Asked, view: View | None) -
         view=view,
         fields=fields,
         is_narrowed=any(asked.many(item.name) for item in resource.parameters),
-        export=_export(resource, asked),
-        page_address=_page_address(resource, asked),
-        sort_address=_sort_address(resource, asked),
+        export=partial(look.at.download, resource, asked),
+        page_address=partial(look.at.following, resource, asked),
+        sort_address=partial(look.at.sorting, resource, asked),
         sorted_by=_sorted_by(resource, asked),
     )
 
@@ -85,23 +85,34 @@ def login_page(
     )
 
 
+def export_page(
+    look: Look, about: Mapping[str, Any], asked: Sequence[tuple[Resource, str, str]]
+) -> str:
+    """Return the first page of an export: what it is, and what is in it.
+
+    `asked` are its lists and questions: of which resource, about what, and the file of each.
+    """
+    return _page("export.html.j2", look, resource=None, about=about, asked=asked, left=RESOURCES)
+
+
 def _page(template: str, look: Look, **values: Any) -> str:
     shown: dict[str, Any] = {
         "t": look.texts,
         "viewer": look.viewer,
         "has_login": look.has_login,
-        "navigation": [item for item in RESOURCES if item.is_listed],
+        "at": look.at,
+        "navigation": look.at.navigation(RESOURCES),
         "is_reloading": False,
         "longest": LONGEST,
         **values,
     }
-    found = _environment(look.dagster_url).get_template(template)
+    found = _environment().get_template(template)
     # A lone surrogate is no character: `visible` shows it, and the rest is ours.
     return found.render(shown)
 
 
 @cache
-def _environment(dagster_url: str) -> Environment:
+def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("sync_pipeline.web", "templates"),
         autoescape=True,
@@ -112,26 +123,25 @@ def _environment(dagster_url: str) -> Environment:
         auto_reload=False,
     )
 
-    def href(link: Link) -> str:
-        return f"{dagster_url if link.is_outside else ''}{address(link)}"
-
-    made.filters.update(short=_short, moment=_moment, whole=_whole, mood=_mood, href=href)
+    made.filters.update(short=_short, moment=_moment, whole=_whole, mood=_mood, href=_href)
     made.filters.update(size=_size, change=_change, drawn=drawing)
     made.tests.update(
         moment=lambda value: isinstance(value, datetime),
         day=lambda value: isinstance(value, date),
-        link=lambda value: isinstance(value, Link) and bool(dagster_url or not value.is_outside),
+        link=lambda value: isinstance(value, Link),
         lines=lambda value: isinstance(value, tuple),
+        tree=lambda value: isinstance(value, Tree),
         # What is copied has to be the statement itself, and not what is shown of it.
         exact=lambda value: _seen(str(value)) == value,
     )
     return made
 
 
-def address(link: Link) -> str:
-    """Return the path and the query of a link."""
-    query = urlencode(link.values, errors="replace")
-    return f"{link.address}?{query}" if query else link.address
+@pass_context
+def _href(context: Context, link: Link) -> str:
+    """Return where a link leads on this page; empty: nowhere."""
+    at: Addresses = context["at"]
+    return at.link(link)
 
 
 def _seen(value: object) -> object:
@@ -150,7 +160,9 @@ def _moment(value: datetime) -> str:
 
 
 def _whole(value: object) -> object:
-    return f"{value:,}" if isinstance(value, int | float) else value
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _size(value: object) -> object:
@@ -173,31 +185,9 @@ def _fields(resource: Resource) -> tuple[Parameter, ...]:
     return resource.parameters if is_chosen else ()
 
 
-def _export(resource: Resource, asked: Asked) -> Callable[[str, Table], str]:
-    def export(form: str, table: Table) -> str:
-        of_table = table.layout.name if form and len(resource.layouts) > 1 else ""
-        values = {FORMAT: form, TABLE: of_table, AFTER: encoded(asked.place.after)}
-        return f"{resource.api}?{asked.query(**values)}"
-
-    return export
-
-
-def _page_address(resource: Resource, asked: Asked) -> Callable[[Key | None], str]:
-    return lambda key: f"{resource.page}?{asked.query(**{AFTER: encoded(key)})}"
-
-
-def _sort_address(resource: Resource, asked: Asked) -> Callable[[Column], str]:
-    def sort_address(column: Column) -> str:
-        now = asked.text(SORT) or resource.orders[0]
-        wanted = f"-{column.order}" if now == column.order else column.order
-        return f"{resource.page}?{asked.query(**{SORT: wanted})}"
-
-    return sort_address
-
-
 def _sorted_by(resource: Resource, asked: Asked) -> Callable[[Column], str]:
     def sorted_by(column: Column) -> str:
-        now = asked.text(SORT) or (resource.orders[0] if resource.orders else "")
+        now = resource.sort_of(asked)
         if not column.order or now.removeprefix("-") != column.order:
             return ""
         return "descending" if now.startswith("-") else "ascending"

@@ -27,7 +27,21 @@ class Link:
     number: int | None = None
 
 
-Value = str | int | float | bool | date | None | tuple[str, ...] | Link
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A text or a link with words beside it, and what branches off; the root may have neither.
+
+    `is_repeated`: its branches are at another place. `more` branches are not shown.
+    """
+
+    value: str | Link | None
+    words: str = ""
+    branches: tuple[Tree, ...] = ()
+    is_repeated: bool = False
+    more: int = 0
+
+
+Value = str | int | float | bool | date | None | tuple[str, ...] | Link | Tree
 
 
 class Kind(StrEnum):
@@ -49,6 +63,7 @@ class Kind(StrEnum):
     LINES = "lines"
     CODE = "code"
     PROSE = "prose"
+    TREE = "tree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +135,9 @@ class Level:
 class Plot:
     """Values over time: a picture, with its values in the table of the view that it names.
 
-    The gaps of the first line are what it says was not measured. `band` are dates with what is
-    least and most expected. `kind` is what the values are: a number, or a size. Its heading is a
-    text (`plot.NAME`).
+    Where they are in a table of another page, `more` leads there. The gaps of the first line are
+    what it says was not measured. `band` are dates with what is least and most expected. `kind` is
+    what the values are: a number, or a size. Its heading is a text (`plot.NAME`).
     """
 
     name: str
@@ -131,6 +146,7 @@ class Plot:
     band: tuple[tuple[date, float, float], ...] = ()
     level: Level | None = None
     kind: Kind = Kind.SIZE
+    more: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +154,7 @@ class View:
     """An answer. `about` is the name in the title; `notes` say what the answer does not know.
 
     `plots` are shown before the tables. `hint` is the key of a text that says what to do next.
+    `left_out` are tables that were not asked for: a page does not say of them that they are empty.
     """
 
     tables: tuple[Table, ...] = ()
@@ -145,4 +162,5 @@ class View:
     notes: tuple[str, ...] = ()
     about: str = ""
     plots: tuple[Plot, ...] = ()
+    left_out: tuple[str, ...] = ()
     hint: str = ""

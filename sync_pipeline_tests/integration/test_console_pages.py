@@ -44,7 +44,7 @@ from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.serve import reading
 from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, View
-from sync_pipeline.workflows.console import answers
+from sync_pipeline.workflows.console import answers, looking
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
@@ -99,6 +99,9 @@ def test_instances_are_those_of_the_command(pages: Pages, told: Command) -> None
     shown = everything(pages, "/api/v1/instances")
     listed = told.ok("instances", "list", "--json").json
     assert [item["instance"] for item in shown] == [item["name"] for item in listed]
+    # Those of the filter: whoever was not reached by the last syncs, tried less often or not yet.
+    failing = {item["instance"] for item in everything(pages, "/api/v1/instances", state="failing")}
+    assert failing >= {item["name"] for item in listed if item["not_reached"]}
     for one, other in zip(shown, listed, strict=True):
         assert one["address"] == f"{other['host']}:{other['port']}"
         assert one["tags"] == sorted(other["tags"])
@@ -107,7 +110,7 @@ def test_instances_are_those_of_the_command(pages: Pages, told: Command) -> None
         state = (
             "inactive" if not other["active"]
             else "maintenance" if other["maintenance"]
-            else "failing" if other["not_reached"]
+            else "failing" if other["name"] in failing
             else "well" if other["last_connected_at"] else "never-reached"
         )  # fmt: skip
         assert one["state"] == state
@@ -119,6 +122,32 @@ def test_instances_are_those_of_the_command(pages: Pages, told: Command) -> None
     assert [item["instance"] for item in held] == [
         item["name"] for item in listed if item["maintenance"]
     ]
+
+
+def test_an_instance_has_the_numbers_of_the_commands(pages: Pages, told: Command) -> None:
+    known = [
+        row
+        for one in told.ok("sessions", "list", "--json").json
+        for row in told.ok("sessions", "show", one["session_id"], "--json").json["records"]
+    ]
+    for item in everything(pages, "/api/v1/instances"):
+        name = item["instance"]
+        page = pages.get("/api/v1/instance", {"name": name, "limit": 500}).json
+        facts, tables = page["facts"], page["tables"]
+        accounts = told.ok("accounts", "list", "--instance", name, "--all", "--json").json
+        active = sum(one["is_active"] for one in accounts)
+        assert (facts["accounts"], facts["gone_accounts"]) == (active, len(accounts) - active)
+        causes = told.ok("findings", "--instance", name, "--json").json["causes"]
+        counts = [f"{number} {severity}" for severity, number in causes.items() if number]
+        assert facts["findings"] == (", ".join(counts) or "0")
+        shown = told.ok("instances", "show", name, "--json").json
+        assert len(tables["server"]["items"]) == len(shown["server"])
+        assert facts["reached"] == shown["last_connected_at"]
+        records = [
+            (row["session_id"], row["status"]) for row in known if row["instance_name"] == name
+        ]
+        last = [(row["session"], row["status"]) for row in tables["last_records"]["items"]]
+        assert last == records[:10]
 
 
 def test_accounts_are_those_of_the_command(pages: Pages, told: Command) -> None:
@@ -320,6 +349,19 @@ def test_an_instance_shows_what_its_server_is_set_to(tmp_path: Path) -> None:
         pages.close()
 
 
+def test_of_an_instance_that_was_never_read_nothing_is_claimed(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    bench = StoreBench(store, NOW)
+    bench.fleet("new")
+    store.close()
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        pages = Pages(deps)
+        page = pages.get("/instance", {"name": "new"}).text
+        assert "new was never synced: nothing is known of it." in page
+        assert "Every section was read" not in page
+        pages.close()
+
+
 def test_what_can_not_be_asked_is_said_in_the_words_of_the_command(
     pages: Pages, told: Command
 ) -> None:
@@ -398,6 +440,11 @@ def test_holders_are_the_same_where_a_page_looks_through_few_instances(
         monkeypatch.setattr(answers, "MOST_LOOKED_THROUGH", most)
         assert everything(pages, "/api/v1/who-can", **query) == whole
     assert len({item["instance"] for item in whole}) > 1
+    monkeypatch.undo()
+    # So it is where looking takes too long.
+    monkeypatch.setattr(looking, "LEAST_LOOKED_THROUGH", 1)
+    monkeypatch.setattr(looking, "SECONDS_OF_LOOKING", 0.0)
+    assert everything(pages, "/api/v1/who-can", **query) == whole
 
 
 def test_sessions_and_their_records_are_those_of_the_command(pages: Pages, told: Command) -> None:

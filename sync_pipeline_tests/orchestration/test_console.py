@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -15,6 +19,8 @@ from sync_pipeline.orchestration.processes import serve
 from sync_pipeline.orchestration.processes.services import Service
 from sync_pipeline.orchestration.processes.system import Options, build_system
 from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
+from sync_pipeline.web import serve as console_serve
 from workbench.running.system import environment_of
 from workbench.servers.running import free_port
 
@@ -65,6 +71,24 @@ def test_it_ends_with_its_keeper_and_knows_no_key(console: tuple[Service, int]) 
         assert first.wait(60) != 0
     finally:
         service.kill()
+
+
+def test_ctrl_c_is_its_end_and_no_error(tmp_path: Path) -> None:
+    """Under `up` a traceback was the last that somebody saw of it."""
+    settings, port = Settings(home=tmp_path), free_port()
+    Store.open(settings.effective_store_url).close()
+
+    def interrupt() -> None:
+        wait_for(lambda: answers(port))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    asking = Thread(target=interrupt)
+    asking.start()
+    try:
+        console_serve.serve("127.0.0.1", port, settings, lambda: datetime.now(UTC))
+    except KeyboardInterrupt:
+        pytest.fail("it ends as by an error")
+    asking.join()
 
 
 def test_there_is_none_where_no_port_is_given(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.moment import parse_moment
+from sync_pipeline.model.moment import read_moment
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
     ],
 )
 def test_a_moment_is_read(text: str, ago: timedelta) -> None:
-    assert parse_moment(text, NOW) == NOW - ago
+    assert read_moment(text, NOW) == NOW - ago
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def test_a_moment_is_read(text: str, ago: timedelta) -> None:
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        parse_moment(text, NOW)
+        read_moment(text, NOW)
     assert len(str(refused.value)) < 300
 
 
 def test_nothing_is_counted_from_nowhere() -> None:
     with pytest.raises(ConfigurationError):
-        parse_moment("24h")
+        read_moment("24h")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources import (
+    account,
     accounts,
+    capacity,
     causes,
     changes,
+    compare,
     findings,
+    histories,
     instances,
     names,
     sessions,
@@ -20,9 +24,13 @@ RESOURCES: tuple[Resource, ...] = (
     *instances.RESOURCES,
     *who_can.RESOURCES,
     *accounts.RESOURCES,
+    *account.RESOURCES,
+    *compare.RESOURCES,
     *changes.RESOURCES,
     *causes.RESOURCES,
     *findings.RESOURCES,
+    *capacity.RESOURCES,
+    *histories.RESOURCES,
     *sessions.RESOURCES,
     *names.RESOURCES,
 )

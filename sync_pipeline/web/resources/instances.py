@@ -8,7 +8,8 @@ from sync_pipeline.model.page import InstanceLine, InstanceOrder, InstanceState
 from sync_pipeline.model.session import InstanceRecord
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import SORT, Resource
-from sync_pipeline.web.resources.links import instance_link, session_link
+from sync_pipeline.web.resources.histories import plot_of
+from sync_pipeline.web.resources.links import capacity_link, instance_link, session_link
 from sync_pipeline.web.resources.parameters import (
     ENGINE,
     ENVIRONMENT,
@@ -123,11 +124,14 @@ def one(answers: Answers, asked: Asked) -> View | None:
     if found is None:
         return None
     item = found.line.instance
+    sizes = plot_of(answers.capacity.sizes(item), capacity_link("", item.name))
     return View(
         about=item.name,
+        plots=(sizes,),
         facts=tuple(zip(FACTS, _facts(found), strict=True)),
+        notes=found.review.notes,
         tables=(
-            HELD.of(_held(found.hold)),
+            HELD.of([*_held(found.hold), *_failing(found.hold)]),
             UNREAD.of(
                 (
                     str(section.key.name),
@@ -140,7 +144,10 @@ def one(answers: Answers, asked: Asked) -> View | None:
             ),
             RECORDS.of(map(_record, found.records)),
             DATABASES.of(
-                (database.name, database.is_active, database.first_seen_at, database.last_seen_at)
+                (
+                    capacity_link(database.name, item.name, database.name),
+                    *(database.is_active, database.first_seen_at, database.last_seen_at),
+                )
                 for database in found.databases
             ),
             SERVER.of(
@@ -160,7 +167,7 @@ def state_of(line: InstanceLine, hold: Hold) -> str:
     states = (
         ("inactive", not line.instance.is_active),
         ("maintenance", hold.window is not None),
-        ("failing", bool(hold.waiting)),
+        ("failing", bool(hold.waiting or hold.failing)),
         ("overdue", bool(line.overdue)),
         ("never-reached", line.instance.last_connected_at is None),
     )
@@ -200,7 +207,7 @@ def _row(line: InstanceLine, hold: Hold) -> tuple[Value, ...]:
 
 def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
     item = found.line.instance
-    causes = causes_of(found.review.findings, found.review.suppressed)
+    causes = causes_of(found.review.findings, found.review.others)
     return (
         str(item.engine),
         state_of(found.line, found.hold),
@@ -240,9 +247,15 @@ def _held(hold: Hold) -> list[tuple[str, str, Value]]:
     return found
 
 
+def _failing(hold: Hold) -> list[tuple[str, str, Value]]:
+    """Return the failures because of which it is not tried less often: with no moment."""
+    return [(str(streak.category), _failures(streak), None) for streak in hold.failing]
+
+
 def _failures(streak: Streak) -> str:
     last = f"{streak.error_kind}: {streak.error_message}"
-    return f"{streak.failures} failures, the last one {last}"
+    count = f"{streak.failures} failure{'' if streak.failures == 1 else 's'}"
+    return f"{count}, the last one {last}"
 
 
 def _record(record: InstanceRecord) -> tuple[Value, ...]:

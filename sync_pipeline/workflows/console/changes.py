@@ -10,7 +10,7 @@ from sync_pipeline.engines.powers import power_words
 from sync_pipeline.model.change import ChangeType, Effect, LoggedChange
 from sync_pipeline.model.change_page import ChangeLine, ChangeQuestion, KindOfChange
 from sync_pipeline.model.inventory import ChangeFilter
-from sync_pipeline.model.moment import parse_moment
+from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.page import Page, Place
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.reconcile.effects import Powers, judged
@@ -49,7 +49,7 @@ class ChangeAnswers:
         Raises:
             ConfigurationError: it means none.
         """
-        return parse_moment(text, self._deps.clock()) if text else None
+        return read_moment(text, self._deps.clock()) if text else None
 
     def page(self, asked: ChangeQuestion, place: Place) -> tuple[Page[ChangeLine], tuple[str, ...]]:
         """Return a page of changes, newest first, and what it does not tell.

@@ -19,7 +19,8 @@ from sync_pipeline.model.session import Session, SyncCategory
 from sync_pipeline.model.size import TopDatabase
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.workflows.answers import capacity
-from sync_pipeline.workflows.answers.findings import finding_rules, review_of
+from sync_pipeline.workflows.answers.finding_rules import finding_rules
+from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.console.changes import ChangeAnswers, ChangeCounts
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps

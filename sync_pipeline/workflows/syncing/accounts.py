@@ -95,6 +95,7 @@ def _confirmed(
     told = Told(
         reading.server,
         reading.unread,
+        reading.noted,
         warnings=(
             *derived.warnings,
             *tls_warnings(instance, reading.server),
@@ -173,6 +174,7 @@ def _compared(
     told = Told(
         snapshot.server,
         snapshot.unread,
+        snapshot.noted,
         warnings=(
             *sides.warnings,
             *snapshot.warnings,

@@ -51,10 +51,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What keeps an instance from being synced now; mostly nothing."""
+    """What keeps an instance from being synced now; mostly nothing.
+
+    `failing` are streaks of failures because of which it is not tried less often, not yet or not
+    any more: the next sync tries it.
+    """
 
     window: MaintenanceWindow | None = None
     waiting: tuple[Waiting, ...] = ()
+    failing: tuple[Streak, ...] = ()
 
 
 def admit(
@@ -124,23 +129,35 @@ def note_end(
 def holds(deps: SyncDeps, instances: Iterable[Instance]) -> dict[int, Hold]:
     """Return by id what keeps instances from being synced now, with two statements."""
     windows = deps.store.maintenance.active(deps.clock())
-    waiting = held_by_breaker(deps)
+    waiting, failing = _streaks(deps)
     return {
-        item.id: Hold(window_of(item, windows), tuple(waiting.get(item.id, ())))
+        item.id: Hold(
+            window_of(item, windows),
+            tuple(waiting.get(item.id, ())),
+            tuple(failing.get(item.id, ())),
+        )
         for item in instances
     }
 
 
 def held_by_breaker(deps: SyncDeps) -> dict[int, list[Waiting]]:
     """Return by id why instances are not tried now, of those that the breaker holds."""
+    return _streaks(deps)[0]
+
+
+def _streaks(deps: SyncDeps) -> tuple[dict[int, list[Waiting]], dict[int, list[Streak]]]:
+    """Return by id the streaks because of which an instance is not tried now, and the others."""
     now = deps.clock()
     limits = breaker_limits(deps.settings)
     waiting: dict[int, list[Waiting]] = {}
+    failing: dict[int, list[Streak]] = {}
     for streak in deps.store.streaks.all():
         due = next_probe_at(streak, limits, now)
         if due is not None:
             waiting.setdefault(streak.instance_id, []).append(Waiting(streak, due))
-    return waiting
+        else:
+            failing.setdefault(streak.instance_id, []).append(streak)
+    return waiting, failing
 
 
 def _in_maintenance(instance: Instance, window: MaintenanceWindow) -> Skip:

@@ -81,7 +81,7 @@ def test_gaps_are_shown_and_named() -> None:
     assert drawn.level == 0
     assert drawn.sentence == (
         "Size by day: billing. Size: from 5 bytes on 2026-09-01 to 8 bytes on 2026-09-05; at "
-        "least 5 bytes, at most 8 bytes. Limit: 20 bytes. Not measured: 3."
+        "least 5 bytes, at most 8 bytes. Limit: 20 bytes. No size: 3 of these."
     )
 
 
