@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+PIPS = 2
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 # Debian package by the program that shows that it is there.
@@ -56,6 +59,36 @@ def run(*command: str | Path) -> None:
         sys.exit(done.returncode)
 
 
+def parts_of(lock: str, count: int) -> list[str]:
+    """Deal the requirements of a lock out to so many parts.
+
+    Each begins a line with its name, and what belongs to it is indented.
+    """
+    found = re.findall(r"^[^\s#].*\n(?:[ \t].*\n?)*", f"{lock.rstrip()}\n", re.MULTILINE)
+    return ["".join(found[number::count]) for number in range(count)]
+
+
+def install(lock: Path) -> None:
+    """Install what a lock names, and the project, at once: each pip works on one core.
+
+    The lock names every package, so pip resolves nothing: left to resolve, its hash check refuses
+    a dependency asked for with an extra (gql[requests]) that the lock pins without one. No package
+    of it is another's, nor pip itself, so that none waits for another.
+    """
+    pip = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    # Python compiles what is imported when it is; pip compiles all, of which most never is.
+    locked = (*pip, "--no-compile", "--no-deps", "--require-hashes", "--requirement")
+    with tempfile.TemporaryDirectory() as directory:
+        files = [Path(directory, f"{number}.txt") for number in range(PIPS)]
+        for file, part in zip(files, parts_of(lock.read_text(), PIPS), strict=True):
+            file.write_text(part)
+        commands = [*((*locked, str(file)) for file in files), (*pip, "--no-deps", "-e", str(ROOT))]
+        running = [subprocess.Popen(command, cwd=ROOT) for command in commands]
+        failed = [process.returncode for process in running if process.wait()]
+    if failed:
+        sys.exit(failed[0])
+
+
 def ensure_environment(requirements: str) -> None:
     """Install the locked requirements and the project into `.venv`, once a change."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
@@ -71,13 +104,7 @@ def ensure_environment(requirements: str) -> None:
         say(f"Making a virtual environment in {VENV}")
         run(sys.executable, "-m", "venv", VENV)
     say(f"Installing the locked packages of {lock.relative_to(ROOT)}")
-    pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
-    # The lock names every package, so pip resolves nothing: left to resolve, its hash
-    # check refuses a dependency asked for with an extra (gql[requests]) that the lock
-    # pins without one.
-    # Python compiles what is imported when it is; pip compiles all, of which most never is.
-    run(*pip, "--no-compile", "--no-deps", "--require-hashes", "--requirement", lock)
-    run(*pip, "--no-deps", "--editable", ROOT)
+    install(lock)
     run(PYTHON, "-m", "pip", "check")
     stamp.write_text(digest)
 

@@ -25,6 +25,9 @@ _CLOSED = (SectionStatus.PROVIDERS,)
 _NO_LISTING = Listing()
 _MEANT = (SectionStatus.PROVIDERS, SectionStatus.EXCLUDED)
 
+NEVER_SYNCED = "was never synced: nothing is known of it."
+"""What follows the name of such an instance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -127,7 +130,7 @@ class Judged:
         all but those of what the server is set to, which no answer depends on.
         """
         if not self.is_synced:
-            return self.past or (f"{self.name} was never synced: nothing is known of it.",)
+            return self.past or (f"{self.name} {NEVER_SYNCED}",)
         sections = self.world.sections
         keys = sorted(
             key for key in sections if (key.name in names if names else key.name not in OF_SERVER)

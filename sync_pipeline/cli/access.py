@@ -17,14 +17,13 @@ from sync_pipeline.cli.access_values import (
     way,
 )
 from sync_pipeline.cli.completion import instance_names
-from sync_pipeline.cli.context import dependencies, say, show_json
+from sync_pipeline.cli.context import dependencies, parse_past, say, show_json
 from sync_pipeline.cli.long_json import show_long_json
 from sync_pipeline.cli.options import WithSystem, with_options
 from sync_pipeline.cli.output import Output
 from sync_pipeline.model.access import EffectivePrivilege, path_text
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import Selection
-from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.past import Which
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ AccountInstance = Annotated[
 ]
 At = Annotated[
     str | None,
-    typer.Option("--at", help="As of this moment: ISO 8601; UTC without a zone. Now by default."),
+    typer.Option("--at", help="As of then: ISO 8601, UTC without a zone; or how long ago: 7d."),
 ]
 PRIVILEGE_COLUMNS = ("privilege", "object", "when", "path", "given by", "grantable", "lacks")
 DIFFERENCE_COLUMNS = ("privilege", "object", "first", "second", "not known")
@@ -178,7 +177,7 @@ def diff(
 
 
 def _moment(text: str | None) -> datetime | None:
-    return None if text is None else read_moment(text)
+    return None if text is None else parse_past(text)
 
 
 def _notes(found: AccountAccess | AccessComparison) -> tuple[str, ...]:

@@ -26,7 +26,6 @@ from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.classification import AccountRule, Capability, ClassCount
 from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
-from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
 
 if TYPE_CHECKING:
@@ -84,8 +83,8 @@ def list_(
             limit=limit if rule.is_any else None,
             # Those of a rule are what it says.
             with_own=with_system or not rule.is_any,
-            since=read_moment(since) if since else None,
-            until=read_moment(until) if until else None,
+            since=parse_past(since) if since else None,
+            until=parse_past(until) if until else None,
         )
         inside: Collection[tuple[str, str]] | None = None
         notes: tuple[str, ...] = ()

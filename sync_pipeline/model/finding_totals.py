@@ -133,7 +133,8 @@ class CountedQuestion:
     """Which findings are meant: of instances within a reach, as they were counted by a basis.
 
     `rule` empty: of all; `least` is the severity that they have at least. `now` is when what
-    depends on the time has to hold. `is_everything`: nothing else was counted.
+    depends on the time has to hold. `ids` are those of the instances, where these are few and were
+    looked for before. `is_everything`: nothing else was counted.
     """
 
     reach: Reach
@@ -143,6 +144,7 @@ class CountedQuestion:
     rule: str = ALL_RULES
     least: Severity | None = None
     account: str = ""
+    ids: tuple[int, ...] | None = None
     is_everything: bool = False
 
 
@@ -150,12 +152,13 @@ class CountedQuestion:
 class Covered:
     """Of how many instances a question is, how many of them have no numbers, and some names.
 
-    `is_everything`: no others have any.
+    `ids` are those of the question where it is of few. `is_everything`: no others have any.
     """
 
     total: int
     left: int
     names: tuple[str, ...] = ()
+    ids: tuple[int, ...] | None = None
     is_everything: bool = False
 
 

@@ -12,6 +12,7 @@ from threading import Lock, Semaphore
 from urllib.parse import parse_qs
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -207,7 +208,7 @@ class _Turn:
         with self._lock:
             self._is_begun = True
         try:
-            return self.work()
+            return Response() if self._is_left() else self.work()
         except Exception as error:  # noqa: BLE001 - each is told as a problem
             return _problem(self.request, problem_of(error))
         finally:
@@ -218,6 +219,14 @@ class _Turn:
             if not self._is_begun:
                 self._is_begun = True
                 self._leave()
+
+    def _is_left(self) -> bool:
+        """Return whether nobody waits for the answer: who left would keep others waiting."""
+        try:
+            return anyio.from_thread.run(self.request.is_disconnected)
+        except RuntimeError:
+            # It came by no connection.
+            return False
 
     def _leave(self) -> None:
         self.site.room.release()

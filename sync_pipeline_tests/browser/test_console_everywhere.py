@@ -183,6 +183,7 @@ def test_why_an_instance_failed_is_three_clicks_away(looked: Looked) -> None:
     """From the instances that fail, and from the last session, to the error and what to do."""
     page = looked.opened(DESKTOP, "light", "en")
     page.goto(looked.full.address)
+    page.get_by_role("link", name="Instances", exact=True).first.click()
     page.get_by_label("State").select_option("failing")
     page.get_by_role("button", name="Show").click()
     page.get_by_role("link", name=ABSENT, exact=True).click()

@@ -154,6 +154,24 @@ def test_options_of_lines_are_not_read(bench: PostgresBench) -> None:
     assert "top-secret-1" not in repr(snapshot)
 
 
+def test_lines_of_an_included_file_are_told_with_its_name(bench: PostgresBench) -> None:
+    """Each file has a line 1, so that the number alone would lead to another line."""
+    if bench.major < 16:
+        return  # no other file is read before 16
+    directory = bench.server.directory / "data"
+    extra, broken = directory / "sf extra.conf", directory / "sf_broken.conf"
+    extra.write_text("host all all 0.0.0.0/0 trust\n")
+    broken.write_text("host nonsense\n")
+    try:
+        with written(bench, SAFE[0], f'include "{extra}"', f"include {broken}", *SAFE[1:]):
+            items = found(bench, without_password, file_error)
+    finally:
+        extra.unlink()
+        broken.unlink()
+    assert f"line 1 of {extra} (host" in items["login-without-password"].evidence
+    assert f"line 1 of {broken}" in items["login-file-error"].evidence
+
+
 def test_without_the_grant_the_lines_are_unknown_and_the_instance_is_ready(
     bench: PostgresBench,
 ) -> None:
@@ -180,6 +198,61 @@ def test_without_the_grant_the_lines_are_unknown_and_the_instance_is_ready(
 
 ROUTINE = "CREATE FUNCTION {}(integer) RETURNS integer LANGUAGE sql {} AS 'SELECT 1'"
 DEFINER, FIXED = "SECURITY DEFINER", "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+
+
+SHADOWED = (
+    "CREATE {} sf.reads({}) {} LANGUAGE sql SECURITY DEFINER SET search_path = sf AS "
+    "'INSERT INTO seen SELECT current_user FROM orders'"
+)
+
+
+@pytest.mark.parametrize("kind", ["FUNCTION", "PROCEDURE"])
+def test_a_temporary_table_stands_before_the_one_of_a_search_path(
+    bench: PostgresBench, kind: str
+) -> None:
+    """Tried as somebody who may run it: until the fix, and again after the undo."""
+    returns, call = ("RETURNS void", "SELECT") if kind == "FUNCTION" else ("", "CALL")
+    bench.run(
+        "CREATE SCHEMA sf",
+        "GRANT USAGE ON SCHEMA sf TO PUBLIC",
+        "CREATE TABLE sf.orders (id integer)",
+        "CREATE TABLE sf.seen (who text)",
+        SHADOWED.format(kind, "", returns),
+        "CREATE FUNCTION sf.none() RETURNS integer LANGUAGE sql SECURITY DEFINER "
+        "SET search_path = '' AS 'SELECT 1'",
+        "CREATE FUNCTION sf.last() RETURNS integer LANGUAGE sql SECURITY DEFINER "
+        "SET search_path = sf, pg_temp AS 'SELECT 1'",
+        "CREATE FUNCTION sf.first() RETURNS integer LANGUAGE sql SECURITY DEFINER "
+        "SET search_path = pg_temp, sf AS 'SELECT 1'",
+        "CREATE ROLE sf_user LOGIN",
+    )
+
+    def shadows() -> bool:
+        bench.run("TRUNCATE sf.seen")
+        with bench.admin() as link:
+            link.execute("SET ROLE sf_user")
+            link.execute("CREATE TEMP TABLE orders AS SELECT 1 AS id")
+            link.execute("GRANT SELECT ON orders TO PUBLIC")
+            link.execute(f"{call} sf.reads()")
+        return bool(bench.rows("SELECT * FROM sf.seen"))
+
+    def told() -> Finding:
+        (item,) = found(bench, definer_routine).values()
+        return item
+
+    assert shadows()
+    finding = told()
+    assert all(name in finding.evidence for name in ("sf.reads()", "sf.first()", "temporary table"))
+    assert not any(name in finding.evidence for name in ("sf.none", "sf.last"))
+    assert finding.about.endswith(", temporary tables first")
+    bench.run(*finding.fix.splitlines())
+    assert not shadows()
+    assert "sf.reads" not in told().evidence
+    bench.run(*finding.undo.splitlines())
+    assert shadows()
+    assert told() == finding
+    bench.run("REVOKE TEMP ON DATABASE bench FROM PUBLIC")
+    assert found(bench, definer_routine) == {}
 
 
 def test_routines_with_their_owners_rights_and_their_clean_twins(bench: PostgresBench) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -23,6 +23,7 @@ from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.serve import reading
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Pages
+from workbench.running.served_console import pages_of
 
 WANTED = (
     "not_a_server_error",
@@ -60,39 +61,18 @@ def described(pages: Pages) -> Any:
         parameters[:] = [item for item in parameters if item["name"] != "after"]
         for item in parameters:
             _without_length(item["schema"])
-            values = known.get((path.rpartition("/")[2], item["name"]))
-            if values:
-                # Where one name is asked for, it may be of nothing; of two, one mostly would be.
-                is_alone = sum(each["required"] for each in parameters) == 1
-                nothing = ["nowhere"] if is_alone else []
-                item["schema"] = {"type": "string", "enum": [*values, *nothing]}
+            value = known.get((path.rpartition("/")[2], item["name"]))
+            if item["required"] and value:
+                item["schema"] = {"type": "string", "enum": [value, "nowhere"]}
     return from_dict(found)
 
 
-def what_there_is(pages: Pages) -> dict[tuple[str, str], list[str]]:
+def what_there_is(pages: Pages) -> dict[tuple[str, str], str]:
     """Return values of parameters that lead to an answer: at random nothing would be found."""
-    items = {
-        name: pages.get(f"/api/v1/{name}").json["items"]
-        for name in ("instances", "accounts", "sessions")
+    queries = {
+        name: parse_qsl(path.partition("?")[2]) for name, path in pages_of(pages.deps).items()
     }
-    account, other = [item for item in items["accounts"] if item["account"].isprintable()][:2]
-    return {
-        ("instance", "name"): [item["instance"] for item in items["instances"]],
-        **{
-            (resource, f"{beginning}{parameter}"): [which[of]]
-            for resource in ("account", "history", "compare")
-            for beginning, which in (("", account), ("other-", other))
-            for parameter, of in (("instance", "instance"), ("name", "account"))
-        },
-        **{
-            (resource, parameter): [NOW.isoformat()]
-            for resource in NAMES
-            for parameter in ("at", "other-at")
-        },
-        ("session", "id"): [item["session"] for item in items["sessions"]],
-        ("who-can", "privilege"): ["SELECT", "CREATE VIEW"],
-        ("who-can", "object"): ["database:shop", "table:hr.emp", "server:"],
-    }
+    return {(name, key): value for name, query in queries.items() for key, value in query}
 
 
 def _without_length(schema: dict[str, Any]) -> None:
@@ -129,5 +109,4 @@ def test_every_answer_is_as_it_is_described(pages: Pages, described: Any, name: 
     any_question()
     assert not {status for _, status in seen} - {200, 400, 404, 414}
     assert seen[False, 400]
-    # Where this fails for a resource more: `what_there_is` needs values of what it requires.
     assert seen[True, 200], "nothing was answered"

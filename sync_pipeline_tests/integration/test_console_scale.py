@@ -4,26 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import anyio
 import pytest
 import uvicorn
+from sqlalchemy import event
 from uvicorn.server import ServerState
 
 from sync_pipeline.callers import allowed_hosts
+from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.settings import Settings
+from sync_pipeline.store.console import findings as stored
 from sync_pipeline.store.store import Store
+from sync_pipeline.store.upgrades import every_table
 from sync_pipeline.web.app import Site, application
 from sync_pipeline.web.punctual import punctual
-from sync_pipeline.web.serve import reading
+from sync_pipeline.web.resource import API
+from sync_pipeline.web.resources.every import RESOURCES
+from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.web.shares import Clients, Shares
+from sync_pipeline.workflows.answers.kept_reviews import Reviews
 from sync_pipeline.workflows.console import findings
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline_tests.integration.test_console_teams import (
+    LIMITED,
+    OTHER,
+    OWN,
+    Request,
+    requests,
+)
 from workbench.fleet.teams import NOW, Team, fill
 from workbench.running.asked_pages import HOST, PORT, Pages
+from workbench.scale.copied import START, CopiedFleet
+from workbench.scale.copied import fill as fill_copies
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer
 
@@ -36,6 +54,7 @@ suppressions:
 """
 TEAMS = Team("blue", 5), Team("ruby", 4)
 UNEVEN = "uneven-rights"
+metadata = every_table()
 
 
 @contextmanager
@@ -49,8 +68,10 @@ def filled(directory: Path, url: str) -> Iterator[Pages]:
     settings = Settings(home=directory, store_url=url, findings_file=rules)
     with reading(settings, lambda: NOW) as deps:
         made = Pages(deps)
-        yield made
-        made.close()
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +103,8 @@ def test_causes_of_many_instances_are_those_of_all_of_them_read(
 ) -> None:
     """Numbers, groups and rows, page by page: as of few, of which everything is read."""
     _without_uneven(monkeypatch)
+    # Few are named by their ids, and many are found by what is asked.
+    monkeypatch.setattr(stored, "FEW", 0 if by == "rule" else 200)
     _require_same_causes(pages, monkeypatch, {**query, "by": by})
 
 
@@ -114,11 +137,40 @@ def test_what_is_accepted_or_switched_off_is_not_counted(pages: Pages) -> None:
     assert "expired-active" not in [item["group"] for item in groups]
 
 
+def test_numbers_of_other_rules_are_not_shown_and_are_made_anew_by_who_reviews(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "MOST_AT_ONCE", 0)
+    rules = tmp_path / "findings.yaml"
+    url = f"sqlite:///{tmp_path}/sync_pipeline.db"
+    with filled(tmp_path, url) as pages:
+        before = pages.get("/api/v1/causes").json
+        assert not [note for note in before["notes"] if "is not in these numbers" in note]
+        rules.write_text("disabled_rules: [superuser]")
+        between = pages.get("/api/v1/causes").json
+        assert between["facts"]["causes"] == 0
+        assert pages.get("/api/v1/findings").json["items"] == []
+        (note,) = [note for note in between["notes"] if "is not in these numbers" in note]
+        assert note.startswith("What is found on 9 of 9 instances"), note
+        store = Store.open(url)
+        settings = Settings(home=tmp_path, store_url=url, findings_file=rules)
+        deps = SyncDeps(store, NoSecrets(), settings, lambda: NOW)
+        # As the end of a session does, which counts what it does not read.
+        list(Reviews(deps, with_findings=False).of(store.registry.instances()))
+        store.close()
+        after = pages.get("/api/v1/causes").json
+        assert not [note for note in after["notes"] if "is not in these numbers" in note]
+        names = [item["group"] for item in after["tables"]["groups"]["items"]]
+        assert names
+        assert "superuser" not in names
+
+
 @pytest.mark.postgresql
 def test_the_same_on_postgresql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: RunningServer
 ) -> None:
     _without_uneven(monkeypatch)
+    monkeypatch.setattr(stored, "FEW", 0)
     with store_database(postgresql_server) as url, filled(tmp_path, url) as made:
         most = findings.MOST_AT_ONCE
         for by in ("rule", "instance", "tag"):
@@ -159,6 +211,9 @@ def test_findings_of_many_instances_are_those_of_all_of_them_read(
     assert rows == whole["items"]
 
 
+Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 @dataclass
 class Sockets:
     """Connections from addresses of loopback to a server that gives each client so many."""
@@ -166,15 +221,20 @@ class Sockets:
     port: int
     open: list[asyncio.StreamWriter] = field(default_factory=list)
 
-    async def asked(
-        self, source: str, headers: str = "", *, is_kept: bool = True, path: str = "/login"
-    ) -> bytes:
-        """Send one request on a connection of its own, and return the first line of the answer."""
+    async def sent(self, source: str, headers: str = "", path: str = "/login") -> Connected:
+        """Send one request on a connection of its own."""
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.port, local_addr=(source, 0)
         )
         self.open.append(writer)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n".encode())
+        return reader, writer
+
+    async def asked(
+        self, source: str, headers: str = "", *, is_kept: bool = True, path: str = "/login"
+    ) -> bytes:
+        """Send one request, and return the status of its answer."""
+        reader, writer = await self.sent(source, headers, path)
         line = await asyncio.wait_for(reader.readline(), 30)
         if not is_kept:
             writer.close()
@@ -249,6 +309,40 @@ def test_a_trusted_proxy_has_the_connections_of_many(pages: Pages) -> None:
     asyncio.run(with_sockets(app, trusted, 1, work))
 
 
+def test_nothing_is_worked_out_for_who_left(pages: Pages) -> None:
+    """A page that was asked for again and again, and left, would keep everybody else waiting."""
+    asked: list[int] = []
+    begun, go_on = Event(), Event()
+
+    class Waiting:
+        def viewer(self, *_: object) -> None:
+            asked.append(1)
+            begun.set()
+            go_on.wait(30)
+
+    site = Site(pages.deps, Waiting())  # type: ignore[arg-type]
+
+    async def work(sockets: Sockets) -> None:
+        site.threads = anyio.CapacityLimiter(1)
+        first = asyncio.create_task(sockets.asked("127.0.0.1", path="/"))
+        await asyncio.to_thread(begun.wait, 30)
+        for _ in range(5):
+            await sockets.sent("127.0.0.1", path="/")
+        # The server is in this loop: it has heard of all by then.
+        await asyncio.sleep(0.2)
+        for writer in sockets.open[1:]:
+            writer.close()
+            await writer.wait_closed()
+        await asyncio.sleep(0.2)
+        go_on.set()
+        assert await first == b"401"
+        assert await sockets.asked("127.0.0.1", path="/") == b"401"
+        assert len(asked) == 2
+
+    app = application(site, allowed_hosts("127.0.0.1", PORT, ()))
+    asyncio.run(with_sockets(app, Clients(), 50, work))
+
+
 @pytest.mark.parametrize(
     ("address", "client"),
     [
@@ -264,3 +358,161 @@ def test_a_trusted_proxy_has_the_connections_of_many(pages: Pages) -> None:
 )
 def test_a_client_is_an_address_or_a_network_of_one(address: str, client: str) -> None:
     assert Clients(("10.9.0.0/16",)).of_connection(address) == client
+
+
+SMALL = frozenset(
+    {
+        # A row for each instance, and what narrows a page of them.
+        *("instances", "credentials", "instance_finding_marks"),
+        *("failure_streaks", "freshness_states", "maintenance_windows"),
+        # Numbers that are added up: of each instance a row for each rule and severity.
+        "instance_finding_counts",
+        # Of the console, and one row of the history.
+        *("console_tokens", "change_horizon"),
+    }
+)
+"""Tables that a statement may look through; all others it enters by an index."""
+_FEW = "USING INDEX ix_account_permissions_is_"
+"""An index of those accounts alone of which it is true: they were counted before."""
+
+
+@dataclass
+class Explained:
+    """Collects how a store plans the statements of requests, and what goes through a table."""
+
+    store: Store
+    seen: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+    count: int = 0
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        engine = self.store._database.engine
+        event.listen(engine, "before_cursor_execute", self._explain)
+        try:
+            yield
+        finally:
+            event.remove(engine, "before_cursor_execute", self._explain)
+
+    def _explain(self, _: Any, cursor: Any, statement: str, values: Any, *__: Any) -> None:
+        self.count += 1
+        if statement in self.seen or not statement.startswith(("SELECT", "WITH")):
+            return
+        self.seen.add(statement)
+        find = _of_sqlite if self.store._database.is_sqlite else _of_postgresql
+        self.wrong += [
+            f"{line}\n{statement}" for line in find(cursor.connection, statement, values)
+        ]
+
+
+def _of_sqlite(connection: Any, statement: str, values: Any) -> Iterator[str]:
+    """Yield the lines of a plan that go through a large table (SQLite, EXPLAIN QUERY PLAN)."""
+    plan = [row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    is_sorted = any("FOR ORDER BY" in line for line in plan)
+    for line in plan:
+        word, _, rest = line.partition(" ")
+        if word != "SCAN" or rest.split()[0] not in metadata.tables or rest.split()[0] in SMALL:
+            continue
+        if _FEW in rest:
+            continue
+        # In the order of an index, a page ends it.
+        if "USING" not in rest or "LIMIT" not in statement or is_sorted:
+            yield line
+
+
+def _of_postgresql(connection: Any, statement: str, values: Any) -> Iterator[str]:
+    """Yield the nodes of a plan that go through a large table, where an index could be used."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", values)
+        plan = cursor.fetchone()[0][0]["Plan"]
+        cursor.execute("RESET enable_seqscan")
+    yield from _scans(plan, is_ended=False)
+
+
+def _scans(node: dict[str, Any], *, is_ended: bool) -> Iterator[str]:
+    kind, table = node["Node Type"], node.get("Relation Name")
+    if table is not None and table not in SMALL and table in metadata.tables:
+        has_condition = "Index Cond" in node or kind in ("Bitmap Heap Scan", "Bitmap Index Scan")
+        if kind == "Seq Scan" or not (has_condition or is_ended or "Index Name" not in node):
+            yield f"{kind} on {table}: {node}"
+    is_ended = kind == "Limit" or (is_ended and kind not in ("Sort", "Aggregate", "Hash"))
+    for inner in node.get("Plans", ()):
+        yield from _scans(inner, is_ended=is_ended)
+
+
+def first_requests(pages: Pages) -> list[Request]:
+    """Return a request of each resource with each set of parameters; a new one is among them.
+
+    Its page has the same answer as its place in the API, by the same statements.
+    """
+    found: dict[tuple[str, ...], Request] = {}
+    for path, query in requests(pages):
+        if path.startswith(API):
+            found.setdefault((path, *sorted({*query} - {"format", "table"})), (path, query))
+    assert {item.api for item in RESOURCES} == {path for path, _ in found.values()}
+    return list(found.values())
+
+
+def _explained(store: Store, deps: SyncDeps, monkeypatch: pytest.MonkeyPatch) -> Explained:
+    explained = Explained(store)
+    everybody = Pages(deps, Viewer("all"))
+    asked = first_requests(everybody)
+    for viewer in (Viewer("all"), LIMITED):
+        pages = Pages(deps, viewer)
+        with explained.watching():
+            for path, query in asked:
+                assert pages.get(path, query).status in (200, 400, 404), (path, query)
+            monkeypatch.setattr(findings, "MOST_AT_ONCE", 0)
+            for few in (0, 200):
+                monkeypatch.setattr(stored, "FEW", few)
+                for path, query in asked:
+                    if path.endswith(("/causes", "/findings")):
+                        pages.get(path, query)
+            monkeypatch.undo()
+        pages.close()
+    everybody.close()
+    return explained
+
+
+@pytest.mark.parametrize(
+    "kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+)
+def test_no_statement_goes_through_a_large_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """By the plans of every statement of every resource, for who sees all and for a team."""
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/sync_pipeline.db"
+        if kind == "postgresql":
+            url = stack.enter_context(store_database(request.getfixturevalue("postgresql_server")))
+        store = Store.open(url)
+        fill(store, (OTHER, OWN), 7, sessions=2)
+        store.close()
+        deps = stack.enter_context(reading(Settings(home=tmp_path, store_url=url), lambda: NOW))
+        explained = _explained(deps.store, deps, monkeypatch)
+    assert len(explained.seen) > 40
+    assert not explained.wrong, "\n\n".join(explained.wrong)
+
+
+MOST_STATEMENTS = 24
+
+
+def test_a_page_costs_few_statements_however_many_instances_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 300 instances, with full pages: a statement for each row or instance would be 50 more."""
+    monkeypatch.setattr(findings, "MOST_AT_ONCE", 5)
+    url = f"sqlite:///{tmp_path}/sync_pipeline.db"
+    fill_copies(url, CopiedFleet(300, 12, 5, 2))
+    found: dict[tuple[str, ...], int] = {}
+    with reading(Settings(home=tmp_path, store_url=url), lambda: START) as deps:
+        pages = Pages(deps, Viewer("all"))
+        explained = Explained(deps.store)
+        for path, query in first_requests(pages):
+            explained.count = 0
+            with explained.watching():
+                pages.get(path, query)
+            found[(path, *sorted(query))] = explained.count
+        pages.close()
+    assert {key: count for key, count in found.items() if count > MOST_STATEMENTS} == {}

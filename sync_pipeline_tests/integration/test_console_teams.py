@@ -18,11 +18,13 @@ from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
+from sync_pipeline.store.console import findings as stored
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.asked import Parameter, Shape, decoded
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.console import findings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import DONE, FAILED, StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
@@ -204,6 +206,25 @@ def test_no_byte_of_another_team_is_answered(fleet: Worlds) -> None:
             seen += OTHER.word in fleet.of_all.get(path, query).text
     # It could fail: who may see everything does see the other team in many of these.
     assert seen > len(fleet.requests) / 20
+
+
+def test_numbers_of_many_instances_tell_of_no_other_team(
+    fleet: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is added up, and the rows by it, are those of a store of this team alone."""
+    monkeypatch.setattr(findings, "MOST_AT_ONCE", 0)
+    for few in (0, 200):
+        monkeypatch.setattr(stored, "FEW", few)
+        for path, query in (
+            ("/api/v1/findings", {}),
+            ("/api/v1/findings", {"account": "shared"}),
+            *(("/api/v1/causes", {"by": by}) for by in ("rule", "instance", "tag")),
+        ):
+            two = [item.whole for item in pages_of(fleet.of_two, path, {"limit": 9, **query})]
+            one = [item.whole for item in pages_of(fleet.of_one, path, {"limit": 9, **query})]
+            assert two == one, (path, query)
+            assert not re.findall(OTHER.word.encode(), b"".join(two)), (path, query)
+            assert OTHER.word in fleet.of_all.get(path, query).text
 
 
 PAGED: tuple[Request, ...] = (

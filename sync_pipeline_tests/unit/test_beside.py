@@ -67,6 +67,8 @@ def run(directory: Path, test: str, check: str) -> int:
     command = shlex.join([sys.executable, "-S", "-c", check])
     here = Path.cwd()
     alone = ("-c", os.devnull, "--rootdir", str(directory), "-p", "no:cacheprovider")
+    # At its end each would look for garbage in all that this process has.
+    alone += ("-p", "no:unraisableexception")
     beside = ("-p", "sync_pipeline_tests.beside", "--beside", command)
     status = pytest.main([*alone, "--capture=no", *beside, str(file)])
     os.chdir(here)

@@ -16,7 +16,7 @@ import sys
 from dagster import DagsterInstance, QueuedRunCoordinator
 from dagster._daemon import controller, sensor
 
-from sync_pipeline.orchestration.processes.daemon import main
+from sync_pipeline.orchestration.processes import daemon
 
 SECONDS = 1
 
@@ -30,6 +30,11 @@ def hurry() -> None:
     DagsterInstance.run_monitoring_poll_interval_seconds = often  # type: ignore[method-assign,assignment]
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Be the daemon that hurries."""
     hurry()
+    return daemon.main()
+
+
+if __name__ == "__main__":
     sys.exit(main())

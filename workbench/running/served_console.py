@@ -64,7 +64,11 @@ def pages_of(deps: SyncDeps) -> dict[str, str]:
     """Return an address of a page of each resource, as lists and their pages lead to them."""
     answers = Answers(deps, Viewer("all"))
     found: dict[str, str] = {}
-    waiting = [(item, ASKED.get(item.name, "")) for item in RESOURCES if item.is_listed]
+    waiting = [
+        (item, ASKED.get(item.name, ""))
+        for item in RESOURCES
+        if item.is_listed and (item.name in ASKED or not item.required)
+    ]
     for resource, query in waiting:
         if resource.name in found:
             continue

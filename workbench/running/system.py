@@ -30,6 +30,7 @@ from sync_pipeline.model.session import InstanceRecord, RecordStatus, Session
 from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
+from workbench.running.forked import ROOM
 from workbench.servers.running import RunningServer, free_port
 
 T = TypeVar("T")
@@ -417,7 +418,7 @@ def up(port: int) -> list[str]:
 
 def quick_up(port: int) -> list[str]:
     """Return `up` for tests whose time goes into runs: it looks more often, and forks them."""
-    return [sys.executable, "-m", "workbench.running.quick_up", "--port", str(port)]
+    return [sys.executable, "-m", "workbench.running.quick_up", "--port", str(port), ROOM]
 
 
 def dagster_dev(port: int) -> list[str]:

@@ -66,7 +66,7 @@ def filled_fleet(
     asked = {"store": kind, "changed": changed_share, **asdict(world)}
     if made.exists() and json.loads(made.read_text()) != asked:
         raise OtherWorld(f"{directory} holds {made.read_text()}, not {json.dumps(asked)}.")
-    with _place(directory, kind) as fleet:
+    with place_of_store(directory, kind) as fleet:
         if not made.exists():
             _fill(fleet.url, world, changed_share)
             made.write_text(json.dumps(asked))
@@ -74,7 +74,8 @@ def filled_fleet(
 
 
 @contextmanager
-def _place(directory: Path, kind: str) -> Iterator[FilledFleet]:
+def place_of_store(directory: Path, kind: str) -> Iterator[FilledFleet]:
+    """Yield a home below a directory, and an empty store or the one that is there."""
     home, cluster = directory / "home", directory / "server"
     home.mkdir(mode=0o700, exist_ok=True)
     if kind == "sqlite":

@@ -42,7 +42,18 @@ class Recorded:
         else:
             with _written(engine) as statements:
                 self._upgrade(engine, revision, newest)
-            self._made[key] = statements
+            self._made[key] = statements if engine.dialect.name == "sqlite" else _joined(statements)
+
+
+def _joined(statements: list[Statement]) -> list[Statement]:
+    """Return the same in fewer messages to a server: one for all that have no parameters."""
+    found: list[Statement] = []
+    for text, parameters in statements:
+        if found and not parameters and not found[-1][1]:
+            found[-1] = f"{found[-1][0]};\n{text}", parameters
+        else:
+            found.append((text, parameters))
+    return found
 
 
 @contextmanager

@@ -72,6 +72,11 @@ class Mending:
         return not self._steps
 
     @property
+    def taken(self) -> Sequence[Hold]:
+        """Return what was taken so far, in its order."""
+        return self._taken
+
+    @property
     def rules(self) -> AccessRules:
         """Return the rules over the world as it is now."""
         tried = self._tried

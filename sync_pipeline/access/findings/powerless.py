@@ -31,11 +31,20 @@ def without_power(case: Case, account: str, kind: PowerKind) -> Remedy:
 def break_ways(
     mending: Mending, kind: PowerKind, powers: Sequence[Power] | None = None
 ) -> Sequence[tuple[Power, str]]:
-    """Take what breaks all ways to a power, and return those that stay, and why."""
+    """Take what breaks all ways to a power, and return those that stay, and why.
+
+    After each step other ways may be there, and are asked for where it may have changed what is
+    looked at next: for each step that would cost as many steps as there are, squared.
+    """
     found = _own(mending, kind, mending.powers(kind) if powers is None else powers)
     stuck: dict[_Key, str] = {}
+    since = _Since(len(mending.taken))
     for _ in range(_MOST_STEPS):
-        power = next((item for item in found if _key(item) not in stuck), None)
+        since.note(mending.taken)
+        power = next((p for p in found if _key(p) not in stuck and not since.ends(p)), None)
+        if since.is_any and (power is None or not since.leaves(power)):
+            found, since = _own(mending, kind, mending.powers(kind)), _Since(len(mending.taken))
+            continue
         # What all accounts have is taken from them only where that ends it.
         of_all = power is None and set(stuck.values()) == {_OF_ALL}
         power = found[0] if of_all and found else power
@@ -44,9 +53,45 @@ def break_ways(
         why = break_way(mending, power, of_all=of_all)
         if why:
             stuck[_key(power)] = why
-        else:
-            found = _own(mending, kind, mending.powers(kind))
+    if since.is_any:
+        found = _own(mending, kind, mending.powers(kind))
     return [(power, stuck.get(_key(power), _BY_HAND)) for power in found]
+
+
+class _Since:
+    """What was taken since powers were asked for: each is asked for again only where it counts."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._left: set[tuple[str, str]] = set()
+        self._touched: set[str] = set()
+
+    @property
+    def is_any(self) -> bool:
+        """Return whether anything was taken."""
+        return bool(self._left or self._touched)
+
+    def note(self, taken: Sequence[Hold]) -> None:
+        """Note what was taken by now: who left which role, and who lost something else."""
+        for hold in taken[self._count :]:
+            if hold.membership is not None:
+                self._left.add((hold.account, hold.membership.role))
+            else:
+                self._touched.add(hold.account)
+        self._count = len(taken)
+
+    def ends(self, power: Power) -> bool:
+        """Return whether a way leads through a role that was left; there may be another way."""
+        steps = pairwise(power.path)
+        return any((here.account, there.account) in self._left for here, there in steps)
+
+    def leaves(self, power: Power) -> bool:
+        """Return whether a way is certain to be there still: its roles, and the one grant it needs.
+
+        What is made of several grants may have lost one that is not on its way.
+        """
+        is_of_one = len(power.by) == 1 and power.by[0].grant is not None and not power.fix
+        return is_of_one and power.path[-1].account not in self._touched
 
 
 def _own(mending: Mending, kind: PowerKind, powers: Sequence[Power]) -> Sequence[Power]:

@@ -49,13 +49,14 @@ from sync_pipeline.access.findings.powers import administrator, grant_admin, sup
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.access.findings.settings import chaining, link, mixed, option, trustworthy
 from sync_pipeline.access.findings.transport import tls_not_required
-from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.judged import NEVER_SYNCED, Judged
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.causes import KEEPERS
 from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import OF_SERVER
+from sync_pipeline.model.text import first_names
 
 RULES: tuple[Rule, ...] = (
     superuser,
@@ -215,13 +216,38 @@ def notes_of(items: Iterable[Examined], chosen: FindingRules, today: date) -> It
         yield f"The rule {name} is switched off."
     yield from _of_providers(items)
     is_looked_for = gone_database.id not in chosen.disabled
+    instances: dict[str, list[str]] = {}
+    unsynced: list[str] = []
     for examined in items:
-        yield from examined.notes
+        start = f"{examined.instance}: "
+        for note in examined.notes:
+            if note.startswith(start):
+                instances.setdefault(note.removeprefix(start), []).append(examined.instance)
+            elif note == f"{examined.instance} {NEVER_SYNCED}":
+                unsynced.append(examined.instance)
+            else:
+                yield note
         if examined.is_unlisted and is_looked_for:
-            yield (
-                f"{examined.instance}: {gone_database.id} was not looked for, because its "
-                "databases were never listed (sync-pipeline run capacity-sync)."
-            )
+            instances.setdefault(_UNLISTED, []).append(examined.instance)
+    yield from _unsynced(unsynced)
+    for text, names in instances.items():
+        yield f"{first_names(names[:_MOST_NAMED], len(names))}: {text}"
+
+
+def _unsynced(names: Sequence[str]) -> Iterator[str]:
+    """Yield one sentence for all of them."""
+    told = first_names(names[:_MOST_NAMED], len(names))
+    if len(names) > 1:
+        yield f"{told} were never synced: nothing is known of them."
+    elif names:
+        yield f"{told} {NEVER_SYNCED}"
+
+
+_MOST_NAMED = 3
+_UNLISTED = (
+    f"{gone_database.id} was not looked for, because its databases were never listed "
+    "(sync-pipeline run capacity-sync)."
+)
 
 
 def _of_providers(items: Iterable[Examined]) -> Iterator[str]:

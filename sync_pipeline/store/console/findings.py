@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -33,7 +34,7 @@ from sync_pipeline.model.finding_totals import (
     by_rank,
 )
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.store.console.reach import chosen, has_any_tag, in_reach
+from sync_pipeline.store.console.reach import FEW, chosen, has_any_tag, in_reach
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.registry import instance_of
 from sync_pipeline.store.schema import instance_accounts as accounts
@@ -58,6 +59,10 @@ class FindingPages:
         """Return of how many instances of a question there are numbers, and what they leave out."""
         with self._database.read() as connection:
             meant = select(instances.c.id).where(*_meant(connection, asked))
+            ids = connection.scalars(meant.limit(FEW + 1)).all()
+            if len(ids) <= FEW:
+                asked = replace(asked, ids=tuple(ids))
+                meant = select(instances.c.id).where(*_meant(connection, asked))
             counted = meant.join(marks, marks.c.instance_id == instances.c.id).where(_holds(asked))
             total, known = (
                 connection.scalar(select(func.count()).select_from(query.subquery())) or 0
@@ -70,7 +75,9 @@ class FindingPages:
                     *_meant(connection, asked), instances.c.id.not_in(counted)
                 )
                 names = connection.scalars(left.order_by(instances.c.name).limit(_SHOWN)).all()
-            return Covered(total, total - known, tuple(names), is_everything=known == kept)
+            return Covered(
+                total, total - known, tuple(names), asked.ids, is_everything=known == kept
+            )
 
     def numbers(self, asked: CountedQuestion, *, with_rules: bool) -> FindingNumbers:
         """Return the numbers of all causes of a question, and if wanted the groups by rule."""
@@ -214,6 +221,8 @@ def _holds(asked: CountedQuestion) -> ColumnElement[bool]:
 
 def _meant(connection: Connection, asked: CountedQuestion) -> list[ColumnElement[bool]]:
     """Return what an instance of a question is; see `InstancePages.chosen`."""
+    if asked.ids is not None:
+        return [among(connection, instances.c.id, asked.ids)]
     question = asked.asked
     where = [instances.c.deleted_at.is_(None), *in_reach(connection, asked.reach)]
     where += chosen(connection, question)

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, union_all
 
+from sync_pipeline.categories import CATEGORIES
+from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.page import (
     Key,
     KindCount,
@@ -100,16 +102,29 @@ class SessionPages:
             rows = connection.execute(query.order_by(*order))
             return [KindCount(RecordStatus(row.status), row.error_kind, row[2]) for row in rows]
 
-    def last_of(self, instance_id: int, limit: int) -> list[InstanceRecord]:
+    def last_of(self, instance: Instance, limit: int) -> list[InstanceRecord]:
         """Return the last records of an instance, newest first."""
-        query = (
-            select(records)
-            .where(records.c.instance_id == instance_id)
-            .order_by(records.c.id.desc())
-            .limit(limit)
-        )
         with self._database.read_once() as connection:
-            return [record_of(row) for row in connection.execute(query)]
+            # Of each category it is a range of an index, also where there are few or none.
+            newest = union_all(
+                *(
+                    select(
+                        select(records.c.id)
+                        .where(
+                            records.c.instance_name == instance.name,
+                            records.c.sync_category == category,
+                            records.c.instance_id == instance.id,
+                        )
+                        .order_by(records.c.id.desc())
+                        .limit(limit)
+                        .subquery()
+                    )
+                    for category in CATEGORIES
+                )
+            )
+            query = select(records).where(records.c.id.in_(newest))
+            rows = connection.execute(query.order_by(records.c.id.desc()).limit(limit))
+            return [record_of(row) for row in rows]
 
 
 def _records(connection: Connection, reach: Reach, session_id: str) -> Select[tuple[object, ...]]:

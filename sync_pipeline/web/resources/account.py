@@ -104,7 +104,7 @@ INSTANCE, NAME = (
 
 def one(answers: Answers, asked: Asked) -> View | None:
     """Return all of an account, now or at a moment, with a page of its privileges."""
-    which = Which(asked.text(INSTANCE.name), asked.text(NAME.name), moment(asked))
+    which = Which(asked.text(INSTANCE.name), asked.text(NAME.name), moment(answers, asked))
     found = answers.accounts.one(which)
     if found is None:
         return None
@@ -139,7 +139,7 @@ def one(answers: Answers, asked: Asked) -> View | None:
 
 def history(answers: Answers, asked: Asked) -> View | None:
     """Return a page of all changes of an account."""
-    which = Which(asked.text(INSTANCE.name), asked.text(NAME.name), moment(asked))
+    which = Which(asked.text(INSTANCE.name), asked.text(NAME.name), moment(answers, asked))
     page = answers.accounts.history(which, asked.place)
     if page is None:
         return None

@@ -43,6 +43,9 @@ LIST = Layout(
 SINCE, UNTIL = Parameter("changed-since"), Parameter("changed-until")
 
 
+_MORE = "This is a part: the next page goes on, and the command lists all at once."
+
+
 def every(answers: Answers, asked: Asked) -> View:
     """Return a page of accounts by name."""
     question = AccountQuestion(
@@ -57,16 +60,18 @@ def every(answers: Answers, asked: Asked) -> View:
         only_locked=asked.flag("locked"),
         only_login=asked.flag("login"),
         with_own=asked.flag(SYSTEM.name),
-        since=moment(asked, SINCE),
-        until=moment(asked, UNTIL),
+        since=moment(answers, asked, SINCE),
+        until=moment(answers, asked, UNTIL),
         class_name=asked.text("class"),
         capabilities=tuple(map(Capability, asked.many("capability"))),
         roles=asked.many("role"),
-        at=moment(asked),
+        at=moment(answers, asked),
     )
     found = answers.accounts.page(question, asked.place)
     rows = (_row(item, question.at) for item in found.page.items)
-    return View((LIST.of(rows, found.page.next),), notes=found.notes, about=_about(question))
+    is_part = question.is_looked_through and found.page.next is not None
+    notes = (*found.notes, *((_MORE,) if is_part else ()))
+    return View((LIST.of(rows, found.page.next),), notes=notes, about=_about(question))
 
 
 def _about(asked: AccountQuestion) -> str:

@@ -24,10 +24,10 @@ OTHER_INSTANCE = Parameter("other-instance", Shape.INSTANCE)
 OTHER_NAME = Parameter("other-name")
 OTHER_AT = Parameter("other-at")
 FACTS = (
-    Column("first", Kind.NAME),
+    Column("first_account", Kind.NAME),
     Column("first_instance", Kind.NAME),
     Column("first_at", Kind.MOMENT),
-    Column("second", Kind.NAME),
+    Column("second_account", Kind.NAME),
     Column("second_instance", Kind.NAME),
     Column("second_at", Kind.MOMENT),
     Column("equal", Kind.FLAG),
@@ -64,11 +64,11 @@ def both(answers: Answers, asked: Asked) -> View | None:
         ConfigurationError: a moment has not come, or is before what is kept.
     """
     instance, name = asked.text(INSTANCE.name), asked.text(NAME.name)
-    first = Which(instance, name, moment(asked))
+    first = Which(instance, name, moment(answers, asked))
     second = Which(
         asked.text(OTHER_INSTANCE.name) or instance,
         asked.text(OTHER_NAME.name) or name,
-        moment(asked, OTHER_AT),
+        moment(answers, asked, OTHER_AT),
     )
     found = answers.accounts.compared(first, second)
     if found is None:

@@ -46,7 +46,7 @@ GROWTH = (
     Column("season_days", Kind.NUMBER),
     Column("level_since", Kind.DAY),
     Column("limit_bytes", Kind.SIZE),
-    Column("limit_kind"),
+    Column("limit_kind", Kind.STATE),
     Column("days_until_limit", Kind.NUMBER),
     Column("limit_reached", Kind.DAY),
     Column("earliest_days_until_limit", Kind.NUMBER),

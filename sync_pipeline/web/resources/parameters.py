@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.page import InstanceQuestion
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.web.asked import Asked, Parameter, Shape
+from sync_pipeline.workflows.console.answers import Answers
 
 INSTANCE = Parameter("instance", Shape.INSTANCE)
 INSTANCES = Parameter("instance", Shape.INSTANCE, is_many=True)
@@ -31,14 +31,13 @@ def selected(asked: Asked) -> InstanceQuestion:
     )
 
 
-def moment(asked: Asked, parameter: Parameter = AT) -> datetime | None:
-    """Return the moment (UTC) that a parameter names; None: now.
+def moment(answers: Answers, asked: Asked, parameter: Parameter = AT) -> datetime | None:
+    """Return the moment (UTC) that a parameter names, or that is so long ago; None: now.
 
     Raises:
         ConfigurationError: it names none.
     """
-    text = asked.text(parameter.name)
-    return read_moment(text) if text else None
+    return answers.changes.moment(asked.text(parameter.name))
 
 
 def as_of(at: datetime | None) -> str:

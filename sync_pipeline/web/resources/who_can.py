@@ -10,7 +10,7 @@ from sync_pipeline.access.folding import Crowd, Fold, crowd_of
 from sync_pipeline.model.access import path_text
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
-from sync_pipeline.web.resources.links import account_link, instance_link
+from sync_pipeline.web.resources.links import account_link, instance_link, shown_at
 from sync_pipeline.web.resources.parameters import (
     AT,
     SELECTION,
@@ -47,11 +47,11 @@ def every(answers: Answers, asked: Asked) -> View:
     told = Told(asked.flag(ALL_HOLDERS.name), asked.flag(SYSTEM.name))
     question = selected(asked)
     privilege, on = asked.text("privilege"), asked.text("object")
-    at = moment(asked)
+    at = moment(answers, asked)
     found = answers.who_can(privilege, on, question, asked.place, told, at)
     unfolded = {"privilege": privilege, "object": on, ALL_HOLDERS.name: "yes"}
     if at:
-        unfolded[AT.name] = asked.text(AT.name)
+        unfolded[AT.name] = shown_at(at)
     rows = (_row(item, unfolded, at) for item in found.page.items)
     return View(
         (LIST.of(rows, found.page.next),),

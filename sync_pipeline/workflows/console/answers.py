@@ -135,7 +135,7 @@ class Answers:
             gone_accounts=self._store.instance_pages.account_counts(found.id)[1],
             unread=unread_of(self._store.accounts.sections(found.id)),
             databases=tuple(self._store.size_queries.databases(found.name)),
-            records=tuple(self._store.session_pages.last_of(found.id, LAST_RECORDS)),
+            records=tuple(self._store.session_pages.last_of(found, LAST_RECORDS)),
             review=self.findings.review([found]),
             server=self._server(found, place),
         )

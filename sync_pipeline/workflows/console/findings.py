@@ -169,7 +169,7 @@ class _Counted:
             asked.account,
         )
         covered = deps.store.finding_pages.covered(question)
-        question = replace(question, is_everything=covered.is_everything)
+        question = replace(question, ids=covered.ids, is_everything=covered.is_everything)
         return cls(deps, question, covered, counting, not reach.is_everything)
 
     def each(self, place: Place) -> FindingsAnswer:

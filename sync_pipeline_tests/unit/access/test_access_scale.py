@@ -10,13 +10,26 @@ from typing import Any
 
 import pytest
 
+from sync_pipeline.access.findings.case import Case, Remedy
+from sync_pipeline.access.findings.powerless import without_power
+from sync_pipeline.access.findings.review import examine
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.access.questions import access_of, who_can
 from sync_pipeline.engines.access.contract import concerned
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.model.access import AccessWorld
+from sync_pipeline.model.access import AccessWorld, PowerKind
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
-from workbench.strategies.any_engine import SHAPES
+from sync_pipeline.model.privilege import (
+    Grant,
+    Membership,
+    SectionKey,
+    SectionName,
+    Securable,
+    SecurableKind,
+)
+from sync_pipeline.model.snapshot import SectionReport, SectionStatus
+from workbench.strategies.any_engine import SHAPES, newest
 from workbench.strategies.large_worlds import beside, chain, holders, text_of
 
 TWICE = 2.2
@@ -111,3 +124,46 @@ def test_every_account_of_a_deep_chain_is_answered(engine: EngineName) -> None:
     (named,) = [on for on in rules.securables(text_of(engine)) if on.name]
     found = rules.decide(SHAPES[engine].names[0], "SELECT", named)
     assert [len(item.path) for item in found.held] == [depth + 1]
+
+
+@pytest.mark.parametrize("engine", [EngineName.MYSQL, EngineName.MARIADB])
+@pytest.mark.parametrize("kind", [PowerKind.SUPERUSER, PowerKind.DANGEROUS])
+def test_what_ends_a_power_costs_as_many_steps_as_it_has(
+    engine: EngineName, kind: PowerKind
+) -> None:
+    """Powers are asked for again where a step may have changed others, and at the end."""
+
+    def cost(count: int) -> int:
+        world = powerful(engine, count)
+        case = Case(judged(world))
+        account, found = SHAPES[engine].names[0], list[Remedy]()
+        calls = calls_of(lambda: found.append(without_power(case, account, kind)))
+        assert found[0].fix.count("REVOKE") == count
+        return calls
+
+    assert cost(24) < 1.2 * TWICE * cost(12)
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_a_review_of_twice_as_many_accounts_costs_twice(engine: EngineName) -> None:
+    def cost(count: int) -> int:
+        case = Case(judged(holders(engine, count)))
+        return calls_of(lambda: examine(case))
+
+    assert cost(120) < TWICE * cost(60)
+
+
+def powerful(engine: EngineName, count: int) -> AccessWorld:
+    """Return a world in which an account has so many roles, of which each has dangerous rights."""
+    account = SHAPES[engine].names[0]
+    words = [Grant(Securable(SecurableKind.SERVER), word) for word in ("SUPER", "FILE")]
+    roles = [
+        AccountState(f"'r{number}'@'%'", AccountKind.ROLE, can_login=False, grants=tuple(words))
+        for number in range(count)
+    ]
+    own = tuple(Membership(role.name) for role in roles)
+    user = AccountState(account, AccountKind.USER, can_login=True, memberships=own)
+    admin = AccountState("'root'@'localhost'", AccountKind.USER, can_login=True, is_superuser=True)
+    accounts = {state.name: state for state in (*roles, user, admin)}
+    sections = {SectionKey(name): SectionReport(SectionStatus.READ) for name in SectionName}
+    return AccessWorld("i", engine, newest(engine), accounts, sections)

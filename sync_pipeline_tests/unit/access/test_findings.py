@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.access.findings.case import Case
-from sync_pipeline.access.findings.review import RULES, review
-from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.findings.review import RULES, notes_of, review
+from sync_pipeline.access.judged import NEVER_SYNCED, Judged
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.model.access import AccessWorld, Power, PowerKind, Step, path_text
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
-from sync_pipeline.model.finding import Finding, FindingRules, Severity, Suppression
+from sync_pipeline.model.finding import Examined, Finding, FindingRules, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import (
@@ -373,6 +373,21 @@ def test_without_a_list_of_databases_the_review_says_so() -> None:
     answer = review([Case(judged(account("app", grant)))], FindingRules(), TODAY)
     assert answer.findings == ()
     assert "gone-database was not looked for" in answer.notes[0]
+
+
+def test_what_is_not_known_of_many_instances_is_told_once() -> None:
+    """A note each would be 1,000 lines on a fleet of 1,000."""
+    grant = Grant(Securable(SecurableKind.DATABASE, "old"), "SELECT")
+    cases = [Case(judged(account("app", grant), instance=f"db{n}")) for n in range(5)]
+    notes = review(cases, FindingRules(), TODAY).notes
+    (unlisted,) = (note for note in notes if "was not looked for" in note)
+    assert unlisted.startswith("db0, db1, db2 and 2 more: gone-database was not looked for")
+    unsynced = [
+        Examined(f"new{n}", EngineName.MYSQL, notes=(f"new{n} {NEVER_SYNCED}",)) for n in range(4)
+    ]
+    told = list(notes_of(unsynced, FindingRules(), TODAY))
+    assert told == ["new0, new1, new2 and 1 more were never synced: nothing is known of them."]
+    assert list(notes_of(unsynced[:1], FindingRules(), TODAY)) == [f"new0 {NEVER_SYNCED}"]
 
 
 def test_one_name_with_different_rights() -> None:

@@ -51,12 +51,14 @@ def run(directory: Path, files: Mapping[str, str], *arguments: str) -> tuple[int
     for name, text in files.items():
         (tests / f"test_{name}.py").write_text(text)
     (directory / "pytest.ini").write_text("[pytest]\n")
-    plugin = ("-p", "sync_pipeline_tests.permitted_skips")
+    # Those that others bring take longer to import than these tests.
+    plugin = ("-p", "sync_pipeline_tests.permitted_skips", "-p", "xdist.plugin")
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rf", *plugin, *arguments, TESTS],
         cwd=directory,
         # A run closes the directory that its temporary ones are in, to our servers too.
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DEBUG_TEMPROOT": str(directory)},
+        env={**environment, "PYTEST_DEBUG_TEMPROOT": str(directory)},
         capture_output=True,
         text=True,
         check=False,

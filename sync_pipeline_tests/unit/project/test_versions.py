@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from itertools import chain
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -79,3 +81,35 @@ def test_a_machine_without_root_is_told_in_one_sentence_what_is_lost(
     assert said.count("\n") == 1
     for package in (*environment.TEST_PROGRAMS.values(), *environment.TEST_LIBRARIES.values()):
         assert f"{package} (lost: {environment.LOST[package]})" in said
+
+
+@pytest.mark.parametrize("requirements", ["demo.txt", "dev.txt"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_each_requirement_is_in_one_part_with_its_hashes(
+    environment: ModuleType, requirements: str, count: int
+) -> None:
+    lock = (ROOT / "requirements" / requirements).read_text()
+    parts = environment.parts_of(lock, count)
+    assert len(parts) == count
+    assert "".join(parts).count("--hash=") == lock.count("--hash=")
+    named = [re.findall(r"^(\S+==\S+).* \\$", text, re.MULTILINE) for text in (lock, *parts)]
+    assert sorted(chain(*named[1:])) == sorted(named[0])
+    assert all(re.match(r"\S+==\S+", part) for part in parts)
+
+
+def test_every_part_is_installed_and_one_that_fails_ends_the_program(
+    environment: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A program that notes what it is told stands in for Python: pip has its own tests."""
+    lock = tmp_path / "lock.txt"
+    lock.write_text("# by hand\na==1 \\\n    --hash=sha256:1\n    # via b\nb==2 \\\n    --hash=x\n")
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\nfor last; do :; done\ncat "$last" >"$(mktemp -p {tmp_path} said.XXX)"\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(environment, "PYTHON", python)
+    with pytest.raises(SystemExit):
+        environment.install(lock)  # the project is no file: the last of them fails
+    said = sorted(path.read_text() for path in tmp_path.glob("said.*"))
+    assert said == ["", "a==1 \\\n    --hash=sha256:1\n    # via b\n", "b==2 \\\n    --hash=x\n"]
