@@ -13,7 +13,12 @@ from sync_pipeline.model.size import TopDatabase
 from sync_pipeline.web.asked import Asked
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.changes import BASELINE, COLUMNS, GIVEN, TAKEN, change_row
-from sync_pipeline.web.resources.links import account_link, instance_link, session_link
+from sync_pipeline.web.resources.links import (
+    account_link,
+    capacity_link,
+    instance_link,
+    session_link,
+)
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import Answers
 from sync_pipeline.workflows.console.today import TodayAnswer
@@ -95,8 +100,8 @@ def every(answers: Answers, _asked: Asked) -> View:
             KINDS.of(_kinds(found)),
             CHANGES.of(map(change_row, found.changes), whole=_changes(found, "all")),
             CAUSES.of(map(_cause, found.findings.causes), whole=_link("/causes")),
-            GROWING.of(map(_grown, found.growing)),
-            LIMITS.of(map(_limit, found.limits)),
+            GROWING.of(map(_grown, found.growing), whole=_link("/capacity", {"sort": "-growth"})),
+            LIMITS.of(map(_limit, found.limits), whole=_link("/capacity", {"sort": "until"})),
             SESSIONS.of(
                 (_session(*item) for item in found.sessions) if found.was_synced else (),
                 whole=_link("/sessions"),
@@ -159,7 +164,7 @@ def _cause(cause: Cause) -> tuple[Value, ...]:
 def _grown(item: TopDatabase) -> tuple[Value, ...]:
     return (
         instance_link(item.instance),
-        item.database,
+        capacity_link(item.database, item.instance, item.database),
         item.total_bytes,
         item.grown_bytes,
         item.since,
@@ -170,7 +175,7 @@ def _grown(item: TopDatabase) -> tuple[Value, ...]:
 def _limit(item: Growth) -> tuple[Value, ...]:
     return (
         instance_link(item.instance),
-        item.database or None,
+        capacity_link(item.database, item.instance, item.database) if item.database else None,
         item.last_bytes,
         item.limit_bytes,
         str(item.limit_kind) if item.limit_kind else None,
@@ -217,8 +222,8 @@ def _number(count: int, address: str, query: Mapping[str, str] | None = None) ->
     return Link(f"{count:,}", address, query or {}, number=count)
 
 
-def _link(address: str) -> Link:
-    return Link("all", address)
+def _link(address: str, query: Mapping[str, str] | None = None) -> Link:
+    return Link("all", address, query or {})
 
 
 RESOURCES = (
