@@ -15,6 +15,7 @@ DEEPEST, MOST = 12, 200
 class Branch:
     """A role, how it is granted (`granted`, in words), and the roles that it has itself.
 
+    `is_known`: the instance has such an account, too; one that was left out it does not know.
     `is_repeated`: these are drawn at another place, where the role is nearest. `more` are roles of
     its own that are not drawn, because the tree would be too deep or too large.
     """
@@ -24,6 +25,7 @@ class Branch:
     branches: tuple[Branch, ...] = ()
     is_repeated: bool = False
     more: int = 0
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,11 @@ def _branches(
     for role, granted in shown:
         if owners[role] == name:
             branches, more = _branches(accounts, role, owners, drawn)
-            found.append(Branch(role, granted, branches, more=more))
+            is_known = role in accounts
+            found.append(Branch(role, granted, branches, more=more, is_known=is_known))
         else:
-            found.append(Branch(role, granted, is_repeated=bool(_roles(accounts, role))))
+            is_repeated = bool(_roles(accounts, role))
+            found.append(Branch(role, granted, is_repeated=is_repeated, is_known=role in accounts))
     return tuple(found), len(roles) - len(shown)
 
 

@@ -179,6 +179,8 @@ def test_an_account_at_a_moment(pages: Pages, told: Command) -> None:
     found = pages.get("/api/v1/account", {**gone, "at": later}).json
     assert found["facts"]["state"] == "gone"
     assert any("gone was gone by" in note for note in found["notes"])
+    # Nothing is linked to that is not there.
+    assert "/compare" not in pages.get("/account", gone).text.replace('"/compare"', "")
     for query in (
         {**gone, "at": (NOW - timedelta(days=6)).isoformat()},
         {"instance": "late", "name": "ann", "at": BEFORE},

@@ -187,7 +187,7 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
             "/accounts",
             {"name": state.name, "match": NameMatch.EXACT, SYSTEM.name: "yes"},
         ),
-        Link("compare", "/compare", {**which, **until}),
+        Link("compare", "/compare", {**which, **until}) if found.is_active else None,
         Link("changes", "/history", {**which, **until}) if found.has_more_changes else None,
     )
 
@@ -211,7 +211,7 @@ def _tree(found: AccountAnswer) -> Tree | None:
 
     def branch(item: Branch) -> Tree:
         return Tree(
-            account_link(found.view.instance, item.role, found.at),
+            account_link(found.view.instance, item.role, found.at) if item.is_known else item.role,
             item.granted,
             tuple(map(branch, item.branches)),
             item.is_repeated,
@@ -242,7 +242,7 @@ def _namesake(found: AccountAnswer, item: AccountLine) -> tuple[Value, ...]:
         item.last_change_at,
         tuple(word for word, is_other in differences if is_other),
         Link("compare", "/compare", {**sides, "other-instance": item.instance})
-        if item.is_active
+        if item.is_active and found.is_active
         else None,
     )
 

@@ -86,7 +86,7 @@ def both(answers: Answers, asked: Asked) -> View | None:
             ATTRIBUTES.of(
                 (item.name, _shown(item.first), _shown(item.second)) for item in found.attributes
             ),
-            ROLES.of(_roles(found, first, second)),
+            ROLES.of(_roles(found)),
             POWERS.of(_powers(found)),
             DIFFERENCES.of(
                 (_difference(item, found.everywhere) for _, item in page.items),
@@ -113,11 +113,11 @@ def _side(which: Which) -> tuple[Value, ...]:
     return link, instance_link(which.instance), which.at
 
 
-def _roles(found: AccessComparison, first: Which, second: Which) -> Iterator[tuple[Value, ...]]:
+def _roles(found: AccessComparison) -> Iterator[tuple[Value, ...]]:
     for role in found.roles_of_first:
-        yield account_link(first.instance, role, first.at), True, False
+        yield role, True, False
     for role in found.roles_of_second:
-        yield account_link(second.instance, role, second.at), False, True
+        yield role, False, True
 
 
 def _powers(found: AccessComparison) -> Iterator[tuple[Value, ...]]:

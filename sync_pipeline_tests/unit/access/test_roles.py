@@ -60,3 +60,4 @@ def test_a_role_says_how_it_is_granted() -> None:
     state = AccountState("a", AccountKind.USER, can_login=True, memberships=(granted,))
     (branch,) = role_tree({"a": state}, "a").branches
     assert (branch.role, branch.granted) == ("team", "(admin) (by boss)")
+    assert not branch.is_known, "no account of this name is there"
