@@ -387,6 +387,13 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:3000",
         description="Address of Dagster's UI, to which the console links runs; empty: no links.",
     )
+    console_most_of_address: int = Field(
+        default=50,
+        ge=1,
+        le=200,
+        description="Connections of one address that the console takes, of 200 in all; of one that "
+        "a proxy names, requests at once.",
+    )
     allow_insecure_broker: bool = Field(
         default=False,
         description="Take a Celery broker on another machine without password or verified TLS.",

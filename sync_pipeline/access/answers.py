@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ from sync_pipeline.model.access import (
     Power,
     ServerRule,
 )
-from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.account import AccountState, AttributeValue
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import Securable
 
@@ -128,11 +128,30 @@ class AccessDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessComparison:
-    """How two accounts differ in what they may do.
+class AttributeDifference:
+    """A property that two accounts do not have alike; None: one has no such property."""
 
-    `everywhere` is what could change any answer about one of the instances: each difference
-    names it among what is unknown, and so does `gaps`, once.
+    name: str
+    first: AttributeValue
+    second: AttributeValue
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """How many of each two accounts have alike."""
+
+    privileges: int = 0
+    attributes: int = 0
+    roles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessComparison:
+    """How two accounts differ in what they may do, and beside it in what they are.
+
+    Roles are those through any chain that the other has not. `everywhere` is what could change any
+    answer about one of the instances: each difference names it among what is unknown, and so does
+    `gaps`, once.
     """
 
     first: AccountAccess
@@ -141,6 +160,10 @@ class AccessComparison:
     powers_of_first: tuple[Power, ...] = ()
     powers_of_second: tuple[Power, ...] = ()
     everywhere: tuple[Gap, ...] = ()
+    attributes: tuple[AttributeDifference, ...] = ()
+    roles_of_first: tuple[str, ...] = ()
+    roles_of_second: tuple[str, ...] = ()
+    alike: Alike = field(default_factory=Alike)
 
     @property
     def gaps(self) -> tuple[str, ...]:

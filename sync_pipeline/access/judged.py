@@ -28,11 +28,15 @@ _MEANT = (SectionStatus.PROVIDERS, SectionStatus.EXCLUDED)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A world, and what decides in it. What is costly to find out is asked once."""
+    """A world, and what decides in it. What is costly to find out is asked once.
+
+    `past` are sentences on what is not known of a past moment, where the world is of one.
+    """
 
     world: AccessWorld
     rules: AccessRules
     listing: Listing = _NO_LISTING
+    past: tuple[str, ...] = ()
     _facts: dict[str, AccountFacts] = field(default_factory=dict, repr=False, compare=False)
     _powers: dict[str, tuple[Power, ...]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -123,7 +127,7 @@ class Judged:
         all but those of what the server is set to, which no answer depends on.
         """
         if not self.is_synced:
-            return (f"{self.name} was never synced: nothing is known of it.",)
+            return self.past or (f"{self.name} was never synced: nothing is known of it.",)
         sections = self.world.sections
         keys = sorted(
             key for key in sections if (key.name in names if names else key.name not in OF_SERVER)
@@ -131,4 +135,5 @@ class Judged:
         # A provider's database is nobody's to read, and of an excluded one only who asks is told.
         ignored = _CLOSED if not names else _MEANT
         told = (key for key in keys if sections[key].status not in ignored)
-        return tuple(dict.fromkeys(f"{self.name}: {gap.told}" for gap in self.world.unread(told)))
+        unread = (f"{self.name}: {gap.told}" for gap in self.world.unread(told))
+        return tuple(dict.fromkeys((*self.past, *unread)))

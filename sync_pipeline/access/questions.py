@@ -11,6 +11,8 @@ from sync_pipeline.access.answers import (
     AccessComparison,
     AccessDifference,
     AccountAccess,
+    Alike,
+    AttributeDifference,
     Existence,
     Holder,
     Verdict,
@@ -21,6 +23,7 @@ from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.own import is_own
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import Decision, EffectivePrivilege, Power, ServerRule
+from sync_pipeline.model.account import AccountState, AttributeValue
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.privilege import SectionName, Securable
 
@@ -262,21 +265,55 @@ def compare(one: Judged, account: str, other: Judged, other_account: str) -> Acc
         (item, _side(one, account, item, held), _side(other, other_account, item, held_by_other))
         for item in items
     )
-    differences = (
+    differences = tuple(
         AccessDifference(
             *item, mine.entry, theirs.entry, tuple(dict.fromkeys((*mine.unknown, *theirs.unknown)))
         )
         for item, mine, theirs in pairs
         if not _is_alike(mine, theirs)
     )
+    properties = _attributes(first.state), _attributes(second.state)
+    names = sorted(properties[0].keys() | properties[1].keys())
+    attributes = tuple(
+        AttributeDifference(name, *sides)
+        for name in names
+        if _is_other(*(sides := [side.get(name) for side in properties]))
+    )
+    roles = [set(one.with_roles(account)) - {account}]
+    roles.append(set(other.with_roles(other_account)) - {other_account})
     return AccessComparison(
         first,
         second,
-        tuple(differences),
+        differences,
         tuple(_without(first.powers, second.powers)),
         tuple(_without(second.powers, first.powers)),
         tuple(dict.fromkeys((*one.everywhere, *other.everywhere))),
+        attributes,
+        tuple(sorted(roles[0] - roles[1])),
+        tuple(sorted(roles[1] - roles[0])),
+        Alike(
+            len(items) - len(differences),
+            len(names) - len(attributes),
+            len(roles[0] & roles[1]),
+        ),
     )
+
+
+def _attributes(state: AccountState) -> dict[str, AttributeValue]:
+    """Return what an account is, by name: its attributes, and what every account has."""
+    return {
+        "kind": str(state.kind),
+        "can log in": state.can_login,
+        "superuser": state.is_superuser,
+        "locked": state.is_locked,
+        **dict(state.attributes),
+        **{f"setting {item.name} {item.database}".strip(): item.value for item in state.settings},
+    }
+
+
+def _is_other(first: AttributeValue, second: AttributeValue) -> bool:
+    """Return whether two values differ: 1 == True in Python, but they are different facts."""
+    return type(first) is not type(second) or first != second
 
 
 def _by_item(privileges: Iterable[EffectivePrivilege]) -> dict[Item, EffectivePrivilege]:

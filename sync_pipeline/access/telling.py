@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from sync_pipeline.access.answers import Existence, Holder, WhoCan
 from sync_pipeline.access.folding import Fold, first_of, folded, members_of
+from sync_pipeline.model.access import EffectivePrivilege, path_text
+from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.text import first_names
 
 _NAMED = 3
@@ -118,7 +120,20 @@ class Telling(Generic[RowT]):
 
 def gaps_once(found: WhoCan) -> Iterator[str]:
     """Yield what is not known, once for all instances of which the same is."""
-    for text, names in found.alike:
+    return once(found.alike)
+
+
+def alike(gaps: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield sentences about instances, given with their names: once where they say the same."""
+    found: dict[str, list[str]] = {}
+    for name, text in dict.fromkeys(gaps):
+        found.setdefault(text.removeprefix(name), []).append(name)
+    return once(found.items())
+
+
+def once(found: Iterable[tuple[str, Sequence[str]]]) -> Iterator[str]:
+    """Yield sentences whose ends are given, with the instances of which each is said."""
+    for text, names in found:
         yield f"{names[0] if len(names) == 1 else _instances(names)}{text}"
 
 
@@ -131,6 +146,15 @@ def absences(found: WhoCan) -> Iterator[str]:
             continue
         listed = f" (listed on {item.listed_at:%Y-%m-%d} or later)" if item.listed_at else ""
         yield f"Not on {where}: no {item.missing} there{listed}."
+
+
+def side_text(entry: EffectivePrivilege | None, unknown: Collection[Gap]) -> str:
+    """Return how one of two accounts has a privilege, in words."""
+    if entry is None:
+        return "not known to have it" if unknown else "no"
+    option = ", grantable" if entry.grantable else ""
+    lacks = f", lacks {'; '.join(entry.lacking)}" if entry.lacking else ""
+    return f"{entry.availability}{option}{lacks}: {path_text(entry.path)} by {entry.source}"
 
 
 def _instances(names: Iterable[str]) -> str:

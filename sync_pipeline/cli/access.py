@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,8 @@ from sync_pipeline.cli.output import Output
 from sync_pipeline.model.access import EffectivePrivilege, path_text
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import Selection
+from sync_pipeline.model.moment import read_moment
+from sync_pipeline.model.past import Which
 
 if TYPE_CHECKING:
     from sync_pipeline.access.answers import (
@@ -37,6 +40,10 @@ app = typer.Typer(help="What accounts can really do, and by which path.", no_arg
 AccountInstance = Annotated[
     str,
     typer.Option("--instance", help="The account's instance.", autocompletion=instance_names),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", help="As of this moment: ISO 8601; UTC without a zone. Now by default."),
 ]
 PRIVILEGE_COLUMNS = ("privilege", "object", "when", "path", "given by", "grantable", "lacks")
 DIFFERENCE_COLUMNS = ("privilege", "object", "first", "second", "not known")
@@ -62,6 +69,7 @@ def who_can(
         ),
     ] = False,
     with_system: WithSystem = False,
+    at: At = None,
 ) -> None:
     """Show every account that has a privilege on an object, and how it comes by it.
 
@@ -71,17 +79,18 @@ def who_can(
     from sync_pipeline.access.telling import absences, gaps_once
     from sync_pipeline.cli import holders as shown
     from sync_pipeline.workflows.answers import access as questions
-    from sync_pipeline.workflows.selecting import active
+    from sync_pipeline.workflows.selecting import asked_about
 
+    moment = _moment(at)
     with dependencies() as deps:
-        instances = active(deps.store, selection)
-        search = questions.search(deps, privilege, object_, instances)
+        instances = asked_about(deps.store, selection, moment)
+        search = questions.search(deps, privilege, object_, instances, moment)
         is_alone = bool(selection.names) or len(instances) == 1
         asked = shown.Asked(all_paths, all_holders, with_system, is_alone)
         found = asked.of(search.holders())
         if output.is_json:
             told = map(shown.holder_json, found)
-            show_long_json("holders", told, lambda: shown.answer_json(search.answer()))
+            show_long_json("holders", told, lambda: shown.answer_json(search.answer(), moment))
             return
         nothing = f"No account has {search.privilege} on {object_}, as far as is known."
         if output.is_csv:
@@ -104,14 +113,16 @@ def of(
     output: Output,
     account: Annotated[str, typer.Argument(help="Name of the account, exactly.")],
     instance: AccountInstance,
+    at: At = None,
 ) -> None:
     """Show all that an account may do, through roles, ownership and PUBLIC too."""
     from sync_pipeline.workflows.answers import access as questions
 
+    moment = _moment(at)
     with dependencies() as deps:
-        found = questions.access_of(deps, account, instance)
+        found = questions.access_of(deps, account, instance, moment)
     if output.is_json:
-        show_json(_account(found))
+        show_json({**_account(found), "at": moment})
         return
     if output.is_table:
         if found.facts.is_provider:
@@ -140,19 +151,34 @@ def diff(
             autocompletion=instance_names,
         ),
     ] = None,
+    at: At = None,
+    other_at: Annotated[
+        str | None, typer.Option("--other-at", help="The same for the other account.")
+    ] = None,
 ) -> None:
-    """Show what one account may do and the other may not, or not in the same way."""
+    """Show what one account may do and the other may not, or not in the same way.
+
+    An account may be compared with itself, as of another moment.
+    """
     from sync_pipeline.workflows.answers import access as questions
 
+    sides = (
+        Which(instance, first, _moment(at)),
+        Which(other_instance or instance, second, _moment(other_at)),
+    )
     with dependencies() as deps:
-        found = questions.compare(deps, first, second, instance, other_instance or instance)
+        found = questions.compare(deps, *sides)
     if output.is_json:
-        show_json(_comparison(found))
+        show_json(_comparison(found, *sides))
         return
     once = () if output.is_csv else found.everywhere
     rows = [*_power_rows(found), *(_difference_row(item, once) for item in found.differences)]
     nothing = f"{first} and {second} may do the same, as far as is known."
     output.show(DIFFERENCE_COLUMNS, rows, nothing, _notes(found))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else read_moment(text)
 
 
 def _notes(found: AccountAccess | AccessComparison) -> tuple[str, ...]:
@@ -174,17 +200,11 @@ def _privilege_row(entry: EffectivePrivilege) -> tuple[object, ...]:
 
 def _difference_row(item: AccessDifference, once: Collection[Gap]) -> tuple[object, ...]:
     """Return a row; what is said `once` below the table is left out of its last column."""
-    sides = (_side(side, item.unknown) for side in (item.first, item.second))
+    from sync_pipeline.access.telling import side_text
+
+    sides = (side_text(side, item.unknown) for side in (item.first, item.second))
     unknown = ", ".join(gap for gap in item.unknown if gap not in once)
     return (item.privilege, item.securable, *sides, unknown)
-
-
-def _side(entry: EffectivePrivilege | None, unknown: Collection[Gap]) -> str:
-    if entry is None:
-        return "not known to have it" if unknown else "no"
-    option = ", grantable" if entry.grantable else ""
-    lacks = f", lacks {'; '.join(entry.lacking)}" if entry.lacking else ""
-    return f"{entry.availability}{option}{lacks}: {path_text(entry.path)} by {entry.source}"
 
 
 def _power_rows(found: AccessComparison) -> Iterator[tuple[object, ...]]:
@@ -211,14 +231,19 @@ def _account(found: AccountAccess) -> dict[str, Any]:
     }
 
 
-def _comparison(found: AccessComparison) -> dict[str, Any]:
+def _comparison(found: AccessComparison, *sides: Which) -> dict[str, Any]:
+    first, second = ({**asdict(side)} for side in sides)
     return {
-        "first": {"instance": found.first.instance, "account": found.first.state.name},
-        "second": {"instance": found.second.instance, "account": found.second.state.name},
+        "first": first,
+        "second": second,
         "is_equal": found.is_equal,
         "is_complete": not found.gaps,
         "not_known": list(found.gaps),
         "not_modelled": [asdict(rule) for rule in found.not_modelled],
+        "attributes": [asdict(item) for item in found.attributes],
+        "roles_of_first": list(found.roles_of_first),
+        "roles_of_second": list(found.roles_of_second),
+        "alike": asdict(found.alike),
         "powers_of_first": [power_json(item) for item in found.powers_of_first],
         "powers_of_second": [power_json(item) for item in found.powers_of_second],
         "differences": [

@@ -12,7 +12,7 @@ import typer
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
-    parse_time,
+    parse_past,
     say,
     show_json,
     show_notes,
@@ -23,9 +23,10 @@ from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError, StoreDamaged
 from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
 from sync_pipeline.model.change_json import diff_to_json
-from sync_pipeline.model.classification import ClassCount
+from sync_pipeline.model.classification import AccountRule, Capability, ClassCount
 from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
+from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
 
 if TYPE_CHECKING:
@@ -33,7 +34,22 @@ if TYPE_CHECKING:
 
 ItemT = TypeVar("ItemT")
 
+WHEN = "ISO 8601, UTC without a zone; or how long ago, such as 24h or 7d."
+
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
+
+
+ClassOption = Annotated[
+    str | None, typer.Option("--class", help="Only those that are in this class.")
+]
+CapabilityOption = Annotated[
+    list[Capability] | None,
+    typer.Option("--capability", help="Only those with it; may be repeated: with any of them."),
+]
+RoleOption = Annotated[
+    list[str] | None,
+    typer.Option("--role", help="Only those that have exactly this role, through any chain."),
+]
 
 
 @app.command("list")
@@ -45,15 +61,18 @@ def list_(
     superusers: Annotated[bool, typer.Option("--superusers", help="Only these.")] = False,
     locked: Annotated[bool, typer.Option("--locked", help="Only these.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Also those that are gone.")] = False,
-    class_name: Annotated[
-        str | None, typer.Option("--class", help="Only those that are in this class.")
-    ] = None,
+    class_name: ClassOption = None,
+    capability: CapabilityOption = None,
+    role: RoleOption = None,
+    since: Annotated[str | None, typer.Option(help="Changed last then or later (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="Changed last then or before (UTC).")] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 1000,
     with_system: WithSystem = False,
 ) -> None:
     """List accounts as last synced."""
     from sync_pipeline.workflows.selecting import active, ever
 
+    rule = _rule(class_name, capability, role, with_system=with_system)
     with dependencies() as deps:
         past = ever(deps.store, selection)
         wanted = AccountFilter(
@@ -62,19 +81,24 @@ def list_(
             only_active=not everything,
             only_superusers=superusers,
             only_locked=locked,
-            limit=limit if class_name is None else None,
-            # Those of a class are what its rule says.
-            with_own=with_system or class_name is not None,
+            limit=limit if rule.is_any else None,
+            # Those of a rule are what it says.
+            with_own=with_system or not rule.is_any,
+            since=read_moment(since) if since else None,
+            until=read_moment(until) if until else None,
         )
         inside: Collection[tuple[str, str]] | None = None
-        if class_name is not None:
-            from sync_pipeline.workflows.answers.classification import class_members
+        notes: tuple[str, ...] = ()
+        if not rule.is_any:
+            from sync_pipeline.workflows.answers.accounts import accounts_of_rule
 
-            inside = class_members(deps, class_name, active(deps.store, selection))
+            taken, notes = accounts_of_rule(deps, active(deps.store, selection), rule)
+            inside = {(item.instance, item.state.name) for item in taken}
 
         def is_wanted(item: AccountView) -> bool:
             return inside is None or (item.instance, item.state.name) in inside
 
+        is_judged = bool(rule.capabilities or rule.roles)
         damage: list[StoreDamaged] = []
         if output.is_json:
             from sync_pipeline.cli.long_json import long_list
@@ -83,6 +107,7 @@ def list_(
             with long_list(map(_view, _at_most(limit, found))) as text:
                 _show_damage(damage, output, is_all=not text.count)
                 text.show()
+            show_notes(notes if is_judged else (), apart=True)
             return
         counted = deps.store.accounts.counted(wanted, damage.append)
         rows = [
@@ -90,6 +115,7 @@ def list_(
             for item, grants in _at_most(limit, (pair for pair in counted if is_wanted(pair[0])))
         ]
     _show_damage(damage, output, is_all=not rows)
+    show_notes(notes if is_judged else (), apart=not output.is_table)
     columns = ("instance", "account", "kind", "state", "roles", "grants", "last change")
     nothing = "No account matches. Sync first: sync-pipeline run account-sync."
     output.show(columns, rows, past.nothing(nothing))
@@ -152,8 +178,8 @@ def changes(
     change_type: Annotated[
         list[ChangeType] | None, typer.Option("--type", help="May be repeated.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
-    until: Annotated[str | None, typer.Option(help="ISO 8601; UTC without a zone.")] = None,
+    since: Annotated[str | None, typer.Option(help=WHEN)] = None,
+    until: Annotated[str | None, typer.Option(help=WHEN)] = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 200,
     details: Annotated[
         bool,
@@ -178,8 +204,8 @@ def changes(
             account=account,
             session_id=chosen,
             change_types=tuple(change_type or ()),
-            since=parse_time(since) if since else None,
-            until=parse_time(until) if until else None,
+            since=parse_past(since) if since else None,
+            until=parse_past(until) if until else None,
             limit=limit,
             with_own=with_system or details or account is not None,
         )
@@ -203,23 +229,45 @@ def changes(
 def at(
     selection: Selection,
     output: Output,
-    time: Annotated[str, typer.Option(help="ISO 8601; UTC without a zone.")],
+    time: Annotated[str, typer.Option(help=WHEN)],
     name: Annotated[str | None, typer.Option(help="Exactly this account.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also those gone by then.")] = False,
+    class_name: ClassOption = None,
+    capability: CapabilityOption = None,
+    role: RoleOption = None,
     with_system: WithSystem = False,
 ) -> None:
-    """Show the accounts as they were at a moment, replayed from the change log."""
-    from sync_pipeline.workflows.answers.history import accounts_at
-    from sync_pipeline.workflows.selecting import ever
+    """Show the accounts as they were at a moment, replayed from the change log.
 
+    Classes, capabilities and roles are judged by what was known then; notes say what was not.
+    """
+    from sync_pipeline.workflows.answers.history import accounts_at
+    from sync_pipeline.workflows.selecting import asked_about, ever
+
+    moment = parse_past(time)
+    rule = _rule(class_name, capability, role, with_system=with_system)
+    if everything and not rule.is_any:
+        raise ConfigurationError(
+            "What accounts that are gone can do is not judged.",
+            hint="Give --all without --class, --capability and --role.",
+        )
+    notes: tuple[str, ...] = ()
     with dependencies() as deps:
         past = ever(deps.store, selection)
         with_own = with_system or name is not None
+        if rule.is_any:
+            each = accounts_at(deps.store, moment, past.ids, with_own=with_own)
+        else:
+            from sync_pipeline.workflows.answers.accounts import accounts_of_rule
+
+            chosen = asked_about(deps.store, selection, moment)
+            each, notes = accounts_of_rule(deps, chosen, rule, moment)
         found = [
             item
-            for item in accounts_at(deps.store, parse_time(time), past.ids, with_own=with_own)
+            for item in each
             if (everything or item.is_active) and (name is None or item.state.name == name)
         ]
+    show_notes(notes, apart=not output.is_table)
     if output.is_json:
         show_json(
             [
@@ -283,6 +331,16 @@ def classes(
         rows,
         "No class is defined: SYNC_PIPELINE_CLASSIFICATION_FILE names the file of classes.",
     )
+
+
+def _rule(
+    class_name: str | None,
+    capabilities: list[Capability] | None,
+    roles: list[str] | None,
+    *,
+    with_system: bool,
+) -> AccountRule:
+    return AccountRule(class_name or "", tuple(capabilities or ()), tuple(roles or ()), with_system)
 
 
 def _properties(
@@ -375,8 +433,7 @@ def _view(view: AccountView) -> dict[str, Any]:
 
 def _change_columns(entry: LoggedChange | Baseline) -> tuple[object, ...]:
     if isinstance(entry, Baseline):
-        counted = f"{entry.accounts} account{'' if entry.accounts == 1 else 's'}"
-        return "", "baseline", f"first sync: {counted} found; --details lists them"
+        return "", "baseline", f"{entry.line}; --details lists them"
     return entry.change.account, entry.change.change_type, tuple(entry.change.lines)
 
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, require_near
+from sync_pipeline.cli.context import dependencies
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output
 from sync_pipeline.model.instance import Selection
+from sync_pipeline.model.moment import require_near
 from sync_pipeline.model.period import PeriodType
 
 DATE = ["%Y-%m-%d"]

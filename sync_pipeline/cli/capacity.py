@@ -15,7 +15,6 @@ from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
-    require_near,
     say,
     show_json,
     show_table,
@@ -33,9 +32,11 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.aggregation import Aggregation
 from sync_pipeline.model.growth import FORECAST_DAYS, Growth, GrowthTrend, LimitKind
 from sync_pipeline.model.instance import Selection
+from sync_pipeline.model.moment import require_near
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.size import InstanceSize, SizeLimit, SizePoint
 from sync_pipeline.report.export import ExportFormat
+from sync_pipeline.report.readable import shown_size
 from sync_pipeline.workflows.answers.exports import ExportKind
 
 if TYPE_CHECKING:
@@ -338,15 +339,6 @@ def parse_size(text: str) -> int:
             hint="Write it as 500GB or 2TiB; the largest is 8 EiB less a byte.",
         )
     return count
-
-
-def shown_size(count: int | None) -> str:
-    """Return a number of bytes for people; empty where it is not known."""
-    from rich import filesize
-
-    if count is None:
-        return ""
-    return f"-{filesize.decimal(-count)}" if count < 0 else filesize.decimal(count)
 
 
 def size_cell(count: int | None) -> Cell:

@@ -8,12 +8,13 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.text import LONGEST_NAME, shortened
 from sync_pipeline.report.csv_cells import cell_text, csv_text
 from sync_pipeline.visible import escaped_json, visible, visible_lines
@@ -29,8 +30,6 @@ MANY_ROWS = 200
 """Above it a table is written line by line: laying it out as a whole would take seconds."""
 MOST_ROWS = 2**31 - 1
 """The highest number that an option of rows takes, and every store."""
-FIRST_YEAR, LAST_YEAR = 1970, 2999
-"""The years in which a day or a moment that somebody gives may be."""
 
 
 def utc_now() -> datetime:
@@ -191,21 +190,13 @@ def shown_time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
 
 
-def parse_time(text: str) -> datetime:
-    """Read an ISO 8601 date or time and return it in UTC; without a zone it is UTC.
+def parse_past(text: str) -> datetime:
+    """Read the same, or how long ago it is, such as `24h`.
 
     Raises:
         ConfigurationError: it is neither, or far from every sync.
     """
-    try:
-        moment = datetime.fromisoformat(text)
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise ConfigurationError(
-            f"{text!r} is not a time.", hint="Write it as 2026-01-31T09:00:00Z."
-        ) from None
-    require_near(moment)
-    return moment
+    return read_moment(text, utc_now())
 
 
 def require_name(text: str, what: str) -> None:
@@ -220,17 +211,4 @@ def require_name(text: str, what: str) -> None:
         raise ConfigurationError(
             f"{shortened(text, SHOWN)!r} can't be {what}.",
             hint=f"Give a name of 1 to {LONGEST_NAME} visible characters.",
-        )
-
-
-def require_near(day: date) -> None:
-    """Refuse a day that is far from every sync: nothing can be counted from it.
-
-    Raises:
-        ConfigurationError: it is before FIRST_YEAR or after LAST_YEAR.
-    """
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ConfigurationError(
-            f"{day:%Y-%m-%d} is out of range.",
-            hint=f"Give a day from {FIRST_YEAR}-01-01 to {LAST_YEAR}-12-31.",
         )

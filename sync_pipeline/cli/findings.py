@@ -93,7 +93,7 @@ def rules(output: Output) -> None:
     """Show every rule: what it looks for, why, who says so, and the controls it looks after."""
     from sync_pipeline.access.benchmarks.registry import controls_of
     from sync_pipeline.access.findings.review import RULES
-    from sync_pipeline.workflows.answers.findings import finding_rules
+    from sync_pipeline.workflows.answers.finding_rules import finding_rules
 
     with dependencies() as deps:
         disabled = finding_rules(deps.settings).disabled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sync_pipeline.access.answers import Absence, Existence, Holder, WhoCan
@@ -96,11 +97,12 @@ def holder_json(holder: Holder) -> dict[str, Any]:
     }
 
 
-def answer_json(found: WhoCan) -> dict[str, Any]:
-    """Return an answer without its holders as JSON values."""
+def answer_json(found: WhoCan, at: datetime | None = None) -> dict[str, Any]:
+    """Return an answer without its holders as JSON values; `at` is the moment it is of."""
     return {
         "privilege": found.privilege,
         "object": found.text,
+        "at": at and at.isoformat(),
         "is_complete": found.is_complete,
         "not_known": list(found.gaps),
         "not_modelled": [asdict(rule) for rule in found.not_modelled],

@@ -13,7 +13,6 @@ from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
-    parse_time,
     say,
     show_json,
     show_notes,
@@ -23,6 +22,7 @@ from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.maintenance import MaintenanceWindow
+from sync_pipeline.model.moment import read_moment
 
 app = typer.Typer(help="Leave instances alone for a time.", no_args_is_help=True)
 
@@ -105,7 +105,7 @@ def _end(until: str | None, hours: float | None, now: datetime) -> datetime:
     if (until is None) == (hours is None):
         raise ConfigurationError("Give --until or --hours, and not both.")
     if until is not None:
-        return parse_time(until)
+        return read_moment(until)
     if math.isnan(hours or 0):
         raise ConfigurationError("--hours has to be a number.")
     # What is too long for a date is refused as what is longer than the longest window.

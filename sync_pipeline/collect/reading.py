@@ -10,12 +10,24 @@ from datetime import datetime
 from sync_pipeline.collect.names import keepable, spelled_warning
 from sync_pipeline.collect.understanding import understood
 from sync_pipeline.collect.unknown import unknown_warnings
-from sync_pipeline.engines.base import AccountRows, DatabaseEntry, Engine, HiddenDatabases
+from sync_pipeline.engines.base import (
+    AccountRows,
+    DatabaseEntry,
+    Engine,
+    HiddenDatabases,
+    KnowsMoreOfSome,
+)
 from sync_pipeline.engines.wire.rows import DIGEST_BYTES, PackedRows
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.privilege import OF_SERVER, SectionKey, SectionName
 from sync_pipeline.model.server_fact import ServerFact
-from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.model.snapshot import (
+    SectionReport,
+    SectionStatus,
+    ServerIdentity,
+    Snapshot,
+    noted,
+)
 
 
 @dataclass(slots=True)
@@ -61,6 +73,11 @@ class AccountReading:
             for key, report in self.sections.items()
             if not report.is_known and key.name not in OF_SERVER
         }
+
+    @property
+    def noted(self) -> Mapping[SectionKey, SectionReport]:
+        """Return the sections that were read, and beside which the catalog keeps more."""
+        return noted(self.sections)
 
     @property
     def facts(self) -> tuple[object, ...]:
@@ -110,6 +127,7 @@ class AccountReading:
             warnings=(*self.warnings, *newer),
             timings=self.timings,
             server_facts=tuple(sorted(self.server_facts)),
+            known_of=self._known_of(),
         )
 
     def _accounts(self) -> tuple[AccountState, ...]:
@@ -118,6 +136,13 @@ class AccountReading:
             return tuple(
                 account.canonical() for account in found if account.database not in self.excluded
             )
+
+    def _known_of(self) -> Mapping[str, frozenset[SectionName]]:
+        known: object = self.engine
+        if not isinstance(known, KnowsMoreOfSome):
+            return {}
+        with understood("the queries of its accounts"):
+            return known.known_of(self.rows, self.server)
 
     def _digest(self, of_rows: Callable[[PackedRows], bytes]) -> str:
         found = hashlib.blake2b(digest_size=DIGEST_BYTES)

@@ -10,6 +10,9 @@ from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import QueryError
 from sync_pipeline.model.server_fact import MOST_CHARACTERS, MOST_FACTS, ServerFact
 
+TOO_MANY = "too many"
+"""The name of a row that a statement adds where it looked at a part only."""
+
 
 def facts_of(query: Query[Any], rows: PackedRows, database: str, known: int) -> list[ServerFact]:
     """Return the facts of a query's rows; none where it reads something else.
@@ -17,13 +20,19 @@ def facts_of(query: Query[Any], rows: PackedRows, database: str, known: int) -> 
     `known` is how many there are of the instance already.
 
     Raises:
-        QueryError: there are more, or longer ones, than are kept. None of these rows is then.
+        QueryError: there are more, or longer ones, than are kept, or more than the statement looks
+            at. None of these rows is then.
     """
     if query.row is not FactRow:
         return []
     if known + len(rows) > MOST_FACTS:
         raise QueryError(f"More than {MOST_FACTS} facts of one server are not kept.")
     found = [_fact(row, database) for row in cast("Query[FactRow]", query).bound(rows)]
+    for item in found:
+        if item.name == TOO_MANY:
+            raise QueryError(
+                f"The server has more than {item.value} {item.subject}: none is judged."
+            )
     if any(len(part) > MOST_CHARACTERS for item in found for part in astuple(item)):
         raise QueryError(
             f"Query {query.name} returned a text of more than {MOST_CHARACTERS} characters."

@@ -23,7 +23,7 @@ from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.gap import it_needs, said_by_others
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 from sync_pipeline.model.platform import Platform
-from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
@@ -382,6 +382,10 @@ class AccountRows:
         rows = self._rows.get((query.name, database))
         return iter(()) if rows is None else query.bound(rows)
 
+    def was_read(self, query: Query[RowT]) -> bool:
+        """Return whether a query of the server was read, with or without rows."""
+        return (query.name, "") in self._rows
+
     def databases(self, query: Query[RowT]) -> tuple[str, ...]:
         """Return the databases in which a per-database query was read."""
         return tuple(database for name, database in self._rows if name == query.name)
@@ -688,6 +692,17 @@ class KnowsByRows(Protocol):
 
 
 @runtime_checkable
+class KnowsMoreOfSome(Protocol):
+    """An engine that may know other sections of some accounts than of all."""
+
+    def known_of(
+        self, rows: AccountRows, server: ServerIdentity
+    ) -> Mapping[str, frozenset[SectionName]]:
+        """Return, for these accounts, exactly the sections that are known."""
+        ...
+
+
+@runtime_checkable
 class EntersPlaces(Protocol):
     """An engine whose databases are listed and entered otherwise in some places."""
 
@@ -736,6 +751,18 @@ class ReadsThrough(Protocol):
 
     reads_through: frozenset[str]
     """Its names, on each server of the engine."""
+
+
+@runtime_checkable
+class KnowsUnreviewed(Protocol):
+    """An engine with grants on which no finding depends, so that a review need not see them."""
+
+    def is_unreviewed(self, holder: AccountState, grant: Grant) -> bool:
+        """Return whether all findings are the same with a grant of an account and without it.
+
+        So it is where nobody may pass on anything on the object, and its database is there.
+        """
+        ...
 
 
 @cache

@@ -283,7 +283,8 @@ class AccountFacts:
     an orphan its login again; empty: nothing but closing it, or removing it, does. `unknown` is
     what no catalog says of the account, and could let it do more or less. `temporarily_locked`
     says how an account is locked whose lock ends by itself. `user` is what an account is called
-    that has a host too. `login_advice` says by which statement a person gives the account a
+    that has a host too. `has_no_account`: there are grants of the name, which others have, and
+    nobody logs in with it. `login_advice` says by which statement a person gives the account a
     password that is kept by a better method. `requires_tls` says whether the account
     itself may log in by TLS alone, and `is_from_elsewhere` whether it may from another host.
     `unused_since` is the day from which on no login can have been missed (`last_used_at` may be
@@ -313,5 +314,6 @@ class AccountFacts:
     login_advice: str = ""
     password_changed_at: datetime | None = None
     unused_since: datetime | None = None
+    has_no_account: bool = False
     requires_tls: bool | None = None
     is_from_elsewhere: bool | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntFlag, StrEnum
 
 from sync_pipeline.model.account import AccountState, AttributeValue
 from sync_pipeline.model.privilege import AccountSetting, Grant, Membership, SectionKey
@@ -20,6 +20,24 @@ class ChangeType(StrEnum):
     REACTIVATE = "reactivate"
     MODIFY_PRIVILEGE = "modify_privilege"
     MODIFY_OTHER = "modify_other"
+
+
+class Effect(IntFlag):
+    """What a change does to the rights of its account, as far as the change itself says it.
+
+    A power is what makes a superuser, a grant admin or is dangerous (`engines/powers.py`); it is a
+    right, too. `UNKNOWN`: a version wrote the change that did not say it.
+    """
+
+    NONE = 0
+    GIVES = 1
+    TAKES = 2
+    GIVES_POWER = 4
+    TAKES_POWER = 8
+    UNKNOWN = 16
+
+
+OF_POWER = Effect.GIVES_POWER | Effect.TAKES_POWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class AccountChange:
     change_type: ChangeType
     diff: AccountDiff
     lines: tuple[str, ...]
+    effect: Effect = field(default=Effect.NONE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,11 @@ class Baseline:
     session_id: str
     changed_at: datetime
     accounts: int
+
+    @property
+    def line(self) -> str:
+        """Return what there is to tell."""
+        return f"first sync: {self.accounts} account{'' if self.accounts == 1 else 's'} found"
 
 
 @dataclass(frozen=True, slots=True)

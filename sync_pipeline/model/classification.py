@@ -13,6 +13,7 @@ class Capability(StrEnum):
 
     SUPERUSER = "superuser"
     GRANT_ADMIN = "grant admin"
+    DANGEROUS = "dangerous privilege"
     CAN_LOGIN = "can login"
     LOCKED = "locked"
     EXPIRED = "expired"
@@ -27,6 +28,24 @@ class Capability(StrEnum):
     SYSTEM = "system"
     ADMINISTRATOR = "administrator"
     PROVIDER = "provider"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRule:
+    """Which accounts are meant: what is given has to hold, and values of one are alternatives.
+
+    `roles` are names, had through any chain. `with_own`: also what the engines made themselves.
+    """
+
+    class_name: str = ""
+    capabilities: tuple[Capability, ...] = ()
+    roles: tuple[str, ...] = ()
+    with_own: bool = False
+
+    @property
+    def is_any(self) -> bool:
+        """Return whether no class, capability or role is asked for."""
+        return not (self.class_name or self.capabilities or self.roles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class AccountFilter:
     """Which accounts to list. `name` is a LIKE pattern that matches the whole name.
 
     `instances` are the ids of those whose accounts are wanted; None: all. `with_own`: also those
-    that the engines made for themselves.
+    that the engines made for themselves. `since` and `until` (UTC) are of the last change.
     """
 
     instances: tuple[int, ...] | None = None
@@ -29,6 +29,8 @@ class AccountFilter:
     only_locked: bool = False
     limit: int | None = 1000
     with_own: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.classification import AccountRule, Capability
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategory
 
@@ -94,6 +95,33 @@ def page_of_list(items: Iterable[ItemT], place: Place, key: Callable[[ItemT], Ke
     return Page(shown, (*last, seen), len(everything))
 
 
+def page_of_stream(
+    items: Iterable[ItemT], place: Place, key: Callable[[ItemT], Key]
+) -> Page[ItemT]:
+    """Return a page of items in the order of their keys, of which no more are taken than it has.
+
+    They begin before the place or at it, with all that have its key. The keys are those of
+    `page_of_list`.
+    """
+    *known, count = place.after or (0,)
+    after = tuple(known) if place.after else None
+    shown: list[ItemT] = []
+    passed = 0
+    for item in items:
+        own = key(item)
+        if after is not None and own <= after:
+            passed += own == after
+            if own < after or passed <= int(count):
+                continue
+        if len(shown) == place.limit:
+            last = key(shown[-1])
+            seen = sum(key(one) == last for one in shown)
+            seen += int(count) if last == after else 0
+            return Page(tuple(shown), (*last, seen))
+        shown.append(item)
+    return Page(tuple(shown))
+
+
 def _begin(items: Sequence[ItemT], after: Key | None, key: Callable[[ItemT], Key]) -> int:
     if after is None:
         return 0
@@ -113,12 +141,16 @@ def _begin(items: Sequence[ItemT], after: Key | None, key: Callable[[ItemT], Key
 class InstanceState(StrEnum):
     """What instances can be filtered by."""
 
+    SYNCED = "synced"
+    """Active, was reached, and nothing of it is overdue, failing, or held back."""
     ACTIVE = "active"
     INACTIVE = "inactive"
     FAILING = "failing"
     OVERDUE = "overdue"
     MAINTENANCE = "maintenance"
     NEVER = "never-reached"
+    HELD = "held"
+    """Not tried now, because it was not reached again and again."""
 
 
 class InstanceOrder(StrEnum):
@@ -193,7 +225,9 @@ class NameMatch(StrEnum):
 class AccountQuestion:
     """Which accounts to list, by name. `text` is looked for as `match` says; empty: any.
 
-    `with_own`: also those that the engines made for themselves.
+    `with_own`: also those that the engines made for themselves. `since` and `until` (UTC) are of
+    the last change. A `class_name`, capabilities, roles (names, had through any chain) and a past
+    moment (`at`) take a look at what accounts can do: these are listed by instance, then by name.
     """
 
     text: str = ""
@@ -207,11 +241,30 @@ class AccountQuestion:
     only_locked: bool = False
     only_login: bool = False
     with_own: bool = True
+    since: datetime | None = None
+    until: datetime | None = None
+    class_name: str = ""
+    capabilities: tuple[Capability, ...] = ()
+    roles: tuple[str, ...] = ()
+    at: datetime | None = None
+
+    @property
+    def rule(self) -> AccountRule:
+        """Return what has to be found out by a look at what accounts can do."""
+        return AccountRule(self.class_name, self.capabilities, self.roles, self.with_own)
+
+    @property
+    def is_looked_through(self) -> bool:
+        """Return whether instances have to be looked through for it."""
+        return self.at is not None or not self.rule.is_any
 
 
 @dataclass(frozen=True, slots=True)
 class AccountLine:
-    """An account as lists show it (UTC); what it may do is read where it is asked for."""
+    """An account as lists show it (UTC); what it may do is read where it is asked for.
+
+    When it last changed before a past moment is not known of one that has changed since.
+    """
 
     instance: str
     engine: str
@@ -221,4 +274,4 @@ class AccountLine:
     is_superuser: bool
     is_locked: bool
     can_login: bool
-    last_change_at: datetime
+    last_change_at: datetime | None

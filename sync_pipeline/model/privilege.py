@@ -34,6 +34,7 @@ class SectionName(StrEnum):
     SERVER_SETTINGS = "server.settings"
     LOGIN_RULES = "server.login_rules"
     DEFINERS = "server.definers"
+    OBJECT_DEFINERS = "server.object_definers"
     DEFAULT_PASSWORDS = "server.default_passwords"
     LINKS = "server.links"
 
@@ -43,6 +44,7 @@ OF_SERVER = frozenset(
         SectionName.SERVER_SETTINGS,
         SectionName.LOGIN_RULES,
         SectionName.DEFINERS,
+        SectionName.OBJECT_DEFINERS,
         SectionName.DEFAULT_PASSWORDS,
         SectionName.LINKS,
     }

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
+from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.inventory import Databases
 
 FindingKey = tuple[str, str, str, int]
@@ -62,12 +63,27 @@ class NewReview:
     """A review that is to be kept. `moment` (UTC) is when its accounts were read.
 
     `accounts` is the mark of those in the store when they were looked at: a sync's review is of
-    these and of what it changes. Of others nothing is kept.
+    these and of what it changes. Of others nothing is kept. `counted` is None where nobody could
+    say what counts.
     """
 
     examined: Examined
     accounts: str
     marks: ReviewMarks
+    moment: datetime
+    counted: CountedFindings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SameReview:
+    """That a review of what a sync leaves finds what is kept, of this `turn`.
+
+    `accounts` is the mark of those in the store when that was looked at, and `moment` (UTC) when
+    those that the sync leaves were read.
+    """
+
+    turn: int
+    accounts: str
     moment: datetime
 
 
@@ -75,7 +91,8 @@ class NewReview:
 class KeptReview:
     """What is kept of one instance's review, still packed, and what it would be made of now.
 
-    `turn` tells one state of it from another. `accounts` is the mark of those that were looked
+    `turn` tells one state of it from another. `counted_by` is the basis of the numbers of its
+    findings; empty: they are not counted. `accounts` is the mark of those that were looked
     at, `accounts_now` of those that are in the store. `is_compared`: with
     the other instances, once at least. Blobs are None where there is nothing in
     them, or they were not asked for.
@@ -93,6 +110,7 @@ class KeptReview:
     valid_until: datetime | None = None
     is_unlisted: bool = False
     is_compared: bool = False
+    counted_by: str = ""
     notes: bytes | None = None
     providers: bytes | None = None
     findings: bytes | None = None

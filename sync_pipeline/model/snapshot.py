@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.platform import Platform
-from sync_pipeline.model.privilege import OF_SERVER, SectionKey
+from sync_pipeline.model.privilege import OF_SERVER, SectionKey, SectionName
 from sync_pipeline.model.server_fact import ServerFact
 
 
@@ -83,7 +83,8 @@ class Snapshot:
     one that was listed and not read are unknown. `hides_databases`: the server lists
     some only, so that one which is not listed is unknown too. `providers` are databases
     that the provider of a managed server opens to nobody. `server_facts` are what the server
-    is set to, as far as their sections were read.
+    is set to, as far as their sections were read. `known_of` are accounts of which other
+    sections are known than of all: exactly these.
     """
 
     server: ServerIdentity
@@ -96,6 +97,7 @@ class Snapshot:
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     server_facts: tuple[ServerFact, ...] = ()
+    known_of: Mapping[str, frozenset[SectionName]] = field(default_factory=dict)
 
     def is_known(self, key: SectionKey) -> bool:
         """Return whether this snapshot says everything about a section.
@@ -110,10 +112,20 @@ class Snapshot:
             return key.database not in self.databases and not self.hides_databases
         return False
 
+    def is_known_of(self, account: str, key: SectionKey) -> bool:
+        """Return whether this snapshot says everything about a section of one account."""
+        known = self.known_of.get(account)
+        return self.is_known(key) if known is None else key.name in known
+
     @property
     def unread(self) -> Mapping[SectionKey, SectionReport]:
         """Return the sections of accounts and grants that are on the server and were not read."""
         return {key: item for key, item in self._unknown.items() if key.name not in OF_SERVER}
+
+    @property
+    def noted(self) -> Mapping[SectionKey, SectionReport]:
+        """Return the sections that were read, and beside which the catalog keeps more."""
+        return noted(self.sections)
 
     @property
     def unreviewed(self) -> Mapping[SectionKey, SectionReport]:
@@ -123,6 +135,15 @@ class Snapshot:
     @property
     def _unknown(self) -> Mapping[SectionKey, SectionReport]:
         return {key: report for key, report in self.sections.items() if not self.is_known(key)}
+
+
+def noted(sections: Mapping[SectionKey, SectionReport]) -> Mapping[SectionKey, SectionReport]:
+    """Return the sections of accounts and grants that were read and have a reason all the same."""
+    return {
+        key: report
+        for key, report in sections.items()
+        if report.is_known and report.reason and key.name not in OF_SERVER
+    }
 
 
 @dataclass(frozen=True, slots=True)

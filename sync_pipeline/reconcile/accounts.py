@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
+from sync_pipeline.engines.powers import PowerWords
 from sync_pipeline.errors import Phase, SuspiciousSnapshot
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.change import (
     AccountChange,
     AccountDiff,
     ChangeType,
+    Effect,
     KnownAccount,
     Reconciliation,
 )
@@ -19,11 +21,13 @@ from sync_pipeline.model.ordinary import REMARKABLE
 from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, section_of
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
+from sync_pipeline.reconcile.effects import Powers, of_coming, of_diff, of_going
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.lines import (
     APPEARED,
     BACK,
     FOUND,
+    PARTLY,
     SEEN,
     IsFirst,
     IsVisible,
@@ -34,6 +38,7 @@ from sync_pipeline.reconcile.scope import Scope
 
 IsOwn = Callable[[AccountState], bool]
 """Whether the engine made an account for itself."""
+AllKnown = Callable[[], Sequence[KnownAccount]]
 _IN_PLACE = (ChangeType.MODIFY_PRIVILEGE, ChangeType.MODIFY_OTHER)
 _KIND_AND_CATALOG = attrgetter("securable.kind", "securable.catalog")
 _Alike = tuple[AccountKind, bool]
@@ -50,20 +55,34 @@ def _alike(state: AccountState) -> _Alike:
 
 @dataclass(frozen=True, slots=True)
 class _Firsts:
-    """What is read for the first time: sections, and attributes of accounts that are alike."""
+    """What is read for the first time: sections, and attributes of accounts that are alike.
+
+    `hidden` are sections that were never read and are not now, but of some accounts perhaps.
+    """
 
     sections: frozenset[SectionKey]
     attributes: Mapping[_Alike, frozenset[str]]
+    hidden: frozenset[SectionKey] = frozenset()
 
     def of(self, state: AccountState) -> IsFirst:
         """Return what tells that an attribute of an account was never read before."""
         return self.attributes.get(_alike(state), frozenset()).__contains__
 
+    def sections_of(self, old: AccountState, snapshot: Snapshot) -> frozenset[SectionKey]:
+        """Return the sections of which an account that was known shows something at last."""
+        key = old.section(SectionName.MEMBERSHIPS)
+        is_first = key in self.hidden and not old.memberships
+        if is_first and snapshot.is_known_of(old.name, key):
+            return self.sections | {key}
+        return self.sections
+
 
 @dataclass(slots=True)
 class _Outcome:
-    """What has been found so far."""
+    """What has been found so far. `before` and `now` say which roles had or have a power."""
 
+    before: Powers
+    now: Powers
     changes: list[AccountChange] = field(default_factory=list)
     states: list[AccountState] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
@@ -77,6 +96,8 @@ def reconcile(
     scope: Scope,
     ever_read: Collection[SectionKey] = (),
     is_own: IsOwn = _nobody,
+    words: PowerWords | None = None,
+    all_known: AllKnown | None = None,
 ) -> Reconciliation:
     """Return every change between the known accounts and a snapshot, in canonical order.
 
@@ -85,21 +106,28 @@ def reconcile(
     are only deactivated when the list of accounts that they were on was read whole. `ever_read`
     are the sections that were read at least once before. An attribute that no account had and
     now each of a kind has is new to this program: it changed nothing. That what the engine made
-    for itself (`is_own`) comes or goes has nothing to tell, and is not counted.
+    for itself (`is_own`) comes or goes has nothing to tell, and is not counted. By `words` a change
+    says whether it gives or takes a power. `all_known` returns those that are known with all of
+    their grants, where `known` lacks some.
     """
     before = {account.state.name: account for account in known}
     is_baseline = not known
-    found = _Outcome()
     present = sorted(
         (account for account in snapshot.accounts if scope.includes(account.name)),
         key=lambda account: account.name,
     )
-    firsts = _Firsts(_first_read(snapshot, ever_read), _first_attributes(known, present))
+    words = words or PowerWords()
+    found = _Outcome(*_powers(words, known, present, all_known))
+    firsts = _Firsts(
+        _first_read(snapshot, ever_read),
+        _first_attributes(known, present),
+        frozenset(snapshot.unread).difference(ever_read) if snapshot.known_of else frozenset(),
+    )
     for account in present:
         _compare(before.get(account.name), account, snapshot, firsts, found, is_baseline)
     names = tuple(account.name for account in present)
     gone = _gone(before, frozenset(names), snapshot, scope)
-    found.changes.extend(_removal(before[name].state) for name in gone)
+    found.changes.extend(_removal(before[name].state, found.before) for name in gone)
     own = frozenset(
         item.name for item in (*present, *(before[name].state for name in gone)) if is_own(item)
     )
@@ -119,6 +147,27 @@ def reconcile(
         is_baseline=is_baseline,
         own=own,
     )
+
+
+def _powers(
+    words: PowerWords,
+    known: Sequence[KnownAccount],
+    present: Sequence[AccountState],
+    all_known: AllKnown | None,
+) -> tuple[Powers, Powers]:
+    """Return what was a power, and what is one now."""
+
+    def before() -> Sequence[AccountState]:
+        return [item.state for item in (all_known() if all_known else known) if item.is_active]
+
+    def now() -> Sequence[AccountState]:
+        if all_known is None:
+            return present
+        looked = {item.state.name for item in known if item.state.grants}
+        same = {item.name: item.grants for item in before() if item.name not in looked}
+        return [replace(item, grants=item.grants or same.get(item.name, ())) for item in present]
+
+    return Powers(words, before), Powers(words, now)
 
 
 def check_guard(
@@ -174,23 +223,41 @@ def _compare(
     if before is None:
         found.created.append(state.name)
         found.states.append(state)
-        found.changes.append(_appearance(state, change, firsts.sections, is_baseline=is_baseline))
+        opening = FOUND if is_baseline else _opening(state, snapshot, firsts)
+        told = _appearance(state, change, firsts, opening)
+        # What was there before it was seen was given to nobody now.
+        effect = of_coming(state, found.now) if opening == APPEARED else Effect.NONE
+        found.changes.append(replace(told, effect=effect))
         return
+    sections = firsts.sections_of(before.state, snapshot)
+    firsts = replace(firsts, sections=sections)
     if not before.is_active:
         found.reactivated.append(state.name)
-        found.changes.append(_return(before.state, state, change, firsts))
+        told = _return(before.state, state, change, firsts)
+        found.changes.append(replace(told, effect=of_coming(state, found.now)))
     else:
-        found.changes.extend(_modifications(state, change, firsts))
+        visible = _visible(state, firsts.sections)
+        found.changes.extend(
+            replace(item, effect=_effect(item.diff, found, visible))
+            for item in _modifications(state, change, firsts)
+        )
     if not change.is_empty:
         found.updated += 1
         found.states.append(state)
+
+
+def _effect(change: AccountDiff, found: _Outcome, is_visible: IsVisible) -> Effect:
+    """Return what a change gives by the roles as they are, and takes by those as they were."""
+    given, taken = Effect.GIVES | Effect.GIVES_POWER, Effect.TAKES | Effect.TAKES_POWER
+    now = of_diff(change, found.now, is_visible)
+    return (now & given) | (of_diff(change, found.before, is_visible) & taken)
 
 
 def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot) -> AccountState:
     """Return what is now known of an account: read sections new, unread ones carried."""
 
     def holds(key: SectionKey) -> bool:
-        return snapshot.is_known(key)
+        return snapshot.is_known_of(reported.name, key)
 
     base = old or blank(reported.name)
     # Some engines make a superuser by a role or by a privilege of the server.
@@ -210,7 +277,7 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
         settings=(
             reported.settings if holds(reported.section(SectionName.SETTINGS)) else base.settings
         ),
-        grants=_merged_grants(base.grants, reported.grants, snapshot),
+        grants=_merged_grants(base.grants, reported, snapshot),
     )
     # Mostly nothing is carried over, and what was reported is canonical already.
     return reported.canonical() if state == reported else state.canonical()
@@ -233,14 +300,15 @@ def _with_what_is_hidden(reported: AccountState, old: AccountState) -> AccountSt
 
 
 def _merged_grants(
-    base: tuple[Grant, ...], reported: tuple[Grant, ...], snapshot: Snapshot
+    base: tuple[Grant, ...], state: AccountState, snapshot: Snapshot
 ) -> tuple[Grant, ...]:
     """Return the grants of read sections as reported, and of the others as they were.
 
     Each section is asked about once: there are few, and of grants there may be thousands.
     """
+    reported = state.grants
     is_known = {
-        parts: snapshot.is_known(section_of(*parts))
+        parts: snapshot.is_known_of(state.name, section_of(*parts))
         for parts in {*map(_KIND_AND_CATALOG, base), *map(_KIND_AND_CATALOG, reported)}
     }
     if all(is_known.values()):
@@ -287,18 +355,21 @@ def _visible(state: AccountState, first_read: Collection[SectionKey]) -> IsVisib
     return lambda item: item.section in first_read if isinstance(item, Grant) else memberships
 
 
+def _opening(state: AccountState, snapshot: Snapshot, firsts: _Firsts) -> str:
+    """Return how an account that was not known came to be: where all are listed, it is new."""
+    key = state.section(SectionName.ACCOUNTS)
+    if not snapshot.is_known(key):
+        return PARTLY
+    return SEEN if key in firsts.sections else APPEARED
+
+
 def _appearance(
-    state: AccountState,
-    change: AccountDiff,
-    first_read: Collection[SectionKey],
-    *,
-    is_baseline: bool,
+    state: AccountState, change: AccountDiff, firsts: _Firsts, opening: str
 ) -> AccountChange:
-    is_listed = state.section(SectionName.ACCOUNTS) in first_read
-    opening = FOUND if is_baseline else SEEN if is_listed else APPEARED
     # What an account has that is new was granted to it, whenever that is read for the first time.
-    visible = _visible(state, first_read if is_listed else ())
-    lines = describe(ChangeType.ADD, change, lambda item: is_baseline or visible(item))
+    visible = _visible(state, firsts.sections if opening == SEEN else ())
+    is_old = opening in (FOUND, PARTLY)
+    lines = describe(ChangeType.ADD, change, lambda item: is_old or visible(item))
     return AccountChange(state.name, ChangeType.ADD, change, (opening, *lines))
 
 
@@ -318,11 +389,12 @@ def _untold(change: AccountChange) -> AccountChange:
     return change if change.change_type in _IN_PLACE else replace(change, lines=())
 
 
-def _removal(state: AccountState) -> AccountChange:
+def _removal(state: AccountState, powers: Powers) -> AccountChange:
     """Say what went with an account; its last state stays in the store, so no diff."""
     held = (*state.memberships, *state.grants)
     lines = ("account disappeared", *(f"it held {item}" for item in held))
-    return AccountChange(state.name, ChangeType.REMOVE, AccountDiff(), lines)
+    effect = of_going(state, powers)
+    return AccountChange(state.name, ChangeType.REMOVE, AccountDiff(), lines, effect)
 
 
 def _gone(

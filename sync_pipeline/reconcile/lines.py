@@ -13,9 +13,10 @@ from sync_pipeline.model.privilege import Grant, Membership
 
 APPEARED = "account appeared"
 SEEN = "account became visible: its list was read for the first time"
+PARTLY = "account became visible: the list of accounts is not read whole"
 FOUND = "account found by the first sync"
 BACK = "account is back"
-_OPENINGS = frozenset({APPEARED, SEEN, FOUND, BACK})
+_OPENINGS = frozenset({APPEARED, SEEN, PARTLY, FOUND, BACK})
 _KEPT = "as before: "
 _ATTRIBUTE = "attribute."
 _FIELD_WORDS = {
@@ -129,14 +130,31 @@ def _permissions(change: AccountDiff, is_visible: IsVisible, is_whole: bool) -> 
     memberships = (change.memberships_added, change.memberships_removed)
     grants = (change.grants_added, change.grants_removed)
     if not is_whole:
-        memberships = _without_alike(*memberships, _membership_key, _is_alike_membership)
-        grants = _without_alike(*grants, _grant_key, _is_alike_grant)
+        memberships, grants = really_changed(change)
     added: tuple[Membership | Grant, ...] = (*memberships[0], *grants[0])
     for item in added:
         yield f"{'visible' if is_visible(item) else 'granted'} {item}"
     yield from (f"set {setting}" for setting in change.settings_added)
     yield from (f"revoked {item}" for item in (*memberships[1], *grants[1]))
     yield from (f"unset {setting}" for setting in change.settings_removed)
+
+
+def really_changed(
+    change: AccountDiff,
+) -> tuple[
+    tuple[tuple[Membership, ...], tuple[Membership, ...]],
+    tuple[tuple[Grant, ...], tuple[Grant, ...]],
+]:
+    """Return memberships and grants that came and went, without what is only told another way."""
+    return (
+        _without_alike(
+            change.memberships_added,
+            change.memberships_removed,
+            _membership_key,
+            _is_alike_membership,
+        ),
+        _without_alike(change.grants_added, change.grants_removed, _grant_key, _is_alike_grant),
+    )
 
 
 def _without_alike(

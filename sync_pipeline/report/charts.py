@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.report import MOST_LINES, FleetDay
 from sync_pipeline.model.size import SizePoint
+from sync_pipeline.report.readable import every_day
 from sync_pipeline.visible import visible
 
 COLOURS = (
@@ -48,10 +49,10 @@ def instance_chart(points: Sequence[SizePoint]) -> str:
     figure = go.Figure()
     for name, colour in zip(largest, COLOURS, strict=False):
         by_day = {point.collected_date: point.total_bytes for point in series[name]}
-        days = _every_day(min(by_day), max(by_day))
+        days = every_day(by_day)
         figure.add_scatter(
-            x=days,
-            y=[by_day.get(day) for day in days],
+            x=[day for day, _ in days],
+            y=[total for _, total in days],
             name=_plain(name),
             mode="lines",
             line={"color": colour, "width": 2},
@@ -100,10 +101,6 @@ def _plain(name: str) -> str:
 
 def _ahead(item: Growth, days: int) -> date:
     return item.last_date + timedelta(days=days)
-
-
-def _every_day(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
 
 def _html(figure: Any, name: str, *, has_legend: bool) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from rich import filesize
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.atomic import replaced
@@ -15,6 +14,7 @@ from sync_pipeline.model.access import path_text
 from sync_pipeline.model.causes import CauseGroup, by_rule, causes_of, grouped
 from sync_pipeline.model.finding import Review
 from sync_pipeline.model.report import FleetReport
+from sync_pipeline.report.readable import shown_size
 from sync_pipeline.visible import visible_lines
 
 MOST_CAUSES = 100
@@ -91,8 +91,7 @@ def _seen(value: object) -> object:
 def _size(count: float | None) -> str:
     if count is None:
         return "–"
-    whole = round(count)
-    return f"−{filesize.decimal(-whole)}" if whole < 0 else filesize.decimal(whole)
+    return shown_size(round(count)).replace("-", "−")
 
 
 def _percent(part: float, whole: float) -> str:

@@ -56,7 +56,7 @@ class AccessReads:
     def sections(self, instance_ids: Sequence[int]) -> dict[int, dict[SectionKey, SectionReport]]:
         """Return how the last sync of each instance read its sections; never synced: nothing."""
         with self._database.read() as connection:
-            return _sections(connection, instance_ids)
+            return sections_of(connection, instance_ids)
 
     def _read(
         self,
@@ -68,7 +68,7 @@ class AccessReads:
     ) -> Iterator[tuple[int, StoredAccess]]:
         with self._database.read() as connection:
             stored = stored_worlds(connection, instance_ids)
-            read = _sections(connection, instance_ids)
+            read = sections_of(connection, instance_ids)
             databases = databases_of(connection, instance_ids)
             facts = facts_of(connection, instance_ids) if with_facts else {}
         for item in instance_ids:
@@ -105,7 +105,7 @@ def _unreadable(error: StoreDamaged) -> StoredAccess:
     return StoredAccess(sections={key: failed}, is_damaged=True)
 
 
-def _sections(
+def sections_of(
     connection: Connection, instance_ids: Sequence[int]
 ) -> dict[int, dict[SectionKey, SectionReport]]:
     """Return the sections of each instance's last sync; those of gone databases are older."""

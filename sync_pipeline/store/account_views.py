@@ -58,6 +58,10 @@ def rows_of(connection: Connection, wanted: AccountFilter) -> Iterable[Row[Any]]
         query = query.where(permissions.c.is_superuser.is_(True))
     if wanted.only_locked:
         query = query.where(permissions.c.is_locked.is_(True))
+    if wanted.since is not None:
+        query = query.where(permissions.c.last_change_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(permissions.c.last_change_at <= wanted.until)
     if wanted.instances is not None:
         query = query.where(among(connection, instances.c.id, wanted.instances))
     ordered = query.order_by(instances.c.name, accounts.c.account_name)

@@ -20,7 +20,7 @@ from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilt
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.reads import Reads
-from sync_pipeline.model.review import NewReview
+from sync_pipeline.model.review import NewReview, SameReview
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
@@ -132,7 +132,7 @@ class AccountStore:
         counts: DayCounts | None = None,
         reads: Reads | None = None,
         known: KnownAccounts | None = None,
-        review: NewReview | None = None,
+        review: NewReview | SameReview | None = None,
         platform: Platform | None = None,
         facts: Sequence[ServerFact] = (),
     ) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
+    ColumnClause,
     Connection,
-    FromClause,
     Row,
     Select,
     Text,
     and_,
     cast,
+    exists,
     func,
     literal,
     not_,
@@ -27,6 +28,7 @@ from sync_pipeline.model.change import (
     AccountDiff,
     Baseline,
     ChangeType,
+    Effect,
     LoggedChange,
     Reconciliation,
 )
@@ -34,60 +36,42 @@ from sync_pipeline.model.change_json import diff_from_json
 from sync_pipeline.model.inventory import ChangeFilter
 from sync_pipeline.store.change_retention import HORIZON
 from sync_pipeline.store.database import Database, among, insert_rows
+from sync_pipeline.store.schema import FIRST_SYNC, instances
 from sync_pipeline.store.schema import account_change_log as log
-from sync_pipeline.store.schema import instances
 from sync_pipeline.store.worlds.changes import pack_change, read_change
 from sync_pipeline.store.worlds.packed import WorldError
 
-# The first entry of each instance is of its first sync: it is never pruned, though not told any
-# more when it is too old.
-_OLDER = log.alias("older")
-_FIRST_ID = (
-    select(_OLDER.c.id)
-    .where(_OLDER.c.instance_id == instances.c.id)
-    .order_by(_OLDER.c.changed_at, _OLDER.c.id)
-    .limit(1)
-    .scalar_subquery()
-)
-_FIRSTS = select(instances.c.id.label("instance_id"), _FIRST_ID.label("first_id"))
 _NOTHING_TOLD = ("[]", "0")
 _COMING_AND_GOING = (ChangeType.ADD, ChangeType.REMOVE, ChangeType.REACTIVATE)
 _IS_SILENT = cast(log.c.lines, Text).in_(_NOTHING_TOLD)
 _IS_OF_PEOPLE = not_(and_(_IS_SILENT, log.c.change_type.in_(_COMING_AND_GOING)))
 """Not that what an engine made for itself came or went, which is written with nothing to tell."""
+# One entry of the first sync of each instance stands for all of them (see `write`).
 _FIRST = log.alias("first")
-
-
-def _with_first(firsts: CTE) -> FromClause:
-    """Join entries to their instance and to the first entry of it."""
-    return (
-        log.join(instances)
-        .join(firsts, firsts.c.instance_id == log.c.instance_id)
-        .join(_FIRST, _FIRST.c.id == firsts.c.first_id)
-    )
-
-
-# Entries are found by their order, the first ones by their instances: else all would be read.
-_LOGGED = _with_first(_FIRSTS.cte("firsts"))
-_OF_FIRSTS = _with_first(_FIRSTS.cte("firsts").prefix_with("MATERIALIZED"))
-_IS_BASELINE = and_(
-    log.c.change_type == str(ChangeType.ADD),
-    log.c.session_id == _FIRST.c.session_id,
-    log.c.changed_at == _FIRST.c.changed_at,
+_ROWS_AT_ONCE = 500
+_OF_INSTANCE = typing.cast("ColumnClause[int]", _FIRST.c.instance_id)
+_OF_FIRST = and_(
+    _FIRST.c.told == FIRST_SYNC,
+    _FIRST.c.instance_id == log.c.instance_id,
+    _FIRST.c.changed_at == log.c.changed_at,
+    _FIRST.c.session_id == log.c.session_id,
 )
-_IS_KEPT = log.c.changed_at >= HORIZON.scalar_subquery()
-# No index can be used for it: the first entries are few, and are found by their instances.
-_FIRST_AT = func.coalesce(_FIRST.c.changed_at, _FIRST.c.changed_at)
-_IS_FIRST_KEPT = HORIZON.scalar_subquery() <= _FIRST_AT
+IS_BASELINE = and_(log.c.change_type == str(ChangeType.ADD), exists().where(_OF_FIRST))
+"""That the first sync of an instance found the account."""
+IS_KEPT = log.c.changed_at >= HORIZON.scalar_subquery()
 
 
 def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
     """Return entries of the change log, newest first unless asked otherwise."""
-    query = select(log, instances.c.name, _IS_BASELINE.label("is_baseline"))
-    query = query.select_from(_LOGGED)
-    if not wanted.with_baselines:
-        query = query.where(not_(_IS_BASELINE))
-    if not wanted.with_silent:
+    is_list = not (wanted.with_baselines or wanted.with_silent)
+    is_baseline = literal(value=False) if is_list else IS_BASELINE
+    query = select(log, instances.c.name, is_baseline.label("is_baseline"))
+    query = query.join_from(log, instances)
+    if is_list:
+        query = query.where(log.c.told > FIRST_SYNC)
+    elif not wanted.with_baselines:
+        query = query.where(not_(IS_BASELINE))
+    elif not wanted.with_silent:
         query = query.where(not_(_IS_SILENT))
     if not wanted.with_own:
         query = query.where(_IS_OF_PEOPLE)
@@ -97,9 +81,9 @@ def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
         else (log.c.changed_at.desc(), log.c.id.desc())
     )
     with database.read() as connection:
-        query = _filtered(connection, query.where(_IS_KEPT), wanted)
+        query = _filtered(connection, query.where(IS_KEPT), wanted)
         rows = connection.execute(query.order_by(*order).limit(wanted.limit))
-        return [_logged(row, with_damaged=wanted.with_damaged) for row in rows]
+        return [logged(row, with_damaged=wanted.with_damaged) for row in rows]
 
 
 def later_than(
@@ -107,24 +91,58 @@ def later_than(
 ) -> list[LoggedChange]:
     """Return what changed later than a moment on these instances, or on all, newest first."""
     query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
-    query = query.join_from(log, instances).where(log.c.changed_at > moment, _IS_KEPT)
+    query = query.join_from(log, instances).where(log.c.changed_at > moment, IS_KEPT)
     if instance_ids is not None:
         query = query.where(among(connection, instances.c.id, instance_ids))
     rows = connection.execute(query.order_by(log.c.changed_at.desc(), log.c.id.desc()))
-    return [_logged(row) for row in rows]
+    return [logged(row) for row in rows]
+
+
+def later_of(connection: Connection, instance_id: int, moment: datetime) -> Iterator[LoggedChange]:
+    """Yield what changed later than a moment on an instance, newest first, some at a time."""
+    query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
+    query = query.join_from(log, instances).where(
+        log.c.instance_id == instance_id, log.c.changed_at > moment, IS_KEPT
+    )
+    ordered = query.order_by(log.c.changed_at.desc(), log.c.id.desc())
+    rows = connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
+    return map(logged, rows)
 
 
 def baselines(database: Database, wanted: ChangeFilter) -> list[Baseline]:
     """Return what the first sync of each instance found, newest first."""
-    by = (instances.c.name, log.c.session_id, log.c.changed_at)
-    told = func.count().filter(not_(_IS_SILENT))
-    counted = select(*by, told.label("accounts")).select_from(_OF_FIRSTS)
-    query = counted.where(_IS_BASELINE, _IS_FIRST_KEPT).group_by(*by)
+    query = select(log, instances.c.name).join_from(log, instances)
+    query = query.where(log.c.told == FIRST_SYNC, IS_KEPT)
     order = (log.c.changed_at.desc(), instances.c.name)
     with database.read() as connection:
         query = _filtered(connection, query, wanted)
-        rows = connection.execute(query.order_by(*order).limit(wanted.limit))
-        return [Baseline(row.name, row.session_id, row.changed_at, row.accounts) for row in rows]
+        rows = connection.execute(query.order_by(*order).limit(wanted.limit)).all()
+        counts = found_by_first_syncs(connection, [row.instance_id for row in rows])
+    return [baseline_of(row, counts) for row in rows]
+
+
+def found_by_first_syncs(connection: Connection, instance_ids: Sequence[int]) -> Mapping[int, int]:
+    """Return how many accounts the first sync of each of these instances found."""
+    if not instance_ids:
+        return {}
+    query = (
+        select(_FIRST.c.instance_id, func.count())
+        .join_from(_FIRST, log, _OF_FIRST)
+        .where(
+            _FIRST.c.told == FIRST_SYNC,
+            among(connection, _OF_INSTANCE, instance_ids),
+            log.c.change_type == str(ChangeType.ADD),
+            not_(_IS_SILENT),
+        )
+        .group_by(_FIRST.c.instance_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def baseline_of(row: Row[Any], counts: Mapping[int, int]) -> Baseline:
+    """Return what an entry stands for that is of a first sync."""
+    count = counts.get(row.instance_id, 0)
+    return Baseline(row.name, row.session_id, row.changed_at, count)
 
 
 def write(
@@ -134,8 +152,8 @@ def write(
     session_id: str,
     observed_at: datetime,
 ) -> None:
-    """Write what a sync changed."""
-    rows = [
+    """Write what a sync changed. One entry of a first sync is marked to stand for all of them."""
+    rows: list[dict[str, Any]] = [
         {
             "instance_id": instance_id,
             "account_name": change.account,
@@ -145,9 +163,12 @@ def write(
             "packed": pack_change(change.diff, change.lines),
             "session_id": session_id,
             "changed_at": observed_at,
+            "told": None if result.is_baseline or not change.lines else int(change.effect),
         }
         for change in result.changes
     ]
+    if result.is_baseline and rows:
+        rows[0]["told"] = FIRST_SYNC
     insert_rows(connection, log, rows)
 
 
@@ -169,7 +190,12 @@ def _filtered(connection: Connection, query: Select[Any], wanted: ChangeFilter) 
     return query
 
 
-def _logged(row: Row[Any], *, with_damaged: bool = False) -> LoggedChange:
+def logged(row: Row[Any], *, with_damaged: bool = False) -> LoggedChange:
+    """Return an entry of the log.
+
+    Raises:
+        StoreDamaged: it is not what was written (without `with_damaged`).
+    """
     try:
         diff, lines = _told(row)
     except StoreDamaged as error:
@@ -186,8 +212,9 @@ def _logged(row: Row[Any], *, with_damaged: bool = False) -> LoggedChange:
             change_type=ChangeType(row.change_type),
             diff=diff,
             lines=lines,
+            effect=Effect(row.told) if (row.told or 0) > 0 else Effect.NONE,
         ),
-        is_baseline=row.is_baseline,
+        is_baseline=bool(row.is_baseline),
     )
 
 

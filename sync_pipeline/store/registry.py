@@ -7,7 +7,18 @@ from datetime import datetime
 from shlex import quote
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.credential import StoredCredential
@@ -206,6 +217,12 @@ class Registry:
             rows = connection.execute(select(instances).order_by(instances.c.name))
             return [instance_of(row) for row in rows]
 
+    def there_at(self, moment: datetime) -> list[Instance]:
+        """Return the instances that were not removed by a moment, active or not, by name."""
+        with self._database.read() as connection:
+            query = select(instances).where(was_there(moment)).order_by(instances.c.name)
+            return [instance_of(row) for row in connection.execute(query)]
+
     def select_ever(self, selection: Selection) -> list[Instance]:
         """Return what a selection takes of all instances there ever were, by name.
 
@@ -328,6 +345,11 @@ def _columns(item: Instance) -> dict[str, Any]:
         "description": item.description,
         "is_active": item.is_active,
     }
+
+
+def was_there(moment: datetime) -> ColumnElement[bool]:
+    """Return that an instance had not been removed by a moment."""
+    return or_(instances.c.deleted_at.is_(None), instances.c.deleted_at > moment)
 
 
 def instance_of(row: Row[Any]) -> Instance:

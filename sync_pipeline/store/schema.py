@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Dialect,
@@ -20,13 +21,17 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
+
+from sync_pipeline.model.finding_count import NUMBERS
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -256,9 +261,40 @@ account_change_log = Table(
     Column("packed", LargeBinary),
     Column("session_id", String(SESSION_ID_LENGTH), nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+    # What it does to rights (`Effect`) where the list of changes has it; FIRST_SYNC stands for all
+    # that the first sync of an instance found. None: it is not in the list.
+    Column("told", SmallInteger),
     Index(None, "instance_id", "changed_at"),
     Index(None, "changed_at"),
     Index(None, "session_id"),
+    # The history of an account is one range.
+    Index(None, "account_name", "changed_at", "id"),
+)
+
+FIRST_SYNC = -1
+LEAST_POWER = 4
+_IS_TOLD = account_change_log.c.told.is_not(None)
+# Written out: with a bound value no store would know that the index fits.
+GIVES_OR_TAKES_POWER = account_change_log.c.told >= literal_column(str(LEAST_POWER))
+"""Also what a version wrote that did not say it."""
+
+
+def _of_told(name: str, *columns: str, where: ColumnElement[bool] = _IS_TOLD) -> Index:
+    """Return an index of those entries alone that the list of changes has."""
+    chosen = [account_change_log.c[column] for column in columns]
+    return Index(name, *chosen, sqlite_where=where, postgresql_where=where)
+
+
+# The list of changes, newest first; what is filtered by stands in it, and is not looked up.
+told_changes = _of_told(
+    *("ix_account_change_log_told", "changed_at", "id", "told", "change_type", "instance_id")
+)
+told_changes_of_instance = _of_told(
+    *("ix_account_change_log_told_of", "instance_id", "changed_at", "id", "told", "change_type")
+)
+changes_of_power = _of_told(
+    *("ix_account_change_log_power", "changed_at", "id", "told", "change_type", "instance_id"),
+    where=GIVES_OR_TAKES_POWER,
 )
 
 change_horizon = Table(
@@ -382,6 +418,32 @@ instance_findings = Table(
     Column("resolved_at", UtcDateTime),
     Index(None, "instance_id", "resolved_at"),
     Index(None, "resolved_at"),
+    # What is new is a range.
+    Index(None, "first_seen_at"),
+)
+
+instance_finding_marks = Table(
+    "instance_finding_marks",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    # A digest (hex) of the rules by which its findings were counted, and of the code that did.
+    Column("basis", String(64), nullable=False),
+    # As in `instance_reviews`, which has too much beside them.
+    Column("valid_from", UtcDateTime),
+    Column("valid_until", UtcDateTime),
+)
+
+instance_finding_counts = Table(
+    "instance_finding_counts",
+    metadata,
+    # Empty: all rules. `rank` is that of a severity, 0 the worst. The numbers: model/finding_count.
+    Column("rule", String(64), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True, autoincrement=False),
+    *(Column(name, Integer, nullable=False) for name in NUMBERS),
+    Index(None, "instance_id"),
+    # In the order in which they are added up.
+    sqlite_with_rowid=False,
 )
 
 account_class_counts = Table(

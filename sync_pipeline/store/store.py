@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from sync_pipeline.store.change_retention import ChangeRetention
     from sync_pipeline.store.classes import ClassStore
     from sync_pipeline.store.console.accounts import AccountPages
+    from sync_pipeline.store.console.capacity import CapacityPages
+    from sync_pipeline.store.console.changes import ChangePages
+    from sync_pipeline.store.console.findings import FindingPages
     from sync_pipeline.store.console.instances import InstancePages
     from sync_pipeline.store.console.sessions import SessionPages
+    from sync_pipeline.store.console.today import Overview
     from sync_pipeline.store.console.tokens import TokenStore
     from sync_pipeline.store.daemon.lease import RowLease
     from sync_pipeline.store.daemon.lease_file import FileLease
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.holders import HolderStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
+    from sync_pipeline.store.past import PastReads
     from sync_pipeline.store.reads import ReadStore
     from sync_pipeline.store.registry import Registry
     from sync_pipeline.store.reviews.reviews import ReviewStore
@@ -193,6 +198,13 @@ class Store:
         return AccessReads(self._database)
 
     @_part
+    def past(self) -> PastReads:
+        """Return what was known at past moments."""
+        from sync_pipeline.store.past import PastReads
+
+        return PastReads(self._database)
+
+    @_part
     def reviews(self) -> ReviewStore:
         """Return reviews of instances and their findings."""
         from sync_pipeline.store.reviews.reviews import ReviewStore
@@ -312,8 +324,36 @@ class Store:
         return SessionPages(self._database)
 
     @_part
+    def change_pages(self) -> ChangePages:
+        """Return changes as the console lists them."""
+        from sync_pipeline.store.console.changes import ChangePages
+
+        return ChangePages(self._database)
+
+    @_part
+    def overview(self) -> Overview:
+        """Return what the console's first page counts."""
+        from sync_pipeline.store.console.today import Overview
+
+        return Overview(self._database)
+
+    @_part
     def account_pages(self) -> AccountPages:
         """Return accounts as the console lists them."""
         from sync_pipeline.store.console.accounts import AccountPages
 
         return AccountPages(self._database)
+
+    @_part
+    def capacity_pages(self) -> CapacityPages:
+        """Return sizes and growth as the console lists them."""
+        from sync_pipeline.store.console.capacity import CapacityPages
+
+        return CapacityPages(self._database)
+
+    @_part
+    def finding_pages(self) -> FindingPages:
+        """Return findings as the console lists those of many instances."""
+        from sync_pipeline.store.console.findings import FindingPages
+
+        return FindingPages(self._database)

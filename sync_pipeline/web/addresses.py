@@ -92,7 +92,7 @@ class Served:
 
     def sorting(self, resource: Resource, asked: Asked, column: Column) -> str:
         """Return the same question, sorted by a column, or the other way round."""
-        now = asked.text(SORT) or resource.orders[0]
+        now = resource.sort_of(asked)
         wanted = f"-{column.order}" if now == column.order else column.order
         return f"{resource.page}?{asked.query(**{SORT: wanted})}"
 

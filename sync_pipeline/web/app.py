@@ -33,11 +33,13 @@ from sync_pipeline.web.problems import (
     NOT_FOUND,
     SLOW,
     TOO_LATE,
+    TOO_MANY,
     Problem,
     problem_of,
 )
 from sync_pipeline.web.resource import API, Resource
 from sync_pipeline.web.resources.every import RESOURCES
+from sync_pipeline.web.shares import Clients, Shares
 from sync_pipeline.web.texts import Texts, texts_of
 from sync_pipeline.web.views import View
 from sync_pipeline.workflows.console.answers import Answers
@@ -49,12 +51,13 @@ SECONDS_OF_A_BODY = 10.0
 MOST_AT_ONCE, MOST_WAITING = 8, 64
 """Requests that are answered at once, and that there may be in all."""
 SECONDS_OF_A_LOGIN = 12 * 3600
-LOGIN, LOGOUT, HOME = "/login", "/logout", "/instances"
+LOGIN, LOGOUT, HOME = "/login", "/logout", "/today"
 STATIC = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+_FORWARDED = "x-forwarded-for"
 _OWN_PAGE = re.compile(r"/[a-z-]*(\?[^\x00-\x20\\]*)?")
 Answer = Callable[["Visit"], Response]
 
@@ -68,6 +71,8 @@ class Site:
     seconds: float = SECONDS_OF_A_REQUEST
     seconds_of_a_body: float = SECONDS_OF_A_BODY
     room: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
+    clients: Clients = field(default_factory=Clients)
+    shares: Shares = field(default_factory=lambda: Shares(MOST_WAITING))
     threads: anyio.CapacityLimiter | None = None
 
     def limiter(self) -> anyio.CapacityLimiter:
@@ -113,8 +118,10 @@ class Visit:
 
 def build_app(deps: SyncDeps, allowed: frozenset[Authority], *, is_private: bool) -> App:
     """Return the console. `is_private`: only this machine reaches it, by its own names."""
-    doors = Doors(deps.store, deps.settings, deps.clock, is_private)
-    return application(Site(deps, doors), allowed)
+    settings = deps.settings
+    doors = Doors(deps.store, settings, deps.clock, is_private)
+    clients, shares = Clients(settings.console_proxies), Shares(settings.console_most_of_address)
+    return application(Site(deps, doors, clients=clients, shares=shares), allowed)
 
 
 def application(site: Site, allowed: frozenset[Authority]) -> App:
@@ -167,9 +174,13 @@ def _open(
 
 async def _in_time(site: Site, request: Request, work: Callable[[], Response]) -> Response:
     """Work in a thread, of which there are few. One that takes too long keeps its room."""
+    client = site.clients.of_request(_address(request), request.headers.getlist(_FORWARDED))
+    if not site.shares.take(client):
+        return _problem(request, TOO_MANY)
     if not site.room.acquire(blocking=False):
+        site.shares.give_back(client)
         return _problem(request, BUSY)
-    turn = _Turn(site.room, request, work)
+    turn = _Turn(site, client, request, work)
     try:
         with anyio.fail_after(site.seconds):
             return await anyio.to_thread.run_sync(
@@ -185,7 +196,8 @@ async def _in_time(site: Site, request: Request, work: Callable[[], Response]) -
 class _Turn:
     """The work on a request; it gives its room back when it is done, or was never begun."""
 
-    room: Semaphore
+    site: Site
+    client: str
     request: Request
     work: Callable[[], Response]
     _lock: Lock = field(default_factory=Lock)
@@ -199,13 +211,17 @@ class _Turn:
         except Exception as error:  # noqa: BLE001 - each is told as a problem
             return _problem(self.request, problem_of(error))
         finally:
-            self.room.release()
+            self._leave()
 
     def give_up(self) -> None:
         with self._lock:
             if not self._is_begun:
                 self._is_begun = True
-                self.room.release()
+                self._leave()
+
+    def _leave(self) -> None:
+        self.site.room.release()
+        self.site.shares.give_back(self.client)
 
 
 def _let_in(site: Site, request: Request, answer: Answer) -> Response:

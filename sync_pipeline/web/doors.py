@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
 from threading import Lock
 
 from sync_pipeline.callers import Headers, Refusal
 from sync_pipeline.model.viewer import EVERY_TAG, Reach, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.web.shares import Clients
 from sync_pipeline.workflows.console.tokens import viewer_of_cookie, viewer_of_token
 
 COOKIE = "sync_pipeline_console"
@@ -114,12 +114,7 @@ class Doors:
 
     def is_of_proxy(self, address: str) -> bool:
         """Return whether a request comes from a proxy that is trusted."""
-        try:
-            peer = ip_address(address)
-        except ValueError:
-            return False
-        peer = getattr(peer, "ipv4_mapped", None) or peer
-        return any(peer in ip_network(text) for text in self.settings.console_proxies)
+        return Clients(self.settings.console_proxies).is_proxy(address)
 
     def _bearer(self, address: str, authorization: str) -> Viewer | None:
         scheme, _, token = authorization.partition(" ")

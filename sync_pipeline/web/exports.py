@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from sync_pipeline.report.csv_cells import csv_text
 from sync_pipeline.visible import escaped_json
 from sync_pipeline.web.asked import encoded, wrong
-from sync_pipeline.web.views import Link, Table, Value, View
+from sync_pipeline.web.views import Link, Table, Tree, Value, View
 
 
 def as_json(view: View) -> dict[str, Any]:
@@ -42,12 +42,24 @@ def as_csv(view: View, name: str) -> str:
 
 
 def plain(value: Value) -> Any:
-    """Return a value as JSON has it; a moment is ISO 8601."""
+    """Return a value as JSON has it; a moment and a day are ISO 8601."""
     if isinstance(value, Link):
         return value.text if value.number is None else value.number
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Tree):
+        return _tree(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def _tree(tree: Tree) -> dict[str, Any]:
+    return {
+        "name": plain(tree.value),
+        "words": tree.words,
+        "branches": [_tree(item) for item in tree.branches],
+        "is_repeated": tree.is_repeated,
+        "more": tree.more,
+    }
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -22,9 +22,13 @@ from sync_pipeline.web.views import Column, Kind, Layout
 _TEXT: dict[str, Any] = {"type": "string"}
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.MOMENT: {"type": ["string", "null"], "format": "date-time"},
+    Kind.DAY: {"type": ["string", "null"], "format": "date"},
     Kind.NUMBER: {"type": ["number", "null"]},
+    Kind.SIZE: {"type": ["number", "null"], "description": "Bytes."},
+    Kind.CHANGE: {"type": ["number", "null"], "description": "Percent."},
     Kind.FLAG: {"type": "boolean"},
     Kind.LINES: {"type": ["array", "null"], "items": _TEXT},
+    Kind.TREE: {"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/Tree"}]},
 }
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERRORS = {
@@ -51,7 +55,7 @@ def document(resources: tuple[Resource, ...], texts: Texts) -> dict[str, Any]:
         "paths": {item.api: {"get": _operation(item, texts)} for item in resources},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Problem": _problem()},
+            "schemas": {"Problem": _problem(), "Tree": _tree()},
         },
     }
 
@@ -144,6 +148,18 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _type(column: Column) -> dict[str, Any]:
     return _TYPES.get(column.kind, {"type": ["string", "null"]})
+
+
+def _tree() -> dict[str, Any]:
+    return _object(
+        {
+            "name": {"type": ["string", "null"]},
+            "words": _TEXT,
+            "branches": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}},
+            "is_repeated": {"type": "boolean"},
+            "more": {"type": "integer"},
+        }
+    )
 
 
 def _problem() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, partial
 from typing import Any
 
@@ -13,22 +13,24 @@ from jinja2.runtime import Context
 
 from sync_pipeline.model.text import shortened
 from sync_pipeline.model.viewer import Viewer
+from sync_pipeline.report.readable import shown_size
 from sync_pipeline.visible import visible_lines
 from sync_pipeline.web.addresses import SERVED, Addresses
 from sync_pipeline.web.asked import Asked, Parameter
+from sync_pipeline.web.plots import drawing
 from sync_pipeline.web.problems import Problem
-from sync_pipeline.web.resource import SORT, Resource
+from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.texts import Texts
-from sync_pipeline.web.views import Column, Link, View
+from sync_pipeline.web.views import Column, Link, Tree, View
 
 SHOWN, LONGEST = 80, 400
 """Characters of a name, and of a text, that a table shows; the rest is a click or a look away."""
 
-_GOOD = frozenset({"well", "completed", "active", "read"})
-_BAD = frozenset({"failing", "failed", "critical", "high", "superuser"})
+_GOOD = frozenset({"well", "synced", "completed", "active", "read"})
+_BAD = frozenset({"failing", "failed", "critical", "high", "superuser", "power given", "given"})
 _ODD = frozenset(
-    {"overdue", "never-reached", "medium", "cancelled", "skipped", "unknown", "denied"}
+    {"overdue", "never-reached", "medium", "cancelled", "skipped", "unknown", "denied", "held"}
 )
 
 
@@ -122,10 +124,13 @@ def _environment() -> Environment:
     )
 
     made.filters.update(short=_short, moment=_moment, whole=_whole, mood=_mood, href=_href)
+    made.filters.update(size=_size, change=_change, drawn=drawing)
     made.tests.update(
         moment=lambda value: isinstance(value, datetime),
+        day=lambda value: isinstance(value, date),
         link=lambda value: isinstance(value, Link),
         lines=lambda value: isinstance(value, tuple),
+        tree=lambda value: isinstance(value, Tree),
         # What is copied has to be the statement itself, and not what is shown of it.
         exact=lambda value: _seen(str(value)) == value,
     )
@@ -155,7 +160,17 @@ def _moment(value: datetime) -> str:
 
 
 def _whole(value: object) -> object:
-    return f"{value:,}" if isinstance(value, int | float) else value
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _size(value: object) -> object:
+    return shown_size(round(value)) if isinstance(value, int | float) else value
+
+
+def _change(value: object) -> object:
+    return f"{value:+,.1f} %" if isinstance(value, int | float) else value
 
 
 def _mood(word: str) -> str:
@@ -172,7 +187,7 @@ def _fields(resource: Resource) -> tuple[Parameter, ...]:
 
 def _sorted_by(resource: Resource, asked: Asked) -> Callable[[Column], str]:
     def sorted_by(column: Column) -> str:
-        now = asked.text(SORT) or (resource.orders[0] if resource.orders else "")
+        now = resource.sort_of(asked)
         if not column.order or now.removeprefix("-") != column.order:
             return ""
         return "descending" if now.startswith("-") else "ascending"

@@ -44,6 +44,9 @@ TOO_LATE = Problem(
 )
 SLOW = Problem(HTTPStatus.REQUEST_TIMEOUT, "The request did not come to its end in time.")
 BUSY = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "Too much is asked at once. Ask again in a moment.")
+TOO_MANY = Problem(
+    HTTPStatus.TOO_MANY_REQUESTS, "This address asks too much at once. Ask again in a moment."
+)
 
 
 def problem_of(error: Exception) -> Problem:

@@ -20,9 +20,10 @@ class Resource:
     """A question that has an address.
 
     `answer` returns None where what is asked for does not exist, or is out of reach. `orders` are
-    the values of `sort`, the first by default; each also with `-` in front. `kept_empty` are the
-    tables of several that a page shows without a row, too, and `paged` the one of several that has
-    pages. `is_listed`: it is in the navigation.
+    the values of `sort`, each also with `-` in front. `first_sort` is what is meant where none is
+    given; else it is the first of them. `kept_empty` are the tables of several that a page shows
+    without a row, too, and `paged` the one of several that has pages. `is_listed`: it is in the
+    navigation.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Resource:
     facts: tuple[Column, ...] = ()
     kept_empty: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
+    first_sort: str = ""
     paged: tuple[str, ...] = ()
     is_listed: bool = True
 
@@ -52,6 +54,10 @@ class Resource:
             return self.parameters
         choices = tuple(f"{sign}{order}" for order in self.orders for sign in ("", "-"))
         return (*self.parameters, Parameter(SORT, Shape.CHOICE, choices))
+
+    def sort_of(self, asked: Asked) -> str:
+        """Return the value of `sort` that a request means; empty where there is no order."""
+        return asked.text(SORT) or self.first_sort or (self.orders[0] if self.orders else "")
 
     @property
     def required(self) -> tuple[str, ...]:

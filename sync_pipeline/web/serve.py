@@ -78,7 +78,8 @@ def serve(host: str, port: int, settings: Settings, clock: Callable[[], datetime
     import uvicorn  # noqa: PLC0415 - after everything that can be wrong
 
     from sync_pipeline.web.app import build_app  # noqa: PLC0415
-    from sync_pipeline.web.punctual import Punctual  # noqa: PLC0415
+    from sync_pipeline.web.punctual import punctual  # noqa: PLC0415
+    from sync_pipeline.web.shares import Clients  # noqa: PLC0415
 
     allowed = allowed_hosts(host, port, settings.ui_allowed_hosts)
     with reading(settings, clock) as deps:
@@ -90,7 +91,9 @@ def serve(host: str, port: int, settings: Settings, clock: Callable[[], datetime
                     app,
                     log_level="warning",
                     access_log=False,
-                    http=Punctual,
+                    http=punctual(
+                        Clients(settings.console_proxies), settings.console_most_of_address
+                    ),
                     ws="none",
                     lifespan="off",
                     # Who sends a request is not taken from what it says of itself.

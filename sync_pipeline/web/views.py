@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
 from enum import StrEnum
 
 from sync_pipeline.model.page import Key
@@ -27,21 +27,43 @@ class Link:
     number: int | None = None
 
 
-Value = str | int | float | bool | datetime | None | tuple[str, ...] | Link
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A text or a link with words beside it, and what branches off; the root may have neither.
+
+    `is_repeated`: its branches are at another place. `more` branches are not shown.
+    """
+
+    value: str | Link | None
+    words: str = ""
+    branches: tuple[Tree, ...] = ()
+    is_repeated: bool = False
+    more: int = 0
+
+
+Value = str | int | float | bool | date | None | tuple[str, ...] | Link | Tree
 
 
 class Kind(StrEnum):
-    """What a value is: how a page shows it, and what OpenAPI says of it."""
+    """What a value is: how a page shows it, and what OpenAPI says of it.
+
+    A size is in bytes, as its column's name says: a page shows it in units, and programs read it
+    as it is. A change is in percent.
+    """
 
     TEXT = "text"
     NAME = "name"
     MOMENT = "moment"
+    DAY = "day"
     NUMBER = "number"
+    SIZE = "size"
+    CHANGE = "change"
     FLAG = "flag"
     STATE = "state"
     LINES = "lines"
     CODE = "code"
     PROSE = "prose"
+    TREE = "tree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +87,80 @@ class Layout:
         rows: Iterable[Sequence[Value]],
         following: Key | None = None,
         total: int | None = None,
+        whole: Link | None = None,
     ) -> Table:
         """Return a table of this layout."""
-        return Table(self, tuple(map(tuple, rows)), following, total)
+        return Table(self, tuple(map(tuple, rows)), following, total, whole)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of a layout. `following` is the key after which the next page begins."""
+    """Rows of a layout. `following` is the key after which the next page begins.
+
+    `whole` leads to the page of all of them, where these are some.
+    """
 
     layout: Layout
     rows: tuple[tuple[Value, ...], ...]
     following: Key | None = None
     total: int | None = None
+    whole: Link | None = None
+
+
+class Stroke(StrEnum):
+    """How a line of a plot is drawn: as what was measured, or as what is expected."""
+
+    MEASURED = "measured"
+    EXPECTED = "expected"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Values by date, in order; None is a gap. `name` is the key of a text (`line.NAME`)."""
+
+    name: str
+    points: tuple[tuple[date, int | float | None], ...]
+    stroke: Stroke = Stroke.MEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A value that does not change, such as a limit; its name is a text as that of a line."""
+
+    name: str
+    value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Values over time: a picture, with its values in the table of the view that it names.
+
+    Where they are in a table of another page, `more` leads there. The gaps of the first line are
+    what it says was not measured. `band` are dates with what is least and most expected. `kind` is
+    what the values are: a number, or a size. Its heading is a text (`plot.NAME`).
+    """
+
+    name: str
+    table: str
+    lines: tuple[Line, ...]
+    band: tuple[tuple[date, float, float], ...] = ()
+    level: Level | None = None
+    kind: Kind = Kind.SIZE
+    more: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An answer. `about` is the name in the title; `notes` say what the answer does not know."""
+    """An answer. `about` is the name in the title; `notes` say what the answer does not know.
+
+    `plots` are shown before the tables. `hint` is the key of a text that says what to do next.
+    `left_out` are tables that were not asked for: a page does not say of them that they are empty.
+    """
 
     tables: tuple[Table, ...] = ()
     facts: tuple[tuple[Column, Value], ...] = ()
     notes: tuple[str, ...] = ()
     about: str = ""
+    plots: tuple[Plot, ...] = ()
+    left_out: tuple[str, ...] = ()
+    hint: str = ""

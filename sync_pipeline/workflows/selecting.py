@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Instance, Selection, require_known
@@ -100,6 +101,24 @@ def active(store: Store, selection: Selection) -> list[Instance]:
     if not found:
         raise ConfigurationError(
             "No active instance is selected.", hint="See: sync-pipeline instances list."
+        )
+    return found
+
+
+def asked_about(store: Store, selection: Selection, at: datetime | None) -> list[Instance]:
+    """Return the instances that a question about access is about: those that are active.
+
+    At a past moment: those that had not been removed by then, active now or not.
+
+    Raises:
+        ConfigurationError: a value is that of no such instance, or nothing is selected.
+    """
+    if at is None:
+        return active(store, selection)
+    found = _taken(store.registry.there_at(at), selection)
+    if not found:
+        raise ConfigurationError(
+            "No instance of then is selected.", hint="See: sync-pipeline instances list."
         )
     return found
 

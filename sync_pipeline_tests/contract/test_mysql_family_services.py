@@ -18,7 +18,7 @@ from sync_pipeline.engines import own
 from sync_pipeline.engines.base import Connection
 from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.errors import PrivilegeError
-from sync_pipeline.model.access import AccessWorld, PowerKind
+from sync_pipeline.model.access import AccessWorld, Availability, PowerKind
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount
 from sync_pipeline.model.finding import FindingRules, Review, Severity
@@ -206,6 +206,97 @@ def test_what_is_hidden_is_never_taken_for_gone(hidden: Family) -> None:
     result = reconcile(known, less, Scope(), tuple(whole.sections))
     assert result.deactivated == ()
     assert result.changes == ()
+
+
+@pytest.fixture
+def with_roles(hidden: Family) -> Iterator[Family]:
+    """The account `app` has roles: one at login, which has another one, and one it may take."""
+    host = "@'%'" if hidden.is_mysql else ""
+    roles = [f"{name}{host}" for name in ("`by'day@x`", "nested", "taken")]
+    hidden.run(
+        f"CREATE ROLE {', '.join(roles)}",
+        f"GRANT {roles[1]} TO {roles[0]}",
+        f"GRANT {roles[0]} TO app@'%'",
+        f"GRANT {roles[2]} TO app@'%' WITH ADMIN OPTION",
+        f"SET DEFAULT ROLE {roles[0]} {'TO' if hidden.is_mysql else 'FOR'} app@'%'",
+        f"GRANT DELETE ON shop.orders TO {roles[0]} WITH GRANT OPTION",
+        f"GRANT SELECT (id), UPDATE (id) ON shop.orders TO {roles[1]}",
+        f"GRANT ALTER ON shop.orders TO {roles[2]}",
+        f"GRANT DROP ON shop.* TO {roles[2]}",
+    )
+    try:
+        yield hidden
+    finally:
+        hidden.run(f"DROP ROLE {', '.join(roles)}")
+
+
+def test_the_roles_of_the_account_itself_are_read(with_roles: Family) -> None:
+    """As who reads the grant tables sees them; what is not shown of a role is not said of it."""
+    whole = {state.name: state for state in snapshot_of(with_roles, NOTHING).accounts}
+    snapshot = snapshot_of(with_roles, SERVICES[Platform.RDS].said, "app", "p")
+    seen = {state.name: state for state in snapshot.accounts}
+    assert len(seen) == 4
+    for name, state in seen.items():
+        assert state.memberships == whole[name].memberships, name
+        assert (state.kind, state.can_login) == (whole[name].kind, whole[name].can_login), name
+        for grant in state.grants:
+            assert snapshot.is_known_of(name, grant.section)
+            assert grant in whole[name].grants or name == "'app'@'%'"
+    assert snapshot.sections[SectionKey(SectionName.MEMBERSHIPS)].status is SectionStatus.DENIED
+    own = snapshot.known_of["'app'@'%'"]
+    assert {SectionName.MEMBERSHIPS, SectionName.SERVER, SectionName.TABLE} <= own
+    held = [item.role for item in seen["'app'@'%'"].memberships]
+    at_login, taken = sorted(held)
+    assert SectionName.SERVER not in snapshot.known_of[at_login]
+    assert (SectionName.TABLE in snapshot.known_of[at_login]) is with_roles.is_mysql
+    assert SectionName.TABLE not in snapshot.known_of[taken]
+    if not with_roles.is_mysql:
+        assert not any(seen[name].grants for name in seen if name != "'app'@'%'")
+        return
+    found = judged(with_roles, snapshot)
+    (orders,) = found.rules.securables("shop.orders")
+    (way,) = found.rules.decide("'app'@'%'", "DELETE", orders).held
+    assert way.path[-1].account == at_login
+    assert way.availability is Availability.AT_LOGIN
+    assert way.grantable
+    decision = found.rules.decide("'app'@'%'", "ALTER", orders)
+    assert decision.unknown
+    assert not decision.held
+
+
+def test_roles_that_an_earlier_sync_knew_stay_and_those_that_go_are_told(
+    with_roles: Family,
+) -> None:
+    """Nothing of what is hidden is lost; a role that the account loses is gone from it alone."""
+    said = SERVICES[Platform.RDS].said
+    whole = snapshot_of(with_roles, NOTHING)
+    known = [KnownAccount(state, is_active=True) for state in whole.accounts]
+    less = snapshot_of(with_roles, said, "app", "p")
+    result = reconcile(known, less, Scope(), tuple(whole.sections))
+    assert (result.changes, result.deactivated) == ((), ())
+    (taken,) = (item.role for item in own_grants(with_roles).memberships if item.admin)
+    with_roles.run(f"REVOKE {taken} FROM app@'%'")
+    later = snapshot_of(with_roles, said, "app", "p")
+    result = reconcile(known, later, Scope(), tuple(whole.sections))
+    assert result.deactivated == ()
+    (change,) = result.changes
+    assert change.account == "'app'@'%'"
+    assert change.diff.memberships_removed
+    with_roles.run(f"GRANT {taken} TO app@'%'")
+
+
+def test_roles_that_are_seen_at_last_are_no_news(with_roles: Family) -> None:
+    """A store of a version that read none: nobody granted anything since."""
+    before = snapshot_of(with_roles, SERVICES[Platform.RDS].said, "app", "p")
+    (own,) = (state for state in before.accounts if state.name == "'app'@'%'")
+    known = [KnownAccount(replace(own, memberships=()), is_active=True)]
+    read = {key for key, report in before.sections.items() if report.is_known}
+    result = reconcile(known, before, Scope(), read)
+    told = {change.account: change.lines for change in result.changes}
+    assert len(told) == 4
+    lines = [line for found in told.values() for line in found]
+    assert not [line for line in lines if "granted" in line or "appeared" in line], lines
+    assert sum("became visible" in line for line in lines) == 3
 
 
 def test_a_self_run_server_that_hides_them_fails_as_before(hidden: Family) -> None:

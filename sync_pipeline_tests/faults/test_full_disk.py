@@ -17,12 +17,14 @@ from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import Session, SessionFilter
+from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.store.store import Store
 from workbench.running.system import (
     Fleet,
     environment_of,
     in_environment,
     wait_for,
+    worker_of,
 )
 from workbench.servers.running import free_port
 from workbench.servers.small_disk import (
@@ -59,6 +61,7 @@ class Home:
         self.disk = disk
         self.path = disk.path / "home"
         self.environment = environment_of(self.path, retry_limit=0)
+        self.process: subprocess.Popen[str] | None = None
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -99,6 +102,39 @@ class Home:
             fleet.store.registry.put_instances([instance], now)
             fleet.store.close()
 
+    def begin(self) -> None:
+        """Start a run, and wait until its session has its instance."""
+        self.process = self.start(*RUN)
+        wait_for(self.is_at_work, 90, "the session")
+
+    def is_at_work(self) -> bool:
+        try:
+            return self.newest().total == 1
+        except IndexError:
+            return False
+
+    def goes_on(self, seconds: float) -> None:
+        """Make sure that the run does not end meanwhile."""
+        assert self.process is not None
+        with pytest.raises(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+
+    def outcome(self) -> tuple[str, str | None]:
+        """Wait for the end of the run, which failed for its instance; return why it says so."""
+        assert self.process is not None
+        out, err = self.process.communicate(timeout=120)
+        assert self.process.returncode == 1
+        assert "Traceback" not in out + err
+        session = self.newest()
+        assert session.status.is_terminal
+        assert session.failed == session.total == 1
+        return out, session.error
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+            self.process.communicate(timeout=120)
+
     def newest(self) -> Session:
         store = Store.open(f"sqlite:///{self.path / 'sync_pipeline.db'}")
         try:
@@ -134,26 +170,34 @@ def test_a_run_that_can_not_be_recorded_ends_in_a_sentence(disk: SmallDisk) -> N
     assert is_one_sentence_of_a_full_disk(err)
 
 
-def test_a_run_outlives_a_disk_that_is_full_for_a_while(disk: SmallDisk, silent_port: int) -> None:
-    """It waits, and finishes by itself when there is room."""
+@pytest.fixture
+def home_at_work(disk: SmallDisk, silent_port: int) -> Iterator[Home]:
+    """A home in which a run waits for its one server."""
     home = Home(disk)
     home.prepare(silent_port)
-    process = home.start(*RUN)
+    home.begin()
+    yield home
+    home.end()
 
-    def is_at_work() -> bool:
-        try:
-            return home.newest().total == 1
-        except IndexError:
-            return False
 
-    wait_for(is_at_work, 90, "the session")
-    disk.fill()
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(4)
-    disk.free()
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "Traceback" not in out + err
-    session = home.newest()
-    assert session.status.is_terminal
-    assert session.failed == session.total == 1
+def test_a_run_outlives_a_disk_that_is_full_for_a_while(home_at_work: Home) -> None:
+    """It waits, and finishes by itself when there is room."""
+    home_at_work.disk.fill()
+    home_at_work.goes_on(4)
+    home_at_work.disk.free()
+    said, _ = home_at_work.outcome()
+    assert "could not be reached" in said
+
+
+def test_a_run_that_dies_on_a_full_disk_is_told_when_there_is_room(home_at_work: Home) -> None:
+    """Its process leaves no word, and nobody could write one: its end was never told."""
+    home = home_at_work
+    with in_environment(home.environment), open_instance() as instance:
+        (run,) = instance.get_runs()
+        worker = worker_of(instance, run.run_id)
+    home.disk.fill()
+    os.kill(worker, signal.SIGKILL)
+    home.goes_on(2)
+    home.disk.free()
+    _, error = home.outcome()
+    assert "SIGKILL" in str(error)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
 from sync_pipeline.engines.mariadb.engine import MariaDb
@@ -44,7 +47,7 @@ def bench(command: Command, mariadb_server: RunningServer) -> Iterator[ReviewBen
         yield bench
     finally:
         bench.sql(
-            f"DROP USER IF EXISTS {', '.join(USERS)}, 'rv_open'@'localhost'",
+            f"DROP USER IF EXISTS {', '.join((*USERS, *MORE))}, 'rv_open'@'localhost'",
             "DROP ROLE IF EXISTS rv_team, rv_dba",
             "DROP DATABASE IF EXISTS rv_shop",
         )
@@ -188,3 +191,70 @@ def test_without_a_file_nothing_is_counted(bench: ReviewBench) -> None:
     store = bench.command.store()
     assert store.classes.present() == []
     store.close()
+
+
+CHANGES = (
+    "GRANT SELECT ON rv_shop.* TO 'rv_boss'@'%'",
+    "REVOKE ALL, GRANT OPTION FROM 'rv_boss'@'%'",
+    "GRANT INSERT ON rv_shop.orders TO 'rv_two'@'%'",
+    "REVOKE ALL, GRANT OPTION FROM 'rv_two'@'%'",
+    "GRANT SELECT ON rv_shop.orders TO PUBLIC",
+    "REVOKE ALL, GRANT OPTION FROM PUBLIC",
+    "GRANT ALL ON *.* TO 'rv_one'@'%'",
+    "REVOKE ALL, GRANT OPTION FROM 'rv_one'@'%'",
+    "GRANT SELECT, INSERT ON rv_shop.orders TO 'rv_one'@'%'",
+    "SET DEFAULT ROLE rv_team FOR 'rv_boss'@'%'",
+    "SET DEFAULT ROLE NONE FOR 'rv_boss'@'%'",
+)
+ER_TABLEACCESS_DENIED_ERROR = 1142
+TRIED = {"SELECT": "SELECT 1 FROM rv_shop.orders", "INSERT": "INSERT rv_shop.orders VALUES (1)"}
+NAMED = {
+    "rv_one": "'rv_one'@'%'",
+    "rv_two": "'rv_two'@'%'",
+    "rv_boss": "'rv_boss'@'%'",
+}
+
+MORE = ("'rv_one'@'%'", "'rv_two'@'%'")
+
+
+def allowed(bench: ReviewBench, user: str, statement: str) -> bool:
+    """Try a statement as a user, as whom one can log in from here."""
+    server = bench.server
+    with (
+        closing(
+            pymysql.connect(host=server.host, port=server.port, user=user, password=CANARY.encode())
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        try:
+            cursor.execute(statement)
+        except pymysql.err.OperationalError as error:
+            if error.args[0] != ER_TABLEACCESS_DENIED_ERROR:
+                raise
+            return False
+    return True
+
+
+def test_who_could_is_what_the_server_let_do_then(bench: ReviewBench) -> None:
+    """Through a random series of changes; each try is with what the account has at login."""
+    chance = random.Random(4)
+    tried = {}
+    bench.sql(*(f"CREATE USER {name} IDENTIFIED BY '{CANARY}'" for name in MORE))
+    for _ in range(4):
+        bench.sql(*chance.sample(CHANGES, 4))
+        bench.sync()
+        tried[bench.now] = {
+            word: {name for user, name in NAMED.items() if allowed(bench, user, statement)}
+            for word, statement in TRIED.items()
+        }
+    bench.sql(f"DROP USER {', '.join(MORE)}")
+    bench.sync()
+    assert len({str(answers) for answers in tried.values()}) > 2
+    bench.command.patch.setattr("sync_pipeline.cli.context.utc_now", lambda: bench.now)
+    for moment, answers in tried.items():
+        for word, names in answers.items():
+            asked = ("access", "who-can", word, "table:rv_shop.orders", "--at", moment.isoformat())
+            found = bench.command.ok(*asked, "--json").json
+            can = {item["account"] for item in found["holders"] if item["verdict"] == "yes"}
+            everyone = {"PUBLIC"} & can and set(NAMED.values())
+            assert names == (can | everyone) & set(NAMED.values()), (moment, word)

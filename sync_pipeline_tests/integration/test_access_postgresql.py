@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -185,3 +186,50 @@ def test_a_store_of_before_gets_the_predefined_roles_unseen(
         assert "rv_team" in told
     finally:
         review.sql("DROP ROLE IF EXISTS rv_app", "DROP ROLE IF EXISTS rv_team")
+
+
+CHANGES = (
+    "GRANT SELECT ON rv_shop.orders TO rv_plain",
+    "GRANT INSERT ON rv_shop.orders TO rv_team",
+    "GRANT rv_team TO rv_plain",
+    "REVOKE rv_dba FROM rv_team",
+    "ALTER ROLE rv_left SUPERUSER",
+    "ALTER ROLE rv_left NOSUPERUSER",
+    "REVOKE DELETE ON rv_shop.orders FROM PUBLIC",
+    "ALTER TABLE rv_shop.orders OWNER TO rv_hr",
+    "REVOKE SELECT ON rv_shop.orders FROM rv_app CASCADE",
+    "GRANT rv_app TO rv_left",
+    "REVOKE SELECT ON rv_shop.orders FROM rv_plain",
+    "REVOKE rv_team FROM rv_plain",
+    "REVOKE USAGE ON SCHEMA rv_shop FROM PUBLIC",
+)
+
+
+WORDS = ("SELECT", "INSERT")
+
+
+def test_who_could_is_what_the_server_said_then(review: ReviewBench) -> None:
+    """Through a random series of changes, and one moment after the other."""
+    chance = random.Random(8)
+    said = {}
+    for _ in range(4):
+        review.sql(*chance.sample(CHANGES, 2))
+        review.sync()
+        said[review.now] = {word: by_server(review, word) for word in WORDS}
+    review.sql("DROP SCHEMA rv_shop CASCADE", "DROP ROLE rv_left")
+    review.sync()
+    assert len({str(answers) for answers in said.values()}) > 1
+    table = f"table:{review.server.database}.rv_shop.orders"
+    review.command.patch.setattr("sync_pipeline.cli.context.utc_now", lambda: review.now)
+    for moment, answers in said.items():
+        for word, names in answers.items():
+            at = moment.isoformat()
+            found = review.command.ok("access", "who-can", word, table, "--at", at, "--json").json
+            assert (found["is_complete"], found["at"]) == (True, at)
+            assert names == {
+                item["account"]
+                for item in found["holders"]
+                if item["verdict"] == "yes" and item["account"].startswith("rv_")
+            }, (moment, word)
+    gone = review.command.run("access", "who-can", "SELECT", table)
+    assert "names nothing that is known" in gone.err

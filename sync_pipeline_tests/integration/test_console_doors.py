@@ -602,9 +602,16 @@ def test_no_secret_is_reached_by_any_route(house: House, tmp_path: Path) -> None
     session = house.pages.get("/api/v1/sessions").json["items"][0]["session"]
     queries: dict[str, dict[str, str]] = {
         "instance": {"name": instance},
-        "account": {"instance": instance, "name": account["account"]},
+        **{
+            name: {"instance": instance, "name": account["account"]}
+            for name in ("account", "history")
+        },
+        "compare": {"instance": instance, "name": account["account"], "other-name": "nobody"},
         "session": {"id": session},
         "who-can": {"privilege": "SELECT", "object": "database:shop"},
+        "capacity-instance": {"instance": instance},
+        "capacity-database": {"instance": instance, "database": "blue_db0"},
+        "capacity-table": {"instance": instance, "database": "blue_db0", "name": "blue_db0_orders"},
     }
     for resource in RESOURCES:
         for path in (resource.api, resource.page):

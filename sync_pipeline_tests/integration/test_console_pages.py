@@ -44,7 +44,7 @@ from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.serve import reading
 from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, View
-from sync_pipeline.workflows.console import answers
+from sync_pipeline.workflows.console import answers, looking
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
@@ -440,6 +440,11 @@ def test_holders_are_the_same_where_a_page_looks_through_few_instances(
         monkeypatch.setattr(answers, "MOST_LOOKED_THROUGH", most)
         assert everything(pages, "/api/v1/who-can", **query) == whole
     assert len({item["instance"] for item in whole}) > 1
+    monkeypatch.undo()
+    # So it is where looking takes too long.
+    monkeypatch.setattr(looking, "LEAST_LOOKED_THROUGH", 1)
+    monkeypatch.setattr(looking, "SECONDS_OF_LOOKING", 0.0)
+    assert everything(pages, "/api/v1/who-can", **query) == whole
 
 
 def test_sessions_and_their_records_are_those_of_the_command(pages: Pages, told: Command) -> None:

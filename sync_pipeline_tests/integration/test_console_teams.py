@@ -92,16 +92,41 @@ def requests(pages: Pages) -> Iterator[Request]:
     words = [OWN.word, OTHER.word]
     holders = [pair for item in accounts if (pair := (item["instance"], item["account"]))]
     own = [pair for pair in holders if any(f"{word}_" in pair[1] for word in words)]
+    at = (NOW - timedelta(minutes=45)).isoformat().replace("+00:00", "Z")
+    shared = [pair for pair in holders if pair[1] == "shared"]
+    sizes = pages.get("/api/v1/capacity", {"limit": 500}).json["tables"]["standings"]["items"]
+    databases = [{key: item[key] for key in ("instance", "database")} for item in sizes[::3]]
+    assert {item["database"].partition("_")[0] for item in databases} >= set(words)
     asked = {
         "instance": [{"name": name} for name in [*names, "nowhere"]],
         "account": [
             {"instance": instance, "name": name}
             for instance, name in [*own[::4], *holders[::23], ("no", "one")]
+        ]
+        + [{"instance": instance, "name": name, "at": at} for instance, name in own[::6]],
+        "history": [
+            {"instance": instance, "name": name}
+            for instance, name in [*own[::7], *holders[::29], ("no", "one")]
+        ],
+        "compare": [
+            {"instance": one[0], "name": one[1], "other-instance": two[0], "other-name": two[1]}
+            for one in shared[::3]
+            for two in shared[1::3]
+        ]
+        + [
+            {"instance": instance, "name": name, "at": at, "other-name": name}
+            for instance, name in shared
         ],
         "session": [{"id": item["session"]} for item in sessions],
+        "capacity-instance": [{"instance": name} for name in [*names, "nowhere"]],
+        "capacity-database": databases,
+        "capacity-table": [
+            {**item, "schema": "public", "name": f"{item['database']}_orders"} for item in databases
+        ],
         "who-can": [
             {"privilege": "SELECT", "object": "database:shop"},
             {"privilege": "DELETE", "object": f"table:{OTHER.word}_db0.t"},
+            {"privilege": "SELECT", "object": "database:shop", "at": at},
         ],
     }
     known = {
@@ -112,6 +137,20 @@ def requests(pages: Pages) -> Iterator[Request]:
         "instance": names,
         "account": ["shared", f"{OTHER.word}_app"],
         "name": ["shared", *words],
+        "at": [at, "2026-06-01"],
+        "changed-since": [at],
+        "changed-until": [at],
+        "role": ["team", f"{OTHER.word}_app"],
+        "class": [OTHER.word],
+        "other-at": [at, "2026-06-01"],
+        "other-instance": names,
+        "other-name": words,
+        "database": [f"{word}_db0" for word in words],
+        "schema": ["public", OTHER.word],
+        "from": ["2026-11-20", "2026-01-01"],
+        "to": ["2026-11-20"],
+        "since": ["1h", "24h", "2026-11-30T07:00:00Z"],
+        "until": ["30m", "1d"],
     }
     for resource in RESOURCES:
         bases = asked.get(resource.name, [{}])
@@ -174,11 +213,35 @@ PAGED: tuple[Request, ...] = (
         for sign in ("", "-")
     ),
     ("/api/v1/accounts", {"gone": "yes"}),
+    ("/api/v1/accounts", {"capability": "can login"}),
     ("/api/v1/sessions", {}),
     ("/api/v1/sessions", {"sort": "started"}),
     ("/api/v1/findings", {}),
+    ("/api/v1/changes", {}),
+    ("/api/v1/changes", {"power": "yes"}),
     ("/api/v1/who-can", {"privilege": "SELECT", "object": "database:shop"}),
+    *(
+        ("/api/v1/capacity", {"by": by, "sort": f"{sign}{order}"})
+        for by in ("databases", "instances")
+        for order in ("size", "growth", "percent", "until")
+        for sign in ("", "-")
+    ),
 )
+
+
+def items_of(answer: Answered) -> list[dict[str, Any]]:
+    """Return the rows of an answer: those of its first table where it has several."""
+    found = answer.json
+    table = next(iter(found["tables"].values())) if "tables" in found else found
+    items: list[dict[str, Any]] = table["items"]
+    return items
+
+
+def next_of(answer: Answered) -> str | None:
+    found = answer.json
+    table = next(iter(found["tables"].values())) if "tables" in found else found
+    following: str | None = table["next"]
+    return following
 
 
 @pytest.mark.parametrize(("path", "query"), PAGED)
@@ -189,9 +252,9 @@ def test_pages_by_key_are_the_whole_answer_and_tell_of_no_other_team(
     assert [item.whole for item in two] == [
         item.whole for item in pages_of(fleet.of_one, path, query)
     ]
-    _require_no_ids(item.json["next"] for item in two)
-    whole = fleet.of_two.get(path, {**query, "limit": 500}).json["items"]
-    assert list(chain.from_iterable(item.json["items"] for item in two)) == whole
+    _require_no_ids(next_of(item) for item in two)
+    whole = items_of(fleet.of_two.get(path, {**query, "limit": 500}))
+    assert list(chain.from_iterable(items_of(item) for item in two)) == whole
     assert len(two) > 1
 
 
@@ -242,10 +305,8 @@ def test_the_same_on_postgresql(tmp_path: Path, postgresql_server: RunningServer
         refused = made.of_two.get("/api/v1/accounts", "name=a%00b")
         assert refused.status == 400, "PostgreSQL has no such text"
         for path, query in PAGED[1::3]:
-            paged = [item.json["items"] for item in pages_of(made.of_all, path, query)]
-            assert (
-                list(chain(*paged)) == made.of_all.get(path, {**query, "limit": 500}).json["items"]
-            )
+            paged = [items_of(item) for item in pages_of(made.of_all, path, query)]
+            assert list(chain(*paged)) == items_of(made.of_all.get(path, {**query, "limit": 500}))
             assert len(paged) > 1
 
 

@@ -17,7 +17,8 @@ from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import review
 from sync_pipeline.errors import StaleClaim
 from sync_pipeline.fleet.secrets import SecretVault
-from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Severity
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.privilege import (
     Grant,
@@ -29,9 +30,15 @@ from sync_pipeline.model.privilege import (
 )
 from sync_pipeline.model.reads import Derived, ReadMarks, Reads
 from sync_pipeline.model.review import FindingKey, keys_of
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.session import RecordClaim, Session
 from sync_pipeline.model.size import Measure
-from sync_pipeline.model.snapshot import SectionReport, SectionStatus, Snapshot
+from sync_pipeline.model.snapshot import (
+    SectionReport,
+    SectionStatus,
+    ServerIdentity,
+    Snapshot,
+)
 from sync_pipeline.settings import Settings
 from sync_pipeline.store import accounts as store_accounts
 from sync_pipeline.store.access import AccessReads
@@ -41,7 +48,8 @@ from sync_pipeline.store.store import Store
 from sync_pipeline.workflows import progress
 from sync_pipeline.workflows.answers import kept_reviews, reviewing
 from sync_pipeline.workflows.answers.access import load_each
-from sync_pipeline.workflows.answers.findings import finding_rules, review_of, review_session, trend
+from sync_pipeline.workflows.answers.finding_rules import finding_rules
+from sync_pipeline.workflows.answers.findings import review_of, review_session, trend
 from sync_pipeline.workflows.answers.kept_reviews import Reviews
 from sync_pipeline.workflows.answers.reviewing import Reviewer, review_of_sync
 from sync_pipeline.workflows.dates import today
@@ -57,7 +65,7 @@ from workbench.benches.store_bench import (
     whole_snapshot,
 )
 from workbench.servers.running import RunningServer
-from workbench.strategies.reviewed_worlds import reviewed_snapshot
+from workbench.strategies.reviewed_worlds import OBJECTS, reviewed_snapshot, reviewed_world
 from workbench.strategies.sizes import put_snapshots, snapshot_of
 
 SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -324,6 +332,148 @@ def test_who_asks_after_a_sync_reads_no_account(
     with reading_nothing(monkeypatch):
         assert review_of(kept.deps, kept.active) == wanted
         assert review_of(kept.deps, [one]).findings == wanted_of_one
+
+
+@dataclass
+class Steady:
+    """One server of PostgreSQL that is synced again and again, and how often it was reviewed."""
+
+    kept: Kept
+    snapshot: Snapshot
+    reviewed: list[str] = field(default_factory=list)
+
+    @property
+    def instance(self) -> Instance:
+        return self.kept.first_of(EngineName.POSTGRESQL)
+
+    def account(self, name: str) -> AccountState:
+        return next(item for item in self.snapshot.accounts if item.name == name)
+
+    def put(self, state: AccountState) -> None:
+        others = (item for item in self.snapshot.accounts if item.name != state.name)
+        self.snapshot = replace(self.snapshot, accounts=(*others, state.canonical()))
+
+    def turn(self, name: str, grant: Grant) -> None:
+        """Give somebody a grant, or take it away."""
+        state = self.account(name)
+        self.put(replace(state, grants=tuple({*state.grants} ^ {grant})))
+
+    def sync(self) -> bool:
+        """Sync, compare what is kept with what would be found, and return whether it was reviewed.
+
+        Neither are the accounts of a server read for it that no finding depends on.
+        """
+        self.kept.now += timedelta(minutes=1)
+        self.snapshot = replace(self.snapshot, observed_at=self.kept.now)
+        self.reviewed.clear()
+        self.kept.apply(self.instance, self.snapshot)
+        was_reviewed = bool(self.reviewed)
+        with reading_nothing(self.kept.patch):
+            found = review_of(self.kept.deps, [self.instance])
+        assert found == self.kept.fresh([self.instance])
+        return was_reviewed
+
+
+PLAIN = Securable(SecurableKind.TABLE, "shop", "sales", "plain", catalog="shop")
+
+
+@pytest.fixture
+def steady(kept: Kept) -> Steady:
+    made = reviewed_world(random.Random(12))
+    none_is_gone = [
+        replace(state, grants=tuple(g for g in state.grants if g.securable.database != "old"))
+        for state in made.accounts.values()
+    ]
+    snapshot = Snapshot(
+        ServerIdentity("18.1", (18, 1)), kept.now, tuple(none_is_gone), made.sections,
+        server_facts=(ServerFact("password_encryption", value="md5"),),
+    )  # fmt: skip
+    steady = Steady(kept, snapshot)
+    look = reviewing.examine
+
+    def looked(case: Case, *rules: Any) -> Examined:
+        steady.reviewed.append(case.judged.name)
+        return look(case, *rules)
+
+    kept.patch.setattr(reviewing, "examine", looked)
+    assert steady.sync()
+    return steady
+
+
+@SQLITE
+def test_a_grant_that_no_finding_depends_on_has_nothing_reviewed(steady: Steady) -> None:
+    """Counted: of the accounts none is looked at, however many there are."""
+    kept, chance = steady.kept, random.Random(1)
+    before = kept.open_keys(steady.instance)
+    for _ in range(3):
+        steady.turn("app", Grant(PLAIN, "SELECT", grantor="owner"))
+        steady.turn("web", Grant(replace(PLAIN, name=str(chance.random())), "INSERT"))
+        assert not steady.sync()
+    assert kept.open_keys(steady.instance) == before
+    found = []
+    for _ in range(12):
+        on = chance.choice([*(item for item in OBJECTS if item.database != "old"), *[PLAIN] * 6])
+        grant = Grant(on, "SELECT", grantable=chance.random() < 0.2, grantor="owner")
+        steady.turn(chance.choice(["app", "web", "dba", "public"]), grant)
+        found.append(steady.sync())
+    assert {True, False} == set(found), found
+
+
+@SQLITE
+def test_what_a_finding_may_depend_on_is_reviewed(steady: Steady) -> None:
+    kept, grant = steady.kept, Grant(PLAIN, "SELECT", grantor="owner")
+    app, web = steady.account("app"), steady.account("web")
+
+    def with_grant(change: Callable[[], object]) -> Callable[[], object]:
+        return lambda: (change(), steady.turn("dba", grant))
+
+    def put(**values: Any) -> None:
+        steady.snapshot = replace(steady.snapshot, **values)
+
+    def pass_on() -> None:
+        steady.turn("web", replace(grant, grantable=True))
+        assert steady.sync()
+        steady.turn("app", replace(grant, privilege="UPDATE"))
+
+    def look_first() -> None:
+        with kept.store._database.write() as connection:
+            connection.execute(update(instance_reviews).values(turn=100, basis=""))
+
+    def close(database: str) -> None:
+        unread = SectionReport(SectionStatus.SKIPPED, "it is closed")
+        put(sections={**steady.snapshot.sections, SectionKey(SectionName.TYPE, database): unread})
+
+    changes: dict[str, Callable[[], object]] = {
+        "an option": lambda: steady.turn("dba", replace(grant, grantable=True)),
+        "everybody's": lambda: steady.turn("public", grant),
+        "ownership": lambda: steady.turn("dba", replace(grant, privilege="OWNER")),
+        "a database that is not there": lambda: steady.turn(
+            "dba", replace(grant, securable=replace(PLAIN, database="elsewhere"))
+        ),
+        "an object of the system": lambda: steady.turn("dba", Grant(OBJECTS[-3], "SELECT")),
+        "a parameter": lambda: steady.turn("dba", Grant(OBJECTS[-1], "SET")),
+        "an unknown privilege": lambda: steady.turn(
+            "dba", replace(grant, privilege="FLY", recognised=False)
+        ),
+        "a role": with_grant(lambda: steady.put(replace(app, memberships=(Membership("dba"),)))),
+        "an attribute": with_grant(lambda: steady.put(replace(web, is_locked=not web.is_locked))),
+        "another account": with_grant(lambda: steady.put(replace(app, name="newcomer"))),
+        "the server": with_grant(lambda: put(server_facts=())),
+        "a section": with_grant(lambda: close("shop")),
+        "its version": with_grant(lambda: put(server=ServerIdentity("17.1", (17, 1)))),
+        "a listing": with_grant(kept.list_databases),
+        "our code": with_grant(kept.change_code),
+        "the account that reads": with_grant(kept.change_monitor),
+        "another review": with_grant(look_first),
+        "who passes it on": pass_on,
+    }
+    kept.patch.setattr(kept, "one", lambda: steady.instance)
+    base = steady.snapshot
+    for what, change in changes.items():
+        change()
+        assert steady.sync(), what
+        steady.snapshot = base
+        steady.sync()
 
 
 def test_a_real_sync_keeps_what_its_accounts_say(

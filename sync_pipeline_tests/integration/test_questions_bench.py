@@ -32,7 +32,8 @@ def test_an_inventory_is_the_same_every_time_and_of_the_size_asked_for(number: i
     assert WORLD.grants <= grants <= WORLD.grants + 10
     known = set(names)
     assert all(item.role in known for account in found.accounts for item in account.memberships)
-    kinds = {query.fills[0] for query in ENGINES[WORLD.engine(number)].account_queries}
+    queries = ENGINES[WORLD.engine(number)].account_queries
+    kinds = {query.fills[0] for query in queries if query.fills}
     assert kinds <= {key.name for key in found.sections}
     after = changed(found, NOW)
     differ = [

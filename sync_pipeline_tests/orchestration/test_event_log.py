@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.events.log import EventLogEntry
+from sqlalchemy.exc import OperationalError
 
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.orchestration.runtime import event_buffer
 from sync_pipeline.orchestration.runtime.event_buffer import (
     BufferedEventLog,
     EventBuffer,
@@ -98,3 +102,52 @@ def test_what_could_not_be_stored_waits_and_is_stored_once() -> None:
     buffer.flush()
     buffer.flush()
     assert stored == rows
+
+
+class FullDisk(EventBuffer):
+    """What is stored, on a disk that is full until the end is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(self._store_on_disk)
+        self.stored: list[object] = []
+        self.tries = 0
+
+    def _store_on_disk(self, rows: Sequence[object]) -> None:
+        self.tries += self._ended.is_set()
+        if self.tries < 3:
+            raise OperationalError("INSERT", None, full())
+        self.stored.extend(rows)
+
+
+def full() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
+def test_the_end_of_the_steps_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_buffer, "SECONDS_TO_WAIT", 0.01)
+    buffer = FullDisk()
+    with buffer.storing():
+        buffer.put({"row": 1})
+    assert (buffer.stored, buffer.tries) == ([{"row": 1}], 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [(OSError("away"), 60.0), (OperationalError("INSERT", None, full()), 0.0)],
+    ids=["no obstacle that ends", "too long"],
+)
+def test_it_does_not_wait_for_what_has_no_end(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, seconds: float
+) -> None:
+    def store(rows: object) -> None:
+        raise error
+
+    monkeypatch.setattr(event_buffer, "SECONDS_TO_BEAR", seconds)
+    buffer = EventBuffer(store)
+    buffer.put({"row": 1})
+    started = time.monotonic()
+    with pytest.raises(type(error)):
+        buffer.flush_patiently()
+    assert time.monotonic() - started < 30

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from sync_pipeline.engines.powers import power_words
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.change import Reconciliation
 from sync_pipeline.model.credential import StoredCredential
@@ -26,6 +27,7 @@ from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIde
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.syncing.told import Told
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CREDENTIAL = StoredCredential("monitor", "watcher", "env:WATCHER")
@@ -102,7 +104,9 @@ class StoreBench:
         accounts = self.store.accounts
         ever_read = {item.key for item in accounts.sections(instance.id) if item.last_read_at}
         scope = Scope.of((), ())
-        return reconcile(accounts.known(instance.id), snapshot, scope, ever_read)
+        words = power_words(instance.engine)
+        known = accounts.known(instance.id)
+        return reconcile(known, snapshot, scope, ever_read, words=words)
 
     def apply(self, instance: Instance, *states: AccountState) -> Session:
         """Sync one instance, in a session of its own, to these accounts."""
@@ -122,8 +126,14 @@ class StoreBench:
         """Write what was collected of an instance, as its sync does."""
         result = self.compared(instance, snapshot)
         version, observed_at = snapshot.server.version, snapshot.observed_at
-        self.store.accounts.apply(instance.id, result, claim, DONE, observed_at, version, self.now)
+        done = replace(DONE, details=told_of(snapshot).details(result))
+        self.store.accounts.apply(instance.id, result, claim, done, observed_at, version, self.now)
         return result
+
+
+def told_of(snapshot: Snapshot) -> Told:
+    """Return what the record of a sync that read a snapshot tells."""
+    return Told(snapshot.server, snapshot.unread, snapshot.noted, (), (), 0, {})
 
 
 def whole_snapshot(states: tuple[AccountState, ...], observed_at: datetime) -> Snapshot:

@@ -11,14 +11,17 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.breaker import Streak
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.maintenance import NewWindow
+from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SessionStatus, SyncCategory
-from sync_pipeline.model.size import Measure
+from sync_pipeline.model.size import DatabaseSize, Measure, SizeLimit, SizeSnapshot, TableSize
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
@@ -27,7 +30,7 @@ from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import CREDENTIAL, StoreBench
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
-from workbench.strategies.sizes import put_snapshots, snapshot_of
+from workbench.strategies.sizes import SERVER, noon, put_snapshots
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
 HOSTILE = (
@@ -40,7 +43,7 @@ HOSTILE = (
     "long" * 2500,
     "a/b?c=d&e#f%2e",
 )
-_SIZE = (Measure.known(1),) * 3
+DAYS_MEASURED = 24
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,13 @@ class Team:
         return f"team={self.word}"
 
 
-def fill(store: Store, teams: Sequence[Team], seed: int, sessions: int = 6) -> None:
+def fill(
+    store: Store,
+    teams: Sequence[Team],
+    seed: int,
+    sessions: int = 6,
+    findings_file: Path | None = None,
+) -> None:
     """Write the teams' instances and some sessions over all of them, the last one lately."""
     bench = StoreBench(store, NOW - timedelta(hours=sessions))
     fleet = _registered(bench, teams, seed)
@@ -65,12 +74,13 @@ def fill(store: Store, teams: Sequence[Team], seed: int, sessions: int = 6) -> N
         _sync(bench, fleet, f"{seed}-{number}")
     for instance, team in fleet:
         chance = random.Random(f"{seed}{instance.name}end")
-        names = {f"{team.word}_db{number}": _SIZE for number in range(chance.randint(0, 3))}
+        names = [f"{team.word}_db{number}" for number in range(chance.randint(0, 3))]
         day = NOW.date() if chance.random() < 0.8 else date(2026, 11, 1)
-        put_snapshots(store, instance.id, {day: snapshot_of(day, names)} if names else {})
+        _measure(store, instance, (*names, *team.hostile[::3]) if names else (), day)
         _hold(store, instance, team, chance)
     # As syncs do: what is kept of reviews is read by who asks.
-    deps = SyncDeps(store, NoSecrets(), Settings(), lambda: NOW)
+    settings = Settings(findings_file=findings_file)
+    deps = SyncDeps(store, NoSecrets(), settings, lambda: NOW)
     review_of(deps, store.registry.instances(include_inactive=False))
 
 
@@ -139,6 +149,36 @@ def _snapshot(bench: StoreBench, item: Instance, team: Team, chance: random.Rand
         if (luck := chance.random()) < 0.8
     ]
     return replace(found, accounts=(*found.accounts, *own))
+
+
+def _measure(store: Store, item: Instance, names: Sequence[str], last: date) -> None:
+    """Write sizes of the days to the last one, some of them missing, with limits and periods."""
+    if not names:
+        return
+    chance = random.Random(f"{item.name}sizes")
+    rate = chance.randrange(10**8, 10**9)
+    days = {}
+    for back in range(DAYS_MEASURED):
+        if chance.random() < 0.8:
+            day = last - timedelta(days=back)
+            databases = (_database(name, rate * (100 - back), chance) for name in names)
+            days[day] = SizeSnapshot(SERVER, noon(day), tuple(databases))
+    put_snapshots(store, item.id, days)
+    for database in ("", names[0]):
+        store.size_queries.put_limit(SizeLimit(item.name, database, rate * chance.randint(90, 500)))
+    for kind in PeriodType:
+        periods = PeriodRange.between(kind, min(days), max(days))
+        request = AggregationRequest((item.id,), periods, NOW.date(), 5.0, NOW)
+        store.aggregations.compute([request])
+
+
+def _database(name: str, size: int, chance: random.Random) -> DatabaseSize:
+    if chance.random() < 0.05:
+        return DatabaseSize(name, Measure.unreachable(f"{name} is closed"))
+    data, index = size + chance.randrange(10**7), size // 9
+    table = TableSize("public", f"{name}_orders", data, data - index, index)
+    total = Measure.known(data + index)
+    return DatabaseSize(name, total, Measure.known(data), Measure.known(index), tables=(table,))
 
 
 def _hold(store: Store, item: Instance, team: Team, chance: random.Random) -> None:

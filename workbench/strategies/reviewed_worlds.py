@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import (
@@ -19,6 +20,7 @@ from sync_pipeline.model.privilege import (
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
 from workbench.strategies.any_engine import SHAPES, newest
+from workbench.strategies.postgresql_worlds import ASKED_AT
 
 _SERVER = Securable(SecurableKind.SERVER)
 _WIDE = ("CREATE USER", "SUPER", "CONTROL SERVER", "GRANT ANY ROLE", "SELECT ANY TABLE")
@@ -102,3 +104,79 @@ def _grants(chance: random.Random, engine: EngineName) -> Iterator[Grant]:
         yield Grant(on, chance.choice(words), grantable=chance.random() < 0.3)
     if _SERVER in shape.securables and chance.random() < 0.3:
         yield Grant(_SERVER, chance.choice(_WIDE))
+
+
+_SHOP = Securable(SecurableKind.DATABASE, "shop")
+_SALES = Securable(SecurableKind.SCHEMA, "shop", "sales", catalog="shop")
+_CATALOG = Securable(SecurableKind.SCHEMA, "shop", "pg_catalog", catalog="shop")
+OBJECTS = (
+    *(_SHOP, _SALES, _CATALOG, Securable(SecurableKind.DATABASE, "old")),
+    *(
+        Securable(kind, "shop", "sales", name, catalog="shop")
+        for kind, name in (
+            (SecurableKind.TABLE, "orders"),
+            (SecurableKind.TABLE, "people"),
+            (SecurableKind.VIEW, "totals"),
+            (SecurableKind.SEQUENCE, "numbers"),
+            (SecurableKind.FUNCTION, "total()"),
+        )
+    ),
+    Securable(SecurableKind.COLUMN, "shop", "sales", "orders", "amount", "shop"),
+    Securable(SecurableKind.TABLE, "shop", "pg_catalog", "pg_authid", catalog="shop"),
+    Securable(SecurableKind.COLUMN, "shop", "pg_catalog", "pg_authid", "rolpassword", "shop"),
+    Securable(SecurableKind.TABLE, "shop", "information_schema", "tables", catalog="shop"),
+    Securable(SecurableKind.PARAMETER, name="archive_command"),
+)
+"""What is granted in the worlds of `reviewed_world`, and what else could be."""
+_ROLES = ("ann", "bob", "team", "lead", "owner", "app", "web", "etl", "dba", "old")
+_GIVEN = ("SELECT", "UPDATE", "INSERT", "OWNER", "CREATE", "USAGE", "SET", "EXECUTE")
+
+
+def reviewed_world(chance: random.Random) -> AccessWorld:
+    """Return a world of PostgreSQL with more accounts than are tried out as a whole."""
+    version = chance.choice(["14.2", "16.2", "18.1"])
+    states = [_role(chance, name, version) for name in _ROLES if chance.random() < 0.9]
+    everyone = AccountState(
+        name="public",
+        kind=AccountKind.PUBLIC,
+        can_login=False,
+        grants=tuple(_given(chance, chance.randint(0, 2), 0)),
+    )
+    sections = {
+        SectionKey(name, database): _PASSWORD if chance.random() < 0.03 else _READ
+        for name in SectionName
+        for database in ("", "shop")
+    }
+    sections[SectionKey(SectionName.ACCOUNTS)] = _READ
+    accounts = {state.name: state.canonical() for state in (*states, everyone)}
+    return AccessWorld("i", EngineName.POSTGRESQL, version, accounts, sections, ASKED_AT)
+
+
+def _role(chance: random.Random, name: str, version: str) -> AccountState:
+    has_options = not version.startswith("14")
+    known = (*_ROLES, "pg_read_all_data", "pg_write_server_files")
+    options = (True, True) if has_options else (None, None)
+    roles = chance.sample([item for item in known if item != name], chance.randint(0, 2))
+    return AccountState(
+        name=name,
+        kind=AccountKind.USER,
+        can_login=chance.random() < 0.7,
+        is_superuser=chance.random() < 0.1,
+        attributes=(
+            ("inherits", chance.random() < 0.9),
+            ("can_create_roles", chance.random() < 0.1),
+            ("can_replicate", chance.random() < 0.1),
+            ("valid_until", chance.choice([None, "infinity", "2026-01-01 00:00:00+00"])),
+        ),
+        memberships=tuple(
+            Membership(role, chance.random() < 0.2, *options, grantor=chance.choice(_ROLES))
+            for role in roles
+        ),
+        grants=tuple(_given(chance, chance.randint(0, 4), 0.15)),
+    )
+
+
+def _given(chance: random.Random, count: int, share: float) -> Iterator[Grant]:
+    for _ in range(count):
+        on, grantor = chance.choice(OBJECTS), chance.choice(_ROLES)
+        yield Grant(on, chance.choice(_GIVEN), grantable=chance.random() < share, grantor=grantor)

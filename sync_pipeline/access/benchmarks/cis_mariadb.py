@@ -30,6 +30,12 @@ CIS_MARIADB = Benchmark(
             ("tls-not-required",),
             limits="That TLS is required is seen, and no certificate of the client is asked for.",
         ),
+        Control(
+            "4.2",
+            "No databases for tests",
+            ("open-database", "everyone-can-write"),
+            limits="One that is open to every account is seen, whatever it is called.",
+        ),
         Control("4.5", "The server reads its grant tables", not_checked=NOT_READ),
         Control(
             "5.1",
@@ -65,7 +71,7 @@ CIS_MARIADB = Benchmark(
             "5.10",
             "Stored routines run with the rights that they need",
             ("definer-routine",),
-            limits="Views, triggers and events are not read.",
+            limits="Views and triggers are not read.",
         ),
         Control("7.1", "No logins by the old password hash", ("weak-authentication",)),
         Control("7.2", "No passwords in the server's configuration", not_checked=HOST),

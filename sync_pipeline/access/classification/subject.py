@@ -60,6 +60,12 @@ class Subject:
         """Return the kinds of power that it has or can get."""
         return frozenset(power.kind for power in self.population.judged.powers(self.state.name))
 
+    @property
+    def dangers(self) -> bool:
+        """Return whether it has a privilege on the server that reaches further than data."""
+        found = self.population.judged.powers(self.state.name, PowerKind.DANGEROUS)
+        return bool(found)
+
     @cached_property
     def roles(self) -> frozenset[str]:
         """Return every role that it has, through any chain."""
@@ -89,6 +95,7 @@ class Subject:
 _CAPABILITIES: dict[Capability, Callable[[Subject], object]] = {
     Capability.SUPERUSER: lambda subject: PowerKind.SUPERUSER in subject.powers,
     Capability.GRANT_ADMIN: lambda subject: PowerKind.GRANT_ADMIN in subject.powers,
+    Capability.DANGEROUS: lambda subject: subject.dangers,
     Capability.CAN_LOGIN: lambda subject: subject.state.can_login,
     Capability.LOCKED: lambda subject: subject.state.is_locked,
     Capability.EXPIRED: lambda subject: subject.facts.is_expired,

@@ -21,7 +21,7 @@ _GRADES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
 
 @rule(
     "definer-routine",
-    title="Routine with its owner's rights that others may misuse",
+    title="Routine or view with its owner's rights that others may misuse",
     severity=Severity.HIGH,
     rationale="A routine of a powerful owner is a way to that power for all who may run it, as "
     "soon as they say what it does, or it does more than its author meant.",
@@ -31,33 +31,35 @@ _GRADES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
         "PostgreSQL documentation, Writing SECURITY DEFINER Functions Safely",
         "MySQL Reference Manual, Stored Object Access Control",
     ),
-    reads=(SectionName.DEFINERS,),
+    reads=(SectionName.DEFINERS, SectionName.OBJECT_DEFINERS),
 )
 @each
 def definer_routine(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield one finding for each owner and database."""
-    found: dict[tuple[str, str, str], list[DefinerRoutine]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str], list[DefinerRoutine]] = defaultdict(list)
     for item in definer_routines(case.judged.rules):
         if not case.is_left_to_provider(item.owner):
-            found[item.owner, item.database, item.why].append(item)
-    for (owner, database, why), routines in found.items():
-        yield _finding(rule, case, owner, database, why, routines)
+            found[item.owner, item.database, item.part, item.why].append(item)
+    for routines in found.values():
+        yield _finding(rule, case, routines)
 
 
-def _finding(
-    rule: Rule, case: Case, owner: str, database: str, why: str, routines: Sequence[DefinerRoutine]
-) -> Finding:
+def _finding(rule: Rule, case: Case, routines: Sequence[DefinerRoutine]) -> Finding:
+    first = routines[0]
+    owner, database = first.owner, first.database
     is_open = any(item.is_for_everyone for item in routines)
-    is_powerful = bool(case.powers(owner, PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR))
+    is_powerful = first.is_code and bool(
+        case.powers(owner, PowerKind.SUPERUSER, PowerKind.ADMINISTRATOR)
+    )
     who = ", and everybody may run them" if is_open else ""
     names = listed([item.name for item in routines])
     return case.finding(
         rule.id,
         _GRADES[is_open + is_powerful],
         owner,
-        f"{names} in database {database} run with its rights{who}. {why}",
+        f"{names} in database {database} {first.how}{who}. {first.why}",
         remedy=_remedy(routines),
-        about=database,
+        about=", ".join(filter(None, (database, first.part))),
     )
 
 

@@ -41,7 +41,8 @@ _WIDE = (SecurableKind.SERVER, SecurableKind.DATABASE_PATTERN)
 def anonymous(rule: Rule, case: Case) -> Iterator[Finding]:
     """Yield the accounts without a user name."""
     for state in case.states():
-        if case.facts(state.name).is_anonymous:
+        facts = case.facts(state.name)
+        if facts.is_anonymous and not facts.has_no_account:
             yield case.finding(
                 rule.id,
                 rule.severity if case.gets_in(state) or not state.is_locked else Severity.LOW,
@@ -60,6 +61,46 @@ def _dropped(case: Case, state: AccountState) -> Remedy:
     if remedy.fix and any(grant.securable.database for grant in state.grants):
         return replace(remedy, left="What its grants on databases give to others ends with it.")
     return remedy
+
+
+@rule(
+    "open-database",
+    title="Database that is open to every account",
+    severity=Severity.HIGH,
+    rationale="What the grant tables hold for users without a name, every account has that was "
+    "granted nothing on the same database, also each that is made tomorrow. SHOW GRANTS hides it.",
+    sources=(
+        "CIS MySQL 8.0 Benchmark 4.2, example or test databases",
+        "MySQL 5.7 Reference Manual, Securing the Initial MySQL Account",
+        "MariaDB Knowledge Base, mariadb-secure-installation",
+    ),
+    reads=(SectionName.ACCOUNTS, SectionName.DATABASE),
+)
+@each
+def open_database(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield what is granted to users without a name, and to no account."""
+    for state in case.states():
+        if not case.facts(state.name).has_no_account:
+            continue
+        texts = [f"{grant.privilege} on {grant.securable}" for grant in state.grants]
+        is_write = any(case.judged.rules.is_write(grant.privilege) for grant in state.grants)
+        mending = Mending(case, state.name)
+        is_ended = mending.run(case.judged.rules.drop(state.name), "", breaks=_OPEN)
+        yield case.finding(
+            rule.id,
+            rule.severity if is_write else Severity.MEDIUM,
+            state.name,
+            f"Every account without grants of its own on it has {listed(texts)}.",
+            remedy=mending.remedy()
+            if is_ended
+            else Remedy(left=f"No statement ends it: {REFUSED}."),
+        )
+
+
+_OPEN = (
+    "Accounts that use it by nothing else no longer do: grant it to them by name. There is no "
+    "account, the statement removes the rows, and only one against mysql.db brings them back."
+)
 
 
 @rule(

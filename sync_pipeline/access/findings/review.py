@@ -11,7 +11,12 @@ from sync_pipeline.access.findings.case import Case, listed
 from sync_pipeline.access.findings.dangers import dangerous
 from sync_pipeline.access.findings.definers import definer_routine
 from sync_pipeline.access.findings.everybody import guest, machine_group, package, public
-from sync_pipeline.access.findings.exposure import anonymous, any_host, everyone_writes
+from sync_pipeline.access.findings.exposure import (
+    anonymous,
+    any_host,
+    everyone_writes,
+    open_database,
+)
 from sync_pipeline.access.findings.fleet import namesakes, uneven
 from sync_pipeline.access.findings.grants import gone_database, grant_option, orphaned
 from sync_pipeline.access.findings.hashes import hash_reader
@@ -60,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     hash_reader,
     weak,
     anonymous,
+    open_database,
     any_host,
     tls_not_required,
     without_password,
@@ -151,13 +157,16 @@ def _not_looked_for(judged: Judged, rules: Iterable[Rule]) -> Iterator[str]:
         for key, report in judged.world.sections.items()
         if key.name in OF_SERVER and not (report.is_known or report.is_meant)
     }
+    names: dict[str, list[str]] = {}
     for name in sorted(unread):
-        blind = [rule.id for rule in rules if name in rule.reads]
+        blind = ", ".join(rule.id for rule in rules if name in rule.reads)
         if blind:
-            yield (
-                f"Where {name} was not read, nothing is known by {', '.join(blind)}: "
-                "sync-pipeline instances test says which grant is missing."
-            )
+            names.setdefault(blind, []).append(name)
+    for blind, sections in names.items():
+        yield (
+            f"Where {' or '.join(sections)} was not read, nothing of it is known by {blind}: "
+            "sync-pipeline instances test says which grant is missing."
+        )
 
 
 def gathered(

@@ -179,8 +179,9 @@ def login_rules(rules: AccessRules) -> Sequence[LoginRule]:
 class DefinerRoutine:
     """A routine that runs with its owner's rights, and how that can be misused.
 
-    `why` is a sentence about them. `fix` ends that and `undo` takes it back; `breaks`
-    is a sentence on what does not work any more after it.
+    `why` is a sentence about them, and `how` what they do with its rights. `part` tells what is of
+    another kind from routines, and what `is_code` does more than show data. `fix` ends that and
+    `undo` takes it back; `breaks` is a sentence on what does not work any more after it.
     """
 
     name: str
@@ -191,6 +192,9 @@ class DefinerRoutine:
     fix: str = ""
     undo: str = ""
     breaks: str = ""
+    how: str = "run with its rights"
+    part: str = ""
+    is_code: bool = True
 
 
 @runtime_checkable

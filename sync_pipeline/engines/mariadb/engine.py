@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sync_pipeline.engines.access.cautious import cautious
@@ -17,23 +17,27 @@ from sync_pipeline.engines.base import (
 )
 from sync_pipeline.engines.mariadb.access.doubts import CATALOG
 from sync_pipeline.engines.mariadb.access.rules import MariaDbAccess
+from sync_pipeline.engines.mariadb.accounts.own_roles import own_roles
 from sync_pipeline.engines.mariadb.accounts.parse import (
     AccountRow,
     CountsRow,
     RoleMappingRow,
     account_states,
 )
-from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS
+from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS, READS_EVENTS
 from sync_pipeline.engines.mariadb.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.json_text import unknown_words
 from sync_pipeline.engines.mysql_protocol.accounts.own import with_own
+from sync_pipeline.engines.mysql_protocol.accounts.own_roles import own_roles_query
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
     definers_query,
+    object_definers_query,
     settings_query,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.rows import of_every_user
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -61,6 +65,7 @@ ACCOUNTS = catalog_query(
     is_visible=True,
 )
 SEEN = visible_query(OLDEST, needs_view("global_priv"))
+OWN_ROLES = own_roles_query(OLDEST)
 ROLES = catalog_query("roles_mapping", RoleMappingRow, (SectionName.MEMBERSHIPS,), OLDEST)
 OBJECTS = ObjectQueries.since(
     OLDEST, Variant((11, 3), "db_11_3.sql"), Variant((11, 4, 2), "db_11_4_2.sql")
@@ -68,6 +73,7 @@ OBJECTS = ObjectQueries.since(
 
 SETTINGS = settings_query(OLDEST)
 DEFINERS = definers_query(OLDEST, READS_DEFINERS)
+EVENT_DEFINERS = object_definers_query("event_definers", OLDEST, READS_EVENTS)
 COUNTS = counts_query(CountsRow, OLDEST, OLDEST)
 
 
@@ -87,10 +93,12 @@ class MariaDb(Family):
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
         SEEN,
+        OWN_ROLES,
         ROLES,
         *OBJECTS.all(),
         SETTINGS,
         DEFINERS,
+        EVENT_DEFINERS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG
@@ -98,11 +106,23 @@ class MariaDb(Family):
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, role and PUBLIC."""
         if server.place == VISIBLE:
-            return visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
+            seen = visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
+            is_read = rows.was_read(OWN_ROLES)
+            return own_roles(rows.of(OWN_ROLES)).states(seen) if is_read else seen
         accounts = rows.of(ACCOUNTS)
-        grants = OBJECTS.grants(rows, {(row.user, row.host) for row in accounts})
+        principals = {(row.user, row.host) for row in accounts}
+        grants = OBJECTS.grants(rows, principals)
         states = account_states(accounts, rows.of(ROLES), grants, server.version_number)
-        return with_own(states, SYSTEM_ACCOUNTS)
+        return with_own((*states, *of_every_user(grants, principals)), SYSTEM_ACCOUNTS)
+
+    def known_of(
+        self, rows: AccountRows, server: ServerIdentity
+    ) -> Mapping[str, frozenset[SectionName]]:
+        """Return what is known of the account itself and its roles where others are hidden."""
+        if server.place != VISIBLE or not rows.was_read(OWN_ROLES):
+            return {}
+        seen = visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
+        return own_roles(rows.of(OWN_ROLES)).known_of(seen)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""

@@ -6,6 +6,7 @@ from sync_pipeline.engines.base import GrantNote
 from sync_pipeline.engines.mariadb.sizes import BINARY_LOGS
 from sync_pipeline.engines.mysql_protocol.notes import LOGIN_HOOK, TABLES, view_notes
 
+READS_EVENTS = "GRANT SELECT (db, name, definer) ON mysql.event TO {user};"
 READS_DEFINERS = "GRANT SELECT (db, name, definer, security_type) ON mysql.proc TO {user};"
 
 GRANT_NOTES = (
@@ -23,5 +24,11 @@ GRANT_NOTES = (
         "the names and definers of all stored routines, not their text. For findings about whose "
         "rights they run with.",
         READS_DEFINERS,
+    ),
+    GrantNote(
+        "",
+        "the names and definers of all events, not their text. For findings about events whose "
+        "definer is gone.",
+        READS_EVENTS,
     ),
 )

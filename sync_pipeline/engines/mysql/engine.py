@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sync_pipeline.engines.access.cautious import cautious
@@ -19,6 +19,7 @@ from sync_pipeline.engines.base import (
 )
 from sync_pipeline.engines.mysql.access.doubts import CATALOG, unknown_grants, unknown_words
 from sync_pipeline.engines.mysql.access.rules import MySqlAccess
+from sync_pipeline.engines.mysql.accounts.own_roles import own_roles, role_grants_query
 from sync_pipeline.engines.mysql.accounts.parse import (
     AccountRow,
     CountsRow,
@@ -28,16 +29,19 @@ from sync_pipeline.engines.mysql.accounts.parse import (
     MandatoryRow,
     account_states,
 )
-from sync_pipeline.engines.mysql.notes import GRANT_NOTES, READS_DEFINERS
+from sync_pipeline.engines.mysql.notes import GRANT_NOTES, READS_DEFINERS, READS_VIEWS
 from sync_pipeline.engines.mysql.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mysql.sizes import GRANTS, measure
 from sync_pipeline.engines.mysql_protocol.accounts.own import with_own
+from sync_pipeline.engines.mysql_protocol.accounts.own_roles import OwnRoles, own_roles_query
 from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     catalog_query,
     counts_query,
     definers_query,
+    object_definers_query,
     settings_query,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.rows import of_every_user
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -54,6 +58,7 @@ from sync_pipeline.model.snapshot import ServerIdentity
 
 OLDEST = (8, 0)
 PARTIAL_REVOKES = (8, 0, 16)
+SHOWN_ROLES = (8, 0, 19)
 SHOW_ROUTINE = (8, 0, 20)
 PACKAGE = "sync_pipeline.engines.mysql"
 
@@ -68,6 +73,8 @@ ACCOUNTS = catalog_query(
     is_visible=True,
 )
 SEEN = visible_query(OLDEST, needs_view("user"))
+OWN_ROLES = own_roles_query(SHOWN_ROLES)
+ROLE_GRANTS = role_grants_query(SHOWN_ROLES)
 DYNAMIC = catalog_query("global_grants", DynamicRow, (SectionName.SERVER,), OLDEST, is_visible=True)
 EDGES = catalog_query("role_edges", EdgeRow, (SectionName.MEMBERSHIPS,), OLDEST)
 DEFAULT_ROLES = catalog_query("default_roles", DefaultRoleRow, (SectionName.MEMBERSHIPS,), OLDEST)
@@ -82,6 +89,7 @@ OBJECTS = ObjectQueries.since(OLDEST, Variant(PARTIAL_REVOKES, "db_8_0_16.sql"))
 
 SETTINGS = settings_query(OLDEST)
 DEFINERS = definers_query(SHOW_ROUTINE, READS_DEFINERS, check="check_definers.sql")
+VIEW_DEFINERS = object_definers_query("view_definers", OLDEST, READS_VIEWS)
 COUNTS = counts_query(CountsRow, OLDEST, PARTIAL_REVOKES)
 
 
@@ -104,6 +112,8 @@ class MySql(Family):
     account_queries: tuple[Query[Any], ...] = (
         ACCOUNTS,
         SEEN,
+        OWN_ROLES,
+        ROLE_GRANTS,
         DYNAMIC,
         EDGES,
         DEFAULT_ROLES,
@@ -111,6 +121,7 @@ class MySql(Family):
         *OBJECTS.all(),
         SETTINGS,
         DEFINERS,
+        VIEW_DEFINERS,
     )
     counts: Query[Any] | None = COUNTS
     catalog: CatalogCheck | None = CATALOG
@@ -118,17 +129,28 @@ class MySql(Family):
     def accounts(self, rows: AccountRows, server: ServerIdentity) -> tuple[AccountState, ...]:
         """Build one state for each account, roles included."""
         if server.place == VISIBLE:
-            return visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
+            seen = visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
+            return _own_roles(rows).states(seen) if rows.was_read(OWN_ROLES) else seen
         accounts = rows.of(ACCOUNTS)
+        principals = {(row.user, row.host) for row in accounts}
+        grants = OBJECTS.grants(rows, principals)
         states = account_states(
             accounts,
             rows.of(DYNAMIC),
             rows.of(EDGES),
             rows.of(DEFAULT_ROLES),
             rows.of(MANDATORY_ROLES),
-            OBJECTS.grants(rows, {(row.user, row.host) for row in accounts}),
+            grants,
         )
-        return with_own(states, SYSTEM_ACCOUNTS)
+        return with_own((*states, *of_every_user(grants, principals)), SYSTEM_ACCOUNTS)
+
+    def known_of(
+        self, rows: AccountRows, server: ServerIdentity
+    ) -> Mapping[str, frozenset[SectionName]]:
+        """Return what is known of the account itself and its roles where others are hidden."""
+        if server.place != VISIBLE or not rows.was_read(OWN_ROLES):
+            return {}
+        return _own_roles(rows).known_of(visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS))
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""
@@ -145,3 +167,10 @@ class MySql(Family):
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return how MySQL decides what the accounts of a world may do."""
         return cautious(MySqlAccess(world), world, self)
+
+
+def _own_roles(rows: AccountRows) -> OwnRoles:
+    """Return the roles of the account itself, of what was read."""
+    grants = rows.of(ROLE_GRANTS) if rows.was_read(ROLE_GRANTS) else None
+    are_all_active = any(row.are_all_active for row in rows.each(MANDATORY_ROLES))
+    return own_roles(rows.of(OWN_ROLES), grants, are_all_active=are_all_active)

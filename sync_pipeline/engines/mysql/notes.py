@@ -5,6 +5,7 @@ from __future__ import annotations
 from sync_pipeline.engines.base import GrantNote
 from sync_pipeline.engines.mysql_protocol.notes import LOGIN_HOOK, TABLES, view_notes
 
+READS_VIEWS = "GRANT SHOW VIEW ON *.* TO {user};"
 READS_DEFINERS = "GRANT SHOW_ROUTINE ON *.* TO {user};"
 
 GRANT_NOTES = (

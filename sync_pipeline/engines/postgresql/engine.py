@@ -30,6 +30,7 @@ from sync_pipeline.engines.base import (
 )
 from sync_pipeline.engines.postgresql.access.doubts import kept_raw, unknown_words
 from sync_pipeline.engines.postgresql.access.rules import PostgreSqlAccess
+from sync_pipeline.engines.postgresql.access.unreviewed import is_unreviewed
 from sync_pipeline.engines.postgresql.accounts.parse import (
     AclItem,
     AclRow,
@@ -66,7 +67,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.platform import Platform
-from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
 
@@ -337,6 +338,10 @@ class PostgreSql(UnknownNothing):
     def access_rules(self, world: AccessWorld) -> AccessRules:
         """Return the rules of roles, ownership and privileges over a world."""
         return cautious(PostgreSqlAccess(world), world, self)
+
+    def is_unreviewed(self, holder: AccountState, grant: Grant) -> bool:
+        """Return whether all findings are the same with a grant of an account and without it."""
+        return is_unreviewed(holder, grant)
 
     def written_account(self, username: str, host: str) -> str:  # noqa: ARG002
         """Return the account as statements write it; it has no host."""

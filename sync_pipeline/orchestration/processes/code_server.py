@@ -32,6 +32,7 @@ from dagster._utils.log import configure_loggers
 from sync_pipeline.orchestration.processes.template import fork_template, has_threads
 from sync_pipeline.orchestration.runtime.garbage import keep_what_was_imported
 
+_LOG = logging.getLogger("sync_pipeline")
 PROGRAM = "grpc"
 """Named in the command line, so that people find the process where they look for it."""
 LOCATION = "sync_pipeline"
@@ -61,11 +62,29 @@ RUNS = "runs.sock"
 
 
 class CodeServer(DagsterApiServer):
-    """Dagster's, which makes the processes of runs by a context of ours."""
+    """Dagster's, which makes the processes of runs by a context of ours.
+
+    It tells the end of a run whose process has ended without a word, whenever that can be stored.
+    """
 
     def __init__(self, runs: BaseContext, **options: Any) -> None:
+        self._trouble = ""
         super().__init__(**options)
         self._mp_ctx: BaseContext = runs  # type: ignore[assignment]
+
+    def _check_for_orphaned_runs(self) -> None:
+        """Look for such runs; where Dagster's storage fails, they are found by the next look.
+
+        A disk that was full for a moment would otherwise end Dagster's thread that looks: runs
+        that ended by it would seem to go on, and this server would not end when it is asked to.
+        """
+        try:
+            super()._check_for_orphaned_runs()
+            self._trouble = ""
+        except Exception as error:  # noqa: BLE001 - storages have errors of their own
+            if self._trouble != type(error).__name__:
+                self._trouble = type(error).__name__
+                _LOG.warning("The ends of runs can't be told now, and will be: %s", self._trouble)
 
 
 def load() -> None:

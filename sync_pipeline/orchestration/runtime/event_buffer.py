@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -20,8 +21,13 @@ from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from sqlalchemy.exc import SQLAlchemyError
+
+from sync_pipeline.files.obstacles import obstacle_of
 
 SECONDS_TO_WAIT = 0.25
+SECONDS_TO_BEAR = 60.0
+"""How long a run waits for room for its event log, as `sync-pipeline run` does."""
 MOST_AT_ONCE = 500
 """Rows of one statement, so that it stores all or nothing."""
 MOST_UNSTORED = 50_000
@@ -72,7 +78,23 @@ class EventBuffer:
         finally:
             self._ended.set()
             thread.join()
-            self.flush()
+            self.flush_patiently()
+
+    def flush_patiently(self) -> None:
+        """Store all that came so far, and wait where something is in the way of the files.
+
+        A disk may have room soon, and a run's process that gave up here could not say either how
+        its run ended.
+        """
+        deadline = time.monotonic() + SECONDS_TO_BEAR
+        while True:
+            try:
+                self.flush()
+                return
+            except (SQLAlchemyError, OSError) as error:
+                if obstacle_of(error) is None or time.monotonic() > deadline:
+                    raise
+            time.sleep(SECONDS_TO_WAIT)
 
     def _store_often(self) -> None:
         while not self._ended.wait(SECONDS_TO_WAIT):
@@ -104,7 +126,7 @@ class BufferedEventLog(SqlEventLogStorage):
             self._buffer.put(self._event_to_row(event))
             return
         if self._buffer is not None:
-            self._buffer.flush()
+            self._buffer.flush_patiently()
         super().store_event(event)
         self._stored(event.run_id)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from sync_pipeline.engines.own import KNOWN_BY_NAME, is_own
 from sync_pipeline.errors import StoreDamaged
@@ -99,18 +99,34 @@ class AccountPages:
                 where += [*in_reach(connection, reach), *chosen(connection, _instances(asked))]
             else:
                 where.append(among(connection, accounts.c.instance_id, ids))
-            query = _LINES.where(*where)
-            if ids is not None or _is_seldom(connection, asked):
-                # All of them, then sorted: by the index of names, few of many are a long way.
-                own = query.cte("own").prefix_with("MATERIALIZED")
-                query, name = select(own), self._by_code_points(own.c.account_name)
-                columns = (name, own.c.instance_id)
+            columns = (name, accounts.c.instance_id)
+            if ids is None and not _is_seldom(connection, asked):
+                query = after(_LINES.where(*where), columns, key, is_descending=False)
             else:
-                columns = (name, accounts.c.instance_id)
-            query = after(query, columns, key, is_descending=False)
+                query = self._of_few(where, key, place.limit + 1)
             rows = connection.execute(query.limit(place.limit + 1)).all()
         found = page_of(rows, place.limit, _key)
         return found.items, found.next
+
+    def _of_few(
+        self, where: Sequence[ColumnElement[bool]], key: tuple[str, int] | None, limit: int
+    ) -> Select[Any]:
+        """Return a query that finds all, and sorts their names: few of many are a long way to go.
+
+        The rest is read of those alone that are shown.
+        """
+        found = (
+            select(accounts.c.id, accounts.c.account_name, accounts.c.instance_id)
+            .select_from(accounts.join(permissions).join(instances))
+            .where(*where)
+            .cte("own")
+            .prefix_with("MATERIALIZED")
+        )
+        name = self._by_code_points(found.c.account_name)
+        shown = after(select(found.c.id), (name, found.c.instance_id), key, is_descending=False)
+        query = _LINES.where(accounts.c.id.in_(shown.limit(limit)))
+        name = self._by_code_points(accounts.c.account_name)
+        return query.order_by(name, accounts.c.instance_id)
 
     def _by_code_points(self, name: ColumnElement[str]) -> ColumnElement[str]:
         """Return a column in the order of the index; SQLite's own order is this one."""
@@ -195,17 +211,25 @@ def _flags(asked: AccountQuestion) -> list[ColumnElement[bool]]:
     return [column.is_(True) for column, is_wanted in flags.items() if is_wanted]
 
 
+def _changed(asked: AccountQuestion) -> Iterator[ColumnElement[bool]]:
+    """Yield what is asked of the last change, which an index finds."""
+    if asked.since is not None:
+        yield permissions.c.last_change_at >= asked.since
+    if asked.until is not None:
+        yield permissions.c.last_change_at <= asked.until
+
+
 def _is_seldom(connection: Connection, asked: AccountQuestion) -> bool:
     """Return whether few accounts of the fleet are what is asked for."""
-    flags = _flags(asked)
-    if not flags:
+    seldom = [*_flags(asked), *_changed(asked)]
+    if not seldom:
         return False
-    some = select(permissions.c.account_id).where(*flags).limit(SELDOM + 1).subquery()
+    some = select(permissions.c.account_id).where(*seldom).limit(SELDOM + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(some)) or 0) <= SELDOM
 
 
 def _narrowing(name: ColumnElement[str], asked: AccountQuestion) -> list[ColumnElement[bool]]:
-    found = _flags(asked)
+    found = [*_flags(asked), *_changed(asked)]
     if not asked.is_gone:
         found.append(accounts.c.is_active.is_(True))
     if asked.only_login:

@@ -24,7 +24,7 @@ from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import after, chosen, in_reach, in_state, starts
 from sync_pipeline.store.database import Database, among
-from sync_pipeline.store.registry import instance_of
+from sync_pipeline.store.registry import instance_of, was_there
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.watch.schema import freshness_states as states
@@ -45,15 +45,17 @@ class InstancePages:
         asked: InstanceQuestion,
         windows: Sequence[MaintenanceWindow],
         place: Place,
+        held: Sequence[int] = (),
     ) -> Page[InstanceLine]:
         """Return a page of instances, with how many there are in all: four statements.
 
-        `windows` are those of maintenance that hold now.
+        `windows` are those of maintenance that hold now, `held` the ids of those that the breaker
+        holds.
         """
         with self._database.read() as connection:
             where = [_IS_THERE, *in_reach(connection, reach), *chosen(connection, asked)]
             if asked.state is not None:
-                where.append(in_state(connection, asked.state, windows))
+                where.append(in_state(connection, asked.state, windows, held))
             total = connection.scalar(select(func.count()).select_from(instances).where(*where))
             columns = _order(asked.order)
             query = after(
@@ -70,25 +72,41 @@ class InstancePages:
             )
             return Page(_lines(connection, found.items), found.next, total)
 
-    def named(self, reach: Reach, name: str) -> Instance | None:
-        """Return one instance; None: there is none, it was removed, or it is out of reach."""
+    def named(self, reach: Reach, name: str, at: datetime | None = None) -> Instance | None:
+        """Return one instance; None: there is none, it was removed, or it is out of reach.
+
+        `at`: one that had not been removed by that moment.
+        """
         with self._database.read_once() as connection:
             query = select(instances).where(
-                _IS_THERE, *in_reach(connection, reach), instances.c.name == name
+                _there(at), *in_reach(connection, reach), instances.c.name == name
             )
             row = connection.execute(query).first()
             return instance_of(row) if row else None
 
+    def ids(self, reach: Reach, names: Sequence[str]) -> tuple[int, ...]:
+        """Return the ids of those of some names that are there and within the reach."""
+        with self._database.read_once() as connection:
+            named = among(connection, instances.c.name, names)
+            query = select(instances.c.id).where(_IS_THERE, *in_reach(connection, reach), named)
+            return tuple(connection.scalars(query))
+
     def chosen(
-        self, reach: Reach, asked: InstanceQuestion, limit: int | None, since: str | None = None
+        self,
+        reach: Reach,
+        asked: InstanceQuestion,
+        limit: int | None,
+        since: str | None = None,
+        at: datetime | None = None,
     ) -> list[Instance]:
         """Return the active instances of a question by name, from a name on, at most `limit`.
 
-        One that is named need not be active.
+        One that is named need not be active. `at`: those that had not been removed by that moment,
+        active now or not.
         """
         with self._database.read_once() as connection:
-            where = [_IS_THERE, *in_reach(connection, reach), *chosen(connection, asked)]
-            if not asked.names:
+            where = [_there(at), *in_reach(connection, reach), *chosen(connection, asked)]
+            if not asked.names and at is None:
                 where.append(instances.c.is_active.is_(True))
             if since is not None:
                 where.append(instances.c.name >= since)
@@ -117,6 +135,10 @@ class InstancePages:
         with self._database.read_once() as connection:
             row = connection.execute(query).one()
             return int(row[0]), int(row[1])
+
+
+def _there(at: datetime | None) -> ColumnElement[bool]:
+    return _IS_THERE if at is None else was_there(at)
 
 
 def _lines(connection: Connection, items: Sequence[Instance]) -> tuple[InstanceLine, ...]:

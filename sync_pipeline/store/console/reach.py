@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    not_,
     or_,
     select,
     tuple_,
@@ -130,14 +131,24 @@ def in_state(
     connection: Connection,
     state: InstanceState,
     windows: Sequence[MaintenanceWindow],
+    held: Sequence[int] = (),
 ) -> ColumnElement[bool]:
-    """Return that an instance is in a state; `windows` are those of maintenance that hold now."""
+    """Return that an instance is in a state.
+
+    `windows` are those of maintenance that hold now, `held` the ids of those that the breaker
+    holds.
+    """
     columns = instances.c
-    if state is InstanceState.MAINTENANCE:
-        ids = [item.instance_id for item in windows if item.instance_id is not None]
-        tags = [item.tag for item in windows if item.tag is not None]
-        return or_(columns.id.in_(ids), has_any_tag(connection, tags))
+    ids = [item.instance_id for item in windows if item.instance_id is not None]
+    tags = [item.tag for item in windows if item.tag is not None]
+    if state is InstanceState.SYNCED:
+        bad = (InstanceState.NEVER, InstanceState.FAILING, InstanceState.OVERDUE)
+        not_well = (in_state(connection, item, ()) for item in (*bad, InstanceState.INACTIVE))
+        in_window = in_state(connection, InstanceState.MAINTENANCE, windows)
+        return not_(or_(*not_well, in_window))
     conditions: dict[InstanceState, ColumnElement[bool]] = {
+        InstanceState.MAINTENANCE: or_(columns.id.in_(ids), has_any_tag(connection, tags)),
+        InstanceState.HELD: among(connection, columns.id, held),
         InstanceState.ACTIVE: columns.is_active.is_(True),
         InstanceState.INACTIVE: columns.is_active.is_(False),
         InstanceState.NEVER: columns.last_connected_at.is_(None),

@@ -47,3 +47,8 @@ def _seldom(column: str) -> Index:
 
 
 superusers, locked_accounts = _seldom("is_superuser"), _seldom("is_locked")
+
+# Finds the accounts that changed in a time; where they are few, they are sorted by name then.
+changed_accounts = Index(
+    "ix_account_permissions_last_change_at", account_permissions.c.last_change_at
+)

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
+from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.review import (
     Compared,
@@ -54,7 +55,9 @@ from sync_pipeline.store.reviews.rows import (
     open_findings,
     put_review,
     write_changes,
+    write_counts,
 )
+from sync_pipeline.store.schema import instance_finding_marks as marks
 from sync_pipeline.store.schema import instance_findings as findings
 from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_reviews as reviews
@@ -163,6 +166,18 @@ class ReviewStore:
             for instance_id, (turn, rows) in listings.items():
                 own = reviews.c.instance_id == instance_id, reviews.c.turn == turn
                 connection.execute(update(reviews).where(*own).values(databases=rows))
+
+    def keep_counts(self, found: Sequence[tuple[KeptReview, CountedFindings]]) -> None:
+        """Keep the numbers of findings beside the reviews that they are of, while these stand.
+
+        Raises:
+            StoreUnavailable: nothing can be written now, or not by this process.
+        """
+        with self._writing() as connection:
+            for kept, counted in found:
+                if kept_turn(connection, kept.instance_id) == kept.turn:
+                    validity = kept.valid_from, kept.valid_until
+                    write_counts(connection, kept.instance_id, counted, *validity)
 
     def remedies(
         self, instance_ids: Sequence[int]
@@ -355,23 +370,24 @@ def _kept(
             reads.c.written_at,
             *_CHECKED,
             blob.label("found"),
+            marks.c.basis.label("counted_by"),
             listings,
         )
         .select_from(instances)
         .outerjoin(worlds, worlds.c.instance_id == instances.c.id)
         .outerjoin(reads, reads.c.instance_id == instances.c.id)
         .outerjoin(reviews, reviews.c.instance_id == instances.c.id)
+        .outerjoin(marks, marks.c.instance_id == instances.c.id)
         .outerjoin(listings, listings.c.instance_id == instances.c.id)
         .where(among(connection, instances.c.id, instance_ids))
     )
 
 
 def _review(row: Row[Any]) -> KeptReview:
-    marks = ReviewMarks(row.basis, row.listing, row.databases) if row.basis else None
     return KeptReview(
         instance_id=row.id,
         turn=row.turn or 0,
-        marks=marks,
+        marks=ReviewMarks(row.basis, row.listing, row.databases) if row.basis else None,
         accounts=row.world or "",
         accounts_now=accounts_mark(row.digest, row.written_at),
         rows_now=_rows(row),
@@ -381,6 +397,7 @@ def _review(row: Row[Any]) -> KeptReview:
         valid_until=row.valid_until,
         is_unlisted=bool(row.is_unlisted),
         is_compared=row.compared_at is not None,
+        counted_by=row.counted_by or "",
         notes=_bytes(row.notes),
         providers=_bytes(row.providers),
         findings=_bytes(row.found),

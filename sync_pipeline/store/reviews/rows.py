@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from sync_pipeline.model.finding import Examined, Finding
-from sync_pipeline.model.review import FindingKey, NewReview, ReviewMarks, keys_of
+from sync_pipeline.model.finding_count import CountedFindings
+from sync_pipeline.model.review import (
+    FindingKey,
+    NewReview,
+    ReviewMarks,
+    SameReview,
+    keys_of,
+)
 from sync_pipeline.store.database import among, insert_new, insert_rows
 from sync_pipeline.store.reviews.packing import pack_findings, pack_namesakes, pack_texts
+from sync_pipeline.store.schema import instance_finding_counts as counts
+from sync_pipeline.store.schema import instance_finding_marks as marks
 from sync_pipeline.store.schema import instance_findings as findings
 from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_reviews as reviews
@@ -64,13 +73,28 @@ class Open:
     first_seen: datetime
 
 
-def written_review(connection: Connection, instance_id: int, new: NewReview | None) -> None:
+def written_review(
+    connection: Connection, instance_id: int, new: NewReview | SameReview | None
+) -> None:
     """Write the review of an instance's accounts after them; None: what is kept holds no more."""
     _add(connection, instance_id)
-    if new is None:
+    if isinstance(new, NewReview):
+        put_review(connection, instance_id, new)
+    elif new is None or not _is_confirmed(connection, instance_id, new):
         connection.execute(_FORGET, {"of_id": instance_id})
-        return
-    put_review(connection, instance_id, new)
+        write_counts(connection, instance_id, None)
+
+
+def _is_confirmed(connection: Connection, instance_id: int, same: SameReview) -> bool:
+    """Let what is kept be of the accounts that are in the store; False: it is another one."""
+    values = {
+        "turn": same.turn + 1,
+        "world": marked_accounts(connection, instance_id),
+        "reviewed_at": same.moment,
+        "remedies": None,
+    }
+    chosen = update(reviews).where(_OF_INSTANCE, reviews.c.turn == same.turn)
+    return connection.execute(chosen.values(values), {"of_id": instance_id}).rowcount == 1
 
 
 def accounts_mark(digest: str | None, written_at: datetime | None) -> str:
@@ -123,6 +147,26 @@ def put_review(connection: Connection, instance_id: int, new: NewReview) -> None
         **_of_examined(new.examined, list(seen)),
     }
     connection.execute(update(reviews).where(_OF_INSTANCE).values(values), {"of_id": instance_id})
+    validity = new.examined.valid_from, new.examined.valid_until
+    write_counts(connection, instance_id, new.counted, *validity)
+
+
+def write_counts(
+    connection: Connection,
+    instance_id: int,
+    counted: CountedFindings | None,
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+) -> None:
+    """Write the numbers of an instance's findings over those of before; None: there are none."""
+    for table in (marks, counts):
+        connection.execute(delete(table).where(table.c.instance_id == instance_id))
+    if counted is None:
+        return
+    mark = {"instance_id": instance_id, "basis": counted.basis}
+    insert_rows(connection, marks, [{**mark, "valid_from": valid_from, "valid_until": valid_until}])
+    rows = [{"instance_id": instance_id, **asdict(item)} for item in counted.counts]
+    insert_rows(connection, counts, rows)
 
 
 def open_findings(

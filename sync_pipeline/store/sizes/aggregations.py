@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, delete, func, select, update
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    Connection,
+    Insert,
+    Row,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.model.aggregation import (
@@ -139,14 +149,30 @@ class AggregationStore:
             order.append(instance_databases.c.database_name)
         with self._database.read() as connection:
             if instances is not None:
-                query = query.where(among(connection, registered.c.id, instances))
-            return [_aggregation(row) for row in connection.execute(query.order_by(*order))]
+                query = query.where(_of_instances(connection, table.c.instance_id, instances))
+            return [
+                aggregation_of(row, row.instance_name, "" if is_instance else row.database_name)
+                for row in connection.execute(query.order_by(*order))
+            ]
 
     def horizon(self) -> date:
         """Return the date before which daily sizes were pruned; the first of all if none were."""
         with self._database.read() as connection:
             found: date = connection.scalars(select(size_horizon.c.pruned_before)).one()
             return found
+
+
+def _of_instances(
+    connection: Connection, column: ColumnClause[int], ids: Sequence[int]
+) -> ColumnElement[bool]:
+    """Return that a column holds one of some ids.
+
+    Of one it is said plainly, and the key of the table is taken. Of several SQLite would rather
+    read what the whole fleet has of the periods.
+    """
+    if len(ids) == 1:
+        return column == ids[0]
+    return among(connection, column, ids)
 
 
 def _write(connection: Connection, requests: Sequence[AggregationRequest]) -> AggregationRows:
@@ -215,11 +241,12 @@ def _take_turns(connection: Connection, instance_ids: Sequence[int]) -> None:
     )
 
 
-def _aggregation(row: Row[Any]) -> Aggregation:
+def aggregation_of(row: Row[Any], instance: str, database: str) -> Aggregation:
+    """Return a row of either table as what it means; the names are those of its ids."""
     known = row._mapping  # noqa: SLF001 - the documented way to a row's names
     return Aggregation(
-        instance=row.instance_name,
-        database=known.get("database_name", ""),
+        instance=instance,
+        database=database,
         period_type=PeriodType(row.period_type),
         period_start=row.period_start,
         period_end=row.period_end,

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -107,6 +108,20 @@ def _completeness() -> list[Column[Any]]:
     ]
 
 
+# Of days there are very many: their growth is in the order of no index.
+LONGER_THAN_A_DAY = text("period_type <> 'day'")
+
+
+def _by(level: str, name: str, value: str, *more: str, longer: bool = False) -> Index:
+    """Return the index of a period's subjects in the order of a value, which it holds, too."""
+    return Index(
+        f"ix_{level}_size_aggregations_by_{name}",
+        *("period_type", "period_start", value, "instance_id", *more),
+        sqlite_where=LONGER_THAN_A_DAY if longer else None,
+        postgresql_where=LONGER_THAN_A_DAY if longer else None,
+    )
+
+
 instance_databases = Table(
     "instance_databases",
     metadata,
@@ -182,7 +197,9 @@ database_size_aggregations = Table(
     _database(),
     *_completeness(),
     *_statistics(),
-    Index(None, "period_type", "period_start"),
+    _by("database", "size", "total_last_bytes", "database_id"),
+    _by("database", "growth", "total_change_bytes", "database_id", longer=True),
+    _by("database", "percent", "total_change_percent", "database_id", longer=True),
     sqlite_with_rowid=False,
 )
 
@@ -195,7 +212,7 @@ instance_size_aggregations = Table(
     *_statistics(),
     Column("database_count", Integer),
     Column("database_count_change", Integer),
-    Index(None, "period_type", "period_start"),
+    _by("instance", "size", "total_last_bytes"),
     sqlite_with_rowid=False,
 )
 

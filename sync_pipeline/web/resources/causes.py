@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from sync_pipeline.access.findings.review import RULES
-from sync_pipeline.model.causes import ITSELF, NO_TAG, Cause, CauseGroup, all_of, counts_of_causes
+from sync_pipeline.model.causes import ITSELF, NO_TAG, Cause
 from sync_pipeline.model.finding import Severity
+from sync_pipeline.model.finding_totals import FindingTotals, GroupLine
 from sync_pipeline.model.grouping import By
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.links import account_link, instance_link
 from sync_pipeline.web.resources.parameters import SELECTION, selected
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
-from sync_pipeline.workflows.console.answers import Answers, CausesAnswer, GroupedCause
+from sync_pipeline.workflows.console.answers import Answers
+from sync_pipeline.workflows.console.findings import FindingsQuestion, GroupedCause
 
-_MOST_GROUPS = 40
 FACTS = (
     *(Column(str(severity), Kind.NUMBER) for severity in Severity),
     Column("accepted", Kind.NUMBER),
@@ -57,35 +58,35 @@ def every(answers: Answers, asked: Asked) -> View:
     """Return a page of causes by groups, worst first, with one fix for each cause."""
     by = asked.choice("by", By) or By.RULE
     severity = asked.choice("severity", Severity)
-    found = answers.causes(selected(asked), severity, asked.text("rule") or None, by, asked.place)
+    question = FindingsQuestion(selected(asked), severity, asked.text("rule"))
+    found = answers.findings.causes(question, by, asked.place)
     page = found.page
-    groups = (_group(item, by) for item in found.groups[:_MOST_GROUPS])
+    groups = (_group(item, by) for item in found.groups)
     return View(
         (
-            GROUPS.of(groups, total=len(found.groups)),
+            GROUPS.of(groups, total=found.group_count),
             CAUSES.of(map(_row, page.items), page.next, page.total),
         ),
-        tuple(zip(FACTS, _facts(found), strict=True)),
-        notes=found.review.notes,
+        tuple(zip(FACTS, _facts(found.totals), strict=True)),
+        notes=found.notes,
     )
 
 
-def _facts(found: CausesAnswer) -> tuple[Value, ...]:
-    findings = all_of(found.causes)
+def _facts(found: FindingTotals) -> tuple[Value, ...]:
     return (
-        *counts_of_causes(found.causes).values(),
-        len(found.review.suppressed),
-        len(found.causes),
-        len(findings),
-        len({(item.instance, item.account) for item in findings if item.account}),
-        len({item.instance for item in findings}),
+        *(found.by_severity.get(severity, 0) for severity in Severity),
+        found.accepted,
+        found.causes,
+        found.findings,
+        found.accounts,
+        found.instances,
     )
 
 
-def _group(group: CauseGroup, by: By) -> tuple[Value, ...]:
+def _group(group: GroupLine, by: By) -> tuple[Value, ...]:
     is_filter = by is not By.ACCOUNT and group.name != NO_TAG
     name = Link(group.name, "/causes", {"by": by, by: group.name}) if is_filter else group.name
-    return name, group.counts, len(group.causes), len(group.accounts), len(group.instances)
+    return name, group.counts, group.causes, group.accounts, group.instances
 
 
 def _row(item: GroupedCause) -> tuple[Value, ...]:

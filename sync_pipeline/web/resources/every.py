@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources import (
+    account,
     accounts,
+    capacity,
     causes,
+    changes,
+    compare,
     findings,
+    histories,
     instances,
     names,
     sessions,
+    today,
     who_can,
 )
 
 RESOURCES: tuple[Resource, ...] = (
+    *today.RESOURCES,
     *instances.RESOURCES,
     *who_can.RESOURCES,
     *accounts.RESOURCES,
+    *account.RESOURCES,
+    *compare.RESOURCES,
+    *changes.RESOURCES,
     *causes.RESOURCES,
     *findings.RESOURCES,
+    *capacity.RESOURCES,
+    *histories.RESOURCES,
     *sessions.RESOURCES,
     *names.RESOURCES,
 )

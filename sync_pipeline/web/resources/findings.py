@@ -11,6 +11,7 @@ from sync_pipeline.web.resources.links import account_link, instance_link
 from sync_pipeline.web.resources.parameters import SELECTION, selected
 from sync_pipeline.web.views import Column, Kind, Layout, Value, View
 from sync_pipeline.workflows.console.answers import Answers
+from sync_pipeline.workflows.console.findings import FindingsQuestion
 
 LIST = Layout(
     "findings",
@@ -34,17 +35,17 @@ LIST = Layout(
 
 def every(answers: Answers, asked: Asked) -> View:
     """Return a page of findings, worst first."""
-    found = answers.findings(
+    question = FindingsQuestion(
         selected(asked),
         asked.choice("severity", Severity),
-        asked.text("rule") or None,
+        asked.text("rule"),
         asked.text("account"),
-        asked.place,
     )
+    found = answers.findings.each(question, asked.place)
     page = found.page
     return View(
         (LIST.of(map(finding_row, page.items), page.next, page.total),),
-        notes=found.review.notes,
+        notes=found.notes,
     )
 
 

@@ -8,7 +8,8 @@ from sync_pipeline.model.page import InstanceLine, InstanceOrder, InstanceState
 from sync_pipeline.model.session import InstanceRecord
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import SORT, Resource
-from sync_pipeline.web.resources.links import instance_link, session_link
+from sync_pipeline.web.resources.histories import plot_of
+from sync_pipeline.web.resources.links import capacity_link, instance_link, session_link
 from sync_pipeline.web.resources.parameters import (
     ENGINE,
     ENVIRONMENT,
@@ -123,8 +124,10 @@ def one(answers: Answers, asked: Asked) -> View | None:
     if found is None:
         return None
     item = found.line.instance
+    sizes = plot_of(answers.capacity.sizes(item), capacity_link("", item.name))
     return View(
         about=item.name,
+        plots=(sizes,),
         facts=tuple(zip(FACTS, _facts(found), strict=True)),
         notes=found.review.notes,
         tables=(
@@ -141,7 +144,10 @@ def one(answers: Answers, asked: Asked) -> View | None:
             ),
             RECORDS.of(map(_record, found.records)),
             DATABASES.of(
-                (database.name, database.is_active, database.first_seen_at, database.last_seen_at)
+                (
+                    capacity_link(database.name, item.name, database.name),
+                    *(database.is_active, database.first_seen_at, database.last_seen_at),
+                )
                 for database in found.databases
             ),
             SERVER.of(
@@ -201,7 +207,7 @@ def _row(line: InstanceLine, hold: Hold) -> tuple[Value, ...]:
 
 def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
     item = found.line.instance
-    causes = causes_of(found.review.findings, found.review.suppressed)
+    causes = causes_of(found.review.findings, found.review.others)
     return (
         str(item.engine),
         state_of(found.line, found.hold),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.page import InstanceQuestion
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.web.asked import Asked, Parameter, Shape
@@ -13,6 +16,7 @@ TAG = Parameter("tag", is_many=True)
 ENGINE = Parameter("engine", Shape.CHOICE, tuple(EngineName), is_many=True)
 ENVIRONMENT = Parameter("environment", is_many=True)
 PLATFORM = Parameter("platform", Shape.CHOICE, tuple(Platform), is_many=True)
+AT = Parameter("at")
 SYSTEM = Parameter("system", Shape.FLAG)
 SELECTION = (INSTANCES, TAG, ENGINE, ENVIRONMENT)
 
@@ -25,3 +29,18 @@ def selected(asked: Asked) -> InstanceQuestion:
         engines=asked.many(ENGINE.name),
         environments=asked.many(ENVIRONMENT.name),
     )
+
+
+def moment(asked: Asked, parameter: Parameter = AT) -> datetime | None:
+    """Return the moment (UTC) that a parameter names; None: now.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
+    text = asked.text(parameter.name)
+    return read_moment(text) if text else None
+
+
+def as_of(at: datetime | None) -> str:
+    """Return the end of a title that names the moment of an answer; empty: now."""
+    return f" ({at:%Y-%m-%d %H:%M:%S}Z)" if at else ""

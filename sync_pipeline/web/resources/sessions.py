@@ -182,6 +182,7 @@ RESOURCES = (
             INSTANCE,
         ),
         orders=(STARTED,),
+        first_sort=f"-{STARTED}",
     ),
     Resource(
         "session",

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
-from sync_pipeline.access.answers import AccountAccess, Existence, Holder, WhoCan
+from sync_pipeline.access.answers import AccessComparison, AccountAccess, Existence, Holder, WhoCan
 from sync_pipeline.access.folding import Crowd, Fold, crowd_of
 from sync_pipeline.model.access import path_text
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.links import account_link, instance_link
-from sync_pipeline.web.resources.parameters import SELECTION, SYSTEM, selected
+from sync_pipeline.web.resources.parameters import (
+    AT,
+    SELECTION,
+    SYSTEM,
+    as_of,
+    moment,
+    selected,
+)
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import Answers, Told
 
@@ -39,9 +47,12 @@ def every(answers: Answers, asked: Asked) -> View:
     told = Told(asked.flag(ALL_HOLDERS.name), asked.flag(SYSTEM.name))
     question = selected(asked)
     privilege, on = asked.text("privilege"), asked.text("object")
-    found = answers.who_can(privilege, on, question, asked.place, told)
+    at = moment(asked)
+    found = answers.who_can(privilege, on, question, asked.place, told, at)
     unfolded = {"privilege": privilege, "object": on, ALL_HOLDERS.name: "yes"}
-    rows = (_row(item, unfolded) for item in found.page.items)
+    if at:
+        unfolded[AT.name] = asked.text(AT.name)
+    rows = (_row(item, unfolded, at) for item in found.page.items)
     return View(
         (LIST.of(rows, found.page.next),),
         notes=(
@@ -49,16 +60,16 @@ def every(answers: Answers, asked: Asked) -> View:
             *_beside(found.found),
             *_looked(found.looked, is_more=bool(found.page.next)),
         ),
-        about=f"{found.found.privilege} {on}",
+        about=f"{found.found.privilege} {on}{as_of(at)}",
     )
 
 
-def notes_of(found: AccountAccess) -> tuple[str, ...]:
+def notes_of(found: AccountAccess | AccessComparison) -> tuple[str, ...]:
     """Return what an answer does not know, as the command says it."""
     return (*found.gaps, *_beside(found))
 
 
-def _beside(found: WhoCan | AccountAccess) -> Iterator[str]:
+def _beside(found: WhoCan | AccountAccess | AccessComparison) -> Iterator[str]:
     rules = found.not_modelled
     for product in dict.fromkeys(rule.product for rule in rules):
         named = "; ".join(str(rule) for rule in rules if rule.product == product)
@@ -70,8 +81,10 @@ def _looked(names: tuple[str, ...], *, is_more: bool) -> Iterator[str]:
         yield f"This page begins at {names[0]}; there are more instances or accounts after it."
 
 
-def _row(item: Holder | Fold, unfolded: Mapping[str, str]) -> tuple[Value, ...]:
-    return _fold_row(item, unfolded) if isinstance(item, Fold) else _holder_row(item)
+def _row(
+    item: Holder | Fold, unfolded: Mapping[str, str], at: datetime | None
+) -> tuple[Value, ...]:
+    return _fold_row(item, unfolded) if isinstance(item, Fold) else _holder_row(item, at)
 
 
 def _fold_row(fold: Fold, unfolded: Mapping[str, str]) -> tuple[Value, ...]:
@@ -93,13 +106,13 @@ def _fold_row(fold: Fold, unfolded: Mapping[str, str]) -> tuple[Value, ...]:
     )
 
 
-def _holder_row(holder: Holder) -> tuple[Value, ...]:
+def _holder_row(holder: Holder, at: datetime | None) -> tuple[Value, ...]:
     decision = holder.decision
     best = decision.held[0] if decision.held else None
     reasons = (*decision.denied, *dict.fromkeys(gap.phrase for gap in decision.unknown))
     return (
         instance_link(holder.instance),
-        account_link(holder.instance, holder.state.name),
+        account_link(holder.instance, holder.state.name, at),
         holder.stands_for_all,
         str(best.availability if best else holder.verdict),
         str(decision.securable),
@@ -126,6 +139,7 @@ RESOURCES = (
             Parameter("privilege", is_required=True),
             Parameter("object", is_required=True),
             *SELECTION,
+            AT,
             ALL_HOLDERS,
             SYSTEM,
         ),

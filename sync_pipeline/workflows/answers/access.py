@@ -18,10 +18,12 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, Listing, StoredAccess, Wanted
+from sync_pipeline.model.past import Which
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.server_fact import ServerFact, ServerFacts
 from sync_pipeline.model.snapshot import SectionReport
+from sync_pipeline.workflows.answers.past import PastAccess, each_at, require_past
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 
@@ -75,6 +77,36 @@ def load_each(
         yield LoadedInstance(item, judged, stored)
 
 
+def load_each_at(
+    deps: SyncDeps,
+    instances: Sequence[Instance],
+    moment: datetime,
+    wanted: Callable[[Instance], Wanted] = lambda _: EVERY_GRANT,
+    *,
+    with_damaged: bool = False,
+) -> Iterator[LoadedInstance]:
+    """Yield one instance after the other as it was known at a past moment.
+
+    Dates, such as a password's end, are judged as of then; the rules are those of its version.
+
+    Raises:
+        ConfigurationError: the moment has not come, or changes since then were pruned.
+        StoreDamaged: what is stored is not what was written (not `with_damaged`).
+    """
+    require_past(deps, moment)
+    return (
+        LoadedInstance(item, judged_then(item, past, moment), past.stored)
+        for item, past in each_at(deps, instances, moment, wanted, with_damaged=with_damaged)
+    )
+
+
+def judged_then(instance: Instance, past: PastAccess, moment: datetime) -> Judged:
+    """Return what was known of an instance at a moment under the rules of its version of then."""
+    stored = past.stored
+    judged = judge(instance, stored.accounts, stored.sections, past.version, moment, past.platform)
+    return replace(judged, past=past.notes)
+
+
 def judge(
     instance: Instance,
     accounts: Mapping[str, AccountState],
@@ -101,13 +133,32 @@ def judge(
     return Judged(world, ENGINES[instance.engine].access_rules(world))
 
 
-def search(deps: SyncDeps, privilege: str, text: str, instances: Sequence[Instance]) -> Search:
-    """Return what finds who has a privilege on what a text names, on these instances."""
+def search(
+    deps: SyncDeps,
+    privilege: str,
+    text: str,
+    instances: Sequence[Instance],
+    at: datetime | None = None,
+    some_of: Callable[[Iterator[Judged]], Iterator[Judged]] = iter,
+) -> Search:
+    """Return what finds who has a privilege on what a text names, on these instances.
+
+    `at` (UTC): who had it at a past moment. It looks at those that `some_of` yields of them; each
+    is read when it is asked for.
+
+    Raises:
+        ConfigurationError: the moment has not come, or changes since then were pruned.
+    """
     named = {name: Named(text, ENGINES[name].elsewhere) for name in ENGINES}
-    loaded = load_each(
-        deps, instances, deps.clock(), lambda item: named[item.engine].wanted, with_damaged=True
-    )
-    return Search(map(_Listings.of(deps).listed, loaded), privilege, text)
+
+    def wanted(item: Instance) -> Wanted:
+        return named[item.engine].wanted
+
+    if at is None:
+        loaded = load_each(deps, instances, deps.clock(), wanted, with_damaged=True)
+    else:
+        loaded = load_each_at(deps, instances, at, wanted, with_damaged=True)
+    return Search(some_of(map(_Listings.of(deps).listed, loaded)), privilege, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,32 +191,48 @@ class _Listings:
         return replace(loaded.judged, listing=listing)
 
 
-def access_of(deps: SyncDeps, account: str, instance: str) -> AccountAccess:
-    """Return all that an account may do.
+def access_of(
+    deps: SyncDeps, account: str, instance: str, at: datetime | None = None
+) -> AccountAccess:
+    """Return all that an account may do, or might at a past moment (UTC).
 
     Raises:
-        ConfigurationError: there is no such instance or account.
+        ConfigurationError: there is, or was, no such instance or account; the moment has not
+            come, or changes since then were pruned.
     """
-    (loaded,) = load(deps, [_named(deps, instance)])
-    return questions.access_of(loaded.judged, account)
+    return questions.access_of(_judged(deps, Which(instance, account, at)), account)
 
 
-def compare(
-    deps: SyncDeps, first: str, second: str, instance: str, other_instance: str
-) -> AccessComparison:
-    """Return how two accounts differ; each on its instance.
+def compare(deps: SyncDeps, first: Which, second: Which) -> AccessComparison:
+    """Return how two accounts differ; each on its instance, and at its moment.
 
     Raises:
-        ConfigurationError: there is no such instance or account.
+        ConfigurationError: there is, or was, no such instance or account; a moment has not come,
+            or changes since then were pruned.
     """
-    one, other = load(deps, [_named(deps, instance), _named(deps, other_instance)])
-    return questions.compare(one.judged, first, other.judged, second)
+    one, other = (_judged(deps, which) for which in (first, second))
+    return questions.compare(one, first.account, other, second.account)
+
+
+def _judged(deps: SyncDeps, which: Which) -> Judged:
+    if which.at is None:
+        (loaded,) = load(deps, [_named(deps, which.instance)])
+        return loaded.judged
+    found = [item for item in deps.store.registry.there_at(which.at) if item.name == which.instance]
+    if not found:
+        raise _no_instance(which.instance)
+    (loaded,) = load_each_at(deps, found, which.at)
+    return loaded.judged
 
 
 def _named(deps: SyncDeps, name: str) -> Instance:
     found = deps.store.registry.instance(name)
     if found is None:
-        raise ConfigurationError(
-            f"The instance {name!r} does not exist.", hint="See: sync-pipeline instances list."
-        )
+        raise _no_instance(name)
     return found
+
+
+def _no_instance(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The instance {name!r} does not exist.", hint="See: sync-pipeline instances list."
+    )

@@ -8,7 +8,8 @@ from sync_pipeline.access.benchmarks.results import results_of
 from sync_pipeline.access.findings.review import RULES
 from sync_pipeline.model.benchmark import Benchmark, ControlResult
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.workflows.answers.findings import finding_rules, review_of
+from sync_pipeline.workflows.answers.finding_rules import finding_rules
+from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 

@@ -51,7 +51,7 @@ def instance_growth(
     deps: SyncDeps, instance: str | None = None, instances: tuple[int, ...] | None = None
 ) -> list[Growth]:
     """Return the growth of each instance that was measured in the window, by name."""
-    limits = configured_limits(deps)
+    limits = configured_limits(deps, instances)
     now, since = today(deps), window_start(deps)
     with deps.store.fleet_sizes.totals(since, now, instance, instances) as points:
         return list(_growths(subjects(points), limits))
@@ -67,7 +67,7 @@ def database_growth(
     points = deps.store.size_queries.database_points(
         window_start(deps), today(deps), database=database, instances=instances
     )
-    return list(_growths(subjects(points), configured_limits(deps)))
+    return list(_growths(subjects(points), configured_limits(deps, instances)))
 
 
 def tablespace_growth(deps: SyncDeps, instance: str) -> list[Growth]:
@@ -96,9 +96,9 @@ def growth_of(points: Sequence[SizePoint], limits: Limits) -> Growth | None:
     return growth(points, limit)
 
 
-def configured_limits(deps: SyncDeps) -> Limits:
-    """Return the limits that people set."""
-    found = deps.store.size_queries.limits()
+def configured_limits(deps: SyncDeps, instances: tuple[int, ...] | None = None) -> Limits:
+    """Return the limits that people set; `instances` are ids, None: of all."""
+    found = deps.store.size_queries.limits(instances)
     return {(item.instance, item.database): item.limit_bytes for item in found}
 
 

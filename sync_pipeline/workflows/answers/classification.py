@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sync_pipeline.access.classification.classes import AccountClass, count, members
+from sync_pipeline.access.classification.classes import AccountClass, count
 from sync_pipeline.access.classification.file import parse_classes
 from sync_pipeline.access.classification.subject import Population
 from sync_pipeline.errors import ConfigurationError
@@ -18,7 +18,7 @@ from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.answers.access import judge, load
+from sync_pipeline.workflows.answers.access import judge
 from sync_pipeline.workflows.answers.rule_files import read_rule_file
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -107,23 +107,17 @@ def active_after(known: Sequence[KnownAccount], result: Reconciliation) -> tuple
     return tuple(states[name] for name in sorted(active - set(result.deactivated)))
 
 
-def class_members(
-    deps: SyncDeps, name: str, instances: Sequence[Instance]
-) -> frozenset[tuple[str, str]]:
-    """Return the active accounts of a class, as names of instance and account.
+def class_named(settings: Settings, name: str) -> AccountClass:
+    """Return a class of the classification file.
 
     Raises:
         ConfigurationError: there is no such class, or the file is not valid.
     """
-    classes = {item.name: item for item in account_classes(deps.settings)}
+    classes = {item.name: item for item in account_classes(settings)}
     if name not in classes:
         known = f"Known are: {', '.join(classes)}." if classes else "No class is defined."
         raise ConfigurationError(
             f"There is no class {name!r}.",
             hint=f"{known} SYNC_PIPELINE_CLASSIFICATION_FILE names their file.",
         )
-    return frozenset(
-        (item.instance.name, state.name)
-        for item in load(deps, instances, with_damaged=True)
-        for state in members(classes[name], Population(item.instance, item.judged))
-    )
+    return classes[name]

@@ -12,7 +12,6 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 from sync_pipeline.access.findings.case import Remedy
-from sync_pipeline.access.findings.file import parse_findings
 from sync_pipeline.access.findings.fleet import Uneven, uneven, uneven_finding, unevenness
 from sync_pipeline.access.findings.review import gathered, is_suppressed
 from sync_pipeline.errors import ConfigurationError
@@ -22,9 +21,8 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import ChangeFilter
 from sync_pipeline.model.review import FindingDay, keys_of
 from sync_pipeline.model.session import Session
-from sync_pipeline.settings import Settings
+from sync_pipeline.workflows.answers.finding_rules import finding_rules
 from sync_pipeline.workflows.answers.kept_reviews import Reviewed, Reviews, with_namesakes
-from sync_pipeline.workflows.answers.rule_files import read_rule_file
 from sync_pipeline.workflows.dates import date_of, today
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -44,19 +42,6 @@ class SessionReview:
     changed: Mapping[Severity, int]
     came: int = 0
     went: int = 0
-
-
-def finding_rules(settings: Settings) -> FindingRules:
-    """Return what the findings file says; nothing where none is set.
-
-    Raises:
-        ConfigurationError: it can't be read or is not valid.
-    """
-    path = settings.findings_file
-    if path is None:
-        return FindingRules()
-    text = read_rule_file(path, "SYNC_PIPELINE_FINDINGS_FILE")
-    return parse_findings(text, str(path))
 
 
 def review_of(deps: SyncDeps, instances: Sequence[Instance], *, is_limited: bool = False) -> Review:

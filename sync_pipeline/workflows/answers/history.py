@@ -80,7 +80,7 @@ def logged_changes(
     `is_whole`: with all that is not worth telling, such as attributes at their default.
     """
     found = store.accounts.changes(replace(wanted, with_damaged=True))
-    return [_retold(entry, is_whole=is_whole) for entry in found]
+    return [as_told(entry, is_whole=is_whole) for entry in found]
 
 
 def change_list(
@@ -114,7 +114,11 @@ def _worth_telling(store: Store, wanted: ChangeFilter) -> list[LoggedChange]:
         limit *= _MORE
 
 
-def _retold(entry: LoggedChange, *, is_whole: bool) -> LoggedChange:
+def as_told(entry: LoggedChange, *, is_whole: bool = False) -> LoggedChange:
+    """Return an entry of the change log as this version tells it.
+
+    `is_whole`: with all that is not worth telling, such as attributes at their default.
+    """
     lines = retold(entry.change, is_baseline=entry.is_baseline, is_whole=is_whole)
     return replace(entry, change=replace(entry.change, lines=lines))
 

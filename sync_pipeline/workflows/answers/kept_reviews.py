@@ -12,6 +12,7 @@ from sync_pipeline.access.findings.fleet import Uneven, evened
 from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.model.finding import Examined, Finding
+from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.review import (
     Compared,
@@ -24,6 +25,7 @@ from sync_pipeline.model.review import (
     more_key,
 )
 from sync_pipeline.workflows.answers.access import LoadedInstance, load_each
+from sync_pipeline.workflows.answers.finding_rules import Counting
 from sync_pipeline.workflows.answers.reviewing import Reviewer, listing_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.progress import Progress
@@ -62,12 +64,14 @@ class Reviews:
     may_keep: bool = True
     now: datetime = field(init=False)
     _reviewer: Reviewer = field(init=False)
+    _counting: Counting = field(init=False)
     _texts: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Look at what every review depends on."""
         self.now = self.deps.clock()
         self._reviewer = Reviewer.of(self.deps)
+        self._counting = Counting.of(self.deps)
 
     def of(self, instances: Sequence[Instance]) -> Iterator[Reviewed]:
         """Yield the reviews of instances, in their order.
@@ -80,6 +84,7 @@ class Reviews:
             ids = [item.id for item in some]
             kept = list(self.deps.store.reviews.each(ids, with_findings=self.with_findings))
             holding = self._holding(some, kept)
+            self._count(some, [item for item in kept if item.instance_id in holding])
             for place, (instance, item) in enumerate(zip(some, kept, strict=True), begin + 1):
                 found = self._unpacked(instance, item) if item.instance_id in holding else None
                 if found is None:
@@ -95,6 +100,21 @@ class Reviews:
             write()
         except StoreUnavailable:
             self.may_keep = False
+
+    def _count(self, instances: Sequence[Instance], holding: Sequence[KeptReview]) -> None:
+        """Keep the numbers of what is found by other rules than those of now, or of another day."""
+        stale = {item.instance_id for item in holding if item.counted_by != self._counting.basis}
+        if not (stale and self.may_keep):
+            return
+        store = self.deps.store.reviews
+        named = {item.id: item for item in instances if item.id in stale}
+        found: list[tuple[KeptReview, CountedFindings]] = []
+        for item in store.each(list(named)):
+            own = named[item.instance_id]
+            unpacked = store.unpacked(item, own.name, own.engine, self._shared)
+            if unpacked is not None:
+                found.append((item, self._counting.counted(unpacked[0])))
+        self.keep(lambda: store.keep_counts(found))
 
     def _holding(self, instances: Sequence[Instance], kept: Sequence[KeptReview]) -> set[int]:
         """Return the instances (ids) of which what is kept is what would be found now."""
@@ -155,7 +175,9 @@ class Reviews:
             listing = listing_of(case.databases)
             marks = ReviewMarks(self._reviewer.basis(instance), listing, kept.rows_now)
             if not loaded.stored.is_damaged:
-                turn = self._kept(kept, NewReview(examined, kept.accounts_now, marks, self.now))
+                counted = self._counting.counted(examined)
+                new = NewReview(examined, kept.accounts_now, marks, self.now, counted)
+                turn = self._kept(kept, new)
         packed = self.deps.store.reviews.packed(examined.namesakes)
         is_wanted = self.with_findings or turn is None
         found = self._dated(instance.id, examined.findings) if is_wanted else ()

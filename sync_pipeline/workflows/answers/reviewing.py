@@ -15,13 +15,18 @@ from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.registry import ENGINES
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.change import KnownAccount, Reconciliation
+from sync_pipeline.model.finding import Examined
+from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import Databases
-from sync_pipeline.model.review import NewReview, ReviewMarks
+from sync_pipeline.model.review import NewReview, ReviewMarks, SameReview
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.workflows.answers.access import judge
 from sync_pipeline.workflows.answers.classification import active_after
+from sync_pipeline.workflows.answers.finding_rules import Counting
+from sync_pipeline.workflows.answers.same_review import same_review
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.unchanged import code_digest
 
@@ -88,14 +93,15 @@ def review_of_sync(
     known: Callable[[], Sequence[KnownAccount]],
     result: Reconciliation,
     snapshot: Snapshot,
-) -> NewReview | None:
+) -> NewReview | SameReview | None:
     """Return the review of the accounts that a sync leaves active, before it is written.
 
+    Where nothing has changed that a finding depends on, it is the one that is kept.
     `accounts` is the mark of those that were `known`, with all of their grants. A defect
     in a rule never loses the sync: there is no review then, and who asks for findings is told.
     """
     try:
-        return _review_of_sync(deps, instance, accounts, known(), result, snapshot)
+        return _review_of_sync(deps, instance, accounts, known, result, snapshot)
     except Exception as error:  # noqa: BLE001 - a defect in a rule must not lose a sync
         # Where it happened, without the exception's text: that may quote anything.
         where = "".join(traceback.format_tb(error.__traceback__))
@@ -107,12 +113,19 @@ def _review_of_sync(
     deps: SyncDeps,
     instance: Instance,
     accounts: str,
-    known: Sequence[KnownAccount],
+    all_known: Callable[[], Sequence[KnownAccount]],
     result: Reconciliation,
     snapshot: Snapshot,
-) -> NewReview:
+) -> NewReview | SameReview:
     reviewer = Reviewer.of(deps)
     version, platform = snapshot.server.version, snapshot.server.platform
+    listed = deps.store.reviews.listed(instance.id)
+    basis = reviewer.basis(replace(instance, server_version=version, platform=platform))
+    marks = ReviewMarks(basis, listing_of(listed.databases), listed.rows)
+    same = same_review(deps, instance, accounts, marks, result, snapshot)
+    if same is not None:
+        return same
+    known = all_known()
     states = {state.name: state for state in active_after(known, result)}
     changed = {item.state.name: item.changed_at for item in known if item.changed_at}
     changed.update({state.name: snapshot.observed_at for state in result.states})
@@ -125,11 +138,16 @@ def _review_of_sync(
         platform,
         snapshot.server_facts,
     )
-    listed = deps.store.reviews.listed(instance.id)
     found = examine(reviewer.case(instance, judged, listed.databases, changed), RULES)
-    basis = reviewer.basis(replace(instance, server_version=version, platform=platform))
-    marks = ReviewMarks(basis, listing_of(listed.databases), listed.rows)
-    return NewReview(found, accounts, marks, snapshot.observed_at)
+    return NewReview(found, accounts, marks, snapshot.observed_at, _counted(deps, found))
+
+
+def _counted(deps: SyncDeps, found: Examined) -> CountedFindings | None:
+    """Return the numbers of findings; None: the findings file is not valid, which others say."""
+    try:
+        return Counting.of(deps).counted(found)
+    except ConfigurationError:
+        return None
 
 
 def _hex(parts: object) -> str:

@@ -7,26 +7,21 @@ workflows is behind both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
-from sync_pipeline.access.answers import AccountAccess, Holder, WhoCan
+from sync_pipeline.access.answers import Holder, WhoCan
 from sync_pipeline.access.folding import Fold, first_of
 from sync_pipeline.access.questions import Search
 from sync_pipeline.access.telling import Telling, gaps_once
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.causes import Cause, CauseGroup, at_least, causes_of, grouped, under
-from sync_pipeline.model.change import Baseline, LoggedChange
-from sync_pipeline.model.finding import Finding, Review, Severity
-from sync_pipeline.model.grouping import By
+from sync_pipeline.model.finding import Review
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.model.inventory import AccountView, ChangeFilter
 from sync_pipeline.model.page import (
-    AccountLine,
-    AccountQuestion,
     InstanceLine,
     InstanceQuestion,
+    InstanceState,
     KindCount,
     Page,
     Place,
@@ -38,18 +33,19 @@ from sync_pipeline.model.page import (
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.session import InstanceRecord, Session, SessionRun
 from sync_pipeline.model.size import DatabaseView
-from sync_pipeline.model.snapshot import SectionState, SectionStatus
+from sync_pipeline.model.snapshot import SectionState
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.workflows.answers import access
-from sync_pipeline.workflows.answers.findings import narrowed, review_of
-from sync_pipeline.workflows.answers.history import change_list
+from sync_pipeline.workflows.console.accounts import AccountAnswers, unread_of
+from sync_pipeline.workflows.console.capacity import CapacityAnswers
+from sync_pipeline.workflows.console.changes import ChangeAnswers
+from sync_pipeline.workflows.console.findings import FindingAnswers
+from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
+from sync_pipeline.workflows.console.today import TodayAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
-from sync_pipeline.workflows.syncing.admission import Hold, holds
+from sync_pipeline.workflows.syncing.admission import Hold, held_by_breaker, holds
 
-MOST_LOOKED_THROUGH = 500
-"""Instances in which a page looks for who can do something; the next page goes on."""
 LAST_RECORDS = 10
-MOST_CHANGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,43 +92,6 @@ class HoldersAnswer:
     looked: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GroupedCause:
-    """A cause, and a group in which it stands."""
-
-    group: CauseGroup
-    cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class CausesAnswer:
-    """A page of causes by group, with all causes, groups and the review that they are from."""
-
-    page: Page[GroupedCause]
-    causes: tuple[Cause, ...]
-    groups: tuple[CauseGroup, ...]
-    review: Review
-
-
-@dataclass(frozen=True, slots=True)
-class FindingsAnswer:
-    """A page of findings, worst first, of the whole review that they are from."""
-
-    page: Page[Finding]
-    review: Review
-
-
-@dataclass(frozen=True, slots=True)
-class AccountAnswer:
-    """One account: what it is, what it can really do, what is found of it, and its history."""
-
-    view: AccountView
-    access: AccountAccess | None
-    findings: tuple[Finding, ...] = ()
-    changes: tuple[LoggedChange | Baseline, ...] = ()
-    unread: tuple[SectionState, ...] = field(default=())
-
-
 class Answers:
     """Answers for one viewer."""
 
@@ -141,6 +100,11 @@ class Answers:
         self._store = deps.store
         self.viewer = viewer
         self._reach = viewer.reach
+        self.accounts = AccountAnswers(deps, viewer.reach)
+        self.capacity = CapacityAnswers(deps, viewer.reach)
+        self.changes = ChangeAnswers(deps, viewer.reach)
+        self.today = TodayAnswers(deps, viewer.reach)
+        self.findings = FindingAnswers(deps, self._reach)
 
     @property
     def sees_everything(self) -> bool:
@@ -152,7 +116,8 @@ class Answers:
     ) -> tuple[Page[InstanceLine], dict[int, Hold]]:
         """Return a page of instances, and by id what holds them back."""
         windows = self._store.maintenance.active(self._deps.clock())
-        page = self._store.instance_pages.page(self._reach, asked, windows, place)
+        held = held_by_breaker(self._deps) if asked.state is InstanceState.HELD else ()
+        page = self._store.instance_pages.page(self._reach, asked, windows, place, list(held))
         return page, holds(self._deps, [line.instance for line in page.items])
 
     def names(self, beginning: str, most: int) -> list[str]:
@@ -168,10 +133,10 @@ class Answers:
             line=self._store.instance_pages.line(found),
             hold=holds(self._deps, [found])[found.id],
             gone_accounts=self._store.instance_pages.account_counts(found.id)[1],
-            unread=self._unread(found),
+            unread=unread_of(self._store.accounts.sections(found.id)),
             databases=tuple(self._store.size_queries.databases(found.name)),
             records=tuple(self._store.session_pages.last_of(found.id, LAST_RECORDS)),
-            review=self._review([found]),
+            review=self.findings.review([found]),
             server=self._server(found, place),
         )
 
@@ -197,71 +162,35 @@ class Answers:
         """Return a page of the records of a session."""
         return self._store.session_pages.records(self._reach, asked, place)
 
-    def findings(
-        self,
-        asked: InstanceQuestion,
-        least: Severity | None,
-        rule: str | None,
-        account: str,
-        place: Place,
-    ) -> FindingsAnswer:
-        """Return a page of findings of the instances of a question, worst first.
-
-        `least` is the severity that they have at least. With `account` it is of those alone whose
-        name this is.
-        """
-        chosen = self._store.instance_pages.chosen(self._reach, asked, None)
-        review = narrowed(self._review(chosen), least, rule)
-        if account:
-            own = tuple(item for item in review.findings if item.account == account)
-            review = replace(review, findings=own)
-        key = checked_key(place.after, int, str, str, str, int)
-        page = page_of_list(review.findings, Place(place.limit, key), _finding_key)
-        return FindingsAnswer(page, review)
-
-    def causes(
-        self,
-        asked: InstanceQuestion,
-        least: Severity | None,
-        rule: str | None,
-        by: By,
-        place: Place,
-    ) -> CausesAnswer:
-        """Return a page of the causes of findings, by groups, the worst first.
-
-        `least` is the severity that they have at least.
-        """
-        chosen = self._store.instance_pages.chosen(self._reach, asked, None)
-        review = narrowed(self._review(chosen), None, rule)
-        found = at_least(causes_of(review.findings, review.suppressed), least)
-        groups = grouped(found, under(by, {item.name: item.tags for item in chosen}))
-        key = checked_key(place.after, int, int, str, int, str, str, str, int)
-        each = [GroupedCause(group, cause) for group in groups for cause in group.causes]
-        each.sort(key=_cause_key)
-        page = page_of_list(each, Place(place.limit, key), _cause_key)
-        return CausesAnswer(page, tuple(found), tuple(groups), review)
-
     def who_can(
-        self, privilege: str, text: str, asked: InstanceQuestion, place: Place, told: Told
+        self,
+        privilege: str,
+        text: str,
+        asked: InstanceQuestion,
+        place: Place,
+        told: Told,
+        at: datetime | None = None,
     ) -> HoldersAnswer:
-        """Return a page of who has a privilege on what a text names.
+        """Return a page of who has a privilege on what a text names, or had it at a moment (UTC).
 
         A page looks through so many instances and no more: it may have no row and a next page.
 
         Raises:
             ConfigurationError: the text can't be read, or names nothing on any instance of the
-                last page.
+                last page; the moment has not come, or is before what is kept.
         """
         key = checked_key(place.after, str, int)
         since, shown = (str(key[0]), int(key[1])) if key else (None, 0)
-        looked = MOST_LOOKED_THROUGH
-        chosen = self._store.instance_pages.chosen(self._reach, asked, looked + 1, since)
-        some, more = chosen[:looked], chosen[looked:]
-        skipped = shown if some and some[0].name == since else 0
-        search = access.search(self._deps, privilege, text, some)
+        chosen = self._store.instance_pages.chosen(
+            self._reach, asked, MOST_LOOKED_THROUGH + 1, since, at
+        )
+        skipped = shown if chosen and chosen[0].name == since else 0
+        looking = Looking()
+        some = chosen[:MOST_LOOKED_THROUGH]
+        search = access.search(self._deps, privilege, text, some, at, looking.some)
         telling = Telling[Holder | Fold](
             lambda item: [item],
-            is_alone=bool(asked.names) or self._is_one(asked),
+            is_alone=bool(asked.names) or self._is_one(asked, at),
             every_holder=told.every_holder,
             is_folded=not told.every_holder,
             how="Name the instance, or ask for all holders, to see them.",
@@ -277,12 +206,13 @@ class Answers:
                     break
         except ConfigurationError:
             # It may name something on an instance of another page.
-            if not more and since is None:
+            if len(chosen) <= looking.count and since is None:
                 raise
-        names = tuple(item.name for item in some)
+        names = tuple(item.name for item in chosen[: looking.count])
         found = search.answer()
         notes = (*gaps_once(found), *telling.notes(found))
         if len(kept) <= place.limit:
+            more = chosen[looking.count :]
             following = (more[0].name, 0) if more else None
             return HoldersAnswer(Page(tuple(kept), following), found, notes, names)
         page = kept[: place.limit]
@@ -291,43 +221,8 @@ class Answers:
         count += shown if last == since else 0
         return HoldersAnswer(Page(tuple(page), (last, count)), found, notes, names)
 
-    def _is_one(self, asked: InstanceQuestion) -> bool:
-        return len(self._store.instance_pages.chosen(self._reach, asked, 2)) == 1
-
-    def accounts(self, asked: AccountQuestion, place: Place) -> Page[AccountLine]:
-        """Return a page of accounts by name."""
-        return self._store.account_pages.page(self._reach, asked, place)
-
-    def account(self, instance: str, name: str) -> AccountAnswer | None:
-        """Return all of one account; None: there is none of this name.
-
-        Raises:
-            StoreDamaged: what is stored of the instance is not what was written.
-        """
-        found = self._store.instance_pages.named(self._reach, instance)
-        view = self._store.accounts.get(instance, name) if found else None
-        if found is None or view is None:
-            return None
-        wanted = ChangeFilter(instances=(found.id,), account=name, limit=MOST_CHANGES)
-        review = self._review([found])
-        return AccountAnswer(
-            view=view,
-            access=access.access_of(self._deps, name, instance) if view.is_active else None,
-            findings=tuple(item for item in review.findings if item.account == name),
-            changes=tuple(change_list(self._store, wanted)),
-            unread=self._unread(found),
-        )
-
-    def _review(self, instances: Sequence[Instance]) -> Review:
-        return review_of(self._deps, instances, is_limited=not self.sees_everything)
-
-    def _unread(self, instance: Instance) -> tuple[SectionState, ...]:
-        """Return the sections that were not read, but for those that are nobody's to read."""
-        return tuple(
-            item
-            for item in self._store.accounts.sections(instance.id)
-            if not item.report.is_known and item.report.status is not SectionStatus.PROVIDERS
-        )
+    def _is_one(self, asked: InstanceQuestion, at: datetime | None) -> bool:
+        return len(self._store.instance_pages.chosen(self._reach, asked, 2, None, at)) == 1
 
 
 def _fact_key(item: tuple[ServerFact, datetime]) -> tuple[str, str, str, str]:
@@ -342,12 +237,3 @@ def _each(search: Search, telling: Telling[Holder | Fold], told: Told) -> Iterat
         yield from rows
     for _, rows in telling.for_want(search.answer()):
         yield from rows
-
-
-def _cause_key(item: GroupedCause) -> tuple[int, int, str, int, str, str, str]:
-    worst = item.cause.worst
-    return (*item.group.order, worst.severity.rank, worst.instance, worst.rule, worst.account)
-
-
-def _finding_key(item: Finding) -> tuple[int, str, str, str]:
-    return item.severity.rank, item.instance, item.account, item.rule

@@ -13,6 +13,7 @@ from sync_pipeline.collect.holders import holder_marks
 from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.engines.base import Engine, KeepsOwn
 from sync_pipeline.engines.own import is_own
+from sync_pipeline.engines.powers import power_words
 from sync_pipeline.model.change import AccountChange, Reconciliation
 from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.instance import Instance
@@ -94,6 +95,7 @@ def _confirmed(
     told = Told(
         reading.server,
         reading.unread,
+        reading.noted,
         warnings=(
             *derived.warnings,
             *tls_warnings(instance, reading.server),
@@ -158,8 +160,12 @@ def _compared(
         if state.last_read_at is not None
     }
     reconcile_started = time.monotonic()
+    engine = reading.engine.name
     result = reconcile(
-        known, snapshot, scope, ever_read, lambda state: is_own(reading.engine.name, state)
+        *(known, snapshot, scope, ever_read),
+        lambda state: is_own(engine, state),
+        power_words(engine),
+        sides.all_known,
     )
     guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
@@ -168,6 +174,7 @@ def _compared(
     told = Told(
         snapshot.server,
         snapshot.unread,
+        snapshot.noted,
         warnings=(
             *sides.warnings,
             *snapshot.warnings,

@@ -128,17 +128,8 @@ def note_end(
 
 def holds(deps: SyncDeps, instances: Iterable[Instance]) -> dict[int, Hold]:
     """Return by id what keeps instances from being synced now, with two statements."""
-    now = deps.clock()
-    limits = breaker_limits(deps.settings)
-    windows = deps.store.maintenance.active(now)
-    waiting: dict[int, list[Waiting]] = {}
-    failing: dict[int, list[Streak]] = {}
-    for streak in deps.store.streaks.all():
-        due = next_probe_at(streak, limits, now)
-        if due is not None:
-            waiting.setdefault(streak.instance_id, []).append(Waiting(streak, due))
-        else:
-            failing.setdefault(streak.instance_id, []).append(streak)
+    windows = deps.store.maintenance.active(deps.clock())
+    waiting, failing = _streaks(deps)
     return {
         item.id: Hold(
             window_of(item, windows),
@@ -147,6 +138,26 @@ def holds(deps: SyncDeps, instances: Iterable[Instance]) -> dict[int, Hold]:
         )
         for item in instances
     }
+
+
+def held_by_breaker(deps: SyncDeps) -> dict[int, list[Waiting]]:
+    """Return by id why instances are not tried now, of those that the breaker holds."""
+    return _streaks(deps)[0]
+
+
+def _streaks(deps: SyncDeps) -> tuple[dict[int, list[Waiting]], dict[int, list[Streak]]]:
+    """Return by id the streaks because of which an instance is not tried now, and the others."""
+    now = deps.clock()
+    limits = breaker_limits(deps.settings)
+    waiting: dict[int, list[Waiting]] = {}
+    failing: dict[int, list[Streak]] = {}
+    for streak in deps.store.streaks.all():
+        due = next_probe_at(streak, limits, now)
+        if due is not None:
+            waiting.setdefault(streak.instance_id, []).append(Waiting(streak, due))
+        else:
+            failing.setdefault(streak.instance_id, []).append(streak)
+    return waiting, failing
 
 
 def _in_maintenance(instance: Instance, window: MaintenanceWindow) -> Skip:

@@ -15,10 +15,14 @@ _NOTHING = {"created": 0, "reactivated": 0, "deactivated": 0}
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a sync tells whatever changed: `excluded` are patterns, `timings` seconds."""
+    """What a sync tells whatever changed: `excluded` are patterns, `timings` seconds.
+
+    Of sections that were read, those are `noted` beside which the catalog keeps more.
+    """
 
     server: ServerIdentity
     unread: Mapping[SectionKey, SectionReport]
+    noted: Mapping[SectionKey, SectionReport]
     warnings: tuple[str, ...]
     excluded: tuple[str, ...]
     excluded_names: int
@@ -65,6 +69,7 @@ class Told:
                 str(key): {"status": str(report.status), "reason": report.reason}
                 for key, report in self.unread.items()
             },
+            "noted_sections": {str(key): report.reason for key, report in self.noted.items()},
             "excluded_accounts": list(self.excluded),
             "excluded_system_accounts": self.excluded_names,
             "server_version": self.server.version,

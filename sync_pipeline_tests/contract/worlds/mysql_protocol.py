@@ -31,7 +31,7 @@ SECTIONS = frozenset(
     for name in (
         *(Name.ACCOUNTS, Name.SERVER, Name.MEMBERSHIPS, Name.DATABASE),
         *(Name.TABLE, Name.COLUMN, Name.ROUTINE, Name.PROXY),
-        *(Name.SERVER_SETTINGS, Name.DEFINERS),
+        *(Name.SERVER_SETTINGS, Name.DEFINERS, Name.OBJECT_DEFINERS),
     )
 )
 OBJECTS = (

@@ -13,6 +13,7 @@ from sync_pipeline.access.classification.classes import count, members
 from sync_pipeline.access.classification.file import parse_classes
 from sync_pipeline.access.classification.subject import Population
 from sync_pipeline.access.judged import Judged
+from sync_pipeline.engines.access.contract import dangers
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.classification import Capability
 from sync_pipeline.model.instance import EngineName, Instance
@@ -131,6 +132,7 @@ def capable(word: str, state: AccountState, world: Judged) -> bool:
         "superuser": "superuser" in kinds,
         "grant admin": "grant admin" in kinds,
         "administrator": "administrator" in kinds,
+        "dangerous privilege": bool(dangers(world.rules, state.name)),
         "can login": state.can_login,
         "locked": state.is_locked,
         "expired": facts.get("is_expired") is True,

@@ -244,6 +244,20 @@ def test_an_anonymous_account() -> None:
     assert (finding.severity, finding.fix) == (Severity.HIGH, "DROP ''@'localhost';")
 
 
+def test_a_database_that_is_open_to_every_account() -> None:
+    """What only reads is less; what is an account is told as that, and one with a name is none."""
+    on = Securable(SecurableKind.DATABASE, "test")
+    grants = {word: Grant(on, word) for word in ("SELECT", "INSERT")}
+    for word, severity in (("SELECT", Severity.MEDIUM), ("INSERT", Severity.HIGH)):
+        rows = account("''@'%'", grants[word], is_anonymous=True, has_no_account=True)
+        finding = one("open-database", rows)
+        assert (finding.severity, finding.fix) == (severity, "DROP ''@'%';")
+        assert (finding.undo, bool(finding.breaks)) == ("", True)
+        assert not found("anonymous-account", case(rows))
+    named = account("''@'%'", grants["INSERT"], is_anonymous=True)
+    assert not found("open-database", case(named))
+
+
 def test_high_privileges_from_any_host() -> None:
     admin = account("'admin'@'%'", CREATE_USER, is_any_host=True)
     assert "grant admin" in one("any-host-privileged", admin).evidence

@@ -24,7 +24,7 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import Activation, say
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import network_of
 from sync_pipeline.model.access import AccessWorld, Availability, Effect, Path, ServerRule
 from sync_pipeline.model.account import AccountState
-from sync_pipeline.model.privilege import Grant, Membership, SecurableKind
+from sync_pipeline.model.privilege import Grant, Membership, Securable, SecurableKind
 
 STATIC = ON_DATABASE | {
     *("RELOAD", "SHUTDOWN", "PROCESS", "FILE", "SHOW DATABASES", "SUPER"),
@@ -107,6 +107,17 @@ class MySqlAccess(FamilyAccess):
         self._version = tuple(map(int, numbers))
         self.knows_cidr = self._version >= KNOWS_CIDR
         self._is_first_alone = self._version >= FIRST_PATTERN_ALONE
+
+    def may_alter_of(self, account: str, definer: str) -> bool:
+        """Return whether an account may alter what is a definer's, with ALTER ROUTINE.
+
+        8.2.2, SYSTEM_USER: who has it is changed by those alone who have it too (seen on 9.7).
+        """
+        server = Securable(SecurableKind.SERVER)
+        return any(
+            self.decide(name, "SYSTEM_USER", server).is_allowed is is_had
+            for name, is_had in ((definer, False), (account, True))
+        )
 
     def is_static(self, privilege: str) -> bool:
         """Return whether a privilege is a static one."""

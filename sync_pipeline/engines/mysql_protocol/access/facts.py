@@ -12,6 +12,7 @@ from sync_pipeline.engines.mysql_protocol.accounts.plugins import (
     SET,
     STORES_PASSWORD,
 )
+from sync_pipeline.engines.mysql_protocol.accounts.rows import NO_ACCOUNT
 from sync_pipeline.model.access import AccountFacts
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 
@@ -61,6 +62,7 @@ def facts_of(
         is_built_in=is_built_in,
         is_provider=is_provider,
         is_anonymous=user == "",
+        has_no_account=_flag(attributes, NO_ACCOUNT) is True,
         is_any_host=is_any_host(host),
         user=user,
         authentication=", ".join(plugins),

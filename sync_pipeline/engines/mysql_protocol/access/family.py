@@ -53,6 +53,7 @@ from sync_pipeline.engines.mysql_protocol.access.sessions import (
 from sync_pipeline.engines.mysql_protocol.accounts.hosts import lets_nobody_in
 from sync_pipeline.engines.mysql_protocol.accounts.names import quoted
 from sync_pipeline.engines.mysql_protocol.accounts.own import is_closed_own
+from sync_pipeline.engines.mysql_protocol.accounts.rows import NO_ACCOUNT
 from sync_pipeline.engines.mysql_protocol.platform import provider_accounts, stand_in
 from sync_pipeline.model.access import (
     EVERYTHING,
@@ -80,6 +81,11 @@ SERVER = Securable(SecurableKind.SERVER)
 _PASSWORD_DAYS = 90
 """How long a password lasts that is given an end."""
 _LIFE = timedelta(days=_PASSWORD_DAYS)
+
+_CLOSED = {
+    False: "an unlocked account: it is locked",
+    True: "an account: there is none of that name",
+}
 
 
 class FamilyAccess(Mending):
@@ -204,8 +210,12 @@ class FamilyAccess(Mending):
         return {word: why for word, why in self.dangerous.items() if word in held}
 
     def definer_routines(self) -> Sequence[DefinerRoutine]:
-        """Return the routines of definers who are gone or may do everything."""
+        """Return what definers lend their rights to who are gone or may do everything."""
         return tuple(definer_routines(self))
+
+    def may_alter_of(self, account: str, definer: str) -> bool:  # noqa: ARG002
+        """Return whether who may alter routines may alter those of this definer."""
+        return True
 
     def set_server(self, name: str, value: str, before: str) -> ServerFix:
         """Return the statements that give a setting of the server another value.
@@ -463,10 +473,11 @@ class FamilyAccess(Mending):
         """Return what keeps an account from logging in."""
         if self.is_role(state.name):
             return ()
+        says_so = bool(dict(state.attributes).get(NO_ACCOUNT))
         _, host = user_and_host(state.name) or ("", "")
         nobody = lets_nobody_in(host, knows_cidr=self.knows_cidr)
         return (
-            *(() if state.can_login else ("an unlocked account: it is locked",)),
+            *(() if state.can_login else (_CLOSED[says_so],)),
             *((f"a host that a client can have: none fits {host}",) if nobody else ()),
         )
 

@@ -86,6 +86,18 @@ def definers_query(since: Version, needs: str, check: str = "") -> Query[FactRow
     )
 
 
+def object_definers_query(file: str, since: Version, needs: str) -> Query[FactRow]:
+    """Declare the statement of the definers of what is no routine; asked where it may be."""
+    return Query(
+        file,
+        FactRow,
+        (SectionName.OBJECT_DEFINERS,),
+        (Variant(since, f"{file}.sql"),),
+        needs,
+        check=f"check_{file}.sql",
+    )
+
+
 def monitoring_script(account: str, package: str, table: str, queries: Iterable[Query[Any]]) -> str:
     """Return the script that makes the monitoring account: a statement a line, no more.
 

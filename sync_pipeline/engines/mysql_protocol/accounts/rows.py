@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from sync_pipeline.engines.mysql_protocol.accounts.names import account_name
 from sync_pipeline.engines.mysql_protocol.accounts.routine_names import from_latin1, holders, is_cut
+from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 
 Principal = tuple[str, str]
@@ -120,6 +121,10 @@ class ProxyRow:
     grantor: str
 
 
+NO_ACCOUNT = "has_no_account"
+"""The attribute of what stands in the grant tables for users without a name, and is no account."""
+
+
 def grants_on(
     securable: Securable, privileges: str, grantor: str = "", *, is_grantable: bool = False
 ) -> Iterator[Grant]:
@@ -169,6 +174,27 @@ def shared_grants(
     for proxy in proxies:
         found[proxy.user, proxy.host].append(_proxy(proxy))
     return found
+
+
+def of_every_user(
+    grants: Mapping[Principal, Sequence[Grant]], accounts: Collection[Principal]
+) -> tuple[AccountState, ...]:
+    """Return what the grant tables hold for users without a name where no account has none.
+
+    The servers give it to every account that has no row of its own (MySQL 5.7 Reference Manual,
+    2.9.4 Securing the Initial MySQL Account: `test`; seen on MySQL 9.7 and MariaDB 10.11).
+    """
+    return tuple(
+        AccountState(
+            name=account_name(*principal),
+            kind=AccountKind.USER,
+            can_login=False,
+            attributes=((NO_ACCOUNT, True),),
+            grants=tuple(found),
+        )
+        for principal, found in grants.items()
+        if not principal[0] and principal not in accounts and found
+    )
 
 
 def _database(row: DatabaseRow) -> Securable:

@@ -115,6 +115,9 @@ class SessionThread:
         LEFT_BEHIND.require_room()
         self.flow = flow or Flow(ReadLimits())
         self._loop = _Loop(self.flow)
+        # What was handed over before the thread is stopped is known to who stops it. A signal may
+        # have the thread that hands over stop it too.
+        self._handing_over = threading.RLock()
         self._running: concurrent.futures.Future[Any] | None = None
         self._is_stopped = False
         self._stays = StaysBehind(LEFT_BEHIND)
@@ -133,10 +136,11 @@ class SessionThread:
             TimeoutError: it took longer than `seconds`, and was cancelled.
             CancelledError: `stop` was called from another thread.
         """
-        if self._is_stopped or not self._thread.is_alive():
-            raise concurrent.futures.CancelledError
-        running = asyncio.run_coroutine_threadsafe(_taken(work), self._loop)
-        self._running = running
+        with self._handing_over:
+            if self._is_stopped or not self._thread.is_alive():
+                raise concurrent.futures.CancelledError
+            running = asyncio.run_coroutine_threadsafe(_taken(work), self._loop)
+            self._running = running
         try:
             return running.result(seconds)
         except concurrent.futures.TimeoutError:
@@ -147,12 +151,13 @@ class SessionThread:
 
     def stop(self) -> None:
         """End the thread and close its sockets; what runs on it is cancelled."""
-        self._is_stopped = True
-        with contextlib.suppress(RuntimeError):  # the loop is closed already
-            self._loop.call_soon_threadsafe(self._loop.stop)
-        running = self._running
+        with self._handing_over:
+            is_first, self._is_stopped = not self._is_stopped, True
+            running = self._running
         if running is not None:
             running.cancel()
+        if is_first:  # another one would break off what the thread does at its end
+            self._loop.call_soon_threadsafe(self._loop.stop)
         if threading.current_thread() is not self._thread:
             self._thread.join(STOP_SECONDS)
             if self._thread.is_alive():

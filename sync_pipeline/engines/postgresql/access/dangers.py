@@ -112,7 +112,7 @@ def _all(graph: RoleGraph) -> Iterator[_Held]:
             if graph.attribute(name, attribute) is True:
                 yield _Held(name, word, danger, Hold(name, attribute=attribute), attribute)
         for grant in state.grants:
-            danger_of = _of_parameter(grant)
+            danger_of = danger_of_parameter(grant)
             if danger_of is not None:
                 text = f"{grant.privilege} on parameter {grant.securable.name}"
                 yield _Held(name, text, danger_of, Hold(name, grant))
@@ -120,7 +120,8 @@ def _all(graph: RoleGraph) -> Iterator[_Held]:
         yield _Held(name, name, danger)
 
 
-def _of_parameter(grant: Grant) -> Danger | None:
+def danger_of_parameter(grant: Grant) -> Danger | None:
+    """Return why a grant of a parameter is dangerous; None: it is not."""
     if grant.securable.kind is not SecurableKind.PARAMETER:
         return None
     name = grant.securable.name.lower()

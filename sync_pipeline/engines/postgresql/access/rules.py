@@ -34,6 +34,7 @@ from sync_pipeline.engines.postgresql.access.remedies import Remedies
 from sync_pipeline.engines.postgresql.access.roles import RoleGraph
 from sync_pipeline.engines.postgresql.access.rows import RowSecurity
 from sync_pipeline.engines.postgresql.access.unknown import left_out, lifted, unread
+from sync_pipeline.engines.postgresql.access.unreviewed import is_unreviewed
 from sync_pipeline.engines.postgresql.accounts.parse import PUBLIC, RESTRICTIONS
 from sync_pipeline.model.access import (
     AccessWorld,
@@ -161,9 +162,13 @@ class PostgreSqlAccess(TakesByRemedies[Remedies], MendsByOpposites[Remedies]):
         return is_write(privilege)
 
     def related(self, account: str) -> Collection[str]:
-        """Return who owns what the account was granted, and who was given something by it."""
+        """Return who owns what the account was granted, and who was given something by it.
+
+        Of grants that no finding depends on nothing is taken, and they count for nothing here.
+        """
         state = self._world.accounts.get(account)
-        grants = state.grants if state else ()
+        held = state.grants if state else ()
+        grants = [grant for grant in held if state and not is_unreviewed(state, grant)]
         return (
             *(self._index.owner(grant.securable) for grant in grants),
             *(hold.account for grant in grants for hold in self._index.dependents(account, grant)),

@@ -37,6 +37,19 @@ class _Plain:
     adapters: AdaptersMap = field(default_factory=lambda: psycopg.adapters)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The columns of a result as the server names them; `texts` decode them where they are plain.
+
+    They are the same for all rows of a result, which come in hundreds of parts.
+    """
+
+    raw: tuple[bytes | None, ...]
+    kinds: tuple[int, ...]
+    names: list[str]
+    texts: Columns | None
+
+
 class RowCursor(psycopg.Cursor[Any]):
     """A cursor that hands rows over in small batches.
 
@@ -50,6 +63,7 @@ class RowCursor(psycopg.Cursor[Any]):
         self._plain = Transformer(_Plain(connection))
         # Else psycopg makes text of it by whatever encoding the server says that it sends.
         self._is_raw = connection.info.parameter_status("client_encoding") == RAW_ENCODING
+        self._shape = _Shape((), (), [], None)
 
     def read(self, sql: bytes, parameters: Mapping[str, object] | None, take: Take) -> None:
         """Run a statement and give `take` the columns, rows and texts of each batch.
@@ -89,14 +103,23 @@ class RowCursor(psycopg.Cursor[Any]):
     def _loaded(
         self, result: psycopg.pq.abc.PGresult
     ) -> tuple[list[str], list[tuple[Any, ...]], Columns]:
-        names = [(result.fname(index) or b"").decode() for index in range(result.nfields)]
-        kinds = [result.ftype(index) for index in range(result.nfields)]
-        is_known = all(kind in self._texts or kind in _SCALARS for kind in kinds)
-        is_plain = self._is_raw and is_known
-        loader = self._plain if is_plain else self._tx
+        shape = self._shaped(result)
+        loader = self._tx if shape.texts is None else self._plain
         loader.set_pgresult(result)
         rows = loader.load_rows(0, result.ntuples, tuple)
-        return names, rows, tuple(map(self._texts.get, kinds)) if is_plain else ()
+        return shape.names, rows, shape.texts or ()
+
+    def _shaped(self, result: psycopg.pq.abc.PGresult) -> _Shape:
+        """Return what the columns are: mostly those of the rows before."""
+        every = range(result.nfields)
+        raw, kinds = tuple(map(result.fname, every)), tuple(map(result.ftype, every))
+        if (raw, kinds) != (self._shape.raw, self._shape.kinds):
+            names = [(name or b"").decode() for name in raw]
+            is_known = all(kind in self._texts or kind in _SCALARS for kind in kinds)
+            is_plain = self._is_raw and is_known
+            texts = tuple(map(self._texts.get, kinds)) if is_plain else None
+            self._shape = _Shape(raw, kinds, names, texts)
+        return self._shape
 
     def _asking(self, sql: bytes, parameters: Mapping[str, object] | None) -> Any:
         yield from self._start_query(sql)

@@ -83,16 +83,58 @@ def test_rows_are_handed_over_as_they_come() -> None:
 
 
 def test_abort_from_another_thread_ends_a_read() -> None:
-    opened = connection(30)
+    opened = connection(60, limit=60)
     threading.Timer(0.1, opened.abort).start()
     started = time.monotonic()
     with pytest.raises(ConnectError) as caught:
         opened.fetch("SELECT")
     assert caught.value.reason is ConnectReason.LOST
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
     with pytest.raises(ConnectError):
         opened.fetch("SELECT")
     opened.close()
+
+
+def test_abort_while_a_statement_is_handed_over_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look whether the connection is open, and the statement's place in the loop."""
+    opened = connection(60, limit=1)
+    hand_over, aborts = asyncio.run_coroutine_threadsafe, list[threading.Thread]()
+
+    def interrupted(*handed: Any) -> concurrent.futures.Future[Any]:
+        aborts.append(threading.Thread(target=opened.abort))
+        aborts[0].start()
+        aborts[0].join(0.2)
+        return hand_over(*handed)
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
+    with pytest.raises(ConnectError) as caught:
+        opened.fetch("SELECT")
+    assert caught.value.reason is ConnectReason.LOST
+    aborts[0].join()
+
+
+class SlowToEnd(FakeSession):
+    """Takes its time when it is cancelled."""
+
+    async def fetch(self, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
+        try:
+            return await super().fetch(sql, parameters)
+        finally:
+            await asyncio.sleep(self.seconds / 200)
+
+
+def test_who_aborts_again_leaves_the_thread_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync_pipeline.engines.oracle.wire.session.STOP_SECONDS", 0.05)
+    target = Target(Instance(1, "erp", EngineName.ORACLE, "db1", 1521, "m"), "w", Secret("p"), 60)
+    thread = SessionThread("oracle test")
+    opened = OracleConnection(thread, SlowToEnd(60), target)
+    threading.Timer(0.1, opened.abort).start()
+    with pytest.raises(ConnectError):
+        opened.fetch("SELECT")
+    opened.abort()
+    opened.close()
+    thread._thread.join(20)
+    assert thread._loop.is_closed()
 
 
 def test_a_statement_that_is_not_answered_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

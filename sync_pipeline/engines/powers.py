@@ -1,0 +1,96 @@
+"""What a change of an account says of its power, by the engine: a line an engine.
+
+A superuser may do everything, a grant admin gives itself or others what they do not have, and a
+dangerous privilege reaches further than data (`PowerKind`). Here are the words by which an account
+gets one at once; what it reaches by roles, owners and other ways the rules of access know.
+Apart from the registry, which imports all drivers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sync_pipeline.engines.mariadb.access.dangers import DANGEROUS as OF_MARIADB
+from sync_pipeline.engines.mysql.access.dangers import DANGEROUS as OF_MYSQL
+from sync_pipeline.engines.oracle.access.dangers import DANGERS as OF_ORACLE
+from sync_pipeline.engines.oracle.access.powers import GRANT_ADMIN
+from sync_pipeline.engines.oracle.access.predefined import DBA, SYSDBA
+from sync_pipeline.engines.postgresql.access.dangers import ATTRIBUTES, ROLES, danger_of_parameter
+from sync_pipeline.engines.postgresql.access.powers import AS_SUPERUSER
+from sync_pipeline.engines.sqlserver.access.dangers import DANGERS as OF_SQLSERVER
+from sync_pipeline.engines.sqlserver.access.dangers import PROCEDURES
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import Grant, SecurableKind
+
+_BECOMES = frozenset({"IMPERSONATE", "CONTROL", "ALTER", "TAKE OWNERSHIP", "PROXY"})
+_OTHERS = frozenset({SecurableKind.PRINCIPAL, SecurableKind.ACCOUNT})
+"""What is granted on another account so that one becomes it, or gives it to oneself."""
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PowerWords:
+    """What gives a power where it is granted: on the server, on a database, as a role.
+
+    `attributes` are those of an account which are one where they are true.
+    """
+
+    server: frozenset[str] = _NONE
+    database: frozenset[str] = _NONE
+    roles: frozenset[str] = _NONE
+    attributes: frozenset[str] = _NONE
+    objects: frozenset[str] = _NONE
+
+    def is_power(self, grant: Grant) -> bool:
+        """Return whether a grant gives a power to whoever has it."""
+        on = grant.securable
+        if on.kind is SecurableKind.SERVER:
+            return grant.grantable or grant.privilege in self.server
+        if on.kind is SecurableKind.DATABASE:
+            return grant.privilege in self.database
+        if on.kind in _OTHERS:
+            return grant.privilege in _BECOMES
+        if on.kind is SecurableKind.PARAMETER:
+            return danger_of_parameter(grant) is not None
+        return on.kind is SecurableKind.PROCEDURE and on.name in self.objects
+
+
+_OF_MYSQL_FAMILY = ("SUPER", "CREATE USER", "GRANT OPTION", "ALL", "ALL PRIVILEGES")
+_POWERS: Mapping[EngineName, PowerWords] = MappingProxyType(
+    {
+        EngineName.MYSQL: PowerWords(
+            frozenset(
+                (*OF_MYSQL, *_OF_MYSQL_FAMILY, "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER")
+            )
+        ),
+        EngineName.MARIADB: PowerWords(frozenset((*OF_MARIADB, *_OF_MYSQL_FAMILY, "SET USER"))),
+        EngineName.POSTGRESQL: PowerWords(
+            roles=frozenset((*ROLES, *AS_SUPERUSER)),
+            attributes=frozenset((*ATTRIBUTES, "can_create_roles")),
+        ),
+        EngineName.ORACLE: PowerWords(
+            frozenset((*OF_ORACLE, *GRANT_ADMIN, SYSDBA)), roles=frozenset((DBA, SYSDBA))
+        ),
+        EngineName.SQLSERVER: PowerWords(
+            frozenset(
+                (
+                    *OF_SQLSERVER,
+                    *("CONTROL SERVER", "IMPERSONATE ANY LOGIN"),
+                    *("ALTER ANY LOGIN", "ALTER ANY SERVER ROLE"),
+                )
+            ),
+            frozenset(
+                ("CONTROL", "ALTER ANY ROLE", "ALTER ANY USER", "ALTER ANY APPLICATION ROLE")
+            ),
+            roles=frozenset(("sysadmin", "securityadmin")),
+            objects=frozenset(PROCEDURES),
+        ),
+    }
+)
+
+
+def power_words(engine: EngineName) -> PowerWords:
+    """Return what gives a power on an engine."""
+    return _POWERS[engine]

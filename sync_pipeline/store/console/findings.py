@@ -1,0 +1,272 @@
+"""Findings of a large fleet by their numbers, and the instances on which some of them are.
+
+The numbers of an instance are kept with its review (`model/finding_count.py`). What is found there
+is read of the instances of a page alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+)
+
+from sync_pipeline.model.finding_count import ALL_RULES
+from sync_pipeline.model.finding_totals import (
+    Counted,
+    CountedQuestion,
+    Covered,
+    FindingNumbers,
+    FindingTotals,
+    GroupLine,
+    by_rank,
+)
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.store.console.reach import chosen, has_any_tag, in_reach
+from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.registry import instance_of
+from sync_pipeline.store.schema import instance_accounts as accounts
+from sync_pipeline.store.schema import instance_finding_counts as counts
+from sync_pipeline.store.schema import instance_finding_marks as marks
+from sync_pipeline.store.schema import instances
+
+_SHOWN = 3
+_OF_RULE = counts.c.rule, counts.c.rank
+_TOLD = ("told_causes", "told_findings", "told_accounts", "is_told_worst")
+_ALONE = ("alone_causes", "alone_findings", "alone_accounts", "is_alone_worst")
+"""With one rule, nothing that others say is folded."""
+
+
+class FindingPages:
+    """Numbers of findings within a reach."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def covered(self, asked: CountedQuestion) -> Covered:
+        """Return of how many instances of a question there are numbers, and what they leave out."""
+        with self._database.read() as connection:
+            meant = select(instances.c.id).where(*_meant(connection, asked))
+            counted = meant.join(marks, marks.c.instance_id == instances.c.id).where(_holds(asked))
+            total, known = (
+                connection.scalar(select(func.count()).select_from(query.subquery())) or 0
+                for query in (meant, counted)
+            )
+            kept = connection.scalar(select(func.count()).select_from(marks)) or 0
+            names: Sequence[str] = ()
+            if known < total:
+                left = select(instances.c.name).where(
+                    *_meant(connection, asked), instances.c.id.not_in(counted)
+                )
+                names = connection.scalars(left.order_by(instances.c.name).limit(_SHOWN)).all()
+            return Covered(total, total - known, tuple(names), is_everything=known == kept)
+
+    def numbers(self, asked: CountedQuestion, *, with_rules: bool) -> FindingNumbers:
+        """Return the numbers of all causes of a question, and if wanted the groups by rule."""
+        sums = (*(func.sum(_column(asked, place)) for place in range(4)),)
+        of = counts.c.rule == asked.rule
+        with self._database.read() as connection:
+            query = _counted(
+                connection, asked, *_OF_RULE, *sums, func.sum(counts.c.accepted),
+                of=None if with_rules and not asked.rule else of,
+            )  # fmt: skip
+            rows = [
+                (row[0], *map(int, row[1:]))
+                for row in connection.execute(query.group_by(*_OF_RULE))
+            ]
+        own = [row[1:] for row in rows if row[0] == asked.rule]
+        known = [row for row in own if _is_meant(asked, row[0])]
+        totals = FindingTotals(
+            by_rank({row[0]: row[1] for row in known}),
+            accepted=sum(row[5] for row in own),
+            findings=sum(row[2] for row in known),
+            accounts=sum(row[3] for row in known),
+            instances=sum(row[4] for row in known),
+        )
+        named = [row for row in rows if row[0] != ALL_RULES]
+        return FindingNumbers(
+            totals, tuple(_groups(asked, [((row[0],), *row[1:3], *row[4:6]) for row in named]))
+        )
+
+    def findings(self, asked: CountedQuestion) -> int:
+        """Return how many findings there are, each by itself."""
+        with self._database.read() as connection:
+            of = counts.c.rule == asked.rule
+            query = _counted(
+                connection, asked, func.sum(counts.c.findings), of=of, is_narrowed=True
+            )
+            return int(connection.scalar(query) or 0)
+
+    def tags(self, asked: CountedQuestion, without: str) -> list[GroupLine]:
+        """Return the groups of causes by the tags of their instances; `without` is that of none."""
+        sums = [func.sum(_column(asked, place)) for place in (0, 2, 3)]
+        with self._database.read() as connection:
+            of = counts.c.rule == asked.rule
+            query = _counted(connection, asked, instances.c.tags, counts.c.rank, *sums, of=of)
+            query = query.join(instances, instances.c.id == counts.c.instance_id)
+            rows = connection.execute(query.group_by(instances.c.tags, counts.c.rank)).all()
+        return _groups(asked, [(row[0] or (without,), *row[1:]) for row in rows])
+
+    def instances(
+        self, asked: CountedQuestion, limit: int, since: tuple[int, int, str] | None = None
+    ) -> list[GroupLine]:
+        """Return the groups of causes by their instance, worst first, from a place on."""
+        causes, name = _column(asked, 0), self._exact(instances.c.name)
+        with self._database.read() as connection:
+            worst = _column(asked, 3) == 1
+            of = counts.c.rule == asked.rule
+            query = _counted(connection, asked, counts.c.instance_id, of=of, is_narrowed=True)
+            query = query.join(instances, instances.c.id == counts.c.instance_id).where(worst)
+            if since is not None:
+                rank, count, first = since
+                query = query.where(
+                    or_(
+                        counts.c.rank > rank,
+                        and_(counts.c.rank == rank, causes < -count),
+                        and_(counts.c.rank == rank, causes == -count, name >= first),
+                    )
+                )
+            query = query.order_by(counts.c.rank, causes.desc(), name).limit(limit)
+            ids = list(connection.scalars(query))
+            own = _counted(
+                connection,
+                asked,
+                *(instances.c.name, counts.c.rank, causes, _column(asked, 2)),
+                of=of,
+            ).join(instances, instances.c.id == counts.c.instance_id)
+            rows = connection.execute(own.where(among(connection, counts.c.instance_id, ids))).all()
+        return _groups(asked, [((row[0],), row[1], row[2], row[3], 0) for row in rows], 1)
+
+    def on(
+        self,
+        asked: CountedQuestion,
+        of: Counted,
+        rank: int,
+        since: str,
+        limit: int,
+        *,
+        is_after: bool = False,
+        rule: str | None = None,
+        tag: str | None = None,
+    ) -> list[Instance]:
+        """Return instances that have some of a number at a rank, by name from one on, or after it.
+
+        `rule` is that of the number; None: that of the question. `tag` is one that they have,
+        empty: none at all; None: any.
+        """
+        name = self._exact(instances.c.name)
+        with self._database.read() as connection:
+            column = counts.c.findings if of is Counted.EACH else _column(asked, 0)
+            # By the names, and with one seek for each: mostly the first ones have some.
+            has_some = exists().where(
+                counts.c.rule == (asked.rule if rule is None else rule),
+                counts.c.rank == rank,
+                counts.c.instance_id == instances.c.id,
+                column > 0,
+            )
+            is_counted = exists().where(marks.c.instance_id == instances.c.id, _holds(asked))
+            query = select(instances).where(*_meant(connection, asked), is_counted, has_some)
+            query = query.where(name > since if is_after else name >= since)
+            if tag is not None:
+                query = query.where(_tagged(connection, tag))
+            rows = connection.execute(query.order_by(name).limit(limit))
+            return [instance_of(row) for row in rows]
+
+    def _exact(self, name: ColumnElement[str]) -> ColumnElement[str]:
+        """Return a name in the order of code points, in which findings are; so is SQLite's own."""
+        return name if self._database.is_sqlite else name.collate("C")
+
+
+def _column(asked: CountedQuestion, place: int) -> ColumnElement[int]:
+    """Return causes (0), findings (1), accounts (2), or whether it is the worst (3)."""
+    names = _ALONE if asked.rule else _TOLD
+    found: ColumnElement[int] = counts.c[names[place]]
+    return found
+
+
+def _tagged(connection: Connection, tag: str) -> ColumnElement[bool]:
+    if tag:
+        return has_any_tag(connection, (tag,))
+    length = (
+        func.json_array_length if connection.dialect.name == "sqlite" else (func.jsonb_array_length)
+    )
+    return length(instances.c.tags, type_=Integer) == 0
+
+
+def _holds(asked: CountedQuestion) -> ColumnElement[bool]:
+    return and_(
+        marks.c.basis == asked.basis,
+        or_(marks.c.valid_from.is_(None), marks.c.valid_from <= asked.now),
+        or_(marks.c.valid_until.is_(None), marks.c.valid_until > asked.now),
+    )
+
+
+def _meant(connection: Connection, asked: CountedQuestion) -> list[ColumnElement[bool]]:
+    """Return what an instance of a question is; see `InstancePages.chosen`."""
+    question = asked.asked
+    where = [instances.c.deleted_at.is_(None), *in_reach(connection, asked.reach)]
+    where += chosen(connection, question)
+    if not question.names:
+        where.append(instances.c.is_active.is_(True))
+    if asked.account:
+        named = select(accounts.c.instance_id).where(accounts.c.account_name == asked.account)
+        where.append(instances.c.id.in_(named))
+    return where
+
+
+def _counted(
+    connection: Connection,
+    asked: CountedQuestion,
+    *columns: Any,
+    of: ColumnElement[bool] | None = None,
+    is_narrowed: bool = False,
+) -> Select[Any]:
+    """Return a query over the numbers of a question; `is_narrowed`: of its severities alone."""
+    known = (
+        select(marks.c.instance_id)
+        .join(instances, instances.c.id == marks.c.instance_id)
+        .where(_holds(asked), *_meant(connection, asked))
+    )
+    query: Select[Any] = select(*columns).select_from(counts)
+    if of is not None:
+        query = query.where(of)
+    if is_narrowed and asked.least is not None:
+        query = query.where(counts.c.rank <= asked.least.rank)
+    return query if asked.is_everything else query.where(counts.c.instance_id.in_(known))
+
+
+def _is_meant(asked: CountedQuestion, rank: int) -> bool:
+    return asked.least is None or rank <= asked.least.rank
+
+
+def _groups(
+    asked: CountedQuestion,
+    rows: Sequence[tuple[Any, ...]],
+    instances_each: int = 0,
+) -> list[GroupLine]:
+    """Return groups of rows: their names, a rank, and the causes, accounts and instances of it."""
+    causes: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    others: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for names, rank, count, of_accounts, of_instances in rows:
+        if not (int(count) and _is_meant(asked, rank)):
+            continue
+        for name in names:
+            causes[name][rank] += int(count)
+            others[name][0] += int(of_accounts)
+            others[name][1] += int(of_instances)
+    found = (
+        GroupLine(name, by_rank(own), others[name][0], instances_each or others[name][1])
+        for name, own in causes.items()
+    )
+    return sorted(found, key=lambda item: item.order)

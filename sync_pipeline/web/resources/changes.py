@@ -1,0 +1,101 @@
+"""What changed, newest first, as `sync-pipeline accounts changes` tells it."""
+
+from __future__ import annotations
+
+from sync_pipeline.model.change import OF_POWER, Baseline, ChangeType, Effect
+from sync_pipeline.model.change_page import ChangeLine, ChangeQuestion
+from sync_pipeline.web.asked import Asked, Parameter, Shape
+from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources.links import account_link, instance_link, session_link
+from sync_pipeline.web.resources.parameters import SELECTION, selected
+from sync_pipeline.web.views import Column, Kind, Layout, Value, View
+from sync_pipeline.workflows.console.answers import Answers
+
+BASELINE, GIVEN, TAKEN = "baseline", "given", "taken"
+MOST_LINES = 40
+"""Of one change; an account that came or went may have had any number of rights."""
+COLUMNS = (
+    Column("when", Kind.MOMENT),
+    Column("instance", Kind.NAME),
+    Column("account", Kind.NAME),
+    Column("change", Kind.STATE),
+    Column("power", Kind.STATE),
+    Column("what", Kind.LINES),
+    Column("session", Kind.NAME),
+)
+LIST = Layout("changes", COLUMNS)
+
+
+def every(answers: Answers, asked: Asked) -> View:
+    """Return a page of changes, newest first."""
+    given = asked.many("type")
+    question = ChangeQuestion(
+        of=selected(asked),
+        types=tuple(ChangeType(item) for item in given if item != BASELINE),
+        first_syncs=BASELINE in given,
+        account=asked.text("account"),
+        effect=_effect(asked),
+        since=answers.changes.moment(asked.text("since")),
+        until=answers.changes.moment(asked.text("until")),
+    )
+    page, notes = answers.changes.page(question, asked.place)
+    return View((LIST.of(map(change_row, page.items), page.next),), notes=notes)
+
+
+def change_row(line: ChangeLine) -> tuple[Value, ...]:
+    """Return a change as the rows of tables have it; what was removed has no page."""
+    entry = line.entry
+    instance = instance_link(entry.instance) if line.is_there else entry.instance
+    session = session_link(entry.session_id)
+    if isinstance(entry, Baseline):
+        return entry.changed_at, instance, None, BASELINE, None, (entry.line,), session
+    change = entry.change
+    account = account_link(entry.instance, change.account) if line.is_there else change.account
+    return (
+        entry.changed_at,
+        instance,
+        account,
+        str(change.change_type),
+        _power(change.effect),
+        _first_lines(change.lines),
+        session,
+    )
+
+
+def _effect(asked: Asked) -> Effect:
+    """Return which effects are asked for; none: whatever a change does."""
+    found = {GIVEN: Effect.GIVES, TAKEN: Effect.TAKES}.get(asked.text("effect"), Effect.NONE)
+    if not asked.flag("power"):
+        return found
+    of_power = {Effect.GIVES: Effect.GIVES_POWER, Effect.TAKES: Effect.TAKES_POWER}
+    return of_power.get(found, OF_POWER)
+
+
+def _power(effect: Effect) -> str | None:
+    words = ((Effect.GIVES_POWER, GIVEN), (Effect.TAKES_POWER, TAKEN))
+    return ", ".join(word for bit, word in words if effect & bit) or None
+
+
+def _first_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(lines) - MOST_LINES
+    if more <= 0:
+        return tuple(lines)
+    return (*lines[:MOST_LINES], f"and {more} more: sync-pipeline accounts changes has them")
+
+
+RESOURCES = (
+    Resource(
+        "changes",
+        every,
+        (LIST,),
+        (
+            Parameter("since"),
+            Parameter("until"),
+            Parameter("type", Shape.CHOICE, (*ChangeType, BASELINE), is_many=True),
+            Parameter("account"),
+            Parameter("effect", Shape.CHOICE, (GIVEN, TAKEN)),
+            Parameter("power", Shape.FLAG),
+            *SELECTION,
+        ),
+    ),
+)

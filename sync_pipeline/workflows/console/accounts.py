@@ -1,0 +1,316 @@
+"""The console's questions about accounts, within what their viewer may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sync_pipeline.access import questions
+from sync_pipeline.access.answers import AccessComparison, AccountAccess
+from sync_pipeline.access.judged import Judged
+from sync_pipeline.access.roles import RoleTree, role_tree
+from sync_pipeline.access.telling import alike
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.change import Baseline, LoggedChange
+from sync_pipeline.model.finding import Finding
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.inventory import AccountView, ChangeFilter
+from sync_pipeline.model.page import (
+    AccountLine,
+    AccountQuestion,
+    InstanceQuestion,
+    Key,
+    NameMatch,
+    Page,
+    Place,
+    checked_key,
+    moment_of,
+)
+from sync_pipeline.model.past import Which
+from sync_pipeline.model.snapshot import SectionState, SectionStatus
+from sync_pipeline.model.viewer import Reach
+from sync_pipeline.workflows.answers.access import LoadedInstance, judged_then, load
+from sync_pipeline.workflows.answers.accounts import Found, found_accounts
+from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.answers.history import change_list
+from sync_pipeline.workflows.answers.past import each_at, require_past
+from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+LAST_CHANGES = 20
+MOST_NAMESAKES = 50
+"""Accounts of the same name that the page of one shows; the list has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAnswer:
+    """One account: what it is, what it can really do, what is found of it, and its last changes.
+
+    `view` has the dates of now, also where `state` and `is_active` are of a past moment (`at`).
+    `namesakes` are the accounts of its name on other instances, the first of them.
+    """
+
+    view: AccountView
+    state: AccountState
+    is_active: bool
+    at: datetime | None = None
+    access: AccountAccess | None = None
+    roles: RoleTree = field(default_factory=RoleTree)
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[LoggedChange | Baseline, ...] = ()
+    has_more_changes: bool = False
+    namesakes: tuple[AccountLine, ...] = ()
+    has_more_namesakes: bool = False
+    unread: tuple[SectionState, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsAnswer:
+    """A page of accounts; `notes` say what is not known where they were looked through."""
+
+    page: Page[AccountLine]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An account as it is now, or was at a moment, among the others of its instance."""
+
+    state: AccountState
+    is_active: bool
+    judged: Judged
+
+
+class AccountAnswers:
+    """Answers about accounts for one viewer."""
+
+    def __init__(self, deps: SyncDeps, reach: Reach) -> None:
+        self._deps = deps
+        self._store = deps.store
+        self._reach = reach
+
+    def page(self, asked: AccountQuestion, place: Place) -> AccountsAnswer:
+        """Return a page of accounts by name; by instance where these are looked through for it.
+
+        Raises:
+            ConfigurationError: there is no such class; the moment has not come, or is before what
+                is kept; gone accounts are asked for by what they can do.
+        """
+        if not asked.is_looked_through:
+            return AccountsAnswer(self._store.account_pages.page(self._reach, asked, place))
+        _require_judged(asked)
+        key = checked_key(place.after, str, str)
+        since, last = (str(key[0]), str(key[1])) if key else (None, "")
+        chosen = self._store.instance_pages.chosen(
+            self._reach, _instances(asked), MOST_LOOKED_THROUGH + 1, since, asked.at
+        )
+        looking = Looking()
+        lines: list[AccountLine] = []
+        gaps: list[tuple[str, str]] = []
+        for found in looking.some(self._found(chosen[:MOST_LOOKED_THROUGH], asked)):
+            name = found.loaded.instance.name
+            gaps += [(name, text) for text in found.loaded.judged.gaps()]
+            lines += [
+                _line(found.loaded, state)
+                for state in found.states
+                if (name != since or state.name > last) and _is_changed(found.loaded, state, asked)
+            ]
+            if len(lines) > place.limit:
+                shown = lines[: place.limit]
+                following: Key = (shown[-1].instance, shown[-1].name)
+                return AccountsAnswer(Page(tuple(shown), following), tuple(alike(gaps)))
+        more = chosen[looking.count :]
+        end = (more[0].name, "") if more else None
+        return AccountsAnswer(Page(tuple(lines), end), tuple(alike(gaps)))
+
+    def _found(self, some: Sequence[Instance], asked: AccountQuestion) -> Iterator[Found]:
+        try:
+            return found_accounts(
+                self._deps, some, asked.rule, asked.at, lambda state: _is_meant(state, asked)
+            )
+        except ConfigurationError as error:
+            if not asked.class_name or self._reach.is_everything:
+                raise
+            # Which classes there are is nothing of the viewer's instances.
+            raise ConfigurationError(error.message) from None
+
+    def one(self, which: Which) -> AccountAnswer | None:
+        """Return all of one account; None: there is, or was, none of this name.
+
+        Raises:
+            ConfigurationError: the moment has not come, or is before what is kept.
+            StoreDamaged: what is stored of the instance is not what was written.
+        """
+        instance = self._instance(which)
+        view = self._store.accounts.get(which.instance, which.account) if instance else None
+        if instance is None or view is None:
+            return None
+        known = self._known(instance, which)
+        if known is None:
+            return None
+        judged = known.judged
+        wanted = ChangeFilter(
+            instances=(instance.id,),
+            account=which.account,
+            until=which.at,
+            limit=LAST_CHANGES + 1,
+        )
+        changes = change_list(self._store, wanted)
+        answer = AccountAnswer(
+            view=view,
+            state=known.state,
+            is_active=known.is_active,
+            at=which.at,
+            access=questions.access_of(judged, which.account) if known.is_active else None,
+            roles=role_tree(judged.world.accounts, which.account),
+            changes=tuple(changes[:LAST_CHANGES]),
+            has_more_changes=len(changes) > LAST_CHANGES,
+            notes=judged.past,
+        )
+        if which.at is not None:
+            return answer
+        review = review_of(self._deps, [instance], is_limited=not self._reach.is_everything)
+        namesakes, has_more = self._namesakes(instance, view)
+        return replace(
+            answer,
+            findings=tuple(item for item in review.findings if item.account == which.account),
+            namesakes=namesakes,
+            has_more_namesakes=has_more,
+            unread=unread_of(self._store.accounts.sections(instance.id)),
+        )
+
+    def history(self, which: Which, place: Place) -> Page[LoggedChange | Baseline] | None:
+        """Return a page of all changes of an account that are kept, newest first; None: no account.
+
+        `which.at`: those until a moment.
+        """
+        instance = self._instance(which)
+        if instance is None or self._store.accounts.get(instance.name, which.account) is None:
+            return None
+        key = checked_key(place.after, str, int)
+        until, seen = (moment_of(key), int(key[1])) if key else (which.at, 0)
+        wanted = ChangeFilter(
+            instances=(instance.id,),
+            account=which.account,
+            until=until,
+            limit=place.limit + seen + 1,
+        )
+        found = change_list(self._store, wanted)[seen:]
+        shown = found[: place.limit]
+        if len(found) <= place.limit:
+            return Page(tuple(shown))
+        last = shown[-1].changed_at
+        same = sum(item.changed_at == last for item in shown) + (seen if last == until else 0)
+        following: Key = (last.isoformat(), same)
+        return Page(tuple(shown), following)
+
+    def compared(self, first: Which, second: Which) -> AccessComparison | None:
+        """Return how two accounts differ, each at its moment; None: one is not, or was not there.
+
+        Raises:
+            ConfigurationError: a moment has not come, or is before what is kept.
+            StoreDamaged: what is stored of an instance is not what was written.
+        """
+        sides = []
+        for which in (first, second):
+            instance = self._instance(which)
+            known = self._known(instance, which) if instance else None
+            if known is None or not known.is_active:
+                return None
+            sides.append((known.judged, which.account))
+        return questions.compare(*sides[0], *sides[1])
+
+    def _instance(self, which: Which) -> Instance | None:
+        return self._store.instance_pages.named(self._reach, which.instance, which.at)
+
+    def _known(self, instance: Instance, which: Which) -> _Known | None:
+        if which.at is None:
+            view = self._store.accounts.get(instance.name, which.account)
+            (loaded,) = load(self._deps, [instance])
+            return _Known(view.state, view.is_active, loaded.judged) if view else None
+        require_past(self._deps, which.at)
+        ((_, past),) = each_at(self._deps, [instance], which.at)
+        known = past.known.get(which.account)
+        if known is None:
+            return None
+        return _Known(known.state, known.is_active, judged_then(instance, past, which.at))
+
+    def _namesakes(
+        self, instance: Instance, view: AccountView
+    ) -> tuple[tuple[AccountLine, ...], bool]:
+        asked = AccountQuestion(view.state.name, NameMatch.EXACT, is_gone=True)
+        found = self._store.account_pages.page(self._reach, asked, Place(MOST_NAMESAKES + 1))
+        others = [item for item in found.items if item.instance != instance.name]
+        shown = sorted(others[:MOST_NAMESAKES], key=lambda item: item.instance)
+        return tuple(shown), found.next is not None or len(others) > MOST_NAMESAKES
+
+
+def unread_of(sections: Sequence[SectionState]) -> tuple[SectionState, ...]:
+    """Return the sections that were not read, but for those that are nobody's to read."""
+    return tuple(
+        item
+        for item in sections
+        if not item.report.is_known and item.report.status is not SectionStatus.PROVIDERS
+    )
+
+
+def _require_judged(asked: AccountQuestion) -> None:
+    if asked.is_gone:
+        raise ConfigurationError(
+            "What accounts that are gone can do is not judged.",
+            hint="Ask for gone ones without a moment, a class, a capability and a role.",
+        )
+    if asked.at is not None and (asked.since is not None or asked.until is not None):
+        raise ConfigurationError(
+            "When accounts had changed last at a past moment is not known of each.",
+            hint="Ask for a moment, or for the time of the last change.",
+        )
+
+
+def _instances(asked: AccountQuestion) -> InstanceQuestion:
+    return InstanceQuestion(
+        names=(asked.instance,) if asked.instance else (),
+        tags=asked.tags,
+        engines=asked.engines,
+        environments=asked.environments,
+    )
+
+
+def _is_meant(state: AccountState, asked: AccountQuestion) -> bool:
+    flags = (
+        (asked.only_superusers, state.is_superuser),
+        (asked.only_locked, state.is_locked),
+        (asked.only_login, state.can_login),
+    )
+    return _is_named(state.name, asked) and all(holds for is_asked, holds in flags if is_asked)
+
+
+def _is_named(name: str, asked: AccountQuestion) -> bool:
+    if asked.match is NameMatch.CONTAINS:
+        return asked.text in name
+    if asked.match is NameMatch.EXACT:
+        return not asked.text or name == asked.text
+    return name.startswith(asked.text)
+
+
+def _is_changed(loaded: LoadedInstance, state: AccountState, asked: AccountQuestion) -> bool:
+    at = loaded.stored.changed_at.get(state.name)
+    is_late = asked.since is None or (at is not None and at >= asked.since)
+    return is_late and (asked.until is None or (at is not None and at <= asked.until))
+
+
+def _line(loaded: LoadedInstance, state: AccountState) -> AccountLine:
+    return AccountLine(
+        loaded.instance.name,
+        str(loaded.instance.engine),
+        state.name,
+        str(state.kind),
+        is_active=True,
+        is_superuser=state.is_superuser,
+        is_locked=state.is_locked,
+        can_login=state.can_login,
+        last_change_at=loaded.stored.changed_at.get(state.name),
+    )

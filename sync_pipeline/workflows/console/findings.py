@@ -1,0 +1,374 @@
+"""Findings for one viewer: of few instances as the command finds them, of many by kept numbers.
+
+Of many instances the numbers that are kept with each review are added up, and what is found is
+read of those instances alone that a page shows. Both give the same rows, but for what all
+instances together say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from sync_pipeline.access.findings.fleet import uneven
+from sync_pipeline.access.findings.review import gathered, notes_of
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.causes import (
+    NO_TAG,
+    Cause,
+    all_of,
+    at_least,
+    causes_of,
+    counts_of_causes,
+    grouped,
+    under,
+)
+from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Severity
+from sync_pipeline.model.finding_totals import (
+    Counted,
+    CountedQuestion,
+    Covered,
+    FindingNumbers,
+    FindingTotals,
+    GroupLine,
+)
+from sync_pipeline.model.grouping import By
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.page import (
+    InstanceQuestion,
+    Key,
+    Page,
+    Place,
+    checked_key,
+    page_of_list,
+    page_of_stream,
+)
+from sync_pipeline.model.viewer import Reach
+from sync_pipeline.workflows.answers.finding_rules import Counting
+from sync_pipeline.workflows.answers.findings import narrowed, review_of
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+MOST_AT_ONCE = 50
+"""Instances of which all is read for a page; of more, their numbers, and what it shows."""
+MOST_GROUPS = 40
+_LOT, _AT_ONCE = 60, 20
+"""Instances that are looked for together, and those whose findings are read: a page needs few."""
+_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedCause:
+    """A cause, and the group in which it stands."""
+
+    group: GroupLine
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class CausesAnswer:
+    """A page of causes by group, with the first groups, how many there are, and all numbers."""
+
+    page: Page[GroupedCause]
+    groups: tuple[GroupLine, ...]
+    group_count: int
+    totals: FindingTotals
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsAnswer:
+    """A page of findings, worst first."""
+
+    page: Page[Finding]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsQuestion:
+    """Findings of instances: at least so bad (None: all), of one rule, of accounts of a name."""
+
+    instances: InstanceQuestion
+    least: Severity | None = None
+    rule: str = ""
+    account: str = ""
+
+
+class FindingAnswers:
+    """Answers about findings."""
+
+    def __init__(self, deps: SyncDeps, reach: Reach) -> None:
+        self._deps = deps
+        self._reach = reach
+
+    def review(self, instances: Sequence[Instance]) -> Review:
+        """Return what is found on some instances, together."""
+        return review_of(self._deps, instances, is_limited=not self._reach.is_everything)
+
+    def each(self, asked: FindingsQuestion, place: Place) -> FindingsAnswer:
+        """Return a page of findings, worst first."""
+        chosen = self._few(asked.instances)
+        place = Place(place.limit, checked_key(place.after, int, str, str, str, int))
+        if chosen is None:
+            return _Counted.of(self._deps, self._reach, asked).each(place)
+        found = narrowed(self.review(chosen), asked.least, asked.rule or None)
+        rows = [item for item in found.findings if asked.account in ("", item.account)]
+        return FindingsAnswer(page_of_list(rows, place, _finding_key), found.notes)
+
+    def causes(self, asked: FindingsQuestion, by: By, place: Place) -> CausesAnswer:
+        """Return a page of the causes of findings, by groups, the worst first.
+
+        Raises:
+            ConfigurationError: causes of so many instances are not grouped so.
+        """
+        chosen = self._few(asked.instances)
+        kinds = (int, int, str, int, str, str, str, int)
+        place = Place(place.limit, checked_key(place.after, *kinds))
+        if chosen is None:
+            return _Counted.of(self._deps, self._reach, asked).causes(by, place)
+        review = narrowed(self.review(chosen), None, asked.rule or None)
+        found = at_least(causes_of(review.findings, review.others), asked.least)
+        groups = grouped(found, under(by, {item.name: item.tags for item in chosen}))
+        each = [
+            GroupedCause(line, cause)
+            for line, group in ((GroupLine.of(item), item) for item in groups)
+            for cause in group.causes
+        ]
+        each.sort(key=_cause_key)
+        lines = tuple(map(GroupLine.of, groups[:MOST_GROUPS]))
+        totals = _totals(found, len(review.suppressed))
+        page = page_of_list(each, place, _cause_key)
+        return CausesAnswer(page, lines, len(groups), totals, review.notes)
+
+    def _few(self, asked: InstanceQuestion) -> list[Instance] | None:
+        """Return the instances of a question; None: they are many."""
+        pages = self._deps.store.instance_pages
+        found = pages.chosen(self._reach, asked, MOST_AT_ONCE + 1)
+        return found if len(found) <= MOST_AT_ONCE else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Answers of many instances, by the rules of now."""
+
+    deps: SyncDeps
+    question: CountedQuestion
+    covered: Covered
+    counting: Counting
+    is_limited: bool
+
+    @classmethod
+    def of(cls, deps: SyncDeps, reach: Reach, asked: FindingsQuestion) -> _Counted:
+        counting = Counting.of(deps)
+        question = CountedQuestion(
+            reach,
+            asked.instances,
+            counting.basis,
+            deps.clock(),
+            asked.rule,
+            asked.least,
+            asked.account,
+        )
+        covered = deps.store.finding_pages.covered(question)
+        question = replace(question, is_everything=covered.is_everything)
+        return cls(deps, question, covered, counting, not reach.is_everything)
+
+    def each(self, place: Place) -> FindingsAnswer:
+        """Return a page of findings, worst first."""
+        reading = _Reading(self.deps, rounds=_ROUNDS if self.question.account else None)
+        page = page_of_stream(self._each(place.after, reading), place, _finding_key)
+        is_counted = not self.question.account
+        total = self.deps.store.finding_pages.findings(self.question) if is_counted else None
+        following = page.next or reading.stopped
+        notes = self._notes([reading.known[item.instance] for item in page.items])
+        return FindingsAnswer(Page(page.items, following, total), notes)
+
+    def _each(self, known: Key | None, reading: _Reading) -> Iterator[Finding]:
+        """Yield findings in the order of the pages, from the instance of a key on."""
+        first, since = (int(known[0]), str(known[1])) if known else (0, "")
+        for rank in range(first, _worst_to(self.question.least)):
+            begin = since if rank == first else ""
+            for some in self._some(Counted.EACH, rank, begin):
+                if reading.is_over():
+                    # Few of those that were looked at have any of the account.
+                    reading.stopped = (rank, some[0].name, "", "", 0)
+                    return
+                for examined in reading.of(some):
+                    own = self._findings(examined)
+                    yield from (item for item in own if item.severity.rank == rank)
+
+    def _some(
+        self, counted: Counted, rank: int, since: str, **of: str | None
+    ) -> Iterator[list[Instance]]:
+        """Yield instances that have some of a number, a few at a time."""
+        pages, is_after = self.deps.store.finding_pages, False
+        while True:
+            some = pages.on(self.question, counted, rank, since, _LOT, is_after=is_after, **of)
+            yield from (some[begin : begin + _AT_ONCE] for begin in range(0, len(some), _AT_ONCE))
+            if len(some) < _LOT:
+                return
+            since, is_after = some[-1].name, True
+
+    def causes(self, by: By, place: Place) -> CausesAnswer:
+        asked, pages = self.question, self.deps.store.finding_pages
+        if by is By.ACCOUNT:
+            raise ConfigurationError(
+                f"Causes of more than {MOST_AT_ONCE} instances are not grouped by account.",
+                hint="Choose fewer instances, or ask `sync-pipeline findings --by account`.",
+            )
+        numbers = pages.numbers(asked, with_rules=by is By.RULE)
+        totals = numbers.totals
+        groups, count = self._groups(by, numbers)
+        reading = _Reading(self.deps)
+        placed = self._placed(by, groups, place, reading)
+        page = page_of_stream(placed, place, _cause_key)
+        total = totals.causes if by is not By.TAG else sum(item.causes for item in groups)
+        notes = self._notes([reading.known[item.cause.worst.instance] for item in page.items])
+        page = Page(page.items, page.next, total)
+        return CausesAnswer(page, tuple(groups[:MOST_GROUPS]), count, totals, notes)
+
+    def _groups(self, by: By, numbers: FindingNumbers) -> tuple[Sequence[GroupLine], int]:
+        pages = self.deps.store.finding_pages
+        if by is By.INSTANCE:
+            return pages.instances(self.question, MOST_GROUPS), numbers.totals.instances
+        found = numbers.rules if by is By.RULE else pages.tags(self.question, NO_TAG)
+        return found, len(found)
+
+    def _placed(
+        self, by: By, groups: Sequence[GroupLine], place: Place, reading: _Reading
+    ) -> Iterator[GroupedCause]:
+        """Yield causes in the order of the pages, from the instance of a key on."""
+        known = place.after
+        order = (int(known[0]), int(known[1]), str(known[2])) if known else None
+        if by is By.INSTANCE:
+            # Each has a cause at least.
+            groups = self.deps.store.finding_pages.instances(self.question, place.limit + 2, order)
+        for line in groups:
+            if order is not None and line.order < order:
+                continue
+            first, since = (0, "")
+            if known is not None and line.order == order:
+                first, since = int(known[3]), str(known[4])
+            for rank in (item.rank for item in line.by_severity if item.rank >= first):
+                yield from self._of_rank(by, line, rank, since if rank == first else "", reading)
+
+    def _of_rank(
+        self, by: By, line: GroupLine, rank: int, since: str, reading: _Reading
+    ) -> Iterator[GroupedCause]:
+        """Yield the causes of a group that are so bad, by instance."""
+        for some in self._instances(by, line, rank, since):
+            for examined in reading.of(some):
+                own = (
+                    GroupedCause(line, cause)
+                    for cause in self._causes(examined)
+                    if cause.severity.rank == rank
+                    and (by is not By.RULE or cause.worst.rule == line.name)
+                )
+                yield from sorted(own, key=_cause_key)
+
+    def _instances(
+        self, by: By, line: GroupLine, rank: int, since: str
+    ) -> Iterator[Sequence[Instance]]:
+        """Yield the instances on which a group has causes that are so bad, by name."""
+        asked = self.question
+        if by is By.INSTANCE:
+            named = self.deps.store.instance_pages.named(asked.reach, line.name)
+            if named is not None:
+                yield [named]
+        elif by is By.RULE:
+            yield from self._some(Counted.CAUSES, rank, since, rule=line.name)
+        else:
+            yield from self._some(
+                Counted.CAUSES, rank, since, tag="" if line.name == NO_TAG else line.name
+            )
+
+    def _review(self, examined: Examined) -> Review:
+        found = gathered([examined], self.counting.chosen, self.counting.day, ())
+        return narrowed(found, None, self.question.rule or None)
+
+    def _findings(self, examined: Examined) -> Iterable[Finding]:
+        account = self.question.account
+        own = self._review(examined).findings
+        return (item for item in own if account in ("", item.account))
+
+    def _causes(self, examined: Examined) -> list[Cause]:
+        review = self._review(examined)
+        return at_least(causes_of(review.findings, review.others), self.question.least)
+
+    def _notes(self, shown: Sequence[Examined]) -> tuple[str, ...]:
+        """Return what a page does not know: of its own instances, and of all that it left out."""
+        chosen = self.counting.chosen
+        if self.is_limited:
+            live = tuple(chosen.in_force(self.counting.day))
+            chosen = FindingRules(chosen.disabled, live)
+        found = list(notes_of(shown, chosen, self.counting.day))
+        if uneven.id not in chosen.disabled:
+            found.insert(
+                0,
+                f"Accounts of one name are compared ({uneven.id}) where at most {MOST_AT_ONCE} "
+                "instances are asked for; `sync-pipeline findings` compares all.",
+            )
+        found += _of_uncounted(self.covered)
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What was read for a page, of so many lots of instances and no more (None: of any)."""
+
+    deps: SyncDeps
+    rounds: int | None = None
+    known: dict[str, Examined] = field(default_factory=dict)
+    stopped: Key | None = None
+
+    def is_over(self) -> bool:
+        """Take a lot more; return whether that were too many."""
+        if self.rounds is None:
+            return False
+        self.rounds -= 1
+        return self.rounds < 0
+
+    def of(self, some: Sequence[Instance]) -> Iterator[Examined]:
+        """Yield what was found on instances, each by itself; what is damaged is left out."""
+        store = self.deps.store.reviews
+        named = {item.id: item for item in some if item.name not in self.known}
+        for kept in store.each(list(named)):
+            own = named[kept.instance_id]
+            unpacked = store.unpacked(kept, own.name, own.engine)
+            if unpacked is not None:
+                self.known[own.name] = replace(unpacked[0], platform=own.runs_on)
+        yield from (self.known[item.name] for item in some if item.name in self.known)
+
+
+def _of_uncounted(found: Covered) -> Iterator[str]:
+    if found.left:
+        names = ", ".join(found.names) + (", ..." if found.left > len(found.names) else "")
+        yield (
+            f"What is found on {found.left} of {found.total} instances is not in these numbers "
+            f"({names}): it was not counted since they, a rule or this program changed. The next "
+            "account sync counts it, or `sync-pipeline findings` does."
+        )
+
+
+def _worst_to(least: Severity | None) -> int:
+    return len(Severity) if least is None else least.rank + 1
+
+
+def _totals(causes: Sequence[Cause], accepted: int) -> FindingTotals:
+    findings = all_of(causes)
+    counts = {item: count for item, count in counts_of_causes(causes).items() if count}
+    return FindingTotals(
+        counts,
+        accepted,
+        len(findings),
+        len({(item.instance, item.account) for item in findings if item.account}),
+        len({item.instance for item in findings}),
+    )
+
+
+def _cause_key(item: GroupedCause) -> tuple[int, int, str, int, str, str, str]:
+    worst = item.cause.worst
+    return (*item.group.order, worst.severity.rank, worst.instance, worst.rule, worst.account)
+
+
+def _finding_key(item: Finding) -> tuple[int, str, str, str]:
+    return item.severity.rank, item.instance, item.account, item.rule

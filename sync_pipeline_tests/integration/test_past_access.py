@@ -1,0 +1,247 @@
+"""What was answered at a moment is answered of that moment ever after."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync_pipeline.access.answers import AccountAccess, WhoCan
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.account import AccountState
+from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.privilege import (
+    Grant,
+    SectionKey,
+    SectionName,
+    Securable,
+    SecurableKind,
+)
+from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.settings import Settings
+from sync_pipeline.store.store import Store
+from sync_pipeline.web.serve import NoSecrets
+from sync_pipeline.workflows.answers.access import access_of, search
+from sync_pipeline.workflows.dependencies import SyncDeps
+from workbench.benches.store_bench import START, StoreBench, an_account, minutes
+from workbench.servers.statements import counted, planned
+from workbench.strategies.any_engine import NEWER, SHAPES
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
+
+READ = SectionReport(SectionStatus.READ)
+DENIED = SectionReport(SectionStatus.DENIED, "it may not be read")
+_NAMES = count()
+
+
+@dataclass
+class Past:
+    """A store, and questions as they are asked at a moment."""
+
+    bench: StoreBench
+
+    def deps(self) -> SyncDeps:
+        now = self.bench.now
+        return SyncDeps(self.bench.store, NoSecrets(), Settings(), lambda: now)
+
+    def sync(self, item: Instance, snapshot: Snapshot) -> None:
+        session = self.bench.open([item])
+        self.bench.apply_snapshot(self.bench.claim(session, item), item, snapshot)
+
+    def who_can(
+        self, item: Instance, privilege: str, text: str, at: datetime | None = None
+    ) -> WhoCan | str:
+        (known,) = self.bench.store.registry.ever_by_ids([item.id])
+        found = search(self.deps(), privilege, text, [known], at)
+        try:
+            return found.answer(list(found.holders()))
+        except ConfigurationError as error:
+            return str(error)
+
+    def access_of(
+        self, item: Instance, name: str, at: datetime | None = None
+    ) -> AccountAccess | str:
+        try:
+            return access_of(self.deps(), name, item.name, at)
+        except ConfigurationError as error:
+            return str(error)
+
+    def answers(self, item: Instance, at: datetime | None = None) -> dict[Any, Any]:
+        """Return what is asked of an instance, with all that is said not to be known."""
+        shape = SHAPES[item.engine]
+        asked = [("SELECT", str(on)) for on in shape.securables[1:2]] + [("DELETE", "orders")]
+        found: dict[Any, Any] = {key: self.who_can(item, *key, at) for key in asked}
+        return {**found, **{name: self.access_of(item, name, at) for name in shape.names[:1]}}
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Iterator[Past]:
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    yield Past(StoreBench(store))
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
+    store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('past')}/sync_pipeline.db")
+    yield Past(StoreBench(store))
+    store.close()
+
+
+def an_instance(past: Past, engine: EngineName) -> Instance:
+    (item,) = past.bench.fleet(f"i{next(_NAMES)}")
+    past.bench.store.registry.put_instances([replace(item, engine=engine)], past.bench.now)
+    return replace(item, engine=engine)
+
+
+def random_snapshot(chance: random.Random, engine: EngineName, now: datetime) -> Snapshot:
+    """Return one of which each section was read or not; a server is upgraded now and then."""
+    found = reviewed_snapshot(chance, engine, now)
+    sections = {
+        SectionKey(name): DENIED if chance.random() < 0.2 else READ
+        for name in SectionName
+        if name is not SectionName.ACCOUNTS
+    }
+    more = SectionReport(SectionStatus.READ, "Nothing reads a column of its catalog.")
+    sections[SectionKey(SectionName.ACCOUNTS)] = more if chance.random() < 0.3 else READ
+    version = NEWER[engine] if chance.random() < 0.3 else found.server.version
+    return replace(found, sections=sections, server=ServerIdentity(version, (1,)), server_facts=())
+
+
+@settings(max_examples=6)
+@given(seed=st.integers(0, 2**32), engine=st.sampled_from(EngineName))
+def test_an_answer_of_a_moment_is_the_one_that_was_given_then(
+    shared: Past, seed: int, engine: EngineName
+) -> None:
+    chance, item = random.Random(seed), an_instance(shared, engine)
+    begin = shared.bench.now
+    given_then: dict[datetime, dict[Any, Any]] = {}
+    for number in range(3):
+        shared.bench.now = begin + timedelta(hours=number)
+        if chance.random() < 0.8:
+            shared.sync(item, random_snapshot(chance, engine, shared.bench.now))
+        elif not number:
+            continue
+        given_then[shared.bench.now] = shared.answers(item)
+    shared.bench.now += timedelta(hours=1)
+    for moment, said in given_then.items():
+        assert shared.answers(item, moment) == said
+
+
+def test_a_moment_of_which_nothing_can_be_said_is_refused(past: Past) -> None:
+    item = an_instance(past, EngineName.POSTGRESQL)
+    past.bench.now = minutes(60)
+    past.sync(item, random_snapshot(random.Random(1), item.engine, past.bench.now))
+    with pytest.raises(ConfigurationError, match="has not come yet"):
+        search(past.deps(), "SELECT", "database:shop", [item], minutes(61))
+    past.bench.store.change_retention.move_horizon(minutes(30))
+    with pytest.raises(ConfigurationError, match="not known any more"):
+        search(past.deps(), "SELECT", "database:shop", [item], minutes(29))
+    with pytest.raises(ConfigurationError, match="not known any more"):
+        access_of(past.deps(), "ann", item.name, minutes(29))
+
+
+def with_database(states: tuple[AccountState, ...], at: datetime, *names: str) -> Snapshot:
+    sections = {SectionKey(name): READ for name in SectionName}
+    sections |= {SectionKey(SectionName.TABLE, name): READ for name in names}
+    return Snapshot(ServerIdentity("18.0", (18,)), at, states, sections, frozenset(names))
+
+
+def owner_of(*names: str) -> AccountState:
+    owned = (Grant(Securable(SecurableKind.DATABASE, name), "OWNER") for name in names)
+    return replace(an_account("boss"), is_superuser=True, grants=tuple(owned))
+
+
+def test_what_was_not_known_then_is_said(past: Past) -> None:
+    item = an_instance(past, EngineName.POSTGRESQL)
+    for moment in (minutes(60), minutes(60 * 24 * 5)):
+        past.bench.now = moment
+        past.sync(item, with_database((owner_of("shop"),), moment, "shop"))
+
+    def gaps(moment: datetime) -> tuple[str, ...]:
+        found = past.who_can(item, "CONNECT", "database:shop", moment)
+        assert isinstance(found, WhoCan)
+        assert [holder.state.name for holder in found.holders] == ["boss"]
+        return found.gaps
+
+    before = past.who_can(item, "CONNECT", "database:shop", minutes(59))
+    assert isinstance(before, str)
+    assert f"{item.name}: not synced yet at 2026-03-01 12:59:00Z" in before
+    assert gaps(minutes(61)) == ()
+    (gap,) = gaps(minutes(60 * 24 * 3))
+    assert "the last sync before then was on 2026-03-01" in gap
+    # The record of then is gone, and with it what that sync could not read.
+    past.bench.store.session_retention.prune(minutes(61))
+    (gap,) = gaps(minutes(61))
+    assert "its record is not kept (SYNC_PIPELINE_SESSION_RETENTION_DAYS)" in gap
+
+
+def test_a_database_counts_as_there_from_when_something_names_it(past: Past) -> None:
+    """One that was made later is not there before, and one that was dropped was."""
+    item = an_instance(past, EngineName.POSTGRESQL)
+
+    for hours, names in ((1, ("old",)), (2, ("old", "new")), (3, ("new",))):
+        past.bench.now = minutes(60 * hours)
+        past.sync(item, with_database((owner_of(*names),), past.bench.now, *names))
+
+    def absent(name: str, hours: int) -> bool:
+        found = past.who_can(item, "CONNECT", f"database:{name}", minutes(60 * hours))
+        return isinstance(found, str) or not found.is_found
+
+    assert [absent("old", hours) for hours in (1, 2, 3)] == [False, False, True]
+    assert [absent("new", hours) for hours in (1, 2, 3)] == [True, False, False]
+    said = past.access_of(item, "boss", minutes(60))
+    assert isinstance(said, AccountAccess)
+    assert said.gaps == ()
+
+
+def test_statements_do_not_grow_with_the_instances_that_did_not_change(past: Past) -> None:
+    fleet = past.bench.fleet(*(f"many{number}" for number in range(40)))
+    past.bench.now = minutes(60)
+    for item in fleet:
+        past.sync(item, with_database((an_account("ann"),), past.bench.now))
+    past.bench.now = minutes(120)
+
+    def sent(items: list[Instance]) -> int:
+        with counted(past.bench.store) as statements:
+            list(search(past.deps(), "SELECT", "server", items, minutes(90)).holders())
+        return len(statements)
+
+    assert sent(fleet[:30]) == sent(fleet[:10])
+    past.sync(fleet[0], with_database((an_account("ann", is_locked=True),), minutes(120)))
+    assert sent(fleet[:10]) <= sent(fleet[1:11]) + 4
+
+
+def test_what_was_at_a_moment_is_found_by_seeks(past: Past) -> None:
+    (item,) = past.bench.fleet("sought")
+    for hours in (1, 2):
+        past.bench.now = minutes(60 * hours)
+        past.sync(item, with_database((owner_of(*"ab"[:hours]),), past.bench.now))
+    with planned(past.bench.store) as plans:
+        past.who_can(item, "CONNECT", "database:a", minutes(60))
+    assert plans
+    found = {line.split()[1] for plan in plans for line in plan.splitlines() if "SCAN " in line}
+    assert found.isdisjoint(
+        {"account_change_log", "sync_instance_records", "instance_sections", "instance_databases"}
+    )
+
+
+def test_one_that_was_removed_since_was_there(past: Past) -> None:
+    item = an_instance(past, EngineName.POSTGRESQL)
+    past.bench.now = minutes(60)
+    past.sync(item, random_snapshot(random.Random(1), item.engine, past.bench.now))
+    known = past.answers(item)
+    past.bench.store.registry.delete_instance(item.name, minutes(90))
+    past.bench.now = minutes(120)
+    assert past.answers(item, minutes(60)) == known
+    assert "does not exist" in str(past.access_of(item, "ann", minutes(100)))
+    assert [found.name for found in past.bench.store.registry.there_at(minutes(60))] == [item.name]
+    assert past.bench.store.registry.there_at(minutes(90)) == []
+    assert past.bench.now > START
