@@ -14,8 +14,10 @@ and peak memory. `ratio` compares the CPU beyond the start of the program with t
 named: `catalog-queries` are the collector's statements by psycopg, its rows thrown away, and
 `server` is one statement with `has_table_privilege` over all roles. `sync` lines are the work on
 the instance alone, as a step of the job does it; `run` is the whole command `sync-pipeline run`,
-with the processes that Dagster starts. Starts are the same programs on an instance that refuses
-connections and was never synced. The sync of one changed grant is measured after a grant that was
+with the processes that Dagster starts. Baselines and syncs tell themselves where their start ends:
+that of one program differs from one time to the next by as much as a sync takes that finds nothing.
+For the others, starts are the same programs on an instance that refuses connections and was never
+synced. The sync of one changed grant is measured after a grant that was
 given and taken.
 """
 

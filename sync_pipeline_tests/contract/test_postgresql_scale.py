@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from sync_pipeline.engines.postgresql.wire import reading
 from workbench.servers.postgresql_bench import PostgresBench, Tally
 
 pytestmark = pytest.mark.postgresql
@@ -31,14 +32,21 @@ $$
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_roles(
-    newest_bench: PostgresBench,
+    newest_bench: PostgresBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nor is anything of a result looked at again for each of the parts in which it comes."""
     few, many = Tally(), Tally()
+    shapes, shape = list[object](), reading._Shape
+    monkeypatch.setattr(reading, "_Shape", lambda *parts: shapes.append(parts) or shape(*parts))
     newest_bench.collect(tally=few)
+    shapes_of_few = len(shapes)
     newest_bench.run(MANY_ROLES)
+    shapes.clear()
     started = time.monotonic()
     snapshot = newest_bench.collect(tally=many)
     seconds = time.monotonic() - started
+    # Of results without a row when there were few, too.
+    assert 0 < len(shapes) <= shapes_of_few + 10
     assert few.connections == many.connections
     assert few.statements == many.statements
     assert max(Counter(many.statements).values()) == 1, "each query runs once a database"

@@ -13,9 +13,18 @@ import pytest
 
 from sync_pipeline.settings import project_root
 from workbench.scale.asked import catalog_statements
-from workbench.scale.cases import COMMAND, Case, Measuring, WrongEnd, as_json
+from workbench.scale.cases import (
+    COMMAND,
+    Case,
+    Measuring,
+    WrongEnd,
+    as_json,
+    number_of,
+    work_seconds,
+)
 from workbench.scale.plain import catalog, holders
 from workbench.scale.roles import DATABASE, RoleWorld, fill
+from workbench.scale.work import told_work, work_told
 from workbench.servers import postgresql
 from workbench.servers.running import RunningServer
 
@@ -62,6 +71,16 @@ def test_the_world_has_what_was_asked_for(server: RunningServer, tmp_path: Path)
         connection.execute("DROP SCHEMA e CASCADE")
     can = holders(f"{login} dbname={DATABASE}", "UPDATE", "s1.t5")
     assert can > WORLD.chain + WORLD.holders
+
+
+def test_work_that_a_program_tells_is_no_part_of_its_answer(tmp_path: Path) -> None:
+    assert work_told(f"a line\n{told_work(0.25)}\n12\n") == (0.25, "a line\n12\n")
+    assert work_told("work took long\n12\n") == (None, "work took long\n12\n")
+    measuring = Measuring({"PYTHONPATH": str(project_root())}, tmp_path, 60)
+    plain = Case("plain", (PLAIN, "nothing"), answer=number_of("rows"))
+    measuring.run(plain)
+    assert measuring.found["plain"].answer == "0 rows"
+    assert work_seconds(measuring.found["plain"], {}) == 0.01
 
 
 @pytest.mark.parametrize("world", [RoleWorld(roles=20), RoleWorld(grants=10), RoleWorld(tables=9)])

@@ -8,7 +8,8 @@
 `nothing` is the start of this program. `catalog` asks PostgreSQL what the collector asks, written
 by the caller to a file: statements by database. `holders` asks the server itself who has a
 privilege on a table, in one statement, and `count` counts the rows of every table of a store, in
-one statement. LOGIN is libpq's. What was counted is printed.
+one statement. LOGIN is libpq's. What was counted is printed, and before it (`told_work`) the CPU
+seconds beyond the start of the program.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
+from time import process_time
 
 import psycopg
+
+from workbench.scale.work import told_work
 
 _HOLDERS = (
     "SELECT rolname FROM pg_catalog.pg_roles"
@@ -82,7 +86,9 @@ PROGRAMS: Mapping[str, Callable[..., int]] = {
 def main() -> int:
     """Do what the command line says."""
     program, *arguments = sys.argv[1:]
-    sys.stdout.write(f"{PROGRAMS[program](*arguments)}\n")
+    begun = process_time()
+    found = PROGRAMS[program](*arguments)
+    sys.stdout.write(f"{told_work(process_time() - begun)}\n{found}\n")
     return 0
 
 
