@@ -187,7 +187,8 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
             "/accounts",
             {"name": state.name, "match": NameMatch.EXACT, SYSTEM.name: "yes"},
         ),
-        Link("compare", "/compare", {**which, **until}),
+        # Who is gone can do nothing that could be compared.
+        Link("compare", "/compare", {**which, **until}) if found.is_active else None,
         Link("changes", "/history", {**which, **until}) if found.has_more_changes else None,
     )
 
@@ -242,7 +243,7 @@ def _namesake(found: AccountAnswer, item: AccountLine) -> tuple[Value, ...]:
         item.last_change_at,
         tuple(word for word, is_other in differences if is_other),
         Link("compare", "/compare", {**sides, "other-instance": item.instance})
-        if item.is_active
+        if item.is_active and found.is_active
         else None,
     )
 
