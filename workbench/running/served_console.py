@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
+from urllib.parse import parse_qsl, urlencode
 
 import uvicorn
 
@@ -76,6 +77,13 @@ def pages_of(deps: SyncDeps) -> dict[str, str]:
         view = resource.answer(answers, read(query.encode(), resource.everything))
         assert view is not None
         waiting += _led_to(view)
+    for item in RESOURCES:
+        # One that only much of something leads to is about what another one is about.
+        queries = (dict(parse_qsl(path.partition("?")[2])) for path in found.values())
+        query = next((each for each in queries if set(item.required) <= set(each)), None)
+        if item.facts and query and item.name not in found:
+            own = urlencode({key: query[key] for key in item.required})
+            found[item.name] = f"{item.page}?{own}"
     return found
 
 

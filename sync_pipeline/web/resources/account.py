@@ -187,6 +187,7 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
             "/accounts",
             {"name": state.name, "match": NameMatch.EXACT, SYSTEM.name: "yes"},
         ),
+        # Who is gone can do nothing that could be compared.
         Link("compare", "/compare", {**which, **until}) if found.is_active else None,
         Link("changes", "/history", {**which, **until}) if found.has_more_changes else None,
     )
