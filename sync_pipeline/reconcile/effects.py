@@ -42,17 +42,18 @@ class Powers:
 
     def _powerful(self) -> frozenset[str]:
         states = self.states()
-        found = set(self.words.roles)
-        found.update(state.name for state in states if self._has_itself(state))
-        while True:
-            more = {
-                state.name
-                for state in states
-                if state.name not in found and any(one.role in found for one in state.memberships)
-            }
-            if not more:
-                return frozenset(found)
-            found |= more
+        members: dict[str, list[str]] = {}
+        for state in states:
+            for item in state.memberships:
+                members.setdefault(item.role, []).append(state.name)
+        found: set[str] = set()
+        waiting = [*self.words.roles, *(state.name for state in states if self._has_itself(state))]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += members.get(name, ())
+        return frozenset(found)
 
     def _has_itself(self, state: AccountState) -> bool:
         return (
