@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.console.changes import ChangePages
     from sync_pipeline.store.console.findings import FindingPages
     from sync_pipeline.store.console.instances import InstancePages
+    from sync_pipeline.store.console.objects import ObjectNames
     from sync_pipeline.store.console.sessions import SessionPages
     from sync_pipeline.store.console.today import Overview
     from sync_pipeline.store.console.tokens import TokenStore
@@ -350,6 +351,13 @@ class Store:
         from sync_pipeline.store.console.capacity import CapacityPages
 
         return CapacityPages(self._database)
+
+    @_part
+    def object_names(self) -> ObjectNames:
+        """Return the names of databases as forms complete them."""
+        from sync_pipeline.store.console.objects import ObjectNames
+
+        return ObjectNames(self._database)
 
     @_part
     def finding_pages(self) -> FindingPages:

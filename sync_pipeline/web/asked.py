@@ -41,6 +41,7 @@ class Parameter:
     """A parameter of a page and of the API.
 
     `choices` are all values of a choice, and `default` the one that is meant where none is given.
+    A form suggests `suggested`, and what the resource `completed_by` finds as one writes.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Parameter:
     is_many: bool = False
     is_required: bool = False
     default: str = ""
+    suggested: tuple[str, ...] = ()
+    completed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,7 +322,11 @@ def test_a_limited_login_sees_its_own_and_the_form_completes_it(
     assert "ruby" not in page.content()
     page.goto(f"{served.address}/who-can")
     page.get_by_label("Instance").first.press_sequentially("<")
-    expect(page.locator("#names option")).to_have_count(1)
+    expect(page.locator("#list-instance option")).to_have_count(1)
+    page.get_by_label("Object").press_sequentially("database:")
+    expect(page.locator("#list-object option").first).to_be_attached()
+    assert page.locator("#list-object option[value*=ruby]").count() == 0
+    assert page.locator('#list-privilege option[value="DELETE"]').count() == 1
     # By keyboard: the first stop is the way past the navigation.
     page.goto(f"{served.address}/instances")
     page.keyboard.press("Tab")

@@ -135,7 +135,7 @@ def requests(pages: Pages) -> Iterator[Request]:
         "tag": [OWN.tag, OTHER.tag, f"tier={OTHER.word}", "none"],
         "environment": sorted({item["environment"] for item in instances} - {None}),
         "text": [*words, OWN.word[0], "example"],
-        "beginning": [name[:1] for name in names],
+        "beginning": [*(name[:1] for name in names), "database:", f"database:{OTHER.word}"],
         "instance": names,
         "account": ["shared", f"{OTHER.word}_app"],
         "name": ["shared", *words],

@@ -11,6 +11,7 @@ from sync_pipeline.store.schema import (
     instance_accounts,
     metadata,
 )
+from sync_pipeline.store.sizes.schema import instance_databases
 
 console_tokens = Table(
     "console_tokens",
@@ -52,3 +53,6 @@ superusers, locked_accounts = _seldom("is_superuser"), _seldom("is_locked")
 changed_accounts = Index(
     "ix_account_permissions_last_change_at", account_permissions.c.last_change_at
 )
+
+# Completes the names of databases; as for accounts, by code points.
+databases_by_name = Index("ix_instance_databases_database_name", instance_databases.c.database_name)

@@ -1,4 +1,4 @@
-"""Names of instances, which forms complete."""
+"""What forms complete: names of instances, and what a privilege may be on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sync_pipeline.web.views import Column, Kind, Layout, View
 from sync_pipeline.workflows.console.answers import Answers
 
 LIST = Layout("names", (Column("instance", Kind.NAME),))
+OBJECTS = Layout("objects", (Column("object", Kind.NAME),))
 
 
 def every(answers: Answers, asked: Asked) -> View:
@@ -17,4 +18,13 @@ def every(answers: Answers, asked: Asked) -> View:
     return View((LIST.of((instance_link(name),) for name in names),))
 
 
-RESOURCES = (Resource("names", every, (LIST,), (Parameter("beginning"),), is_listed=False),)
+def objects(answers: Answers, asked: Asked) -> View:
+    """Return the first texts for *Who can* that begin so: kinds, and databases by their names."""
+    found = answers.objects(asked.text("beginning"), asked.place.limit)
+    return View((OBJECTS.of((text,) for text in found),))
+
+
+RESOURCES = (
+    Resource("names", every, (LIST,), (Parameter("beginning"),), is_listed=False),
+    Resource("objects", objects, (OBJECTS,), (Parameter("beginning"),), is_listed=False),
+)

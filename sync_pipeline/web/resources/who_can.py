@@ -22,6 +22,12 @@ from sync_pipeline.web.resources.parameters import (
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import Answers, Told
 
+PRIVILEGES = (
+    *("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "EXECUTE", "REFERENCES", "TRIGGER"),
+    *("CREATE", "ALTER", "DROP", "INDEX", "USAGE", "CONNECT", "TEMPORARY", "CREATE VIEW"),
+    *("VIEW DEFINITION", "CONTROL", "IMPERSONATE", "FILE", "PROCESS", "SUPER", "CREATE USER"),
+)
+"""What is mostly asked for, on one engine or another; any other word can be written too."""
 ALL_HOLDERS = Parameter("all-holders", Shape.FLAG)
 LIST = Layout(
     "holders",
@@ -136,8 +142,8 @@ RESOURCES = (
         every,
         (LIST,),
         (
-            Parameter("privilege", is_required=True),
-            Parameter("object", is_required=True),
+            Parameter("privilege", is_required=True, suggested=PRIVILEGES),
+            Parameter("object", is_required=True, completed_by="objects"),
             *SELECTION,
             AT,
             ALL_HOLDERS,

@@ -1,20 +1,21 @@
-// Completes names of instances and copies statements. Every page works without it.
+// Completes names and copies statements. Every page works without it.
 "use strict";
 
-const list = document.getElementById("names");
 let asked = 0;
 
 async function complete(input) {
   const own = ++asked;
   const query = new URLSearchParams({ beginning: input.value, limit: "20" });
-  const response = await fetch(`/api/v1/names?${query}`, { headers: { accept: "application/json" } });
+  const address = `/api/v1/${input.dataset.completedBy}?${query}`;
+  const response = await fetch(address, { headers: { accept: "application/json" } });
   if (!response.ok || own !== asked) return;
   const found = await response.json();
-  list.replaceChildren(...found.items.map((item) => new Option("", item.instance)));
+  const options = found.items.map((item) => new Option("", Object.values(item)[0]));
+  input.list.replaceChildren(...options);
 }
 
 let waiting;
-for (const input of document.querySelectorAll("input[data-names]")) {
+for (const input of document.querySelectorAll("input[data-completed-by]")) {
   input.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(() => complete(input).catch(() => {}), 150);

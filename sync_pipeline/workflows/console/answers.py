@@ -46,6 +46,11 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Hold, held_by_breaker, holds
 
 LAST_RECORDS = 10
+_KINDS = (
+    *("database", "schema", "table", "view", "column", "sequence", "function", "procedure"),
+    "server",
+)
+_DATABASE = _KINDS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,19 @@ class Answers:
     def names(self, beginning: str, most: int) -> list[str]:
         """Return the names of instances that begin so, in order."""
         return self._store.instance_pages.names(self._reach, beginning, most)
+
+    def objects(self, beginning: str, most: int) -> list[str]:
+        """Return the first texts that begin so of what a privilege may be on.
+
+        Of databases the names are known by index, and of the others the kinds alone.
+        """
+        kind, colon, name = beginning.partition(":")
+        if colon and kind.casefold() == _DATABASE:
+            name = name.removeprefix('"').replace('""', '"')
+            found = self._store.object_names.databases(self._reach, name, most)
+            return [f"{kind}:{_part(item)}" for item in found]
+        kinds = [f"{item}:" for item in _KINDS]
+        return [item for item in kinds if item.startswith(beginning.casefold())][:most]
 
     def instance(self, name: str, place: Place) -> InstanceAnswer | None:
         """Return all of one instance, with a page of what its server is set to; None: none."""
@@ -223,6 +241,12 @@ class Answers:
 
     def _is_one(self, asked: InstanceQuestion, at: datetime | None) -> bool:
         return len(self._store.instance_pages.chosen(self._reach, asked, 2, None, at)) == 1
+
+
+def _part(name: str) -> str:
+    """Return a name as a part of the text of an object: in quotes where it has to be."""
+    is_plain = all(part.isidentifier() for part in name.split("-"))
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 
 def _fact_key(item: tuple[ServerFact, datetime]) -> tuple[str, str, str, str]:
