@@ -394,6 +394,13 @@ class Settings(BaseSettings):
         description="Connections of one address that the console takes, of 200 in all; of one that "
         "a proxy names, requests at once.",
     )
+    console_processes: int | None = Field(
+        default=None,
+        ge=1,
+        le=16,
+        description="Processes that answer for the console. Default: as many as there are cores, "
+        "at most 4.",
+    )
     allow_insecure_broker: bool = Field(
         default=False,
         description="Take a Celery broker on another machine without password or verified TLS.",

@@ -27,11 +27,13 @@ def visible(text: str) -> str:
 
     Line ends and tabs are such characters: a name must not look like two lines.
     """
-    return _UNSEEN.sub(_shown, text)
+    return text if _is_plain(text) else _UNSEEN.sub(_shown, text)
 
 
 def visible_lines(text: str) -> str:
     r"""Return a text of several lines, each made `visible`; only `\n` and tabs stay."""
+    if _is_plain(text):
+        return text
     return _UNSEEN.sub(lambda found: found[0] if found[0] in "\n\t" else _shown(found), text)
 
 
@@ -43,6 +45,11 @@ def escaped_json(text: str) -> str:
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
     return _UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else _json(found[0]), text)
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text is letters that everybody sees: most are, and that is quickly told."""
+    return text.isascii() and text.isprintable()
 
 
 def _shown(found: re.Match[str]) -> str:

@@ -79,6 +79,8 @@ def console(
     with dependencies():
         """Make or upgrade the tables: from here on nothing is written."""
     logging.getLogger("sync_pipeline").setLevel(logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.INFO)
     serve(host, port, Settings.load(), utc_now)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from threading import Lock, Semaphore
+from typing import Protocol
 from urllib.parse import parse_qs
 
 import anyio
@@ -23,7 +24,7 @@ from sync_pipeline.callers import App, Authority, Headers, Refusal
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.web.addresses import Served
 from sync_pipeline.web.asked import Asked, read, wrong
-from sync_pipeline.web.doors import COOKIE, Doors
+from sync_pipeline.web.doors import COOKIE, Doors, Failures, Wrong
 from sync_pipeline.web.exports import as_csv, as_json, json_text
 from sync_pipeline.web.gate import Gate, is_followed_link
 from sync_pipeline.web.openapi import document
@@ -40,7 +41,7 @@ from sync_pipeline.web.problems import (
 )
 from sync_pipeline.web.resource import API, Resource
 from sync_pipeline.web.resources.every import RESOURCES
-from sync_pipeline.web.shares import Clients, Shares
+from sync_pipeline.web.shares import Clients, Shared, Shares
 from sync_pipeline.web.texts import Texts, texts_of
 from sync_pipeline.web.views import View
 from sync_pipeline.workflows.console.answers import Answers
@@ -63,6 +64,31 @@ _OWN_PAGE = re.compile(r"/[a-z-]*(\?[^\x00-\x20\\]*)?")
 Answer = Callable[["Visit"], Response]
 
 
+class Room(Protocol):
+    """Room for so many requests, as a semaphore has it."""
+
+    def acquire(self, blocking: bool = True) -> bool:  # noqa: FBT001, FBT002 - a semaphore's
+        """Take room for one; return whether there is some."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be at once: `threads` in this process, and the rest in all of one console."""
+
+    room: Room
+    shares: Shared
+    failures: Wrong
+    threads: int = MOST_AT_ONCE
+
+    @classmethod
+    def of_one_process(cls, most_of_address: int) -> Limits:
+        """Return the limits of a console that is one process."""
+        return cls(Semaphore(MOST_WAITING), Shares(most_of_address), Failures())
+
+
 @dataclass(slots=True)
 class Site:
     """What every request is answered with."""
@@ -71,15 +97,16 @@ class Site:
     doors: Doors
     seconds: float = SECONDS_OF_A_REQUEST
     seconds_of_a_body: float = SECONDS_OF_A_BODY
-    room: Semaphore = field(default_factory=lambda: Semaphore(MOST_WAITING))
+    room: Room = field(default_factory=lambda: Semaphore(MOST_WAITING))
     clients: Clients = field(default_factory=Clients)
-    shares: Shares = field(default_factory=lambda: Shares(MOST_WAITING))
+    shares: Shared = field(default_factory=lambda: Shares(MOST_WAITING))
+    at_once: int = MOST_AT_ONCE
     threads: anyio.CapacityLimiter | None = None
 
     def limiter(self) -> anyio.CapacityLimiter:
         """Return what bounds the threads; it is of the loop that runs."""
         if self.threads is None:
-            self.threads = anyio.CapacityLimiter(MOST_AT_ONCE)
+            self.threads = anyio.CapacityLimiter(self.at_once)
         return self.threads
 
 
@@ -117,12 +144,29 @@ class Visit:
         )
 
 
-def build_app(deps: SyncDeps, allowed: frozenset[Authority], *, is_private: bool) -> App:
-    """Return the console. `is_private`: only this machine reaches it, by its own names."""
+def build_app(
+    deps: SyncDeps,
+    allowed: frozenset[Authority],
+    *,
+    is_private: bool,
+    limits: Limits | None = None,
+) -> App:
+    """Return the console. `is_private`: only this machine reaches it, by its own names.
+
+    Without `limits` it is one process.
+    """
     settings = deps.settings
-    doors = Doors(deps.store, settings, deps.clock, is_private)
-    clients, shares = Clients(settings.console_proxies), Shares(settings.console_most_of_address)
-    return application(Site(deps, doors, clients=clients, shares=shares), allowed)
+    known = limits or Limits.of_one_process(settings.console_most_of_address)
+    doors = Doors(deps.store, settings, deps.clock, is_private, known.failures)
+    site = Site(
+        deps,
+        doors,
+        room=known.room,
+        clients=Clients(settings.console_proxies),
+        shares=known.shares,
+        at_once=known.threads,
+    )
+    return application(site, allowed)
 
 
 def application(site: Site, allowed: frozenset[Authority]) -> App:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from threading import Lock
+from typing import Protocol
 
 from sync_pipeline.callers import Headers, Refusal
 from sync_pipeline.model.viewer import EVERY_TAG, Reach, Viewer
@@ -32,6 +33,23 @@ _OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-
 ON_THIS_MACHINE = Viewer("this machine")
 
 
+def too_many_wrong() -> Refusal:
+    """Return that no more wrong tokens of an address are tried."""
+    return Refusal(
+        HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong tokens came from this address. Wait a minute."
+    )
+
+
+class Wrong(Protocol):
+    """Counts wrong tokens: those of this process, or of all of one console."""
+
+    def require_few(self, address: str) -> None:
+        """Refuse an address that was wrong too often."""
+
+    def note(self, address: str) -> None:
+        """Count a wrong token."""
+
+
 @dataclass(slots=True)
 class Failures:
     """How often each address came with a wrong token lately: few of them are tried."""
@@ -48,10 +66,7 @@ class Failures:
         """
         with self._lock:
             if len(self._recent(address)) >= MOST_FAILURES:
-                raise Refusal(
-                    HTTPStatus.TOO_MANY_REQUESTS,
-                    "Too many wrong tokens came from this address. Wait a minute.",
-                )
+                raise too_many_wrong()
 
     def note(self, address: str) -> None:
         """Count a wrong token."""
@@ -74,7 +89,7 @@ class Doors:
     settings: Settings
     clock: Callable[[], datetime]
     is_private: bool
-    failures: Failures = field(default_factory=Failures)
+    failures: Wrong = field(default_factory=Failures)
 
     def viewer(self, address: str, headers: Headers) -> Viewer | None:
         """Return who a request is of; None: nobody who may come in.

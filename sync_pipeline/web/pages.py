@@ -4,34 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from sync_pipeline.model.text import shortened
 from sync_pipeline.model.viewer import Viewer
-from sync_pipeline.report.readable import shown_size
-from sync_pipeline.visible import visible_lines
 from sync_pipeline.web.addresses import SERVED, Addresses
 from sync_pipeline.web.asked import Asked, Parameter
+from sync_pipeline.web.cells import Cells, seen, short, whole
 from sync_pipeline.web.plots import drawing
 from sync_pipeline.web.problems import Problem
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.every import RESOURCES
-from sync_pipeline.web.texts import Texts
-from sync_pipeline.web.views import Column, Link, Tree, View
-
-SHOWN, LONGEST = 80, 400
-"""Characters of a name, and of a text, that a table shows; the rest is a click or a look away."""
-
-_GOOD = frozenset({"well", "synced", "completed", "active", "read"})
-_BAD = frozenset({"failing", "failed", "critical", "high", "superuser", "power given", "given"})
-_ODD = frozenset(
-    {"overdue", "never-reached", "medium", "cancelled", "skipped", "unknown", "denied", "held"}
-)
+from sync_pipeline.web.texts import LANGUAGES, Texts
+from sync_pipeline.web.views import Column, Link, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +84,7 @@ def export_page(
 
 
 def _page(template: str, look: Look, **values: Any) -> str:
+    cells = Cells(look.texts, look.at)
     shown: dict[str, Any] = {
         "t": look.texts,
         "viewer": look.viewer,
@@ -103,7 +92,8 @@ def _page(template: str, look: Look, **values: Any) -> str:
         "at": look.at,
         "navigation": look.at.navigation(RESOURCES),
         "is_reloading": False,
-        "longest": LONGEST,
+        "cell": cells.cell,
+        "rows": cells.rows,
         **values,
     }
     found = _environment().get_template(template)
@@ -111,29 +101,27 @@ def _page(template: str, look: Look, **values: Any) -> str:
     return found.render(shown)
 
 
+def prepare() -> None:
+    """Read every template and text, before processes are forked that have them in common."""
+    for name in _environment().list_templates(["j2"]):
+        _environment().get_template(name)
+    for language in LANGUAGES:
+        Texts(language).has("")
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("sync_pipeline.web", "templates"),
         autoescape=True,
-        finalize=_seen,
+        finalize=seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
 
-    made.filters.update(short=_short, moment=_moment, whole=_whole, mood=_mood, href=_href)
-    made.filters.update(size=_size, change=_change, drawn=drawing)
-    made.tests.update(
-        moment=lambda value: isinstance(value, datetime),
-        day=lambda value: isinstance(value, date),
-        link=lambda value: isinstance(value, Link),
-        lines=lambda value: isinstance(value, tuple),
-        tree=lambda value: isinstance(value, Tree),
-        # What is copied has to be the statement itself, and not what is shown of it.
-        exact=lambda value: _seen(str(value)) == value,
-    )
+    made.filters.update(short=short, whole=whole, href=_href, drawn=drawing)
     return made
 
 
@@ -142,41 +130,6 @@ def _href(context: Context, link: Link) -> str:
     """Return where a link leads on this page; empty: nowhere."""
     at: Addresses = context["at"]
     return at.link(link)
-
-
-def _seen(value: object) -> object:
-    """Return a text without what hides or turns other texts; Markup is the templates' own."""
-    if type(value) is str:
-        return visible_lines(value).replace("\t", " ")
-    return visible_lines(value.text) if isinstance(value, Link) else value
-
-
-def _short(text: str) -> str:
-    return shortened(text, SHOWN)
-
-
-def _moment(value: datetime) -> str:
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-
-
-def _whole(value: object) -> object:
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else value
-
-
-def _size(value: object) -> object:
-    return shown_size(round(value)) if isinstance(value, int | float) else value
-
-
-def _change(value: object) -> object:
-    return f"{value:+,.1f} %" if isinstance(value, int | float) else value
-
-
-def _mood(word: str) -> str:
-    first = word.partition(",")[0]
-    moods = (("good", _GOOD), ("bad", _BAD), ("odd", _ODD))
-    return next((name for name, words in moods if first in words), "plain")
 
 
 def _fields(resource: Resource) -> tuple[Parameter, ...]:

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from sync_pipeline.web.shares import Clients, Shares
+from sync_pipeline.web.shares import Clients, Shared, Shares
 
 MOST_OF_ADDRESS = 50
-_TOO_MANY = (
+TOO_MANY = (
     b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: text/plain\r\nconnection: close\r\n"
     b"content-length: 48\r\n\r\nThis address has too many connections. Wait.    "
 )
@@ -28,7 +28,7 @@ class Punctual(H11Protocol):
     seconds_of_an_answer: ClassVar[float] = 60.0
     """From there to the answer; and from the answer to the next request, with all of it taken."""
     clients: ClassVar[Clients] = Clients()
-    shares: ClassVar[Shares] = Shares(MOST_OF_ADDRESS)
+    shares: Shared = Shares(MOST_OF_ADDRESS)
     """How many connections each client has."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -43,7 +43,7 @@ class Punctual(H11Protocol):
         super().connection_made(transport)
         client = self.clients.of_connection(self.client[0] if self.client else "")
         if not self.shares.take(client):
-            transport.write(_TOO_MANY)
+            transport.write(TOO_MANY)
             transport.close()
             return
         self._client = client

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sync_pipeline.callers import LOOPBACK, allowed_hosts
 from sync_pipeline.errors import ConfigurationError
@@ -16,11 +17,11 @@ from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.dependencies import SyncDeps
 
+if TYPE_CHECKING:
+    from sync_pipeline.web.workers.keeper import Lifeline
+
 _LOG = logging.getLogger("sync_pipeline")
-MOST_CONNECTIONS = 200
-MOST_HEAD_BYTES = 65_536
-SECONDS_OF_SILENCE = 10
-SECONDS_TO_STOP = 5
+MOST_TO_ACCEPT = 200
 
 
 class NoSecrets(SecretVault):
@@ -67,56 +68,43 @@ def require_doors(host: str, settings: Settings, store: Store) -> None:
     )
 
 
-def serve(host: str, port: int, settings: Settings, clock: Callable[[], datetime]) -> None:
-    """Serve until SIGINT or SIGTERM.
+def serve(
+    host: str,
+    port: int,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    lifeline: Lifeline | None = None,
+) -> None:
+    """Serve by some processes until SIGINT or SIGTERM; this one keeps them (ADR 0057).
 
     Raises:
         ConfigurationError: a setting is wrong, the port is taken, or nobody would be asked who
             they are.
         StoreUnavailable: the store does not answer.
     """
-    import uvicorn  # noqa: PLC0415 - after everything that can be wrong
-
-    from sync_pipeline.web.app import build_app  # noqa: PLC0415
-    from sync_pipeline.web.punctual import punctual  # noqa: PLC0415
-    from sync_pipeline.web.shares import Clients  # noqa: PLC0415
+    from sync_pipeline.web.workers.serving import keep  # noqa: PLC0415 - after what can be wrong
 
     allowed = allowed_hosts(host, port, settings.ui_allowed_hosts)
     with reading(settings, clock) as deps:
         require_doors(host, settings, deps.store)
-        with _listening(host, port) as listener:
-            app = build_app(deps, allowed, is_private=is_private(host, settings))
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    app,
-                    log_level="warning",
-                    access_log=False,
-                    http=punctual(
-                        Clients(settings.console_proxies), settings.console_most_of_address
-                    ),
-                    ws="none",
-                    lifespan="off",
-                    # Who sends a request is not taken from what it says of itself.
-                    proxy_headers=False,
-                    server_header=False,
-                    limit_concurrency=MOST_CONNECTIONS,
-                    timeout_keep_alive=SECONDS_OF_SILENCE,
-                    timeout_graceful_shutdown=SECONDS_TO_STOP,
-                    h11_max_incomplete_event_size=MOST_HEAD_BYTES,
-                )
-            )
-            named = f"[{host}]" if ":" in host else host
-            _LOG.info("The console is at http://%s:%s; Ctrl-C ends it.", named, port)
-            # When all is answered, uvicorn raises the signal again that ended it.
-            with suppress(KeyboardInterrupt):
-                server.run([listener])
+    with _listening(host, port) as listener:
+        named = f"[{host}]" if ":" in host else host
+        _LOG.info("The console is at http://%s:%s; Ctrl-C ends it.", named, port)
+        keep(
+            listener,
+            lambda: reading(settings, clock),
+            settings,
+            allowed,
+            is_private=is_private(host, settings),
+            lifeline=lifeline,
+        )
 
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+        listener = socket.create_server((host, port), family=family, backlog=MOST_TO_ACCEPT)
     except (OSError, OverflowError, UnicodeError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or "this is no address"
         raise ConfigurationError(

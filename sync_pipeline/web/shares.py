@@ -11,9 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from threading import Lock
+from typing import Protocol
 
 _SITE = 64
 """Bits of an IPv6 address that are one network's (RFC 4291, 2.5.4): who has one, has all of it."""
+
+
+class Shared(Protocol):
+    """Counts what each client has: in this process, or in all of one console."""
+
+    def take(self, client: str) -> bool:
+        """Take one more for a client; return whether it may have it."""
+
+    def give_back(self, client: str) -> None:
+        """Give one back that was taken."""
 
 
 @dataclass(slots=True)

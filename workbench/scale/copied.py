@@ -11,21 +11,30 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
-from sqlalchemy import Connection, Table, bindparam, func, select, text, update
+from sqlalchemy import Connection, Date, Table, bindparam, func, select, text, update
 
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.privilege import Grant, Membership
-from sync_pipeline.model.size import Measure
+from sync_pipeline.model.size import Measure, SizeLimit, SizeSnapshot
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.settings import Settings
 from sync_pipeline.store import schema
 from sync_pipeline.store.registry import instance_of
-from sync_pipeline.store.sizes.schema import instance_databases
+from sync_pipeline.store.sizes.schema import (
+    database_size_aggregations,
+    database_size_stats,
+    instance_databases,
+    instance_size_aggregations,
+    instance_size_stats,
+    size_limits,
+)
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.finding_rules import Counting
@@ -59,7 +68,14 @@ _COPIED: tuple[Table, ...] = (
 _OF_TEAM = 100
 _GRANTS = 240
 _EVERYWHERE = 5
-_SIZE = (Measure.known(1),) * 3
+_DAYS, _DAYS_OF_A_COPY = 45, 8
+_SIZES = (
+    database_size_stats,
+    instance_size_stats,
+    database_size_aggregations,
+    instance_size_aggregations,
+    size_limits,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +148,8 @@ def fill(url: str, fleet: CopiedFleet) -> None:
         count = min(fleet.models, fleet.instances)
         store.registry.put_instances([fleet.instance(number) for number in range(count)], START)
         _sync(bench, fleet, _in_order(store))
+        last = datetime.now(UTC).date() - timedelta(days=1)
+        _measure(store, fleet, _in_order(store), last)
         deps = SyncDeps(store, NoSecrets(), Settings(store_url=""), lambda: bench.now)
         review_of(deps, _in_order(store))
         say(f"{count} models are written")
@@ -140,6 +158,7 @@ def fill(url: str, fleet: CopiedFleet) -> None:
             store.registry.put_instances(more[begin : begin + 1000], START)
         with store._database.write() as connection:
             _copy(connection, _in_order(store)[0].id, count)
+            _copy_sizes(connection, last)
             say("the others are copies of them")
             _add_sessions(connection, fleet)
             connection.execute(text("ANALYZE"))
@@ -161,9 +180,33 @@ def _sync(bench: StoreBench, fleet: CopiedFleet, models: Sequence[Instance]) -> 
             found = _snapshot(fleet, number, item, bench.now)
             claim = bench.claim(session, item)
             bench.apply_snapshot(claim, item, changed(found, bench.now) if turn else found)
-            names = dict.fromkeys(("shop", "hr", f"own_{number}"), _SIZE)
-            day = bench.now.date()
-            put_snapshots(bench.store, item.id, {day: snapshot_of(day, names)})
+
+
+def _measure(store: Store, fleet: CopiedFleet, models: Sequence[Instance], last: date) -> None:
+    """Write the days of a month and a half up to yesterday, and aggregate them.
+
+    They are of these days, as pages ask what was of late.
+    """
+    days = [last - timedelta(days=back) for back in range(_DAYS)]
+    for number, item in enumerate(models):
+        chance = random.Random(f"{fleet.seed} {number} sizes")
+        sizes = {name: chance.randrange(10**8, 10**12) for name in ("shop", "hr", f"own_{number}")}
+        rates = {name: chance.randrange(10**5, 10**9) for name in sizes}
+        found: dict[date, SizeSnapshot] = {}
+        for passed, day in enumerate(reversed(days)):
+            now = {
+                name: (Measure.known(size + rates[name] * passed),) * 3
+                for name, size in sizes.items()
+            }
+            found[day] = snapshot_of(day, now)
+        put_snapshots(store, item.id, found)
+        store.size_queries.put_limit(SizeLimit(item.name, "shop", sizes["shop"] + 10**11))
+    identifiers = tuple(item.id for item in models)
+    for kind in PeriodType:
+        periods = PeriodRange.between(kind, min(days), last)
+        store.aggregations.compute(
+            [AggregationRequest(identifiers, periods, last, 5.0, datetime.now(UTC))]
+        )
 
 
 def _snapshot(fleet: CopiedFleet, number: int, item: Instance, now: datetime) -> Snapshot:
@@ -234,6 +277,31 @@ def _copy(connection: Connection, first: int, count: int) -> None:
             f"WHERE m.id = (instances.id - {first}) % {count} + {first})"
         )
     )
+
+
+def _copy_sizes(connection: Connection, last: date) -> None:
+    """Write what each copy was measured in the last days, and what is aggregated of all."""
+    since = last - timedelta(days=_DAYS_OF_A_COPY)
+    for table in _SIZES:
+        own = ("instance_id", "database_id")
+        names = [item.name for item in table.c if item.name not in own]
+        mine, into = ", ".join(f"old.{name}" for name in names), ", ".join(names)
+        joined, keys, ids = "", "instance_id", "c.new_id"
+        if "database_id" in table.c:
+            keys, ids = "instance_id, database_id", "c.new_id, theirs.id"
+            joined = (
+                "JOIN instance_databases ours ON ours.id = old.database_id "
+                "JOIN instance_databases theirs ON theirs.instance_id = c.new_id "
+                "AND theirs.database_name = ours.database_name"
+            )
+        asked = text(
+            f"INSERT INTO {table.name} ({keys}, {into}) SELECT {ids}, {mine} FROM copies c "
+            f"JOIN {table.name} old ON old.instance_id = c.model_id {joined} "
+            + ("WHERE old.collected_date > :since" if "collected_date" in table.c else "")
+        )
+        if "collected_date" in table.c:
+            asked = asked.bindparams(bindparam("since", since, type_=Date()))
+        connection.execute(asked)
 
 
 def _rebase(connection: Connection, deps: SyncDeps) -> None:

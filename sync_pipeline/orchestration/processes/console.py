@@ -1,7 +1,7 @@
 """The console beside Dagster's UI; `sync-pipeline up --console-port` starts it.
 
-It ends with its keeper, and is started again when it ends. Of the settings it is given those that
-are no secrets, and the store's URL.
+It keeps the processes that answer. It ends with its keeper, and is started again when it ends. Of
+the settings it is given those that are no secrets, and the store's URL.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def main() -> int:
     handler.setFormatter(VisibleFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])
     _LOG.setLevel(logging.INFO)
-    if options.life is not None:
-        ChildEnd.inherited(options.life).watch()
+    # Without a thread that watches it: processes are forked off this one.
+    line = None if options.life is None else ChildEnd.inherited(options.life)
     try:
         settings = Settings.load()
         # The keeper makes or upgrades the tables, too: whoever comes first.
         Store.open(settings.effective_store_url).close()
-        serve(options.host, options.port, settings, utc_now)
+        serve(options.host, options.port, settings, utc_now, line)
     except SyncError as error:
         _LOG.error("%s", error)
         return 1

@@ -95,6 +95,14 @@ class ChildEnd:
         """From now on listen, and end this process with the line or with its time."""
         threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
 
+    def fileno(self) -> int:
+        """Return what can be read when the keeper said something, or has ended."""
+        return self.line.fileno()
+
+    def hear(self) -> None:
+        """Hear what was said, in place of `watch`: end this process with its keeper."""
+        self._hear_all()
+
     def say(self, text: str) -> None:
         """Tell the keeper something."""
         with suppress(OSError):

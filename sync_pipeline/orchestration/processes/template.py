@@ -8,7 +8,6 @@ code server, before that has any thread or connection. See ADR 0039.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import gc
 import logging
@@ -26,10 +25,10 @@ from multiprocessing.context import BaseContext, ForkServerContext, ForkServerPr
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sync_pipeline.parents import end_with_parent
 from sync_pipeline.settings import Settings, StepExecutor
 
 _LOG = logging.getLogger("sync_pipeline")
-_SET_PARENT_DEATH_SIGNAL = 1
 _TO_ALL = (signal.SIGTERM, signal.SIGHUP)
 """What a service manager may send to every process: a run ends by it, and its template later."""
 
@@ -62,7 +61,7 @@ class RunProcess(ForkServerProcess):
 
     def run(self) -> None:
         """Do what the process is for."""
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        end_with_parent(os.getppid())
         for number in _TO_ALL:
             signal.signal(number, signal.SIG_DFL)
         os.fork = _FORK
