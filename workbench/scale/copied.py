@@ -18,14 +18,22 @@ from uuid import NAMESPACE_OID, uuid5
 from sqlalchemy import Connection, Table, bindparam, func, select, text, update
 
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.privilege import Grant, Membership
 from sync_pipeline.model.size import Measure
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.settings import Settings
 from sync_pipeline.store import schema
 from sync_pipeline.store.registry import instance_of
-from sync_pipeline.store.sizes.schema import instance_databases
+from sync_pipeline.store.sizes.schema import (
+    database_size_aggregations,
+    database_size_stats,
+    instance_databases,
+    instance_size_aggregations,
+    instance_size_stats,
+)
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.finding_rules import Counting
@@ -55,11 +63,16 @@ _COPIED: tuple[Table, ...] = (
     schema.instance_finding_counts,
     schema.account_change_log,
     instance_databases,
+    instance_size_stats,
+    instance_size_aggregations,
 )
+_OF_DATABASES: tuple[Table, ...] = (database_size_stats, database_size_aggregations)
+_NUMBERED = ("id", "instance_id", "database_id")
 _OF_TEAM = 100
 _GRANTS = 240
 _EVERYWHERE = 5
-_SIZE = (Measure.known(1),) * 3
+_DAYS = 16
+"""Days of sizes: some of the week before the one that ended last are among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +174,23 @@ def _sync(bench: StoreBench, fleet: CopiedFleet, models: Sequence[Instance]) -> 
             found = _snapshot(fleet, number, item, bench.now)
             claim = bench.claim(session, item)
             bench.apply_snapshot(claim, item, changed(found, bench.now) if turn else found)
-            names = dict.fromkeys(("shop", "hr", f"own_{number}"), _SIZE)
-            day = bench.now.date()
-            put_snapshots(bench.store, item.id, {day: snapshot_of(day, names)})
+    for number, item in enumerate(models):
+        _measure(bench, number, item.id)
+
+
+def _measure(bench: StoreBench, number: int, instance_id: int) -> None:
+    """Write the sizes of the last days, which grow, and the weeks that they make."""
+    store, days = bench.store, {}
+    for place in range(_DAYS):
+        day = bench.now.date() - timedelta(days=_DAYS - 1 - place)
+        size = Measure.known(10**9 + 10**7 * (number + 1) * place)
+        names = ("shop", "hr", f"own_{number}")
+        days[day] = snapshot_of(day, dict.fromkeys(names, (size,) * 3))
+    put_snapshots(store, instance_id, days)
+    periods = PeriodRange.between(PeriodType.WEEK, min(days), max(days))
+    store.aggregations.compute(
+        [AggregationRequest((instance_id,), periods, bench.now.date(), 5.0, bench.now)]
+    )
 
 
 def _snapshot(fleet: CopiedFleet, number: int, item: Instance, now: datetime) -> Snapshot:
@@ -215,6 +242,18 @@ def _copy(connection: Connection, first: int, count: int) -> None:
             text(
                 f"INSERT INTO {table.name} (instance_id, {kept}) SELECT c.new_id, {kept} "
                 f"FROM copies c JOIN {table.name} ON instance_id = c.model_id"
+            )
+        )
+    for table in _OF_DATABASES:
+        columns = [item.name for item in table.c if item.name not in _NUMBERED]
+        kept = ", ".join(columns)
+        connection.execute(
+            text(
+                f"INSERT INTO {table.name} (instance_id, database_id, {kept}) "
+                f"SELECT c.new_id, new.id, {', '.join(f't.{name}' for name in columns)} "
+                f"FROM copies c JOIN {table.name} t ON t.instance_id = c.model_id "
+                "JOIN instance_databases old ON old.id = t.database_id JOIN instance_databases new "
+                "ON new.instance_id = c.new_id AND new.database_name = old.database_name"
             )
         )
     names = [item.name for item in schema.account_permissions.c if item.name != "account_id"]
