@@ -369,6 +369,8 @@ SMALL = frozenset(
         "instance_finding_counts",
         # Of the console, and one row of the history.
         *("console_tokens", "change_horizon"),
+        # What people set, one by one.
+        "size_limits",
     }
 )
 """Tables that a statement may look through; all others it enters by an index."""
@@ -496,6 +498,8 @@ def test_no_statement_goes_through_a_large_table(
 
 
 MOST_STATEMENTS = 24
+MOST_OF = {"/api/v1/today": 48}
+"""Of a page that is nine answers: BEGIN is counted, too."""
 
 
 def test_a_page_costs_few_statements_however_many_instances_there_are(
@@ -504,7 +508,7 @@ def test_a_page_costs_few_statements_however_many_instances_there_are(
     """Of 300 instances, with full pages: a statement for each row or instance would be 50 more."""
     monkeypatch.setattr(findings, "MOST_AT_ONCE", 5)
     url = f"sqlite:///{tmp_path}/sync_pipeline.db"
-    fill_copies(url, CopiedFleet(300, 12, 5, 2))
+    fill_copies(url, CopiedFleet(300, 12, 5, 2), START.date())
     found: dict[tuple[str, ...], int] = {}
     with reading(Settings(home=tmp_path, store_url=url), lambda: START) as deps:
         pages = Pages(deps, Viewer("all"))
@@ -515,4 +519,7 @@ def test_a_page_costs_few_statements_however_many_instances_there_are(
                 pages.get(path, query)
             found[(path, *sorted(query))] = explained.count
         pages.close()
-    assert {key: count for key, count in found.items() if count > MOST_STATEMENTS} == {}
+    many = {
+        key: count for key, count in found.items() if count > MOST_OF.get(key[0], MOST_STATEMENTS)
+    }
+    assert many == {}

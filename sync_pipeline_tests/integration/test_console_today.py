@@ -20,6 +20,7 @@ from alembic.config import Config
 from sqlalchemy import event, update
 
 from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.breaker import Streak
 from sync_pipeline.model.change import Baseline, ChangeType, Effect, LoggedChange
 from sync_pipeline.model.change_page import ChangeQuestion
@@ -29,6 +30,7 @@ from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.inventory import ChangeFilter
 from sync_pipeline.model.maintenance import NewWindow
 from sync_pipeline.model.page import InstanceQuestion, InstanceState, Place
+from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.model.size import Measure, SizeLimit
 from sync_pipeline.model.viewer import EVERYTHING, Reach, Viewer
@@ -97,6 +99,9 @@ def _measure(store: Store) -> None:
             size = Measure.known(10**10 + (20 - ago) * 10**8 * (number + 1))
             days[day] = snapshot_of(day, {"db": (size,) * 3, "still": (Measure.known(1),) * 3})
         put_snapshots(store, item.id, days)
+        weeks = PeriodRange.between(PeriodType.WEEK, min(days), max(days))
+        request = AggregationRequest((item.id,), weeks, LATER.date(), 5.0, LATER)
+        store.aggregations.compute([request])
         if number % 2:
             store.size_queries.put_limit(SizeLimit(item.name, "", 2 * 10**10))
         store.size_queries.put_limit(SizeLimit(item.name, "db", 3 * 10**10))
@@ -390,20 +395,34 @@ def test_that_namesakes_differ_since_yesterday_is_told_to_who_sees_all(tmp_path:
     assert found["all"].total > found["a"].total > 0
 
 
-def test_growth_and_limits_are_those_of_the_commands(today: dict[str, Any], told: Command) -> None:
-    options = ("--by", "growth", "--days", "7", "--limit", "5", "--json")
-    listed = told.ok("capacity", "top", *options).json
+def test_growth_and_limits_are_those_of_the_commands(
+    pages: Pages, today: dict[str, Any], told: Command
+) -> None:
+    """Growth is that of *Capacity*, first rows first, and of `capacity history`."""
+    shown = rows_of(today, "growing")
+    asked = {"sort": "-growth", "limit": 5}
+    listed = pages.get("/api/v1/capacity", asked).json["tables"]["standings"]["items"]
     keys = {
-        "instance": "instance", "database": "database", "size_bytes": "total_bytes",
-        "grown_bytes": "grown_bytes", "grown_since": "since", "measured": "collected_date",
+        "instance": "instance", "database": "database", "size_bytes": "now_bytes",
+        "grown_bytes": "change_bytes", "measured": "measured",
     }  # fmt: skip
-    assert [[row[key] for key in keys] for row in rows_of(today, "growing")] == [
+    assert [[row[key] for key in keys] for row in shown] == [
         [item[key] for key in keys.values()] for item in listed
     ]
-    assert listed
+    assert len({row["grown_bytes"] for row in shown}) > 3
+    for row in shown:
+        options = (row["instance"], "--database", row["database"], "--period", "week", "--json")
+        weeks = {
+            item["period_start"]: item for item in told.ok("capacity", "history", *options).json
+        }
+        assert weeks[row["grown_since"]]["total"]["change_bytes"] == row["grown_bytes"]
     forecasts = [
         *told.ok("capacity", "forecast", "--json").json,
-        *told.ok("capacity", "forecast", "--database", "db", "--json").json,
+        *(
+            item
+            for name in ("db", *(f"{team.word}_db0" for team in TEAMS))
+            for item in told.ok("capacity", "forecast", "--database", name, "--json").json
+        ),
     ]
     near = sorted(
         (item for item in forecasts if item["days_until_limit"] is not None),

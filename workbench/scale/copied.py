@@ -64,7 +64,11 @@ _COPIED: tuple[Table, ...] = (
     schema.instance_finding_counts,
     schema.account_change_log,
     instance_databases,
+    instance_size_stats,
+    instance_size_aggregations,
 )
+_OF_DATABASES: tuple[Table, ...] = (database_size_stats, database_size_aggregations)
+_NUMBERED = ("id", "instance_id", "database_id")
 _OF_TEAM = 100
 _GRANTS = 240
 _EVERYWHERE = 5
@@ -139,8 +143,8 @@ def _settle(url: str, noted: Path) -> None:
     noted.write_text(code_digest())
 
 
-def fill(url: str, fleet: CopiedFleet) -> None:
-    """Write a fleet into a store that is empty."""
+def fill(url: str, fleet: CopiedFleet, measured_until: date | None = None) -> None:
+    """Write a fleet into a store that is empty, with sizes until a day, or until yesterday."""
     store = Store.open(url)
     try:
         bench = StoreBench(store, START)
@@ -148,7 +152,7 @@ def fill(url: str, fleet: CopiedFleet) -> None:
         count = min(fleet.models, fleet.instances)
         store.registry.put_instances([fleet.instance(number) for number in range(count)], START)
         _sync(bench, fleet, _in_order(store))
-        last = datetime.now(UTC).date() - timedelta(days=1)
+        last = measured_until or datetime.now(UTC).date() - timedelta(days=1)
         _measure(store, fleet, _in_order(store), last)
         deps = SyncDeps(store, NoSecrets(), Settings(store_url=""), lambda: bench.now)
         review_of(deps, _in_order(store))
@@ -183,10 +187,7 @@ def _sync(bench: StoreBench, fleet: CopiedFleet, models: Sequence[Instance]) -> 
 
 
 def _measure(store: Store, fleet: CopiedFleet, models: Sequence[Instance], last: date) -> None:
-    """Write the days of a month and a half up to yesterday, and aggregate them.
-
-    They are of these days, as pages ask what was of late.
-    """
+    """Write the days of a month and a half up to the last one, and aggregate them."""
     days = [last - timedelta(days=back) for back in range(_DAYS)]
     for number, item in enumerate(models):
         chance = random.Random(f"{fleet.seed} {number} sizes")
@@ -258,6 +259,18 @@ def _copy(connection: Connection, first: int, count: int) -> None:
             text(
                 f"INSERT INTO {table.name} (instance_id, {kept}) SELECT c.new_id, {kept} "
                 f"FROM copies c JOIN {table.name} ON instance_id = c.model_id"
+            )
+        )
+    for table in _OF_DATABASES:
+        columns = [item.name for item in table.c if item.name not in _NUMBERED]
+        kept = ", ".join(columns)
+        connection.execute(
+            text(
+                f"INSERT INTO {table.name} (instance_id, database_id, {kept}) "
+                f"SELECT c.new_id, new.id, {', '.join(f't.{name}' for name in columns)} "
+                f"FROM copies c JOIN {table.name} t ON t.instance_id = c.model_id "
+                "JOIN instance_databases old ON old.id = t.database_id JOIN instance_databases new "
+                "ON new.instance_id = c.new_id AND new.database_name = old.database_name"
             )
         )
     names = [item.name for item in schema.account_permissions.c if item.name != "account_id"]

@@ -210,7 +210,8 @@ def _rows(
         )
         .join_from(page, log, log.c.id == page.c.id)
         .join(instances, instances.c.id == log.c.instance_id)
-        .order_by(log.c.changed_at.desc(), log.c.id.desc())
+        # By the page's own: else PostgreSQL may go through the log in this order to find its rows.
+        .order_by(page.c.changed_at.desc(), page.c.id.desc())
     )
     return list(connection.execute(query))
 

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import Float, case, cast, func, select
+from sqlalchemy import case, func, select
 
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.maintenance import MaintenanceWindow
 from sync_pipeline.model.page import InstanceState
-from sync_pipeline.model.size import SizeLimit
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import in_reach, in_state, of_reach
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.schema import instance_findings as findings
 from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instances
-from sync_pipeline.store.sizes.schema import (
-    database_size_stats,
-    instance_databases,
-    instance_size_stats,
-    size_limits,
-)
 
 _IS_THERE = instances.c.deleted_at.is_(None)
 
-_DAY = instance_size_stats
-_OF_DATABASE = database_size_stats
 COUNTED = (
     InstanceState.SYNCED,
     InstanceState.OVERDUE,
@@ -60,14 +51,6 @@ class Overview:
             query = select(func.count(), *counts).select_from(instances)
             row = connection.execute(query.where(_IS_THERE, *in_reach(connection, reach))).one()
         return row[0], dict(zip(COUNTED, row[1:], strict=True))
-
-    def ids(self, reach: Reach) -> tuple[int, ...] | None:
-        """Return the ids of the instances there ever were; None: all."""
-        if reach.is_everything:
-            return None
-        with self._database.read_once() as connection:
-            query = select(instances.c.id).where(*in_reach(connection, reach))
-            return tuple(connection.scalars(query))
 
     def new_findings(
         self, reach: Reach, since: datetime, disabled: Sequence[str], limit: int
@@ -113,50 +96,3 @@ class Overview:
                 )
                 for row in connection.execute(query)
             ]
-
-    def fullest(self, reach: Reach, recent: date, limit: int) -> list[SizeLimit]:
-        """Return the limits that people set which are nearest to be reached by size, not by growth.
-
-        Of what was not measured since `recent`, none.
-        """
-        whole = (
-            select(_DAY.c.total_bytes)
-            .where(
-                _DAY.c.instance_id == size_limits.c.instance_id,
-                _DAY.c.collected_date >= recent,
-                _DAY.c.total_bytes.is_not(None),
-            )
-            .order_by(_DAY.c.collected_date.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        one = (
-            select(_OF_DATABASE.c.total_bytes)
-            .join_from(
-                instance_databases,
-                _OF_DATABASE,
-                _OF_DATABASE.c.database_id == instance_databases.c.id,
-            )
-            .where(
-                instance_databases.c.instance_id == size_limits.c.instance_id,
-                instance_databases.c.database_name == size_limits.c.database_name,
-                _OF_DATABASE.c.instance_id == size_limits.c.instance_id,
-                _OF_DATABASE.c.collected_date >= recent,
-                _OF_DATABASE.c.total_bytes.is_not(None),
-            )
-            .order_by(_OF_DATABASE.c.collected_date.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        size = case((size_limits.c.database_name == "", whole), else_=one)
-        share = cast(size, Float) / size_limits.c.limit_bytes
-        query = (
-            select(instances.c.name, size_limits.c.database_name, size_limits.c.limit_bytes)
-            .join_from(size_limits, instances, instances.c.id == size_limits.c.instance_id)
-            .where(_IS_THERE, size.is_not(None))
-            .order_by(share.desc(), instances.c.name, size_limits.c.database_name)
-            .limit(limit)
-        )
-        with self._database.read() as connection:
-            rows = connection.execute(query.where(*in_reach(connection, reach)))
-            return [SizeLimit(row.name, row.database_name, row.limit_bytes) for row in rows]

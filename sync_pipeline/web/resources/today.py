@@ -9,7 +9,6 @@ from sync_pipeline.model.change import ChangeType
 from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.page import InstanceState
 from sync_pipeline.model.session import Session, SyncCategory
-from sync_pipeline.model.size import TopDatabase
 from sync_pipeline.web.asked import Asked
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.changes import BASELINE, COLUMNS, GIVEN, TAKEN, change_row
@@ -21,6 +20,7 @@ from sync_pipeline.web.resources.links import (
 )
 from sync_pipeline.web.views import Column, Kind, Layout, Link, Value, View
 from sync_pipeline.workflows.console.answers import Answers
+from sync_pipeline.workflows.console.capacity import StandingNow
 from sync_pipeline.workflows.console.today import TodayAnswer
 
 _STATES = {
@@ -161,14 +161,16 @@ def _cause(cause: Cause) -> tuple[Value, ...]:
     )
 
 
-def _grown(item: TopDatabase) -> tuple[Value, ...]:
+def _grown(item: StandingNow) -> tuple[Value, ...]:
+    own, newest = item.standing, item.newest
+    at = own.aggregation
     return (
-        instance_link(item.instance),
-        capacity_link(item.database, item.instance, item.database),
-        item.total_bytes,
-        item.grown_bytes,
-        item.since,
-        item.collected_date,
+        instance_link(own.instance),
+        capacity_link(own.database, own.instance, own.database),
+        newest.total_bytes if newest else None,
+        at.total.change_bytes if at else None,
+        at.period_start if at else None,
+        newest.collected_date if newest else None,
     )
 
 
@@ -232,6 +234,6 @@ RESOURCES = (
         every,
         (KINDS, CHANGES, CAUSES, GROWING, LIMITS, SESSIONS),
         facts=FACTS,
-        kept_empty=("kinds_of_change", "new_causes"),
+        kept_empty=("kinds_of_change", "new_causes", "growing"),
     ),
 )

@@ -165,16 +165,9 @@ class CapacityAnswers:
         Raises:
             ConfigurationError: the growth of a day is asked for of too many databases.
         """
-        self._require_few(asked)
+        page = self.standings(asked, place)
         running = Period.of(asked.kind, today(self._deps))
-        period = running.previous
-        if asked.order is StandingOrder.UNTIL:
-            place = Place(min(place.limit, MOST_FORECASTS), place.after)
-        question = StandingQuestion(
-            period, asked.instances, asked.subjects, asked.order, asked.is_descending
-        )
-        page = self._pages.page(self._reach, question, place)
-        first = period
+        first = period = running.previous
         for _ in range(PERIODS_SHOWN[asked.kind] - 1):
             first = first.previous
         found = {
@@ -185,7 +178,23 @@ class CapacityAnswers:
         known = [number for number, (_, item) in enumerate(shown) if item]
         # The running one has none before its first day was aggregated: it is no gap.
         shown = shown[known[0] : max(known[-1] + 1, len(shown) - 1)] if known else []
-        return FleetAnswer(period, Page(self._now(page.items, asked), page.next), _fleet(shown))
+        return FleetAnswer(period, page, _fleet(shown))
+
+    def standings(self, asked: FleetQuestion, place: Place) -> Page[StandingNow]:
+        """Return a page of what stands in the last period that ended, without the fleet's sums.
+
+        Raises:
+            ConfigurationError: the growth of a day is asked for of too many databases.
+        """
+        self._require_few(asked)
+        period = Period.of(asked.kind, today(self._deps)).previous
+        if asked.order is StandingOrder.UNTIL:
+            place = Place(min(place.limit, MOST_FORECASTS), place.after)
+        question = StandingQuestion(
+            period, asked.instances, asked.subjects, asked.order, asked.is_descending
+        )
+        page = self._pages.page(self._reach, question, place)
+        return Page(self._now(page.items, asked), page.next)
 
     def _require_few(self, asked: FleetQuestion) -> None:
         is_by_growth = asked.order in (StandingOrder.GROWTH, StandingOrder.PERCENT)
@@ -224,6 +233,8 @@ class CapacityAnswers:
     def _points(
         self, found: Sequence[Standing], subjects: Subjects, since: date
     ) -> Mapping[tuple[str, str], list[SizePoint]]:
+        if not found:
+            return {}
         until, sizes = today(self._deps), self._store.fleet_sizes
         if subjects is Subjects.DATABASES:
             return sizes.totals_of(since, until, {(i.instance, i.database): None for i in found})

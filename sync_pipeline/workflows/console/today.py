@@ -16,26 +16,27 @@ from sync_pipeline.model.finding import Finding, Severity, counts_of
 from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.page import InstanceQuestion, InstanceState, Place, SessionQuestion
 from sync_pipeline.model.session import Session, SyncCategory
-from sync_pipeline.model.size import TopDatabase
+from sync_pipeline.model.standing import StandingOrder, Subjects
 from sync_pipeline.model.viewer import Reach
-from sync_pipeline.workflows.answers import capacity
 from sync_pipeline.workflows.answers.finding_rules import finding_rules
 from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.console.capacity import (
+    MOST_FORECASTS,
+    CapacityAnswers,
+    FleetQuestion,
+    StandingNow,
+)
 from sync_pipeline.workflows.console.changes import ChangeAnswers, ChangeCounts
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import held_by_breaker
 
 YESTERDAY = timedelta(hours=24)
-GROWTH_DAYS = 7
 MOST_CHANGES = 12
 MOST_CAUSES = 10
 MOST_GROWING = 5
 MOST_LIMITS = 5
-MOST_FORECASTS = 20
-"""Limits that are looked at: of those that people set the fullest, and the databases that grow."""
 MOST_FINDINGS = 2000
-_Subject = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class TodayAnswer:
     counts: ChangeCounts
     changes: tuple[ChangeLine, ...]
     findings: NewFindings
-    growing: tuple[TopDatabase, ...]
+    growing: tuple[StandingNow, ...]
     limits: tuple[Growth, ...]
     sessions: tuple[tuple[SyncCategory, Session | None], ...]
 
@@ -87,6 +88,7 @@ class TodayAnswers:
         self._store = deps.store
         self._reach = reach
         self._changes = ChangeAnswers(deps, reach)
+        self._capacity = CapacityAnswers(deps, reach)
 
     def all(self) -> TodayAnswer:
         """Return all of it."""
@@ -95,7 +97,6 @@ class TodayAnswers:
         windows = self._store.maintenance.active(now)
         held = list(held_by_breaker(self._deps))
         count, states = self._store.overview.states(self._reach, windows, held)
-        growing = self._growing()
         return TodayAnswer(
             since,
             count,
@@ -103,8 +104,8 @@ class TodayAnswers:
             self._changes.counts(since),
             self._changes.foremost(since, MOST_CHANGES),
             self._new_findings(since),
-            tuple(growing[:MOST_GROWING]),
-            tuple(self._limits(growing)),
+            self._growing(),
+            tuple(self._limits()),
             tuple(self._sessions()),
         )
 
@@ -152,39 +153,21 @@ class TodayAnswers:
         ]
         return tuple(causes[:MOST_CAUSES])
 
-    def _growing(self) -> list[TopDatabase]:
-        return capacity.top_databases(
-            self._deps,
-            by_growth=True,
-            limit=MOST_FORECASTS,
-            days=GROWTH_DAYS,
-            instances=self._store.overview.ids(self._reach),
-        )
+    def _growing(self) -> tuple[StandingNow, ...]:
+        """Return the databases that grew most in the last week that ended."""
+        asked = FleetQuestion(order=StandingOrder.GROWTH)
+        found = self._capacity.standings(asked, Place(MOST_GROWING)).items
+        return tuple(item for item in found if _has_grown(item))
 
-    def _limits(self, growing: Sequence[TopDatabase]) -> Sequence[Growth]:
-        """Return what reaches a limit first, as the forecast has it."""
-        now, since = today(self._deps), capacity.window_start(self._deps)
-        recent = now - timedelta(days=capacity.RECENT_DAYS)
-        full = self._store.overview.fullest(self._reach, recent, MOST_FORECASTS)
-        limits = capacity.configured_limits(self._deps)
-        keys = [(item.instance, item.database) for item in full if item.database]
-        keys += [(item.instance, item.database) for item in growing]
-        points = self._store.fleet_sizes.totals_of(since, now, dict.fromkeys(keys))
-        whole = tuple(item.instance for item in full if not item.database)
-        found = [capacity.growth_of(own, limits) for own in points.values()]
-        found += self._of_instances(whole, limits)
-        near = [item for item in found if item is not None and item.days_until_limit is not None]
+    def _limits(self) -> Sequence[Growth]:
+        """Return what reaches a limit first: of those nearest by the week's growth, by forecast."""
+        found: list[Growth] = []
+        for subjects in Subjects:
+            asked = FleetQuestion(subjects=subjects, order=StandingOrder.UNTIL, is_descending=False)
+            page = self._capacity.standings(asked, Place(MOST_FORECASTS))
+            found += [item.growth for item in page.items if item.growth]
+        near = [item for item in found if item.days_until_limit is not None]
         return sorted(near, key=_soonest)[:MOST_LIMITS]
-
-    def _of_instances(
-        self, names: tuple[str, ...], limits: Mapping[_Subject, int]
-    ) -> list[Growth | None]:
-        question = InstanceQuestion(names=names or ("",))
-        chosen = self._store.instance_pages.chosen(self._reach, question, MOST_FORECASTS)
-        ids = tuple(item.id for item in chosen)
-        now, since = today(self._deps), capacity.window_start(self._deps)
-        with self._store.fleet_sizes.totals(since, now, instances=ids) as points:
-            return [capacity.growth_of(own, limits) for own in capacity.subjects(points)]
 
     def _sessions(self) -> list[tuple[SyncCategory, Session | None]]:
         found: list[tuple[SyncCategory, Session | None]] = []
@@ -198,3 +181,8 @@ class TodayAnswers:
 
 def _soonest(item: Growth) -> tuple[float, str, str]:
     return item.days_until_limit or 0.0, item.instance, item.database
+
+
+def _has_grown(item: StandingNow) -> bool:
+    kept = item.standing.aggregation
+    return kept is not None and (kept.total.change_bytes or 0) > 0
