@@ -18,6 +18,7 @@ from sync_pipeline.access.answers import AccountAccess, WhoCan
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.inventory import ChangeFilter
 from sync_pipeline.model.privilege import (
     Grant,
     SectionKey,
@@ -26,10 +27,13 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.reconcile.replay import replay
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.access import access_of, search
+from sync_pipeline.workflows.answers.history import accounts_at
+from sync_pipeline.workflows.answers.past import each_at
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import START, StoreBench, an_account, minutes
 from workbench.servers.fixtures_store import store_database
@@ -148,6 +152,54 @@ def test_a_moment_of_which_nothing_can_be_said_is_refused(past: Past) -> None:
         search(past.deps(), "SELECT", "database:shop", [item], minutes(29))
     with pytest.raises(ConfigurationError, match="not known any more"):
         access_of(past.deps(), "ann", item.name, minutes(29))
+
+
+def test_the_moment_from_which_on_it_is_said_to_be_known_is_known(past: Past) -> None:
+    item = an_instance(past, EngineName.POSTGRESQL)
+    past.bench.now = minutes(10)
+    past.sync(item, with_database((an_account("ann"),), past.bench.now))
+    for seconds, begin in ((0.0, 30), (0.000001, 31), (40.5, 31)):
+        past.bench.store.change_retention.move_horizon(minutes(30) + timedelta(seconds=seconds))
+        past.bench.now = minutes(60)
+        said = past.access_of(item, "ann", minutes(29))
+        assert isinstance(said, str)
+        assert f"Ask for {minutes(begin):%Y-%m-%d %H:%M}Z or later." in said
+        assert isinstance(past.access_of(item, "ann", minutes(begin)), AccountAccess)
+
+
+@pytest.mark.parametrize("moments", [(1, 5, 3, 4, 2, 6, 3), (9, 1, 2, 2)])
+def test_after_a_clock_that_was_set_back_each_answer_is_what_was_known(
+    shared: Past, moments: tuple[int, ...]
+) -> None:
+    """What was known by a moment is what the last sync of those until then has written."""
+    item, other = an_instance(shared, EngineName.MYSQL), an_instance(shared, EngineName.MYSQL)
+    store, known, chance = shared.bench.store, [], random.Random(2)
+    for number, moment in enumerate(moments):
+        names = {f"n{number}", *chance.sample(("ann", "bob"), chance.randrange(3))}
+        states = tuple(
+            replace(an_account(name), attributes=(("number", number),)) for name in sorted(names)
+        )
+        known.append((moment, {(state.name, state.attributes) for state in states}))
+        for one in (item, other):
+            shared.bench.now = minutes(60 * moment)
+            shared.sync(one, with_database(states, shared.bench.now))
+    shared.bench.now = minutes(60 * 24)
+    for hour in {0, 10, *moments}:
+        expected = [names for moment, names in known if moment <= hour]
+        listed = accounts_at(store, minutes(60 * hour), (item.id, other.id))
+        ((_, past),) = each_at(shared.deps(), [item], minutes(60 * hour))
+        found = {(name, state.attributes) for name, state in past.stored.accounts.items()}
+        for one in (item, other):
+            there = {
+                (entry.state.name, entry.state.attributes)
+                for entry in listed
+                if entry.is_active and entry.instance == one.name
+            }
+            assert there == (expected[-1] if expected else set())
+        assert found == (expected[-1] if expected else set())
+    whole = ChangeFilter(instances=(item.id,), limit=None, oldest_first=True)
+    again = replay(entry.change for entry in store.accounts.changes(whole))
+    assert again == {known.state.name: known for known in store.accounts.known(item.id)}
 
 
 def with_database(states: tuple[AccountState, ...], at: datetime, *names: str) -> Snapshot:
