@@ -19,6 +19,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.model.past import Which
 from sync_pipeline.model.privilege import (
     Grant,
     SectionKey,
@@ -27,6 +28,7 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.model.viewer import EVERYTHING
 from sync_pipeline.reconcile.replay import replay
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
@@ -34,6 +36,7 @@ from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.access import access_of, search
 from sync_pipeline.workflows.answers.history import accounts_at
 from sync_pipeline.workflows.answers.past import each_at
+from sync_pipeline.workflows.console.accounts import AccountAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import START, StoreBench, an_account, minutes
 from workbench.servers.fixtures_store import store_database
@@ -299,6 +302,33 @@ def test_one_that_was_removed_since_was_there(past: Past) -> None:
     assert [found.name for found in past.bench.store.registry.there_at(minutes(60))] == [item.name]
     assert past.bench.store.registry.there_at(minutes(90)) == []
     assert past.bench.now > START
+
+
+def test_one_that_is_of_another_engine_now_is_judged_as_what_it_was(past: Past) -> None:
+    """Registered anew under the same name, another server of another engine has its history."""
+    item = an_instance(past, EngineName.MYSQL)
+    boss = replace(
+        an_account("'root'@'%'"), is_superuser=True,
+        grants=(Grant(Securable(SecurableKind.SERVER), "SUPER"),),
+    )  # fmt: skip
+    past.bench.now = minutes(60)
+    past.sync(item, with_database((boss,), minutes(60)))
+    known = past.access_of(item, boss.name, minutes(60))
+    assert isinstance(known, AccountAccess)
+    assert [power.source for power in known.powers] == ["SUPER"]
+    registry = past.bench.store.registry
+    registry.delete_instance(item.name, minutes(80))
+    registry.put_instances([replace(item, engine=EngineName.POSTGRESQL)], minutes(90))
+    past.bench.now = minutes(120)
+    anew = replace(item, engine=EngineName.POSTGRESQL)
+    past.sync(anew, with_database((owner_of("shop"),), minutes(120)))
+    assert past.access_of(item, boss.name, minutes(60)) == known
+    ((then, _),) = each_at(past.deps(), [anew], minutes(60))
+    assert then.engine is EngineName.MYSQL
+    asked = Which(item.name, boss.name, minutes(60))
+    found = AccountAnswers(past.deps(), EVERYTHING).one(asked)
+    assert found is not None
+    assert found.access == known
 
 
 @pytest.mark.postgresql
