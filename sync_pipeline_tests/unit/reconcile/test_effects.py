@@ -396,3 +396,34 @@ def test_roles_of_oracle_that_hold_a_power_are_powers() -> None:
     assert all(words.is_power(Membership(role)) for role in strong)
     assert not any(words.is_power(Membership(role)) for role in ("CONNECT", "RESOURCE", "team"))
     assert all(words.is_power(Grant(SERVER, name)) for name in ("SYSBACKUP", "SYSDG", "SYSOPER"))
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "version"),
+    [
+        (EngineName.MYSQL, "role_edges", "8.4.3"),
+        (EngineName.MARIADB, "global_priv", "11.4.2-MariaDB"),
+    ],
+)
+def test_who_may_write_the_grant_tables_has_a_power_as_the_rules_have_it(
+    engine: EngineName, name: str, version: str
+) -> None:
+    words, item = Powers(power_words(engine)), an_instance("m", engine)
+    sections = whole_snapshot((), START).sections
+    places = [
+        SERVER,
+        *(Securable(SecurableKind.DATABASE, pattern) for pattern in ("mysql", "my%", "%", "shop")),
+        *(
+            Securable(SecurableKind.TABLE, database, "", table)
+            for database in ("mysql", "shop")
+            for table in (name, "user", "slow_log")
+        ),
+    ]
+    strong = 0
+    for grant in (Grant(on, word) for on in places for word in ("INSERT", "UPDATE", "SELECT")):
+        state = replace(PLAIN, name="'app'@'%'", grants=(grant,))
+        rules = judge(item, {state.name: state}, sections, version, START).rules
+        has_power = bool(rules.powers(state.name) or rules.dangers(state.name))
+        assert words.is_power(grant) == has_power, grant
+        strong += has_power
+    assert strong == 12
