@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
@@ -18,7 +18,7 @@ from sync_pipeline.model.change import (
     Reconciliation,
 )
 from sync_pipeline.model.ordinary import REMARKABLE
-from sync_pipeline.model.privilege import Grant, SectionKey, SectionName, section_of
+from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, section_of
 from sync_pipeline.model.snapshot import SectionStatus, Snapshot
 from sync_pipeline.reconcile.diff import blank, diff, only_privileges, without_privileges
 from sync_pipeline.reconcile.effects import Powers, of_coming, of_diff, of_going
@@ -29,6 +29,7 @@ from sync_pipeline.reconcile.lines import (
     FOUND,
     PARTLY,
     SEEN,
+    SUPERUSER,
     IsFirst,
     IsVisible,
     describe,
@@ -77,6 +78,43 @@ class _Firsts:
         return self.sections
 
 
+@dataclass(frozen=True, slots=True)
+class _There:
+    """The accounts that there were, and are, with all of their grants: roles are judged by them."""
+
+    known: Sequence[KnownAccount]
+    present: Sequence[AccountState]
+    snapshot: Snapshot
+    all_known: AllKnown
+    gone: frozenset[str]
+
+    def before(self) -> Sequence[AccountState]:
+        """Return those that there were."""
+        return [item.state for item in self.all_known() if item.is_active]
+
+    def now(self) -> Sequence[AccountState]:
+        """Return those that there are, as they are known now: what was not read is as it was."""
+        old = {item.state.name: item for item in self.all_known()}
+        present = {item.name for item in self.present}
+        unseen = [
+            item.state
+            for name, item in old.items()
+            if item.is_active and name not in present and name not in self.gone
+        ]
+        looked = {item.state.name for item in self.known if item.state.grants}
+        return [*(self._now(item, old.get(item.name), looked) for item in self.present), *unseen]
+
+    def _now(
+        self, reported: AccountState, old: KnownAccount | None, looked: Collection[str]
+    ) -> AccountState:
+        if old is None:
+            return reported
+        if not reported.grants and reported.name not in looked:
+            reported = replace(reported, grants=old.state.grants)
+        is_whole = not self.snapshot.unread and not self.snapshot.known_of
+        return reported if is_whole else merged(old.state, reported, self.snapshot)
+
+
 @dataclass(slots=True)
 class _Outcome:
     """What has been found so far. `before` and `now` say which roles had or have a power."""
@@ -116,8 +154,11 @@ def reconcile(
         (account for account in snapshot.accounts if scope.includes(account.name)),
         key=lambda account: account.name,
     )
+    names = tuple(account.name for account in present)
+    gone = _gone(before, frozenset(names), snapshot, scope)
+    there = _There(known, present, snapshot, all_known or (lambda: known), frozenset(gone))
     words = words or PowerWords()
-    found = _Outcome(*_powers(words, known, present, all_known))
+    found = _Outcome(Powers(words, there.before), Powers(words, there.now))
     firsts = _Firsts(
         _first_read(snapshot, ever_read),
         _first_attributes(known, present),
@@ -125,8 +166,6 @@ def reconcile(
     )
     for account in present:
         _compare(before.get(account.name), account, snapshot, firsts, found, is_baseline)
-    names = tuple(account.name for account in present)
-    gone = _gone(before, frozenset(names), snapshot, scope)
     found.changes.extend(_removal(before[name].state, found.before) for name in gone)
     own = frozenset(
         item.name for item in (*present, *(before[name].state for name in gone)) if is_own(item)
@@ -147,27 +186,6 @@ def reconcile(
         is_baseline=is_baseline,
         own=own,
     )
-
-
-def _powers(
-    words: PowerWords,
-    known: Sequence[KnownAccount],
-    present: Sequence[AccountState],
-    all_known: AllKnown | None,
-) -> tuple[Powers, Powers]:
-    """Return what was a power, and what is one now."""
-
-    def before() -> Sequence[AccountState]:
-        return [item.state for item in (all_known() if all_known else known) if item.is_active]
-
-    def now() -> Sequence[AccountState]:
-        if all_known is None:
-            return present
-        looked = {item.state.name for item in known if item.state.grants}
-        same = {item.name: item.grants for item in before() if item.name not in looked}
-        return [replace(item, grants=item.grants or same.get(item.name, ())) for item in present]
-
-    return Powers(words, before), Powers(words, now)
 
 
 def check_guard(
@@ -236,21 +254,19 @@ def _compare(
         told = _return(before.state, state, change, firsts)
         found.changes.append(replace(told, effect=of_coming(state, found.now)))
     else:
-        visible = _visible(state, firsts.sections)
-        found.changes.extend(
-            replace(item, effect=_effect(item.diff, found, visible))
-            for item in _modifications(state, change, firsts)
-        )
+        found.changes.extend(_modifications(state, change, firsts, found))
     if not change.is_empty:
         found.updated += 1
         found.states.append(state)
 
 
-def _effect(change: AccountDiff, found: _Outcome, is_visible: IsVisible) -> Effect:
+def _effect(
+    change: AccountDiff, found: _Outcome, is_visible: IsVisible, is_first: IsFirst
+) -> Effect:
     """Return what a change gives by the roles as they are, and takes by those as they were."""
     given, taken = Effect.GIVES | Effect.GIVES_POWER, Effect.TAKES | Effect.TAKES_POWER
-    now = of_diff(change, found.now, is_visible)
-    return (now & given) | (of_diff(change, found.before, is_visible) & taken)
+    now = of_diff(change, found.now, is_visible, is_first)
+    return (now & given) | (of_diff(change, found.before, is_visible, is_first) & taken)
 
 
 def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot) -> AccountState:
@@ -320,19 +336,28 @@ def _merged_grants(
 
 
 def _modifications(
-    state: AccountState, change: AccountDiff, firsts: _Firsts
-) -> tuple[AccountChange, ...]:
+    state: AccountState, change: AccountDiff, firsts: _Firsts, found: _Outcome
+) -> Iterator[AccountChange]:
     if change.is_empty:
-        return ()
+        return
+    visible, is_first = _visible(state, firsts.sections), firsts.of(state)
+    if _is_superuser_seen(change, visible, found.now):
+        is_first = frozenset((SUPERUSER,)).__contains__
     parts = (
-        (ChangeType.MODIFY_PRIVILEGE, only_privileges(change)),
-        (ChangeType.MODIFY_OTHER, without_privileges(change)),
+        (ChangeType.MODIFY_PRIVILEGE, only_privileges(change), is_first),
+        (ChangeType.MODIFY_OTHER, without_privileges(change), firsts.of(state)),
     )
-    return tuple(
-        _change(state, change_type, part, _visible(state, firsts.sections), firsts.of(state))
-        for change_type, part in parts
-        if not part.is_empty
-    )
+    for change_type, part, is_first_of in parts:
+        if not part.is_empty:
+            told = _change(state, change_type, part, visible, is_first_of)
+            yield replace(told, effect=_effect(part, found, visible, is_first_of))
+
+
+def _is_superuser_seen(change: AccountDiff, is_visible: IsVisible, powers: Powers) -> bool:
+    """Return whether what makes a superuser only became visible, and was there before perhaps."""
+    is_one = any(item.name == SUPERUSER and item.after for item in change.fields)
+    added: tuple[Grant | Membership, ...] = (*change.grants_added, *change.memberships_added)
+    return is_one and any(is_visible(item) and powers.is_power(item) for item in added)
 
 
 def _change(

@@ -7,21 +7,33 @@ instance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync_pipeline.engines.powers import PowerWords
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import AccountChange, AccountDiff, ChangeType, Effect
 from sync_pipeline.model.privilege import Grant, Membership
-from sync_pipeline.reconcile.lines import IsVisible, really_changed
+from sync_pipeline.reconcile.lines import (
+    SUPERUSER,
+    IsFirst,
+    IsVisible,
+    never_read_before,
+    really_changed,
+)
 
 _ATTRIBUTE = "attribute."
+_OPTIONS = ("admin", "inherit", "set_role", "default", "grantable")
 _GIVEN = Effect.GIVES | Effect.GIVES_POWER
 _TAKEN = Effect.TAKES | Effect.TAKES_POWER
 
 
 def _nothing(_item: Grant | Membership) -> bool:
+    return False
+
+
+def _never(_name: str) -> bool:
     return False
 
 
@@ -45,9 +57,11 @@ class Powers:
         members: dict[str, list[str]] = {}
         for state in states:
             for item in state.memberships:
-                members.setdefault(item.role, []).append(state.name)
+                if self._is_used(item):
+                    members.setdefault(item.role, []).append(state.name)
         found: set[str] = set()
-        waiting = [*self.words.roles, *(state.name for state in states if self._has_itself(state))]
+        waiting = [role for role in members if self.words.is_role(role)]
+        waiting += [state.name for state in states if self._has_itself(state)]
         while waiting:
             name = waiting.pop()
             if name not in found:
@@ -67,8 +81,21 @@ class Powers:
     def is_power(self, item: Grant | Membership) -> bool:
         """Return whether a right gives its holder a power."""
         if isinstance(item, Membership):
-            return item.admin or item.role in self.roles
+            # What a role of the engine gives is known without the accounts.
+            return item.admin or self._lends(item, ()) or self._lends(item, self.roles)
         return self.words.is_power(item)
+
+    def _lends(self, item: Membership, roles: Container[str]) -> bool:
+        """Return whether a role that has a power lends it to this member."""
+        return self._is_used(item) and (self.words.is_role(item.role) or item.role in roles)
+
+    @staticmethod
+    def _is_used(item: Membership) -> bool:
+        """Return whether a member may use anything of its role.
+
+        PostgreSQL, GRANT: with neither INHERIT nor SET there is nothing.
+        """
+        return item.inherit is not False or item.set_role is not False
 
     def has(self, state: AccountState) -> bool:
         """Return whether an account has a power by what it is, holds, or is a member of."""
@@ -87,17 +114,26 @@ def of_going(state: AccountState, powers: Powers) -> Effect:
     return found | _TAKEN if powers.has(state) else found
 
 
-def of_diff(change: AccountDiff, powers: Powers, is_visible: IsVisible = _nothing) -> Effect:
-    """Return what the parts of a diff give and take; what only became visible does neither."""
-    memberships, grants = really_changed(change)
+def of_diff(
+    change: AccountDiff,
+    powers: Powers,
+    is_visible: IsVisible = _nothing,
+    is_first: IsFirst = _never,
+) -> Effect:
+    """Return what the parts of a diff give and take; what only became visible does neither.
+
+    Nor does an attribute that is read for the first time (`is_first`), or reported no more.
+    """
     found = Effect.NONE
-    for added, removed in (memberships, grants):
-        found |= _of_items([item for item in added if not is_visible(item)], powers, is_given=True)
-        found |= _of_items(removed, powers, is_given=False)
+    for added, removed in really_changed(change):
+        now, was = _by_right(item for item in added if not is_visible(item)), _by_right(removed)
+        for right in {**was, **now}:
+            found |= _of_right(was.get(right, ()), now.get(right, ()), powers)
     for item in change.fields:
         name = item.name.removeprefix(_ATTRIBUTE)
-        is_superuser = item.name == "is_superuser"
-        if is_superuser or (item.name != name and name in powers.words.attributes):
+        is_power = item.name != name and name in powers.words.attributes
+        is_told = not item.is_absent_after and not is_first(name)
+        if (item.name == SUPERUSER or is_power) and is_told:
             found |= _of_flag(item.before is True, item.after is True)
     return found
 
@@ -111,21 +147,59 @@ def judged(change: AccountChange, powers: Powers) -> Effect:
         held = any(line.startswith("it held ") for line in change.lines)
         return Effect.TAKES if held else Effect.NONE
     was = frozenset(change.lines)
-    return of_diff(change.diff, powers, lambda item: f"visible {item}" in was)
+    is_first = never_read_before(was)
+    return of_diff(change.diff, powers, lambda item: f"visible {item}" in was, is_first)
 
 
 def _holds_any(state: AccountState) -> bool:
-    return bool(state.is_superuser or state.memberships or state.grants)
+    may = any(not grant.deny for grant in state.grants)
+    return bool(state.is_superuser or state.memberships or may)
 
 
-def _of_items(items: Iterable[Grant | Membership], powers: Powers, *, is_given: bool) -> Effect:
-    found = Effect.NONE
+def _by_right(
+    items: Iterable[Grant | Membership],
+) -> Mapping[Hashable, Sequence[Grant | Membership]]:
+    """Return what is the same right, whoever gave it and with whatever options."""
+    found: dict[Hashable, list[Grant | Membership]] = defaultdict(list)
     for item in items:
-        # A denial takes what it denies.
-        gives = is_given is not (isinstance(item, Grant) and item.deny)
-        found |= Effect.GIVES if gives else Effect.TAKES
-        if powers.is_power(item):
-            found |= Effect.GIVES_POWER if gives else Effect.TAKES_POWER
+        key: Hashable = (
+            item.role
+            if isinstance(item, Membership)
+            else (item.securable, item.privilege, item.deny)
+        )
+        found[key].append(item)
+    return found
+
+
+def _of_right(
+    was: Sequence[Grant | Membership], now: Sequence[Grant | Membership], powers: Powers
+) -> Effect:
+    """Return what it means that a right is held otherwise: what is still held was not taken."""
+    had, has = any(map(powers.is_power, was)), any(map(powers.is_power, now))
+    if was and now:
+        old, new = _options(was), _options(now)
+        more, less = not new <= old, not old <= new
+    else:
+        more, less = bool(now), bool(was)
+    found = Effect.GIVES if more else Effect.NONE
+    found |= Effect.TAKES if less else Effect.NONE
+    found |= Effect.GIVES_POWER if has and not had else Effect.NONE
+    found |= Effect.TAKES_POWER if had and not has else Effect.NONE
+    one = (*was, *now)[0]
+    # A denial takes what it denies.
+    return _opposite(found) if isinstance(one, Grant) and one.deny else found
+
+
+def _options(items: Iterable[Grant | Membership]) -> frozenset[str]:
+    return frozenset(name for name in _OPTIONS if any(getattr(item, name, None) for item in items))
+
+
+def _opposite(effect: Effect) -> Effect:
+    pairs = ((Effect.GIVES, Effect.TAKES), (Effect.GIVES_POWER, Effect.TAKES_POWER))
+    found = Effect.NONE
+    for gives, takes in pairs:
+        found |= takes if effect & gives else Effect.NONE
+        found |= gives if effect & takes else Effect.NONE
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
@@ -18,6 +18,9 @@ FOUND = "account found by the first sync"
 BACK = "account is back"
 _OPENINGS = frozenset({APPEARED, SEEN, PARTLY, FOUND, BACK})
 _KEPT = "as before: "
+_SUPERUSER_SEEN = "visible superuser"
+SUPERUSER = "is_superuser"
+"""The field of an account that is one; to `IsFirst` by this name, too."""
 _ATTRIBUTE = "attribute."
 _FIELD_WORDS = {
     "can_login": ("can log in", "cannot log in"),
@@ -76,6 +79,7 @@ def retold(
     if change.diff.is_empty:
         return change.lines
     was = frozenset(change.lines)
+    is_first = never_read_before(was)
     opening = change.lines[:1] if change.lines and change.lines[0] in _OPENINGS else ()
     return (
         *((FOUND,) if is_baseline else opening),
@@ -83,10 +87,19 @@ def retold(
             change.change_type,
             change.diff,
             lambda item: is_baseline or f"visible {item}" in was,
-            lambda name: not any(line.startswith(f"{name} ") for line in was),
+            is_first,
             is_whole=is_whole,
         ),
         *(line for line in change.lines if line.startswith(_KEPT)),
+    )
+
+
+def never_read_before(lines: Collection[str]) -> IsFirst:
+    """Return what tells by the lines of an entry what was read for the first time then."""
+    return lambda name: (
+        _SUPERUSER_SEEN in lines
+        if name == SUPERUSER
+        else not any(line.startswith(f"{name} ") for line in lines)
     )
 
 
@@ -115,7 +128,8 @@ def _modification(
 ) -> Iterator[str]:
     for item in fields:
         if is_whole or not _is_only_reported(item, is_first):
-            yield _field_line(item)
+            is_seen = item.name == SUPERUSER and item.after and is_first(SUPERUSER)
+            yield _SUPERUSER_SEEN if is_seen else _field_line(item)
 
 
 def _is_only_reported(item: FieldChange, is_first: IsFirst) -> bool:

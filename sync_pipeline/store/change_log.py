@@ -62,6 +62,9 @@ IS_BASELINE = and_(log.c.change_type == str(ChangeType.ADD), exists().where(_OF_
 IS_KEPT = log.c.changed_at >= HORIZON.scalar_subquery()
 # No index can be used for it: of two bounds SQLite takes one, and it has to be the nearer.
 _MOMENT = func.coalesce(log.c.changed_at, log.c.changed_at)
+# The order in which entries were written, which is that of moments unless a clock was set back. Not
+# by the key, along which a store would look through the entries of all instances.
+_WRITTEN = func.coalesce(log.c.id, log.c.id)
 
 
 def between(
@@ -77,7 +80,7 @@ def between(
 
 
 def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
-    """Return entries of the change log, newest first unless asked otherwise."""
+    """Return entries of the change log, newest first; or as they were written, oldest first."""
     is_list = not (wanted.with_baselines or wanted.with_silent)
     is_baseline = literal(value=False) if is_list else IS_BASELINE
     query = select(log, instances.c.name, is_baseline.label("is_baseline"))
@@ -90,11 +93,7 @@ def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
         query = query.where(not_(_IS_SILENT))
     if not wanted.with_own:
         query = query.where(_IS_OF_PEOPLE)
-    order = (
-        (log.c.changed_at, log.c.id)
-        if wanted.oldest_first
-        else (log.c.changed_at.desc(), log.c.id.desc())
-    )
+    order = (_WRITTEN,) if wanted.oldest_first else (log.c.changed_at.desc(), log.c.id.desc())
     with database.read() as connection:
         query = _filtered(connection, query, wanted)
         rows = connection.execute(query.order_by(*order).limit(wanted.limit))
@@ -104,26 +103,47 @@ def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
 def later_than(
     connection: Connection, moment: datetime, instance_ids: Sequence[int] | None
 ) -> list[LoggedChange]:
-    """Return what changed later than a moment on these instances, or on all, newest first."""
+    """Return what changed later than a moment on these instances, or on all, newest first.
+
+    The order is that in which it was written. Where a clock was set back, what was written before
+    something of that moment is none of it.
+    """
     query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
     query = query.join_from(log, instances).where(
         log.c.changed_at > moment, HORIZON.scalar_subquery() <= _MOMENT
     )
-    if instance_ids is not None:
-        query = query.where(among(connection, instances.c.id, instance_ids))
-    rows = connection.execute(query.order_by(log.c.changed_at.desc(), log.c.id.desc()))
-    return [logged(row) for row in rows]
+    own = () if instance_ids is None else (_of_ids(connection, instance_ids),)
+    last = _last_by(connection, moment, own)
+    rows = connection.execute(query.where(*own).order_by(_WRITTEN.desc()))
+    return [logged(row) for row in rows if row.id > last.get(row.instance_id, 0)]
 
 
 def later_of(connection: Connection, instance_id: int, moment: datetime) -> Iterator[LoggedChange]:
-    """Yield what changed later than a moment on an instance, newest first, some at a time."""
+    """Yield the same of one instance, some at a time."""
+    own = log.c.instance_id == instance_id
+    last = _last_by(connection, moment, (own,)).get(instance_id, 0)
     query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
-    query = query.join_from(log, instances).where(
-        log.c.instance_id == instance_id, log.c.changed_at > moment, IS_KEPT
-    )
-    ordered = query.order_by(log.c.changed_at.desc(), log.c.id.desc())
+    query = query.join_from(log, instances).where(own, log.c.changed_at > moment, IS_KEPT)
+    ordered = query.where(last < _WRITTEN).order_by(_WRITTEN.desc())
     rows = connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
     return map(logged, rows)
+
+
+def _last_by(
+    connection: Connection, moment: datetime, own: Sequence[ColumnElement[bool]]
+) -> Mapping[int, int]:
+    """Return the last entry (id) of an instance until a moment, where later ones stand before it.
+
+    There is none unless a clock was set back. What was written since the moment is looked at.
+    """
+    first = select(func.min(_WRITTEN)).where(log.c.changed_at > moment, *own).scalar_subquery()
+    query = select(log.c.instance_id, func.max(log.c.id))
+    query = query.where(log.c.id > first, moment >= _MOMENT, *own).group_by(log.c.instance_id)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _of_ids(connection: Connection, instance_ids: Sequence[int]) -> ColumnElement[bool]:
+    return among(connection, log.c.instance_id, instance_ids)
 
 
 def baselines(database: Database, wanted: ChangeFilter) -> list[Baseline]:

@@ -6,7 +6,7 @@ of it is deleted yet. The first entry of each instance stays: it says which sync
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -89,8 +89,10 @@ def require_kept(connection: Connection, moment: datetime) -> None:
     """
     horizon = pruned_before(connection)
     if moment < horizon:
+        # Of whole minutes, the first one that can be asked about.
+        first = (horizon + timedelta(minutes=1, microseconds=-1)).replace(second=0, microsecond=0)
         raise ConfigurationError(
-            f"What accounts were before {horizon:%Y-%m-%d %H:%M}Z is not known any more: changes "
+            f"What accounts were before {first:%Y-%m-%d %H:%M}Z is not known any more: changes "
             "are kept for SYNC_PIPELINE_CHANGE_RETENTION_DAYS days.",
-            hint=f"Ask for {horizon:%Y-%m-%d %H:%M}Z or later.",
+            hint=f"Ask for {first:%Y-%m-%d %H:%M}Z or later.",
         )

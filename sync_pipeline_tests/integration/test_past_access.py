@@ -18,6 +18,8 @@ from sync_pipeline.access.answers import AccountAccess, WhoCan
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.model.past import Which
 from sync_pipeline.model.privilege import (
     Grant,
     SectionKey,
@@ -26,10 +28,15 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus, ServerIdentity, Snapshot
+from sync_pipeline.model.viewer import EVERYTHING
+from sync_pipeline.reconcile.replay import replay
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.access import access_of, search
+from sync_pipeline.workflows.answers.history import accounts_at
+from sync_pipeline.workflows.answers.past import each_at
+from sync_pipeline.workflows.console.accounts import AccountAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import START, StoreBench, an_account, minutes
 from workbench.servers.fixtures_store import store_database
@@ -150,6 +157,54 @@ def test_a_moment_of_which_nothing_can_be_said_is_refused(past: Past) -> None:
         access_of(past.deps(), "ann", item.name, minutes(29))
 
 
+def test_the_moment_from_which_on_it_is_said_to_be_known_is_known(past: Past) -> None:
+    item = an_instance(past, EngineName.POSTGRESQL)
+    past.bench.now = minutes(10)
+    past.sync(item, with_database((an_account("ann"),), past.bench.now))
+    for seconds, begin in ((0.0, 30), (0.000001, 31), (40.5, 31)):
+        past.bench.store.change_retention.move_horizon(minutes(30) + timedelta(seconds=seconds))
+        past.bench.now = minutes(60)
+        said = past.access_of(item, "ann", minutes(29))
+        assert isinstance(said, str)
+        assert f"Ask for {minutes(begin):%Y-%m-%d %H:%M}Z or later." in said
+        assert isinstance(past.access_of(item, "ann", minutes(begin)), AccountAccess)
+
+
+@pytest.mark.parametrize("moments", [(1, 5, 3, 4, 2, 6, 3), (9, 1, 2, 2)])
+def test_after_a_clock_that_was_set_back_each_answer_is_what_was_known(
+    shared: Past, moments: tuple[int, ...]
+) -> None:
+    """What was known by a moment is what the last sync of those until then has written."""
+    item, other = an_instance(shared, EngineName.MYSQL), an_instance(shared, EngineName.MYSQL)
+    store, known, chance = shared.bench.store, [], random.Random(2)
+    for number, moment in enumerate(moments):
+        names = {f"n{number}", *chance.sample(("ann", "bob"), chance.randrange(3))}
+        states = tuple(
+            replace(an_account(name), attributes=(("number", number),)) for name in sorted(names)
+        )
+        known.append((moment, {(state.name, state.attributes) for state in states}))
+        for one in (item, other):
+            shared.bench.now = minutes(60 * moment)
+            shared.sync(one, with_database(states, shared.bench.now))
+    shared.bench.now = minutes(60 * 24)
+    for hour in {0, 10, *moments}:
+        expected = [names for moment, names in known if moment <= hour]
+        listed = accounts_at(store, minutes(60 * hour), (item.id, other.id))
+        ((_, past),) = each_at(shared.deps(), [item], minutes(60 * hour))
+        found = {(name, state.attributes) for name, state in past.stored.accounts.items()}
+        for one in (item, other):
+            there = {
+                (entry.state.name, entry.state.attributes)
+                for entry in listed
+                if entry.is_active and entry.instance == one.name
+            }
+            assert there == (expected[-1] if expected else set())
+        assert found == (expected[-1] if expected else set())
+    whole = ChangeFilter(instances=(item.id,), limit=None, oldest_first=True)
+    again = replay(entry.change for entry in store.accounts.changes(whole))
+    assert again == {known.state.name: known for known in store.accounts.known(item.id)}
+
+
 def with_database(states: tuple[AccountState, ...], at: datetime, *names: str) -> Snapshot:
     sections = {SectionKey(name): READ for name in SectionName}
     sections |= {SectionKey(SectionName.TABLE, name): READ for name in names}
@@ -247,6 +302,33 @@ def test_one_that_was_removed_since_was_there(past: Past) -> None:
     assert [found.name for found in past.bench.store.registry.there_at(minutes(60))] == [item.name]
     assert past.bench.store.registry.there_at(minutes(90)) == []
     assert past.bench.now > START
+
+
+def test_one_that_is_of_another_engine_now_is_judged_as_what_it_was(past: Past) -> None:
+    """Registered anew under the same name, another server of another engine has its history."""
+    item = an_instance(past, EngineName.MYSQL)
+    boss = replace(
+        an_account("'root'@'%'"), is_superuser=True,
+        grants=(Grant(Securable(SecurableKind.SERVER), "SUPER"),),
+    )  # fmt: skip
+    past.bench.now = minutes(60)
+    past.sync(item, with_database((boss,), minutes(60)))
+    known = past.access_of(item, boss.name, minutes(60))
+    assert isinstance(known, AccountAccess)
+    assert [power.source for power in known.powers] == ["SUPER"]
+    registry = past.bench.store.registry
+    registry.delete_instance(item.name, minutes(80))
+    registry.put_instances([replace(item, engine=EngineName.POSTGRESQL)], minutes(90))
+    past.bench.now = minutes(120)
+    anew = replace(item, engine=EngineName.POSTGRESQL)
+    past.sync(anew, with_database((owner_of("shop"),), minutes(120)))
+    assert past.access_of(item, boss.name, minutes(60)) == known
+    ((then, _),) = each_at(past.deps(), [anew], minutes(60))
+    assert then.engine is EngineName.MYSQL
+    asked = Which(item.name, boss.name, minutes(60))
+    found = AccountAnswers(past.deps(), EVERYTHING).one(asked)
+    assert found is not None
+    assert found.access == known
 
 
 @pytest.mark.postgresql

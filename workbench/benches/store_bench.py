@@ -126,14 +126,14 @@ class StoreBench:
         """Write what was collected of an instance, as its sync does."""
         result = self.compared(instance, snapshot)
         version, observed_at = snapshot.server.version, snapshot.observed_at
-        done = replace(DONE, details=told_of(snapshot).details(result))
+        done = replace(DONE, details=told_of(snapshot, instance.engine).details(result))
         self.store.accounts.apply(instance.id, result, claim, done, observed_at, version, self.now)
         return result
 
 
-def told_of(snapshot: Snapshot) -> Told:
+def told_of(snapshot: Snapshot, engine: EngineName = EngineName.POSTGRESQL) -> Told:
     """Return what the record of a sync that read a snapshot tells."""
-    return Told(snapshot.server, snapshot.unread, snapshot.noted, (), (), 0, {})
+    return Told(engine, snapshot.server, snapshot.unread, snapshot.noted, (), (), 0, {})
 
 
 def whole_snapshot(states: tuple[AccountState, ...], observed_at: datetime) -> Snapshot:

@@ -13,6 +13,7 @@ from sync_pipeline.model.past import Which
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.accounts import state_of
+from sync_pipeline.web.resources.changes import first_lines
 from sync_pipeline.web.resources.findings import LIST as EACH
 from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.resources.links import account_link, instance_link, session_link, shown_at
@@ -272,7 +273,7 @@ def change_row(item: LoggedChange | Baseline) -> tuple[Value, ...]:
     session = session_link(item.session_id)
     if isinstance(item, Baseline):
         return item.changed_at, "baseline", (), session
-    return item.changed_at, str(item.change.change_type), tuple(item.change.lines), session
+    return item.changed_at, str(item.change.change_type), first_lines(item.change.lines), session
 
 
 RESOURCES = (

@@ -57,7 +57,7 @@ def change_row(line: ChangeLine) -> tuple[Value, ...]:
         account,
         str(change.change_type),
         _power(change.effect),
-        _first_lines(change.lines),
+        first_lines(change.lines),
         session,
     )
 
@@ -76,7 +76,8 @@ def _power(effect: Effect) -> str | None:
     return ", ".join(word for bit, word in words if effect & bit) or None
 
 
-def _first_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+def first_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lines of a change that a row has, and how many more there are."""
     more = len(lines) - MOST_LINES
     if more <= 0:
         return tuple(lines)

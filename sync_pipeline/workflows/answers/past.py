@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, StoredAccess, Wanted
 from sync_pipeline.model.past import LastSync, StoredPast
 from sync_pipeline.model.platform import Platform, platform_named
@@ -34,6 +34,7 @@ class PastAccess:
     """
 
     stored: StoredAccess
+    engine: EngineName
     version: str
     platform: Platform
     notes: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ def each_at(
 ) -> Iterator[tuple[Instance, PastAccess]]:
     """Yield one instance after the other as it was known at a moment; no more than one is held.
 
+    It is of the engine that it was of then, which may be another under the same name.
     `with_damaged`: of one whose accounts of then can't be read, a section says why.
 
     Raises:
@@ -78,7 +80,8 @@ def each_at(
         with_damaged=with_damaged,
     )
     for key, stored in found:
-        yield by_id[key], past_access(by_id[key], stored, moment)
+        past = past_access(by_id[key], stored, moment)
+        yield replace(by_id[key], engine=past.engine), past
 
 
 def past_access(instance: Instance, found: StoredPast, moment: datetime) -> PastAccess:
@@ -87,7 +90,8 @@ def past_access(instance: Instance, found: StoredPast, moment: datetime) -> Past
         failed = SectionReport(SectionStatus.FAILED, found.damage)
         unread = {SectionKey(SectionName.ACCOUNTS): failed}
         damaged = StoredAccess(sections=unread, is_damaged=True)
-        return PastAccess(damaged, instance.server_version or "", instance.runs_on)
+        version = instance.server_version or ""
+        return PastAccess(damaged, instance.engine, version, instance.runs_on)
     active = {name: item for name, item in found.accounts.items() if item.is_active}
     states = {name: item.state for name, item in active.items()}
     told = found.sync.details if found.sync else {}
@@ -100,11 +104,20 @@ def past_access(instance: Instance, found: StoredPast, moment: datetime) -> Past
     platform = told.get("platform")
     return PastAccess(
         stored,
+        _engine(told.get("engine"), instance.engine),
         str(told.get("server_version") or instance.server_version or ""),
         platform_named(platform) if isinstance(platform, str) else instance.runs_on,
         tuple(f"{instance.name}: {text}" for text in _not_known(found, moment)),
         found.accounts,
     )
+
+
+def _engine(told: object, otherwise: EngineName) -> EngineName:
+    """Return the engine that a record tells; records of older versions tell none."""
+    try:
+        return EngineName(str(told))
+    except ValueError:
+        return otherwise
 
 
 def sections_then(

@@ -232,11 +232,11 @@ class AccountAnswers:
             (loaded,) = load(self._deps, [instance])
             return _Known(view.state, view.is_active, loaded.judged) if view else None
         require_past(self._deps, which.at)
-        ((_, past),) = each_at(self._deps, [instance], which.at)
+        ((then, past),) = each_at(self._deps, [instance], which.at)
         known = past.known.get(which.account)
         if known is None:
             return None
-        return _Known(known.state, known.is_active, judged_then(instance, past, which.at))
+        return _Known(known.state, known.is_active, judged_then(then, past, which.at))
 
     def _namesakes(
         self, instance: Instance, view: AccountView

@@ -93,6 +93,7 @@ def _confirmed(
     """
     instance, derived = work.instance, known.derived
     told = Told(
+        reading.engine.name,
         reading.server,
         reading.unread,
         reading.noted,
@@ -172,6 +173,7 @@ def _compared(
     classified = classify_sync(deps, instance, sides.all_known, result, snapshot)
     now = time.monotonic()
     told = Told(
+        engine,
         snapshot.server,
         snapshot.unread,
         snapshot.noted,

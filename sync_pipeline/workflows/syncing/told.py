@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_pipeline.model.change import Reconciliation
+from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.snapshot import SectionReport, ServerIdentity
 
@@ -20,6 +21,7 @@ class Told:
     Of sections that were read, those are `noted` beside which the catalog keeps more.
     """
 
+    engine: EngineName
     server: ServerIdentity
     unread: Mapping[SectionKey, SectionReport]
     noted: Mapping[SectionKey, SectionReport]
@@ -72,6 +74,7 @@ class Told:
             "noted_sections": {str(key): report.reason for key, report in self.noted.items()},
             "excluded_accounts": list(self.excluded),
             "excluded_system_accounts": self.excluded_names,
+            "engine": str(self.engine),
             "server_version": self.server.version,
             "platform": str(self.server.platform),
             "tls": self.server.tls,
