@@ -18,6 +18,7 @@ from sync_pipeline.model.privilege import Grant, Membership, Securable, Securabl
 from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.web.asked import encoded
 from sync_pipeline.web.serve import reading
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
@@ -267,6 +268,14 @@ def test_the_whole_history_by_pages(
         (item["when"], item["lines"]) for item in said
     ]
     assert len(found) == len(DAYS)
+    # As a limit, these would have all of it read; and a page would say that it is the last one.
+    for key in (
+        (found[0]["when"], -1),
+        (found[0]["when"], 2**61),
+        ("0001-01-01T00:00:00+14:00", 0),
+    ):
+        forged = pages.get("/api/v1/history", {**query, "after": encoded(key)})
+        assert forged.status == 400, key
     until = pages.get("/api/v1/history", {**query, "at": BEFORE}).json["tables"]["history"]["items"]
     assert until == found[-1:]
     shown = pages.get("/api/v1/account", {**query, "at": BEFORE}).json["tables"]["history"]["items"]
