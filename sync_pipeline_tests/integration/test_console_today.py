@@ -231,7 +231,7 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {"effect": "taken"},
     {"power": "yes", "effect": "given", "since": SINCE.isoformat()},
     {"account": "shared"},
-    {"account": "blue_app", "type": "modify_privilege"},
+    {"account": "shared", "type": "modify_privilege"},
     {"account": HOSTILE[0]},
     {"account": "blue_app", "power": "yes"},
     {"tag": "team=ruby"},
