@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -16,6 +16,8 @@ from sync_pipeline.model.session import RecordStatus, SessionStatus, SyncCategor
 ItemT = TypeVar("ItemT")
 Key = tuple[str | int, ...]
 """What tells a row's place in its order; it goes into an address."""
+MOST_ALIKE = 1000
+"""Changes of one account that have one moment, at most: a sync writes a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,30 @@ def no_key() -> ConfigurationError:
 
 
 def moment_of(key: Key, part: int = 0) -> datetime:
-    """Return the moment that a part of a key names.
+    """Return the moment (UTC) that a part of a key names.
 
     Raises:
-        ConfigurationError: it names none.
+        ConfigurationError: it names none, or one that has no date in UTC.
     """
     try:
         found = datetime.fromisoformat(str(key[part]))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise no_key()
+
+
+def alike_of(key: Key, part: int) -> int:
+    """Return how many rows of one moment were shown, as a part of a key says.
+
+    Raises:
+        ConfigurationError: so many there are not: as a limit it would have all rows read.
+    """
+    count = int(key[part])
+    if not 0 <= count <= MOST_ALIKE:
         raise no_key()
-    return found
+    return count
 
 
 def page_of(rows: Sequence[ItemT], limit: int, key: Callable[[ItemT], Key]) -> Page[ItemT]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from sync_pipeline.model.privilege import Grant, Membership, Securable, Securabl
 from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
+from sync_pipeline.web.asked import encoded
+from sync_pipeline.web.resources.lines import MOST_OF_LIST, MOST_OF_ONE
 from sync_pipeline.web.serve import reading
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
@@ -269,6 +272,14 @@ def test_the_whole_history_by_pages(
         (item["when"], item["lines"]) for item in said
     ]
     assert len(found) == len(DAYS)
+    # As a limit, these would have all of it read; and a page would say that it is the last one.
+    for key in (
+        (found[0]["when"], -1),
+        (found[0]["when"], 2**61),
+        ("0001-01-01T00:00:00+14:00", 0),
+    ):
+        forged = pages.get("/api/v1/history", {**query, "after": encoded(key)})
+        assert forged.status == 400, key
     until = pages.get("/api/v1/history", {**query, "at": BEFORE}).json["tables"]["history"]["items"]
     assert until == found[-1:]
     shown = pages.get("/api/v1/account", {**query, "at": BEFORE}).json["tables"]["history"]["items"]
@@ -326,6 +337,19 @@ def test_each_page_leads_to_the_others_at_its_moment(pages: Pages) -> None:
     assert re.search(r'href="/compare\?[^"]*at=2026', page.text)
     assert "/history" not in page.text, "all of it is shown"
     assert EngineName.POSTGRESQL in page.text
+
+
+def test_no_link_of_who_is_gone_leads_nowhere(home: Path) -> None:
+    """Of a gone account nothing can be compared, nor what it was with what it is now."""
+    with reading(Settings(home=home), lambda: NOW) as deps:
+        pages = Pages(deps, Viewer("all"))
+        for query in ({"name": "gone"}, {"name": "gone", "at": BEFORE}, {"name": "ann"}):
+            page = pages.get("/account", {"instance": "one", **query})
+            links = re.findall(r'href="(/[a-z-]+)\?([^"]*)"', page.text)
+            assert any(path == "/compare" for path, _ in links) == (query["name"] == "ann")
+            for path, asked in links:
+                assert pages.get(path, unescape(asked)).status == 200, (query, path, asked)
+        pages.close()
 
 
 CLASSES = """
@@ -417,3 +441,34 @@ def test_the_time_of_the_last_change_is_found_by_its_index(home: Path) -> None:
     store.close()
     assert found.items
     assert any("ix_account_permissions_last_change_at (last_change_at>?)" in plan for plan in plans)
+
+
+def test_a_cell_has_so_many_lines_whatever_a_server_says(tmp_path: Path) -> None:
+    """Else one change, or one account of many roles, would be a page of any size."""
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    bench = StoreBench(store, NOW - timedelta(days=1))
+    (one,) = bench.fleet("one")
+    grants = tuple(
+        Grant(Securable(SecurableKind.TABLE, "shop", "public", f"t{n}"), "SELECT")
+        for n in range(600)
+    )
+    roles = [f"r{number}" for number in range(250)]
+    bench.apply(one, user("wide", *roles))
+    bench.now = NOW - timedelta(hours=1)
+    bench.apply(one, user("wide", *roles, grants=grants))
+    store.close()
+    with reading(Settings(home=tmp_path), lambda: NOW) as deps:
+        pages = Pages(deps, Viewer("all"))
+        for path in ("account", "history", "changes"):
+            query = {} if path == "changes" else {"instance": "one", "name": "wide"}
+            found = pages.get(f"/api/v1/{path}", query).json
+            tables = found.get("tables", {"": found}).values()
+            rows = [*(row for table in tables for row in table["items"]), found.get("facts", {})]
+            cells = [cell for row in rows for cell in row.values() if isinstance(cell, list)]
+            longest = max(cells, key=len)
+            most = MOST_OF_LIST if path == "changes" else MOST_OF_ONE
+            assert len(longest) == most + 1, path
+            assert re.fullmatch(r"and \d+ more: sync-pipeline accounts \w+ has them", longest[-1])
+        whole = pages.get("/account", {"instance": "one", "name": "wide", "limit": 1})
+        assert len(whole.body) < 200_000
+        pages.close()

@@ -20,7 +20,7 @@ from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.console import findings as stored
 from sync_pipeline.store.store import Store
-from sync_pipeline.web.asked import Parameter, Shape, decoded
+from sync_pipeline.web.asked import Parameter, Shape, decoded, encoded
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.answers.findings import review_of
@@ -287,6 +287,21 @@ def _require_no_ids(keys: Iterable[str | None]) -> None:
     for key in filter(None, keys):
         numbers = [part for part in decoded(key) or () if isinstance(part, int)]
         assert all(number < 20 for number in numbers), key
+
+
+FORGED = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "", "x", -1, 0, 2**61)
+
+
+@pytest.mark.parametrize(("path", "query"), PAGED[::2])
+def test_a_forged_key_is_no_fault(fleet: Worlds, path: str, query: dict[str, Any]) -> None:
+    """Also a moment that has no date in UTC, and numbers that no page gives."""
+    key = decoded(next_of(fleet.of_two.get(path, {**query, "limit": 1})) or "")
+    assert key
+    for place in range(len(key)):
+        for part in FORGED:
+            forged = encoded((*key[:place], part, *key[place + 1 :]))
+            answer = fleet.of_two.get(path, {**query, "after": forged})
+            assert answer.status in (200, 400), (path, query, key, place, part)
 
 
 def test_pages_of_records_tell_of_no_other_team(fleet: Worlds) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sync_pipeline.model.change import OF_POWER, ChangeType, Effect
 from sync_pipeline.model.change_page import ChangeLine, ChangeQuestion, KindOfChange
 from sync_pipeline.model.instance import EngineName
-from sync_pipeline.model.page import Key, Page, Place, checked_key, moment_of, no_key
+from sync_pipeline.model.page import Key, Page, Place, alike_of, checked_key, moment_of, no_key
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.change_log import (
     IS_BASELINE,
@@ -249,7 +249,8 @@ def _begin(connection: Connection, reach: Reach, key: Key | None) -> tuple[datet
     """
     if key is None:
         return None
-    moment, (_, instance, account, number) = moment_of(key), key
+    moment, number = moment_of(key), alike_of(key, 3)
+    _, instance, account, _ = key
     query = (
         select(log.c.id)
         .join(instances, instances.c.id == log.c.instance_id)
@@ -261,7 +262,7 @@ def _begin(connection: Connection, reach: Reach, key: Key | None) -> tuple[datet
         )
         .order_by(log.c.id.desc())
     )
-    found = connection.scalar(query.limit(1).offset(max(0, int(number))))
+    found = connection.scalar(query.limit(1).offset(number))
     if found is None:
         raise no_key()
     return moment, found

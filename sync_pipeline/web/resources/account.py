@@ -13,9 +13,9 @@ from sync_pipeline.model.past import Which
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.accounts import state_of
-from sync_pipeline.web.resources.changes import first_lines
 from sync_pipeline.web.resources.findings import LIST as EACH
 from sync_pipeline.web.resources.findings import finding_row
+from sync_pipeline.web.resources.lines import lines_of_account, lines_of_change
 from sync_pipeline.web.resources.links import account_link, instance_link, session_link, shown_at
 from sync_pipeline.web.resources.parameters import AT, SYSTEM, as_of, moment
 from sync_pipeline.web.resources.who_can import notes_of
@@ -160,7 +160,8 @@ def _notes(found: AccountAnswer) -> Iterator[str]:
             yield f"{found.state.name} was gone by {at}: this is its last state."
     yield from notes_of(found.access) if found.access else found.notes
     yield from (f"{item.key}: {item.report.reason}" for item in found.unread)
-    yield from (f"denied: {text}" for text in (found.access.denied if found.access else ()))
+    denied = found.access.denied if found.access else ()
+    yield from lines_of_account([f"denied: {text}" for text in denied])
     if found.has_more_namesakes:
         yield "There are more accounts of this name than are shown here."
 
@@ -179,17 +180,19 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
         state.can_login,
         view.first_seen_at,
         *_last(found),
-        tuple(str(item) for item in state.memberships),
+        lines_of_account([str(item) for item in state.memberships]),
         _tree(found),
-        tuple(f"{name}: {value}" for name, value in state.attributes),
-        tuple(str(item) for item in state.settings),
+        lines_of_account([f"{name}: {value}" for name, value in state.attributes]),
+        lines_of_account([str(item) for item in state.settings]),
         Link(
             state.name,
             "/accounts",
             {"name": state.name, "match": NameMatch.EXACT, SYSTEM.name: "yes"},
         ),
-        # Who is gone can do nothing that could be compared.
-        Link("compare", "/compare", {**which, **until}) if found.is_active else None,
+        # With what it is now: of who is gone nothing can be compared.
+        Link("compare", "/compare", {**which, **until})
+        if found.is_active and view.is_active
+        else None,
         Link("changes", "/history", {**which, **until}) if found.has_more_changes else None,
     )
 
@@ -273,7 +276,12 @@ def change_row(item: LoggedChange | Baseline) -> tuple[Value, ...]:
     session = session_link(item.session_id)
     if isinstance(item, Baseline):
         return item.changed_at, "baseline", (), session
-    return item.changed_at, str(item.change.change_type), first_lines(item.change.lines), session
+    return (
+        item.changed_at,
+        str(item.change.change_type),
+        lines_of_change(item.change.lines),
+        session,
+    )
 
 
 RESOURCES = (

@@ -6,14 +6,13 @@ from sync_pipeline.model.change import OF_POWER, Baseline, ChangeType, Effect
 from sync_pipeline.model.change_page import ChangeLine, ChangeQuestion
 from sync_pipeline.web.asked import Asked, Parameter, Shape
 from sync_pipeline.web.resource import Resource
+from sync_pipeline.web.resources.lines import MOST_OF_LIST, lines_of_change
 from sync_pipeline.web.resources.links import account_link, instance_link, session_link
 from sync_pipeline.web.resources.parameters import SELECTION, selected
 from sync_pipeline.web.views import Column, Kind, Layout, Value, View
 from sync_pipeline.workflows.console.answers import Answers
 
 BASELINE, GIVEN, TAKEN = "baseline", "given", "taken"
-MOST_LINES = 40
-"""Of one change; an account that came or went may have had any number of rights."""
 COLUMNS = (
     Column("when", Kind.MOMENT),
     Column("instance", Kind.NAME),
@@ -57,7 +56,7 @@ def change_row(line: ChangeLine) -> tuple[Value, ...]:
         account,
         str(change.change_type),
         _power(change.effect),
-        first_lines(change.lines),
+        lines_of_change(change.lines, MOST_OF_LIST),
         session,
     )
 
@@ -74,14 +73,6 @@ def _effect(asked: Asked) -> Effect:
 def _power(effect: Effect) -> str | None:
     words = ((Effect.GIVES_POWER, GIVEN), (Effect.TAKES_POWER, TAKEN))
     return ", ".join(word for bit, word in words if effect & bit) or None
-
-
-def first_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the lines of a change that a row has, and how many more there are."""
-    more = len(lines) - MOST_LINES
-    if more <= 0:
-        return tuple(lines)
-    return (*lines[:MOST_LINES], f"and {more} more: sync-pipeline accounts changes has them")
 
 
 RESOURCES = (

@@ -25,6 +25,7 @@ from sync_pipeline.model.page import (
     NameMatch,
     Page,
     Place,
+    alike_of,
     checked_key,
     moment_of,
 )
@@ -191,7 +192,7 @@ class AccountAnswers:
         if instance is None or self._store.accounts.get(instance.name, which.account) is None:
             return None
         key = checked_key(place.after, str, int)
-        until, seen = (moment_of(key), int(key[1])) if key else (which.at, 0)
+        until, seen = (moment_of(key), alike_of(key, 1)) if key else (which.at, 0)
         wanted = ChangeFilter(
             instances=(instance.id,),
             account=which.account,
