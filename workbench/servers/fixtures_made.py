@@ -14,7 +14,7 @@ from workbench.servers.made_data import kept_in
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin, for what the tests have imported: a process that runs none imports no more for it."""
     if "sqlalchemy" in sys.modules:
-        from workbench.servers import made_stores  # noqa: F401, PLC0415
+        from workbench.servers import made_statements, made_stores  # noqa: F401, PLC0415
     if "dagster" in sys.modules:
         from workbench.servers import made_files  # noqa: F401, PLC0415
 
