@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -58,8 +59,9 @@ class Commands(MutableMapping[str, Any]):
         return {name: TyperCommand(name, help=entry.help) for name, entry in self._entries.items()}
 
 
+@functools.cache
 def load(entry: Entry) -> Any:
-    """Import a command and return it as the group holds it."""
+    """Import a command and return it as the group holds it: the same each time."""
     found = getattr(importlib.import_module(entry.module), entry.attribute)
     holder = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     holder.callback()(lambda: None)

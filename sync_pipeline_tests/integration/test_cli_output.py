@@ -42,7 +42,7 @@ FLEET = (
     ("five", EngineName.MARIADB, (), None),
 )
 NO_TABLE = {("grants",), ("up",), ("report",), ("metrics",), ("capacity", "export"),
-            ("instances", "export")}  # fmt: skip
+            ("instances", "export"), ("console", "export")}  # fmt: skip
 WITHOUT_ANSWER = {"add", "edit", "remove", "import", "rotate", "start", "end", "limit"}
 SHOWING = (
     ("accounts", "at", "--time=2030-01-01"),

@@ -17,6 +17,7 @@ import pymysql
 
 from sync_pipeline.model.instance import EngineName
 from workbench.servers import debian
+from workbench.servers.made_data import make_data
 from workbench.servers.running import (
     RunningServer,
     free_port,
@@ -134,7 +135,13 @@ def run_mariadb(
 ) -> Iterator[RunningServer]:
     """Run a server with a new data directory; root has no password."""
     owned_directory(directory, _user())
-    owned_directory(directory / "data", _user())
+    data = owned_directory(directory / "data", _user())
+    make_data(data, found, lambda: _bootstrap(found, directory))
+    with serve(found, directory, options) as server:
+        yield server
+
+
+def _bootstrap(found: MariaDbInstallation, directory: Path) -> None:
     parts = [path.read_bytes() for name in BOOTSTRAP for path in found.share.glob(name)]
     script = [b"CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;", *parts]
     subprocess.run(
@@ -144,8 +151,6 @@ def run_mariadb(
         capture_output=True,
         timeout=120,
     )
-    with serve(found, directory, options) as server:
-        yield server
 
 
 @contextmanager

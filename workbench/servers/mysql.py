@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sync_pipeline.model.instance import EngineName
 from workbench.servers import debian
+from workbench.servers.made_data import make_data
 from workbench.servers.mariadb import answers
 from workbench.servers.running import (
     RunningServer,
@@ -82,12 +83,18 @@ def run_mysql(
     data, port = f"--datadir={directory / 'data'}", free_port()
     # A server takes this one only as it was when its data was made.
     of_data = [option for option in options if option.startswith("--lower-case-table-names")]
-    subprocess.run(
-        found.command(data, "--initialize-insecure", *of_data),
-        check=True,
-        capture_output=True,
-        timeout=120,
+    make_data(
+        directory / "data",
+        (found, of_data),
+        lambda: subprocess.run(
+            found.command(data, "--initialize-insecure", *of_data),
+            check=True,
+            capture_output=True,
+            timeout=120,
+        ),
     )
+    # It has the server's UUID; a server makes one where there is none.
+    (directory / "data" / "auto.cnf").unlink(missing_ok=True)
     script = directory.with_name(f"{directory.name}.sql")
     script.write_text(ROOT_FOR_LOOPBACK)
     process = start(

@@ -18,6 +18,7 @@ import psycopg
 
 from sync_pipeline.model.instance import EngineName
 from workbench.servers import debian
+from workbench.servers.made_data import make_data
 from workbench.servers.running import (
     RunningServer,
     as_user,
@@ -142,19 +143,18 @@ def run_postgresql(
     """Run a server with a new cluster in `directory`; it trusts loopback connections."""
     user = server_user()
     data = owned_directory(directory, user) / "data"
-    installation = _reachable(installation, directory)
-    subprocess.run(
-        as_user(
-            user,
-            [
-                str(installation.programs / "initdb"),
-                *("-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"),
-                *("--locale=C", "--no-sync"),
-            ],
+    kind, installation = installation, _reachable(installation, directory)
+    command = [
+        str(installation.programs / "initdb"),
+        *("-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"),
+        *("--locale=C", "--no-sync"),
+    ]
+    make_data(
+        data,
+        kind,
+        lambda: subprocess.run(
+            as_user(user, command), check=True, capture_output=True, cwd=directory
         ),
-        check=True,
-        capture_output=True,
-        cwd=directory,
     )
     with serve(installation, directory, port or free_port()) as server:
         yield server
