@@ -60,6 +60,8 @@ _SECTIONS = (
     select(sections, *CONFIRMED)
     .outerjoin(instance_reads, instance_reads.c.instance_id == sections.c.instance_id)
     .where(sections.c.instance_id == bindparam("of_id"))
+    # The order of the key: else that in which rows were written may show, as on PostgreSQL.
+    .order_by(sections.c.section, sections.c.database)
 )
 
 

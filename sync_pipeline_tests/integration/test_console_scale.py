@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -17,9 +19,13 @@ from sqlalchemy import event
 from uvicorn.server import ServerState
 
 from sync_pipeline.callers import allowed_hosts
-from sync_pipeline.model.viewer import Viewer
+from sync_pipeline.model.page import Place, SessionQuestion
+from sync_pipeline.model.session import Session
+from sync_pipeline.model.viewer import Reach, Viewer
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.console import findings as stored
+from sync_pipeline.store.console import sessions
+from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.store import Store
 from sync_pipeline.store.upgrades import every_table
 from sync_pipeline.web.app import Site, application
@@ -38,12 +44,14 @@ from sync_pipeline_tests.integration.test_console_teams import (
     Request,
     requests,
 )
+from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import NOW, Team, fill
 from workbench.running.asked_pages import HOST, PORT, Pages
 from workbench.scale.copied import START, CopiedFleet
 from workbench.scale.copied import fill as fill_copies
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
 RULES = """
 disabled_rules: [expired-active]
@@ -358,6 +366,87 @@ def test_nothing_is_worked_out_for_who_left(pages: Pages) -> None:
 )
 def test_a_client_is_an_address_or_a_network_of_one(address: str, client: str) -> None:
     assert Clients(("10.9.0.0/16",)).of_connection(address) == client
+
+
+def test_numbers_of_ended_sessions_are_counted_once_for_the_same_instances(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those that are counted anew, also after a team got an instance or lost one."""
+    store = Store.open(f"sqlite:///{tmp_path}/sync_pipeline.db")
+    fill(store, TEAMS, 7, sessions=3)
+    counted: list[int] = []
+    own = sessions._counted
+
+    def counting(connection: Any, reach: Any, ids: Any, session_ids: Any) -> Any:
+        counted.append(len(session_ids))
+        return own(connection, reach, ids, session_ids)
+
+    monkeypatch.setattr(sessions, "_counted", counting)
+    kept = store.session_pages
+
+    def page(pages: sessions.SessionPages) -> tuple[Session, ...]:
+        return pages.page(Reach((TEAMS[0].tag,)), SessionQuestion(), Place(50)).items
+
+    def anew() -> tuple[Session, ...]:
+        return page(sessions.SessionPages(store._database))
+
+    first = page(kept)
+    ended = sum(item.completed_at is not None for item in first)
+    assert ended > 2
+    assert page(kept) == first == anew()
+    assert counted[0] == ended
+    assert sum(counted) == ended * 2 + 3 * (len(first) - ended)
+    gone = next(item for item in store.registry.instances() if TEAMS[0].tag in item.tags)
+    for tags in ((), gone.tags):
+        store.registry.put_instances([replace(gone, tags=tags)], NOW)
+        changed = page(kept)
+        assert changed == anew()
+        assert (changed == first) is bool(tags)
+    store.close()
+
+
+def test_what_was_unpacked_of_a_review_is_shown_until_the_next_write_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "MOST_AT_ONCE", 0)
+    url = f"sqlite:///{tmp_path}/sync_pipeline.db"
+    with filled(tmp_path, url) as pages:
+        reviews, opened = pages.deps.store.reviews, []
+        own = reviews.unpacked
+        monkeypatch.setattr(reviews, "unpacked", lambda *given: (opened.append(1), own(*given))[1])
+        before = pages.get("/api/v1/findings", {"limit": 500}).json["items"]
+        assert len(opened) == len({item["instance"] for item in before})
+        assert pages.get("/api/v1/findings", {"limit": 500}).json["items"] == before
+        assert len(opened) == len({item["instance"] for item in before})
+        with closing(Store.open(url)) as store:
+            (item,) = (
+                one for one in store.registry.instances() if one.name == before[0]["instance"]
+            )
+            bench = StoreBench(store, NOW + timedelta(hours=1))
+            read = reviewed_snapshot(random.Random(3), item.engine, bench.now)
+            bench.apply_snapshot(bench.claim(bench.open([item]), item), item, read)
+            deps = SyncDeps(store, NoSecrets(), pages.deps.settings, lambda: NOW)
+            list(Reviews(deps, with_findings=False).of(store.registry.instances()))
+        after = pages.get("/api/v1/findings", {"limit": 500}).json["items"]
+        assert after != before
+        with reading(pages.deps.settings, lambda: NOW) as deps:
+            anew = Pages(deps)
+            assert anew.get("/api/v1/findings", {"limit": 500}).json["items"] == after
+            anew.close()
+
+
+def test_what_is_kept_is_so_much_and_no_more() -> None:
+    """What was asked for last stays longest, and what is alone too heavy is not kept."""
+    kept: Kept[str, int] = Kept(10, lambda value: value)
+    made: list[str] = []
+
+    def make(keys: Sequence[str]) -> dict[str, int]:
+        made.extend(keys)
+        return {key: len(key) for key in keys}
+
+    for asked in (["aaaa", "bbb"], ["aaaa"], ["cccc"], ["aaaa"], ["bbb"], ["d" * 11], ["bbb"]):
+        assert kept.all_of(asked, make) == {key: len(key) for key in asked}
+    assert made == ["aaaa", "bbb", "cccc", "bbb", "d" * 11]
 
 
 SMALL = frozenset(

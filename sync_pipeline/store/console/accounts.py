@@ -60,8 +60,10 @@ class AccountPages:
             return Page(tuple(map(_line, rows)), following)
         kept: list[Row[Any]] = []
         following = place.after
-        for _ in range(_ROUNDS):
-            rows, following = self._rows(reach, asked, Place(place.limit, following))
+        # Where all of few are sorted, more of them cost the same.
+        lots = 2 if _is_narrowed(asked) else 1
+        for _ in range(_ROUNDS // lots):
+            rows, following = self._rows(reach, asked, Place(lots * place.limit, following))
             kept += self._of_people(rows)
             if following is None or len(kept) > place.limit:
                 break
@@ -219,11 +221,15 @@ def _changed(asked: AccountQuestion) -> Iterator[ColumnElement[bool]]:
         yield permissions.c.last_change_at <= asked.until
 
 
+def _is_narrowed(asked: AccountQuestion) -> bool:
+    return bool([*_flags(asked), *_changed(asked)])
+
+
 def _is_seldom(connection: Connection, asked: AccountQuestion) -> bool:
     """Return whether few accounts of the fleet are what is asked for."""
-    seldom = [*_flags(asked), *_changed(asked)]
-    if not seldom:
+    if not _is_narrowed(asked):
         return False
+    seldom = [*_flags(asked), *_changed(asked)]
     some = select(permissions.c.account_id).where(*seldom).limit(SELDOM + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(some)) or 0) <= SELDOM
 

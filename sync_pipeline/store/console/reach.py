@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    false,
     func,
     not_,
     or_,
@@ -55,7 +56,9 @@ def of_reach(
 
 
 def has_any_tag(connection: Connection, tags: Sequence[str]) -> ColumnElement[bool]:
-    """Return that an instance has one of these tags."""
+    """Return that an instance has one of these tags; of none, its own are not looked at."""
+    if not tags:
+        return false()
     if connection.dialect.name == "sqlite":
         each = func.json_each(instances.c.tags).table_valued("value")
         return exists(select(1).select_from(each).where(each.c.value.in_(list(tags))))

@@ -6,9 +6,11 @@ Whether other instances were in the session, and what became of them, is not tol
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import blake2b
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, union_all
 
@@ -33,14 +35,18 @@ from sync_pipeline.model.session import (
     SyncType,
 )
 from sync_pipeline.model.viewer import Reach
-from sync_pipeline.store.console.reach import after, of_reach
+from sync_pipeline.store.console.reach import FEW, after, in_reach, of_reach
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_sessions as sessions
 from sync_pipeline.store.sessions.rows import record_of, session_of
 
 Counts = Mapping[RecordStatus, int]
+_Counted = tuple[Counts, datetime | None]
+_MOST_KEPT = 2000
+"""Sessions, for who may see some instances, whose numbers are kept: some hundred bytes each."""
 
 
 class SessionPages:
@@ -48,6 +54,7 @@ class SessionPages:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept: Kept[tuple[bytes, Session], _Counted] = Kept(_MOST_KEPT)
 
     def page(self, reach: Reach, asked: SessionQuestion, place: Place) -> Page[Session]:
         """Return a page of sessions: at most four statements."""
@@ -66,7 +73,7 @@ class SessionPages:
             )
             rows = connection.execute(query.limit(place.limit + 1)).all()
             found = page_of([session_of(row) for row in rows], place.limit, _key)
-            return replace(found, items=_within(connection, reach, found.items))
+            return replace(found, items=self._within(connection, reach, found.items))
 
     def named(self, reach: Reach, session_id: str) -> Session | None:
         """Return one session by its whole id; None: there is none within the reach."""
@@ -75,7 +82,31 @@ class SessionPages:
                 sessions.c.session_id == session_id, *_seen(connection, reach, "")
             )
             row = connection.execute(query).first()
-            return _within(connection, reach, [session_of(row)])[0] if row else None
+            return self._within(connection, reach, [session_of(row)])[0] if row else None
+
+    def _within(
+        self, connection: Connection, reach: Reach, found: Sequence[Session]
+    ) -> tuple[Session, ...]:
+        """Return sessions as the reach shows them: their numbers are of its instances alone.
+
+        Of those that have ended they are kept, by what the session says of itself and by the ids.
+        """
+        if reach.is_everything or not found:
+            return tuple(found)
+        own = select(instances.c.id).where(*in_reach(connection, reach)).order_by(instances.c.id)
+        ids = list(connection.scalars(own))
+        digest = blake2b(array("q", ids).tobytes()).digest()
+
+        def counted(keys: Sequence[tuple[bytes, Session]]) -> dict[tuple[bytes, Session], _Counted]:
+            numbers = _counted(connection, reach, ids, [item.session_id for _, item in keys])
+            return {key: numbers[key[1].session_id] for key in keys}
+
+        ended = [(digest, item) for item in found if item.completed_at is not None]
+        others = [(digest, item) for item in found if item.completed_at is None]
+        known = self._kept.all_of(ended, counted)
+        if others:
+            known |= counted(others)
+        return tuple(_narrowed(item, *known[digest, item]) for item in found)
 
     def records(self, reach: Reach, asked: RecordQuestion, place: Place) -> Page[InstanceRecord]:
         """Return a page of the records of a session, by name of the instance."""
@@ -175,31 +206,29 @@ def _stands(
     return [*([any_of(some)] if some else []), *([~any_of(none)] if none else [])]
 
 
-def _within(connection: Connection, reach: Reach, found: Sequence[Session]) -> tuple[Session, ...]:
-    """Return sessions as the reach shows them: their numbers are of its instances alone."""
-    if reach.is_everything or not found:
-        return tuple(found)
-    ids = [item.session_id for item in found]
+def _counted(
+    connection: Connection, reach: Reach, ids: Sequence[int], session_ids: Sequence[str]
+) -> dict[str, _Counted]:
+    """Return how the records of sessions within a reach ended, whose ids these are, and when."""
+    own = (
+        (among(connection, records.c.instance_id, ids),)
+        if len(ids) <= FEW
+        else of_reach(connection, reach, records.c.instance_id)
+    )
     query = (
         select(
             *(records.c.session_id, records.c.status, func.count()),
             func.max(records.c.completed_at),
         )
-        .where(
-            among(connection, records.c.session_id, ids),
-            *of_reach(connection, reach, records.c.instance_id),
-        )
+        .where(among(connection, records.c.session_id, session_ids), *own)
         .group_by(records.c.session_id, records.c.status)
     )
-    counted: dict[str, dict[RecordStatus, int]] = {item: {} for item in ids}
-    ended: dict[str, list[datetime]] = {item: [] for item in ids}
+    counts: dict[str, dict[RecordStatus, int]] = {item: {} for item in session_ids}
+    ended: dict[str, list[datetime]] = {item: [] for item in session_ids}
     for session_id, status, count, last in connection.execute(query):
-        counted[session_id][RecordStatus(status)] = count
+        counts[session_id][RecordStatus(status)] = count
         ended[session_id] += [last] if last else []
-    return tuple(
-        _narrowed(item, counted[item.session_id], max(ended[item.session_id], default=None))
-        for item in found
-    )
+    return {item: (counts[item], max(ended[item], default=None)) for item in session_ids}
 
 
 def _narrowed(session: Session, counts: Counts, last: datetime | None) -> Session:

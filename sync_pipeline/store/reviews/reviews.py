@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
 from sync_pipeline.model.finding_count import CountedFindings
-from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.review import (
     Compared,
     FindingKey,
@@ -39,6 +39,7 @@ from sync_pipeline.model.review import (
 )
 from sync_pipeline.store.access import databases_of
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.kept import Kept
 from sync_pipeline.store.reviews.packing import (
     PackedNamesakes,
     ReviewDamaged,
@@ -79,11 +80,22 @@ _CHECKED = (
 )
 
 
+_Written = tuple[int, str, EngineName, int]
+"""An instance, by its id, name and engine, and the write of what is kept of it."""
+_MOST_KEPT = 20_000
+"""Findings that stay unpacked, of whatever instances: some 500 bytes each."""
+
+
+def _weight(found: Examined | None) -> int:
+    return 1 if found is None else 1 + len(found.findings)
+
+
 class ReviewStore:
     """The tables of reviews and of findings."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._examined: Kept[_Written, Examined | None] = Kept(_MOST_KEPT, _weight)
 
     def listed(self, instance_id: int) -> ListedDatabases:
         """Return the databases of an instance and the rows that say so, in one view."""
@@ -134,6 +146,30 @@ class ReviewStore:
             return examined, PackedNamesakes.of(kept.namesakes)
         except ReviewDamaged:
             return None
+
+    def examined(self, chosen: Sequence[Instance]) -> dict[int, Examined]:
+        """Return what was found on instances by their ids, each alone; not what is damaged.
+
+        Each write of it is unpacked once: pages ask for the same instances again and again.
+        """
+        query = select(reviews.c.instance_id, reviews.c.turn)
+        with self._database.read_once() as connection:
+            is_chosen = among(connection, reviews.c.instance_id, [item.id for item in chosen])
+            rows = connection.execute(query.where(is_chosen))
+            turns = {row.instance_id: row.turn for row in rows}
+        keys = [(item.id, item.name, item.engine, turns.get(item.id, 0)) for item in chosen]
+        found = self._examined.all_of(keys, self._unpack)
+        return {key[0]: one for key, one in found.items() if one is not None}
+
+    def _unpack(self, keys: Sequence[_Written]) -> dict[_Written, Examined | None]:
+        known = {key[0]: key for key in keys}
+        made: dict[_Written, Examined | None] = {}
+        for kept in self.each(list(known)):
+            number, name, engine, _ = known[kept.instance_id]
+            unpacked = self.unpacked(kept, name, engine)
+            # As it is now: it may have been written again in between.
+            made[number, name, engine, kept.turn] = unpacked[0] if unpacked else None
+        return made
 
     def packed(self, namesakes: Sequence[Namesake]) -> Compared:
         """Return what is compared of accounts, packed as it is kept."""

@@ -329,13 +329,11 @@ class _Reading:
 
     def of(self, some: Sequence[Instance]) -> Iterator[Examined]:
         """Yield what was found on instances, each by itself; what is damaged is left out."""
-        store = self.deps.store.reviews
-        named = {item.id: item for item in some if item.name not in self.known}
-        for kept in store.each(list(named)):
-            own = named[kept.instance_id]
-            unpacked = store.unpacked(kept, own.name, own.engine)
-            if unpacked is not None:
-                self.known[own.name] = replace(unpacked[0], platform=own.runs_on)
+        named = [item for item in some if item.name not in self.known]
+        found = self.deps.store.reviews.examined(named)
+        for item in named:
+            if item.id in found:
+                self.known[item.name] = replace(found[item.id], platform=item.runs_on)
         yield from (self.known[item.name] for item in some if item.name in self.known)
 
 
