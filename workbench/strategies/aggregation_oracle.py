@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import cache
 from math import floor
 
 import pandas as pd
@@ -34,6 +35,7 @@ class Row:
     database_count_change: int | None = None
 
 
+@cache
 def bounds(kind: str, day: date) -> tuple[date, date]:
     """Return the first day of a day's period, and the first day after it."""
     period = pd.Period(pd.Timestamp(day), freq=FREQUENCIES[kind])
