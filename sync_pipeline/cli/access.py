@@ -83,7 +83,7 @@ def who_can(
     moment = _moment(at)
     with dependencies() as deps:
         instances = asked_about(deps.store, selection, moment)
-        search = questions.search(deps, privilege, object_, instances, moment)
+        search = questions.search(deps, privilege, object_, [instances], moment)
         is_alone = bool(selection.names) or len(instances) == 1
         asked = shown.Asked(all_paths, all_holders, with_system, is_alone)
         found = asked.of(search.holders())

@@ -44,7 +44,7 @@ from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.serve import reading
 from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, View
-from sync_pipeline.workflows.console import answers, looking
+from sync_pipeline.workflows.console import looking
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
@@ -436,8 +436,10 @@ def test_holders_are_the_same_where_a_page_looks_through_few_instances(
 ) -> None:
     query = {"privilege": "SELECT", "object": "table:shop.orders", "all-holders": "yes"}
     whole = everything(pages, "/api/v1/who-can", **query)
-    for most in (1, 2):
-        monkeypatch.setattr(answers, "MOST_LOOKED_THROUGH", most)
+    for most, at_once in ((1, 64), (2, 64), (2, 1), (500, 1), (500, 2)):
+        monkeypatch.setattr(looking, "MOST_LOOKED_THROUGH", most)
+        # However few of them are read at a time.
+        monkeypatch.setattr(looking, "AT_ONCE", at_once)
         assert everything(pages, "/api/v1/who-can", **query) == whole
     assert len({item["instance"] for item in whole}) > 1
     monkeypatch.undo()

@@ -151,7 +151,7 @@ def test_one_damaged_instance_costs_no_answer_about_the_others(
         digest = connection.scalar(select(worlds.c.digest).where(of_two))
         connection.execute(update(worlds).where(of_two).values(digest="0" * 64))
     bench.now = minutes(70)
-    found = search(deps, "SELECT", "table:d.s.t", fleet)
+    found = search(deps, "SELECT", "table:d.s.t", [fleet])
     assert [holder.instance for holder in found.holders()] == ["one", "three"]
     told = re.compile(r"two: accounts was not read .*is not what was written.*its backup\.")
     assert [text for text in found.answer().gaps if told.match(text)]

@@ -68,7 +68,7 @@ class Past:
         self, item: Instance, privilege: str, text: str, at: datetime | None = None
     ) -> WhoCan | str:
         (known,) = self.bench.store.registry.ever_by_ids([item.id])
-        found = search(self.deps(), privilege, text, [known], at)
+        found = search(self.deps(), privilege, text, [[known]], at)
         try:
             return found.answer(list(found.holders()))
         except ConfigurationError as error:

@@ -241,7 +241,7 @@ def test_a_question_sends_no_statement_more_for_each_instance(command: Command) 
 
     def sent(some: list[Instance]) -> int:
         with counted(store) as statements:
-            search = access.search(deps, "DELETE", "table:shop.orders", some)
+            search = access.search(deps, "DELETE", "table:shop.orders", [some])
             assert list(search.holders()) == []
         assert len(search.answer().absent[0].instances) == len(some)
         return len(statements)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Self
 
 from sync_pipeline.access import questions
@@ -137,11 +138,11 @@ def search(
     deps: SyncDeps,
     privilege: str,
     text: str,
-    instances: Sequence[Instance],
+    lots: Iterable[Sequence[Instance]],
     at: datetime | None = None,
     some_of: Callable[[Iterator[Judged]], Iterator[Judged]] = iter,
 ) -> Search:
-    """Return what finds who has a privilege on what a text names, on these instances.
+    """Return what finds who has a privilege on what a text names, on instances, lot by lot.
 
     `at` (UTC): who had it at a past moment. It looks at those that `some_of` yields of them; each
     is read when it is asked for.
@@ -154,11 +155,15 @@ def search(
     def wanted(item: Instance) -> Wanted:
         return named[item.engine].wanted
 
-    if at is None:
-        loaded = load_each(deps, instances, deps.clock(), wanted, with_damaged=True)
-    else:
-        loaded = load_each_at(deps, instances, at, wanted, with_damaged=True)
-    return Search(some_of(map(_Listings.of(deps).listed, loaded)), privilege, text)
+    def loaded(some: Sequence[Instance]) -> Iterator[LoadedInstance]:
+        if at is None:
+            return load_each(deps, some, deps.clock(), wanted, with_damaged=True)
+        return load_each_at(deps, some, at, wanted, with_damaged=True)
+
+    if at is not None:
+        require_past(deps, at)
+    each = chain.from_iterable(map(loaded, lots))
+    return Search(some_of(map(_Listings.of(deps).listed, each)), privilege, text)
 
 
 @dataclass(frozen=True, slots=True)

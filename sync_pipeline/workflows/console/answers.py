@@ -40,7 +40,7 @@ from sync_pipeline.workflows.console.accounts import AccountAnswers, unread_of
 from sync_pipeline.workflows.console.capacity import CapacityAnswers
 from sync_pipeline.workflows.console.changes import ChangeAnswers
 from sync_pipeline.workflows.console.findings import FindingAnswers
-from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
+from sync_pipeline.workflows.console.looking import Looking, Lots
 from sync_pipeline.workflows.console.today import TodayAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Hold, held_by_breaker, holds
@@ -199,13 +199,11 @@ class Answers:
         """
         key = checked_key(place.after, str, int)
         since, shown = (str(key[0]), int(key[1])) if key else (None, 0)
-        chosen = self._store.instance_pages.chosen(
-            self._reach, asked, MOST_LOOKED_THROUGH + 1, since, at
-        )
-        skipped = shown if chosen and chosen[0].name == since else 0
+        pages = self._store.instance_pages
+        lots = Lots(lambda most, begin: pages.chosen(self._reach, asked, most, begin, at), since)
+        skipped = shown if lots.known and lots.known[0].name == since else 0
         looking = Looking()
-        some = chosen[:MOST_LOOKED_THROUGH]
-        search = access.search(self._deps, privilege, text, some, at, looking.some)
+        search = access.search(self._deps, privilege, text, lots, at, looking.some)
         telling = Telling[Holder | Fold](
             lambda item: [item],
             is_alone=bool(asked.names) or self._is_one(asked, at),
@@ -224,14 +222,14 @@ class Answers:
                     break
         except ConfigurationError:
             # It may name something on an instance of another page.
-            if len(chosen) <= looking.count and since is None:
+            if lots.after(looking.count) is None and since is None:
                 raise
-        names = tuple(item.name for item in chosen[: looking.count])
+        names = tuple(item.name for item in lots.known[: looking.count])
         found = search.answer()
         notes = (*gaps_once(found), *telling.notes(found))
         if len(kept) <= place.limit:
-            more = chosen[looking.count :]
-            following = (more[0].name, 0) if more else None
+            more = lots.after(looking.count)
+            following = None if more is None else (more, 0)
             return HoldersAnswer(Page(tuple(kept), following), found, notes, names)
         page = kept[: place.limit]
         last = first_of(page[-1]).instance
