@@ -65,11 +65,7 @@ _COPIED: tuple[Table, ...] = (
     schema.instance_finding_counts,
     schema.account_change_log,
     instance_databases,
-    instance_size_stats,
-    instance_size_aggregations,
 )
-_OF_DATABASES: tuple[Table, ...] = (database_size_stats, database_size_aggregations)
-_NUMBERED = ("id", "instance_id", "database_id")
 _OF_TEAM = 100
 _GRANTS = 240
 _EVERYWHERE = 5
@@ -268,18 +264,6 @@ def _copy(connection: Connection, first: int, count: int) -> None:
             text(
                 f"INSERT INTO {table.name} (instance_id, {kept}) SELECT c.new_id, {kept} "
                 f"FROM copies c JOIN {table.name} ON instance_id = c.model_id"
-            )
-        )
-    for table in _OF_DATABASES:
-        columns = [item.name for item in table.c if item.name not in _NUMBERED]
-        kept = ", ".join(columns)
-        connection.execute(
-            text(
-                f"INSERT INTO {table.name} (instance_id, database_id, {kept}) "
-                f"SELECT c.new_id, new.id, {', '.join(f't.{name}' for name in columns)} "
-                f"FROM copies c JOIN {table.name} t ON t.instance_id = c.model_id "
-                "JOIN instance_databases old ON old.id = t.database_id JOIN instance_databases new "
-                "ON new.instance_id = c.new_id AND new.database_name = old.database_name"
             )
         )
     names = [item.name for item in schema.account_permissions.c if item.name != "account_id"]
