@@ -22,6 +22,9 @@ def every_table() -> MetaData:
     return metadata
 
 
+_PACKED = "0010"
+
+
 def upgrade_tables(engine: Engine, revision: str | None, newest: str) -> None:
     """Bring the tables of a store, which have this revision, to the newest one of this version.
 
@@ -33,7 +36,12 @@ def upgrade_tables(engine: Engine, revision: str | None, newest: str) -> None:
     config = Config()
     config.set_main_option("script_location", "sync_pipeline:store/migrations")
     config.attributes["engine"] = engine
+    is_sqlite = engine.dialect.name == "sqlite"
     try:
+        if is_sqlite and (revision or "") < _PACKED:
+            # It commits one instance after the other, and goes on where it was cut off.
+            command.upgrade(config, _PACKED)
+        config.attributes["is_whole"] = is_sqlite
         command.upgrade(config, newest)
     except CommandError:
         raise _made_by_newer(revision) from None

@@ -136,7 +136,7 @@ def _put(store: Store, own: Any, part: str, value: object) -> None:
 
 def _states() -> int:
     gc.collect()  # what is garbage already is kept by nobody
-    return sum(isinstance(item, AccountState) for item in gc.get_objects())
+    return sum(type(item) is AccountState for item in gc.get_objects())
 
 
 @pytest.mark.parametrize("form", ["json", "table"])

@@ -149,10 +149,10 @@ def test_a_moment_of_which_nothing_can_be_said_is_refused(past: Past) -> None:
     past.bench.now = minutes(60)
     past.sync(item, random_snapshot(random.Random(1), item.engine, past.bench.now))
     with pytest.raises(ConfigurationError, match="has not come yet"):
-        search(past.deps(), "SELECT", "database:shop", [item], minutes(61))
+        search(past.deps(), "SELECT", "database:shop", [[item]], minutes(61))
     past.bench.store.change_retention.move_horizon(minutes(30))
     with pytest.raises(ConfigurationError, match="not known any more"):
-        search(past.deps(), "SELECT", "database:shop", [item], minutes(29))
+        search(past.deps(), "SELECT", "database:shop", [[item]], minutes(29))
     with pytest.raises(ConfigurationError, match="not known any more"):
         access_of(past.deps(), "ann", item.name, minutes(29))
 
@@ -268,7 +268,7 @@ def test_statements_do_not_grow_with_the_instances_that_did_not_change(past: Pas
 
     def sent(items: list[Instance]) -> int:
         with counted(past.bench.store) as statements:
-            list(search(past.deps(), "SELECT", "server", items, minutes(90)).holders())
+            list(search(past.deps(), "SELECT", "server", [items], minutes(90)).holders())
         return len(statements)
 
     assert sent(fleet) == sent(fleet[:4])

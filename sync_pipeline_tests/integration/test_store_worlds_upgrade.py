@@ -327,10 +327,12 @@ def interrupted_at(url: str, statement: int) -> bool:
 def test_wherever_it_is_interrupted_it_goes_on(old_store: str) -> None:
     """Each start gets a few statements further than the one before, until one gets through."""
     statement, cuts = 4, 0
+    # What was done stays on SQLite if nothing takes it back: there it is cut off at each statement.
+    step = 1 if old_store.startswith("sqlite") else 3
     while interrupted_at(old_store, statement):
-        statement += 3
+        statement += step
         cuts += 1
-        assert cuts < 100
+        assert cuts < 300
     assert cuts > 3
     check_upgraded(old_store)
 

@@ -31,7 +31,8 @@ KEPT_TABLESPACES = ("pg_default", "pg_global")
 
 KEPT = """
 SELECT 'database', datname::text, datdba,
-  array(SELECT unnest(datacl)::text ORDER BY 1)::text FROM pg_database
+  array(SELECT unnest(coalesce(datacl, acldefault('d', datdba)))::text ORDER BY 1)::text
+  FROM pg_database
 UNION ALL SELECT 'tablespace', spcname::text, spcowner, spcacl::text FROM pg_tablespace
 UNION ALL SELECT 'role', rolname::text, oid, rolconfig::text FROM pg_roles
 UNION ALL SELECT 'member', member::regrole::text, roleid, admin_option::text FROM pg_auth_members

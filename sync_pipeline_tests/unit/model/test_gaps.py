@@ -18,6 +18,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.gap import Gap
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.past import Which
 from sync_pipeline.model.privilege import (
     OF_SERVER,
     Grant,
@@ -126,7 +127,9 @@ def test_scripts_read_the_name_as_before_and_the_parts_beside_it(engine: EngineN
     assert (holder["unknown"], holder["gaps"]) == ([str(key)], [parts])
     (item,) = (
         item
-        for item in _comparison(compare(asked, ann, asked, bob))["differences"]
+        for item in _comparison(compare(asked, ann, asked, bob), Which("i", ann), Which("i", bob))[
+            "differences"
+        ]
         if item["privilege"] == "SELECT"
     )
     assert (item["unknown"], item["gaps"]) == ([str(key)], [parts])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,8 +36,12 @@ def test_quick_work_says_nothing() -> None:
 
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_a_command_tells_a_terminal_alone(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    is_terminal: bool,
 ) -> None:
+    monkeypatch.setenv("SYNC_PIPELINE_HOME", str(tmp_path))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     with dependencies() as deps:
         assert (deps.tell is not None) is is_terminal

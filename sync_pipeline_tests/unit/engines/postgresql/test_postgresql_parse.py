@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -140,7 +141,7 @@ def test_every_query_is_one_documented_statement(query: Query[Any]) -> None:
     assert query.file_for((13, 22)) is None
     for variant in query.variants:
         text = sql_text(PACKAGE, variant.file)
-        comment, _, body = text.partition("\nSELECT")
+        comment, body = re.split(r"\n(?=SELECT|WITH)", text, maxsplit=1)
         assert all(line.startswith("-- ") for line in comment.splitlines())
         assert "Since " in comment
         assert "Needs " in comment
@@ -158,6 +159,7 @@ def test_every_section_of_postgresql_is_filled_by_one_query() -> None:
         SectionName.OTHER,
         SectionName.DEFAULT_PASSWORDS,
         SectionName.LINKS,
+        SectionName.OBJECT_DEFINERS,
     }
     assert set(filled) == set(SectionName) - others
     assert set(filled.values()) == {1}

@@ -557,7 +557,13 @@ def _every_statement(login: str, user: str) -> list[str]:
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(
-    lambda name: name not in ("dbo", "sa", "guest", "sys", "public") and name[0] not in "#N"
+    lambda name: (
+        name not in ("dbo", "sa", "guest", "sys", "public")
+        and name[0] not in "#N"
+        # A fixed role of this name is itself meant.
+        and not name.startswith("db_")
+        and not name.endswith(("admin", "creator"))
+    )
 )
 
 
