@@ -6,11 +6,13 @@ Microsoft's driver first wait for it to confirm that the statement was cancelled
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Generic, TypeVar
 
 from sync_pipeline.errors import ConnectionLimit
@@ -67,6 +69,7 @@ class LeftBehind:
             self._count += 1
             if computing_for:
                 self._computing.append(computing_for)
+                _end_before_libraries_do()
 
     def remove(self, computing_for: str = "") -> None:
         """Count one that came back."""
@@ -172,6 +175,19 @@ class Call(Generic[T]):
                 left_behind()
             finally:
                 self._counted.remove(self._computing_for)
+
+
+@cache
+def _end_before_libraries_do() -> None:
+    """Let this process, when it has ended all else, not free what a thread computes with.
+
+    OpenSSL frees its own at exit (OPENSSL_cleanup(3)), and a login that computes then would end the
+    process by a signal, in place of its status. What is registered last is called first
+    (on_exit(3)).
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "on_exit"):
+        library.on_exit(library["_exit"], None)
 
 
 def _is_computing(thread: threading.Thread) -> bool:
