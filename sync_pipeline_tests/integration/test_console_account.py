@@ -22,10 +22,10 @@ from sync_pipeline.store.store import Store
 from sync_pipeline.web.asked import encoded
 from sync_pipeline.web.resources.lines import MOST_OF_LIST, MOST_OF_ONE
 from sync_pipeline.web.serve import reading
-from workbench.benches.command import Command
+from workbench.benches.command import Command, command_at
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import NOW
-from workbench.running.asked_pages import Pages
+from workbench.running.asked_pages import Pages, pages_of_home
 from workbench.servers.statements import planned
 
 DAYS = (5, 4, 3, 2, 1)
@@ -75,10 +75,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(home: Path) -> Iterator[Pages]:
-    with reading(Settings(home=home), lambda: NOW) as deps:
-        made = Pages(deps)
+    with pages_of_home(home, NOW) as made:
         yield made
-        made.close()
 
 
 @pytest.fixture
@@ -86,10 +84,8 @@ def told(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Command]:
     """The command on the same home, at the same moment."""
-    monkeypatch.setattr("sync_pipeline.cli.context.utc_now", lambda: NOW)
-    made = Command(home, monkeypatch, capsys)
-    yield made
-    made.close()
+    with command_at(home, NOW, monkeypatch, capsys) as made:
+        yield made
 
 
 @pytest.mark.parametrize("day", [0, 4])

@@ -33,10 +33,10 @@ from sync_pipeline.web.serve import NoSecrets, reading
 from sync_pipeline.workflows.console import capacity
 from sync_pipeline.workflows.console.answers import Answers
 from sync_pipeline.workflows.dependencies import SyncDeps
-from workbench.benches.command import Command
+from workbench.benches.command import Command, command_at
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE
-from workbench.running.asked_pages import Pages
+from workbench.running.asked_pages import Pages, pages_of_home
 from workbench.servers.statements import counted, planned
 from workbench.strategies.sizes import SERVER, noon, put_snapshots, snapshot_of
 
@@ -112,10 +112,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(home: Path) -> Iterator[Pages]:
-    with reading(Settings(home=home), lambda: NOW) as deps:
-        made = Pages(deps)
+    with pages_of_home(home, NOW) as made:
         yield made
-        made.close()
 
 
 @pytest.fixture
@@ -123,10 +121,8 @@ def told(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Command]:
     """The command on the same home, at the same moment."""
-    monkeypatch.setattr("sync_pipeline.cli.context.utc_now", lambda: NOW)
-    made = Command(home, monkeypatch, capsys)
-    yield made
-    made.close()
+    with command_at(home, NOW, monkeypatch, capsys) as made:
+        yield made
 
 
 def rows(pages: Pages, path: str = "capacity", table: str = "standings", **query: Any) -> Any:

@@ -45,10 +45,10 @@ from sync_pipeline.web.serve import reading
 from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, View
 from sync_pipeline.workflows.console import looking
-from workbench.benches.command import Command
+from workbench.benches.command import Command, command_at
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
-from workbench.running.asked_pages import Pages
+from workbench.running.asked_pages import Pages, pages_of_home
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
 TEAMS = Team("blue", 4, HOSTILE), Team("ruby", 2)
@@ -66,10 +66,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(home: Path) -> Iterator[Pages]:
-    with reading(Settings(home=home), lambda: NOW) as deps:
-        made = Pages(deps)
+    with pages_of_home(home, NOW) as made:
         yield made
-        made.close()
 
 
 @pytest.fixture
@@ -77,10 +75,8 @@ def told(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Command]:
     """The command on the same home, at the same moment."""
-    monkeypatch.setattr("sync_pipeline.cli.context.utc_now", lambda: NOW)
-    made = Command(home, monkeypatch, capsys)
-    yield made
-    made.close()
+    with command_at(home, NOW, monkeypatch, capsys) as made:
+        yield made
 
 
 def everything(pages: Pages, path: str, **query: Any) -> list[dict[str, Any]]:

@@ -44,10 +44,10 @@ from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.answers.history import change_list
 from sync_pipeline.workflows.console.answers import Answers
 from sync_pipeline.workflows.dependencies import SyncDeps
-from workbench.benches.command import Command
+from workbench.benches.command import Command, command_at
 from workbench.benches.store_bench import StoreBench, an_account, minutes
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
-from workbench.running.asked_pages import Pages
+from workbench.running.asked_pages import Pages, pages_of_home
 from workbench.servers.statements import counted, planned
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 from workbench.strategies.sizes import put_snapshots, snapshot_of
@@ -124,10 +124,8 @@ def _hold(store: Store) -> None:
 
 @pytest.fixture(scope="module")
 def pages(home: Path) -> Iterator[Pages]:
-    with reading(Settings(home=home), lambda: LATER) as deps:
-        made = Pages(deps)
+    with pages_of_home(home, LATER) as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +139,8 @@ def told(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Command]:
     """The command on the same home, at the same moment."""
-    monkeypatch.setattr("sync_pipeline.cli.context.utc_now", lambda: LATER)
-    made = Command(home, monkeypatch, capsys)
-    yield made
-    made.close()
+    with command_at(home, LATER, monkeypatch, capsys) as made:
+        yield made
 
 
 def rows_of(today: dict[str, Any], table: str) -> list[dict[str, Any]]:

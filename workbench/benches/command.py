@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +80,16 @@ class Command:
         """Close every store that a test opened: one left to the collector warns in Python 3.13."""
         for store in self._stores:
             store.close()
+
+
+@contextmanager
+def command_at(
+    home: Path, now: datetime, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Run commands on a home, for which it is this moment."""
+    patch.setattr("sync_pipeline.cli.context.utc_now", lambda: now)
+    made = Command(home, patch, capture)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from sync_pipeline.callers import App, allowed_hosts
 from sync_pipeline.model.viewer import Viewer
+from sync_pipeline.settings import Settings
 from sync_pipeline.web.app import Site, application, build_app
 from sync_pipeline.web.doors import Doors
+from sync_pipeline.web.serve import reading
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 PORT = 3080
@@ -117,6 +122,17 @@ async def _exchanged(app: App, scope: dict[str, Any], body: bytes) -> Answered:
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     content = b"".join(message.get("body", b"") for message in sent[1:])
     return Answered(sent[0]["status"], headers, content)
+
+
+@contextmanager
+def pages_of_home(home: Path, now: datetime) -> Iterator[Pages]:
+    """Ask the console over the store of a home, at a moment."""
+    with reading(Settings(home=home), lambda: now) as deps:
+        made = Pages(deps)
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 class _Always:
