@@ -40,7 +40,8 @@ from sync_pipeline.web.shares import Clients
 from sync_pipeline.web.workers.board import Board
 from sync_pipeline.web.workers.keeper import Keeping
 def answer(number, line):
-    print(os.getpid(), flush=True)
+    # In one piece, whatever PYTHONUNBUFFERED says: print would write the end of the line apart.
+    os.write(1, b"%d\\n" % os.getpid())
     time.sleep(600)
 listener = socket.create_server(("127.0.0.1", 0))
 Keeping(listener, Board(2, 9, 9), 2, answer, Clients(), 9, 600.0).run()
@@ -179,16 +180,17 @@ def test_ctrl_c_ends_all_without_a_word_more(served: Served) -> None:
     assert all("of the console" in line and "Traceback" not in line for line in rest), said
 
 
-def test_all_end_with_a_keeper_that_is_killed(tmp_path: Path) -> None:
+def test_all_end_with_a_keeper_that_is_killed() -> None:
     """Also one that is stopped, which hears of nothing."""
-    keeper = subprocess.Popen([sys.executable, "-c", _KEEP], stdout=subprocess.PIPE, text=True)
-    assert keeper.stdout is not None
-    workers = [int(keeper.stdout.readline()) for _ in range(2)]
-    os.kill(workers[0], signal.SIGSTOP)
-    keeper.kill()
-    keeper.wait()
+    command = [sys.executable, "-c", _KEEP]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as keeper:
+        try:
+            assert keeper.stdout is not None
+            workers = [int(keeper.stdout.readline()) for _ in range(2)]
+            os.kill(workers[0], signal.SIGSTOP)
+        finally:
+            keeper.kill()
     wait_for(lambda: not any(map(is_alive, workers)))
-    keeper.stdout.close()
 
 
 def in_another_process(work: Callable[[], object]) -> None:
