@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.daemon.lease import RowLease
     from sync_pipeline.store.daemon.lease_file import FileLease
     from sync_pipeline.store.daemon.ticks import TickStore
+    from sync_pipeline.store.events.events import EventStore
     from sync_pipeline.store.holders import HolderStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
@@ -281,6 +282,13 @@ class Store:
         from sync_pipeline.store.watch.freshness import FreshnessStore
 
         return FreshnessStore(self._database)
+
+    @_part
+    def events(self) -> EventStore:
+        """Return what happened that somebody may want to be told."""
+        from sync_pipeline.store.events.events import EventStore
+
+        return EventStore(self._database)
 
     @_part
     def ticks(self) -> TickStore:

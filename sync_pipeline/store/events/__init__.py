@@ -1,0 +1,1 @@
+"""Events: written where they are noticed, and read by who tells them."""
