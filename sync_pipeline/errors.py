@@ -123,9 +123,31 @@ class ConnectError(SyncError):
 
 
 class AuthenticationError(SyncError):
-    """The server rejected the credential. Never retried: retries lock accounts."""
+    """The server rejected the credential. Never retried: retries lock accounts.
+
+    `is_secret_wrong`: it compared the secret, and may count how often it was a wrong one.
+    """
 
     kind = "authentication"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_secret_wrong: bool = False,
+        instance: str | None = None,
+        phase: Phase | None = None,
+        hint: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, instance=instance, phase=phase, hint=hint, retryable=retryable)
+        self.is_secret_wrong = is_secret_wrong
+
+
+class KnownRejection(AuthenticationError):
+    """The server rejected the same login not long ago, so that it was not sent again."""
+
+    kind = "known_rejection"
 
 
 class PrivilegeError(SyncError):

@@ -63,6 +63,14 @@ class EntraMethod(StrEnum):
     MANAGED_IDENTITY = "managed-identity"
 
 
+class VaultAuth(StrEnum):
+    """How one logs in to HashiCorp Vault."""
+
+    TOKEN = "token"  # noqa: S105 - a word
+    APPROLE = "approle"
+    KUBERNETES = "kubernetes"
+
+
 class SmtpTls(StrEnum):
     """How the connection to the mail server is encrypted."""
 
@@ -327,6 +335,22 @@ class Settings(BaseSettings):
     )
     freshness_categories: tuple[str, ...] = Field(
         default_factory=reading_categories, description="What is watched for overdue instances."
+    )
+    vault_auth: VaultAuth = Field(
+        default=VaultAuth.TOKEN,
+        description="Login at HashiCorp Vault: token (VAULT_TOKEN), approle or kubernetes.",
+    )
+    vault_auth_mount: str = Field(
+        default="", description="Where that method is mounted; empty: at its own name."
+    )
+    vault_role: str = Field(
+        default="", description="Its role: the role ID of an AppRole, or the role in Kubernetes."
+    )
+    vault_secret_id_file: str = Field(
+        default="", description="File with the secret ID of the AppRole; empty: it needs none."
+    )
+    vault_kubernetes_token_file: str = Field(
+        default="", description="File with the pod's token; empty: where Kubernetes mounts it."
     )
     alert_webhook_url: str = Field(
         default="", repr=False, description="URL that alerts are posted to as JSON; empty: none."

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="User names and secrets of the fleet.", no_args_is_help=True)
 
-Reference = Annotated[str | None, typer.Option(help="Where the secret is: env:NAME or file:/path.")]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the secret is: env:NAME, file:/path, vault:PATH, aws-secret:NAME, "
+        "aws-rds-iam:REGION, azure-keyvault:VAULT/NAME or gcp-secret:PROJECT/NAME."
+    ),
+]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the secret from standard input.")
 ]
@@ -34,7 +40,9 @@ PasswordStdin = Annotated[
 @app.command()
 def add(
     name: str,
-    username: Annotated[str, typer.Option(help="Account on the instances.")],
+    username: Annotated[
+        str, typer.Option(help="Account on the instances; none where the reference has it.")
+    ] = "",
     reference: Reference = None,
     password_stdin: PasswordStdin = False,
 ) -> None:
@@ -45,6 +53,10 @@ def add(
             raise ConfigurationError(
                 f"The credential {name!r} exists already.",
                 hint=f"Change its secret with: sync-pipeline credentials rotate {quote(name)}",
+            )
+        if not username and reference is None:
+            raise ConfigurationError(
+                "Nothing says as whom the credential logs in.", hint="Give it with --username."
             )
         stored = _stored(deps, reference, is_piped=password_stdin)
         deps.store.registry.add_credential(StoredCredential(name, username, stored), deps.clock())
@@ -145,7 +157,7 @@ def _new_key(deps: SyncDeps, *, is_lost: bool) -> None:
 
 
 def _stored(deps: SyncDeps, reference: str | None, *, is_piped: bool) -> str:
-    from sync_pipeline.fleet.secrets import check_reference
+    from sync_pipeline.fleet.references import check_reference
     from sync_pipeline.workflows import credentials as changes
 
     if reference is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sync_pipeline.errors import (
@@ -70,6 +70,7 @@ class Trouble:
     hint: str = ""
     phase: Phase | None = Phase.CONNECT
     reason: ConnectReason | None = None
+    is_secret_wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Refusal:
 REJECTED = Trouble(
     AuthenticationError, "{where} rejected the account {username!r}: {text}.", CREDENTIAL
 )
+WRONG_SECRET = replace(REJECTED, is_secret_wrong=True)
 REJECTED_BY_TRIGGER = Trouble(
     AuthenticationError, "A logon trigger of {where} rejected the account {username!r}: {text}."
 )
@@ -176,14 +178,16 @@ class Peer:
             text=text,
             **names,
         )
-        reason: dict[str, Any] = {"reason": trouble.reason} if trouble.reason else {}
+        more: dict[str, Any] = {"reason": trouble.reason} if trouble.reason else {}
+        if trouble.is_secret_wrong:
+            more["is_secret_wrong"] = True
         return trouble.error(
             sentence,
             instance=self.instance,
             phase=trouble.phase,
             hint=hint or trouble.hint or None,
             retryable=retryable,
-            **reason,
+            **more,
         )
 
     def unreachable(

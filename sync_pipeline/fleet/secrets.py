@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync_pipeline.errors import ConfigurationError, Phase
-from sync_pipeline.files.reading import LARGEST_SECRET, read_file
 from sync_pipeline.fleet.keys import KeyFile
-from sync_pipeline.model.secret import Secret
+from sync_pipeline.fleet.references import References
+from sync_pipeline.model.secret import Login, ResolvedSecret, Secret
 from sync_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 SEALED = "fernet:"
-ENTRY_POINTS = "sync_pipeline.secrets"
-Resolver = Callable[[str], str]
-"""Given what follows the scheme of a reference, returns the secret."""
 SealedBefore = Callable[[], Iterable[str]]
 """Returns the stored secrets, sealed ones and references."""
 
@@ -32,14 +27,17 @@ def _nothing() -> None:
 class SecretVault:
     """Seals and resolves stored secrets. The key is read, or made, at first need."""
 
-    def __init__(self, inline_keys: str, key_file: Path) -> None:
+    def __init__(
+        self, inline_keys: str, key_file: Path, settings: Callable[[], Settings] = Settings.load
+    ) -> None:
         self._inline_keys = inline_keys
         self._key_file = KeyFile(key_file)
+        self._references = References(settings)
 
     @classmethod
     def open(cls, settings: Settings) -> SecretVault:
         """Return the vault whose keys the settings name."""
-        return cls(settings.secret_key, settings.effective_key_file)
+        return cls(settings.secret_key, settings.effective_key_file, lambda: settings)
 
     def __repr__(self) -> str:
         return f"SecretVault(key_file={str(self._key_file.path)!r})"
@@ -60,31 +58,33 @@ class SecretVault:
         return SEALED + self._cipher().encrypt(plain.reveal().encode()).decode()
 
     def resolve(self, stored: str) -> Secret:
-        """Return the secret behind a stored value.
+        """Return the secret behind a stored value, wherever it is used.
 
         Raises:
             ConfigurationError: it can't be decrypted, or its reference leads nowhere.
         """
-        scheme, _, rest = stored.partition(":")
-        if stored.startswith(SEALED):
-            plain = _decrypted(self._cipher(), stored)
-            if plain is None:
-                raise ConfigurationError(
-                    "The stored secret can't be decrypted with the present keys.",
-                    phase=Phase.CONFIGURE,
-                    hint="Restore the key file, or set the secret again: credentials rotate.",
-                )
-            return Secret(plain)
-        try:
-            return Secret(_resolver(scheme)(rest))
-        except ConfigurationError:
-            raise
-        except Exception as error:  # noqa: BLE001 - an installed package may raise anything
+        return self.resolve_for(stored, Login()).secret
+
+    def resolve_for(
+        self, stored: str, login: Login, rejected: Secret | None = None
+    ) -> ResolvedSecret:
+        """Return the secret behind a stored value for a login, and the account that it is of.
+
+        Its place is asked again where a server has `rejected` what it gave before.
+
+        Raises:
+            ConfigurationError: it can't be decrypted, or its reference leads nowhere.
+        """
+        if not stored.startswith(SEALED):
+            return self._references.resolve(stored, login, rejected)
+        plain = _decrypted(self._cipher(), stored)
+        if plain is None:
             raise ConfigurationError(
-                f"The resolver of {scheme!r} secrets failed with {type(error).__name__}.",
+                "The stored secret can't be decrypted with the present keys.",
                 phase=Phase.CONFIGURE,
-                hint="See the documentation of the package that offers it.",
-            ) from None
+                hint="Restore the key file, or set the secret again: credentials rotate.",
+            )
+        return ResolvedSecret(Secret(plain))
 
     def rotate(self, stored: str) -> str:
         """Encrypt a sealed secret again with the newest key; a reference stays as it is."""
@@ -198,52 +198,6 @@ def _decrypted(cipher: MultiFernet, stored: str) -> str | None:
         return None
 
 
-def check_reference(reference: str) -> None:
-    """Raise ConfigurationError when a reference has no known scheme."""
-    scheme, separator, rest = reference.partition(":")
-    if not separator or not rest:
-        raise ConfigurationError(
-            "A reference is a scheme and a name.", hint="Write env:NAME or file:/path."
-        )
-    _resolver(scheme)
-
-
 def kind_of(stored: str) -> str:
     """Say how a secret is kept, without showing it."""
     return "encrypted" if stored.startswith(SEALED) else stored
-
-
-def _resolver(scheme: str) -> Resolver:
-    built_in: dict[str, Resolver] = {"env": _from_environment, "file": _from_file}
-    if scheme in built_in:
-        return built_in[scheme]
-    for entry in entry_points(group=ENTRY_POINTS, name=scheme):
-        loaded: Resolver = entry.load()
-        return loaded
-    raise ConfigurationError(
-        f"No resolver is installed for secrets of the scheme {scheme!r}.",
-        phase=Phase.CONFIGURE,
-        hint=f"Known are env, file and the entry points of {ENTRY_POINTS}.",
-    )
-
-
-def _from_environment(name: str) -> str:
-    value = os.environ.get(name)
-    if value is None:
-        raise ConfigurationError(
-            f"The environment variable {name} of the secret is not set.",
-            phase=Phase.CONFIGURE,
-            hint="Set it for every process that syncs.",
-        )
-    return value
-
-
-def _from_file(path: str) -> str:
-    try:
-        return read_file(path, LARGEST_SECRET)[0].decode().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"The secret's file {path} can't be read ({type(error).__name__}).",
-            phase=Phase.CONFIGURE,
-            hint="Check that it exists and that the user who syncs may read it.",
-        ) from None

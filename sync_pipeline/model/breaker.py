@@ -14,6 +14,9 @@ RUN_DIED = "run_ended"
 OUT_OF_MEMORY = "memory"
 """The kind of a failure for want of memory, which may be what the server sent."""
 
+REJECTED = "authentication"
+"""The kind of a failure because the server rejected what it was sent for a login."""
+
 
 class Reach(StrEnum):
     """What the end of a record says about the way to its server."""
@@ -25,7 +28,7 @@ class Reach(StrEnum):
 
 _REACH_OF_KIND = {
     "connect": Reach.NOT_REACHED,
-    "authentication": Reach.NOT_REACHED,
+    REJECTED: Reach.NOT_REACHED,
     "query_timeout": Reach.NOT_REACHED,
     OUT_OF_MEMORY: Reach.NOT_REACHED,
     "privilege": Reach.REACHED,

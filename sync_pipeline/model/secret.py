@@ -1,7 +1,8 @@
-"""A secret in memory that does not print, log or pickle itself."""
+"""A secret in memory that does not print, log or pickle itself, and what it is asked for with."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NoReturn
 
 
@@ -33,3 +34,28 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret must not be pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where a secret is used: the address of an instance, and the account of its credential.
+
+    `database` is the one that is connected to first; it and `username` may be empty.
+    """
+
+    host: str = ""
+    port: int = 0
+    username: str = ""
+    database: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSecret:
+    """A secret as its place gave it, and the account that it is of; empty: the credential's.
+
+    It may be kept for `good_for_seconds`, and is not to be used for a new connection after that.
+    """
+
+    secret: Secret
+    username: str = ""
+    good_for_seconds: float = 0.0

@@ -46,6 +46,7 @@ def with_terms(
                 ends_at,
                 admission.skips.get(task.instance_id),
                 task.instance_id in admission.in_streak,
+                task.instance_id in admission.rejected,
                 _from(task.instance_id, suspects),
             ),
         )
@@ -108,6 +109,7 @@ def on_terms(
             retry_seconds=retry,
             ends_at=terms.ends_at,
             may_have_streak=terms.may_have_streak,
+            was_rejected=terms.was_rejected,
         )
     return replace(work, retry_seconds=retry, ends_at=_ends_at(_start_of(context, deps), deps))
 

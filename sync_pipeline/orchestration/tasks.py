@@ -30,6 +30,7 @@ class RunTerms:
     ends_at: datetime | None = None
     skip: Skip | None = None
     may_have_streak: bool = True
+    was_rejected: bool = False
     after_all_but: tuple[int, ...] = ()
 
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.sizes.retention import RetentionStore
     from sync_pipeline.store.sizes.sizes import SizeStore
     from sync_pipeline.store.watch.freshness import FreshnessStore
+    from sync_pipeline.store.watch.rejections import RejectionStore
     from sync_pipeline.store.watch.streaks import StreakStore
     from sync_pipeline.store.watch.windows import MaintenanceStore
 
@@ -233,6 +234,13 @@ class Store:
         from sync_pipeline.store.watch.streaks import StreakStore
 
         return StreakStore(self._database)
+
+    @_part
+    def rejections(self) -> RejectionStore:
+        """Return what servers rejected."""
+        from sync_pipeline.store.watch.rejections import RejectionStore
+
+        return RejectionStore(self._database)
 
     @_part
     def maintenance(self) -> MaintenanceStore:

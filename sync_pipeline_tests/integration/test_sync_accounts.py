@@ -17,7 +17,9 @@ import pytest
 
 from sync_pipeline.errors import (
     AuthenticationError,
+    ConfigurationError,
     ConnectError,
+    KnownRejection,
     MemoryExhausted,
     StaleClaim,
     SuspiciousSnapshot,
@@ -45,6 +47,8 @@ from sync_pipeline.workflows.syncing.accounts import (
     AccountSyncReport,
     sync_instance_accounts,
 )
+from sync_pipeline.workflows.syncing.admission import admit
+from sync_pipeline.workflows.syncing.probe import probe_instance
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
 from sync_pipeline.workflows.syncing.target import target_of
 from workbench.servers.running import RunningServer
@@ -111,10 +115,16 @@ class Bench:
         return session_id
 
     def sync(
-        self, session_id: str | None = None, *, is_forced: bool = False, will_retry: bool = False
+        self,
+        session_id: str | None = None,
+        *,
+        is_forced: bool = False,
+        will_retry: bool = False,
+        was_rejected: bool = False,
     ) -> AccountSyncReport:
         self.clock.pass_minutes(30)
         work = self.work(session_id or self.open(), will_retry=will_retry)
+        work = replace(work, was_rejected=was_rejected)
         return sync_instance_accounts(self.deps, work, is_forced=is_forced)
 
     def work(self, session_id: str, *, will_retry: bool = False) -> InstanceWork:
@@ -461,3 +471,80 @@ def test_no_password_is_tried_a_third_time(strict: Strict) -> None:
     with pytest.raises(AuthenticationError):
         strict.sync_with("stale", "wrong")
     assert strict.refused() == before + 2
+
+
+def test_what_was_rejected_is_not_sent_again_for_hours(strict: Strict) -> None:
+    bench, before = strict.bench, strict.refused()
+    bench.put_password("wrong")
+    with pytest.raises(AuthenticationError):
+        bench.sync()
+    session_id = bench.open()
+    with pytest.raises(KnownRejection, match=r"'wf_monitor' at 2026-03-01 12:30 UTC, .*same"):
+        bench.sync(session_id, was_rejected=True)
+    record = bench.record(session_id)
+    assert (record.status, record.error_kind) == (RecordStatus.FAILED, "known_rejection")
+    assert "instances test billing" in str(record.error_message)
+    assert strict.refused() == before + 1
+    (streak,) = bench.store.streaks.all()
+    assert (streak.failures, streak.error_kind) == (1, "authentication")
+    bench.clock.pass_minutes(6 * 60)
+    with pytest.raises(AuthenticationError, match="rejected the account"):
+        bench.sync(was_rejected=True)
+    assert strict.refused() == before + 2
+    bench.put_password("right")
+    assert bench.sync(was_rejected=True).status is RecordStatus.COMPLETED
+    assert strict.refused() == before + 2
+    assert bench.store.rejections.of(bench.instance.id) is None
+
+
+def test_whoever_asks_for_it_tries_again_what_was_rejected(strict: Strict) -> None:
+    bench, before = strict.bench, strict.refused()
+    bench.put_password("wrong")
+    with pytest.raises(AuthenticationError):
+        bench.sync()
+    assert probe_instance(bench.deps, bench.instance).error is not None
+    assert strict.refused() == before + 2
+    strict.link.cursor().execute("ALTER USER wf_monitor@'%' IDENTIFIED BY 'wrong'")
+    assert probe_instance(bench.deps, bench.instance).error is None
+    assert bench.sync(was_rejected=True).status is RecordStatus.COMPLETED
+
+
+def test_what_was_refused_for_another_reason_is_sent_again(strict: Strict) -> None:
+    """Nobody compared the secret: it is no try that a server counts."""
+    bench = strict.bench
+    bench.put_password("right")
+    strict.link.cursor().execute("ALTER USER wf_monitor@'%' ACCOUNT LOCK")
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match="locked"):
+            bench.sync(was_rejected=True)
+    strict.link.cursor().execute("ALTER USER wf_monitor@'%' ACCOUNT UNLOCK")
+    assert bench.sync(was_rejected=True).status is RecordStatus.COMPLETED
+
+
+def test_a_run_leaves_alone_what_any_category_was_rejected_for(strict: Strict) -> None:
+    bench = strict.bench
+
+    def rejected(*, always_probe: bool = False) -> frozenset[int]:
+        found = admit(
+            bench.deps, SyncCategory.CAPACITY, [bench.instance], always_probe=always_probe
+        )
+        return found.rejected
+
+    assert rejected() == frozenset()
+    bench.put_password("wrong")
+    with pytest.raises(AuthenticationError):
+        bench.sync()
+    assert rejected() == {bench.instance.id}
+    assert rejected(always_probe=True) == frozenset()
+    bench.put_password("right")
+    bench.sync(was_rejected=True)
+    assert rejected() == frozenset()
+
+
+def test_a_credential_of_nobody_is_told(bench: Bench) -> None:
+    bench.put_password("x")
+    credential = bench.store.registry.credential("admin")
+    assert credential is not None
+    bench.store.registry.put_credential(replace(credential, username=""), bench.clock())
+    with pytest.raises(ConfigurationError, match="billing: Nothing says as whom"):
+        bench.sync()

@@ -141,6 +141,7 @@ def told(error: SyncError) -> Message:
         "retryable": error.retryable,
         "reason": getattr(error, "reason", None),
         "missing": getattr(error, "missing", None),
+        "is_secret_wrong": getattr(error, "is_secret_wrong", False),
     }
 
 
@@ -165,6 +166,8 @@ def error_of(message: Message, instance: str) -> SyncError:
     error.retryable = message.get("retryable") is True
     if isinstance(error, PrivilegeError) and message.get("missing"):
         error.missing = str(message["missing"])[:_LONGEST_TEXT]
+    if isinstance(error, AuthenticationError):
+        error.is_secret_wrong = message.get("is_secret_wrong") is True
     return error
 
 

@@ -5,7 +5,7 @@ A fleet that is fresh has no row in the first two.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Index, String, Table, text
+from sqlalchemy import Column, Float, ForeignKey, Index, LargeBinary, String, Table, text
 
 from sync_pipeline.store.schema import Key, UtcDateTime, metadata, sync_instance_records
 
@@ -46,4 +46,14 @@ freshness_checks = Table(
     Column("sync_category", String(32), primary_key=True),
     Column("limit_seconds", Float, nullable=False),
     Column("checked_at", UtcDateTime, nullable=False),
+)
+
+# What a server rejected, as a salted slow digest, until it takes a login again.
+rejected_secrets = Table(
+    "rejected_secrets",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("rejected_at", UtcDateTime, nullable=False),
 )

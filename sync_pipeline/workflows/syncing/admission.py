@@ -9,7 +9,14 @@ from datetime import datetime
 
 from sync_pipeline.categories import CATEGORIES, reading_categories
 from sync_pipeline.errors import StoreUnavailable, SyncError
-from sync_pipeline.model.breaker import BreakerLimits, Reach, Streak, next_probe_at, reach_of
+from sync_pipeline.model.breaker import (
+    REJECTED,
+    BreakerLimits,
+    Reach,
+    Streak,
+    next_probe_at,
+    reach_of,
+)
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.maintenance import MaintenanceWindow, window_of
 from sync_pipeline.model.session import SyncCategory
@@ -33,12 +40,14 @@ class Admission:
     """What was decided for the instances of a run, by their ids.
 
     `in_streak` are those whose next success has a streak to end, and `suspects` those of
-    them that the last run was at work on when it died or had no memory left.
+    them that the last run was at work on when it died or had no memory left. `rejected` are those
+    that let nobody in last time, in whatever category: the same is not sent to them again yet.
     """
 
     skips: Mapping[int, Skip] = field(default_factory=dict)
     in_streak: frozenset[int] = frozenset()
     suspects: frozenset[int] = frozenset()
+    rejected: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,9 @@ def admit(
     now = deps.clock()
     limits = breaker_limits(deps.settings)
     windows = deps.store.maintenance.active(now)
-    streaks = {streak.instance_id: streak for streak in deps.store.streaks.all(category)}
+    of_all = deps.store.streaks.all()
+    streaks = {item.instance_id: item for item in of_all if item.category is category}
+    rejected = (item.instance_id for item in of_all if item.error_kind == REJECTED)
     skips: dict[int, Skip] = {}
     for instance in instances:
         window = window_of(instance, windows)
@@ -86,7 +97,9 @@ def admit(
             if due is not None:
                 skips[instance.id] = _rarely_tried(instance, Waiting(streak, due))
     suspects = frozenset(key for key, streak in streaks.items() if streak.is_suspect)
-    return Admission(skips, frozenset(streaks), suspects)
+    return Admission(
+        skips, frozenset(streaks), suspects, frozenset(() if always_probe else rejected)
+    )
 
 
 def breaker_limits(settings: Settings) -> BreakerLimits:

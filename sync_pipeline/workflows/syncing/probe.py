@@ -67,6 +67,7 @@ def _probed(deps: SyncDeps, instance: Instance) -> Probe:
         reading(deps, instance, usage, connections=connections) as server,
     ):
         latency, snapshot, sizes = server.read(_read)
+        server.logins.forget()
     identity = snapshot.server
     deps.store.registry.note_connection(
         instance.id, identity.version, deps.clock(), identity.platform

@@ -41,7 +41,8 @@ class InstanceWork:
     `will_retry` says that a retryable error is tried again, `retry_seconds` from now at the
     latest. Work that only one run may do at a time takes a lease (`is_exclusive`). From
     `ends_at`, the deadline of the run, nothing is begun. `may_have_streak` is False where
-    no failure came before, so that a success has nothing to end. `skip` says why the run leaves
+    no failure came before, so that a success has nothing to end. `was_rejected`: the last login at
+    the instance was, and nobody asked that it be tried again. `skip` says why the run leaves
     the instance alone. `is_anew`: a person has this done again, so that it is whole even where
     nothing changed.
     """
@@ -55,6 +56,7 @@ class InstanceWork:
     retry_seconds: float = 0
     ends_at: datetime | None = None
     may_have_streak: bool = True
+    was_rejected: bool = False
     skip: Skip | None = None
     is_anew: bool = False
 

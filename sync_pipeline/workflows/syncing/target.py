@@ -18,15 +18,17 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.wire import passwords
 from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.engines.wire.limits import ReadLimits
-from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase
+from sync_pipeline.errors import ConfigurationError, Phase, SyncError
 from sync_pipeline.files.trust import changeable_by_all
+from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.pattern import like
-from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.secret import Login, ResolvedSecret, Secret
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.limits import connections_held, deadline_of, require_time
+from sync_pipeline.workflows.syncing.logins import Logins
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
 
 T = TypeVar("T")
@@ -55,6 +57,7 @@ class Reading:
     usage: Usage
     deadline: Deadline
     waited_seconds: float
+    was_rejected: bool = False
 
     def read(self, collect: Callable[[SyncDeps, Source], T]) -> T:
         """Read with the stored secret; once more when the secret changed meanwhile.
@@ -62,14 +65,16 @@ class Reading:
         Raises:
             SyncError: the reading failed.
         """
-        target = target_of(self.deps, self.instance)
-        try:
-            return self._read(target, collect)
-        except AuthenticationError:
-            fresh = target_of(self.deps, self.instance)
-            if (fresh.username, fresh.password) == (target.username, target.password):
-                raise
-            return self._read(fresh, collect)
+        return self.logins.read(lambda target: self._read(target, collect))
+
+    @property
+    def logins(self) -> Logins:
+        """Return as whom one may log in."""
+
+        def found(rejected: Secret | None) -> Target:
+            return target_of(self.deps, self.instance, rejected)
+
+        return Logins(self.deps, self.instance, found, self.was_rejected)
 
     def _read(self, target: Target, collect: Callable[[SyncDeps, Source], T]) -> T:
         engine = ENGINES[self.instance.engine]
@@ -85,11 +90,12 @@ def reading(
     *,
     connections: int = 1,
     ends_at: datetime | None = None,
+    was_rejected: bool = False,
 ) -> Iterator[Reading]:
     """Wait for as many connections as the reading holds at once, and bound its time.
 
     The wait has its own limit, and the instance's time begins after it. What is read counts
-    in `usage`. `ends_at` is the deadline of the whole run.
+    in `usage`. `ends_at` is the deadline of the whole run. `was_rejected`: the last login was.
 
     Raises:
         SyncError: no connection was free, or the run's time was up.
@@ -98,7 +104,8 @@ def reading(
     with connections_held(deps, instance, connections, ends_at):
         require_time(deps, instance, ends_at)
         deadline = deadline_of(deps, instance, ends_at)
-        yield Reading(deps, instance, usage, deadline, time.monotonic() - started)
+        waited = time.monotonic() - started
+        yield Reading(deps, instance, usage, deadline, waited, was_rejected)
 
 
 def snapshot_of(
@@ -115,15 +122,22 @@ def snapshot_of(
         SyncError: the reading failed, no connection was free, or the run's time was up.
     """
     with reading(
-        deps, work.instance, usage, connections=connections, ends_at=work.ends_at
+        deps,
+        work.instance,
+        usage,
+        connections=connections,
+        ends_at=work.ends_at,
+        was_rejected=work.was_rejected,
     ) as server:
         snapshot = server.read(collect)
     timings = {"wait_seconds": server.waited_seconds, **snapshot.timings}
     return replace(snapshot, timings=timings)
 
 
-def target_of(deps: SyncDeps, instance: Instance) -> Target:
+def target_of(deps: SyncDeps, instance: Instance, rejected: Secret | None = None) -> Target:
     """Return where to connect, with the secret as it is now.
+
+    It is asked for again where the server `rejected` the one that it was sent.
 
     Raises:
         ConfigurationError: the credential is gone, its secret can't be resolved, or every
@@ -138,15 +152,33 @@ def target_of(deps: SyncDeps, instance: Instance) -> Target:
             phase=Phase.CONFIGURE,
             hint="Add it with: sync-pipeline credentials add.",
         )
-    password: Secret = deps.vault.resolve(credential.secret)
+    found = _resolved(deps, instance, credential, rejected)
+    username = found.username or credential.username
+    if not username:
+        raise ConfigurationError(
+            f"Nothing says as whom the credential {credential.name!r} logs in.",
+            instance=instance.name,
+            phase=Phase.CONFIGURE,
+            hint="Its secret is of no account: add it again with --username.",
+        )
     return Target(
         instance,
-        credential.username,
-        password,
+        username,
+        found.secret,
         instance.timeouts.statement_seconds,
         _options(deps.settings, instance),
         read_limits(deps.settings),
     )
+
+
+def _resolved(
+    deps: SyncDeps, instance: Instance, credential: StoredCredential, rejected: Secret | None
+) -> ResolvedSecret:
+    login = Login(instance.host, instance.port, credential.username, instance.database or "")
+    try:
+        return deps.vault.resolve_for(credential.secret, login, rejected)
+    except SyncError as error:
+        raise error.at(instance.name, Phase.CONFIGURE) from None
 
 
 def read_limits(settings: Settings) -> ReadLimits:

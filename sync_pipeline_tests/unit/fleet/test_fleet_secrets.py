@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.fleet.secrets import SecretVault, check_reference, kind_of
+from sync_pipeline.fleet.references import check_reference
+from sync_pipeline.fleet.secrets import SecretVault, kind_of
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings

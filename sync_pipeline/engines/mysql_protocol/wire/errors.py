@@ -35,6 +35,8 @@ REJECTED = frozenset(
     {1044, 1045, 1130, 1251, 1275, 1698, 1820, 1862, 2059, 2061, 3118, 4151}
     | {BLOCKED_FOR_A_TIME, BLOCKED}
 )
+WRONG_SECRET = frozenset({1045, 1698})
+"""Rejected because of what was sent, which MySQL 8.0.19 and MariaDB 10.4 may count."""
 DENIED = frozenset({1044, 1142, 1143, 1227, 1370})
 BROKEN_VIEW = frozenset({1045, 1356, 1449})
 """What is said in a session of a view whose definer is gone or lacks a privilege."""
@@ -89,6 +91,8 @@ def connect_error(error: Exception, instance: Instance, product: str, username: 
     """Map what was raised while a connection was opened."""
     peer = Peer.of(product, instance, username)
     code, text = _parts(error)
+    if code in WRONG_SECRET:
+        return peer.error(troubles.WRONG_SECRET, text)
     if code in REJECTED:
         return peer.error(troubles.REJECTED, text, _OF_REJECTION.get(code))
     refusal = REFUSALS.get(code) or _network_refusal(error, code)

@@ -31,6 +31,8 @@ REJECTED: Mapping[str, str] = {
     "DPY-4001": "Give the credential a user name and a password.",
 }
 """Why an account was not let in, with what to do."""
+WRONG_SECRET = "ORA-01017"  # noqa: S105 - a code
+"""What the profile's FAILED_LOGIN_ATTEMPTS counts."""
 
 WARNINGS = frozenset({"ORA-28002", "ORA-28011"})
 """What is said beside a login that works: its password expires soon. It is no reason."""

@@ -30,6 +30,7 @@ from sync_pipeline.engines.oracle.wire.codes import (
     UNSUPPORTED,
     USE_CLIENT,
     WARNINGS,
+    WRONG_SECRET,
 )
 from sync_pipeline.engines.troubles import Peer, Refusal, Trouble, one_line
 from sync_pipeline.errors import (
@@ -104,7 +105,8 @@ def not_oracle(attempt: Attempt, text: str = "what it says is not framed as pack
 def _by_code(code: str, text: str, attempt: Attempt) -> SyncError | None:
     peer = attempt.peer
     if code in REJECTED:
-        return peer.error(troubles.REJECTED, text, REJECTED[code])
+        trouble = troubles.WRONG_SECRET if code == WRONG_SECRET else troubles.REJECTED
+        return peer.error(trouble, text, REJECTED[code])
     if code == MAY_NOT_LOG_IN:
         missing = f"GRANT CREATE SESSION TO {identifier(peer.username)};"
         return PrivilegeError(

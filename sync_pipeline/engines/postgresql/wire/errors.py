@@ -42,8 +42,9 @@ _PREFIX = re.compile(r"connection to server at .*?, port \d+ failed: ?")
 _FROM_SERVER = re.compile(r"[^\s:]+:  (?P<message>.*)", re.DOTALL)
 
 _HBA = r"^no pg_hba\.conf entry|^pg_hba\.conf rejects"
+_WRONG_LOGIN = r"authentication failed for user"
 _REJECTED = (
-    rf"{_HBA}|authentication failed for user|^role \".*\" (does not exist|is not permitted)"
+    rf"{_HBA}|{_WRONG_LOGIN}|^role \".*\" (does not exist|is not permitted)"
     r"|requires a valid client certificate"
 )
 _NO_DATABASE = r"^database \".*\" (does not exist|is not currently accepting)|invalid database"
@@ -144,6 +145,8 @@ def _refusal(text: str, attempt: Attempt) -> SyncError:
 def _no_login(text: str, attempt: Attempt) -> SyncError:
     if re.search(_NO_CONNECT, text) or (re.search(_HBA, text) and not attempt.is_own):
         return _kept_out(text, attempt)
+    if re.search(_WRONG_LOGIN, text):
+        return attempt.peer.error(troubles.WRONG_SECRET, text, _CREDENTIAL)
     if re.search(_REJECTED, text):
         return attempt.peer.error(troubles.REJECTED, text, _CREDENTIAL)
     if re.search(_NO_DATABASE, text) or re.search(_READ_ONLY, text):

@@ -48,6 +48,7 @@ REJECTED = frozenset(
         17806,  # the handshake of integrated authentication failed
     }
 )
+LOGIN_FAILED = 18456
 LOCKED_OUT = frozenset({18486})
 _LOCKOUT = (
     "Wrong passwords locked the login out, temporarily: it ends with the lockout duration of the "
@@ -141,8 +142,10 @@ def _rejected(found: Fault, peer: Peer, instance: Instance, *, may_be_database: 
     hint = _LOCKOUT if found.has(LOCKED_OUT) else _CREDENTIAL
     if _opens_master(instance):
         return peer.error(troubles.REJECTED, found.text, f"{hint} {_OF_ONE_DATABASE}")
-    if not (may_be_database and instance.database and 18456 in found.numbers):  # noqa: PLR2004
-        return peer.error(troubles.REJECTED, found.text, hint)
+    if not (may_be_database and instance.database and LOGIN_FAILED in found.numbers):
+        is_wrong = LOGIN_FAILED in found.numbers
+        trouble = troubles.WRONG_SECRET if is_wrong else troubles.REJECTED
+        return peer.error(trouble, found.text, hint)
     doubt = (
         f"{found.text}. It says the same where the database {instance.database!r} can't be opened, "
         "which this driver does not pass on"
