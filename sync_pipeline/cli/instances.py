@@ -249,15 +249,31 @@ def remove(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A .yaml, .yml or .csv file.")],
+    file: Annotated[Path, typer.Argument(help="A .yaml, .yml or .csv file, or another tool's.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file and write nothing.")
     ] = False,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Whose file it is: pgadmin (servers.json), dbeaver (data-sources.json)."
+        ),
+    ] = None,
+    credential: Annotated[
+        str, typer.Option(help="With --from: of all of them; else that of the account's name.")
+    ] = "",
+    environment: Annotated[str, typer.Option(help="With --from: of all of them.")] = "",
+    tag: Annotated[
+        list[str] | None, typer.Option(help="With --from: of all of them; several times.")
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="Of a .csv file, where it is not UTF-8: gbk, cp1252.")
+    ] = "utf-8-sig",
 ) -> None:
     """Add or change many instances: all of a file, or nothing of it."""
-    from sync_pipeline.fleet.files import read_instances
-
-    parsed = read_instances(file)
+    parsed = _read(file, encoding, of, credential, environment, tuple(tag or ()))
+    for left_out in parsed.left_out:
+        say(f"Left out, {left_out}.")
     with dependencies() as deps:
         known = {item.name for item in deps.store.registry.credentials()}
         problems = [str(problem) for problem in parsed.problems]
@@ -283,6 +299,29 @@ def import_(
             f"{kept} keep the TLS mode that they had, because the file says none. A new instance "
             f"gets {NEW_INSTANCE_TLS}; write `tls` into the file."
         )
+
+
+def _read(
+    file: Path,
+    encoding: str,
+    of: str | None,
+    credential: str,
+    environment: str,
+    tags: tuple[str, ...],
+) -> ParsedFile:
+    """Return what a file of ours or of another tool says."""
+    from sync_pipeline.fleet.files import read_foreign, read_instances
+    from sync_pipeline.fleet.foreign import Defaults, ForeignFormat
+
+    if of is None:
+        if credential or environment or tags:
+            raise ConfigurationError("--credential, --environment and --tag go with --from.")
+        return read_instances(file, encoding)
+    if of not in list(ForeignFormat):
+        raise ConfigurationError(
+            f"{of!r} is no tool whose files are known.", hint="Give pgadmin or dbeaver."
+        )
+    return read_foreign(file, ForeignFormat(of), Defaults(credential, environment, tags))
 
 
 def _with_kept_modes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from yaml.emitter import ScalarAnalysis
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.reading import LARGEST_TEXT, read_file
 from sync_pipeline.files.written_yaml import BadYaml, read_yaml
+from sync_pipeline.fleet.foreign import Defaults, ForeignFormat, foreign_rows
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.report.csv_cells import csv_text, restored
 from sync_pipeline.visible import visible_lines
 
+UTF_8 = "utf-8-sig"
 TAG_SEPARATOR = ";"
 SEPARATORS = (",", ";", "\t")
 """What may separate the cells of a CSV file."""
@@ -41,27 +43,23 @@ class BadRow:
 class ParsedFile:
     """The instances of a file, and every row that is not one.
 
-    `without_tls_mode` are the names of those whose row says no mode.
+    `without_tls_mode` are the names of those whose row says no mode. `left_out` are entries of
+    another tool's list that are no instances of ours.
     """
 
     instances: tuple[Instance, ...]
     problems: tuple[BadRow, ...]
     without_tls_mode: frozenset[str] = frozenset()
+    left_out: tuple[BadRow, ...] = ()
 
 
-def read_instances(path: Path) -> ParsedFile:
+def read_instances(path: Path, encoding: str = UTF_8) -> ParsedFile:
     """Read a YAML or CSV file whole, and check every row.
 
     Raises:
         ConfigurationError: the file can't be read, or has another format.
     """
-    try:
-        text = read_file(path, LARGEST_TEXT)[0].decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"The file {path} can't be read ({type(error).__name__}).",
-            hint="Give a UTF-8 file that exists.",
-        ) from None
+    text = _text_of(path, encoding)
     if path.suffix.lower() == ".csv":
         return _checked(_csv_rows(text, path))
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -69,6 +67,34 @@ def read_instances(path: Path) -> ParsedFile:
     raise ConfigurationError(
         f"The file {path} has no known format.", hint="Name it .yaml, .yml or .csv."
     )
+
+
+def read_foreign(path: Path, kind: ForeignFormat, defaults: Defaults) -> ParsedFile:
+    """Read another tool's list whole, and check every instance of it.
+
+    Raises:
+        ConfigurationError: the file can't be read, or is no such list.
+    """
+    rows = list(foreign_rows(kind, _text_of(path), path, defaults))
+    parsed = _checked(iter([(row.line, dict(row.values)) for row in rows if not row.reason]))
+    left_out = tuple(BadRow(row.line, f"{row.name}: {row.reason}") for row in rows if row.reason)
+    return replace(parsed, left_out=left_out)
+
+
+def _text_of(path: Path, encoding: str = UTF_8) -> str:
+    """Return what a file says. No encoding is guessed: a name in another one is another name."""
+    try:
+        return read_file(path, LARGEST_TEXT)[0].decode(encoding)
+    except LookupError:
+        raise ConfigurationError(
+            f"{encoding!r} is no encoding.", hint="Give one as Python names it, such as gbk."
+        ) from None
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"The file {path} can't be read ({type(error).__name__}).",
+            hint="Give a UTF-8 file that exists, or name the encoding of a spreadsheet's: "
+            "--encoding gbk.",
+        ) from None
 
 
 def write_instances(instances: Sequence[Instance], file_format: str) -> str:

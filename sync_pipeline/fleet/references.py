@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from sync_pipeline.errors import ConfigurationError, Phase
 from sync_pipeline.files.reading import LARGEST_SECRET, read_file
@@ -21,14 +21,13 @@ PlainResolver = Callable[[str], str]
 _NOWHERE = Login()
 
 
-@runtime_checkable
 class SecretSource(Protocol):
-    """A place of secrets, made once a process with the settings; asked by many threads.
+    """A place of secrets, made once a process with the settings; asked by many threads."""
 
-    `is_of_login`: what it gives is of one address and account, and not of the reference alone.
-    """
-
-    is_of_login: bool
+    @property
+    def is_of_login(self) -> bool:
+        """Return whether what it gives is of one address and account, not of a reference."""
+        ...
 
     def fetch(self, rest: str, login: Login, *, is_rejected: bool) -> ResolvedSecret:
         """Return the secret that a reference names, by what follows its scheme.
@@ -40,9 +39,6 @@ class SecretSource(Protocol):
                 of a secret is in it.
         """
         ...
-
-
-SourceMaker = Callable[[Settings], SecretSource]
 
 
 @dataclass(slots=True)
@@ -146,10 +142,10 @@ def _made(scheme: str, settings: Callable[[], Settings]) -> SecretSource:
     return _Plain(loaded)
 
 
-def _installed(scheme: str) -> PlainResolver | SourceMaker:
+def _installed(scheme: str) -> PlainResolver | type[Any]:
     for entry in entry_points(group=ENTRY_POINTS, name=scheme):
         try:
-            loaded: PlainResolver | SourceMaker = entry.load()
+            loaded: PlainResolver | type[Any] = entry.load()
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"Secrets of the scheme {scheme!r} need the package {error.name}, which is not "

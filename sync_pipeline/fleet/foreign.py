@@ -1,0 +1,202 @@
+"""Instances from the lists that other tools keep: what each calls a server, as a row of ours.
+
+They hold no password, or keep it apart and encrypted: none is read. What is of no engine of ours,
+or is reached in a way that we do not go, is left out and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.files.written_yaml import BadYaml, WrittenYaml, read_yaml
+from sync_pipeline.model.instance import EngineName, TlsMode
+
+
+class ForeignFormat(StrEnum):
+    """Whose list a file is."""
+
+    PGADMIN = "pgadmin"
+    DBEAVER = "dbeaver"
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What such lists don't say; without a `credential` it is called as the account is."""
+
+    credential: str = ""
+    environment: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRow:
+    """One entry of such a list, and the line on which it begins.
+
+    `values` is a row as a file of ours has it; else `reason` says why there is none.
+    """
+
+    line: int
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+class _LeftOut(Exception):
+    """An entry is no instance of ours, and why."""
+
+
+def foreign_rows(
+    kind: ForeignFormat, text: str, path: Path, defaults: Defaults
+) -> Iterator[ForeignRow]:
+    """Yield the entries of a list, in its order.
+
+    Raises:
+        ConfigurationError: the file is not what it is said to be.
+    """
+    place, made = _KINDS[kind]
+    try:
+        written = read_yaml(text)  # JSON is YAML, and so each entry has a line
+        entries = _mapping_at(written, place)
+        if entries is None:
+            raise ConfigurationError(
+                f"The file {path} is no list of {kind}: it has no {place!r}.",
+                hint="Nothing was imported.",
+            )
+        for key, node in entries.value:
+            yield _row(
+                str(key.value), written.value(node), node.start_mark.line + 1, made, defaults
+            )
+    except BadYaml as error:
+        raise ConfigurationError(error.sentence(str(path)), hint="Nothing was imported.") from None
+
+
+def _row(key: str, entry: Any, line: int, made: _Maker, defaults: Defaults) -> ForeignRow:
+    if not isinstance(entry, dict):
+        return ForeignRow(line, key, reason="it is no mapping of properties")
+    name = _text(entry, "Name") or _text(entry, "name") or key
+    try:
+        values = made(entry)
+    except _LeftOut as error:
+        return ForeignRow(line, name, reason=str(error))
+    tags = (*values.pop("tags", ()), *defaults.tags)
+    username = values.pop("username", "")
+    more = {
+        "name": name,
+        "credential": defaults.credential or username,
+        "tags": [tag for tag in dict.fromkeys(tags) if tag],
+        "environment": defaults.environment or values.pop("environment", ""),
+    }
+    return ForeignRow(line, name, {key: item for key, item in {**values, **more}.items() if item})
+
+
+def _of_pgadmin(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a server as pgAdmin exports it: pgadmin.org/docs, Import/Export Servers."""
+    if _is_true(entry.get("UseSSHTunnel")):
+        raise _LeftOut("it is reached through an SSH tunnel")
+    if entry.get("Service"):
+        raise _LeftOut(f"it is a service of libpq, {_text(entry, 'Service')!r}, and no address")
+    found = entry.get("ConnectionParameters")
+    more = found if isinstance(found, dict) else {}
+    return {
+        "engine": str(EngineName.POSTGRESQL),
+        "host": _text(entry, "Host") or _text(entry, "HostAddr"),
+        "port": _text(entry, "Port"),
+        "database": _text(entry, "MaintenanceDB"),
+        "username": _text(entry, "Username"),
+        "tls": _tls(_text(more, "sslmode") or _text(entry, "SSLMode")),
+        "tls_ca": _text(more, "sslrootcert") or _text(entry, "SSLRootCert"),
+        "tags": (_group(_text(entry, "Group")),),
+        "description": _text(entry, "Comment"),
+    }
+
+
+def _of_dbeaver(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a connection as DBeaver's `data-sources.json` has it."""
+    driver, provider = _text(entry, "driver"), _text(entry, "provider")
+    engine = _DRIVERS.get(driver.lower()) or _DRIVERS.get(provider.lower())
+    if engine is None:
+        raise _LeftOut(f"it is of no engine that is known here ({provider or driver})")
+    found = entry.get("configuration")
+    of_it = found if isinstance(found, dict) else {}
+    handlers = of_it.get("handlers")
+    for name, handler in (handlers if isinstance(handlers, dict) else {}).items():
+        is_tunnel = name.endswith(("tunnel", "proxy"))
+        if is_tunnel and isinstance(handler, dict) and _is_true(handler.get("enabled")):
+            raise _LeftOut(f"it is reached through another host ({name})")
+    if not of_it.get("host"):
+        raise _LeftOut("it has an address that is written as a URL alone")
+    return {
+        "engine": str(engine),
+        "host": _text(of_it, "host"),
+        "port": _text(of_it, "port"),
+        "database": _text(of_it, "database"),
+        "username": _text(of_it, "user"),
+        "tags": (_group(_text(entry, "folder")),),
+        "environment": _text(of_it, "type"),
+        "description": _text(entry, "description"),
+    }
+
+
+_Maker = Callable[[Mapping[str, Any]], dict[str, Any]]
+_KINDS: Mapping[ForeignFormat, tuple[str, _Maker]] = MappingProxyType(
+    {
+        ForeignFormat.PGADMIN: ("Servers", _of_pgadmin),
+        ForeignFormat.DBEAVER: ("connections", _of_dbeaver),
+    }
+)
+# DBeaver's names of its drivers and, where there is one for all, of their providers.
+_DRIVERS: Mapping[str, EngineName] = MappingProxyType(
+    {
+        "mysql": EngineName.MYSQL,
+        "mysql5": EngineName.MYSQL,
+        "mysql8": EngineName.MYSQL,
+        "mariadb": EngineName.MARIADB,
+        "postgresql": EngineName.POSTGRESQL,
+        "postgres-jdbc": EngineName.POSTGRESQL,
+        "sqlserver": EngineName.SQLSERVER,
+        "mssql": EngineName.SQLSERVER,
+        "microsoft": EngineName.SQLSERVER,
+        "azure": EngineName.SQLSERVER,
+        "oracle": EngineName.ORACLE,
+        "oracle_thin": EngineName.ORACLE,
+    }
+)
+_TLS: Mapping[str, TlsMode] = MappingProxyType(
+    {**{str(mode): mode for mode in TlsMode}, "allow": TlsMode.PREFER}
+)
+
+
+def _tls(word: str) -> str:
+    """Return our mode of libpq's; one that is not said is left to the import."""
+    mode = _TLS.get(word)
+    return str(mode) if mode else ""
+
+
+def _group(text: str) -> str:
+    """Return a folder as a tag, which no semicolon is in."""
+    return text.replace(";", ",")
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry.get(key)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _is_true(value: object) -> bool:
+    return value in ("true", "1")
+
+
+def _mapping_at(written: WrittenYaml, place: str) -> yaml.MappingNode | None:
+    if isinstance(written.root, yaml.MappingNode):
+        for key, node in written.root.value:
+            if key.value == place and isinstance(node, yaml.MappingNode):
+                return node
+    return None
