@@ -257,7 +257,23 @@ class StaleClaim(SyncError):
 
 
 class DeliveryError(SyncError):
-    """An alert did not reach one of its channels; the next check sends it again."""
+    """An alert did not reach one of its channels; it is sent again.
+
+    `is_refused`: it is certain that nobody has it; otherwise its answer may be lost. For
+    `wait_seconds` the server does not want to be asked again.
+    """
 
     kind = "delivery"
     default_retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        is_refused: bool = False,
+        wait_seconds: float = 0,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.is_refused = is_refused
+        self.wait_seconds = wait_seconds

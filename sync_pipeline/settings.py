@@ -328,6 +328,19 @@ class Settings(BaseSettings):
         "be asked for.",
     )
 
+    event_retention_days: int = Field(
+        default=400,
+        ge=30,
+        le=36_500,
+        description="Days for which events are kept: how far back alerts can be replayed.",
+    )
+    alert_retention_days: int = Field(
+        default=90,
+        ge=7,
+        le=36_500,
+        description="Days for which is kept which route was told what.",
+    )
+
     freshness_intervals: int = Field(
         default=3,
         ge=1,
@@ -351,6 +364,15 @@ class Settings(BaseSettings):
     )
     vault_kubernetes_token_file: str = Field(
         default="", description="File with the pod's token; empty: where Kubernetes mounts it."
+    )
+    alerts_file: Path | None = Field(
+        default=None, description="YAML file of the routes and rules of alerts; none: the channels."
+    )
+    alert_oldest_hours: int = Field(
+        default=24,
+        ge=1,
+        le=8760,
+        description="Hours after which what could not be told is not told any more, but counted.",
     )
     alert_webhook_url: str = Field(
         default="", repr=False, description="URL that alerts are posted to as JSON; empty: none."
@@ -538,7 +560,7 @@ class Settings(BaseSettings):
     @field_validator("console_dagster_ui")
     @classmethod
     def _is_link(cls, value: str) -> str:
-        if value and not _is_web(value):
+        if value and not is_web(value):
             raise ValueError("it is not a URL that begins with https:// or http:// and a host")
         return value.rstrip("/")
 
@@ -581,7 +603,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_web_address(cls, value: str) -> str:
         # The value is a secret: it must not be in the message.
-        if value and not _is_web(value):
+        if value and not is_web(value):
             raise ValueError("it is not a URL that begins with https:// or http:// and a host")
         return value
 
@@ -607,7 +629,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_address(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for address in (value,) if isinstance(value, str) else value:
-            if address and not _is_mail_address(address):
+            if address and not is_mail_address(address):
                 raise ValueError(f"{address!r} is not an e-mail address")
         return value
 
@@ -692,7 +714,7 @@ def _variable(location: tuple[int | str, ...]) -> str:
     return f"SYNC_PIPELINE_{str(location[0]).upper()}: " if location else ""
 
 
-def _is_web(url: str) -> bool:
+def is_web(url: str) -> bool:
     """Return whether a URL is one of HTTP, as browsers read it, and reads alike everywhere.
 
     They take `https:///x` for the host `x`, a backslash for a slash, and leave out what can't
@@ -712,7 +734,7 @@ def _authority(url: str) -> str:
     return re.split("[/?#]", rest, maxsplit=1)[0] if scheme.lower() in _WEB else ""
 
 
-def _is_mail_address(text: str) -> bool:
+def is_mail_address(text: str) -> bool:
     """Return whether a text is one address alone (RFC 5322 section 3.4.1), of any domain.
 
     Letters that are not of ASCII may stand in it (RFC 6532).

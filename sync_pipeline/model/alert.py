@@ -9,8 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What people read, in one line and in full, and the same for programs (JSON values)."""
+    """What people read, in one line and in full, and the same for programs (JSON values).
+
+    `key` is the same whenever the same message is sent again; empty: it is sent once.
+    """
 
     subject: str
     text: str
     payload: Mapping[str, Any]
+    key: str = ""

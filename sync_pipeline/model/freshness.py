@@ -1,4 +1,4 @@
-"""Whether instances are synced as often as they should be, and who was told."""
+"""Whether instances are synced as often as they should be, and what was announced of it."""
 
 from __future__ import annotations
 
@@ -68,16 +68,11 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one channel does not know yet; `forgotten` needs no message."""
+    """What was not announced yet; `forgotten` needs no message."""
 
     overdue: tuple[Overdue, ...] = ()
     recovered: tuple[Overdue, ...] = ()
     forgotten: frozenset[WatchKey] = frozenset()
-
-    @property
-    def is_worth_a_message(self) -> bool:
-        """Return whether there is something to say."""
-        return bool(self.overdue or self.recovered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +86,9 @@ class FreshnessCheck:
 
 @dataclass(frozen=True, slots=True)
 class FreshnessView:
-    """Everything that a decision needs: the fleet, the states, and what each channel was told."""
+    """Everything that a decision needs: the fleet, the states, and what was announced."""
 
     watched: tuple[Watched, ...]
     states: Mapping[WatchKey, WatchState] = field(default_factory=dict)
-    told: Mapping[str, frozenset[WatchKey]] = field(default_factory=dict)
+    announced: frozenset[WatchKey] = frozenset()
     checks: tuple[FreshnessCheck, ...] = ()

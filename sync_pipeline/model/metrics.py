@@ -65,7 +65,8 @@ class FleetMetrics:
     """Everything at one moment (UTC).
 
     `newest` are the sessions that began last, one a category; `ended` those that ended
-    last. `undelivered` counts what each channel has still to be told.
+    last. `undelivered` counts what each route has still to tell, `alert_failures` how often in a
+    row it failed to, and `waiting_events` of what nobody has looked yet whom to tell.
     """
 
     gathered_at: datetime
@@ -78,4 +79,6 @@ class FleetMetrics:
     instances: tuple[InstanceMetrics, ...] = ()
     checks: tuple[FreshnessCheck, ...] = ()
     undelivered: Mapping[str, int] = field(default_factory=dict)
+    alert_failures: Mapping[str, int] = field(default_factory=dict)
+    waiting_events: int = 0
     daemon: DaemonLease | None = None

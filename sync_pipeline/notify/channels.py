@@ -1,29 +1,66 @@
-"""The channels that the settings name."""
+"""The channel of each route."""
 
 from __future__ import annotations
 
-from sync_pipeline.notify.channel import Channel
+from collections.abc import Callable
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.route import ChannelKind, Route
+from sync_pipeline.model.secret import Secret
+from sync_pipeline.notify.channel import Channel, Unusable
 from sync_pipeline.notify.mail import Mail, MailServer
+from sync_pipeline.notify.signed import DingTalk, Feishu
+from sync_pipeline.notify.teams import Teams
 from sync_pipeline.notify.webhook import SlackWebhook, Webhook
-from sync_pipeline.settings import Settings
+from sync_pipeline.settings import Settings, is_web
+
+Resolve = Callable[[str], Secret]
+"""Returns the secret that a reference names; raises ConfigurationError where there is none."""
 
 
-def channels_of(settings: Settings) -> tuple[Channel, ...]:
-    """Return every channel that is set; none where alerts are not wanted."""
-    found: list[Channel] = []
-    is_relaxed = settings.relaxed_certificates
-    if settings.alert_webhook_url:
-        found.append(Webhook(settings.alert_webhook_url, is_relaxed=is_relaxed))
-    if settings.alert_slack_url:
-        found.append(SlackWebhook(settings.alert_slack_url, is_relaxed=is_relaxed))
-    if settings.alert_email_to:
-        server = MailServer(
-            settings.alert_smtp_host,
-            settings.alert_smtp_port,
-            settings.alert_smtp_tls,
-            settings.alert_smtp_username,
-            settings.alert_smtp_password,
-            is_relaxed=is_relaxed,
-        )
-        found.append(Mail(server, settings.alert_email_from, settings.alert_email_to))
-    return tuple(found)
+def channel_of(route: Route, settings: Settings, resolve: Resolve) -> Channel:
+    """Return the channel of a route; one that can't be used says so when it is to send."""
+    if route.channel is ChannelKind.EMAIL:
+        return _mail(route, settings)
+    try:
+        url = _url(route, settings, resolve)
+        secret = resolve(route.secret).reveal() if route.secret else ""
+    except ConfigurationError as error:
+        return Unusable(route.name, error.message.rstrip("."))
+    if not is_web(url):
+        return Unusable(route.name, "its URL does not begin with https:// or http:// and a host")
+    return _posting(route, url, secret, is_relaxed=settings.relaxed_certificates)
+
+
+def _posting(route: Route, url: str, secret: str, *, is_relaxed: bool) -> Channel:
+    name = route.name
+    match route.channel:
+        case ChannelKind.SLACK:
+            return SlackWebhook(url, name, is_relaxed)
+        case ChannelKind.TEAMS:
+            return Teams(url, name, is_relaxed)
+        case ChannelKind.FEISHU:
+            return Feishu(url, secret, name, is_relaxed)
+        case ChannelKind.DINGTALK:
+            return DingTalk(url, secret, name, is_relaxed)
+        case _:
+            return Webhook(url, name, is_relaxed)
+
+
+def _url(route: Route, settings: Settings, resolve: Resolve) -> str:
+    if route.url:
+        return resolve(route.url).reveal()
+    is_slack = route.channel is ChannelKind.SLACK
+    return settings.alert_slack_url if is_slack else settings.alert_webhook_url
+
+
+def _mail(route: Route, settings: Settings) -> Mail:
+    server = MailServer(
+        settings.alert_smtp_host,
+        settings.alert_smtp_port,
+        settings.alert_smtp_tls,
+        settings.alert_smtp_username,
+        settings.alert_smtp_password,
+        is_relaxed=settings.relaxed_certificates,
+    )
+    return Mail(server, settings.alert_email_from, route.to or settings.alert_email_to, route.name)

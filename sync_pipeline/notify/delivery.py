@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from sync_pipeline.errors import SyncError
+from sync_pipeline.errors import DeliveryError, SyncError
 from sync_pipeline.model.alert import Alert
 from sync_pipeline.notify.channel import Channel, not_sent
 
@@ -25,32 +26,15 @@ class Delivery:
     channel: str
     error: SyncError | None = None
 
+    @property
+    def is_refused(self) -> bool:
+        """Return whether it is certain that nobody has it."""
+        return isinstance(self.error, DeliveryError) and self.error.is_refused
 
-@dataclass(slots=True)
-class _Sending:
-    channel: Channel
-    alert: Alert
-    thread: threading.Thread = field(init=False)
-    result: Delivery | None = None
-
-    def __post_init__(self) -> None:
-        # A daemon thread: one that hangs must not keep the process from ending.
-        self.thread = threading.Thread(target=self._send, daemon=True)
-        self.thread.start()
-
-    def _send(self) -> None:
-        name = self.channel.name
-        try:
-            self.channel.send(self.alert)
-        except SyncError as error:
-            self.result = Delivery(name, error)
-        except Exception as error:  # noqa: BLE001 - one channel's defect must not lose the others
-            # Where it happened, without the exception's text: that may quote anything.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _LOG.error("%s: unexpected %s\n%s", name, type(error).__name__, where)
-            self.result = Delivery(name, not_sent(name, f"an unexpected {type(error).__name__}"))
-        else:
-            self.result = Delivery(name)
+    @property
+    def wait_seconds(self) -> float:
+        """Return how long the server wants to be left alone."""
+        return self.error.wait_seconds if isinstance(self.error, DeliveryError) else 0
 
 
 def deliver(
@@ -60,15 +44,50 @@ def deliver(
 
     A channel that is not done in time counts as failed, although it may still succeed.
     """
+    done = dict(as_delivered(alerts, seconds))
+    return tuple(done[place] for place in range(len(alerts)))
+
+
+def as_delivered(
+    alerts: Sequence[tuple[Channel, Alert]], seconds: float = SECONDS_TO_DELIVER
+) -> Iterator[tuple[int, Delivery]]:
+    """Send each channel its alert, and yield what became of it as soon as that is known.
+
+    With its place among the alerts. One that is not done in time comes last, as a failure.
+    """
+    answers: queue.SimpleQueue[tuple[int, Delivery]] = queue.SimpleQueue()
     deadline = time.monotonic() + seconds
-    sendings = [_Sending(channel, alert) for channel, alert in alerts]
-    for sending in sendings:
-        sending.thread.join(max(0.0, deadline - time.monotonic()))
-    return tuple(
-        sending.result
-        or Delivery(
-            sending.channel.name,
-            not_sent(sending.channel.name, f"it took longer than {seconds:g} seconds"),
-        )
-        for sending in sendings
-    )
+    for place, (channel, alert) in enumerate(alerts):
+        # A daemon thread: one that hangs must not keep the process from ending.
+        threading.Thread(target=_send, args=(place, channel, alert, answers), daemon=True).start()
+    missing = set(range(len(alerts)))
+    while missing:
+        try:
+            place, found = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            break
+        missing.discard(place)
+        yield place, found
+    for place in sorted(missing):
+        name = alerts[place][0].name
+        yield place, Delivery(name, not_sent(name, f"it took longer than {seconds:g} seconds"))
+
+
+def _send(
+    place: int,
+    channel: Channel,
+    alert: Alert,
+    answers: queue.SimpleQueue[tuple[int, Delivery]],
+) -> None:
+    name = channel.name
+    found = Delivery(name)
+    try:
+        channel.send(alert)
+    except SyncError as error:
+        found = Delivery(name, error)
+    except Exception as error:  # noqa: BLE001 - one channel's defect must not lose the others
+        # Where it happened, without the exception's text: that may quote anything.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("%s: unexpected %s\n%s", name, type(error).__name__, where)
+        found = Delivery(name, not_sent(name, f"an unexpected {type(error).__name__}"))
+    answers.put((place, found))

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import logging
 import smtplib
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import BinaryIO, cast
 
 from sync_pipeline.certificates import client_context
 from sync_pipeline.model.alert import Alert
-from sync_pipeline.notify.channel import SECONDS_TO_ANSWER, cause_of, not_sent
+from sync_pipeline.notify.channel import (
+    SECONDS_TO_ANSWER,
+    cause_of,
+    is_before_sending,
+    not_sent,
+)
 from sync_pipeline.settings import SmtpTls
 
 _LOG = logging.getLogger(__name__)
+_DOMAIN = "sync-pipeline.invalid"
+MOST_LINES_OF_ANSWER = 200
+"""Of one answer: a greeting or a list of abilities has a dozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +64,16 @@ class Mail:
                     connection.quit()
         except smtplib.SMTPResponseException as error:
             # The code alone: a server may quote anything that it was sent.
-            raise not_sent(self.name, f"{where} answered with the code {error.smtp_code}") from None
+            what = f"{where} answered with the code {error.smtp_code}"
+            raise not_sent(self.name, what, is_refused=True) from None
         except smtplib.SMTPRecipientsRefused:
-            raise not_sent(self.name, f"{where} refused every address") from None
+            raise not_sent(self.name, f"{where} refused every address", is_refused=True) from None
         except smtplib.SMTPNotSupportedError:
-            raise not_sent(self.name, f"{where} lacks what TLS or login needs") from None
+            what = f"{where} lacks what TLS or login needs"
+            raise not_sent(self.name, what, is_refused=True) from None
         except (OSError, ValueError) as error:
-            raise not_sent(self.name, f"{where} could not be used ({cause_of(error)})") from None
+            what = f"{where} could not be used ({cause_of(error)})"
+            raise not_sent(self.name, what, is_refused=is_before_sending(error)) from None
         if refused:
             _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
 
@@ -70,18 +83,65 @@ class Mail:
         message["From"] = self.sender
         message["To"] = ", ".join(self.recipients)
         message["Date"] = formatdate()
-        message["Message-ID"] = make_msgid(domain="sync-pipeline.invalid")
+        # The same for the same alert: mail that is handed in twice is shown once.
+        key = f"<{alert.key}@{_DOMAIN}>" if alert.key else make_msgid(domain=_DOMAIN)
+        message["Message-ID"] = key
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(alert.text)
+        # A name may have half of a pair, which no mail can carry.
+        message.set_content(alert.text.encode("utf-8", "replace").decode())
         return message
+
+
+class _Answers:
+    """What a server sends: each answer has so many lines, and so much time, at most.
+
+    smtplib reads the lines of an answer without end, each of which may take its time.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.begin()
+
+    def begin(self) -> None:
+        """Wait for a new answer."""
+        self._lines = 0
+        self._until = time.monotonic() + SECONDS_TO_ANSWER
+
+    def readline(self, most: int) -> bytes:
+        """Return the next line.
+
+        Raises:
+            OSError: there are too many, or they come too slowly.
+        """
+        self._lines += 1
+        if self._lines > MOST_LINES_OF_ANSWER or time.monotonic() > self._until:
+            raise TimeoutError
+        return self._file.readline(most)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class _Bounded(smtplib.SMTP):
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None:
+            self.file = _Answers(cast("BinaryIO", self.sock.makefile("rb")))  # type: ignore[union-attr]
+        else:
+            self.file.begin()
+        return super().getreply()
+
+
+class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
+    pass
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:
     if server.tls is SmtpTls.TLS:
-        return smtplib.SMTP_SSL(
+        return _BoundedTls(
             server.host,
             server.port,
             timeout=SECONDS_TO_ANSWER,
             context=client_context(is_relaxed=server.is_relaxed),
         )
-    return smtplib.SMTP(server.host, server.port, timeout=SECONDS_TO_ANSWER)
+    return _Bounded(server.host, server.port, timeout=SECONDS_TO_ANSWER)

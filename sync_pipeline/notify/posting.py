@@ -1,4 +1,4 @@
-"""One POST over HTTP, of which nothing but the status of the answer is read.
+"""One POST over HTTP, of whose answer the status is read, and of the body no more than is asked.
 
 `requests` without its sessions: those take passwords from `~/.netrc`, and read the whole body of
 a redirect that they don't follow.
@@ -6,10 +6,12 @@ a redirect that they don't follow.
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Request
+from requests import PreparedRequest, Request, Response
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
@@ -19,11 +21,24 @@ from sync_pipeline.certificates import causes_of, client_context
 _STANDARD = frozenset({"builtins", "socket", "ssl", "http.client"})
 
 
-def post(url: str, body: bytes, *, seconds: float, is_relaxed: bool) -> int:
-    """Post JSON and return the status of the answer, which may be a redirect.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered: a status, which may be a redirect, and the start of its body.
 
-    `seconds` are for the connection, and then for each part of the answer. How long all of it
-    takes, the caller limits: a server that dribbles never lets it end.
+    `retry_after` is the header of this name as it came, empty where there is none.
+    """
+
+    status: int
+    retry_after: str = ""
+    body: bytes = b""
+
+
+def post(url: str, body: bytes, *, seconds: float, is_relaxed: bool, most_bytes: int = 0) -> Answer:
+    """Post JSON and return the answer, with so much of its body.
+
+    `seconds` are for the connection, and then for each part of the answer; for the body they are
+    for all of it. How long all of it takes, the caller limits: a server that dribbles never lets
+    it end.
 
     Raises:
         OSError: the server was not reached, is not whom its certificate has to name, or gave no
@@ -40,11 +55,24 @@ def post(url: str, body: bytes, *, seconds: float, is_relaxed: bool) -> int:
     adapter = _Adapter(is_relaxed=is_relaxed)
     try:
         with adapter.send(request, timeout=seconds, proxies=_proxies(request)) as got:
-            return got.status_code
+            text = _start_of(got, most_bytes, seconds) if most_bytes else b""
+            return Answer(got.status_code, got.headers.get("retry-after", ""), text)
     except (OSError, HTTPError) as error:
         raise _standard(error) from None
     finally:
         adapter.close()
+
+
+def _start_of(got: Response, most: int, seconds: float) -> bytes:
+    """Return the start of a body; one that comes too slowly is cut."""
+    found = b""
+    until = time.monotonic() + seconds
+    while len(found) < most and time.monotonic() < until:
+        part = got.raw.read1(most - len(found), decode_content=False)
+        if not part:
+            break
+        found += part
+    return found
 
 
 class _Adapter(HTTPAdapter):

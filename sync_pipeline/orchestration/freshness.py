@@ -1,9 +1,9 @@
-"""The sensor that watches freshness, and how long a success counts by the schedules.
+"""The sensor that watches freshness and tells the news, and how long a success counts.
 
 Annotations are not postponed here: Dagster reads them as types.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -12,15 +12,13 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline.notify.channels import channels_of
+from sync_pipeline.notify.delivery import Delivery
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.watching.freshness import (
-    FreshnessReport,
-    check_freshness,
-    watched_categories,
-)
+from sync_pipeline.workflows.news.rules import alerting_of
+from sync_pipeline.workflows.news.telling import channels_of, tell_news
+from sync_pipeline.workflows.watching.freshness import check_freshness, watched_categories
 from sync_pipeline.workflows.watching.windows import in_maintenance
 
 SECONDS_BETWEEN_LOOKS = 60
@@ -61,29 +59,30 @@ def freshness_limits(settings: Settings) -> Mapping[SyncCategory, timedelta]:
 @dg.sensor(
     minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tell people of instances that were not synced for too long.",
+    description="Find instances that were not synced for too long; tell people of what happened.",
 )
 def instance_freshness(
     context: dg.SensorEvaluationContext, pipeline: PipelineResource
 ) -> dg.SkipReason:
-    """Look at the whole fleet, and send what the channels do not know yet."""
+    """Look at the whole fleet, and send each route what it has to tell now."""
     require_configured(context.instance)
     with pipeline.open() as deps:
-        channels = channels_of(deps.settings)
-        muted = in_maintenance(deps)
-        report = check_freshness(deps, freshness_limits(deps.settings), channels, muted=muted)
-    for item in report.deliveries:
+        overdue = check_freshness(deps, freshness_limits(deps.settings), in_maintenance(deps))
+        # After it: a file that is not valid keeps nobody from knowing what is overdue.
+        alerting = alerting_of(deps.settings)
+        deliveries = tell_news(deps, alerting, channels_of(deps, alerting))
+    for item in deliveries:
         if item.error is not None:
             context.log.error(str(item.error))
-    return dg.SkipReason(_summary(report, has_channels=bool(channels)))
+    return dg.SkipReason(_summary(overdue, deliveries, has_routes=bool(alerting.routes)))
 
 
-def _summary(report: FreshnessReport, *, has_channels: bool) -> str:
-    found = f"{report.overdue} overdue." if report.overdue else "Nothing is overdue."
-    if not has_channels:
+def _summary(overdue: int, deliveries: Sequence[Delivery], *, has_routes: bool) -> str:
+    found = f"{overdue} overdue." if overdue else "Nothing is overdue."
+    if not has_routes:
         return f"{found} Nobody is told: no SYNC_PIPELINE_ALERT_… channel is set."
     told = [
         f"{item.channel}: {'told' if item.error is None else 'not told, ' + str(item.error)}"
-        for item in report.deliveries
+        for item in deliveries
     ]
     return " ".join([found, *told])

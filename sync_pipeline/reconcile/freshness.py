@@ -1,8 +1,8 @@
-"""Which instances are overdue, and what each alert channel is to be told of it.
+"""Which instances are overdue, and what is to be announced of it.
 
-Both are levels, not events: a state follows from the last success and the state before,
-and news are the difference between the states and what a channel was told. So a tick that
-was missed, or a message that was not delivered, is made up for by the next one.
+Both are levels: a state follows from the last success and the state before, and news are the
+difference between the states and what was announced. So a look that was missed is made up for
+by the next one. Who is told of what was announced, and that it arrives, is the outbox's matter.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
+from sync_pipeline.model.event import Event, EventKind
+from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.freshness import (
     FRESH,
     News,
@@ -51,9 +53,9 @@ def next_states(
 def news_of(
     watched: Iterable[Watched],
     states: Mapping[WatchKey, WatchState],
-    told: AbstractSet[WatchKey],
+    announced: AbstractSet[WatchKey],
 ) -> News:
-    """Return what a channel that was told of `told` does not know, longest overdue first.
+    """Return what was not announced yet, longest overdue first.
 
     An instance has recovered with a success after the last quiet time: the quiet itself is
     none. One that was removed or deactivated is forgotten without a word.
@@ -63,7 +65,7 @@ def news_of(
     kept: set[WatchKey] = set()
     for item in watched:
         state = states.get(item.key, FRESH)
-        if item.key not in told:
+        if item.key not in announced:
             if state.is_stale:
                 overdue.append(Overdue(item, state.stale_since))
         elif state.quiet is not Quiet.INACTIVE:
@@ -73,25 +75,56 @@ def news_of(
     return News(
         overdue=tuple(sorted(overdue, key=lambda item: (str(item.stale_since), *_name(item)))),
         recovered=tuple(sorted(recovered, key=_name)),
-        forgotten=frozenset(told - kept),
+        forgotten=frozenset(announced - kept),
     )
 
 
-def told_after(
-    told: AbstractSet[WatchKey], news: News, *, is_delivered: bool
-) -> frozenset[WatchKey]:
-    """Return what a channel knows of, once its news were sent or were not."""
-    known = told - news.forgotten
-    if not is_delivered:
-        return frozenset(known)
-    recovered = {item.watched.key for item in news.recovered}
-    return frozenset((known | {item.watched.key for item in news.overdue}) - recovered)
+def events_of(
+    news: News, states: Mapping[WatchKey, WatchState], now: datetime
+) -> tuple[Event, ...]:
+    """Return an event for each news. `states` are those of before.
+
+    Before and after are times in ISO 8601: when it last succeeded (empty: never), and since when it
+    is, or was, overdue.
+    """
+    overdue = [
+        _event(
+            EventKind.OVERDUE,
+            item.watched,
+            _iso(item.watched.last_success_at),
+            _iso(item.stale_since),
+            now,
+        )
+        for item in news.overdue
+    ]
+    recovered = [
+        _event(
+            EventKind.UP_TO_DATE,
+            item.watched,
+            _iso(states.get(item.watched.key, FRESH).stale_since),
+            _iso(item.watched.last_success_at),
+            now,
+        )
+        for item in news.recovered
+    ]
+    return (*overdue, *recovered)
 
 
-def untold(states: Mapping[WatchKey, WatchState], told: AbstractSet[WatchKey]) -> int:
-    """Return how many news there are for a channel that was told of `told`."""
-    overdue = sum(state.is_stale for key, state in states.items() if key not in told)
-    return overdue + len(told - states.keys())
+def _event(kind: EventKind, watched: Watched, before: str, after: str, now: datetime) -> Event:
+    return Event(
+        kind=kind,
+        severity=Severity.HIGH,
+        instance_id=watched.instance_id,
+        instance=watched.instance,
+        occurred_at=now,
+        subject=str(watched.category),
+        before=before,
+        after=after,
+    )
+
+
+def _iso(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
 
 
 def _next(

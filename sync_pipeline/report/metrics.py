@@ -272,9 +272,20 @@ def _freshness(found: FleetMetrics) -> Iterator[Metric]:
     )
     yield _labelled(
         "alerts_undelivered",
-        "News of overdue instances that a channel has still to be told.",
+        "Events that a route has to tell by now and has not.",
         ("channel",),
         {(channel,): count for channel, count in found.undelivered.items()},
+    )
+    yield _labelled(
+        "alerts_failures",
+        "Failures in a row of sending on a route.",
+        ("channel",),
+        {(channel,): count for channel, count in found.alert_failures.items()},
+    )
+    yield _gauge(
+        "events_waiting",
+        "Events of which it is not decided yet whom to tell.",
+        found.waiting_events,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -41,25 +40,17 @@ from sync_pipeline.model.session import (
 from sync_pipeline.store.daemon.lease import read_lease
 from sync_pipeline.store.daemon.lease_file import FileLease
 from sync_pipeline.store.database import Database
+from sync_pipeline.store.events.outbox_reads import route_states, waiting_events
 from sync_pipeline.store.schema import account_change_log as log
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_sessions as sessions
 from sync_pipeline.store.sessions.rows import session_of
 from sync_pipeline.store.sizes.schema import instance_size_stats
-from sync_pipeline.store.watch.freshness import last_success, read_checks, read_states, read_told
+from sync_pipeline.store.watch.freshness import last_success, read_checks, read_states
 
 WHOLE_FLEET = (str(SyncType.SCHEDULED_TASK), str(SyncType.MANUAL_TASK))
 """Sessions of a few instances say nothing of the fleet: they count where there is no other."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredMetrics:
-    """The metrics as far as the store knows them, and what is known of freshness."""
-
-    metrics: FleetMetrics
-    states: Mapping[WatchKey, WatchState]
-    told: Mapping[str, frozenset[WatchKey]]
 
 
 class MetricsStore:
@@ -68,16 +59,18 @@ class MetricsStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, recent: date, now: datetime) -> StoredMetrics:
+    def read(self, recent: date, now: datetime) -> FleetMetrics:
         """Return everything in one consistent view.
 
-        Sizes of before `recent`, a date where the fleet is, are not shown.
+        Sizes of before `recent`, a date where the fleet is, are not shown. Of routes all that ever
+        were are told.
         """
         with self._database.read() as connection:
             newest = _newest(connection, ended=False)
             ended = _newest(connection, ended=True)
             states = read_states(connection)
-            metrics = FleetMetrics(
+            routes = route_states(connection, now)
+            return FleetMetrics(
                 gathered_at=now,
                 sessions=_session_counts(connection),
                 newest=newest,
@@ -87,9 +80,11 @@ class MetricsStore:
                 changes=_change_counts(connection, _ids(ended)),
                 instances=_instances(connection, recent, states),
                 checks=read_checks(connection),
+                undelivered={name: item.waiting for name, item in routes.items()},
+                alert_failures={name: item.failures for name, item in routes.items()},
+                waiting_events=waiting_events(connection),
                 daemon=self._daemon(connection),
             )
-            return StoredMetrics(metrics, states, read_told(connection))
 
     def _daemon(self, connection: Connection) -> DaemonLease:
         if self._database.is_sqlite:

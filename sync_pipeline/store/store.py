@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sync_pipeline.store.daemon.lease_file import FileLease
     from sync_pipeline.store.daemon.ticks import TickStore
     from sync_pipeline.store.events.events import EventStore
+    from sync_pipeline.store.events.news_retention import NewsRetention
+    from sync_pipeline.store.events.outbox import OutboxStore
     from sync_pipeline.store.holders import HolderStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
@@ -286,7 +288,7 @@ class Store:
 
     @_part
     def freshness(self) -> FreshnessStore:
-        """Return what is overdue, and who was told."""
+        """Return what is overdue, and what of it was announced."""
         from sync_pipeline.store.watch.freshness import FreshnessStore
 
         return FreshnessStore(self._database)
@@ -297,6 +299,20 @@ class Store:
         from sync_pipeline.store.events.events import EventStore
 
         return EventStore(self._database)
+
+    @_part
+    def outbox(self) -> OutboxStore:
+        """Return what each route has to tell."""
+        from sync_pipeline.store.events.outbox import OutboxStore
+
+        return OutboxStore(self._database)
+
+    @_part
+    def news_retention(self) -> NewsRetention:
+        """Return what is pruned of events and of what was told."""
+        from sync_pipeline.store.events.news_retention import NewsRetention
+
+        return NewsRetention(self._database)
 
     @_part
     def ticks(self) -> TickStore:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, MetaData
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.store.console.schema import console_tokens
 from sync_pipeline.store.daemon.schema import daemon_lease
-from sync_pipeline.store.events.schema import events
+from sync_pipeline.store.events.outbox_schema import outbox_lines
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.sizes.schema import instance_databases
 from sync_pipeline.store.watch.schema import freshness_checks
@@ -18,7 +18,7 @@ from sync_pipeline.store.watch.schema import freshness_checks
 
 def every_table() -> MetaData:
     """Return what the tables of all schemas are registered in."""
-    for table in (console_tokens, daemon_lease, events, freshness_checks, instance_databases):
+    for table in (console_tokens, daemon_lease, freshness_checks, instance_databases, outbox_lines):
         assert table.metadata is metadata  # noqa: S101 - importing each schema registers its tables
     return metadata
 

@@ -11,6 +11,7 @@ from sync_pipeline.model.period import Period, PeriodType
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.news.rules import alerting_of
 
 MONTHS_AHEAD = 3
 
@@ -71,6 +72,8 @@ class PrunedHistory:
     records: int = 0
     changes: int = 0
     findings: int = 0
+    told: int = 0
+    events: int = 0
     is_all: bool = False
 
     @property
@@ -79,7 +82,8 @@ class PrunedHistory:
         rest = "" if self.is_all else " The next run goes on: there is more that is too old."
         return (
             f"{self.sessions} sessions, {self.records} records, {self.changes} changes of "
-            f"accounts and {self.findings} resolved findings pruned.{rest}"
+            f"accounts, {self.findings} resolved findings, {self.events} events and {self.told} "
+            f"told ones pruned.{rest}"
         )
 
 
@@ -111,6 +115,7 @@ def prune_history(deps: SyncDeps, pause: Callable[[float], None] = time.sleep) -
     done.is_all = (
         _prune_changes(deps, turns, done)
         and _prune_findings(deps, turns, done)
+        and _prune_news(deps, turns, done)
         and _prune_sessions(deps, turns, done)
     )
     return done
@@ -137,6 +142,27 @@ def _prune_findings(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
     while gone == CHANGES_AT_ONCE:
         gone = deps.store.reviews.prune(before, CHANGES_AT_ONCE)
         done.findings += gone
+        if not turns.next():
+            return False
+    return True
+
+
+def _prune_news(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
+    """Take away what was told long ago, and then events that nothing is told of any more."""
+    settings, now, pruned = deps.settings, deps.clock(), deps.store.news_retention
+    told_before = now - timedelta(days=settings.alert_retention_days)
+    events_before = now - timedelta(days=settings.event_retention_days)
+    names = [item.name for item in alerting_of(settings).routes]
+    gone = 1
+    while gone:
+        gone = pruned.prune_told(told_before, names, CHANGES_AT_ONCE)
+        done.told += gone
+        if not turns.next():
+            return False
+    gone = 1
+    while gone:
+        gone = pruned.prune_events(events_before, CHANGES_AT_ONCE)
+        done.events += gone
         if not turns.next():
             return False
     return True

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from sync_pipeline.errors import StoreUnavailable
-from sync_pipeline.model.alert import Alert
 from sync_pipeline.model.freshness import Quiet, WatchState
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordStatus, SyncCategory
-from sync_pipeline.notify.channel import Channel, not_sent
+from sync_pipeline.reconcile.freshness import events_of, news_of, next_states
+from sync_pipeline.store.events.outbox import OutboxStore
 from sync_pipeline.store.store import Store
-from sync_pipeline.store.watch.freshness import FreshnessStore
-from sync_pipeline.workflows.watching.freshness import FreshnessReport, check_freshness, overdue_now
+from sync_pipeline.workflows.watching.freshness import overdue_now
 from workbench.benches.command import Command
+from workbench.benches.news_bench import Ear, look
 from workbench.benches.store_bench import START, StoreBench
 from workbench.benches.watch_bench import WatchBench, completed
 from workbench.servers.statements import counted
@@ -26,32 +26,13 @@ ACCOUNT, CAPACITY = SyncCategory.ACCOUNT, SyncCategory.CAPACITY
 LIMITS = {ACCOUNT: timedelta(minutes=90), CAPACITY: timedelta(days=3)}
 
 
-@dataclass
-class Ear:
-    """A channel that keeps what it hears, while it works."""
-
-    name: str
-    works: bool = True
-    heard: list[Alert] = field(default_factory=list)
-
-    def send(self, alert: Alert) -> None:
-        if not self.works:
-            raise not_sent(self.name, "it is away")
-        self.heard.append(alert)
-
-    @property
-    def subjects(self) -> list[str]:
-        return [alert.subject.removeprefix("sync_pipeline: ") for alert in self.heard]
-
-
 @pytest.fixture
 def bench(store: Store, tmp_path: Path) -> WatchBench:
     return WatchBench(store, tmp_path)
 
 
-def check(bench: WatchBench, *ears: Ear, muted: tuple[int, ...] = ()) -> FreshnessReport:
-    channels: list[Channel] = list(ears)
-    return check_freshness(bench.deps, LIMITS, channels, frozenset(muted))
+def check(bench: WatchBench, *ears: Ear, muted: tuple[int, ...] = ()) -> int:
+    return look(bench.deps, LIMITS, *ears, muted=muted)[0]
 
 
 def kept(bench: WatchBench) -> dict[tuple[int, SyncCategory], WatchState]:
@@ -62,17 +43,17 @@ def test_an_alert_and_a_recovery_once_each(bench: WatchBench) -> None:
     fleet, ear = bench.fleet("a", "b"), Ear("slack")
     bench.session(completed(fleet))
     for _ in range(2):
-        assert check(bench, ear).overdue == 0
+        assert check(bench, ear) == 0
     bench.wait(91)
     bench.session([(fleet[0], RecordStatus.COMPLETED), (fleet[1], RecordStatus.FAILED)])
     for _ in range(3):
-        assert check(bench, ear).overdue == 1
+        assert check(bench, ear) == 1
     assert ear.subjects == ["1 overdue"]
     assert "- b (account): last synced 2026-03-01 12:00Z, 1 h 31 min ago" in ear.heard[0].text
     bench.wait(1)
     bench.session(completed(fleet))
     for _ in range(3):
-        assert check(bench, ear).overdue == 0
+        assert check(bench, ear) == 0
     assert ear.subjects == ["1 overdue", "1 up to date again"]
     assert kept(bench) == {}
 
@@ -82,19 +63,23 @@ def test_each_channel_catches_up_by_itself(bench: WatchBench) -> None:
     slack, email = Ear("slack"), Ear("email", works=False)
     bench.session(completed(fleet))
     bench.wait(91)
-    report = check(bench, slack, email)
-    assert [(item.channel, item.error is None) for item in report.deliveries] == [
-        ("slack", True),
+    _, deliveries = look(bench.deps, LIMITS, slack, email)
+    assert sorted((item.channel, item.error is None) for item in deliveries) == [
         ("email", False),
+        ("slack", True),
     ]
     bench.session(completed(fleet[:1]))
     check(bench, slack, email)
     email.works = True
     for _ in range(2):
+        bench.wait(1)
         check(bench, slack, email)
     assert slack.subjects == ["2 overdue", "1 up to date again"]
-    # It never heard that the other one was overdue, so it hears of no recovery.
-    assert email.subjects == ["1 overdue"]
+    # It never heard that the other one was overdue, so both is one line.
+    assert email.subjects == ["1 overdue, 1 up to date again"]
+    assert "- a (account): last synced 2026-03-01 13:31Z, 1 min ago; overdue once since" in (
+        email.heard[0].text
+    )
 
 
 def test_an_alert_that_could_not_be_noted_is_sent_again(
@@ -107,12 +92,31 @@ def test_an_alert_that_could_not_be_noted_is_sent_again(
     bench.fleet("a")
     bench.wait(91)
     with monkeypatch.context() as patch:
-        patch.setattr(FreshnessStore, "note_told", away)
+        patch.setattr(OutboxStore, "note_sent", away)
         with pytest.raises(StoreUnavailable):
             check(bench, ear)
     check(bench, ear)
+    # Not before it is sure that nobody is sending it.
+    assert ear.subjects == ["1 overdue"]
+    bench.wait(2)
+    check(bench, ear)
     check(bench, ear)
     assert ear.subjects == ["1 overdue", "1 overdue"]
+    assert len({alert.key for alert in ear.heard}) == 1
+    assert ear.heard[0] == ear.heard[1]
+
+
+def test_a_new_route_is_told_of_what_is_overdue(bench: WatchBench) -> None:
+    fleet, first, second = bench.fleet("a", "b"), Ear("first"), Ear("second")
+    bench.wait(91)
+    check(bench, first)
+    bench.session(completed(fleet[:1]))
+    bench.wait(60 * 30)
+    check(bench, first, muted=(fleet[0].id,))
+    check(bench, first, second, muted=(fleet[0].id,))
+    check(bench, first, second, muted=(fleet[0].id,))
+    assert second.subjects == ["1 overdue"]
+    assert "- b (account)" in second.heard[0].text
 
 
 def test_categories_are_apart(bench: WatchBench) -> None:
@@ -124,7 +128,7 @@ def test_categories_are_apart(bench: WatchBench) -> None:
     bench.wait(1)
     check(bench, ear)
     assert ear.subjects == ["1 overdue"]
-    assert "- a (capacity): never synced, registered 3 d 0 h ago" in ear.heard[0].text
+    assert "- a (capacity): never synced, overdue for 1 min" in ear.heard[0].text
     bench.session(completed(fleet), CAPACITY)
     check(bench, ear)
     assert ear.subjects[1:] == ["1 up to date again"]
@@ -134,7 +138,7 @@ def test_maintenance_alerts_nobody(bench: WatchBench) -> None:
     (instance,), ear = bench.fleet("a"), Ear("slack")
     for _ in range(3):
         bench.wait(60)
-        assert check(bench, ear, muted=(instance.id,)).overdue == 0
+        assert check(bench, ear, muted=(instance.id,)) == 0
     assert kept(bench)[instance.id, ACCOUNT].quiet is Quiet.MUTED
     check(bench, ear)
     bench.wait(89)
@@ -159,7 +163,7 @@ def test_what_leaves_the_fleet_is_forgotten_without_a_word(bench: WatchBench, ho
     check(bench, ear)
     gone(bench, instance, how)
     bench.wait(500)
-    assert check(bench, ear).overdue == 0
+    assert check(bench, ear) == 0
     assert overdue_now(bench.deps).overdue == ()
     bench.store.registry.put_instances([instance], bench.now)
     check(bench, ear)
@@ -187,9 +191,9 @@ def test_a_whole_fleet_is_one_message_and_few_statements(bench: WatchBench) -> N
         ear.heard.clear()
         check(bench, ear)
         assert ear.subjects == [f"{count} up to date again"]
-    assert max(sent) <= 12
-    # More rows than one statement may bind are written in a second one.
-    assert sent[1] - sent[0] <= 1
+    assert max(sent) <= 36
+    # A thousand events are taken at once, and more rows than a statement may bind in a second one.
+    assert sent[1] - sent[0] <= 5
 
 
 def test_a_quiet_minute_costs_a_handful_of_statements(bench: WatchBench) -> None:
@@ -197,7 +201,7 @@ def test_a_quiet_minute_costs_a_handful_of_statements(bench: WatchBench) -> None
     check(bench, Ear("slack"))
     with counted(bench.store) as statements:
         check(bench, Ear("slack"))
-    assert len(statements) <= 6
+    assert len(statements) <= 8
 
 
 def test_the_last_success_is_one_seek_of_an_index(bench: WatchBench) -> None:
@@ -236,9 +240,35 @@ def test_what_is_not_watched_any_more_is_forgotten(bench: WatchBench) -> None:
     ear = Ear("slack")
     check(bench, ear)
     for limits in ({CAPACITY: timedelta(days=3)}, {}):
-        report = check_freshness(bench.deps, limits, [ear], frozenset())
-        assert (report.overdue, report.deliveries) == (0, ())
+        assert look(bench.deps, limits, ear) == (0, ())
         view = bench.store.freshness.view([ACCOUNT, CAPACITY])
-        assert (view.states, view.told) == ({}, {})
+        assert (view.states, view.announced) == ({}, frozenset())
         assert [item.category for item in view.checks] == list(limits)
     assert ear.subjects == ["1 overdue"]
+
+
+def test_two_daemons_announce_it_once(bench: WatchBench) -> None:
+    """Both looked before the one wrote: what the other finds is known then."""
+    bench.fleet("a")
+    bench.wait(91)
+    ear, freshness = Ear("slack"), bench.store.freshness
+    view = freshness.view([ACCOUNT])
+    check(bench, ear)
+    states = next_states(view.watched, view.states, LIMITS, frozenset(), bench.now)
+    events = events_of(news_of(view.watched, states, frozenset()), {}, bench.now)
+    assert len(events) == 1
+    freshness.save(view.states, states, (), events=events)
+    check(bench, ear)
+    assert ear.subjects == ["1 overdue"]
+
+
+def test_what_left_the_fleet_before_it_was_told_is_not_told(bench: WatchBench) -> None:
+    fleet, ear = bench.fleet("a", "b"), Ear("slack", works=False)
+    bench.wait(91)
+    check(bench, ear)
+    gone(bench, fleet[0], "removed")
+    bench.wait(5)
+    ear.works = True
+    check(bench, ear)
+    assert ear.subjects == ["1 overdue"]
+    assert "- b (account)" in ear.heard[0].text

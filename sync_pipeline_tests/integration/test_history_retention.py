@@ -111,7 +111,8 @@ def test_old_sessions_end_but_for_what_is_last(deps: SyncDeps, bench: StoreBench
     recent = session(bench, 99, {a: BAD, b: BAD})
     before = deps.store.freshness.view([SyncCategory.ACCOUNT])
     assert prune(deps) == (
-        "1 sessions, 5 records, 0 changes of accounts and 0 resolved findings pruned."
+        "1 sessions, 5 records, 0 changes of accounts, 0 resolved findings, "
+        "0 events and 0 told ones pruned."
     )
     assert left(bench.store) == {
         success_of_c.session_id: {"c"},

@@ -30,6 +30,7 @@ from sync_pipeline.workflows.answers.metrics import fleet_metrics
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.watching.freshness import check_freshness
 from workbench.benches.command import Command
+from workbench.benches.news_bench import Ear, tell
 from workbench.benches.watch_bench import TIMINGS, WatchBench, completed
 from workbench.servers.running import free_port
 from workbench.servers.statements import counted
@@ -147,14 +148,26 @@ def test_what_is_overdue_and_not_muted_is_stale(bench: WatchBench) -> None:
     fleet = bench.fleet("a", "b")
     bench.wait(91)
     limits = {ACCOUNT: timedelta(minutes=90), CAPACITY: timedelta(days=3)}
-    check_freshness(bench.deps, limits, (), frozenset({fleet[1].id}))
+    check_freshness(bench.deps, limits, frozenset({fleet[1].id}))
     found = gather(bench)
     assert [item.stale for item in found.instances] == [{ACCOUNT}, set()]
     assert [(item.category, item.limit) for item in found.checks] == sorted(limits.items())
-    assert found.undelivered == {}
+    assert (found.undelivered, found.waiting_events) == ({}, 1)
     settings = bench.settings.model_copy(update={"alert_slack_url": "http://127.0.0.1/x"})
     object.__setattr__(bench.deps, "settings", settings)
-    assert gather(bench).undelivered == {"slack": 1}
+    ear = Ear("slack", works=False)
+    tell(bench.deps, ear)
+    found = gather(bench)
+    assert (found.undelivered, found.alert_failures, found.waiting_events) == (
+        {"slack": 1},
+        {"slack": 1},
+        0,
+    )
+    bench.wait(1)
+    ear.works = True
+    tell(bench.deps, ear)
+    found = gather(bench)
+    assert (found.undelivered, found.alert_failures) == ({"slack": 0}, {"slack": 0})
 
 
 def test_a_large_fleet_takes_as_many_statements_as_a_small_one(bench: WatchBench) -> None:

@@ -13,12 +13,12 @@ from sync_pipeline.errors import ConfigurationError, DeliveryError
 from sync_pipeline.model.alert import Alert
 from sync_pipeline.notify import mail, webhook
 from sync_pipeline.notify.channel import Channel
-from sync_pipeline.notify.channels import channels_of
 from sync_pipeline.notify.delivery import deliver
 from sync_pipeline.notify.mail import Mail, MailServer
 from sync_pipeline.notify.webhook import SlackWebhook, Webhook
 from sync_pipeline.settings import Settings, SmtpTls
 from workbench.benches.command import Command
+from workbench.benches.news_bench import channels_of
 from workbench.servers.inboxes import MailInbox, WebInbox, mail_inbox, web_inbox
 from workbench.servers.mysql_faults import Authority, authority
 from workbench.servers.running import free_port
@@ -67,7 +67,12 @@ def test_a_webhook_gets_json(web: WebInbox) -> None:
 
 def test_slack_gets_a_text_that_mentions_nobody(web: WebInbox) -> None:
     SlackWebhook(f"{web.url}/{TOKEN}").send(ALERT)
-    assert web.posted == [{"text": "*sync_pipeline: 1 overdue*\n- &lt;!channel&gt; &amp; 数据库\n"}]
+    (posted,) = web.posted
+    assert posted["text"] == "*sync_pipeline: 1 overdue*\n- &lt;!channel&gt; &amp; 数据库\n"
+    # Slack shows these, in which nothing is markup.
+    (block,) = posted["blocks"]
+    text = "sync_pipeline: 1 overdue\n- <!channel> & 数据库"
+    assert block["text"] == {"type": "plain_text", "text": text, "emoji": False}
 
 
 @pytest.mark.parametrize("status", [302, 404, 429, 500])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy import update
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.session import SyncCategory
@@ -22,6 +23,7 @@ from sync_pipeline.orchestration.instance import open_instance
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.report.metrics import render_metrics
 from sync_pipeline.settings import Settings
+from sync_pipeline.store.events.outbox_schema import outbox_routes
 from sync_pipeline.workflows.answers.metrics import fleet_metrics
 from sync_pipeline.workflows.watching.windows import start_maintenance
 from workbench.benches.watch_bench import WatchBench, completed
@@ -86,12 +88,20 @@ def test_a_channel_that_fails_is_tried_again(
 ) -> None:
     monkeypatch.setenv("SYNC_PIPELINE_ALERT_SLACK_URL", f"{web.url}/t0ken")
     web.status = 500
-    assert "slack: not told, The alert was not sent" in tick()
-    assert "HTTP status 500" in tick()
+    said = tick()
+    assert "slack: not told, The alert was not sent" in said
+    assert "HTTP status 500" in said
+    # Not at once: its wait grows with each failure.
+    assert tick() == "1 overdue."
+    state = bench.store.outbox.states(datetime.now(UTC))["slack"]
+    assert (state.waiting, state.failures) == (1, 1)
+    with bench.store._database.write() as connection:
+        connection.execute(update(outbox_routes).values(next_try_at=None))
     web.status = 200
     assert tick() == "1 overdue. slack: told"
     assert tick() == "1 overdue."
-    assert bench.store.freshness.view([SyncCategory.ACCOUNT]).told.keys() == {"slack"}
+    state = bench.store.outbox.states(datetime.now(UTC))["slack"]
+    assert (state.waiting, state.failures, state.error) == (0, 0, "")
 
 
 def test_without_a_channel_only_the_metrics_know(bench: WatchBench) -> None:

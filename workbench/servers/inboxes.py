@@ -25,20 +25,23 @@ class WebInbox:
     """What was posted, and how to answer."""
 
     port: int = 0
+    scheme: str = "http"
     status: int = 200
     seconds: float = 0
     posted: list[Any] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
 @contextmanager
-def web_inbox() -> Iterator[WebInbox]:
-    """Run a web server that keeps the JSON that is posted to it."""
-    inbox = WebInbox()
+def web_inbox(tls: ssl.SSLContext | None = None) -> Iterator[WebInbox]:
+    """Run a web server that keeps the JSON that is posted to it; with a context over TLS."""
+    inbox = WebInbox(scheme="https" if tls else "http")
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -49,13 +52,18 @@ def web_inbox() -> Iterator[WebInbox]:
             self.send_response(inbox.status)
             if inbox.status // 100 == 3:
                 self.send_header("location", f"{inbox.url}/elsewhere")
+            for name, value in inbox.headers.items():
+                self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(inbox.body)
 
         def log_message(self, *_: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         inbox.port = server.server_port
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

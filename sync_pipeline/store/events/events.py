@@ -7,7 +7,9 @@ from datetime import datetime
 from sqlalchemy import select
 
 from sync_pipeline.model.event import StoredEvent
+from sync_pipeline.model.route import Arrived
 from sync_pipeline.store.database import Database
+from sync_pipeline.store.events.outbox_reads import noticed
 from sync_pipeline.store.events.rows import event_of
 from sync_pipeline.store.events.schema import events
 from sync_pipeline.store.schema import instances
@@ -30,3 +32,8 @@ class EventStore:
         )
         with self._database.read() as connection:
             return [event_of(row, row.name) for row in connection.execute(query)]
+
+    def noticed(self, since: datetime, until: datetime, most: int) -> list[Arrived]:
+        """Return events of a span of time with what their instances are now, oldest first."""
+        with self._database.read() as connection:
+            return noticed(connection, since, until, most)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, ScalarSelect, Table, delete, func, select
 
+from sync_pipeline.model.event import Event, EventKind
 from sync_pipeline.model.freshness import (
     FreshnessCheck,
     FreshnessView,
@@ -20,13 +21,14 @@ from sync_pipeline.model.freshness import (
 )
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.store.database import Database, among, insert_rows, upsert
+from sync_pipeline.store.events.rows import write_events
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.watch.schema import (
     IS_COMPLETED,
+    freshness_announced,
     freshness_checks,
     freshness_states,
-    freshness_told,
 )
 
 
@@ -42,7 +44,7 @@ class FreshnessStore:
             return FreshnessView(
                 tuple(_watched(connection, categories)),
                 read_states(connection),
-                read_told(connection),
+                read_announced(connection),
                 read_checks(connection),
             )
 
@@ -51,8 +53,15 @@ class FreshnessStore:
         before: Mapping[WatchKey, WatchState],
         after: Mapping[WatchKey, WatchState],
         checks: Iterable[FreshnessCheck],
+        *,
+        events: Sequence[Event] = (),
+        unannounced: AbstractSet[WatchKey] = frozenset(),
     ) -> None:
-        """Replace the states by those of a new look, writing only what is different."""
+        """Replace the states by those of a new look, and write the events that announce it.
+
+        Only what is different is written, all of it in one transaction. `unannounced` are those
+        that are overdue no longer, or are forgotten.
+        """
         rows = [
             {
                 "instance_id": instance_id,
@@ -79,27 +88,10 @@ class FreshnessStore:
             upsert(connection, freshness_states, rows, keys, values)
             connection.execute(delete(freshness_checks))
             insert_rows(connection, freshness_checks, looks)
-
-    def note_told(
-        self,
-        channel: str,
-        added: AbstractSet[WatchKey],
-        removed: AbstractSet[WatchKey],
-        now: datetime,
-    ) -> None:
-        """Remember what a channel knows from now on."""
-        rows = [
-            {
-                "channel": channel,
-                "instance_id": instance_id,
-                "sync_category": str(category),
-                "told_at": now,
-            }
-            for instance_id, category in added
-        ]
-        with self._database.write() as connection:
-            _delete(connection, freshness_told, removed, freshness_told.c.channel == channel)
-            insert_rows(connection, freshness_told, rows)
+            if events or unannounced:
+                # Another daemon may just have announced the same.
+                self._database.lock(connection, freshness_announced)
+                _announce(connection, events, unannounced)
 
 
 def last_success(category: SyncCategory) -> ScalarSelect[datetime]:
@@ -158,30 +150,48 @@ def _watched(connection: Connection, categories: Sequence[SyncCategory]) -> Iter
             )
 
 
-def read_told(connection: Connection) -> dict[str, frozenset[WatchKey]]:
-    """Return what each channel was told is overdue."""
-    found: dict[str, set[WatchKey]] = defaultdict(set)
-    for row in connection.execute(select(freshness_told)):
-        found[row.channel].add(_key(row))
-    return {channel: frozenset(keys) for channel, keys in found.items()}
+def read_announced(connection: Connection) -> frozenset[WatchKey]:
+    """Return what was announced as overdue."""
+    return frozenset(_key(row) for row in connection.execute(select(freshness_announced)))
+
+
+def _announce(
+    connection: Connection, events: Sequence[Event], ended: AbstractSet[WatchKey]
+) -> None:
+    known = read_announced(connection)
+    new = [event for event in events if (_key_of(event) in known) is not _begins(event)]
+    rows = [
+        {
+            "instance_id": event.instance_id,
+            "sync_category": event.subject,
+            "announced_at": event.occurred_at,
+        }
+        for event in new
+        if _begins(event)
+    ]
+    _delete(connection, freshness_announced, ended)
+    insert_rows(connection, freshness_announced, rows)
+    write_events(connection, new)
+
+
+def _begins(event: Event) -> bool:
+    return event.kind is EventKind.OVERDUE
+
+
+def _key_of(event: Event) -> WatchKey:
+    return event.instance_id, SyncCategory(event.subject)
 
 
 def _key(row: Row[Any]) -> WatchKey:
     return row.instance_id, SyncCategory(row.sync_category)
 
 
-def _delete(
-    connection: Connection, table: Table, keys: AbstractSet[WatchKey], *conditions: Any
-) -> None:
+def _delete(connection: Connection, table: Table, keys: AbstractSet[WatchKey]) -> None:
     """Delete rows by their keys: a statement for each category, not for each row."""
     by_category: dict[SyncCategory, list[int]] = defaultdict(list)
     for instance_id, category in keys:
         by_category[category].append(instance_id)
     for category, ids in by_category.items():
-        connection.execute(
-            delete(table).where(
-                table.c.sync_category == str(category),
-                among(connection, table.c.instance_id, ids),
-                *conditions,
-            )
-        )
+        is_one = among(connection, table.c.instance_id, ids)
+        of_category = table.c.sync_category == str(category)
+        connection.execute(delete(table).where(of_category, is_one))

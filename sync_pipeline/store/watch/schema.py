@@ -1,4 +1,4 @@
-"""Tables of freshness: what is overdue, what each channel was told, and the last look.
+"""Tables of freshness: what is overdue, what of it was announced, and the last look.
 
 A fleet that is fresh has no row in the first two.
 """
@@ -31,13 +31,13 @@ freshness_states = Table(
     Column("stale_since", UtcDateTime),
 )
 
-freshness_told = Table(
-    "freshness_told",
+# Of which an event says that it is overdue, and none yet that it is not any more.
+freshness_announced = Table(
+    "freshness_announced",
     metadata,
-    Column("channel", String(32), primary_key=True),
     Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
     Column("sync_category", String(32), primary_key=True),
-    Column("told_at", UtcDateTime, nullable=False),
+    Column("announced_at", UtcDateTime, nullable=False),
 )
 
 freshness_checks = Table(

@@ -1,19 +1,19 @@
-"""An instance that is overdue is told of once, and once more when it is fresh again.
+"""An instance that is overdue is announced once, and once more when it is fresh again.
 
-The decision is run over random histories: successes, mutings, deactivations, channels that
-fail, and checks at any distance. What a channel heard must follow from the histories alone.
+The decision is run over random histories: successes, mutings, deactivations, and checks at any
+distance. What was announced must follow from the histories alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.model.event import EventKind, StoredEvent
 from sync_pipeline.model.freshness import (
     FRESH,
     News,
@@ -23,29 +23,29 @@ from sync_pipeline.model.freshness import (
     WatchKey,
     WatchState,
 )
+from sync_pipeline.model.route import MOST_LINES, Outgoing
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline.reconcile.freshness import news_of, next_states, told_after, untold
-from sync_pipeline.report.alerts import MOST_NAMES, ago, freshness_alert
+from sync_pipeline.reconcile.freshness import events_of, news_of, next_states
+from sync_pipeline.report.alerts import news_alert
+from sync_pipeline.report.stories import ago
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = {
     SyncCategory.ACCOUNT: timedelta(minutes=90),
     SyncCategory.CAPACITY: timedelta(minutes=300),
 }
-CHANNELS = ("slack", "email")
 INSTANCES = (1, 2)
 KEYS = [(instance, category) for instance in INSTANCES for category in LIMITS]
 
 
 @dataclass(frozen=True)
 class Step:
-    """What happened before one check, and which channels work at it."""
+    """What happened before one check."""
 
     minutes: int
     synced: frozenset[WatchKey]
     muted: frozenset[int]
     inactive: frozenset[int]
-    working: frozenset[str]
 
 
 def some(values: object) -> st.SearchStrategy[frozenset]:  # type: ignore[type-arg]
@@ -58,13 +58,12 @@ steps = st.builds(
     some(KEYS),
     st.just(frozenset()) | some(INSTANCES),
     st.just(frozenset()) | some(INSTANCES),
-    some(CHANNELS),
 )
 
 
 @dataclass
 class World:
-    """Two instances, what is kept of them, and what each channel heard."""
+    """Two instances, what is kept of them, and what was announced."""
 
     now: datetime = START
     success: dict[WatchKey, datetime] = field(default_factory=dict)
@@ -73,10 +72,8 @@ class World:
         default_factory=lambda: dict.fromkeys(KEYS, START)
     )
     states: dict[WatchKey, WatchState] = field(default_factory=dict)
-    told: dict[str, frozenset[WatchKey]] = field(
-        default_factory=lambda: dict.fromkeys(CHANNELS, frozenset())
-    )
-    heard: list[tuple[str, WatchKey, str]] = field(default_factory=list)
+    announced: frozenset[WatchKey] = frozenset()
+    heard: list[tuple[WatchKey, str]] = field(default_factory=list)
 
     def fleet(self, inactive: frozenset[int] = frozenset()) -> tuple[Watched, ...]:
         return tuple(
@@ -91,7 +88,7 @@ class World:
             for instance, category in KEYS
         )
 
-    def check(self, step: Step) -> Iterator[tuple[str, News]]:
+    def check(self, step: Step) -> News:
         self.now += timedelta(minutes=step.minutes)
         for key in step.synced:
             self.success[key] = self.now
@@ -101,67 +98,64 @@ class World:
             elif self.watched_since[key] > self.now:
                 self.watched_since[key] = self.now
         fleet = self.fleet(step.inactive)
+        before = self.states
         self.states = next_states(fleet, self.states, LIMITS, step.muted, self.now)
-        for name in CHANNELS:
-            news = news_of(fleet, self.states, self.told[name])
-            assert untold(self.states, self.told[name]) == len(news.overdue) + len(news.recovered)
-            is_delivered = name in step.working
-            self.told[name] = told_after(self.told[name], news, is_delivered=is_delivered)
-            self.heard += [(name, key, "forgotten") for key in news.forgotten]
-            if is_delivered:
-                self.heard += [(name, item.watched.key, "overdue") for item in news.overdue]
-                self.heard += [(name, item.watched.key, "recovered") for item in news.recovered]
-            yield name, news
+        news = news_of(fleet, self.states, self.announced)
+        events = events_of(news, before, self.now)
+        ended = {item.watched.key for item in news.recovered} | news.forgotten
+        begun = {item.watched.key for item in news.overdue}
+        self.announced = frozenset((self.announced - ended) | begun)
+        self.heard += [(key, "forgotten") for key in news.forgotten]
+        self.heard += [
+            ((event.instance_id, SyncCategory(event.subject)), str(event.kind)) for event in events
+        ]
+        return news
 
     def age(self, key: WatchKey) -> timedelta:
         return self.now - self.success.get(key, START)
 
 
 @given(st.lists(steps, max_size=30))
-def test_each_channel_hears_of_each_end_once(history: list[Step]) -> None:
+def test_each_end_is_announced_once(history: list[Step]) -> None:
     world = World()
     for step in history:
-        for _ in world.check(step):
-            pass
-    for name in CHANNELS:
-        for key in KEYS:
-            heard = [word for channel, own, word in world.heard if (channel, own) == (name, key)]
-            for first, second in zip(["recovered", *heard], heard, strict=False):
-                # Overdue comes first and is never repeated before an end of it.
-                assert (second == "overdue") == (first != "overdue"), heard
+        world.check(step)
+    for key in KEYS:
+        heard = [word for own, word in world.heard if own == key]
+        for first, second in zip(["up_to_date", *heard], heard, strict=False):
+            # Overdue comes first and is never repeated before an end of it.
+            assert (second == "overdue") == (first != "overdue"), heard
 
 
 @given(st.lists(steps, max_size=30))
 def test_what_is_said_is_true(history: list[Step]) -> None:
     world = World()
     for step in history:
-        for _, news in world.check(step):
-            for item in news.overdue:
-                key = item.watched.key
-                assert world.age(key) > LIMITS[key[1]]
-                assert key[0] not in step.muted | step.inactive
-            for item in news.recovered:
-                assert world.age(item.watched.key) <= LIMITS[item.watched.category]
-                assert item.watched.instance_id not in step.muted | step.inactive
+        news = world.check(step)
+        for item in news.overdue:
+            key = item.watched.key
+            assert world.age(key) > LIMITS[key[1]]
+            assert key[0] not in step.muted | step.inactive
+        for item in news.recovered:
+            assert world.age(item.watched.key) <= LIMITS[item.watched.category]
+            assert item.watched.instance_id not in step.muted | step.inactive
 
 
 @given(st.lists(steps, max_size=30))
-def test_nothing_is_missed_once_a_channel_works(history: list[Step]) -> None:
+def test_nothing_is_missed(history: list[Step]) -> None:
     world = World()
     for step in history:
-        for name, _ in world.check(step):
-            if name not in step.working:
-                continue
-            for key in KEYS:
-                limit = LIMITS[key[1]]
-                silent = world.now - max(world.watched_since[key], world.success.get(key, START))
-                if silent > limit:
-                    assert key in world.told[name]
-                is_fresh = world.age(key) <= limit
-                if is_fresh and world.success.get(key, START) >= world.watched_since[key]:
-                    assert key not in world.told[name]
-                if key[0] in step.inactive:
-                    assert key not in world.told[name]
+        world.check(step)
+        for key in KEYS:
+            limit = LIMITS[key[1]]
+            silent = world.now - max(world.watched_since[key], world.success.get(key, START))
+            if silent > limit:
+                assert key in world.announced
+            is_fresh = world.age(key) <= limit
+            if is_fresh and world.success.get(key, START) >= world.watched_since[key]:
+                assert key not in world.announced
+            if key[0] in step.inactive:
+                assert key not in world.announced
 
 
 def states_of(
@@ -218,29 +212,52 @@ def overdue(count: int, name: str = "db") -> tuple[Overdue, ...]:
     )
 
 
+def message(news: News, now: datetime) -> Outgoing:
+    events = events_of(news, {}, now)
+    stored = tuple(StoredEvent(number, event) for number, event in enumerate(events))
+    return Outgoing(1, "k" * 32, "slack", now, stored, len(stored))
+
+
 @given(st.integers(0, 300), st.integers(0, 300), st.text(max_size=400))
 def test_an_alert_is_one_message_of_bounded_length(ends: int, begins: int, name: str) -> None:
-    news = News(overdue(begins, name), overdue(ends, name))
-    if not news.is_worth_a_message:
-        return
-    alert = freshness_alert(news, START + timedelta(hours=5))
+    # Of other instances: an end and a beginning of one are one line.
+    recovered = tuple(
+        replace(item, watched=replace(item.watched, instance_id=1000 + number))
+        for number, item in enumerate(overdue(ends, name))
+    )
+    alert = news_alert(message(News(overdue(begins, name), recovered), START + timedelta(hours=5)))
     assert "\n" not in alert.subject
     assert len(alert.text) < 10_000
     assert len(str(dict(alert.payload))) < 20_000
-    assert alert.text.count("\n- ") == min(begins, MOST_NAMES) + min(ends, MOST_NAMES)
+    assert alert.text.count("\n- ") == min(begins + ends, MOST_LINES)
     assert (alert.payload["overdue_count"], alert.payload["recovered_count"]) == (begins, ends)
 
 
 def test_an_alert_names_the_first_and_counts_the_rest() -> None:
-    seen = Watched(7, "shop", SyncCategory.CAPACITY, START, START + timedelta(minutes=5))
-    news = News(overdue(10_000), (Overdue(seen),))
-    alert = freshness_alert(news, START + timedelta(hours=5))
+    seen = Watched(70_000, "shop", SyncCategory.CAPACITY, START, START + timedelta(minutes=5))
+    now = START + timedelta(hours=5)
+    alert = news_alert(message(News(overdue(10_000), (Overdue(seen),)), now))
     assert alert.subject == "sync_pipeline: 10000 overdue, 1 up to date again"
     lines = alert.text.splitlines()
     assert lines[0] == "Overdue: no successful sync in time (10000):"
-    assert lines[1] == "- db00000 (account): never synced, registered 5 h 0 min ago"
-    assert lines[MOST_NAMES + 1] == "… and 9980 more"
-    assert "- shop (capacity): last synced 2026-03-01 12:05Z, 4 h 55 min ago" in lines
+    assert lines[1] == "- db00000 (account): never synced, overdue for 3 h 30 min"
+    assert lines[MOST_LINES + 1] == "… and 9980 more"
+    assert lines[MOST_LINES + 3 :][:2] == ["Up to date again (1):", "… and 1 more"]
+    one = news_alert(message(News((), (Overdue(seen),)), now))
+    assert "- shop (capacity): last synced 2026-03-01 12:05Z, 4 h 55 min ago" in one.text
+    assert one.payload["event"] == "freshness"
+
+
+def test_an_event_says_when_it_last_succeeded_and_since_when_it_is_overdue() -> None:
+    seen = Watched(7, "shop", SyncCategory.CAPACITY, START, START + timedelta(minutes=5))
+    since = START + timedelta(hours=1)
+    (begun,) = events_of(News((Overdue(seen, since),)), {}, START)
+    assert (begun.kind, begun.subject) == (EventKind.OVERDUE, "capacity")
+    assert (begun.before, begun.after) == ("2026-03-01T12:05:00+00:00", since.isoformat())
+    states = {seen.key: WatchState(stale_since=since)}
+    (ended,) = events_of(News((), (Overdue(seen),)), states, START)
+    assert (ended.kind, ended.severity) == (EventKind.UP_TO_DATE, begun.severity)
+    assert (ended.before, ended.after) == (begun.after, begun.before)
 
 
 def test_the_longest_overdue_comes_first() -> None:

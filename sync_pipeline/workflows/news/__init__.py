@@ -1,0 +1,1 @@
+"""News of the fleet: whom to tell of events, and telling them."""
