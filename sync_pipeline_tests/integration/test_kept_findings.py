@@ -48,8 +48,9 @@ from sync_pipeline.store.store import Store
 from sync_pipeline.workflows import progress
 from sync_pipeline.workflows.answers import kept_reviews, reviewing
 from sync_pipeline.workflows.answers.access import load_each
+from sync_pipeline.workflows.answers.burndown import trend
 from sync_pipeline.workflows.answers.finding_rules import finding_rules
-from sync_pipeline.workflows.answers.findings import review_of, review_session, trend
+from sync_pipeline.workflows.answers.findings import review_of, review_session
 from sync_pipeline.workflows.answers.kept_reviews import Reviews
 from sync_pipeline.workflows.answers.reviewing import Reviewer, review_of_sync
 from sync_pipeline.workflows.dates import today
@@ -121,7 +122,7 @@ class Kept:
             reviewer.case(item.instance, item.judged, item.stored.databases, item.stored.changed_at)
             for item in load_each(deps, instances, deps.clock(), with_facts=True)
         ]
-        return review(cases, finding_rules(deps.settings), today(deps))
+        return review(cases, finding_rules(deps), today(deps))
 
     def check(self) -> None:
         """Compare what is kept with what would be found, of all, of some and of a session."""

@@ -9,6 +9,7 @@ from sync_pipeline.model.metrics import FleetMetrics
 from sync_pipeline.notify.channels import channels_of
 from sync_pipeline.reconcile.freshness import untold
 from sync_pipeline.workflows.answers.capacity import RECENT_DAYS
+from sync_pipeline.workflows.answers.finding_metrics import finding_metrics
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -24,4 +25,5 @@ def fleet_metrics(deps: SyncDeps) -> FleetMetrics:
         channel.name: untold(stored.states, stored.told.get(channel.name, frozenset()))
         for channel in channels_of(deps.settings)
     }
-    return replace(stored.metrics, undelivered=undelivered)
+    findings = finding_metrics(deps)
+    return replace(stored.metrics, undelivered=undelivered, findings=findings)
