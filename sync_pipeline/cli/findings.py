@@ -159,11 +159,11 @@ def trend(
     days: Annotated[int, typer.Option(help="Days to look back on.", min=1, max=3700)] = 30,
 ) -> None:
     """Show how many findings came and went, by day."""
-    from sync_pipeline.workflows.answers import burndown
+    from sync_pipeline.workflows.answers import findings as answers
     from sync_pipeline.workflows.selecting import active
 
     with dependencies() as deps:
-        found = burndown.trend(deps, active(deps.store, selection), days)
+        found = answers.trend(deps, active(deps.store, selection), days)
     if output.is_json:
         show_json([asdict(item) for item in found])
         return

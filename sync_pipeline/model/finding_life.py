@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from sync_pipeline.model.finding import Severity, SeverityStep
 
@@ -105,26 +105,6 @@ class FindingLife:
         known = [item for item in self.steps if item.since <= self.first_seen_at]
         first = known[-1] if known else self.steps[0]
         return (SeverityStep(self.first_seen_at, first.severity), *later)
-
-
-@dataclass(frozen=True, slots=True)
-class FindingDay:
-    """What became of findings on a day, by the severity that they had then or got.
-
-    `new` came, or came back; `baseline` is what the first review of an instance found. `worsened`
-    and `eased` were of another severity before. `open` are those that were there at the end of the
-    day, whatever was said of them, and of these `accepted` were accepted.
-    """
-
-    day: date
-    severity: Severity
-    new: int
-    resolved: int
-    open: int
-    worsened: int = 0
-    eased: int = 0
-    accepted: int = 0
-    baseline: int = 0
 
 
 def by_life(lives: Sequence[FindingLife]) -> list[list[FindingLife]]:

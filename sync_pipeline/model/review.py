@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity, SeverityStep
@@ -135,6 +135,26 @@ class KnownFinding:
     about: str
     severity: Severity
     steps: tuple[SeverityStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindingDay:
+    """What became of findings on a day, by the severity that they had then or got.
+
+    `new` came, or came back; `baseline` is what the first review of an instance found. `worsened`
+    and `eased` were of another severity before. `open` are those that were there at the end of the
+    day, whatever was said of them, and of these `accepted` were accepted.
+    """
+
+    day: date
+    severity: Severity
+    new: int
+    resolved: int
+    open: int
+    worsened: int = 0
+    eased: int = 0
+    accepted: int = 0
+    baseline: int = 0
 
 
 def keys_of(items: Iterable[Finding]) -> list[FindingKey]:

@@ -15,25 +15,24 @@ from prometheus_client.parser import text_string_to_metric_families
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.finding import Examined, Finding, Review, Severity
-from sync_pipeline.model.finding_life import FindingDay
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.page import InstanceQuestion, Place
 from sync_pipeline.model.pattern import escaped
-from sync_pipeline.model.review import NewReview, ReviewMarks
+from sync_pipeline.model.review import FindingDay, NewReview, ReviewMarks
 from sync_pipeline.model.viewer import EVERYTHING
 from sync_pipeline.report.metrics import render_metrics
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.answers import accepting
 from sync_pipeline.workflows.answers.accepting import Wanted
-from sync_pipeline.workflows.answers.burndown import burndown, trend
+from sync_pipeline.workflows.answers.burndown import burndown
 from sync_pipeline.workflows.answers.finding_history import (
     HistoryQuestion,
     LifeKind,
     finding_history,
 )
 from sync_pipeline.workflows.answers.finding_rules import Counting, finding_rules, for_team
-from sync_pipeline.workflows.answers.findings import newer, review_of
+from sync_pipeline.workflows.answers.findings import newer, review_of, trend
 from sync_pipeline.workflows.answers.metrics import fleet_metrics
 from sync_pipeline.workflows.answers.reviewing import Reviewer
 from sync_pipeline.workflows.console import findings as pages
@@ -226,7 +225,7 @@ class Lives:
                 found.setdefault(name, Counter())[labels] = round(one.value)
         return found
 
-    def check(self) -> None:
+    def check(self, *, with_pages: bool = True) -> None:
         """Compare every answer with the ledger, and with each other."""
         self.look_first()
         deps, there = self.deps, self.ledger.at(self.now)
@@ -254,7 +253,8 @@ class Lives:
             for item in whole:
                 summed[str(item.severity)] += getattr(item, name)
             assert +by_severity == +summed, name
-        self.check_pages(found)
+        if with_pages:
+            self.check_pages(found)
 
     def check_pages(self, found: Review) -> None:
         """Compare the pages of few instances, and those by numbers, with the command."""
@@ -283,11 +283,11 @@ def lives(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Live
     return Lives(store, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_random_history_is_that_of_the_ledger(lives: Lives, seed: int) -> None:
     chance = random.Random(seed)
     numbers: list[int] = []
-    for step in range(20):
+    for step in range(16):
         lives.now += timedelta(hours=chance.choice([1, 5, 13, 30]), seconds=step)
         kind = chance.random()
         if kind < 0.6:
@@ -306,7 +306,7 @@ def test_a_random_history_is_that_of_the_ledger(lives: Lives, seed: int) -> None
             numbers.append(lives.accept(instance_name, rule, account, chance.randint(0, 3)))
         else:
             lives.take_back(numbers.pop(chance.randrange(len(numbers))))
-        lives.check()
+        lives.check(with_pages=step % 5 == 0)
 
 
 def test_what_got_worse_is_told_and_what_was_so_before_is_not(lives: Lives) -> None:

@@ -48,9 +48,8 @@ from sync_pipeline.store.store import Store
 from sync_pipeline.workflows import progress
 from sync_pipeline.workflows.answers import kept_reviews, reviewing
 from sync_pipeline.workflows.answers.access import load_each
-from sync_pipeline.workflows.answers.burndown import trend
 from sync_pipeline.workflows.answers.finding_rules import finding_rules
-from sync_pipeline.workflows.answers.findings import review_of, review_session
+from sync_pipeline.workflows.answers.findings import review_of, review_session, trend
 from sync_pipeline.workflows.answers.kept_reviews import Reviews
 from sync_pipeline.workflows.answers.reviewing import Reviewer, review_of_sync
 from sync_pipeline.workflows.dates import today

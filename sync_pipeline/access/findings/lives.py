@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from sync_pipeline.access.findings.accepted import is_meant
 from sync_pipeline.model.finding import Severity, Suppression, severity_at
-from sync_pipeline.model.finding_life import FindingDay, FindingLife
+from sync_pipeline.model.finding_life import FindingLife
+from sync_pipeline.model.review import FindingDay
 
 DateOf = Callable[[datetime], date]
 _DayOf = tuple[date, Severity]

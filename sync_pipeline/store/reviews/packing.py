@@ -96,7 +96,8 @@ def _findings(
     for row in rows:
         rule, account, severity, evidence, fix, undo, left, about, seen = row[:_COLUMNS_BEFORE]
         more = [texts[number] for number in row[_COLUMNS_BEFORE:columns]]
-        breaks, cause, implied, told_steps = (*more, *_NOTHING[len(more) :])
+        more += _NOTHING[len(more) :]
+        breaks, cause, implied, told_steps = more
         steps = tuple(row[columns:])
         if steps not in paths:
             pairs = zip(steps[::2], steps[1::2], strict=True)

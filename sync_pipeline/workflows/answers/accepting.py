@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from sync_pipeline.access.findings.accepted import is_meant
+from sync_pipeline.access.findings.fleet import uneven
 from sync_pipeline.access.findings.review import RULES
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.acceptance import Acceptance
@@ -65,7 +66,7 @@ def accept(deps: SyncDeps, wanted: Wanted, by: str, *, is_ahead: bool = False) -
     """
     new = _checked(deps, wanted, by)
     instances = _meant(deps, new)
-    found = [item for item in _findings(deps, instances) if _is_of(item, new)]
+    found = [item for item in _findings(deps, new, instances) if _is_of(item, new)]
     if not found and not is_ahead:
         raise ConfigurationError(
             "Nothing is found now that this would accept.",
@@ -130,10 +131,16 @@ def _meant(deps: SyncDeps, by: Suppression) -> list[Instance]:
     return [item for item in known if like(by.instance, item.name)]
 
 
-def _findings(deps: SyncDeps, instances: Sequence[Instance]) -> list[Finding]:
-    """Return what is found on instances, whatever was accepted: with all of the fleet beside."""
-    known = deps.store.registry.instances(include_inactive=False) if instances else []
-    review = review_of(deps, known)
+def _findings(deps: SyncDeps, by: Suppression, instances: Sequence[Instance]) -> list[Finding]:
+    """Return what is found on instances, whatever was accepted.
+
+    What several say together is found where all of the fleet are looked at.
+    """
+    if not instances:
+        return []
+    if like(by.rule, uneven.id):
+        instances = deps.store.registry.instances(include_inactive=False)
+    review = review_of(deps, instances)
     return [*review.findings, *review.suppressed]
 
 

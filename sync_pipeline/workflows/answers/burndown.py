@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sync_pipeline.access.findings.lives import Days, InForce, eventful
+from sync_pipeline.access.findings.lives import Days, InForce
 from sync_pipeline.access.findings.review import RULES
-from sync_pipeline.model.finding_life import FindingDay, FindingLife
+from sync_pipeline.model.finding_life import FindingLife
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.pattern import like
+from sync_pipeline.model.review import FindingDay
 from sync_pipeline.workflows.answers.finding_rules import end_of, file_rules
 from sync_pipeline.workflows.dates import date_of, today
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -39,15 +40,6 @@ def burndown(deps: SyncDeps, instances: Sequence[Instance], days: int) -> list[F
     for life in _accepted_ones(deps, instances, accepted, since, disabled):
         found.add_accepted(life, meaning(life, accepted))
     return list(found.all(last))
-
-
-def trend(deps: SyncDeps, instances: Sequence[Instance], days: int) -> list[FindingDay]:
-    """Return of the burn-down those days and severities of which anything became another.
-
-    Raises:
-        ConfigurationError: the findings file is not valid.
-    """
-    return eventful(burndown(deps, instances, days))
 
 
 def in_force(deps: SyncDeps) -> list[InForce]:

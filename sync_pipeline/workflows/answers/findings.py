@@ -13,6 +13,7 @@ from itertools import chain
 from sync_pipeline.access.findings.accepted import Accepting
 from sync_pipeline.access.findings.case import Remedy
 from sync_pipeline.access.findings.fleet import Uneven, uneven, uneven_finding, unevenness
+from sync_pipeline.access.findings.lives import eventful
 from sync_pipeline.access.findings.review import gathered
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.causes import KEEPERS
@@ -20,8 +21,9 @@ from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity,
 from sync_pipeline.model.finding_life import Seen
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import ChangeFilter
-from sync_pipeline.model.review import KnownFinding, keys_of
+from sync_pipeline.model.review import FindingDay, KnownFinding, keys_of
 from sync_pipeline.model.session import Session
+from sync_pipeline.workflows.answers.burndown import burndown
 from sync_pipeline.workflows.answers.finding_rules import finding_rules, for_team
 from sync_pipeline.workflows.answers.kept_reviews import Reviewed, Reviews, with_namesakes
 from sync_pipeline.workflows.dates import today
@@ -199,6 +201,15 @@ def _of_fleet(
 def _is_fleet(deps: SyncDeps, items: Sequence[Reviewed]) -> bool:
     active = {item.instance.id for item in items if item.instance.is_active}
     return len(active) == len(items) == deps.store.registry.active_count()
+
+
+def trend(deps: SyncDeps, instances: Sequence[Instance], days: int) -> list[FindingDay]:
+    """Return of the burn-down those days and severities of which anything became another.
+
+    Raises:
+        ConfigurationError: the findings file is not valid.
+    """
+    return eventful(burndown(deps, instances, days))
 
 
 def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
