@@ -18,7 +18,7 @@ from sync_pipeline.cli.context import (
     show_notes,
     shown_time,
 )
-from sync_pipeline.cli.options import OneInstance, WithSystem, instance_and, with_options
+from sync_pipeline.cli.options import WHEN, OneInstance, WithSystem, instance_and, with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError, StoreDamaged
 from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from sync_pipeline.workflows.answers.history import AccountAt
 
 ItemT = TypeVar("ItemT")
-
-WHEN = "ISO 8601, UTC without a zone; or how long ago, such as 24h or 7d."
 
 app = typer.Typer(help="Accounts, their permissions and their history.", no_args_is_help=True)
 

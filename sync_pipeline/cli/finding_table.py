@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from sync_pipeline.model.causes import (
     grouped,
     under,
 )
-from sync_pipeline.model.finding import Review, Severity
+from sync_pipeline.model.finding import Review, Severity, SeverityStep
 from sync_pipeline.model.grouping import By
 from sync_pipeline.model.statements import Unit, lines_of, units
 from sync_pipeline.model.text import first_names
@@ -124,7 +125,10 @@ class FindingTable:
         through = f"through {role}: {_number(count, 'account')}: " if role and count > 1 else ""
         rule = "" if self.by is By.RULE else f" {cause.worst.rule}"
         since = f", since {cause.since:%Y-%m-%d}" if cause.since else ""
-        return f"    {cause.severity}{rule}: {through}{accounts or ITSELF}{since}"
+        steps = filter(None, (item.worsened for item in cause.findings))
+        worsened = max(steps, key=_moment, default=None)
+        worse = f", {worsened.severity} before {worsened.since:%Y-%m-%d}" if worsened else ""
+        return f"    {cause.severity}{rule}: {through}{accounts or ITSELF}{since}{worse}"
 
     def _folded(self, cause: Cause) -> Iterator[str]:
         by_rule: dict[str, list[str]] = defaultdict(list)
@@ -159,6 +163,10 @@ class FindingTable:
 
     def _most(self, most: int) -> int:
         return _EVERY if self.is_whole else most
+
+
+def _moment(step: SeverityStep) -> datetime:
+    return step.since
 
 
 def _counts(causes: Sequence[Cause], accepted: int) -> str:

@@ -8,9 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say, show_json, show_lines, show_notes
+from sync_pipeline.cli.context import (
+    dependencies,
+    parse_past,
+    say,
+    show_json,
+    show_lines,
+    show_notes,
+)
+from sync_pipeline.cli.finding_acceptances import accept, acceptance_json, accepted, unaccept
+from sync_pipeline.cli.finding_history import history
 from sync_pipeline.cli.long_json import show_long_json
-from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.options import WHEN, with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import path_text
@@ -23,8 +32,9 @@ app = typer.Typer(help="Findings of an access review.", invoke_without_command=T
 
 COLUMNS = (
     *("severity", "instance", "account", "rule", "evidence", "path", "fix", "undo", "left"),
-    *("first seen", "breaks", "cause", "implied"),
+    *("first seen", "breaks", "cause", "implied", "worsened", "severity before"),
 )
+_DAY_AGO = "24h"
 
 
 @app.callback()
@@ -41,6 +51,10 @@ def findings(
         str | None,
         typer.Option(help="Show the controls of a benchmark instead: cis-postgresql, and so on."),
     ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Only those that came since a moment: 24h ago.")
+    ] = False,
+    since: Annotated[str | None, typer.Option(help=f"The moment of --new: {WHEN}")] = None,
     by: Annotated[By, typer.Option(help="By what a table groups.")] = By.RULE,
     everything: Annotated[
         bool, typer.Option("--all", help="Every line of a table, also of large groups.")
@@ -48,7 +62,7 @@ def findings(
 ) -> None:
     """Show what a review of all accounts should look at, worst first."""
     from sync_pipeline.access.findings.review import RULES
-    from sync_pipeline.workflows.answers.findings import narrowed, review_of
+    from sync_pipeline.workflows.answers import findings as answers
     from sync_pipeline.workflows.selecting import active
 
     if context.invoked_subcommand is not None:
@@ -62,9 +76,12 @@ def findings(
         raise ConfigurationError(
             f"There is no rule {rule!r}.", hint="See: sync-pipeline findings rules."
         )
+    moment = parse_past(since or _DAY_AGO) if new or since else None
     with dependencies() as deps:
         instances = active(deps.store, selection)
-        found = narrowed(review_of(deps, instances), None, rule)
+        found = answers.narrowed(answers.review_of(deps, instances), None, rule)
+        if moment is not None:
+            found = answers.since(deps, instances, found, moment)
     if output.is_table:
         from sync_pipeline.cli.finding_table import FindingTable
 
@@ -77,7 +94,7 @@ def findings(
         show_lines(table.lines(found, severity))
         show_notes(found.notes)
         return
-    found = narrowed(found, severity, rule)
+    found = answers.narrowed(found, severity, rule)
     told = tuple(as_told(found.findings))
     if output.is_json:
         causes = counts_of_causes(causes_of(found.findings, found.others))
@@ -93,10 +110,10 @@ def rules(output: Output) -> None:
     """Show every rule: what it looks for, why, who says so, and the controls it looks after."""
     from sync_pipeline.access.benchmarks.registry import controls_of
     from sync_pipeline.access.findings.review import RULES
-    from sync_pipeline.workflows.answers.finding_rules import finding_rules
+    from sync_pipeline.workflows.answers.finding_rules import file_rules
 
     with dependencies() as deps:
-        disabled = finding_rules(deps.settings).disabled
+        disabled = file_rules(deps.settings).disabled
     if output.is_json:
         show_json(
             [
@@ -150,12 +167,25 @@ def trend(
     if output.is_json:
         show_json([asdict(item) for item in found])
         return
-    rows = [(item.day, item.severity, item.new, item.resolved, item.open) for item in found]
-    columns = ("day", "severity", "new", "resolved", "left")
-    output.show(columns, rows, "No finding came or went.")
+    rows = [
+        (
+            *(item.day, item.severity, item.baseline, item.new, item.worsened, item.eased),
+            *(item.resolved, item.open, item.accepted),
+        )
+        for item in found
+    ]
+    columns = ("day", "severity", "found first", "new", "worsened", "eased", "resolved", "left")
+    output.show((*columns, "accepted"), rows, "No finding came or went.")
+
+
+app.command()(accept)
+app.command()(unaccept)
+app.command()(accepted)
+app.command()(history)
 
 
 def _row(item: Finding) -> tuple[object, ...]:
+    worsened = item.worsened
     return (
         item.severity,
         item.instance,
@@ -170,6 +200,8 @@ def _row(item: Finding) -> tuple[object, ...]:
         item.breaks,
         item.cause,
         item.implied,
+        time_cell(worsened.since if worsened else None),
+        str(worsened.severity) if worsened else "",
     )
 
 
@@ -186,6 +218,7 @@ def _review(found: Review, causes: Mapping[Severity, int]) -> dict[str, Any]:
 def _finding(item: Finding) -> dict[str, Any]:
     from sync_pipeline.cli.access_values import path_json
 
+    worsened = item.worsened
     return {
         "instance": item.instance,
         "engine": item.engine,
@@ -201,4 +234,7 @@ def _finding(item: Finding) -> dict[str, Any]:
         "breaks": item.breaks,
         "cause": item.cause,
         "implied": item.implied,
+        "worsened_at": worsened.since.isoformat() if worsened else None,
+        "severity_before": worsened.severity if worsened else None,
+        "acceptance": acceptance_json(item.acceptance) if item.acceptance else None,
     }

@@ -21,6 +21,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.text import LONGEST_NAME, shortened
 
+WHEN = "ISO 8601, UTC without a zone; or how long ago, such as 24h or 7d."
 MOST_CHOSEN = 20_000
 """Of one option; the jobs take no more."""
 

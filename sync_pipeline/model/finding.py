@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import pairwise
 
 from sync_pipeline.model.access import Path
 from sync_pipeline.model.instance import EngineName
@@ -31,6 +32,41 @@ _ORDER = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
+class SeverityStep:
+    """How bad a finding is from a moment (UTC) on."""
+
+    since: datetime
+    severity: Severity
+
+
+def severity_at(steps: Sequence[SeverityStep], now: Severity, moment: datetime) -> Severity:
+    """Return how bad a finding was at a moment, or first; without steps it always was as now."""
+    known = [item.severity for item in steps if item.since <= moment]
+    if known:
+        return known[-1]
+    return steps[0].severity if steps else now
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Findings that somebody accepted: LIKE patterns, a reason, and the last day (included).
+
+    `given_at` (UTC) is when: a finding that got worse later is not meant. None: the file does not
+    say it. `given_by` did it by a command, and `number` is that of the store; 0: it is in the file.
+    """
+
+    rule: str
+    reason: str
+    until: date
+    instance: str = "%"
+    account: str = "%"
+    about: str = "%"
+    given_at: datetime | None = None
+    given_by: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that a review should look at.
 
@@ -48,6 +84,10 @@ class Finding:
     it says so where nothing breaks. Findings of an instance that have one `cause` come from one
     thing: a role, the server, a user on each of its hosts. `implied` is the rule that says the same
     of the account already, and worse.
+
+    `steps` are how bad it was and when that changed, the oldest first, also before it was gone for
+    a while; empty: it was always as it is. `acceptance` is by what it is accepted, or was before it
+    got worse: then it `is_worse`, and told.
     """
 
     instance: str
@@ -65,6 +105,21 @@ class Finding:
     breaks: str = ""
     cause: str = ""
     implied: str = ""
+    steps: tuple[SeverityStep, ...] = field(default=(), compare=False)
+    acceptance: Suppression | None = field(default=None, compare=False)
+    is_worse: bool = field(default=False, compare=False)
+
+    def severity_at(self, moment: datetime) -> Severity:
+        """Return how bad it was at a moment, or when it was first found if that was later."""
+        return severity_at(self.steps, self.severity, moment)
+
+    @property
+    def worsened(self) -> SeverityStep | None:
+        """Return when it got worse last, and how bad it was before; None: it never did."""
+        for before, after in reversed(list(pairwise(self.steps))):
+            if after.severity.rank < before.severity.rank:
+                return SeverityStep(after.since, before.severity)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +155,8 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True)
-class Suppression:
-    """Findings that somebody accepted: LIKE patterns, a reason, and the last day (included)."""
-
-    rule: str
-    reason: str
-    until: date
-    instance: str = "%"
-    account: str = "%"
-
-
-@dataclass(frozen=True, slots=True)
 class FindingRules:
-    """What the findings file says: rules switched off, and accepted findings."""
+    """Rules that are switched off, and what was accepted, in the file and by commands."""
 
     disabled: tuple[str, ...] = ()
     suppressions: tuple[Suppression, ...] = ()

@@ -6,6 +6,7 @@ Apart from all that findings are: the tables of the store need these names alone
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 ALL_RULES = ""
 """Stands for all rules together."""
@@ -42,7 +43,14 @@ NUMBERS = tuple(item.name for item in fields(FindingCount))[_NUMBERS:]
 
 @dataclass(frozen=True, slots=True)
 class CountedFindings:
-    """The numbers of an instance. `basis` is a digest (hex) of the rules that chose what counts."""
+    """The numbers of an instance. `basis` is a digest (hex) of the rules that chose what counts.
+
+    `accepted_by` are the acceptances of the store that did, as of its `turn`; the first of them
+    ends at `valid_until` (UTC), and these numbers with it.
+    """
 
     basis: str
     counts: tuple[FindingCount, ...]
+    accepted_by: str = ""
+    turn: int = 0
+    valid_until: datetime | None = None

@@ -122,10 +122,11 @@ def by_rank(numbers: Mapping[int, int]) -> dict[Severity, int]:
 
 
 class Counted(StrEnum):
-    """What instances are looked for by: causes, or findings each by itself."""
+    """What instances are looked for by: causes, or findings each by itself, or accepted ones."""
 
     CAUSES = "causes"
     EACH = "each"
+    ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, slots=True)

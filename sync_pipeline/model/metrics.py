@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sync_pipeline.model.daemon_lease import DaemonLease
+from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.freshness import FreshnessCheck
 from sync_pipeline.model.session import RecordStatus, Session, SessionStatus, SyncCategory
 
@@ -61,12 +62,32 @@ class InstanceMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingMetrics:
+    """Findings of active instances, by rule and severity, without those of rules switched off.
+
+    `open` are told, `accepted` are not. `opened`, `worsened` and `resolved` are how many ever were,
+    by the severity that each got or had; what first reviews found is not among them. `oldest` is
+    when that was first seen (UTC) that is told and has been there longest. Of `uncounted` instances
+    there are no numbers by the rules of now.
+    """
+
+    open: Mapping[tuple[str, Severity], int]
+    accepted: Mapping[tuple[str, Severity], int]
+    oldest: Mapping[Severity, datetime]
+    opened: Mapping[tuple[str, Severity], int]
+    worsened: Mapping[tuple[str, Severity], int]
+    resolved: Mapping[tuple[str, Severity], int]
+    uncounted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FleetMetrics:
     """Everything at one moment (UTC).
 
     `newest` are the sessions that began last, one a category; `ended` those that ended
     last. `undelivered` counts what each route has still to tell, `alert_failures` how often in a
-    row it failed to, and `waiting_events` of what nobody has looked yet whom to tell.
+    row it failed to, and `waiting_events` of what nobody has looked yet whom to tell. `findings`
+    is None where the findings file is not valid.
     """
 
     gathered_at: datetime
@@ -82,3 +103,4 @@ class FleetMetrics:
     alert_failures: Mapping[str, int] = field(default_factory=dict)
     waiting_events: int = 0
     daemon: DaemonLease | None = None
+    findings: FindingMetrics | None = None

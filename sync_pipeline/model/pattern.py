@@ -28,3 +28,19 @@ def like(pattern: str, name: str) -> bool:
     Letters are compared exactly, as SQL LIKE does under a case-sensitive collation.
     """
     return _compiled(pattern).fullmatch(name) is not None
+
+
+def literal(pattern: str) -> str | None:
+    """Return the only name that a pattern matches; None: it may match several."""
+    found: list[str] = []
+    characters = iter(pattern)
+    for character in characters:
+        if character in "%_":
+            return None
+        found.append(next(characters, "\\") if character == "\\" else character)
+    return "".join(found)
+
+
+def escaped(name: str) -> str:
+    """Return the pattern that matches a name and no other."""
+    return "".join(f"\\{one}" if one in "%_\\" else one for one in name)

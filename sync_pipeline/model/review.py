@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
+from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity, SeverityStep
 from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.inventory import Databases
 
@@ -92,7 +92,8 @@ class KeptReview:
     """What is kept of one instance's review, still packed, and what it would be made of now.
 
     `turn` tells one state of it from another. `counted_by` is the basis of the numbers of its
-    findings; empty: they are not counted. `accounts` is the mark of those that were looked
+    findings, and `counted_with` the acceptances by which they were counted; empty: they are not
+    counted, and there was none. `accounts` is the mark of those that were looked
     at, `accounts_now` of those that are in the store. `is_compared`: with
     the other instances, once at least. Blobs are None where there is nothing in
     them, or they were not asked for.
@@ -111,6 +112,7 @@ class KeptReview:
     is_unlisted: bool = False
     is_compared: bool = False
     counted_by: str = ""
+    counted_with: str = ""
     notes: bytes | None = None
     providers: bytes | None = None
     findings: bytes | None = None
@@ -124,27 +126,35 @@ class KeptReview:
 
 
 @dataclass(frozen=True, slots=True)
-class FindingSpan:
-    """How long a finding was there (UTC); `resolved_at` is None where it still is.
+class KnownFinding:
+    """What the store says of a finding, beside the reviews."""
 
-    `is_first`: it was found by the first review of its instance, so nobody knows since when.
-    """
-
+    instance_id: int
+    rule: str
+    account: str
+    about: str
     severity: Severity
-    first_seen_at: datetime
-    resolved_at: datetime | None
-    is_first: bool
+    steps: tuple[SeverityStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FindingDay:
-    """How many findings of a severity came and went on a day, and how many were left at its end."""
+    """What became of findings on a day, by the severity that they had then or got.
+
+    `new` came, or came back; `baseline` is what the first review of an instance found. `worsened`
+    and `eased` were of another severity before. `open` are those that were there at the end of the
+    day, whatever was said of them, and of these `accepted` were accepted.
+    """
 
     day: date
     severity: Severity
     new: int
     resolved: int
     open: int
+    worsened: int = 0
+    eased: int = 0
+    accepted: int = 0
+    baseline: int = 0
 
 
 def keys_of(items: Iterable[Finding]) -> list[FindingKey]:
@@ -152,12 +162,23 @@ def keys_of(items: Iterable[Finding]) -> list[FindingKey]:
     counts: Counter[tuple[str, str, str]] = Counter()
     found = []
     for item in items:
-        # Names in it may be of any text; those of accounts are in columns of text anyway.
-        about = item.about.encode("unicode_escape").decode("ascii")
-        key = (item.rule, item.account, about)
+        key = (item.rule, item.account, about_text(item.about))
         found.append((*key, counts[key]))
         counts[key] += 1
     return found
+
+
+def about_text(about: str) -> str:
+    """Return what a finding is about as a key and a column have it.
+
+    Names in it may be of any text; those of accounts are in columns of text anyway.
+    """
+    return about.encode("unicode_escape").decode("ascii")
+
+
+def about_of(text: str) -> str:
+    """Return what a finding is about, of its text in a key or a column."""
+    return text.encode("ascii").decode("unicode_escape")
 
 
 def more_key(more: Collection[str]) -> str:

@@ -1,7 +1,8 @@
 """The metrics in Prometheus' text format.
 
-Everything is a gauge, because everything can be computed again: counts are those of what
-the store holds or of one session, and fall when a smaller one follows.
+Nearly everything is a gauge, because it can be computed again: counts are those of what
+the store holds or of one session, and fall when a smaller one follows. What came and went of
+findings is counted as it happens, and only grows.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from sync_pipeline.model.metrics import (
     RecordCount,
 )
 from sync_pipeline.model.session import RecordStatus, Session, SessionStatus, SyncCategory
+from sync_pipeline.report.finding_metrics import finding_families
 
 INSTANCE = ("instance", "engine", "environment")
 PREFIX = "sync_pipeline_"
@@ -45,6 +47,7 @@ def render_metrics(found: FleetMetrics) -> str:
             *_instances(found.instances, found.gathered_at),
             *_freshness(found),
             *_daemon(found.daemon, found.gathered_at),
+            *finding_families(found.findings, found.gathered_at),
             _gauge("gathered_timestamp_seconds", "When these metrics were read.", _unix(found)),
             _gauge("up", "Whether the store could be read.", 1),
         ]

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal_column,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
@@ -416,10 +417,55 @@ instance_findings = Table(
     Column("first_seen_at", UtcDateTime, nullable=False),
     # None: it is there as of the last review.
     Column("resolved_at", UtcDateTime),
+    # How bad it was before, and when that changed last; None: never. See model/finding_life.py.
+    Column("steps", Text),
+    Column("changed_at", UtcDateTime),
     Index(None, "instance_id", "resolved_at"),
     Index(None, "resolved_at"),
     # What is new is a range.
     Index(None, "first_seen_at"),
+)
+
+open_findings_by_age = Index(
+    "ix_instance_findings_open",
+    instance_findings.c.of_fleet,
+    instance_findings.c.severity,
+    instance_findings.c.first_seen_at,
+    sqlite_where=text("resolved_at IS NULL"),
+    postgresql_where=text("resolved_at IS NULL"),
+)
+
+changed_findings = Index(
+    "ix_instance_findings_changed_at",
+    instance_findings.c.changed_at,
+    sqlite_where=text("changed_at IS NOT NULL"),
+    postgresql_where=text("changed_at IS NOT NULL"),
+)
+
+instance_finding_totals = Table(
+    "instance_finding_totals",
+    metadata,
+    # What ever came, got worse and went, by the severity that it got or had: its rank. They only
+    # grow, whatever the retention takes away; what a first review finds is not counted.
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True, autoincrement=False),
+    Column("rule", String(64), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, Integer, nullable=False) for name in ("opened", "worsened", "resolved")),
+)
+
+finding_acceptances = Table(
+    "finding_acceptances",
+    metadata,
+    # No row is ever taken away: how many there are tells that another one came.
+    _key(),
+    *(Column(name, Text, nullable=False) for name in ("rule", "instance", "account", "about")),
+    # The last day, where the fleet is.
+    Column("until", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("given_by", String(255), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+    Column("removed_by", String(255)),
+    Column("removed_at", UtcDateTime),
 )
 
 instance_finding_marks = Table(
@@ -428,6 +474,8 @@ instance_finding_marks = Table(
     Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
     # A digest (hex) of the rules by which its findings were counted, and of the code that did.
     Column("basis", String(64), nullable=False),
+    # The acceptances by which they were counted, of those that commands gave.
+    Column("accepted_by", String(64), nullable=False, server_default=""),
     # As in `instance_reviews`, which has too much beside them.
     Column("valid_from", UtcDateTime),
     Column("valid_until", UtcDateTime),

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from sync_pipeline.store.past import PastReads
     from sync_pipeline.store.reads import ReadStore
     from sync_pipeline.store.registry import Registry
+    from sync_pipeline.store.reviews.acceptances import AcceptanceStore
+    from sync_pipeline.store.reviews.counted import FindingNumbersStore
+    from sync_pipeline.store.reviews.lives import FindingLives
     from sync_pipeline.store.reviews.reviews import ReviewStore
     from sync_pipeline.store.server_facts import ServerFactStore
     from sync_pipeline.store.sessions.ends import RecordEnds
@@ -208,6 +211,27 @@ class Store:
         from sync_pipeline.store.past import PastReads
 
         return PastReads(self._database)
+
+    @_part
+    def acceptances(self) -> AcceptanceStore:
+        """Return the findings that commands accepted."""
+        from sync_pipeline.store.reviews.acceptances import AcceptanceStore
+
+        return AcceptanceStore(self._database)
+
+    @_part
+    def finding_lives(self) -> FindingLives:
+        """Return findings over time."""
+        from sync_pipeline.store.reviews.lives import FindingLives
+
+        return FindingLives(self._database)
+
+    @_part
+    def finding_numbers(self) -> FindingNumbersStore:
+        """Return the numbers of findings of the whole fleet."""
+        from sync_pipeline.store.reviews.counted import FindingNumbersStore
+
+        return FindingNumbersStore(self._database)
 
     @_part
     def reviews(self) -> ReviewStore:

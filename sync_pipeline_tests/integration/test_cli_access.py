@@ -319,6 +319,49 @@ def test_accepted_findings_are_counted_and_come_back(fleet: Command, tmp_path: P
     assert "uneven-rights (low, switched off)" in fleet.ok("findings", "rules").out
 
 
+def test_findings_are_accepted_by_a_command(fleet: Command) -> None:
+    before = fleet.ok("findings", "--json").json
+    boss = before["findings"][0]
+    names = ("--rule", boss["rule"], "--instance", boss["instance"], "--account", boss["account"])
+    rest = ("--until", "2999-12-31", "--reason", "=known\x1b[2J", "--by", "dba", "--exact")
+    wrong = fleet.wrong("findings", "accept", *names[:4], "--account", "nobody", *rest)
+    assert "Nothing is found now" in wrong
+    assert "2000-01-01 is over" in fleet.wrong(
+        "findings", "accept", *names, "--until", "2000-01-01", "--reason", "r"
+    )
+    said = fleet.ok("findings", "accept", *names, *rest).out
+    assert "Acceptance 1 holds until 2999-12-31: 1 " in said
+    after = fleet.ok("findings", "--json").json
+    (accepted,) = after["accepted"]
+    assert accepted["acceptance"]["given_by"] == "dba"
+    assert accepted["account"] == boss["account"]
+    assert len(after["findings"]) == len(before["findings"]) - 1
+    assert "; 1 accepted." in " ".join(fleet.ok("findings").out.split())
+    (row,) = rows_of(fleet.run("findings", "accepted", "--csv"))
+    assert (row["number"], row["state"], row["by"]) == ("1", "holds", "dba")
+    assert "\x1b" not in fleet.ok("findings", "accepted").out
+    (only,) = fleet.ok("findings", "accepted", "--json").json
+    assert only["reason"] == "=known\x1b[2J"
+    histories = fleet.ok("findings", "history", "--json").json
+    kinds = {
+        event["kind"]
+        for item in histories
+        if (item["account"], item["rule"]) == (boss["account"], boss["rule"])
+        for event in item["events"]
+    }
+    assert kinds == {"found by the first review", "accepted"}
+    assert "accepted" in fleet.ok("findings", "history", "--rule", boss["rule"]).out
+    assert "There is no rule" in fleet.wrong("findings", "history", "--rule", "x")
+    assert "was taken back" in fleet.ok("findings", "unaccept", "1").out
+    assert "taken back" in fleet.wrong("findings", "unaccept", "1")
+    assert fleet.ok("findings", "accepted", "--json").json == []
+    assert fleet.ok("findings", "accepted", "--all", "--json").json[0]["state"] == "taken back"
+    assert found(fleet.ok("findings", "--json")) == found(fleet.ok("findings", "--json"))
+    # Nothing came since the first reviews, whenever they were.
+    assert fleet.ok("findings", "--new", "--json").json["findings"] == []
+    assert fleet.ok("findings", "--since", "2000-01-01", "--json").json["findings"] == []
+
+
 def test_a_broken_findings_file_is_named(fleet: Command, tmp_path: Path) -> None:
     findings_file(fleet, tmp_path, "suppressions:\n- {rule: superuser}\n")
     for command in (("findings",), ("findings", "rules")):

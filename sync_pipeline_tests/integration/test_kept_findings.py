@@ -121,7 +121,7 @@ class Kept:
             reviewer.case(item.instance, item.judged, item.stored.databases, item.stored.changed_at)
             for item in load_each(deps, instances, deps.clock(), with_facts=True)
         ]
-        return review(cases, finding_rules(deps.settings), today(deps))
+        return review(cases, finding_rules(deps), today(deps))
 
     def check(self) -> None:
         """Compare what is kept with what would be found, of all, of some and of a session."""

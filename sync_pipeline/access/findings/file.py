@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
@@ -22,13 +22,17 @@ class _Suppression(BaseModel):
     rule: Text
     instance: Text = "%"
     account: Text = "%"
+    about: Text = "%"
     reason: Text
     until: date
+    given: date | None = None
 
-    @field_validator("until", mode="before")
+    @field_validator("until", "given", mode="before")
     @classmethod
     def _is_a_day(cls, value: object) -> object:
         """Refuse what is read as seconds since 1970 otherwise."""
+        if value is None:
+            return value
         if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
             raise ValueError("a date is written as 2026-01-31")
         return value
@@ -67,7 +71,20 @@ def parse_findings(text: str, file: str) -> FindingRules:
     return FindingRules(
         disabled=tuple(dict.fromkeys(found.disabled_rules)),
         suppressions=tuple(
-            Suppression(item.rule, item.reason, item.until, item.instance, item.account)
+            Suppression(
+                item.rule,
+                item.reason,
+                item.until,
+                item.instance,
+                item.account,
+                item.about,
+                _end_of(item.given) if item.given else None,
+            )
             for item in found.suppressions
         ),
     )
+
+
+def _end_of(day: date) -> datetime:
+    """Return the end of a day: what got worse on it was seen by who wrote it, as far as we know."""
+    return datetime.combine(day, time.max, UTC)

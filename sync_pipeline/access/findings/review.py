@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
 
+from sync_pipeline.access.findings.accepted import Accepting
 from sync_pipeline.access.findings.case import Case, listed
 from sync_pipeline.access.findings.dangers import dangerous
 from sync_pipeline.access.findings.definers import definer_routine
@@ -52,8 +53,7 @@ from sync_pipeline.access.findings.transport import tls_not_required
 from sync_pipeline.access.judged import NEVER_SYNCED, Judged
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.causes import KEEPERS
-from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Suppression
-from sync_pipeline.model.pattern import like
+from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import OF_SERVER
 from sync_pipeline.model.text import first_names
@@ -177,41 +177,42 @@ def gathered(
 
     Rules that are switched off are left out, and what was accepted is apart.
     """
-    live = chosen.in_force(today)
+    accepting = Accepting.by(chosen.in_force(today))
     kept: list[Finding] = []
     suppressed: list[Finding] = []
     unasked: list[Finding] = []
     for finding in chain(chain.from_iterable(item.findings for item in items), more):
         if finding.rule not in chosen.disabled:
-            is_accepted = any(is_suppressed(finding, item) for item in live)
-            (suppressed if is_accepted else kept).append(finding)
+            judged = accepting.judged(finding)
+            is_accepted = judged.acceptance is not None and not judged.is_worse
+            (suppressed if is_accepted else kept).append(judged)
         elif finding.rule in KEEPERS:
             unasked.append(finding)
     return Review(
         findings=tuple(sorted(kept, key=_order)),
         suppressed=tuple(sorted(suppressed, key=_order)),
-        notes=tuple(dict.fromkeys(notes_of(items, chosen, today))),
+        notes=tuple(dict.fromkeys((*worse_notes(kept), *notes_of(items, chosen, today)))),
         unasked=tuple(unasked),
     )
 
 
-def is_suppressed(finding: Finding, suppression: Suppression) -> bool:
-    """Return whether a suppression means a finding; whether it has expired is not asked."""
-    return (
-        like(suppression.rule, finding.rule)
-        and like(suppression.instance, finding.instance)
-        and like(suppression.account, finding.account)
-    )
+def worse_notes(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield what is told though it was accepted, because it got worse since; few are named."""
+    worse = [item for item in findings if item.is_worse]
+    for item in worse[:_MOST_WORSE]:
+        before = item.worsened
+        of = f"of {item.account} " if item.account else ""
+        yield (
+            f"{item.rule} {of}on {item.instance} was accepted and is told again: it was "
+            f"{before.severity if before else 'less bad'} then, and is {item.severity}."
+        )
+    if len(worse) > _MOST_WORSE:
+        yield f"So are {len(worse) - _MOST_WORSE} more findings that got worse."
 
 
 def notes_of(items: Iterable[Examined], chosen: FindingRules, today: date) -> Iterator[str]:
     """Yield what a review of instances does not know or did not look at."""
-    for item in chosen.suppressions:
-        if item.until < today:
-            yield (
-                f"The suppression of {item.rule} for {item.account} on {item.instance} expired "
-                f"on {item.until} and hides nothing any more ({item.reason})."
-            )
+    yield from _expired(chosen, today)
     for name in chosen.disabled:
         yield f"The rule {name} is switched off."
     yield from _of_providers(items)
@@ -234,6 +235,27 @@ def notes_of(items: Iterable[Examined], chosen: FindingRules, today: date) -> It
         yield f"{first_names(names[:_MOST_NAMED], len(names))}: {text}"
 
 
+def _expired(chosen: FindingRules, today: date) -> Iterator[str]:
+    """Yield which acceptances are over: all of the file's, and the last ones of commands."""
+    expired = [item for item in chosen.suppressions if item.until < today]
+    of_file = [item for item in expired if not item.number]
+    given = sorted((item for item in expired if item.number), key=lambda item: item.until)
+    for item in of_file:
+        yield (
+            f"The suppression of {item.rule} for {item.account} on {item.instance} expired "
+            f"on {item.until} and hides nothing any more ({item.reason})."
+        )
+    for item in reversed(given[-_MOST_EXPIRED:]):
+        yield (
+            f"Acceptance {item.number} of {item.rule} for {item.account} on {item.instance}, "
+            f"which {item.given_by} gave, expired on {item.until} and hides nothing any more "
+            f"({item.reason})."
+        )
+    if len(given) > _MOST_EXPIRED:
+        more = len(given) - _MOST_EXPIRED
+        yield f"So did {more} more acceptances: sync-pipeline findings accepted."
+
+
 def _unsynced(names: Sequence[str]) -> Iterator[str]:
     """Yield one sentence for all of them."""
     told = first_names(names[:_MOST_NAMED], len(names))
@@ -244,6 +266,7 @@ def _unsynced(names: Sequence[str]) -> Iterator[str]:
 
 
 _MOST_NAMED = 3
+_MOST_EXPIRED = _MOST_WORSE = 5
 _UNLISTED = (
     f"{gone_database.id} was not looked for, because its databases were never listed "
     "(sync-pipeline run capacity-sync)."

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -40,6 +41,8 @@ from sync_pipeline.store.registry import instance_of
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_finding_counts as counts
 from sync_pipeline.store.schema import instance_finding_marks as marks
+from sync_pipeline.store.schema import instance_findings as findings
+from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instances
 
 _SHOWN = 3
@@ -106,14 +109,33 @@ class FindingPages:
             totals, tuple(_groups(asked, [((row[0],), *row[1:3], *row[4:6]) for row in named]))
         )
 
-    def findings(self, asked: CountedQuestion) -> int:
-        """Return how many findings there are, each by itself."""
+    def findings(self, asked: CountedQuestion, counted: Counted = Counted.EACH) -> int:
+        """Return how many findings there are, each by itself, or how many were accepted."""
+        number = func.sum(_number(asked, counted))
         with self._database.read() as connection:
             of = counts.c.rule == asked.rule
-            query = _counted(
-                connection, asked, func.sum(counts.c.findings), of=of, is_narrowed=True
-            )
+            query = _counted(connection, asked, number, of=of, is_narrowed=True)
             return int(connection.scalar(query) or 0)
+
+    def with_new(self, asked: CountedQuestion, since: datetime) -> dict[int, tuple[str, datetime]]:
+        """Return the instances of a question of which something was found since a moment.
+
+        Their ids, and the name and the first review of each: what that found, is not new.
+        """
+        recent = select(findings.c.instance_id, findings.c.first_seen_at).where(
+            findings.c.first_seen_at >= since, findings.c.resolved_at.is_(None)
+        )
+        with self._database.read() as connection:
+            # By when they came: of those that are there, which are most, there is an index too.
+            new = recent.cte("new").prefix_with("MATERIALIZED")
+            query = (
+                select(new.c.instance_id, instances.c.name, reviews.c.began_at)
+                .join(instances, instances.c.id == new.c.instance_id)
+                .join(reviews, reviews.c.instance_id == new.c.instance_id)
+                .where(new.c.first_seen_at > reviews.c.began_at, *_meant(connection, asked))
+            )
+            rows = connection.execute(query.distinct())
+            return {row.instance_id: (row.name, row.began_at) for row in rows}
 
     def tags(self, asked: CountedQuestion, without: str) -> list[GroupLine]:
         """Return the groups of causes by the tags of their instances; `without` is that of none."""
@@ -174,7 +196,7 @@ class FindingPages:
         """
         name = self._exact(instances.c.name)
         with self._database.read() as connection:
-            column = counts.c.findings if of is Counted.EACH else _column(asked, 0)
+            column = _number(asked, of)
             # By the names, and with one seek for each: mostly the first ones have some.
             has_some = exists().where(
                 counts.c.rule == (asked.rule if rule is None else rule),
@@ -199,6 +221,13 @@ def _column(asked: CountedQuestion, place: int) -> ColumnElement[int]:
     """Return causes (0), findings (1), accounts (2), or whether it is the worst (3)."""
     names = _ALONE if asked.rule else _TOLD
     found: ColumnElement[int] = counts.c[names[place]]
+    return found
+
+
+def _number(asked: CountedQuestion, of: Counted) -> ColumnElement[int]:
+    if of is Counted.CAUSES:
+        return _column(asked, 0)
+    found: ColumnElement[int] = counts.c.accepted if of is Counted.ACCEPTED else counts.c.findings
     return found
 
 

@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy import case, func, select
 
 from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.finding_life import read_steps
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.maintenance import MaintenanceWindow
 from sync_pipeline.model.page import InstanceState
+from sync_pipeline.model.review import about_of
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import in_reach, in_state, of_reach
 from sync_pipeline.store.database import Database
@@ -72,6 +74,7 @@ class Overview:
                 select(
                     *(instances.c.name, instances.c.engine, new.c.account_name, new.c.rule),
                     *(new.c.severity, new.c.first_seen_at, new.c.of_fleet),
+                    *(new.c.about, new.c.steps),
                 )
                 .join_from(new, instances, instances.c.id == new.c.instance_id)
                 .join(reviews, reviews.c.instance_id == new.c.instance_id)
@@ -90,7 +93,9 @@ class Overview:
                     Finding(
                         *(row.name, EngineName(row.engine), row.account_name, row.rule),
                         *(Severity(row.severity), ""),
+                        about=about_of(row.about),
                         first_seen=row.first_seen_at,
+                        steps=read_steps(row.steps),
                     ),
                     row.of_fleet,
                 )

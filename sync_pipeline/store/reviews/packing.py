@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from sync_pipeline.model.access import Path, Step
 from sync_pipeline.model.finding import Finding, Namesake, Severity
+from sync_pipeline.model.finding_life import read_steps, steps_text
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.review import RemedyKey, Undone
 from sync_pipeline.store.worlds.packed import (
@@ -26,9 +27,10 @@ from sync_pipeline.store.worlds.packed import (
 )
 
 _DIGEST = 16
-_COLUMNS = 12
+_COLUMNS = 13
 _COLUMNS_BEFORE = 9
 """Before there were causes; rows that have another number say it."""
+_NOTHING = ("",) * (_COLUMNS - _COLUMNS_BEFORE)
 ReadT = TypeVar("ReadT")
 
 
@@ -61,6 +63,7 @@ def pack_findings(findings: Sequence[Finding]) -> bytes:
             number(item.breaks),
             number(item.cause),
             number(item.implied),
+            number(steps_text(item.steps)),
             *(number(text) for step in item.path for text in (step.account, step.how)),
         ]
         for item in findings
@@ -93,6 +96,8 @@ def _findings(
     for row in rows:
         rule, account, severity, evidence, fix, undo, left, about, seen = row[:_COLUMNS_BEFORE]
         more = [texts[number] for number in row[_COLUMNS_BEFORE:columns]]
+        more += _NOTHING[len(more) :]
+        breaks, cause, implied, told_steps = more
         steps = tuple(row[columns:])
         if steps not in paths:
             pairs = zip(steps[::2], steps[1::2], strict=True)
@@ -112,7 +117,10 @@ def _findings(
             texts[left],
             texts[about],
             moments[seen],
-            *more,
+            breaks,
+            cause,
+            implied,
+            read_steps(told_steps),
         )
 
 

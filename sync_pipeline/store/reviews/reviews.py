@@ -25,17 +25,20 @@ from sqlalchemy.exc import DBAPIError
 
 from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity
 from sync_pipeline.model.finding_count import CountedFindings
+from sync_pipeline.model.finding_life import Seen, read_steps
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.review import (
     Compared,
     FindingKey,
-    FindingSpan,
     KeptReview,
+    KnownFinding,
     ListedDatabases,
     NewReview,
     RemedyKey,
     ReviewMarks,
     Undone,
+    about_of,
+    keys_of,
 )
 from sync_pipeline.store.access import databases_of
 from sync_pipeline.store.database import Database, among
@@ -58,6 +61,7 @@ from sync_pipeline.store.reviews.rows import (
     write_changes,
     write_counts,
 )
+from sync_pipeline.store.reviews.steps import seen_now
 from sync_pipeline.store.schema import instance_finding_marks as marks
 from sync_pipeline.store.schema import instance_findings as findings
 from sync_pipeline.store.schema import instance_reads as reads
@@ -80,6 +84,10 @@ _CHECKED = (
 )
 
 
+_KNOWN = (
+    *(findings.c.instance_id, findings.c.rule, findings.c.account_name, findings.c.about),
+    *(findings.c.severity, findings.c.steps),
+)
 _Written = tuple[int, str, EngineName, int]
 """An instance, by its id, name and engine, and the write of what is kept of it."""
 _MOST_KEPT = 20_000
@@ -244,17 +252,23 @@ class ReviewStore:
             values = {"remedies": pack_remedies(newest)}
             connection.execute(update(reviews).where(*own).values(values))
 
-    def first_seen(
+    def seen(
         self, instance_ids: Sequence[int], *, of_fleet: bool
-    ) -> dict[int, dict[FindingKey, datetime]]:
-        """Return when the findings of instances were first seen, by what tells them apart."""
+    ) -> dict[int, dict[FindingKey, Seen]]:
+        """Return since when findings of instances are there, by what tells them apart."""
         found = {}
         for begin in range(0, len(instance_ids), AT_ONCE):
             some = instance_ids[begin : begin + AT_ONCE]
             with self._database.read_once() as connection:
                 for item, own in open_findings(connection, some, of_fleet=of_fleet).items():
-                    found[item] = {key: one.first_seen for key, one in own.items()}
+                    found[item] = {key: one.seen for key, one in own.items()}
         return found
+
+    def seen_then(self, instance_id: int, now: Sequence[Finding], moment: datetime) -> list[Seen]:
+        """Return what would be known of findings if they were written as of a moment."""
+        with self._database.read() as connection:
+            before = open_findings(connection, [instance_id], of_fleet=False).get(instance_id, {})
+            return seen_now(connection, instance_id, before, keys_of(now), now, moment)
 
     def keep_of_fleet(self, now: Mapping[int, Sequence[Finding]], moment: datetime) -> None:
         """Keep what all instances together say: their ids, and what was found of each.
@@ -277,38 +291,33 @@ class ReviewStore:
                 chosen = among(connection, reviews.c.instance_id, list(new))
                 connection.execute(update(reviews).where(chosen).values(compared_at=moment))
 
-    def open(self, instance_ids: Sequence[int]) -> Iterator[tuple[int, str, str, Severity]]:
-        """Yield the findings of single instances that are kept: instance, rule, account."""
+    def open(self, instance_ids: Sequence[int]) -> Iterator[KnownFinding]:
+        """Yield the findings of single instances that are kept."""
         for begin in range(0, len(instance_ids), AT_ONCE):
             some = instance_ids[begin : begin + AT_ONCE]
             with self._database.read_once() as connection:
-                query = select(
-                    *(findings.c.instance_id, findings.c.rule, findings.c.account_name),
-                    findings.c.severity,
-                ).where(
+                query = select(*_KNOWN).where(
                     among(connection, findings.c.instance_id, some),
                     findings.c.resolved_at.is_(None),
                     findings.c.of_fleet.is_(False),
                 )
                 rows = connection.execute(query).all()
-            for row in rows:
-                yield row.instance_id, row.rule, row.account_name, Severity(row.severity)
+            yield from map(_known, rows)
 
     def changes_since(
         self, instance_ids: Sequence[int], moment: datetime
-    ) -> list[tuple[int, str, str, Severity, bool]]:
-        """Return what came and went since a moment: instance, rule, account; whether it came.
+    ) -> list[tuple[KnownFinding, bool]]:
+        """Return what came and went since a moment, and whether it came.
 
         What a first review found, did not come.
         """
-        columns = (findings.c.instance_id, findings.c.rule, findings.c.account_name)
         is_there = findings.c.resolved_at.is_(None)
         is_new = and_(
             is_there,
             findings.c.first_seen_at >= moment,
             findings.c.first_seen_at > reviews.c.began_at,
         )
-        query = select(*columns, findings.c.severity, is_there.label("came")).join(
+        query = select(*_KNOWN, is_there.label("came")).join(
             reviews, reviews.c.instance_id == findings.c.instance_id
         )
         with self._database.read_once() as connection:
@@ -316,41 +325,7 @@ class ReviewStore:
             rows = connection.execute(
                 query.where(own, or_(is_new, findings.c.resolved_at >= moment))
             ).all()
-        return [
-            (row.instance_id, row.rule, row.account_name, Severity(row.severity), bool(row.came))
-            for row in rows
-        ]
-
-    def spans(
-        self, instance_ids: Sequence[int], since: datetime, disabled: Sequence[str]
-    ) -> tuple[dict[Severity, int], list[FindingSpan]]:
-        """Return how many findings there were at a moment, and those that came or went since.
-
-        Rules that are `disabled` are left out.
-        """
-        resolved_at, first_seen_at = findings.c.resolved_at, findings.c.first_seen_at
-        with self._database.read() as connection:
-            own = among(connection, findings.c.instance_id, instance_ids)
-            own = and_(own, findings.c.rule.not_in(list(disabled)))
-            is_open = or_(resolved_at.is_(None), resolved_at >= since)
-            there = select(findings.c.severity, func.count()).where(
-                own, first_seen_at < since, is_open
-            )
-            before = connection.execute(there.group_by(findings.c.severity)).all()
-            is_first = first_seen_at <= reviews.c.began_at
-            later = (
-                select(findings.c.severity, first_seen_at, resolved_at, is_first.label("is_first"))
-                .join(reviews, reviews.c.instance_id == findings.c.instance_id)
-                .where(own, or_(first_seen_at >= since, resolved_at >= since))
-            )
-            rows = connection.execute(later).all()
-        spans = [
-            FindingSpan(
-                Severity(row.severity), row.first_seen_at, row.resolved_at, bool(row.is_first)
-            )
-            for row in rows
-        ]
-        return {Severity(severity): count for severity, count in before}, spans
+        return [(_known(row), bool(row.came)) for row in rows]
 
     def prune(self, before: datetime, limit: int) -> int:
         """Delete findings that were resolved before a moment; return how many, at most `limit`."""
@@ -407,6 +382,7 @@ def _kept(
             *_CHECKED,
             blob.label("found"),
             marks.c.basis.label("counted_by"),
+            marks.c.accepted_by.label("counted_with"),
             listings,
         )
         .select_from(instances)
@@ -434,10 +410,22 @@ def _review(row: Row[Any]) -> KeptReview:
         is_unlisted=bool(row.is_unlisted),
         is_compared=row.compared_at is not None,
         counted_by=row.counted_by or "",
+        counted_with=row.counted_with or "",
         notes=_bytes(row.notes),
         providers=_bytes(row.providers),
         findings=_bytes(row.found),
         namesakes=_bytes(row.namesakes),
+    )
+
+
+def _known(row: Row[Any]) -> KnownFinding:
+    return KnownFinding(
+        row.instance_id,
+        row.rule,
+        row.account_name,
+        about_of(row.about),
+        Severity(row.severity),
+        read_steps(row.steps),
     )
 
 

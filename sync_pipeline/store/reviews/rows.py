@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from sync_pipeline.model.finding import Examined, Finding
+from sync_pipeline.model.finding import Examined, Finding, Severity
 from sync_pipeline.model.finding_count import CountedFindings
+from sync_pipeline.model.finding_life import Seen, Spell, read_steps, steps_text
 from sync_pipeline.model.review import (
     FindingKey,
     NewReview,
@@ -19,7 +20,9 @@ from sync_pipeline.model.review import (
     keys_of,
 )
 from sync_pipeline.store.database import among, insert_new, insert_rows
+from sync_pipeline.store.reviews.acceptances import acceptance_turn
 from sync_pipeline.store.reviews.packing import pack_findings, pack_namesakes, pack_texts
+from sync_pipeline.store.reviews.steps import seen_now, write_severities, write_totals
 from sync_pipeline.store.schema import instance_finding_counts as counts
 from sync_pipeline.store.schema import instance_finding_marks as marks
 from sync_pipeline.store.schema import instance_findings as findings
@@ -61,16 +64,15 @@ _OPEN = (
     findings.c.about,
     findings.c.severity,
     findings.c.first_seen_at,
+    findings.c.steps,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class Open(Spell):
     """A finding that is there as of the review before."""
 
     id: int
-    severity: str
-    first_seen: datetime
 
 
 def written_review(
@@ -132,10 +134,10 @@ def put_review(connection: Connection, instance_id: int, new: NewReview) -> None
     """
     state = connection.execute(_STATE.with_for_update(), {"of_id": instance_id}).one()
     before = open_findings(connection, [instance_id], of_fleet=False).get(instance_id, {})
-    first_seen = write_changes(connection, instance_id, before, new.examined.findings, new.moment)
+    known = write_changes(connection, instance_id, before, new.examined.findings, new.moment)
     seen = (
-        replace(item, first_seen=moment)
-        for item, moment in zip(new.examined.findings, first_seen, strict=True)
+        replace(item, first_seen=one.first_seen, steps=one.steps)
+        for item, one in zip(new.examined.findings, known, strict=True)
     )
     values = {
         "turn": state.turn + 1,
@@ -158,13 +160,23 @@ def write_counts(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
 ) -> None:
-    """Write the numbers of an instance's findings over those of before; None: there are none."""
+    """Write the numbers of an instance's findings over those of before; None: there are none.
+
+    Nor are there if something else was accepted since they were counted.
+    """
     for table in (marks, counts):
         connection.execute(delete(table).where(table.c.instance_id == instance_id))
-    if counted is None:
+    if counted is None or counted.turn != acceptance_turn(connection):
         return
-    mark = {"instance_id": instance_id, "basis": counted.basis}
-    insert_rows(connection, marks, [{**mark, "valid_from": valid_from, "valid_until": valid_until}])
+    ends = [item for item in (valid_until, counted.valid_until) if item is not None]
+    mark = {
+        "instance_id": instance_id,
+        "basis": counted.basis,
+        "accepted_by": counted.accepted_by,
+        "valid_from": valid_from,
+        "valid_until": min(ends, default=None),
+    }
+    insert_rows(connection, marks, [mark])
     rows = [{"instance_id": instance_id, **asdict(item)} for item in counted.counts]
     insert_rows(connection, counts, rows)
 
@@ -184,7 +196,8 @@ def open_findings(
         key = (row.rule, row.account_name, row.about, 0)
         while key in own:
             key = (*key[:3], key[3] + 1)
-        own[key] = Open(row.id, row.severity, row.first_seen_at)
+        seen = Seen(row.first_seen_at, read_steps(row.steps))
+        own[key] = Open(Severity(row.severity), seen, row.id)
     return found
 
 
@@ -196,9 +209,11 @@ def write_changes(
     moment: datetime,
     *,
     of_fleet: bool = False,
-) -> list[datetime]:
-    """Write which findings came and which went, and return when each was first seen."""
+) -> list[Seen]:
+    """Write which findings came, got worse and went, and return when each was first seen."""
     keys = keys_of(now)
+    seen = seen_now(connection, instance_id, before, keys, now, moment)
+    found = list(zip(keys, now, seen, strict=True))
     new = [
         {
             "instance_id": instance_id,
@@ -209,21 +224,30 @@ def write_changes(
             "of_fleet": of_fleet,
             "first_seen_at": moment,
             "resolved_at": None,
+            "steps": steps_text(one.steps) or None,
         }
-        for key, item in zip(keys, now, strict=True)
+        for key, item, one in found
         if key not in before
     ]
     insert_rows(connection, findings, new)
     there = set(keys)
-    gone = [item.id for key, item in before.items() if key not in there]
-    _update(connection, gone, {"resolved_at": moment})
-    by_severity: dict[str, list[int]] = {}
-    for key, item in zip(keys, now, strict=True):
-        if key in before and before[key].severity != item.severity:
-            by_severity.setdefault(str(item.severity), []).append(before[key].id)
-    for severity, ids in by_severity.items():
-        _update(connection, ids, {"severity": severity})
-    return [before[key].first_seen if key in before else moment for key in keys]
+    gone = [(key[0], item) for key, item in before.items() if key not in there]
+    _update(connection, [item.id for _, item in gone], {"resolved_at": moment})
+    changed = [
+        (before[key], item, one)
+        for key, item, one in found
+        if key in before and before[key].severity is not item.severity
+    ]
+    write_severities(connection, ((old.id, item, one) for old, item, one in changed), moment)
+    write_totals(
+        connection,
+        instance_id,
+        (item for key, item, _ in found if key not in before),
+        (item for old, item, _ in changed if item.severity.rank < old.severity.rank),
+        ((rule, item.severity) for rule, item in gone),
+        moment,
+    )
+    return seen
 
 
 def _add(connection: Connection, instance_id: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sync_pipeline.access.findings.review import RULES
 from sync_pipeline.model.access import path_text
 from sync_pipeline.model.finding import Finding, Severity
@@ -29,8 +31,16 @@ LIST = Layout(
         Column("undo", Kind.CODE),
         Column("cause"),
         Column("implied"),
+        Column("age_days", Kind.NUMBER),
+        Column("worsened", Kind.MOMENT),
+        Column("was_before", Kind.STATE),
+        Column("accepted_until", Kind.DAY),
+        Column("accepted_by"),
+        Column("reason", Kind.PROSE),
     ),
 )
+NEW_SINCE = Parameter("new_since", suggested=("24h", "7d", "30d"))
+ACCEPTED = Parameter("accepted", Shape.FLAG)
 
 
 def every(answers: Answers, asked: Asked) -> View:
@@ -40,17 +50,18 @@ def every(answers: Answers, asked: Asked) -> View:
         asked.choice("severity", Severity),
         asked.text("rule"),
         asked.text("account"),
+        answers.findings.moment(asked.text(NEW_SINCE.name)),
+        asked.flag(ACCEPTED.name),
     )
     found = answers.findings.each(question, asked.place)
     page = found.page
-    return View(
-        (LIST.of(map(finding_row, page.items), page.next, page.total),),
-        notes=found.notes,
-    )
+    rows = (finding_row(item, found.now) for item in page.items)
+    return View((LIST.of(rows, page.next, page.total),), notes=found.notes)
 
 
-def finding_row(item: Finding) -> tuple[Value, ...]:
-    """Return a finding as the rows of tables have it."""
+def finding_row(item: Finding, now: datetime | None = None) -> tuple[Value, ...]:
+    """Return a finding as the rows of tables have it, with its age at a moment (None: without)."""
+    worsened, acceptance = item.worsened, item.acceptance
     return (
         str(item.severity),
         item.first_seen,
@@ -65,6 +76,12 @@ def finding_row(item: Finding) -> tuple[Value, ...]:
         item.undo,
         item.cause,
         item.implied,
+        max(0, (now - item.first_seen).days) if item.first_seen and now else None,
+        worsened.since if worsened else None,
+        str(worsened.severity) if worsened else None,
+        acceptance.until if acceptance else None,
+        acceptance.given_by if acceptance else None,
+        acceptance.reason if acceptance else None,
     )
 
 
@@ -77,6 +94,8 @@ RESOURCES = (
             Parameter("severity", Shape.CHOICE, tuple(Severity)),
             Parameter("rule", Shape.CHOICE, tuple(rule.id for rule in RULES)),
             Parameter("account"),
+            NEW_SINCE,
+            ACCEPTED,
             *SELECTION,
         ),
     ),

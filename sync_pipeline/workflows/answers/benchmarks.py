@@ -8,7 +8,7 @@ from sync_pipeline.access.benchmarks.results import results_of
 from sync_pipeline.access.findings.review import RULES
 from sync_pipeline.model.benchmark import Benchmark, ControlResult
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.workflows.answers.finding_rules import finding_rules
+from sync_pipeline.workflows.answers.finding_rules import file_rules
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -25,5 +25,5 @@ def benchmark_results(
     found = review_of(deps, own)
     read = deps.store.access.sections([item.id for item in own])
     sections = {item.name: read.get(item.id, {}) for item in own}
-    disabled = finding_rules(deps.settings).disabled
+    disabled = file_rules(deps.settings).disabled
     return results_of(benchmark, found, RULES, disabled, sections), len(own)

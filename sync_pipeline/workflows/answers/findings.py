@@ -5,28 +5,30 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from itertools import chain
-from zoneinfo import ZoneInfo
 
+from sync_pipeline.access.findings.accepted import Accepting
 from sync_pipeline.access.findings.case import Remedy
 from sync_pipeline.access.findings.fleet import Uneven, uneven, uneven_finding, unevenness
-from sync_pipeline.access.findings.review import gathered, is_suppressed
+from sync_pipeline.access.findings.lives import eventful
+from sync_pipeline.access.findings.review import gathered
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.causes import KEEPERS
 from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity, counts_of
+from sync_pipeline.model.finding_life import Seen
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import ChangeFilter
-from sync_pipeline.model.review import FindingDay, keys_of
+from sync_pipeline.model.review import FindingDay, KnownFinding, keys_of
 from sync_pipeline.model.session import Session
-from sync_pipeline.workflows.answers.finding_rules import finding_rules
+from sync_pipeline.workflows.answers.burndown import burndown
+from sync_pipeline.workflows.answers.finding_rules import finding_rules, for_team
 from sync_pipeline.workflows.answers.kept_reviews import Reviewed, Reviews, with_namesakes
-from sync_pipeline.workflows.dates import date_of, today
+from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
 
-_DayOf = tuple[date, Severity]
 _LOG = logging.getLogger(__name__)
 
 
@@ -47,16 +49,16 @@ class SessionReview:
 def review_of(deps: SyncDeps, instances: Sequence[Instance], *, is_limited: bool = False) -> Review:
     """Return the findings of these instances.
 
-    `is_limited`: for who may know of no others. There is no note then of a suppression that has
-    expired: it names instances and says why in somebody's words, and may be of others than these.
-    Nor is it said since when namesakes differ: others of the fleet may have differed before.
+    `is_limited`: for who may know of no others. Of acceptances nothing is said then that may be of
+    others than these; see `for_team`. Nor is it said since when namesakes differ: others of the
+    fleet may have differed before.
 
     Raises:
         ConfigurationError: the findings file is not valid.
     """
-    chosen = finding_rules(deps.settings)
+    chosen = finding_rules(deps)
     if is_limited:
-        chosen = replace(chosen, suppressions=tuple(chosen.in_force(today(deps))))
+        chosen = for_team(chosen, today(deps))
     reviews = Reviews(deps, chosen.disabled)
     items = list(reviews.of(instances))
     uneven_ones = _uneven(items, chosen)
@@ -104,17 +106,15 @@ def review_session(deps: SyncDeps, session: Session) -> SessionReview:
 def _review_session(
     deps: SyncDeps, session: Session, instances: Sequence[Instance]
 ) -> SessionReview:
-    chosen = finding_rules(deps.settings)
+    chosen = finding_rules(deps)
     reviews = Reviews(deps, chosen.disabled, with_findings=False)
     items = list(reviews.of(instances))
     uneven_ones = _uneven(items, chosen)
     more = _of_fleet(reviews, items, uneven_ones, [Remedy()] * len(uneven_ones))
     kept = [item.instance for item in items if item.turn is not None]
     by_id = {item.id: item for item in kept}
-    counted = (
-        _named(by_id[number], rule, account, severity)
-        for number, rule, account, severity in deps.store.reviews.open(list(by_id))
-    )
+    known = deps.store.reviews.open(list(by_id))
+    counted = (_named(by_id[item.instance_id], item) for item in known)
     examined = [item.examined for item in items]
     found = gathered(examined, chosen, today(deps), chain(more, counted))
     # What a first sync found, or only an upgrade reports, nobody changed.
@@ -136,22 +136,28 @@ def _turnover(
     deps: SyncDeps, session: Session, by_id: Mapping[int, Instance], chosen: FindingRules
 ) -> tuple[int, int]:
     """Return how many findings came and how many went since a session began."""
-    live = chosen.in_force(today(deps))
+    accepting = Accepting.by(chosen.in_force(today(deps)))
+    changes = deps.store.reviews.changes_since(list(by_id), session.started_at)
     counts = Counter(
         is_new
-        for number, rule, account, severity, is_new in deps.store.reviews.changes_since(
-            list(by_id), session.started_at
-        )
-        if rule not in chosen.disabled
-        and not any(
-            is_suppressed(_named(by_id[number], rule, account, severity), item) for item in live
-        )
+        for item, is_new in changes
+        if item.rule not in chosen.disabled
+        and not accepting.accepts(_named(by_id[item.instance_id], item))
     )
     return counts[True], counts[False]
 
 
-def _named(instance: Instance, rule: str, account: str, severity: Severity) -> Finding:
-    return Finding(instance.name, instance.engine, account, rule, severity, "")
+def _named(instance: Instance, known: KnownFinding) -> Finding:
+    return Finding(
+        instance.name,
+        instance.engine,
+        known.account,
+        known.rule,
+        known.severity,
+        "",
+        about=known.about,
+        steps=known.steps,
+    )
 
 
 def _uneven(items: Sequence[Reviewed], chosen: FindingRules) -> list[Uneven]:
@@ -178,17 +184,18 @@ def _of_fleet(
     for one, remedy in zip(found, remedies, strict=True):
         by_id[ids[one.place]].append(uneven_finding(uneven, examined, one, remedy))
     store = reviews.deps.store
-    known = store.reviews.first_seen(ids, of_fleet=True)
+    known = store.reviews.seen(ids, of_fleet=True)
     is_other = any(set(keys_of(own)) != known.get(item, {}).keys() for item, own in by_id.items())
     is_first = any(item.turn is not None and not item.is_compared for item in items)
     if (is_other or is_first) and _is_fleet(reviews.deps, items):
         reviews.keep(lambda: store.reviews.keep_of_fleet(by_id, reviews.now))
-        known = store.reviews.first_seen(ids, of_fleet=True)
-    return [
-        replace(one, first_seen=known.get(item, {}).get(key, reviews.now))
-        for item, own in by_id.items()
-        for key, one in zip(keys_of(own), own, strict=True)
-    ]
+        known = store.reviews.seen(ids, of_fleet=True)
+    found_ones = []
+    for item, own in by_id.items():
+        for key, single in zip(keys_of(own), own, strict=True):
+            seen = known.get(item, {}).get(key, Seen(reviews.now))
+            found_ones.append(replace(single, first_seen=seen.first_seen, steps=seen.steps))
+    return found_ones
 
 
 def _is_fleet(deps: SyncDeps, items: Sequence[Reviewed]) -> bool:
@@ -197,37 +204,12 @@ def _is_fleet(deps: SyncDeps, items: Sequence[Reviewed]) -> bool:
 
 
 def trend(deps: SyncDeps, instances: Sequence[Instance], days: int) -> list[FindingDay]:
-    """Return how many findings came and went in the last `days`, today included, and were left.
-
-    By day in the fleet's time zone and by severity, of those on which any came or went. Accepted
-    findings count, and those of rules that are switched off do not.
+    """Return of the burn-down those days and severities of which anything became another.
 
     Raises:
         ConfigurationError: the findings file is not valid.
     """
-    first = today(deps) - timedelta(days=days - 1)
-    since = datetime.combine(first, time(), ZoneInfo(deps.settings.time_zone))
-    disabled = finding_rules(deps.settings).disabled
-    ids = [item.id for item in instances]
-    before, spans = deps.store.reviews.spans(ids, since.astimezone(UTC), disabled)
-    came, first_found, went = Counter[_DayOf](), Counter[_DayOf](), Counter[_DayOf]()
-    for item in spans:
-        day = date_of(item.first_seen_at, deps.settings)
-        if day >= first:
-            (first_found if item.is_first else came)[day, item.severity] += 1
-        if item.resolved_at is not None:
-            went[date_of(item.resolved_at, deps.settings), item.severity] += 1
-    left, found = Counter(before), []
-    for day, severity in sorted({*came, *first_found, *went}, key=_by_day):
-        key = (day, severity)
-        left[severity] += came[key] + first_found[key] - went[key]
-        found.append(FindingDay(day, severity, came[key], went[key], left[severity]))
-    return found
-
-
-def _by_day(of: _DayOf) -> tuple[date, int]:
-    day, severity = of
-    return day, severity.rank
+    return eventful(burndown(deps, instances, days))
 
 
 def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
@@ -240,6 +222,20 @@ def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
         is_bad = least is None or item.severity.rank <= least.rank
         return is_bad and (rule is None or item.rule == rule)
 
+    return _restricted(found, is_asked)
+
+
+def since(deps: SyncDeps, instances: Sequence[Instance], found: Review, moment: datetime) -> Review:
+    """Return a review with the findings that came, or came back, at a moment or later.
+
+    What the first review of an instance found did not come then.
+    """
+    items = (*found.findings, *found.suppressed)
+    new = set(map(id, newer(deps, instances, items, moment)))
+    return _restricted(found, lambda item: id(item) in new)
+
+
+def _restricted(found: Review, is_asked: Callable[[Finding], bool]) -> Review:
     left_out = (item for item in (*found.findings, *found.suppressed) if not is_asked(item))
     return replace(
         found,
@@ -247,3 +243,26 @@ def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:
         suppressed=tuple(filter(is_asked, found.suppressed)),
         unasked=(*found.unasked, *(item for item in left_out if item.rule in KEEPERS)),
     )
+
+
+def newer(
+    deps: SyncDeps, instances: Sequence[Instance], found: Iterable[Finding], moment: datetime
+) -> list[Finding]:
+    """Return those of findings that came, or came back, at a moment or later.
+
+    What the first review of an instance found did not come then.
+    """
+    recent = [item for item in found if item.first_seen is not None and item.first_seen >= moment]
+    if not recent:
+        return []
+    names = {item.instance for item in recent}
+    ids = {item.id: item.name for item in instances if item.name in names}
+    began = deps.store.finding_lives.began(list(ids))
+    first = {ids[number]: began_at for number, began_at in began.items()}
+    return [
+        item
+        for item in recent
+        if item.first_seen is not None
+        and item.instance in first
+        and item.first_seen > first[item.instance]
+    ]

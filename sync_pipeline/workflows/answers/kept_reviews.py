@@ -21,7 +21,6 @@ from sync_pipeline.model.review import (
     RemedyKey,
     ReviewMarks,
     Undone,
-    keys_of,
     more_key,
 )
 from sync_pipeline.workflows.answers.access import LoadedInstance, load_each
@@ -103,7 +102,13 @@ class Reviews:
 
     def _count(self, instances: Sequence[Instance], holding: Sequence[KeptReview]) -> None:
         """Keep the numbers of what is found by other rules than those of now, or of another day."""
-        stale = {item.instance_id for item in holding if item.counted_by != self._counting.basis}
+        names = {item.id: item.name for item in instances}
+        stale = {
+            item.instance_id
+            for item in holding
+            if item.counted_by != self._counting.basis
+            or item.counted_with != self._counting.accepted_by(names[item.instance_id])
+        }
         if not (stale and self.may_keep):
             return
         store = self.deps.store.reviews
@@ -175,7 +180,7 @@ class Reviews:
             listing = listing_of(case.databases)
             marks = ReviewMarks(self._reviewer.basis(instance), listing, kept.rows_now)
             if not loaded.stored.is_damaged:
-                counted = self._counting.counted(examined)
+                counted = self._counting.counted(self._known(instance, examined))
                 new = NewReview(examined, kept.accounts_now, marks, self.now, counted)
                 turn = self._kept(kept, new)
         packed = self.deps.store.reviews.packed(examined.namesakes)
@@ -202,12 +207,17 @@ class Reviews:
 
     def _dated(self, instance_id: int, items: Sequence[Finding]) -> tuple[Finding, ...]:
         """Return findings with when they were first seen: some are, and others are seen now."""
-        known = self.deps.store.reviews.first_seen([instance_id], of_fleet=False)
-        own = known.get(instance_id, {})
+        seen = self.deps.store.reviews.seen_then(instance_id, items, self.now)
         return tuple(
-            replace(item, first_seen=own.get(key, self.now))
-            for key, item in zip(keys_of(items), items, strict=True)
+            replace(item, first_seen=one.first_seen, steps=one.steps)
+            for item, one in zip(items, seen, strict=True)
         )
+
+    def _known(self, instance: Instance, examined: Examined) -> Examined:
+        """Return what was found with how bad it was before, where numbers depend on that."""
+        if not self._counting.looks_back(instance.name):
+            return examined
+        return replace(examined, findings=self._dated(instance.id, examined.findings))
 
     def remedies(self, items: Sequence[Reviewed], found: Sequence[Uneven]) -> list[Remedy]:
         """Return what takes from namesakes what they may do more, of each that was found."""

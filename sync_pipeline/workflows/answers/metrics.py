@@ -8,6 +8,7 @@ from datetime import timedelta
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.metrics import FleetMetrics
 from sync_pipeline.workflows.answers.capacity import RECENT_DAYS
+from sync_pipeline.workflows.answers.finding_metrics import finding_metrics
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.news.rules import alerting_of
@@ -25,6 +26,7 @@ def fleet_metrics(deps: SyncDeps) -> FleetMetrics:
         stored,
         undelivered={name: stored.undelivered.get(name, 0) for name in names},
         alert_failures={name: stored.alert_failures.get(name, 0) for name in names},
+        findings=finding_metrics(deps),
     )
 
 

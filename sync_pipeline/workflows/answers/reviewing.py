@@ -139,15 +139,25 @@ def _review_of_sync(
         snapshot.server_facts,
     )
     found = examine(reviewer.case(instance, judged, listed.databases, changed), RULES)
-    return NewReview(found, accounts, marks, snapshot.observed_at, _counted(deps, found))
+    counted = _counted(deps, instance, found, snapshot.observed_at)
+    return NewReview(found, accounts, marks, snapshot.observed_at, counted)
 
 
-def _counted(deps: SyncDeps, found: Examined) -> CountedFindings | None:
+def _counted(
+    deps: SyncDeps, instance: Instance, found: Examined, moment: datetime
+) -> CountedFindings | None:
     """Return the numbers of findings; None: the findings file is not valid, which others say."""
     try:
-        return Counting.of(deps).counted(found)
+        counting = Counting.of(deps)
     except ConfigurationError:
         return None
+    if counting.looks_back(instance.name):
+        seen = deps.store.reviews.seen_then(instance.id, found.findings, moment)
+        known = zip(found.findings, seen, strict=True)
+        found = replace(
+            found, findings=tuple(replace(item, steps=one.steps) for item, one in known)
+        )
+    return counting.counted(found)
 
 
 def _hex(parts: object) -> str:

@@ -110,7 +110,7 @@ def _grants(diff: AccountDiff) -> Iterator[Grant]:
 def _is_passed_on(deps: SyncDeps, instance: Instance, changed: frozenset[Grant]) -> bool:
     """Return whether somebody may pass on what was granted, whose statements name who has it."""
     found = deps.store.reviews.open([instance.id])
-    if all(rule != grant_option.id for _, rule, _, _ in found):
+    if all(item.rule != grant_option.id for item in found):
         return False
     places = {grant.securable for grant in changed}
     world = deps.store.accounts.world(instance.id)

@@ -7,11 +7,12 @@ instances together say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
 from sync_pipeline.access.findings.fleet import uneven
-from sync_pipeline.access.findings.review import gathered, notes_of
+from sync_pipeline.access.findings.review import gathered, notes_of, worse_notes
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.causes import (
     NO_TAG,
@@ -34,6 +35,7 @@ from sync_pipeline.model.finding_totals import (
 )
 from sync_pipeline.model.grouping import By
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.page import (
     InstanceQuestion,
     Key,
@@ -44,8 +46,8 @@ from sync_pipeline.model.page import (
     page_of_stream,
 )
 from sync_pipeline.model.viewer import Reach
-from sync_pipeline.workflows.answers.finding_rules import Counting
-from sync_pipeline.workflows.answers.findings import narrowed, review_of
+from sync_pipeline.workflows.answers.finding_rules import Counting, for_team
+from sync_pipeline.workflows.answers.findings import narrowed, newer, review_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 MOST_AT_ONCE = 50
@@ -77,20 +79,37 @@ class CausesAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FindingsAnswer:
-    """A page of findings, worst first."""
+    """A page of findings, worst first, as of a moment (UTC)."""
 
     page: Page[Finding]
+    now: datetime
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FindingsQuestion:
-    """Findings of instances: at least so bad (None: all), of one rule, of accounts of a name."""
+    """Findings of instances: at least so bad (None: all), of one rule, of accounts of a name.
+
+    Of those that came since a moment (UTC; None: any time), without what the first review of an
+    instance found. `is_accepted`: those that were accepted, and no others.
+    """
 
     instances: InstanceQuestion
     least: Severity | None = None
     rule: str = ""
     account: str = ""
+    since: datetime | None = None
+    is_accepted: bool = False
+
+    @property
+    def is_counted(self) -> bool:
+        """Return whether the numbers that are kept are of all that is asked for."""
+        return not self.account and self.since is None
+
+    @property
+    def counted(self) -> Counted:
+        """Return which of these numbers it is."""
+        return Counted.ACCEPTED if self.is_accepted else Counted.EACH
 
 
 class FindingAnswers:
@@ -111,8 +130,20 @@ class FindingAnswers:
         if chosen is None:
             return _Counted.of(self._deps, self._reach, asked).each(place)
         found = narrowed(self.review(chosen), asked.least, asked.rule or None)
-        rows = [item for item in found.findings if asked.account in ("", item.account)]
-        return FindingsAnswer(page_of_list(rows, place, _finding_key), found.notes)
+        rows: Iterable[Finding] = found.suppressed if asked.is_accepted else found.findings
+        rows = [item for item in rows if asked.account in ("", item.account)]
+        if asked.since is not None:
+            rows = newer(self._deps, chosen, rows, asked.since)
+        page = page_of_list(rows, place, _finding_key)
+        return FindingsAnswer(page, self._deps.clock(), found.notes)
+
+    def moment(self, text: str) -> datetime | None:
+        """Return the moment that a text means, as the command reads it; None: there is no text.
+
+        Raises:
+            ConfigurationError: it means none.
+        """
+        return read_moment(text, self._deps.clock()) if text else None
 
     def causes(self, asked: FindingsQuestion, by: By, place: Place) -> CausesAnswer:
         """Return a page of the causes of findings, by groups, the worst first.
@@ -153,8 +184,10 @@ class _Counted:
     deps: SyncDeps
     question: CountedQuestion
     covered: Covered
-    counting: Counting
-    is_limited: bool
+    chosen: FindingRules
+    day: date
+    asked: FindingsQuestion
+    new: Mapping[str, datetime]
 
     @classmethod
     def of(cls, deps: SyncDeps, reach: Reach, asked: FindingsQuestion) -> _Counted:
@@ -170,31 +203,53 @@ class _Counted:
         )
         covered = deps.store.finding_pages.covered(question)
         question = replace(question, ids=covered.ids, is_everything=covered.is_everything)
-        return cls(deps, question, covered, counting, not reach.is_everything)
+        new: Mapping[str, datetime] = {}
+        if asked.since is not None:
+            found = deps.store.finding_pages.with_new(question, asked.since)
+            question = replace(question, ids=tuple(found), is_everything=False)
+            new = dict(found.values())
+        chosen = counting.chosen
+        if not reach.is_everything:
+            chosen = for_team(chosen, counting.day)
+        return cls(deps, question, covered, chosen, counting.day, asked, new)
 
     def each(self, place: Place) -> FindingsAnswer:
         """Return a page of findings, worst first."""
-        reading = _Reading(self.deps, rounds=_ROUNDS if self.question.account else None)
+        asked, pages = self.asked, self.deps.store.finding_pages
+        reading = _Reading(self.deps, rounds=None if asked.is_counted else _ROUNDS)
         page = page_of_stream(self._each(place.after, reading), place, _finding_key)
-        is_counted = not self.question.account
-        total = self.deps.store.finding_pages.findings(self.question) if is_counted else None
+        total = pages.findings(self.question, asked.counted) if asked.is_counted else None
         following = page.next or reading.stopped
         notes = self._notes([reading.known[item.instance] for item in page.items])
-        return FindingsAnswer(Page(page.items, following, total), notes)
+        notes = (*worse_notes(page.items), *notes)
+        return FindingsAnswer(Page(page.items, following, total), self.deps.clock(), notes)
 
     def _each(self, known: Key | None, reading: _Reading) -> Iterator[Finding]:
         """Yield findings in the order of the pages, from the instance of a key on."""
         first, since = (int(known[0]), str(known[1])) if known else (0, "")
         for rank in range(first, _worst_to(self.question.least)):
             begin = since if rank == first else ""
-            for some in self._some(Counted.EACH, rank, begin):
+            for some in self._some(self.asked.counted, rank, begin):
                 if reading.is_over():
                     # Few of those that were looked at have any of the account.
                     reading.stopped = (rank, some[0].name, "", "", 0)
                     return
                 for examined in reading.of(some):
-                    own = self._findings(examined)
-                    yield from (item for item in own if item.severity.rank == rank)
+                    own = [item for item in self._findings(examined) if item.severity.rank == rank]
+                    yield from filter(self._is_new, own)
+
+    def _is_new(self, item: Finding) -> bool:
+        """Return whether a finding came since what is asked for, and not with a first review."""
+        since = self.asked.since
+        if since is None:
+            return True
+        began_at = self.new.get(item.instance)
+        return (
+            began_at is not None
+            and item.first_seen is not None
+            and item.first_seen >= since
+            and item.first_seen > began_at
+        )
 
     def _some(
         self, counted: Counted, rank: int, since: str, **of: str | None
@@ -282,12 +337,13 @@ class _Counted:
             )
 
     def _review(self, examined: Examined) -> Review:
-        found = gathered([examined], self.counting.chosen, self.counting.day, ())
+        found = gathered([examined], self.chosen, self.day, ())
         return narrowed(found, None, self.question.rule or None)
 
     def _findings(self, examined: Examined) -> Iterable[Finding]:
         account = self.question.account
-        own = self._review(examined).findings
+        review = self._review(examined)
+        own = review.suppressed if self.asked.is_accepted else review.findings
         return (item for item in own if account in ("", item.account))
 
     def _causes(self, examined: Examined) -> list[Cause]:
@@ -296,11 +352,8 @@ class _Counted:
 
     def _notes(self, shown: Sequence[Examined]) -> tuple[str, ...]:
         """Return what a page does not know: of its own instances, and of all that it left out."""
-        chosen = self.counting.chosen
-        if self.is_limited:
-            live = tuple(chosen.in_force(self.counting.day))
-            chosen = FindingRules(chosen.disabled, live)
-        found = list(notes_of(shown, chosen, self.counting.day))
+        chosen = self.chosen
+        found = list(notes_of(shown, chosen, self.day))
         if uneven.id not in chosen.disabled:
             found.insert(
                 0,

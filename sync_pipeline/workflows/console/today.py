@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sync_pipeline.access.findings.accepted import Accepting
 from sync_pipeline.access.findings.fleet import uneven
-from sync_pipeline.access.findings.review import is_suppressed
 from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.causes import Cause, causes_of
@@ -111,15 +111,15 @@ class TodayAnswers:
 
     def _new_findings(self, since: datetime) -> NewFindings:
         try:
-            rules = finding_rules(self._deps.settings)
-            live = tuple(rules.in_force(today(self._deps)))
+            rules = finding_rules(self._deps)
+            accepting = Accepting.by(rules.in_force(today(self._deps)))
             most = MOST_FINDINGS + 1
             found = [
                 (item, of_fleet)
                 for item, of_fleet in self._store.overview.new_findings(
                     self._reach, since, rules.disabled, most
                 )
-                if not any(is_suppressed(item, one) for one in live)
+                if not accepting.accepts(item)
             ]
             causes = self._causes(found, since)
         except ConfigurationError as error:

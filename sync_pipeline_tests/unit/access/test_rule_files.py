@@ -34,6 +34,16 @@ suppressions:
     )
 
 
+def test_an_entry_may_say_when_it_was_given_and_what_it_is_about() -> None:
+    entry = "{rule: superuser, reason: r, until: 2026-12-31, given: 2026-10-01, about: db%}"
+    (found,) = parse_findings(f"suppressions:\n- {entry}", "f.yaml").suppressions
+    assert found.about == "db%"
+    assert found.given_at is not None
+    assert found.given_at.isoformat() == "2026-10-01T23:59:59.999999+00:00"
+    with pytest.raises(ConfigurationError, match="given: a date is written as"):
+        parse_findings(f"suppressions:\n- {entry.replace('2026-10-01', '20261001')}", "f.yaml")
+
+
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}"])
 def test_an_empty_file_says_nothing(text: str) -> None:
     assert parse_findings(text, "f.yaml") == FindingRules()
