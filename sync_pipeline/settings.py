@@ -413,6 +413,9 @@ class Settings(BaseSettings):
     classification_file: Path | None = Field(
         default=None, description="YAML file of the classes that accounts are counted in."
     )
+    reports_file: Path | None = Field(
+        default=None, description="YAML file of the reports that are mailed, to whom and when."
+    )
     sqlserver_driver: str = Field(
         default="",
         description="ODBC driver for SQL Server, a registered name or the path of its library; "
@@ -583,7 +586,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_address(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for address in (value,) if isinstance(value, str) else value:
-            if address and not _is_mail_address(address):
+            if address and not is_mail_address(address):
                 raise ValueError(f"{address!r} is not an e-mail address")
         return value
 
@@ -688,7 +691,7 @@ def _authority(url: str) -> str:
     return re.split("[/?#]", rest, maxsplit=1)[0] if scheme.lower() in _WEB else ""
 
 
-def _is_mail_address(text: str) -> bool:
+def is_mail_address(text: str) -> bool:
     """Return whether a text is one address alone (RFC 5322 section 3.4.1), of any domain.
 
     Letters that are not of ASCII may stand in it (RFC 6532).

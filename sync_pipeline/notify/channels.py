@@ -17,13 +17,18 @@ def channels_of(settings: Settings) -> tuple[Channel, ...]:
     if settings.alert_slack_url:
         found.append(SlackWebhook(settings.alert_slack_url, is_relaxed=is_relaxed))
     if settings.alert_email_to:
-        server = MailServer(
-            settings.alert_smtp_host,
-            settings.alert_smtp_port,
-            settings.alert_smtp_tls,
-            settings.alert_smtp_username,
-            settings.alert_smtp_password,
-            is_relaxed=is_relaxed,
-        )
+        server = mail_server_of(settings)
         found.append(Mail(server, settings.alert_email_from, settings.alert_email_to))
     return tuple(found)
+
+
+def mail_server_of(settings: Settings) -> MailServer:
+    """Return where mail is handed in."""
+    return MailServer(
+        settings.alert_smtp_host,
+        settings.alert_smtp_port,
+        settings.alert_smtp_tls,
+        settings.alert_smtp_username,
+        settings.alert_smtp_password,
+        is_relaxed=settings.relaxed_certificates,
+    )

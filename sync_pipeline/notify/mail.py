@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import smtplib
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from sync_pipeline.certificates import client_context
+from sync_pipeline.errors import DeliveryError
 from sync_pipeline.model.alert import Alert
 from sync_pipeline.notify.channel import SECONDS_TO_ANSWER, cause_of, not_sent
 from sync_pipeline.settings import SmtpTls
@@ -40,29 +42,7 @@ class Mail:
 
     def send(self, alert: Alert) -> None:
         """Hand the mail in; see `Channel.send`. An address that is refused is logged."""
-        server = self.server
-        where = f"the mail server {server.host}:{server.port}"
-        try:
-            with closing(_connected(server)) as connection:
-                if server.tls is SmtpTls.STARTTLS:
-                    connection.starttls(context=client_context(is_relaxed=server.is_relaxed))
-                if server.username:
-                    connection.login(server.username, server.password)
-                refused = connection.send_message(self._message(alert))
-                # The mail is handed in: how the server says goodbye changes nothing.
-                with suppress(OSError):
-                    connection.quit()
-        except smtplib.SMTPResponseException as error:
-            # The code alone: a server may quote anything that it was sent.
-            raise not_sent(self.name, f"{where} answered with the code {error.smtp_code}") from None
-        except smtplib.SMTPRecipientsRefused:
-            raise not_sent(self.name, f"{where} refused every address") from None
-        except smtplib.SMTPNotSupportedError:
-            raise not_sent(self.name, f"{where} lacks what TLS or login needs") from None
-        except (OSError, ValueError) as error:
-            raise not_sent(self.name, f"{where} could not be used ({cause_of(error)})") from None
-        if refused:
-            _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
+        hand_in(self.server, self._message(alert), lambda what: not_sent(self.name, what))
 
     def _message(self, alert: Alert) -> EmailMessage:
         message = EmailMessage()
@@ -74,6 +54,38 @@ class Mail:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(alert.text)
         return message
+
+
+def hand_in(
+    server: MailServer, message: EmailMessage, failed: Callable[[str], DeliveryError]
+) -> None:
+    """Hand a mail in at a server. An address that is refused beside others is logged.
+
+    Raises:
+        DeliveryError: what `failed` makes of a reason in which there is no secret.
+    """
+    where = f"the mail server {server.host}:{server.port}"
+    try:
+        with closing(_connected(server)) as connection:
+            if server.tls is SmtpTls.STARTTLS:
+                connection.starttls(context=client_context(is_relaxed=server.is_relaxed))
+            if server.username:
+                connection.login(server.username, server.password)
+            refused = connection.send_message(message)
+            # The mail is handed in: how the server says goodbye changes nothing.
+            with suppress(OSError):
+                connection.quit()
+    except smtplib.SMTPResponseException as error:
+        # The code alone: a server may quote anything that it was sent.
+        raise failed(f"{where} answered with the code {error.smtp_code}") from None
+    except smtplib.SMTPRecipientsRefused:
+        raise failed(f"{where} refused every address") from None
+    except smtplib.SMTPNotSupportedError:
+        raise failed(f"{where} lacks what TLS or login needs") from None
+    except (OSError, ValueError) as error:
+        raise failed(f"{where} could not be used ({cause_of(error)})") from None
+    if refused:
+        _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:
