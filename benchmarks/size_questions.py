@@ -29,12 +29,13 @@ from sqlalchemy import Engine, text
 
 from benchmarks.capacity_bench import Fleet, filled_store, raw_engine
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.report.html import write_html
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.answers import capacity
-from sync_pipeline.workflows.answers.reporting import fleet_report
+from sync_pipeline.workflows.answers.reporting import NEWS, Asked, fleet_report
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.servers.statements import counted
 
@@ -70,10 +71,10 @@ def _forecast_of_one(deps: SyncDeps) -> object:
 
 
 def _report(deps: SyncDeps) -> object:
-    found = fleet_report(deps, DAYS)
+    found = fleet_report(deps, Asked(Selection(), deps.clock() - NEWS, DAYS))
     with tempfile.TemporaryDirectory() as directory:
         write_html(found, Path(directory) / "report.html")
-    return found.newest
+    return found.capacity.newest
 
 
 QUESTIONS: dict[str, tuple[Callable[[SyncDeps], object], str, int]] = {

@@ -158,7 +158,8 @@ def main() -> None:
         command("capacity", "history", FEW[0].name, "--period", "quarter", *since)
         command("capacity", "forecast")
         say("10. The report")
-        command("report", "--output", str(STATE / "capacity.html"))
+        command("report", "--output", str(STATE / "report.html"), "--format", "all")
+        command("report", "--output", str(STATE / "report.zh.html"), "--language", "zh")
         if options.ui:
             say("11. One instance is away, one is in maintenance")
             leave_something_to_look_at()

@@ -9,7 +9,13 @@ from sync_pipeline.orchestration.catalog import Known, instance_assets, known
 from sync_pipeline.orchestration.categories.aggregation.fleet import build_fleet_aggregations
 from sync_pipeline.orchestration.categories.registry import CATEGORY_JOBS
 from sync_pipeline.orchestration.freshness import instance_freshness
-from sync_pipeline.orchestration.jobs import build_job, build_more_jobs, build_retention
+from sync_pipeline.orchestration.jobs import (
+    build_job,
+    build_more_jobs,
+    build_report_job,
+    build_retention,
+)
+from sync_pipeline.orchestration.reports import build_report_sensor
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runtime.executors import console, executor_of, step_values_of
 from sync_pipeline.orchestration.schedules import build_schedule
@@ -38,10 +44,11 @@ def build_definitions(settings: Settings, found: Known) -> dg.Definitions:
     retention = build_retention(settings)
     text = "Make partitions ahead; prune old sizes, sessions and changes."
     pruning = build_schedule(settings, retention, settings.retention_cron, text)
+    sensors = [build_session_reaper(settings), instance_freshness]
     return dg.Definitions(
-        jobs=[*jobs, retention],
+        jobs=[*jobs, retention, build_report_job(settings)],
         schedules=[*schedules, pruning],
-        sensors=[build_session_reaper(settings), instance_freshness],
+        sensors=[*sensors, build_report_sensor(settings)],
         resources={"pipeline": PipelineResource(), "io_manager": step_values_of(settings)},
     )
 

@@ -459,6 +459,9 @@ class Settings(BaseSettings):
     classification_file: Path | None = Field(
         default=None, description="YAML file of the classes that accounts are counted in."
     )
+    reports_file: Path | None = Field(
+        default=None, description="YAML file of the reports that are mailed, to whom and when."
+    )
     sqlserver_driver: str = Field(
         default="",
         description="ODBC driver for SQL Server, a registered name or the path of its library; "

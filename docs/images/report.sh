@@ -5,4 +5,4 @@ cd "$(dirname "$0")/../.."
 python3 scripts/demo.py
 chromium --headless --no-sandbox --hide-scrollbars --window-size=1200,1060 \
   --virtual-time-budget=3000 --screenshot="$PWD/docs/images/report.png" \
-  "file://$PWD/.demo/capacity.html"
+  "file://$PWD/.demo/report.html"

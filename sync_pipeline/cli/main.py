@@ -59,7 +59,7 @@ class Root(LazyGroup):
         Entry(
             "report",
             "sync_pipeline.cli.report",
-            "Write a report of sizes, growth, forecasts, gaps and failures as one HTML file.",
+            "Write a report of changes, findings, sizes and limits, or mail it.",
             "report",
         ),
         Entry(

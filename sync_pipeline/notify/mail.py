@@ -9,9 +9,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import BinaryIO, cast
+from functools import partial
+from typing import BinaryIO, Protocol, cast
 
 from sync_pipeline.certificates import client_context
+from sync_pipeline.errors import DeliveryError
 from sync_pipeline.model.alert import Alert
 from sync_pipeline.notify.channel import (
     SECONDS_TO_ANSWER,
@@ -50,32 +52,7 @@ class Mail:
 
     def send(self, alert: Alert) -> None:
         """Hand the mail in; see `Channel.send`. An address that is refused is logged."""
-        server = self.server
-        where = f"the mail server {server.host}:{server.port}"
-        try:
-            with closing(_connected(server)) as connection:
-                if server.tls is SmtpTls.STARTTLS:
-                    connection.starttls(context=client_context(is_relaxed=server.is_relaxed))
-                if server.username:
-                    connection.login(server.username, server.password)
-                refused = connection.send_message(self._message(alert))
-                # The mail is handed in: how the server says goodbye changes nothing.
-                with suppress(OSError):
-                    connection.quit()
-        except smtplib.SMTPResponseException as error:
-            # The code alone: a server may quote anything that it was sent.
-            what = f"{where} answered with the code {error.smtp_code}"
-            raise not_sent(self.name, what, is_refused=True) from None
-        except smtplib.SMTPRecipientsRefused:
-            raise not_sent(self.name, f"{where} refused every address", is_refused=True) from None
-        except smtplib.SMTPNotSupportedError:
-            what = f"{where} lacks what TLS or login needs"
-            raise not_sent(self.name, what, is_refused=True) from None
-        except (OSError, ValueError) as error:
-            what = f"{where} could not be used ({cause_of(error)})"
-            raise not_sent(self.name, what, is_refused=is_before_sending(error)) from None
-        if refused:
-            _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
+        hand_in(self.server, self._message(alert), partial(not_sent, self.name))
 
     def _message(self, alert: Alert) -> EmailMessage:
         message = EmailMessage()
@@ -134,6 +111,43 @@ class _Bounded(smtplib.SMTP):
 
 class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
     pass
+
+
+class _Failed(Protocol):
+    def __call__(self, what: str, *, is_refused: bool) -> DeliveryError: ...
+
+
+def hand_in(server: MailServer, message: EmailMessage, failed: _Failed) -> None:
+    """Hand a mail in at a server. An address that is refused beside others is logged.
+
+    Raises:
+        DeliveryError: what `failed` makes of a reason in which there is no secret; `is_refused`: it
+            is known that the server did not take the mail.
+    """
+    where = f"the mail server {server.host}:{server.port}"
+    try:
+        with closing(_connected(server)) as connection:
+            if server.tls is SmtpTls.STARTTLS:
+                connection.starttls(context=client_context(is_relaxed=server.is_relaxed))
+            if server.username:
+                connection.login(server.username, server.password)
+            refused = connection.send_message(message)
+            # The mail is handed in: how the server says goodbye changes nothing.
+            with suppress(OSError):
+                connection.quit()
+    except smtplib.SMTPResponseException as error:
+        # The code alone: a server may quote anything that it was sent.
+        what = f"{where} answered with the code {error.smtp_code}"
+        raise failed(what, is_refused=True) from None
+    except smtplib.SMTPRecipientsRefused:
+        raise failed(f"{where} refused every address", is_refused=True) from None
+    except smtplib.SMTPNotSupportedError:
+        raise failed(f"{where} lacks what TLS or login needs", is_refused=True) from None
+    except (OSError, ValueError) as error:
+        what = f"{where} could not be used ({cause_of(error)})"
+        raise failed(what, is_refused=is_before_sending(error)) from None
+    if refused:
+        _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:

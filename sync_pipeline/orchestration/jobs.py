@@ -17,6 +17,7 @@ from sync_pipeline.orchestration.failures import NO_RUN_RETRY_TAGS
 from sync_pipeline.orchestration.finish import finish_session
 from sync_pipeline.orchestration.hooks import close_record
 from sync_pipeline.orchestration.ops import open_session
+from sync_pipeline.orchestration.reports import REPORT_JOB, send_reports
 from sync_pipeline.orchestration.retention import prune_sizes
 from sync_pipeline.orchestration.runtime.executors import console, executor_of, one_after_the_other
 from sync_pipeline.orchestration.runtime.threaded_executor import DEADLINE_TAG
@@ -70,6 +71,22 @@ def build_retention(settings: Settings) -> dg.JobDefinition:
         prune_sizes()
 
     return retention
+
+
+def build_report_job(settings: Settings) -> dg.JobDefinition:
+    """Return the job that mails the reports that are due."""
+
+    @dg.job(
+        name=REPORT_JOB,
+        description="Mail the reports that are due; the file of reports says which, and to whom.",
+        tags=_tags(settings.max_runtime_seconds, DAILY_PRIORITY),
+        executor_def=one_after_the_other(),
+        logger_defs={"console": console()},
+    )
+    def reports() -> None:
+        send_reports()
+
+    return reports
 
 
 def _instance_job(

@@ -218,6 +218,10 @@ class AccountStore:
         """Return entries of the change log, newest first unless asked otherwise."""
         return change_log.entries(self._database, wanted)
 
+    def changed_since(self, moment: datetime, instance_ids: Sequence[int]) -> frozenset[int]:
+        """Return those of some instances on which accounts changed later than a moment."""
+        return change_log.changed_since(self._database, moment, instance_ids)
+
     def since(
         self, moment: datetime, instance_ids: Sequence[int] | None = None
     ) -> tuple[list[AccountView], list[LoggedChange]]:

@@ -100,6 +100,16 @@ def entries(database: Database, wanted: ChangeFilter) -> list[LoggedChange]:
         return [logged(row, with_damaged=wanted.with_damaged) for row in rows]
 
 
+def changed_since(
+    database: Database, moment: datetime, instance_ids: Sequence[int]
+) -> frozenset[int]:
+    """Return those of some instances of which something later than a moment is in the log."""
+    is_later = exists().where(log.c.instance_id == instances.c.id, log.c.changed_at > moment)
+    with database.read() as connection:
+        own = among(connection, instances.c.id, instance_ids)
+        return frozenset(connection.scalars(select(instances.c.id).where(own, is_later)))
+
+
 def later_than(
     connection: Connection, moment: datetime, instance_ids: Sequence[int] | None
 ) -> list[LoggedChange]:

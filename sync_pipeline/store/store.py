@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.sizes.sizes import SizeStore
     from sync_pipeline.store.watch.freshness import FreshnessStore
     from sync_pipeline.store.watch.rejections import RejectionStore
+    from sync_pipeline.store.watch.report_routes import ReportRouteStore
     from sync_pipeline.store.watch.streaks import StreakStore
     from sync_pipeline.store.watch.windows import MaintenanceStore
 
@@ -316,6 +317,13 @@ class Store:
         from sync_pipeline.store.watch.freshness import FreshnessStore
 
         return FreshnessStore(self._database)
+
+    @_part
+    def report_routes(self) -> ReportRouteStore:
+        """Return which reports were mailed."""
+        from sync_pipeline.store.watch.report_routes import ReportRouteStore
+
+        return ReportRouteStore(self._database)
 
     @_part
     def events(self) -> EventStore:

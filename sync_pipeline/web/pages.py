@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
+from sync_pipeline.catalogs import LANGUAGES
 from sync_pipeline.model.viewer import Viewer
 from sync_pipeline.web.addresses import SERVED, Addresses
 from sync_pipeline.web.asked import Asked, Parameter
@@ -18,7 +19,7 @@ from sync_pipeline.web.plots import drawing
 from sync_pipeline.web.problems import Problem
 from sync_pipeline.web.resource import Resource
 from sync_pipeline.web.resources.every import RESOURCES
-from sync_pipeline.web.texts import LANGUAGES, Texts
+from sync_pipeline.web.texts import Texts
 from sync_pipeline.web.views import Column, Link, View
 
 

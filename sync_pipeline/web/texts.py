@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
-LANGUAGES = ("en", "zh")
+from sync_pipeline.catalogs import LANGUAGES, Words
+
+PACKAGE = "sync_pipeline.web"
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """The words of one language."""
+class Texts(Words):
+    """The words of the pages in one language."""
 
-    language: str
-
-    def __call__(self, key: str, **values: object) -> str:
-        """Return a text with values in it.
-
-        Raises:
-            KeyError: there is no such text.
-        """
-        return _catalog(self.language)[key].format(**values)
-
-    def has(self, key: str) -> bool:
-        """Return whether there is such a text."""
-        return key in _catalog(self.language)
-
-    def or_as_it_is(self, group: str, word: str) -> str:
-        """Return the text of a word of a group, such as a state; one without is shown as it is."""
-        return _catalog(self.language).get(f"{group}.{word}", word)
+    package: str = PACKAGE
 
 
 def texts_of(accepted: str) -> Texts:
@@ -50,10 +33,3 @@ def _quality(text: str) -> float:
         return float(text.strip().removeprefix("q=")) if text.strip() else 1.0
     except ValueError:
         return 0.0
-
-
-@cache
-def _catalog(language: str) -> dict[str, str]:
-    place = files("sync_pipeline.web") / "catalog" / language
-    each: list[dict[str, str]] = [json.loads(item.read_text("utf-8")) for item in place.iterdir()]
-    return {key: text for topic in each for key, text in topic.items()}

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+from sync_pipeline.catalogs import LANGUAGES, catalog_of
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.causes import ITSELF, causes_of
 from sync_pipeline.model.finding import Finding, Severity
@@ -42,7 +43,7 @@ from sync_pipeline.web.resources.causes import _who
 from sync_pipeline.web.resources.every import RESOURCES
 from sync_pipeline.web.resources.findings import finding_row
 from sync_pipeline.web.serve import reading
-from sync_pipeline.web.texts import LANGUAGES, Texts, _catalog, texts_of
+from sync_pipeline.web.texts import PACKAGE, Texts, texts_of
 from sync_pipeline.web.views import Column, Kind, Layout, Link, View
 from sync_pipeline.workflows.console import looking
 from workbench.benches.command import Command, command_at
@@ -689,9 +690,9 @@ def statements(pages: Pages, store: Store) -> dict[str, int]:
 
 
 def test_every_language_has_every_text_and_its_values() -> None:
-    english = _catalog("en")
+    english = catalog_of(PACKAGE, "en")
     for language in LANGUAGES:
-        own = _catalog(language)
+        own = catalog_of(PACKAGE, language)
         assert own.keys() == english.keys(), language
         for key, text in own.items():
             assert text.strip(), key
@@ -702,7 +703,7 @@ def test_a_text_stands_in_one_file_of_a_language() -> None:
     for language in LANGUAGES:
         place = files("sync_pipeline.web") / "catalog" / language
         each = [json.loads(item.read_text("utf-8")) for item in place.iterdir()]
-        assert sum(map(len, each)) == len(_catalog(language)), language
+        assert sum(map(len, each)) == len(catalog_of(PACKAGE, language)), language
 
 
 def test_every_page_has_its_texts_in_every_language(pages: Pages) -> None:

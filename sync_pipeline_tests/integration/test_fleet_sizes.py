@@ -12,14 +12,15 @@ import pytest
 from sync_pipeline.aggregate.anomalies import anomaly
 from sync_pipeline.aggregate.trend import growth
 from sync_pipeline.fleet.secrets import SecretVault
-from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.instance import Instance, Selection
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SessionStatus
 from sync_pipeline.model.size import DatabaseSize, Measure, SizeLimit, SizePoint, SizeSnapshot
 from sync_pipeline.report.html import render_html
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.answers import capacity
-from sync_pipeline.workflows.answers.reporting import TOP, fleet_report
+from sync_pipeline.workflows.answers.capacity_report import TOP, capacity_report
+from sync_pipeline.workflows.answers.reporting import NEWS, Asked, fleet_report
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import FAILED, StoreBench
 from workbench.servers.statements import counted, planned
@@ -76,7 +77,7 @@ def test_the_report_says_what_the_sizes_say(deps: SyncDeps) -> None:
     fill(store, 8, 24)
     store.size_queries.put_limit(SizeLimit("i03", "", 10**13))
     store.size_queries.put_limit(SizeLimit("i01", "db0", 10**12))
-    found = fleet_report(deps, 14)
+    found = capacity_report(deps, 14)
     since = TODAY - timedelta(days=13)
     shown, window = every_point(store, since), every_point(store, date.min)
     assert [item.point for item in found.newest] == [own[-1] for own in shown.values()]
@@ -102,6 +103,10 @@ def test_the_report_says_what_the_sizes_say(deps: SyncDeps) -> None:
     assert list(found.databases) == [
         growth(own, 10**12 if key == ("i01", "db0") else None) for key, own in points.items()
     ]
+    near = [item for item in (*found.instances, *found.databases) if item.days_until_limit]
+    assert {(item.instance, item.database) for item in found.near} == {
+        (item.instance, item.database) for item in near if (item.days_until_limit or 99) <= 90
+    }
     jumps = [anomaly(own, 30, 20 * 2**30) for own in (*shown.values(), *points.values())]
     assert list(found.anomalies) == [jump for jump in jumps if jump]
     assert found.anomalies
@@ -120,8 +125,10 @@ def test_the_report_says_what_the_sizes_say(deps: SyncDeps) -> None:
 
 def test_a_fleet_takes_as_many_statements_as_an_instance(store: Store, deps: SyncDeps) -> None:
     """With sessions that failed, which the report lists too; of nothing it is a report as well."""
-    found = fleet_report(deps, 30)
-    assert (found.fleet, found.charted, found.databases) == ((), (), ())
+    asked = Asked(Selection(), NOW - NEWS, 30)
+    found = fleet_report(deps, asked)
+    sizes = found.capacity
+    assert (sizes.fleet, sizes.charted, sizes.databases) == ((), (), ())
     assert "Nothing was measured in this time." in render_html(found)
     sent = []
     for count in (2, 5):
@@ -129,10 +136,10 @@ def test_a_fleet_takes_as_many_statements_as_an_instance(store: Store, deps: Syn
         for _ in range(count):
             session_id = StoreBench(store, NOW).open(fleet).session_id
             store.sessions.close_run(session_id, session_id, SessionStatus.FAILED, "gone", NOW)
-        fleet_report(deps, 30)  # what is found on each instance is kept by who asks first
+        fleet_report(deps, asked)  # what is found on each instance is kept by who asks first
         with counted(store) as statements:
-            found = fleet_report(deps, 30)
-        assert len(found.newest) == count
+            found = fleet_report(deps, asked)
+        assert len(found.capacity.newest) == count
         assert {len(item.failures.first) for item in found.failures} == {2, count}
         report = len(statements)
         with counted(store) as statements:
@@ -142,7 +149,7 @@ def test_a_fleet_takes_as_many_statements_as_an_instance(store: Store, deps: Syn
             capacity.top_databases(deps, by_growth=True, limit=5)
         sent.append((report, forecast, len(statements)))
     assert sent[0] == sent[1]
-    assert sent[1][0] <= 15
+    assert sent[1][0] <= 30
     assert sent[1][1:] == (2, 1)
 
 

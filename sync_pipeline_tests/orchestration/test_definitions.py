@@ -53,8 +53,9 @@ def test_names() -> None:
     assert sorted(REPOSITORY.job_names) == [
         "account_sync", "aggregate_day", "aggregate_month", "aggregate_quarter",
         "aggregate_sizes", "aggregate_week", "backfill_sizes", "capacity_sync", "maintain_sizes",
+        "send_reports",
     ]  # fmt: skip
-    assert set(REPOSITORY.job_names) - SESSION_JOBS == {"maintain_sizes"}
+    assert set(REPOSITORY.job_names) - SESSION_JOBS == {"maintain_sizes", "send_reports"}
     assert sorted(node.name for node in JOB.nodes) == [
         "finish_session", "open_session", "select_instances", "sync_instance",
     ]  # fmt: skip
@@ -63,7 +64,7 @@ def test_names() -> None:
         "maintain_sizes_schedule",
     ]  # fmt: skip
     assert [item.name for item in sensors()] == [
-        "instance_freshness", "session_reaper",
+        "due_reports", "instance_freshness", "session_reaper",
     ]  # fmt: skip
     assert {hook.name for hook in JOB.hook_defs} == {"close_record"}
 
@@ -83,8 +84,11 @@ def test_everything_is_on_by_default() -> None:
 def test_every_job_that_leaves_a_session_is_watched_to_its_end() -> None:
     """Also the one in which Dagster materializes assets."""
     names = location().get_repository_def().job_names
-    assert {name for name in names if not leaves_session(name)} == {"maintain_sizes"}
-    assert set(names) == {*SESSION_JOBS, ASSET_JOB, "maintain_sizes"}
+    assert {name for name in names if not leaves_session(name)} == {
+        "maintain_sizes",
+        "send_reports",
+    }
+    assert set(names) == {*SESSION_JOBS, ASSET_JOB, "maintain_sizes", "send_reports"}
     for name in SESSION_JOBS:
         hooks = {hook.name for hook in defs.resolve_job_def(name).hook_defs}
         assert hooks == {"close_record"}

@@ -6,19 +6,28 @@ A session may have 10,000 records with their details; a summary shows 50 lines o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import Row, and_, exists, func, select
 
 from sync_pipeline.model.failure import Failure, Failures
-from sync_pipeline.model.session import InstanceRecord, RecordAttempt, RecordStatus
-from sync_pipeline.store.database import Database
+from sync_pipeline.model.session import (
+    InstanceRecord,
+    RecordAttempt,
+    RecordStatus,
+    Session,
+    SessionStatus,
+)
+from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_record_attempts as attempts
-from sync_pipeline.store.sessions.rows import attempt_of, record_of
+from sync_pipeline.store.schema import sync_sessions as sessions
+from sync_pipeline.store.sessions.rows import attempt_of, record_of, session_of
 
 BAD = (str(RecordStatus.FAILED), str(RecordStatus.CANCELLED))
+NOT_WELL = (str(SessionStatus.FAILED), str(SessionStatus.CANCELLED))
 LONGEST_MESSAGE = 300
 """Characters of an error that a summary shows; the record has all of it."""
 
@@ -37,9 +46,16 @@ class SessionReads:
         return self.failures_of([session_id], limit, shard)[session_id]
 
     def failures_of(
-        self, session_ids: Sequence[str], limit: int, shard: int | None = None
+        self,
+        session_ids: Sequence[str],
+        limit: int,
+        shard: int | None = None,
+        instances: Sequence[int] | None = None,
     ) -> dict[str, Failures]:
-        """Return what `failures` does of each of some sessions, in one statement."""
+        """Return what `failures` does of each of some sessions, in one statement.
+
+        `instances` are the ids of those that are asked about; None: all.
+        """
         message = func.substr(records.c.error_message, 1, LONGEST_MESSAGE + 1)
         of_session = records.c.session_id
         numbered = select(
@@ -55,17 +71,36 @@ class SessionReads:
         ).where(of_session.in_(list(session_ids)), records.c.status.in_(BAD))
         if shard is not None:
             numbered = numbered.where(records.c.shard == shard)
-        each = numbered.subquery("numbered")
-        query = (
-            select(each).where(each.c.number <= limit).order_by(each.c.session_id, each.c.number)
-        )
         found: dict[str, Failures] = {item: Failures() for item in session_ids}
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            if instances is not None:
+                numbered = numbered.where(among(connection, records.c.instance_id, instances))
+            each = numbered.subquery("numbered")
+            query = select(each).where(each.c.number <= limit)
+            rows = connection.execute(query.order_by(each.c.session_id, each.c.number)).all()
         for session_id, own in groupby(rows, key=lambda row: row.session_id):
             first = list(own)
             found[session_id] = Failures(first[0].total, tuple(map(_failure, first)))
         return found
+
+    def not_well(
+        self, since: datetime, limit: int, instances: Sequence[int] | None = None
+    ) -> list[Session]:
+        """Return the sessions begun since a moment that failed or were cancelled, newest first.
+
+        `instances` are the ids of those that are asked about: of these a session has a record that
+        did, however the session itself ended. None: all.
+        """
+        query = select(sessions).where(sessions.c.started_at >= since)
+        ordered = query.order_by(sessions.c.started_at.desc(), sessions.c.session_id)
+        with self._database.read() as connection:
+            if instances is None:
+                ordered = ordered.where(sessions.c.status.in_(NOT_WELL))
+            else:
+                own = among(connection, records.c.instance_id, instances)
+                of_session = records.c.session_id == sessions.c.session_id
+                ordered = ordered.where(exists().where(of_session, records.c.status.in_(BAD), own))
+            return [session_of(row) for row in connection.execute(ordered.limit(limit))]
 
     def failed_records(self, session_id: str) -> list[InstanceRecord]:
         """Return the whole records that failed or were cancelled, by instance name."""

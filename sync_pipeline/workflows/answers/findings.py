@@ -21,6 +21,7 @@ from sync_pipeline.model.finding import Finding, FindingRules, Review, Severity,
 from sync_pipeline.model.finding_life import Seen
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.model.report import FindingChange
 from sync_pipeline.model.review import FindingDay, KnownFinding, keys_of
 from sync_pipeline.model.session import Session
 from sync_pipeline.workflows.answers.burndown import burndown
@@ -69,20 +70,24 @@ def review_of(deps: SyncDeps, instances: Sequence[Instance], *, is_limited: bool
     return gathered([item.examined for item in items], chosen, today(deps), more)
 
 
-def review_or_reason(deps: SyncDeps, instances: Sequence[Instance]) -> Review:
+def review_or_reason(
+    deps: SyncDeps, instances: Sequence[Instance], *, is_limited: bool = False
+) -> Review:
     """Return the findings, or a review whose note says why there is none.
 
     For places where the review is an extra: it never costs them their own result.
     """
     try:
-        return review_of(deps, instances)
+        return review_of(deps, instances, is_limited=is_limited)
     except Exception as error:  # noqa: BLE001 - a defect in a rule must not lose a report
-        return Review(notes=(_reason(error),))
+        return Review(notes=(_reason(error, is_limited=is_limited),))
 
 
-def _reason(error: Exception) -> str:
-    """Return why there are no findings."""
+def _reason(error: Exception, *, is_limited: bool = False) -> str:
+    """Return why there are no findings; the file may name instances that not all may know."""
     if isinstance(error, ConfigurationError):
+        if is_limited:
+            return "The findings were not evaluated: the findings file is not valid."
         return f"The findings were not evaluated: {error}"
     # Where it happened, without the exception's text: that may quote anything.
     where = "".join(traceback.format_tb(error.__traceback__))
@@ -203,13 +208,45 @@ def _is_fleet(deps: SyncDeps, items: Sequence[Reviewed]) -> bool:
     return len(active) == len(items) == deps.store.registry.active_count()
 
 
-def trend(deps: SyncDeps, instances: Sequence[Instance], days: int) -> list[FindingDay]:
+def trend(
+    deps: SyncDeps, instances: Sequence[Instance], days: int, *, is_limited: bool = False
+) -> list[FindingDay]:
     """Return of the burn-down those days and severities of which anything became another.
+
+    `is_limited`: for who may know of no others, with whom namesakes are compared.
 
     Raises:
         ConfigurationError: the findings file is not valid.
     """
-    return eventful(burndown(deps, instances, days))
+    return eventful(burndown(deps, instances, days, is_limited=is_limited))
+
+
+def changes_since(
+    deps: SyncDeps, instances: Sequence[Instance], since: datetime, *, is_limited: bool = False
+) -> list[FindingChange]:
+    """Return what was found, and was found no more, since a moment (UTC); worst first.
+
+    Not what the first review of an instance found, nor what is accepted now. `is_limited`: for who
+    may know of no others, with whom namesakes are compared.
+
+    Raises:
+        ConfigurationError: the findings file is not valid.
+    """
+    chosen = finding_rules(deps)
+    accepting = Accepting.by(chosen.in_force(today(deps)))
+    disabled = {*chosen.disabled, *((uneven.id,) if is_limited else ())}
+    by_id = {item.id: item for item in instances}
+    found = [
+        FindingChange(by_id[item.instance_id].name, item.account, item.rule, item.severity, is_new)
+        for item, is_new in deps.store.reviews.changes_since(list(by_id), since)
+        if item.rule not in disabled
+        and not accepting.accepts(_named(by_id[item.instance_id], item))
+    ]
+    return sorted(found, key=_by_severity)
+
+
+def _by_severity(item: FindingChange) -> tuple[int, bool, str, str, str]:
+    return item.severity.rank, not item.is_new, item.instance, item.rule, item.account
 
 
 def narrowed(found: Review, least: Severity | None, rule: str | None) -> Review:

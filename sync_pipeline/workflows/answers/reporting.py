@@ -1,114 +1,206 @@
-"""Gathering what the capacity report shows."""
+"""Gathering what the report shows: of the fleet, or of what a team may see of it.
+
+Each number is that of the command that answers the same. A part that can't be had says so in a
+note, and costs the others nothing.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from sync_pipeline.aggregate.fleet import FleetTotals, gaps
-from sync_pipeline.model.growth import Anomaly, Growth
-from sync_pipeline.model.report import MOST_LINES, FailedSession, FleetReport, Gap
-from sync_pipeline.model.session import Session, SessionFilter, SessionStatus
-from sync_pipeline.model.size import SizePoint
-from sync_pipeline.workflows.answers import capacity
-from sync_pipeline.workflows.answers.findings import review_or_reason
-from sync_pipeline.workflows.dates import today
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
+from sync_pipeline.model.freshness import Overdue
+from sync_pipeline.model.instance import Instance, Selection
+from sync_pipeline.model.inventory import ChangeFilter
+from sync_pipeline.model.report import (
+    ChangeNews,
+    ClassTrend,
+    FailedSession,
+    FindingNews,
+    FleetReport,
+    ToldChange,
+)
+from sync_pipeline.workflows import selecting
+from sync_pipeline.workflows.answers import findings
+from sync_pipeline.workflows.answers.administrators import administrator_news
+from sync_pipeline.workflows.answers.capacity_report import capacity_report
+from sync_pipeline.workflows.answers.classification import account_classes
+from sync_pipeline.workflows.answers.history import change_list, not_told
+from sync_pipeline.workflows.dates import date_of, today
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.watching.freshness import overdue_now
 
-TOP = 15
-FAILURES = 20
+NEWS = timedelta(days=7)
+"""What changed is told of this time, where none is asked for."""
+CAPACITY_DAYS = 400
+TREND_DAYS = 90
+"""Days of the burn-down and of the classes: more where the report is of a longer time."""
+FAILURES, MOST_FAILED = 20, 5000
 FAILURES_OF_A_SESSION = 50
+MOST_CHANGES = 5000
+MOST_LINES = 20
+"""Of one change of an account."""
 
 
-def fleet_report(deps: SyncDeps, days: int) -> FleetReport:
-    """Return the report over the last `days`, today included.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report is about: instances, since when something is new (UTC), and days of sizes."""
 
-    As many statements for 1,000 instances as for one, and of their days only those that a
-    chart shows are kept.
+    selection: Selection
+    since: datetime
+    days: int = CAPACITY_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """The instances: those of now, and the ids of all there ever were; None: all."""
+
+    live: tuple[Instance, ...]
+    ids: tuple[int, ...] | None
+
+    @property
+    def is_limited(self) -> bool:
+        """Return whether others are not to be told of."""
+        return self.ids is not None
+
+
+def fleet_report(deps: SyncDeps, asked: Asked) -> FleetReport:
+    """Return the report.
+
+    The statements are as many for 1,000 instances as for one; those on which accounts changed
+    are read one by one.
+
+    Raises:
+        ConfigurationError: what is selected is of no instance.
     """
-    until = today(deps)
-    since = until - timedelta(days=days - 1)
-    largest = capacity.top_databases(deps, by_growth=False, limit=TOP)
-    growing = capacity.top_databases(deps, by_growth=True, limit=TOP)
-    limits = capacity.configured_limits(deps)
-    seen = _seen(deps, since, until, limits)
-    named = {(item.instance, item.database): None for item in (*largest, *growing)}
-    window = deps.store.fleet_sizes.totals_of(capacity.window_start(deps), until, named)
-    growths = (capacity.growth_of(window[name], limits) for name in named)
-    jumps = (capacity.anomaly_of(deps, window[name]) for name in named)
+    now = deps.clock()
+    past = selecting.ever(deps.store, asked.selection)
+    if past.unknown:
+        raise ConfigurationError(past.unknown, hint="See: sync-pipeline instances list.")
+    there = [
+        item
+        for item in deps.store.registry.instances()
+        if asked.selection.takes(item) and (item.is_active or item.name in asked.selection.names)
+    ]
+    about = _About(tuple(there), past.ids)
+    wanted = ChangeFilter(
+        instances=about.ids, since=asked.since, until=now, limit=MOST_CHANGES + 1, with_own=False
+    )
+    classes, notes = _classes(deps, about, asked.since)
+    failures, failed = _failures(deps, about, asked.since)
     return FleetReport(
-        generated_at=deps.clock(),
+        generated_at=now,
         time_zone=deps.settings.time_zone,
-        since=since,
-        until=until,
-        fleet=tuple(seen.totals.days()),
-        charted=tuple(point for own in sorted(seen.largest, key=_name) for point in own),
-        newest=tuple(deps.store.fleet_sizes.newest(since, until)),
-        instances=tuple(seen.growths),
-        databases=tuple(item for item in growths if item is not None),
-        largest=tuple(largest),
-        growing=tuple(growing),
-        anomalies=(*seen.anomalies, *(item for item in jumps if item is not None)),
-        gaps=tuple(seen.gaps),
-        failures=tuple(_failures(deps)),
-        review=review_or_reason(deps, deps.store.registry.instances(include_inactive=False)),
+        since=asked.since,
+        until=now,
+        capacity=capacity_report(deps, asked.days, about.ids),
+        selection=asked.selection,
+        instances=len(about.live),
+        changes=_changes(deps, wanted),
+        administrators=administrator_news(deps, about.live, asked.since),
+        findings=_findings(deps, about, asked.since),
+        classes=classes,
+        overdue=_overdue(deps, about),
+        failures=tuple(failures),
+        failed_sessions=failed,
+        notes=(*not_told(deps.store, wanted), *notes),
     )
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What is kept of the instances' days, which pass by one instance after the other."""
-
-    totals: FleetTotals
-    largest: list[list[SizePoint]] = field(default_factory=list)
-    growths: list[Growth] = field(default_factory=list)
-    anomalies: list[Anomaly] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-
-
-def _seen(deps: SyncDeps, since: date, until: date, limits: capacity.Limits) -> _Seen:
-    window = capacity.window_start(deps)
-    seen = _Seen(FleetTotals(since, until))
-    with deps.store.fleet_sizes.totals(min(since, window), until) as points:
-        for own in capacity.subjects(points):
-            grown = capacity.growth_of(_from(own, window), limits)
-            seen.growths += [grown] if grown else []
-            shown = _from(own, since)
-            if shown:
-                _add(seen, deps, shown, until)
-    return seen
+def _changes(deps: SyncDeps, wanted: ChangeFilter) -> ChangeNews:
+    """Return what changed. More than `MOST_CHANGES` are not counted."""
+    found = change_list(deps.store, wanted)
+    shown = found[:MOST_CHANGES]
+    counts = Counter(item.change.change_type for item in shown if isinstance(item, LoggedChange))
+    return ChangeNews(
+        {kind: counts[kind] for kind in ChangeType if counts[kind]},
+        tuple(map(_told, shown)),
+        is_whole=len(found) <= MOST_CHANGES,
+    )
 
 
-def _add(seen: _Seen, deps: SyncDeps, own: list[SizePoint], until: date) -> None:
-    """Keep what the report shows of an instance, by its days that the report is about."""
-    seen.totals.add(own)
-    jump = capacity.anomaly_of(deps, own)
-    seen.anomalies += [jump] if jump else []
-    seen.gaps += gaps(own, until)
-    seen.largest = sorted([*seen.largest, own], key=_by_size)[:MOST_LINES]
+def _told(entry: LoggedChange | Baseline) -> ToldChange:
+    if isinstance(entry, Baseline):
+        return ToldChange(entry.changed_at, entry.instance, "", None, (entry.line,))
+    change = entry.change
+    lines = change.lines[:MOST_LINES]
+    more = len(change.lines) - len(lines)
+    return ToldChange(
+        entry.changed_at, entry.instance, change.account, change.change_type, lines, more
+    )
 
 
-def _by_size(own: list[SizePoint]) -> tuple[int, str]:
-    return -(own[-1].total_bytes or 0), own[-1].instance
+def _findings(deps: SyncDeps, about: _About, since: datetime) -> FindingNews:
+    limited = about.is_limited
+    review = findings.review_or_reason(deps, about.live, is_limited=limited)
+    days = _trend_days(deps, since)
+    first = today(deps) - timedelta(days=days - 1)
+    try:
+        changes = findings.changes_since(deps, about.live, since, is_limited=limited)
+        by_day = findings.trend(deps, about.live, days, is_limited=limited)
+    except ConfigurationError:  # the review says it already
+        return FindingNews(review)
+    return FindingNews(review, tuple(changes), tuple(by_day), first)
 
 
-def _name(own: list[SizePoint]) -> str:
-    return own[0].instance
+def _trend_days(deps: SyncDeps, since: datetime) -> int:
+    own = (today(deps) - date_of(since, deps.settings)).days + 1
+    return max(own, TREND_DAYS)
 
 
-def _from(points: list[SizePoint], day: date) -> list[SizePoint]:
-    first = bisect_left(points, day, key=lambda point: point.collected_date)
-    return points[first:]
+def _classes(
+    deps: SyncDeps, about: _About, since: datetime
+) -> tuple[tuple[ClassTrend, ...], tuple[str, ...]]:
+    """Return the classes of the file, by their order in it, and why there are none."""
+    try:
+        defined = account_classes(deps.settings)
+    except ConfigurationError as error:
+        # The file may name instances of others.
+        why = "the classification file is not valid." if about.is_limited else str(error)
+        return (), (f"The classes were not counted: {why}",)
+    if not defined:
+        return (), ()
+    until = today(deps)
+    first = until - timedelta(days=_trend_days(deps, since) - 1)
+    present = {item.name: item for item in deps.store.classes.present(about.ids)}
+    daily = deps.store.classes.daily(first, until, about.ids)
+    return tuple(
+        ClassTrend(
+            item.name,
+            item.description,
+            present.get(item.name),
+            tuple(count for count in daily if count.name == item.name),
+        )
+        for item in defined
+    ), ()
 
 
-def _failures(deps: SyncDeps) -> list[FailedSession]:
-    """Return the newest sessions that did not go well."""
-    found: list[Session] = []
-    for status in (SessionStatus.FAILED, SessionStatus.CANCELLED):
-        found += deps.store.sessions.list(SessionFilter(status=status, limit=FAILURES))
-    found.sort(key=lambda item: item.started_at, reverse=True)
-    newest = found[:FAILURES]
-    ids = [item.session_id for item in newest]
-    failures = deps.store.session_reads.failures_of(ids, FAILURES_OF_A_SESSION)
-    return [FailedSession(item, failures[item.session_id]) for item in newest]
+def _overdue(deps: SyncDeps, about: _About) -> tuple[Overdue, ...]:
+    found = overdue_now(deps).overdue
+    if about.ids is None:
+        return found
+    own = frozenset(about.ids)
+    return tuple(item for item in found if item.watched.instance_id in own)
+
+
+def _failures(deps: SyncDeps, about: _About, since: datetime) -> tuple[list[FailedSession], int]:
+    """Return the newest sessions of the time that did not go well, and how many there are.
+
+    Where others are not to be told of, only their records of these instances: what a session says
+    of itself may be of any.
+    """
+    every = deps.store.session_reads.not_well(since, MOST_FAILED, about.ids)
+    newest = every[:FAILURES]
+    failures = deps.store.session_reads.failures_of(
+        [item.session_id for item in newest], FAILURES_OF_A_SESSION, instances=about.ids
+    )
+    told = [
+        FailedSession(
+            replace(item, error=None) if about.is_limited else item, failures[item.session_id]
+        )
+        for item in newest
+    ]
+    return told, len(every)

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_pipeline.catalogs import LANGUAGES
 from sync_pipeline.model.page import Place
 from sync_pipeline.report.readable import every_day, shown_size
 from sync_pipeline.web.asked import Asked
 from sync_pipeline.web.pages import Look, view_page
 from sync_pipeline.web.plots import HEIGHT, WIDTH, Gap, drawing, gaps_of
 from sync_pipeline.web.resource import Resource
-from sync_pipeline.web.texts import LANGUAGES, Texts
+from sync_pipeline.web.texts import Texts
 from sync_pipeline.web.views import Column, Kind, Layout, Level, Line, Plot, Stroke, View
 from workbench.fleet.teams import HOSTILE
 

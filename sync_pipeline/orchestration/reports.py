@@ -1,0 +1,77 @@
+"""Mailing the reports: the sensor that sees which are due, and the job that sends them.
+
+Annotations are not postponed here: Dagster reads them as types.
+"""
+
+import dagster as dg
+
+from sync_pipeline.model.text import shortened
+from sync_pipeline.orchestration.config import NO_CONFIG
+from sync_pipeline.orchestration.failures import dagster_failures
+from sync_pipeline.orchestration.instance import require_configured
+from sync_pipeline.orchestration.resources import PipelineResource
+from sync_pipeline.orchestration.runs.runs import unfinished_run
+from sync_pipeline.settings import Settings
+from sync_pipeline.workflows.watching.reports import due_reports, send_due
+
+REPORT_JOB = "send_reports"
+SECONDS_BETWEEN_LOOKS = 60
+LONGEST = 500
+"""Characters of what is said of one report."""
+
+
+@dg.op(
+    name=REPORT_JOB,
+    config_schema=NO_CONFIG,
+    description="Mail the reports that are due, each once.",
+)
+def send_reports(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+    """Send what is due, and say what was sent; what was not fails the run after all were tried."""
+    told, failed = [], []
+    with dagster_failures(context):
+        require_configured(context.instance)
+        with pipeline.open() as deps:
+            for item in send_due(deps, due_reports(deps)):
+                told.append(shortened(str(item), LONGEST))
+                failed += [told[-1]] if item.error is not None else []
+                context.log.log("INFO" if item.error is None else "ERROR", told[-1])
+    context.add_output_metadata(
+        {
+            "reports sent": len(told) - len(failed),
+            "reports not sent": len(failed),
+            "outcome": "\n".join(told) or "Nothing was due.",
+        }
+    )
+    if failed:
+        raise dg.Failure(
+            f"Reports were not sent, and are tried again: {'; '.join(failed)}", allow_retries=False
+        )
+
+
+def build_report_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Return the sensor that asks for a run where a report is due."""
+
+    @dg.sensor(
+        name="due_reports",
+        job_name=REPORT_JOB,
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Mail the reports that are due.",
+    )
+    def due(
+        context: dg.SensorEvaluationContext, pipeline: PipelineResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        require_configured(context.instance)
+        if settings.reports_file is None:
+            return dg.SkipReason("No report is mailed: SYNC_PIPELINE_REPORTS_FILE is not set.")
+        running = unfinished_run(context.instance, REPORT_JOB)
+        if running is not None:
+            return dg.SkipReason(f"Run {running.run_id} is sending.")
+        with pipeline.open() as deps:
+            found = due_reports(deps)
+        if not found:
+            return dg.SkipReason("No report is due.")
+        # Without a key: a run that was killed is asked for again, and the store says who sends.
+        return dg.RunRequest(tags={"reports": str(len(found))})
+
+    return due
