@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.daemon.lease_file import FileLease
     from sync_pipeline.store.daemon.ticks import TickStore
     from sync_pipeline.store.events.events import EventStore
+    from sync_pipeline.store.histories import HistoryReads
     from sync_pipeline.store.holders import HolderStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
@@ -198,6 +199,13 @@ class Store:
         from sync_pipeline.store.access import AccessReads
 
         return AccessReads(self._database)
+
+    @_part
+    def histories(self) -> HistoryReads:
+        """Return what instances were over time."""
+        from sync_pipeline.store.histories import HistoryReads
+
+        return HistoryReads(self._database)
 
     @_part
     def past(self) -> PastReads:
