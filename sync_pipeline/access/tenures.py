@@ -17,11 +17,13 @@ class Look:
     """Who held it from a moment on, as one sync found it, or a date decided it.
 
     `at` is the moment (UTC), and `after` when the last sync before it that could tell began; None:
-    none could. `kind` says how what begins or ends here is known.
+    none could. `began_at` is when the sync of this look began, where it is one. `kind` says how
+    what begins or ends here is known.
     """
 
     at: datetime
     after: datetime | None
+    began_at: datetime | None
     kind: EdgeKind
     held: Held
 
@@ -29,6 +31,7 @@ class Look:
 @dataclass(slots=True)
 class _Open:
     begin: Edge
+    began_at: datetime | None
     ways: dict[Way, Edge]
     ended: list[HeldWay] = field(default_factory=list)
 
@@ -63,7 +66,7 @@ class _Fold:
         self._instance = instance
         self._blanks = blanks
         self._open: dict[str, _Open] = {}
-        self._lost: dict[str, datetime] = {}
+        self._lost: dict[str, datetime | None] = {}
         self._ended: list[Tenure] = []
 
     def add(self, look: Look) -> None:
@@ -73,14 +76,14 @@ class _Fold:
             edge = _edge(look, self._lost.get(name))
             found = self._open.get(name)
             if found is None:
-                self._open[name] = _Open(edge, dict.fromkeys(ways, edge))
+                self._open[name] = _Open(edge, look.began_at, dict.fromkeys(ways, edge))
             else:
-                found.change(ways, _edge(look, found.begin.by))
+                found.change(ways, _edge(look, found.began_at))
 
     def _end(self, name: str, look: Look) -> None:
         found = self._open.pop(name)
-        end = _edge(look, found.begin.by)
-        self._lost[name] = end.by
+        end = _edge(look, found.began_at)
+        self._lost[name] = look.began_at
         self._ended.append(self._tenure(name, found, end.after or found.begin.by, end))
 
     def all(self, held_at: datetime) -> tuple[Tenure, ...]:
@@ -116,7 +119,7 @@ class _Fold:
 
 
 def _edge(look: Look, least: datetime | None) -> Edge:
-    """Return the edge of a look; it can't be before what was seen `least`."""
+    """Return the edge of a look, which is after a sync that found the opposite (`least`)."""
     if least is None or look.kind not in (EdgeKind.SEEN, EdgeKind.UNREAD):
         return Edge(look.kind, look.at, look.after)
     return Edge(EdgeKind.SEEN, look.at, least if look.after is None else max(look.after, least))

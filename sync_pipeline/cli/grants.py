@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from sync_pipeline.cli.context import show_script
@@ -18,11 +19,24 @@ if TYPE_CHECKING:
 COMMENT_WIDTH = 96
 OWN_DATABASE = "postgres"
 """The database of a PostgreSQL instance where none is given."""
+STORE_READER = "store-reader"
+_READER, _MONITOR = "sync_pipeline_reader", "sync_monitor"
 
 
 def grants(
-    engine: Annotated[EngineName, typer.Argument(help="The engine of the instance.")],
-    user: Annotated[str, typer.Option(help="Name of the monitoring account.")] = "sync_monitor",
+    engine: Annotated[
+        str,
+        typer.Argument(
+            click_type=click.Choice([*map(str, EngineName), STORE_READER]),
+            help="The engine of the instance; store-reader: for who reads a PostgreSQL store.",
+        ),
+    ],
+    user: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Name of the monitoring account ({_MONITOR}), or of the reader ({_READER})."
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Host it connects from (MySQL, MariaDB).")] = "%",
     database: Annotated[
         list[str] | None,
@@ -41,12 +55,20 @@ def grants(
     """Print the script that makes the monitoring account; replace <password> in it.
 
     Comments say what each line opens. The last ones are statements that are left to you.
+    `store-reader` prints the views of a PostgreSQL store for others, such as Grafana, and a role
+    that reads nothing else.
     """
+    if engine == STORE_READER:
+        from sync_pipeline.store.views.views import reader_script
+
+        show_script(reader_script(_READER if user is None else user))
+        return
     from sync_pipeline.engines.registry import ENGINES
 
+    user = _MONITOR if user is None else user
     if not user:
         raise ConfigurationError("An account has a name.", hint="Give it with --user.")
-    chosen = ENGINES[engine]
+    chosen = ENGINES[EngineName(engine)]
     script = (
         _platform_script(chosen, user, platform, host, database or ())
         if platform

@@ -1,4 +1,4 @@
-"""Tenures as people and programs are told: since when, until when, by which paths, what is unknown."""
+"""Tenures as people and programs are told them: since when, until when, by which paths."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rule_of(
     classes += [class_name] if class_name else []
     if len(classes) > 1:
         raise ConfigurationError(
-            f"{classes[0]!r} and {classes[1]!r} are no capabilities, and one class can be asked for.",
+            f"{classes[0]!r} and {classes[1]!r} are two classes: one can be asked for.",
             hint=f"Capabilities are: {', '.join(known)}.",
         )
     rule = AccountRule(classes[0] if classes else "", found, tuple(roles), with_own)

@@ -41,6 +41,7 @@ ToldT = TypeVar("ToldT")
 _DECIDING = ("unread_sections", "engine", "server_version", "platform")
 """What of a sync's details can change an answer about the same accounts."""
 _DAY = 86_400.0
+_MOMENT = records.c.completed_at.type
 _LONG_DAYS = LONG_WITHOUT_SYNC / timedelta(days=1)
 _SHORT_DAYS = 1 / 24
 _USUAL = 3
@@ -153,7 +154,7 @@ def _counting(
     last_before = select(func.max(records.c.completed_at)).where(
         *completed, records.c.completed_at <= begins_at
     )
-    from_then = func.coalesce(last_before.scalar_subquery(), type_coerce(begins_at, _TYPE))
+    from_then = func.coalesce(last_before.scalar_subquery(), type_coerce(begins_at, _MOMENT))
     of_period = [records.c.completed_at >= from_then]
     if until is not None:
         # One that began by then may have read by then.
@@ -166,8 +167,8 @@ def _counting(
     run = (
         select(
             records.c.id,
-            func.lag(records.c.started_at).over(**course).label("before_at"),
-            func.lag(records.c.completed_at).over(**course).label("before_ended_at"),
+            func.lag(records.c.started_at, type_=_MOMENT).over(**course).label("before_at"),
+            func.lag(records.c.completed_at, type_=_MOMENT).over(**course).label("before_ended_at"),
             func.lag(records.c.id).over(**course).label("before_id"),
             func.lead(records.c.id).over(**course).label("next_id"),
             (day - func.lag(day).over(**course)).label("gap"),
@@ -206,9 +207,6 @@ def _counting(
         .where(counts)
         .order_by(records.c.completed_at, records.c.id)
     )
-
-
-_TYPE = records.c.completed_at.type
 
 
 def _days(connection: Connection, column: ColumnElement[datetime]) -> ColumnElement[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from sync_pipeline.store.upgrades import every_table
+from sync_pipeline.store.views.views import make_views, take_views
 
 
 def run() -> None:
@@ -18,7 +19,10 @@ def run() -> None:
             connection=connection, target_metadata=every_table(), render_as_batch=True
         )
         with context.begin_transaction():
+            has_views = take_views(connection)
             context.run_migrations()
+            if has_views:
+                make_views(connection)
         connection.commit()
 
 

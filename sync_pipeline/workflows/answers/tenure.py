@@ -144,17 +144,20 @@ def _looks(
 ) -> Iterator[Look]:
     """Yield who held it in order, with when the last sync before began that could tell."""
     known: Mapping[datetime, datetime | None] = known_before(syncs)
+    began = {item.at: item.began_at for item in syncs}
     first_unread = next((item.at for item in syncs if item.unread), None)
     for number, item in enumerate(holding_.found):
         if number == 0:
-            yield Look(item.at, None, _BEGINS[history.beginning], item.held)
+            kind = _BEGINS[history.beginning]
+            began_at = began.get(item.at) if kind is EdgeKind.FIRST_SYNC else None
+            yield Look(item.at, None, began_at, kind, item.held)
         elif item.is_by_clock:
-            yield Look(item.at, None, EdgeKind.CLOCK, item.held)
+            yield Look(item.at, None, item.at, EdgeKind.CLOCK, item.held)
         else:
             after = known.get(item.at)
             is_unread = after is None and first_unread is not None and first_unread < item.at
             kind = EdgeKind.UNREAD if is_unread else EdgeKind.SEEN
-            yield Look(item.at, after, kind, item.held)
+            yield Look(item.at, after, began.get(item.at), kind, item.held)
 
 
 def _notes(name: str, history: StoredHistory, syncs: Sequence[SyncOfCourse]) -> Iterator[str]:
