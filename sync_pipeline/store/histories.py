@@ -16,7 +16,6 @@ from sqlalchemy import (
     Float,
     Select,
     and_,
-    cast,
     extract,
     func,
     literal_column,
@@ -160,22 +159,24 @@ def _counting(
         # One that began by then may have read by then.
         began_at = func.coalesce(records.c.started_at, records.c.completed_at)
         of_period.append(began_at <= until)
-    course = {"order_by": (records.c.completed_at, records.c.id)}
+    course = (records.c.completed_at, records.c.id)
     deciding = [records.c.sync_details[name].as_string() for name in _DECIDING]
     day = _days(connection, records.c.completed_at)
     count = func.count().over()
     run = (
         select(
             records.c.id,
-            func.lag(records.c.started_at, type_=_MOMENT).over(**course).label("before_at"),
-            func.lag(records.c.completed_at, type_=_MOMENT).over(**course).label("before_ended_at"),
-            func.lag(records.c.id).over(**course).label("before_id"),
-            func.lead(records.c.id).over(**course).label("next_id"),
-            (day - func.lag(day).over(**course)).label("gap"),
+            func.lag(records.c.started_at, type_=_MOMENT).over(order_by=course).label("before_at"),
+            func.lag(records.c.completed_at, type_=_MOMENT)
+            .over(order_by=course)
+            .label("before_ended_at"),
+            func.lag(records.c.id).over(order_by=course).label("before_id"),
+            func.lead(records.c.id).over(order_by=course).label("next_id"),
+            (day - func.lag(day).over(order_by=course)).label("gap"),
             ((func.max(day).over() - func.min(day).over()) / count).label("usual"),
-            or_(*(item.is_distinct_from(func.lag(item).over(**course)) for item in deciding)).label(
-                "is_other"
-            ),
+            or_(
+                *(item.is_distinct_from(func.lag(item).over(order_by=course)) for item in deciding)
+            ).label("is_other"),
         )
         .where(*completed, *of_period)
         .subquery("run")
@@ -213,4 +214,4 @@ def _days(connection: Connection, column: ColumnElement[datetime]) -> ColumnElem
     """Return a moment as a number of days."""
     if connection.dialect.name == "sqlite":
         return func.julianday(column, type_=Float)
-    return cast(extract("epoch", column), Float) / _DAY
+    return type_coerce(extract("epoch", column) / _DAY, Float)

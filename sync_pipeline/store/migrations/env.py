@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from sync_pipeline.store.database import newest_revision
 from sync_pipeline.store.upgrades import every_table
 from sync_pipeline.store.views.views import make_views, take_views
 
@@ -19,9 +20,9 @@ def run() -> None:
             connection=connection, target_metadata=every_table(), render_as_batch=True
         )
         with context.begin_transaction():
-            has_views = take_views(connection)
+            are_wanted = take_views(connection)
             context.run_migrations()
-            if has_views:
+            if are_wanted and context.get_context().get_current_revision() == newest_revision():
                 make_views(connection)
         connection.commit()
 

@@ -24,6 +24,9 @@ _THERE = (
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE n.nspname = %(schema)s AND c.relname = ANY(%(names)s)"
 )
+_IS_WANTED = (
+    "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %(schema)s"
+)
 _PART_ONE = """\
 -- Run it in the store's database, as the role that made the store's tables: the views show what
 -- that role may read, of the tables that it finds by its search_path."""
@@ -83,16 +86,17 @@ def reader_script(user: str) -> str:
 
 
 def take_views(connection: Connection) -> bool:
-    """Take the views away before the tables change; return whether there were any.
+    """Take the views away before the tables change; return whether they are wanted afterwards.
 
-    Those that another role made are left alone: only it can.
+    They are where there is a schema for them. Those that another role made are left alone: only
+    that one can take them away.
     """
     if connection.dialect.name != "postgresql":
         return False
-    owned = [name for name, is_owned in _there(connection).items() if is_owned]
-    for name in owned:
-        connection.exec_driver_sql(f"DROP VIEW {SCHEMA}.{name}")
-    return bool(owned)
+    for name, is_owned in _there(connection).items():
+        if is_owned:
+            connection.exec_driver_sql(f"DROP VIEW {SCHEMA}.{name}")
+    return bool(connection.exec_driver_sql(_IS_WANTED, {"schema": SCHEMA}).scalar())
 
 
 def make_views(connection: Connection) -> None:

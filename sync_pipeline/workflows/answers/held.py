@@ -75,7 +75,8 @@ def holding(
         StoreDamaged: an entry of the change log is not what was written.
     """
     course = _Course(instance, history, wanted, is_meant, end)
-    found, read_at = [], {}
+    found: list[Found] = []
+    read_at: dict[str, datetime] = {}
     for item in course.found():
         if isinstance(item, Found):
             found.append(item)
