@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
-from sync_pipeline.cli.context import show_script
+from sync_pipeline.cli.context import SHOWN, show_script
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.text import shortened
 
 if TYPE_CHECKING:
     from sync_pipeline.engines.base import Engine
@@ -27,8 +27,9 @@ def grants(
     engine: Annotated[
         str,
         typer.Argument(
-            click_type=click.Choice([*map(str, EngineName), STORE_READER]),
-            help="The engine of the instance; store-reader: for who reads a PostgreSQL store.",
+            help=f"The engine of the instance ({', '.join(EngineName)}); {STORE_READER}: for who "
+            "reads a PostgreSQL store.",
+            autocompletion=lambda: [*EngineName, STORE_READER],
         ),
     ],
     user: Annotated[
@@ -68,7 +69,7 @@ def grants(
     user = _MONITOR if user is None else user
     if not user:
         raise ConfigurationError("An account has a name.", hint="Give it with --user.")
-    chosen = ENGINES[EngineName(engine)]
+    chosen = ENGINES[_named(engine)]
     script = (
         _platform_script(chosen, user, platform, host, database or ())
         if platform
@@ -78,6 +79,20 @@ def grants(
     optional = _optional(chosen, account, is_managed=bool(platform))
     lines = (*_commented(chosen, script), *optional)
     show_script("".join(f"{line}\n" for line in lines))
+
+
+def _named(engine: str) -> EngineName:
+    """Return an engine by its name.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    try:
+        return EngineName(engine)
+    except ValueError:
+        known = ", ".join((*EngineName, STORE_READER))
+        shown = shortened(engine, SHOWN)
+        raise ConfigurationError(f"{shown!r} is no engine.", hint=f"Give one of {known}.") from None
 
 
 def _platform_script(
