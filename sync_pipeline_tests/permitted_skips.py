@@ -38,6 +38,7 @@ PERMITTED = (
     PermittedSkip(f"{TESTS}/*", r"MariaDB [\d.]+ is not available: ", OF_ANOTHER_RELEASE),
     PermittedSkip(f"{TESTS}/*", r"PostgreSQL \d+ is not available: ", OF_ANOTHER_RELEASE),
     PermittedSkip(f"{TESTS}/*", r"pgbouncer is not available: ", OF_ANOTHER_RELEASE),
+    PermittedSkip(f"{TESTS}/*", r"promtool is not available: ", OF_ANOTHER_RELEASE),
     PermittedSkip(
         f"{TESTS}/contract/test_sqlserver_real.py*",
         "no server: set SYNC_PIPELINE_TEST_SQLSERVER",

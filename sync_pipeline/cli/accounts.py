@@ -29,6 +29,8 @@ from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilt
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
 
 if TYPE_CHECKING:
+    from sync_pipeline.model.account import AccountState
+    from sync_pipeline.model.tenure import Tenure
     from sync_pipeline.workflows.answers.history import AccountAt
 
 ItemT = TypeVar("ItemT")
@@ -280,6 +282,79 @@ def at(
     rows = [(item.instance, *_columns(item, len(item.state.grants))) for item in found]
     columns = ("instance", "account", "kind", "state", "roles", "grants")
     output.show(columns, rows, past.nothing(f"No account was known at {time}."))
+
+
+@app.command()
+@with_options
+def tenure(
+    selection: Selection,
+    output: Output,
+    capability: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--capability",
+            help="superuser, grant-admin, dangerous or another one of `accounts list`, or a class; "
+            "may be repeated: with any of them.",
+        ),
+    ] = None,
+    class_name: ClassOption = None,
+    role: RoleOption = None,
+    account: Annotated[str | None, typer.Option(help="LIKE pattern of the whole name.")] = None,
+    since: Annotated[str | None, typer.Option(help=f"Held then or later: {WHEN}")] = None,
+    until: Annotated[str | None, typer.Option(help=f"Held then or before: {WHEN}")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what has ended, as far back as changes are kept.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 1000,
+    with_system: WithSystem = False,
+) -> None:
+    """Show since when accounts have a power, for how long, and by which path.
+
+    Without a period: who has it now. A begin and an end lie between two syncs, and both are told.
+    """
+    from sync_pipeline.cli.tenures import COLUMNS, CSV_COLUMNS, csv_row, row, rule_of, tenure_json
+    from sync_pipeline.model.pattern import like
+    from sync_pipeline.workflows.answers.tenure import tenures
+    from sync_pipeline.workflows.selecting import active, selected_ever
+
+    rule = rule_of(capability or [], class_name, role or [], with_own=with_system)
+    is_of_period = since is not None or until is not None
+    notes: list[str] = []
+
+    def is_meant(state: AccountState) -> bool:
+        return account is None or like(account, state.name)
+
+    def found() -> Iterator[Tenure]:
+        choose = selected_ever if is_of_period or everything else active
+        each = tenures(
+            deps,
+            choose(deps.store, selection),
+            rule,
+            parse_past(since) if since else None,
+            parse_past(until) if until else None,
+            is_meant,
+        )
+        count = 0
+        for item in each:
+            notes.extend(item.notes)
+            for one in item.tenures:
+                if not (is_of_period or everything or one.is_held):
+                    continue
+                if count == limit:
+                    notes.append(f"More than {limit} were found: --limit shows more.")
+                    return
+                count += 1
+                yield one
+
+    with dependencies() as deps:
+        if output.is_json:
+            from sync_pipeline.cli.long_json import show_long_json
+
+            show_long_json("tenures", map(tenure_json, found()), lambda: {"not_known": notes})
+            return
+        rows = [csv_row(item) if output.is_csv else row(item) for item in found()]
+    columns = CSV_COLUMNS if output.is_csv else COLUMNS
+    output.show(columns, rows, "Nobody had it, as far as is known.", tuple(dict.fromkeys(notes)))
 
 
 @app.command()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sync_pipeline.cli.context import show_script
+from sync_pipeline.cli.context import SHOWN, show_script
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.text import shortened
 
 if TYPE_CHECKING:
     from sync_pipeline.engines.base import Engine
@@ -18,11 +19,25 @@ if TYPE_CHECKING:
 COMMENT_WIDTH = 96
 OWN_DATABASE = "postgres"
 """The database of a PostgreSQL instance where none is given."""
+STORE_READER = "store-reader"
+_READER, _MONITOR = "sync_pipeline_reader", "sync_monitor"
 
 
 def grants(
-    engine: Annotated[EngineName, typer.Argument(help="The engine of the instance.")],
-    user: Annotated[str, typer.Option(help="Name of the monitoring account.")] = "sync_monitor",
+    engine: Annotated[
+        str,
+        typer.Argument(
+            help=f"The engine of the instance ({', '.join(EngineName)}); {STORE_READER}: for who "
+            "reads a PostgreSQL store.",
+            autocompletion=lambda: [*EngineName, STORE_READER],
+        ),
+    ],
+    user: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Name of the monitoring account ({_MONITOR}), or of the reader ({_READER})."
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Host it connects from (MySQL, MariaDB).")] = "%",
     database: Annotated[
         list[str] | None,
@@ -41,12 +56,20 @@ def grants(
     """Print the script that makes the monitoring account; replace <password> in it.
 
     Comments say what each line opens. The last ones are statements that are left to you.
+    `store-reader` prints the views of a PostgreSQL store for others, such as Grafana, and a role
+    that reads nothing else.
     """
+    if engine == STORE_READER:
+        from sync_pipeline.store.views.views import reader_script
+
+        show_script(reader_script(_READER if user is None else user))
+        return
     from sync_pipeline.engines.registry import ENGINES
 
+    user = _MONITOR if user is None else user
     if not user:
         raise ConfigurationError("An account has a name.", hint="Give it with --user.")
-    chosen = ENGINES[engine]
+    chosen = ENGINES[_named(engine)]
     script = (
         _platform_script(chosen, user, platform, host, database or ())
         if platform
@@ -56,6 +79,20 @@ def grants(
     optional = _optional(chosen, account, is_managed=bool(platform))
     lines = (*_commented(chosen, script), *optional)
     show_script("".join(f"{line}\n" for line in lines))
+
+
+def _named(engine: str) -> EngineName:
+    """Return an engine by its name.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    try:
+        return EngineName(engine)
+    except ValueError:
+        known = ", ".join((*EngineName, STORE_READER))
+        shown = shortened(engine, SHOWN)
+        raise ConfigurationError(f"{shown!r} is no engine.", hint=f"Give one of {known}.") from None
 
 
 def _platform_script(

@@ -136,7 +136,7 @@ class _Around:
             marks,
             _syncs(connection, marks),
             sections_of(connection, latest),
-            _ever(connection, [item for item in some if marks[item].has_later_sync]),
+            sections_ever(connection, [item for item in some if marks[item].has_later_sync]),
             _databases(connection, some, moment),
         )
 
@@ -192,7 +192,7 @@ def _syncs(connection: Connection, marks: dict[int, Row[Any]]) -> dict[int, Last
     return {row.instance_id: LastSync(row.completed_at, row.sync_details) for row in rows}
 
 
-def _ever(
+def sections_ever(
     connection: Connection, some: Sequence[int]
 ) -> dict[int, dict[SectionKey, SectionReport]]:
     """Return every section of instances that a sync ever looked at, as the last one read it."""

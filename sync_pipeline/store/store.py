@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.events.events import EventStore
     from sync_pipeline.store.events.news_retention import NewsRetention
     from sync_pipeline.store.events.outbox import OutboxStore
+    from sync_pipeline.store.histories import HistoryReads
     from sync_pipeline.store.holders import HolderStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
@@ -205,6 +206,13 @@ class Store:
         from sync_pipeline.store.access import AccessReads
 
         return AccessReads(self._database)
+
+    @_part
+    def histories(self) -> HistoryReads:
+        """Return what instances were over time."""
+        from sync_pipeline.store.histories import HistoryReads
+
+        return HistoryReads(self._database)
 
     @_part
     def past(self) -> PastReads:

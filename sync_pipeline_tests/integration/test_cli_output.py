@@ -50,6 +50,7 @@ SHOWING = (
     ("accounts", "classes"),
     ("accounts", "list"),
     ("accounts", "show", FORMULA, "--instance=one"),
+    ("accounts", "tenure", "--capability=superuser"),
     ("access", "who-can", "SELECT", "shop.orders"),
     ("access", "of", FORMULA, "--instance=one"),
     ("access", "diff", FORMULA, FORMULA, "--instance=one"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
+from sync_pipeline.store.database import newest_revision
 from sync_pipeline.store.upgrades import every_table
+from sync_pipeline.store.views.views import make_views, take_views
 
 
 def run() -> None:
@@ -18,7 +20,10 @@ def run() -> None:
             connection=connection, target_metadata=every_table(), render_as_batch=True
         )
         with context.begin_transaction():
+            are_wanted = take_views(connection)
             context.run_migrations()
+            if are_wanted and context.get_context().get_current_revision() == newest_revision():
+                make_views(connection)
         connection.commit()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from sync_pipeline.access.classification.classes import AccountClass
 from sync_pipeline.access.classification.subject import Population, Subject
@@ -48,7 +49,7 @@ def found_accounts(
         ConfigurationError: there is no such class, or the file is not valid; the moment has not
             come, or changes since then were pruned.
     """
-    wanted = _Wanted(rule, class_named(deps.settings, rule.class_name) if rule.class_name else None)
+    wanted = WantedAccounts.of_rule(deps, rule)
     loaded = (
         load_each(deps, instances, deps.clock(), with_damaged=True)
         if at is None
@@ -58,11 +59,24 @@ def found_accounts(
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class WantedAccounts:
+    """Takes the accounts that a rule means."""
+
     rule: AccountRule
     in_class: AccountClass | None
 
+    @classmethod
+    def of_rule(cls, deps: SyncDeps, rule: AccountRule) -> Self:
+        """Return what takes the accounts of a rule.
+
+        Raises:
+            ConfigurationError: there is no such class, or the file is not valid.
+        """
+        name = rule.class_name
+        return cls(rule, class_named(deps.settings, name) if name else None)
+
     def of(self, loaded: LoadedInstance, is_meant: IsMeant) -> tuple[AccountState, ...]:
+        """Return those of an instance that are active and meant, by name."""
         population = Population(loaded.instance, loaded.judged)
         return tuple(
             subject.state

@@ -131,7 +131,7 @@ def sections_then(
         return found.sections
     if not found.is_synced:
         return {}
-    unread = _unread(found.sync)
+    unread = unread_by(found.sync)
     there = _databases(found, states)
     noted = _noted(found.sync)
     read = {
@@ -166,7 +166,7 @@ def _databases(found: StoredPast, states: Mapping[str, AccountState]) -> frozens
     return frozenset(named)
 
 
-def _unread(sync: LastSync | None) -> dict[SectionKey, SectionReport] | None:
+def unread_by(sync: LastSync | None) -> dict[SectionKey, SectionReport] | None:
     """Return what a sync did not read; None: that is not known."""
     told = sync.details.get("unread_sections") if sync else None
     if not isinstance(told, Mapping):
@@ -186,7 +186,7 @@ def _not_known(found: StoredPast, moment: datetime) -> Iterator[str]:
     if not found.is_synced:
         yield f"not synced yet at {_told(moment)}, so that nothing is known of then."
         return
-    if not found.is_latest and _unread(found.sync) is None:
+    if not found.is_latest and unread_by(found.sync) is None:
         yield (
             f"what the last sync before {_told(moment)} could not read is not known any more: its "
             "record is not kept (SYNC_PIPELINE_SESSION_RETENTION_DAYS)."
