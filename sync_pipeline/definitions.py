@@ -1,15 +1,21 @@
-"""What Dagster loads: the composition of jobs, schedules and sensors, nothing else."""
+"""What Dagster loads: the composition of jobs, assets, schedules and sensors, nothing else."""
 
 from __future__ import annotations
 
 import dagster as dg
 
 from sync_pipeline.model.period import PeriodType
-from sync_pipeline.orchestration.catalog import Known, instance_assets, known
+from sync_pipeline.orchestration.catalog import (
+    Known,
+    instance_assets,
+    instance_checks,
+    known,
+)
 from sync_pipeline.orchestration.categories.aggregation.fleet import build_fleet_aggregations
 from sync_pipeline.orchestration.categories.registry import CATEGORY_JOBS
 from sync_pipeline.orchestration.freshness import instance_freshness
 from sync_pipeline.orchestration.jobs import (
+    Job,
     build_job,
     build_more_jobs,
     build_report_job,
@@ -26,11 +32,15 @@ _SETTINGS = Settings.load()
 
 
 def build_definitions(settings: Settings, found: Known) -> dg.Definitions:
-    """Return jobs, schedules and sensors; what periods are offered depends on the store."""
-    jobs, schedules = [], []
+    """Return all but the instances; what periods are offered depends on the store.
+
+    The executor and the log are those of the jobs in which Dagster materializes assets.
+    """
+    jobs: list[Job] = []
+    schedules = []
     for item in CATEGORY_JOBS.values():
         job = build_job(settings, item)
-        jobs += [job, *build_more_jobs(settings, item, found)]
+        jobs += [job, *build_more_jobs(settings, item)]
         row = item.row
         schedules.append(
             build_schedule(
@@ -46,10 +56,16 @@ def build_definitions(settings: Settings, found: Known) -> dg.Definitions:
     pruning = build_schedule(settings, retention, settings.retention_cron, text)
     sensors = [build_session_reaper(settings), instance_freshness]
     return dg.Definitions(
+        assets=[
+            build_fleet_aggregations(settings, kind, found.computable(kind, settings))
+            for kind in PeriodType
+        ],
         jobs=[*jobs, retention, build_report_job(settings)],
         schedules=[*schedules, pruning],
         sensors=[*sensors, build_report_sensor(settings)],
         resources={"pipeline": PipelineResource(), "io_manager": step_values_of(settings)},
+        executor=executor_of(settings),
+        loggers={"console": console()},
     )
 
 
@@ -58,18 +74,7 @@ defs = build_definitions(_SETTINGS, Known())
 
 @dg.definitions
 def location() -> dg.Definitions:
-    """Return what Dagster loads: the definitions, the fleet and its instances as assets.
-
-    The executor and the log are those of the job in which Dagster materializes assets.
-    """
+    """Return what Dagster loads: the definitions, and the instances as assets."""
     found = known(Settings.load())
-    fleet = [
-        build_fleet_aggregations(_SETTINGS, kind, found.computable(kind, _SETTINGS))
-        for kind in PeriodType
-    ]
-    assets = dg.Definitions(
-        assets=[*fleet, *instance_assets(_SETTINGS)],
-        executor=executor_of(_SETTINGS),
-        loggers={"console": console()},
-    )
-    return dg.Definitions.merge(build_definitions(_SETTINGS, found), assets)
+    instances = dg.Definitions(assets=instance_assets(_SETTINGS), asset_checks=instance_checks())
+    return dg.Definitions.merge(build_definitions(_SETTINGS, found), instances)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sync_pipeline.model.period import PeriodRange, PeriodType
+from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 
 
 class Trend(StrEnum):
@@ -81,6 +81,25 @@ class AggregationRows:
             self.instances + other.instances,
             self.replaced + other.replaced,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPeriod:
+    """What is aggregated of a period, of all instances together.
+
+    `left` is how many instances have sizes in the period and no aggregation of it. `last_bytes` is
+    the sum of the last totals of those that have one; None: none is known.
+    """
+
+    period: Period
+    instances: int
+    left: int
+    last_bytes: int | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether nothing that was measured is left out."""
+        return not self.left
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,20 @@ from sync_pipeline.orchestration.resources import PipelineResource
 )
 def finish_session(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Show the session's counts. The last record closed the session, not this step."""
+    finish(context, pipeline)
+
+
+def finish(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+    """Say how the session of a run ended, and log the events of what it did as a whole."""
     with dagster_failures(context), pipeline.open() as deps:
         part = pipeline.part_of(context.instance, context.run)
         session = deps.store.sessions.get(part.session_id)
         if session is None:
             return
-        shown = category_job(context.job_name).shown(deps, session)
+        category = category_job(context.job_name)
+        config = category.config_of(context.job_name).of_run(context.run)
+        shown = category.shown(deps, session)
+        events = list(category.events(context.run, part, config, deps))
     note = f" {session.error}" if session.error else ""
     context.log.info(
         "Session %s is %s: %d of %d instances completed, %d skipped.%s",
@@ -36,3 +44,5 @@ def finish_session(context: dg.OpExecutionContext, pipeline: PipelineResource) -
         note,
     )
     context.add_output_metadata({**session_metadata(session), **shown})
+    for event in events:
+        context.log_event(event)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from sync_pipeline.orchestration.catalog import Known
+from sync_pipeline.model.period import PeriodType
 from sync_pipeline.orchestration.categories.job import (
     BACKFILL_PRIORITY,
     DAILY_PRIORITY,
@@ -19,10 +20,12 @@ from sync_pipeline.orchestration.hooks import close_record
 from sync_pipeline.orchestration.ops import open_session
 from sync_pipeline.orchestration.reports import REPORT_JOB, send_reports
 from sync_pipeline.orchestration.retention import prune_sizes
+from sync_pipeline.orchestration.runs.runs import fleet_key
 from sync_pipeline.orchestration.runtime.executors import console, executor_of, one_after_the_other
 from sync_pipeline.orchestration.runtime.threaded_executor import DEADLINE_TAG
 from sync_pipeline.settings import Settings
 
+Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 RETENTION_JOB = "maintain_sizes"
 """By this name Dagster keeps the job's runs, and whether its schedule is on. It is not for
 maintenance, in which instances are left alone."""
@@ -41,20 +44,35 @@ def build_job(settings: Settings, item: CategoryJob) -> dg.JobDefinition:
     )
 
 
-def build_more_jobs(
-    settings: Settings, item: CategoryJob, found: Known
-) -> Iterator[dg.JobDefinition]:
-    """Return the other jobs of a category; what periods are offered depends on the store."""
+def build_more_jobs(settings: Settings, item: CategoryJob) -> Iterator[Job]:
+    """Return the other jobs of a category."""
     for more in item.more_jobs:
-        yield _instance_job(
-            settings,
-            more.name,
-            more.description,
-            more.select,
-            item.work,
-            priority=BACKFILL_PRIORITY,
-            partitions_def=found.computable(more.kind, settings) if more.kind else None,
-        )
+        if more.kind is None:
+            yield _instance_job(
+                settings,
+                more.name,
+                more.description,
+                more.select,
+                item.work,
+                priority=BACKFILL_PRIORITY,
+            )
+        else:
+            yield _partitions_job(settings, more.name, more.description, more.kind)
+
+
+def _partitions_job(settings: Settings, name: str, description: str, kind: PeriodType) -> Job:
+    """Return the job that materializes the periods of a kind.
+
+    Of the job of an asset, Dagster's page of partitions shows what is materialized; of any other
+    job, which partitions it had a run of its own for.
+    """
+    return dg.define_asset_job(
+        name,
+        dg.AssetSelection.assets(fleet_key(kind)),
+        description=description,
+        tags=_tags(settings.max_runtime_seconds, BACKFILL_PRIORITY),
+        executor_def=executor_of(settings),
+    )
 
 
 def build_retention(settings: Settings) -> dg.JobDefinition:
@@ -97,7 +115,6 @@ def _instance_job(
     work: dg.OpDefinition,
     *,
     priority: int,
-    partitions_def: dg.PartitionsDefinition[str] | None = None,
     more_seconds: int = 0,
 ) -> dg.JobDefinition:
     """Return a job that opens a session and does one step for each instance."""
@@ -108,7 +125,6 @@ def _instance_job(
         executor_def=executor_of(settings),
         logger_defs={"console": console()},
         hooks={close_record},
-        partitions_def=partitions_def,
     )
 
     def instances() -> None:

@@ -13,7 +13,7 @@ from sync_pipeline.model.finding import Finding
 from sync_pipeline.model.session import Session
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.text import shortened, visible_start
-from sync_pipeline.orchestration.catalog import aggregation_key, size_key
+from sync_pipeline.orchestration.catalogued import aggregation_key, size_key
 from sync_pipeline.orchestration.markdown import bullets, cell, table
 from sync_pipeline.visible import visible
 from sync_pipeline.workflows.answers.capacity import top_databases
@@ -40,8 +40,13 @@ def report_metadata(report: AccountSyncReport) -> dict[str, dg.MetadataValue]:
         "accounts created": dg.MetadataValue.int(counters.items_created),
         "accounts updated": dg.MetadataValue.int(counters.items_updated),
         "accounts deactivated": dg.MetadataValue.int(counters.items_deleted),
-        "changes": dg.MetadataValue.md(_changes(report)),
+        **changes_metadata(report),
     }
+
+
+def changes_metadata(report: AccountSyncReport) -> dict[str, dg.MetadataValue]:
+    """Return which accounts changed in an instance's account sync, and how."""
+    return {"changes": dg.MetadataValue.md(_changes(report))}
 
 
 def size_metadata(report: SizeReport) -> dict[str, dg.MetadataValue]:

@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import PrivateAttr
 
+from sync_pipeline.errors import StoreUnavailable
 from sync_pipeline.files.private import secure_home
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.fleet.shards import MOST_AT_ONCE
+from sync_pipeline.orchestration.catalogued import Catalogued
 from sync_pipeline.orchestration.runs.ends import note_machine
 from sync_pipeline.orchestration.runs.lineage import Part, part_of
 from sync_pipeline.settings import Settings
@@ -55,6 +57,7 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
     _run: dg.DagsterRun | None = PrivateAttr(default=None)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _parts: dict[str, Part] = PrivateAttr(default_factory=dict)
+    _catalogued: Catalogued | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Keep the run that this is for; a sensor has none."""
@@ -96,6 +99,17 @@ class PipelineResource(dg.ConfigurableResource[SyncDeps]):
             return self._parts[run_id].session_id
         run = instance.get_run_by_id(run_id)
         return self.part_of(instance, run).session_id if run else run_id
+
+    def catalogued(self) -> Catalogued:
+        """Return the instances that are assets; the store is asked once a run.
+
+        Where it does not answer there are none: who asks has done its work, and wants to show it.
+        """
+        with suppress(StoreUnavailable), self.open() as deps, self._lock:
+            if self._catalogued is None:
+                self._catalogued = Catalogued.of(deps)
+            return self._catalogued
+        return Catalogued()
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         """Close what was opened."""

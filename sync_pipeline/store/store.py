@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.sessions.sessions import SessionStore
     from sync_pipeline.store.sizes.aggregations import AggregationStore
     from sync_pipeline.store.sizes.fleet import FleetSizes
+    from sync_pipeline.store.sizes.periods import PeriodStore
     from sync_pipeline.store.sizes.queries import SizeQueries
     from sync_pipeline.store.sizes.retention import RetentionStore
     from sync_pipeline.store.sizes.sizes import SizeStore
@@ -304,6 +305,13 @@ class Store:
         from sync_pipeline.store.sizes.fleet import FleetSizes
 
         return FleetSizes(self._database)
+
+    @_part
+    def periods(self) -> PeriodStore:
+        """Return which periods of the fleet are aggregated."""
+        from sync_pipeline.store.sizes.periods import PeriodStore
+
+        return PeriodStore(self._database)
 
     @_part
     def aggregations(self) -> AggregationStore:

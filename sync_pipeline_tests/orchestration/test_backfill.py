@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from sync_pipeline.model.aggregation import AggregationRequest
+from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.period import Period, PeriodRange, PeriodType
 from sync_pipeline.model.session import Session, SessionFilter, SessionStatus, SyncType
 from sync_pipeline.model.size import Measure
@@ -26,7 +28,7 @@ from sync_pipeline.orchestration.runs.runs import BACKFILL_SIZES, BACKFILL_TAG
 from sync_pipeline.settings import Settings, project_root
 from sync_pipeline.store.store import Store
 from workbench.benches.store_bench import StoreBench
-from workbench.running.system import System, quick_up, running_system, wait_for
+from workbench.running.system import System, quick_up, running_system, selector, wait_for
 from workbench.strategies.sizes import Day, History, put_history
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
@@ -43,6 +45,18 @@ mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillPara
 STATUS = """
 query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
   ... on PartitionBackfill { status unfinishedRuns { id } } } }
+"""
+
+
+PARTITIONS = """
+query ($path: [String!]!) { assetNodeOrError(assetKey: {path: $path}) { ... on AssetNode {
+  partitionStats { numMaterialized numFailed numMaterializing }
+  assetPartitionStatuses { ... on TimePartitionStatuses { ranges { startKey endKey status } } }
+} } }
+"""
+JOB = """
+query ($selector: PipelineSelector!) { pipelineOrError(params: $selector) {
+  ... on Pipeline { isAssetJob } } }
 """
 
 
@@ -104,6 +118,25 @@ def rows_of(store: Store, *ranges: PeriodRange) -> list[dict[str, Any]]:
 
 def rows(system: System) -> list[dict[str, Any]]:
     return rows_of(system.fleet.store, MONTHS, QUARTERS)
+
+
+def materialized(system: System, kind: PeriodType) -> set[str]:
+    """Return the partitions that the page of an asset, and that of its job, shows as computed."""
+    path = ["fleet_aggregations", str(kind)]
+    answer = system.graphql(PARTITIONS, path=path)["assetNodeOrError"]
+    stats = answer["partitionStats"]
+    assert (stats["numFailed"], stats["numMaterializing"]) == (0, 0)
+    days: set[str] = set()
+    for item in answer["assetPartitionStatuses"]["ranges"]:
+        assert item["status"] == "MATERIALIZED"
+        first, last = (date.fromisoformat(item[name]) for name in ("startKey", "endKey"))
+        days |= {period.start.isoformat() for period in PeriodRange.between(kind, first, last)}
+    assert len(days) == stats["numMaterialized"]
+    return days
+
+
+def keys(*periods: Period) -> set[str]:
+    return {item.start.isoformat() for item in periods}
 
 
 def forget(settings: Settings) -> None:
@@ -170,6 +203,33 @@ def test_one_run_computes_the_whole_range(system: System, in_one_run: list[dict[
     assert len(sessions) == 2
     assert {item.sync_type for item in sessions} == {SyncType.BACKFILL}
     assert {(item.total, item.successful) for item in sessions} == {(2, 2)}
+    # Dagster's pages show it, that of the job too, because it is the job of an asset.
+    assert materialized(system, PeriodType.MONTH) == keys(*MONTHS)
+    assert materialized(system, PeriodType.QUARTER) == keys(*QUARTERS)
+    for kind in PeriodType:
+        asked = selector(f"aggregate_{kind}")
+        assert system.graphql(JOB, selector=asked)["pipelineOrError"] == {"isAssetJob": True}
+
+
+def test_the_page_shows_what_was_computed_without_dagster(
+    system: System, in_one_run: list[dict[str, Any]]
+) -> None:
+    """As before there were events: the next run that aggregates lets Dagster be told."""
+    earlier = MONTHS.first.previous
+    request = AggregationRequest(
+        tuple(item.id for item in system.fleet.store.registry.select_ever(Selection())),
+        PeriodRange(earlier, earlier),
+        TODAY,
+        5.0,
+        datetime.now(UTC),
+    )
+    system.fleet.store.aggregations.compute([request])
+    ours(system, PeriodRange(MONTHS.last, MONTHS.last))
+
+    def is_shown() -> bool:
+        return materialized(system, PeriodType.MONTH) == keys(earlier, *MONTHS)
+
+    wait_for(is_shown, 90, "the partition on the page")
 
 
 def test_the_ui_gives_the_same(system: System, in_one_run: list[dict[str, Any]]) -> None:

@@ -39,8 +39,11 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 def run(
     instance: DagsterInstance, job: str, partition: str | None = None, **config: Any
 ) -> ExecuteInProcessResult:
+    ops: dict[str, Any] = {"select_instances": {"config": config}}
+    if partition is not None:  # of an asset, whose steps are in a graph
+        ops = {job.replace("aggregate_", "fleet_aggregations_"): {"ops": ops}}
     return defs.resolve_job_def(job).execute_in_process(
-        run_config={"ops": {"select_instances": {"config": config}}},
+        run_config={"ops": ops},
         instance=instance,
         partition_key=partition,
         raise_on_error=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from dagster import DefaultScheduleStatus, DefaultSensorStatus, SensorDefinition
 from dagster._core.definitions.definitions_load_context import DefinitionsLoadType
+from dagster._core.definitions.dependency import NodeHandle
 from dagster._utils.test.definitions import scoped_definitions_load_context
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.definitions import defs, location
 from sync_pipeline.fleet.shards import MOST_AT_ONCE
 from sync_pipeline.model.period import PeriodType
-from sync_pipeline.orchestration import catalog
+from sync_pipeline.orchestration import catalog, catalogued
 from sync_pipeline.orchestration.categories.account.job import ACCOUNT_JOB
 from sync_pipeline.orchestration.categories.aggregation.job import AGGREGATION_JOB
 from sync_pipeline.orchestration.config import BackfillConfig, SyncConfig
@@ -51,11 +53,12 @@ def sensors() -> list[SensorDefinition]:
 
 def test_names() -> None:
     assert sorted(REPOSITORY.job_names) == [
-        "account_sync", "aggregate_day", "aggregate_month", "aggregate_quarter",
+        ASSET_JOB, "account_sync", "aggregate_day", "aggregate_month", "aggregate_quarter",
         "aggregate_sizes", "aggregate_week", "backfill_sizes", "capacity_sync", "maintain_sizes",
         "send_reports",
     ]  # fmt: skip
-    assert set(REPOSITORY.job_names) - SESSION_JOBS == {"maintain_sizes", "send_reports"}
+    sessionless = {ASSET_JOB, "maintain_sizes", "send_reports"}
+    assert set(REPOSITORY.job_names) - SESSION_JOBS == sessionless
     assert sorted(node.name for node in JOB.nodes) == [
         "finish_session", "open_session", "select_instances", "sync_instance",
     ]  # fmt: skip
@@ -89,9 +92,15 @@ def test_every_job_that_leaves_a_session_is_watched_to_its_end() -> None:
         "send_reports",
     }
     assert set(names) == {*SESSION_JOBS, ASSET_JOB, "maintain_sizes", "send_reports"}
-    for name in SESSION_JOBS:
+    for name in SESSION_JOBS - set(AGGREGATE_PERIOD.values()):
         hooks = {hook.name for hook in defs.resolve_job_def(name).hook_defs}
         assert hooks == {"close_record"}
+    # In a job of assets the step of each instance has it.
+    for kind, name in AGGREGATE_PERIOD.items():
+        step = NodeHandle("aggregate_instance", NodeHandle(f"fleet_aggregations_{kind}", None))
+        for job in (name, ASSET_JOB):
+            found = defs.resolve_job_def(job).get_all_hooks_for_handle(step)
+            assert {hook.name for hook in found} == {"close_record"}
 
 
 def test_an_idle_system_evaluates_four_sensors_a_minute() -> None:
@@ -103,7 +112,7 @@ def test_syncs_leave_the_queue_before_aggregations_and_these_before_backfills() 
     """A run of an asset has no tags of a job: 0."""
     priorities = {
         name: int(REPOSITORY.get_job(name).tags["dagster/priority"])
-        for name in REPOSITORY.job_names
+        for name in set(REPOSITORY.job_names) - {ASSET_JOB}
     }
     by_priority: dict[int, set[str]] = {}
     for name, priority in priorities.items():
@@ -168,12 +177,14 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The store of a new home, where the location has not been loaded yet."""
     monkeypatch.setenv("SYNC_PIPELINE_HOME", str(tmp_path))
     catalog.instance_assets.cache_clear()
+    catalog.instance_checks.cache_clear()
     store = Store.open(Settings.load().effective_store_url)
     # A run that a test before has carried out in this process leaves the other context.
     with scoped_definitions_load_context(DefinitionsLoadType.INITIALIZATION):
         yield store
     store.close()
     catalog.instance_assets.cache_clear()
+    catalog.instance_checks.cache_clear()
 
 
 def test_the_code_server_has_each_instance_as_assets(store: Store) -> None:
@@ -184,19 +195,40 @@ def test_the_code_server_has_each_instance_as_assets(store: Store) -> None:
         key
         for name in ("one", "odd 'name' 100%/é")
         for key in (
-            catalog.size_key(name),
-            *(catalog.aggregation_key(kind, name) for kind in PeriodType),
+            catalogued.size_key(name),
+            catalogued.accounts_key(name),
+            *(catalogued.aggregation_key(kind, name) for kind in PeriodType),
         )
     } | {fleet_key(kind) for kind in PeriodType}
     assert set(repository.job_names) >= SESSION_JOBS
+    checks = repository.asset_graph.asset_check_keys
+    assert {item.asset_key.path[-1] for item in checks} == {"one", "odd 'name' 100%/é"}
+    assert {item.name for item in checks} == {catalogued.FINDINGS}
+
+
+def test_nobody_can_execute_the_check_of_an_instance(store: Store) -> None:
+    """Dagster's UI offers that for a check that no other one belongs to."""
+    StoreBench(store, datetime.now(UTC)).fleet("only one")
+    graph = location().get_repository_def().asset_graph
+    assert not graph.asset_check_keys
+    catalog.known.cache_clear()
+    catalog.instance_assets.cache_clear()
+    catalog.instance_checks.cache_clear()
+    StoreBench(store, datetime.now(UTC)).fleet("another one")
+    graph = location().get_repository_def().asset_graph
+    assert len(graph.asset_check_keys) == 2
+    (step,) = {graph.get_execution_set_identifier(key) for key in graph.asset_check_keys}
+    assert step is not None
 
 
 def test_no_more_instances_are_assets_than_the_ui_bears(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "MOST_INSTANCES", 1)
-    StoreBench(store, datetime.now(UTC)).fleet("a", "b")
-    assert {spec.key.path[-1] for spec in catalog.instance_assets(Settings.load())} == {"a"}
+    monkeypatch.setattr(catalogued, "MOST_INSTANCES", 2)
+    monkeypatch.setattr(catalogued, "MOST_WITH_PERIODS", 1)
+    StoreBench(store, datetime.now(UTC)).fleet("a", "b", "c")
+    found = Counter(spec.key.path[-1] for spec in catalog.instance_assets(Settings.load()))
+    assert found == {"a": 6, "b": 2}
 
 
 def test_the_processes_of_a_run_leave_the_assets_out(store: Store) -> None:
@@ -227,10 +259,11 @@ def test_partitions_begin_with_the_period_of_the_oldest_size(store: Store) -> No
     assert starts() == {
         "day": "2025-05-15", "week": "2025-05-12", "month": "2025-05-01", "quarter": "2025-04-01",
     }  # fmt: skip
-    assert len(catalog.instance_assets(Settings.load())) == 5
-    for spec in catalog.instance_assets(Settings.load()):
-        assert spec.partitions_def is not None
-        assert spec.partitions_def.get_first_partition_key() in starts().values()
+    specs = [item.partitions_def for item in catalog.instance_assets(Settings.load())]
+    assert len(specs) == 6
+    assert specs.count(None) == 1  # the accounts
+    begins = {item.get_first_partition_key() for item in specs if item is not None}
+    assert begins == set(starts().values())
 
 
 def test_what_needs_pruned_sizes_is_not_offered(store: Store) -> None:

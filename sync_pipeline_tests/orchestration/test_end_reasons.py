@@ -19,6 +19,7 @@ from dagster._core.workspace.context import WorkspaceRequestContext
 from sync_pipeline.definitions import defs
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import EngineName, Instance, TlsMode, TlsOptions
+from sync_pipeline.model.period import PeriodType
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.session import Session, SessionStatus
 from sync_pipeline.orchestration.instance import dagster_environment, open_instance
@@ -230,9 +231,12 @@ def is_answering(client: Any) -> bool:
 
 def session_of(job: str, config: dict[str, Any], tags: dict[str, str] | None = None) -> Session:
     """Carry out a run in this process, and close its session as the sensor does."""
+    ops: dict[str, Any] = {"select_instances": {"config": config}}
+    if job.removeprefix("aggregate_") in tuple(PeriodType):  # of an asset, whose steps are a graph
+        ops = {job.replace("aggregate_", "fleet_aggregations_"): {"ops": ops}}
     with open_instance() as instance:
         result = defs.resolve_job_def(job).execute_in_process(
-            run_config={"ops": {"select_instances": {"config": config}}},
+            run_config={"ops": ops},
             instance=instance,
             tags=tags,
             raise_on_error=False,
@@ -274,9 +278,10 @@ def test_a_slip_is_told_in_the_session(
     assert NEXT not in said  # that would fail again
 
 
-def test_a_partition_that_is_missing_is_told_in_the_session(fleet: Fleet) -> None:
-    session = session_of("aggregate_day", {}, {"dagster/partition": "soon"})
-    assert "'soon' is not a date." in (session.error or "")
+def test_a_partition_that_can_not_be_is_told_in_the_session(fleet: Fleet) -> None:
+    """One that is no date at all never becomes a run: Dagster refuses it."""
+    session = session_of("aggregate_day", {}, {"dagster/partition": "2999-01-01"})
+    assert "in the future" in (session.error or "")
 
 
 def test_a_tag_that_nobody_has_is_named(fleet: Fleet) -> None:

@@ -82,19 +82,25 @@ class Seen:
     loaded: dict[str, Any] = field(default_factory=dict)
 
 
+def name_of(step_key: str) -> str:
+    """Return the key of a step without that of the graph of an asset."""
+    return step_key.rpartition(".")[2]
+
+
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     seen = Seen()
     keep, load = StepValues.handle_output, StepValues.load_input
 
     def handle_output(self: StepValues, context: OutputContext, obj: object) -> None:
-        seen.handed[context.mapping_key or context.step_key] = obj
+        seen.handed[context.mapping_key or name_of(context.step_key)] = obj
         keep(self, context, obj)
 
     def load_input(self: StepValues, context: InputContext) -> object:
         assert context.upstream_output is not None
         found = load(self, context)
-        seen.loaded[context.upstream_output.mapping_key or context.upstream_output.step_key] = found
+        before = context.upstream_output
+        seen.loaded[before.mapping_key or name_of(before.step_key)] = found
         return found
 
     monkeypatch.setattr(StepValues, "handle_output", handle_output)
@@ -216,12 +222,15 @@ def failed_first(
     """Return a run that failed before its session was open, or in each instance, and its steps."""
     at_work = WORK.get(asked.job, (workflow, "aggregate_instance"))
     target, name = at_work if is_opened else (ops, "with_terms")
+    config: dict[str, Any] = {"select_instances": {"config": asked.config}}
+    if asked.job is aggregate_month:  # of an asset, whose steps are in a graph
+        config = {"fleet_aggregations_month": {"ops": config}}
     with (
         broken(target, name),
         execute_job(
             reconstructable(asked.job),
             instance,
-            run_config={"ops": {"select_instances": {"config": asked.config}}},
+            run_config={"ops": config},
             tags=asked.tags,
             raise_on_error=False,
         ) as first,
@@ -272,7 +281,8 @@ def test_chosen_steps_get_what_the_first_run_handed_over(
         first, steps = failed_first(instance, Asked(job, config, tags), is_opened=is_opened)
         handed, before = without_terms(seen.handed), fleet.store.sessions.records(first)
         seen.loaded.clear()
-        chosen = steps[:1] if is_opened else ["open_session+"]
+        graph = "fleet_aggregations_month." if job is aggregate_month else ""
+        chosen = steps[:1] if is_opened else [f"{graph}open_session+"]
         run_id, _ = executed_again(instance, reconstructable(job), first, chosen)
     loaded = without_terms(seen.loaded)
     records = fleet.store.sessions.records(run_id)

@@ -111,13 +111,18 @@ def kind_of_asset(run: DagsterRun) -> PeriodType | None:
 def partitions_of_run(run: DagsterRun) -> tuple[str, str] | None:
     """Return the first and the last partition that a run is for; None where it has none.
 
-    A run of a job has one; a run of an asset has one, or a range.
+    A run of an asset has one, or a range.
     """
     one = run.tags.get(PARTITION_TAG)
     if one:
         return one, one
     first, last = (run.tags.get(tag) for tag in RANGE_TAGS)
-    return (first, last) if run.job_name == ASSET_JOB and first and last else None
+    return (first, last) if is_of_asset(run) and first and last else None
+
+
+def is_of_asset(run: DagsterRun) -> bool:
+    """Return whether a run materializes an asset: in Dagster's own job, or in one of ours."""
+    return run.job_name == ASSET_JOB or run.job_name in AGGREGATE_PERIOD.values()
 
 
 def state_of(run: DagsterRun | None) -> RunState:
@@ -280,8 +285,8 @@ def as_launched(run: DagsterRun, part: Part) -> NewSession:
 
 
 def _job_of(run: DagsterRun) -> str:
-    """Return the name of a run's job, or that of the asset that it materializes."""
-    kind = kind_of_asset(run)
+    """Return the name of a run's job; of Dagster's own that of the asset that it materializes."""
+    kind = kind_of_asset(run) if run.job_name == ASSET_JOB else None
     return fleet_key(kind).to_user_string() if kind else run.job_name
 
 

@@ -16,8 +16,10 @@ from sync_pipeline.engines.own import is_own
 from sync_pipeline.engines.powers import power_words
 from sync_pipeline.model.change import AccountChange, Reconciliation
 from sync_pipeline.model.classification import DayCounts
+from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.reads import Derived, Reads
+from sync_pipeline.model.review import NewReview
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncCounters
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import check_guard, reconcile
@@ -39,10 +41,14 @@ from sync_pipeline.workflows.syncing.unchanged import basis_of, is_unchanged, ma
 
 @dataclass(frozen=True, slots=True)
 class AccountSyncReport(InstanceReport):
-    """What one instance's account sync did; `is_baseline`: it was the first one."""
+    """What one instance's account sync did; `is_baseline`: it was the first one.
+
+    `findings` are the numbers of a review that is kept anew; None: what was found is as it was.
+    """
 
     changes: tuple[AccountChange, ...] = ()
     is_baseline: bool = False
+    findings: CountedFindings | None = None
 
 
 def sync_instance_accounts(
@@ -192,6 +198,7 @@ def _compared(
         },
     )
     counters = counters_of(result)
+    review = review_of_sync(deps, instance, accounts, sides.all_known, result, snapshot)
     deps.store.accounts.apply(
         instance.id,
         result,
@@ -203,7 +210,7 @@ def _compared(
         classified.counts,
         Reads(marks, _derived(result, snapshot, scope, classified), holders),
         sides.stored,
-        review_of_sync(deps, instance, accounts, sides.all_known, result, snapshot),
+        review,
         snapshot.server.platform,
         snapshot.server_facts,
     )
@@ -214,6 +221,7 @@ def _compared(
         counters=counters,
         changes=result.changes,
         is_baseline=result.is_baseline,
+        findings=review.counted if isinstance(review, NewReview) else None,
         warnings=told.warnings,
         timings=told.timings,
     )

@@ -6,6 +6,7 @@ Annotations are not postponed here: Dagster reads them as types.
 import dagster as dg
 
 from sync_pipeline.categories import ACCOUNT
+from sync_pipeline.orchestration.categories.account.events import account_events
 from sync_pipeline.orchestration.categories.job import CategoryJob
 from sync_pipeline.orchestration.config import NO_CONFIG
 from sync_pipeline.orchestration.metadata import findings_of_session, report_metadata
@@ -28,6 +29,9 @@ def sync_instance(
         report = sync_instance_accounts(deps, work, is_forced=task.is_forced)
     context.log.info(report.message)
     context.add_output_metadata(report_metadata(report))
+    if report.instance in pipeline.catalogued().names:
+        for event in account_events(report):
+            context.log_event(event)
 
 
 ACCOUNT_JOB = CategoryJob(

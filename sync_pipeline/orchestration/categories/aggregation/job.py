@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sync_pipeline.categories import AGGREGATION
 from sync_pipeline.model.period import PeriodType
+from sync_pipeline.orchestration.categories.aggregation.pages import computed_by
 from sync_pipeline.orchestration.categories.aggregation.periods import AGGREGATE
 from sync_pipeline.orchestration.categories.aggregation.steps import (
     aggregate_instance,
     select_due,
-    select_partition,
     select_range,
 )
 from sync_pipeline.orchestration.categories.job import DAILY_PRIORITY, CategoryJob, MoreJob
@@ -32,7 +32,6 @@ def _of_period(kind: PeriodType) -> MoreJob:
         AGGREGATE_PERIOD[kind],
         f"Aggregate the sizes of one {kind} again. A whole range in one run: materialize it of "
         f"the asset {FLEET_AGGREGATIONS}/{kind}, or use `sync-pipeline backfill`.",
-        select_partition,
         kind=kind,
     )
 
@@ -46,6 +45,7 @@ AGGREGATION_JOB = CategoryJob(
     config=SelectionConfig,
     asked=AGGREGATE,
     shown=largest_of_fleet,
+    events=computed_by,
     priority=DAILY_PRIORITY,
     more_seconds=_wait_seconds,
     more_jobs=(

@@ -7,7 +7,7 @@ from datetime import date
 from dagster import DagsterRun
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.period import Period, PeriodRange, PeriodType
+from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.text import shortened
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig
 from sync_pipeline.orchestration.runs.lineage import Part
@@ -65,10 +65,7 @@ def _periods_of(run: DagsterRun, config: SelectionConfig, deps: SyncDeps) -> Per
             f"The run names no {kind} to aggregate.", hint="Launch it from the Partitions tab."
         )
     first, last = map(_day, partitions)
-    if run.job_name == ASSET_JOB:
-        return aggregate_sizes.chosen_range(kind, first, last, now)
-    period = Period.of(kind, first)
-    return PeriodRange(period, period)
+    return aggregate_sizes.chosen_range(kind, first, last, now)
 
 
 def _period_type(text: str) -> PeriodType:

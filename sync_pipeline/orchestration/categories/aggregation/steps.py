@@ -40,17 +40,6 @@ def select_due(context: dg.OpExecutionContext, pipeline: PipelineResource) -> Se
 
 
 @dg.op(
-    config_schema=SelectionConfig.to_fields_dict(),
-    description="Find the instances that have sizes in the partition's period.",
-)
-def select_partition(
-    context: dg.OpExecutionContext, pipeline: PipelineResource
-) -> SelectedInstances:
-    """Choose the one period that the partition stands for."""
-    return select(context, SelectionConfig, pipeline, AGGREGATE)
-
-
-@dg.op(
     config_schema=BackfillConfig.to_fields_dict(),
     description="Find the instances that have sizes in the periods to compute again.",
 )
@@ -77,8 +66,9 @@ def aggregate_instance(
         report = aggregate_sizes.aggregate_instance(deps, work, PeriodChoice(task.periods))
     context.log.info(report.message)
     context.add_output_metadata(aggregation_metadata(report))
-    for item in report.shown:
-        context.log_event(aggregation_materialization(item))
+    if report.instance in pipeline.catalogued().with_periods:
+        for item in report.shown:
+            context.log_event(aggregation_materialization(item))
 
 
 def _await_collection(context: dg.OpExecutionContext, deps: SyncDeps) -> None:

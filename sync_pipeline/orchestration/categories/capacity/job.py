@@ -32,7 +32,7 @@ def collect_sizes(
         report = sync_instance_sizes(deps, work, is_forced=task.is_forced)
     context.log.info(report.message)
     context.add_output_metadata(size_metadata(report))
-    if report.snapshot is not None:
+    if report.snapshot is not None and report.instance in pipeline.catalogued().names:
         context.log_event(size_materialization(report))
 
 
