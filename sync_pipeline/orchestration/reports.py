@@ -15,7 +15,7 @@ from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.watching.reports import due_reports, send_due
 
 REPORT_JOB = "send_reports"
-SECONDS_BETWEEN_LOOKS = 60
+SECONDS_BETWEEN_LOOKS = 300
 LONGEST = 500
 """Characters of what is said of one report."""
 

@@ -22,7 +22,7 @@ from pydantic import (
 
 from sync_pipeline.access.rule_file import parse_rules
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.fleet.secrets import check_reference
+from sync_pipeline.fleet.references import check_reference
 from sync_pipeline.model.event import EventKind
 from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.instance import EngineName
