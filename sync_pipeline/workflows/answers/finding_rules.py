@@ -9,8 +9,8 @@ from datetime import date
 from typing import Self
 
 from sync_pipeline.access.findings.file import parse_findings
-from sync_pipeline.access.findings.review import gathered
-from sync_pipeline.model.finding import Examined, FindingRules
+from sync_pipeline.access.findings.review import gathered, is_suppressed
+from sync_pipeline.model.finding import Examined, Finding, FindingRules
 from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.finding_totals import counts_of_findings
 from sync_pipeline.settings import Settings
@@ -48,6 +48,13 @@ class Counting:
             ConfigurationError: the file is not valid.
         """
         return cls(finding_rules(deps.settings), today(deps))
+
+    def is_shown(self, finding: Finding) -> bool:
+        """Return whether somebody asks for a finding: its rule is on, and nobody accepted it."""
+        live = self.chosen.in_force(self.day)
+        return finding.rule not in self.chosen.disabled and not any(
+            is_suppressed(finding, item) for item in live
+        )
 
     @property
     def basis(self) -> str:
