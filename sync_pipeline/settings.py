@@ -303,6 +303,12 @@ class Settings(BaseSettings):
     growth_window_days: int = Field(
         default=90, ge=14, le=400, description="Days of sizes from which growth is estimated."
     )
+    limit_near_days: int = Field(
+        default=30,
+        ge=1,
+        le=400,
+        description="A limit or disk that is reached within so many days is told.",
+    )
     anomaly_percent: float = Field(
         default=30, gt=0, description="Growth within three days that is remarkable, in percent ..."
     )

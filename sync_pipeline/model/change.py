@@ -148,6 +148,8 @@ class Reconciliation:
     permissions were created or updated; `seen` names every account that exists.
     `sections` says how reading each section ended. `is_baseline`: no account was known before.
     `own` are those that the engine made for itself: they are written, and not counted for people.
+    `visible` is, by account, the part of its change that only became visible, and was so before
+    perhaps: all that there is of an account which was there already.
     """
 
     changes: tuple[AccountChange, ...]
@@ -162,6 +164,7 @@ class Reconciliation:
     sections: Mapping[SectionKey, SectionReport] = field(default_factory=dict)
     is_baseline: bool = False
     own: frozenset[str] = frozenset()
+    visible: Mapping[str, AccountDiff] = field(default_factory=dict)
 
     @property
     def active(self) -> int:

@@ -7,6 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from sync_pipeline.model.finding import Severity
+from sync_pipeline.model.text import MORE, visible_start
+
+MOST_CHARACTERS = 500
+"""Of one line of an event: names are a server's, and of any length."""
+MOST_STEPS = 12
+"""Of a path, of which the first and the last ones are kept."""
+_LAST_STEPS = 3
 
 
 class EventKind(StrEnum):
@@ -51,6 +58,56 @@ class Event:
     path: tuple[str, ...] = ()
     session_id: str = ""
     run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventOrigin:
+    """Where and when events are noticed: what those of one sync have in common.
+
+    `observed_at` (UTC) is when the accounts or sizes were read. Without a session and a run it is
+    somebody who asked.
+    """
+
+    instance_id: int
+    instance: str
+    observed_at: datetime
+    session_id: str = ""
+    run_id: str = ""
+
+    def event(
+        self,
+        kind: EventKind,
+        severity: Severity,
+        *,
+        account: str = "",
+        subject: str = "",
+        before: str = "",
+        after: str = "",
+        path: tuple[str, ...] = (),
+    ) -> Event:
+        """Return an event of this origin, each text of it as one visible line of a length."""
+        return Event(
+            kind,
+            severity,
+            self.instance_id,
+            self.instance,
+            self.observed_at,
+            account,
+            visible_start(subject, MOST_CHARACTERS),
+            visible_start(before, MOST_CHARACTERS),
+            visible_start(after, MOST_CHARACTERS),
+            tuple(visible_start(step, MOST_CHARACTERS) for step in _bounded(path)),
+            self.session_id,
+            self.run_id,
+        )
+
+
+def _bounded(path: tuple[str, ...]) -> tuple[str, ...]:
+    if len(path) <= MOST_STEPS:
+        return path
+    first = MOST_STEPS - _LAST_STEPS - 1
+    left_out = f"{MORE} {len(path) - first - _LAST_STEPS} more {MORE}"
+    return (*path[:first], left_out, *path[-_LAST_STEPS:])
 
 
 @dataclass(frozen=True, slots=True)

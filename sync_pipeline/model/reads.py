@@ -31,7 +31,9 @@ class Derived:
     `active` accounts were in scope, and `excluded_names` more are the server's own. `warnings`
     are those of reading, `classes` the accounts of each class (None: they were not counted),
     and `class_warning` says why not. Of the same accounts they are the same from `holds_from`
-    on and before `holds_until` (ISO 8601; empty: at any time).
+    on and before `holds_until` (ISO 8601; empty: at any time). `left_out` are the patterns of
+    names that were not looked after, and `with_system` says whether the server's own were (None: a
+    version wrote it that did not say so).
     """
 
     active: int
@@ -41,6 +43,8 @@ class Derived:
     class_warning: str = ""
     holds_from: str = ""
     holds_until: str = ""
+    left_out: tuple[str, ...] = ()
+    with_system: bool | None = None
 
     def holds_at(self, moment: datetime) -> bool:
         """Return whether all of it is said of the same accounts at a moment (aware), too."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, Self
 
+from sync_pipeline.model.event import Event
 from sync_pipeline.model.finding import Examined, Finding, Namesake, Severity, SeverityStep
 from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.inventory import Databases
@@ -59,12 +60,52 @@ class ReviewMarks:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingChanges:
+    """What a review finds otherwise than the one before it.
+
+    What was found before has its evidence and path where they are still known. `worsened` are
+    findings as they were, each with what it is now.
+    """
+
+    opened: tuple[Finding, ...] = ()
+    resolved: tuple[Finding, ...] = ()
+    worsened: tuple[tuple[Finding, Finding], ...] = ()
+
+    @classmethod
+    def between(
+        cls, before: Mapping[FindingKey, Finding], now: Mapping[FindingKey, Finding]
+    ) -> Self:
+        """Return what findings are others than those of before, in their order."""
+        return cls(
+            opened=tuple(item for key, item in now.items() if key not in before),
+            resolved=tuple(item for key, item in before.items() if key not in now),
+            worsened=tuple(
+                (before[key], item)
+                for key, item in now.items()
+                if key in before and item.severity.rank < before[key].severity.rank
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How the change that a review makes is told: `events` are of it.
+
+    `before` is what the accounts of before are found to have by what the review is made with,
+    where that is another than what the kept one was made with; None: the kept one says it.
+    """
+
+    events: Callable[[FindingChanges], Sequence[Event]]
+    before: tuple[Finding, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewReview:
     """A review that is to be kept. `moment` (UTC) is when its accounts were read.
 
     `accounts` is the mark of those in the store when they were looked at: a sync's review is of
     these and of what it changes. Of others nothing is kept. `counted` is None where nobody could
-    say what counts.
+    say what counts. `telling` is None where nothing is told: a baseline.
     """
 
     examined: Examined
@@ -72,6 +113,7 @@ class NewReview:
     marks: ReviewMarks
     moment: datetime
     counted: CountedFindings | None = None
+    telling: Telling | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +127,15 @@ class SameReview:
     turn: int
     accounts: str
     moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewBasis:
+    """What the kept review of an instance was made of; empty where none is kept."""
+
+    basis: str = ""
+    accounts: str = ""
+    is_unlisted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +230,12 @@ def about_text(about: str) -> str:
 def about_of(text: str) -> str:
     """Return what a finding is about, of its text in a key or a column."""
     return text.encode("ascii").decode("unicode_escape")
+
+
+def by_key(items: Iterable[Finding]) -> dict[FindingKey, Finding]:
+    """Return findings of one instance by what tells them apart, in their order."""
+    found = list(items)
+    return dict(zip(keys_of(found), found, strict=True))
 
 
 def more_key(more: Collection[str]) -> str:

@@ -25,6 +25,7 @@ from sync_pipeline.reconcile.effects import Powers, of_coming, of_diff, of_going
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.lines import (
     APPEARED,
+    ATTRIBUTE,
     BACK,
     FOUND,
     PARTLY,
@@ -125,6 +126,7 @@ class _Outcome:
     states: list[AccountState] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     reactivated: list[str] = field(default_factory=list)
+    visible: dict[str, AccountDiff] = field(default_factory=dict)
     updated: int = 0
 
 
@@ -185,6 +187,7 @@ def reconcile(
         sections=dict(snapshot.sections),
         is_baseline=is_baseline,
         own=own,
+        visible=found.visible,
     )
 
 
@@ -242,6 +245,8 @@ def _compare(
         found.created.append(state.name)
         found.states.append(state)
         opening = FOUND if is_baseline else _opening(state, snapshot, firsts)
+        if opening != APPEARED:
+            found.visible[state.name] = change
         told = _appearance(state, change, firsts, opening)
         # What was there before it was seen was given to nobody now.
         effect = of_coming(state, found.now) if opening == APPEARED else Effect.NONE
@@ -341,7 +346,11 @@ def _modifications(
     if change.is_empty:
         return
     visible, is_first = _visible(state, firsts.sections), firsts.of(state)
-    if _is_superuser_seen(change, visible, found.now):
+    is_superuser_seen = _is_superuser_seen(change, visible, found.now)
+    only_seen = _only_seen(state, change, firsts, is_superuser_seen=is_superuser_seen)
+    if not only_seen.is_empty:
+        found.visible[state.name] = only_seen
+    if is_superuser_seen:
         is_first = frozenset((SUPERUSER,)).__contains__
     parts = (
         (ChangeType.MODIFY_PRIVILEGE, only_privileges(change), is_first),
@@ -351,6 +360,26 @@ def _modifications(
         if not part.is_empty:
             told = _change(state, change_type, part, visible, is_first_of)
             yield replace(told, effect=_effect(part, found, visible, is_first_of))
+
+
+def _only_seen(
+    state: AccountState, change: AccountDiff, firsts: _Firsts, *, is_superuser_seen: bool
+) -> AccountDiff:
+    """Return the part of a change that is of what was never read before."""
+    visible, is_first = _visible(state, firsts.sections), firsts.of(state)
+    return AccountDiff(
+        fields=tuple(
+            item
+            for item in change.fields
+            if (item.is_absent_before and is_first(item.name.removeprefix(ATTRIBUTE)))
+            or (is_superuser_seen and item.name == SUPERUSER)
+        ),
+        grants_added=tuple(filter(visible, change.grants_added)),
+        memberships_added=tuple(filter(visible, change.memberships_added)),
+        settings_added=(
+            change.settings_added if state.section(SectionName.SETTINGS) in firsts.sections else ()
+        ),
+    )
 
 
 def _is_superuser_seen(change: AccountDiff, is_visible: IsVisible, powers: Powers) -> bool:

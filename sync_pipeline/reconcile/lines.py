@@ -21,7 +21,8 @@ _KEPT = "as before: "
 _SUPERUSER_SEEN = "visible superuser"
 SUPERUSER = "is_superuser"
 """The field of an account that is one; to `IsFirst` by this name, too."""
-_ATTRIBUTE = "attribute."
+ATTRIBUTE = "attribute."
+"""How the field of an attribute begins."""
 _FIELD_WORDS = {
     "can_login": ("can log in", "cannot log in"),
     "is_locked": ("locked", "unlocked"),
@@ -117,9 +118,9 @@ def _introduction(fields: Sequence[FieldChange], *, is_whole: bool) -> Iterator[
     if values.get("is_locked"):
         yield "is locked"
     for item in fields:
-        name = item.name.removeprefix(_ATTRIBUTE)
+        name = item.name.removeprefix(ATTRIBUTE)
         is_news = name not in ELSEWHERE and not is_ordinary(name, item.after)
-        if item.name.startswith(_ATTRIBUTE) and (is_news or is_whole):
+        if item.name.startswith(ATTRIBUTE) and (is_news or is_whole):
             yield f"{name} is {_shown(item.after)}"
 
 
@@ -134,7 +135,7 @@ def _modification(
 
 def _is_only_reported(item: FieldChange, is_first: IsFirst) -> bool:
     """Return whether an attribute was or is ordinary where it is not reported, or not yet was."""
-    name = item.name.removeprefix(_ATTRIBUTE)
+    name = item.name.removeprefix(ATTRIBUTE)
     if item.is_absent_before:
         return is_ordinary(name, item.after) or is_first(name)
     return item.is_absent_after and is_ordinary(name, item.before)
@@ -224,7 +225,7 @@ def _field_line(item: FieldChange) -> str:
     words = _FIELD_WORDS.get(item.name)
     if words is not None:
         return words[0] if item.after else words[1]
-    name = item.name.removeprefix(_ATTRIBUTE)
+    name = item.name.removeprefix(ATTRIBUTE)
     if item.is_absent_before:
         return f"{name} is {_shown(item.after)}"
     if item.is_absent_after:

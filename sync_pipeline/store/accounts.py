@@ -16,6 +16,7 @@ from sync_pipeline.model.change import (
     Reconciliation,
 )
 from sync_pipeline.model.classification import DayCounts
+from sync_pipeline.model.event import Event
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey, SectionName
@@ -30,6 +31,7 @@ from sync_pipeline.store.account_views import OnDamage, counted, is_shown, rows_
 from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.events.rows import write_events
 from sync_pipeline.store.holders import write_holders
 from sync_pipeline.store.reads import (
     CONFIRMED,
@@ -137,6 +139,7 @@ class AccountStore:
         review: NewReview | SameReview | None = None,
         platform: Platform | None = None,
         facts: Sequence[ServerFact] = (),
+        events: Sequence[Event] = (),
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
@@ -144,7 +147,8 @@ class AccountStore:
         `reads` the next sync sees whether anything changed; without, it can't. `known` is what
         the result was compared with; without, that is not looked at. A `review` is of the
         accounts as they are then; without, who asks for findings makes it. `facts` are what the
-        server is set to, as far as that was read.
+        server is set to, as far as that was read. `events` are those that the review does not
+        tell itself.
 
         Raises:
             LeaseHeld: the accounts are others than `known` by now; nothing is written.
@@ -172,6 +176,7 @@ class AccountStore:
             write_reads(connection, instance_id, reads, observed_at)
             write_holders(connection, instance_id, reads)
             written_review(connection, instance_id, review)
+            write_events(connection, events)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             note_connection(connection, instance_id, server_version, now, platform)

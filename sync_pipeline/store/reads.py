@@ -225,4 +225,5 @@ def forget_world(connection: Connection, instance_id: int) -> None:
 
 def _derived(value: Mapping[str, Any]) -> Derived:
     known = {name: item for name, item in value.items() if name in _DERIVED}
-    return Derived(**{**known, "warnings": tuple(value["warnings"])})
+    texts = {name: tuple(value.get(name, ())) for name in ("warnings", "left_out")}
+    return Derived(**{**known, **texts})

@@ -39,6 +39,7 @@ from sync_pipeline.store.schema import credentials, instances
 _BY_ID = select(instances).where(
     instances.c.id == bindparam("of_id"), instances.c.deleted_at.is_(None)
 )
+_RETURNED = select(instances.c.returned_at).where(instances.c.id == bindparam("of_id"))
 _NOTE_CONNECTION = update(instances).where(instances.c.id == bindparam("of_id"))
 
 
@@ -266,10 +267,11 @@ class Registry:
                     )
                     added += 1
                 elif old.deleted_at is not None or not _is_same(old, item):
+                    values = {**_columns(item), "updated_at": now, "deleted_at": None}
+                    if old.deleted_at is not None:
+                        values["returned_at"] = now
                     connection.execute(
-                        update(instances)
-                        .where(instances.c.id == old.id)
-                        .values(**_columns(item), updated_at=now, deleted_at=None)
+                        update(instances).where(instances.c.id == old.id).values(**values)
                     )
                     added += old.deleted_at is not None
                     updated += old.deleted_at is None
@@ -292,6 +294,12 @@ class Registry:
                     f"The instance {name!r} does not exist.",
                     hint="See: sync-pipeline instances list.",
                 )
+
+    def returned_at(self, instance_id: int) -> datetime | None:
+        """Return when (UTC) a removed instance was last added again; None: it never was."""
+        with self._database.read_once() as connection:
+            found: datetime | None = connection.scalar(_RETURNED, {"of_id": instance_id})
+        return found
 
     def note_connection(
         self, instance_id: int, version: str, now: datetime, platform: Platform | None = None

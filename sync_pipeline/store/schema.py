@@ -133,6 +133,8 @@ instances = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),
+    # When it was last added again after it had been removed.
+    Column("returned_at", UtcDateTime),
 )
 
 sync_sessions = Table(

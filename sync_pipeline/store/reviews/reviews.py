@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -35,6 +36,7 @@ from sync_pipeline.model.review import (
     ListedDatabases,
     NewReview,
     RemedyKey,
+    ReviewBasis,
     ReviewMarks,
     Undone,
     about_of,
@@ -88,6 +90,9 @@ _KNOWN = (
     *(findings.c.instance_id, findings.c.rule, findings.c.account_name, findings.c.about),
     *(findings.c.severity, findings.c.steps),
 )
+_MADE_OF = select(reviews.c.basis, reviews.c.world, reviews.c.is_unlisted).where(
+    reviews.c.instance_id == bindparam("of_id")
+)
 _Written = tuple[int, str, EngineName, int]
 """An instance, by its id, name and engine, and the write of what is kept of it."""
 _MOST_KEPT = 20_000
@@ -119,6 +124,14 @@ class ReviewStore:
             rows = connection.execute(select(_listings(connection, instance_ids)))
             said = {row.instance_id: _rows(row) for row in rows}
         return {item: ListedDatabases(found.get(item), said.get(item, "")) for item in instance_ids}
+
+    def made_of(self, instance_id: int) -> ReviewBasis:
+        """Return what the kept review of an instance was made of."""
+        with self._database.read_once() as connection:
+            row = connection.execute(_MADE_OF, {"of_id": instance_id}).first()
+        if row is None:
+            return ReviewBasis()
+        return ReviewBasis(row.basis, row.world or "", bool(row.is_unlisted))
 
     def each(
         self, instance_ids: Sequence[int], *, with_findings: bool = True

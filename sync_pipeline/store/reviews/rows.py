@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
+from sync_pipeline.model.event import Event
 from sync_pipeline.model.finding import Examined, Finding, Severity
 from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.finding_life import Seen, Spell, read_steps, steps_text
 from sync_pipeline.model.review import (
+    FindingChanges,
     FindingKey,
     NewReview,
     ReviewMarks,
     SameReview,
+    about_of,
+    by_key,
     keys_of,
 )
 from sync_pipeline.store.database import among, insert_new, insert_rows
+from sync_pipeline.store.events.rows import write_events
 from sync_pipeline.store.reviews.acceptances import acceptance_turn
-from sync_pipeline.store.reviews.packing import pack_findings, pack_namesakes, pack_texts
+from sync_pipeline.store.reviews.packing import (
+    ReviewDamaged,
+    pack_findings,
+    pack_namesakes,
+    pack_texts,
+    read_findings,
+)
 from sync_pipeline.store.reviews.steps import seen_now, write_severities, write_totals
 from sync_pipeline.store.schema import instance_finding_counts as counts
 from sync_pipeline.store.schema import instance_finding_marks as marks
@@ -42,7 +53,10 @@ _WORLD = (
 _LOCKED = (
     select(worlds.c.instance_id).where(worlds.c.instance_id == bindparam("of_id")).with_for_update()
 )
-_STATE = select(reviews.c.turn, reviews.c.began_at).where(_OF_INSTANCE)
+_STATE = select(reviews.c.turn, reviews.c.began_at, reviews.c.basis, reviews.c.world).where(
+    _OF_INSTANCE
+)
+_FOUND = select(reviews.c.findings).where(_OF_INSTANCE)
 _FORGET = (
     update(reviews)
     .where(_OF_INSTANCE)
@@ -130,15 +144,16 @@ def kept_turn(connection: Connection, instance_id: int) -> int:
 def put_review(connection: Connection, instance_id: int, new: NewReview) -> None:
     """Write the review of the accounts that are in the store, and what came and went.
 
-    What instances together say is left as it is.
+    What instances together say is left as it is. What is told of it is written as well.
     """
     state = connection.execute(_STATE.with_for_update(), {"of_id": instance_id}).one()
     before = open_findings(connection, [instance_id], of_fleet=False).get(instance_id, {})
     known = write_changes(connection, instance_id, before, new.examined.findings, new.moment)
-    seen = (
+    seen = [
         replace(item, first_seen=one.first_seen, steps=one.steps)
         for item, one in zip(new.examined.findings, known, strict=True)
-    )
+    ]
+    write_events(connection, _told(connection, instance_id, state, before, new, seen))
     values = {
         "turn": state.turn + 1,
         "world": marked_accounts(connection, instance_id),
@@ -151,6 +166,60 @@ def put_review(connection: Connection, instance_id: int, new: NewReview) -> None
     connection.execute(update(reviews).where(_OF_INSTANCE).values(values), {"of_id": instance_id})
     validity = new.examined.valid_from, new.examined.valid_until
     write_counts(connection, instance_id, new.counted, *validity)
+
+
+def _told(
+    connection: Connection,
+    instance_id: int,
+    state: Row[Any],
+    before: Mapping[FindingKey, Open],
+    new: NewReview,
+    seen: Sequence[Finding],
+) -> Sequence[Event]:
+    """Return what the review tells, before it is written; `seen` are its findings as they are kept.
+
+    Where the one that is kept was made with something else, or of other accounts than those of
+    before, what is another may be so because of that.
+    """
+    if new.telling is None:
+        return ()
+    now = by_key(seen)
+    if new.telling.before is not None:
+        return new.telling.events(FindingChanges.between(by_key(new.telling.before), now))
+    if state.basis != new.marks.basis or state.world != new.accounts:
+        return ()
+    then = {
+        key: _as_stored(key, item, new.examined)
+        for key, item in before.items()
+        if key not in now or item.severity is not now[key].severity
+    }
+    if then:
+        blob = connection.execute(_FOUND, {"of_id": instance_id}).scalar_one()
+        then.update(_as_found(blob, then, new.examined))
+        then = {key: replace(item, steps=before[key].seen.steps) for key, item in then.items()}
+    others = {key: item for key, item in now.items() if key in then or key not in before}
+    return new.telling.events(FindingChanges.between(then, others))
+
+
+def _as_stored(key: FindingKey, item: Open, examined: Examined) -> Finding:
+    rule, account, about, _ = key
+    return Finding(
+        *(examined.instance, examined.engine, account, rule, item.severity, ""),
+        about=about_of(about),
+        first_seen=item.seen.first_seen,
+    )
+
+
+def _as_found(
+    blob: object, there: Container[FindingKey], examined: Examined
+) -> dict[FindingKey, Finding]:
+    """Return those findings as the review of before found them; nothing where that is damaged."""
+    packed = None if blob is None else bytes(blob)  # type: ignore[call-overload]
+    try:
+        items = read_findings(packed, examined.instance, examined.engine)
+    except ReviewDamaged:
+        return {}
+    return {key: item for key, item in by_key(items).items() if key in there}
 
 
 def write_counts(

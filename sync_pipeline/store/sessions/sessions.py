@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, exists, or_, select, update
 
+from sync_pipeline.model.event import Event
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
     NO_INSTANCE,
@@ -23,6 +24,7 @@ from sync_pipeline.model.session import (
     SyncCategory,
 )
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.events.refusals import write_refusal
 from sync_pipeline.store.schema import SESSION_ID_LENGTH, instances
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_session_runs as runs
@@ -124,14 +126,23 @@ class SessionStore:
             write_fenced(connection, claim, values)
             keep_failed(connection, claim, error_kind, error_message, now)
 
-    def finish(self, claim: RecordClaim, outcome: RecordOutcome, now: datetime) -> None:
+    def finish(
+        self,
+        claim: RecordClaim,
+        outcome: RecordOutcome,
+        now: datetime,
+        refusal: Event | None = None,
+    ) -> None:
         """End a record, and its session where it was the last.
+
+        `refusal` says that the sync was refused, where nobody was told that yet.
 
         Raises:
             StaleClaim: a newer attempt or the end of the run was faster.
         """
-        with self._ends.writing(claim, outcome, now):
-            pass
+        with self._ends.writing(claim, outcome, now) as connection:
+            if refusal is not None:
+                write_refusal(connection, claim, refusal, outcome.error_kind or "")
 
     def fail_unfinished(
         self,

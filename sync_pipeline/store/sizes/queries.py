@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, Table, and_, func, select
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.size import (
@@ -224,6 +224,41 @@ class SizeQueries:
                 for row in connection.execute(query)
             ]
 
+    def lowest(
+        self,
+        instance_id: int,
+        since: date,
+        until: date,
+        wanted: Collection[tuple[str, str]],
+    ) -> dict[tuple[str, str], int]:
+        """Return the smallest known sizes of `[since, until]`, by database and tablespace.
+
+        Both are empty for the instance. `wanted` says what is asked for: only such tables are read.
+        """
+        days, spaces, totals = database_size_stats, tablespace_size_stats, instance_size_stats
+        found: dict[tuple[str, str], int | None] = {}
+        with self._database.read() as connection:
+            if any(database for database, _ in wanted):
+                names = instance_databases
+                query = (
+                    select(names.c.database_name, _lowest(days))
+                    .join_from(days, names, names.c.id == days.c.database_id)
+                    .where(*_of_window(days, instance_id, since, until))
+                    .group_by(names.c.database_name)
+                )
+                found.update(((name, ""), low) for name, low in connection.execute(query))
+            if any(space for _, space in wanted):
+                query = (
+                    select(spaces.c.tablespace_name, _lowest(spaces))
+                    .where(*_of_window(spaces, instance_id, since, until))
+                    .group_by(spaces.c.tablespace_name)
+                )
+                found.update((("", name), low) for name, low in connection.execute(query))
+            if ("", "") in wanted:
+                own = select(_lowest(totals)).where(*_of_window(totals, instance_id, since, until))
+                found["", ""] = connection.scalar(own)
+        return {key: low for key, low in found.items() if low is not None}
+
     def limits(self, instances: Sequence[int] | None = None) -> list[SizeLimit]:
         """Return every configured limit, by instance and database."""
         table = size_limits
@@ -264,6 +299,16 @@ class SizeQueries:
             }
             keys = ["instance_id", "database_name"]
             upsert(connection, size_limits, [row], keys, ["limit_bytes"])
+
+
+def _lowest(table: Table) -> ColumnElement[int]:
+    return func.min(table.c.total_bytes)
+
+
+def _of_window(
+    table: Table, instance_id: int, since: date, until: date
+) -> tuple[ColumnElement[bool], ...]:
+    return table.c.instance_id == instance_id, table.c.collected_date.between(since, until)
 
 
 def _dates(ask: TopQuestion) -> Subquery:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, select, update
 
+from sync_pipeline.model.event import Event
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.size import (
     KnownDatabase,
@@ -16,6 +17,7 @@ from sync_pipeline.model.size import (
     MeasureName,
 )
 from sync_pipeline.store.database import Database, among, insert_rows
+from sync_pipeline.store.events.rows import write_events
 from sync_pipeline.store.registry import note_connection
 from sync_pipeline.store.sessions.ends import RecordEnds
 from sync_pipeline.store.sizes.partitions import make_partitions
@@ -47,10 +49,28 @@ class SizeStore:
                 KnownDatabase(row.database_name, row.is_active) for row in connection.execute(query)
             ]
 
+    def measured_at(self, instance_id: int) -> datetime | None:
+        """Return when (UTC) an instance was last measured; None: it never was."""
+        table = instance_size_stats
+        query = (
+            select(table.c.collected_at)
+            .where(table.c.instance_id == instance_id)
+            .order_by(table.c.collected_date.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            found: datetime | None = connection.scalar(query)
+        return found
+
     def apply(
-        self, day: MeasuredDay, claim: RecordClaim, outcome: RecordOutcome, now: datetime
+        self,
+        day: MeasuredDay,
+        claim: RecordClaim,
+        outcome: RecordOutcome,
+        now: datetime,
+        events: Sequence[Event] = (),
     ) -> None:
-        """Write one instance's day, with its record, in one transaction.
+        """Write one instance's day, with its record and events, in one transaction.
 
         Raises:
             StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
@@ -59,6 +79,7 @@ class SizeStore:
         self.prepare([day.collected_date])
         with self._ends.writing(claim, outcome, now) as connection:
             _write(connection, [day])
+            write_events(connection, events)
             note_connection(connection, day.instance_id, day.snapshot.server.version, now)
 
     def put(self, days: Sequence[MeasuredDay]) -> None:

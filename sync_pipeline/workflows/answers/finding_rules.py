@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from sync_pipeline.access.findings.accepted import Accepting
 from sync_pipeline.access.findings.file import parse_findings
 from sync_pipeline.access.findings.review import gathered
 from sync_pipeline.model.acceptance import KeptAcceptances
-from sync_pipeline.model.finding import Examined, FindingRules, Suppression
+from sync_pipeline.model.finding import Examined, Finding, FindingRules, Suppression
 from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.finding_totals import counts_of_findings
 from sync_pipeline.model.pattern import like, literal
@@ -95,6 +96,16 @@ class Counting:
     def chosen(self) -> FindingRules:
         """Return the rules of both."""
         return _with(self.of_file, self.kept)
+
+    def is_shown(self, finding: Finding) -> bool:
+        """Return whether somebody asks for a finding: its rule is on, and nobody accepted it.
+
+        One that got worse after it was accepted by a command is asked for, as its steps say it.
+        """
+        chosen = self.chosen
+        if finding.rule in chosen.disabled:
+            return False
+        return not Accepting.by(chosen.in_force(self.day)).accepts(finding)
 
     @property
     def basis(self) -> str:

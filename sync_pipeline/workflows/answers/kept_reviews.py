@@ -11,6 +11,7 @@ from sync_pipeline.access.findings.case import Case, Remedy
 from sync_pipeline.access.findings.fleet import Uneven, evened
 from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.errors import StoreUnavailable
+from sync_pipeline.model.event import EventOrigin
 from sync_pipeline.model.finding import Examined, Finding
 from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.instance import Instance
@@ -20,12 +21,14 @@ from sync_pipeline.model.review import (
     NewReview,
     RemedyKey,
     ReviewMarks,
+    Telling,
     Undone,
     more_key,
 )
 from sync_pipeline.workflows.answers.access import LoadedInstance, load_each
 from sync_pipeline.workflows.answers.finding_rules import Counting
 from sync_pipeline.workflows.answers.reviewing import Reviewer, listing_of
+from sync_pipeline.workflows.answers.telling import Teller
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.progress import Progress
 
@@ -181,13 +184,24 @@ class Reviews:
             marks = ReviewMarks(self._reviewer.basis(instance), listing, kept.rows_now)
             if not loaded.stored.is_damaged:
                 counted = self._counting.counted(self._known(instance, examined))
-                new = NewReview(examined, kept.accounts_now, marks, self.now, counted)
+                telling = self._telling(instance, loaded, kept, examined)
+                new = NewReview(examined, kept.accounts_now, marks, self.now, counted, telling)
                 turn = self._kept(kept, new)
         packed = self.deps.store.reviews.packed(examined.namesakes)
         is_wanted = self.with_findings or turn is None
         found = self._dated(instance.id, examined.findings) if is_wanted else ()
         examined = replace(examined, findings=found, namesakes=())
         return Reviewed(instance, examined, packed, turn, kept.is_compared)
+
+    def _telling(
+        self, instance: Instance, loaded: LoadedInstance, kept: KeptReview, examined: Examined
+    ) -> Telling | None:
+        """Return how what only the time or the databases changed is told; None: it is more."""
+        is_listed_as_then = kept.is_unlisted == examined.is_unlisted
+        if kept.accounts != kept.accounts_now or not is_listed_as_then:
+            return None
+        teller = Teller(loaded.judged, self._counting)
+        return Telling(teller.told(EventOrigin(instance.id, instance.name, self.now)))
 
     def _loaded(self, instance: Instance) -> LoadedInstance:
         (loaded,) = load_each(self.deps, [instance], self.now, with_damaged=True, with_facts=True)

@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import sys
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Self
 
+from sync_pipeline.access.events.powers import POWER_RULES
 from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.access.judged import Judged
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount, Reconciliation
+from sync_pipeline.model.event import Event
 from sync_pipeline.model.finding import Examined
-from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import Databases
-from sync_pipeline.model.review import NewReview, ReviewMarks, SameReview
+from sync_pipeline.model.review import (
+    FindingChanges,
+    NewReview,
+    ReviewMarks,
+    SameReview,
+    Telling,
+    by_key,
+)
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.snapshot import Snapshot
+from sync_pipeline.reconcile.before import states_before
 from sync_pipeline.workflows.answers.access import judge
 from sync_pipeline.workflows.answers.classification import active_after
+from sync_pipeline.workflows.answers.defects import unless_defect
 from sync_pipeline.workflows.answers.finding_rules import Counting
 from sync_pipeline.workflows.answers.same_review import same_review
+from sync_pipeline.workflows.answers.sync_news import SyncNews
+from sync_pipeline.workflows.answers.telling import Teller, counting_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.unchanged import code_digest
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +103,58 @@ def review_of_sync(
     known: Callable[[], Sequence[KnownAccount]],
     result: Reconciliation,
     snapshot: Snapshot,
+    news: SyncNews | None = None,
 ) -> NewReview | SameReview | None:
     """Return the review of the accounts that a sync leaves active, before it is written.
 
     Where nothing has changed that a finding depends on, it is the one that is kept.
     `accounts` is the mark of those that were `known`, with all of their grants. A defect
     in a rule never loses the sync: there is no review then, and who asks for findings is told.
+    Without `news` the review tells nothing.
     """
-    try:
-        return _review_of_sync(deps, instance, accounts, known, result, snapshot)
-    except Exception as error:  # noqa: BLE001 - a defect in a rule must not lose a sync
-        # Where it happened, without the exception's text: that may quote anything.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        _LOG.error("%s: unexpected %s\n%s", instance.name, type(error).__name__, where)
-        return None
+    args = deps, instance, accounts, known, result, snapshot, news
+    return unless_defect(instance, lambda: _review_of_sync(*args), None)
+
+
+def powers_unreviewed(
+    deps: SyncDeps,
+    instance: Instance,
+    all_known: Callable[[], Sequence[KnownAccount]],
+    result: Reconciliation,
+    snapshot: Snapshot,
+    news: SyncNews | None,
+) -> tuple[Event, ...]:
+    """Return the events of powers of a sync that has no review, by the rules of powers alone.
+
+    A defect in another rule must not keep anybody from knowing who became a superuser.
+    """
+    if news is None or not result.changes:
+        return ()
+    args = deps, instance, all_known(), result, snapshot, news
+    return unless_defect(instance, lambda: _powers_unreviewed(*args), ())
+
+
+def _powers_unreviewed(
+    deps: SyncDeps,
+    instance: Instance,
+    known: Sequence[KnownAccount],
+    result: Reconciliation,
+    snapshot: Snapshot,
+    news: SyncNews,
+) -> tuple[Event, ...]:
+    reviewer = Reviewer.of(deps)
+    now = {state.name: state for state in active_after(known, result)}
+    was, judged = (
+        _judged(instance, result, snapshot, states, snapshot.server_facts)
+        for states in (states_before(known, result), now)
+    )
+    before, found = (
+        by_key(examine(reviewer.case(instance, item, None, {}), POWER_RULES).findings)
+        for item in (was, judged)
+    )
+    appeared = (*result.created, *result.reactivated)
+    teller = Teller(judged, None, appeared, result.deactivated)
+    return teller.powers(news.origin, FindingChanges.between(before, found))
 
 
 def _review_of_sync(
@@ -116,6 +164,7 @@ def _review_of_sync(
     all_known: Callable[[], Sequence[KnownAccount]],
     result: Reconciliation,
     snapshot: Snapshot,
+    news: SyncNews | None,
 ) -> NewReview | SameReview:
     reviewer = Reviewer.of(deps)
     version, platform = snapshot.server.version, snapshot.server.platform
@@ -126,38 +175,75 @@ def _review_of_sync(
     if same is not None:
         return same
     known = all_known()
+    judge_of = partial(_judged, instance, result, snapshot)
     states = {state.name: state for state in active_after(known, result)}
     changed = {item.state.name: item.changed_at for item in known if item.changed_at}
     changed.update({state.name: snapshot.observed_at for state in result.states})
-    judged = judge(
-        instance,
-        states,
-        result.sections,
-        version,
-        snapshot.observed_at,
-        platform,
-        snapshot.server_facts,
-    )
+    judged = judge_of(states, snapshot.server_facts)
     found = examine(reviewer.case(instance, judged, listed.databases, changed), RULES)
-    counted = _counted(deps, instance, found, snapshot.observed_at)
-    return NewReview(found, accounts, marks, snapshot.observed_at, counted)
+    counting = counting_of(deps)
+    counted = None
+    if counting is not None:
+        counted = counting.counted(_known(deps, instance, counting, found, snapshot.observed_at))
+    new = NewReview(found, accounts, marks, snapshot.observed_at, counted)
+    if news is None:
+        return new
+    before = None
+    if not _is_comparable(deps, instance, new, news, result, snapshot):
+        if not result.changes:
+            return new
+        facts = news.facts_before(deps, instance, result, snapshot)
+        was = judge_of(states_before(known, result), facts)
+        before = examine(reviewer.case(instance, was, listed.databases, changed), RULES).findings
+    appeared = (*result.created, *result.reactivated)
+    teller = Teller(judged, counting, appeared, result.deactivated)
+    return replace(new, telling=Telling(teller.told(news.origin), before))
 
 
-def _counted(
-    deps: SyncDeps, instance: Instance, found: Examined, moment: datetime
-) -> CountedFindings | None:
-    """Return the numbers of findings; None: the findings file is not valid, which others say."""
-    try:
-        counting = Counting.of(deps)
-    except ConfigurationError:
-        return None
-    if counting.looks_back(instance.name):
-        seen = deps.store.reviews.seen_then(instance.id, found.findings, moment)
-        known = zip(found.findings, seen, strict=True)
-        found = replace(
-            found, findings=tuple(replace(item, steps=one.steps) for item, one in known)
-        )
-    return counting.counted(found)
+def _judged(
+    instance: Instance,
+    result: Reconciliation,
+    snapshot: Snapshot,
+    states: Mapping[str, AccountState],
+    facts: Iterable[ServerFact],
+) -> Judged:
+    server = snapshot.server
+    moment = snapshot.observed_at
+    return judge(instance, states, result.sections, server.version, moment, server.platform, facts)
+
+
+def _is_comparable(
+    deps: SyncDeps,
+    instance: Instance,
+    new: NewReview,
+    news: SyncNews,
+    result: Reconciliation,
+    snapshot: Snapshot,
+) -> bool:
+    """Return whether what differs from the kept review is what somebody changed.
+
+    It is not where the code or the settings are others, where the kept one is not of the accounts
+    that were there before, or where more or less was read than then.
+    """
+    kept = deps.store.reviews.made_of(instance.id)
+    return (
+        kept.basis == new.marks.basis
+        and kept.accounts == new.accounts
+        and kept.is_unlisted == new.examined.is_unlisted
+        and not result.visible
+        and news.is_read_as_before(result, snapshot)
+    )
+
+
+def _known(
+    deps: SyncDeps, instance: Instance, counting: Counting, found: Examined, moment: datetime
+) -> Examined:
+    """Return what was found with how bad it was before, where numbers depend on that."""
+    if not counting.looks_back(instance.name):
+        return found
+    seen = deps.store.reviews.seen_then(instance.id, found.findings, moment)
+    known = zip(found.findings, seen, strict=True)
+    return replace(found, findings=tuple(replace(item, steps=one.steps) for item, one in known))
 
 
 def _hex(parts: object) -> str:

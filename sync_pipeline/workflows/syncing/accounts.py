@@ -16,6 +16,7 @@ from sync_pipeline.engines.own import is_own
 from sync_pipeline.engines.powers import power_words
 from sync_pipeline.model.change import AccountChange, Reconciliation
 from sync_pipeline.model.classification import DayCounts
+from sync_pipeline.model.event import EventOrigin
 from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.reads import Derived, Reads
@@ -23,13 +24,16 @@ from sync_pipeline.model.review import NewReview
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncCounters
 from sync_pipeline.model.snapshot import Snapshot
 from sync_pipeline.reconcile.accounts import check_guard, reconcile
+from sync_pipeline.reconcile.before import with_left_out
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.settings import DetailLevel
 from sync_pipeline.workflows.answers.classification import Classified, classify_sync
-from sync_pipeline.workflows.answers.reviewing import review_of_sync
+from sync_pipeline.workflows.answers.reviewing import powers_unreviewed, review_of_sync
+from sync_pipeline.workflows.answers.sync_news import SyncNews
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.syncing.account_events import everybodys_events
 from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.encryption import tls_warnings
 from sync_pipeline.workflows.syncing.narrowed import narrowed_sides, whole_sides
@@ -161,11 +165,8 @@ def _compared(
     sides = sides or whole_sides(deps, instance, reading)
     known, snapshot = sides.known, sides.snapshot
     scope = _scope(deps, reading.engine, snapshot)
-    ever_read = {
-        state.key
-        for state in deps.store.accounts.sections(instance.id)
-        if state.last_read_at is not None
-    }
+    sections = deps.store.accounts.sections(instance.id)
+    ever_read = {state.key for state in sections if state.last_read_at is not None}
     reconcile_started = time.monotonic()
     engine = reading.engine.name
     result = reconcile(
@@ -176,7 +177,13 @@ def _compared(
     )
     guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
-    classified = classify_sync(deps, instance, sides.all_known, result, snapshot)
+    if before is not None and before.derived.with_system is not None:
+        result = with_left_out(result, _scope_then(before.derived, snapshot))
+    origin = EventOrigin(
+        instance.id, instance.name, snapshot.observed_at, work.session_id, work.run_id
+    )
+    news = SyncNews.of(deps, origin, sections, result)
+    classified = classify_sync(deps, instance, sides.all_known, result, snapshot, news)
     now = time.monotonic()
     told = Told(
         engine,
@@ -198,7 +205,11 @@ def _compared(
         },
     )
     counters = counters_of(result)
-    review = review_of_sync(deps, instance, accounts, sides.all_known, result, snapshot)
+    review = review_of_sync(deps, instance, accounts, sides.all_known, result, snapshot, news)
+    events = (*everybodys_events(instance, result, snapshot, news), *classified.events)
+    if review is None:
+        args = deps, instance, sides.all_known, result, snapshot, news
+        events = (*powers_unreviewed(*args), *events)
     deps.store.accounts.apply(
         instance.id,
         result,
@@ -208,11 +219,12 @@ def _compared(
         snapshot.server.version,
         deps.clock(),
         classified.counts,
-        Reads(marks, _derived(result, snapshot, scope, classified), holders),
+        Reads(marks, _derived(deps, result, snapshot, scope, classified), holders),
         sides.stored,
         review,
         snapshot.server.platform,
         snapshot.server_facts,
+        events,
     )
     return AccountSyncReport(
         instance=instance.name,
@@ -228,7 +240,11 @@ def _compared(
 
 
 def _derived(
-    result: Reconciliation, snapshot: Snapshot, scope: Scope, classified: Classified
+    deps: SyncDeps,
+    result: Reconciliation,
+    snapshot: Snapshot,
+    scope: Scope,
+    classified: Classified,
 ) -> Derived:
     return Derived(
         active=result.active,
@@ -238,6 +254,8 @@ def _derived(
         class_warning=classified.warning,
         holds_from=_told(classified.turns.last),
         holds_until=_told(classified.turns.next),
+        left_out=scope.excluded,
+        with_system=deps.settings.include_system_accounts,
     )
 
 
@@ -276,6 +294,12 @@ def _scope(deps: SyncDeps, engine: Engine, snapshot: Snapshot) -> Scope:
         return patterns
     named = frozenset(account.name for account in snapshot.accounts if account.is_system)
     return replace(patterns, excluded_names=named)
+
+
+def _scope_then(then: Derived, snapshot: Snapshot) -> Scope:
+    """Return what the last sync looked after, of the accounts that are there now."""
+    named = () if then.with_system else (item.name for item in snapshot.accounts if item.is_system)
+    return Scope(then.left_out, frozenset(named))
 
 
 def _patterns(deps: SyncDeps, engine: Engine) -> Scope:

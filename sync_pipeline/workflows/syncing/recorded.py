@@ -17,8 +17,11 @@ from sync_pipeline.errors import (
     Phase,
     StaleClaim,
     StoreUnavailable,
+    SuspiciousSnapshot,
     SyncError,
 )
+from sync_pipeline.model.event import Event, EventKind, EventOrigin
+from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import (
     RecordClaim,
@@ -210,11 +213,23 @@ def _record_failure(
         outcome = RecordOutcome(
             RecordStatus.FAILED, error_kind=error.kind, error_message=str(error)
         )
-        deps.store.sessions.finish(claim, outcome, deps.clock())
+        now = deps.clock()
+        deps.store.sessions.finish(claim, outcome, now, _refusal(work, error, now))
     except (StoreUnavailable, StaleClaim) as unrecorded:
         _LOG.warning("%s: the failure was not recorded now: %s", claim.instance_name, unrecorded)
         return
     _note_end(deps, work, error)
+
+
+def _refusal(work: InstanceWork, error: SyncError, now: datetime) -> Event | None:
+    """Return that the guard refused what a sync had read; None: it failed in another way."""
+    if not isinstance(error, SuspiciousSnapshot):
+        return None
+    instance = work.instance
+    origin = EventOrigin(instance.id, instance.name, now, work.session_id, work.run_id)
+    return origin.event(
+        EventKind.SYNC_REFUSED, Severity.HIGH, subject=str(work.category), after=str(error)
+    )
 
 
 def _note_end(deps: SyncDeps, work: InstanceWork, error: SyncError | None) -> None:

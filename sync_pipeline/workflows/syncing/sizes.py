@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from sync_pipeline.aggregate.anomalies import BASELINE_DAYS, anomaly
+from sync_pipeline.aggregate.anomalies import BASELINE_DAYS
 from sync_pipeline.collect.sizes import SizeScope, collect_sizes
 from sync_pipeline.collect.unknown import newer_warning
 from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.errors import Phase, SuspiciousSnapshot
+from sync_pipeline.model.event import Event, EventOrigin
 from sync_pipeline.model.growth import Anomaly
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.session import RecordOutcome, RecordStatus, SyncCounters
@@ -26,11 +27,14 @@ from sync_pipeline.model.size import (
 from sync_pipeline.reconcile.databases import reconcile_databases
 from sync_pipeline.reconcile.guard import Guard
 from sync_pipeline.reconcile.scope import Scope
+from sync_pipeline.workflows.answers.capacity import anomaly_of
+from sync_pipeline.workflows.answers.defects import unless_defect
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.encryption import tls_warnings
 from sync_pipeline.workflows.syncing.recorded import Begun, InstanceReport, InstanceWork, recorded
+from sync_pipeline.workflows.syncing.size_events import SizeNews
 from sync_pipeline.workflows.syncing.target import Source, snapshot_of
 
 
@@ -71,7 +75,8 @@ def _sync(deps: SyncDeps, work: InstanceWork, begun: Begun, *, is_forced: bool) 
     )
     inventory = _reconciled(deps, instance, found, scope, is_forced=is_forced)
     collected = date_of(snapshot.observed_at, deps.settings)
-    anomalies = _anomalies(deps, instance, collected, snapshot)
+    before = _points_before(deps, instance, collected)
+    anomalies = _anomalies(deps, instance, collected, snapshot, before)
     timings = {**snapshot.timings, "total_seconds": time.monotonic() - started}
     warnings = (
         *snapshot.warnings,
@@ -91,7 +96,14 @@ def _sync(deps: SyncDeps, work: InstanceWork, begun: Begun, *, is_forced: bool) 
         details=_details(snapshot, inventory, scope, collected, timings, warnings),
     )
     day = MeasuredDay(instance.id, collected, snapshot, inventory, begun.claim.session_id)
-    deps.store.sizes.apply(day, begun.claim, outcome, deps.clock())
+    origin = EventOrigin(
+        instance.id, instance.name, snapshot.observed_at, work.session_id, work.run_id
+    )
+    new = [item for item in anomalies if not _is_known(deps, item, before)]
+    news = SizeNews(deps, origin, collected, snapshot)
+    none: tuple[Event, ...] = ()
+    events = unless_defect(instance, lambda: news.events(inventory, new), none)
+    deps.store.sizes.apply(day, begun.claim, outcome, deps.clock(), events)
     return SizeReport(
         instance=instance.name,
         status=RecordStatus.COMPLETED,
@@ -144,27 +156,44 @@ def _reconciled(
     return inventory
 
 
+def _points_before(
+    deps: SyncDeps, instance: Instance, collected: date
+) -> Mapping[str, Sequence[SizePoint]]:
+    """Return the sizes by database that are there, of a date and the days before it."""
+    since = collected - timedelta(days=BASELINE_DAYS)
+    before: dict[str, list[SizePoint]] = {}
+    for point in deps.store.size_queries.database_points(since, collected, instance.name):
+        before.setdefault(point.database, []).append(point)
+    return before
+
+
 def _anomalies(
-    deps: SyncDeps, instance: Instance, collected: date, snapshot: SizeSnapshot
+    deps: SyncDeps,
+    instance: Instance,
+    collected: date,
+    snapshot: SizeSnapshot,
+    before: Mapping[str, Sequence[SizePoint]],
 ) -> tuple[Anomaly, ...]:
     """Compare today's sizes with those of the days before."""
-    since, until = collected - timedelta(days=BASELINE_DAYS), collected - timedelta(days=1)
-    before: dict[str, list[SizePoint]] = {}
-    for point in deps.store.size_queries.database_points(since, until, instance.name):
-        before.setdefault(point.database, []).append(point)
     found = []
     for item in snapshot.databases:
         point = SizePoint(instance.name, item.name, collected, item.total.bytes)
         if point.total_bytes is None:
             continue
-        jump = anomaly(
-            [*before.get(item.name, ()), point],
-            deps.settings.anomaly_percent,
-            deps.settings.anomaly_bytes,
-        )
+        earlier = (one for one in before.get(item.name, ()) if one.collected_date < collected)
+        jump = anomaly_of(deps, [*earlier, point])
         if jump is not None:
             found.append(jump)
     return tuple(found)
+
+
+def _is_known(deps: SyncDeps, item: Anomaly, before: Mapping[str, Sequence[SizePoint]]) -> bool:
+    """Return whether an earlier collection of the same date found the same of a database."""
+    points = before.get(item.database, ())
+    if not points or points[-1].collected_date != item.collected_date:
+        return False
+    was = anomaly_of(deps, points)
+    return was is not None and was.collected_date == item.collected_date
 
 
 def _details(

@@ -1,0 +1,380 @@
+"""What a sync of accounts tells, by kind and engine, and what it never tells: both stores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sync_pipeline.access.findings.case import Case
+from sync_pipeline.access.findings.review import RULES
+from sync_pipeline.access.findings.rule import Rule
+from sync_pipeline.model.account import AccountKind, AccountState
+from sync_pipeline.model.event import Event, EventKind
+from sync_pipeline.model.finding import Finding, Severity
+from sync_pipeline.model.instance import EngineName
+from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
+from sync_pipeline.model.privilege import SecurableKind as K
+from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.answers import reviewing
+from sync_pipeline.workflows.answers.findings import review_of
+from workbench.benches.event_bench import NewsBench, told
+
+POWERS = {EventKind.POWER_GAINED, EventKind.POWER_LOST, EventKind.ACCOUNT_WITH_POWER}
+SERVER = Securable(K.SERVER)
+PUBLIC = AccountState("public", AccountKind.PUBLIC, can_login=False)
+
+
+def user(name: str, *grants: Grant, roles: tuple[str, ...] = (), **values: object) -> AccountState:
+    memberships = tuple(Membership(role, inherit=True, set_role=True) for role in roles)
+    values = {"can_login": True, "memberships": memberships, "grants": grants, **values}
+    return AccountState(name, AccountKind.USER, **values)  # type: ignore[arg-type]
+
+
+def role(name: str, *grants: Grant, roles: tuple[str, ...] = (), **values: object) -> AccountState:
+    return replace(
+        user(name, *grants, roles=roles, **{"can_login": False, **values}), kind=AccountKind.ROLE
+    )
+
+
+@pytest.fixture
+def bench(store: Store, tmp_path: Path) -> NewsBench:
+    return NewsBench(store, tmp_path)
+
+
+def powers(events: list[Event]) -> list[tuple[str, str, str]]:
+    """Return what is told of powers alone."""
+    return told([item for item in events if item.kind in POWERS])
+
+
+def test_a_member_gains_and_loses_what_its_role_does_through_three_roles(bench: NewsBench) -> None:
+    quiet = [role("c"), role("b", roles=("c",)), role("a", roles=("b",)), user("ann", roles=("a",))]
+    bench.sync(*quiet)
+    found = bench.sync(role("c", is_superuser=True), *quiet[1:])
+    names = ("a", "ann", "b", "c")
+    assert powers(found) == [("power_gained", name, "superuser") for name in names]
+    ann = next(item for item in found if item.account == "ann")
+    assert ann.path == (
+        "ann",
+        "a (member, set role)",
+        "b (member, set role)",
+        "c (member, set role)",
+    )
+    assert ann.after.startswith("superuser after set role") or "after SET ROLE" in ann.after
+    assert ann.before == ""
+    assert ann.severity is Severity.HIGH
+    assert (ann.run_id, ann.instance, ann.occurred_at) == ("run", "shop-db", bench.now)
+    assert len(ann.session_id) == 36
+    lost = bench.sync(*quiet)
+    assert powers(lost) == [("power_lost", name, "superuser") for name in names]
+    assert next(item for item in lost if item.account == "ann").path == ann.path
+    assert next(item for item in lost if item.account == "ann").before == ann.after
+    assert bench.sync(*quiet) == []
+
+
+def test_the_greatest_power_is_told(bench: NewsBench) -> None:
+    dangerous = (("can_create_databases", True),)
+    bench.sync(user("ann"), user("bob"))
+    found = bench.sync(user("ann", attributes=dangerous), user("bob"))
+    assert powers(found) == [("power_gained", "ann", "dangerous privilege")]
+    more = (*dangerous, ("can_replicate", True))
+    event = of_ann(bench, user("ann", attributes=more))
+    assert (event.kind, event.subject) == (EventKind.POWER_GAINED, "dangerous privilege")
+    assert "CREATEDB" in event.before
+    assert "REPLICATION" in event.after
+    event = of_ann(bench, user("ann", attributes=more, is_superuser=True))
+    assert (event.kind, event.subject) == (EventKind.POWER_GAINED, "superuser")
+    assert event.before == "dangerous privilege"
+    event = of_ann(bench, user("ann", attributes=more))
+    assert (event.kind, event.subject) == (EventKind.POWER_LOST, "superuser")
+    assert event.after == "dangerous privilege"
+    event = of_ann(bench, user("ann", attributes=dangerous))
+    assert (event.kind, event.subject) == (EventKind.POWER_LOST, "dangerous privilege")
+
+
+def of_ann(bench: NewsBench, ann: AccountState) -> Event:
+    """Return the one event of a power that a sync of ann and bob tells."""
+    (event,) = (item for item in bench.sync(ann, user("bob")) if item.kind in POWERS)
+    return event
+
+
+def test_an_account_that_comes_goes_and_is_back(bench: NewsBench) -> None:
+    bench.sync(user("ann"))
+    assert powers(bench.sync(user("ann"), user("bob", is_superuser=True))) == [
+        ("account_with_power", "bob", "superuser")
+    ]
+    (gone,) = (item for item in bench.sync(user("ann")) if item.kind in POWERS)
+    assert (gone.kind, gone.subject) == (EventKind.POWER_LOST, "superuser")
+    assert gone.after == "the account is gone"
+    assert powers(bench.sync(user("ann"), user("bob", is_superuser=True))) == [
+        ("account_with_power", "bob", "superuser")
+    ]
+    # Dropped and made again between two syncs it is what it was; another name is another account.
+    assert bench.sync(user("ann"), user("bob", is_superuser=True)) == []
+    assert powers(bench.sync(user("ann"), user("rob", is_superuser=True))) == [
+        ("account_with_power", "rob", "superuser"),
+        ("power_lost", "bob", "superuser"),
+    ]
+
+
+def test_a_baseline_tells_nothing(bench: NewsBench) -> None:
+    root = user("ann", is_superuser=True)
+    assert bench.sync(root, PUBLIC) == []
+    removed = bench.instance
+    bench.store.registry.delete_instance("shop-db", bench.now)
+    bench.store.registry.put_instances([removed], bench.now + timedelta(minutes=1))
+    assert bench.sync(user("ann"), user("bob", is_superuser=True)) == []
+    assert powers(bench.sync(user("ann"), user("bob"))) == [("power_lost", "bob", "superuser")]
+
+
+def test_what_is_read_for_the_first_time_was_there(bench: NewsBench) -> None:
+    bench.unread = frozenset({SectionKey(SectionName.MEMBERSHIPS)})
+    bench.sync(role("dba", is_superuser=True), user("ann"), user("bob"))
+    bench.unread = frozenset()
+    with_role = user("ann", roles=("dba",))
+    assert bench.sync(role("dba", is_superuser=True), with_role, user("bob")) == []
+    # With it something is really changed.
+    found = bench.sync(role("dba", is_superuser=True), with_role, user("bob", is_superuser=True))
+    assert powers(found) == [("power_gained", "bob", "superuser")]
+
+
+def test_a_real_change_beside_a_section_that_is_new_is_told(bench: NewsBench) -> None:
+    bench.unread = frozenset({SectionKey(SectionName.MEMBERSHIPS)})
+    bench.sync(role("dba", is_superuser=True), user("ann"), user("bob"))
+    bench.unread = frozenset()
+    found = bench.sync(
+        role("dba", is_superuser=True), user("ann", roles=("dba",)), user("bob", is_superuser=True)
+    )
+    assert powers(found) == [("power_gained", "bob", "superuser")]
+
+
+def test_a_section_that_is_unread_for_a_while_tells_nothing_false(bench: NewsBench) -> None:
+    dba, ann, bob = role("dba", is_superuser=True), user("ann", roles=("dba",)), user("bob")
+    bench.sync(dba, ann, bob)
+    bench.unread = frozenset({SectionKey(SectionName.MEMBERSHIPS)})
+    bare = replace(ann, memberships=())
+    assert powers(bench.sync(dba, bare, bob)) == []
+    assert bench.sync(dba, bare, replace(bob, is_superuser=True))[0].account == "bob"
+    bench.unread = frozenset()
+    assert bench.sync(dba, ann, replace(bob, is_superuser=True)) == []
+    bench.unread = frozenset({SectionKey(SectionName.MEMBERSHIPS)})
+    bench.sync(dba, bare, replace(bob, is_superuser=True))
+    bench.unread = frozenset()
+    # What was taken in the meantime is told when that is seen.
+    found = bench.sync(dba, bare, replace(bob, is_superuser=True))
+    assert powers(found) == [("power_lost", "ann", "superuser")]
+
+
+def test_findings_open_worsen_and_are_resolved(bench: NewsBench) -> None:
+    expired = (("valid_until", "2020-01-01T00:00:00+00:00"),)
+    bench.sync(user("ann"), user("bob"))
+    found = bench.sync(user("ann", attributes=expired), user("bob"))
+    opened = [item for item in found if item.kind is EventKind.FINDING_OPENED]
+    assert ("ann", "expired-active") in {(item.account, item.subject) for item in opened}
+    item = next(item for item in opened if item.subject == "expired-active")
+    assert item.after
+    assert item.before == ""
+    resolved = bench.sync(user("ann"), user("bob"))
+    back = next(one for one in resolved if one.subject == "expired-active")
+    assert back.kind is EventKind.FINDING_RESOLVED
+    assert item.after in back.before
+    bench.sync(role("app", is_superuser=True))
+    (worse,) = (
+        one
+        for one in bench.sync(role("app", is_superuser=True, can_login=True))
+        if one.kind is EventKind.FINDING_WORSENED
+    )
+    assert (worse.account, worse.subject, worse.severity) == ("app", "superuser", Severity.HIGH)
+    assert worse.before.startswith("info")
+
+
+def test_what_nobody_asks_for_is_not_told_but_powers_are(bench: NewsBench, tmp_path: Path) -> None:
+    file = tmp_path / "findings.yaml"
+    file.write_text(
+        "disabled_rules: [expired-active, superuser]\n"
+        "suppressions:\n"
+        "  - {rule: no-password-expiry, reason: known, until: '2030-01-01'}\n"
+    )
+    bench.settings = bench.settings.model_copy(update={"findings_file": file})
+    expired = (("valid_until", "2020-01-01T00:00:00+00:00"),)
+    bench.sync(user("ann"), user("bob"))
+    found = bench.sync(user("ann", attributes=expired), user("bob", is_superuser=True))
+    assert "expired-active" not in {item.subject for item in found}
+    assert powers(found) == [("power_gained", "bob", "superuser")]
+    # Another file alone opens and resolves nothing.
+    file.write_text("disabled_rules: []\n")
+    assert bench.sync(user("ann", attributes=expired), user("bob", is_superuser=True)) == []
+
+
+def test_an_upgrade_of_ours_tells_what_somebody_changed_alone(
+    bench: NewsBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = user("ann", attributes=(("can_create_databases", True),))
+    rules = RULES
+    older = tuple(rule for rule in rules if rule.id not in ("dangerous-privilege", "superuser"))
+    monkeypatch.setattr(reviewing, "RULES", older)
+    monkeypatch.setattr(reviewing, "code_digest", lambda: "older")
+    bench.sync(ann, user("bob", is_superuser=True), user("eve"))
+    assert bench.sync(ann, user("bob", is_superuser=True), user("eve")) == []
+    monkeypatch.setattr(reviewing, "RULES", rules)
+    monkeypatch.setattr(reviewing, "code_digest", lambda: "newer")
+    found = bench.sync(ann, user("bob", is_superuser=True), user("eve", is_superuser=True))
+    assert powers(found) == [("power_gained", "eve", "superuser")]
+    assert {item.account for item in found} <= {"eve"}
+    assert bench.sync(ann, user("bob", is_superuser=True), user("eve", is_superuser=True)) == []
+
+
+def test_who_asks_tells_what_the_time_opened_and_no_upgrade(
+    bench: NewsBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = bench.now + timedelta(hours=2)
+    bench.sync(user("ann", attributes=(("valid_until", ends.isoformat()),)))
+    bench.sync(user("ann", attributes=(("valid_until", ends.isoformat()),)), user("bob"))
+    before = len(bench.events())
+    bench.now += timedelta(hours=3)
+    review_of(bench.deps, [bench.instance])
+    (event,) = bench.events()[before:]
+    assert (event.kind, event.subject) == (EventKind.FINDING_OPENED, "expired-active")
+    assert (event.session_id, event.run_id, event.occurred_at) == ("", "", bench.now)
+    review_of(bench.deps, [bench.instance])
+    monkeypatch.setattr(reviewing, "code_digest", lambda: "newer")
+    review_of(bench.deps, [bench.instance])
+    assert len(bench.events()) == before + 1
+
+
+def test_classes_are_told_through_roles_and_no_other_file_is(
+    bench: NewsBench, tmp_path: Path
+) -> None:
+    file = tmp_path / "classes.yaml"
+    file.write_text("classes:\n  payers: {match: {role: pay}}\n")
+    bench.settings = bench.settings.model_copy(update={"classification_file": file})
+    people = [role("pay"), role("team"), user("ann", roles=("team",)), user("bob")]
+    bench.sync(*people)
+    with_pay = [role("pay"), role("team", roles=("pay",)), *people[2:]]
+    found = [item for item in bench.sync(*with_pay) if item.subject == "class payers"]
+    assert told(found) == [
+        ("power_gained", "ann", "class payers"),
+        ("power_gained", "team", "class payers"),
+    ]
+    found = bench.sync(*with_pay, user("new", roles=("team",)))
+    assert ("account_with_power", "new", "class payers") in told(found)
+    file.write_text("classes:\n  payers: {match: {role: nobody}}\n")
+    found = bench.sync(*with_pay, user("new", roles=("team",)), user("other"))
+    assert "class payers" not in {item.subject for item in found}
+    file.write_text("classes:\n  payers: {match: {role: pay}}\n")
+    found = bench.sync(*people, user("new", roles=("team",)), user("other"))
+    assert told([item for item in found if item.subject == "class payers"]) == [
+        ("power_lost", name, "class payers") for name in ("ann", "new", "team")
+    ]
+
+
+EVERYBODY = {
+    EngineName.POSTGRESQL: ("public", Securable(K.TABLE, "", "pay", "wages", catalog="shop")),
+    EngineName.MARIADB: ("PUBLIC", Securable(K.TABLE, "shop", "", "wages")),
+    EngineName.MYSQL: ("''@'%'", Securable(K.TABLE, "shop", "", "wages")),
+    EngineName.SQLSERVER: (
+        "[shop].[guest]",
+        Securable(K.TABLE, "shop", "dbo", "wages", catalog="shop"),
+    ),
+    EngineName.ORACLE: ("PUBLIC", Securable(K.TABLE, schema="HR", name="WAGES")),
+}
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_what_everybody_is_granted(store: Store, tmp_path: Path, engine: EngineName) -> None:
+    bench = NewsBench(store, tmp_path, engine)
+    name, table = EVERYBODY[engine]
+    is_user = name == "''@'%'"
+    everybody = AccountState(
+        name,
+        AccountKind.USER if is_user else AccountKind.PUBLIC,
+        can_login=is_user,
+        database="shop" if engine is EngineName.SQLSERVER else "",
+    )
+    other = replace(everybody, name=name.replace("public", "app").replace("PUBLIC", "APP"))
+    bench.sync(everybody, *([other] if other.name != name else []))
+    grant = Grant(table, "INSERT")
+    found = bench.sync(replace(everybody, grants=(grant,)))
+    (event,) = (item for item in found if item.kind is EventKind.GRANTED_TO_EVERYONE)
+    assert (event.account, event.subject) == (name, f"INSERT on {table}")
+    assert event.after == str(grant)
+    assert event.severity is Severity.HIGH
+    again = replace(everybody, grants=(replace(grant, grantor="someone"),))
+    kinds = {item.kind for item in bench.sync(again)}
+    assert EventKind.GRANTED_TO_EVERYONE not in kinds
+    kinds = {item.kind for item in bench.sync(everybody)}
+    assert EventKind.GRANTED_TO_EVERYONE not in kinds
+
+
+def test_what_everybody_has_on_each_new_object_is_not_told(bench: NewsBench) -> None:
+    routine = Securable(K.FUNCTION, "", "pay", "sum()", catalog="shop")
+    bench.sync(PUBLIC, user("ann"))
+    owned = user("ann", Grant(routine, "EXECUTE"))
+    new = replace(PUBLIC, grants=(Grant(routine, "EXECUTE"),))
+    kinds = {item.kind for item in bench.sync(new, owned)}
+    assert EventKind.GRANTED_TO_EVERYONE not in kinds
+    bench.sync(PUBLIC, owned)
+    kinds = {item.kind for item in bench.sync(new, owned)}
+    assert EventKind.GRANTED_TO_EVERYONE in kinds
+
+
+def test_many_grants_to_everybody_are_one_event(bench: NewsBench) -> None:
+    tables = [Securable(K.TABLE, "", "pay", f"t{number}", catalog="shop") for number in range(50)]
+    bench.sync(PUBLIC)
+    found = bench.sync(replace(PUBLIC, grants=tuple(Grant(on, "SELECT") for on in tables)))
+    (event,) = (item for item in found if item.kind is EventKind.GRANTED_TO_EVERYONE)
+    assert event.subject == "SELECT on 50 things (table) of shop"
+    assert event.after.endswith("and 46 more")
+
+
+SUPER = {
+    EngineName.POSTGRESQL: lambda name: user(name, is_superuser=True),
+    EngineName.MARIADB: lambda name: user(name, Grant(SERVER, "SUPER")),
+    EngineName.MYSQL: lambda name: user(name, Grant(SERVER, "SUPER")),
+    EngineName.SQLSERVER: lambda name: user(name, Grant(SERVER, "CONTROL SERVER")),
+    EngineName.ORACLE: lambda name: user(name, roles=("DBA",)),
+}
+
+
+@pytest.mark.parametrize("engine", EngineName)
+def test_a_superuser_of_each_engine(store: Store, tmp_path: Path, engine: EngineName) -> None:
+    bench = NewsBench(store, tmp_path, engine)
+    names = {EngineName.MARIADB: "'ann'@'%'", EngineName.MYSQL: "'ann'@'%'"}
+    name, dba = names.get(engine, "ANN"), role("DBA")
+    others = [dba] if engine is EngineName.ORACLE else []
+    bench.sync(user(name), *others)
+    found = powers(bench.sync(SUPER[engine](name), *others))
+    assert ("power_gained", name, "superuser") in found
+    assert {account for _, account, _ in found} == {name}
+    found = powers(bench.sync(user(name), *others))
+    assert ("power_lost", name, "superuser") in found
+
+
+def test_a_hundred_roles_in_a_chain_say_the_ends_of_the_way(bench: NewsBench) -> None:
+    chain = [role("r0"), *(role(f"r{n}", roles=(f"r{n - 1}",)) for n in range(1, 100))]
+    bench.sync(*chain)
+    found = bench.sync(replace(chain[0], is_superuser=True), *chain[1:])
+    assert len(powers(found)) == 100
+    last = next(item for item in found if item.account == "r99")
+    assert len(last.path) == 12
+    assert (last.path[0], last.path[-1]) == ("r99", "r0 (member, set role)")
+
+
+def test_a_defect_in_a_rule_costs_no_event_of_a_power(
+    bench: NewsBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.sync(user("ann"), user("bob"))
+    with monkeypatch.context() as patch:
+        broken = replace(RULES[0], id="broken", check=_fails)
+        patch.setattr(reviewing, "RULES", (*RULES, broken))
+        found = bench.sync(user("ann", is_superuser=True), user("bob"))
+    assert powers(found) == [("power_gained", "ann", "superuser")]
+    found = bench.sync(user("ann", is_superuser=True), user("bob", is_superuser=True))
+    assert powers(found) == [("power_gained", "bob", "superuser")]
+
+
+def _fails(_rule: Rule, _cases: Sequence[Case]) -> list[Finding]:
+    raise ZeroDivisionError
