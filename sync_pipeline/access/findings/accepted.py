@@ -48,6 +48,11 @@ class Accepting:
             found[literal(item.instance), literal(item.rule)].append((number, item))
         return cls(dict(found))
 
+    @property
+    def is_any(self) -> bool:
+        """Return whether there is one that may accept something."""
+        return bool(self._by_place)
+
     def judged(self, finding: Finding) -> Finding:
         """Return a finding with what accepts it, or did before it got worse."""
         outgrown: Suppression | None = None

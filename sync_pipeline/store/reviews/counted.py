@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union_all
 
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.finding_count import ALL_RULES
@@ -26,7 +27,6 @@ from sync_pipeline.store.schema import instance_findings as findings
 from sync_pipeline.store.schema import instances
 
 Numbers = dict[tuple[str, Severity], int]
-AT_ONCE = 500
 _IS_ACTIVE = and_(instances.c.is_active.is_(True), instances.c.deleted_at.is_(None))
 _OF_RANK = tuple(Severity)
 
@@ -99,11 +99,12 @@ class FindingNumbersStore:
         with self._database.read() as connection:
             yield from map(_finding, connection.execute(query))
 
-    def oldest(
-        self, severity: Severity, disabled: Sequence[str], most: int, *, of_fleet: bool
-    ) -> Iterator[Finding]:
-        """Yield the findings of a severity that have been there longest, and at most so many."""
-        query = (
+    def oldest(self, disabled: Sequence[str], most: int) -> list[Finding]:
+        """Return of each severity the findings that have been there longest, and at most so many.
+
+        As many again of those that instances have only together.
+        """
+        each = [
             _each()
             .where(
                 _is_open(disabled),
@@ -111,13 +112,13 @@ class FindingNumbersStore:
                 findings.c.severity == str(severity),
             )
             .order_by(findings.c.first_seen_at)
-        )
-        for begin in range(0, most, AT_ONCE):
-            with self._database.read_once() as connection:
-                rows = connection.execute(query.limit(AT_ONCE).offset(begin)).all()
-            yield from map(_finding, rows)
-            if len(rows) < AT_ONCE:
-                return
+            .limit(most)
+            .subquery()
+            for severity, of_fleet in product(Severity, (False, True))
+        ]
+        with self._database.read_once() as connection:
+            rows = connection.execute(union_all(*(select(item) for item in each))).all()
+        return list(map(_finding, rows))
 
 
 def _note(numbers: Numbers, key: tuple[str, Severity], number: int) -> None:

@@ -71,11 +71,11 @@ class FindingLives:
         found: set[int] = set()
         with self._database.read() as connection:
             for column in (_FIRST, _RESOLVED, _CHANGED):
-                query = select(findings.c.instance_id).where(column >= since)
+                query = select(findings.c.instance_id).where(column.is_not(None), column >= since)
                 # A change that is known by its last one may have been in that time, too.
                 if column is not _CHANGED:
                     query = query.where(column < until)
-                found.update(connection.scalars(query.distinct()))
+                found.update(connection.scalars(query))
         return found
 
     def all_of(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import product
 
 from sync_pipeline.access.findings.accepted import Accepting
 from sync_pipeline.access.findings.fleet import uneven
@@ -16,8 +15,11 @@ from sync_pipeline.model.pattern import like
 from sync_pipeline.workflows.answers.finding_rules import Counting
 from sync_pipeline.workflows.dependencies import SyncDeps
 
-_MOST_LOOKED_AT = 2_000
-"""Findings of a severity that are looked at for the oldest that is not accepted."""
+_MOST_LOOKED_AT = 1_000
+"""Findings of a severity that are looked at for the oldest that is not accepted.
+
+Where all of these are, the age of that severity is not told.
+"""
 
 
 def finding_metrics(deps: SyncDeps) -> FindingMetrics | None:
@@ -52,15 +54,10 @@ def _oldest(
     deps: SyncDeps, accepting: Accepting, disabled: Sequence[str]
 ) -> dict[Severity, datetime]:
     """Return when the oldest finding of each severity was first seen that is not accepted."""
+    most = _MOST_LOOKED_AT if accepting.is_any else 1
     found: dict[Severity, datetime] = {}
-    for severity, of_fleet in product(Severity, (False, True)):
-        oldest = deps.store.finding_numbers.oldest(
-            severity, disabled, _MOST_LOOKED_AT, of_fleet=of_fleet
-        )
-        moments = (
-            item.first_seen for item in oldest if item.first_seen and not accepting.accepts(item)
-        )
-        moment = next(moments, None)
-        if moment is not None:
-            found[severity] = min(found.get(severity, moment), moment)
+    for item in deps.store.finding_numbers.oldest(disabled, most):
+        moment = item.first_seen
+        if moment is not None and not accepting.accepts(item):
+            found[item.severity] = min(found.get(item.severity, moment), moment)
     return found
