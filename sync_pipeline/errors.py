@@ -270,10 +270,12 @@ class DeliveryError(SyncError):
         self,
         message: str,
         *,
+        instance: str | None = None,
+        phase: Phase | None = None,
         hint: str | None = None,
         is_refused: bool = False,
         wait_seconds: float = 0,
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, instance=instance, phase=phase, hint=hint)
         self.is_refused = is_refused
         self.wait_seconds = wait_seconds

@@ -55,6 +55,8 @@ SHOWING = (
     ("access", "of", FORMULA, "--instance=one"),
     ("access", "diff", FORMULA, FORMULA, "--instance=one"),
     ("alerts", "list"),
+    ("alerts", "replay", "--since=7d"),
+    ("alerts", "rules"),
     ("capacity", "forecast"),
     ("capacity", "history", "--instance=one"),
     ("capacity", "limits"),

@@ -89,6 +89,8 @@ EVERYTHING = FleetMetrics(
     ),
     checks=(FreshnessCheck(ACCOUNT, timedelta(minutes=90), NOW - timedelta(seconds=10)),),
     undelivered={"slack": 7},
+    alert_failures={"slack": 2},
+    waiting_events=5,
 )
 
 
@@ -177,6 +179,8 @@ def test_freshness_and_itself() -> None:
     assert values("freshness_checked_timestamp_seconds") == {("account",): NOW.timestamp() - 10}
     assert values("freshness_limit_seconds") == {("account",): 5400}
     assert values("alerts_undelivered") == {("slack",): 7}
+    assert values("alerts_failures") == {("slack",): 2}
+    assert values("events_waiting") == {(): 5}
     assert values("gathered_timestamp_seconds") == {(): NOW.timestamp()}
     assert values("up") == {(): 1}
 
