@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable
 from sync_pipeline.model.report_route import ReportRoute
-from sync_pipeline.settings import Settings
+from sync_pipeline.settings import Settings, SmtpTls
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.report_routes import report_routes
@@ -56,7 +56,7 @@ class Post:
             alert_email_from="sync@example.net",
             alert_smtp_host="127.0.0.1",
             alert_smtp_port=self.inbox.port,
-            alert_smtp_tls="none",
+            alert_smtp_tls=SmtpTls.NONE,
         )
 
     @property

@@ -64,7 +64,7 @@ def test_names() -> None:
         "maintain_sizes_schedule",
     ]  # fmt: skip
     assert [item.name for item in sensors()] == [
-        "due_reports", "instance_freshness", "session_reaper",
+        "instance_freshness", "session_reaper",
     ]  # fmt: skip
     assert {hook.name for hook in JOB.hook_defs} == {"close_record"}
 
@@ -110,7 +110,7 @@ def test_syncs_leave_the_queue_before_aggregations_and_these_before_backfills() 
         by_priority.setdefault(priority, set()).add(name)
     assert [by_priority[key] for key in sorted(by_priority, reverse=True)] == [
         {"account_sync", "capacity_sync"},
-        {"aggregate_sizes", "maintain_sizes"},
+        {"aggregate_sizes", "maintain_sizes", "send_reports"},
         {*AGGREGATE_PERIOD.values(), "backfill_sizes"},
     ]
     assert priorities["aggregate_sizes"] > 0
