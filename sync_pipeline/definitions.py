@@ -21,7 +21,7 @@ from sync_pipeline.orchestration.jobs import (
     build_report_job,
     build_retention,
 )
-from sync_pipeline.orchestration.reports import build_report_sensor
+from sync_pipeline.orchestration.reports import due_reports
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runtime.executors import console, executor_of, step_values_of
 from sync_pipeline.orchestration.schedules import build_schedule
@@ -55,6 +55,8 @@ def build_definitions(settings: Settings, found: Known) -> dg.Definitions:
     text = "Make partitions ahead; prune old sizes, sessions and changes."
     pruning = build_schedule(settings, retention, settings.retention_cron, text)
     sensors = [build_session_reaper(settings), instance_freshness]
+    if settings.reports_file is not None:
+        sensors.append(due_reports)
     return dg.Definitions(
         assets=[
             build_fleet_aggregations(settings, kind, found.computable(kind, settings))
@@ -62,7 +64,7 @@ def build_definitions(settings: Settings, found: Known) -> dg.Definitions:
         ],
         jobs=[*jobs, retention, build_report_job(settings)],
         schedules=[*schedules, pruning],
-        sensors=[*sensors, build_report_sensor(settings)],
+        sensors=sensors,
         resources={"pipeline": PipelineResource(), "io_manager": step_values_of(settings)},
         executor=executor_of(settings),
         loggers={"console": console()},

@@ -59,7 +59,7 @@ class Root(LazyGroup):
         Entry(
             "report",
             "sync_pipeline.cli.report",
-            "Write a report of changes, findings, sizes and limits, or mail it.",
+            "Write a report of changes, administrators, findings, sizes and limits, or mail it.",
             "report",
         ),
         Entry(

@@ -69,7 +69,7 @@ def report(
         list[str] | None, typer.Option(help="Mail it to this address; may be repeated.")
     ] = None,
 ) -> None:
-    """Write a report: what changed, administrators, findings, what is overdue, sizes and limits.
+    """Write a report of changes, administrators, findings, sizes and limits, or mail it.
 
     It needs no network: everything is in the file. Of what is selected it tells of nothing else.
     A mail that is sent by hand changes nothing of when the next one goes out.

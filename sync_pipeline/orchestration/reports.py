@@ -11,11 +11,12 @@ from sync_pipeline.orchestration.failures import dagster_failures
 from sync_pipeline.orchestration.instance import require_configured
 from sync_pipeline.orchestration.resources import PipelineResource
 from sync_pipeline.orchestration.runs.runs import unfinished_run
-from sync_pipeline.settings import Settings
-from sync_pipeline.workflows.watching.reports import due_reports, send_due
+from sync_pipeline.workflows.watching.reports import due_reports as reports_due
+from sync_pipeline.workflows.watching.reports import send_due
 
 REPORT_JOB = "send_reports"
 SECONDS_BETWEEN_LOOKS = 300
+"""A report may be a few minutes late, and each look is more work of Dagster's than of ours."""
 LONGEST = 500
 """Characters of what is said of one report."""
 
@@ -31,7 +32,7 @@ def send_reports(context: dg.OpExecutionContext, pipeline: PipelineResource) -> 
     with dagster_failures(context):
         require_configured(context.instance)
         with pipeline.open() as deps:
-            for item in send_due(deps, due_reports(deps)):
+            for item in send_due(deps, reports_due(deps)):
                 told.append(shortened(str(item), LONGEST))
                 failed += [told[-1]] if item.error is not None else []
                 context.log.log("INFO" if item.error is None else "ERROR", told[-1])
@@ -48,30 +49,23 @@ def send_reports(context: dg.OpExecutionContext, pipeline: PipelineResource) -> 
         )
 
 
-def build_report_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor that asks for a run where a report is due."""
-
-    @dg.sensor(
-        name="due_reports",
-        job_name=REPORT_JOB,
-        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Mail the reports that are due.",
-    )
-    def due(
-        context: dg.SensorEvaluationContext, pipeline: PipelineResource
-    ) -> dg.RunRequest | dg.SkipReason:
-        require_configured(context.instance)
-        if settings.reports_file is None:
-            return dg.SkipReason("No report is mailed: SYNC_PIPELINE_REPORTS_FILE is not set.")
-        running = unfinished_run(context.instance, REPORT_JOB)
-        if running is not None:
-            return dg.SkipReason(f"Run {running.run_id} is sending.")
-        with pipeline.open() as deps:
-            found = due_reports(deps)
-        if not found:
-            return dg.SkipReason("No report is due.")
-        # Without a key: a run that was killed is asked for again, and the store says who sends.
-        return dg.RunRequest(tags={"reports": str(len(found))})
-
-    return due
+@dg.sensor(
+    job_name=REPORT_JOB,
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Mail the reports that are due.",
+)
+def due_reports(
+    context: dg.SensorEvaluationContext, pipeline: PipelineResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a run where a report is due. It is defined where a file of reports is set."""
+    require_configured(context.instance)
+    running = unfinished_run(context.instance, REPORT_JOB)
+    if running is not None:
+        return dg.SkipReason(f"Run {running.run_id} is sending.")
+    with pipeline.open() as deps:
+        found = reports_due(deps)
+    if not found:
+        return dg.SkipReason("No report is due.")
+    # Without a key: a run that was killed is asked for again, and the store says who sends.
+    return dg.RunRequest(tags={"reports": str(len(found))})

@@ -197,10 +197,8 @@ def test_a_team_s_report_tells_of_no_other_team(two_stores: list[SyncDeps]) -> N
             assert two == one, form
             assert OTHER.word.encode() not in two
         assert OTHER.word in rendered(of_all, ReportFormat.HTML, texts).decode()
-        two, one = (
-            f"{mail_subject(report, texts)}\n{mail_text(report, texts)}" for report in reports
-        )
-        assert two == one
+        mails = {mail_subject(report, texts) + mail_text(report, texts) for report in reports}
+        assert len(mails) == 1
 
 
 def test_a_team_s_report_on_postgresql_is_that_on_sqlite(

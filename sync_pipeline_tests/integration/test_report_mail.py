@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable
 from sync_pipeline.model.report_route import ReportRoute
-from sync_pipeline.settings import Settings
+from sync_pipeline.settings import Settings, SmtpTls
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.report_routes import report_routes
@@ -56,7 +56,7 @@ class Post:
             alert_email_from="sync@example.net",
             alert_smtp_host="127.0.0.1",
             alert_smtp_port=self.inbox.port,
-            alert_smtp_tls="none",
+            alert_smtp_tls=SmtpTls.NONE,
         )
 
     @property
@@ -224,8 +224,8 @@ def test_two_processes_send_one(post: Post, store_url: str) -> None:
         ("reports: [{name: a, to: [nobody]}]", "'nobody' is not an e-mail address"),
         ('reports: [{name: a, to: ["a@b.c\\r\\nBcc: x@y.z"]}]', "is not an e-mail address"),
         ("reports: [{name: a, to: [a@b.c], weekday: someday}]", "a day is one of monday"),
-        ("reports: [{name: a, to: [a@b.c], time: 10:30}]", "in quotes"),
-        ("reports: [{name: a, to: [a@b.c], time: '24:00'}]", "in quotes"),
+        ("reports: [{name: a, to: [a@b.c], time: 7}]", 'written as "07:00"'),
+        ("reports: [{name: a, to: [a@b.c], time: '24:00'}]", 'written as "07:00"'),
         ("reports: [{name: a, to: [a@b.c], language: de}]", "known are en, zh"),
         ("reports: [{name: a, to: [a@b.c], engine: oracle}]", "engine"),
         ("reports: [{name: a, to: [a@b.c]}, {name: a, to: [a@b.c]}]", "two reports have the name"),

@@ -67,7 +67,7 @@ def test_names() -> None:
         "maintain_sizes_schedule",
     ]  # fmt: skip
     assert [item.name for item in sensors()] == [
-        "due_reports", "instance_freshness", "session_reaper",
+        "instance_freshness", "session_reaper",
     ]  # fmt: skip
     assert {hook.name for hook in JOB.hook_defs} == {"close_record"}
 

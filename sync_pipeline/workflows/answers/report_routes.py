@@ -66,9 +66,8 @@ class _Report(BaseModel):
     @field_validator("time", mode="before")
     @classmethod
     def _is_a_time(cls, value: object) -> object:
-        """Refuse what YAML reads as a number: 10:30 without quotes is 630."""
         if not isinstance(value, str) or not _TIME.fullmatch(value):
-            raise ValueError('a time is written as "07:00", in quotes')
+            raise ValueError('a time is written as "07:00"')
         return value
 
 
