@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -37,6 +37,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.store_bench import StoreBench, an_account, minutes, whole_snapshot
 from workbench.strategies.any_engine import NEWER
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
+from workbench.strategies.tenure_ledger import Ledger, Row, World
 
 SUPERUSERS = AccountRule(capabilities=(Capability.SUPERUSER,))
 READ = SectionReport(SectionStatus.READ)
@@ -334,71 +335,9 @@ def test_plain_grants_cost_no_decision(course: Course) -> None:
     assert (bob.begin.after, bob.begin.by) == (began(90), minutes(120))
 
 
-# A ledger, kept by hand beside the syncs: who is a superuser, itself or through roles.
-
-PEOPLE = ("ann", "bob", "cid", "dba", "ops")
-
-
-@dataclass
-class World:
-    """What a server of PostgreSQL has: superusers, and who is a member of what."""
-
-    there: set[str] = field(default_factory=lambda: set(PEOPLE))
-    superusers: set[str] = field(default_factory=lambda: {"ann"})
-    members: set[tuple[str, str]] = field(default_factory=set)
-
-    def change(self, chance: random.Random) -> None:
-        name, role = chance.choice(PEOPLE), chance.choice(("dba", "ops"))
-        what = chance.randrange(4)
-        if what == 0:
-            self.superusers ^= {name}
-        elif what == 1 and name != role and (role, name) not in self.members:
-            self.members ^= {(name, role)}
-        elif what == 2:  # dropped, or made again with nothing
-            self.superusers -= {name}
-            self.members = {pair for pair in self.members if name not in pair}
-            self.there ^= {name}
-
-    def states(self) -> Iterator[AccountState]:
-        for name in sorted(self.there):
-            roles = sorted(role for who, role in self.members if who == name)
-            state = member(name, *(role for role in roles if role in self.there))
-            yield replace(state, is_superuser=name in self.superusers)
-
-    def holders(self) -> set[str]:
-        found = self.superusers & self.there
-        while (
-            more := {who for who, role in self.members if role in found and who in self.there}
-            - found
-        ):
-            found = found | more
-        return found
-
-
-@dataclass
-class Ledger:
-    """What is written down after each sync: open begins, and what has ended."""
-
-    rows: list[tuple[str, datetime | None, datetime, datetime | None]] = field(default_factory=list)
-    _open: dict[str, tuple[datetime | None, datetime]] = field(default_factory=dict)
-    _last: datetime | None = None
-
-    def write(self, at: float, holders: set[str]) -> None:
-        moment = minutes(at)
-        for name in sorted(self._open.keys() - holders):
-            self.rows.append((name, *self._open.pop(name), moment))
-        for name in sorted(holders - self._open.keys()):
-            self._open[name] = (self._last, moment)
-        self._last = began(at)
-
-    def all(self) -> list[tuple[str, datetime | None, datetime, datetime | None]]:
-        still = [(name, *begin, None) for name, begin in self._open.items()]
-        return sorted([*self.rows, *still], key=lambda row: (row[0], row[2]))
-
-
 def rows_of(
     found: Sequence[Tenure],
-) -> list[tuple[str, datetime | None, datetime, datetime | None]]:
+) -> list[Row]:
     return [
         (one.account, one.begin.after, one.begin.by, one.end.by if one.end else None)
         for one in found
@@ -416,13 +355,19 @@ def test_a_random_history_is_that_of_the_ledger_on_each_store(course: Course) ->
     run_history(course, 20, 25)
 
 
+def states_of(world: World) -> Iterator[AccountState]:
+    for name in sorted(world.there):
+        state = member(name, *sorted(role for who, role in world.members if who == name))
+        yield replace(state, is_superuser=name in world.superusers)
+
+
 def run_history(course: Course, seed: int, syncs: int) -> None:
     chance, item, world, ledger = random.Random(seed), course.instance(), World(), Ledger()
     for number in range(syncs):
         for _ in range(chance.randrange(4)):
             world.change(chance)
-        course.sync(item, 30 * number, *world.states(), an_account("nobody"))
-        ledger.write(30 * number, world.holders())
+        course.sync(item, 30 * number, *states_of(world), an_account("nobody"))
+        ledger.write(began(30 * number), minutes(30 * number), world.holders())
     assert rows_of(course.told(item).tenures) == ledger.all()
 
 
