@@ -13,12 +13,21 @@ from sync_pipeline.store.daemon.schema import daemon_lease
 from sync_pipeline.store.events.schema import events
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.sizes.schema import instance_databases
+from sync_pipeline.store.use.schema import instance_use
 from sync_pipeline.store.watch.schema import freshness_checks
 
 
 def every_table() -> MetaData:
     """Return what the tables of all schemas are registered in."""
-    for table in (console_tokens, daemon_lease, events, freshness_checks, instance_databases):
+    tables = (
+        console_tokens,
+        daemon_lease,
+        events,
+        freshness_checks,
+        instance_databases,
+        instance_use,
+    )
+    for table in tables:
         assert table.metadata is metadata  # noqa: S101 - importing each schema registers its tables
     return metadata
 
