@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sync_pipeline.model.account import AccountState
     from sync_pipeline.model.tenure import Tenure
     from sync_pipeline.workflows.answers.history import AccountAt
+    from sync_pipeline.workflows.answers.use import Uses
 
 ItemT = TypeVar("ItemT")
 
@@ -65,10 +66,21 @@ def list_(
     role: RoleOption = None,
     since: Annotated[str | None, typer.Option(help="Changed last then or later (UTC).")] = None,
     until: Annotated[str | None, typer.Option(help="Changed last then or before (UTC).")] = None,
+    not_seen_since: Annotated[
+        str | None,
+        typer.Option(
+            help="Only those that nobody used since, as far as that is known: such as 90d."
+        ),
+    ] = None,
+    sampled: Annotated[
+        bool,
+        typer.Option("--sampled", help="Those as well of which samples alone saw no use."),
+    ] = False,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 1000,
     with_system: WithSystem = False,
 ) -> None:
     """List accounts as last synced."""
+    from sync_pipeline.workflows.answers.use import Unseen, Uses
     from sync_pipeline.workflows.selecting import active, ever
 
     rule = _rule(class_name, capability, role, with_system=with_system)
@@ -80,7 +92,7 @@ def list_(
             only_active=not everything,
             only_superusers=superusers,
             only_locked=locked,
-            limit=limit if rule.is_any else None,
+            limit=limit if rule.is_any and not_seen_since is None else None,
             # Those of a rule are what it says.
             with_own=with_system or not rule.is_any,
             since=parse_past(since) if since else None,
@@ -94,8 +106,16 @@ def list_(
             taken, notes = accounts_of_rule(deps, active(deps.store, selection), rule)
             inside = {(item.instance, item.state.name) for item in taken}
 
+        uses = Uses.of(deps, past.ids)
+        unseen = (
+            Unseen(uses, parse_past(not_seen_since), with_sampled=sampled)
+            if not_seen_since is not None
+            else None
+        )
+
         def is_wanted(item: AccountView) -> bool:
-            return inside is None or (item.instance, item.state.name) in inside
+            is_inside = inside is None or (item.instance, item.state.name) in inside
+            return is_inside and (unseen is None or unseen.takes(item))
 
         is_judged = bool(rule.capabilities or rule.roles)
         damage: list[StoreDamaged] = []
@@ -103,19 +123,30 @@ def list_(
             from sync_pipeline.cli.long_json import long_list
 
             found = filter(is_wanted, deps.store.accounts.each(wanted, damage.append))
-            with long_list(map(_view, _at_most(limit, found))) as text:
+            views = (_view(item, uses) for item in _at_most(limit, found))
+            with long_list(views) as text:
                 _show_damage(damage, output, is_all=not text.count)
                 text.show()
             show_notes(notes if is_judged else (), apart=True)
+            show_notes(list(unseen.notes()) if unseen else (), apart=True)
             return
         counted = deps.store.accounts.counted(wanted, damage.append)
         rows = [
-            (item.instance, *_columns(item, grants), time_cell(item.last_change_at))
+            (
+                item.instance,
+                *_columns(item, grants),
+                time_cell(item.last_change_at),
+                time_cell(uses.account(item).last_at),
+            )
             for item, grants in _at_most(limit, (pair for pair in counted if is_wanted(pair[0])))
         ]
     _show_damage(damage, output, is_all=not rows)
     show_notes(notes if is_judged else (), apart=not output.is_table)
-    columns = ("instance", "account", "kind", "state", "roles", "grants", "last change")
+    show_notes(list(unseen.notes()) if unseen else (), apart=not output.is_table)
+    columns = (
+        *("instance", "account", "kind", "state", "roles", "grants"),
+        *("last change", "last used"),
+    )
     nothing = "No account matches. Sync first: sync-pipeline run account-sync."
     output.show(columns, rows, past.nothing(nothing))
 
@@ -134,11 +165,14 @@ def show(
     instance: OneInstance = None,
 ) -> None:
     """Show all that one account is and may do."""
+    from sync_pipeline.workflows.answers.use import Uses, use_lines
+
     instance, account = instance_and(words, instance, "account")
     with dependencies() as deps:
         found = deps.store.accounts.get(instance, account)
         known = deps.store.registry.instance(instance)
         sections = deps.store.accounts.sections(known.id) if known else []
+        uses = Uses.of(deps, [known.id] if known else [])
     if found is None:
         raise ConfigurationError(
             f"The instance {instance!r} has no known account {account!r}.",
@@ -149,14 +183,17 @@ def show(
     unread = list(dict.fromkeys(line for line in lines if line))
     unknown = [item.report.reason for item in told if item.report.is_known]
     if output.is_json:
-        show_json({**_view(found), "not_read": unread, "not_known": unknown})
+        show_json({**_view(found, uses), "not_read": unread, "not_known": unknown})
         return
+    used = list(use_lines(uses.instance(instance), account))
     if output.is_csv:
-        output.show(("what", "value"), _properties(found, unread, unknown), "")
+        output.show(("what", "value"), _properties(found, unread, unknown, used), "")
         return
     state = found.state
     say(f"{account} on {instance} ({found.engine}): {_state_words(found)}")
     say(f"first seen {shown_time(found.first_seen_at)}, last {shown_time(found.last_seen_at)}")
+    for line in used:
+        say(line)
     for name, value in state.attributes:
         say(f"  {name}: {value}")
     for item in (*state.memberships, *state.settings, *state.grants):
@@ -416,7 +453,7 @@ def _rule(
 
 
 def _properties(
-    found: AccountView, unread: Sequence[str], unknown: Sequence[str]
+    found: AccountView, unread: Sequence[str], unknown: Sequence[str], used: Sequence[str]
 ) -> list[tuple[object, ...]]:
     """Return all of an account as rows, a fact in each."""
     state = found.state
@@ -434,6 +471,7 @@ def _properties(
         ("state", _state_words(found)),
         ("first seen", found.first_seen_at.isoformat()),
         ("last seen", found.last_seen_at.isoformat()),
+        *(("use", line) for line in used),
         *state.attributes,
         *((kind, item) for kind, items in kinds for item in items),
     ]
@@ -488,7 +526,9 @@ def _is_providers(view: AccountView) -> bool:
     return isinstance(engine, Hosted) and engine.is_providers(view.state, view.platform)
 
 
-def _view(view: AccountView) -> dict[str, Any]:
+def _view(view: AccountView, uses: Uses) -> dict[str, Any]:
+    from sync_pipeline.workflows.answers.use import use_json
+
     return {
         "instance": view.instance,
         "engine": view.engine,
@@ -499,6 +539,7 @@ def _view(view: AccountView) -> dict[str, Any]:
         "last_change_at": view.last_change_at.isoformat(),
         "session_id": view.session_id,
         "is_provider": _is_providers(view),
+        "use": use_json(uses.instance(view.instance), view.state.name),
         "state": view.state.to_json(),
     }
 

@@ -15,6 +15,7 @@ from sync_pipeline.collect.reading import AccountReading
 from sync_pipeline.collect.server_facts import facts_of
 from sync_pipeline.collect.understanding import identified, understood
 from sync_pipeline.collect.unknown import columns_or_warning, newer_hint
+from sync_pipeline.collect.use import use_of
 from sync_pipeline.collect.visibility import Visibility, package_of
 from sync_pipeline.engines.access.doubts import MOST_NAMED
 from sync_pipeline.engines.base import (
@@ -108,6 +109,8 @@ def read_accounts(
         reading.excluded = frozenset(
             entry.name for entry in reading.entries if _is_left_out(entry.name, scope.excluded)
         )
+        # The last on the connection: whatever goes wrong in it takes nothing else away.
+        reading.use = use_of(reading, visibility, package_of(engine))
     if reading.hidden is not None and not reading.hidden.is_meant:
         reading.warnings.append(str(reading.hidden))
     _report_origins(engine, reading.entries, reading)

@@ -28,6 +28,7 @@ from sync_pipeline.model.snapshot import (
     Snapshot,
     noted,
 )
+from sync_pipeline.model.use import UseSample
 
 
 @dataclass(slots=True)
@@ -37,7 +38,8 @@ class AccountReading:
     `origins` are, by query, the databases from which rows of it came. `entries` are the
     databases that the server lists, and `hidden` says where it lists some only; `excluded` are
     those that the settings leave out. Two readings
-    by the same code whose `facts` and rows are the same give the same snapshot.
+    by the same code whose `facts` and rows are the same give the same snapshot: the `use` of the
+    accounts, a sample or why there is none, is no part of it.
     """
 
     engine: Engine
@@ -53,6 +55,7 @@ class AccountReading:
     warnings: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     server_facts: list[ServerFact] = field(default_factory=list)
+    use: UseSample | str | None = None
     _digest_of_all: str = field(default="", init=False, repr=False, compare=False)
 
     def report(

@@ -27,6 +27,7 @@ from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.model.size import Measure, SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.use import UseSample
 
 RowT = TypeVar("RowT")
 Version = tuple[int, ...]
@@ -382,6 +383,13 @@ class AccountRows:
         rows = self._rows.get((query.name, database))
         return iter(()) if rows is None else query.bound(rows)
 
+    def values(self, query: Query[Any], *columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield some columns of the rows of a query, of which no record is made."""
+        rows = self._rows.get((query.name, ""))
+        if rows:
+            for some in rows.of_columns(columns):
+                yield from zip(*some, strict=True)
+
     def was_read(self, query: Query[RowT]) -> bool:
         """Return whether a query of the server was read, with or without rows."""
         return (query.name, "") in self._rows
@@ -699,6 +707,31 @@ class KnowsMoreOfSome(Protocol):
         self, rows: AccountRows, server: ServerIdentity
     ) -> Mapping[str, frozenset[SectionName]]:
         """Return, for these accounts, exactly the sections that are known."""
+        ...
+
+
+class Asks(Protocol):
+    """Asks a server, on the connection of a sync, what is not of its accounts."""
+
+    def __call__(self, query: Query[RowT]) -> Sequence[RowT]:
+        """Return the rows of a query.
+
+        Raises:
+            SyncError: as `Connection.fetch` does; PrivilegeError also where its check says so.
+        """
+        ...
+
+
+@runtime_checkable
+class KnowsUse(Protocol):
+    """An engine that tells who is logged in, or was."""
+
+    def use(self, ask: Asks, rows: AccountRows, server: ServerIdentity, username: str) -> UseSample:
+        """Return what is known of the use of the accounts whose rows were read.
+
+        Raises:
+            SyncError: that could not be read.
+        """
         ...
 
 

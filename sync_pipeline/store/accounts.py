@@ -25,6 +25,7 @@ from sync_pipeline.model.review import NewReview, SameReview
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionStatus
+from sync_pipeline.model.use import NewUse
 from sync_pipeline.store import change_log
 from sync_pipeline.store.account_rows import write_inventory, write_permissions, write_sections
 from sync_pipeline.store.account_views import OnDamage, counted, is_shown, rows_of, viewed, views
@@ -48,6 +49,7 @@ from sync_pipeline.store.schema import instance_reads, instances
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.server_facts import write_facts
 from sync_pipeline.store.sessions.ends import RecordEnds
+from sync_pipeline.store.use.use import write_use
 from sync_pipeline.store.world_repair import write_world_again
 from sync_pipeline.store.world_rows import (
     StoredWorld,
@@ -140,6 +142,7 @@ class AccountStore:
         platform: Platform | None = None,
         facts: Sequence[ServerFact] = (),
         events: Sequence[Event] = (),
+        use: NewUse | None = None,
     ) -> None:
         """Write a whole sync of one instance, with its record, in one transaction.
 
@@ -148,7 +151,7 @@ class AccountStore:
         the result was compared with; without, that is not looked at. A `review` is of the
         accounts as they are then; without, who asks for findings makes it. `facts` are what the
         server is set to, as far as that was read. `events` are those that the review does not
-        tell itself.
+        tell itself, and `use` is what was seen of who uses the accounts.
 
         Raises:
             LeaseHeld: the accounts are others than `known` by now; nothing is written.
@@ -179,6 +182,7 @@ class AccountStore:
             write_events(connection, events)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
+            write_use(connection, instance_id, use)
             note_connection(connection, instance_id, server_version, now, platform)
 
     def find(self, wanted: AccountFilter, on_damage: OnDamage | None = None) -> list[AccountView]:

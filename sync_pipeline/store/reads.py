@@ -18,6 +18,7 @@ from sync_pipeline.model.classification import DayCounts
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.reads import Derived, ReadMarks, Reads
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
+from sync_pipeline.model.use import NewUse
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, upsert
 from sync_pipeline.store.registry import note_connection
@@ -27,6 +28,7 @@ from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_sections as sections
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.sessions.ends import RecordEnds
+from sync_pipeline.store.use.use import write_use
 from sync_pipeline.store.world_rows import WORLD, world_digest
 from sync_pipeline.store.worlds.packed import PackedWorld, WorldError
 
@@ -104,11 +106,13 @@ class ReadStore:
         now: datetime,
         counts: DayCounts | None = None,
         platform: Platform | None = None,
+        use: NewUse | None = None,
     ) -> bool:
         """Write that a sync found an instance unchanged, with its record, in one transaction.
 
         `in_order` is the digest of the rows as they came now. `counts` replace those of their
-        day. False: other accounts were written since `known` was read; nothing is written.
+        day, and `use` is what was seen of the use of accounts. False: other accounts were written
+        since `known` was read; nothing is written.
 
         Raises:
             StaleClaim: a newer attempt or the end of the run was faster; nothing is written.
@@ -128,6 +132,7 @@ class ReadStore:
                     raise _Changed
                 if counts is not None:
                     write_class_counts(connection, instance_id, counts, observed_at)
+                write_use(connection, instance_id, use)
                 note_connection(connection, instance_id, server_version, now, platform)
         except _Changed:
             return False

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.sizes.queries import SizeQueries
     from sync_pipeline.store.sizes.retention import RetentionStore
     from sync_pipeline.store.sizes.sizes import SizeStore
+    from sync_pipeline.store.use.use import UseStore
     from sync_pipeline.store.watch.freshness import FreshnessStore
     from sync_pipeline.store.watch.rejections import RejectionStore
     from sync_pipeline.store.watch.report_routes import ReportRouteStore
@@ -193,6 +194,13 @@ class Store:
         from sync_pipeline.store.server_facts import ServerFactStore
 
         return ServerFactStore(self._database)
+
+    @_part
+    def use(self) -> UseStore:
+        """Return who uses the accounts of instances."""
+        from sync_pipeline.store.use.use import UseStore
+
+        return UseStore(self._database)
 
     @_part
     def reads(self) -> ReadStore:

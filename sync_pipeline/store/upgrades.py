@@ -13,14 +13,23 @@ from sync_pipeline.store.daemon.schema import daemon_lease
 from sync_pipeline.store.events.outbox_schema import outbox_lines
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.sizes.schema import instance_databases
+from sync_pipeline.store.use.schema import instance_use
 from sync_pipeline.store.watch.report_schema import report_routes
 from sync_pipeline.store.watch.schema import freshness_checks
 
 
 def every_table() -> MetaData:
     """Return what the tables of all schemas are registered in."""
-    tables = console_tokens, daemon_lease, freshness_checks, instance_databases, outbox_lines
-    for table in (*tables, report_routes):
+    tables = (
+        console_tokens,
+        daemon_lease,
+        freshness_checks,
+        instance_databases,
+        instance_use,
+        outbox_lines,
+        report_routes,
+    )
+    for table in tables:
         assert table.metadata is metadata  # noqa: S101 - importing each schema registers its tables
     return metadata
 

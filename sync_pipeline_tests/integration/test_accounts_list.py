@@ -59,11 +59,14 @@ def as_before(command: Command, form: str, wanted: AccountFilter) -> str:
         (
             item.instance, item.state.name, item.state.kind, words(item.state),
             ", ".join(membership.role for membership in item.state.memberships),
-            len(item.state.grants), time_cell(item.last_change_at),
+            len(item.state.grants), time_cell(item.last_change_at), time_cell(None),
         )
         for item in found
     ]  # fmt: skip
-    columns = ("instance", "account", "kind", "state", "roles", "grants", "last change")
+    columns = (
+        *("instance", "account", "kind", "state", "roles", "grants"),
+        *("last change", "last used"),
+    )
     nothing = "No account matches. Sync first: sync-pipeline run account-sync."
     Output(OutputFormat(form)).show(columns, rows, nothing)
     return command.capture.readouterr().out
@@ -74,7 +77,9 @@ def seen(view: AccountView) -> dict[str, Any]:
     return {
         "instance": view.instance, "engine": view.engine, "is_active": view.is_active,
         **{name: getattr(view, name).isoformat() for name in times},
-        "session_id": view.session_id, "is_provider": False, "state": view.state.to_json(),
+        "session_id": view.session_id, "is_provider": False,
+        "use": {**dict.fromkeys(("first_at", "last_at", "by", "maybe_at", "coverage"))},
+        "state": view.state.to_json(),
     }  # fmt: skip
 
 

@@ -68,6 +68,11 @@ VIEWS = {
             "PROXY_AUTHORITY VARCHAR2(9)",
         ),
         _view(
+            "gv$session",
+            "INST_ID NUMBER!, SID NUMBER, USERNAME VARCHAR2(128), STATUS VARCHAR2(8), "
+            "TYPE VARCHAR2(10), LOGON_TIME DATE, CON_ID NUMBER!",
+        ),
+        _view(
             "gv$pdbs",
             "INST_ID NUMBER!, CON_ID NUMBER!, DBID NUMBER, NAME VARCHAR2(128)!, "
             "OPEN_MODE VARCHAR2(10), RESTRICTED VARCHAR2(3)",

@@ -261,7 +261,27 @@ class EmulatedSqlServer:
         if view == "dm_exec_connections":
             encrypted = "TRUE" if self.world.is_encrypted else "FALSE"
             return [{"session_id": 51, "encrypt_option": encrypted}]
+        if view == "dm_exec_sessions":
+            return self._sessions()
         return self.world.server.rows.get(view, [])
+
+    def _sessions(self) -> list[Row]:
+        """Return the sessions, of others only to who may see them: its page, Permissions."""
+        own: Row = {
+            "session_id": 51,
+            "is_user_process": True,
+            "original_login_name": self.world.username,
+            "original_security_id": self._sid_of(self.world.username),
+            "authenticating_database_id": 0,
+        }
+        others = self.world.server.rows.get("dm_exec_sessions", [])
+        sees = {"VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE"} & self._on_server
+        return [own, *others] if sees else [own]
+
+    def _sid_of(self, login: str) -> bytes:
+        rows = self.world.server.rows
+        logins = (*rows.get("server_principals", ()), *rows.get("sql_logins", ()))
+        return next((row["sid"] for row in logins if row["name"] == login), b"")
 
     def _visible_in(self, database: Database, view: str) -> list[Row]:
         rows = database.rows.get(view, [])

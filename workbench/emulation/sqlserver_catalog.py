@@ -55,6 +55,10 @@ dm_exec_connections: session_id int, most_recent_session_id int, connect_time da
     encrypt_option nvarchar, auth_scheme nvarchar, client_net_address nvarchar,
     client_tcp_port int, local_net_address nvarchar, local_tcp_port int,
     connection_id uniqueidentifier, parent_connection_id uniqueidentifier
+dm_exec_sessions: session_id smallint, login_time datetime, host_name nvarchar,
+    program_name nvarchar, security_id varbinary, login_name nvarchar, nt_domain nvarchar,
+    nt_user_name nvarchar, status nvarchar, is_user_process bit, original_security_id varbinary,
+    original_login_name nvarchar, database_id smallint, authenticating_database_id int
 io_virtual_file_stats: database_id smallint, file_id smallint, sample_ms bigint,
     num_of_reads bigint, num_of_bytes_read bigint, io_stall_read_ms bigint, num_of_writes bigint,
     num_of_bytes_written bigint, io_stall_write_ms bigint, io_stall bigint,

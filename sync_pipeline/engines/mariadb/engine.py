@@ -9,6 +9,7 @@ from sync_pipeline.engines.access.cautious import cautious
 from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
+    Asks,
     CatalogCheck,
     GrantNote,
     Query,
@@ -24,6 +25,7 @@ from sync_pipeline.engines.mariadb.accounts.parse import (
     RoleMappingRow,
     account_states,
 )
+from sync_pipeline.engines.mariadb.accounts.stored import is_true
 from sync_pipeline.engines.mariadb.notes import GRANT_NOTES, READS_DEFINERS, READS_EVENTS
 from sync_pipeline.engines.mariadb.own import SYSTEM_ACCOUNTS
 from sync_pipeline.engines.mariadb.sizes import GRANTS, measure
@@ -38,6 +40,8 @@ from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     settings_query,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.rows import of_every_user
+from sync_pipeline.engines.mysql_protocol.accounts.use import UseQueries
+from sync_pipeline.engines.mysql_protocol.accounts.use import use as use_of
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -51,6 +55,7 @@ from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.use import UseSample
 
 OLDEST = (10, 6)
 PACKAGE = "sync_pipeline.engines.mariadb"
@@ -75,6 +80,8 @@ SETTINGS = settings_query(OLDEST)
 DEFINERS = definers_query(OLDEST, READS_DEFINERS)
 EVENT_DEFINERS = object_definers_query("event_definers", OLDEST, READS_EVENTS)
 COUNTS = counts_query(CountsRow, OLDEST, OLDEST)
+
+USE = UseQueries.since(OLDEST, has_commands=False)
 
 
 class MariaDb(Family):
@@ -123,6 +130,12 @@ class MariaDb(Family):
             return {}
         seen = visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS)
         return own_roles(rows.of(OWN_ROLES)).known_of(seen)
+
+    def use(self, ask: Asks, rows: AccountRows, server: ServerIdentity, username: str) -> UseSample:  # noqa: ARG002
+        """Return who logged in, by the counters of the server where they are on."""
+        found = rows.values(ACCOUNTS, "user", "host", "is_role")
+        accounts = ((user, host) for user, host, is_role in found if not is_true(is_role))
+        return use_of(ask, USE, accounts, server, knows_cidr=False)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""

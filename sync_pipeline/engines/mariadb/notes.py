@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from sync_pipeline.engines.base import GrantNote
 from sync_pipeline.engines.mariadb.sizes import BINARY_LOGS
-from sync_pipeline.engines.mysql_protocol.notes import LOGIN_HOOK, TABLES, view_notes
+from sync_pipeline.engines.mysql_protocol.notes import (
+    LOGIN_HOOK,
+    LOGINS,
+    TABLES,
+    view_notes,
+)
 
 READS_EVENTS = "GRANT SELECT (db, name, definer) ON mysql.event TO {user};"
 READS_DEFINERS = "GRANT SELECT (db, name, definer, security_type) ON mysql.proc TO {user};"
@@ -31,4 +36,5 @@ GRANT_NOTES = (
         "definer is gone.",
         READS_EVENTS,
     ),
+    LOGINS,
 )

@@ -10,6 +10,7 @@ from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.base import (
     ANYBODY,
     AccountRows,
+    Asks,
     CatalogCheck,
     CertificateCheck,
     GrantNote,
@@ -18,7 +19,7 @@ from sync_pipeline.engines.base import (
     Variant,
 )
 from sync_pipeline.engines.mysql.access.doubts import CATALOG, unknown_grants, unknown_words
-from sync_pipeline.engines.mysql.access.rules import MySqlAccess
+from sync_pipeline.engines.mysql.access.rules import KNOWS_CIDR, MySqlAccess
 from sync_pipeline.engines.mysql.accounts.own_roles import own_roles, role_grants_query
 from sync_pipeline.engines.mysql.accounts.parse import (
     AccountRow,
@@ -42,6 +43,8 @@ from sync_pipeline.engines.mysql_protocol.accounts.queries import (
     settings_query,
 )
 from sync_pipeline.engines.mysql_protocol.accounts.rows import of_every_user
+from sync_pipeline.engines.mysql_protocol.accounts.use import UseQueries
+from sync_pipeline.engines.mysql_protocol.accounts.use import use as use_of
 from sync_pipeline.engines.mysql_protocol.accounts.views import needs_view, view_variant
 from sync_pipeline.engines.mysql_protocol.accounts.visible import (
     VISIBLE,
@@ -55,6 +58,7 @@ from sync_pipeline.model.instance import EngineName, TlsMode
 from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.use import UseSample
 
 OLDEST = (8, 0)
 PARTIAL_REVOKES = (8, 0, 16)
@@ -91,6 +95,8 @@ SETTINGS = settings_query(OLDEST)
 DEFINERS = definers_query(SHOW_ROUTINE, READS_DEFINERS, check="check_definers.sql")
 VIEW_DEFINERS = object_definers_query("view_definers", OLDEST, READS_VIEWS)
 COUNTS = counts_query(CountsRow, OLDEST, PARTIAL_REVOKES)
+
+USE = UseQueries.since(OLDEST, has_commands=True)
 
 
 class MySql(Family):
@@ -151,6 +157,12 @@ class MySql(Family):
         if server.place != VISIBLE or not rows.was_read(OWN_ROLES):
             return {}
         return _own_roles(rows).known_of(visible_states(rows.each(SEEN), SYSTEM_ACCOUNTS))
+
+    def use(self, ask: Asks, rows: AccountRows, server: ServerIdentity, username: str) -> UseSample:  # noqa: ARG002
+        """Return who logged in, by the counters of the server."""
+        accounts = rows.values(ACCOUNTS, "user", "host")
+        knows_cidr = server.version_number >= KNOWS_CIDR
+        return use_of(ask, USE, accounts, server, knows_cidr=knows_cidr)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, the shared files and the logs."""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.base import GrantNote
-from sync_pipeline.engines.mysql_protocol.notes import LOGIN_HOOK, TABLES, view_notes
+from sync_pipeline.engines.mysql_protocol.notes import (
+    LOGIN_HOOK,
+    LOGINS,
+    TABLES,
+    view_notes,
+)
 
 READS_VIEWS = "GRANT SHOW VIEW ON *.* TO {user};"
 READS_DEFINERS = "GRANT SHOW_ROUTINE ON *.* TO {user};"
@@ -22,4 +27,5 @@ GRANT_NOTES = (
         "the text of all stored routines. For findings about whose rights they run with.",
         READS_DEFINERS,
     ),
+    LOGINS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sync_pipeline.engines.base import GrantNote
+from sync_pipeline.engines.mysql_protocol.accounts.use import READS_LOGINS
 from sync_pipeline.engines.mysql_protocol.accounts.views import DEFINER, SCHEMA
 
 LOGIN_HOOK = GrantNote(
@@ -45,4 +46,11 @@ TABLES = (
         "sizes of files. Beyond that: the statements that run now, of every account, with the "
         "values in them (SHOW PROCESSLIST), and the state of InnoDB.",
     ),
+)
+LOGINS = GrantNote(
+    "",
+    "who has connected since the server started, from where and how often. For when accounts were "
+    "last used: without it only those are seen who are connected during a sync, and of nobody it "
+    "is known that he did not log in. MariaDB counts where performance_schema is on.",
+    READS_LOGINS,
 )

@@ -12,6 +12,7 @@ from sync_pipeline.engines.access.doubts import UnknownNothing
 from sync_pipeline.engines.access.parts import Elsewhere
 from sync_pipeline.engines.base import (
     AccountRows,
+    Asks,
     CatalogCheck,
     CertificateCheck,
     Connection,
@@ -55,6 +56,7 @@ from sync_pipeline.engines.oracle.accounts.queries import (
     USERS,
 )
 from sync_pipeline.engines.oracle.accounts.traits import WHOLE_DBA
+from sync_pipeline.engines.oracle.accounts.use import use as use_of
 from sync_pipeline.engines.oracle.names import identifier, is_common
 from sync_pipeline.engines.oracle.notes import GRANT_NOTES
 from sync_pipeline.engines.oracle.platform import (
@@ -83,6 +85,7 @@ from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.use import UseSample
 
 PACKAGE = "sync_pipeline.engines.oracle"
 UPDATES_SINCE = 18
@@ -258,6 +261,10 @@ class Oracle(UnknownNothing):
                 ),
             )
         )
+
+    def use(self, ask: Asks, rows: AccountRows, server: ServerIdentity, username: str) -> UseSample:
+        """Return when each user logged in last, and who is logged in now."""
+        return use_of(ask, rows, server, username)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure the database, or from the root all of them, and the redo logs."""

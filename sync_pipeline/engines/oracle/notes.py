@@ -44,4 +44,11 @@ GRANT_NOTES = (
         "one view of the dictionary: names, privileges or sizes. None of them holds a password "
         "hash (SYS.USER$ does) or rows of tables.",
     ),
+    GrantNote(
+        "",
+        "who is logged in, from where and with which program, on every node; of the statements "
+        "that run their identifiers alone. For when accounts were last used: with it and their "
+        "last logins it is also known of whom nobody made use.",
+        "GRANT READ ON SYS.GV_$SESSION TO {user};",
+    ),
 )

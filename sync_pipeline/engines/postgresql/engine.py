@@ -14,6 +14,7 @@ from sync_pipeline.engines.access.parts import Elsewhere
 from sync_pipeline.engines.base import (
     ANYBODY,
     AccountRows,
+    Asks,
     CatalogCheck,
     CatalogColumn,
     CertificateCheck,
@@ -26,6 +27,7 @@ from sync_pipeline.engines.base import (
     Target,
     Variant,
     check_names,
+    filled,
     sql_text,
 )
 from sync_pipeline.engines.postgresql.access.doubts import kept_raw, unknown_words
@@ -40,6 +42,8 @@ from sync_pipeline.engines.postgresql.accounts.parse import (
     account_states,
 )
 from sync_pipeline.engines.postgresql.accounts.predefined import RESERVED
+from sync_pipeline.engines.postgresql.accounts.use import READS_SESSIONS
+from sync_pipeline.engines.postgresql.accounts.use import use as sessions_of
 from sync_pipeline.engines.postgresql.names import (
     NO_CONNECTIONS,
     UNSPEAKABLE,
@@ -70,6 +74,7 @@ from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant, SectionName
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.use import UseSample
 
 OLDEST = (14,)
 PACKAGE = "sync_pipeline.engines.postgresql"
@@ -322,6 +327,17 @@ class PostgreSql(UnknownNothing):
         return account_states(
             rows.each(ROLES), rows.each(MEMBERSHIPS), rows.each(SETTINGS), _acl_items(rows)
         )
+
+    def use(
+        self,
+        ask: Asks,
+        rows: AccountRows,  # noqa: ARG002
+        server: ServerIdentity,
+        username: str,
+    ) -> UseSample:
+        """Return who is logged in now; logins are not counted by role."""
+        needs = filled(READS_SESSIONS, user=server.account or quoted(username))
+        return sessions_of(ask, username, needs)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, its tablespaces and the write-ahead log."""

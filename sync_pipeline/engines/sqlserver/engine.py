@@ -9,6 +9,7 @@ from sync_pipeline.engines.access.cautious import cautious
 from sync_pipeline.engines.access.contract import AccessRules
 from sync_pipeline.engines.base import (
     AccountRows,
+    Asks,
     CatalogCheck,
     CertificateCheck,
     Connection,
@@ -74,6 +75,7 @@ from sync_pipeline.engines.sqlserver.accounts.queries import (
     USERS,
 )
 from sync_pipeline.engines.sqlserver.accounts.rows import DatabaseRow
+from sync_pipeline.engines.sqlserver.accounts.use import use as sessions_of
 from sync_pipeline.engines.sqlserver.accounts.well_known import is_first
 from sync_pipeline.engines.sqlserver.azure_script import azure_script
 from sync_pipeline.engines.sqlserver.names import (
@@ -102,6 +104,7 @@ from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import Grant
 from sync_pipeline.model.size import SizeSnapshot
 from sync_pipeline.model.snapshot import ServerIdentity
+from sync_pipeline.model.use import UseSample
 
 PACKAGE = "sync_pipeline.engines.sqlserver"
 ANY_DATABASE = "CONNECT ANY DATABASE"
@@ -265,6 +268,10 @@ class SqlServer:
             users, members = rows.of(USERS, database), rows.of(MEMBERS, database)
             found += database_accounts(database, users, members, grants)
         return tuple(found)
+
+    def use(self, ask: Asks, rows: AccountRows, server: ServerIdentity, username: str) -> UseSample:  # noqa: ARG002
+        """Return who is logged in now; logins are not counted by principal."""
+        return sessions_of(ask, server, username)
 
     def sizes(self, reader: SizeReader) -> SizeSnapshot:
         """Measure every database, its log, and tempdb."""

@@ -21,8 +21,8 @@ GRANT_NOTES = (
     ),
     GrantNote(
         "GRANT VIEW SERVER STATE",
-        "what tables hold, in pages, and whether the connection is encrypted. Beyond that: the "
-        "statements of every session and their plans, with the values in them.",
+        "what tables hold, in pages, whether the connection is encrypted, and who is logged in. "
+        "Beyond that: the statements of every session and their plans, with the values in them.",
     ),
     GrantNote(
         "/* in database [master] */ CREATE LOGIN",

@@ -36,6 +36,7 @@ LIST = Layout(
         Column("state", Kind.STATE),
         Column("can_login", Kind.FLAG),
         Column("last_change", Kind.MOMENT),
+        Column("last_used", Kind.MOMENT),
     ),
 )
 
@@ -68,7 +69,10 @@ def every(answers: Answers, asked: Asked) -> View:
         at=moment(answers, asked),
     )
     found = answers.accounts.page(question, asked.place)
-    rows = (_row(item, question.at) for item in found.page.items)
+    rows = (
+        (*_row(item, question.at), found.last_used(item.instance, item.name))
+        for item in found.page.items
+    )
     is_part = question.is_looked_through and found.page.next is not None
     notes = (*found.notes, *((_MORE,) if is_part else ()))
     return View((LIST.of(rows, found.page.next),), notes=notes, about=_about(question))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -31,12 +31,14 @@ from sync_pipeline.model.page import (
 )
 from sync_pipeline.model.past import Which
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
+from sync_pipeline.model.use import InstanceUse
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.workflows.answers.access import LoadedInstance, judged_then, load
 from sync_pipeline.workflows.answers.accounts import Found, found_accounts
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.answers.history import change_list
 from sync_pipeline.workflows.answers.past import each_at, require_past
+from sync_pipeline.workflows.answers.use import use_lines
 from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -50,7 +52,8 @@ class AccountAnswer:
     """One account: what it is, what it can really do, what is found of it, and its last changes.
 
     `view` has the dates of now, also where `state` and `is_active` are of a past moment (`at`).
-    `namesakes` are the accounts of its name on other instances, the first of them.
+    `namesakes` are the accounts of its name on other instances, the first of them. `used` are
+    sentences on its use, of now alone.
     """
 
     view: AccountView
@@ -66,14 +69,26 @@ class AccountAnswer:
     has_more_namesakes: bool = False
     unread: tuple[SectionState, ...] = ()
     notes: tuple[str, ...] = ()
+    last_used_at: datetime | None = None
+    used: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AccountsAnswer:
-    """A page of accounts; `notes` say what is not known where they were looked through."""
+    """A page of accounts; `notes` say what is not known where they were looked through.
+
+    `uses` are when accounts were used, by the names of their instances: of now, so that there is
+    none of a past moment.
+    """
 
     page: Page[AccountLine]
     notes: tuple[str, ...] = ()
+    uses: Mapping[str, InstanceUse] = field(default_factory=dict)
+
+    def last_used(self, instance: str, account: str) -> datetime | None:
+        """Return when an account of the page was seen in use last."""
+        found = self.uses.get(instance)
+        return found.of(account).last_at if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +116,7 @@ class AccountAnswers:
                 is kept; gone accounts are asked for by what they can do.
         """
         if not asked.is_looked_through:
-            return AccountsAnswer(self._store.account_pages.page(self._reach, asked, place))
+            return self._answer(self._store.account_pages.page(self._reach, asked, place), asked)
         _require_judged(asked)
         key = checked_key(place.after, str, str)
         since, last = (str(key[0]), str(key[1])) if key else (None, "")
@@ -122,10 +137,17 @@ class AccountAnswers:
             if len(lines) > place.limit:
                 shown = lines[: place.limit]
                 following: Key = (shown[-1].instance, shown[-1].name)
-                return AccountsAnswer(Page(tuple(shown), following), tuple(alike(gaps)))
+                return self._answer(Page(tuple(shown), following), asked, tuple(alike(gaps)))
         more = chosen[looking.count :]
         end = (more[0].name, "") if more else None
-        return AccountsAnswer(Page(tuple(lines), end), tuple(alike(gaps)))
+        return self._answer(Page(tuple(lines), end), asked, tuple(alike(gaps)))
+
+    def _answer(
+        self, page: Page[AccountLine], asked: AccountQuestion, notes: tuple[str, ...] = ()
+    ) -> AccountsAnswer:
+        """Return a page with when its accounts were used."""
+        names = {item.instance for item in page.items} if asked.at is None else ()
+        return AccountsAnswer(page, notes, self._store.use.named(sorted(names)))
 
     def _found(self, some: Sequence[Instance], asked: AccountQuestion) -> Iterator[Found]:
         try:
@@ -175,12 +197,15 @@ class AccountAnswers:
             return answer
         review = review_of(self._deps, [instance], is_limited=not self._reach.is_everything)
         namesakes, has_more = self._namesakes(instance, view)
+        use = self._store.use.named([instance.name]).get(instance.name, InstanceUse())
         return replace(
             answer,
             findings=tuple(item for item in review.findings if item.account == which.account),
             namesakes=namesakes,
             has_more_namesakes=has_more,
             unread=unread_of(self._store.accounts.sections(instance.id)),
+            last_used_at=use.of(which.account).last_at,
+            used=tuple(use_lines(use, which.account)),
         )
 
     def history(self, which: Which, place: Place) -> Page[LoggedChange | Baseline] | None:

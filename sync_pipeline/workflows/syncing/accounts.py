@@ -41,6 +41,7 @@ from sync_pipeline.workflows.syncing.recorded import Begun, InstanceReport, Inst
 from sync_pipeline.workflows.syncing.target import Source, snapshot_of
 from sync_pipeline.workflows.syncing.told import Told
 from sync_pipeline.workflows.syncing.unchanged import basis_of, is_unchanged, marks_of
+from sync_pipeline.workflows.syncing.use import use_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ def _confirmed(
         deps.clock(),
         counts,
         reading.server.platform,
+        use_left(deps, instance, reading),
     )
     if not is_recorded:
         return None
@@ -225,6 +227,7 @@ def _compared(
         snapshot.server.platform,
         snapshot.server_facts,
         events,
+        use_left(deps, instance, reading, result),
     )
     return AccountSyncReport(
         instance=instance.name,

@@ -1,0 +1,1 @@
+"""Who uses the accounts of instances, as syncs saw it."""
