@@ -208,6 +208,7 @@ def test_one_run_computes_the_whole_range(system: System, in_one_run: list[dict[
     assert materialized(system, PeriodType.QUARTER) == keys(*QUARTERS)
     for kind in PeriodType:
         asked = selector(f"aggregate_{kind}")
+        asked["pipelineName"] = asked.pop("jobName")
         assert system.graphql(JOB, selector=asked)["pipelineOrError"] == {"isAssetJob": True}
 
 
