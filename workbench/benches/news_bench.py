@@ -31,7 +31,10 @@ READ = SectionReport(SectionStatus.READ)
 
 @dataclass
 class NewsBench:
-    """One instance of an engine; `sync` returns the events of that sync alone."""
+    """One instance of an engine; `sync` returns the events of that sync alone.
+
+    Without `is_told` nothing is told, so that it can be seen what events cost.
+    """
 
     store: Store
     home: Path
@@ -39,6 +42,7 @@ class NewsBench:
     now: datetime = START
     unread: frozenset[SectionKey] = frozenset()
     facts: tuple[ServerFact, ...] = ()
+    is_told: bool = True
     settings: Settings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +72,11 @@ class NewsBench:
         return replace(whole, server=server, sections=sections, server_facts=self.facts)
 
     def sync(self, *states: AccountState) -> list[Event]:
+        """Write accounts as a sync does, and return what it tells."""
+        self.write(*states)
+        return self.events(self.now)
+
+    def write(self, *states: AccountState) -> None:
         """Write accounts as a sync that compares them does."""
         self.now += timedelta(minutes=30)
         self.bench.now = self.now
@@ -79,7 +88,7 @@ class NewsBench:
         snapshot = self.snapshot(states)
         result = self.bench.compared(instance, snapshot)
         origin = EventOrigin(instance.id, instance.name, self.now, session.session_id, "run")
-        news = SyncNews.of(deps, origin, sections, result)
+        news = SyncNews.of(deps, origin, sections, result) if self.is_told else None
         classes = classify_sync(deps, instance, lambda: known.accounts, result, snapshot, news)
         review = review_of_sync(
             deps, instance, mark, lambda: known.accounts, result, snapshot, news
@@ -95,7 +104,6 @@ class NewsBench:
             facts=snapshot.server_facts,
             events=events,
         )
-        return self.events(self.now)
 
     def events(self, since: datetime = START) -> list[Event]:
         return [item.event for item in self.store.events.since(since, 10_000)]
