@@ -9,6 +9,9 @@ from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.pattern import like
 from sync_pipeline.model.route import Alerting, Arrived, Match, Route, Rule
 
+OF_CLASS = "class "
+"""What is before the name of a class of the classification file in an event's subject."""
+
 
 def default_rules(routes: tuple[str, ...]) -> tuple[Rule, ...]:
     """Return the rules that hold without any: freshness, and what is high or worse."""
@@ -43,7 +46,10 @@ def matches(match: Match, arrived: Arrived) -> bool:
         and (not match.environments or arrived.environment in match.environments)
         and _any_like(match.instances, event.instance)
         and _any_like(match.accounts, event.account)
-        and _any_like(match.classes, event.subject)
+        and (
+            _any_like(match.classes, event.subject)
+            or _any_like(match.classes, event.subject.removeprefix(OF_CLASS))
+        )
     )
 
 

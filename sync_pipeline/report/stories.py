@@ -11,7 +11,7 @@ from sync_pipeline.model.text import visible_start
 from sync_pipeline.report.folding import Story
 
 LONGEST_NAME = 100
-LONGEST_STATE = 80
+LONGEST_STATE = 120
 MOST_STEPS = 5
 """Steps of a way, and changes to and fro, that a line has."""
 
@@ -85,10 +85,12 @@ def _then(events: Sequence[Event]) -> str:
 
 
 def _states(before: str, after: str) -> str:
-    found = [visible_start(text, LONGEST_STATE) for text in (before, after)]
-    if not any(found):
-        return ""
-    return f" ({found[0] or 'nothing'} → {found[1] or 'nothing'})"
+    was, now = (visible_start(text, LONGEST_STATE) for text in (before, after))
+    if was and now:
+        return f" ({was} → {now})"
+    if was:
+        return f" (was: {was})"
+    return f" ({now})" if now else ""
 
 
 def _way(path: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from sync_pipeline.model.event import Event, EventKind
 from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.store.store import Store
-from workbench.benches.news_bench import happen
+from workbench.benches.alerts_bench import happen
 from workbench.benches.store_bench import START, StoreBench
 from workbench.running.system import environment_of
 from workbench.servers.inboxes import WebInbox, web_inbox

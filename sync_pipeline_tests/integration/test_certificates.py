@@ -25,7 +25,7 @@ from sync_pipeline.model.alert import Alert
 from sync_pipeline.model.instance import EngineName, Instance, Timeouts, TlsMode, TlsOptions
 from sync_pipeline.model.secret import Secret
 from sync_pipeline.settings import Settings, SmtpTls
-from workbench.benches.news_bench import channels_of
+from workbench.benches.alerts_bench import channels_of
 from workbench.servers import mariadb, tns
 from workbench.servers.inboxes import mail_inbox
 from workbench.servers.mysql_faults import Authority, authority

@@ -10,8 +10,8 @@ import pytest
 
 from sync_pipeline.model.event import Event, EventKind
 from sync_pipeline.model.finding import Severity
+from workbench.benches.alerts_bench import Ear, happen, tell
 from workbench.benches.command import Command
-from workbench.benches.news_bench import Ear, happen, tell
 from workbench.benches.store_bench import StoreBench
 from workbench.benches.watch_bench import WatchBench
 from workbench.servers.inboxes import web_inbox

@@ -16,8 +16,8 @@ from sync_pipeline.reconcile.freshness import events_of, news_of, next_states
 from sync_pipeline.store.events.outbox import OutboxStore
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.watching.freshness import overdue_now
+from workbench.benches.alerts_bench import Ear, look
 from workbench.benches.command import Command
-from workbench.benches.news_bench import Ear, look
 from workbench.benches.store_bench import START, StoreBench
 from workbench.benches.watch_bench import WatchBench, completed
 from workbench.servers.statements import counted

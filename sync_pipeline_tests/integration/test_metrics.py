@@ -29,8 +29,8 @@ from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.answers.metrics import fleet_metrics
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.watching.freshness import check_freshness
+from workbench.benches.alerts_bench import Ear, tell
 from workbench.benches.command import Command
-from workbench.benches.news_bench import Ear, tell
 from workbench.benches.watch_bench import TIMINGS, WatchBench, completed
 from workbench.servers.running import free_port
 from workbench.servers.statements import counted

@@ -17,8 +17,8 @@ from sync_pipeline.notify.delivery import deliver
 from sync_pipeline.notify.mail import Mail, MailServer
 from sync_pipeline.notify.webhook import SlackWebhook, Webhook
 from sync_pipeline.settings import Settings, SmtpTls
+from workbench.benches.alerts_bench import channels_of
 from workbench.benches.command import Command
-from workbench.benches.news_bench import channels_of
 from workbench.servers.inboxes import MailInbox, WebInbox, mail_inbox, web_inbox
 from workbench.servers.mysql_faults import Authority, authority
 from workbench.servers.running import free_port

@@ -26,7 +26,7 @@ from sync_pipeline.model.route import (
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.news.telling import PAUSE, decide_by, wait_after
 from sync_pipeline.workflows.retention import prune_history
-from workbench.benches.news_bench import Ear, by_default, happen, tell
+from workbench.benches.alerts_bench import Ear, by_default, happen, tell
 from workbench.benches.watch_bench import WatchBench
 from workbench.servers.statements import counted
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import column, create_engine, insert, table, text
 
-from sync_pipeline.model.session import SessionStatus
+from sync_pipeline.model.session import SessionStatus, SyncCategory
 from sync_pipeline.store.database import Database
+from sync_pipeline.store.schema import UtcDateTime
 from sync_pipeline.store.store import Store
 from workbench.benches.store_bench import DONE, FAILED, START, StoreBench
+
+# As revisions before 0024 had it.
+TOLD = table(
+    "freshness_told",
+    column("channel"),
+    column("instance_id"),
+    column("sync_category"),
+    column("told_at", UtcDateTime),
+)
 
 
 @pytest.mark.usefixtures("real_migrations")
@@ -48,4 +58,39 @@ def test_sessions_of_older_versions_know_their_runs(store_url: str) -> None:
     claim = again.claim(alive, fleet[1])
     again.store.sessions.finish(claim, DONE, START)
     assert again.session(alive.session_id).status is SessionStatus.FAILED
+    database.close()
+
+
+@pytest.mark.usefixtures("real_migrations")
+def test_who_was_told_that_an_instance_is_overdue_is_not_told_again(store_url: str) -> None:
+    """What one channel was told is announced: its end is told to all, on both ways."""
+    bench = StoreBench(Store.open(store_url))
+    one, two, _ = bench.fleet("a", "b", "c")
+    bench.store.close()
+    engine = create_engine(store_url)
+    config = Config()
+    config.set_main_option("script_location", "sync_pipeline:store/migrations")
+    config.attributes["engine"] = engine
+    command.downgrade(config, "0023")
+    told = [("slack", one.id), ("webhook", one.id), ("slack", two.id)]
+    with engine.begin() as connection:
+        for channel, instance_id in told:
+            row = {"channel": channel, "instance_id": instance_id, "told_at": START}
+            connection.execute(insert(TOLD).values(row | {"sync_category": "account"}))
+    command.upgrade(config, "0024")
+
+    store = Store(Database(store_url))
+    announced = {(one.id, SyncCategory.ACCOUNT), (two.id, SyncCategory.ACCOUNT)}
+    assert store.freshness.view([SyncCategory.ACCOUNT]).announced == announced
+    assert set(store.outbox.states(START)) == {"slack", "webhook"}
+    store.close()
+
+    command.downgrade(config, "0023")
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT channel, instance_id FROM freshness_told"))
+        found = sorted((row.channel, row.instance_id) for row in rows)
+    assert found == sorted({(channel, item) for channel, _ in told for item in (one.id, two.id)})
+    engine.dispose()
+    database = Database(store_url)
+    database.upgrade()
     database.close()

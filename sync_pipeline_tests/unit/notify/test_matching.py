@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -87,6 +88,10 @@ def test_patterns_are_those_of_like() -> None:
     assert matches(Match(accounts=("app\\_%",)), found)
     assert not matches(Match(accounts=("app",)), found)
     assert matches(Match(instances=("prod-_",), classes=("super%",)), found)
+    of_class = Arrived(StoredEvent(1, replace(event, subject="class dba")), "mysql")
+    assert matches(Match(classes=("dba",)), of_class)
+    assert matches(Match(classes=("class %",)), of_class)
+    assert not matches(Match(classes=("class %",)), found)
 
 
 def test_without_a_file_freshness_and_what_is_high_is_told() -> None:
