@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -15,9 +16,12 @@ from sqlalchemy import (
     Connection,
     Float,
     Select,
+    Subquery,
     and_,
+    bindparam,
     extract,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -126,7 +130,9 @@ def _marks(
     connection: Connection, instance_id: int, begins_at: datetime, until: datetime | None
 ) -> tuple[SyncMark, ...]:
     """Return the syncs that count, from the last one that had completed by a moment on."""
-    query = _counting(connection, instance_id, begins_at, until)
+    query = _counting(connection.dialect.name == "sqlite", until is not None)
+    asked = {"of_id": instance_id, "begins_at": begins_at}
+    rows = connection.execute(query, asked | ({"until": until} if until else {}))
     return tuple(
         SyncMark(
             row.session_id,
@@ -137,62 +143,47 @@ def _marks(
             row.before_ended_at,
             bool(row.is_after_gap),
         )
-        for row in connection.execute(query)
+        for row in rows
     )
 
 
-def _counting(
-    connection: Connection, instance_id: int, begins_at: datetime, until: datetime | None
-) -> Select[Any]:
-    completed = (
-        records.c.instance_id == instance_id,
+@cache
+def _counting(is_sqlite: bool, is_bounded: bool) -> Select[Any]:  # noqa: FBT001 - two of each
+    """Return the statement that finds them, made once for each of its forms."""
+    begins_at = bindparam("begins_at", type_=_MOMENT)
+    of_instance = (
+        records.c.instance_id == bindparam("of_id"),
         records.c.sync_category == str(SyncCategory.ACCOUNT),
         # Written out: with a bound one no store would know that the index fits.
         records.c.status == literal_column("'completed'"),
     )
     last_before = select(func.max(records.c.completed_at)).where(
-        *completed, records.c.completed_at <= begins_at
+        *of_instance, records.c.completed_at <= begins_at
     )
-    from_then = func.coalesce(last_before.scalar_subquery(), type_coerce(begins_at, _MOMENT))
-    of_period = [records.c.completed_at >= from_then]
-    if until is not None:
+    of_period = [
+        *of_instance,
+        records.c.completed_at >= func.coalesce(last_before.scalar_subquery(), begins_at),
+    ]
+    if is_bounded:
         # One that began by then may have read by then.
         began_at = func.coalesce(records.c.started_at, records.c.completed_at)
-        of_period.append(began_at <= until)
-    course = (records.c.completed_at, records.c.id)
-    deciding = [records.c.sync_details[name].as_string() for name in _DECIDING]
-    day = _days(connection, records.c.completed_at)
-    count = func.count().over()
-    run = (
-        select(
-            records.c.id,
-            func.lag(records.c.started_at, type_=_MOMENT).over(order_by=course).label("before_at"),
-            func.lag(records.c.completed_at, type_=_MOMENT)
-            .over(order_by=course)
-            .label("before_ended_at"),
-            func.lag(records.c.id).over(order_by=course).label("before_id"),
-            func.lead(records.c.id).over(order_by=course).label("next_id"),
-            (day - func.lag(day).over(order_by=course)).label("gap"),
-            ((func.max(day).over() - func.min(day).over()) / count).label("usual"),
-            or_(
-                *(item.is_distinct_from(func.lag(item).over(order_by=course)) for item in deciding)
-            ).label("is_other"),
-        )
-        .where(*completed, *of_period)
-        .subquery("run")
-    )
+        of_period.append(began_at <= bindparam("until", type_=_MOMENT))
+    run = _run(of_period, is_sqlite=is_sqlite)
+    day = _days(records.c.completed_at, is_sqlite=is_sqlite)
+    usual = select((func.max(day) - func.min(day)) / func.count()).where(*of_period)
     is_after_gap = or_(
-        run.c.gap > _LONG_DAYS, and_(run.c.gap > _SHORT_DAYS, run.c.gap > _USUAL * run.c.usual)
+        run.c.gap > _LONG_DAYS,
+        and_(run.c.gap > _SHORT_DAYS, run.c.gap > _USUAL * usual.scalar_subquery()),
     )
     wrote = select(log.c.session_id).where(
-        log.c.instance_id == instance_id, log.c.changed_at >= begins_at
+        log.c.instance_id == bindparam("of_id"), log.c.changed_at >= begins_at
     )
     counts = or_(
         run.c.before_id.is_(None),
         run.c.next_id.is_(None),
-        run.c.is_other,
+        run.c.told != run.c.told_before,
         is_after_gap,
-        records.c.session_id.in_(wrote),
+        run.c.session_id.in_(wrote),
     )
     return (
         select(
@@ -210,8 +201,40 @@ def _counting(
     )
 
 
-def _days(connection: Connection, column: ColumnElement[datetime]) -> ColumnElement[float]:
+def _run(of_period: Sequence[ColumnElement[bool]], *, is_sqlite: bool) -> Subquery:
+    """Return the syncs of a period, each with the one before it."""
+    day = _days(records.c.completed_at, is_sqlite=is_sqlite)
+    told: ColumnElement[str] = literal("")
+    for name in _DECIDING:
+        told += func.coalesce(records.c.sync_details[name].as_string(), "-") + literal("|")
+    each = (
+        select(
+            records.c.id,
+            records.c.session_id,
+            records.c.started_at,
+            records.c.completed_at,
+            day.label("day"),
+            told.label("told"),
+        )
+        .where(*of_period)
+        .subquery("each_sync")
+    )
+    columns, order = each.c, (each.c.completed_at, each.c.id)
+    return select(
+        columns.id,
+        columns.session_id,
+        columns.told,
+        func.lag(columns.told).over(order_by=order).label("told_before"),
+        func.lag(columns.started_at, type_=_MOMENT).over(order_by=order).label("before_at"),
+        func.lag(columns.completed_at, type_=_MOMENT).over(order_by=order).label("before_ended_at"),
+        func.lag(columns.id).over(order_by=order).label("before_id"),
+        func.lead(columns.id).over(order_by=order).label("next_id"),
+        (columns.day - func.lag(columns.day).over(order_by=order)).label("gap"),
+    ).subquery("run")
+
+
+def _days(column: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElement[float]:
     """Return a moment as a number of days."""
-    if connection.dialect.name == "sqlite":
+    if is_sqlite:
         return func.julianday(column, type_=Float)
     return type_coerce(extract("epoch", column) / _DAY, Float)
