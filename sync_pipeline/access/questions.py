@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -25,6 +25,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.access import Decision, EffectivePrivilege, Power, ServerRule
 from sync_pipeline.model.account import AccountState, AttributeValue
 from sync_pipeline.model.gap import Gap
+from sync_pipeline.model.looked import Lacking, Span
 from sync_pipeline.model.privilege import SectionName, Securable
 
 Item = tuple[str, Securable]
@@ -46,7 +47,18 @@ class Search:
     memory of its largest instance. What is not known is told when all were looked at.
     """
 
-    def __init__(self, worlds: Iterable[Judged], privilege: str, text: str) -> None:
+    def __init__(
+        self,
+        worlds: Iterable[Judged | Lacking],
+        privilege: str,
+        text: str,
+        note: Callable[[Judged, Lacking], None] = lambda _, __: None,
+    ) -> None:
+        """Look through worlds, and instances of which it is known that the named is not there.
+
+        `note` is told of each world that turns out to be such a one.
+        """
+        self._note = note
         self.privilege = privilege.strip().upper()
         self._worlds = worlds
         self._text = text
@@ -70,6 +82,10 @@ class Search:
         refusal: ConfigurationError | None = None
         is_named = False
         for judged in self._worlds:
+            if isinstance(judged, Lacking):
+                is_named = True
+                self._leave_out(judged)
+                continue
             try:
                 named = judged.rules.securables(self._text)
             except ConfigurationError as error:
@@ -105,7 +121,15 @@ class Search:
         found = [(securable, *existence(judged, securable)) for securable in named]
         there = [(securable, is_there) for securable, is_there, missing in found if not missing]
         if not there:
-            self._leave_out(judged, found[0][2] if found else "")
+            listed, turns = judged.listing.databases, judged.world.turns
+            lacking = Lacking(
+                judged.name,
+                found[0][2] if found else "",
+                listed.observed_at if listed else None,
+                Span(turns.last, turns.next),
+            )
+            self._note(judged, lacking)
+            self._leave_out(lacking)
             return
         self._tell_always(judged)
         self._beside.update(dict.fromkeys(judged.not_modelled(self.privilege)))
@@ -133,12 +157,11 @@ class Search:
         if judged.is_synced:
             self._absent.setdefault(missing, []).append(judged.name)
 
-    def _leave_out(self, judged: Judged, missing: str) -> None:
-        self._absent.setdefault(missing, []).append(judged.name)
-        listed = judged.listing.databases
-        if listed is not None:
-            at = self._listed_at.get(missing, listed.observed_at)
-            self._listed_at[missing] = min(at, listed.observed_at)
+    def _leave_out(self, found: Lacking) -> None:
+        self._absent.setdefault(found.missing, []).append(found.instance)
+        if found.listed_at is not None:
+            at = self._listed_at.get(found.missing, found.listed_at)
+            self._listed_at[found.missing] = min(at, found.listed_at)
 
     def _tell_always(self, judged: Judged) -> None:
         """Tell what could change any answer about an instance."""

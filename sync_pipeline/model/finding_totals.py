@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -134,14 +134,16 @@ class CountedQuestion:
     """Which findings are meant: of instances within a reach, as they were counted by a basis.
 
     `rule` empty: of all; `least` is the severity that they have at least. `now` is when what
-    depends on the time has to hold. `ids` are those of the instances, where these are few and were
-    looked for before. `is_everything`: nothing else was counted.
+    depends on the time has to hold: questions are alike where nothing of it turned in between.
+    `ids` are those of the instances, where these are few and were looked for before.
+    `is_everything`: nothing else was counted.
     """
 
     reach: Reach
     asked: InstanceQuestion
     basis: str
-    now: datetime
+    now: datetime = field(compare=False)
+    turned: datetime
     rule: str = ALL_RULES
     least: Severity | None = None
     account: str = ""

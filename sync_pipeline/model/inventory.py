@@ -113,6 +113,7 @@ class StoredAccess:
 
     `sections` are those of the last sync; none: it was never synced. `databases` is None
     where sizes were never collected. `is_damaged`: the accounts can't be read, as a section says.
+    `mark` tells what the last sync left from what any other one does.
     """
 
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
@@ -121,6 +122,7 @@ class StoredAccess:
     databases: Databases | None = None
     is_damaged: bool = False
     server_facts: tuple[ServerFact, ...] = ()
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class AccessReads:
                     sections=read.get(item, {}),
                     databases=databases.get(item),
                     server_facts=facts.get(item, ()) if _has_facts(read.get(item, {})) else (),
+                    mark=world.mark if world else "",
                 ),
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -43,7 +43,9 @@ from sync_pipeline.store.connections import (
     postgresql_engine,
     sqlite_engine,
 )
+from sync_pipeline.store.marks import Marks
 from sync_pipeline.store.masking import masked, without_secrets
+from sync_pipeline.store.remembered import Remembered
 
 _MIGRATION_LOCK = 7_233_114_511
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
@@ -73,6 +75,9 @@ class Database:
         # SQLite has one writer. Threads take turns here: waiting for its lock they would poll.
         self._turn = threading.Lock()
         self._writer: AbstractContextManager[Any] = self._turn if self.is_sqlite else nullcontext()
+        self._marks = Marks(self._single, is_sqlite=self.is_sqlite)
+        self.remembered = Remembered(self.mark) if is_read_only else None
+        """What was read, of a process that reads again and again."""
 
     @property
     def engine(self) -> Engine:
@@ -161,6 +166,15 @@ class Database:
             names = ", ".join(f'"{table.name}"' for table in tables)
             connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
 
+    def mark(self) -> Hashable:
+        """Return what tells the state of the database from that after any transaction that wrote.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        with self.guarded():
+            return self._marks.now()
+
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """Say of errors that mean it that the store does not answer.
@@ -245,6 +259,7 @@ class Database:
 
     def close(self) -> None:
         """Give every connection back, and those in use when their threads are done."""
+        self._marks.close()
         close_engine(self._engine)
 
     def _require_connects(self) -> None:

@@ -37,6 +37,21 @@ class Kept(Generic[Key, Value]):
             self._keep(fresh)
         return found
 
+    def get(self, key: Key) -> Value | None:
+        """Return the value of a key; None: none is kept."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def put(self, key: Key, value: Value) -> None:
+        """Keep a value in the place of another one of its key."""
+        with self._lock:
+            if key in self._values:
+                self._kept -= self._weight(self._values.pop(key))
+        self._keep({key: value})
+
     def _keep(self, fresh: Mapping[Key, Value]) -> None:
         with self._lock:
             for key, value in fresh.items():

@@ -6,7 +6,7 @@ Its parts are imported when they are first asked for: a command asks for one or 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sync_pipeline.store.database import Database
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.console.changes import ChangePages
     from sync_pipeline.store.console.findings import FindingPages
     from sync_pipeline.store.console.instances import InstancePages
+    from sync_pipeline.store.console.looked import LookedThrough
     from sync_pipeline.store.console.objects import ObjectNames
     from sync_pipeline.store.console.sessions import SessionPages
     from sync_pipeline.store.console.today import Overview
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.watch.windows import MaintenanceStore
 
 PartT = TypeVar("PartT")
+ValueT = TypeVar("ValueT")
 
 
 class _part(Generic[PartT]):  # noqa: N801 - used as a decorator
@@ -126,6 +128,14 @@ class Store:
     def schema_revision(self) -> str | None:
         """Return the Alembic revision of the tables."""
         return self._database.revision()
+
+    def remember(self, key: Hashable, made: Callable[[], ValueT]) -> ValueT:
+        """Return what is made of the store, by a key that says all else that it depends on.
+
+        Of a store that was opened to read, the same may be returned until anything is written.
+        """
+        kept = self._database.remembered
+        return made() if kept is None else kept.of(key, made)
 
     def close(self) -> None:
         """Give every connection back."""
@@ -425,6 +435,13 @@ class Store:
         from sync_pipeline.store.console.today import Overview
 
         return Overview(self._database)
+
+    @_part
+    def looked_through(self) -> LookedThrough:
+        """Return what was found by looking through instances."""
+        from sync_pipeline.store.console.looked import LookedThrough
+
+        return LookedThrough(self._database)
 
     @_part
     def account_pages(self) -> AccountPages:

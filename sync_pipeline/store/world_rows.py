@@ -39,6 +39,7 @@ _ROWS = (
         *_PACKED,
         _HAS_ACCOUNTS.label("has_accounts"),
         reads.c.derived[WORLD].as_string().label("written"),
+        reads.c.written_at,
     )
     .join_from(instances, worlds, isouter=True)
     .outerjoin(reads, reads.c.instance_id == instances.c.id)
@@ -47,21 +48,37 @@ _OF_ONE = _ROWS.where(instances.c.id == bindparam("of_id"))
 _DIGEST = select(worlds.c.digest).where(worlds.c.instance_id == bindparam("of_id"))
 
 
+def accounts_mark(digest: str | None, written_at: datetime | None) -> str:
+    """Return what tells what a sync left from what any other one does.
+
+    The digest is of accounts alone, and what could not be read counts for a review as well. Each
+    sync that writes notes when it did: also one of a version that knows no reviews.
+    """
+    return f"{digest or ''} {written_at.isoformat() if written_at else ''}"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredWorld:
     """The accounts of one instance, still packed; None: none was ever seen.
 
-    `damage` says what is wrong with them, where that is seen without unpacking them.
+    `damage` says what is wrong with them, where that is seen without unpacking them. `written_at`
+    is when a sync wrote last.
     """
 
     instance: str
     packed: PackedWorld | None
     damage: str = ""
+    written_at: datetime | None = None
 
     @property
     def digest(self) -> str | None:
         """Return what tells one state of the accounts from another."""
         return self.packed.digest if self.packed else None
+
+    @property
+    def mark(self) -> str:
+        """Return what tells what a sync left from what any other one does."""
+        return accounts_mark(self.digest, self.written_at)
 
     def read(self, wanted: Wanted = EVERY_GRANT) -> list[WorldAccount]:
         """Return the accounts, with those of their grants that are wanted.
@@ -111,14 +128,13 @@ class StoredWorld:
         found = {item.state.name: (item.state, count) for item, count in self._read(read_counted)}
         return self._only(names, found)
 
-    def bare_of(self, names: AbstractSet[str]) -> dict[str, AccountState]:
-        """Return the states of some accounts without their grants, which are not read.
+    def bare(self) -> list[AccountState]:
+        """Return the states of all accounts without their grants, which are not read.
 
         Raises:
-            StoreDamaged: they are not what was written, or one is not there.
+            StoreDamaged: they are not what was written.
         """
-        found = {item.state.name: item.state for item in self._read(read_without_grants)}
-        return self._only(names, found)
+        return [item.state for item in self._read(read_without_grants)]
 
     def _read(self, read: Callable[[PackedWorld], list[ItemT]]) -> list[ItemT]:
         if self.damage:
@@ -246,7 +262,7 @@ def _stored(row: Row[tuple[object, ...]]) -> StoredWorld:
     packed = None
     if row.digest is not None:
         packed = PackedWorld(row.format, bytes(row.accounts), bytes(row.grants), row.digest)
-    return StoredWorld(row.name, packed, _seen_damage(row))
+    return StoredWorld(row.name, packed, _seen_damage(row), row.written_at)
 
 
 def _seen_damage(row: Row[tuple[object, ...]]) -> str:

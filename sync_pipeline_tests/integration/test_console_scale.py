@@ -51,6 +51,7 @@ from workbench.scale.copied import START, CopiedFleet
 from workbench.scale.copied import fill as fill_copies
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer
+from workbench.servers.statements import forgetting
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
 RULES = """
@@ -481,7 +482,8 @@ class Explained:
         engine = self.store._database.engine
         event.listen(engine, "before_cursor_execute", self._explain)
         try:
-            yield
+            with forgetting(self.store):
+                yield
         finally:
             event.remove(engine, "before_cursor_execute", self._explain)
 

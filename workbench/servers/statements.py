@@ -12,6 +12,17 @@ from sync_pipeline.store.store import Store
 
 
 @contextmanager
+def forgetting(store: Store) -> Iterator[None]:
+    """Let a store that was opened to read remember nothing in the block, so that it is asked."""
+    database = store._database
+    kept, database.remembered = database.remembered, None
+    try:
+        yield
+    finally:
+        database.remembered = kept
+
+
+@contextmanager
 def counted(store: Store) -> Iterator[list[str]]:
     """Yield the statements sent in the block, without those that frame a transaction."""
     sent: list[str] = []
@@ -23,7 +34,8 @@ def counted(store: Store) -> Iterator[list[str]]:
 
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield sent
+        with forgetting(store):
+            yield sent
     finally:
         event.remove(engine, "before_cursor_execute", note)
 
@@ -52,6 +64,7 @@ def planned(store: Store) -> Iterator[list[str]]:
 
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield plans
+        with forgetting(store):
+            yield plans
     finally:
         event.remove(engine, "before_cursor_execute", note)

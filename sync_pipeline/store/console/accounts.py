@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from sync_pipeline.engines.own import KNOWN_BY_NAME, is_own
-from sync_pipeline.errors import StoreDamaged
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.page import (
@@ -24,12 +23,13 @@ from sync_pipeline.model.page import (
     page_of,
 )
 from sync_pipeline.model.viewer import Reach
+from sync_pipeline.store.console.own import Of, OwnAccounts
 from sync_pipeline.store.console.reach import FEW, after, begins, chosen, contains, in_reach
 from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instances
-from sync_pipeline.store.world_rows import AT_ONCE, StoredWorld, stored_worlds
 
 _LINES = select(
     *(accounts.c.instance_id, accounts.c.account_name, accounts.c.kind, accounts.c.is_active),
@@ -43,12 +43,14 @@ SELDOM = 20_000
 """Accounts that are sorted for a page of them."""
 
 
-class AccountPages:
+class AccountPages(OfDatabase):
     """Accounts within a reach, of instances that were not removed."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
+        self._own = OwnAccounts(database)
 
+    @remembered
     def page(self, reach: Reach, asked: AccountQuestion, place: Place) -> Page[AccountLine]:
         """Return a page of accounts by name and instance: at most five statements.
 
@@ -78,16 +80,9 @@ class AccountPages:
         Some engines' are known by their names, and of the others the states are read. What can't be
         read is shown.
         """
-        unread = {row.instance_id for row in rows if EngineName(row.engine) not in KNOWN_BY_NAME}
-        own: set[Key] = set()
-        ids = sorted(unread)
-        for begin in range(0, len(ids), AT_ONCE):
-            with self._database.read_once() as connection:
-                worlds = stored_worlds(connection, ids[begin : begin + AT_ONCE])
-            for instance_id, world in worlds.items():
-                of_instance = [row for row in rows if row.instance_id == instance_id]
-                own.update(map(_key, _own_of(world, of_instance)))
-        return [row for row in rows if _key(row) not in own and not _is_named_own(row)]
+        unread = (_of(row) for row in rows if EngineName(row.engine) not in KNOWN_BY_NAME)
+        own = self._own.among(unread)
+        return [row for row in rows if _of(row) not in own and not _is_named_own(row)]
 
     def _rows(
         self, reach: Reach, asked: AccountQuestion, place: Place
@@ -177,13 +172,8 @@ def _is_named_own(row: Row[Any]) -> bool:
     )
 
 
-def _own_of(world: StoredWorld, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Return those of an instance's accounts that its engine made."""
-    try:
-        states = world.bare_of({row.account_name for row in rows})
-    except StoreDamaged:
-        return []
-    return [row for row in rows if is_own(EngineName(row.engine), states[row.account_name])]
+def _of(row: Row[Any]) -> Of:
+    return Of(row.instance_id, EngineName(row.engine), row.account_name)
 
 
 def _instances(asked: AccountQuestion) -> InstanceQuestion:

@@ -36,7 +36,8 @@ from sync_pipeline.model.standing import (
 )
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import FEW, after, chosen, in_reach
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import among
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sizes.aggregations import aggregation_of
 from sync_pipeline.store.sizes.schema import (
@@ -59,12 +60,10 @@ _VALUES = {
 }
 
 
-class CapacityPages:
+class CapacityPages(OfDatabase):
     """Aggregations of instances that were not removed, within a reach."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+    @remembered
     def count(self, reach: Reach, asked: InstanceQuestion, most: int) -> int:
         """Return how many instances a question means, at most so many."""
         with self._database.read_once() as connection:
@@ -72,6 +71,7 @@ class CapacityPages:
             some = select(instances.c.id).where(*where).limit(most).subquery()
             return connection.scalar(select(func.count()).select_from(some)) or 0
 
+    @remembered
     def page(self, reach: Reach, asked: StandingQuestion, place: Place) -> Page[Standing]:
         """Return a page of subjects in order, those without the value last: seven statements.
 
@@ -92,6 +92,7 @@ class CapacityPages:
             following = (_text(value), last.instance, last.database)
         return Page(tuple(shown), following)
 
+    @remembered
     def fleet(
         self, reach: Reach, asked: InstanceQuestion, first: Period, last: Period
     ) -> list[FleetPeriod]:
@@ -127,6 +128,7 @@ class CapacityPages:
                 for row in connection.execute(query)
             ]
 
+    @remembered
     def database_id(self, instance_id: int, name: str) -> int | None:
         """Return the id of a database that was ever seen on an instance; None: there is none."""
         table = instance_databases
@@ -137,6 +139,7 @@ class CapacityPages:
             found: int | None = connection.scalar(query)
             return found
 
+    @remembered
     def tables(
         self, instance_id: int, database_id: int, day: date, name: str, limit: int
     ) -> list[TableView]:
@@ -161,6 +164,7 @@ class CapacityPages:
                 for row in connection.execute(query)
             ]
 
+    @remembered
     def table_days(
         self,
         instance_id: int,

@@ -36,7 +36,8 @@ from sync_pipeline.store.change_log import (
     logged,
 )
 from sync_pipeline.store.console.reach import FEW, after, chosen, in_reach, of_reach
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import among
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import FIRST_SYNC, GIVES_OR_TAKES_POWER, instances
 from sync_pipeline.store.schema import account_change_log as log
 
@@ -46,12 +47,10 @@ _IS_NO_FIRST_SYNC = log.c.told > FIRST_SYNC
 _Ids = list[int] | None
 
 
-class ChangePages:
+class ChangePages(OfDatabase):
     """Changes of accounts within a reach, of all instances there ever were."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+    @remembered
     def page(self, reach: Reach, asked: ChangeQuestion, place: Place) -> Page[ChangeLine]:
         """Return a page of changes, newest first: at most five statements.
 
@@ -73,6 +72,7 @@ class ChangePages:
                 tuple(_lines(connection, shown, is_of_account=bool(asked.account))), following
             )
 
+    @remembered
     def kinds(self, reach: Reach, since: datetime) -> list[KindOfChange]:
         """Return how many changes of each kind there were since a moment: an index is read."""
         columns = (log.c.change_type, log.c.told)
@@ -81,6 +81,7 @@ class ChangePages:
             rows = connection.execute(query.group_by(*columns)).all()
         return [_kind(*row) for row in rows]
 
+    @remembered
     def unjudged(self, reach: Reach, since: datetime, limit: int) -> list[ChangeLine]:
         """Return changes since a moment of which a version did not say what they do."""
         with self._database.read() as connection:
@@ -89,6 +90,7 @@ class ChangePages:
             found = after(query, _NEWEST_FIRST, None, is_descending=True).limit(limit)
             return list(_lines(connection, _rows(connection, found), is_of_account=False))
 
+    @remembered
     def foremost(self, reach: Reach, since: datetime, limit: int) -> list[ChangeLine]:
         """Return the changes since a moment, the most important first, first syncs the last."""
         rank = _rank().label("rank")

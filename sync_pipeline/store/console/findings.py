@@ -6,10 +6,11 @@ is read of the instances of a page alone.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -36,8 +37,9 @@ from sync_pipeline.model.finding_totals import (
 )
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.store.console.reach import FEW, chosen, has_any_tag, in_reach
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import among
 from sync_pipeline.store.registry import instance_of
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_finding_counts as counts
 from sync_pipeline.store.schema import instance_finding_marks as marks
@@ -46,18 +48,30 @@ from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instances
 
 _SHOWN = 3
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _OF_RULE = counts.c.rule, counts.c.rank
 _TOLD = ("told_causes", "told_findings", "told_accounts", "is_told_worst")
 _ALONE = ("alone_causes", "alone_findings", "alone_accounts", "is_alone_worst")
 """With one rule, nothing that others say is folded."""
 
 
-class FindingPages:
+class FindingPages(OfDatabase):
     """Numbers of findings within a reach."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def turned(self, basis: str, now: datetime) -> datetime:
+        """Return the last moment at which numbers of a basis began to hold, or held no more."""
+        turns = self._turns(basis)
+        place = bisect_right(turns, now)
+        return turns[place - 1] if place else _NEVER
 
+    @remembered
+    def _turns(self, basis: str) -> tuple[datetime, ...]:
+        ends = select(marks.c.valid_from, marks.c.valid_until).where(marks.c.basis == basis)
+        with self._database.read_once() as connection:
+            rows = connection.execute(ends.distinct())
+            return tuple(sorted({moment for row in rows for moment in row if moment is not None}))
+
+    @remembered
     def covered(self, asked: CountedQuestion) -> Covered:
         """Return of how many instances of a question there are numbers, and what they leave out."""
         with self._database.read() as connection:
@@ -82,6 +96,7 @@ class FindingPages:
                 total, total - known, tuple(names), asked.ids, is_everything=known == kept
             )
 
+    @remembered
     def numbers(self, asked: CountedQuestion, *, with_rules: bool) -> FindingNumbers:
         """Return the numbers of all causes of a question, and if wanted the groups by rule."""
         sums = (*(func.sum(_column(asked, place)) for place in range(4)),)
@@ -109,6 +124,7 @@ class FindingPages:
             totals, tuple(_groups(asked, [((row[0],), *row[1:3], *row[4:6]) for row in named]))
         )
 
+    @remembered
     def findings(self, asked: CountedQuestion, counted: Counted = Counted.EACH) -> int:
         """Return how many findings there are, each by itself, or how many were accepted."""
         number = func.sum(_number(asked, counted))
@@ -137,6 +153,7 @@ class FindingPages:
             rows = connection.execute(query.distinct())
             return {row.instance_id: (row.name, row.began_at) for row in rows}
 
+    @remembered
     def tags(self, asked: CountedQuestion, without: str) -> list[GroupLine]:
         """Return the groups of causes by the tags of their instances; `without` is that of none."""
         sums = [func.sum(_column(asked, place)) for place in (0, 2, 3)]
@@ -147,6 +164,7 @@ class FindingPages:
             rows = connection.execute(query.group_by(instances.c.tags, counts.c.rank)).all()
         return _groups(asked, [(row[0] or (without,), *row[1:]) for row in rows])
 
+    @remembered
     def instances(
         self, asked: CountedQuestion, limit: int, since: tuple[int, int, str] | None = None
     ) -> list[GroupLine]:
@@ -177,6 +195,7 @@ class FindingPages:
             rows = connection.execute(own.where(among(connection, counts.c.instance_id, ids))).all()
         return _groups(asked, [((row[0],), row[1], row[2], row[3], 0) for row in rows], 1)
 
+    @remembered
     def on(
         self,
         asked: CountedQuestion,

@@ -23,8 +23,9 @@ from sync_pipeline.model.page import (
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import after, chosen, in_reach, in_state, starts
-from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.database import among
 from sync_pipeline.store.registry import instance_of, was_there
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.watch.schema import freshness_states as states
@@ -33,12 +34,10 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _IS_THERE = instances.c.deleted_at.is_(None)
 
 
-class InstancePages:
+class InstancePages(OfDatabase):
     """Instances that were not removed, within a reach."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+    @remembered
     def page(
         self,
         reach: Reach,
@@ -72,6 +71,7 @@ class InstancePages:
             )
             return Page(_lines(connection, found.items), found.next, total)
 
+    @remembered
     def named(self, reach: Reach, name: str, at: datetime | None = None) -> Instance | None:
         """Return one instance; None: there is none, it was removed, or it is out of reach.
 
@@ -91,6 +91,7 @@ class InstancePages:
             query = select(instances.c.id).where(_IS_THERE, *in_reach(connection, reach), named)
             return tuple(connection.scalars(query))
 
+    @remembered
     def chosen(
         self,
         reach: Reach,
@@ -113,6 +114,7 @@ class InstancePages:
             query = select(instances).where(*where).order_by(instances.c.name).limit(limit)
             return [instance_of(row) for row in connection.execute(query)]
 
+    @remembered
     def names(self, reach: Reach, beginning: str, most: int) -> list[str]:
         """Return the names of instances that begin so, in order."""
         with self._database.read_once() as connection:
@@ -123,11 +125,13 @@ class InstancePages:
             )
             return list(connection.scalars(query.limit(most)))
 
+    @remembered
     def line(self, instance: Instance) -> InstanceLine:
         """Return an instance as a page has it."""
         with self._database.read() as connection:
             return _lines(connection, (instance,))[0]
 
+    @remembered
     def account_counts(self, instance_id: int) -> tuple[int, int]:
         """Return how many accounts of an instance are there, and how many are gone."""
         there = func.count(case((accounts.c.is_active.is_(True), 1)))

@@ -8,17 +8,15 @@ from sqlalchemy import ColumnElement, ScalarSelect, select
 
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import begins, of_reach
-from sync_pipeline.store.database import Database
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sizes.schema import instance_databases as databases
 
 
-class ObjectNames:
+class ObjectNames(OfDatabase):
     """Databases that are there, of instances that were not removed."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+    @remembered
     def databases(self, reach: Reach, beginning: str, most: int) -> list[str]:
         """Return the first names that begin so by code points, each once, with one statement.
 

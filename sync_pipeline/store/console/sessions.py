@@ -38,6 +38,7 @@ from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import FEW, after, in_reach, of_reach
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.kept import Kept
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.schema import sync_sessions as sessions
@@ -49,13 +50,14 @@ _MOST_KEPT = 2000
 """Sessions, for who may see some instances, whose numbers are kept: some hundred bytes each."""
 
 
-class SessionPages:
+class SessionPages(OfDatabase):
     """Sessions of which a record is within a reach."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._kept: Kept[tuple[bytes, Session], _Counted] = Kept(_MOST_KEPT)
 
+    @remembered
     def page(self, reach: Reach, asked: SessionQuestion, place: Place) -> Page[Session]:
         """Return a page of sessions: at most four statements."""
         query = select(sessions)
@@ -75,6 +77,7 @@ class SessionPages:
             found = page_of([session_of(row) for row in rows], place.limit, _key)
             return replace(found, items=self._within(connection, reach, found.items))
 
+    @remembered
     def named(self, reach: Reach, session_id: str) -> Session | None:
         """Return one session by its whole id; None: there is none within the reach."""
         with self._database.read() as connection:
@@ -108,6 +111,7 @@ class SessionPages:
             known |= counted(others)
         return tuple(_narrowed(item, *known[digest, item]) for item in found)
 
+    @remembered
     def records(self, reach: Reach, asked: RecordQuestion, place: Place) -> Page[InstanceRecord]:
         """Return a page of the records of a session, by name of the instance."""
         with self._database.read() as connection:
@@ -121,6 +125,7 @@ class SessionPages:
             found = [record_of(row) for row in rows]
             return page_of(found, place.limit, lambda item: (item.instance_name,))
 
+    @remembered
     def kinds(self, reach: Reach, session_id: str) -> list[KindCount]:
         """Return how the records of a session ended, and by what kind of error, most first."""
         count = func.count().label("count")
@@ -133,6 +138,7 @@ class SessionPages:
             rows = connection.execute(query.order_by(*order))
             return [KindCount(RecordStatus(row.status), row.error_kind, row[2]) for row in rows]
 
+    @remembered
     def last_of(self, instance: Instance, limit: int) -> list[InstanceRecord]:
         """Return the last records of an instance, newest first."""
         with self._database.read_once() as connection:

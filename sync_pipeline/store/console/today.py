@@ -15,7 +15,7 @@ from sync_pipeline.model.page import InstanceState
 from sync_pipeline.model.review import about_of
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import in_reach, in_state, of_reach
-from sync_pipeline.store.database import Database
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import instance_findings as findings
 from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instances
@@ -32,12 +32,10 @@ COUNTED = (
 )
 
 
-class Overview:
+class Overview(OfDatabase):
     """Numbers of a fleet. Instances that were removed are left out, as in the list of them."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+    @remembered
     def states(
         self, reach: Reach, windows: Sequence[MaintenanceWindow], held: Sequence[int]
     ) -> tuple[int, Mapping[InstanceState, int]]:
@@ -54,6 +52,7 @@ class Overview:
             row = connection.execute(query.where(_IS_THERE, *in_reach(connection, reach))).one()
         return row[0], dict(zip(COUNTED, row[1:], strict=True))
 
+    @remembered
     def new_findings(
         self, reach: Reach, since: datetime, disabled: Sequence[str], limit: int
     ) -> list[tuple[Finding, bool]]:

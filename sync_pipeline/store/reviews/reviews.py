@@ -55,7 +55,6 @@ from sync_pipeline.store.reviews.packing import (
     read_texts,
 )
 from sync_pipeline.store.reviews.rows import (
-    accounts_mark,
     are_accounts,
     kept_turn,
     open_findings,
@@ -71,6 +70,7 @@ from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sizes.schema import instance_databases as databases
+from sync_pipeline.store.world_rows import accounts_mark
 
 AT_ONCE = 200
 """Instances whose reviews, still packed, are fetched together."""
@@ -168,11 +168,14 @@ class ReviewStore:
         except ReviewDamaged:
             return None
 
-    def examined(self, chosen: Sequence[Instance]) -> dict[int, Examined]:
+    def examined(self, chosen: Sequence[Instance]) -> dict[int, tuple[int, Examined]]:
         """Return what was found on instances by their ids, each alone; not what is damaged.
 
-        Each write of it is unpacked once: pages ask for the same instances again and again.
+        Beside each is the turn in which it was written. Each of these is unpacked once: pages ask
+        for the same instances again and again.
         """
+        if not chosen:
+            return {}
         query = select(reviews.c.instance_id, reviews.c.turn)
         with self._database.read_once() as connection:
             is_chosen = among(connection, reviews.c.instance_id, [item.id for item in chosen])
@@ -180,7 +183,7 @@ class ReviewStore:
             turns = {row.instance_id: row.turn for row in rows}
         keys = [(item.id, item.name, item.engine, turns.get(item.id, 0)) for item in chosen]
         found = self._examined.all_of(keys, self._unpack)
-        return {key[0]: one for key, one in found.items() if one is not None}
+        return {key[0]: (key[3], one) for key, one in found.items() if one is not None}
 
     def _unpack(self, keys: Sequence[_Written]) -> dict[_Written, Examined | None]:
         known = {key[0]: key for key in keys}

@@ -41,6 +41,7 @@ from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.schema import instances
+from sync_pipeline.store.world_rows import accounts_mark
 
 _OF_INSTANCE = reviews.c.instance_id == bindparam("of_id")
 _WORLD = (
@@ -111,15 +112,6 @@ def _is_confirmed(connection: Connection, instance_id: int, same: SameReview) ->
     }
     chosen = update(reviews).where(_OF_INSTANCE, reviews.c.turn == same.turn)
     return connection.execute(chosen.values(values), {"of_id": instance_id}).rowcount == 1
-
-
-def accounts_mark(digest: str | None, written_at: datetime | None) -> str:
-    """Return what tells what a sync left from what any other one does.
-
-    The digest is of accounts alone, and what could not be read counts for a review as well. Each
-    sync that writes notes when it did: also one of a version that knows no reviews.
-    """
-    return f"{digest or ''} {written_at.isoformat() if written_at else ''}"
 
 
 def marked_accounts(connection: Connection, instance_id: int) -> str:

@@ -6,18 +6,17 @@ from sqlalchemy import Connection, case, delete, select
 
 from sync_pipeline.model.breaker import Streak
 from sync_pipeline.model.session import SyncCategory
-from sync_pipeline.store.database import Database, inserting
+from sync_pipeline.store.database import inserting
+from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import failure_streaks as streaks
 
 _KEY = ("instance_id", "sync_category")
 
 
-class StreakStore:
+class StreakStore(OfDatabase):
     """The table of streaks. An instance that is reached has no row."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+    @remembered
     def all(self, category: SyncCategory | None = None) -> list[Streak]:
         """Return the streaks of one category, or all of them, in one statement."""
         query = select(streaks)

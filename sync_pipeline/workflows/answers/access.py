@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import Self
+from typing import Protocol, Self
 
 from sync_pipeline.access import questions
 from sync_pipeline.access.answers import AccessComparison, AccountAccess
@@ -19,6 +19,7 @@ from sync_pipeline.model.access import AccessWorld
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, Listing, StoredAccess, Wanted
+from sync_pipeline.model.looked import Lacking
 from sync_pipeline.model.past import Which
 from sync_pipeline.model.platform import Platform
 from sync_pipeline.model.privilege import SectionKey
@@ -140,12 +141,14 @@ def search(
     text: str,
     lots: Iterable[Sequence[Instance]],
     at: datetime | None = None,
-    some_of: Callable[[Iterator[Judged]], Iterator[Judged]] = iter,
+    some_of: Callable[[Iterator[Judged | Lacking]], Iterator[Judged | Lacking]] = iter,
+    lacks: Lacks | None = None,
 ) -> Search:
     """Return what finds who has a privilege on what a text names, on instances, lot by lot.
 
     `at` (UTC): who had it at a past moment. It looks at those that `some_of` yields of them; each
-    is read when it is asked for.
+    is read when it is asked for, but for those of which `lacks` knows that they have no such thing
+    now.
 
     Raises:
         ConfigurationError: the moment has not come, or changes since then were pruned.
@@ -162,8 +165,51 @@ def search(
 
     if at is not None:
         require_past(deps, at)
-    each = chain.from_iterable(map(loaded, lots))
-    return Search(some_of(map(_Listings.of(deps).listed, each)), privilege, text)
+    listings = _Listings.of(deps)
+    if lacks is None or at is not None:
+        each = chain.from_iterable(map(loaded, lots))
+        return Search(some_of(map(listings.listed, each)), privilege, text)
+    worlds = _Worlds(loaded, listings, lacks)
+    return Search(some_of(worlds.each(lots)), privilege, text, worlds.note)
+
+
+class Lacks(Protocol):
+    """Knows instances on which what a text names is not."""
+
+    def known(
+        self, some: Sequence[Instance], usernames: Mapping[str, str]
+    ) -> Mapping[int, Lacking]:
+        """Return what is known of instances, by their ids."""
+
+    def note(self, loaded: LoadedInstance, username: str, found: Lacking) -> None:
+        """Take what was found of one."""
+
+
+@dataclass(slots=True)
+class _Worlds:
+    """Yields one instance after the other, and notes on which the named turns out not to be."""
+
+    loaded: Callable[[Sequence[Instance]], Iterator[LoadedInstance]]
+    listings: _Listings
+    lacks: Lacks
+    last: LoadedInstance | None = None
+
+    def each(self, lots: Iterable[Sequence[Instance]]) -> Iterator[Judged | Lacking]:
+        for some in lots:
+            known = self.lacks.known(some, self.listings.usernames)
+            rest = self.loaded([item for item in some if item.id not in known])
+            for item in some:
+                found = known.get(item.id)
+                if found is not None:
+                    yield found
+                    continue
+                self.last = next(rest)
+                yield self.listings.listed(self.last)
+
+    def note(self, _judged: Judged, found: Lacking) -> None:
+        if self.last is not None and not self.last.stored.is_damaged:
+            username = self.listings.usernames.get(self.last.instance.credential, "")
+            self.lacks.note(self.last, username, found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from sync_pipeline.model.change import Baseline, LoggedChange
 from sync_pipeline.model.finding import Finding
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import AccountView, ChangeFilter
+from sync_pipeline.model.looked import LookedAt
 from sync_pipeline.model.page import (
     AccountLine,
     AccountQuestion,
@@ -33,12 +34,13 @@ from sync_pipeline.model.past import Which
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
 from sync_pipeline.model.use import InstanceUse
 from sync_pipeline.model.viewer import Reach
-from sync_pipeline.workflows.answers.access import LoadedInstance, judged_then, load
+from sync_pipeline.workflows.answers.access import judged_then, load
 from sync_pipeline.workflows.answers.accounts import Found, found_accounts
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.answers.history import change_list
 from sync_pipeline.workflows.answers.past import each_at, require_past
 from sync_pipeline.workflows.answers.use import use_lines
+from sync_pipeline.workflows.console.abilities import looked_at, looked_through
 from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
 from sync_pipeline.workflows.dependencies import SyncDeps
 
@@ -126,13 +128,12 @@ class AccountAnswers:
         looking = Looking()
         lines: list[AccountLine] = []
         gaps: list[tuple[str, str]] = []
-        for found in looking.some(self._found(chosen[:MOST_LOOKED_THROUGH], asked)):
-            name = found.loaded.instance.name
-            gaps += [(name, text) for text in found.loaded.judged.gaps()]
+        for name, found in looking.some(self._found(chosen[:MOST_LOOKED_THROUGH], asked)):
+            gaps += [(name, text) for text in found.gaps]
             lines += [
-                _line(found.loaded, state)
-                for state in found.states
-                if (name != since or state.name > last) and _is_changed(found.loaded, state, asked)
+                line
+                for line in found.lines
+                if (name != since or line.name > last) and _is_changed(line, asked)
             ]
             if len(lines) > place.limit:
                 shown = lines[: place.limit]
@@ -149,11 +150,18 @@ class AccountAnswers:
         names = {item.instance for item in page.items} if asked.at is None else ()
         return AccountsAnswer(page, notes, self._store.use.named(sorted(names)))
 
-    def _found(self, some: Sequence[Instance], asked: AccountQuestion) -> Iterator[Found]:
-        try:
+    def _found(
+        self, some: Sequence[Instance], asked: AccountQuestion
+    ) -> Iterator[tuple[str, LookedAt]]:
+        def anew(chosen: Sequence[Instance]) -> Iterator[Found]:
             return found_accounts(
-                self._deps, some, asked.rule, asked.at, lambda state: _is_meant(state, asked)
+                self._deps, chosen, asked.rule, asked.at, lambda state: _is_meant(state, asked)
             )
+
+        try:
+            if _is_by_rule(asked):
+                return looked_through(self._deps, some, asked.rule, anew)
+            return ((item.loaded.instance.name, looked_at(item)) for item in anew(some))
         except ConfigurationError as error:
             if not asked.class_name or self._reach.is_everything:
                 raise
@@ -322,21 +330,13 @@ def _is_named(name: str, asked: AccountQuestion) -> bool:
     return name.startswith(asked.text)
 
 
-def _is_changed(loaded: LoadedInstance, state: AccountState, asked: AccountQuestion) -> bool:
-    at = loaded.stored.changed_at.get(state.name)
+def _is_changed(line: AccountLine, asked: AccountQuestion) -> bool:
+    at = line.last_change_at
     is_late = asked.since is None or (at is not None and at >= asked.since)
     return is_late and (asked.until is None or (at is not None and at <= asked.until))
 
 
-def _line(loaded: LoadedInstance, state: AccountState) -> AccountLine:
-    return AccountLine(
-        loaded.instance.name,
-        str(loaded.instance.engine),
-        state.name,
-        str(state.kind),
-        is_active=True,
-        is_superuser=state.is_superuser,
-        is_locked=state.is_locked,
-        can_login=state.can_login,
-        last_change_at=loaded.stored.changed_at.get(state.name),
-    )
+def _is_by_rule(asked: AccountQuestion) -> bool:
+    """Return whether a rule alone is asked for, and no file says what it means."""
+    is_narrowed = asked.text or asked.only_superusers or asked.only_locked or asked.only_login
+    return not (is_narrowed or asked.class_name or asked.at is not None)

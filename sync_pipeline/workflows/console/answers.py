@@ -40,6 +40,7 @@ from sync_pipeline.workflows.console.accounts import AccountAnswers, unread_of
 from sync_pipeline.workflows.console.capacity import CapacityAnswers
 from sync_pipeline.workflows.console.changes import ChangeAnswers
 from sync_pipeline.workflows.console.findings import FindingAnswers
+from sync_pipeline.workflows.console.lacks import KeptLacks
 from sync_pipeline.workflows.console.looking import Looking, Lots
 from sync_pipeline.workflows.console.today import TodayAnswers
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -203,7 +204,8 @@ class Answers:
         lots = Lots(lambda most, begin: pages.chosen(self._reach, asked, most, begin, at), since)
         skipped = shown if lots.known and lots.known[0].name == since else 0
         looking = Looking()
-        search = access.search(self._deps, privilege, text, lots, at, looking.some)
+        lacks = KeptLacks(self._deps, text)
+        search = access.search(self._deps, privilege, text, lots, at, looking.some, lacks)
         telling = Telling[Holder | Fold](
             lambda item: [item],
             is_alone=bool(asked.names) or self._is_one(asked, at),

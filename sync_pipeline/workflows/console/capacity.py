@@ -186,6 +186,12 @@ class CapacityAnswers:
         Raises:
             ConfigurationError: the growth of a day is asked for of too many databases.
         """
+        settings = self._deps.settings
+        judged_by = settings.anomaly_percent, settings.anomaly_bytes, settings.growth_window_days
+        key = ("standings", self._reach, asked, place, today(self._deps), judged_by)
+        return self._store.remember(key, lambda: self._standings(asked, place))
+
+    def _standings(self, asked: FleetQuestion, place: Place) -> Page[StandingNow]:
         self._require_few(asked)
         period = Period.of(asked.kind, today(self._deps)).previous
         if asked.order is StandingOrder.UNTIL:

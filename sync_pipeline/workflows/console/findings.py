@@ -24,7 +24,14 @@ from sync_pipeline.model.causes import (
     grouped,
     under,
 )
-from sync_pipeline.model.finding import Examined, Finding, FindingRules, Review, Severity
+from sync_pipeline.model.finding import (
+    Examined,
+    Finding,
+    FindingRules,
+    Review,
+    Severity,
+    Suppression,
+)
 from sync_pipeline.model.finding_totals import (
     Counted,
     CountedQuestion,
@@ -35,6 +42,7 @@ from sync_pipeline.model.finding_totals import (
 )
 from sync_pipeline.model.grouping import By
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.looked import SeenOn
 from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.page import (
     InstanceQuestion,
@@ -45,6 +53,7 @@ from sync_pipeline.model.page import (
     page_of_list,
     page_of_stream,
 )
+from sync_pipeline.model.pattern import like
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.workflows.answers.finding_rules import Counting, for_team
 from sync_pipeline.workflows.answers.findings import narrowed, newer, review_of
@@ -191,17 +200,19 @@ class _Counted:
 
     @classmethod
     def of(cls, deps: SyncDeps, reach: Reach, asked: FindingsQuestion) -> _Counted:
-        counting = Counting.of(deps)
+        counting, now = Counting.of(deps), deps.clock()
+        pages, basis = deps.store.finding_pages, counting.basis
         question = CountedQuestion(
             reach,
             asked.instances,
-            counting.basis,
-            deps.clock(),
+            basis,
+            now,
+            pages.turned(basis, now),
             asked.rule,
             asked.least,
             asked.account,
         )
-        covered = deps.store.finding_pages.covered(question)
+        covered = pages.covered(question)
         question = replace(question, ids=covered.ids, is_everything=covered.is_everything)
         new: Mapping[str, datetime] = {}
         if asked.since is not None:
@@ -220,7 +231,7 @@ class _Counted:
         page = page_of_stream(self._each(place.after, reading), place, _finding_key)
         total = pages.findings(self.question, asked.counted) if asked.is_counted else None
         following = page.next or reading.stopped
-        notes = self._notes([reading.known[item.instance] for item in page.items])
+        notes = self._notes(reading.shown(item.instance for item in page.items))
         notes = (*worse_notes(page.items), *notes)
         return FindingsAnswer(Page(page.items, following, total), self.deps.clock(), notes)
 
@@ -234,8 +245,9 @@ class _Counted:
                     # Few of those that were looked at have any of the account.
                     reading.stopped = (rank, some[0].name, "", "", 0)
                     return
-                for examined in reading.of(some):
-                    own = [item for item in self._findings(examined) if item.severity.rank == rank]
+                for seen in reading.of(some):
+                    own = self._findings(seen.examined)
+                    own = (item for item in own if item.severity.rank == rank)
                     yield from filter(self._is_new, own)
 
     def _is_new(self, item: Finding) -> bool:
@@ -277,7 +289,7 @@ class _Counted:
         placed = self._placed(by, groups, place, reading)
         page = page_of_stream(placed, place, _cause_key)
         total = totals.causes if by is not By.TAG else sum(item.causes for item in groups)
-        notes = self._notes([reading.known[item.cause.worst.instance] for item in page.items])
+        notes = self._notes(reading.shown(item.cause.worst.instance for item in page.items))
         page = Page(page.items, page.next, total)
         return CausesAnswer(page, tuple(groups[:MOST_GROUPS]), count, totals, notes)
 
@@ -297,7 +309,10 @@ class _Counted:
         if by is By.INSTANCE:
             # Each has a cause at least.
             groups = self.deps.store.finding_pages.instances(self.question, place.limit + 2, order)
-        for line in groups:
+        for number, line in enumerate(groups):
+            if by is By.INSTANCE and number % _AT_ONCE == 0:
+                some = groups[number : number + _AT_ONCE]
+                reading.read(self.question.reach, [item.name for item in some])
             if order is not None and line.order < order:
                 continue
             first, since = (0, "")
@@ -310,23 +325,22 @@ class _Counted:
         self, by: By, line: GroupLine, rank: int, since: str, reading: _Reading
     ) -> Iterator[GroupedCause]:
         """Yield the causes of a group that are so bad, by instance."""
-        for some in self._instances(by, line, rank, since):
-            for examined in reading.of(some):
+        for some in self._instances(by, line, rank, since, reading):
+            for seen in reading.of(some):
                 own = (
                     GroupedCause(line, cause)
-                    for cause in self._causes(examined)
+                    for cause in self._causes(seen)
                     if cause.severity.rank == rank
                     and (by is not By.RULE or cause.worst.rule == line.name)
                 )
                 yield from sorted(own, key=_cause_key)
 
     def _instances(
-        self, by: By, line: GroupLine, rank: int, since: str
+        self, by: By, line: GroupLine, rank: int, since: str, reading: _Reading
     ) -> Iterator[Sequence[Instance]]:
         """Yield the instances on which a group has causes that are so bad, by name."""
-        asked = self.question
         if by is By.INSTANCE:
-            named = self.deps.store.instance_pages.named(asked.reach, line.name)
+            named = reading.named.get(line.name)
             if named is not None:
                 yield [named]
         elif by is By.RULE:
@@ -346,9 +360,30 @@ class _Counted:
         own = review.suppressed if self.asked.is_accepted else review.findings
         return (item for item in own if account in ("", item.account))
 
-    def _causes(self, examined: Examined) -> list[Cause]:
-        review = self._review(examined)
-        return at_least(causes_of(review.findings, review.others), self.question.least)
+    def _causes(self, seen: _Seen) -> list[Cause]:
+        """Return the causes of one instance, which are made once of each turn of its review."""
+        item, asked = seen.instance, self.question
+        key = SeenOn(
+            *(item.id, item.name, item.engine, item.runs_on),
+            *(seen.turn, asked.basis, asked.rule),
+            self._accepted_on(item.name),
+        )
+
+        def made(keys: Sequence[SeenOn]) -> dict[SeenOn, tuple[Cause, ...]]:
+            review = self._review(seen.examined)
+            found = tuple(causes_of(review.findings, review.others))
+            return dict.fromkeys(keys, found)
+
+        kept = self.deps.store.looked_through.causes.all_of([key], made)
+        return at_least(kept[key], asked.least)
+
+    def _accepted_on(self, instance: str) -> tuple[Suppression, ...]:
+        """Return what commands accepted on an instance, of which the basis does not know."""
+        return tuple(
+            item
+            for item in self.chosen.in_force(self.day)
+            if item.given_at is not None and like(item.instance, instance)
+        )
 
     def _notes(self, shown: Sequence[Examined]) -> tuple[str, ...]:
         """Return what a page does not know: of its own instances, and of all that it left out."""
@@ -364,13 +399,23 @@ class _Counted:
         return tuple(dict.fromkeys(found))
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found on an instance, and the turn of its review."""
+
+    instance: Instance
+    turn: int
+    examined: Examined
+
+
 @dataclass(slots=True)
 class _Reading:
     """What was read for a page, of so many lots of instances and no more (None: of any)."""
 
     deps: SyncDeps
     rounds: int | None = None
-    known: dict[str, Examined] = field(default_factory=dict)
+    seen: dict[str, _Seen] = field(default_factory=dict)
+    named: dict[str, Instance] = field(default_factory=dict)
     stopped: Key | None = None
 
     def is_over(self) -> bool:
@@ -380,14 +425,27 @@ class _Reading:
         self.rounds -= 1
         return self.rounds < 0
 
-    def of(self, some: Sequence[Instance]) -> Iterator[Examined]:
+    def of(self, some: Sequence[Instance]) -> Iterator[_Seen]:
         """Yield what was found on instances, each by itself; what is damaged is left out."""
-        named = [item for item in some if item.name not in self.known]
-        found = self.deps.store.reviews.examined(named)
-        for item in named:
+        unread = [item for item in some if item.name not in self.seen]
+        found = self.deps.store.reviews.examined(unread)
+        for item in unread:
             if item.id in found:
-                self.known[item.name] = replace(found[item.id], platform=item.runs_on)
-        yield from (self.known[item.name] for item in some if item.name in self.known)
+                turn, examined = found[item.id]
+                examined = replace(examined, platform=item.runs_on)
+                self.seen[item.name] = _Seen(item, turn, examined)
+        yield from (self.seen[item.name] for item in some if item.name in self.seen)
+
+    def read(self, reach: Reach, names: Sequence[str]) -> None:
+        """Read what was found on the instances of some names, together."""
+        asked = InstanceQuestion(names=tuple(names))
+        some = self.deps.store.instance_pages.chosen(reach, asked, None)
+        self.named.update((item.name, item) for item in some)
+        list(self.of(some))
+
+    def shown(self, names: Iterable[str]) -> list[Examined]:
+        """Return what was found on instances that were read."""
+        return [self.seen[name].examined for name in names]
 
 
 def _of_uncounted(found: Covered) -> Iterator[str]:

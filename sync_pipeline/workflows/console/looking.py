@@ -10,8 +10,8 @@ from typing import TypeVar
 from sync_pipeline.model.instance import Instance
 
 MOST_LOOKED_THROUGH, AT_ONCE = 500, 64
-LEAST_LOOKED_THROUGH = 20
-SECONDS_OF_LOOKING = 0.05
+LEAST_LOOKED_THROUGH = 10
+SECONDS_OF_LOOKING = 0.02
 """Instances in which a page looks for accounts or holders, and CPU seconds after which it looks
 through no more than the least; the next page goes on."""
 Looked = TypeVar("Looked")

@@ -93,7 +93,8 @@ class TodayAnswers:
     def all(self) -> TodayAnswer:
         """Return all of it."""
         now = self._deps.clock()
-        since = now - YESTERDAY
+        # Of one minute, so that all who look in it are told the same by the same reads.
+        since = (now - YESTERDAY).replace(second=0, microsecond=0)
         windows = self._store.maintenance.active(now)
         held = list(held_by_breaker(self._deps))
         count, states = self._store.overview.states(self._reach, windows, held)

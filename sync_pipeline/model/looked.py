@@ -1,0 +1,106 @@
+"""What was found by a look at all accounts of an instance: what they can do, and on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync_pipeline.model.classification import AccountRule
+from sync_pipeline.model.finding import Suppression
+from sync_pipeline.model.instance import EngineName, Instance
+from sync_pipeline.model.inventory import Databases
+from sync_pipeline.model.page import AccountLine
+from sync_pipeline.model.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when on and until when something is so, where it is decided by the time."""
+
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Return whether nothing that the time decides is another way at a moment."""
+        is_early = self.valid_from is not None and moment < self.valid_from
+        is_late = self.valid_until is not None and moment >= self.valid_until
+        return not (is_early or is_late)
+
+
+ALWAYS = Span()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBySync:
+    """An instance, and what tells what its last sync left from what any other one does."""
+
+    instance_id: int
+    name: str
+    engine: EngineName
+    version: str
+    platform: Platform
+    mark: str
+
+    @classmethod
+    def of(cls, instance: Instance, mark: str) -> LeftBySync:
+        """Return it; the mark is `StoredAccess.mark`."""
+        version, platform = instance.server_version or "", instance.runs_on
+        return cls(instance.id, instance.name, instance.engine, version, platform, mark)
+
+
+@dataclass(frozen=True, slots=True)
+class LookedFor:
+    """Accounts that a rule takes: what they are depends on this, and on the time."""
+
+    left: LeftBySync
+    rule: AccountRule
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """The accounts that a rule takes, by name, and sentences on what is not known."""
+
+    lines: tuple[AccountLine, ...] = ()
+    gaps: tuple[str, ...] = ()
+    span: Span = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class SeenOn:
+    """An instance with the turn of its review, and by which rules causes are made of it.
+
+    `basis` is that of `CountedQuestion`; `rule` empty: of all. `accepted` is what commands accepted
+    on it, and who asks may know of that.
+    """
+
+    instance_id: int
+    name: str
+    engine: EngineName
+    platform: Platform
+    turn: int
+    basis: str
+    rule: str
+    accepted: tuple[Suppression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SoughtOn:
+    """What a text names: where that is depends on this, and on the time.
+
+    `databases` are those that the size collection lists, to the account of this name.
+    """
+
+    left: LeftBySync
+    text: str
+    databases: Databases | None
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """An instance on which what a text names is not: what is missing, and when that was listed."""
+
+    instance: str
+    missing: str
+    listed_at: datetime | None = None
+    span: Span = ALWAYS

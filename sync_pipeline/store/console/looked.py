@@ -1,0 +1,83 @@
+"""What was found by looking through instances, kept in the process by what the last syncs left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from sqlalchemy import select
+
+from sync_pipeline.model.causes import Cause
+from sync_pipeline.model.inventory import Databases
+from sync_pipeline.model.looked import Lacking, LookedAt, LookedFor, SeenOn, SoughtOn, Span
+from sync_pipeline.store.access import databases_of
+from sync_pipeline.store.database import Database, among
+from sync_pipeline.store.kept import Kept
+from sync_pipeline.store.schema import instance_reads as reads
+from sync_pipeline.store.schema import instance_worlds as worlds
+from sync_pipeline.store.schema import instances
+from sync_pipeline.store.world_rows import accounts_mark
+
+_MOST_ACCOUNTS = 30_000
+"""Of whatever instances and rules: some 300 bytes each."""
+_MOST_CAUSES = 20_000
+"""With their findings, which are those that are kept of reviews: some 300 bytes each."""
+_MOST_LACKING = 20_000
+"""Instances and texts: some 500 bytes each."""
+
+
+class _Spanned(Protocol):
+    @property
+    def span(self) -> Span: ...
+
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+FoundT = TypeVar("FoundT", bound=_Spanned)
+
+
+class KeptForATime(Generic[KeyT, FoundT]):
+    """Values by keys that say all that they depend on but the time, of which they say it."""
+
+    def __init__(self, most: int, weight: Callable[[FoundT], int]) -> None:
+        self._kept: Kept[KeyT, FoundT] = Kept(most, weight)
+
+    def get(self, key: KeyT, now: datetime) -> FoundT | None:
+        """Return what is kept and holds now; None: nothing is."""
+        found = self._kept.get(key)
+        return found if found is not None and found.span.holds_at(now) else None
+
+    def put(self, key: KeyT, found: FoundT) -> None:
+        """Keep what was found."""
+        self._kept.put(key, found)
+
+
+class LookedThrough:
+    """Accounts that rules take, causes of findings, and instances that lack what was sought."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.accounts: KeptForATime[LookedFor, LookedAt] = KeptForATime(
+            _MOST_ACCOUNTS, lambda found: 1 + len(found.lines) + len(found.gaps)
+        )
+        self.causes: Kept[SeenOn, tuple[Cause, ...]] = Kept(
+            _MOST_CAUSES, lambda found: 1 + sum(1 + len(item.findings) for item in found)
+        )
+        self.lacking: KeptForATime[SoughtOn, Lacking] = KeptForATime(_MOST_LACKING, lambda _: 1)
+
+    def marks(self, instance_ids: Sequence[int]) -> dict[int, str]:
+        """Return what tells what the last sync of each instance left; see `StoredAccess.mark`."""
+        query = (
+            select(instances.c.id, worlds.c.digest, reads.c.written_at)
+            .select_from(instances)
+            .outerjoin(worlds, worlds.c.instance_id == instances.c.id)
+            .outerjoin(reads, reads.c.instance_id == instances.c.id)
+        )
+        with self._database.read_once() as connection:
+            rows = connection.execute(query.where(among(connection, instances.c.id, instance_ids)))
+            return {row.id: accounts_mark(row.digest, row.written_at) for row in rows}
+
+    def databases(self, instance_ids: Sequence[int]) -> dict[int, Databases]:
+        """Return what the size collection knows of instances' databases; see `StoredAccess`."""
+        with self._database.read_once() as connection:
+            return databases_of(connection, instance_ids)

@@ -1,0 +1,243 @@
+"""What the console remembers of a store is what is there, whoever writes it and whenever."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import Connection, insert, select, update
+
+from sync_pipeline.model.viewer import Viewer
+from sync_pipeline.settings import Settings
+from sync_pipeline.store.remembered import Remembered
+from sync_pipeline.store.schema import maintenance_windows as windows
+from sync_pipeline.store.store import Store
+from sync_pipeline.web.serve import NoSecrets, reading
+from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.console import findings
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline_tests.integration.test_console_scale import first_requests
+from sync_pipeline_tests.integration.test_console_teams import LIMITED, OTHER, OWN, Request
+from workbench.benches.store_bench import StoreBench
+from workbench.fleet.teams import NOW as TEAMS_NOW
+from workbench.fleet.teams import fill
+from workbench.running.asked_pages import Pages
+from workbench.strategies.reviewed_worlds import reviewed_snapshot
+
+NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
+
+
+def _add(connection: Connection, reason: str) -> None:
+    values = {"tag": "a", "starts_at": NOW, "ends_at": NOW, "reason": reason}
+    connection.execute(insert(windows).values(values))
+
+
+def _reasons(store: Store) -> list[str]:
+    with store._database.read_once() as connection:
+        return list(connection.scalars(select(windows.c.reason).order_by(windows.c.id)))
+
+
+@pytest.fixture
+def reader(store: Store, store_url: str) -> Iterator[Store]:
+    """Return the store as the console opens it."""
+    with closing(Store.open_to_read(store_url)) as opened:
+        yield opened
+
+
+def _read(reader: Store) -> list[str]:
+    return reader.remember("reasons", lambda: _reasons(reader))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_remembered_is_what_is_there(store: Store, reader: Store, seed: int) -> None:
+    """Transactions begin, write, commit and roll back in any order; each step is looked at."""
+    chance = random.Random(seed)
+    is_sqlite = store._database.is_sqlite
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(store._database.engine.connect())
+            for _ in range(1 if is_sqlite else 3)
+        ]
+        for step in range(60):
+            connection = chance.choice(writers)
+            match chance.randrange(4):
+                case 0:
+                    connection.rollback()
+                case 1 | 2:
+                    if is_sqlite and not connection.in_transaction():
+                        connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    _add(connection, str(step))
+                case _:
+                    connection.commit()
+            assert _read(reader) == _reasons(reader)
+            assert _read(reader) is _read(reader)
+        for connection in writers:
+            connection.rollback()
+    assert len(_read(reader)) > 3
+
+
+def test_nothing_is_asked_again_until_something_is_written(store: Store, reader: Store) -> None:
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(1)
+        return len(made)
+
+    with store._database.write() as connection:
+        _add(connection, "first")
+    assert [reader.remember("n", make) for _ in range(3)] == [1, 1, 1]
+    assert reader.remember("other", make) == 2
+    with store._database.write() as connection:
+        connection.execute(update(windows).values(reason="second"))
+    assert [reader.remember("n", make) for _ in range(3)] == [3, 3, 3]
+
+
+def test_who_writes_remembers_nothing(store: Store) -> None:
+    made = iter((1, 2))
+    assert store.remember("n", lambda: next(made)) == 1
+    assert store.remember("n", lambda: next(made)) == 2
+
+
+def test_what_fails_is_asked_again() -> None:
+    remembered = Remembered(lambda: 0)
+
+    def fail() -> str:
+        raise ValueError("not now")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not now"):
+            remembered.of("a", fail)
+    assert remembered.of("a", lambda: "b") == "b"
+
+
+def test_who_asks_at_once_waits_for_the_first() -> None:
+    remembered, at_once = Remembered(lambda: 0), 8
+    together, made = Barrier(at_once), count(1)
+
+    def ask() -> int:
+        together.wait(10)
+        return remembered.of("a", lambda: next(made))
+
+    with ThreadPoolExecutor(at_once) as pool:
+        found = [item.result(20) for item in [pool.submit(ask) for _ in range(at_once)]]
+    assert found == [1] * at_once
+
+
+def test_so_many_rows_are_kept_and_no_more() -> None:
+    """What was asked for last stays longest; with another state nothing does."""
+    state = [0]
+    remembered = Remembered(lambda: state[0], most=10)
+    made: list[str] = []
+
+    def rows(name: str, count: int) -> list[str]:
+        def make() -> list[str]:
+            made.append(name)
+            return [name] * count
+
+        return remembered.of(name, make)
+
+    for name, rows_of in (("a", 4), ("b", 3), ("a", 4), ("c", 4), ("a", 4), ("b", 3), ("d", 30)):
+        assert rows(name, rows_of) == [name] * count
+    assert made == ["a", "b", "c", "b", "d"]
+    rows("e", 2)
+    rows("e", 2)
+    assert made[5:] == ["e"]
+    state[0] = 1
+    rows("e", 2)
+    assert made[5:] == ["e", "e"]
+
+
+def test_what_failed_for_ever_takes_no_room() -> None:
+    remembered = Remembered(lambda: 0, most=10)
+
+    def fail() -> str:
+        raise ValueError("never")
+
+    for number in range(100):
+        with pytest.raises(ValueError, match="never"):
+            remembered.of(number, fail)
+    assert len(remembered._entries) <= 10
+
+
+@dataclass
+class Asked:
+    """Two consoles over one store, of which one remembers, for everybody and for a team."""
+
+    remembering: Sequence[Pages]
+    forgetting: Sequence[Pages]
+
+    def require_same(self, requests: Sequence[Request]) -> None:
+        """Ask everything of both, twice of the one that remembers."""
+        for one, other in zip(self.remembering, self.forgetting, strict=True):
+            for path, query in requests:
+                found = other.get(path, query).whole
+                assert one.get(path, query).whole == found, (path, query)
+                assert one.get(path, query).whole == found, (path, query)
+
+
+@contextmanager
+def consoles(directory: Path, url: str, clock: Callable[[], datetime]) -> Iterator[Asked]:
+    """Yield them; the clock is both's."""
+    settings = Settings(home=directory, store_url=url)
+    with reading(settings, clock) as one, reading(settings, clock) as other:
+        other.store._database.remembered = None
+        viewers = (Viewer("all"), LIMITED)
+        made = Asked(*([Pages(deps, viewer) for viewer in viewers] for deps in (one, other)))
+        try:
+            yield made
+        finally:
+            for pages in (*made.remembering, *made.forgetting):
+                pages.close()
+
+
+def test_pages_are_those_of_a_console_that_remembers_nothing(
+    tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each write, and as time goes by: within a minute, over a window's end, for days."""
+    store = Store.open(store_url)
+    fill(store, (OTHER, OWN), 5, sessions=2)
+    now = [TEAMS_NOW]
+    monkeypatch.setattr(findings, "MOST_AT_ONCE", 0)
+    with consoles(tmp_path, store_url, lambda: now[0]) as asked:
+        requests = first_requests(asked.forgetting[0])
+        chance = random.Random(2)
+        asked.require_same(chance.sample(requests, 60))
+        for turn in _turns(store, now):
+            turn()
+            some = chance.sample(requests, 12)
+            asked.require_same([*some, ("/today", {}), ("/causes", {})])
+    store.close()
+
+
+def _turns(store: Store, now: list[datetime]) -> Iterator[Callable[[], object]]:
+    """Yield what is done one after the other: the clock goes on, and something is written."""
+    item = store.registry.instances()[0]
+    bench = StoreBench(store, TEAMS_NOW)
+
+    def later(**passed: int) -> None:
+        now[0] += timedelta(**passed)
+
+    def sync() -> None:
+        bench.now = now[0]
+        found = reviewed_snapshot(random.Random(3), item.engine, bench.now)
+        bench.apply_snapshot(bench.claim(bench.open([item]), item), item, found)
+
+    def review() -> None:
+        deps = SyncDeps(store, NoSecrets(), Settings(), lambda: now[0])
+        review_of(deps, store.registry.instances(include_inactive=False))
+
+    yield lambda: later(seconds=20)
+    yield lambda: later(minutes=61)
+    yield sync
+    yield review
+    yield lambda: store.registry.delete_instance(item.name, now[0])
+    yield lambda: later(hours=23)
+    yield lambda: later(days=40)
