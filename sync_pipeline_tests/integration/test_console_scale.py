@@ -460,7 +460,7 @@ SMALL = frozenset(
         # Of the console, and one row of the history.
         *("console_tokens", "change_horizon"),
         # What people set, one by one.
-        "size_limits",
+        *("size_limits", "finding_acceptances"),
     }
 )
 """Tables that a statement may look through; all others it enters by an index."""

@@ -290,20 +290,20 @@ def test_a_random_history_is_that_of_the_ledger(lives: Lives, seed: int) -> None
     for step in range(16):
         lives.now += timedelta(hours=chance.choice([1, 5, 13, 30]), seconds=step)
         kind = chance.random()
-        if kind < 0.6:
+        if kind < 0.55:
             instance = chance.choice(lives.fleet)
             seen = {
                 (instance.name, rule, account, of): chance.choice(LEVELS)
                 for rule in RULES
                 for account in ACCOUNTS
                 for of in ("", "db\n\\x")[: 1 + (rule == "never-used")]
-                if chance.random() < 0.5
+                if chance.random() < 0.7
             }
             lives.look(instance, seen)
         elif kind < 0.85 or not numbers:
             instance_name = chance.choice(["%", "i1", "i2"])
             rule, account = chance.choice(["%", *RULES]), chance.choice(["%", *ACCOUNTS])
-            numbers.append(lives.accept(instance_name, rule, account, chance.randint(0, 3)))
+            numbers.append(lives.accept(instance_name, rule, account, chance.randint(0, 9)))
         else:
             lives.take_back(numbers.pop(chance.randrange(len(numbers))))
         lives.check(with_pages=step % 5 == 0)
