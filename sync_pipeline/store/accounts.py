@@ -175,7 +175,9 @@ class AccountStore:
             settle(connection, instance_id, confirmed, observed_at)
             write_reads(connection, instance_id, reads, observed_at)
             write_holders(connection, instance_id, reads)
-            written_review(connection, instance_id, review)
+            # Made before who uses the accounts was known.
+            is_other = use is not None and use.is_told
+            written_review(connection, instance_id, None if is_other else review)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             write_use(connection, instance_id, use)

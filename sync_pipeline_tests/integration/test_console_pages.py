@@ -628,7 +628,7 @@ def test_more_instances_cost_no_more_statements(tmp_path: Path) -> None:
             pages.close()
     few, many = counted
     assert few == many
-    assert few["/accounts"] == 4, "whether there is a token, BEGIN, the page, and states of it"
+    assert few["/accounts"] == 5, "whether there is a token, BEGIN, the page, states of it, and use"
     assert few["/sessions"] <= 3
     assert few["/instances"] <= 12
     assert max(few.values()) <= 24

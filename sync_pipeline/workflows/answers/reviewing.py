@@ -23,6 +23,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.review import NewReview, ReviewMarks, SameReview
 from sync_pipeline.model.snapshot import Snapshot
+from sync_pipeline.model.use import WatchedUse
 from sync_pipeline.workflows.answers.access import judge
 from sync_pipeline.workflows.answers.classification import active_after
 from sync_pipeline.workflows.answers.finding_rules import Counting
@@ -53,10 +54,11 @@ class Reviewer:
         judged: Judged,
         databases: Databases | None,
         changed_at: Mapping[str, datetime],
+        use: WatchedUse,
     ) -> Case:
         """Return an instance under review."""
         listed = replace(databases, excluded=self._excluded(instance)) if databases else None
-        return Case(judged, listed, changed_at, self._monitor(instance))
+        return Case(judged, listed, changed_at, self._monitor(instance), use)
 
     def basis(self, instance: Instance) -> str:
         """Return a digest (hex) of all that is no row of the store's: our own code is among it."""
@@ -138,7 +140,8 @@ def _review_of_sync(
         platform,
         snapshot.server_facts,
     )
-    found = examine(reviewer.case(instance, judged, listed.databases, changed), RULES)
+    use = deps.store.use.watched(instance.id)
+    found = examine(reviewer.case(instance, judged, listed.databases, changed, use), RULES)
     return NewReview(found, accounts, marks, snapshot.observed_at, _counted(deps, found))
 
 
