@@ -20,6 +20,10 @@ STALE = timedelta(days=1)
 """After so long without a sample nothing is said of now."""
 
 
+UNUSED_AFTER = timedelta(days=90)
+"""After so long without a login, an account counts as unused."""
+
+
 class UseMeans(StrEnum):
     """How the use of an account is known."""
 
@@ -197,6 +201,32 @@ class InstanceUse:
     def of(self, account: str) -> AccountUse:
         """Return what is known of an account."""
         return self.accounts.get(account, AccountUse())
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedUse(InstanceUse):
+    """The same with when syncs first saw each account (UTC), where anybody may count as unused."""
+
+    first_known: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def sampled_at(self) -> datetime | None:
+        """Return when the last sample was taken, where every login shows."""
+        is_whole = self.coverage is not None and self.coverage.whole_since is not None
+        return self.coverage.last_at if self.coverage is not None and is_whole else None
+
+    def unused_at(self, account: str) -> datetime | None:
+        """Return when an account counts as unused, if no sample until then shows it; None: never.
+
+        It was not used in the `UNUSED_AFTER` before that moment.
+        """
+        coverage, known = self.coverage, self.first_known.get(account)
+        if coverage is None or coverage.whole_since is None or known is None:
+            return None
+        latest = self.of(account).latest
+        quiet = None if latest is None else latest + coverage.longest_gap + OWN_RESOLUTION
+        begin = max(filter(None, (coverage.whole_since, known, quiet)))
+        return begin + UNUSED_AFTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sync_pipeline.model.use import (
     OWN_RESOLUTION,
     RESOLUTION,
     STALE,
+    UNUSED_AFTER,
     AccountUse,
     Coverage,
     KnownUse,
@@ -25,8 +26,8 @@ from sync_pipeline.model.use import (
     UseSample,
 )
 
-LEAST_QUIET = timedelta(days=7)
-"""No rule calls an account unused before that."""
+LEAST_QUIET = UNUSED_AFTER / 2
+"""No rule calls an account unused before that, however far samples are apart."""
 MOST_NOTE = 1000
 """Characters of a note that are kept."""
 
@@ -191,16 +192,20 @@ def _counters(sample: UseSample) -> Mapping[str, int]:
 
 
 def _is_told(before: Coverage | None, now: Coverage, found: _Seen) -> bool:
-    """Return whether it may change which accounts count as unused.
+    """Return whether it may change which accounts count as unused, but for the time alone.
 
-    That is where the time since when every login shows began anew, or an account was seen, or may
-    have been, that was not for as long as any such rule asks.
+    That is where it begins or ends that every login shows for long, or where an account was seen,
+    or may have been, that was not for long.
     """
-    if now.whole_since is None:
-        return before is not None and before.whole_since is not None
-    if before is None or before.whole_since != now.whole_since:
+    if _is_long(before) != _is_long(now):
         return True
-    return any(
-        latest is None or now.last_at is None or now.last_at - latest >= LEAST_QUIET
-        for latest in (found.known.of(name).latest for name in found.accounts)
-    )
+    if now.last_at is None or not _is_long(now):
+        return False
+    latest = (found.known.of(name).latest for name in found.accounts)
+    return any(moment is None or now.last_at - moment >= LEAST_QUIET for moment in latest)
+
+
+def _is_long(coverage: Coverage | None) -> bool:
+    if coverage is None or coverage.whole_since is None or coverage.last_at is None:
+        return False
+    return coverage.last_at - coverage.whole_since >= LEAST_QUIET

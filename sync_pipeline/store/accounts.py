@@ -180,6 +180,9 @@ class AccountStore:
             write_holders(connection, instance_id, reads)
             written_review(connection, instance_id, review)
             write_events(connection, events)
+            if use is not None and use.is_told:
+                # It was made before who uses the accounts was known; what it tells is true.
+                written_review(connection, instance_id, None)
             if counts is not None:
                 write_class_counts(connection, instance_id, counts, observed_at)
             write_use(connection, instance_id, use)

@@ -22,6 +22,7 @@ from sync_pipeline.model.use import NewUse
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, upsert
 from sync_pipeline.store.registry import note_connection
+from sync_pipeline.store.reviews.rows import written_review
 from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instance_reads as reads
@@ -133,6 +134,8 @@ class ReadStore:
                 if counts is not None:
                     write_class_counts(connection, instance_id, counts, observed_at)
                 write_use(connection, instance_id, use)
+                if use is not None and use.is_told:
+                    written_review(connection, instance_id, None)
                 note_connection(connection, instance_id, server_version, now, platform)
         except _Changed:
             return False

@@ -17,6 +17,7 @@ from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import SectionKey, SectionName, Securable
 from sync_pipeline.model.server_fact import ServerFacts
 from sync_pipeline.model.snapshot import SectionStatus
+from sync_pipeline.model.use import WatchedUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,15 @@ class Case:
     """One instance under review.
 
     `changed_at` says when each account last changed (UTC). `databases` is None where sizes
-    were never collected. `monitor` is the user name with which the instance is read.
+    were never collected. `monitor` is the user name with which the instance is read, and `use`
+    who uses its accounts.
     """
 
     judged: Judged
     databases: Databases | None = None
     changed_at: Mapping[str, datetime] = field(default_factory=dict)
     monitor: str = ""
+    use: WatchedUse = field(default_factory=WatchedUse)
     _found: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     _listed: list[datetime] = field(default_factory=list, repr=False)
     _members: dict[str, list[str]] = field(default_factory=dict, repr=False)

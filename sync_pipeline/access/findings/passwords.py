@@ -14,6 +14,7 @@ from sync_pipeline.engines.access.contract import mends, set_server
 from sync_pipeline.model.access import AccountFacts, PowerKind
 from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.privilege import SectionName
+from sync_pipeline.model.use import UNUSED_AFTER
 
 
 @rule(
@@ -216,6 +217,44 @@ def inactive(rule: Rule, case: Case) -> Iterator[Finding]:
 
 
 @rule(
+    "unused-account",
+    title="Account that nobody has used for 90 days",
+    severity=Severity.LOW,
+    rationale="Whoever had it may have left, and nobody would notice that it is misused. Only "
+    "where every login of the 90 days would have shown: where the server counts logins, and "
+    "neither restarted nor lost a count.",
+    sources=(
+        "CIS PostgreSQL Benchmark 4.4, lock out accounts if not currently in use",
+        "NIST SP 800-53, AC-2(3): accounts that have been inactive are disabled",
+    ),
+    reads=(SectionName.ACCOUNTS,),
+)
+@each
+def unused(rule: Rule, case: Case) -> Iterator[Finding]:
+    """Yield the accounts with no login for 90 days, of which the engine itself keeps no last one.
+
+    What was not sampled yet is not judged: it is looked at again an hour later.
+    """
+    sampled, world = case.use.sampled_at, case.judged.world
+    for state in case.users() if sampled is not None else ():
+        facts, until = case.facts(state.name), case.use.unused_at(state.name)
+        is_kept = facts.never_used is not None or facts.unused_since is not None
+        if until is None or is_kept or case.is_monitor(state) or not world.has_come(until):
+            continue
+        if sampled is None or sampled < until:
+            world.has_come((world.asked_at or until) + _SOON)
+            continue
+        yield case.finding(
+            rule.id,
+            severity_for(rule, case, state.name),
+            state.name,
+            f"Nobody has logged in with it since {until - UNUSED_AFTER:%Y-%m-%d}.",
+            remedy=closed(case, state.name, breaks=_UNSEEN),
+            cause="accounts that nobody has used for 90 days",
+        )
+
+
+@rule(
     "weak-authentication",
     title="Empty password or weak authentication",
     severity=Severity.MEDIUM,
@@ -291,6 +330,9 @@ _NOT_AGAIN = (
     "It can't be opened again by a new password alone, and who logs in by another way than its "
     "password no longer can."
 )
+_UNSEEN = (
+    "Nothing that logs in: nobody did. What runs by its rights without a login, as a definer, may."
+)
 _UNUSED = "Nothing that is known: it has never logged in."
 _NOBODY = "Whoever logs in with it without a password no longer can, programs among them."
 _ANOTHER = (
@@ -300,6 +342,7 @@ _ANOTHER = (
 _BY_ITS_USERS = "Change it together with all who log in with it: no statement knows who they are."
 _YEAR = timedelta(days=365)
 _HALF_A_YEAR = timedelta(days=183)
+_SOON = timedelta(hours=1)
 _MD5 = ("md5", "on")
 _NO_SCRAM = "Clients that know no SCRAM can't log in with a password that is set from then on."
 """`on` meant md5 until 14 (manual, password_encryption)."""

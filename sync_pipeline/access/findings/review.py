@@ -43,6 +43,7 @@ from sync_pipeline.access.findings.passwords import (
     no_expiry,
     no_rules,
     old,
+    unused,
     weak,
     weak_storage,
 )
@@ -100,6 +101,7 @@ RULES: tuple[Rule, ...] = (
     mixed,
     never_used,
     inactive,
+    unused,
     gone_database,
     uneven,
 )

@@ -10,8 +10,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from sync_pipeline.model.use import Coverage, InstanceUse, KnownUse, NewUse, UseMarks, UseMeans
+from sync_pipeline.model.use import (
+    Coverage,
+    InstanceUse,
+    KnownUse,
+    NewUse,
+    UseMarks,
+    UseMeans,
+    WatchedUse,
+)
 from sync_pipeline.store.database import Database, among, upsert
+from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.use.packing import (
     UseDamaged,
@@ -26,6 +35,9 @@ _KNOWN = select(table).where(table.c.instance_id == bindparam("of_id"))
 _SHOWN = select(
     instances.c.name, *(column for column in table.c if column.name != "counters")
 ).join_from(table, instances)
+_FIRST_KNOWN = select(accounts.c.account_name, accounts.c.first_seen_at).where(
+    accounts.c.instance_id == bindparam("of_id")
+)
 _MARKS = frozenset(item.name for item in fields(UseMarks))
 
 
@@ -45,18 +57,32 @@ class UseStore:
         if row is None:
             return KnownUse()
         try:
-            accounts, counters = unpack_accounts(row.accounts), unpack_counters(row.counters)
+            seen, counters = unpack_accounts(row.accounts), unpack_counters(row.counters)
         except UseDamaged:
             return KnownUse()
         marks = UseMarks(**{name: item for name, item in row.marks.items() if name in _MARKS})
-        return KnownUse(_coverage(row), accounts, counters, marks, row.has_moved)
+        return KnownUse(_coverage(row), seen, counters, marks, row.has_moved)
+
+    def watched(self, instance_id: int) -> WatchedUse:
+        """Return the same of one, with when each account was first known.
+
+        Nothing where not every login shows: of nobody it is known then that he logged in with none.
+        """
+        with self._database.read() as connection:
+            query = _SHOWN.where(table.c.instance_id == instance_id)
+            found = next(iter(_uses(connection.execute(query)).values()), None)
+            if found is None or found.coverage is None or found.coverage.whole_since is None:
+                return WatchedUse()
+            rows = connection.execute(_FIRST_KNOWN, {"of_id": instance_id})
+            first = {row.account_name: row.first_seen_at for row in rows}
+        return WatchedUse(found.coverage, found.accounts, first)
 
     def of(self, instance_ids: Sequence[int] | None = None) -> dict[str, InstanceUse]:
         """Return what is known of instances by their names, of these ids or of all.
 
         Of one that was never sampled, or whose row is damaged, nothing.
         """
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             query = _SHOWN
             if instance_ids is not None:
                 query = query.where(among(connection, table.c.instance_id, instance_ids))
@@ -66,7 +92,7 @@ class UseStore:
         """Return the same of instances by their names."""
         if not names:
             return {}
-        with self._database.read() as connection:
+        with self._database.read_once() as connection:
             query = _SHOWN.where(among(connection, instances.c.name, names))
             return _uses(connection.execute(query))
 

@@ -210,7 +210,11 @@ class Reviews:
     def _case(self, loaded: LoadedInstance) -> Case:
         stored = loaded.stored
         return self._reviewer.case(
-            loaded.instance, loaded.judged, stored.databases, stored.changed_at
+            loaded.instance,
+            loaded.judged,
+            stored.databases,
+            stored.changed_at,
+            self.deps.store.use.watched(loaded.instance.id),
         )
 
     def _kept(self, kept: KeptReview, new: NewReview) -> int | None:

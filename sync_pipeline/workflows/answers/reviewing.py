@@ -31,6 +31,7 @@ from sync_pipeline.model.review import (
 )
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.model.snapshot import Snapshot
+from sync_pipeline.model.use import WatchedUse
 from sync_pipeline.reconcile.before import states_before
 from sync_pipeline.workflows.answers.access import judge
 from sync_pipeline.workflows.answers.classification import active_after
@@ -63,10 +64,11 @@ class Reviewer:
         judged: Judged,
         databases: Databases | None,
         changed_at: Mapping[str, datetime],
+        use: WatchedUse,
     ) -> Case:
         """Return an instance under review."""
         listed = replace(databases, excluded=self._excluded(instance)) if databases else None
-        return Case(judged, listed, changed_at, self._monitor(instance))
+        return Case(judged, listed, changed_at, self._monitor(instance), use)
 
     def basis(self, instance: Instance) -> str:
         """Return a digest (hex) of all that is no row of the store's: our own code is among it."""
@@ -180,7 +182,8 @@ def _review_of_sync(
     changed = {item.state.name: item.changed_at for item in known if item.changed_at}
     changed.update({state.name: snapshot.observed_at for state in result.states})
     judged = judge_of(states, snapshot.server_facts)
-    found = examine(reviewer.case(instance, judged, listed.databases, changed), RULES)
+    use = deps.store.use.watched(instance.id)
+    found = examine(reviewer.case(instance, judged, listed.databases, changed, use), RULES)
     counting = counting_of(deps)
     counted = None
     if counting is not None:
@@ -194,7 +197,8 @@ def _review_of_sync(
             return new
         facts = news.facts_before(deps, instance, result, snapshot)
         was = judge_of(states_before(known, result), facts)
-        before = examine(reviewer.case(instance, was, listed.databases, changed), RULES).findings
+        then = reviewer.case(instance, was, listed.databases, changed, use)
+        before = examine(then, RULES).findings
     appeared = (*result.created, *result.reactivated)
     teller = Teller(judged, counting, appeared, result.deactivated)
     return replace(new, telling=Telling(teller.told(news.origin), before))

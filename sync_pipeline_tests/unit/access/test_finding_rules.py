@@ -61,7 +61,7 @@ def test_rules_keep_their_names() -> None:
         *("server-option", "mixed-authentication", "trustworthy-database", "ownership-chaining"),
         *("database-link", "known-administrator", "default-password", "guessed-without-end"),
         *("external-authentication", "contained-password", "guest-enters", "machine-group"),
-        *("public-privilege", "public-package", "inactive-account"),
+        *("public-privilege", "public-package", "inactive-account", "unused-account"),
     }
 
 

@@ -15,7 +15,7 @@ from sync_pipeline.access.findings.case import Case
 from sync_pipeline.access.findings.review import RULES, notes_of, review
 from sync_pipeline.access.judged import NEVER_SYNCED, Judged
 from sync_pipeline.engines.registry import ENGINES
-from sync_pipeline.model.access import AccessWorld, Power, PowerKind, Step, path_text
+from sync_pipeline.model.access import AccessWorld, Power, PowerKind, Step, Turns, path_text
 from sync_pipeline.model.account import AccountKind, AccountState, AttributeValue
 from sync_pipeline.model.finding import Examined, Finding, FindingRules, Severity, Suppression
 from sync_pipeline.model.instance import EngineName
@@ -29,6 +29,7 @@ from sync_pipeline.model.privilege import (
     SecurableKind,
 )
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
+from sync_pipeline.model.use import AccountUse, Coverage, UseMeans, WatchedUse
 from workbench.strategies.simple_access import (
     ALL_READ,
     PUBLIC,
@@ -217,6 +218,72 @@ def test_an_expired_account_that_is_still_there() -> None:
 def test_an_account_that_was_never_used() -> None:
     assert one("never-used", account("new", never_used=True)).severity is Severity.LOW
     assert found("never-used", case(account("unknown", never_used=None))) == []
+
+
+WATCHED = Coverage(
+    NOW - timedelta(days=200),
+    UseMeans.COUNTER,
+    samples=9000,
+    last_at=NOW - timedelta(minutes=5),
+    whole_since=NOW - timedelta(days=100),
+    longest_gap=timedelta(hours=1),
+)
+LONG_AGO = NOW - timedelta(days=300)
+
+
+def watched(coverage: Coverage = WATCHED, **days: int) -> Case:
+    """Return a case whose accounts were used so many days ago: the others never were."""
+    accounts = {
+        name: AccountUse(LONG_AGO, NOW - timedelta(days=ago), UseMeans.COUNTER)
+        for name, ago in days.items()
+    }
+    people = account("app2"), account("young"), account("role", can_login=False)
+    made = case(*people, account("locked", locked=True), account("mon"))
+    first = dict.fromkeys(made.judged.world.accounts, LONG_AGO)
+    first["young"] = NOW - timedelta(days=20)
+    world = replace(made.judged.world, asked_at=NOW, turns=Turns())
+    use = WatchedUse(coverage, accounts, first)
+    return replace(made, judged=replace(made.judged, world=world), monitor="mon", use=use)
+
+
+def test_an_account_that_nobody_has_used_for_90_days() -> None:
+    (finding,) = found("unused-account", watched(app=1))
+    assert (finding.account, finding.severity) == ("app2", Severity.LOW)
+    assert finding.evidence == f"Nobody has logged in with it since {WATCHED.whole_since:%Y-%m-%d}."
+    assert finding.fix == "DISABLE app2;"
+    # A session that was seen may have lasted until the next sample.
+    assert found("unused-account", watched(app=1, app2=91)) == []
+    assert len(found("unused-account", watched(app=1, app2=92))) == 1
+
+
+@pytest.mark.parametrize(
+    "coverage",
+    [
+        replace(WATCHED, whole_since=None),
+        replace(WATCHED, whole_since=NOW - timedelta(days=89)),
+        replace(WATCHED, last_at=NOW - timedelta(days=11)),
+        replace(WATCHED, last_at=None),
+    ],
+)
+def test_nobody_is_unused_where_a_login_may_not_have_shown(coverage: Coverage) -> None:
+    assert found("unused-account", watched(coverage)) == []
+
+
+def test_what_no_sample_reached_yet_is_looked_at_again_soon() -> None:
+    late = watched(replace(WATCHED, last_at=NOW - timedelta(days=11)), app=1)
+    assert found("unused-account", late) == []
+    assert late.judged.world.turns.next == NOW + timedelta(hours=1)
+    soon = watched(replace(WATCHED, whole_since=NOW - timedelta(days=80)), app=1)
+    assert found("unused-account", soon) == []
+    assert soon.judged.world.turns.next == NOW + timedelta(days=10)
+
+
+def test_where_the_engine_keeps_the_last_login_other_rules_look_at_it() -> None:
+    made = watched()
+    kept = case(account("kept", never_used=False), account("new", never_used=True))
+    first = dict.fromkeys(kept.judged.world.accounts, LONG_AGO)
+    use = replace(made.use, first_known=first)
+    assert found("unused-account", replace(kept, use=use)) == []
 
 
 @pytest.mark.parametrize(

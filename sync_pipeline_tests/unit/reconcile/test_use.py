@@ -313,21 +313,37 @@ def test_an_account_that_is_there_again_was_not_there_before() -> None:
 
 
 def test_findings_are_looked_at_again_only_where_they_may_be_others() -> None:
-    server = watched(UseMeans.COUNTER, 10)
-    marks = replace(server.known.marks, total=10**6, connections=10**6)
-    kept = {item.key: item.total for item in ()} | dict(server.known.counters)
-
-    def told(name: str, at: datetime) -> bool:
-        sample = replace(one(Sighting(f"{name}@h", name, total=10**6)), marks=marks)
-        return observed(replace_counters(server.known, kept), sample, at).is_told
-
-    assert told("ann", server.now + HOUR), "the first time that it is seen"
-    assert not told(MONITOR, server.now + HOUR)
-    assert told(MONITOR, server.now + LEAST_QUIET + HOUR)
+    young, old = watched(UseMeans.COUNTER, 10), watched(UseMeans.COUNTER, 60)
+    assert not told(young, "ann", young.now + HOUR), "nobody counts as unused yet"
+    assert told(old, "ann", old.now + HOUR), "the first time that it is seen"
+    assert not told(old, MONITOR, old.now + HOUR)
+    assert told(old, MONITOR, old.now + LEAST_QUIET + HOUR)
+    old.restart()
+    old.now += HOUR
+    assert told(old, MONITOR, old.now, UseMarks("2", "2", total=1))
 
 
-def replace_counters(known: KnownUse, counters: dict[str, int]) -> KnownUse:
-    return KnownUse(known.coverage, known.accounts, counters, known.marks, known.has_moved)
+def told(server: Ledgered, name: str, at: datetime, marks: UseMarks | None = None) -> bool:
+    counted = replace(server.known.marks, total=10**6, connections=10**6)
+    sample = replace(one(Sighting(f"{name}@h", name, total=10**6)), marks=marks or counted)
+    return observed(server.known, sample, at).is_told
+
+
+def test_it_is_looked_at_again_when_all_was_seen_for_long() -> None:
+    server = watched(UseMeans.COUNTER, 44)
+    days = [server.now + timedelta(days=days) for days in (0, 1, 2, 3)]
+    found = []
+    for server.now in days:
+        before = server.known
+        server.sample()
+        new = told_of(before, server)
+        found.append(new)
+    assert sum(found) == 1
+
+
+def told_of(before: KnownUse, server: Ledgered) -> bool:
+    sample = replace(one(Sighting("mon@h", MONITOR)), marks=server.known.marks)
+    return observed(before, sample, server.now).is_told
 
 
 def test_a_refusal_is_noted_once_a_day_and_ends_nothing_that_was_counted() -> None:
