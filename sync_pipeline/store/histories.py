@@ -19,6 +19,7 @@ from sqlalchemy import (
     Subquery,
     and_,
     bindparam,
+    exists,
     extract,
     func,
     literal,
@@ -33,9 +34,10 @@ from sync_pipeline.model.history import LONG_WITHOUT_SYNC, Beginning, StoredHist
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.store.change_log import later_of
 from sync_pipeline.store.change_retention import pruned_before
-from sync_pipeline.store.database import Database
+from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.past import sections_ever
 from sync_pipeline.store.schema import account_change_log as log
+from sync_pipeline.store.schema import instances
 from sync_pipeline.store.schema import sync_instance_records as records
 from sync_pipeline.store.world_rows import stored_world
 
@@ -71,17 +73,31 @@ class HistoryReads:
         tell: Callable[[int, StoredHistory], ToldT],
         since: datetime | None = None,
         until: datetime | None = None,
+        *,
+        only_changed: bool = False,
     ) -> Iterator[tuple[int, ToldT | StoreDamaged | None]]:
         """Yield what `tell` makes of each history; one instance is held at a time.
 
         None: it was never synced, by `until`. What is stored of an instance and can't be read is
-        told by the error.
+        told by the error. `only_changed`: those without a change since `since` are left out.
         """
-        for item in instance_ids:
+        chosen = self._changed(instance_ids, since) if only_changed else instance_ids
+        for item in chosen:
             try:
                 yield item, self._told(item, tell, since, until)
             except StoreDamaged as error:
                 yield item, error
+
+    def _changed(self, instance_ids: Sequence[int], since: datetime | None) -> Sequence[int]:
+        """Return those of some instances that have a change later than a moment: seeks alone."""
+        later = [log.c.instance_id == instances.c.id]
+        if since is not None:
+            later.append(log.c.changed_at > since)
+        with self._database.read_once() as connection:
+            chosen = among(connection, instances.c.id, instance_ids)
+            query = select(instances.c.id).where(chosen, exists().where(*later))
+            found = set(connection.scalars(query))
+        return [item for item in instance_ids if item in found]
 
     def _told(
         self,

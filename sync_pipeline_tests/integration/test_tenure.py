@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sync_pipeline.cli import context
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.classification import AccountRule, Capability
@@ -34,6 +35,7 @@ from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.accounts import accounts_of_rule
 from sync_pipeline.workflows.answers.tenure import tenures
 from sync_pipeline.workflows.dependencies import SyncDeps
+from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench, an_account, minutes, whole_snapshot
 from workbench.strategies.any_engine import NEWER
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
@@ -299,6 +301,64 @@ def test_a_period_has_what_was_held_in_it(course: Course) -> None:
     early = course.told(item, until=minutes(-10))
     assert early.tenures == ()
     assert any("not synced yet" in note for note in early.notes)
+
+
+def test_of_a_period_those_alone_that_changed(course: Course) -> None:
+    same, other = course.instance(), course.instance()
+    course.sync(same, 0, boss("ann"))
+    course.sync(other, 0, boss("ann"))
+    course.sync(other, 60, boss("ann"), boss("bob"))
+    fleet = [same, other]
+    found = tenures(course.deps(), fleet, SUPERUSERS, minutes(30), only_changed=True)
+    assert [(one.instance, len(one.tenures)) for one in found] == [(other.name, 2)]
+    assert len(list(tenures(course.deps(), fleet, SUPERUSERS, minutes(30)))) == 2
+
+
+def test_what_the_command_says(command: Command) -> None:
+    store = command.store()
+    course = Course(StoreBench(store))
+    item = course.instance()
+    course.sync(item, 0, boss("root"), an_account("ann"), member("team"))
+    course.sync(item, 30, boss("root"), member("ann", "team"), boss("team"))
+    course.sync(item, 24 * 60 * 3, boss("root"), an_account("ann"), boss("team"))
+    store.close()
+    command.patch.setattr(context, "utc_now", lambda: minutes(24 * 60 * 3 + 30))
+    command.patch.setenv("COLUMNS", "400")
+    asked = ("accounts", "tenure", "--capability", "superuser", "--all")
+    lines = [
+        [cell.strip() for cell in line.strip("│").split("│")]
+        for line in command.ok(*asked).out.splitlines()
+        if line.startswith("│")
+    ]
+    assert lines == [
+        [
+            item.name, "ann",
+            "between 2026-03-01 11:59:55Z (not yet) and 2026-03-01 12:30:00Z (held)",
+            "between 2026-03-01 12:29:55Z (held) and 2026-03-04 12:00:00Z (gone)",
+            "0 min to 3 d", "ann → team (member, set role) → superuser", "",
+        ],
+        [
+            item.name, "root", "at least since 2026-03-01 12:00:00Z, its first sync",
+            "still held at 2026-03-04 12:00:00Z", "at least 3 d", "root → superuser",
+            "between 2026-03-01 12:29:55Z and 2026-03-04 12:00:00Z: no sync completed",
+        ],
+        [
+            item.name, "team",
+            "between 2026-03-01 11:59:55Z (not yet) and 2026-03-01 12:30:00Z (held)",
+            "still held at 2026-03-04 12:00:00Z", "2 d to 3 d", "team → superuser",
+            "between 2026-03-01 12:29:55Z and 2026-03-04 12:00:00Z: no sync completed",
+        ],
+    ]  # fmt: skip
+    held = command.ok("accounts", "tenure", "--capability", "superuser", "--json").json["tenures"]
+    assert [one["account"] for one in held] == ["root", "team"]
+    some = command.ok(*asked, "--account", "a%", "--csv").out.splitlines()
+    assert len(some) == 2
+    assert "More than 1 were found" in command.run(*asked, "--limit", "1", "--csv").err
+    assert "two classes" in command.wrong(*asked, "--capability", "one", "--class", "two")
+    assert "There is no class 'dbas'" in command.wrong("accounts", "tenure", "--capability=dbas")
+    assert "Nothing is asked for" in command.wrong("accounts", "tenure")
+    for word in ("grant-admin", "dangerous"):
+        assert command.ok("accounts", "tenure", "--capability", word).out
 
 
 def test_a_date_that_comes_is_exact(course: Course) -> None:

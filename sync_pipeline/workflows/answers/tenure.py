@@ -55,12 +55,16 @@ def tenures(
     since: datetime | None = None,
     until: datetime | None = None,
     is_meant: IsMeant = _each,
+    *,
+    only_changed: bool = False,
 ) -> Iterator[InstanceTenures]:
     """Return one instance after the other with who had what a rule says, from when to when.
 
     Of a period (UTC): those that were held at some moment of it. Without: as far back as changes
     are kept, until now. An instance costs its own changes since the period's begin, and one look
-    at its syncs of that time. What can't be read of one is a note.
+    at its syncs of that time. What can't be read of one is a note. `only_changed`: those of which
+    no account has changed since the period's begin are left out, at the cost of a seek each: for
+    who asks what began and ended in it.
 
     Raises:
         ConfigurationError: the period ends before it begins, or begins in the future; there is no
@@ -80,7 +84,9 @@ def tenures(
         found = holding(by_id[key], history, wanted, is_meant, end)
         return _told(by_id[key].name, history, found, rule, end)
 
-    each = deps.store.histories.each(list(by_id), told, since, until and end)
+    each = deps.store.histories.each(
+        list(by_id), told, since, until and end, only_changed=only_changed
+    )
     return (_answer(by_id[key].name, found, end) for key, found in each)
 
 
