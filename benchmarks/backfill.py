@@ -1,12 +1,12 @@
 """How long an account sync waits while a backfill from the UI runs.
 
-    python -m benchmarks.backfill [--partitions 60] [--runs-first 3] [--assets] [--to-the-end]
+    python -m benchmarks.backfill [--partitions 60] [--runs-first 3] [--apart] [--to-the-end]
 
 A system as `sync-pipeline up` starts it, with a history of sizes of one instance, is asked
-for a backfill of day partitions by the UI's own call: a run a partition, or (`--assets`) of the
-asset, which is one run. When so many runs of it have begun, an account sync is launched
-without a selection, as from the launchpad, and timed from its launch to its start. With
-`--to-the-end` the whole backfill is timed too.
+for a backfill of day partitions by the UI's own call: of a range, which is one run, or (`--apart`)
+of each second day, which is a run a partition. When so many runs of it have begun, an account sync
+is launched without a selection, as from the launchpad, and timed from its launch to its start.
+With `--to-the-end` the whole backfill is timed too.
 """
 
 from __future__ import annotations
@@ -31,21 +31,9 @@ RUNS = """
 query ($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results {
   runId status creationTime startTime endTime } } } }
 """
-REPOSITORY = {"repositoryLocationName": "sync_pipeline", "repositoryName": "__repository__"}
 ASSET = ["fleet_aggregations", "day"]
 NEVER = "0 0 1 1 *"
 SECONDS = 1800.0
-
-
-def selector(*, as_assets: bool) -> dict[str, Any]:
-    """Return what the UI's call names: the asset, or the partitions of the job."""
-    if as_assets:
-        return {"assetSelection": [{"path": ASSET}]}
-    partitions = {
-        "partitionSetName": "aggregate_day_partition_set",
-        "repositorySelector": REPOSITORY,
-    }
-    return {"selector": partitions, "fromFailure": False}
 
 
 def runs(system: System, **wanted: object) -> list[dict[str, Any]]:
@@ -55,19 +43,20 @@ def runs(system: System, **wanted: object) -> list[dict[str, Any]]:
 
 
 def measure(
-    system: System, partitions: int, runs_first: int, *, as_assets: bool, to_the_end: bool
+    system: System, partitions: int, runs_first: int, *, are_apart: bool, to_the_end: bool
 ) -> list[str]:
     """Return the lines of the report."""
     today = datetime.now(UTC).date()
-    first = today - timedelta(days=partitions)
-    days = [(first + timedelta(days=offset)).isoformat() for offset in range(partitions)]
-    params = {**selector(as_assets=as_assets), "partitionNames": days}
+    step = 2 if are_apart else 1
+    first = today - timedelta(days=step * partitions)
+    days = [(first + timedelta(days=step * offset)).isoformat() for offset in range(partitions)]
+    params = {"assetSelection": [{"path": ASSET}], "partitionNames": days}
     began = time.monotonic()
     answer = system.graphql(BACKFILL, params=params)["launchPartitionBackfill"]
     if answer["__typename"] != "LaunchBackfillSuccess":
         raise SystemExit(f"no backfill: {answer}")
     tags = [{"key": "dagster/backfill", "value": answer["backfillId"]}]
-    wanted = 1 if as_assets else runs_first
+    wanted = runs_first if are_apart else 1
 
     def has_begun() -> bool:
         return sum(bool(run["startTime"]) for run in runs(system, tags=tags)) >= wanted
@@ -92,7 +81,7 @@ def measure(
 
     def is_over() -> bool:
         found = runs(system, tags=tags)
-        expected = 1 if as_assets else partitions
+        expected = partitions if are_apart else 1
         return len(found) >= expected and all(item["endTime"] for item in found)
 
     wait_for(is_over, SECONDS, "the end of the backfill")
@@ -104,14 +93,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--partitions", type=int, default=60)
     parser.add_argument("--runs-first", type=int, default=3)
-    parser.add_argument("--assets", action="store_true")
+    parser.add_argument("--apart", action="store_true")
     parser.add_argument("--to-the-end", action="store_true")
     options = parser.parse_args()
     size = Measure.known(10**9)
     today = datetime.now(UTC).date()
     days = {
         today - timedelta(days=offset): {"app": (size, size, size)}
-        for offset in range(options.partitions + 1)
+        for offset in range(2 * options.partitions + 1)
     }
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
@@ -125,7 +114,7 @@ def main() -> None:
                 system,
                 options.partitions,
                 options.runs_first,
-                as_assets=options.assets,
+                are_apart=options.apart,
                 to_the_end=options.to_the_end,
             )
             system.log.write_text("")  # which would be printed

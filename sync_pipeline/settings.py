@@ -30,6 +30,7 @@ from sync_pipeline.cron_line import fault_of
 from sync_pipeline.errors import ConfigurationError
 
 PREFIX = "SYNC_PIPELINE_"
+DAGSTER_YAML = "dagster.yaml"
 LONGEST_ADDRESS = 320
 """Characters of an e-mail address: RFC 3696 section 3."""
 _WEB = ("http", "https")
@@ -761,15 +762,23 @@ def is_mail_address(text: str) -> bool:
 
 
 def project_root() -> Path:
-    """Return the directory that holds workspace.yaml and dagster.yaml.
+    """Return the directory whose `dagster.yaml` is in force.
+
+    In a checkout that is the checkout. Where the package was installed without one, it is the home
+    if somebody has put a `dagster.yaml` there, or else the one that the package brought.
 
     Raises:
-        ConfigurationError: the package was installed without its project files.
+        ConfigurationError: the package was installed without its project files, or a setting is
+            not valid.
     """
-    root = Path(sys.modules["sync_pipeline"].__path__[0]).resolve().parent
-    if not (root / "dagster.yaml").is_file():
-        raise ConfigurationError(
-            f"dagster.yaml is not beside the package in {root}.",
-            hint="Install sync_pipeline from its checkout (uv sync).",
-        )
-    return root
+    package = Path(sys.modules["sync_pipeline"].__path__[0]).resolve()
+    if (package.parent / DAGSTER_YAML).is_file():
+        return package.parent
+    brought = package / "project"
+    for root in (Settings.load().home.absolute(), brought):
+        if (root / DAGSTER_YAML).is_file():
+            return root
+    raise ConfigurationError(
+        f"{DAGSTER_YAML} is not in {brought}.",
+        hint="Install sync_pipeline from its wheel, or from its checkout (docs/install.md).",
+    )

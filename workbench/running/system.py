@@ -236,6 +236,7 @@ class System:
     port: int
     command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
+    directory: Path = field(default_factory=project_root)
 
     @property
     def url(self) -> str:
@@ -249,7 +250,7 @@ class System:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command,
-                cwd=project_root(),
+                cwd=self.directory,
                 env=self.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
