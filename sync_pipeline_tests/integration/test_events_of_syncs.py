@@ -348,9 +348,13 @@ def test_what_everybody_is_granted(store: Store, tmp_path: Path, engine: EngineN
     assert (event.account, event.subject) == (name, f"INSERT on {table}")
     assert event.after == str(grant)
     assert event.severity is Severity.HIGH
-    again = replace(everybody, grants=(replace(grant, grantor="someone"),))
+    for grantor in ("someone", "another"):
+        again = replace(everybody, grants=(replace(grant, grantor=grantor),))
+        kinds = {item.kind for item in bench.sync(again)}
+        assert EventKind.GRANTED_TO_EVERYONE not in kinds
+    bench.sync(user("other"))
     kinds = {item.kind for item in bench.sync(again)}
-    assert EventKind.GRANTED_TO_EVERYONE not in kinds
+    assert EventKind.GRANTED_TO_EVERYONE in kinds
     kinds = {item.kind for item in bench.sync(everybody)}
     assert EventKind.GRANTED_TO_EVERYONE not in kinds
 
