@@ -285,6 +285,61 @@ def test_a_sync_that_is_refused_is_told_once(
         watched.bench.store.close()
 
 
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_what_the_settings_left_out_until_now_was_there(
+    postgresql_server: RunningServer, tmp_path: Path, is_forced: bool
+) -> None:
+    with on_postgresql(postgresql_server) as ask:
+        watched = Watched(postgresql_server, tmp_path, dict)
+        bench = watched.bench
+        ask("CREATE ROLE ev_old SUPERUSER")
+        settings = bench.deps.settings
+        left_out = settings.model_copy(update={"excluded_accounts": ("ev\\_o%",)})
+        bench.deps = replace(bench.deps, settings=left_out)
+        watched.sync()
+        ask("CREATE ROLE ev_new SUPERUSER")
+        bench.deps = replace(bench.deps, settings=settings)
+        found = [(item.kind, item.account) for item in watched.sync(is_forced=is_forced)]
+        assert (EventKind.ACCOUNT_WITH_POWER, "ev_new") in found
+        assert {account for _, account in found} == {"ev_new"}
+        ask("ALTER ROLE ev_old NOSUPERUSER")
+        assert [item.account for item in watched.sync() if item.kind in POWERS] == ["ev_old"]
+        bench.store.close()
+
+
+@pytest.mark.parametrize("broken", ["note_connection", "written_review", "write_facts"])
+def test_what_stops_half_way_leaves_neither_half(
+    postgresql_server: RunningServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+) -> None:
+    with on_postgresql(postgresql_server) as ask:
+        watched = Watched(postgresql_server, tmp_path, lambda: dict(ask(PG_SUPERUSERS)))
+        bench = watched.bench
+        ask("CREATE ROLE ev_ann")
+        watched.sync()
+        ask("ALTER ROLE ev_ann SUPERUSER")
+        before = bench.store.accounts.mark(bench.instance.id)
+        session_id = bench.open()
+        with monkeypatch.context() as patch:
+            patch.setattr(f"sync_pipeline.store.accounts.{broken}", _killed)
+            with pytest.raises(KeyboardInterrupt):
+                bench.sync(session_id)
+        assert watched.events() == []
+        assert bench.store.accounts.mark(bench.instance.id) == before
+        bench.clock.pass_minutes(1000)
+        watched.sync()
+        watched.sync()
+        watched.check()
+        assert len(watched.wanted) == 1
+        bench.store.close()
+
+
+def _killed(*_args: object) -> None:
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def on_mariadb(server: RunningServer) -> Iterator[Ask]:
     with pymysql.connect(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sync_pipeline.access.findings.case import Case
-from sync_pipeline.access.findings.review import RULES
+from sync_pipeline.access.findings.review import RULES, examine
 from sync_pipeline.access.findings.rule import Rule
 from sync_pipeline.model.account import AccountKind, AccountState
 from sync_pipeline.model.event import Event, EventKind
@@ -18,8 +18,9 @@ from sync_pipeline.model.finding import Finding, Severity
 from sync_pipeline.model.instance import EngineName
 from sync_pipeline.model.privilege import Grant, Membership, SectionKey, SectionName, Securable
 from sync_pipeline.model.privilege import SecurableKind as K
+from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.store.store import Store
-from sync_pipeline.workflows.answers import reviewing
+from sync_pipeline.workflows.answers import kept_reviews, reviewing
 from sync_pipeline.workflows.answers.findings import review_of
 from workbench.benches.event_bench import NewsBench, told
 
@@ -168,6 +169,32 @@ def test_a_section_that_is_unread_for_a_while_tells_nothing_false(bench: NewsBen
     assert powers(found) == [("power_lost", "ann", "superuser")]
 
 
+def test_what_a_server_is_set_to_is_told_where_it_was_read_before_and_after(
+    bench: NewsBench,
+) -> None:
+    md5 = (ServerFact("password_encryption", value="md5"),)
+    settings = frozenset({SectionKey(SectionName.SERVER_SETTINGS)})
+    bench.unread = settings
+    people = [user("ann"), user("bob")]
+    bench.sync(*people)
+    for number in range(2):
+        # Read for the first time, or again; and then no more. Something else changes each time.
+        bench.facts, bench.unread = md5, frozenset()
+        found = bench.sync(user("ann", is_locked=number == 0), user("bob", is_superuser=True))
+        assert not [item for item in found if item.account == ""]
+        bench.facts, bench.unread = (), settings
+        found = bench.sync(user("ann", is_locked=number == 0), user("bob"))
+        assert not [item for item in found if item.account == ""]
+    bench.facts, bench.unread = (), frozenset()
+    bench.sync(*people)
+    bench.facts = md5
+    (event,) = bench.sync(*people)
+    assert (event.kind, event.account) == (EventKind.FINDING_OPENED, "")
+    bench.facts = ()
+    (event,) = bench.sync(*people)
+    assert (event.kind, event.account) == (EventKind.FINDING_RESOLVED, "")
+
+
 def test_findings_open_worsen_and_are_resolved(bench: NewsBench) -> None:
     expired = (("valid_until", "2020-01-01T00:00:00+00:00"),)
     bench.sync(user("ann"), user("bob"))
@@ -240,9 +267,28 @@ def test_who_asks_tells_what_the_time_opened_and_no_upgrade(
     assert (event.kind, event.subject) == (EventKind.FINDING_OPENED, "expired-active")
     assert (event.session_id, event.run_id, event.occurred_at) == ("", "", bench.now)
     review_of(bench.deps, [bench.instance])
+    assert len(bench.events()) == before + 1
+    # Another version finds more.
     monkeypatch.setattr(reviewing, "code_digest", lambda: "newer")
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_reviews, "examine", lambda case, _rules: examine(case, RULES[:2]))
+        review_of(bench.deps, [bench.instance])
+    monkeypatch.setattr(reviewing, "code_digest", lambda: "newest")
     review_of(bench.deps, [bench.instance])
     assert len(bench.events()) == before + 1
+
+
+def test_who_asks_after_a_sync_without_a_review_tells_nothing(
+    bench: NewsBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.sync(user("ann"))
+    with monkeypatch.context() as patch:
+        broken = replace(RULES[0], id="broken", check=_fails)
+        patch.setattr(reviewing, "RULES", (*RULES, broken))
+        (event,) = bench.sync(user("ann", is_superuser=True))
+    assert event.kind is EventKind.POWER_GAINED
+    review_of(bench.deps, [bench.instance])
+    assert len(bench.events()) == 1
 
 
 def test_classes_are_told_through_roles_and_no_other_file_is(
@@ -302,9 +348,13 @@ def test_what_everybody_is_granted(store: Store, tmp_path: Path, engine: EngineN
     assert (event.account, event.subject) == (name, f"INSERT on {table}")
     assert event.after == str(grant)
     assert event.severity is Severity.HIGH
-    again = replace(everybody, grants=(replace(grant, grantor="someone"),))
+    for grantor in ("someone", "another"):
+        again = replace(everybody, grants=(replace(grant, grantor=grantor),))
+        kinds = {item.kind for item in bench.sync(again)}
+        assert EventKind.GRANTED_TO_EVERYONE not in kinds
+    bench.sync(user("other"))
     kinds = {item.kind for item in bench.sync(again)}
-    assert EventKind.GRANTED_TO_EVERYONE not in kinds
+    assert EventKind.GRANTED_TO_EVERYONE in kinds
     kinds = {item.kind for item in bench.sync(everybody)}
     assert EventKind.GRANTED_TO_EVERYONE not in kinds
 

@@ -179,8 +179,9 @@ def _compared(
     )
     guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
     check_guard(result, known, snapshot, guard)
-    if before is not None and before.derived.with_system is not None:
-        result = with_left_out(result, _scope_then(before.derived, snapshot))
+    then = before or deps.store.reads.of(instance.id)
+    if then is not None and then.derived.with_system is not None:
+        result = with_left_out(result, _scope_then(then.derived, snapshot))
     origin = EventOrigin(
         instance.id, instance.name, snapshot.observed_at, work.session_id, work.run_id
     )
