@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from sync_pipeline.access.findings.fleet import uneven
 from sync_pipeline.access.findings.lives import Days, InForce
 from sync_pipeline.access.findings.review import RULES
 from sync_pipeline.model.finding_life import FindingLife
@@ -18,12 +19,15 @@ from sync_pipeline.workflows.dates import date_of, today
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 
-def burndown(deps: SyncDeps, instances: Sequence[Instance], days: int) -> list[FindingDay]:
+def burndown(
+    deps: SyncDeps, instances: Sequence[Instance], days: int, *, is_limited: bool = False
+) -> list[FindingDay]:
     """Return the findings of each of the last `days`, today included, by severity, worst first.
 
     By day in the fleet's time zone. Findings of rules that are switched off do not count. What was
     accepted counts among those that are `open`, too. What the findings file accepts as it is now,
-    is taken for accepted as long as it was there: the file does not say since when.
+    is taken for accepted as long as it was there: the file does not say since when. `is_limited`:
+    for who may know of no others, with whom namesakes are compared.
 
     Raises:
         ConfigurationError: the findings file is not valid.
@@ -31,7 +35,8 @@ def burndown(deps: SyncDeps, instances: Sequence[Instance], days: int) -> list[F
     last = today(deps)
     first = last - timedelta(days=days - 1)
     since = datetime.combine(first, time(), ZoneInfo(deps.settings.time_zone)).astimezone(UTC)
-    accepted, disabled = in_force(deps), file_rules(deps.settings).disabled
+    accepted, disabled = in_force(deps), list(file_rules(deps.settings).disabled)
+    disabled += [uneven.id] if is_limited else []
     ids = [item.id for item in instances]
     same, moved = deps.store.finding_lives.moved(ids, since, disabled)
     found = Days(first, lambda moment: date_of(moment, deps.settings), Counter(same))

@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from sync_pipeline.access.findings.accepted import Accepting
 from sync_pipeline.access.findings.file import parse_findings
 from sync_pipeline.access.findings.review import gathered
 from sync_pipeline.model.acceptance import KeptAcceptances
-from sync_pipeline.model.finding import Examined, FindingRules, Suppression
+from sync_pipeline.model.finding import Examined, Finding, FindingRules, Suppression
 from sync_pipeline.model.finding_count import CountedFindings
 from sync_pipeline.model.finding_totals import counts_of_findings
 from sync_pipeline.model.pattern import like, literal
@@ -80,6 +81,7 @@ class Counting:
     kept: KeptAcceptances
     day: date
     settings: Settings
+    accepting: Accepting
 
     @classmethod
     def of(cls, deps: SyncDeps) -> Self:
@@ -88,13 +90,19 @@ class Counting:
         Raises:
             ConfigurationError: the file is not valid.
         """
-        of_file = file_rules(deps.settings)
-        return cls(of_file, deps.store.acceptances.kept(), today(deps), deps.settings)
+        of_file, kept, day = file_rules(deps.settings), deps.store.acceptances.kept(), today(deps)
+        live = _with(of_file, kept).in_force(day)
+        return cls(of_file, kept, day, deps.settings, Accepting.by(live))
 
     @property
     def chosen(self) -> FindingRules:
         """Return the rules of both."""
         return _with(self.of_file, self.kept)
+
+    def is_shown(self, finding: Finding) -> bool:
+        """Return whether somebody asks for a finding: its rule is on, and nobody accepted it so."""
+        is_on = finding.rule not in self.of_file.disabled
+        return is_on and not self.accepting.accepts(finding)
 
     @property
     def basis(self) -> str:
