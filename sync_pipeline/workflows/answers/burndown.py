@@ -26,9 +26,8 @@ def burndown(
 
     By day in the fleet's time zone. Findings of rules that are switched off do not count. What was
     accepted counts among those that are `open`, too. What the findings file accepts as it is now,
-    is taken for accepted as long as it was there: the file does not say since when.
-
-    `is_limited`: for who may know of no others, with whom namesakes are compared.
+    is taken for accepted as long as it was there: the file does not say since when. `is_limited`:
+    for who may know of no others, with whom namesakes are compared.
 
     Raises:
         ConfigurationError: the findings file is not valid.
@@ -36,8 +35,8 @@ def burndown(
     last = today(deps)
     first = last - timedelta(days=days - 1)
     since = datetime.combine(first, time(), ZoneInfo(deps.settings.time_zone)).astimezone(UTC)
-    accepted = in_force(deps)
-    disabled = (*file_rules(deps.settings).disabled, *((uneven.id,) if is_limited else ()))
+    accepted, disabled = in_force(deps), list(file_rules(deps.settings).disabled)
+    disabled += [uneven.id] if is_limited else []
     ids = [item.id for item in instances]
     same, moved = deps.store.finding_lives.moved(ids, since, disabled)
     found = Days(first, lambda moment: date_of(moment, deps.settings), Counter(same))

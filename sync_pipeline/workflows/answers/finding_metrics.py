@@ -29,7 +29,7 @@ def finding_metrics(deps: SyncDeps) -> FindingMetrics | None:
     except ConfigurationError:
         return None
     disabled = counting.of_file.disabled
-    accepting = Accepting.by(counting.chosen.in_force(counting.day))
+    accepting = counting.accepting
     store = deps.store.finding_numbers
     found = store.numbers(counting.basis, deps.clock(), disabled)
     open_ones, accepted = Counter(found.open), Counter(found.accepted)

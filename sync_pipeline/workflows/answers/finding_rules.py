@@ -81,6 +81,7 @@ class Counting:
     kept: KeptAcceptances
     day: date
     settings: Settings
+    accepting: Accepting
 
     @classmethod
     def of(cls, deps: SyncDeps) -> Self:
@@ -89,8 +90,9 @@ class Counting:
         Raises:
             ConfigurationError: the file is not valid.
         """
-        of_file = file_rules(deps.settings)
-        return cls(of_file, deps.store.acceptances.kept(), today(deps), deps.settings)
+        of_file, kept, day = file_rules(deps.settings), deps.store.acceptances.kept(), today(deps)
+        live = _with(of_file, kept).in_force(day)
+        return cls(of_file, kept, day, deps.settings, Accepting.by(live))
 
     @property
     def chosen(self) -> FindingRules:
@@ -98,14 +100,9 @@ class Counting:
         return _with(self.of_file, self.kept)
 
     def is_shown(self, finding: Finding) -> bool:
-        """Return whether somebody asks for a finding: its rule is on, and nobody accepted it.
-
-        One that got worse after it was accepted by a command is asked for, as its steps say it.
-        """
-        chosen = self.chosen
-        if finding.rule in chosen.disabled:
-            return False
-        return not Accepting.by(chosen.in_force(self.day)).accepts(finding)
+        """Return whether somebody asks for a finding: its rule is on, and nobody accepted it so."""
+        is_on = finding.rule not in self.of_file.disabled
+        return is_on and not self.accepting.accepts(finding)
 
     @property
     def basis(self) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
-from sync_pipeline.access.findings.accepted import Accepting
 from sync_pipeline.access.findings.case import Remedy
 from sync_pipeline.access.findings.fleet import Uneven, uneven, uneven_finding, unevenness
 from sync_pipeline.access.findings.lives import eventful
@@ -25,7 +24,7 @@ from sync_pipeline.model.report import FindingChange
 from sync_pipeline.model.review import FindingDay, KnownFinding, keys_of
 from sync_pipeline.model.session import Session
 from sync_pipeline.workflows.answers.burndown import burndown
-from sync_pipeline.workflows.answers.finding_rules import finding_rules, for_team
+from sync_pipeline.workflows.answers.finding_rules import Counting, finding_rules, for_team
 from sync_pipeline.workflows.answers.kept_reviews import Reviewed, Reviews, with_namesakes
 from sync_pipeline.workflows.dates import today
 from sync_pipeline.workflows.dependencies import SyncDeps
@@ -111,7 +110,8 @@ def review_session(deps: SyncDeps, session: Session) -> SessionReview:
 def _review_session(
     deps: SyncDeps, session: Session, instances: Sequence[Instance]
 ) -> SessionReview:
-    chosen = finding_rules(deps)
+    counting = Counting.of(deps)
+    chosen = counting.chosen
     reviews = Reviews(deps, chosen.disabled, with_findings=False)
     items = list(reviews.of(instances))
     uneven_ones = _uneven(items, chosen)
@@ -133,21 +133,19 @@ def _review_session(
     changes = deps.store.accounts.changes(wanted)
     touched = {(item.instance, item.change.account) for item in changes}
     changed = [item for item in found.findings if (item.instance, item.account) in touched]
-    came, went = _turnover(deps, session, by_id, chosen)
+    came, went = _turnover(deps, session, by_id, counting)
     return SessionReview(found, counts_of(changed), came, went)
 
 
 def _turnover(
-    deps: SyncDeps, session: Session, by_id: Mapping[int, Instance], chosen: FindingRules
+    deps: SyncDeps, session: Session, by_id: Mapping[int, Instance], counting: Counting
 ) -> tuple[int, int]:
     """Return how many findings came and how many went since a session began."""
-    accepting = Accepting.by(chosen.in_force(today(deps)))
     changes = deps.store.reviews.changes_since(list(by_id), session.started_at)
     counts = Counter(
         is_new
         for item, is_new in changes
-        if item.rule not in chosen.disabled
-        and not accepting.accepts(_named(by_id[item.instance_id], item))
+        if counting.is_shown(_named(by_id[item.instance_id], item))
     )
     return counts[True], counts[False]
 
