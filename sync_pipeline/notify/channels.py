@@ -55,7 +55,13 @@ def _url(route: Route, settings: Settings, resolve: Resolve) -> str:
 
 
 def _mail(route: Route, settings: Settings) -> Mail:
-    server = MailServer(
+    to = route.to or settings.alert_email_to
+    return Mail(mail_server_of(settings), settings.alert_email_from, to, route.name)
+
+
+def mail_server_of(settings: Settings) -> MailServer:
+    """Return where mail is handed in."""
+    return MailServer(
         settings.alert_smtp_host,
         settings.alert_smtp_port,
         settings.alert_smtp_tls,
@@ -63,4 +69,3 @@ def _mail(route: Route, settings: Settings) -> Mail:
         settings.alert_smtp_password,
         is_relaxed=settings.relaxed_certificates,
     )
-    return Mail(server, settings.alert_email_from, route.to or settings.alert_email_to, route.name)
