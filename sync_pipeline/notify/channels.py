@@ -55,8 +55,8 @@ def _url(route: Route, settings: Settings, resolve: Resolve) -> str:
 
 
 def _mail(route: Route, settings: Settings) -> Mail:
-    server = mail_server_of(settings)
-    return Mail(server, settings.alert_email_from, route.to or settings.alert_email_to, route.name)
+    to = route.to or settings.alert_email_to
+    return Mail(mail_server_of(settings), settings.alert_email_from, to, route.name)
 
 
 def mail_server_of(settings: Settings) -> MailServer:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import smtplib
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from functools import partial
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from sync_pipeline.certificates import client_context
 from sync_pipeline.errors import DeliveryError
@@ -52,7 +52,7 @@ class Mail:
 
     def send(self, alert: Alert) -> None:
         """Hand the mail in; see `Channel.send`. An address that is refused is logged."""
-        hand_in(self.server, self._message(alert), partial(not_sent, self.name))
+        hand_in(self.server, self._message(alert), lambda what: not_sent(self.name, what))
 
     def _message(self, alert: Alert) -> EmailMessage:
         message = EmailMessage()
@@ -67,6 +67,45 @@ class Mail:
         # A name may have half of a pair, which no mail can carry.
         message.set_content(alert.text.encode("utf-8", "replace").decode())
         return message
+
+
+def hand_in(
+    server: MailServer, message: EmailMessage, failed: Callable[[str], DeliveryError]
+) -> None:
+    """Hand a mail in at a server. An address that is refused beside others is logged.
+
+    Raises:
+        DeliveryError: what `failed` makes of a reason in which there is no secret.
+    """
+    where = f"the mail server {server.host}:{server.port}"
+    try:
+        with closing(_connected(server)) as connection:
+            if server.tls is SmtpTls.STARTTLS:
+                connection.starttls(context=client_context(is_relaxed=server.is_relaxed))
+            if server.username:
+                connection.login(server.username, server.password)
+            refused = connection.send_message(message)
+            # The mail is handed in: how the server says goodbye changes nothing.
+            with suppress(OSError):
+                connection.quit()
+    except smtplib.SMTPResponseException as error:
+        # The code alone: a server may quote anything that it was sent.
+        raise _refused(failed(f"{where} answered with the code {error.smtp_code}")) from None
+    except smtplib.SMTPRecipientsRefused:
+        raise _refused(failed(f"{where} refused every address")) from None
+    except smtplib.SMTPNotSupportedError:
+        raise _refused(failed(f"{where} lacks what TLS or login needs")) from None
+    except (OSError, ValueError) as error:
+        found = failed(f"{where} could not be used ({cause_of(error)})")
+        raise (_refused(found) if is_before_sending(error) else found) from None
+    if refused:
+        _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
+
+
+def _refused(error: DeliveryError) -> DeliveryError:
+    """Return an error that says that the server has no mail."""
+    error.is_refused = True
+    return error
 
 
 class _Answers:
@@ -111,43 +150,6 @@ class _Bounded(smtplib.SMTP):
 
 class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
     pass
-
-
-class _Failed(Protocol):
-    def __call__(self, what: str, *, is_refused: bool) -> DeliveryError: ...
-
-
-def hand_in(server: MailServer, message: EmailMessage, failed: _Failed) -> None:
-    """Hand a mail in at a server. An address that is refused beside others is logged.
-
-    Raises:
-        DeliveryError: what `failed` makes of a reason in which there is no secret; `is_refused`: it
-            is known that the server did not take the mail.
-    """
-    where = f"the mail server {server.host}:{server.port}"
-    try:
-        with closing(_connected(server)) as connection:
-            if server.tls is SmtpTls.STARTTLS:
-                connection.starttls(context=client_context(is_relaxed=server.is_relaxed))
-            if server.username:
-                connection.login(server.username, server.password)
-            refused = connection.send_message(message)
-            # The mail is handed in: how the server says goodbye changes nothing.
-            with suppress(OSError):
-                connection.quit()
-    except smtplib.SMTPResponseException as error:
-        # The code alone: a server may quote anything that it was sent.
-        what = f"{where} answered with the code {error.smtp_code}"
-        raise failed(what, is_refused=True) from None
-    except smtplib.SMTPRecipientsRefused:
-        raise failed(f"{where} refused every address", is_refused=True) from None
-    except smtplib.SMTPNotSupportedError:
-        raise failed(f"{where} lacks what TLS or login needs", is_refused=True) from None
-    except (OSError, ValueError) as error:
-        what = f"{where} could not be used ({cause_of(error)})"
-        raise failed(what, is_refused=is_before_sending(error)) from None
-    if refused:
-        _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:

@@ -62,7 +62,7 @@ def _message(sender: str, recipients: Sequence[str], mail: ReportMail) -> EmailM
     return message
 
 
-def _not_sent(what: str, *, is_refused: bool) -> DeliveryError:  # noqa: ARG001 - it is sent again anyway
+def _not_sent(what: str) -> DeliveryError:
     return DeliveryError(
         f"The report was not sent: {what}.",
         hint="It is tried again by itself; try it: sync-pipeline report --send --to ADDRESS.",

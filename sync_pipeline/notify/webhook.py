@@ -48,10 +48,10 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class SlackWebhook:
-    """Posts a text, as Slack, Mattermost and others take it, and the same as Slack's blocks.
+    """Posts `{"text": …}`, as Slack, Mattermost and others take it; in it nobody is mentioned.
 
-    In a block of plain text nothing is markup (docs.slack.dev/block-kit/formatting-with-markdown).
-    Those who don't know blocks show the text, in which nobody is mentioned.
+    Slack itself gets the same as blocks, too: in one of plain text nothing is markup
+    (docs.slack.dev, "Formatting message text"). Others may refuse what they don't know.
     """
 
     url: str = field(repr=False)
@@ -60,13 +60,24 @@ class SlackWebhook:
 
     def send(self, alert: Alert) -> None:
         """Post the alert; see `Channel.send`."""
-        text = without_mentions(fitting(f"*{alert.subject}*\n{alert.text}", _MOST_OF_TEXT))
-        payload = {
-            # Otherwise the name of an instance could mention a whole channel.
-            "text": "".join(_ESCAPES.get(char, char) for char in text),
-            "blocks": list(_blocks(f"{alert.subject}\n{alert.text}")),
-        }
+        payload = slack_payload(alert, has_blocks=is_slack(self.url))
         post_json(self.name, self.url, payload, is_relaxed=self.is_relaxed)
+
+
+def is_slack(url: str) -> bool:
+    """Return whether a webhook is one of Slack itself."""
+    host = urlsplit(url).hostname or ""
+    return host.endswith((".slack.com", ".slack-gov.com"))
+
+
+def slack_payload(alert: Alert, *, has_blocks: bool) -> dict[str, Any]:
+    """Return what is posted; where there are blocks, the text is for notifications alone."""
+    text = without_mentions(fitting(f"*{alert.subject}*\n{alert.text}", _MOST_OF_TEXT))
+    # Otherwise the name of an instance could mention a whole channel.
+    payload: dict[str, Any] = {"text": "".join(_ESCAPES.get(char, char) for char in text)}
+    if has_blocks:
+        payload["blocks"] = list(_blocks(f"{alert.subject}\n{alert.text}"))
+    return payload
 
 
 def post_json(

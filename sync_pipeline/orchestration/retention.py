@@ -35,6 +35,7 @@ def prune_sizes(context: dg.OpExecutionContext, pipeline: PipelineResource) -> N
             "sessions pruned": history.sessions,
             "records pruned": history.records,
             "changes pruned": history.changes,
+            "events pruned": history.events,
             "outcome": f"{done.message} {history.message}",
         }
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.period import Period, PeriodType
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.workflows.dates import today
@@ -115,8 +116,8 @@ def prune_history(deps: SyncDeps, pause: Callable[[float], None] = time.sleep) -
     done.is_all = (
         _prune_changes(deps, turns, done)
         and _prune_findings(deps, turns, done)
-        and _prune_news(deps, turns, done)
         and _prune_sessions(deps, turns, done)
+        and _prune_news(deps, turns, done)
     )
     return done
 
@@ -147,12 +148,30 @@ def _prune_findings(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
     return True
 
 
+def _prune_sessions(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
+    before = deps.clock() - timedelta(days=deps.settings.session_retention_days)
+    found = deps.store.session_retention.prune(before)
+    while not found.is_all:
+        done.records += found.records
+        done.sessions += found.sessions
+        if not turns.next():
+            return False
+        found = deps.store.session_retention.prune(before, found.place)
+    return True
+
+
 def _prune_news(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
-    """Take away what was told long ago, and then events that nothing is told of any more."""
+    """Take away what was told long ago, and then events that nothing is told of any more.
+
+    Nothing while the file of alerts is not valid: nobody knows then which routes there are.
+    """
     settings, now, pruned = deps.settings, deps.clock(), deps.store.news_retention
     told_before = now - timedelta(days=settings.alert_retention_days)
     events_before = now - timedelta(days=settings.event_retention_days)
-    names = [item.name for item in alerting_of(settings).routes]
+    try:
+        names = [item.name for item in alerting_of(settings).routes]
+    except ConfigurationError:
+        return True
     gone = 1
     while gone:
         gone = pruned.prune_told(told_before, names, CHANGES_AT_ONCE)
@@ -165,16 +184,4 @@ def _prune_news(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
         done.events += gone
         if not turns.next():
             return False
-    return True
-
-
-def _prune_sessions(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
-    before = deps.clock() - timedelta(days=deps.settings.session_retention_days)
-    found = deps.store.session_retention.prune(before)
-    while not found.is_all:
-        done.records += found.records
-        done.sessions += found.sessions
-        if not turns.next():
-            return False
-        found = deps.store.session_retention.prune(before, found.place)
     return True

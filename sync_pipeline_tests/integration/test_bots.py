@@ -102,9 +102,6 @@ def test_names_call_nobody_and_are_no_markup(name: str, web: WebInbox) -> None:
         assert posted["text"] == ALERT.text  # JSON for a program: as it is
         return
     if name == "slack":
-        # What Slack shows is plain text; the other is for those who don't know blocks.
-        assert {block["text"]["type"] for block in posted["blocks"]} == {"plain_text"}
-        everything = [posted["text"]]
         assert "<" not in posted["text"]
     for text in everything:
         for word in ("@all", "@channel", "<at", "</at"):
@@ -279,3 +276,14 @@ def test_over_tls_a_server_has_to_be_the_one(
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted.ca))
         channel.send(ALERT)
         assert len(web.posted) == 1
+
+
+def test_blocks_have_whole_lines_and_are_as_many_as_slack_takes() -> None:
+    long = Alert("s", "\n".join(f"{number} {'x' * 400}" for number in range(100)), {})
+    blocks = webhook.slack_payload(long, has_blocks=True)["blocks"]
+    texts = [block["text"]["text"] for block in blocks]
+    assert len(blocks) <= 50
+    assert max(map(len, texts)) <= 3000
+    assert "\n".join(texts) == f"s\n{long.text}"
+    huge = Alert("s", "\n".join("y" * 2999 for _ in range(99)), {})
+    assert len(webhook.slack_payload(huge, has_blocks=True)["blocks"]) == 50

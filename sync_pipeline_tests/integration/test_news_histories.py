@@ -28,7 +28,7 @@ from sync_pipeline.workflows.news.telling import tell_news
 from workbench.benches.alerts_bench import happen
 from workbench.benches.watch_bench import WatchBench
 
-STEPS = 60
+STEPS = 40
 ROUTES = {"all": Severity.INFO, "bad": Severity.HIGH, "digest": Severity.INFO}
 
 
@@ -129,7 +129,7 @@ def away(*_: object, **__: object) -> None:
     raise StoreUnavailable("The store is away.")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_what_is_heard_follows_from_what_happened(
     store: Store, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,22 @@ def test_without_a_channel_only_the_metrics_know(bench: WatchBench) -> None:
     assert line.endswith(" 1.0")
 
 
+def test_a_file_that_is_not_valid_keeps_nothing_from_being_told_later(
+    bench: WatchBench, web: WebInbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "alerts.yaml"
+    monkeypatch.setenv("SYNC_PIPELINE_ALERTS_FILE", str(file))
+    monkeypatch.setenv("TEAM_URL", web.url)
+    file.write_text("routes: {team: {channel: slack}}")
+    file.chmod(0o600)
+    with pytest.raises(ConfigurationError, match="not where it leads"):
+        tick()
+    assert bench.store.freshness.view([SyncCategory.ACCOUNT]).announced
+    file.write_text("routes: {team: {channel: slack, url: 'env:TEAM_URL'}}")
+    assert tick() == "1 overdue. team: told"
+    assert "billing (account)" in web.posted[0]["text"]
+
+
 @pytest.mark.parametrize("instance", ["billing", None])
 def test_maintenance_alerts_nobody(
     bench: WatchBench, web: WebInbox, monkeypatch: pytest.MonkeyPatch, instance: str | None

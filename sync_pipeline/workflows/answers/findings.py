@@ -230,15 +230,13 @@ def changes_since(
     Raises:
         ConfigurationError: the findings file is not valid.
     """
-    chosen = finding_rules(deps)
-    accepting = Accepting.by(chosen.in_force(today(deps)))
-    disabled = {*chosen.disabled, *((uneven.id,) if is_limited else ())}
+    counting = Counting.of(deps)
+    left_out = uneven.id if is_limited else None
     by_id = {item.id: item for item in instances}
     found = [
         FindingChange(by_id[item.instance_id].name, item.account, item.rule, item.severity, is_new)
         for item, is_new in deps.store.reviews.changes_since(list(by_id), since)
-        if item.rule not in disabled
-        and not accepting.accepts(_named(by_id[item.instance_id], item))
+        if item.rule != left_out and counting.is_shown(_named(by_id[item.instance_id], item))
     ]
     return sorted(found, key=_by_severity)
 
