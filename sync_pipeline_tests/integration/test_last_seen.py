@@ -24,10 +24,11 @@ from sync_pipeline.model.use import (
     UseMeans,
     seen_since,
 )
-from sync_pipeline.store.schema import instance_accounts
+from sync_pipeline.store.schema import instance_accounts, instance_reviews
 from sync_pipeline.store.store import Store
 from sync_pipeline.store.use.schema import instance_use
 from sync_pipeline.store.use.use import write_use
+from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.syncing.accounts import sync_instance_accounts
 from sync_pipeline_tests.integration.test_sync_accounts import Bench
 from workbench.benches.command import Command
@@ -210,6 +211,37 @@ def test_the_command_lists_whom_nobody_used_and_counts_of_whom_that_is_not_known
     whole = json.loads(asked.run("accounts", "show", "--instance", "billing", user, "--json").out)
     assert whole["use"]["by"] == "session"
     assert whole["use"]["coverage"]["samples"] == 4800
+
+
+def test_a_finding_goes_with_the_proof_that_it_stands_on(bench: Bench) -> None:
+    """The review is kept until a sync sees what may make it another."""
+    synced(bench)
+    now = bench.clock()
+    quiet = replace(
+        COVERAGE,
+        since_at=now - 100 * DAY,
+        whole_since=now - 100 * DAY,
+        last_at=now,
+        gap_at=None,
+        note="",
+    )
+    with bench.store._database.write() as connection:
+        connection.execute(update(instance_accounts).values(first_seen_at=now - 100 * DAY))
+        connection.execute(update(instance_reviews).values(turn=99, basis=""))
+    written(bench.store, bench.instance, NewUse(quiet, UseMarks(), {}, {}))
+
+    def unused() -> set[str]:
+        found = review_of(bench.deps, [bench.instance]).findings
+        return {item.account for item in found if item.rule == "unused-account"}
+
+    assert {"seen_ann", "seen_bob"} <= unused()
+    with counted(bench.store) as sent:
+        assert "seen_ann" in unused()
+    assert not any("instance_worlds.grants" in text for text in sent), "it was kept"
+    # By sessions alone, as this server is watched, nobody counts as unused.
+    record, _ = synced(bench)
+    assert record.details["unchanged"] is True
+    assert unused() == set()
 
 
 def test_who_was_never_watched_is_said_so(bench: Bench, asked: Command) -> None:

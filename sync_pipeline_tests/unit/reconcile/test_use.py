@@ -249,6 +249,35 @@ def test_what_counts_is_since_when_all_was_seen() -> None:
         assert server.seen("ann", since) is Seen.NOT_IN_SAMPLES
 
 
+def test_counters_that_were_emptied_and_grew_again_prove_nothing() -> None:
+    server = watched(UseMeans.COUNTER, 10)
+    since = server.now - timedelta(days=8)
+    server.login("ann", timedelta(minutes=1))
+    server.now += timedelta(minutes=5)
+    server.truncate(counters=True)
+    for _ in range(200):
+        server.login("bob", timedelta(minutes=1))
+    server.now += HOUR
+    server.sample()
+    assert server.seen("ann", since) is not Seen.NO
+    assert server.known.of("ann").last_at is None, "nobody can know"
+    assert server.seen("bob", since) is Seen.YES
+
+
+def test_a_login_after_a_restart_shows_whatever_was_counted_before() -> None:
+    server = Ledgered()
+    server.login("ann", timedelta(minutes=1))
+    for _ in range(2):
+        server.now += HOUR
+        server.sample()
+    assert server.known.of("ann").last_at is None, "when it logged in is not known"
+    server.restart()
+    server.login("ann", timedelta(minutes=1))
+    server.now += HOUR
+    server.sample()
+    assert server.known.of("ann").last_at == server.now
+
+
 def test_statements_that_empty_other_tables_leave_the_counters_what_they_are() -> None:
     server = watched(UseMeans.COUNTER, 10)
     server.truncate(counters=False)
