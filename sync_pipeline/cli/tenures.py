@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from sync_pipeline.cli.context import shown_time
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.classification import AccountRule, Capability
-from sync_pipeline.model.tenure import Blank, BlankKind, Edge, EdgeKind, HeldWay, Tenure
+from sync_pipeline.model.tenure import Edge, EdgeKind, HeldWay, Tenure
 
 COLUMNS = ("instance", "account", "since", "until", "for", "by", "not known")
 CSV_COLUMNS = (
@@ -62,8 +62,8 @@ def row(item: Tenure) -> tuple[object, ...]:
         _since(item.begin),
         _until(item),
         _length(item),
-        tuple(_by(item)),
-        tuple(_unknown(item)),
+        _first(item.by(), _MOST_WAYS, "ways"),
+        _first(map(str, item.blanks), _MOST_BLANKS, "times"),
     )
 
 
@@ -82,7 +82,7 @@ def csv_row(item: Tenure) -> tuple[object, ...]:
         int(item.at_least.total_seconds()),
         "" if most is None else int(most.total_seconds()),
         "; ".join(map(str, dict.fromkeys(held.way for held in item.ways))),
-        "; ".join(_blank(blank) for blank in item.blanks),
+        "; ".join(map(str, item.blanks)),
     )
 
 
@@ -163,29 +163,7 @@ def _span(length: timedelta) -> str:
     return f"{days * 24 + hours} h" if minutes >= 2 * 60 else f"{minutes} min"
 
 
-def _by(item: Tenure) -> Iterator[str]:
-    """Yield the ways that it was held by; of one that was not one throughout, when it was."""
-    for held in item.ways[:_MOST_WAYS]:
-        told = []
-        if held.begin != item.begin:
-            told.append(f"since {shown_time(held.begin.by)}")
-        if held.end is not None:
-            told.append(f"until {shown_time(held.end.by)}")
-        yield f"{held.way} ({', '.join(told)})" if told else str(held.way)
-    if len(item.ways) > _MOST_WAYS:
-        yield f"and {len(item.ways) - _MOST_WAYS} more ways"
-
-
-def _unknown(item: Tenure) -> Iterator[str]:
-    for blank in item.blanks[:_MOST_BLANKS]:
-        yield _blank(blank)
-    if len(item.blanks) > _MOST_BLANKS:
-        yield f"and {len(item.blanks) - _MOST_BLANKS} more times"
-
-
-def _blank(blank: Blank) -> str:
-    after = f"between {shown_time(blank.after)} and" if blank.after else "until"
-    until = shown_time(blank.until) if blank.until else "now"
-    if blank.kind is BlankKind.NO_SYNC:
-        return f"{after} {until}: no sync completed"
-    return f"{after} {until}: {blank.reason}"
+def _first(lines: Iterable[str], most: int, what: str) -> tuple[str, ...]:
+    found = tuple(lines)
+    more = len(found) - most
+    return (*found[:most], f"and {more} more {what}") if more > 0 else found

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z"
 
 
 class EdgeKind(StrEnum):
@@ -79,6 +84,11 @@ class Blank:
     until: datetime | None
     reason: str = ""
 
+    def __str__(self) -> str:
+        after = f"between {_shown(self.after)} and" if self.after else "until"
+        why = "no sync completed" if self.kind is BlankKind.NO_SYNC else self.reason
+        return f"{after} {_shown(self.until) if self.until else 'now'}: {why}"
+
 
 @dataclass(frozen=True, slots=True)
 class Tenure:
@@ -95,6 +105,16 @@ class Tenure:
     end: Edge | None = None
     ways: tuple[HeldWay, ...] = ()
     blanks: tuple[Blank, ...] = ()
+
+    def by(self) -> Iterator[str]:
+        """Yield the ways that it was held by; of one that was not one throughout, when it was."""
+        for held in self.ways:
+            told = []
+            if held.begin != self.begin:
+                told.append(f"since {_shown(held.begin.by)}")
+            if held.end is not None:
+                told.append(f"until {_shown(held.end.by)}")
+            yield f"{held.way} ({', '.join(told)})" if told else str(held.way)
 
     @property
     def is_held(self) -> bool:

@@ -106,6 +106,40 @@ def test_who_could_is_the_answer_of_the_command(pages: Pages, told: Command, day
     assert any("late: not synced yet" in note for note in shown["notes"]) == (day > 1)
 
 
+def seconds(moment: str | None) -> str | None:
+    return moment and moment[:19]
+
+
+@pytest.mark.parametrize("instance", ["one", "two"])
+def test_since_when_is_the_answer_of_the_command(
+    pages: Pages, told: Command, instance: str
+) -> None:
+    query = {"instance": instance, "capability": "superuser"}
+    shown = pages.get("/api/v1/tenure", query).json["tables"]["tenures"]
+    asked = ("accounts", "tenure", "--instance", instance, "--capability", "superuser")
+    said = told.ok(*asked, "--since", "90d", "--json").json
+    assert [
+        (item["account"], item["begin"], seconds(item["not_before"]), seconds(item["held_by"]))
+        for item in shown["items"]
+    ] == [
+        (
+            item["account"],
+            item["begin"]["kind"],
+            seconds(item["begin"]["after"]),
+            seconds(item["begin"]["by"]),
+        )
+        for item in said["tenures"]
+    ]
+    assert [seconds(item["gone_by"]) for item in shown["items"]] == [
+        seconds(item["end"]["by"]) if item["end"] else None for item in said["tenures"]
+    ]
+    page = pages.get("/tenure", {**query, "name": "ann"})
+    assert page.status == 200
+    assert "boss" not in page.text
+    assert 'href="/tenure?' in pages.get("/account", {"instance": instance, "name": "ann"}).text
+    assert pages.get("/api/v1/tenure", {"instance": "nowhere"}).status == 404
+
+
 def test_how_long_ago_is_a_moment_of_the_command(told: Command) -> None:
     of = ("access", "of", "ann", "--instance", "one", "--json", "--at")
     assert told.ok(*of, "4d").json["at"] == (NOW - timedelta(days=4)).isoformat()

@@ -604,7 +604,7 @@ def test_no_secret_is_reached_by_any_route(house: House, tmp_path: Path) -> None
         "instance": {"name": instance},
         **{
             name: {"instance": instance, "name": account["account"]}
-            for name in ("account", "history")
+            for name in ("account", "history", "tenure")
         },
         "compare": {"instance": instance, "name": account["account"], "other-name": "nobody"},
         "session": {"id": session},

@@ -124,6 +124,8 @@ def requests(pages: Pages) -> Iterator[Request]:
             {"instance": instance, "name": name, "at": at, "other-name": name}
             for instance, name in shared
         ],
+        "tenure": [{"instance": name, "since": "7d"} for name in [*names, "nowhere"]]
+        + [{"instance": instance, "name": name} for instance, name in own[::8]],
         "session": [{"id": item["session"]} for item in sessions],
         "capacity-instance": [{"instance": name} for name in [*names, "nowhere"]],
         "capacity-database": databases,

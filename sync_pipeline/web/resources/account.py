@@ -42,6 +42,7 @@ FACTS = (
     Column("elsewhere"),
     Column("compare"),
     Column("all_changes"),
+    Column("since_when"),
 )
 POWERS = Layout(
     "powers",
@@ -198,6 +199,7 @@ def _facts(found: AccountAnswer) -> tuple[Value, ...]:
         if found.is_active and view.is_active
         else None,
         Link("changes", "/history", {**which, **until}) if found.has_more_changes else None,
+        Link("powers", "/tenure", which),
     )
 
 

@@ -15,6 +15,7 @@ from sync_pipeline.web.resources import (
     instances,
     names,
     sessions,
+    tenure,
     today,
     who_can,
 )
@@ -26,6 +27,7 @@ RESOURCES: tuple[Resource, ...] = (
     *accounts.RESOURCES,
     *account.RESOURCES,
     *compare.RESOURCES,
+    *tenure.RESOURCES,
     *changes.RESOURCES,
     *causes.RESOURCES,
     *findings.RESOURCES,

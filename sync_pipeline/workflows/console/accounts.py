@@ -14,6 +14,7 @@ from sync_pipeline.access.telling import alike
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import Baseline, LoggedChange
+from sync_pipeline.model.classification import AccountRule, Capability
 from sync_pipeline.model.finding import Finding
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import AccountView, ChangeFilter
@@ -32,6 +33,7 @@ from sync_pipeline.model.page import (
 )
 from sync_pipeline.model.past import Which
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
+from sync_pipeline.model.tenure import InstanceTenures
 from sync_pipeline.model.use import InstanceUse
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.workflows.answers.access import judged_then, load
@@ -39,6 +41,7 @@ from sync_pipeline.workflows.answers.accounts import Found, found_accounts
 from sync_pipeline.workflows.answers.findings import review_of
 from sync_pipeline.workflows.answers.history import change_list
 from sync_pipeline.workflows.answers.past import each_at, require_past
+from sync_pipeline.workflows.answers.tenure import tenures
 from sync_pipeline.workflows.answers.use import use_lines
 from sync_pipeline.workflows.console.abilities import looked_at, looked_through
 from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
@@ -256,6 +259,30 @@ class AccountAnswers:
                 return None
             sides.append((known.judged, which.account))
         return questions.compare(*sides[0], *sides[1])
+
+    def tenures(
+        self,
+        which: Which,
+        capability: Capability,
+        since: datetime | None,
+        until: datetime | None,
+    ) -> InstanceTenures | None:
+        """Return since when accounts of an instance have a capability; None: no such instance.
+
+        Of the account that is named, or of all where none is.
+
+        Raises:
+            ConfigurationError: the time ends before it begins, or has not come.
+        """
+        instance = self._instance(which)
+        if instance is None:
+            return None
+        name = which.account
+        rule = AccountRule(capabilities=(capability,), with_own=bool(name))
+        (found,) = tenures(
+            self._deps, [instance], rule, since, until, lambda state: name in ("", state.name)
+        )
+        return found
 
     def _instance(self, which: Which) -> Instance | None:
         return self._store.instance_pages.named(self._reach, which.instance, which.at)
