@@ -172,7 +172,7 @@ class _Counted:
             asked.account,
         )
         covered = pages.covered(question)
-        question = replace(question, ids=covered.ids, is_everything=covered.is_everything)
+        question = replace(question, ids=covered.ids, without=covered.without)
         return cls(deps, question, covered, counting, not reach.is_everything)
 
     def each(self, place: Place) -> FindingsAnswer:
