@@ -37,14 +37,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from itertools import chain, islice
 from math import inf
 from pathlib import Path
 from statistics import median
 from threading import Event, Thread
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 from uuid import uuid4
 
 from sqlalchemy import update
@@ -126,15 +126,16 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Writes to the store what changes nothing, as often as is wanted."""
+    """Writes to the store what no page shows, as often as is wanted."""
 
     store: Store
     a_second: float
 
     def once(self) -> None:
-        """Commit one write."""
-        with self.store._database.write() as connection:  # noqa: SLF001 - nothing public writes so little
-            connection.execute(update(console_tokens).values(role=console_tokens.c.role))
+        """Commit one write. SQLite leaves out one that writes what is there."""
+        values = {"created_at": datetime.now(UTC)}
+        with self.store._database.write() as connection:  # noqa: SLF001 - no command writes so little
+            connection.execute(update(console_tokens).values(values))
 
     @contextmanager
     def again_and_again(self) -> Iterator[None]:
@@ -167,6 +168,7 @@ class Console:
     tokens: Mapping[str, str]
     users: int
     writing: Writing
+    connection: HTTPConnection
     asked: int = 0
 
     def get(self, address: str, viewer: str = "everyone") -> bytes:
@@ -177,12 +179,16 @@ class Console:
         """
         headers = {"Authorization": f"Bearer {self.tokens[viewer]}"}
         try:
-            with urlopen(Request(self.url + address, headers=headers), timeout=120) as answer:  # noqa: S310
-                body: bytes = answer.read()
-        except HTTPError as error:
-            with error:
-                said = error.read(2000).decode("utf-8", "replace")
-            raise WrongAnswer(f"{address}: {error.code} {said}") from None
+            self.connection.request("GET", address, headers=headers)
+            answer = self.connection.getresponse()
+            body = answer.read()
+        except (HTTPException, OSError):
+            # The console ends what is idle for long; the next request connects again.
+            self.connection.close()
+            raise
+        if answer.status != HTTPStatus.OK:
+            said = body[:2000].decode("utf-8", "replace")
+            raise WrongAnswer(f"{address}: {answer.status} {said}")
         return body
 
     def alone(self, question: Question, *, is_written: bool = True) -> Figures:
@@ -285,12 +291,13 @@ def served(
                 command, env=environment_of(home, {"store_url": url}), stdout=file, stderr=file
             )
         writing = Writing(store, options.writes)
-        url = f"http://127.0.0.1:{port}"
-        console = Console(url, process.pid, server_pid, tokens, options.users, writing)
+        url, connection = f"http://127.0.0.1:{port}", HTTPConnection("127.0.0.1", port, timeout=120)
+        console = Console(url, process.pid, server_pid, tokens, options.users, writing, connection)
         try:
             _wait(console, process, log)
             yield console
         finally:
+            connection.close()
             process.terminate()
             process.wait(30)
 
@@ -310,7 +317,7 @@ def _wait(console: Console, process: subprocess.Popen[bytes], log: Path) -> None
     while time.monotonic() < end and process.poll() is None:
         try:
             console.get("/login")
-        except (URLError, ConnectionError):
+        except (HTTPException, OSError):
             time.sleep(0.1)
         else:
             return

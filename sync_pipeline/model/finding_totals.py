@@ -136,7 +136,7 @@ class CountedQuestion:
     `rule` empty: of all; `least` is the severity that they have at least. `now` is when what
     depends on the time has to hold: questions are alike where nothing of it turned in between.
     `ids` are those of the instances, where these are few and were looked for before.
-    `is_everything`: nothing else was counted.
+    `without` are those that were counted and are not meant; None: they are not few.
     """
 
     reach: Reach
@@ -148,21 +148,22 @@ class CountedQuestion:
     least: Severity | None = None
     account: str = ""
     ids: tuple[int, ...] | None = None
-    is_everything: bool = False
+    without: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
     """Of how many instances a question is, how many of them have no numbers, and some names.
 
-    `ids` are those of the question where it is of few. `is_everything`: no others have any.
+    `ids` are those of the question where it is of few, and `without` those that have numbers and
+    are none of them, or whose numbers do not hold, where these are few.
     """
 
     total: int
     left: int
     names: tuple[str, ...] = ()
     ids: tuple[int, ...] | None = None
-    is_everything: bool = False
+    without: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,17 @@ from sync_pipeline.store.schema import account_permissions as permissions
 from sync_pipeline.store.schema import instance_accounts as accounts
 from sync_pipeline.store.schema import instances
 
-_LINES = select(
+_LINE = select(
     *(accounts.c.instance_id, accounts.c.account_name, accounts.c.kind, accounts.c.is_active),
     *(permissions.c.is_superuser, permissions.c.is_locked, permissions.c.can_login),
     *(permissions.c.last_change_at, instances.c.name, instances.c.engine),
-).select_from(accounts.join(permissions).join(instances))
-
+)
+_LINES = _LINE.select_from(accounts.join(permissions).join(instances))
+# SQLite can begin with nothing else than the accounts then, in the order of their names. It would
+# take all those of the instances that are meant, and sort them.
+_LINES_BY_NAME = _LINE.select_from(
+    accounts.join(permissions).join(instances, instances.c.id == accounts.c.instance_id + 0)
+)
 
 _ROUNDS = 4
 SELDOM = 20_000
@@ -98,7 +103,8 @@ class AccountPages(OfDatabase):
                 where.append(among(connection, accounts.c.instance_id, ids))
             columns = (name, accounts.c.instance_id)
             if ids is None and not _is_seldom(connection, asked):
-                query = after(_LINES.where(*where), columns, key, is_descending=False)
+                lines = _LINES_BY_NAME if self._database.is_sqlite else _LINES
+                query = after(lines.where(*where), columns, key, is_descending=False)
             else:
                 query = self._of_few(where, key, place.limit + 1)
             rows = connection.execute(query.limit(place.limit + 1)).all()

@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     exists,
     func,
+    not_,
     or_,
     select,
 )
@@ -92,9 +93,12 @@ class FindingPages(OfDatabase):
                     *_meant(connection, asked), instances.c.id.not_in(counted)
                 )
                 names = connection.scalars(left.order_by(instances.c.name).limit(_SHOWN)).all()
-            return Covered(
-                total, total - known, tuple(names), asked.ids, is_everything=known == kept
-            )
+            others: Sequence[int] | None = None
+            if kept - known <= FEW:
+                own = select(marks.c.instance_id).where(marks.c.instance_id.not_in(counted))
+                others = connection.scalars(own).all() if kept > known else ()
+            without = None if others is None else tuple(sorted(others))
+            return Covered(total, total - known, tuple(names), asked.ids, without)
 
     @remembered
     def numbers(self, asked: CountedQuestion, *, with_rules: bool) -> FindingNumbers:
@@ -300,7 +304,10 @@ def _counted(
         query = query.where(of)
     if is_narrowed and asked.least is not None:
         query = query.where(counts.c.rank <= asked.least.rank)
-    return query if asked.is_everything else query.where(counts.c.instance_id.in_(known))
+    if asked.without is None:
+        return query.where(counts.c.instance_id.in_(known))
+    # Of nearly all, those that are left out are a shorter way.
+    return query.where(not_(among(connection, counts.c.instance_id, asked.without)))
 
 
 def _is_meant(asked: CountedQuestion, rank: int) -> bool:

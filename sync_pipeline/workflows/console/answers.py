@@ -208,7 +208,7 @@ class Answers:
         search = access.search(self._deps, privilege, text, lots, at, looking.some, lacks)
         telling = Telling[Holder | Fold](
             lambda item: [item],
-            is_alone=bool(asked.names) or self._is_one(asked, at),
+            is_alone=bool(asked.names) or self._is_one(asked, at, lots),
             every_holder=told.every_holder,
             is_folded=not told.every_holder,
             how="Name the instance, or ask for all holders, to see them.",
@@ -239,7 +239,10 @@ class Answers:
         count += shown if last == since else 0
         return HoldersAnswer(Page(tuple(page), (last, count)), found, notes, names)
 
-    def _is_one(self, asked: InstanceQuestion, at: datetime | None) -> bool:
+    def _is_one(self, asked: InstanceQuestion, at: datetime | None, lots: Lots) -> bool:
+        """Return whether a question is of one instance: a later page does not know the first."""
+        if len(lots.known) > 1:
+            return False
         return len(self._store.instance_pages.chosen(self._reach, asked, 2, None, at)) == 1
 
 

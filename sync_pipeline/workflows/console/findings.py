@@ -213,11 +213,11 @@ class _Counted:
             asked.account,
         )
         covered = pages.covered(question)
-        question = replace(question, ids=covered.ids, is_everything=covered.is_everything)
+        question = replace(question, ids=covered.ids, without=covered.without)
         new: Mapping[str, datetime] = {}
         if asked.since is not None:
-            found = deps.store.finding_pages.with_new(question, asked.since)
-            question = replace(question, ids=tuple(found), is_everything=False)
+            found = pages.with_new(question, asked.since)
+            question = replace(question, ids=tuple(found), without=None)
             new = dict(found.values())
         chosen = counting.chosen
         if not reach.is_everything:
