@@ -151,7 +151,7 @@ def _powers_unreviewed(
         for states in (states_before(known, result), now)
     )
     before, found = (
-        by_key(examine(reviewer.case(instance, item, None, {}), POWER_RULES).findings)
+        by_key(examine(reviewer.case(instance, item, None, {}, WatchedUse()), POWER_RULES).findings)
         for item in (was, judged)
     )
     appeared = (*result.created, *result.reactivated)
