@@ -18,6 +18,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.session import SessionStatus
 from sync_pipeline_tests.orchestration.test_backfill import history
 from sync_pipeline_tests.orchestration.test_ui import SELECTOR, launch_of, runs
@@ -117,6 +118,13 @@ def test_the_ui_plots_an_instance_over_its_periods(page: Page, system: System) -
     expect(page.locator("canvas").first).to_be_visible()
     for number in ("last bytes", "change percent", "days with data"):
         expect(page.get_by_text(number)).to_be_visible()
+    # The page of partitions knows what our command computed, though no run of the job did.
+    month = PeriodType.MONTH
+    offered = len(list(PeriodRange.between(month, today - timedelta(days=730), today)))
+    missing = offered - len(list(PeriodRange.between(month, first, today)))
+    page.goto(f"{system.url}/locations/sync_pipeline/jobs/aggregate_month/partitions")
+    said = re.compile(rf"{offered}\s*Total partitions\s*{missing}\s*Missing partitions")
+    expect(page.locator("body")).to_contain_text(said, timeout=90 * SECONDS)
 
 
 FOREIGN = """

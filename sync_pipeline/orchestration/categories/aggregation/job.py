@@ -30,8 +30,8 @@ def _wait_seconds(settings: Settings) -> int:
 def _of_period(kind: PeriodType) -> MoreJob:
     return MoreJob(
         AGGREGATE_PERIOD[kind],
-        f"Aggregate the sizes of one {kind} again. A whole range in one run: materialize it of "
-        f"the asset {FLEET_AGGREGATIONS}/{kind}, or use `sync-pipeline backfill`.",
+        f"Aggregate the sizes of one {kind} again, or of an unbroken range in one run, as of the "
+        f"asset {FLEET_AGGREGATIONS}/{kind} and with `sync-pipeline backfill`.",
         kind=kind,
     )
 
