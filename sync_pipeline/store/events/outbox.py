@@ -107,6 +107,8 @@ class OutboxStore:
     def note_sent(self, message: Outgoing, now: datetime) -> None:
         """Note that a message was taken: it is never sent again."""
         with self._database.write() as connection:
+            # The route first, as everywhere: two that wait for each other would lose this.
+            self._lock(connection, message.route)
             done = connection.execute(
                 update(messages)
                 .where(messages.c.id == message.id, messages.c.sent_at.is_(None))
