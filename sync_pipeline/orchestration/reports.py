@@ -21,7 +21,7 @@ LONGEST = 500
 
 
 @dg.op(
-    name=REPORT_JOB,
+    name="mail_reports",  # Dagster takes no op by the name of a job
     config_schema=NO_CONFIG,
     description="Mail the reports that are due, each once.",
 )
