@@ -20,7 +20,8 @@ from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.report_routes import report_routes
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.watching import reports
-from sync_pipeline.workflows.watching.reports import SentReport, due_reports, send_due
+from sync_pipeline.workflows.watching.due_reports import due_reports
+from sync_pipeline.workflows.watching.reports import SentReport, send_due
 from workbench.benches.command import Command
 from workbench.benches.store_bench import StoreBench, an_account
 from workbench.servers.inboxes import MailInbox, mail_inbox

@@ -72,6 +72,11 @@ def test_names() -> None:
     assert {hook.name for hook in JOB.hook_defs} == {"close_record"}
 
 
+def test_all_can_be_loaded_at_once() -> None:
+    """As a code server does: no op or graph has the name of another."""
+    REPOSITORY.load_all_definitions()
+
+
 def test_everything_is_on_by_default() -> None:
     assert all(item.default_status is DefaultSensorStatus.RUNNING for item in sensors())
     schedules = REPOSITORY.schedule_defs

@@ -1,4 +1,4 @@
-"""The reports that are mailed: which are due, and sending them, each once.
+"""Sending the reports that are due, each once.
 
 A report is sent by who claims it in the store. The claim ends by itself, so that of a process that
 was killed another one takes over; what was sent is remembered at once, so that none is sent twice
@@ -17,33 +17,21 @@ from uuid import NAMESPACE_URL, uuid5
 from sync_pipeline.errors import DeliveryError, StoreUnavailable, SyncError
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.report import FleetReport, ReportFormat
-from sync_pipeline.model.report_route import WEEK, ReportRoute, RouteState
 from sync_pipeline.notify.channels import mail_server_of
 from sync_pipeline.notify.report_mail import Attachment, ReportMail, send_report
 from sync_pipeline.report.mail_text import mail_subject, mail_text
 from sync_pipeline.report.rendering import rendered
 from sync_pipeline.report.texts import ReportTexts
-from sync_pipeline.workflows.answers.report_routes import report_routes
 from sync_pipeline.workflows.answers.reporting import Asked, fleet_report
 from sync_pipeline.workflows.dates import date_of
 from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.watching.due_reports import DueReport
 
 _LOG = logging.getLogger(__name__)
 CLAIM = timedelta(minutes=15)
 """How long one process may be at one report, before another may begin with it."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
-LONGEST_TIME = timedelta(days=366)
-"""A report tells of no longer time, however long none could be sent."""
 MOST_DOUBLINGS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class DueReport:
-    """A report to send: it was due at a moment, and tells of the time since another (UTC)."""
-
-    route: ReportRoute
-    due_at: datetime
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +48,6 @@ class SentReport:
         if self.error is not None:
             return f"{self.name}: not sent. {self.error}"
         return f"{self.name}: sent to {self.recipients}, {self.size_bytes:,} bytes."
-
-
-def due_reports(deps: SyncDeps) -> list[DueReport]:
-    """Return the reports that are due and that nobody is at; a new route is remembered.
-
-    Its first report is sent when the next one is due.
-
-    Raises:
-        ConfigurationError: the reports file is not valid.
-    """
-    routes = report_routes(deps.settings)
-    if not routes:
-        return []
-    now, states = deps.clock(), deps.store.report_routes.states()
-    found = []
-    for route in routes:
-        due = route.last_due(now, deps.settings.time_zone)
-        state = states.get(route.name)
-        if state is None:
-            deps.store.report_routes.begin(route.name, due)
-        elif state.due_at < due and (state.not_before is None or state.not_before <= now):
-            found.append(DueReport(route, due, _since(state, due, now)))
-    return found
-
-
-def _since(state: RouteState, due: datetime, now: datetime) -> datetime:
-    return max(state.until_at or due - WEEK, now - LONGEST_TIME)
 
 
 def send_due(deps: SyncDeps, due: Sequence[DueReport]) -> Iterator[SentReport]:

@@ -1,0 +1,52 @@
+"""Which of the reports that are mailed are due.
+
+Who looks every few minutes imports nothing of what makes a report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sync_pipeline.model.report_route import WEEK, ReportRoute, RouteState
+from sync_pipeline.workflows.answers.report_routes import report_routes
+from sync_pipeline.workflows.dependencies import SyncDeps
+
+LONGEST_TIME = timedelta(days=366)
+"""A report tells of no longer time, however long none could be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueReport:
+    """A report to send: it was due at a moment, and tells of the time since another (UTC)."""
+
+    route: ReportRoute
+    due_at: datetime
+    since: datetime
+
+
+def due_reports(deps: SyncDeps) -> list[DueReport]:
+    """Return the reports that are due and that nobody is at; a new route is remembered.
+
+    Its first report is sent when the next one is due.
+
+    Raises:
+        ConfigurationError: the reports file is not valid.
+    """
+    routes = report_routes(deps.settings)
+    if not routes:
+        return []
+    now, states = deps.clock(), deps.store.report_routes.states()
+    found = []
+    for route in routes:
+        due = route.last_due(now, deps.settings.time_zone)
+        state = states.get(route.name)
+        if state is None:
+            deps.store.report_routes.begin(route.name, due)
+        elif state.due_at < due and (state.not_before is None or state.not_before <= now):
+            found.append(DueReport(route, due, _since(state, due, now)))
+    return found
+
+
+def _since(state: RouteState, due: datetime, now: datetime) -> datetime:
+    return max(state.until_at or due - WEEK, now - LONGEST_TIME)
