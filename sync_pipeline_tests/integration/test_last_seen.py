@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import update
 
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.page import AccountQuestion, Place
+from sync_pipeline.model.past import Which
 from sync_pipeline.model.session import InstanceRecord
 from sync_pipeline.model.use import (
     AccountUse,
@@ -24,11 +26,13 @@ from sync_pipeline.model.use import (
     UseMeans,
     seen_since,
 )
+from sync_pipeline.model.viewer import EVERYTHING
 from sync_pipeline.store.schema import instance_accounts, instance_reviews
 from sync_pipeline.store.store import Store
 from sync_pipeline.store.use.schema import instance_use
 from sync_pipeline.store.use.use import write_use
 from sync_pipeline.workflows.answers.findings import review_of
+from sync_pipeline.workflows.console.accounts import AccountAnswers
 from sync_pipeline.workflows.syncing.accounts import sync_instance_accounts
 from sync_pipeline_tests.integration.test_sync_accounts import Bench
 from workbench.benches.command import Command
@@ -242,6 +246,24 @@ def test_a_finding_goes_with_the_proof_that_it_stands_on(bench: Bench) -> None:
     record, _ = synced(bench)
     assert record.details["unchanged"] is True
     assert unused() == set()
+
+
+def test_the_console_shows_it_of_one_account_and_in_the_list(bench: Bench) -> None:
+    synced(bench)
+    user = bench.server.admin_user
+    answers = AccountAnswers(bench.deps, EVERYTHING)
+    found = answers.one(Which("billing", user))
+    assert found is not None
+    assert found.last_used_at == bench.clock()
+    assert found.used[0].startswith(f"last used {bench.clock():%Y-%m-%d %H:%M}Z (an open session)")
+    then = answers.one(Which("billing", user, bench.clock()))
+    assert then is not None
+    assert (then.last_used_at, then.used) == (None, ()), "of a past moment it is not known"
+    page = answers.page(AccountQuestion(), Place(50))
+    assert page.last_used("billing", user) == bench.clock()
+    assert page.last_used("billing", "seen_ann") is None
+    asked_then = answers.page(AccountQuestion(at=bench.clock()), Place(50))
+    assert asked_then.last_used("billing", user) is None
 
 
 def test_who_was_never_watched_is_said_so(bench: Bench, asked: Command) -> None:

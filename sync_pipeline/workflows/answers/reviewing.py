@@ -64,11 +64,12 @@ class Reviewer:
         judged: Judged,
         databases: Databases | None,
         changed_at: Mapping[str, datetime],
-        use: WatchedUse,
+        use: WatchedUse | None = None,
     ) -> Case:
-        """Return an instance under review."""
+        """Return an instance under review; without `use` nobody counts as unused."""
         listed = replace(databases, excluded=self._excluded(instance)) if databases else None
-        return Case(judged, listed, changed_at, self._monitor(instance), use)
+        monitor = self._monitor(instance)
+        return Case(judged, listed, changed_at, monitor, use or WatchedUse())
 
     def basis(self, instance: Instance) -> str:
         """Return a digest (hex) of all that is no row of the store's: our own code is among it."""
