@@ -33,7 +33,6 @@ from sync_pipeline.model.privilege import Grant, Securable, SecurableKind
 from sync_pipeline.model.server_fact import ServerFact
 from sync_pipeline.report.csv_cells import harmless
 from sync_pipeline.settings import Settings, project_root
-from sync_pipeline.store.console import accounts
 from sync_pipeline.store.server_facts import write_facts
 from sync_pipeline.store.store import Store
 from sync_pipeline.visible import visible
@@ -51,7 +50,7 @@ from workbench.benches.command import Command, command_at
 from workbench.benches.store_bench import StoreBench
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.running.asked_pages import Pages, pages_of_home
-from workbench.servers.statements import forgetting, planned
+from workbench.servers.statements import forgetting
 from workbench.strategies.reviewed_worlds import reviewed_snapshot
 
 TEAMS = Team("blue", 4, HOSTILE), Team("ruby", 2)
@@ -667,19 +666,6 @@ def test_a_page_of_accounts_reads_an_index(pages: Pages, query: dict[str, Any], 
         assert pages.get("/api/v1/accounts", query).status == 200
     event.remove(engine, "before_cursor_execute", explain)
     assert index in plans[-1] or (index.startswith("uq_") and "instance_id=?" in plans[-1]), plans
-
-
-def test_accounts_of_many_instances_are_read_in_the_order_of_their_names(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else all accounts of these instances would be read, and sorted."""
-    monkeypatch.setattr(accounts, "FEW", 0)
-    after = encoded(("u", pages.get("/api/v1/instances").json["items"][0]["instance"]))
-    with planned(pages.deps.store) as plans:
-        query = {"engine": list(EngineName), "after": after, "system": "yes"}
-        assert pages.get("/api/v1/accounts", query).status == 200
-    assert "ix_instance_accounts_by_name ((account_name,instance_id)>(?,?))" in plans[-1], plans
-    assert "B-TREE" not in plans[-1], plans
 
 
 def statements(pages: Pages, store: Store) -> dict[str, int]:

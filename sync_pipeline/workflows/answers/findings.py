@@ -203,7 +203,10 @@ def _of_fleet(
 
 def _is_fleet(deps: SyncDeps, items: Sequence[Reviewed]) -> bool:
     active = {item.instance.id for item in items if item.instance.is_active}
-    return len(active) == len(items) == deps.store.registry.active_count()
+    if len(active) != len(items):
+        return False
+    store = deps.store
+    return len(items) == store.remember("active instances", store.registry.active_count)
 
 
 def trend(

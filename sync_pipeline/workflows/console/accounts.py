@@ -182,7 +182,7 @@ class AccountAnswers:
         view = self._store.accounts.get(which.instance, which.account) if instance else None
         if instance is None or view is None:
             return None
-        known = self._known(instance, which)
+        known = self._known(instance, which, view)
         if known is None:
             return None
         judged = known.judged
@@ -254,7 +254,8 @@ class AccountAnswers:
         sides = []
         for which in (first, second):
             instance = self._instance(which)
-            known = self._known(instance, which) if instance else None
+            view = self._store.accounts.get(which.instance, which.account) if instance else None
+            known = self._known(instance, which, view) if instance else None
             if known is None or not known.is_active:
                 return None
             sides.append((known.judged, which.account))
@@ -287,9 +288,9 @@ class AccountAnswers:
     def _instance(self, which: Which) -> Instance | None:
         return self._store.instance_pages.named(self._reach, which.instance, which.at)
 
-    def _known(self, instance: Instance, which: Which) -> _Known | None:
+    def _known(self, instance: Instance, which: Which, view: AccountView | None) -> _Known | None:
+        """Return what is known of an account; `view` is what it is now, None: there is none."""
         if which.at is None:
-            view = self._store.accounts.get(instance.name, which.account)
             (loaded,) = load(self._deps, [instance])
             return _Known(view.state, view.is_active, loaded.judged) if view else None
         require_past(self._deps, which.at)
