@@ -11,6 +11,7 @@ from itertools import pairwise
 from sync_pipeline.access.findings.accepted import is_meant
 from sync_pipeline.model.finding import Severity, Suppression, severity_at
 from sync_pipeline.model.finding_life import FindingLife
+from sync_pipeline.model.pattern import literal
 from sync_pipeline.model.review import FindingDay
 
 DateOf = Callable[[datetime], date]
@@ -32,6 +33,35 @@ class InForce:
     def means(self, life: FindingLife) -> bool:
         """Return whether it names a finding."""
         return is_meant(life.rule, life.instance, life.account, life.about, self.suppression)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedOverTime:
+    """All that was ever accepted, by the only instance that each may mean (None: several)."""
+
+    every: tuple[InForce, ...] = ()
+    _by_instance: dict[str | None, list[tuple[int, InForce]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, every: Iterable[InForce]) -> AcceptedOverTime:
+        """Return it by suppressions in their order."""
+        kept = tuple(every)
+        found: dict[str | None, list[tuple[int, InForce]]] = defaultdict(list)
+        for number, item in enumerate(kept):
+            found[literal(item.suppression.instance)].append((number, item))
+        return cls(kept, dict(found))
+
+    def meaning(self, life: FindingLife) -> list[InForce]:
+        """Return what accepts a finding, or did, in its order."""
+        if not self.every:
+            return []
+        of_several = self._by_instance.get(None, [])
+        near = [*self._by_instance.get(life.instance, ()), *of_several]
+        return [item for _, item in sorted(near, key=_number) if item.means(life)]
+
+
+def _number(item: tuple[int, InForce]) -> int:
+    return item[0]
 
 
 @dataclass(frozen=True, slots=True)

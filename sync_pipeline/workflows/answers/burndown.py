@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sync_pipeline.access.findings.fleet import uneven
-from sync_pipeline.access.findings.lives import Days, InForce
+from sync_pipeline.access.findings.lives import AcceptedOverTime, Days, InForce
 from sync_pipeline.access.findings.review import RULES
 from sync_pipeline.model.finding_life import FindingLife
 from sync_pipeline.model.instance import Instance
@@ -41,13 +41,13 @@ def burndown(
     same, moved = deps.store.finding_lives.moved(ids, since, disabled)
     found = Days(first, lambda moment: date_of(moment, deps.settings), Counter(same))
     for life in moved:
-        found.add(life, meaning(life, accepted))
+        found.add(life, accepted.meaning(life))
     for life in _accepted_ones(deps, instances, accepted, since, disabled):
-        found.add_accepted(life, meaning(life, accepted))
+        found.add_accepted(life, accepted.meaning(life))
     return list(found.all(last))
 
 
-def in_force(deps: SyncDeps) -> list[InForce]:
+def in_force(deps: SyncDeps) -> AcceptedOverTime:
     """Return everything that was ever accepted, with when it ended or will.
 
     Raises:
@@ -60,23 +60,18 @@ def in_force(deps: SyncDeps) -> list[InForce]:
     for item in deps.store.acceptances.ever():
         ends = end_of(item.suppression.until, deps.settings)
         found.append(InForce(item.suppression, min(ends, item.removed_at or ends)))
-    return found
-
-
-def meaning(life: FindingLife, accepted: Sequence[InForce]) -> list[InForce]:
-    """Return what accepts a finding, or did."""
-    return [item for item in accepted if item.means(life)]
+    return AcceptedOverTime.of(found)
 
 
 def _accepted_ones(
     deps: SyncDeps,
     instances: Sequence[Instance],
-    accepted: Sequence[InForce],
+    accepted: AcceptedOverTime,
     since: datetime,
     disabled: Sequence[str],
 ) -> list[FindingLife]:
     """Return the findings that may have been accepted, and are as they were at a moment."""
-    live = [item for item in accepted if item.ends > since]
+    live = [item for item in accepted.every if item.ends > since]
     rules = [
         rule.id
         for rule in RULES
@@ -85,4 +80,4 @@ def _accepted_ones(
     patterns = {item.suppression.instance for item in live}
     ids = [one.id for one in instances if any(like(item, one.name) for item in patterns)]
     lives = deps.store.finding_lives.stayed(ids, since, rules) if ids and rules else ()
-    return [life for life in lives if meaning(life, live)]
+    return [life for life in lives if accepted.meaning(life)]

@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from sync_pipeline.access.findings.lives import InForce, states
+from sync_pipeline.access.findings.lives import AcceptedOverTime, InForce, states
 from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.finding_life import FindingLife, by_life
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.pattern import like
-from sync_pipeline.workflows.answers.burndown import in_force, meaning
+from sync_pipeline.workflows.answers.burndown import in_force
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 
@@ -85,7 +85,7 @@ def finding_history(
     """
     accepted, now = in_force(deps), deps.clock()
     moved = deps.store.finding_lives.moved_instances(asked.since, asked.until)
-    said = [item for item in accepted if _happened(item, asked)]
+    said = [item for item in accepted.every if _happened(item, asked)]
     ids = [
         item.id
         for item in instances
@@ -106,12 +106,12 @@ def _happened(item: InForce, asked: HistoryQuestion) -> bool:
 
 
 def _history(
-    spells: Sequence[FindingLife], accepted: Sequence[InForce], now: datetime
+    spells: Sequence[FindingLife], accepted: AcceptedOverTime, now: datetime
 ) -> FindingHistory:
     last = spells[-1]
     events: list[LifeEvent] = []
     for place, life in enumerate(spells):
-        events += _events(life, meaning(life, accepted), now, is_back=place > 0)
+        events += _events(life, accepted.meaning(life), now, is_back=place > 0)
     ended = last.resolved_at or now
     return FindingHistory(
         *(last.instance, last.rule, last.account, last.about, last.severity),
@@ -122,8 +122,8 @@ def _history(
     )
 
 
-def _is_accepted(life: FindingLife, accepted: Sequence[InForce], now: datetime) -> bool:
-    known = [item for item in states(life, meaning(life, accepted)) if item.at <= now]
+def _is_accepted(life: FindingLife, accepted: AcceptedOverTime, now: datetime) -> bool:
+    known = [item for item in states(life, accepted.meaning(life)) if item.at <= now]
     return bool(known) and known[-1].is_accepted
 
 
