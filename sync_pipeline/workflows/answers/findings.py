@@ -233,6 +233,21 @@ def trend(
     return found
 
 
+def open_before(
+    deps: SyncDeps, instances: Sequence[Instance], days: int, *, is_limited: bool = False
+) -> Mapping[Severity, int]:
+    """Return how many findings there were when the days of a `trend` began; of none: no number.
+
+    Raises:
+        ConfigurationError: the findings file is not valid.
+    """
+    first = today(deps) - timedelta(days=days - 1)
+    since = datetime.combine(first, time(), ZoneInfo(deps.settings.time_zone)).astimezone(UTC)
+    disabled = (*finding_rules(deps.settings).disabled, *((uneven.id,) if is_limited else ()))
+    before, _ = deps.store.reviews.spans([item.id for item in instances], since, disabled)
+    return before
+
+
 def _by_day(of: _DayOf) -> tuple[date, int]:
     day, severity = of
     return day, severity.rank
