@@ -197,12 +197,16 @@ class FindingChange:
 
 @dataclass(frozen=True, slots=True)
 class FindingNews:
-    """The findings as they are, which came and went, and how many there were by day."""
+    """The findings as they are, which came and went, and how many there were by day.
+
+    `before` says how many there were when `first_day` began; of none there is no number.
+    """
 
     review: Review = field(default_factory=Review)
     changes: tuple[FindingChange, ...] = ()
     days: tuple[FindingDay, ...] = ()
     first_day: date | None = None
+    before: Mapping[Severity, int] = field(default_factory=dict)
 
     @property
     def opened(self) -> int:

@@ -151,19 +151,15 @@ def _burn_down(report: FleetReport, texts: ReportTexts) -> Iterator[Series]:
         return
     last = report.capacity.until
     days = [news.first_day + timedelta(n) for n in range((last - news.first_day).days + 1)]
-    now = (*news.review.findings, *news.review.suppressed)
     for severity in Severity:
         own = {item.day: item for item in news.days if item.severity is severity}
-        if own:
-            first = own[min(own)]
-            left = first.open - first.new + first.resolved
-        else:
-            left = sum(item.severity is severity for item in now)
+        # Before the first review nobody knows how many there were.
+        left = news.before.get(severity, 0) if news.before else None
         points: list[tuple[date, float | None]] = []
         for day in days:
             left = own[day].open if day in own else left
             points.append((day, left))
-        if own or left:
+        if any(value for _, value in points):
             yield Series(texts(f"severity.{severity}"), points)
 
 

@@ -143,6 +143,7 @@ def made_report() -> FleetReport:
             (FindingChange("billing-pg", NASTY, "superuser", Severity.CRITICAL, True),),
             tuple(days),
             UNTIL - timedelta(days=89),
+            dict.fromkeys(Severity, 5),
         ),
         classes=(ClassTrend("admins", "who may do all", counts[-1], tuple(counts)),),
         overdue=(

@@ -15,7 +15,7 @@ from sync_pipeline.access.classification.subject import Population
 from sync_pipeline.access.telling import alike
 from sync_pipeline.errors import ConfigurationError, StoreDamaged
 from sync_pipeline.model.access import PowerKind, path_text
-from sync_pipeline.model.change import KnownAccount, LoggedChange
+from sync_pipeline.model.change import AccountChange, KnownAccount
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.privilege import OF_SERVER, SectionKey
 from sync_pipeline.model.report import AdministratorNews, FirstRead, PowerSpell
@@ -61,12 +61,14 @@ def _news(deps: SyncDeps, instances: Sequence[Instance], since: datetime) -> Adm
     present = load_each(deps, changed, deps.clock(), with_damaged=True)
     for before, now in zip(then, present, strict=True):
         name = now.instance.name
-        if not before.judged.is_synced:
+        is_first = not before.judged.is_synced
+        if is_first:
             first.append(FirstRead(name, len({account for account, _ in _holds(now)})))
-            continue
-        gaps += [(name, text) for text in before.judged.past]
+        else:
+            gaps += [(name, text) for text in before.judged.past]
         try:
-            spells += spells_since(deps, now, before.stored.sections, since)
+            sections = None if is_first else before.stored.sections
+            spells += spells_since(deps, now, sections, since)
         except StoreDamaged as error:
             gaps.append((name, f"{name}: {error.message}"))
     notes = alike(gaps)
@@ -75,38 +77,44 @@ def _news(deps: SyncDeps, instances: Sequence[Instance], since: datetime) -> Adm
 
 
 def spells_since(
-    deps: SyncDeps, now: LoadedInstance, sections: _Sections, since: datetime
+    deps: SyncDeps, now: LoadedInstance, sections: _Sections | None, since: datetime
 ) -> Iterator[PowerSpell]:
     """Yield each time for which an account of an instance had a power, that began or ended since.
 
     `sections` are those of then: where one that is read now was not, nothing that came is certain.
+    None: the first sync of the instance came later, and what it found is no news.
 
     Raises:
         ConfigurationError: changes since then were pruned.
         StoreDamaged: what is stored is not what was written.
     """
-    is_certain = not _is_newly_read(sections, now.stored.sections)
     views, changes = deps.store.accounts.since(since, [now.instance.id])
     known = {view.state.name: KnownAccount(view.state, view.is_active) for view in views}
-    states = list(_states(now, known, changes, since))
+    moments = [
+        (at, [entry.change for entry in entries])
+        for at, entries in groupby(changes, key=lambda entry: entry.changed_at)
+    ]
+    if sections is None and moments:
+        since, _ = moments.pop()
+        (begun,) = load_each_at(deps, [now.instance], since, with_damaged=True)
+        sections = begun.stored.sections
+    states = list(_states(now, known, moments, since))
     states.reverse()
+    is_certain = not _is_newly_read(sections or {}, now.stored.sections)
     yield from _between(now.instance.name, states, is_certain=is_certain)
 
 
 def _states(
     now: LoadedInstance,
     known: Mapping[str, KnownAccount],
-    changes: Iterable[LoggedChange],
+    moments: Iterable[tuple[datetime, Sequence[AccountChange]]],
     since: datetime,
 ) -> Iterator[tuple[datetime | None, _Holds]]:
     """Yield what was held from each moment on, newest first; the last has no moment: before all."""
-    moments = 0
-    for at, group in groupby(changes, key=lambda entry: entry.changed_at):
-        entries = [entry.change for entry in group]
-        if moments < MOST_MOMENTS:
-            moments += 1
+    for number, (at, changes) in enumerate(moments):
+        if number < MOST_MOMENTS:
             yield at, _holds(_then(now, known, at))
-        known = taken_back(known.values(), entries)
+        known = taken_back(known.values(), changes)
     yield None, _holds(_then(now, known, since))
 
 

@@ -7,7 +7,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 
 from sync_pipeline.access.findings.case import Remedy
@@ -220,6 +220,19 @@ def trend(
         ConfigurationError: the findings file is not valid.
     """
     return eventful(burndown(deps, instances, days, is_limited=is_limited))
+
+
+def open_before(
+    deps: SyncDeps, instances: Sequence[Instance], days: int, *, is_limited: bool = False
+) -> Mapping[Severity, int]:
+    """Return how many findings there were when the days of a `trend` began; of none: no number.
+
+    Raises:
+        ConfigurationError: the findings file is not valid.
+    """
+    found = burndown(deps, instances, days + 1, is_limited=is_limited)
+    day_before = today(deps) - timedelta(days=days)
+    return {item.severity: item.open for item in found if item.day == day_before and item.open}
 
 
 def changes_since(

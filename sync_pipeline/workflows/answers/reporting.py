@@ -141,9 +141,10 @@ def _findings(deps: SyncDeps, about: _About, since: datetime) -> FindingNews:
     try:
         changes = findings.changes_since(deps, about.live, since, is_limited=limited)
         by_day = findings.trend(deps, about.live, days, is_limited=limited)
+        before = findings.open_before(deps, about.live, days, is_limited=limited)
     except ConfigurationError:  # the review says it already
         return FindingNews(review)
-    return FindingNews(review, tuple(changes), tuple(by_day), first)
+    return FindingNews(review, tuple(changes), tuple(by_day), first, before)
 
 
 def _trend_days(deps: SyncDeps, since: datetime) -> int:
