@@ -413,6 +413,18 @@ def test_a_hundred_roles_in_a_chain_say_the_ends_of_the_way(bench: NewsBench) ->
     assert (last.path[0], last.path[-1]) == ("r99", "r0 (member, set role)")
 
 
+def test_a_role_of_many_tells_each_of_them(bench: NewsBench) -> None:
+    people = [user(f"u{number}", roles=("dba",)) for number in range(260)]
+    bench.sync(role("dba"), *people)
+    gained = bench.sync(role("dba", is_superuser=True), *people)
+    lost = bench.sync(role("dba"), *people)
+    names = sorted(["dba", *(item.name for item in people)])
+    assert powers(gained) == [("power_gained", name, "superuser") for name in names]
+    assert powers(lost) == [("power_lost", name, "superuser") for name in names]
+    (one,) = (item for item in lost if item.account == "u7" and item.kind in POWERS)
+    assert (one.before, one.path) == ("superuser", ())
+
+
 def test_a_defect_in_a_rule_costs_no_event_of_a_power(
     bench: NewsBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,8 @@ _LOCKED = (
 _STATE = select(reviews.c.turn, reviews.c.began_at, reviews.c.basis, reviews.c.world).where(
     _OF_INSTANCE
 )
+_MOST_UNPACKED = 250
+"""Findings that changed at once, of which the evidence of before is told: it is packed with all."""
 _FOUND = select(reviews.c.findings).where(_OF_INSTANCE)
 _FORGET = (
     update(reviews)
@@ -185,7 +187,7 @@ def _told(
         for key, item in before.items()
         if key not in now or item.severity is not now[key].severity
     }
-    if then:
+    if 0 < len(then) <= _MOST_UNPACKED:
         blob = connection.execute(_FOUND, {"of_id": instance_id}).scalar_one()
         then.update(_as_found(blob, then, new.examined))
         then = {key: replace(item, steps=before[key].seen.steps) for key, item in then.items()}
