@@ -118,8 +118,14 @@ class _Course:
 
     def _matters(self, group: Sequence[LoggedChange], states: Mapping[str, KnownAccount]) -> bool:
         """Return whether a sync changed anything by which somebody may hold it, or no more."""
-        engine = ENGINES[self.instance.engine]
-        if not is_of_powers(self.wanted.rule) or not isinstance(engine, KnowsUnreviewed):
+        name = self.instance.engine
+        engine = ENGINES[name]
+        # Under the same name may have been a server of another engine.
+        is_another = any(
+            mark.details.get("engine") not in (None, name) for mark in self.history.syncs
+        )
+        is_asked = is_another or not is_of_powers(self.wanted.rule)
+        if is_asked or not isinstance(engine, KnowsUnreviewed):
             return True
         return not all(_is_plain(engine, entry, states) for entry in group)
 
