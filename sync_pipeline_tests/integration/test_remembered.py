@@ -145,7 +145,7 @@ def test_so_many_rows_are_kept_and_no_more() -> None:
         return remembered.of(name, make)
 
     for name, rows_of in (("a", 4), ("b", 3), ("a", 4), ("c", 4), ("a", 4), ("b", 3), ("d", 30)):
-        assert rows(name, rows_of) == [name] * count
+        assert rows(name, rows_of) == [name] * rows_of
     assert made == ["a", "b", "c", "b", "d"]
     rows("e", 2)
     rows("e", 2)
