@@ -43,7 +43,8 @@ FLEET = (
 )
 NO_TABLE = {("grants",), ("up",), ("report",), ("metrics",), ("capacity", "export"),
             ("instances", "export"), ("console", "export")}  # fmt: skip
-WITHOUT_ANSWER = {"add", "edit", "remove", "import", "rotate", "start", "end", "limit"}
+WITHOUT_ANSWER = {"add", "edit", "remove", "import", "rotate", "start", "end", "limit", "accept",
+                  "unaccept"}  # fmt: skip
 SHOWING = (
     ("accounts", "at", "--time=2030-01-01"),
     ("accounts", "changes"),
@@ -64,6 +65,8 @@ SHOWING = (
     ("capacity", "top"),
     ("credentials", "list"),
     ("findings",),
+    ("findings", "accepted"),
+    ("findings", "history"),
     ("findings", "rules"),
     ("findings", "trend"),
     ("instances", "list"),
