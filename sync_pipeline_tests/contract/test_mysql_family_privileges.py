@@ -138,6 +138,7 @@ def test_thousands_of_accounts_need_no_more_queries(family: Family) -> None:
             "DELETE FROM mysql.db WHERE User LIKE 'many%'",
         )
     assert many == few
-    assert len(many) <= 14 + len(OF_SERVER), "what a server is set to is a few of its own"
+    # What a server is set to is a few of its own, and three tell who uses it.
+    assert len(many) <= 14 + len(OF_SERVER) + 3
     assert len(after.accounts) == len(before.accounts) + 5000
     assert all(s.grants for s in after.accounts if s.name.startswith("'many"))
