@@ -19,10 +19,16 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from workbench.servers.running import free_port
 
+LONGEST_SILENCE = 60
+
 
 @dataclass
 class WebInbox:
-    """What was posted, and how to answer."""
+    """What was posted, and how to answer.
+
+    While it is silent it keeps what is posted, notes the key of it as unanswered, and says
+    nothing; whoever posted it has to wait until it is released.
+    """
 
     port: int = 0
     scheme: str = "http"
@@ -32,6 +38,9 @@ class WebInbox:
     paths: list[str] = field(default_factory=list)
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    is_silent: bool = False
+    unanswered: list[str] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -46,8 +55,14 @@ def web_inbox(tls: ssl.SSLContext | None = None) -> Iterator[WebInbox]:
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            inbox.posted.append(json.loads(body))
+            is_silent, post = inbox.is_silent, json.loads(body)
+            inbox.posted.append(post)
             inbox.paths.append(self.path)
+            if is_silent:
+                inbox.unanswered.append(post["message_id"])
+                inbox.released.wait(LONGEST_SILENCE)
+                self.close_connection = True
+                return
             time.sleep(inbox.seconds)
             self.send_response(inbox.status)
             if inbox.status // 100 == 3:
