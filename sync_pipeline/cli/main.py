@@ -85,7 +85,7 @@ class Root(LazyGroup):
         Entry("findings", "sync_pipeline.cli.findings", "Findings of an access review."),
         Entry("sessions", "sync_pipeline.cli.sessions", "Sync sessions and their records."),
         Entry("run", "sync_pipeline.cli.run", "Launch a job now and wait for its end."),
-        Entry("alerts", "sync_pipeline.cli.alerts", "Overdue instances, and who is told of them."),
+        Entry("alerts", "sync_pipeline.cli.alerts", "Overdue instances, and who is told of what."),
         Entry(
             "settings",
             "sync_pipeline.cli.settings",

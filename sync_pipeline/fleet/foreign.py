@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ import yaml
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.written_yaml import BadYaml, WrittenYaml, read_yaml
-from sync_pipeline.model.instance import EngineName, TlsMode
+from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 
 
 class ForeignFormat(StrEnum):
@@ -84,6 +84,26 @@ def foreign_rows(
             )
     except BadYaml as error:
         raise ConfigurationError(error.sentence(str(path)), hint="Nothing was imported.") from None
+
+
+def with_what_was(found: Instance, before: Instance) -> Instance:
+    """Return an instance of such a list as it is from now on; `before` is how it was registered.
+
+    What the list does not say stays as it is, and no tag is taken away: rules of alerts, teams
+    and limits go by them.
+    """
+    return replace(
+        found,
+        database=found.database or before.database,
+        tls=replace(
+            before.tls, mode=found.tls.mode, ca_file=found.tls.ca_file or before.tls.ca_file
+        ),
+        timeouts=before.timeouts,
+        tags=tuple(dict.fromkeys((*before.tags, *found.tags))),
+        environment=found.environment or before.environment,
+        description=found.description or before.description,
+        is_active=before.is_active,
+    )
 
 
 def _as_yaml(text: str) -> str:
