@@ -17,6 +17,7 @@ from sync_pipeline.model.route import (
     Alerting,
     ChannelKind,
     Match,
+    Outgoing,
     QuietHours,
     Rhythm,
     Route,
@@ -317,7 +318,7 @@ def test_one_message_is_claimed_by_one(bench: WatchBench, instance: Instance) ->
     outbox.introduce(["slack"], decide)
     outbox.take(decide, now)
 
-    def claim(moment: datetime) -> list[object]:
+    def claim(moment: datetime) -> list[Outgoing]:
         day = timedelta(days=1)
         return list(outbox.claim(["slack"], moment, oldest=day, pause=PAUSE))
 
