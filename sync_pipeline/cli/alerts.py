@@ -196,9 +196,11 @@ def _show_rules(output: Output, alerting: Alerting, states: dict[str, RouteState
         {"name": item.name, **_narrowed(item.match), "routes": list(item.routes)}
         for item in alerting.rules
     ]
+    gone = _gone(alerting, states)
     if output.is_json:
         routes = [_plain_route(item, states.get(item.name)) for item in alerting.routes]
-        show_json({"routes": routes, "rules": found})
+        left = [{"name": item.route, "waiting": item.waiting} for item in gone]
+        show_json({"routes": routes, "rules": found, "gone": left})
         return
     columns = ("rule", "events that", "go to")
     rows = [
@@ -206,7 +208,18 @@ def _show_rules(output: Output, alerting: Alerting, states: dict[str, RouteState
         for rule in found
     ]
     notes = [_route_note(item, states.get(item.name)) for item in alerting.routes]
+    notes += [
+        f"there is no route {item.route} any more, on which {item.waiting} events wait: see "
+        "sync-pipeline alerts replay, or name a route so again."
+        for item in gone
+    ]
     output.show(columns, rows, "There is no rule: nobody is told of anything.", notes)
+
+
+def _gone(alerting: Alerting, states: dict[str, RouteState]) -> list[RouteState]:
+    """Return the routes that had something to tell when they were taken out, or called anew."""
+    names = {item.name for item in alerting.routes}
+    return [item for item in states.values() if item.route not in names and item.waiting]
 
 
 def _show_trials(output: Output, found: list[Trial]) -> None:
@@ -283,7 +296,7 @@ def _route_note(route: Route, state: RouteState | None) -> str:
     if state and state.waiting:
         found += f"; {state.waiting} events wait"
     if state and state.failures:
-        found += f"; failed {state.failures} times, last: {state.error}"
+        found += f"; failed {state.failures} times, last: {state.error.rstrip('.')}"
     return f"{found}."
 
 

@@ -291,7 +291,10 @@ def import_(
         if dry_run:
             say(f"{len(parsed.instances)} instances are good; nothing was written.")
             return
-        wanted, kept = _with_kept_modes(parsed, deps.store.registry.instances())
+        registered = deps.store.registry.instances()
+        if of is not None:
+            parsed = _with_what_was(parsed, registered)
+        wanted, kept = _with_kept_modes(parsed, registered)
         counts = deps.store.registry.put_instances(wanted, deps.clock())
     say(f"{counts.added} added, {counts.updated} changed, {counts.unchanged} unchanged.")
     if kept:
@@ -322,6 +325,15 @@ def _read(
             f"{of!r} is no tool whose files are known.", hint="Give pgadmin or dbeaver."
         )
     return read_foreign(file, ForeignFormat(of), Defaults(credential, environment, tags))
+
+
+def _with_what_was(parsed: ParsedFile, registered: Sequence[Instance]) -> ParsedFile:
+    """Return another tool's list with what it does not say of instances that are registered."""
+    from sync_pipeline.fleet.foreign import with_what_was
+
+    before = {item.name: item for item in registered}
+    found = (with_what_was(item, before.get(item.name, item)) for item in parsed.instances)
+    return replace(parsed, instances=tuple(found))
 
 
 def _with_kept_modes(

@@ -6,8 +6,9 @@ or is reached in a way that we do not go, is left out and named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ import yaml
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.written_yaml import BadYaml, WrittenYaml, read_yaml
-from sync_pipeline.model.instance import EngineName, TlsMode
+from sync_pipeline.model.instance import EngineName, Instance, TlsMode
 
 
 class ForeignFormat(StrEnum):
@@ -49,6 +50,13 @@ class ForeignRow:
     reason: str = ""
 
 
+_TABS_AND_TEXTS = re.compile(r'\t|"(?:[^"\\\n]|\\.)*+"')
+_HALVES = re.compile(
+    r"\\u([Dd][89ABab][0-9A-Fa-f]{2})\\u([Dd][C-Fc-f][0-9A-Fa-f]{2})|\\.", re.DOTALL
+)
+"""Two halves of a sign, or any other escape, so that `\\\\` begins none."""
+
+
 class _LeftOut(Exception):
     """An entry is no instance of ours, and why."""
 
@@ -63,7 +71,7 @@ def foreign_rows(
     """
     place, made = _KINDS[kind]
     try:
-        written = read_yaml(text)  # JSON is YAML, and so each entry has a line
+        written = read_yaml(_as_yaml(text))  # so that each entry has a line
         entries = _mapping_at(written, place)
         if entries is None:
             raise ConfigurationError(
@@ -76,6 +84,43 @@ def foreign_rows(
             )
     except BadYaml as error:
         raise ConfigurationError(error.sentence(str(path)), hint="Nothing was imported.") from None
+
+
+def with_what_was(found: Instance, before: Instance) -> Instance:
+    """Return an instance of such a list as it is from now on; `before` is how it was registered.
+
+    What the list does not say stays as it is, and no tag is taken away: rules of alerts, teams
+    and limits go by them.
+    """
+    return replace(
+        found,
+        database=found.database or before.database,
+        tls=replace(
+            before.tls, mode=found.tls.mode, ca_file=found.tls.ca_file or before.tls.ca_file
+        ),
+        timeouts=before.timeouts,
+        tags=tuple(dict.fromkeys((*before.tags, *found.tags))),
+        environment=found.environment or before.environment,
+        description=found.description or before.description,
+        is_active=before.is_active,
+    )
+
+
+def _as_yaml(text: str) -> str:
+    """Return JSON as YAML: it is, but for tabs between its parts and signs in two halves.
+
+    YAML 1.2.2, 6.1 (no tab indents) and 5.7 (an escape is a whole sign); RFC 8259, 7.
+    """
+    return _TABS_AND_TEXTS.sub(
+        lambda found: " " if found[0] == "\t" else _HALVES.sub(_whole, found[0]), text
+    )
+
+
+def _whole(halves: re.Match[str]) -> str:
+    if halves[1] is None:
+        return halves[0]
+    pair = int(halves[1], 16), int(halves[2], 16)
+    return f"\\U{0x10000 + ((pair[0] & 0x3FF) << 10) + (pair[1] & 0x3FF):08x}"
 
 
 def _row(key: str, entry: Any, line: int, made: _Maker, defaults: Defaults) -> ForeignRow:

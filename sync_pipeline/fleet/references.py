@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import time
@@ -43,14 +44,25 @@ class SecretSource(Protocol):
 
 @dataclass(slots=True)
 class _Kept:
-    """What was given last; who asks meanwhile waits for the one who fetches it."""
+    """What was given last, or why nothing was; who asks meanwhile waits for the one who fetches."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     found: ResolvedSecret | None = None
     good_until: float = 0.0
+    error: ConfigurationError | None = None
+    failed_at: float = 0.0
 
     def serves(self, rejected: Secret | None, now: float) -> bool:
         return self.found is not None and self.found.secret != rejected and now < self.good_until
+
+    def raise_shared(self, began: float) -> None:
+        """Raise the error of whoever fetched while this one waited: a place that hangs costs once.
+
+        Raises:
+            ConfigurationError: it failed since then; one of its own, which gets its own instance.
+        """
+        if self.error is not None and began < self.failed_at:
+            raise copy.copy(self.error)
 
 
 class References:
@@ -77,7 +89,9 @@ class References:
         try:
             source = self._source(scheme)
             kept = self._of((reference, login if source.is_of_login else _NOWHERE))
+            began = self._clock()
             with kept.lock:
+                kept.raise_shared(began)
                 if not kept.serves(rejected, self._clock()):
                     self._fetch(kept, source, rest, login, rejected)
                 assert kept.found is not None  # noqa: S101 - it was fetched
@@ -95,8 +109,12 @@ class References:
         self, kept: _Kept, source: SecretSource, rest: str, login: Login, rejected: Secret | None
     ) -> None:
         now = self._clock()
-        found = source.fetch(rest, login, is_rejected=rejected is not None)
-        kept.found, kept.good_until = found, now + found.good_for_seconds
+        try:
+            found = source.fetch(rest, login, is_rejected=rejected is not None)
+        except ConfigurationError as error:
+            kept.error, kept.failed_at = copy.copy(error), self._clock()
+            raise
+        kept.found, kept.good_until, kept.error = found, now + found.good_for_seconds, None
 
     def _of(self, key: tuple[str, Login]) -> _Kept:
         with self._lock:

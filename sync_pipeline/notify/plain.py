@@ -10,16 +10,22 @@ import re
 CUT = "… the rest did not fit in. See: sync-pipeline alerts replay."
 _JOINER = "\u2060"
 """Has no width: a name reads as before, and is no mention any more."""
-_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+_MENTION = re.compile(r"(?<![^\W_])@(?=\w)")
+_LINK = re.compile(r"\](?=[(\[])")
 _TAG = re.compile(r"<(?=/?at\b)", re.IGNORECASE)
 
 
 def without_mentions(text: str) -> str:
     """Return a text in which no `@name` and no `<at …>` tells anybody.
 
-    Mattermost takes `@channel` from any text, Feishu `<at user_id="all">`.
+    Mattermost takes `@channel` from any text, and from `_@channel`; Feishu `<at user_id="all">`.
     """
     return _TAG.sub(f"<{_JOINER}", _MENTION.sub(f"@{_JOINER}", text))
+
+
+def without_links(text: str) -> str:
+    """Return a text in which no Markdown makes a link or an image: an address is what it shows."""
+    return _LINK.sub(f"]{_JOINER}", text)
 
 
 def fitting(text: str, most_bytes: int) -> str:

@@ -22,7 +22,7 @@ from sync_pipeline.notify.channel import (
     is_before_sending,
     not_sent,
 )
-from sync_pipeline.notify.plain import fitting, without_mentions
+from sync_pipeline.notify.plain import fitting, without_links, without_mentions
 
 FEWEST, MOST = 200, 299
 LONGEST_WAIT = 86_400.0
@@ -48,7 +48,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class SlackWebhook:
-    """Posts `{"text": …}`, as Slack, Mattermost and others take it; in it nobody is mentioned.
+    """Posts `{"text": …}`, as Slack, Mattermost and others take it.
+
+    In it nobody is mentioned, and no link is called otherwise than it is.
 
     Slack itself gets the same as blocks, too: in one of plain text nothing is markup
     (docs.slack.dev, "Formatting message text"). Others may refuse what they don't know.
@@ -72,7 +74,9 @@ def is_slack(url: str) -> bool:
 
 def slack_payload(alert: Alert, *, has_blocks: bool) -> dict[str, Any]:
     """Return what is posted; where there are blocks, the text is for notifications alone."""
-    text = without_mentions(fitting(f"*{alert.subject}*\n{alert.text}", _MOST_OF_TEXT))
+    whole = fitting(f"*{alert.subject}*\n{alert.text}", _MOST_OF_TEXT)
+    # Mattermost takes Markdown from it.
+    text = without_links(without_mentions(whole))
     # Otherwise the name of an instance could mention a whole channel.
     payload: dict[str, Any] = {"text": "".join(_ESCAPES.get(char, char) for char in text)}
     if has_blocks:

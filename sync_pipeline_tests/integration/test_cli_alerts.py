@@ -170,9 +170,17 @@ def test_what_waits_and_why_is_shown(fleet: Command) -> None:
         store, Event(EventKind.POWER_GAINED, Severity.HIGH, ids["a"], "a", bench.now, "bob", "x")
     )
     tell(bench.deps, Ear("security", works=False))
+    tell(bench.deps, Ear("called-anew", works=False))
+    happen(store, Event(EventKind.POWER_LOST, Severity.HIGH, ids["a"], "a", bench.now, "bob", "x"))
+    tell(bench.deps, Ear("called-anew", works=False))
     store.close()
     said = " ".join(fleet.ok("alerts", "rules").out.split())
     assert "1 events wait; failed 1 times, last: The alert was not sent to security" in said
     (security, _) = fleet.ok("alerts", "rules", "--json").json["routes"]
     assert (security["waiting"], security["failures"]) == (1, 1)
     assert "it is away" in security["error"]
+    assert "there is no route called-anew any more, on which 1 events wait" in said
+    assert fleet.ok("alerts", "rules", "--json").json["gone"] == [
+        {"name": "called-anew", "waiting": 1}
+    ]
+    assert ".." not in said

@@ -14,6 +14,7 @@ import yaml
 from cryptography.fernet import Fernet
 
 from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.model.instance import TlsMode, TlsOptions
 from sync_pipeline.settings import Settings
 from workbench.benches.command import CANARY, Command
 
@@ -255,6 +256,27 @@ def test_an_instance_lives(monitor: Command) -> None:
     monitor.ok("instances", "remove", "billing", "--yes")
     assert names(monitor) == []
     monitor.ok("credentials", "remove", "monitor")
+
+
+def test_what_another_tool_does_not_say_of_an_instance_stays(monitor: Command) -> None:
+    monitor.ok(
+        *("instances", "add", "billing", "--engine", "postgresql", "--host", "old"),
+        *("--credential", "monitor", "--tag", "team=billing", "--environment", "production"),
+        *("--total-timeout", "77", "--tls", "verify-full", "--tls-cert", "/c", "--tls-key", "/k"),
+        *("--database", "shop", "--description", "ours", "--inactive"),
+    )
+    entry = {"Name": "billing", "Group": "EU", "Host": "new", "Port": 5433, "Username": "monitor"}
+    file = write(monitor, "servers.json", json.dumps({"Servers": {"1": entry}}))
+    assert "1 changed" in monitor.ok("instances", "import", file, "--from", "pgadmin").out
+    store = monitor.store()
+    (found,) = store.registry.instances()
+    store.close()
+    assert (found.host, found.port, found.tags) == ("new", 5433, ("EU", "team=billing"))
+    assert (found.environment, found.description) == ("production", "ours")
+    assert (found.database, found.timeouts.total_seconds, found.is_active) == ("shop", 77, False)
+    assert found.tls == TlsOptions(TlsMode.VERIFY_FULL, None, "/c", "/k")
+    again = monitor.ok("instances", "import", file, "--from", "pgadmin").out
+    assert "0 added, 0 changed, 1 unchanged" in again
 
 
 def test_a_fleet_is_imported_whole_and_safe_to_repeat(monitor: Command) -> None:

@@ -71,6 +71,13 @@ def test_slack_gets_a_text_that_mentions_nobody(web: WebInbox) -> None:
     assert web.posted == [{"text": "*sync_pipeline: 1 overdue*\n- &lt;!channel&gt; &amp; 数据库\n"}]
 
 
+def test_no_name_is_a_link_in_mattermost(web: WebInbox) -> None:
+    alert = Alert("s", "- [high] db, [bill](http://evil.example) _@channel: gained superuser", {})
+    SlackWebhook(f"{web.url}/{TOKEN}").send(alert)
+    text = "- [high] db, [bill]\u2060(http://evil.example) _@\u2060channel: gained superuser"
+    assert web.posted == [{"text": f"*s*\n{text}"}]
+
+
 @pytest.mark.parametrize(
     ("url", "is_its_own"),
     [

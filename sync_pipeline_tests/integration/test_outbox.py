@@ -17,6 +17,7 @@ from sync_pipeline.model.route import (
     Alerting,
     ChannelKind,
     Match,
+    Outgoing,
     QuietHours,
     Rhythm,
     Route,
@@ -317,7 +318,7 @@ def test_one_message_is_claimed_by_one(bench: WatchBench, instance: Instance) ->
     outbox.introduce(["slack"], decide)
     outbox.take(decide, now)
 
-    def claim(moment: datetime) -> list[object]:
+    def claim(moment: datetime) -> list[Outgoing]:
         day = timedelta(days=1)
         return list(outbox.claim(["slack"], moment, oldest=day, pause=PAUSE))
 
@@ -358,6 +359,47 @@ def test_more_than_is_read_is_counted(
     (alert,) = ear.heard
     assert alert.payload["more_count"] == 1190
     assert "… and 1190 more events" in alert.text
+
+
+def test_the_worst_is_told_of_however_many(
+    bench: WatchBench, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_pipeline.store.events.outbox_reads.MOST_READ", 10)
+    ear = Ear("ops")
+    lesser = [event(bench, instance, f"{number}", severity=LOW) for number in range(20)]
+    worst = event(bench, instance, severity=Severity.CRITICAL)
+    happen(bench.store, *lesser, worst, replace(worst, kind=LOST))
+    tell(bench.deps, ear, alerting=one_route())
+    (alert,) = ear.heard
+    assert ear.subjects == ["9 other events, 12 more, worst is critical"]
+    assert alert.text.splitlines()[1].startswith(
+        "- [critical] db, bob: gained superuser, then lost"
+    )
+
+
+@pytest.mark.parametrize("days", [1, 400])
+def test_a_clock_that_was_ahead_holds_nothing_back(
+    bench: WatchBench, instance: Instance, days: int
+) -> None:
+    ear, now = Ear("ops"), bench.now
+    bench.now = now + timedelta(days=days)
+    noticed = event(bench, instance)
+    bench.now = now
+    happen(bench.store, noticed)
+    tell(bench.deps, ear, alerting=one_route())
+    assert subjects(ear) == [["superuser"]]
+
+
+def test_what_a_clock_that_was_ahead_put_off_is_told(bench: WatchBench, instance: Instance) -> None:
+    ear, now = Ear("ops", works=False), bench.now
+    bench.now = now + timedelta(days=400)
+    happen(bench.store, event(bench, instance))
+    for alerting in (one_route(DAILY), one_route()):
+        tell(bench.deps, ear, alerting=alerting)
+        happen(bench.store, event(bench, instance, "other"))
+    bench.now, ear.works = now, True
+    tell(bench.deps, ear, alerting=one_route())
+    assert subjects(ear) == [["superuser", "other"]]
 
 
 @pytest.fixture

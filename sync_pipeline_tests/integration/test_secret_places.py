@@ -74,6 +74,27 @@ def test_vault_gives_what_either_version_of_its_kv_store_has(
     assert vault.resolve_for("vault:kv/billing", DB, Secret("pw-1")).secret == Secret("pw-new")
 
 
+def test_each_field_of_a_lease_is_its_own_and_one_outlives_an_outage(place: FakeVault) -> None:
+    now = [1000.0]
+    source = VaultSource(Settings(), lambda: now[0])
+
+    def asked(rest: str) -> ResolvedSecret:
+        return source.fetch(rest, DB, is_rejected=False)
+
+    whole, named = asked("database/creds/reader"), asked("database/creds/reader#username")
+    now[0] += whole.good_for_seconds
+    assert (asked("database/creds/reader"), asked("database/creds/reader#username")) == (
+        whole,
+        named,
+    )
+    now[0] += whole.good_for_seconds
+    place.status = 503
+    with pytest.raises(ConfigurationError):
+        asked("database/creds/reader")
+    place.status = 0
+    assert asked("database/creds/reader") == whole
+
+
 def test_a_lease_of_vault_is_renewed_and_where_it_can_not_be_another_is_asked_for(
     place: FakeVault,
 ) -> None:

@@ -65,32 +65,38 @@ class VaultSource:
         """Return what Vault has at a path; of a lease that is not over, the same for longer."""
         path, _, named = rest.partition("#")
         with self._lock:
-            lease = self._leases.pop(path, None)
+            # By the field, too: another one of the same path has another lease.
+            lease = self._leases.get(rest)
             try:
-                if lease is not None and not is_rejected:
-                    longer = self._renewed(lease)
-                    if longer is not None:
-                        self._leases[path] = longer
-                        return longer.found
-                return self._read(path, named)
+                longer = self._renewed(lease) if lease is not None and not is_rejected else None
+                if longer is not None:
+                    self._leases[rest] = longer
+                    return longer.found
+                self._leases.pop(rest, None)
+                return self._read(rest, path, named)
             except exceptions.VaultError as error:
                 raise _failed(path, error) from None
             except transport.RequestException as error:
                 raise _failed(path, error) from None
 
     def _renewed(self, lease: _Lease) -> _Lease | None:
-        """Return a lease that is longer by now; None: Vault makes it no longer, or it is over."""
+        """Return a lease that is longer by now; None: Vault makes it no longer, or it is over.
+
+        Where Vault is away nobody knows: that is raised, and the lease is kept for the next time.
+        """
         if self._clock() >= lease.ends_at:
             return None
         try:
             answer = self._asked(lambda client: client.sys.renew_lease(lease.id))
-        except exceptions.VaultError:
+        except exceptions.VaultError as error:
+            if isinstance(error, _TRANSIENT):
+                raise
             return None
         seconds = _seconds(answer.get("lease_duration"))
         left = lease.ends_at - self._clock()
         return self._lease(lease.id, lease.found, seconds) if seconds > left else None
 
-    def _read(self, path: str, named: str) -> ResolvedSecret:
+    def _read(self, rest: str, path: str, named: str) -> ResolvedSecret:
         answer = self._asked(lambda client: client.read(path))
         data = answer.get("data") if isinstance(answer, Mapping) else None
         if not isinstance(data, Mapping):
@@ -114,7 +120,7 @@ class VaultSource:
         if not answer.get("lease_id") or not seconds:
             return found
         lease = self._lease(str(answer["lease_id"]), found, seconds)
-        self._leases[path] = lease
+        self._leases[rest] = lease
         return lease.found
 
     @staticmethod

@@ -22,6 +22,7 @@ from sync_pipeline.store.events.outbox_reads import (
     DUE,
     arrived,
     content_of,
+    is_due,
     route_states,
     standing_overdue,
 )
@@ -34,6 +35,8 @@ from sync_pipeline.store.schema import instances
 TAKEN_AT_ONCE = 1000
 """Events that one transaction takes."""
 LONGEST_ERROR = 500
+LONGEST_ALONE = timedelta(days=1)
+"""No channel is left alone for longer: a next try after that is of a clock that was wrong."""
 
 Decide = Callable[[Sequence[Arrived]], Iterable[OutboxLine]]
 """Says which routes tell of events, and when."""
@@ -48,7 +51,7 @@ class OutboxStore:
     def is_idle(self, names: Sequence[str], now: datetime) -> bool:
         """Return whether nothing is to be taken or sent, and no route is new: a cheap look."""
         of_route = messages.c.route == routes.c.route, messages.c.sent_at.is_(None)
-        due = DUE, lines.c.route == routes.c.route, lines.c.due_at <= now
+        due = is_due(now), lines.c.route == routes.c.route
         is_on_its_way = select(messages.c.id).where(*of_route).exists()
         has_more = select(lines.c.id).where(*due).exists()
         query = select(routes, or_(is_on_its_way, has_more).label("has_work"))
@@ -177,7 +180,7 @@ class OutboxStore:
 
 
 def _is_left_alone(route: Row[Any], now: datetime) -> bool:
-    return route.next_try_at is not None and route.next_try_at > now
+    return route.next_try_at is not None and now < route.next_try_at <= now + LONGEST_ALONE
 
 
 def _is_new(connection: Connection, name: str) -> bool:
@@ -189,7 +192,7 @@ def _is_new(connection: Connection, name: str) -> bool:
 
 def _made(connection: Connection, name: str, now: datetime, oldest: datetime) -> int | None:
     """Make a message of everything that a route has to tell; None: there is nothing."""
-    due = DUE, lines.c.route == name, lines.c.due_at <= now
+    due = is_due(now), lines.c.route == name
     _forget_gone(connection, name)
     if connection.execute(select(lines.c.id).where(*due).limit(1)).first() is None:
         return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from sync_pipeline.model.event import EventKind
+from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.route import Arrived, Outgoing, RouteState
 from sync_pipeline.store.events.outbox_schema import outbox_lines as lines
 from sync_pipeline.store.events.outbox_schema import outbox_messages as messages
@@ -18,9 +19,20 @@ from sync_pipeline.store.schema import instances
 from sync_pipeline.store.watch.schema import freshness_states
 
 MOST_READ = 5000
-"""Events of one message that are read; the others are counted."""
+"""Events of one message that are read, the worst of them; the others are counted."""
+FARTHEST = timedelta(days=15)
+"""To the next time of a route, at most: a week, and almost one more of quiet hours."""
 
 DUE = lines.c.message_id.is_(None)
+_RANK = case({str(item): item.rank for item in Severity}, value=events.c.severity)
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Return whether a line is to be told now.
+
+    So is one of a time that no route could have: the clock was wrong when it was written.
+    """
+    return and_(DUE, or_(lines.c.due_at <= now, lines.c.due_at > now + FARTHEST))
 
 
 def arrived(connection: Connection, *where: ColumnElement[bool]) -> list[Arrived]:
@@ -65,14 +77,15 @@ def content_of(connection: Connection, message_id: int) -> Outgoing:
         .where(lines.c.message_id == message_id)
     ).one()
     query = (
-        select(events, instances.c.name)
+        select(events, instances.c.name, lines.c.id.label("line_id"))
         .join(instances, instances.c.id == events.c.instance_id)
         .join(lines, lines.c.event_id == events.c.id)
         .where(lines.c.message_id == message_id, lines.c.is_late.is_(False))
-        .order_by(lines.c.id)
+        .order_by(_RANK, lines.c.id)
         .limit(MOST_READ)
     )
-    found = tuple(event_of(item, item.name) for item in connection.execute(query))
+    rows = sorted(connection.execute(query), key=lambda item: item.line_id)
+    found = tuple(event_of(item, item.name) for item in rows)
     return Outgoing(
         id=row.id,
         key=row.message_key,
@@ -90,7 +103,7 @@ def route_states(connection: Connection, now: datetime) -> dict[str, RouteState]
     """Return what each route has still to tell, and how it fares."""
     waiting: dict[str, int] = {}
     is_open = select(messages.c.id).where(messages.c.sent_at.is_(None))
-    for where in (and_(DUE, lines.c.due_at <= now), lines.c.message_id.in_(is_open)):
+    for where in (is_due(now), lines.c.message_id.in_(is_open)):
         query = select(lines.c.route, func.count().label("events")).where(where)
         for row in connection.execute(query.group_by(lines.c.route)):
             waiting[row.route] = waiting.get(row.route, 0) + row.events

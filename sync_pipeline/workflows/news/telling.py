@@ -47,9 +47,9 @@ def tell_news(
     outbox, now = deps.store.outbox, deps.clock()
     if outbox.is_idle(names, now):
         return ()
-    decide = decide_by(alerting, deps.settings)
+    decide = decide_by(alerting, deps.settings, latest=now)
     # What was overdue before a route was there is as new to it as if it had happened now.
-    outbox.introduce(names, decide_by(alerting, deps.settings, now))
+    outbox.introduce(names, decide_by(alerting, deps.settings, since=now))
     for _ in range(MOST_TAKEN):
         if not outbox.take(decide, now):
             break
@@ -66,17 +66,24 @@ def try_channels(deps: SyncDeps, channels: Iterable[Channel]) -> tuple[Delivery,
 
 
 def decide_by(
-    alerting: Alerting, settings: Settings, since: datetime | None = None
+    alerting: Alerting,
+    settings: Settings,
+    *,
+    since: datetime | None = None,
+    latest: datetime | None = None,
 ) -> Callable[[Sequence[Arrived]], Iterator[OutboxLine]]:
     """Return what says whom to tell of events, and when.
 
-    They are told as if they had happened at `since`; None: when they did.
+    They are told as if they had happened at `since`; None: when they did, and at `latest` where
+    they say a later time. The clock that noticed them was wrong then.
     """
     zone = ZoneInfo(settings.time_zone)
 
     def decide(found: Sequence[Arrived]) -> Iterator[OutboxLine]:
         for item in found:
             moment = since or item.stored.event.occurred_at
+            if latest is not None:
+                moment = min(moment, latest)
             for route in routes_for(alerting, item):
                 yield OutboxLine(route.name, item.stored.id, due_at(route, moment, zone))
 

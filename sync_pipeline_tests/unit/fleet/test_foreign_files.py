@@ -159,3 +159,20 @@ def test_a_spreadsheet_in_another_encoding_is_read_where_it_is_named(tmp_path: P
     assert (found.name, found.description) == ("订单", "生产")
     with pytest.raises(ConfigurationError, match="'klingon' is no encoding"):
         read_instances(path, "klingon")
+
+
+def test_json_that_is_indented_by_tabs(tmp_path: Path) -> None:
+    """As DBeaver writes it; and with escapes that YAML has not, or reads otherwise."""
+    entry = connection("mysql", "mysql8", "\U0001f600 a\\ud83d\\b/c", host="db", port="3306")
+    written = {"connections": {"x": entry}}
+    file = tmp_path / "data-sources.json"
+    file.write_text(json.dumps(written, indent="\t").replace("/", "\\/"), "utf-8")
+    found = read_foreign(file, ForeignFormat.DBEAVER, Defaults("monitor"))
+    assert (found.problems, found.left_out) == ((), ())
+    assert [item.name for item in found.instances] == ["\U0001f600 a\\ud83d\\b/c"]
+    assert foreign_lines(file) == [3]
+
+
+def foreign_lines(file: Path) -> list[int]:
+    rows = foreign_rows(ForeignFormat.DBEAVER, file.read_text("utf-8"), file, Defaults())
+    return [row.line for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Place:
     is_of_login: bool = False
     good_for_seconds: float = 60
     changes: bool = True
+    fails: bool = False
     asked: list[tuple[str, Login, bool]] = field(default_factory=list)
     entered: threading.Event = field(default_factory=threading.Event)
     may_leave: threading.Event = field(default_factory=threading.Event)
@@ -32,14 +34,18 @@ class Place:
         self.asked.append((rest, login, is_rejected))
         self.entered.set()
         assert self.may_leave.wait(30)
+        if self.fails:
+            raise ConfigurationError("The place is away.")
         number = len(self.asked) if self.changes else 0
         return ResolvedSecret(Secret(f"s{number}"), f"u{number}", self.good_for_seconds)
 
 
 class Clock:
     now = 1000.0
+    looks = 0
 
     def __call__(self) -> float:
+        self.looks += 1
         return self.now
 
 
@@ -108,6 +114,37 @@ def test_many_threads_wait_for_the_one_who_asks(known: References, place: Place)
         thread.join(30)
     assert found == [Secret("s1")] * 9
     assert len(place.asked) == 1
+
+
+def test_who_waited_for_a_place_that_failed_does_not_ask_it_again(
+    known: References, place: Place, clock: Clock
+) -> None:
+    place.may_leave.clear()
+    place.fails = True
+    found: list[ConfigurationError] = []
+
+    def ask() -> None:
+        with pytest.raises(ConfigurationError) as raised:
+            known.resolve("p:a")
+        found.append(raised.value)
+
+    threads = [threading.Thread(target=ask) for _ in range(9)]
+    for thread in threads:
+        thread.start()
+    assert place.entered.wait(30)
+    until = time.monotonic() + 30
+    while clock.looks < 2 + len(threads) and time.monotonic() < until:
+        time.sleep(0.01)  # the one who asks has looked three times, the others once
+    clock.now += 10
+    place.may_leave.set()
+    for thread in threads:
+        thread.join(30)
+    assert [str(item) for item in found] == ["The place is away."] * 9
+    assert len(set(map(id, found))) == 9  # each gets its own instance
+    assert len(place.asked) == 1
+    place.fails = False
+    clock.now += 1
+    assert known.resolve("p:a").secret == Secret("s2")
 
 
 def test_what_may_not_be_kept_is_asked_for_each_time(known: References, place: Place) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_pipeline.notify.plain import CUT, fitting, without_mentions
+from sync_pipeline.notify.plain import CUT, fitting, without_links, without_mentions
 from sync_pipeline.notify.signed import dingtalk_sign, feishu_sign
 from sync_pipeline.notify.webhook import LONGEST_WAIT, wait_of
 
@@ -39,6 +39,8 @@ def test_signatures_are_those_of_another_program() -> None:
         "@all",
         "x @channel y",
         "(@here)",
+        "_@channel",
+        "a._@all",
         '<at user_id="all">all</at>',
         "<AT id=all></AT>",
         "<at>a</at>",
@@ -50,6 +52,14 @@ def test_nobody_is_mentioned(text: str) -> None:
     assert found.replace("\u2060", "") == text
     for word in ("@all", "@channel", "@here", "@所", "<at", "<AT", "</at", "</AT"):
         assert word not in found
+
+
+@pytest.mark.parametrize("text", ["[bill](http://a.example)", "![](http://a.example/x)", "[a][b]"])
+def test_no_name_is_a_link(text: str) -> None:
+    found = without_links(text)
+    assert found.replace("\u2060", "") == text
+    assert "](" not in found
+    assert "][" not in found
 
 
 @pytest.mark.parametrize("text", ["'bob'@'%'", "bob@host", "a < b", "<attic>", "x@"])
