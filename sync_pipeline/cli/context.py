@@ -199,6 +199,21 @@ def parse_past(text: str) -> datetime:
     return read_moment(text, utc_now())
 
 
+def parse_begin(text: str) -> datetime:
+    """Read the same, as the begin of a time that is over or goes on now.
+
+    Raises:
+        ConfigurationError: it is none, or has not come yet, so that nothing can be told of it.
+    """
+    now = utc_now()
+    moment = read_moment(text, now)
+    if moment > now:
+        raise ConfigurationError(
+            f"{shown_time(moment)} has not come yet.", hint="Give a moment that is past."
+        )
+    return moment
+
+
 def require_name(text: str, what: str) -> None:
     """Refuse what can't be the name of anything that people write again.
 

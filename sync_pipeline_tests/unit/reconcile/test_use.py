@@ -225,6 +225,17 @@ def test_who_was_not_used_for_long_is_said_not_to_be_where_every_login_shows() -
         assert server.seen(MONITOR, server.now - timedelta(days=90)) is Seen.YES
 
 
+def test_nothing_is_known_of_a_time_that_began_after_the_last_sample() -> None:
+    for means in UseMeans:
+        server = watched(means, 100)
+        if means is UseMeans.LAST_LOGIN:
+            server.last_logins["ann"] = server.now - timedelta(days=60)
+            server.sample()
+        server.now += 20 * HOUR
+        for hours in (19, 1, -24, -24 * 400):
+            assert server.seen("ann", server.now - hours * HOUR) is Seen.UNKNOWN, (means, hours)
+
+
 def test_a_login_between_two_samples_shows_in_a_counter_alone() -> None:
     for means, wanted in ((UseMeans.COUNTER, Seen.YES), (UseMeans.SESSION, Seen.NOT_IN_SAMPLES)):
         server = watched(means, 5)
