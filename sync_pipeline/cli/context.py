@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.moment import read_moment
+from sync_pipeline.model.moment import read_begin, read_moment
 from sync_pipeline.model.text import LONGEST_NAME, shortened
 from sync_pipeline.report.csv_cells import cell_text, csv_text
 from sync_pipeline.visible import escaped_json, visible, visible_lines
@@ -205,13 +205,7 @@ def parse_begin(text: str) -> datetime:
     Raises:
         ConfigurationError: it is none, or has not come yet, so that nothing can be told of it.
     """
-    now = utc_now()
-    moment = read_moment(text, now)
-    if moment > now:
-        raise ConfigurationError(
-            f"{shown_time(moment)} has not come yet.", hint="Give a moment that is past."
-        )
-    return moment
+    return read_begin(text, utc_now())
 
 
 def require_name(text: str, what: str) -> None:
