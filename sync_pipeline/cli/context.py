@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.moment import read_moment
+from sync_pipeline.model.moment import read_begin, read_moment
 from sync_pipeline.model.text import LONGEST_NAME, shortened
 from sync_pipeline.report.csv_cells import cell_text, csv_text
 from sync_pipeline.visible import escaped_json, visible, visible_lines
@@ -197,6 +197,15 @@ def parse_past(text: str) -> datetime:
         ConfigurationError: it is neither, or far from every sync.
     """
     return read_moment(text, utc_now())
+
+
+def parse_begin(text: str) -> datetime:
+    """Read the same, as the begin of a time that is over or goes on now.
+
+    Raises:
+        ConfigurationError: it is none, or has not come yet, so that nothing can be told of it.
+    """
+    return read_begin(text, utc_now())
 
 
 def require_name(text: str, what: str) -> None:

@@ -41,6 +41,20 @@ def read_moment(text: str, now: datetime | None = None) -> datetime:
     return moment
 
 
+def read_begin(text: str, now: datetime) -> datetime:
+    """Read the same, as the begin of a time that is over or goes on now.
+
+    Raises:
+        ConfigurationError: it is none, or has not come yet, so that nothing can be told of it.
+    """
+    moment = read_moment(text, now)
+    if moment > now:
+        raise ConfigurationError(
+            f"{moment:%Y-%m-%d %H:%M:%S}Z has not come yet.", hint="Give a moment that is past."
+        )
+    return moment
+
+
 def require_near(day: date) -> None:
     """Refuse a day that is far from every sync: nothing can be counted from it.
 

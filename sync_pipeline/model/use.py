@@ -154,28 +154,32 @@ class Coverage:
     def carries(self, since: datetime, until: datetime) -> bool:
         """Return whether an account with no sign of use was not used from `since` on.
 
-        `until` is now: what was not sampled for long says nothing of it.
+        `until` is now: what was not sampled for long says nothing of it, and of a time that began
+        after the last sample no sample tells.
         """
         return (
             self.whole_since is not None
             and self.last_at is not None
-            and self.whole_since <= since
+            and self.whole_since <= since <= self.last_at
             and until - self.last_at <= STALE
         )
 
-    def remembers(self, use: AccountUse, until: datetime) -> bool:
+    def remembers(self, use: AccountUse, since: datetime, until: datetime) -> bool:
         """Return whether the engine itself says when an account logged in last, whatever we saw."""
         return (
             self.means is UseMeans.LAST_LOGIN
             and use.last_at is not None
-            and self.carries(until, until)
+            and self.whole_since is not None
+            and self.last_at is not None
+            and since <= self.last_at
+            and until - self.last_at <= STALE
         )
 
     def is_watched(self, since: datetime, until: datetime) -> bool:
         """Return whether samples were taken from `since` until now, none more than a day apart."""
         return (
             self.last_at is not None
-            and self.since_at <= since
+            and self.since_at <= since <= self.last_at
             and (self.gap_at is None or self.gap_at <= since)
             and until - self.last_at <= STALE
         )
@@ -279,6 +283,6 @@ def seen_since(
         return Seen.YES
     if coverage is None or first_known > since or not coverage.is_quiet(own, since):
         return Seen.UNKNOWN
-    if coverage.carries(since, now) or coverage.remembers(own, now):
+    if coverage.carries(since, now) or coverage.remembers(own, since, now):
         return Seen.NO
     return Seen.NOT_IN_SAMPLES if coverage.is_watched(since, now) else Seen.UNKNOWN

@@ -30,6 +30,7 @@ LEAST_QUIET = UNUSED_AFTER / 2
 """No rule calls an account unused before that, however far samples are apart."""
 MOST_NOTE = 1000
 """Characters of a note that are kept."""
+NOT_WRITTEN = "Logins are not written down: not even the one by which this was asked."
 
 
 def unsampled(known: KnownUse, reason: str, at: datetime, *, have_moved: bool) -> NewUse | None:
@@ -66,6 +67,7 @@ def observed(
     `returned` are accounts that were gone and are there again: they may have been used as others
     before. `have_moved`: accounts came or went since the last sync.
     """
+    sample = _checked(sample, at)
     before = known.coverage
     goes_on = before is not None and _goes_on(known, before, sample, at)
     coverage = _covered(known, sample, at, goes_on=goes_on)
@@ -85,6 +87,23 @@ def observed(
         counters=_counters(sample),
         is_told=is_told,
     )
+
+
+def _checked(sample: UseSample, at: datetime) -> UseSample:
+    """Return a sample that is whole only if it shows the login by which it was taken.
+
+    A database that is open for reading alone writes no login down, and says nothing of that: who
+    logged in meanwhile is not known later either.
+    """
+    own = [item for item in sample.sightings if item.account == sample.own]
+    is_blind = sample.own not in sample.doubted and any(
+        item.login_at is None or at - item.login_at > RESOLUTION for item in own
+    )
+    if sample.means is not UseMeans.LAST_LOGIN or not is_blind:
+        return sample
+    names = (item.account for item in sample.sightings)
+    note = f"{sample.note} {NOT_WRITTEN}".lstrip()
+    return replace(sample, is_whole=False, doubted=(*sample.doubted, *names), note=note)
 
 
 @dataclass(slots=True)

@@ -138,6 +138,21 @@ def test_a_standby_of_oracle_writes_no_login_down() -> None:
     use = oracle(a_database(), Session(database_role="PHYSICAL STANDBY")).use
     assert isinstance(use, UseSample), use
     assert not use.is_whole
+    # What was not written down stays unknown after a switch of roles.
+    assert {"ANN", "BOB", "Cid"} <= set(use.doubted)
+
+
+def test_a_pluggable_database_that_is_open_for_reading_writes_no_login_down() -> None:
+    world = OracleWorld()
+    world.cdb("SALES", "HR")
+    more = {"restricted": "NO", "total_size": 2**30}
+    world.server.set("v$pdbs", 4, name="HR", con_id=4, open_mode="READ ONLY", **more)
+    world.user("ANN", 3)
+    world.user("ANN", 4)
+    use = oracle(world, Session(container=1)).use
+    assert isinstance(use, UseSample), use
+    assert "HR.ANN" in use.doubted
+    assert "SALES.ANN" not in use.doubted
 
 
 def test_accounts_of_each_container_are_told_apart() -> None:

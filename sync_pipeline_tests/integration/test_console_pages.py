@@ -275,6 +275,8 @@ def test_findings_are_those_of_the_command(pages: Pages, told: Command) -> None:
     assert page["total"] == len(shown) == sum(listed["counts"].values())
     severe = told.ok("findings", "--severity", "high", "--json").json["findings"]
     assert len(everything(pages, "/api/v1/findings", severity="high")) == len(severe)
+    refused = pages.get("/api/v1/findings", {"new_since": "2999-01-01"})
+    assert (refused.status, "has not come yet" in refused.text) == (400, True)
 
 
 @pytest.mark.parametrize("by", ["rule", "instance", "tag", "account"])

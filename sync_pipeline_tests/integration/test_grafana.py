@@ -19,6 +19,7 @@ from psycopg import errors
 from sqlalchemy import insert, update
 from sqlalchemy.engine import make_url
 
+from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.daemon_lease import DaemonLease
 from sync_pipeline.model.event import Event, EventKind
 from sync_pipeline.model.finding import Severity
@@ -329,6 +330,25 @@ def test_an_upgrade_makes_the_views_anew(reader: Reader) -> None:
     assert columns(reader) == []
     Store.open(reader.url).close()
     assert columns(reader) == before
+    assert reader.rows(f"SELECT 1 FROM {SCHEMA}.instances")
+
+
+@pytest.mark.postgresql
+def test_an_upgrade_names_what_others_made_of_the_views(reader: Reader) -> None:
+    """It can't take away a view that another one shows, and takes nothing of others away."""
+    config = Config()
+    config.set_main_option("script_location", "sync_pipeline:store/migrations")
+    config.attributes["engine"] = reader.store._database._engine
+    command.downgrade(config, "-1")
+    views, _, _ = reader_script(ROLE).partition("COMMIT;")
+    with reader.connect() as connection:
+        connection.execute(views + "COMMIT;")
+        connection.execute(f'CREATE VIEW "own %" AS SELECT account FROM {SCHEMA}.accounts')
+        with pytest.raises(ConfigurationError, match='"own %" depends on view') as found:
+            Store.open(reader.url)
+        assert "DROP VIEW" in str(found.value)
+        connection.execute('DROP VIEW "own %"')
+    Store.open(reader.url).close()
     assert reader.rows(f"SELECT 1 FROM {SCHEMA}.instances")
 
 

@@ -13,11 +13,14 @@ from functools import cache
 from importlib import resources
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.text import LONGEST_NAME
+from sync_pipeline.model.text import LONGEST_NAME, shortened
 
 SCHEMA = "sync_pipeline_views"
+_IS_USED = "2BP01"
+_SHOWN = 1000
 _CREATE = re.compile(r"^CREATE VIEW \{schema\}\.(\w+)", re.MULTILINE)
 _THERE = (
     "SELECT c.relname, pg_has_role(current_user, c.relowner, 'USAGE') "
@@ -90,13 +93,29 @@ def take_views(connection: Connection) -> bool:
 
     They are where there is a schema for them. Those that another role made are left alone: only
     that one can take them away.
+
+    Raises:
+        ConfigurationError: somebody made something of one, which would be lost with it.
     """
     if connection.dialect.name != "postgresql":
         return False
     for name, is_owned in _there(connection).items():
         if is_owned:
-            connection.exec_driver_sql(f"DROP VIEW {SCHEMA}.{name}")
+            _take(connection, name)
     return bool(connection.exec_driver_sql(_IS_WANTED, {"schema": SCHEMA}).scalar())
+
+
+def _take(connection: Connection, name: str) -> None:
+    try:
+        connection.exec_driver_sql(f"DROP VIEW {SCHEMA}.{name}")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _IS_USED:
+            raise
+        by = getattr(getattr(error.orig, "diag", None), "message_detail", None)
+        raise ConfigurationError(
+            f"The store's tables can't be upgraded: {shortened(by or str(error.orig), _SHOWN)}.",
+            hint="DROP VIEW what is yours, start again, and make it anew after that.",
+        ) from None
 
 
 def make_views(connection: Connection) -> None:

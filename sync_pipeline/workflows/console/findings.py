@@ -43,7 +43,7 @@ from sync_pipeline.model.finding_totals import (
 from sync_pipeline.model.grouping import By
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.looked import SeenOn
-from sync_pipeline.model.moment import read_moment
+from sync_pipeline.model.moment import read_begin
 from sync_pipeline.model.page import (
     InstanceQuestion,
     Key,
@@ -150,9 +150,9 @@ class FindingAnswers:
         """Return the moment that a text means, as the command reads it; None: there is no text.
 
         Raises:
-            ConfigurationError: it means none.
+            ConfigurationError: it means none, or one that has not come yet.
         """
-        return read_moment(text, self._deps.clock()) if text else None
+        return read_begin(text, self._deps.clock()) if text else None
 
     def causes(self, asked: FindingsQuestion, by: By, place: Place) -> CausesAnswer:
         """Return a page of the causes of findings, by groups, the worst first.

@@ -79,8 +79,11 @@ class Ledgered:
         if counters:
             self.totals = dict(self.open())
 
-    def sample(self, *, is_refused: bool = False) -> None:
+    def sample(self, *, is_refused: bool = False, is_read_only: bool = False) -> None:
+        written = dict(self.last_logins)
         self.login(MONITOR, timedelta(minutes=1))
+        if is_read_only:
+            self.last_logins = written
         opened = self.open()
         if is_refused:
             self.keep(unsampled(self.known, "No.", self.now, have_moved=False))
@@ -223,6 +226,39 @@ def test_who_was_not_used_for_long_is_said_not_to_be_where_every_login_shows() -
         assert server.seen("ann", server.now - timedelta(days=90)) is wanted
         assert server.seen("ann", server.now - timedelta(days=110)) is Seen.UNKNOWN
         assert server.seen(MONITOR, server.now - timedelta(days=90)) is Seen.YES
+
+
+def test_nothing_is_known_of_a_time_that_began_after_the_last_sample() -> None:
+    for means in UseMeans:
+        server = watched(means, 100)
+        if means is UseMeans.LAST_LOGIN:
+            server.last_logins["ann"] = server.now - timedelta(days=60)
+            server.sample()
+        server.now += 20 * HOUR
+        for hours in (19, 1, -24, -24 * 400):
+            assert server.seen("ann", server.now - hours * HOUR) is Seen.UNKNOWN, (means, hours)
+
+
+def test_where_not_even_our_own_login_is_written_down_nobody_is_unused() -> None:
+    """A database that is open for reading alone; the engine does not say so."""
+    server = Ledgered(UseMeans.LAST_LOGIN)
+    server.login("ann", timedelta(minutes=1))
+    for _ in range(100):
+        server.sample()
+        server.now += 24 * HOUR
+    server.sample()
+    since = server.now - timedelta(days=90)
+    assert server.seen("ann", since) is Seen.NO
+    assert server.seen("bob", since) is Seen.NO
+    server.now += 2 * HOUR
+    server.sample(is_read_only=True)
+    assert server.known.coverage is not None
+    assert "not even" in server.known.coverage.note
+    assert server.seen("bob", since) is Seen.NOT_IN_SAMPLES
+    server.now += HOUR
+    server.sample()  # it is written to again; what was not written down stays unknown
+    assert server.seen("ann", since) is Seen.UNKNOWN
+    assert server.seen("bob", since) is not Seen.NO
 
 
 def test_a_login_between_two_samples_shows_in_a_counter_alone() -> None:
