@@ -435,7 +435,7 @@ def test_numbers_by_other_acceptances_are_not_kept(lives: Lives) -> None:
     lives.look(one, {key: Severity.LOW})
     (kept,) = lives.store.reviews.each([one.id])
     counting = Counting.of(lives.deps)
-    examined = lives.store.reviews.examined([one])[one.id]
+    _, examined = lives.store.reviews.examined([one])[one.id]
     old = counting.counted(examined)
     lives.accept("i1", "%", "%")
     lives.store.reviews.keep_counts([(kept, old)])
