@@ -45,6 +45,7 @@ from sync_pipeline.settings import is_mail_address
 LARGEST_MESSAGE = 100
 """Lines of a message, at most: what the smallest channel takes."""
 ItemT = TypeVar("ItemT")
+_OPEN = re.compile(r"(?:env: *)?https?:", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9_+.-]*:", re.IGNORECASE)
 _DAILY = re.compile(r"daily ([0-9]{1,2}:[0-9]{2})")
 _WEEKLY = re.compile(r"weekly ([a-z]{3}) ([0-9]{1,2}:[0-9]{2})")
@@ -58,7 +59,7 @@ def _as_list(value: object) -> object:
 
 def _not_open(text: str) -> str:
     """Refuse a secret that stands in the file itself. The message must not have it."""
-    if text.lower().startswith(("http:", "https:")) or not _SCHEME.match(text):
+    if _OPEN.match(text) or not _SCHEME.match(text):
         raise ValueError("it is a secret, so name where it is: env:NAME or file:/path")
     try:
         check_reference(text)

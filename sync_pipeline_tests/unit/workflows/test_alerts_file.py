@@ -102,6 +102,7 @@ def test_without_rules_those_by_default_hold_for_all_routes() -> None:
         (f"routes: {{a: {{channel: slack, url: 'https://x/{TOKEN}'}}}}", "name where it is"),
         (f"routes: {{a: {{channel: slack, url: '{TOKEN}'}}}}", "env:NAME or file:/path"),
         (f"routes: {{a: {{channel: slack, url: 'HTTP:x/{TOKEN}'}}}}", "it is a secret"),
+        (f"routes: {{a: {{channel: slack, url: 'env:https://x/{TOKEN}'}}}}", "it is a secret"),
         (f"routes: {{a: {{channel: slack, url: 'nosuch:{TOKEN}'}}}}", "no reference to a secret"),
         ("routes: {a: {channel: teams}}", "there is no `url`"),
         ("routes: {a: {channel: slack, url: 'env:X', secret: 'env:Y'}}", "feishu and dingtalk"),
