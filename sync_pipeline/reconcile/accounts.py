@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
@@ -88,6 +88,7 @@ class _There:
     snapshot: Snapshot
     all_known: AllKnown
     gone: frozenset[str]
+    lost: frozenset[str]
 
     def before(self) -> Sequence[AccountState]:
         """Return those that there were."""
@@ -113,7 +114,9 @@ class _There:
         if not reported.grants and reported.name not in looked:
             reported = replace(reported, grants=old.state.grants)
         is_whole = not self.snapshot.unread and not self.snapshot.known_of
-        return reported if is_whole else merged(old.state, reported, self.snapshot)
+        if is_whole:
+            return reported
+        return merged(kept_state(old), reported, self.snapshot, self.lost)
 
 
 @dataclass(slots=True)
@@ -158,7 +161,8 @@ def reconcile(
     )
     names = tuple(account.name for account in present)
     gone = _gone(before, frozenset(names), snapshot, scope)
-    there = _There(known, present, snapshot, all_known or (lambda: known), frozenset(gone))
+    lost = lost_roles(known, gone)
+    there = _There(known, present, snapshot, all_known or (lambda: known), frozenset(gone), lost)
     words = words or PowerWords()
     found = _Outcome(Powers(words, there.before), Powers(words, there.now))
     firsts = _Firsts(
@@ -167,7 +171,7 @@ def reconcile(
         frozenset(snapshot.unread).difference(ever_read) if snapshot.known_of else frozenset(),
     )
     for account in present:
-        _compare(before.get(account.name), account, snapshot, firsts, found, is_baseline)
+        _compare(before.get(account.name), account, snapshot, firsts, found, lost, is_baseline)
     found.changes.extend(_removal(before[name].state, found.before) for name in gone)
     own = frozenset(
         item.name for item in (*present, *(before[name].state for name in gone)) if is_own(item)
@@ -236,10 +240,11 @@ def _compare(
     snapshot: Snapshot,
     firsts: _Firsts,
     found: _Outcome,
+    lost: frozenset[str],
     is_baseline: bool,  # noqa: FBT001 - for `reconcile` alone
 ) -> None:
     old = before.state if before else None
-    state = merged(old, reported, snapshot)
+    state = merged(kept_state(before), reported, snapshot, lost)
     change = diff(old or blank(state.name), state)
     if before is None:
         found.created.append(state.name)
@@ -274,8 +279,29 @@ def _effect(
     return (now & given) | (of_diff(change, found.before, is_visible, is_first) & taken)
 
 
-def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot) -> AccountState:
-    """Return what is now known of an account: read sections new, unread ones carried."""
+def kept_state(account: KnownAccount | None) -> AccountState | None:
+    """Return the state of which what is not read is still so; None: there is none.
+
+    An account that was gone was made anew: nothing of its former life is its own.
+    """
+    return account.state if account is not None and account.is_active else None
+
+
+def lost_roles(known: Iterable[KnownAccount], gone: Iterable[str]) -> frozenset[str]:
+    """Return the accounts whose members ended with them: that go now, or had gone before."""
+    return frozenset((*gone, *(item.state.name for item in known if not item.is_active)))
+
+
+def merged(
+    old: AccountState | None,
+    reported: AccountState,
+    snapshot: Snapshot,
+    lost: Container[str] = frozenset(),
+) -> AccountState:
+    """Return what is now known of an account: read sections new, unread ones carried.
+
+    What is carried are no memberships in roles that are `lost`.
+    """
 
     def holds(key: SectionKey) -> bool:
         return snapshot.is_known_of(reported.name, key)
@@ -294,7 +320,11 @@ def merged(old: AccountState | None, reported: AccountState, snapshot: Snapshot)
         is_superuser=reported.is_superuser or (may_hide_powers and base.is_superuser),
         # Some engines tell a role from a user only by who holds it.
         kind=reported.kind if has_memberships or old is None else old.kind,
-        memberships=reported.memberships if has_memberships else base.memberships,
+        memberships=(
+            reported.memberships
+            if has_memberships
+            else tuple(item for item in base.memberships if item.role not in lost)
+        ),
         settings=(
             reported.settings if holds(reported.section(SectionName.SETTINGS)) else base.settings
         ),

@@ -224,6 +224,44 @@ def test_a_section_of_postgresql_that_is_unread_for_a_while(
             watched.bench.store.close()
 
 
+def test_what_is_made_anew_while_memberships_are_unread_has_none_of_before(
+    postgresql_server: RunningServer, tmp_path: Path
+) -> None:
+    """Neither the members of a role that was dropped, nor what an account was a member of."""
+    table = "pg_catalog.pg_auth_members"
+    with on_postgresql(postgresql_server) as ask:
+        ask("CREATE ROLE ev_monitor LOGIN PASSWORD 'word'")
+        ask("CREATE ROLE ev_dba SUPERUSER")
+        ask("CREATE ROLE ev_chief SUPERUSER")
+        ask("CREATE ROLE ev_ann LOGIN")
+        ask("CREATE ROLE ev_bob LOGIN")
+        ask("GRANT ev_dba TO ev_ann")
+        ask("GRANT ev_chief TO ev_bob")
+        server = replace(postgresql_server, admin_user="ev_monitor", admin_password="word")
+        watched = Watched(server, tmp_path, lambda: dict(ask(PG_SUPERUSERS)))
+        try:
+            watched.sync()
+            ask(f"REVOKE SELECT ON {table} FROM PUBLIC")
+            watched.sync()
+            for statement in (
+                "DROP ROLE ev_dba",
+                "CREATE ROLE ev_dba SUPERUSER",
+                "DROP ROLE ev_bob",
+                "CREATE ROLE ev_bob LOGIN",
+            ):
+                ask(statement)
+                watched.sync()
+                watched.check()
+            ask(f"GRANT SELECT ON {table} TO PUBLIC")
+            watched.sync()
+            ask("GRANT ev_dba TO ev_bob")
+            watched.sync()
+            watched.check()
+        finally:
+            ask(f"GRANT SELECT ON {table} TO PUBLIC")
+            watched.bench.store.close()
+
+
 def test_public_of_postgresql(postgresql_server: RunningServer, tmp_path: Path) -> None:
     with on_postgresql(postgresql_server) as ask:
         watched = Watched(postgresql_server, tmp_path, dict)

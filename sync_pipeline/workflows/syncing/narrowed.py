@@ -21,7 +21,7 @@ from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.inventory import Wanted, no_securable
 from sync_pipeline.model.reads import HolderMarks, Reads
 from sync_pipeline.model.snapshot import Snapshot
-from sync_pipeline.reconcile.accounts import merged
+from sync_pipeline.reconcile.accounts import lost_roles, merged
 from sync_pipeline.reconcile.scope import Scope
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.mended import known_or_mended
@@ -119,10 +119,11 @@ class _Sides:
         What is written of them, and said, is about their grants too.
         """
         present = {state.name: state for state in self.snapshot.accounts}
+        lost = lost_roles(self.known, self._before.keys() - present.keys())
         changed = {
             name
             for name, state in present.items()
-            if not self._is_wanted(name) and scope.includes(name) and self._is_other(state)
+            if not self._is_wanted(name) and scope.includes(name) and self._is_other(state, lost)
         }
         gone = {
             name
@@ -135,11 +136,11 @@ class _Sides:
         """Return the snapshot, in which those that are not wanted have the grants they had."""
         return replace(self.snapshot, accounts=tuple(map(self._same, self.snapshot.accounts)))
 
-    def _is_other(self, state: AccountState) -> bool:
+    def _is_other(self, state: AccountState, lost: frozenset[str]) -> bool:
         before = self._before.get(state.name)
         if before is None or not before.is_active:
             return True
-        return merged(before.state, self._same(state), self.snapshot) != before.state
+        return merged(before.state, self._same(state), self.snapshot, lost) != before.state
 
     def _same(self, state: AccountState) -> AccountState:
         before = self._before.get(state.name)
