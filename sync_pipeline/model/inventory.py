@@ -122,7 +122,7 @@ class StoredAccess:
     databases: Databases | None = None
     is_damaged: bool = False
     server_facts: tuple[ServerFact, ...] = ()
-    mark: str = ""
+    mark: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

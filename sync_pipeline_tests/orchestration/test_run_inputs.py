@@ -21,6 +21,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.orchestration.config import BackfillConfig, SelectionConfig, SyncConfig
 from sync_pipeline.orchestration.runs.lineage import SESSION_TAG, SHARD_TAG, Part, part_of
 from sync_pipeline.orchestration.runs.runs import (
+    ASSET_JOB,
     CREATED_BY_TAG,
     PARTITION_TAG,
     created_by,
@@ -35,6 +36,9 @@ JOBS = sorted(REPOSITORY.job_names)
 # What a configuration type may be. Anything else, such as a source or Any, is a surprise.
 LEAVES = {"String", "Int", "Bool", "Float", "ConsoleLevel"}
 SOURCE = {"env": "SYNC_PIPELINE_SECRET_KEY"}
+# Dagster leaves these open, since a run of some assets needs some of them alone. What is given to
+# none is resolved by nobody and reaches nobody; what those that there are take is walked.
+OPEN = {f"{ASSET_JOB}.ops", f"{ASSET_JOB}.resources"}
 
 
 def fields(config_type: Any, path: str) -> Iterator[tuple[str, ConfigType]]:
@@ -56,6 +60,8 @@ def test_no_field_of_a_job_takes_a_value_from_the_environment(name: str) -> None
     found = list(fields(schema_of(REPOSITORY.get_job(name)), name))
     assert len(found) > 5
     for path, kind in found:
+        if path in OPEN:
+            continue
         closed = hasattr(kind, "fields") and type(kind) is dg.Shape
         wrapped = isinstance(kind, (dg.Array, dg.Noneable))
         assert closed or wrapped or kind.key in LEAVES, (path, kind.key)

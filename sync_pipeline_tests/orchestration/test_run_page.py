@@ -73,7 +73,7 @@ def test_hundreds_of_failures_are_one_short_message(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize(
     ("category", "most"),
-    [(SyncCategory.ACCOUNT, 6 + 3 * -(-FLEET // AT_ONCE)), (SyncCategory.CAPACITY, 2)],
+    [(SyncCategory.ACCOUNT, 7 + 3 * -(-FLEET // AT_ONCE)), (SyncCategory.CAPACITY, 2)],
 )
 def test_the_last_step_reads_hundreds_of_a_large_session_at_once(
     fleet: Fleet, category: SyncCategory, most: int

@@ -11,7 +11,7 @@ import pytest
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount
 from sync_pipeline.model.instance import EngineName, Instance
-from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.secret import ResolvedSecret, Secret
 from sync_pipeline.reconcile.accounts import reconcile
 from sync_pipeline.settings import Settings
 from sync_pipeline.workflows.syncing.accounts import _scope
@@ -34,7 +34,7 @@ def deps(tmp_path: Path, **settings: Any) -> Any:
     return SimpleNamespace(
         settings=Settings(home=tmp_path, **settings),
         store=SimpleNamespace(registry=registry),
-        vault=SimpleNamespace(resolve=lambda _: Secret("p")),
+        vault=SimpleNamespace(resolve_for=lambda *_: ResolvedSecret(Secret("p"))),
     )
 
 

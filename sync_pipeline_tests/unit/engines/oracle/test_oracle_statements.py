@@ -77,6 +77,8 @@ def test_every_file_is_used() -> None:
         "place.sql",
         "platform.sql",
         "platform_19.sql",
+        "sessions.sql",
+        "sessions_root.sql",
         "version.sql",
         "version_18.sql",
     }
