@@ -18,7 +18,7 @@ import yaml
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.written_yaml import BadYaml, WrittenYaml, read_yaml
-from sync_pipeline.model.instance import EngineName, Instance, TlsMode
+from sync_pipeline.model.instance import Instance, TlsMode
 
 
 class ForeignFormat(StrEnum):
@@ -151,7 +151,7 @@ def _of_pgadmin(entry: Mapping[str, Any]) -> dict[str, Any]:
     found = entry.get("ConnectionParameters")
     more = found if isinstance(found, dict) else {}
     return {
-        "engine": str(EngineName.POSTGRESQL),
+        "engine": "postgresql",
         "host": _text(entry, "Host") or _text(entry, "HostAddr"),
         "port": _text(entry, "Port"),
         "database": _text(entry, "MaintenanceDB"),
@@ -179,7 +179,7 @@ def _of_dbeaver(entry: Mapping[str, Any]) -> dict[str, Any]:
     if not of_it.get("host"):
         raise _LeftOut("it has an address that is written as a URL alone")
     return {
-        "engine": str(engine),
+        "engine": engine,
         "host": _text(of_it, "host"),
         "port": _text(of_it, "port"),
         "database": _text(of_it, "database"),
@@ -198,20 +198,20 @@ _KINDS: Mapping[ForeignFormat, tuple[str, _Maker]] = MappingProxyType(
     }
 )
 # DBeaver's names of its drivers and, where there is one for all, of their providers.
-_DRIVERS: Mapping[str, EngineName] = MappingProxyType(
+_DRIVERS: Mapping[str, str] = MappingProxyType(
     {
-        "mysql": EngineName.MYSQL,
-        "mysql5": EngineName.MYSQL,
-        "mysql8": EngineName.MYSQL,
-        "mariadb": EngineName.MARIADB,
-        "postgresql": EngineName.POSTGRESQL,
-        "postgres-jdbc": EngineName.POSTGRESQL,
-        "sqlserver": EngineName.SQLSERVER,
-        "mssql": EngineName.SQLSERVER,
-        "microsoft": EngineName.SQLSERVER,
-        "azure": EngineName.SQLSERVER,
-        "oracle": EngineName.ORACLE,
-        "oracle_thin": EngineName.ORACLE,
+        "mysql": "mysql",
+        "mysql5": "mysql",
+        "mysql8": "mysql",
+        "mariadb": "mariadb",
+        "postgresql": "postgresql",
+        "postgres-jdbc": "postgresql",
+        "sqlserver": "sqlserver",
+        "mssql": "sqlserver",
+        "microsoft": "sqlserver",
+        "azure": "sqlserver",
+        "oracle": "oracle",
+        "oracle_thin": "oracle",
     }
 )
 _TLS: Mapping[str, TlsMode] = MappingProxyType(

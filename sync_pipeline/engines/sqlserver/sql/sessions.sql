@@ -5,8 +5,11 @@
 SELECT DISTINCT
     d.name AS database_name,
     CASE
-        WHEN d.name IS NULL THEN COALESCE(p.name, s.original_login_name)
-        ELSE s.original_login_name
+        WHEN d.name IS NULL THEN COALESCE(
+            p.name COLLATE Latin1_General_100_BIN2,
+            s.original_login_name COLLATE Latin1_General_100_BIN2
+        )
+        ELSE s.original_login_name COLLATE Latin1_General_100_BIN2
     END AS name
 FROM sys.dm_exec_sessions AS s
 LEFT JOIN sys.databases AS d
