@@ -1,4 +1,4 @@
-"""Whatever ends a test run, nothing that it started lives longer than ten seconds after.
+"""Whatever ends a test run, nothing that it started lives on for long.
 
 Two runs of toy tests with real servers show it, and small programs the other ways to end.
 """
@@ -21,7 +21,8 @@ from sync_pipeline.settings import project_root
 from sync_pipeline_tests.integration.toy_servers import SAID
 from workbench.servers.memory import TEMPORARY
 
-SECONDS = 10.0
+# The warden waits for thirteen seconds at most, and a machine may be busy.
+SECONDS = 30.0
 START_SECONDS = 120
 FOLDER = Path(__file__).parent
 Process = tuple[int, str]
@@ -121,7 +122,7 @@ def running(directory: Path, command: list[str]) -> Iterator[Run]:
 
 
 def gone(processes: set[Process], since: float) -> None:
-    """Check that all end by ten seconds after a moment."""
+    """Check that all end in the time that the warden takes, after a moment."""
     while left := still_there(processes):
         commands = [Path(f"/proc/{item}/cmdline") for item, _ in left]
         if time.monotonic() - since > SECONDS:
