@@ -13,15 +13,16 @@ connection and one more for each database. 5 % of the instances accept a connect
 nothing: these take `--connect-timeout` seconds, and again for each retry. 2 % refuse, half at
 the socket and half with a FATAL. Nothing asks for a password or TLS.
 
-Runners. `bare-collect` and `bare-store` are a thread pool without Dagster, the second with all
-that the product writes; the others are a run of the job with SYNC_PIPELINE_EXECUTOR, in the
-process that a launcher starts for it. Every run has a fresh process, home, store and Dagster
-storage; with `--storage postgresql` the last two are databases of one more server. The store
-is empty, so that every account is new; with `--synced-before` it is not, and nothing has
-changed since: most syncs are such. `--changed 0,0.02` measures that, and a fleet of which 2 %
-have one grant more since, and both are compared with `bare-collect` and with each other. Retries
-are the product's own (`--retry-limit`). `multiprocess` has `--processes` at once and `in_process`
-one, the others `--concurrency`.
+Runners. `bare-collect` and `bare-store` are a thread pool without Dagster, the second with all that
+the product writes; the others are a run of the job with SYNC_PIPELINE_EXECUTOR, in the process that
+a launcher starts for it. Every run has a fresh process, home, store and Dagster storage; with
+`--storage postgresql` the last two are databases of one more server. The store is empty, so that
+every account is new; with `--synced-before` it is not, and nothing has changed since: most syncs
+are such. `--changed 0,0.02` measures that, and a fleet of which 2 % have one grant more since; the
+first is compared with `bare-collect`, which is not asked a second time, and the second with the
+first. On SQLite all of them start from a copy of the store of one first sync. Retries are the
+product's own (`--retry-limit`). `multiprocess` has `--processes` at once and `in_process` one, the
+others `--concurrency`.
 `--most NAME=N` leaves a slow runner out where there are more. A session has as many runs side by
 side, each with its part of the fleet, as the schedule would start on this machine; `--shards`
 makes another number of them.
@@ -60,7 +61,7 @@ from sync_pipeline.settings import Settings, StepExecutor
 from workbench.fleet.addresses import Mix
 from workbench.fleet.endpoints import Endpoints, handed_through, replayed
 from workbench.fleet.figures import Comparison, Measured, flatness
-from workbench.fleet.homes import FleetPlan, fresh_home
+from workbench.fleet.homes import FleetPlan, Home, fresh_home
 from workbench.fleet.limits import Means, Patience, Waits
 from workbench.fleet.processes import cpu_seconds
 from workbench.fleet.recording import Recording
@@ -87,12 +88,9 @@ class Bench:
         plan = replace(plan, shards=self.shards(runner, plan))
         place = self.directory / f"{runner}-{plan.count}-{plan.changed:g}"
         with fresh_home(place, self.storage, self._settings(runner)) as home:
-            home.register(plan.instances())
+            self._fill(home, runner, plan)
             if runner.is_dagster:
                 home.make_dagster_storage()
-            if plan.is_synced_before and runner is not Runner.BARE_COLLECT:
-                first = replace(plan, is_synced_before=False)
-                run_once(Runner.BARE_STORE, home, first, Watching(self.options.limit))
             self._change(plan.changed)
             before = self.endpoints.cpu_seconds, self._server_cpu_seconds()
             is_profiled = self.options.profile and runner is not Runner.MULTIPROCESS
@@ -129,6 +127,35 @@ class Bench:
         base = Settings.model_fields["retry_base_seconds"].default
         patience = Patience(self.options.retry_limit, base)
         return Waits.of(plan, self.recording, latency_of(self.options), patience)
+
+    def _fill(self, home: Home, runner: Runner, plan: FleetPlan) -> None:
+        """Register the fleet in a home, and sync it once where it was synced before."""
+        if not plan.is_synced_before or runner is Runner.BARE_COLLECT:
+            home.register(plan.instances())
+        elif self.storage:
+            home.register(plan.instances())
+            self._first_sync(home, plan)
+        else:
+            home.take_store(self._synced_once(plan))
+
+    def _synced_once(self, plan: FleetPlan) -> Path:
+        """Return a home whose SQLite store knows the fleet: made once, for every run of it.
+
+        A first sync of ten thousand instances takes longer than all that is measured after it.
+        """
+        place = self.directory / f"synced-{plan.count}"
+        if not place.exists():
+            with fresh_home(place, None, self._settings(Runner.BARE_STORE)) as home:
+                home.register(plan.instances())
+                self._first_sync(home, plan)
+        return place
+
+    def _first_sync(self, home: Home, plan: FleetPlan) -> None:
+        first = replace(plan, is_synced_before=False)
+        outcome = run_once(Runner.BARE_STORE, home, first, Watching(self.options.limit))
+        if outcome.usage.is_cut:
+            raise LostRecords(f"the first sync was cut after {self.options.limit:g} s by --limit")
+        say(f"first sync: {plan.count} instances in {outcome.usage.wall_seconds:.1f} s")
 
     def _change(self, share: float) -> None:
         if any(self.options.changed):
@@ -171,6 +198,8 @@ def compare(bench: Bench) -> list[Comparison]:
         runs = {}
         plan = bench.plan(count, changed)
         for runner in options.runners:
+            if changed and options.changed[0] == 0 and runner is Runner.BARE_COLLECT:
+                continue
             if count > most.get(runner, count):
                 say(f"{runner}: left out of {count} instances by --most")
                 continue

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,6 +94,17 @@ class Home:
         store.registry.put_instances(instances, now)
         store.close()
 
+    def take_store(self, other: Path) -> None:
+        """Copy the SQLite store of another home, and the key that its secrets are sealed with."""
+        theirs = Settings(home=other)
+        ours = Settings(home=self.directory)
+        shutil.copy(theirs.effective_key_file, ours.effective_key_file)
+        with (
+            closing(sqlite3.connect(_file_of(theirs))) as source,
+            closing(sqlite3.connect(_file_of(ours))) as copy,
+        ):
+            source.backup(copy)
+
     def make_dagster_storage(self) -> None:
         """Make Dagster's storage, as the daemon does before any run."""
         program = "import dagster; dagster.DagsterInstance.get().dispose()"
@@ -137,6 +150,10 @@ def environment_of(directory: Path, settings: Mapping[str, object]) -> dict[str,
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONPATH": str(project_root()),
     }  # fmt: skip
+
+
+def _file_of(settings: Settings) -> str:
+    return settings.effective_store_url.removeprefix("sqlite:///")
 
 
 def _is_ours(variable: str) -> bool:
