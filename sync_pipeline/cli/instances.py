@@ -263,7 +263,9 @@ def import_(
     of: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Whose file it is: pgadmin (servers.json), dbeaver (data-sources.json)."
+            "--from",
+            help="Whose file it is: ansible (an inventory), pgadmin (servers.json), "
+            "dbeaver (data-sources.json).",
         ),
     ] = None,
     credential: Annotated[
@@ -329,7 +331,7 @@ def _read(
         return read_instances(file, encoding)
     if of not in list(ForeignFormat):
         raise ConfigurationError(
-            f"{of!r} is no tool whose files are known.", hint="Give pgadmin or dbeaver."
+            f"{of!r} is no tool whose files are known.", hint="Give ansible, pgadmin or dbeaver."
         )
     return read_foreign(file, ForeignFormat(of), Defaults(credential, environment, tags))
 

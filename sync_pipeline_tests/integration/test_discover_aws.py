@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import boto3
 import pytest
+import requests
 from botocore.exceptions import ClientError
+from moto.rds.models import DBInstance
 from moto.server import ThreadedMotoServer
 
 from sync_pipeline.fleet.discovery import aws
@@ -45,7 +48,7 @@ class Account:
         self.clients[region].create_db_instance(
             DBInstanceIdentifier=name, Engine=engine, DBInstanceClass="db.t3.micro", DBName="ORCL",
             MasterUsername="root", MasterUserPassword=CANARY, AllocatedStorage=20,
-            BackupRetentionPeriod=0,
+            BackupRetentionPeriod=0, **({"EngineVersion": "10.11"} if engine == "mariadb" else {}),
             Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
         )  # fmt: skip
 
@@ -64,19 +67,21 @@ class Account:
     def drop(self, region: str, name: str) -> None:
         self.clients[region].delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
-    def clear(self) -> None:
+    def close(self) -> None:
         for client in self.clients.values():
-            for item in client.describe_db_instances()["DBInstances"]:
-                name = item["DBInstanceIdentifier"]
-                client.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
-            for item in client.describe_db_clusters()["DBClusters"]:
-                name = item["DBClusterIdentifier"]
-                client.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
             client.close()
 
 
 @pytest.fixture
 def account(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    # moto gives the same to all; AWS one of its own to each.
+    made_before, numbers = DBInstance.__init__, count()
+
+    def made(self: DBInstance, *more: Any, **named: Any) -> None:
+        made_before(self, *more, **named)
+        self.dbi_resource_id = f"db-{next(numbers)}"
+
+    monkeypatch.setattr(DBInstance, "__init__", made)
     for name, value in (
         ("AWS_ENDPOINT_URL", moto),
         ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
@@ -84,9 +89,10 @@ def account(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         ("AWS_REGION", REGIONS[0]),
     ):
         monkeypatch.setenv(name, value)
-    made = Account()
-    yield made
-    made.clear()
+    found = Account()
+    yield found
+    found.close()
+    requests.post(f"{moto}/moto-api/reset", timeout=10)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ marked, and nothing else.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -283,6 +284,8 @@ def _matches(
     }
     # Of several at one address the first, so that it is the same each time.
     addresses = {(item.engine, host_of(item), item.port): item for item in reversed(free)}
+    shared = Counter((item.scope, item.own_id) for item in listing.resources)
+    own = {key: item for key, item in own.items() if shared[key] == 1}
     used: set[int] = set()
     for ask in (_by_own_id, _by_address):
         for resource in sorted(listing.resources, key=lambda item: item.resource_id):
