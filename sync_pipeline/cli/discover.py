@@ -67,6 +67,60 @@ def aws(
     _discover(listed, asked, output, is_applied=apply)
 
 
+@app.command()
+@with_options
+def azure(
+    output: Output,
+    credential: Credential,
+    subscription: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this subscription; several times. Else all that one may see."),
+    ] = None,
+    tag: CloudTag = None,
+    engine: Engine = None,
+    environment: Environment = "",
+    tls: Tls = NEW_INSTANCE_TLS,
+    tls_ca: TlsCa = "",
+    apply: Apply = False,
+) -> None:
+    """Azure SQL, and Azure Database for PostgreSQL and MySQL. Exit status 1: as with aws."""
+
+    def listed() -> Listing:
+        from sync_pipeline.fleet.discovery.azure import list_azure
+
+        return list_azure(tuple(subscription or ()))
+
+    asked = _asked(credential, environment, tls, tls_ca, tag, engine)
+    _discover(listed, asked, output, is_applied=apply)
+
+
+@app.command()
+@with_options
+def gcp(
+    output: Output,
+    credential: Credential,
+    project: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this project; several times. Else that of the credentials."),
+    ] = None,
+    tag: CloudTag = None,
+    engine: Engine = None,
+    environment: Environment = "",
+    tls: Tls = NEW_INSTANCE_TLS,
+    tls_ca: TlsCa = "",
+    apply: Apply = False,
+) -> None:
+    """Google Cloud SQL. Exit status 1: as with aws."""
+
+    def listed() -> Listing:
+        from sync_pipeline.fleet.discovery.google import list_google
+
+        return list_google(tuple(project or ()))
+
+    asked = _asked(credential, environment, tls, tls_ca, tag, engine)
+    _discover(listed, asked, output, is_applied=apply)
+
+
 def _asked(
     credential: str,
     environment: str,

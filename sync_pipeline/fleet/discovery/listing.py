@@ -106,7 +106,11 @@ class Reading:
         self._scopes.setdefault(scope, "")
         try:
             for item in resources:
-                self._resources.setdefault(item.resource_id, item)
+                if item.resource_id:
+                    self._resources.setdefault(item.resource_id, item)
+                else:
+                    # It may be any of those that are missed.
+                    self._scopes[scope] = "it has something without an identifier"
         except Unlisted as error:
             self._scopes[scope] = self._scopes[scope] or str(error)
 
