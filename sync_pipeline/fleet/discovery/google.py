@@ -90,7 +90,7 @@ def _login() -> tuple[Callable[[], str], str]:
     def current() -> str:
         try:
             if not credentials.valid:
-                credentials.refresh(Request())
+                credentials.refresh(Request())  # type: ignore[no-untyped-call]
         except GoogleAuthError as error:
             raise Unlisted(f"{_SERVICE} gave no token ({type(error).__name__})") from None
         return str(credentials.token)
