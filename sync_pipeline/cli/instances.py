@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sync_pipeline.cli import discover
 from sync_pipeline.cli.completion import instance_names
 from sync_pipeline.cli.context import (
     dependencies,
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync_pipeline.fleet.files import ParsedFile
+    from sync_pipeline.model.origin import Origin
     from sync_pipeline.model.server_fact import ServerFact
     from sync_pipeline.workflows.dependencies import SyncDeps
     from sync_pipeline.workflows.syncing.admission import Hold
     from sync_pipeline.workflows.syncing.probe import Probe
 
 app = typer.Typer(help="The instances of the fleet.", no_args_is_help=True)
+app.add_typer(discover.app, name="discover")
 
 PROBES_AT_ONCE = 8
 Host = Annotated[str | None, typer.Option(help="Host name or address.")]
@@ -181,8 +184,9 @@ def list_(selection: Selection, output: Output) -> None:
     with dependencies() as deps:
         found = registered(deps.store, selection)
         held = holds(deps, found)
+        origins = deps.store.origins.all()
     if output.is_json:
-        show_json([_json(item, held[item.id]) for item in found])
+        show_json([_json(item, held[item.id], origins.get(item.id)) for item in found])
         return
     rows = [
         (
@@ -196,6 +200,7 @@ def list_(selection: Selection, output: Output) -> None:
             item.server_version,
             _service(item),
             time_cell(item.last_connected_at),
+            _listed(origins.get(item.id)),
         )
         for item in found
     ]
@@ -210,6 +215,7 @@ def list_(selection: Selection, output: Output) -> None:
         "version",
         "platform",
         "reached",
+        "listed",
     )
     output.show(columns, rows, "There is no such instance: sync-pipeline instances add.")
 
@@ -222,12 +228,13 @@ def show(output: Output, name: NameArgument = None, instance: OneInstance = None
 
     with dependencies() as deps:
         found = _existing(deps, the_instance(name, instance))
-        value = _json(found, holds(deps, [found])[found.id])
+        origin = deps.store.origins.of(found.id)
+        value = _json(found, holds(deps, [found])[found.id], origin)
         facts = deps.store.server_facts.of(found.id)
     if output.is_json:
         show_json({**value, "server": [_fact_json(item, since) for item, since in facts]})
         return
-    rows = [(key, _plain(item)) for key, item in value.items()]
+    rows = [(key, _plain(item)) for key, item in {**value, "listed": _listed(origin)}.items()]
     rows += [(_fact_name(item), item.value) for item, _ in facts]
     output.show(("property", "value"), rows, "")
 
@@ -256,7 +263,9 @@ def import_(
     of: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Whose file it is: pgadmin (servers.json), dbeaver (data-sources.json)."
+            "--from",
+            help="Whose file it is: ansible (an inventory), pgadmin (servers.json), "
+            "dbeaver (data-sources.json).",
         ),
     ] = None,
     credential: Annotated[
@@ -322,7 +331,7 @@ def _read(
         return read_instances(file, encoding)
     if of not in list(ForeignFormat):
         raise ConfigurationError(
-            f"{of!r} is no tool whose files are known.", hint="Give pgadmin or dbeaver."
+            f"{of!r} is no tool whose files are known.", hint="Give ansible, pgadmin or dbeaver."
         )
     return read_foreign(file, ForeignFormat(of), Defaults(credential, environment, tags))
 
@@ -486,7 +495,7 @@ def _checked(given: dict[str, Any]) -> Instance:
         ) from None
 
 
-def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
+def _json(instance: Instance, hold: Hold, origin: Origin | None) -> dict[str, Any]:
     from sync_pipeline.fleet.rows import InstanceRow
 
     window = hold.window
@@ -495,6 +504,7 @@ def _json(instance: Instance, hold: Hold) -> dict[str, Any]:
         "server_version": instance.server_version,
         "platform": instance.platform and str(instance.platform),
         "last_connected_at": instance.last_connected_at and instance.last_connected_at.isoformat(),
+        "origin": origin and _origin_json(origin),
         "maintenance": window
         and {
             "number": window.id,
@@ -523,6 +533,23 @@ def _fact_name(fact: ServerFact) -> str:
 
 def _fact_json(fact: ServerFact, since: datetime) -> dict[str, Any]:
     return {**asdict(fact), "since": since.isoformat()}
+
+
+def _origin_json(origin: Origin) -> dict[str, Any]:
+    return {
+        "cloud": str(origin.cloud),
+        "scope": origin.scope,
+        "resource_id": origin.resource_id,
+        "vanished_at": origin.vanished_at and origin.vanished_at.isoformat(),
+    }
+
+
+def _listed(origin: Origin | None) -> str:
+    """Say in a cell whose list has an instance, and since when it has it no more."""
+    if origin is None:
+        return ""
+    gone = origin.vanished_at
+    return f"{origin.cloud}, gone since {shown_time(gone)}" if gone else str(origin.cloud)
 
 
 def _service(instance: Instance) -> str:

@@ -18,12 +18,15 @@ import yaml
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.written_yaml import BadYaml, WrittenYaml, read_yaml
+from sync_pipeline.fleet.ansible.inventory import Host
+from sync_pipeline.fleet.ansible.rows import NotRead, inventory_hosts, is_database, row_of
 from sync_pipeline.model.instance import Instance, TlsMode
 
 
 class ForeignFormat(StrEnum):
     """Whose list a file is."""
 
+    ANSIBLE = "ansible"
     PGADMIN = "pgadmin"
     DBEAVER = "dbeaver"
 
@@ -69,6 +72,9 @@ def foreign_rows(
     Raises:
         ConfigurationError: the file is not what it is said to be.
     """
+    if kind is ForeignFormat.ANSIBLE:
+        yield from _of_ansible(text, path, defaults)
+        return
     place, made = _KINDS[kind]
     try:
         written = read_yaml(_as_yaml(text))  # so that each entry has a line
@@ -123,6 +129,24 @@ def _whole(halves: re.Match[str]) -> str:
     return f"\\U{0x10000 + ((pair[0] & 0x3FF) << 10) + (pair[1] & 0x3FF):08x}"
 
 
+def _of_ansible(text: str, path: Path, defaults: Defaults) -> Iterator[ForeignRow]:
+    """Yield the databases of an inventory; what else it has is counted in one row."""
+    others: list[Host] = []
+    for host in inventory_hosts(text, path):
+        if not is_database(host):
+            others.append(host)
+            continue
+        try:
+            values = row_of(host)
+        except NotRead as error:
+            yield ForeignRow(host.line, host.name, reason=str(error))
+            continue
+        yield _with_defaults(host.line, str(values["name"]), values, "", defaults)
+    if others:
+        first = f"{others[0].name} and {len(others) - 1} more" if others[1:] else others[0].name
+        yield ForeignRow(others[0].line, first, reason="no sync_pipeline_engine is set")
+
+
 def _row(key: str, entry: Any, line: int, made: _Maker, defaults: Defaults) -> ForeignRow:
     if not isinstance(entry, dict):
         return ForeignRow(line, key, reason="it is no mapping of properties")
@@ -131,11 +155,18 @@ def _row(key: str, entry: Any, line: int, made: _Maker, defaults: Defaults) -> F
         values = made(entry)
     except _LeftOut as error:
         return ForeignRow(line, name, reason=str(error))
-    tags = (*values.pop("tags", ()), *defaults.tags)
     username = values.pop("username", "")
+    return _with_defaults(line, name, values, username, defaults)
+
+
+def _with_defaults(
+    line: int, name: str, values: dict[str, Any], username: str, defaults: Defaults
+) -> ForeignRow:
+    """Return a row with what was said for all of them, which wins."""
+    tags = (*values.pop("tags", ()), *defaults.tags)
     more = {
         "name": name,
-        "credential": defaults.credential or username,
+        "credential": defaults.credential or values.pop("credential", username),
         "tags": [tag for tag in dict.fromkeys(tags) if tag],
         "environment": defaults.environment or values.pop("environment", ""),
     }

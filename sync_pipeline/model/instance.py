@@ -91,7 +91,12 @@ def host_of(instance: Instance) -> str:
     Capitals and the dot of the root mean nothing in a name (RFC 4343; RFC 1034, 3.1), and an
     address has several forms (RFC 4291, 2.2). What two names resolve to is not asked.
     """
-    name = instance.host.strip().rstrip(".").lower()
+    return host_in_one_spelling(instance.host)
+
+
+def host_in_one_spelling(host: str) -> str:
+    """Return the same of a host that no instance has yet."""
+    name = host.strip().rstrip(".").lower()
     try:
         address = ip_address(name)
     except ValueError:

@@ -249,25 +249,20 @@ class Registry:
         """
         with self._database.write() as connection:
             self._database.lock(connection, credentials, instances)
-            known = set(connection.scalars(select(credentials.c.name)))
-            for item in wanted:
-                if item.credential not in known:
-                    raise ConfigurationError(
-                        f"The credential {item.credential!r} does not exist.",
-                        instance=item.name,
-                        hint="Add it with: sync-pipeline credentials add.",
-                    )
+            require_credentials(connection, wanted)
             before = {row.name: row for row in connection.execute(select(instances))}
             added = updated = 0
             for item in wanted:
                 old = before.get(item.name)
                 if old is None:
                     connection.execute(
-                        insert(instances).values(**_columns(item), created_at=now, updated_at=now)
+                        insert(instances).values(
+                            **instance_columns(item), created_at=now, updated_at=now
+                        )
                     )
                     added += 1
                 elif old.deleted_at is not None or not _is_same(old, item):
-                    values = {**_columns(item), "updated_at": now, "deleted_at": None}
+                    values = {**instance_columns(item), "updated_at": now, "deleted_at": None}
                     if old.deleted_at is not None:
                         values["returned_at"] = now
                     connection.execute(
@@ -309,6 +304,22 @@ class Registry:
             note_connection(connection, instance_id, version, now, platform)
 
 
+def require_credentials(connection: Connection, wanted: Sequence[Instance]) -> None:
+    """Refuse instances whose credential is not there.
+
+    Raises:
+        ConfigurationError: an instance names a credential that does not exist.
+    """
+    known = set(connection.scalars(select(credentials.c.name)))
+    for item in wanted:
+        if item.credential not in known:
+            raise ConfigurationError(
+                f"The credential {item.credential!r} does not exist.",
+                instance=item.name,
+                hint="Add it with: sync-pipeline credentials add.",
+            )
+
+
 def note_connection(
     connection: Connection,
     instance_id: int,
@@ -330,10 +341,11 @@ def _no_credential(name: str) -> ConfigurationError:
 
 
 def _is_same(row: Row[Any], item: Instance) -> bool:
-    return all(getattr(row, name) == value for name, value in _columns(item).items())
+    return all(getattr(row, name) == value for name, value in instance_columns(item).items())
 
 
-def _columns(item: Instance) -> dict[str, Any]:
+def instance_columns(item: Instance) -> dict[str, Any]:
+    """Return what a row of `instances` has of an instance as people describe it."""
     return {
         "name": item.name,
         "engine": str(item.engine),

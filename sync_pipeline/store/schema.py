@@ -137,6 +137,21 @@ instances = Table(
     Column("returned_at", UtcDateTime),
 )
 
+# Where a cloud lists an instance. One that was removed keeps its row, and is not added again.
+instance_origins = Table(
+    "instance_origins",
+    metadata,
+    Column("instance_id", Key, ForeignKey("instances.id"), primary_key=True),
+    Column("cloud", String(16), nullable=False),
+    Column("scope", String(255), nullable=False),
+    Column("resource_id", String(512), nullable=False, unique=True),
+    Column("own_id", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("vanished_at", UtcDateTime),
+)
+
 sync_sessions = Table(
     "sync_sessions",
     metadata,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.holders import HolderStore
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
+    from sync_pipeline.store.origins import OriginStore
     from sync_pipeline.store.past import PastReads
     from sync_pipeline.store.reads import ReadStore
     from sync_pipeline.store.registry import Registry
@@ -155,6 +156,13 @@ class Store:
         from sync_pipeline.store.registry import Registry
 
         return Registry(self._database)
+
+    @_part
+    def origins(self) -> OriginStore:
+        """Return where instances are listed."""
+        from sync_pipeline.store.origins import OriginStore
+
+        return OriginStore(self._database)
 
     @_part
     def sessions(self) -> SessionStore:

@@ -235,6 +235,7 @@ def test_an_instance_lives(monitor: Command) -> None:
         "server_version": None,
         "platform": None,
         "last_connected_at": None,
+        "origin": None,
         "maintenance": None,
         "not_reached": [],
         "server": [],

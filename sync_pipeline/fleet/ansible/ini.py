@@ -1,0 +1,92 @@
+"""Inventories in Ansible's INI form: docs.ansible.com, ansible.builtin.ini inventory."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv6Address
+
+from sync_pipeline.fleet.ansible.inventory import ALL, UNGROUPED, BadInventory, Inventory, Variables
+
+_SECTION = re.compile(r"\[(?P<name>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
+_BRACKETS = re.compile(r"\[[^\]]*\]")
+_LITERALS = ("'", '"', "[")
+_LONGEST_LITERAL = 10_000
+_HOSTS, _CHILDREN, _VARS = "hosts", "children", "vars"
+
+
+def read_ini(text: str) -> Inventory:
+    """Read a text whole.
+
+    Raises:
+        BadInventory: a line is none of an inventory.
+    """
+    made = Inventory()
+    group, kind = UNGROUPED, _HOSTS
+    for number, line in _lines(text):
+        if line.startswith("["):
+            found = _SECTION.fullmatch(line)
+            if found is not None:
+                group, kind = found["name"], found["kind"] or _HOSTS
+                if kind not in (_HOSTS, _CHILDREN, _VARS):
+                    raise BadInventory(f"a section has hosts, children or vars, not {kind}", number)
+                made.add_group(group)
+                continue
+        if kind == _VARS:
+            made.set_of_group(group, _variable(line, number))
+        elif kind == _CHILDREN:
+            made.add_group(line.partition("#")[0].strip(), group)
+        else:
+            _add(made, group, line, number)
+    return made
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        plain = line.strip()
+        if plain and not plain.startswith(("#", ";")):
+            yield number, plain
+
+
+def _add(made: Inventory, group: str, line: str, number: int) -> None:
+    """Add the hosts of a line: a name or a pattern, then variables of theirs."""
+    try:
+        name, *more = shlex.split(line, comments=True)
+    except ValueError:
+        raise BadInventory("a quote is not closed", number) from None
+    variables: Variables = {}
+    for item in more:
+        variables.update(_variable(item, number))
+    group = UNGROUPED if group == ALL else group
+    made.add_hosts(_without_port(name), group, variables, number)
+
+
+def _without_port(name: str) -> str:
+    """Return a host without its port, which is that of SSH, and without an address's brackets."""
+    head, _, port = name.rpartition(":")
+    if port.isdigit() and ":" not in _BRACKETS.sub("", head) and "[" not in port:
+        name = head
+    try:
+        return str(IPv6Address(name.removeprefix("[").removesuffix("]")))
+    except AddressValueError:
+        return name
+
+
+def _variable(text: str, line: int) -> Variables:
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip():
+        raise BadInventory("a variable is name=value", line)
+    return {name.strip(): _value(value.strip())}
+
+
+def _value(text: str) -> object:
+    """Return a value as it is written: a number stays text. Quotes and lists are Python's."""
+    if text.startswith(_LITERALS) and len(text) < _LONGEST_LITERAL:
+        try:
+            found: object = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
+        return found
+    return text

@@ -1,0 +1,58 @@
+"""Where instances are listed, in either store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.origin import Cloud, Origin, Step, StepKind
+from sync_pipeline.model.platform import Platform
+from sync_pipeline.store.store import Store
+from workbench.benches.store_bench import START, StoreBench, minutes
+
+ORIGIN = Origin(Cloud.AWS, "aws/1/eu", "arn:a", "db-1", "h1", 5432, ("k=v",))
+
+
+def known(store: Store) -> dict[str, Instance]:
+    return {item.name: item for item in store.registry.instances()}
+
+
+def test_a_plan_is_written_whole_or_not_at_all(store: Store) -> None:
+    (mine,) = StoreBench(store).fleet("mine")
+    added = replace(mine, id=0, name="new", tags=("k=v",), platform=Platform.RDS)
+    other = replace(ORIGIN, resource_id="arn:b")
+    linked = replace(mine, tags=("k=v",), host="ignored-by-nobody", platform=Platform.AURORA)
+    steps = [Step(StepKind.ADD, added, ORIGIN), Step(StepKind.LINK, linked, other)]
+    wrong = replace(added, name="wrong", credential="nobody")
+    with pytest.raises(ConfigurationError, match="'nobody' does not exist"):
+        store.origins.apply([*steps, Step(StepKind.ADD, wrong, ORIGIN)], START)
+    assert (list(known(store)), store.origins.all()) == (["mine"], {})
+    store.origins.apply(steps, START)
+    found = known(store)
+    assert found["new"] == replace(added, id=found["new"].id)
+    assert (found["mine"].tags, found["mine"].platform) == (("k=v",), Platform.AURORA)
+    assert store.origins.all() == {found["new"].id: ORIGIN, mine.id: other}
+    gone = replace(other, vanished_at=minutes(5))
+    store.origins.apply([Step(StepKind.VANISH, found["mine"], gone)], minutes(5))
+    assert store.origins.of(mine.id) == gone
+    assert known(store) == found
+
+
+def test_what_somebody_else_changed_meanwhile_is_kept(store: Store) -> None:
+    (mine,) = StoreBench(store).fleet("mine")
+    edited = replace(mine, credential=mine.credential, description="by hand", is_active=False)
+    store.registry.put_instances([edited], minutes(1))
+    store.origins.apply([Step(StepKind.LINK, replace(mine, tags=("t",)), ORIGIN)], minutes(2))
+    now = known(store)["mine"]
+    assert (now.description, now.is_active, now.tags) == ("by hand", False, ("t",))
+    taken = Step(StepKind.ADD, replace(mine, id=0), replace(ORIGIN, resource_id="arn:c"))
+    with pytest.raises(ConfigurationError, match="'mine' was changed by somebody else"):
+        store.origins.apply([taken], minutes(3))
+    store.registry.delete_instance("mine", minutes(4))
+    with pytest.raises(ConfigurationError, match="'mine' was changed by somebody else"):
+        store.origins.apply([Step(StepKind.CHANGE, now, ORIGIN)], minutes(5))
+    # A removed one keeps where it is listed.
+    assert store.origins.of(mine.id) == ORIGIN

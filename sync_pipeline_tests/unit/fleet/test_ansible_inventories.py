@@ -1,0 +1,232 @@
+"""Ansible inventories as people write them, and as `ansible-inventory --list` does."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet.ansible.rows import inventory_hosts
+from sync_pipeline.fleet.files import ParsedFile, read_foreign
+from sync_pipeline.fleet.foreign import Defaults, ForeignFormat
+from sync_pipeline.model.instance import EngineName, Instance
+
+INI = """\
+# The fleet of 2019.
+web1.example.com ansible_user=deploy
+db-alone:2222 sync_pipeline_engine=mysql sync_pipeline_port=03307  # SSH has the other port
+
+[billing]
+db[01:03].example.com
+pg-x ansible_host=10.0.0.9 sync_pipeline_description='of the "old" shop'
+[2001:db8::7]:22
+
+[stock]
+st-[a:c] sync_pipeline_engine=mariadb
+
+[databases:children]
+billing
+stock
+
+[databases:vars]
+sync_pipeline_engine=postgresql
+sync_pipeline_credential = fleet
+sync_pipeline_tags=["eu", 'core']
+ansible_password=hunter2
+
+[billing:vars]
+; the innermost counts
+sync_pipeline_environment=production
+sync_pipeline_tls=verify-full
+"""
+
+YAML = """\
+all:
+  hosts:
+    web1.example.com:
+      ansible_user: deploy
+    db-alone:
+      sync_pipeline_engine: mysql
+      sync_pipeline_port: 03307
+  children:
+    databases:
+      vars: &common
+        sync_pipeline_engine: postgresql
+        sync_pipeline_credential: fleet
+        sync_pipeline_tags: [eu, core]
+        ansible_password: !vault |
+          $ANSIBLE_VAULT;1.1;AES256
+          3131
+      children:
+        billing:
+          hosts:
+            db[01:03].example.com:
+            pg-x:
+              ansible_host: 10.0.0.9
+              sync_pipeline_description: of the "old" shop
+            2001:db8::7:
+          vars:
+            sync_pipeline_environment: production
+            sync_pipeline_tls: verify-full
+        stock:
+          hosts:
+            st-[a:c]:
+              sync_pipeline_engine: mariadb
+"""
+
+# As ansible-inventory writes it: variables are merged, and each host has all of its own.
+_OF_ALL = {"sync_pipeline_credential": "fleet", "sync_pipeline_tags": ["eu", "core"],
+           "ansible_password": {"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256\n3131"}}  # fmt: skip
+_BILLING = {**_OF_ALL, "sync_pipeline_engine": "postgresql", "sync_pipeline_tls": "verify-full",
+            "sync_pipeline_environment": {"__ansible_unsafe": "production"}}  # fmt: skip
+_NUMBERED = ("db01.example.com", "db02.example.com", "db03.example.com")
+LISTED = {
+    "_meta": {
+        "hostvars": {
+            "web1.example.com": {"ansible_user": "deploy"},
+            "db-alone": {"sync_pipeline_engine": "mysql", "sync_pipeline_port": 3307},
+            "pg-x": {**_BILLING, "ansible_host": "10.0.0.9",
+                     "sync_pipeline_description": 'of the "old" shop'},
+            **dict.fromkeys((*_NUMBERED, "2001:db8::7"), _BILLING),
+            **{name: {**_OF_ALL, "sync_pipeline_engine": "mariadb"}
+               for name in ("st-a", "st-b", "st-c")},
+        }
+    },
+    "all": {"children": ["ungrouped", "databases"]},
+    "ungrouped": {"hosts": ["web1.example.com", "db-alone"]},
+    "databases": {"children": ["billing", "stock"]},
+    "billing": {"hosts": ["db01.example.com", "db02.example.com", "db03.example.com", "pg-x",
+                          "2001:db8::7"]},
+    "stock": {"hosts": ["st-a", "st-b", "st-c"]},
+}  # fmt: skip
+FORMS = [("hosts", INI), ("hosts.yml", YAML), ("list.json", json.dumps(LISTED, indent=4))]
+
+
+def read(tmp_path: Path, name: str, text: str, credential: str = "") -> ParsedFile:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return read_foreign(path, ForeignFormat.ANSIBLE, Defaults(credential))
+
+
+def by_name(found: ParsedFile) -> dict[str, Instance]:
+    return {item.name: item for item in found.instances}
+
+
+@pytest.mark.parametrize(("name", "text"), FORMS, ids=["ini", "yaml", "json"])
+def test_each_form_says_the_same(tmp_path: Path, name: str, text: str) -> None:
+    found = read(tmp_path, name, text)
+    assert [str(item.reason) for item in found.problems] == ["credential: Field required"]
+    known = by_name(read(tmp_path, name, text, "fleet"))
+    assert sorted(known) == [
+        "2001:db8::7", "db-alone", "db01.example.com", "db02.example.com", "db03.example.com",
+        "pg-x", "st-a", "st-b", "st-c",
+    ]  # fmt: skip
+    first, alone, last = known["db01.example.com"], known["db-alone"], known["st-c"]
+    assert (first.engine, first.host, first.port) == (
+        EngineName.POSTGRESQL, "db01.example.com", 5432,
+    )  # fmt: skip
+    assert first.tags == ("billing", "core", "databases", "eu")
+    assert (first.environment, first.tls.mode) == ("production", "verify-full")
+    assert (known["pg-x"].host, known["pg-x"].description) == ("10.0.0.9", 'of the "old" shop')
+    assert (alone.engine, alone.port, alone.tags) == ("mysql", 3307, ())
+    assert (last.engine, last.tags, last.environment) == (
+        "mariadb", ("core", "databases", "eu", "stock"), None,
+    )  # fmt: skip
+    assert [item.reason for item in found.left_out] == [
+        "web1.example.com: no sync_pipeline_engine is set"
+    ]
+
+
+def test_what_is_encrypted_or_computed_is_left_out_and_never_shown(tmp_path: Path) -> None:
+    text = """
+all:
+  vars: {sync_pipeline_engine: mysql}
+  hosts:
+    a: {sync_pipeline_credential: !vault "$ANSIBLE_VAULT;1.1;AES256 31"}
+    b: {sync_pipeline_host: "{{ lookup('env', 'HOME') }}"}
+    c: {sync_pipeline_password: hunter2}
+    d: {sync_pipeline_port: {in: depth}}
+"""
+    found = read(tmp_path, "x.yml", text, "fleet")
+    assert [item.reason for item in found.left_out] == [
+        "a: sync_pipeline_credential is encrypted by Ansible Vault, which is not read",
+        "b: sync_pipeline_host is a template, which is not computed",
+        "c: sync_pipeline_password is no property of an instance",
+        "d: sync_pipeline_port is neither a text nor a list",
+    ]
+    assert [item.line for item in found.left_out] == [5, 6, 7, 8]
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("$ANSIBLE_VAULT;1.1;AES256\n3131", "encrypted by Ansible Vault"),
+        ("#!/usr/bin/env python3\nprint()", "is a program, and none is run"),
+        ("[a:children]\nb\n[b:children]\na\n", "'a' is in itself"),
+        ("[a:nonsense]\n", "line 1 .*hosts, children or vars"),
+        ("[a:vars]\nx\n", "line 2 .*name=value"),
+        ("db[1:999999999]\n", "more than 100000 hosts"),
+        ("db[1:9999][1:9999]\n", "more than 100000 hosts"),
+        ("db[9:1]\n", "is no range"),
+        ("db[01:100]\n", "different lengths"),
+        ("db x='\n", "line 1 .*quote"),
+        ("---\nplugin: aws_ec2\n", "'plugin' is no group"),
+        ("---\n- a\n", "no groups"),
+        ("---\na: &a\n  children:\n    a: *a\n    b: *a\n", "in itself"),
+        ("---\na: &a\n  <<: *a\n", "nested too deeply|in itself|recursive"),
+        ("\n".join(f"[g{number}]" for number in range(2100)), "more than 2000 groups"),
+    ],
+)
+def test_what_is_no_inventory_is_told(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "hosts"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=sentence):
+        read_foreign(path, ForeignFormat.ANSIBLE, Defaults("fleet"))
+
+
+def test_the_innermost_group_counts_then_its_priority_then_its_name(tmp_path: Path) -> None:
+    text = """
+[b]
+one
+[a]
+one
+[outer:children]
+a
+[outer:vars]
+x=outer
+y=outer
+[a:vars]
+x=a
+z=a
+ansible_group_priority=5
+[b:vars]
+x=b
+z=b
+"""
+    (host,) = inventory_hosts(text, tmp_path / "hosts")
+    # `a` is deeper than `b`.
+    assert (host.variables["x"], host.variables["y"], host.variables["z"]) == ("a", "outer", "a")
+    flat = text.replace("[outer:children]\na\n", "")
+    (host,) = inventory_hosts(flat, tmp_path / "hosts")
+    assert host.variables["x"] == "a"
+    (host,) = inventory_hosts(flat.replace("ansible_group_priority=5", ""), tmp_path / "hosts")
+    assert host.variables["x"] == "b"
+
+
+_PIECES = st.sampled_from(
+    ["[a]", "[a:vars]", "[b:children]", "a", "x=1", "db[01:3]", "h y='z'", "[", "---", "{", "all:",
+     " hosts:", "  h:", "\t", "::1", "[::1]:22", "h:22", "'", "sync_pipeline_engine=mysql"]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES | st.text(max_size=10), max_size=12))
+def test_whatever_is_written_is_hosts_or_one_sentence(lines: list[str]) -> None:
+    with suppress(ConfigurationError):
+        for host in inventory_hosts("\n".join(lines), Path("hosts")):
+            assert host.name
