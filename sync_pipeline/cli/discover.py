@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, say_beside, show_json
+from sync_pipeline.cli.context import dependencies, say, say_beside, show_json
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output
 from sync_pipeline.errors import ConfigurationError
@@ -31,7 +31,9 @@ Apply = Annotated[bool, typer.Option("--apply", help="Do what the plan says.")]
 CloudTag = Annotated[
     list[str] | None,
     typer.Option(
-        "--tag", help="Only what has this tag there: key=value, or key; several times: all of them."
+        "--tag",
+        help="Only what has this tag there: key=value (key, where it has no value); several "
+        "times: all of them.",
     ),
 ]
 Engine = Annotated[list[EngineName] | None, typer.Option(help="Only this engine; several times.")]
@@ -197,7 +199,8 @@ def _show(plan: Plan, output: Output, *, is_applied: bool) -> None:
         columns = ("step", "instance", "engine", "address", "platform", "listed in", "why")
         notes = [f"Left out: {reason}." for reason in plan.left_out]
         output.show(columns, rows, "Nothing is to be done.", [*notes, *plan.gaps])
-    say_beside(_summary(plan, is_applied=is_applied))
+        tell = say_beside if output.is_csv else say
+        tell(_summary(plan, is_applied=is_applied))
 
 
 def _row(step: Step) -> tuple[object, ...]:
@@ -232,14 +235,10 @@ def _json(step: Step) -> dict[str, Any]:
 def _summary(plan: Plan, *, is_applied: bool) -> str:
     from collections import Counter
 
-    counts = Counter(str(step.kind) for step in plan.steps)
-    words = {
-        "add": "added",
-        "link": "linked",
-        "change": "changed",
-        "return": "back",
-        "vanish": "gone",
-    }
-    said = ", ".join(f"{counts[kind]} {word}" for kind, word in words.items())
-    end = "." if is_applied else "; nothing was written: --apply does."
-    return f"{said}, {plan.unchanged} unchanged{end}"
+    from sync_pipeline.model.origin import StepKind
+
+    counts = Counter(step.kind for step in plan.steps)
+    said = ", ".join(f"{kind} {counts[kind]}" for kind in StepKind)
+    begin = "Done" if is_applied else "Plan"
+    end = "" if is_applied else " Nothing was written: --apply does it."
+    return f"{begin}: {said}; {plan.unchanged} unchanged.{end}"

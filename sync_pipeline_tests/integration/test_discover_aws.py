@@ -307,7 +307,11 @@ def test_without_a_region_all_of_the_account_are_asked(account: Account, fleet: 
     said = fleet.run("instances", "discover", "aws", "--credential", "monitor")
     assert said.status == 0
     assert "far" in said.out
-    assert "1 added, 0 linked" in said.err
+    assert "Plan: add 1, link 0, change 0, return 0, vanish 0; 0 unchanged. Nothing" in said.out
+    arguments = ("instances", "discover", "aws", "--credential", "monitor")
+    table = fleet.run(*arguments, "--csv", "--apply")
+    assert table.out.startswith("step,instance,engine,address,platform,listed in,why\nadd,far,")
+    assert "Done: add 1" in table.err
 
 
 @pytest.mark.parametrize("seed", range(2))

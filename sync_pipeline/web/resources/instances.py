@@ -50,6 +50,8 @@ FACTS = (
     Column("accounts", Kind.NUMBER),
     Column("gone_accounts", Kind.NUMBER),
     Column("findings"),
+    Column("listed"),
+    Column("gone_from_list", Kind.MOMENT),
     Column("description"),
 )
 HELD = Layout(
@@ -229,6 +231,8 @@ def _facts(found: InstanceAnswer) -> tuple[Value, ...]:
             "/causes",
             {"instance": item.name},
         ),
+        str(found.origin.cloud) if found.origin else None,
+        found.origin.vanished_at if found.origin else None,
         item.description,
     )
 

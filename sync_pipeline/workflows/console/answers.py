@@ -18,6 +18,7 @@ from sync_pipeline.access.telling import Telling, gaps_once
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.finding import Review
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.origin import Origin
 from sync_pipeline.model.page import (
     InstanceLine,
     InstanceQuestion,
@@ -66,6 +67,7 @@ class InstanceAnswer:
     records: tuple[InstanceRecord, ...]
     review: Review
     server: Page[tuple[ServerFact, datetime]]
+    origin: Origin | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ class Answers:
             records=tuple(self._store.session_pages.last_of(found, LAST_RECORDS)),
             review=self.findings.review([found]),
             server=self._server(found, place),
+            origin=self._store.origins.of(found.id),
         )
 
     def _server(self, instance: Instance, place: Place) -> Page[tuple[ServerFact, datetime]]:

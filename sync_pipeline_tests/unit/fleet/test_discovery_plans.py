@@ -75,6 +75,24 @@ def test_a_switch_of_names_leaves_each_at_its_address() -> None:
     assert look(after, resource("prod", own_id="green"), old)[0].steps == ()
 
 
+def test_tags_of_people_and_of_the_list_are_kept_apart() -> None:
+    _, fleet = look(Fleet(()), resource("a", tags=(("env", "test"), ("team", "dba"))))
+    (item,) = fleet.instances
+    edited = replace(item, tags=("env=test", "ours"))
+    plan, after = look(
+        replace(fleet, instances=(edited,)), resource("a", tags=(("env", "prod"), ("team", "dba")))
+    )
+    assert after.instances[0].tags == ("env=prod", "ours")
+    assert plan.steps[0].differences == ("tags: +env=prod", "tags: -env=test")
+
+
+def test_a_scope_is_asked_and_others_are_left_alone() -> None:
+    _, fleet = look(Fleet(()), resource("a"), resource("b", tags=(("team", "web"),)))
+    plan, _ = look(fleet, asked=replace(ASKED, tags=("team=web",)))
+    assert kinds(plan) == [("vanish", "b")]
+    assert planned(listing(scopes={"aws/1/us": ""}), fleet, ASKED, NOW).steps == ()
+
+
 def test_restored_under_its_address_it_is_the_same() -> None:
     _, fleet = look(Fleet(()), resource("a", own_id="one"))
     _, fleet = look(fleet)
