@@ -43,6 +43,8 @@ _FROM_SERVER = re.compile(r"[^\s:]+:  (?P<message>.*)", re.DOTALL)
 
 _HBA = (
     r"^no pg_hba\.conf entry|^pg_hba\.conf rejects|^connection requires a valid client certificate"
+    # Methods of a line that compare no secret (src/backend/libpq/auth.c, auth_failed).
+    r"|^(Ident|Peer|GSSAPI|SSPI|certificate|\"trust\") authentication failed"
 )
 _WRONG_LOGIN = r"authentication failed for user"
 _REJECTED = rf"{_HBA}|{_WRONG_LOGIN}|^role \".*\" (does not exist|is not permitted)"
@@ -171,7 +173,7 @@ def _refusal(text: str, attempt: Attempt) -> SyncError:
 def _no_login(text: str, attempt: Attempt) -> SyncError:
     if re.search(_NO_CONNECT, text) or (re.search(_HBA, text) and not attempt.is_own):
         return _kept_out(text, attempt)
-    if re.search(_WRONG_LOGIN, text):
+    if re.search(_WRONG_LOGIN, text) and not re.search(_HBA, text):
         return attempt.peer.error(troubles.WRONG_SECRET, text, _CREDENTIAL)
     if re.search(_REJECTED, text):
         return attempt.peer.error(troubles.REJECTED, text, _CREDENTIAL)
