@@ -30,7 +30,7 @@ from sqlalchemy import Engine, text
 from benchmarks.capacity_bench import Fleet, filled_store, raw_engine
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.model.instance import Selection
-from sync_pipeline.report.html import write_html
+from sync_pipeline.report.html import render_html
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.database import Database
 from sync_pipeline.store.store import Store
@@ -73,7 +73,7 @@ def _forecast_of_one(deps: SyncDeps) -> object:
 def _report(deps: SyncDeps) -> object:
     found = fleet_report(deps, Asked(Selection(), deps.clock() - NEWS, DAYS))
     with tempfile.TemporaryDirectory() as directory:
-        write_html(found, Path(directory) / "report.html")
+        (Path(directory) / "report.html").write_text(render_html(found))
     return found.capacity.newest
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypedDict, Unpack
 
 from sync_pipeline.visible import visible
 
@@ -35,6 +35,16 @@ class ConnectReason(StrEnum):
     UNREACHABLE = "unreachable"
     TOO_MANY = "too_many_connections"
     LOST = "lost"
+
+
+class Fields(TypedDict, total=False):
+    """What every error takes beside its message."""
+
+    instance: str | None
+    phase: Phase | None
+    hint: str | None
+    retryable: bool | None
+    details: Sequence[str]
 
 
 class SyncError(Exception):
@@ -131,16 +141,9 @@ class AuthenticationError(SyncError):
     kind = "authentication"
 
     def __init__(
-        self,
-        message: str,
-        *,
-        is_secret_wrong: bool = False,
-        instance: str | None = None,
-        phase: Phase | None = None,
-        hint: str | None = None,
-        retryable: bool | None = None,
+        self, message: str, *, is_secret_wrong: bool = False, **fields: Unpack[Fields]
     ) -> None:
-        super().__init__(message, instance=instance, phase=phase, hint=hint, retryable=retryable)
+        super().__init__(message, **fields)
         self.is_secret_wrong = is_secret_wrong
 
 
@@ -164,12 +167,9 @@ class PrivilegeError(SyncError):
         *,
         missing: str | None = None,
         denied_to: Sequence[str] = (),
-        instance: str | None = None,
-        phase: Phase | None = None,
-        hint: str | None = None,
-        retryable: bool | None = None,
+        **fields: Unpack[Fields],
     ) -> None:
-        super().__init__(message, instance=instance, phase=phase, hint=hint, retryable=retryable)
+        super().__init__(message, **fields)
         self.missing = missing
         self.denied_to = tuple(denied_to)
 
@@ -270,12 +270,10 @@ class DeliveryError(SyncError):
         self,
         message: str,
         *,
-        instance: str | None = None,
-        phase: Phase | None = None,
-        hint: str | None = None,
         is_refused: bool = False,
         wait_seconds: float = 0,
+        **fields: Unpack[Fields],
     ) -> None:
-        super().__init__(message, instance=instance, phase=phase, hint=hint)
+        super().__init__(message, **fields)
         self.is_refused = is_refused
         self.wait_seconds = wait_seconds

@@ -12,7 +12,6 @@ import typer
 from sync_pipeline.cli.context import (
     MOST_ROWS,
     dependencies,
-    parse_begin,
     parse_past,
     say,
     show_json,
@@ -96,7 +95,7 @@ def list_(
             limit=limit if rule.is_any and not_seen_since is None else None,
             # Those of a rule are what it says.
             with_own=with_system or not rule.is_any,
-            since=parse_begin(since) if since else None,
+            since=parse_past(since) if since else None,
             until=parse_past(until) if until else None,
         )
         inside: Collection[tuple[str, str]] | None = None
@@ -109,7 +108,7 @@ def list_(
 
         uses = Uses.of(deps, past.ids)
         unseen = (
-            Unseen(uses, parse_begin(not_seen_since), with_sampled=sampled)
+            Unseen(uses, parse_past(not_seen_since), with_sampled=sampled)
             if not_seen_since is not None
             else None
         )
@@ -241,7 +240,7 @@ def changes(
             account=account,
             session_id=chosen,
             change_types=tuple(change_type or ()),
-            since=parse_begin(since) if since else None,
+            since=parse_past(since) if since else None,
             until=parse_past(until) if until else None,
             limit=limit,
             with_own=with_system or details or account is not None,

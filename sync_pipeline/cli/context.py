@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.moment import read_begin, read_moment
+from sync_pipeline.model.moment import read_past
 from sync_pipeline.model.text import LONGEST_NAME, shortened
 from sync_pipeline.report.csv_cells import cell_text, csv_text
 from sync_pipeline.visible import escaped_json, visible, visible_lines
@@ -191,21 +191,12 @@ def shown_time(moment: datetime | None) -> str:
 
 
 def parse_past(text: str) -> datetime:
-    """Read the same, or how long ago it is, such as `24h`.
+    """Read a moment that was, in ISO 8601, or how long ago it is, such as `24h`.
 
     Raises:
-        ConfigurationError: it is neither, or far from every sync.
+        ConfigurationError: it is neither, far from every sync, or has not come yet.
     """
-    return read_moment(text, utc_now())
-
-
-def parse_begin(text: str) -> datetime:
-    """Read the same, as the begin of a time that is over or goes on now.
-
-    Raises:
-        ConfigurationError: it is none, or has not come yet, so that nothing can be told of it.
-    """
-    return read_begin(text, utc_now())
+    return read_past(text, utc_now())
 
 
 def require_name(text: str, what: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sync_pipeline.cli.context import dependencies, parse_begin, parse_past, show_json, utc_now
+from sync_pipeline.cli.context import dependencies, parse_past, show_json, utc_now
 from sync_pipeline.cli.options import WHEN, with_options
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError
@@ -42,7 +42,7 @@ def history(
             f"There is no rule {rule!r}.", hint="See: sync-pipeline findings rules."
         )
     last = parse_past(until) if until else utc_now()
-    asked = HistoryQuestion(parse_begin(since), last, rule, account)
+    asked = HistoryQuestion(parse_past(since), last, rule, account)
     if asked.until <= asked.since:
         raise ConfigurationError("--until is not after --since.")
     with dependencies() as deps:

@@ -10,7 +10,7 @@ import typer
 
 from sync_pipeline.cli.context import (
     dependencies,
-    parse_begin,
+    parse_past,
     say,
     show_json,
     show_lines,
@@ -76,7 +76,7 @@ def findings(
         raise ConfigurationError(
             f"There is no rule {rule!r}.", hint="See: sync-pipeline findings rules."
         )
-    moment = parse_begin(since or _DAY_AGO) if new or since else None
+    moment = parse_past(since or _DAY_AGO) if new or since else None
     with dependencies() as deps:
         instances = active(deps.store, selection)
         found = answers.narrowed(answers.review_of(deps, instances), None, rule)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import typer
 
 from sync_pipeline.catalogs import LANGUAGES
-from sync_pipeline.cli.context import dependencies, parse_begin, say
+from sync_pipeline.cli.context import dependencies, parse_past, say
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.instance import Selection
@@ -81,7 +81,7 @@ def report(
     with dependencies() as deps:
         known = _route(deps, route) if route is not None else None
         chosen = known.selection if known else selection
-        begin = parse_begin(since) if since else deps.clock() - NEWS
+        begin = parse_past(since) if since else deps.clock() - NEWS
         found = fleet_report(deps, Asked(chosen, begin, days))
         texts = ReportTexts(language or (known.language if known else LANGUAGES[0]))
         if send:

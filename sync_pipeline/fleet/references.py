@@ -9,14 +9,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from sync_pipeline.errors import ConfigurationError, Phase
+from sync_pipeline.engines.wire.calls import Call, CallTimeout
+from sync_pipeline.errors import ConfigurationError, Phase, SyncError
 from sync_pipeline.files.reading import LARGEST_SECRET, read_file
 from sync_pipeline.model.secret import Login, ResolvedSecret, Secret
 from sync_pipeline.settings import Settings
 
 ENTRY_POINTS = "sync_pipeline.secrets"
+LONGEST_SECONDS = 20.0
+"""How long one secret is waited for, whatever its place's own client makes of its limits."""
+SLOW_SECONDS = 5.0
+"""A place that gives nothing for so long is taken for one that hangs."""
+LEFT_ALONE_SECONDS = 10.0
+"""So long nobody else asks a place that hangs: each instance would wait for it in its turn."""
 PlainResolver = Callable[[str], str]
 """Given what follows the scheme of a reference, returns the secret."""
 _NOWHERE = Login()
@@ -39,6 +46,15 @@ class SecretSource(Protocol):
             ConfigurationError: the reference leads nowhere, or the place did not answer; no part
                 of a secret is in it.
         """
+        ...
+
+
+@runtime_checkable
+class HasPlaces(Protocol):
+    """A source whose references lead to several places, one of which may hang alone."""
+
+    def place_of(self, rest: str) -> str:
+        """Return the place of a reference, by what follows its scheme."""
         ...
 
 
@@ -65,6 +81,30 @@ class _Kept:
             raise copy.copy(self.error)
 
 
+@dataclass(frozen=True, slots=True)
+class _Hanging:
+    """A place that did not answer: how it was said, and when."""
+
+    error: ConfigurationError
+    since: float
+
+    def require_over(self, now: float) -> None:
+        """Raise where that was just now.
+
+        Raises:
+            ConfigurationError: the place would be waited for again, and probably in vain.
+        """
+        if now >= self.since + LEFT_ALONE_SECONDS:
+            return
+        raise ConfigurationError(
+            "The place of its secret did not answer when it was asked for another one, "
+            f"{now - self.since:.0f} seconds ago, and was not asked again.",
+            phase=Phase.CONFIGURE,
+            hint=self.error.hint,
+            retryable=True,
+        )
+
+
 class References:
     """Resolves references. What a place says may be kept is asked for once by all threads."""
 
@@ -76,6 +116,7 @@ class References:
         self._lock = threading.Lock()
         self._sources: dict[str, SecretSource] = {}
         self._kept: dict[tuple[str, Login], _Kept] = {}
+        self._hanging: dict[str, _Hanging] = {}
 
     def resolve(
         self, reference: str, login: Login = _NOWHERE, rejected: Secret | None = None
@@ -93,10 +134,11 @@ class References:
             with kept.lock:
                 kept.raise_shared(began)
                 if not kept.serves(rejected, self._clock()):
-                    self._fetch(kept, source, rest, login, rejected)
+                    place = f"{scheme}:{_place(source, rest)}"
+                    self._fetch(kept, source, place, rest, login, rejected)
                 assert kept.found is not None  # noqa: S101 - it was fetched
                 return kept.found
-        except ConfigurationError:
+        except SyncError:
             raise
         except Exception as error:  # noqa: BLE001 - an installed package may raise anything
             raise ConfigurationError(
@@ -106,13 +148,23 @@ class References:
             ) from None
 
     def _fetch(
-        self, kept: _Kept, source: SecretSource, rest: str, login: Login, rejected: Secret | None
+        self,
+        kept: _Kept,
+        source: SecretSource,
+        place: str,
+        rest: str,
+        login: Login,
+        rejected: Secret | None,
     ) -> None:
         now = self._clock()
+        if place in self._hanging:
+            self._hanging[place].require_over(now)
         try:
-            found = source.fetch(rest, login, is_rejected=rejected is not None)
+            found = _in_time(lambda: source.fetch(rest, login, is_rejected=rejected is not None))
         except ConfigurationError as error:
             kept.error, kept.failed_at = copy.copy(error), self._clock()
+            if error.retryable and kept.failed_at - now >= SLOW_SECONDS:
+                self._hanging[place] = _Hanging(error, kept.failed_at)
             raise
         kept.found, kept.good_until, kept.error = found, now + found.good_for_seconds, None
 
@@ -125,6 +177,23 @@ class References:
             if scheme not in self._sources:
                 self._sources[scheme] = _made(scheme, self._settings)
             return self._sources[scheme]
+
+
+def _place(source: SecretSource, rest: str) -> str:
+    return source.place_of(rest) if isinstance(source, HasPlaces) else ""
+
+
+def _in_time(fetch: Callable[[], ResolvedSecret]) -> ResolvedSecret:
+    """Return what a place gives; one that sends a byte now and then hangs as well."""
+    try:
+        return Call(fetch, name="secret").result(LONGEST_SECONDS, lambda: None)
+    except CallTimeout:
+        raise ConfigurationError(
+            f"The place of its secret did not answer within {LONGEST_SECONDS:g} seconds.",
+            phase=Phase.CONFIGURE,
+            hint="Check that it is there, and that this machine reaches it.",
+            retryable=True,
+        ) from None
 
 
 def check_reference(reference: str) -> None:

@@ -41,18 +41,27 @@ def read_moment(text: str, now: datetime | None = None) -> datetime:
     return moment
 
 
-def read_begin(text: str, now: datetime) -> datetime:
-    """Read the same, as the begin of a time that is over or goes on now.
+def read_past(text: str, now: datetime) -> datetime:
+    """Read the same where it is asked what was: of a time from, until or at a moment.
 
     Raises:
-        ConfigurationError: it is none, or has not come yet, so that nothing can be told of it.
+        ConfigurationError: it is none, or has not come yet.
     """
     moment = read_moment(text, now)
+    require_come(moment, now)
+    return moment
+
+
+def require_come(moment: datetime, now: datetime) -> None:
+    """Refuse a moment of which nothing can be told yet.
+
+    Raises:
+        ConfigurationError: it has not come yet.
+    """
     if moment > now:
         raise ConfigurationError(
             f"{moment:%Y-%m-%d %H:%M:%S}Z has not come yet.", hint="Give a moment that is past."
         )
-    return moment
 
 
 def require_near(day: date) -> None:

@@ -21,22 +21,34 @@ def finding_families(found: FindingMetrics | None, now: datetime) -> Iterator[Me
     yield GaugeMetricFamily(f"{_PREFIX}_evaluated", evaluated, value=found is not None)
     if found is None:
         return
-    yield _gauges("open", "Findings of active instances that are not accepted.", found.open)
-    yield _gauges("accepted", "Findings of active instances that are accepted.", found.accepted)
+    yield _gauges("open", "Open findings of active instances, without accepted ones.", found.open)
+    yield _gauges(
+        "accepted", "Findings of active instances that somebody accepted.", found.accepted
+    )
     oldest = GaugeMetricFamily(
         f"{_PREFIX}_oldest_age_seconds",
-        "Time since that was first seen that has been there longest and is not accepted.",
+        "Time since the oldest of the findings that are open was first seen, by severity.",
         labels=("severity",),
     )
     for severity, moment in found.oldest.items():
         oldest.add_metric((severity,), max(0.0, (now - moment).total_seconds()))
     yield oldest
-    yield _counters("opened", "Findings that came, without those of first reviews.", found.opened)
-    yield _counters("worsened", "Findings that got this severity, the worse.", found.worsened)
-    yield _counters("resolved", "Findings that went, by how bad they were last.", found.resolved)
+    yield _counters(
+        "opened",
+        "Findings that opened, by the severity they had then; first reviews are not counted.",
+        found.opened,
+    )
+    yield _counters(
+        "worsened", "Findings that worsened, by the severity that they got.", found.worsened
+    )
+    yield _counters(
+        "resolved",
+        "Findings that were resolved, by the severity that they had last.",
+        found.resolved,
+    )
     yield GaugeMetricFamily(
         f"{_PREFIX}_uncounted_instances",
-        "Active instances whose findings were not counted since a rule or the code changed.",
+        "Active instances whose findings were not yet counted by the rules in force.",
         value=found.uncounted,
     )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -18,7 +17,6 @@ from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.report import FleetReport
 from sync_pipeline.model.text import shortened
 from sync_pipeline.report.drawing import Drawing, Series, drawn
-from sync_pipeline.report.files import written
 from sync_pipeline.report.readable import every_day, shown_size
 from sync_pipeline.report.summary import Fact, summary
 from sync_pipeline.report.tables import TABLES, Column, Kind, Table, notes_of, table_of
@@ -82,15 +80,6 @@ def render_html(report: FleetReport, texts: ReportTexts = ENGLISH) -> str:
         more_notes=len(notes) - MOST_NOTES,
         plots=_plots(report, texts),
     )
-
-
-def write_html(report: FleetReport, output: Path, texts: ReportTexts = ENGLISH) -> None:
-    """Write the report, whole or not at all.
-
-    Raises:
-        ConfigurationError: the file can't be written.
-    """
-    written(output, render_html(report, texts).encode())
 
 
 def _section(name: str, report: FleetReport) -> Section:

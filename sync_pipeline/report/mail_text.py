@@ -35,6 +35,8 @@ def _lines(report: FleetReport, texts: ReportTexts) -> Iterator[str]:
         until=f"{report.until:%Y-%m-%d %H:%M}",
     )
     yield ""
+    if not report.instances:
+        yield from (texts("mail.empty"), *report.notes[:1], "")
     for item in summary(report):
         yield f"{texts(f'summary.{item.name}')}: {_value(item)}"
     yield ""

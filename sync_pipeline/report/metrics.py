@@ -151,7 +151,7 @@ def _last_sessions(ended: Iterable[Session]) -> Iterator[Metric]:
     )
     yield _labelled(
         "last_session_success_ratio",
-        "Share of the instances that the session that ended last completed, without skipped ones.",
+        "Share of its instances that the session that ended last completed; skipped ones left out.",
         ("category",),
         {key: item.successful / tried for key, item in times.items() if (tried := _tried(item))},
     )
@@ -207,7 +207,7 @@ def _kinds(
 def _work(found: FleetMetrics) -> Iterator[Metric]:
     durations = HistogramMetricFamily(
         f"{PREFIX}phase_duration_seconds",
-        "Time by phase of the instances of the session that ended last; not to be rated.",
+        "Time that each phase took, of the instances of the session that ended last; no counter.",
         labels=("category", "phase"),
     )
     for item in found.phases:
@@ -269,7 +269,7 @@ def _freshness(found: FleetMetrics) -> Iterator[Metric]:
     )
     yield _labelled(
         "freshness_limit_seconds",
-        "How long a successful sync counts.",
+        "Age of the last successful sync from which on an instance is overdue.",
         ("category",),
         {(item.category,): item.limit.total_seconds() for item in found.checks},
     )

@@ -59,7 +59,8 @@ def sentence(story: Story, now: datetime) -> str:
     what = _PHRASES[first.kind].format(_name(first.subject) or "something")
     then = _then(story.events)
     states = _states(first.before, last.after)
-    way = _way(last.path)
+    # Evidence ends with the way, where it is short enough to be shown whole.
+    way = "" if last.path and " → ".join(last.path) in states else _way(last.path)
     return f"[{story.severity}] {where}{who}: {what}{then}{states}{way}, {_when(first, last)}"
 
 

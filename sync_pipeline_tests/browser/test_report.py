@@ -35,7 +35,7 @@ from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.model.size import InstanceSize, SizePoint, TopDatabase
 from sync_pipeline.notify.mail import MailServer
 from sync_pipeline.notify.report_mail import Attachment, ReportMail, send_report
-from sync_pipeline.report.html import render_html, write_html
+from sync_pipeline.report.html import render_html
 from sync_pipeline.report.mail_text import mail_subject, mail_text
 from sync_pipeline.report.texts import ReportTexts
 from sync_pipeline.settings import SmtpTls
@@ -155,7 +155,7 @@ def made_report() -> FleetReport:
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
     path = tmp_path / "report.html"
-    write_html(made_report(), path)
+    path.write_text(render_html(made_report()))
     return path
 
 
@@ -257,7 +257,7 @@ def test_the_report_opens_offline(
 @pytest.mark.browser
 def test_the_report_in_the_dark_in_print_and_in_chinese(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    write_html(made_report(), path, ReportTexts("zh"))
+    path.write_text(render_html(made_report(), ReportTexts("zh")))
     watched = seen(browser, path, PHONE, color_scheme="dark")
     page = watched.page
     assert page.locator("html").get_attribute("lang") == "zh"

@@ -279,6 +279,31 @@ def test_findings_are_those_of_the_command(pages: Pages, told: Command) -> None:
     assert (refused.status, "has not come yet" in refused.text) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("changes", {"since": ""}),
+        ("changes", {"until": ""}),
+        ("accounts", {"at": ""}),
+        ("accounts", {"changed-since": ""}),
+        ("accounts", {"changed-until": ""}),
+        ("findings", {"new_since": ""}),
+        ("who-can", {"privilege": "SELECT", "object": "database:shop", "at": ""}),
+        ("account", {"instance": "one", "name": "ann", "at": ""}),
+        ("compare", {"instance": "one", "name": "ann", "other-name": "bob", "other-at": ""}),
+        ("tenure", {"instance": "one", "name": "ann", "since": ""}),
+        ("tenure", {"instance": "one", "name": "ann", "until": ""}),
+    ],
+)
+def test_a_moment_that_has_not_come_is_refused_everywhere(
+    pages: Pages, path: str, query: dict[str, str]
+) -> None:
+    given = {name: value or "2999-01-01" for name, value in query.items()}
+    for page in (f"/api/v1/{path}", f"/{path}"):
+        found = pages.get(page, given)
+        assert (found.status, "has not come yet" in found.text) == (400, True)
+
+
 @pytest.mark.parametrize("by", ["rule", "instance", "tag", "account"])
 def test_causes_are_those_of_the_command(pages: Pages, told: Command, by: str) -> None:
     listed = told.ok("findings", "--json").json

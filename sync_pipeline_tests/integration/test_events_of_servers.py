@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 
 from sync_pipeline.errors import ConnectError, SuspiciousSnapshot
 from sync_pipeline.model.event import Event, EventKind
+from sync_pipeline.model.maintenance import NewWindow
 from sync_pipeline.model.session import NewSession, SyncCategory, SyncType
 from sync_pipeline_tests.integration.test_sync_accounts import Bench
+from workbench.benches.noticed import noticed_since
 from workbench.servers.running import RunningServer
 
 POWERS = {EventKind.POWER_GAINED, EventKind.POWER_LOST, EventKind.ACCOUNT_WITH_POWER}
@@ -54,7 +57,7 @@ class Watched:
         return self.events()[seen:]
 
     def events(self) -> list[Event]:
-        found = self.bench.store.events.since(self.bench.clock.now.replace(year=2000), 100_000)
+        found = noticed_since(self.bench.store)
         return [item.event for item in found]
 
     def found(self) -> list[tuple[str, str]]:
@@ -320,6 +323,14 @@ def test_a_sync_that_is_refused_is_told_once(
             watched.bench.sync()
         refused = [item for item in watched.events() if item.kind is EventKind.SYNC_REFUSED]
         assert len(refused) == 2
+        # What a server shows that is being moved or restored is no news.
+        now = watched.bench.clock()
+        window = NewWindow(now, now + timedelta(hours=1), "a restore", watched.bench.instance.id)
+        watched.bench.store.maintenance.start(window)
+        with pytest.raises(SuspiciousSnapshot):
+            watched.bench.sync()
+        again = [item for item in watched.events() if item.kind is EventKind.SYNC_REFUSED]
+        assert again == refused
         watched.bench.store.close()
 
 

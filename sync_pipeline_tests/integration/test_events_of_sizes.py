@@ -22,6 +22,7 @@ from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
 from sync_pipeline.workflows.syncing.size_events import SizeNews
 from workbench.benches.event_bench import NewsBench
+from workbench.benches.noticed import noticed_since
 from workbench.benches.size_bench import SizeBench
 from workbench.servers.postgresql_bench import bench_on
 from workbench.servers.running import RunningServer
@@ -138,9 +139,9 @@ def test_databases_and_jumps_of_a_real_server(bench: SizeBench) -> None:
             link.execute(statement.encode())
 
     def told() -> list[tuple[str, str]]:
-        seen = len(bench.store.events.since(datetime(2000, 1, 1, tzinfo=UTC), 100))
+        seen = len(noticed_since(bench.store))
         bench.collect()
-        found = bench.store.events.since(datetime(2000, 1, 1, tzinfo=UTC), 100)[seen:]
+        found = noticed_since(bench.store)[seen:]
         return [(str(item.event.kind), item.event.subject) for item in found]
 
     run("postgres", "CREATE DATABASE guest")

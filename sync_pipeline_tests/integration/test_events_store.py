@@ -8,6 +8,7 @@ from sync_pipeline.model.event import Event, EventKind
 from sync_pipeline.model.finding import Severity
 from sync_pipeline.store.events.rows import write_events
 from sync_pipeline.store.store import Store
+from workbench.benches.noticed import noticed_since
 from workbench.benches.store_bench import StoreBench, minutes
 
 
@@ -31,7 +32,7 @@ def test_what_is_written_is_found_from_a_moment_on_oldest_first(store: Store) ->
     early = replace(gone, occurred_at=minutes(0))
     with store._database.write() as connection:
         write_events(connection, [gained, gone, early])
-    found = store.events.since(minutes(1), 10)
+    found = noticed_since(store, minutes(1))
     assert [item.event for item in found] == [gone, gained]
     assert len({item.id for item in found}) == 2
-    assert [item.event for item in store.events.since(minutes(0), 1)] == [early]
+    assert [item.event for item in noticed_since(store, minutes(0), 1)] == [early]

@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable
+from sync_pipeline.model.report import FleetReport
 from sync_pipeline.model.report_route import ReportRoute
 from sync_pipeline.settings import Settings, SmtpTls
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
 from sync_pipeline.workflows.answers.report_routes import report_routes
+from sync_pipeline.workflows.answers.reporting import Asked, fleet_report
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.watching import reports
 from sync_pipeline.workflows.watching.due_reports import due_reports
@@ -160,12 +162,60 @@ def test_what_is_refused_is_tried_again_later_and_later(post: Post) -> None:
     assert len({mail["Message-ID"] for mail in post.inbox.mails}) == 1
 
 
-def test_one_route_that_fails_costs_the_others_nothing(post: Post) -> None:
-    post.write(FILE.replace("team=pay", "team=gone"))
+def test_one_route_that_fails_costs_the_others_nothing(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
     post.look()
+
+    def fails(deps: SyncDeps, asked: Asked) -> FleetReport:
+        if not asked.selection.is_everything:
+            raise ConfigurationError("It can't be had.")
+        return fleet_report(deps, asked)
+
+    monkeypatch.setattr(reports, "fleet_report", fails)
     sent = post.look(MONDAY)
     assert [item.error is None for item in sent] == [True, False]
-    assert "No instance has the tag" in str(sent[1])
+    assert "It can't be had" in str(sent[1])
+
+
+def test_a_report_of_no_instance_is_sent_once_and_says_so(post: Post) -> None:
+    post.write(FILE.partition("  - name: 支付")[0].replace("]", "]\n    tags: [team=gone]"))
+    post.look()
+    (sent,) = post.look(MONDAY)
+    assert sent.error is None
+    assert post.look(MONDAY + timedelta(hours=2)) == []
+    (mail,) = post.inbox.mails
+    body = mail.get_body()
+    assert body is not None
+    said = body.get_content()
+    assert "It is about no instance that is there now." in said
+    assert "No instance has the tag 'team=gone'." in said
+    page = parts_of(mail)["report-team-gone-2026-11-30.html"].decode()
+    assert "This report is empty. No instance has the tag" in page
+    assert "pay-1" not in page
+    assert "alice" not in page
+
+
+def test_a_route_that_is_put_back_tells_nothing_of_the_time_without_it(post: Post) -> None:
+    alone = FILE.partition("  - name: 支付")[0]
+    post.look()
+    post.look(MONDAY)
+    post.write(alone)
+    for weeks in range(1, 3):
+        post.look(MONDAY + weeks * WEEK)
+    # For less than that it is as if it had been there.
+    assert "支付" in post.store.report_routes.states()
+    post.look(MONDAY + 2 * WEEK + timedelta(hours=1))
+    assert set(post.store.report_routes.states()) == {"fleet"}
+    post.write()
+    back = MONDAY + 20 * WEEK - timedelta(hours=1)
+    assert [item.name for item in post.look(back)] == ["fleet"]
+    post.now = MONDAY + 20 * WEEK
+    told = {item.route.name: item.since for item in due_reports(post.deps)}
+    assert told["支付"] == MONDAY + 19 * WEEK
+    post.write("reports: []")
+    assert post.look(MONDAY + 30 * WEEK) == []
+    assert post.store.report_routes.states() == {}
 
 
 def test_of_a_process_that_was_killed_another_one_takes_over(

@@ -30,8 +30,9 @@ from google.cloud.secretmanager_v1.types import service
 from moto.server import ThreadedMotoServer
 
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.fleet import references
 from sync_pipeline.fleet.secrets import SecretVault
-from sync_pipeline.fleet.sources import azure, google
+from sync_pipeline.fleet.sources import azure, google, hashicorp
 from sync_pipeline.fleet.sources.hashicorp import VaultSource
 from sync_pipeline.model.secret import Login, ResolvedSecret, Secret
 from sync_pipeline.settings import Settings, VaultAuth
@@ -186,6 +187,26 @@ def test_a_vault_that_is_not_there_and_a_field_that_is_not(
     with pytest.raises(ConfigurationError, match="VAULT_ADDR") as caught:
         of().resolve("vault:kv/odd")
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize("auth", [VaultAuth.TOKEN, VaultAuth.APPROLE])
+def test_a_vault_that_hangs_is_waited_for_by_all_at_once(
+    place: FakeVault, monkeypatch: pytest.MonkeyPatch, auth: VaultAuth
+) -> None:
+    monkeypatch.setattr(hashicorp, "SECONDS_TO_ANSWER", 0.5)
+    monkeypatch.setattr(references, "SLOW_SECONDS", 0.4)
+    place.may_answer.clear()
+    vault = of(Settings(vault_auth=auth, vault_role="sync"))
+    started = time.monotonic()
+    with futures.ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(vault.resolve, f"vault:kv/{number}") for number in range(40)]
+        found = [item.exception() for item in asked]
+    # One after the other they would take 20 seconds.
+    assert time.monotonic() - started < 8
+    place.may_answer.set()
+    assert all(isinstance(item, ConfigurationError) and item.retryable for item in found)
+    assert len(place.asked) <= 2 * 8
+    assert sum("was not asked again" in str(item) for item in found) >= 40 - 2 * 8
 
 
 @pytest.fixture(scope="module")

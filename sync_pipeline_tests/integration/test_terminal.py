@@ -85,7 +85,7 @@ COMMANDS = (
     ("credentials", "list"),
     ("accounts", "list"),
     ("accounts", "changes"),
-    ("accounts", "at", "--time", "2030-01-01"),
+    ("accounts", "at", "--time", "0m"),
     ("access", "who-can", "SELECT", "shop"),
     ("findings",),
     ("findings", "rules"),

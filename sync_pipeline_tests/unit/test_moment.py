@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync_pipeline.errors import ConfigurationError
-from sync_pipeline.model.moment import read_moment
+from sync_pipeline.model.moment import read_moment, read_past
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
 
@@ -42,3 +42,14 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
 def test_nothing_is_counted_from_nowhere() -> None:
     with pytest.raises(ConfigurationError):
         read_moment("24h")
+
+
+@pytest.mark.parametrize("text", ["2026-11-30T08:00:01Z", "2026-12-01", "2999-01-01"])
+def test_what_has_not_come_is_no_past(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"has not come yet\. Give a moment that is past"):
+        read_past(text, NOW)
+
+
+@pytest.mark.parametrize("text", ["2026-11-30T08:00:00Z", "0m", "1970-01-01"])
+def test_what_has_come_is_past(text: str) -> None:
+    assert read_past(text, NOW) <= NOW

@@ -22,6 +22,7 @@ from sync_pipeline.workflows.answers.reviewing import powers_unreviewed, review_
 from sync_pipeline.workflows.answers.sync_news import SyncNews
 from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.account_events import everybodys_events
+from workbench.benches.noticed import noticed_since
 from workbench.benches.store_bench import CREDENTIAL, DONE, START, StoreBench, whole_snapshot
 from workbench.strategies.any_engine import newest
 
@@ -106,7 +107,7 @@ class NewsBench:
         )
 
     def events(self, since: datetime = START) -> list[Event]:
-        return [item.event for item in self.store.events.since(since, 10_000)]
+        return [item.event for item in noticed_since(self.store, since)]
 
 
 def told(events: Sequence[Event]) -> list[tuple[str, str, str]]:

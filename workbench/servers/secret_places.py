@@ -67,16 +67,21 @@ class FakeVault:
     lease_seconds: int = 3600
     is_renewable: bool = True
     status: int = 0
+    may_answer: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
     namespaces: list[str] = field(default_factory=list)
     port: int = 0
     _made: int = 0
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     def answer(
         self, method: str, path: str, body: dict[str, Any], headers: dict[str, str]
     ) -> Answer:
         self.asked.append(f"{method} {path}")
         self.namespaces.append(headers.get("x-vault-namespace", ""))
+        self.may_answer.wait(60)
         if self.status:
             return self.status, {"errors": ["the token root is sealed"]}
         if path.startswith("/v1/auth/"):

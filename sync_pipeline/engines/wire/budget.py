@@ -131,6 +131,16 @@ class Usage:
             self._budget.wait_for_room(self)
         return rows
 
+    def let_go(self, error: BaseException) -> None:
+        """Count none of the rows that a reading took which ended with this error, and let them go.
+
+        What is read again in its place is not to be refused for having been read twice.
+        """
+        _let_go(error)
+        with self._lock:
+            count, self._rows = self._rows, 0
+        self.expect(-count)
+
     def expect(self, count: int) -> None:
         """Count bytes that a driver has, or has no more, without waiting."""
         if self._budget is not None:

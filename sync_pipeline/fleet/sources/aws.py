@@ -22,7 +22,7 @@ from sync_pipeline.settings import Settings
 KEPT_SECONDS = 300.0
 _IAM_SECONDS = 600.0
 """A token is valid for 15 minutes: docs.aws.amazon.com/AmazonRDS, UsingWithRDS.IAMDBAuth."""
-_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+_CONFIG = Config(connect_timeout=4, read_timeout=5, retries={"total_max_attempts": 2})
 _FIELD = "password"
 _ABSENT = "ResourceNotFoundException"
 _DENIED = ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException")
@@ -57,6 +57,10 @@ class SecretsManagerSource:
             raise _no_field(name, field or _FIELD)
         account = username if isinstance(username, str) else ""
         return ResolvedSecret(Secret(value), account, KEPT_SECONDS)
+
+    def place_of(self, rest: str) -> str:
+        """Return the region: each has an endpoint of its own."""
+        return _region_of(rest) or ""
 
 
 class RdsIamSource:

@@ -64,20 +64,20 @@ class VaultSource:
     def fetch(self, rest: str, login: Login, *, is_rejected: bool) -> ResolvedSecret:  # noqa: ARG002 - a path says it all
         """Return what Vault has at a path; of a lease that is not over, the same for longer."""
         path, _, named = rest.partition("#")
-        with self._lock:
-            # By the field, too: another one of the same path has another lease.
-            lease = self._leases.get(rest)
-            try:
-                longer = self._renewed(lease) if lease is not None and not is_rejected else None
-                if longer is not None:
-                    self._leases[rest] = longer
-                    return longer.found
-                self._leases.pop(rest, None)
-                return self._read(rest, path, named)
-            except exceptions.VaultError as error:
-                raise _failed(path, error) from None
-            except transport.RequestException as error:
-                raise _failed(path, error) from None
+        # By the field, too: another one of the same path has another lease. Each is asked for by
+        # one thread at a time (`References`), all of them at once.
+        lease = self._leases.get(rest)
+        try:
+            longer = self._renewed(lease) if lease is not None and not is_rejected else None
+            if longer is not None:
+                self._leases[rest] = longer
+                return longer.found
+            self._leases.pop(rest, None)
+            return self._read(rest, path, named)
+        except exceptions.VaultError as error:
+            raise _failed(path, error) from None
+        except transport.RequestException as error:
+            raise _failed(path, error) from None
 
     def _renewed(self, lease: _Lease) -> _Lease | None:
         """Return a lease that is longer by now; None: Vault makes it no longer, or it is over.
@@ -135,15 +135,24 @@ class VaultSource:
 
     def _asked(self, ask: Callable[[hvac.Client], Any]) -> Mapping[str, Any]:
         """Ask Vault; once more with a new token where the one that there is, is refused."""
-        if self._client is None:
-            self._client = self._logged_in()
+        client = self._client or self._other_than(None)
         try:
-            return ask(self._client) or {}
+            return ask(client) or {}
         except (exceptions.Forbidden, exceptions.Unauthorized):
             if self._settings.vault_auth is VaultAuth.TOKEN:
                 raise
-            self._client = self._logged_in()
-            return ask(self._client) or {}
+            return ask(self._other_than(client)) or {}
+
+    def _other_than(self, refused: hvac.Client | None) -> hvac.Client:
+        """Return a client that is logged in, not the refused one: one thread logs in for all."""
+        if not self._lock.acquire(timeout=SECONDS_TO_ANSWER):
+            raise transport.Timeout
+        try:
+            if self._client is None or self._client is refused:
+                self._client = self._logged_in()
+            return self._client
+        finally:
+            self._lock.release()
 
     def _logged_in(self) -> hvac.Client:
         settings = self._settings

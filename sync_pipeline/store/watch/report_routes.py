@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 
 from sync_pipeline.model.report_route import RouteState
 from sync_pipeline.store.database import Database, insert_new
@@ -32,6 +33,11 @@ class ReportRouteStore:
         row = {"name": name, "due_at": due_at, "tries": 0, "problem": ""}
         with self._database.write() as connection:
             insert_new(connection, routes, row)
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Forget routes that are not there any more."""
+        with self._database.write() as connection:
+            connection.execute(delete(routes).where(routes.c.name.in_(names)))
 
     def claim(self, name: str, due_at: datetime, now: datetime, until: datetime) -> bool:
         """Return whether the caller is to send the report of a moment; nobody else does `until`."""

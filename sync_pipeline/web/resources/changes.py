@@ -34,8 +34,8 @@ def every(answers: Answers, asked: Asked) -> View:
         first_syncs=BASELINE in given,
         account=asked.text("account"),
         effect=_effect(asked),
-        since=answers.changes.moment(asked.text("since")),
-        until=answers.changes.moment(asked.text("until")),
+        since=answers.moment(asked.text("since")),
+        until=answers.moment(asked.text("until")),
     )
     page, notes = answers.changes.page(question, asked.place)
     return View((LIST.of(map(change_row, page.items), page.next),), notes=notes)

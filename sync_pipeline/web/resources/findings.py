@@ -50,7 +50,7 @@ def every(answers: Answers, asked: Asked) -> View:
         asked.choice("severity", Severity),
         asked.text("rule"),
         asked.text("account"),
-        answers.findings.moment(asked.text(NEW_SINCE.name)),
+        answers.moment(asked.text(NEW_SINCE.name)),
         asked.flag(ACCEPTED.name),
     )
     found = answers.findings.each(question, asked.place)

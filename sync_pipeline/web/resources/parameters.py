@@ -35,9 +35,9 @@ def moment(answers: Answers, asked: Asked, parameter: Parameter = AT) -> datetim
     """Return the moment (UTC) that a parameter names, or that is so long ago; None: now.
 
     Raises:
-        ConfigurationError: it names none.
+        ConfigurationError: it names none, or one that has not come yet.
     """
-    return answers.changes.moment(asked.text(parameter.name))
+    return answers.moment(asked.text(parameter.name))
 
 
 def as_of(at: datetime | None) -> str:

@@ -54,7 +54,7 @@ def since_when(answers: Answers, asked: Asked) -> View | None:
     """
     which = Which(asked.text(INSTANCE.name), asked.text(NAME.name))
     capability = Capability(asked.text(CAPABILITY.name) or CAPABILITY.default)
-    since = answers.changes.moment(asked.text(SINCE.name) or _LONG_AGO)
+    since = answers.moment(asked.text(SINCE.name) or _LONG_AGO)
     found = answers.accounts.tenures(which, capability, since, moment(answers, asked, UNTIL))
     if found is None:
         return None

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import KnownAccount
 from sync_pipeline.model.instance import EngineName, Instance
 from sync_pipeline.model.inventory import EVERY_GRANT, StoredAccess, Wanted
+from sync_pipeline.model.moment import require_come
 from sync_pipeline.model.past import LastSync, StoredPast
 from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.model.privilege import OF_SERVER, SectionKey, SectionName
@@ -47,10 +47,7 @@ def require_past(deps: SyncDeps, moment: datetime) -> None:
     Raises:
         ConfigurationError: it has not come, or changes since then were pruned.
     """
-    if moment > deps.clock():
-        raise ConfigurationError(
-            f"{_told(moment)} has not come yet.", hint="Ask for a moment that is past, or for none."
-        )
+    require_come(moment, deps.clock())
     deps.store.past.require_kept(moment)
 
 

@@ -47,11 +47,15 @@ MOST_LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a report is about: instances, since when something is new (UTC), and days of sizes."""
+    """What a report is about: instances, since when something is new (UTC), and days of sizes.
+
+    It `may_be_empty` where nobody is there to whom one could say that nothing is selected.
+    """
 
     selection: Selection
     since: datetime
     days: int = CAPACITY_DAYS
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +81,7 @@ def fleet_report(deps: SyncDeps, asked: Asked) -> FleetReport:
         ConfigurationError: what is selected is of no instance.
     """
     now = deps.clock()
-    past = selecting.ever(deps.store, asked.selection)
-    if past.unknown:
-        raise ConfigurationError(past.unknown, hint="See: sync-pipeline instances list.")
-    there = [
-        item
-        for item in deps.store.registry.instances()
-        if asked.selection.takes(item) and (item.is_active or item.name in asked.selection.names)
-    ]
-    about = _About(tuple(there), past.ids)
+    about, nobody = _about(deps, asked)
     wanted = ChangeFilter(
         instances=about.ids, since=asked.since, until=now, limit=MOST_CHANGES + 1, with_own=False
     )
@@ -106,8 +102,30 @@ def fleet_report(deps: SyncDeps, asked: Asked) -> FleetReport:
         overdue=_overdue(deps, about),
         failures=tuple(failures),
         failed_sessions=failed,
-        notes=(*not_told(deps.store, wanted), *notes),
+        notes=(*nobody, *not_told(deps.store, wanted), *notes),
     )
+
+
+def _about(deps: SyncDeps, asked: Asked) -> tuple[_About, tuple[str, ...]]:
+    """Return the instances, and why there are none where there may be none.
+
+    Raises:
+        ConfigurationError: what is selected is of no instance.
+    """
+    try:
+        past = selecting.ever(deps.store, asked.selection)
+        if past.unknown:
+            raise ConfigurationError(past.unknown, hint="See: sync-pipeline instances list.")
+    except ConfigurationError as error:
+        if not asked.may_be_empty:
+            raise
+        return _About((), ()), (f"This report is empty. {error.message}",)
+    there = [
+        item
+        for item in deps.store.registry.instances()
+        if asked.selection.takes(item) and (item.is_active or item.name in asked.selection.names)
+    ]
+    return _About(tuple(there), past.ids), ()
 
 
 def _changes(deps: SyncDeps, wanted: ChangeFilter) -> ChangeNews:

@@ -18,6 +18,7 @@ from sync_pipeline.access.telling import Telling, gaps_once
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.finding import Review
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.moment import read_past
 from sync_pipeline.model.origin import Origin
 from sync_pipeline.model.page import (
     InstanceLine,
@@ -118,6 +119,14 @@ class Answers:
     def sees_everything(self) -> bool:
         """Return whether the viewer is limited to no tags."""
         return self._reach.is_everything
+
+    def moment(self, text: str) -> datetime | None:
+        """Return the moment that a text means, as the command reads it; None: there is no text.
+
+        Raises:
+            ConfigurationError: it means none, or one that has not come yet.
+        """
+        return read_past(text, self._deps.clock()) if text else None
 
     def instances(
         self, asked: InstanceQuestion, place: Place

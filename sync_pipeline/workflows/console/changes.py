@@ -10,7 +10,6 @@ from sync_pipeline.engines.powers import power_words
 from sync_pipeline.model.change import ChangeType, Effect, LoggedChange
 from sync_pipeline.model.change_page import ChangeLine, ChangeQuestion, KindOfChange
 from sync_pipeline.model.inventory import ChangeFilter
-from sync_pipeline.model.moment import read_moment
 from sync_pipeline.model.page import Page, Place
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.reconcile.effects import Powers, judged
@@ -42,14 +41,6 @@ class ChangeAnswers:
         self._deps = deps
         self._store = deps.store
         self._reach = reach
-
-    def moment(self, text: str) -> datetime | None:
-        """Return the moment that a text means, as the command reads it; None: there is no text.
-
-        Raises:
-            ConfigurationError: it means none.
-        """
-        return read_moment(text, self._deps.clock()) if text else None
 
     def page(self, asked: ChangeQuestion, place: Place) -> tuple[Page[ChangeLine], tuple[str, ...]]:
         """Return a page of changes, newest first, and what it does not tell.

@@ -43,7 +43,6 @@ from sync_pipeline.model.finding_totals import (
 from sync_pipeline.model.grouping import By
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.looked import SeenOn
-from sync_pipeline.model.moment import read_begin
 from sync_pipeline.model.page import (
     InstanceQuestion,
     Key,
@@ -145,14 +144,6 @@ class FindingAnswers:
             rows = newer(self._deps, chosen, rows, asked.since)
         page = page_of_list(rows, place, _finding_key)
         return FindingsAnswer(page, self._deps.clock(), found.notes)
-
-    def moment(self, text: str) -> datetime | None:
-        """Return the moment that a text means, as the command reads it; None: there is no text.
-
-        Raises:
-            ConfigurationError: it means none, or one that has not come yet.
-        """
-        return read_begin(text, self._deps.clock()) if text else None
 
     def causes(self, asked: FindingsQuestion, by: By, place: Place) -> CausesAnswer:
         """Return a page of the causes of findings, by groups, the worst first.

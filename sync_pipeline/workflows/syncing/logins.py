@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.errors import AuthenticationError, KnownRejection, Phase, StoreUnavailable
+from sync_pipeline.errors import (
+    AuthenticationError,
+    KnownRejection,
+    Phase,
+    StoreUnavailable,
+    SyncError,
+)
 from sync_pipeline.model.instance import Instance
 from sync_pipeline.model.rejection import LEFT_ALONE, Rejection
 from sync_pipeline.model.secret import Secret
@@ -43,13 +49,12 @@ class Logins:
         target = self.target_of(None)
         if self.was_rejected:
             self._require_other(target)
+        fresh: Target | None = None
         try:
             found = reading(target)
         except AuthenticationError as error:
-            fresh = self.target_of(target.password)
-            if (fresh.username, fresh.password) == (target.username, target.password):
-                self._keep(target, error)
-                raise
+            fresh = self._other(target, error)
+        if fresh is not None:
             found = self._read_again(fresh, reading)
         if self.was_rejected:
             self.forget()
@@ -61,6 +66,25 @@ class Logins:
             self.deps.store.rejections.forget(self.instance.id)
         except StoreUnavailable:
             _LOG.warning("%s: that a login is taken again was not noted", self.instance.name)
+
+    def _other(self, target: Target, error: AuthenticationError) -> Target:
+        """Return whom to log in as in the place of what was rejected.
+
+        Raises:
+            AuthenticationError: the one that is given: its place gives the same, or none. The
+                server did reject it, so that nobody tries it again because the place is away.
+        """
+        try:
+            fresh = self.target_of(target.password)
+        except SyncError as unknown:
+            self._keep(target, error)
+            unknown.instance = None
+            error.details = (*error.details, f"Whether there is another: {unknown}")
+            raise error from None
+        if (fresh.username, fresh.password) == (target.username, target.password):
+            self._keep(target, error)
+            raise error
+        return fresh
 
     def _read_again(self, fresh: Target, reading: Callable[[Target], T]) -> T:
         try:

@@ -23,6 +23,7 @@ from sync_pipeline.errors import (
 from sync_pipeline.model.event import Event, EventKind, EventOrigin
 from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.instance import Instance
+from sync_pipeline.model.maintenance import window_of
 from sync_pipeline.model.session import (
     RecordClaim,
     RecordOutcome,
@@ -214,18 +215,23 @@ def _record_failure(
             RecordStatus.FAILED, error_kind=error.kind, error_message=str(error)
         )
         now = deps.clock()
-        deps.store.sessions.finish(claim, outcome, now, _refusal(work, error, now))
+        deps.store.sessions.finish(claim, outcome, now, _refusal(deps, work, error, now))
     except (StoreUnavailable, StaleClaim) as unrecorded:
         _LOG.warning("%s: the failure was not recorded now: %s", claim.instance_name, unrecorded)
         return
     _note_end(deps, work, error)
 
 
-def _refusal(work: InstanceWork, error: SyncError, now: datetime) -> Event | None:
-    """Return that the guard refused what a sync had read; None: it failed in another way."""
+def _refusal(deps: SyncDeps, work: InstanceWork, error: SyncError, now: datetime) -> Event | None:
+    """Return that the guard refused what a sync had read; None: it failed in another way.
+
+    Or maintenance has begun meanwhile: what a server shows then is no news.
+    """
+    instance = work.instance
     if not isinstance(error, SuspiciousSnapshot):
         return None
-    instance = work.instance
+    if window_of(instance, deps.store.maintenance.active(now)) is not None:
+        return None
     origin = EventOrigin(instance.id, instance.name, now, work.session_id, work.run_id)
     return origin.event(
         EventKind.SYNC_REFUSED, Severity.HIGH, subject=str(work.category), after=str(error)

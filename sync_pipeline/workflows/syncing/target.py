@@ -18,7 +18,7 @@ from sync_pipeline.engines.registry import ENGINES
 from sync_pipeline.engines.wire import passwords
 from sync_pipeline.engines.wire.budget import Usage
 from sync_pipeline.engines.wire.limits import ReadLimits
-from sync_pipeline.errors import ConfigurationError, Phase, SyncError
+from sync_pipeline.errors import AuthenticationError, ConfigurationError, Phase, SyncError
 from sync_pipeline.files.trust import changeable_by_all
 from sync_pipeline.model.credential import StoredCredential
 from sync_pipeline.model.instance import Instance
@@ -79,7 +79,12 @@ class Reading:
     def _read(self, target: Target, collect: Callable[[SyncDeps, Source], T]) -> T:
         engine = ENGINES[self.instance.engine]
         source = Source(engine, replace(target, usage=self.usage), self.deadline)
-        return collect(self.deps, source)
+        try:
+            return collect(self.deps, source)
+        except AuthenticationError as error:
+            # A password that was changed while we read, from one connection to the next.
+            self.usage.let_go(error)
+            raise
 
 
 @contextmanager

@@ -28,15 +28,18 @@ class DueReport:
 def due_reports(deps: SyncDeps) -> list[DueReport]:
     """Return the reports that are due and that nobody is at; a new route is remembered.
 
-    Its first report is sent when the next one is due.
+    Its first report is sent when the next one is due. A route that was taken out of the file is
+    forgotten once it has missed a report: put back later, it is a new one.
 
     Raises:
         ConfigurationError: the reports file is not valid.
     """
     routes = report_routes(deps.settings)
-    if not routes:
-        return []
     now, states = deps.clock(), deps.store.report_routes.states()
+    named = {route.name for route in routes}
+    gone = [key for key, state in states.items() if key not in named and _has_missed(state, now)]
+    if gone:
+        deps.store.report_routes.forget(gone)
     found = []
     for route in routes:
         due = route.last_due(now, deps.settings.time_zone)
@@ -46,6 +49,10 @@ def due_reports(deps: SyncDeps) -> list[DueReport]:
         elif state.due_at < due and (state.not_before is None or state.not_before <= now):
             found.append(DueReport(route, due, _since(state, due, now)))
     return found
+
+
+def _has_missed(state: RouteState, now: datetime) -> bool:
+    return max(state.due_at, state.until_at or state.due_at) < now - 2 * WEEK
 
 
 def _since(state: RouteState, due: datetime, now: datetime) -> datetime:

@@ -92,7 +92,7 @@ def _wait(tries: int) -> timedelta:
 
 def _sent(deps: SyncDeps, item: DueReport) -> tuple[int, datetime]:
     route = item.route
-    report = fleet_report(deps, Asked(route.selection, item.since))
+    report = fleet_report(deps, Asked(route.selection, item.since, may_be_empty=True))
     texts = ReportTexts(route.language)
     key = str(uuid5(NAMESPACE_URL, f"{route.name}/{item.due_at.isoformat()}"))
     return mail_report(deps, report, texts, route.formats, route.to, key), report.until

@@ -25,6 +25,21 @@ from sync_pipeline.workflows.syncing.memory import budget_of, memory_bytes
 MOST = 1000
 
 
+def test_what_is_read_again_in_the_place_of_what_failed_counts_once() -> None:
+    found = Budget(MOST)
+    with found.share() as usage:
+        arriving = Arriving(usage)
+        assert usage.add(700) == 700
+        try:
+            raise QueryError("half of it")
+        except QueryError as error:
+            usage.let_go(error)
+        assert (usage.held, found.held_bytes) == (0, 0)
+        assert usage.add(900) == 900
+        assert not usage.is_refused
+        assert arriving.allows(0)
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(-200, 400)), max_size=60))
 def test_those_that_go_on_never_hold_more_than_all_may(steps: list[tuple[int, int]]) -> None:
     found = Budget(MOST)

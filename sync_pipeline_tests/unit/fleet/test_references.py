@@ -147,6 +147,42 @@ def test_who_waited_for_a_place_that_failed_does_not_ask_it_again(
     assert known.resolve("p:a").secret == Secret("s2")
 
 
+@pytest.mark.parametrize(("seconds", "is_retryable"), [(10, True), (1, True), (10, False)])
+def test_a_place_that_hangs_is_waited_for_once_whatever_is_asked_of_it(
+    known: References, place: Place, clock: Clock, seconds: float, *, is_retryable: bool
+) -> None:
+    def hang(rest: str, login: Login, *, is_rejected: bool) -> ResolvedSecret:
+        place.asked.append((rest, login, is_rejected))
+        clock.now += seconds
+        raise ConfigurationError(f"None of {rest}.", hint="Look.", retryable=is_retryable)
+
+    gives, place.fetch = place.fetch, hang  # type: ignore[method-assign]
+    found = []
+    for rest in "abcd":
+        with pytest.raises(ConfigurationError) as raised:
+            known.resolve(f"p:{rest}")
+        assert raised.value.retryable is is_retryable
+        found.append(str(raised.value))
+    hangs = is_retryable and seconds == 10
+    assert len(place.asked) == (1 if hangs else 4)
+    if hangs:
+        assert "0 seconds ago, and was not asked again. Look." in found[-1]
+    place.fetch = gives  # type: ignore[method-assign]
+    clock.now += references.LEFT_ALONE_SECONDS
+    assert known.resolve("p:b").secret.reveal().startswith("s")
+
+
+def test_a_place_that_never_comes_back_is_left_behind(
+    known: References, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(references, "LONGEST_SECONDS", 0.1)
+    place.may_leave.clear()
+    with pytest.raises(ConfigurationError, match=r"did not answer within 0\.1 seconds") as raised:
+        known.resolve("p:a")
+    assert raised.value.retryable
+    place.may_leave.set()
+
+
 def test_what_may_not_be_kept_is_asked_for_each_time(known: References, place: Place) -> None:
     place.good_for_seconds = 0
     assert [known.resolve("p:a").secret for _ in range(2)] == [Secret("s1"), Secret("s2")]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ from sync_pipeline.model.finding import Severity
 from sync_pipeline.model.route import Outgoing
 from sync_pipeline.report.alerts import news_alert
 from sync_pipeline.report.folding import family_of, fold
-from sync_pipeline.report.stories import sentence
+from sync_pipeline.report.stories import LONGEST_STATE, sentence
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOT_FRESHNESS = [kind for kind in EventKind if family_of(kind) is not EventKind.OVERDUE]
@@ -122,6 +124,19 @@ def test_much_to_and_fro_is_a_line_of_bounded_length() -> None:
     line = sentence(story, START)
     assert "… 999 changes in all, gained at last" in line
     assert len(line) < 300
+
+
+@pytest.mark.parametrize("names", [("bob", "dba (member)"), ("bob", "a" * 200)])
+def test_a_way_is_told_once(names: tuple[str, ...]) -> None:
+    evidence = f"superuser at login through superuser: {' → '.join(names)}."
+    gained = replace(power(GAINED, 0, after=evidence), path=names)
+    (story,) = fold(stored(gained))
+    line = sentence(story, START)
+    assert line.count(names[1][:100]) == 1
+    assert (" by " in line) is (len(evidence) > LONGEST_STATE)
+    plain = replace(gained, after="yes")
+    (story,) = fold(stored(plain))
+    assert f" by bob > {names[1][:20]}" in sentence(story, START)
 
 
 def test_the_same_again_is_counted() -> None:

@@ -107,6 +107,13 @@ def values(name: str, found: FleetMetrics = EVERYTHING) -> dict[tuple[str, ...],
     }
 
 
+def test_each_metric_says_in_a_sentence_what_it_is() -> None:
+    told = [family.documentation for family in parsed(render_metrics(EVERYTHING)).values()]
+    assert len(told) == len(set(told))
+    for text in told:
+        assert re.fullmatch(r"[A-Z01][^\n]{10,98}\.", text), text
+
+
 def test_sessions() -> None:
     counts = values("sessions")
     assert len(counts) == len(CATEGORIES) * len(SessionStatus)

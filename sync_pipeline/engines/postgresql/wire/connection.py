@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Mapping
 from functools import partial
+from itertools import product
 from typing import Any
 
 import psycopg
@@ -23,7 +24,12 @@ from psycopg.rows import dict_row
 
 from sync_pipeline.engines.base import Target
 from sync_pipeline.engines.postgresql.text import use
-from sync_pipeline.engines.postgresql.wire.errors import PRODUCT, query_error
+from sync_pipeline.engines.postgresql.wire.errors import (
+    PRODUCT,
+    could_do_without_tls,
+    may_be_counted,
+    query_error,
+)
 from sync_pipeline.engines.postgresql.wire.interruptions import settings_lost
 from sync_pipeline.engines.postgresql.wire.missing import LACKING, lacking, names_in
 from sync_pipeline.engines.postgresql.wire.reading import Columns, RowCursor
@@ -43,6 +49,7 @@ from sync_pipeline.engines.wire.links import (
 )
 from sync_pipeline.engines.wire.rows import PackedRows
 from sync_pipeline.errors import PrivilegeError, SyncError
+from sync_pipeline.model.instance import TlsMode
 
 CLIENT_MARGIN_SECONDS = 5.0
 """How much longer than the server's own limit the client waits for an answer."""
@@ -52,6 +59,7 @@ _ENCODING = (
     "SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding "
     "FROM pg_catalog.pg_database AS d WHERE d.datname = %(database)s"
 )
+_WITHOUT = {"sslmode": str(TlsMode.DISABLE)}
 _TOO_LATE = "connection timeout expired"
 _EVENTS = {1: select.POLLIN, 2: select.POLLOUT, 3: select.POLLIN | select.POLLOUT}
 """By psycopg's words: 1 waits for reading, 2 for writing."""
@@ -198,8 +206,10 @@ def opened(target: Target, parameters: Mapping[str, Any]) -> psycopg.Connection[
     """
     ends_at = time.monotonic() + target.connect_seconds
     failure: psycopg.Error = psycopg.errors.ConnectionTimeout(_TOO_LATE)
-    for address in _addresses(target):
-        info = psycopg.conninfo.make_conninfo("", **parameters, **address)
+    for address, tls in product(_addresses(target), _tls_modes(parameters)):
+        if tls == _WITHOUT and not could_do_without_tls(failure):
+            continue
+        info = psycopg.conninfo.make_conninfo("", **{**parameters, **tls}, **address)
         login = Call(
             partial(_logged_in, info, ends_at, target),
             f"{target.instance.host}:{target.instance.port}",
@@ -211,7 +221,19 @@ def opened(target: Target, parameters: Mapping[str, Any]) -> psycopg.Connection[
             break
         except psycopg.Error as error:
             failure = error
+            if may_be_counted(error):
+                break  # each further address would count it again
     raise failure
+
+
+def _tls_modes(parameters: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
+    """Return what is tried at each address, one after the other.
+
+    With `prefer` libpq itself sends a password that was rejected once more without TLS.
+    """
+    if parameters.get("sslmode") != TlsMode.PREFER:
+        return ({},)
+    return ({"sslmode": str(TlsMode.REQUIRE)}, _WITHOUT)
 
 
 def _addresses(target: Target) -> list[dict[str, str]]:

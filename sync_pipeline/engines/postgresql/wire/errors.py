@@ -41,12 +41,13 @@ _PREFIX = re.compile(r"connection to server at .*?, port \d+ failed: ?")
 # libpq writes two spaces between a server's severity and its message, in any language.
 _FROM_SERVER = re.compile(r"[^\s:]+:  (?P<message>.*)", re.DOTALL)
 
-_HBA = r"^no pg_hba\.conf entry|^pg_hba\.conf rejects"
-_WRONG_LOGIN = r"authentication failed for user"
-_REJECTED = (
-    rf"{_HBA}|{_WRONG_LOGIN}|^role \".*\" (does not exist|is not permitted)"
-    r"|requires a valid client certificate"
+_HBA = (
+    r"^no pg_hba\.conf entry|^pg_hba\.conf rejects|^connection requires a valid client certificate"
+    # Methods of a line that compare no secret (src/backend/libpq/auth.c, auth_failed).
+    r"|^(Ident|Peer|GSSAPI|SSPI|certificate|\"trust\") authentication failed"
 )
+_WRONG_LOGIN = r"authentication failed for user"
+_REJECTED = rf"{_HBA}|{_WRONG_LOGIN}|^role \".*\" (does not exist|is not permitted)"
 _NO_DATABASE = r"^database \".*\" (does not exist|is not currently accepting)|invalid database"
 _NO_CONNECT = r"^permission denied for database"
 _TOO_MANY = r"too many (clients|connections)|^remaining connection slots"
@@ -136,6 +137,33 @@ def connect_error(error: Exception, attempt: Attempt) -> SyncError:
     return _network_error(one_line(text), attempt)
 
 
+def may_be_counted(error: Exception) -> bool:
+    """Return whether a server may have counted a login as one with a wrong password.
+
+    That is whatever it answers in another language, too.
+    """
+    said = _answer(error)
+    return bool(said) and not re.search(rf"{_HBA}|{_TOO_MANY}|{_BLOCKED}|{_BUSY}", said)
+
+
+def could_do_without_tls(error: Exception) -> bool:
+    """Return whether a server that did not let us in over TLS may do so without, as libpq has it.
+
+    It has no TLS, it failed at it, or a line of pg_hba.conf admits others alone.
+    """
+    said = _answer(error)
+    if said:
+        return re.search(_HBA, said) is not None
+    text = str(error)
+    return "SSL" in text and re.search(_NOT_POSTGRESQL, text) is None
+
+
+def _answer(error: Exception) -> str:
+    """Return what the server itself said, without its severity; empty: it was libpq."""
+    found = _FROM_SERVER.fullmatch(_PREFIX.split(str(error))[-1].strip())
+    return found["message"] if found else ""
+
+
 def _refusal(text: str, attempt: Attempt) -> SyncError:
     """Map an answer of the server."""
     other = not_logged_in(text, attempt.peer.endpoint, attempt.instance, is_own=attempt.is_own)
@@ -145,7 +173,7 @@ def _refusal(text: str, attempt: Attempt) -> SyncError:
 def _no_login(text: str, attempt: Attempt) -> SyncError:
     if re.search(_NO_CONNECT, text) or (re.search(_HBA, text) and not attempt.is_own):
         return _kept_out(text, attempt)
-    if re.search(_WRONG_LOGIN, text):
+    if re.search(_WRONG_LOGIN, text) and not re.search(_HBA, text):
         return attempt.peer.error(troubles.WRONG_SECRET, text, _CREDENTIAL)
     if re.search(_REJECTED, text):
         return attempt.peer.error(troubles.REJECTED, text, _CREDENTIAL)

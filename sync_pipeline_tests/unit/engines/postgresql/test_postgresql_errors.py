@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_pipeline.engines.base import Target
-from sync_pipeline.engines.postgresql.wire.errors import Attempt, connect_error, query_error
+from sync_pipeline.engines.postgresql.wire.errors import (
+    Attempt,
+    connect_error,
+    may_be_counted,
+    query_error,
+)
 from sync_pipeline.errors import (
     AuthenticationError,
     ConnectError,
@@ -85,6 +90,43 @@ def test_an_answer_in_another_language_is_not_tried_again(message: str) -> None:
 )
 def test_a_rejected_account_is_an_authentication_error(message: str) -> None:
     assert isinstance(mapped(message), AuthenticationError)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'FATAL:  Peer authentication failed for user "watcher"',
+        'FATAL:  certificate authentication failed for user "watcher"',
+        "FATAL:  connection requires a valid client certificate",
+        'FATAL:  no pg_hba.conf entry for host "1.2.3.4", user "watcher", no encryption',
+    ],
+)
+def test_a_line_that_compares_no_secret_rejects_none(message: str) -> None:
+    own, other = mapped(message), mapped(message, is_own=False)
+    assert isinstance(own, AuthenticationError)
+    assert not own.is_secret_wrong
+    # Of another database it costs that one alone.
+    assert isinstance(other, PrivilegeError)
+    assert "pg_hba.conf" in str(other)
+    assert not may_be_counted(psycopg.OperationalError(message))
+
+
+@pytest.mark.parametrize(
+    ("message", "may_be"),
+    [
+        ('FATAL:  password authentication failed for user "watcher"', True),
+        ('FATAL:  LDAP authentication failed for user "watcher"', True),
+        ("FATAL:  Passwort-Authentifizierung fehlgeschlagen", True),
+        ('FATAL:  database "x" does not exist', True),
+        ("FATAL:  sorry, too many clients already", False),
+        ("FATAL:  the database system is starting up", False),
+        ("Connection refused", False),
+        ("server does not support SSL, but SSL was required", False),
+    ],
+)
+def test_what_may_have_been_counted_is_not_sent_elsewhere(message: str, may_be: bool) -> None:
+    whole = f'connection to server at "db1", port 5432 failed: {message}'
+    assert may_be_counted(psycopg.OperationalError(whole)) is may_be
 
 
 def test_the_last_attempt_of_several_speaks() -> None:
