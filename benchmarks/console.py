@@ -2,6 +2,7 @@
 
     python -m benchmarks.console [--store postgresql] [--instances 10000 --accounts 100]
     python -m benchmarks.console --home /var/tmp/console --only accounts --only causes
+    python -m benchmarks.console --home /var/tmp/console --after-writes
 
 It serves a store of its own (`workbench.scale.copied`, kept with `--home`) with `sync-pipeline
 console`, and asks it with wrk, which has to be installed (Debian and Ubuntu: `apt install wrk`,
@@ -22,6 +23,11 @@ is theirs as well: `by CPU` is what users would wait if nobody else used two cor
 times `CPU ms` by the cores. After four minutes of the plain page alone is measured, so that it ends
 in eight. With PostgreSQL, `server` is the CPU of its processes for a page. `MB` is the memory of
 all processes of the console, what they share counted once.
+
+With `--after-writes` three pages are asked alone instead (`today`, `causes`, and `capacity` by the
+limits that are nearest; or the plain pages of `--only`): each again and again, and each time after
+one sync of another instance has written something of a topic. `again` is after nothing was
+written, and the columns have the CPU of the console, with PostgreSQL of its server too, in ms.
 """
 
 from __future__ import annotations
@@ -33,7 +39,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -60,6 +66,7 @@ from workbench.fleet.homes import environment_of
 from workbench.fleet.processes import cpu_seconds, descendants
 from workbench.scale.cases import line_of, say
 from workbench.scale.copied import CopiedFleet, copied_fleet
+from workbench.scale.writes import TopicWrites
 from workbench.servers.running import free_port
 
 VIEWERS: Mapping[str, tuple[str, ...]] = {
@@ -191,16 +198,26 @@ class Console:
             raise WrongAnswer(f"{address}: {answer.status} {said}")
         return body
 
-    def alone(self, question: Question, *, is_written: bool = True) -> Figures:
-        """Ask some times, one after the other; `is_written`: each time something new is there."""
+    def alone(
+        self,
+        question: Question,
+        *,
+        is_written: bool = True,
+        before_each: Callable[[], None] | None = None,
+    ) -> Figures:
+        """Ask some times, one after the other; `is_written`: each time something new is there.
+
+        `before_each` writes it, where it is to be of some kind.
+        """
+        if before_each is None:
+            before_each = self.writing.once if is_written else _nothing
         for _ in range(_WARMING):
             self.get(question.address, question.viewer)
         before, server = self._cpu()
         begun = time.monotonic()
         times: list[float] = []
         while len(times) < _ALONE or time.monotonic() - begun < _SECONDS_ALONE:
-            if is_written:
-                self.writing.once()
+            before_each()
             since = time.monotonic()
             self.get(question.address, question.viewer)
             times.append((time.monotonic() - since) * _KILO)
@@ -255,6 +272,10 @@ class Console:
 
     def _cpu(self) -> tuple[float, float]:
         return cpu_seconds(self.pid), cpu_seconds(self.server_pid) if self.server_pid else 0.0
+
+
+def _nothing() -> None:
+    """Write nothing."""
 
 
 def memory(pid: int) -> int:
@@ -489,6 +510,25 @@ class _Table:
         )
 
 
+NEAREST = {"by": "databases", "sort": "until"}
+_AFTER_WRITES = ("today", "causes", "capacity")
+
+
+def after_writes(console: Console, options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
+    """Yield rows of figures: what a page costs after something of each topic was written."""
+    writes = TopicWrites.of(console.writing.store)
+    wanted = options.only or _AFTER_WRITES
+    yield ("page", "again", *writes.topics)
+    for resource in RESOURCES:
+        if resource.name not in wanted:
+            continue
+        query = NEAREST if resource.name == "capacity" and not options.only else {}
+        item = Question(resource.name, "", _address(resource.page, query))
+        steps = (_nothing, *writes.topics.values())
+        costs = [console.alone(item, before_each=step) for step in steps]
+        yield (resource.name, *(f"{cost.cpu_ms + cost.server_cpu_ms:.1f}" for cost in costs))
+
+
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(
@@ -504,6 +544,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--writes", type=float, default=2, help="a second, in each load")
     parser.add_argument("--home", type=Path, help="a directory in which the store is kept")
     parser.add_argument("--only", action="append", default=[], metavar="RESOURCE")
+    parser.add_argument(
+        "--after-writes", action="store_true", help="what pages cost after writes, and no more"
+    )
     parser.add_argument("--whole", action="store_true", help="however long it takes")
     parser.add_argument("--verbose", action="store_true", help="each question, too")
     return parser.parse_args(arguments)
@@ -523,7 +566,7 @@ def _place(options: argparse.Namespace) -> Iterator[Path]:
 def main() -> int:
     """Measure and print."""
     options = parsed()
-    if shutil.which("wrk") is None:
+    if not options.after_writes and shutil.which("wrk") is None:
         say("wrk is not installed: apt install wrk, or brew install wrk (macOS).")
         return 1
     fleet = CopiedFleet(options.instances, options.accounts, min(100, options.instances))
@@ -533,6 +576,11 @@ def main() -> int:
         log = place / "console.log"
         try:
             with served(filled.home, filled.url, pid, options, log) as console:
+                if options.after_writes:
+                    for row in after_writes(console, options):
+                        sys.stdout.write(line_of(row) + "\n")
+                        sys.stdout.flush()
+                    return 0
                 begun = memory(console.pid)
                 for row in chain((COLUMNS, ("---",) * len(COLUMNS)), measured(console, options)):
                     sys.stdout.write(line_of(row) + "\n")

@@ -35,6 +35,7 @@ from sync_pipeline.model.instance import (
 from sync_pipeline.model.platform import Platform, platform_named
 from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import credentials, instances
+from sync_pipeline.store.topics import note_registry
 
 _BY_ID = select(instances).where(
     instances.c.id == bindparam("of_id"), instances.c.deleted_at.is_(None)
@@ -270,6 +271,8 @@ class Registry:
                     )
                     added += old.deleted_at is not None
                     updated += old.deleted_at is None
+            if added or updated:
+                note_registry(connection)
             return ImportCounts(added, updated, len(wanted) - added - updated)
 
     def delete_instance(self, name: str, now: datetime) -> None:
@@ -289,6 +292,7 @@ class Registry:
                     f"The instance {name!r} does not exist.",
                     hint="See: sync-pipeline instances list.",
                 )
+            note_registry(connection)
 
     def returned_at(self, instance_id: int) -> datetime | None:
         """Return when (UTC) a removed instance was last added again; None: it never was."""

@@ -77,7 +77,7 @@ class Remembered:
         with self._lock:
             if self._entries.get(key) is not entry:
                 return
-            entry.rows = _rows(entry.values[0])
+            entry.rows = rows_of(entry.values[0])
             self._rows += entry.rows
             while self._rows > self._most:
                 self._forget_oldest()
@@ -120,7 +120,7 @@ def _hashable(value: object) -> Hashable:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _rows(value: object) -> int:
+def rows_of(value: object) -> int:
     """Return how much room a value takes, in rows; of a page that are its items."""
     items = value.items if isinstance(value, Page) else value
     return 1 + (len(items) if isinstance(items, list | tuple | dict) else 0)

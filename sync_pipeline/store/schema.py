@@ -432,6 +432,8 @@ instance_findings = Table(
     # Whether other instances were looked at, too.
     Column("of_fleet", Boolean, nullable=False),
     Column("first_seen_at", UtcDateTime, nullable=False),
+    # Whether the first review of the instance found it, or would have: it is nothing new.
+    Column("is_baseline", Boolean, nullable=False, server_default=text("false")),
     # None: it is there as of the last review.
     Column("resolved_at", UtcDateTime),
     # How bad it was before, and when that changed last; None: never. See model/finding_life.py.
@@ -450,6 +452,16 @@ open_findings_by_age = Index(
     instance_findings.c.first_seen_at,
     sqlite_where=text("resolved_at IS NULL"),
     postgresql_where=text("resolved_at IS NULL"),
+)
+
+# Written out: no store would know of a bound value that the index fits.
+IS_NO_BASELINE = text("NOT is_baseline")
+# What is new is a range, in which the first day of a fleet has nothing.
+new_findings = Index(
+    "ix_instance_findings_new",
+    instance_findings.c.first_seen_at,
+    sqlite_where=IS_NO_BASELINE,
+    postgresql_where=IS_NO_BASELINE,
 )
 
 changed_findings = Index(
@@ -496,6 +508,9 @@ instance_finding_marks = Table(
     # As in `instance_reviews`, which has too much beside them.
     Column("valid_from", UtcDateTime),
     Column("valid_until", UtcDateTime),
+    # When something turned last is the end of a range.
+    Index(None, "basis", "valid_from"),
+    Index(None, "basis", "valid_until"),
 )
 
 instance_finding_counts = Table(
@@ -509,6 +524,16 @@ instance_finding_counts = Table(
     Index(None, "instance_id"),
     # In the order in which they are added up.
     sqlite_with_rowid=False,
+)
+
+topic_marks = Table(
+    "topic_marks",
+    metadata,
+    # What was written (`store/topics.py`), and of which part of the instances.
+    Column("topic", String(16), primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    # Another one after each write: of random bits, so that it never comes again.
+    Column("mark", BigInteger, nullable=False),
 )
 
 account_class_counts = Table(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sync_pipeline.store.change_retention import ChangeRetention
     from sync_pipeline.store.classes import ClassStore
     from sync_pipeline.store.console.accounts import AccountPages
+    from sync_pipeline.store.console.by_topic import RememberedByTopic
     from sync_pipeline.store.console.capacity import CapacityPages
     from sync_pipeline.store.console.changes import ChangePages
     from sync_pipeline.store.console.findings import FindingPages
@@ -143,6 +144,14 @@ class Store:
         if "daemon_lease" in vars(self):
             self.daemon_lease.close()
         self._database.close()
+
+    @_part
+    def standings(self) -> RememberedByTopic:
+        """Return what was made of sizes, limits and the registry, and of nothing else."""
+        from sync_pipeline.store.console.by_topic import RememberedByTopic
+        from sync_pipeline.store.topics import Topic
+
+        return RememberedByTopic(self._database, (Topic.SIZES, Topic.PERIODS))
 
     @_part
     def _ends(self) -> RecordEnds:

@@ -558,7 +558,7 @@ def test_a_page_of_changes_reads_an_index(store: Store) -> None:
         "_told\\b",
         "_told\\b",
         "_power\\b",
-        "instance_findings_first_seen_at",
+        "instance_findings_new",
         "_told",
         "_told",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,15 +11,11 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Float,
     Row,
     Select,
     Table,
     and_,
-    case,
-    cast,
     func,
-    null,
     select,
 )
 
@@ -36,7 +32,8 @@ from sync_pipeline.model.standing import (
 )
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import FEW, after, chosen, in_reach
-from sync_pipeline.store.database import among
+from sync_pipeline.store.console.sums import KeptSums, Part, ids_in
+from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.remembered import OfDatabase, remembered
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sizes.aggregations import aggregation_of
@@ -48,6 +45,7 @@ from sync_pipeline.store.sizes.schema import (
     size_limits,
     table_size_stats,
 )
+from sync_pipeline.store.topics import PARTS, Topic
 
 Column = ColumnElement[Any]
 _IS_THERE = instances.c.deleted_at.is_(None)
@@ -57,11 +55,16 @@ _VALUES = {
     StandingOrder.SIZE: "total_last_bytes",
     StandingOrder.GROWTH: "total_change_bytes",
     StandingOrder.PERCENT: "total_change_percent",
+    StandingOrder.UNTIL: "periods_until_limit",
 }
 
 
 class CapacityPages(OfDatabase):
     """Aggregations of instances that were not removed, within a reach."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._periods: KeptSums[date] = KeptSums(database, Topic.PERIODS)
 
     @remembered
     def count(self, reach: Reach, asked: InstanceQuestion, most: int) -> int:
@@ -97,36 +100,35 @@ class CapacityPages(OfDatabase):
         self, reach: Reach, asked: InstanceQuestion, first: Period, last: Period
     ) -> list[FleetPeriod]:
         """Return the periods of a range that have a size of any instance, oldest first."""
+        # Any sync may find out on which platform an instance is.
+        is_anew = self._database.remembered is None or bool(asked.platforms)
+        read = self._read_fleet if is_anew else self.kept_fleet
+        rows = read(reach, asked, first, last)
+        return [
+            FleetPeriod(start, high * HALF + low, known, measured - known)
+            for start, (high, low, known, measured) in sorted(rows.items())
+        ]
+
+    def kept_fleet(
+        self, reach: Reach, asked: InstanceQuestion, first: Period, last: Period
+    ) -> Mapping[date, tuple[int, ...]]:
+        """Return the sums of the same, of which this process keeps those of each part."""
+
+        def read(connection: Connection, parts: Sequence[int]) -> dict[int, Part[date]]:
+            return _fleet_of_parts(connection, parts, reach, asked, (first, last))
+
+        return self._periods.of((reach, asked, first, last), read).rows
+
+    def _read_fleet(
+        self, reach: Reach, asked: InstanceQuestion, first: Period, last: Period
+    ) -> Mapping[date, tuple[int, ...]]:
         table = instance_size_aggregations
-        total = table.c.total_last_bytes
         with self._database.read() as connection:
-            query = (
-                select(
-                    table.c.period_start,
-                    func.sum(total // HALF).label("high"),
-                    func.sum(total % HALF).label("low"),
-                    func.count(total).label("known"),
-                    func.count().label("measured"),
-                )
-                .where(
-                    table.c.period_type == str(first.type),
-                    table.c.period_start.between(first.start, last.start),
-                    _of(
-                        *(connection, reach, asked, table.c.instance_id),
-                        _few(connection, reach, asked),
-                    ),
-                )
-                .group_by(table.c.period_start)
-                .order_by(table.c.period_start)
-            )
-            return [
-                FleetPeriod(
-                    row.period_start,
-                    int(row.high or 0) * HALF + int(row.low or 0),
-                    *(row.known, row.measured - row.known),
-                )
-                for row in connection.execute(query)
-            ]
+            few = _few(connection, reach, asked)
+            own = _of(connection, reach, asked, table.c.instance_id, few)
+            query = select(table.c.period_start, *_fleet_sums()).where(own, *_between(first, last))
+            rows = connection.execute(query.group_by(table.c.period_start)).all()
+        return {row.period_start: tuple(int(number or 0) for number in row[1:]) for row in rows}
 
     @remembered
     def database_id(self, instance_id: int, name: str) -> int | None:
@@ -221,27 +223,33 @@ class _Level:
     @property
     def ids(self) -> tuple[Column, ...]:
         """Return the columns by which equal values are in order."""
-        if self.is_of_limits:
-            return size_limits.c.instance_id, size_limits.c.database_name
         columns = self.table.c
         more = (columns.database_id,) if self.is_database else ()
         return (columns.instance_id, *more)
 
+    @property
+    def ids_without(self) -> tuple[Column, ...]:
+        """Return those of what has no value: of limits it may have no row of the period."""
+        if self.is_of_limits:
+            return size_limits.c.instance_id, size_limits.c.database_name
+        return self.ids
+
     def ids_of(self, key: Key) -> tuple[int | str, ...]:
-        """Return what `ids` are of the subject of a key, which has its names alone."""
-        _, instance, database = key
+        """Return what these columns are of the subject of a key, which has its names alone."""
+        value, instance, database = key
         columns: list[Column] = [instances.c.id]
         query = select(*columns).where(
             instances.c.name == instance, *in_reach(self.connection, self.reach)
         )
-        if self.is_database and not self.is_of_limits:
+        is_named = self.is_of_limits and not value
+        if self.is_database and not is_named:
             names = instance_databases
             query = query.add_columns(names.c.id).join_from(instances, names)
             query = query.where(names.c.database_name == database)
         found = self.connection.execute(query).first()
         if found is None:
             raise no_key()
-        return (*found, str(database)) if self.is_of_limits else tuple(found)
+        return (*found, str(database)) if is_named else tuple(found)
 
     def rows(self, key: Key | None, begin: Sequence[int | str] | None, most: int) -> list[Row[Any]]:
         """Return rows after a key: first those that have the value, then those that have none."""
@@ -249,34 +257,37 @@ class _Level:
         found: list[Row[Any]] = []
         if key is None or key[0]:
             place = (_number(str(key[0])), *(begin or ())) if key else None
-            found += self._some((value, *self.ids), value.is_not(None), place, most)
+            known = self._query(value.label("value")).where(value.is_not(None))
+            found += self._some(known, (value, *self.ids), place, most)
         if len(found) < most:
             place = tuple(begin or ()) if key and not key[0] else None
-            found += self._some(self.ids, value.is_(None), place, most - len(found))
+            query = self._limited if self.is_of_limits else self._query
+            without = query(value.label("value")).where(value.is_(None))
+            found += self._some(without, self.ids_without, place, most - len(found))
         return found
 
     def _value(self) -> Column:
-        if self.is_of_limits:
-            return _days_until(self.table, size_limits.c.limit_bytes, self.asked.period)
         column: Column = self.table.c[_VALUES[self.asked.order]]
         # Else SQLite would look for few instances in the order of the whole fleet.
         return column if self.few is None else column + 0
 
     def _some(
-        self, order: Sequence[Column], is_wanted: Column, place: Sequence[Any] | None, most: int
+        self,
+        query: Select[Any],
+        order: Sequence[Column],
+        place: Sequence[Any] | None,
+        most: int,
     ) -> Sequence[Row[Any]]:
-        query = self._query(self._value().label("value")).where(is_wanted)
         ordered = after(query, order, place, is_descending=self.asked.is_descending)
         return self.connection.execute(ordered.limit(most)).all()
 
     def _query(self, value: Column) -> Select[Any]:
-        """Select rows of the period, or limits with their rows of it, each with its value."""
-        if self.is_of_limits:
-            return self._limited(value)
+        """Select rows of the period, each with its value."""
         table = self.table
         own = self._own(table.c.instance_id)
         query = select(table, value).where(self._of_period(), own)
-        if self.is_database and self.asked.period.type is not PeriodType.DAY:
+        is_of_day = self.asked.period.type is PeriodType.DAY
+        if self.is_database and not self.is_of_limits and not is_of_day:
             # As the index of growth says it, which is of these alone.
             query = query.where(LONGER_THAN_A_DAY)
         return query
@@ -289,7 +300,7 @@ class _Level:
         return and_(table.c.period_type == str(period.type), table.c.period_start == period.start)
 
     def _limited(self, value: Column) -> Select[Any]:
-        """Select limits, of which there are few, each with the row that its subject has."""
+        """Select limits, each with the row of the period that its subject has, if it has one."""
         table, limits = self.table, size_limits
         same = and_(self._of_period(), table.c.instance_id == limits.c.instance_id)
         if self.is_database:
@@ -323,22 +334,30 @@ class _Level:
                     *(own.name, own.engine, own.environment, database),
                     aggregation_of(row, own.name, database) if is_known else None,
                     limits.get((row.instance_id, database)),
-                    _left(row.value) if self.is_of_limits else None,
+                    self._days_left(row.value) if self.is_of_limits else None,
                 )
             )
         return made
 
+    def _days_left(self, periods: float | None) -> float | None:
+        """Return how many days are left; none of a limit that was reached."""
+        return None if periods is None else max(0.0, periods * self.asked.period.days)
+
     def _databases(self, rows: Sequence[Row[Any]]) -> list[str]:
         """Return the name of the database of each row; empty for instances."""
-        if self.is_of_limits:
-            return [row.database_name for row in rows]
         if not self.is_database:
             return [""] * len(rows)
         table = instance_databases
-        is_wanted = among(self.connection, table.c.id, [row.database_id for row in rows])
+        # A limit without a value has its name, and maybe no row of the period.
+        named = [row._mapping.get("database_name") for row in rows]  # noqa: SLF001 - documented
+        ids = [row.database_id for row, name in zip(rows, named, strict=True) if name is None]
+        is_wanted = among(self.connection, table.c.id, ids)
         found = self.connection.execute(select(table.c.id, table.c.database_name).where(is_wanted))
         names = {row.id: row.database_name for row in found}
-        return [names[row.database_id] for row in rows]
+        return [
+            names[row.database_id] if name is None else name
+            for row, name in zip(rows, named, strict=True)
+        ]
 
     def _named(self, ids: Sequence[int]) -> Sequence[Row[Any]]:
         columns = instances.c
@@ -354,11 +373,45 @@ class _Level:
         }
 
 
-def _days_until(table: Table, limit: Column, period: Period) -> Column:
-    """Return in how many days a limit is reached; NULL where the average did not grow."""
-    growth = table.c.total_change_bytes
-    left = cast(limit - table.c.total_last_bytes, Float) * period.days
-    return case((growth > 0, left / cast(growth, Float)), else_=null())
+def _fleet_sums() -> tuple[Column, ...]:
+    """Return both halves of the last sizes, how many are known, and how many there are."""
+    total = instance_size_aggregations.c.total_last_bytes
+    halves = func.sum(total // HALF), func.sum(total % HALF)
+    return *halves, func.count(total), func.count()
+
+
+def _between(first: Period, last: Period) -> tuple[Column, ...]:
+    table = instance_size_aggregations
+    return (
+        table.c.period_type == str(first.type),
+        table.c.period_start.between(first.start, last.start),
+    )
+
+
+def _fleet_of_parts(
+    connection: Connection,
+    parts: Sequence[int],
+    reach: Reach,
+    asked: InstanceQuestion,
+    between: tuple[Period, Period],
+) -> dict[int, Part[date]]:
+    table = instance_size_aggregations
+    ids = ids_in(connection, parts)
+    own = select(instances.c.id).where(
+        among(connection, instances.c.id, ids),
+        *(_IS_THERE, *in_reach(connection, reach), *chosen(connection, asked)),
+    )
+    wanted = list(connection.scalars(own))
+    part = table.c.instance_id % PARTS
+    query = (
+        select(part, table.c.period_start, *_fleet_sums())
+        .where(among(connection, table.c.instance_id, wanted), *_between(*between))
+        .group_by(part, table.c.period_start)
+    )
+    rows: dict[int, dict[date, tuple[int, ...]]] = {number: {} for number in parts}
+    for number, start, *sums in connection.execute(query):
+        rows[number][start] = tuple(int(item or 0) for item in sums)
+    return {number: Part(own) for number, own in rows.items()}
 
 
 def _few(connection: Connection, reach: Reach, asked: InstanceQuestion) -> list[int] | None:
@@ -394,11 +447,6 @@ def _of(
     # As a sum it is sought in no index: else a fleet's rows would be read and sorted for a page.
     is_own: ColumnElement[bool] = (column + 0).in_(own)
     return is_own
-
-
-def _left(days: float | None) -> float | None:
-    """Return how many days are left; none of a limit that was reached."""
-    return None if days is None else max(0.0, days)
 
 
 def _text(value: float | None) -> str:

@@ -6,9 +6,8 @@ is read of the instances of a page alone.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -37,100 +36,152 @@ from sync_pipeline.model.finding_totals import (
     by_rank,
 )
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.store.console.reach import FEW, chosen, has_any_tag, in_reach
-from sync_pipeline.store.database import among
+from sync_pipeline.store.console.by_topic import RememberedByTopic
+from sync_pipeline.store.console.finding_parts import FindingParts, RuleAndRank, is_kept
+from sync_pipeline.store.console.finding_sql import column_of, columns_of, holds, meant
+from sync_pipeline.store.console.reach import FEW, has_any_tag
+from sync_pipeline.store.console.sums import Sums
+from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.registry import instance_of
 from sync_pipeline.store.remembered import OfDatabase, remembered
-from sync_pipeline.store.schema import instance_accounts as accounts
+from sync_pipeline.store.schema import IS_NO_BASELINE, instances
 from sync_pipeline.store.schema import instance_finding_counts as counts
 from sync_pipeline.store.schema import instance_finding_marks as marks
 from sync_pipeline.store.schema import instance_findings as findings
 from sync_pipeline.store.schema import instance_reviews as reviews
-from sync_pipeline.store.schema import instances
+from sync_pipeline.store.topics import Topic
 
 _SHOWN = 3
+_SELDOM = 800
+"""Instances that have a number of a kind, up to which it takes less to sort them than to look for
+sixty of them in the order of their names: of 10,000 instances, that is."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _OF_RULE = counts.c.rule, counts.c.rank
-_TOLD = ("told_causes", "told_findings", "told_accounts", "is_told_worst")
-_ALONE = ("alone_causes", "alone_findings", "alone_accounts", "is_alone_worst")
-"""With one rule, nothing that others say is folded."""
+_Row = tuple[Any, ...]
+"""A rule, a rank, and numbers; see `RuleAndRank`."""
 
 
 class FindingPages(OfDatabase):
-    """Numbers of findings within a reach."""
+    """Numbers of findings within a reach.
+
+    Who reads again and again keeps the numbers of many instances by part.
+    """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._parts = None if database.remembered is None else FindingParts(database)
+        self._by_topic = RememberedByTopic(database, (Topic.FINDINGS,))
 
     def turned(self, basis: str, now: datetime) -> datetime:
         """Return the last moment at which numbers of a basis began to hold, or held no more."""
-        turns = self._turns(basis)
-        place = bisect_right(turns, now)
-        return turns[place - 1] if place else _NEVER
-
-    @remembered
-    def _turns(self, basis: str) -> tuple[datetime, ...]:
-        ends = select(marks.c.valid_from, marks.c.valid_until).where(marks.c.basis == basis)
+        ends = (
+            select(func.max(column)).where(marks.c.basis == basis, column <= now).scalar_subquery()
+            for column in (marks.c.valid_from, marks.c.valid_until)
+        )
         with self._database.read_once() as connection:
-            rows = connection.execute(ends.distinct())
-            return tuple(sorted({moment for row in rows for moment in row if moment is not None}))
+            turns = connection.execute(select(*ends)).one()
+        return max((moment for moment in turns if moment is not None), default=_NEVER)
+
+    @property
+    def _kept_parts(self) -> FindingParts | None:
+        return None if self._database.remembered is None else self._parts
+
+    def _numbers(self, asked: CountedQuestion) -> Sums[RuleAndRank] | None:
+        """Return the numbers of many instances that are kept by part; None: they are not."""
+        parts = self._kept_parts
+        return parts.numbers(asked) if parts is not None and is_kept(asked) else None
 
     @remembered
     def covered(self, asked: CountedQuestion) -> Covered:
         """Return of how many instances of a question there are numbers, and what they leave out."""
+        with self._database.read_once() as connection:
+            some = select(instances.c.id).where(*meant(connection, asked)).limit(FEW + 1)
+            ids = connection.scalars(some).all()
+        if len(ids) <= FEW:
+            asked = replace(asked, ids=tuple(ids))
+        kept = self._numbers(asked)
+        return self._covered(asked) if kept is None else self._covered_by(kept)
+
+    def _covered(self, asked: CountedQuestion) -> Covered:
         with self._database.read() as connection:
-            meant = select(instances.c.id).where(*_meant(connection, asked))
-            ids = connection.scalars(meant.limit(FEW + 1)).all()
-            if len(ids) <= FEW:
-                asked = replace(asked, ids=tuple(ids))
-                meant = select(instances.c.id).where(*_meant(connection, asked))
-            counted = meant.join(marks, marks.c.instance_id == instances.c.id).where(_holds(asked))
+            own = select(instances.c.id).where(*meant(connection, asked))
+            counted = own.join(marks, marks.c.instance_id == instances.c.id).where(holds(asked))
             total, known = (
                 connection.scalar(select(func.count()).select_from(query.subquery())) or 0
-                for query in (meant, counted)
+                for query in (own, counted)
             )
             kept = connection.scalar(select(func.count()).select_from(marks)) or 0
             names: Sequence[str] = ()
             if known < total:
                 left = select(instances.c.name).where(
-                    *_meant(connection, asked), instances.c.id.not_in(counted)
+                    *meant(connection, asked), instances.c.id.not_in(counted)
                 )
                 names = connection.scalars(left.order_by(instances.c.name).limit(_SHOWN)).all()
             others: Sequence[int] | None = None
             if kept - known <= FEW:
-                own = select(marks.c.instance_id).where(marks.c.instance_id.not_in(counted))
-                others = connection.scalars(own).all() if kept > known else ()
+                more = select(marks.c.instance_id).where(marks.c.instance_id.not_in(counted))
+                others = connection.scalars(more).all() if kept > known else ()
             without = None if others is None else tuple(sorted(others))
             return Covered(total, total - known, tuple(names), asked.ids, without)
+
+    def _covered_by(self, kept: Sums[RuleAndRank]) -> Covered:
+        parts = kept.parts.values()
+        left = [item for part in parts for item in part.left]
+        others = sorted(item for part in parts for item in part.others)
+        names: Sequence[str] = ()
+        if left:
+            with self._database.read_once() as connection:
+                own = select(instances.c.name).where(among(connection, instances.c.id, left))
+                names = connection.scalars(own.order_by(instances.c.name).limit(_SHOWN)).all()
+        without = tuple(others) if len(others) <= FEW else None
+        return Covered(sum(part.total for part in parts), len(left), tuple(names), None, without)
 
     @remembered
     def numbers(self, asked: CountedQuestion, *, with_rules: bool) -> FindingNumbers:
         """Return the numbers of all causes of a question, and if wanted the groups by rule."""
-        sums = (*(func.sum(_column(asked, place)) for place in range(4)),)
-        of = counts.c.rule == asked.rule
-        with self._database.read() as connection:
-            query = _counted(
-                connection, asked, *_OF_RULE, *sums, func.sum(counts.c.accepted),
-                of=None if with_rules and not asked.rule else of,
-            )  # fmt: skip
-            rows = [
-                (row[0], *map(int, row[1:]))
-                for row in connection.execute(query.group_by(*_OF_RULE))
-            ]
+        kept = self._numbers(asked)
+        if kept is None:
+            rows = self._read_numbers(asked, with_rules=with_rules)
+        else:
+            rows = [(*key, *numbers) for key, numbers in kept.rows.items()]
         own = [row[1:] for row in rows if row[0] == asked.rule]
         known = [row for row in own if _is_meant(asked, row[0])]
         totals = FindingTotals(
             by_rank({row[0]: row[1] for row in known}),
-            accepted=sum(row[5] for row in own),
+            accepted=sum(row[6] for row in own),
             findings=sum(row[2] for row in known),
             accounts=sum(row[3] for row in known),
             instances=sum(row[4] for row in known),
         )
-        named = [row for row in rows if row[0] != ALL_RULES]
+        named = [row for row in rows if with_rules and row[0] != ALL_RULES]
         return FindingNumbers(
             totals, tuple(_groups(asked, [((row[0],), *row[1:3], *row[4:6]) for row in named]))
         )
 
+    def _read_numbers(self, asked: CountedQuestion, *, with_rules: bool) -> list[_Row]:
+        sums = (*columns_of(asked), counts.c.findings, counts.c.accepted)
+        of = counts.c.rule == asked.rule
+        with self._database.read() as connection:
+            query = _counted(
+                connection,
+                asked,
+                *(*_OF_RULE, *map(func.sum, sums)),
+                of=None if with_rules and not asked.rule else of,
+            )
+            rows = connection.execute(query.group_by(*_OF_RULE)).all()
+        return [(row[0], *map(int, row[1:])) for row in rows]
+
     @remembered
     def findings(self, asked: CountedQuestion, counted: Counted = Counted.EACH) -> int:
         """Return how many findings there are, each by itself, or how many were accepted."""
+        kept = self._numbers(asked)
+        if kept is not None:
+            place = {Counted.CAUSES: 0, Counted.EACH: 4, Counted.ACCEPTED: 5}[counted]
+            return sum(
+                numbers[place]
+                for (rule, rank), numbers in kept.rows.items()
+                if rule == asked.rule and _is_meant(asked, rank)
+            )
         number = func.sum(_number(asked, counted))
         with self._database.read() as connection:
             of = counts.c.rule == asked.rule
@@ -143,7 +194,7 @@ class FindingPages(OfDatabase):
         Their ids, and the name and the first review of each: what that found, is not new.
         """
         recent = select(findings.c.instance_id, findings.c.first_seen_at).where(
-            findings.c.first_seen_at >= since, findings.c.resolved_at.is_(None)
+            findings.c.first_seen_at >= since, IS_NO_BASELINE, findings.c.resolved_at.is_(None)
         )
         with self._database.read() as connection:
             # By when they came: of those that are there, which are most, there is an index too.
@@ -152,15 +203,17 @@ class FindingPages(OfDatabase):
                 select(new.c.instance_id, instances.c.name, reviews.c.began_at)
                 .join(instances, instances.c.id == new.c.instance_id)
                 .join(reviews, reviews.c.instance_id == new.c.instance_id)
-                .where(new.c.first_seen_at > reviews.c.began_at, *_meant(connection, asked))
+                .where(*meant(connection, asked))
             )
             rows = connection.execute(query.distinct())
             return {row.instance_id: (row.name, row.began_at) for row in rows}
 
-    @remembered
     def tags(self, asked: CountedQuestion, without: str) -> list[GroupLine]:
         """Return the groups of causes by the tags of their instances; `without` is that of none."""
-        sums = [func.sum(_column(asked, place)) for place in (0, 2, 3)]
+        return self._of_topic(asked, ("tags", asked, without), lambda: self._tags(asked, without))
+
+    def _tags(self, asked: CountedQuestion, without: str) -> list[GroupLine]:
+        sums = [func.sum(column_of(asked, place)) for place in (0, 2, 3)]
         with self._database.read() as connection:
             of = counts.c.rule == asked.rule
             query = _counted(connection, asked, instances.c.tags, counts.c.rank, *sums, of=of)
@@ -168,14 +221,26 @@ class FindingPages(OfDatabase):
             rows = connection.execute(query.group_by(instances.c.tags, counts.c.rank)).all()
         return _groups(asked, [(row[0] or (without,), *row[1:]) for row in rows])
 
-    @remembered
     def instances(
         self, asked: CountedQuestion, limit: int, since: tuple[int, int, str] | None = None
     ) -> list[GroupLine]:
         """Return the groups of causes by their instance, worst first, from a place on."""
-        causes, name = _column(asked, 0), self._exact(instances.c.name)
+        key = "instances", asked, limit, since
+        return self._of_topic(asked, key, lambda: self._instances(asked, limit, since))
+
+    def _of_topic(
+        self, asked: CountedQuestion, key: Hashable, made: Callable[[], list[GroupLine]]
+    ) -> list[GroupLine]:
+        """Return what is made of numbers alone, and kept until some of these are written."""
+        # Of few instances it may be about anything that a sync finds out.
+        return self._by_topic.of(key, made) if is_kept(asked) else self._remember(key, made)
+
+    def _instances(
+        self, asked: CountedQuestion, limit: int, since: tuple[int, int, str] | None
+    ) -> list[GroupLine]:
+        causes, name = column_of(asked, 0), self._exact(instances.c.name)
         with self._database.read() as connection:
-            worst = _column(asked, 3) == 1
+            worst = column_of(asked, 3) == 1
             of = counts.c.rule == asked.rule
             query = _counted(connection, asked, counts.c.instance_id, of=of, is_narrowed=True)
             query = query.join(instances, instances.c.id == counts.c.instance_id).where(worst)
@@ -193,7 +258,7 @@ class FindingPages(OfDatabase):
             own = _counted(
                 connection,
                 asked,
-                *(instances.c.name, counts.c.rank, causes, _column(asked, 2)),
+                *(instances.c.name, counts.c.rank, causes, column_of(asked, 2)),
                 of=of,
             ).join(instances, instances.c.id == counts.c.instance_id)
             rows = connection.execute(own.where(among(connection, counts.c.instance_id, ids))).all()
@@ -219,16 +284,23 @@ class FindingPages(OfDatabase):
         """
         name = self._exact(instances.c.name)
         with self._database.read() as connection:
-            column = _number(asked, of)
-            # By the names, and with one seek for each: mostly the first ones have some.
-            has_some = exists().where(
+            some = (
                 counts.c.rule == (asked.rule if rule is None else rule),
                 counts.c.rank == rank,
-                counts.c.instance_id == instances.c.id,
-                column > 0,
+                _number(asked, of) > 0,
             )
-            is_counted = exists().where(marks.c.instance_id == instances.c.id, _holds(asked))
-            query = select(instances).where(*_meant(connection, asked), is_counted, has_some)
+            ids = connection.scalars(
+                select(counts.c.instance_id).where(*some).limit(_SELDOM + 1)
+            ).all()
+            # By the names, and with one seek for each: mostly the first ones have some. What is
+            # seldom is sorted: else nearly all instances would be looked at for a page.
+            has_some = (
+                among(connection, instances.c.id, ids)
+                if len(ids) <= _SELDOM
+                else exists().where(counts.c.instance_id == instances.c.id, *some)
+            )
+            is_counted = exists().where(marks.c.instance_id == instances.c.id, holds(asked))
+            query = select(instances).where(*meant(connection, asked), is_counted, has_some)
             query = query.where(name > since if is_after else name >= since)
             if tag is not None:
                 query = query.where(_tagged(connection, tag))
@@ -240,16 +312,9 @@ class FindingPages(OfDatabase):
         return name if self._database.is_sqlite else name.collate("C")
 
 
-def _column(asked: CountedQuestion, place: int) -> ColumnElement[int]:
-    """Return causes (0), findings (1), accounts (2), or whether it is the worst (3)."""
-    names = _ALONE if asked.rule else _TOLD
-    found: ColumnElement[int] = counts.c[names[place]]
-    return found
-
-
 def _number(asked: CountedQuestion, of: Counted) -> ColumnElement[int]:
     if of is Counted.CAUSES:
-        return _column(asked, 0)
+        return column_of(asked, 0)
     found: ColumnElement[int] = counts.c.accepted if of is Counted.ACCEPTED else counts.c.findings
     return found
 
@@ -263,29 +328,6 @@ def _tagged(connection: Connection, tag: str) -> ColumnElement[bool]:
     return length(instances.c.tags, type_=Integer) == 0
 
 
-def _holds(asked: CountedQuestion) -> ColumnElement[bool]:
-    return and_(
-        marks.c.basis == asked.basis,
-        or_(marks.c.valid_from.is_(None), marks.c.valid_from <= asked.now),
-        or_(marks.c.valid_until.is_(None), marks.c.valid_until > asked.now),
-    )
-
-
-def _meant(connection: Connection, asked: CountedQuestion) -> list[ColumnElement[bool]]:
-    """Return what an instance of a question is; see `InstancePages.chosen`."""
-    if asked.ids is not None:
-        return [among(connection, instances.c.id, asked.ids)]
-    question = asked.asked
-    where = [instances.c.deleted_at.is_(None), *in_reach(connection, asked.reach)]
-    where += chosen(connection, question)
-    if not question.names:
-        where.append(instances.c.is_active.is_(True))
-    if asked.account:
-        named = select(accounts.c.instance_id).where(accounts.c.account_name == asked.account)
-        where.append(instances.c.id.in_(named))
-    return where
-
-
 def _counted(
     connection: Connection,
     asked: CountedQuestion,
@@ -297,7 +339,7 @@ def _counted(
     known = (
         select(marks.c.instance_id)
         .join(instances, instances.c.id == marks.c.instance_id)
-        .where(_holds(asked), *_meant(connection, asked))
+        .where(holds(asked), *meant(connection, asked))
     )
     query: Select[Any] = select(*columns).select_from(counts)
     if of is not None:

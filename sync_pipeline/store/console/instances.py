@@ -114,6 +114,22 @@ class InstancePages(OfDatabase):
             query = select(instances).where(*where).order_by(instances.c.name).limit(limit)
             return [instance_of(row) for row in connection.execute(query)]
 
+    def few(self, reach: Reach, asked: InstanceQuestion, most: int) -> list[Instance] | None:
+        """Return the active instances of a question by name; None: they are more than so many."""
+        if not self._are_few(reach, asked, most):
+            return None
+        found = self.chosen(reach, asked, most + 1)
+        return found if len(found) <= most else None
+
+    @remembered
+    def _are_few(self, reach: Reach, asked: InstanceQuestion, most: int) -> bool:
+        with self._database.read_once() as connection:
+            where = [_IS_THERE, *in_reach(connection, reach), *chosen(connection, asked)]
+            if not asked.names:
+                where.append(instances.c.is_active.is_(True))
+            some = select(instances.c.id).where(*where).limit(most + 1)
+            return len(connection.scalars(some).all()) <= most
+
     @remembered
     def names(self, reach: Reach, beginning: str, most: int) -> list[str]:
         """Return the names of instances that begin so, in order."""

@@ -155,9 +155,10 @@ def in_state(
         InstanceState.ACTIVE: columns.is_active.is_(True),
         InstanceState.INACTIVE: columns.is_active.is_(False),
         InstanceState.NEVER: columns.last_connected_at.is_(None),
-        InstanceState.FAILING: exists().where(streaks.c.instance_id == columns.id),
-        InstanceState.OVERDUE: exists().where(
-            states.c.instance_id == columns.id, states.c.stale_since.is_not(None)
+        # Of both there are few, which are read once, and not for each instance.
+        InstanceState.FAILING: columns.id.in_(select(streaks.c.instance_id)),
+        InstanceState.OVERDUE: columns.id.in_(
+            select(states.c.instance_id).where(states.c.stale_since.is_not(None))
         ),
     }
     return conditions[state]

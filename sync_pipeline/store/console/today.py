@@ -16,9 +16,8 @@ from sync_pipeline.model.review import about_of
 from sync_pipeline.model.viewer import Reach
 from sync_pipeline.store.console.reach import in_reach, in_state, of_reach
 from sync_pipeline.store.remembered import OfDatabase, remembered
+from sync_pipeline.store.schema import IS_NO_BASELINE, instances
 from sync_pipeline.store.schema import instance_findings as findings
-from sync_pipeline.store.schema import instance_reviews as reviews
-from sync_pipeline.store.schema import instances
 
 _IS_THERE = instances.c.deleted_at.is_(None)
 
@@ -44,13 +43,17 @@ class Overview(OfDatabase):
         `windows` are those of maintenance that hold now, `held` the ids of those that the breaker
         holds.
         """
+        # Mostly none is: then nobody need look at each instance for it.
+        some = {InstanceState.MAINTENANCE: bool(windows), InstanceState.HELD: bool(held)}
+        asked = [item for item in COUNTED if some.get(item, True)]
         with self._database.read_once() as connection:
             counts = (
-                func.count(case((in_state(connection, item, windows, held), 1))) for item in COUNTED
+                func.count(case((in_state(connection, item, windows, held), 1))) for item in asked
             )
             query = select(func.count(), *counts).select_from(instances)
             row = connection.execute(query.where(_IS_THERE, *in_reach(connection, reach))).one()
-        return row[0], dict(zip(COUNTED, row[1:], strict=True))
+        found = dict(zip(asked, row[1:], strict=True))
+        return row[0], {item: found.get(item, 0) for item in COUNTED}
 
     @remembered
     def new_findings(
@@ -61,7 +64,7 @@ class Overview(OfDatabase):
         Not what the first review of an instance found. Beside each: whether other instances were
         looked at, too, which is left out for who may not see all of them.
         """
-        recent = select(findings).where(findings.c.first_seen_at >= since)
+        recent = select(findings).where(findings.c.first_seen_at >= since, IS_NO_BASELINE)
         if not reach.is_everything:
             recent = recent.where(findings.c.of_fleet.is_(False))
         with self._database.read() as connection:
@@ -76,9 +79,7 @@ class Overview(OfDatabase):
                     *(new.c.about, new.c.steps),
                 )
                 .join_from(new, instances, instances.c.id == new.c.instance_id)
-                .join(reviews, reviews.c.instance_id == new.c.instance_id)
                 .where(
-                    new.c.first_seen_at > reviews.c.began_at,
                     new.c.resolved_at.is_(None),
                     new.c.rule.not_in(list(disabled)),
                     _IS_THERE,

@@ -23,6 +23,7 @@ from sync_pipeline.store.schema import instance_finding_counts as counts
 from sync_pipeline.store.schema import instance_finding_marks as marks
 from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instances
+from sync_pipeline.store.topics import Topic, note
 
 _TURN = select(func.count() + func.count(acceptances.c.removed_at)).select_from(acceptances)
 
@@ -97,6 +98,7 @@ def _uncount(connection: Connection, pattern: str) -> None:
     _lock(connection, ids)
     for table in (marks, counts):
         connection.execute(delete(table).where(among(connection, table.c.instance_id, ids)))
+    note(connection, Topic.FINDINGS, ids)
 
 
 def _lock(connection: Connection, ids: Sequence[int]) -> None:

@@ -70,6 +70,7 @@ from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.schema import instances
 from sync_pipeline.store.sizes.schema import instance_databases as databases
+from sync_pipeline.store.topics import Topic, note
 from sync_pipeline.store.world_rows import accounts_mark
 
 AT_ONCE = 200
@@ -233,11 +234,14 @@ class ReviewStore:
         Raises:
             StoreUnavailable: nothing can be written now, or not by this process.
         """
+        written: list[int] = []
         with self._writing() as connection:
             for kept, counted in found:
                 if kept_turn(connection, kept.instance_id) == kept.turn:
                     validity = kept.valid_from, kept.valid_until
                     write_counts(connection, kept.instance_id, counted, *validity)
+                    written.append(kept.instance_id)
+            note(connection, Topic.FINDINGS, written)
 
     def remedies(
         self, instance_ids: Sequence[int]
@@ -297,12 +301,14 @@ class ReviewStore:
         """
         with self._writing() as connection:
             before = open_findings(connection, list(now), of_fleet=True)
-            new = _first_compared(connection, list(now))
+            began, new = _first_reviews(connection, list(now))
             for item, own in now.items():
                 known = before.get(item, {})
                 if own or known:
                     since = new.get(item, moment)
-                    write_changes(connection, item, known, own, since, of_fleet=True)
+                    write_changes(
+                        *(connection, item, known, own, since, began.get(item)), of_fleet=True
+                    )
             if new:
                 chosen = among(connection, reviews.c.instance_id, list(new))
                 connection.execute(update(reviews).where(chosen).values(compared_at=moment))
@@ -359,14 +365,18 @@ class ReviewStore:
             raise self._database.unavailable(error.orig) from None
 
 
-def _first_compared(connection: Connection, instance_ids: Sequence[int]) -> dict[int, datetime]:
-    """Return the instances that were never compared with others, and their first reviews."""
-    query = select(reviews.c.instance_id, reviews.c.began_at).where(
-        among(connection, reviews.c.instance_id, instance_ids),
-        reviews.c.compared_at.is_(None),
-        reviews.c.began_at.is_not(None),
+def _first_reviews(
+    connection: Connection, instance_ids: Sequence[int]
+) -> tuple[dict[int, datetime], dict[int, datetime]]:
+    """Return the first reviews of instances, and of those that were never compared with others."""
+    query = select(reviews.c.instance_id, reviews.c.began_at, reviews.c.compared_at).where(
+        among(connection, reviews.c.instance_id, instance_ids), reviews.c.began_at.is_not(None)
     )
-    return {row.instance_id: row.began_at for row in connection.execute(query)}
+    rows = connection.execute(query).all()
+    return (
+        {row.instance_id: row.began_at for row in rows},
+        {row.instance_id: row.began_at for row in rows if row.compared_at is None},
+    )
 
 
 def _listings(connection: Connection, instance_ids: Sequence[int]) -> Subquery:

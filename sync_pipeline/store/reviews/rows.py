@@ -41,6 +41,7 @@ from sync_pipeline.store.schema import instance_reads as reads
 from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instance_worlds as worlds
 from sync_pipeline.store.schema import instances
+from sync_pipeline.store.topics import Topic, note
 from sync_pipeline.store.world_rows import accounts_mark
 
 _OF_INSTANCE = reviews.c.instance_id == bindparam("of_id")
@@ -102,6 +103,7 @@ def written_review(
     elif new is None or not _is_confirmed(connection, instance_id, new):
         connection.execute(_FORGET, {"of_id": instance_id})
         write_counts(connection, instance_id, None)
+        note(connection, Topic.FINDINGS, [instance_id])
 
 
 def _is_confirmed(connection: Connection, instance_id: int, same: SameReview) -> bool:
@@ -142,7 +144,9 @@ def put_review(connection: Connection, instance_id: int, new: NewReview) -> None
     """
     state = connection.execute(_STATE.with_for_update(), {"of_id": instance_id}).one()
     before = open_findings(connection, [instance_id], of_fleet=False).get(instance_id, {})
-    known = write_changes(connection, instance_id, before, new.examined.findings, new.moment)
+    known = write_changes(
+        *(connection, instance_id, before, new.examined.findings, new.moment, state.began_at)
+    )
     seen = [
         replace(item, first_seen=one.first_seen, steps=one.steps)
         for item, one in zip(new.examined.findings, known, strict=True)
@@ -160,6 +164,7 @@ def put_review(connection: Connection, instance_id: int, new: NewReview) -> None
     connection.execute(update(reviews).where(_OF_INSTANCE).values(values), {"of_id": instance_id})
     validity = new.examined.valid_from, new.examined.valid_until
     write_counts(connection, instance_id, new.counted, *validity)
+    note(connection, Topic.FINDINGS, [instance_id])
 
 
 def _told(
@@ -225,7 +230,8 @@ def write_counts(
 ) -> None:
     """Write the numbers of an instance's findings over those of before; None: there are none.
 
-    Nor are there if something else was accepted since they were counted.
+    Nor are there if something else was accepted since they were counted. Who calls this notes it
+    (`topics.note`), after all of them that a transaction writes.
     """
     for table in (marks, counts):
         connection.execute(delete(table).where(table.c.instance_id == instance_id))
@@ -270,10 +276,14 @@ def write_changes(
     before: Mapping[FindingKey, Open],
     now: Sequence[Finding],
     moment: datetime,
+    began_at: datetime | None,
     *,
     of_fleet: bool = False,
 ) -> list[Seen]:
-    """Write which findings came, got worse and went, and return when each was first seen."""
+    """Write which findings came, got worse and went, and return when each was first seen.
+
+    `began_at` is when the first review of the instance was; None: there was none yet.
+    """
     keys = keys_of(now)
     seen = seen_now(connection, instance_id, before, keys, now, moment)
     found = list(zip(keys, now, seen, strict=True))
@@ -286,6 +296,7 @@ def write_changes(
             "severity": str(item.severity),
             "of_fleet": of_fleet,
             "first_seen_at": moment,
+            "is_baseline": began_at is None or moment <= began_at,
             "resolved_at": None,
             "steps": steps_text(one.steps) or None,
         }

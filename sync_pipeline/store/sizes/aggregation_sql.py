@@ -39,6 +39,7 @@ from sqlalchemy.sql.selectable import CTE
 
 from sync_pipeline.model.aggregation import AggregationRequest, Trend
 from sync_pipeline.model.period import PeriodType
+from sync_pipeline.store.sizes.limits import limits_of, periods_until
 from sync_pipeline.store.sizes.schema import (
     AGGREGATED,
     database_size_aggregations,
@@ -135,7 +136,13 @@ class _Builder:
             )
             days = func.coalesce(measured.c.measured_days, current.c.row_count)
             expected = expected - days + current.c.row_count
+        limits = limits_of(_instances(), of_databases=bool(self.more_keys)).cte("limits")
+        own = [limits.c[key] == current.c[key] for key in self.keys]
+        joined = joined.outerjoin(limits, and_(*own))
         columns = self._columns(current, previous, periods, expected)
+        grown = current.c.total_avg - previous.c.total_avg
+        until = periods_until(limits.c.limit_bytes, current.c.total_last, grown)
+        columns.append(until.label("periods_until_limit"))
         query = select(*columns).select_from(joined)
         return insert(self.target).from_select([item.name for item in columns], query)
 
@@ -154,7 +161,7 @@ class _Builder:
     def _in_range(self, table: FromClause) -> Column:
         day = table.c.collected_date
         return and_(
-            table.c.instance_id.in_(bindparam("instances", expanding=True)),
+            table.c.instance_id.in_(_instances()),
             day >= _date("needs_from"),
             day < _date("range_end"),
         )
@@ -256,6 +263,10 @@ class _Builder:
         moment = self.target.c.calculated_at.type
         columns.append(bindparam("now", type_=moment).label("calculated_at"))
         return columns
+
+
+def _instances() -> Column:
+    return bindparam("instances", expanding=True)
 
 
 def _date(name: str) -> Column:

@@ -43,6 +43,7 @@ from sync_pipeline.store.sizes.schema import (
     instance_size_stats,
     size_horizon,
 )
+from sync_pipeline.store.topics import Topic, note
 
 
 class AggregationStore:
@@ -176,7 +177,9 @@ def _of_instances(
 
 
 def _write(connection: Connection, requests: Sequence[AggregationRequest]) -> AggregationRows:
-    return sum((_write_range(connection, item) for item in requests), AggregationRows())
+    rows = sum((_write_range(connection, item) for item in requests), AggregationRows())
+    note(connection, Topic.PERIODS, {number for item in requests for number in item.instance_ids})
+    return rows
 
 
 def _write_range(connection: Connection, request: AggregationRequest) -> AggregationRows:

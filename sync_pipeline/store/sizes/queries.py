@@ -22,6 +22,7 @@ from sync_pipeline.model.size import (
 )
 from sync_pipeline.store.database import Database, among, upsert
 from sync_pipeline.store.schema import instances as registered
+from sync_pipeline.store.sizes.limits import write_until
 from sync_pipeline.store.sizes.schema import (
     database_size_stats,
     instance_databases,
@@ -30,6 +31,7 @@ from sync_pipeline.store.sizes.schema import (
     table_size_stats,
     tablespace_size_stats,
 )
+from sync_pipeline.store.topics import Topic, note
 
 
 class SizeQueries:
@@ -276,9 +278,10 @@ class SizeQueries:
         """
         with self._database.write() as connection:
             instance_id = connection.scalar(
-                select(registered.c.id).where(
-                    registered.c.name == limit.instance, registered.c.deleted_at.is_(None)
-                )
+                select(registered.c.id)
+                .where(registered.c.name == limit.instance, registered.c.deleted_at.is_(None))
+                # As who aggregates its sizes.
+                .with_for_update(key_share=True)
             )
             if instance_id is None:
                 raise ConfigurationError(
@@ -291,6 +294,8 @@ class SizeQueries:
             )
             if limit.limit_bytes == 0:
                 connection.execute(size_limits.delete().where(key))
+                write_until(connection, instance_id, limit.database, None)
+                note(connection, Topic.PERIODS, [instance_id])
                 return
             row = {
                 "instance_id": instance_id,
@@ -299,6 +304,8 @@ class SizeQueries:
             }
             keys = ["instance_id", "database_name"]
             upsert(connection, size_limits, [row], keys, ["limit_bytes"])
+            write_until(connection, instance_id, limit.database, limit.limit_bytes)
+            note(connection, Topic.PERIODS, [instance_id])
 
 
 def _lowest(table: Table) -> ColumnElement[int]:

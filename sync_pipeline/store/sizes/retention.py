@@ -11,6 +11,7 @@ from sync_pipeline.store.database import Database
 from sync_pipeline.store.sizes.aggregations import move_horizon
 from sync_pipeline.store.sizes.partitions import partitions_before
 from sync_pipeline.store.sizes.schema import DAILY_TABLES, size_horizon
+from sync_pipeline.store.topics import Topic, note_everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class RetentionStore:
             pruned = self._prune(connection, keep_from)
             if pruned.rows or pruned.partitions:
                 move_horizon(connection, keep_from)
+                note_everywhere(connection, Topic.SIZES)
             return pruned
 
     def _prune(self, connection: Connection, keep_from: date) -> Pruned:

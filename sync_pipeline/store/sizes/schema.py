@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     UniqueConstraint,
     text,
 )
@@ -112,14 +113,26 @@ def _completeness() -> list[Column[Any]]:
 LONGER_THAN_A_DAY = text("period_type <> 'day'")
 
 
-def _by(level: str, name: str, value: str, *more: str, longer: bool = False) -> Index:
+HAS_LIMIT = text("periods_until_limit IS NOT NULL")
+
+
+def _by(level: str, name: str, value: str, *more: str, where: TextClause | None = None) -> Index:
     """Return the index of a period's subjects in the order of a value, which it holds, too."""
     return Index(
         f"ix_{level}_size_aggregations_by_{name}",
         *("period_type", "period_start", value, "instance_id", *more),
-        sqlite_where=LONGER_THAN_A_DAY if longer else None,
-        postgresql_where=LONGER_THAN_A_DAY if longer else None,
+        sqlite_where=where,
+        postgresql_where=where,
     )
+
+
+def _until() -> Column[Any]:
+    """Return in how many such periods the limit is reached, at the growth of this one's average.
+
+    None where there is no limit, or it did not grow. It is kept so with the row, and when the
+    limit is set: what is nearest is the beginning of an index then.
+    """
+    return Column("periods_until_limit", Float)
 
 
 instance_databases = Table(
@@ -197,9 +210,11 @@ database_size_aggregations = Table(
     _database(),
     *_completeness(),
     *_statistics(),
+    _until(),
+    _by("database", "until", "periods_until_limit", "database_id", where=HAS_LIMIT),
     _by("database", "size", "total_last_bytes", "database_id"),
-    _by("database", "growth", "total_change_bytes", "database_id", longer=True),
-    _by("database", "percent", "total_change_percent", "database_id", longer=True),
+    _by("database", "growth", "total_change_bytes", "database_id", where=LONGER_THAN_A_DAY),
+    _by("database", "percent", "total_change_percent", "database_id", where=LONGER_THAN_A_DAY),
     sqlite_with_rowid=False,
 )
 
@@ -212,6 +227,8 @@ instance_size_aggregations = Table(
     *_statistics(),
     Column("database_count", Integer),
     Column("database_count_change", Integer),
+    _until(),
+    _by("instance", "until", "periods_until_limit", where=HAS_LIMIT),
     _by("instance", "size", "total_last_bytes"),
     sqlite_with_rowid=False,
 )
@@ -223,6 +240,8 @@ size_limits = Table(
     # Empty: the limit of the whole instance.
     Column("database_name", String(255), primary_key=True),
     Column("limit_bytes", BigInteger, nullable=False),
+    # Those of instances are a range.
+    Index(None, "database_name", "instance_id"),
 )
 
 size_horizon = Table(

@@ -29,6 +29,7 @@ from sync_pipeline.store.sizes.schema import (
     table_size_stats,
     tablespace_size_stats,
 )
+from sync_pipeline.store.topics import Topic, note
 
 SHARED = "shared"
 
@@ -126,6 +127,7 @@ def _write(connection: Connection, days: Sequence[MeasuredDay]) -> None:
     insert_rows(connection, instance_size_stats, [_instance_row(day) for day in days])
     tablespaces = [row for day in days for row in _tablespace_rows(day)]
     insert_rows(connection, tablespace_size_stats, tablespaces)
+    note(connection, Topic.SIZES, {day.instance_id for day in days})
 
 
 def _add_databases(connection: Connection, days: Sequence[MeasuredDay]) -> None:

@@ -189,7 +189,10 @@ class CapacityAnswers:
         settings = self._deps.settings
         judged_by = settings.anomaly_percent, settings.anomaly_bytes, settings.growth_window_days
         key = ("standings", self._reach, asked, place, today(self._deps), judged_by)
-        return self._store.remember(key, lambda: self._standings(asked, place))
+        if asked.instances.platforms:
+            # Any sync may find out on which one an instance is.
+            return self._store.remember(key, lambda: self._standings(asked, place))
+        return self._store.standings.of(key, lambda: self._standings(asked, place))
 
     def _standings(self, asked: FleetQuestion, place: Place) -> Page[StandingNow]:
         self._require_few(asked)

@@ -172,9 +172,7 @@ class FindingAnswers:
 
     def _few(self, asked: InstanceQuestion) -> list[Instance] | None:
         """Return the instances of a question; None: they are many."""
-        pages = self._deps.store.instance_pages
-        found = pages.chosen(self._reach, asked, MOST_AT_ONCE + 1)
-        return found if len(found) <= MOST_AT_ONCE else None
+        return self._deps.store.instance_pages.few(self._reach, asked, MOST_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,8 @@ class TodayAnswers:
 
     def _causes(self, found: Sequence[tuple[Finding, bool]], since: datetime) -> tuple[Cause, ...]:
         """Return the worst causes of new findings: of few instances the reviews are looked at."""
+        if not found:
+            return ()
         of_fleet = [item for item, is_of_fleet in found if is_of_fleet]
         single = [item for item, is_of_fleet in found if not is_of_fleet]
         names = list(dict.fromkeys(item.instance for item in single))[:MOST_CAUSES]
