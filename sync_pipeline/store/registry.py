@@ -263,11 +263,11 @@ class Registry:
                 old = before.get(item.name)
                 if old is None:
                     connection.execute(
-                        insert(instances).values(**_columns(item), created_at=now, updated_at=now)
+                        insert(instances).values(**columns_of(item), created_at=now, updated_at=now)
                     )
                     added += 1
                 elif old.deleted_at is not None or not _is_same(old, item):
-                    values = {**_columns(item), "updated_at": now, "deleted_at": None}
+                    values = {**columns_of(item), "updated_at": now, "deleted_at": None}
                     if old.deleted_at is not None:
                         values["returned_at"] = now
                     connection.execute(
@@ -330,10 +330,11 @@ def _no_credential(name: str) -> ConfigurationError:
 
 
 def _is_same(row: Row[Any], item: Instance) -> bool:
-    return all(getattr(row, name) == value for name, value in _columns(item).items())
+    return all(getattr(row, name) == value for name, value in columns_of(item).items())
 
 
-def _columns(item: Instance) -> dict[str, Any]:
+def columns_of(item: Instance) -> dict[str, Any]:
+    """Return what the table of instances holds of one that is registered."""
     return {
         "name": item.name,
         "engine": str(item.engine),
