@@ -434,3 +434,27 @@ def test_the_command_shows_no_secret(whale: WhaleFallBench, command: Command) ->
         if path.is_file():
             assert CANARY.encode() not in path.read_bytes()
     assert "does not say where" in command.wrong(*arguments[:4], "--key", whale.key)
+
+
+def test_history_is_shown_as_that_of_another_system(
+    whale: WhaleFallBench, command: Command
+) -> None:
+    whale.fill(random.Random(4), days(3, datetime.now(UTC).date()), instances=1)
+    command.patch.setenv("WHALE_URL", whale.url)
+    empty = command.ok("sessions", "list")
+    assert "imported" not in empty.out
+    command.ok("import", "whalefall", "--store", "env:WHALE_URL")
+    assert "--imported" in command.ok("sessions", "list").out
+    listed = command.ok("sessions", "list", "--imported", "--json").json
+    assert {item["source"] for item in listed} == {"whalefall"}
+    assert {item["kind"] for item in listed} == {"sync session", "task run"}
+    shown = command.ok("sessions", "show", listed[0]["session_id"], "--json").json
+    assert [item["name"] for item in shown["records"]] == ["db1"]
+    assert "of whalefall" in command.ok("sessions", "show", listed[0]["session_id"]).out
+    changed = command.ok("accounts", "changes", "--imported").out
+    assert "granted SELECT, INSERT (全局权限)" in changed
+    accounts = command.ok("import", "accounts", "--json").json
+    assert accounts[0]["state"]["snapshot"]["categories"] == {"global": ["SELECT"]}
+    assert command.ok("accounts", "list", "--json").json == []
+    said = command.wrong("sessions", "list", "--imported", "--status", "failed")
+    assert "does not go with --imported" in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, exists, func, select
+from sqlalchemy import Row, Select, exists, select
 
 from sync_pipeline.model.imported import (
     ImportedAccount,
@@ -16,6 +16,7 @@ from sync_pipeline.model.imported import (
 )
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.imports.schema import (
+    import_passes,
     imported_accounts,
     imported_changes,
     imported_records,
@@ -93,12 +94,10 @@ class ImportReads:
             rows = connection.execute(query.order_by(*order).limit(wanted.limit))
             return [_made(ImportedChange, row) for row in rows]
 
-    def count(self) -> tuple[int, int]:
-        """Return how many sessions and how many changes were taken over and are kept."""
-        with self._database.read() as connection:
-            sessions = connection.scalar(select(func.count()).select_from(imported_sessions))
-            changes = connection.scalar(select(func.count()).select_from(imported_changes))
-            return sessions or 0, changes or 0
+    def has_any(self) -> bool:
+        """Return whether anything was ever imported."""
+        with self._database.read_once() as connection:
+            return connection.execute(select(import_passes.c.source).limit(1)).first() is not None
 
 
 def _within(query: Select[Any], moment: Any, wanted: ImportedFilter) -> Select[Any]:
