@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Move in: take over what another system kept.", no_args_is_help=True)
 
-LONGEST_SOURCE = 29
+LONGEST_SOURCE = 24
 COLUMNS = ("what", "new", "here", "left", "why")
 
 SourceOption = Annotated[
@@ -136,8 +137,7 @@ def _state(item: ImportedAccount) -> str:
 def _resolved(deps: SyncDeps, reference: str, option: str) -> Secret:
     from sync_pipeline.fleet.references import check_reference
 
-    scheme, separator, rest = reference.partition(":")
-    if not separator or not rest or not scheme.isalnum():
+    if not re.fullmatch(r"[a-z][a-z-]{1,20}:.+", reference):
         # What stands there may be the secret itself: it is not shown.
         raise ConfigurationError(
             f"{option} does not say where to look.", hint="Write env:NAME or file:/path."
@@ -167,7 +167,9 @@ def _summary(found: ImportReport, own: ImportPass | None) -> str:
     new = sum(mark.tally.new for mark in found.marks.values())
     left = sum(sum(mark.tally.left.values()) for mark in found.marks.values())
     if found.is_plan:
-        return f"Nothing was written. {new} rows can be taken, {left} not."
+        return (
+            f"Nothing was written. {new} rows are new or are here already, {left} can't be taken."
+        )
     if own is not None and own.finished_at is None:
         return f"Cut off: {new} rows taken, {left} not. Run the import again, and it goes on."
     return f"{new} rows taken, {left} not."

@@ -29,6 +29,7 @@ class ImportKind(StrEnum):
     DATABASES = "databases"
     DATABASE_SIZES = "daily sizes of databases"
     INSTANCE_SIZES = "daily sizes of instances"
+    SUMS = "days of instances, summed up"
     COMPUTED = "periods computed from the days"
     DATABASE_PERIODS = "aggregations of databases"
     INSTANCE_PERIODS = "aggregations of instances"
@@ -186,6 +187,13 @@ class ImportedTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedSums:
+    """That days of an instance are to be summed up, where only its databases have them."""
+
+    instance_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedPeriod:
     """A period of a database, or of an instance (`database` is empty), in bytes."""
 
@@ -297,6 +305,7 @@ ImportedRow = (
     | ImportedDatabase
     | ImportedSize
     | ImportedTotal
+    | ImportedSums
     | ImportedPeriod
     | ImportedSession
     | ImportedRecord

@@ -22,6 +22,12 @@ _SCHEMES = ("postgresql://", "postgresql+psycopg://", "postgresql+psycopg2://", 
 _AGAIN = "Nothing is half-written: run the command again, and it goes on from there."
 RowT = TypeVar("RowT")
 
+_SET = """
+    SELECT pg_catalog.set_config(name, value, true)
+    FROM (VALUES ('statement_timeout', %s), ('lock_timeout', %s),
+        ('idle_in_transaction_session_timeout', '0'), ('TimeZone', 'UTC'),
+        ('search_path', 'public, pg_catalog')) AS wanted (name, value)
+"""
 _COLUMNS = """
     SELECT c.relname, a.attname
     FROM pg_catalog.pg_class AS c
@@ -38,6 +44,7 @@ class WhaleFall:
         self._connection = connection
         self.address = address
         self.tables: Mapping[str, frozenset[str]] = {}
+        self._seconds = CONNECT_SECONDS
 
     @classmethod
     @contextmanager
@@ -60,19 +67,11 @@ class WhaleFall:
             yield store
 
     def _prepare(self, statement_seconds: float) -> None:
-        seconds = max(1, round(statement_seconds))
+        self._seconds = max(1, round(statement_seconds))
+        found: dict[str, set[str]] = {}
         with self._guarded():
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            with self._connection.transaction():
-                self._connection.execute(
-                    "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES "
-                    "('statement_timeout', %s), ('lock_timeout', %s), "
-                    "('idle_in_transaction_session_timeout', '0'), ('TimeZone', 'UTC'), "
-                    "('search_path', 'public, pg_catalog')) AS wanted (name, value)",
-                    (f"{seconds}s", f"{seconds}s"),
-                )
-            found: dict[str, set[str]] = {}
             with self.reading():
                 for table, column in self._connection.execute(_COLUMNS):
                     found.setdefault(table, set()).add(column)
@@ -89,8 +88,12 @@ class WhaleFall:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Read in one view that nobody's writing changes (PostgreSQL's manual, 13.2.2)."""
+        """Read in one view that nobody's writing changes (PostgreSQL's manual, 13.2.2).
+
+        What the session is set to holds for this transaction: a pool may lend another one next.
+        """
         with self._guarded(), self._connection.transaction():
+            self._connection.execute(_SET, (f"{self._seconds}s", f"{self._seconds}s"))
             yield
 
     def rows(self, kind: type[RowT], query: str, parameters: Mapping[str, Any]) -> list[RowT]:

@@ -12,6 +12,7 @@ from sync_pipeline.fleet.whalefall.connection import WhaleFall
 from sync_pipeline.fleet.whalefall.steps import NOT_TAKEN_INSTANCE, Scope, Step
 from sync_pipeline.fleet.whalefall.texts import (
     LONGEST_JSON,
+    TOO_LONG,
     aware,
     clean,
     json_words,
@@ -30,6 +31,8 @@ from sync_pipeline.model.imported import (
 from sync_pipeline.model.text import shortened
 
 AT_ONCE = 1000
+LARGE_AT_ONCE = 200
+"""Of rows with what an account may do."""
 SESSION, RUN = "sync session", "task run"
 MOST_LINES = 200
 LONGEST_LINE = 2000
@@ -165,7 +168,7 @@ def _accounts(columns: frozenset[str]) -> str:
         FROM public.instance_accounts AS a LEFT JOIN LATERAL (
             SELECT * FROM public.account_permission AS x WHERE x.instance_account_id = a.id
             ORDER BY x.id DESC LIMIT 1) AS p ON true
-        WHERE a.id > %(after)s ORDER BY a.id LIMIT %(most)s
+        WHERE a.id > %(after)s ORDER BY a.id LIMIT least(%(most)s, {LARGE_AT_ONCE})
     """  # noqa: S608 - names of ours
 
 
@@ -176,7 +179,7 @@ def _changes(columns: frozenset[str]) -> str:
             {moment("l.change_time")}, {words("l.session_id")}, {words("l.status")},
             {words("l.message")}, {json_words("l.privilege_diff")}, {json_words("l.other_diff")}
         FROM public.account_change_log AS l
-        WHERE l.id > %(after)s ORDER BY l.id LIMIT %(most)s
+        WHERE l.id > %(after)s ORDER BY l.id LIMIT least(%(most)s, {LARGE_AT_ONCE})
     """  # noqa: S608 - names of ours
 
 
@@ -214,7 +217,7 @@ def session_steps(
         reason = _bad_start(row.started_at, scope)
         session_id = clean(row.session_id)
         if not session_id or len(session_id) > 64:  # noqa: PLR2004 - that of the column
-            reason = "it has no id"
+            reason = "its id is missing or too long"
         if reason:
             tally.leave(reason, session_id)
             return None
@@ -394,6 +397,8 @@ def _note_zone(moment_there: datetime | None, example: str, tally: Tally) -> Non
 
 
 def _value(text: str | None, tally: Tally, example: str) -> Any:
+    if text == TOO_LONG:
+        tally.note(f"a part of it is longer than {LONGEST_JSON} characters: not taken", example)
     try:
         return parsed(text)
     except ValueError:

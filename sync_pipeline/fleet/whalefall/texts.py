@@ -8,7 +8,7 @@ from typing import Any
 
 REPLACED = "\ufffd"
 LONGEST_TEXT = 20_000
-LONGEST_JSON = 200_000
+LONGEST_JSON = 500_000
 TOO_LONG = f'"longer than {LONGEST_JSON} characters: not taken"'
 EARLIEST, LATEST = date(1970, 1, 1), date(9000, 1, 1)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, select, update
 
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.model.imported import (
@@ -29,7 +29,7 @@ from sync_pipeline.store.imports.schema import (
     imported_records,
     imported_sessions,
 )
-from sync_pipeline.store.imports.sizes import SIZE_WRITERS
+from sync_pipeline.store.imports.sizes import SIZE_WRITERS, SUM
 from sync_pipeline.store.sizes.schema import instance_size_stats
 
 _WRITERS = {
@@ -113,12 +113,20 @@ class ImportStore:
             _save(connection, source, done)
             return done
 
+    def with_sizes(self, source: str) -> list[int]:
+        """Return the instances (ids) of which days of a source were taken."""
+        table = imported_instances
+        own = and_(table.c.source == source, table.c.sizes_until.is_not(None))
+        with self._database.read() as connection:
+            query = select(table.c.instance_id).where(own).distinct()
+            return list(connection.scalars(query.order_by(table.c.instance_id)))
+
     def days(self, source: str) -> list[tuple[int, date, date]]:
         """Return the first and the last day of sizes that each instance (id) has of a source."""
         table = instance_size_stats
         own = (
             table.c.instance_id == imported_instances.c.instance_id,
-            table.c.session_id == LABEL + source,
+            table.c.session_id.in_((LABEL + source, LABEL + source + SUM)),
         )
         first = select(func.min(table.c.collected_date)).where(*own).scalar_subquery()
         query = select(

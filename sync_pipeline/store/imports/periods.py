@@ -22,7 +22,6 @@ from sync_pipeline.store.sizes.schema import (
 )
 
 MIB = 2**20
-COMPUTED_HERE = "computed here from the days"
 NO_DAYS = "its instance has days of this period, and it has none"
 DIFFERS = "computed here from the days, and other numbers there"
 _KEYS = ("instance_id", "period_type", "period_start")
@@ -66,7 +65,7 @@ def put_periods(
 
 
 def _compare(row: ImportedPeriod, here: Any, tally: Tally) -> None:
-    tally.leave(COMPUTED_HERE)
+    tally.known += 1
     pairs = (
         (row.avg_bytes, here.total_avg_bytes),
         (row.min_bytes, here.total_min_bytes),

@@ -16,6 +16,7 @@ from sync_pipeline.store.schema import credentials, instances
 
 UNSET = "unset:"
 """Begins what stands in the place of a secret that was not taken over."""
+STAYS_REMOVED = "it was removed here, and stays removed: its history is taken"
 TAKEN_NAME = "another instance here has its name: rename one, and import again"
 
 
@@ -80,6 +81,8 @@ def _put_instances(
         else:
             instance_id = row.id
             tally.known += 1
+            if row.deleted_at is not None:
+                tally.note(STAYS_REMOVED, found.instance.name)
         links.append(
             {
                 "source": source,

@@ -21,8 +21,8 @@ from sqlalchemy import (
 
 from sync_pipeline.store.schema import Json, Key, UtcDateTime, metadata
 
-NAME_LENGTH = 29
-"""Of a source: with the label before it, it fits where the id of a session stands."""
+NAME_LENGTH = 24
+"""Of a source: with what stands around it, it fits where the id of a session does."""
 
 
 def _source() -> Column[str]:

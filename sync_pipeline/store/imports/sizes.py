@@ -7,12 +7,13 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, not_, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, exists, func, not_, or_, select, update
 
 from sync_pipeline.model.imported import (
     LABEL,
     ImportedDatabase,
     ImportedSize,
+    ImportedSums,
     ImportedTotal,
     ImportKind,
     Tally,
@@ -25,6 +26,8 @@ from sync_pipeline.store.sizes.schema import (
     instance_size_stats,
 )
 
+SUM = "+sum"
+"""After the label of a day that was not there, and is the sum of its databases."""
 MEASURED_HERE = "this day was measured here"
 NO_SUM = "the total there is not the sum of its databases there: its own total was taken"
 _NOT_MEASURED = "unreachable: taken over from another system, which did not measure it"
@@ -132,12 +135,61 @@ def put_totals(
     return tally
 
 
+def put_sums(
+    connection: Connection, source: str, rows: Sequence[ImportedSums], _now: datetime
+) -> Tally:
+    """Write the days that only the databases of these instances have, as the sums of theirs."""
+    tally = Tally()
+    for row in rows:
+        old, new = _put_sums(connection, source, row.instance_id)
+        tally.add(Tally(new=max(0, new - old), known=min(old, new)))
+    return tally
+
+
+def _put_sums(connection: Connection, source: str, instance_id: int) -> tuple[int, int]:
+    """Return how many sums there were, and how many there are."""
+    days, table = database_size_stats, instance_size_stats
+    label = LABEL + source
+    own = and_(table.c.instance_id == instance_id, table.c.session_id == label + SUM)
+    old = connection.execute(delete(table).where(own)).rowcount
+    has_total = exists().where(
+        table.c.instance_id == instance_id, table.c.collected_date == days.c.collected_date
+    )
+    query = (
+        select(
+            days.c.collected_date,
+            func.sum(days.c.total_bytes).label("total"),
+            func.count().label("count"),
+            func.max(days.c.collected_at).label("at"),
+        )
+        .where(days.c.instance_id == instance_id, days.c.session_id == label, not_(has_total))
+        .group_by(days.c.collected_date)
+    )
+    rows = [
+        {
+            "instance_id": instance_id,
+            "collected_date": day.collected_date,
+            "total_bytes": int(day.total),
+            "known_bytes": int(day.total),
+            "database_count": day.count,
+            "unread_count": 0,
+            "unknown": {"data": _NOT_MEASURED, "index": _NOT_MEASURED},
+            "collected_at": day.at,
+            "session_id": label + SUM,
+        }
+        for day in connection.execute(query)
+    ]
+    insert_rows(connection, table, rows)
+    return old, len(rows)
+
+
 Writer = Callable[[Connection, str, Sequence[Any], datetime], Tally]
 SIZE_WRITERS: Mapping[ImportKind, Writer] = MappingProxyType(
     {
         ImportKind.DATABASES: put_databases,
         ImportKind.DATABASE_SIZES: put_sizes,
         ImportKind.INSTANCE_SIZES: put_totals,
+        ImportKind.SUMS: put_sums,
     }
 )
 

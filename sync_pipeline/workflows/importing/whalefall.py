@@ -33,6 +33,7 @@ from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.imported import (
     ImportedRegistry,
     ImportedRow,
+    ImportedSums,
     ImportKind,
     ImportMark,
     ImportPass,
@@ -159,6 +160,8 @@ def import_whalefall(deps: SyncDeps, wanted: WhaleFallSource) -> ImportReport:
         for kind in ImportKind:
             if kind in _READ and not walk.mark(kind).is_done:
                 _take(walk, kind, scope)
+            elif kind is ImportKind.SUMS and not walk.mark(kind).is_done:
+                _sum_up(walk)
             elif kind is ImportKind.COMPUTED and not walk.mark(kind).is_done:
                 _compute(walk)
         left = tuple(LeftThere(*item) for item in store.left_there())
@@ -232,6 +235,17 @@ _PARTITIONED = (ImportKind.DATABASE_SIZES, ImportKind.INSTANCE_SIZES)
 
 def _days_of(step: Step) -> set[date]:
     return {row.collected_date for row in step.rows if hasattr(row, "collected_date")}
+
+
+def _sum_up(walk: _Walk) -> None:
+    """Sum up the days that only databases have, an instance after the other."""
+    mark = walk.mark(ImportKind.SUMS)
+    after = int(mark.place[0]) if mark.place else 0
+    found = [] if walk.wanted.is_plan else walk.deps.store.imports.with_sizes(walk.own.source)
+    for instance_id in found:
+        if instance_id > after:
+            mark = walk.put(mark, Step([ImportedSums(instance_id)], (instance_id,)))
+    walk.end(mark)
 
 
 def _compute(walk: _Walk) -> None:

@@ -20,7 +20,7 @@ _AGGREGATIONS = ("database_size_aggregations", "instance_size_aggregations")
 
 
 def _source() -> sa.Column[str]:
-    return sa.Column("source", sa.String(29), nullable=False)
+    return sa.Column("source", sa.String(24), nullable=False)
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:
