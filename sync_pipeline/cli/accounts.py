@@ -18,12 +18,21 @@ from sync_pipeline.cli.context import (
     show_notes,
     shown_time,
 )
-from sync_pipeline.cli.options import WHEN, OneInstance, WithSystem, instance_and, with_options
+from sync_pipeline.cli.imported import notes_of, refuse_filters, show_changes
+from sync_pipeline.cli.options import (
+    WHEN,
+    ImportedOption,
+    OneInstance,
+    WithSystem,
+    instance_and,
+    with_options,
+)
 from sync_pipeline.cli.output import Output, time_cell
 from sync_pipeline.errors import ConfigurationError, StoreDamaged
 from sync_pipeline.model.change import Baseline, ChangeType, LoggedChange
 from sync_pipeline.model.change_json import diff_to_json
 from sync_pipeline.model.classification import AccountRule, Capability, ClassCount
+from sync_pipeline.model.imported import ImportedFilter
 from sync_pipeline.model.instance import EngineName, Selection
 from sync_pipeline.model.inventory import AccountFilter, AccountView, ChangeFilter
 from sync_pipeline.model.snapshot import SectionState, SectionStatus
@@ -222,6 +231,7 @@ def changes(
         typer.Option("--details", help="All that was logged: first syncs, attributes by default."),
     ] = False,
     with_system: WithSystem = False,
+    imported: ImportedOption = False,
 ) -> None:
     """Show what was granted, revoked and changed, newest first.
 
@@ -233,8 +243,18 @@ def changes(
     from sync_pipeline.workflows.selecting import ever
 
     with dependencies() as deps:
-        chosen = resolve_session(deps.store, session).session_id if session else None
         past = ever(deps.store, selection)
+        if imported:
+            refuse_filters({"--type": change_type, "--details": details})
+            of_another = ImportedFilter(
+                *(past.ids, account, session),
+                parse_begin(since) if since else None,
+                parse_past(until) if until else None,
+                limit,
+            )
+            show_changes(deps.store, of_another, output, past.nothing("Nothing was imported."))
+            return
+        chosen = resolve_session(deps.store, session).session_id if session else None
         wanted = ChangeFilter(
             instances=past.ids,
             account=account,
@@ -250,7 +270,7 @@ def changes(
             if details or not output.is_table
             else change_list(deps.store, wanted, with_own=wanted.with_own)
         )
-        notes = not_told(deps.store, wanted)
+        notes = (*not_told(deps.store, wanted), *notes_of(deps.store))
     show_notes(notes, apart=not output.is_table)
     if output.is_json:
         show_json([_change(item) for item in found if isinstance(item, LoggedChange)])

@@ -82,6 +82,9 @@ class Root(LazyGroup):
             "sync_pipeline.cli.access",
             "What accounts can really do, and by which path.",
         ),
+        Entry(
+            "import", "sync_pipeline.cli.imports", "Move in: take over what another system kept."
+        ),
         Entry("findings", "sync_pipeline.cli.findings", "Findings of an access review."),
         Entry("sessions", "sync_pipeline.cli.sessions", "Sync sessions and their records."),
         Entry("run", "sync_pipeline.cli.run", "Launch a job now and wait for its end."),

@@ -38,6 +38,9 @@ EngineOption = Annotated[
 EnvironmentOption = Annotated[
     list[str] | None, typer.Option(help="Only this environment; may be repeated.")
 ]
+ImportedOption = Annotated[
+    bool, typer.Option("--imported", help="Instead those that were imported from another system.")
+]
 OneInstance = Annotated[
     str | None,
     typer.Option("--instance", help="Name of the instance.", autocompletion=instance_names),

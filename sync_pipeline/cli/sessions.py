@@ -19,9 +19,11 @@ from sync_pipeline.cli.context import (
     show_text,
     shown_time,
 )
-from sync_pipeline.cli.options import with_options
+from sync_pipeline.cli.imported import notes_of, refuse_filters, show_session, show_sessions
+from sync_pipeline.cli.options import ImportedOption, with_options
 from sync_pipeline.cli.output import Cell, Output, time_cell
 from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.model.imported import ImportedFilter
 from sync_pipeline.model.instance import Selection
 from sync_pipeline.model.session import (
     InstanceRecord,
@@ -99,6 +101,7 @@ def list_(
     status: Annotated[SessionStatus | None, typer.Option(help="Only these.")] = None,
     category: CategoryOption = None,
     limit: Annotated[int, typer.Option(help="At most.", min=1, max=MOST_ROWS)] = 20,
+    imported: ImportedOption = False,
 ) -> None:
     """List sessions, newest first.
 
@@ -108,6 +111,13 @@ def list_(
 
     with dependencies() as deps:
         past = ever(deps.store, selection)
+        if imported:
+            refuse_filters({"--status": status, "--category": category})
+            of_another = ImportedFilter(instances=past.ids, limit=limit)
+            listed = deps.store.imported.sessions(of_another)
+            show_sessions(listed, output, past.nothing("No session was imported."))
+            return
+        notes = notes_of(deps.store)
         wanted = SessionFilter(category, status, past.names, limit)
         found = deps.store.sessions.list(wanted)
     if output.is_json:
@@ -139,7 +149,7 @@ def list_(
         "by",
     )
     nothing = "There is no session yet: sync-pipeline run account-sync."
-    output.show(columns, rows, past.nothing(nothing))
+    output.show(columns, rows, past.nothing(nothing), notes)
 
 
 @app.command()
@@ -160,6 +170,8 @@ def show(
     from sync_pipeline.workflows.selecting import ever
 
     with dependencies() as deps:
+        if show_session(deps.store, session_id, output):
+            return
         session = resolve_session(deps.store, session_id)
         past = ever(deps.store, selection)
         read = deps.store.session_reads.failed_records if failed else deps.store.sessions.records

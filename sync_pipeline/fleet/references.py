@@ -270,4 +270,16 @@ def _from_file(path: str) -> str:
         ) from None
 
 
-_BUILT_IN: dict[str, PlainResolver] = {"env": _from_environment, "file": _from_file}
+def _unset(whence: str) -> str:
+    raise ConfigurationError(
+        f"The secret was not taken over from {whence}.",
+        phase=Phase.CONFIGURE,
+        hint="Set it: sync-pipeline credentials rotate NAME.",
+    )
+
+
+_BUILT_IN: dict[str, PlainResolver] = {
+    "env": _from_environment,
+    "file": _from_file,
+    "unset": _unset,
+}

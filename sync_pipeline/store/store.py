@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sync_pipeline.store.events.outbox import OutboxStore
     from sync_pipeline.store.histories import HistoryReads
     from sync_pipeline.store.holders import HolderStore
+    from sync_pipeline.store.imports.imports import ImportStore
+    from sync_pipeline.store.imports.reads import ImportReads
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
     from sync_pipeline.store.origins import OriginStore
@@ -487,3 +489,17 @@ class Store:
         from sync_pipeline.store.console.findings import FindingPages
 
         return FindingPages(self._database)
+
+    @_part
+    def imports(self) -> ImportStore:
+        """Return what is taken over from another system."""
+        from sync_pipeline.store.imports.imports import ImportStore
+
+        return ImportStore(self._database)
+
+    @_part
+    def imported(self) -> ImportReads:
+        """Return what was taken over, as it is shown."""
+        from sync_pipeline.store.imports.reads import ImportReads
+
+        return ImportReads(self._database)

@@ -12,6 +12,7 @@ from sync_pipeline.store.console.schema import console_tokens
 from sync_pipeline.store.daemon.schema import daemon_lease
 from sync_pipeline.store.events.outbox_schema import outbox_lines
 from sync_pipeline.store.events.schema import events
+from sync_pipeline.store.imports.schema import import_marks
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.sizes.schema import instance_databases
 from sync_pipeline.store.use.schema import instance_use
@@ -26,6 +27,7 @@ def every_table() -> MetaData:
         daemon_lease,
         events,
         freshness_checks,
+        import_marks,
         instance_databases,
         instance_use,
         outbox_lines,

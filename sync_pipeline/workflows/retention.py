@@ -75,16 +75,18 @@ class PrunedHistory:
     findings: int = 0
     told: int = 0
     events: int = 0
+    imported: int = 0
     is_all: bool = False
 
     @property
     def message(self) -> str:
         """Return it as a sentence."""
         rest = "" if self.is_all else " The next run goes on: there is more that is too old."
+        imported = f" {self.imported} imported rows pruned." if self.imported else ""
         return (
             f"{self.sessions} sessions, {self.records} records, {self.changes} changes of "
             f"accounts, {self.findings} resolved findings, {self.events} events and {self.told} "
-            f"told ones pruned.{rest}"
+            f"told ones pruned.{imported}{rest}"
         )
 
 
@@ -118,6 +120,7 @@ def prune_history(deps: SyncDeps, pause: Callable[[float], None] = time.sleep) -
         and _prune_findings(deps, turns, done)
         and _prune_sessions(deps, turns, done)
         and _prune_news(deps, turns, done)
+        and _prune_imported(deps, turns, done)
     )
     return done
 
@@ -182,6 +185,18 @@ def _prune_news(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
     while gone:
         gone = pruned.prune_events(events_before, CHANGES_AT_ONCE)
         done.events += gone
+        if not turns.next():
+            return False
+    return True
+
+
+def _prune_imported(deps: SyncDeps, turns: _Turns, done: PrunedHistory) -> bool:
+    """Take away what was imported, when it is as old as what is kept of ours."""
+    settings, now = deps.settings, deps.clock()
+    sessions_before = now - timedelta(days=settings.session_retention_days)
+    changes_before = now - timedelta(days=settings.change_retention_days)
+    while gone := deps.store.imports.prune(sessions_before, changes_before, CHANGES_AT_ONCE):
+        done.imported += gone
         if not turns.next():
             return False
     return True

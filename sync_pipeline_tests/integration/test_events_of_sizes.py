@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -11,6 +12,15 @@ import pytest
 
 from sync_pipeline.model.event import Event, EventKind, EventOrigin
 from sync_pipeline.model.finding import Severity
+from sync_pipeline.model.imported import (
+    ImportedDatabase,
+    ImportedInstance,
+    ImportedRegistry,
+    ImportedRow,
+    ImportedSize,
+    ImportKind,
+    ImportMark,
+)
 from sync_pipeline.model.size import (
     DatabaseSize,
     Measure,
@@ -157,3 +167,29 @@ def test_databases_and_jumps_of_a_real_server(bench: SizeBench) -> None:
     run("guest", "CREATE TABLE t AS SELECT repeat('x', 900) FROM generate_series(1, 20000)")
     assert told() == [("size_anomaly", "guest")]
     assert told() == []
+
+
+def test_what_was_imported_is_no_state_that_is_compared_with(measuring: Measuring) -> None:
+    store, instance = measuring.store, measuring.bench.instance
+    own = replace(instance, id=0)
+    registry = ImportedRegistry((), (ImportedInstance(1, "then", own),))
+    now = datetime.combine(FIRST, time(12), UTC)
+
+    def take(kind: ImportKind, row: ImportedRow) -> None:
+        store.imports.put("other", ImportMark(kind), ImportMark(kind), [row], now)
+
+    take(ImportKind.INSTANCES, registry)
+    store.sizes.prepare([FIRST])
+    for name in ("shop", "old", "older"):
+        take(
+            ImportKind.DATABASE_SIZES,
+            ImportedSize(instance.id, name, FIRST, 100 * GIGABYTE, None, None, now),
+        )
+        seen = ImportedDatabase(instance.id, name, True, now, now, None)
+        take(ImportKind.DATABASES, seen)
+    assert store.imports.sizes_until(instance.id) == FIRST
+    assert store.sizes.measured_at(instance.id) is None
+    assert measuring.collect(FIRST + timedelta(days=1), 300, limit=301) == []
+    assert store.sizes.measured_at(instance.id) is not None
+    told = measuring.collect(FIRST + timedelta(days=2), 300.9, limit=301)
+    assert [item.kind for item in told if item.subject == "old"] == []

@@ -12,8 +12,11 @@ from sqlalchemy import (
     Connection,
     Insert,
     Row,
+    Table,
     delete,
+    exists,
     func,
+    or_,
     select,
     update,
 )
@@ -159,8 +162,13 @@ class AggregationStore:
     def horizon(self) -> date:
         """Return the date before which daily sizes were pruned; the first of all if none were."""
         with self._database.read() as connection:
-            found: date = connection.scalars(select(size_horizon.c.pruned_before)).one()
-            return found
+            return horizon_of(connection)
+
+
+def horizon_of(connection: Connection) -> date:
+    """Return the date before which daily sizes were pruned."""
+    found: date = connection.scalars(select(size_horizon.c.pruned_before)).one()
+    return found
 
 
 def _of_instances(
@@ -193,6 +201,7 @@ def _write_range(connection: Connection, request: AggregationRequest) -> Aggrega
                 table.c.period_type == str(request.periods.type),
                 table.c.period_start >= request.periods.start,
                 table.c.period_start < request.periods.end,
+                _is_computed(table),
             )
         ).rowcount
     dialect = connection.dialect.name
@@ -200,6 +209,20 @@ def _write_range(connection: Connection, request: AggregationRequest) -> Aggrega
     databases = _execute(connection, database_aggregations(request, dialect), parameters)
     written = _execute(connection, instance_aggregations(request, dialect), parameters)
     return AggregationRows(databases, written, replaced)
+
+
+def _is_computed(table: Table) -> ColumnElement[bool]:
+    """Return that a row was computed here, or can be: another one is of days that never were here.
+
+    Such rows are of another system, which was imported.
+    """
+    days = instance_size_stats
+    has_days = exists().where(
+        days.c.instance_id == table.c.instance_id,
+        days.c.collected_date >= table.c.period_start,
+        days.c.collected_date < table.c.period_end,
+    )
+    return or_(table.c.origin.is_(None), has_days)
 
 
 def _execute(connection: Connection, statement: Insert, parameters: dict[str, Any]) -> int:

@@ -106,6 +106,8 @@ def _completeness() -> list[Column[Any]]:
         Column("expected_count", Integer, nullable=False),
         Column("trend", String(16)),
         Column("calculated_at", UtcDateTime, nullable=False),
+        # Whose numbers they are; NULL: they were computed here from the daily sizes.
+        Column("origin", String(64)),
     ]
 
 

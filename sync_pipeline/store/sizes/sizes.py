@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, select, update
+from sqlalchemy import Connection, case, delete, not_, or_, select, update
 
 from sync_pipeline.model.event import Event
+from sync_pipeline.model.imported import LABEL
 from sync_pipeline.model.session import RecordClaim, RecordOutcome
 from sync_pipeline.model.size import (
     KnownDatabase,
@@ -51,11 +52,18 @@ class SizeStore:
             ]
 
     def measured_at(self, instance_id: int) -> datetime | None:
-        """Return when (UTC) an instance was last measured; None: it never was."""
+        """Return when (UTC) an instance was last measured here; None: it never was.
+
+        Days that were imported were measured by another system.
+        """
         table = instance_size_stats
+        is_imported = table.c.session_id.startswith(LABEL, autoescape=True)
         query = (
             select(table.c.collected_at)
-            .where(table.c.instance_id == instance_id)
+            .where(
+                table.c.instance_id == instance_id,
+                or_(table.c.session_id.is_(None), not_(is_imported)),
+            )
             .order_by(table.c.collected_date.desc())
             .limit(1)
         )

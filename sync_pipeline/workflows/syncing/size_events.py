@@ -49,7 +49,7 @@ class SizeNews:
         store, instance_id = self.deps.store, self.origin.instance_id
         returned_at = store.registry.returned_at(instance_id)
         if returned_at is None:
-            return False
+            return knows_imported_alone(self.deps, instance_id)
         measured_at = store.sizes.measured_at(instance_id)
         return measured_at is None or measured_at < returned_at
 
@@ -160,6 +160,16 @@ class SizeNews:
             after=f"{found.last_bytes} bytes: the limit of {found.limit_bytes} bytes "
             f"({found.limit_kind}) {when}.",
         )
+
+
+def knows_imported_alone(deps: SyncDeps, instance_id: int) -> bool:
+    """Return whether all sizes of an instance are those that another system measured.
+
+    What it knew of the databases is no state that a collection compares with.
+    """
+    if deps.store.imports.sizes_until(instance_id) is None:
+        return False
+    return deps.store.sizes.measured_at(instance_id) is None
 
 
 def _limit(point: SizePoint, limit: int | None) -> int | None:

@@ -34,7 +34,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing.admission import Skip
 from sync_pipeline.workflows.syncing.encryption import tls_warnings
 from sync_pipeline.workflows.syncing.recorded import Begun, InstanceReport, InstanceWork, recorded
-from sync_pipeline.workflows.syncing.size_events import SizeNews
+from sync_pipeline.workflows.syncing.size_events import SizeNews, knows_imported_alone
 from sync_pipeline.workflows.syncing.target import Source, snapshot_of
 
 
@@ -151,7 +151,8 @@ def _reconciled(
         )
     known = deps.store.sizes.known(instance.id)
     inventory = reconcile_databases(known, snapshot, scope)
-    guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_forced)
+    is_free = is_forced or knows_imported_alone(deps, instance.id)
+    guard = Guard(deps.settings.guard_share, deps.settings.guard_minimum, is_free)
     guard.check(len(inventory.vanished), sum(item.is_active for item in known), "databases")
     return inventory
 
@@ -159,8 +160,11 @@ def _reconciled(
 def _points_before(
     deps: SyncDeps, instance: Instance, collected: date
 ) -> Mapping[str, Sequence[SizePoint]]:
-    """Return the sizes by database that are there, of a date and the days before it."""
+    """Return the sizes by database that were measured here, of a date and the days before it."""
     since = collected - timedelta(days=BASELINE_DAYS)
+    imported_until = deps.store.imports.sizes_until(instance.id)
+    if imported_until is not None:
+        since = max(since, imported_until + timedelta(days=1))
     before: dict[str, list[SizePoint]] = {}
     for point in deps.store.size_queries.database_points(since, collected, instance.name):
         before.setdefault(point.database, []).append(point)

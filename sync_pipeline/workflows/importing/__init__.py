@@ -1,0 +1,1 @@
+"""Moving in: what another system kept becomes ours, or stands beside it as its history."""

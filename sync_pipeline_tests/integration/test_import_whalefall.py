@@ -1,0 +1,525 @@
+"""A WhaleFall store is moved: killed, gone on with, and compared row by row, on both stores."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import create_engine, select
+
+from sync_pipeline.errors import ConfigurationError, StoreUnavailable
+from sync_pipeline.fleet.secrets import SecretVault
+from sync_pipeline.fleet.whalefall.connection import WhaleFall
+from sync_pipeline.model.imported import ImportedFilter, ImportKind
+from sync_pipeline.model.instance import TlsMode
+from sync_pipeline.model.period import PeriodType
+from sync_pipeline.model.secret import Secret
+from sync_pipeline.settings import Settings
+from sync_pipeline.store.imports.imports import ImportStore
+from sync_pipeline.store.schema import metadata
+from sync_pipeline.store.store import Store
+from sync_pipeline.workflows.dependencies import SyncDeps
+from sync_pipeline.workflows.importing.whalefall import (
+    ImportReport,
+    WhaleFallSource,
+    import_whalefall,
+    last_report,
+)
+from workbench.benches.command import CANARY, Command
+from workbench.servers.fixtures_store import store_database
+from workbench.servers.running import RunningServer
+from workbench.servers.whalefall import WhaleFallBench, sealed, whalefall_on
+
+NOW = datetime(2026, 5, 20, 9, 30, tzinfo=UTC)
+MIB = 2**20
+CHANGING = {"import_passes": ("finished_at",)}
+"""What two imports of the same may have differently."""
+OF_IMPORT = (
+    *("credentials", "instances", "instance_databases", "database_size_stats"),
+    *("instance_size_stats", "database_size_aggregations", "instance_size_aggregations"),
+    *("import_passes", "import_marks", "imported_instances", "imported_sessions"),
+    *("imported_records", "imported_accounts", "imported_changes"),
+)
+
+
+class Killed(BaseException):
+    """Stands for a process that ends between two statements."""
+
+
+@pytest.fixture
+def whale(postgresql_server: RunningServer) -> Iterator[WhaleFallBench]:
+    with whalefall_on(postgresql_server) as bench:
+        yield bench
+
+
+@pytest.fixture
+def deps(store: Store, tmp_path: Path) -> SyncDeps:
+    return deps_on(store, tmp_path)
+
+
+def deps_on(store: Store, home: Path) -> SyncDeps:
+    settings = Settings(home=home, time_zone="Asia/Shanghai")
+    return SyncDeps(store, SecretVault("", home / "key"), settings, lambda: NOW)
+
+
+def source(whale: WhaleFallBench, **more: Any) -> WhaleFallSource:
+    values: dict[str, Any] = {
+        "url": Secret(whale.url),
+        "key": Secret(whale.key),
+        "source": "whalefall",
+        "tls": TlsMode.PREFER,
+        "statement_seconds": 60.0,
+        **more,
+    }
+    return WhaleFallSource(**values)
+
+
+def days(count: int, last: date = date(2026, 5, 19)) -> list[date]:
+    return [last - timedelta(days=back) for back in reversed(range(count))]
+
+
+def left(report: ImportReport, kind: ImportKind) -> dict[str, int]:
+    return report.marks[kind].tally.left
+
+
+def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of what an import writes, in an order of their own."""
+    engine = create_engine(url)
+    found = {}
+    with engine.connect() as connection:
+        for name in OF_IMPORT:
+            table = metadata.tables[name]
+            columns = [
+                item
+                for item in table.columns
+                if item.name not in (*CHANGING.get(name, ()), "secret")
+            ]
+            rows = [tuple(map(repr, row)) for row in connection.execute(select(*columns))]
+            found[name] = sorted(rows)
+    engine.dispose()
+    return found
+
+
+def test_a_year_is_moved_row_by_row(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    whale.fill(random.Random(1), days(365))
+    report = import_whalefall(deps, source(whale))
+    assert {kind: mark.tally.left for kind, mark in report.marks.items()} == {
+        kind: {} for kind in ImportKind
+    }
+    assert report.marks[ImportKind.DATABASE_PERIODS].tally.known > 0
+    assert all(mark.is_done for mark in report.marks.values())
+    assert report.marks[ImportKind.DATABASE_PERIODS].tally.notes == {}
+    first, last = date(2025, 1, 1), date(2026, 6, 1)
+    points = deps.store.size_queries.database_points(first, last)
+    assert sorted(
+        (item.instance, item.database, item.collected_date, item.total_bytes) for item in points
+    ) == sorted(
+        (name, database, day, size * MIB)
+        for name, database, day, size in whale.run(
+            "SELECT i.name, s.database_name, s.collected_date, s.size_mb "
+            "FROM database_size_stats AS s JOIN instances AS i ON i.id = s.instance_id"
+        )
+    )
+    with deps.store.fleet_sizes.totals(first, last, None) as totals:
+        found = [(item.instance, item.collected_date, item.total_bytes) for item in totals]
+    assert sorted(found) == sorted(
+        (name, day, size * MIB)
+        for name, day, size in whale.run(
+            "SELECT i.name, s.collected_date, s.total_size_mb FROM instance_size_stats AS s "
+            "JOIN instances AS i ON i.id = s.instance_id"
+        )
+    )
+    every = ImportedFilter(limit=100_000)
+    sessions = deps.store.imported.sessions(every)
+    assert sorted((item.session_id, item.status, item.started_at) for item in sessions) == sorted(
+        whale.run(
+            "SELECT session_id, status, started_at FROM sync_sessions UNION ALL "
+            "SELECT run_id, status, started_at FROM task_runs"
+        )
+    )
+    records = [item for one in sessions for item in deps.store.imported.records(one, limit=100_000)]
+    assert len(records) == sum(
+        whale.run(f"SELECT count(*) FROM {table}")[0][0]
+        for table in ("sync_instance_records", "task_run_items")
+    )
+    changed = deps.store.imported.changes(every)
+    assert sorted((item.source_id, item.account, item.changed_at) for item in changed) == sorted(
+        whale.run("SELECT id, username, change_time FROM account_change_log")
+    )
+    assert {item.lines for item in changed} == {("granted SELECT, INSERT (全局权限)",)}
+    accounts = deps.store.imported.accounts(every)
+    assert sorted((item.source_id, item.name, item.is_active) for item in accounts) == sorted(
+        whale.run("SELECT id, username, is_active FROM instance_accounts")
+    )
+
+
+def test_secrets_are_sealed_by_our_vault(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    credential = whale.credential("dba", CANARY)
+    whale.instance("a", credential_id=credential)
+    import_whalefall(deps, source(whale))
+    kept = deps.store.registry.credential("dba")
+    assert kept is not None
+    assert kept.username == "dba_user"
+    assert kept.secret.startswith("fernet:")
+    assert deps.vault.resolve(kept.secret) == Secret(CANARY)
+
+
+def test_without_a_key_the_rest_is_moved_and_the_secret_comes_later(
+    whale: WhaleFallBench, deps: SyncDeps
+) -> None:
+    whale.instance("a", credential_id=whale.credential("dba", CANARY))
+    import_whalefall(deps, source(whale, key=None))
+    kept = deps.store.registry.credential("dba")
+    assert kept is not None
+    with pytest.raises(ConfigurationError, match="not taken over"):
+        deps.vault.resolve(kept.secret)
+    import_whalefall(deps, source(whale))
+    kept = deps.store.registry.credential("dba")
+    assert kept is not None
+    assert deps.vault.resolve(kept.secret) == Secret(CANARY)
+
+
+@pytest.mark.parametrize("key", [Fernet.generate_key().decode(), "no key"])
+def test_a_wrong_key_is_one_sentence_and_writes_nothing(
+    whale: WhaleFallBench, deps: SyncDeps, key: str
+) -> None:
+    whale.instance("a", credential_id=whale.credential("dba", CANARY))
+    with pytest.raises(ConfigurationError, match="key") as told:
+        import_whalefall(deps, source(whale, key=Secret(key)))
+    assert key not in str(told.value)
+    assert deps.store.registry.ever() == []
+    assert deps.store.imports.passes() == []
+
+
+@pytest.fixture
+def whole_url(store_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a second store, of the same kind."""
+    if store_url.startswith("sqlite"):
+        yield f"sqlite:///{tmp_path / 'whole.db'}"
+        return
+    with store_database(request.getfixturevalue("postgresql_server")) as url:
+        yield url
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_anywhere_and_gone_on_with_it_is_the_same(
+    whale: WhaleFallBench,
+    store_url: str,
+    whole_url: str,
+    deps: SyncDeps,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+) -> None:
+    dice = random.Random(seed)
+    for module in ("history", "sizes"):
+        monkeypatch.setattr(f"sync_pipeline.fleet.whalefall.{module}.AT_ONCE", 7)
+    whale.fill(dice, days(40), instances=2)
+    whole = Store.open(whole_url)
+    import_whalefall(deps_on(whole, tmp_path), source(whale))
+    whole.close()
+    put = ImportStore.put
+    left_alive = 0
+
+    def dying(self: ImportStore, *arguments: Any) -> Any:
+        nonlocal left_alive
+        left_alive -= 1
+        if left_alive < 0:
+            raise Killed
+        return put(self, *arguments)
+
+    monkeypatch.setattr(ImportStore, "put", dying)
+    deaths = 0
+    while True:
+        left_alive = dice.randint(1, 15)
+        try:
+            import_whalefall(deps, source(whale))
+        except Killed:
+            deaths += 1
+            continue
+        break
+    assert deaths > 3
+    assert content(store_url) == content(whole_url)
+
+
+def test_again_takes_nothing_twice_and_takes_what_is_new(
+    whale: WhaleFallBench, store_url: str, deps: SyncDeps
+) -> None:
+    whale.fill(random.Random(5), days(10, date(2026, 5, 10)), instances=2)
+    import_whalefall(deps, source(whale))
+    before = content(store_url)
+    again = import_whalefall(deps, source(whale))
+    assert {kind for kind, mark in again.marks.items() if mark.tally.new} == {ImportKind.COMPUTED}
+    after = content(store_url)
+    for table in set(OF_IMPORT) - {"import_passes", "import_marks"}:
+        assert before[table] == after[table]
+    instance = whale.run("SELECT min(id) FROM instances")[0][0]
+    new = date(2026, 5, 12)
+    whale.add(
+        "database_size_stats", instance_id=instance, database_name="new", size_mb=3,
+        collected_date=new, collected_at=NOW,
+    )  # fmt: skip
+    whale.change(instance, "late", new, "delete")
+    third = import_whalefall(deps, source(whale))
+    assert third.marks[ImportKind.DATABASE_SIZES].tally.new == 1
+    assert third.marks[ImportKind.CHANGES].tally.new == 1
+    found = deps.store.size_queries.database_points(new, new)
+    assert [(item.database, item.total_bytes) for item in found] == [("new", 3 * MIB)]
+    with deps.store.fleet_sizes.totals(new, new, None) as totals:
+        assert [item.total_bytes for item in totals] == [3 * MIB]
+    whale.add(
+        "database_size_stats", instance_id=instance, database_name="more", size_mb=4,
+        collected_date=new, collected_at=NOW,
+    )  # fmt: skip
+    import_whalefall(deps, source(whale))
+    with deps.store.fleet_sizes.totals(new, new, None) as totals:
+        assert [item.total_bytes for item in totals] == [7 * MIB]
+
+
+def test_what_is_dirty_is_counted_with_its_reason(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    mysql = whale.instance("maria", database_version="10.11.6-MariaDB-log")
+    whale.instance("lite", db_type="sqlite")
+    whale.instance("maria", host="other")
+    whale.instance("bad host", host="a b")
+    whale.instance("gone", deleted_at=NOW, is_active=False)
+    whale.add(
+        "credentials", name="box", credential_type="ssh", username="root", is_active=True,
+        password=sealed(whale.key, CANARY),
+    )  # fmt: skip
+    day = date(2026, 5, 1)
+    sizes = {"instance_id": mysql, "database_name": "app", "collected_date": day}
+    whale.add("database_size_stats", **sizes, size_mb=-1)
+    whale.add("database_size_stats", **sizes, size_mb=5, log_size_mb=-4)
+    whale.add("database_size_stats", **sizes, size_mb=6)
+    whale.add("database_size_stats", **{**sizes, "database_name": ""}, size_mb=6)
+    whale.add("database_size_stats", **{**sizes, "instance_id": 4711}, size_mb=6)
+    whale.add("database_size_stats", **{**sizes, "collected_date": NOW.date()}, size_mb=6)
+    whale.add("database_size_stats", **{**sizes, "collected_date": date(2019, 1, 1)}, size_mb=6)
+    whale.change(mysql, "u", day, "add", change_time=None)
+    whale.change(mysql, "u", date(2019, 1, 1), "add")
+    whale.change(mysql, "u", day, "add", change_time="infinity")
+    broken = '{"version": 1, "entries": [{"action": "GRANT", "permissions": ["\\u0000\\ud800"]}]}'
+    whale.run(
+        "INSERT INTO account_change_log (instance_id, db_type, username, change_type, change_time, "
+        "privilege_diff, other_diff) VALUES (%s, 'mysql', 'odd', 'add', %s, %s, '7')",
+        *(mysql, datetime(2026, 5, 2, tzinfo=UTC), broken),
+    )
+    report = import_whalefall(deps, source(whale))
+    assert left(report, ImportKind.INSTANCES) == {
+        "it is of no engine that is known here (sqlite)": 1,
+        "its name is there twice": 1,
+        "its host can't be used here": 1,
+    }
+    assert left(report, ImportKind.CREDENTIALS) == {"it is of no database but of ssh": 1}
+    assert left(report, ImportKind.DATABASE_SIZES) == {
+        "its size is negative or missing": 1,
+        "the same day is there twice: the later row was taken": 1,
+        "it has no name": 1,
+        "its instance was not taken": 1,
+        "its day is not over: import again tomorrow": 1,
+        "older than daily sizes are kept here: SYNC_PIPELINE_SIZE_RETENTION_DAYS": 1,
+    }
+    assert left(report, ImportKind.CHANGES) == {
+        "nothing says when it changed": 2,
+        "older than changes are kept here: SYNC_PIPELINE_CHANGE_RETENTION_DAYS": 1,
+    }
+    instances = {item.name: item for item in deps.store.registry.ever()}
+    assert instances.keys() == {"maria", "gone"}
+    assert instances["maria"].engine == "mariadb"
+    assert [item.name for item in deps.store.registry.instances()] == ["maria"]
+    assert deps.store.registry.credential("box") is None
+    changed = deps.store.imported.changes(ImportedFilter())
+    assert [item.account for item in changed] == ["odd"]
+    assert last_report(deps, "whalefall")[1].marks == report.marks
+
+
+def test_periods_without_days_are_theirs_and_stay(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    instance = whale.instance("a")
+    period = {
+        "instance_id": instance,
+        "period_type": "monthly",
+        "period_start": date(2023, 3, 1),
+        "period_end": date(2023, 3, 31),
+        "avg_size_mb": 10,
+        "min_size_mb": 5,
+        "max_size_mb": 20,
+        "data_count": 31,
+    }
+    whale.add("database_size_aggregations", database_name="app", size_change_mb=2, **period)
+    whale.add("instance_size_aggregations", total_size_mb=20, database_count=1, **period)
+    other = {**period, "period_start": date(2026, 3, 1), "avg_size_mb": 19}
+    whale.add("database_size_aggregations", database_name="app", **other)
+    whale.add(
+        "database_size_stats", instance_id=instance, database_name="app", size_mb=7,
+        collected_date=date(2026, 3, 3), collected_at=NOW,
+    )  # fmt: skip
+    whale.add(
+        "instance_size_stats", instance_id=instance, total_size_mb=7, database_count=1,
+        collected_date=date(2026, 3, 3), collected_at=NOW,
+    )  # fmt: skip
+    report = import_whalefall(deps, source(whale))
+    tally = report.marks[ImportKind.DATABASE_PERIODS].tally
+    assert tally.new == 1
+    assert tally.notes == {"computed here from the days, and other numbers there": 1}
+
+    def totals() -> list[tuple[date, int | None, int]]:
+        found = deps.store.aggregations.find(
+            PeriodType.MONTH, date(2020, 1, 1), date(2027, 1, 1), "a", "app"
+        )
+        return [(item.period_start, item.total.avg_bytes, item.data_count) for item in found]
+
+    expected = [(date(2023, 3, 1), 10 * MIB, 31), (date(2026, 3, 1), 7 * MIB, 1)]
+    assert totals() == expected
+    import_whalefall(deps, source(whale))
+    assert totals() == expected
+
+
+def test_a_plan_writes_nothing(whale: WhaleFallBench, store_url: str, deps: SyncDeps) -> None:
+    whale.fill(random.Random(2), days(20), instances=2)
+    before = content(store_url)
+    plan = import_whalefall(deps, source(whale, is_plan=True))
+    assert content(store_url) == before
+    done = import_whalefall(deps, source(whale))
+    for kind in (ImportKind.DATABASE_SIZES, ImportKind.CHANGES, ImportKind.INSTANCES):
+        assert plan.marks[kind].tally.new == done.marks[kind].tally.new
+
+
+def test_another_store_is_not_taken_for_the_first(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    whale.instance("a")
+    import_whalefall(deps, source(whale))
+    whale.run("UPDATE instances SET name = 'b', created_at = now()")
+    with pytest.raises(ConfigurationError, match="not the store"):
+        import_whalefall(deps, source(whale))
+
+
+def test_an_older_schema_is_one_sentence(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    whale.run("ALTER TABLE account_permission DROP COLUMN permission_snapshot")
+    whale.run("DROP TABLE tags CASCADE")
+    with pytest.raises(ConfigurationError) as told:
+        import_whalefall(deps, source(whale))
+    assert "20260528100000" in str(told.value)
+    assert "it lacks tags, account_permission.permission_snapshot." in str(told.value)
+
+
+def test_without_task_runs_the_rest_is_taken(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    whale.fill(random.Random(3), days(3), instances=1)
+    whale.run("DROP TABLE task_run_items, task_runs")
+    report = import_whalefall(deps, source(whale))
+    assert report.marks[ImportKind.RUNS].is_done
+    assert report.marks[ImportKind.SESSIONS].tally.new > 0
+
+
+def test_the_store_is_only_read(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    with (
+        WhaleFall.open(Secret(whale.url), 5) as store,
+        pytest.raises(StoreUnavailable, match="read-only"),
+        store.reading(),
+    ):
+        store.rows(tuple, "INSERT INTO tags (name) VALUES ('x') RETURNING id", {})
+
+
+def test_the_command_shows_no_secret(whale: WhaleFallBench, command: Command) -> None:
+    whale.instance("a", credential_id=whale.credential("dba", CANARY))
+    command.patch.setenv("WHALE_URL", whale.url)
+    command.patch.setenv("WHALE_KEY", whale.key)
+    arguments = ("import", "whalefall", "--store", "env:WHALE_URL", "--key", "env:WHALE_KEY")
+    plan = command.ok(*arguments, "--plan")
+    assert "Nothing was written." in plan.out
+    done = command.ok(*arguments)
+    assert "instances" in done.out
+    assert whale.key not in plan.out + done.out
+    listed = command.ok("credentials", "list", "--json").json
+    assert [(item["name"], item["secret"]) for item in listed] == [("dba", "encrypted")]
+    told = command.ok("import", "report", "--json").json
+    assert told["kinds"]["instances"]["new"] == 1
+    for path in command.home.rglob("*"):
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes()
+    assert "does not say where" in command.wrong(*arguments[:4], "--key", whale.key)
+
+
+def test_history_is_shown_as_that_of_another_system(
+    whale: WhaleFallBench, command: Command
+) -> None:
+    whale.fill(random.Random(4), days(3, datetime.now(UTC).date()), instances=1)
+    command.patch.setenv("WHALE_URL", whale.url)
+    empty = command.ok("sessions", "list")
+    assert "imported" not in empty.out
+    command.ok("import", "whalefall", "--store", "env:WHALE_URL")
+    assert "--imported" in command.ok("sessions", "list").out
+    listed = command.ok("sessions", "list", "--imported", "--json").json
+    assert {item["source"] for item in listed} == {"whalefall"}
+    assert {item["kind"] for item in listed} == {"sync session", "task run"}
+    shown = command.ok("sessions", "show", listed[0]["session_id"], "--json").json
+    assert [item["name"] for item in shown["records"]] == ["db1"]
+    assert "of whalefall" in command.ok("sessions", "show", listed[0]["session_id"]).out
+    changed = command.ok("accounts", "changes", "--imported").out
+    assert "granted SELECT, INSERT (全局权限)" in changed
+    accounts = command.ok("import", "accounts", "--json").json
+    assert accounts[0]["state"]["snapshot"]["categories"] == {"global": ["SELECT"]}
+    assert command.ok("accounts", "list", "--json").json == []
+    said = command.wrong("sessions", "list", "--imported", "--status", "failed")
+    assert "does not go with --imported" in said
+
+
+KILLED = """
+import os, signal, sys
+from sync_pipeline.store.imports import imports
+left, save = [int(os.environ["PUTS"])], imports._save
+def dying(*arguments):
+    save(*arguments)
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+imports._save = dying
+from sync_pipeline.cli.main import main
+sys.argv = ["sync-pipeline", "import", "whalefall", "--store", "env:WHALE_URL"]
+main()
+"""
+
+
+def test_a_process_that_is_killed_before_it_commits_leaves_no_half(
+    whale: WhaleFallBench, store_url: str, whole_url: str, tmp_path: Path
+) -> None:
+    whale.fill(random.Random(9), days(12), instances=2)
+    base = {**os.environ, "WHALE_URL": whale.url, "SYNC_PIPELINE_TIME_ZONE": "Asia/Shanghai"}
+
+    def run(url: str, home: str, puts: int) -> int:
+        more = {
+            "SYNC_PIPELINE_STORE_URL": url,
+            "SYNC_PIPELINE_HOME": str(tmp_path / home),
+            "PUTS": str(puts),
+        }
+        command = [sys.executable, "-c", KILLED]
+        done = subprocess.run(
+            command, env={**base, **more}, capture_output=True, check=False, timeout=300
+        )
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode
+
+    assert run(whole_url, "whole", 1_000_000) == 0
+    assert run(store_url, "cut", 4) == -signal.SIGKILL
+    assert run(store_url, "cut", 9) == -signal.SIGKILL
+    assert run(store_url, "cut", 1_000_000) == 0
+    cut, whole = content(store_url), content(whole_url)
+    for name in set(OF_IMPORT) - {"import_passes"}:
+        assert without_moments(cut[name]) == without_moments(whole[name]), name
+
+
+def without_moments(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows without the moment at which each of the two imports wrote them."""
+    now = datetime.now(UTC)
+    moments = tuple(
+        f"datetime.datetime({day.year}, {day.month}, {day.day}, "
+        for day in (now, now - timedelta(days=1))
+    )
+    return sorted(tuple(value for value in row if not value.startswith(moments)) for row in rows)
