@@ -1,4 +1,4 @@
-"""What a backup says of itself. Pure."""
+"""What a backup says of itself, and what it asks of a store. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 FORMAT = 1
 MANIFEST, KEY = "manifest.json", "secret.key"
@@ -94,3 +95,59 @@ class Kept:
 
     revision: str
     secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Keeper(Protocol):
+    """Copies a store, and puts a copy in its place."""
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of store, as a manifest has it."""
+        ...
+
+    @property
+    def file(self) -> str:
+        """Return the name of its file in a backup."""
+        ...
+
+    def copy(self, target: Path) -> Kept:
+        """Copy the store as it is at one moment, while others write; return what was copied.
+
+        Raises:
+            ConfigurationError: there is no store, or a program that is needed.
+            StoreUnavailable: it can't be read.
+            StoreDamaged: what was copied is not whole.
+        """
+        ...
+
+    def verify(self, copy: Path) -> Kept:
+        """Return what a copy is, which this may change to the form that `replace` needs.
+
+        Raises:
+            StoreDamaged: it is not whole.
+            ConfigurationError: a newer version made it, or a program is missing.
+        """
+        ...
+
+    def is_empty(self) -> bool:
+        """Return whether the store is not there, or holds nothing that anybody gave it.
+
+        Raises:
+            StoreUnavailable: nobody can tell.
+        """
+        ...
+
+    def replace(self, copy: Path) -> str:
+        """Put a verified copy in the place of the store, whole or not at all.
+
+        Return where the store is that was there before, for people; empty where it is gone.
+
+        Raises:
+            LeaseHeld: somebody uses the store.
+            StoreUnavailable: it can't be written; it is as it was.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give every connection back."""
+        ...

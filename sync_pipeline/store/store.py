@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sync_pipeline.store.database import Database
 
 if TYPE_CHECKING:
+    from sync_pipeline.model.backup import Keeper
     from sync_pipeline.model.store_look import StoreLook
     from sync_pipeline.store.access import AccessReads
     from sync_pipeline.store.accounts import AccountStore
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from sync_pipeline.store.events.outbox import OutboxStore
     from sync_pipeline.store.histories import HistoryReads
     from sync_pipeline.store.holders import HolderStore
-    from sync_pipeline.store.keeping.keeper import Keeper
     from sync_pipeline.store.leases import LeaseStore
     from sync_pipeline.store.metrics import MetricsStore
     from sync_pipeline.store.past import PastReads
@@ -181,7 +181,7 @@ class Store:
         Raises:
             ConfigurationError: the URL is not one of a supported store.
         """
-        from sync_pipeline.store.keeping.keeper import keeper_of
+        from sync_pipeline.store.keeping.keepers import keeper_of
 
         return keeper_of(url)
 

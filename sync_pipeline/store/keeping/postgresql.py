@@ -28,15 +28,21 @@ from sync_pipeline.store.upgrades import every_table
 from sync_pipeline.store.views.views import SCHEMA, view_names, view_statements
 
 _IN_USE = "sync_pipeline has it open"
+_LOOKS = 30
 _REQUIRE_NOBODY = f"""\
 DO $body$ BEGIN
-IF EXISTS (
-    SELECT 1 FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-    AND application_name LIKE 'sync_pipeline%' AND application_name <> '{APPLICATION}'
-) THEN RAISE EXCEPTION '{_IN_USE}';
-END IF;
+FOR turn IN 1 .. {_LOOKS} LOOP
+    PERFORM pg_stat_clear_snapshot();
+    EXIT WHEN NOT EXISTS (
+        SELECT 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND application_name LIKE 'sync_pipeline%' AND application_name <> '{APPLICATION}'
+    );
+    IF turn = {_LOOKS} THEN RAISE EXCEPTION '{_IN_USE}'; END IF;
+    PERFORM pg_sleep(0.1);
+END LOOP;
 END $body$;"""  # noqa: S608 - of constants
+"""What was closed a moment ago, as by this command, may take a moment to end."""
 _GIVE_BACK = """\
 DO $body$ BEGIN
 IF to_regclass('daemon_lease') IS NOT NULL THEN UPDATE daemon_lease SET token = '';
@@ -45,7 +51,7 @@ END $body$;"""
 _LOCK_SECONDS = 10
 _CHUNK = 2**20
 _TABLES = (
-    "SELECT n.nspname, c.relname, coalesce(p.relname, ''), c.relispartition FROM pg_class c "
+    "SELECT n.nspname, c.relname, coalesce(p.relname, '') FROM pg_class c "
     "JOIN pg_namespace n ON n.oid = c.relnamespace "
     "LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent "
     "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') ORDER BY c.relname"
@@ -59,7 +65,6 @@ class _Table:
     schema: str
     name: str
     parent: str
-    is_partition: bool
 
     @property
     def quoted(self) -> str:
@@ -147,6 +152,10 @@ class PostgresqlKeeper:
         self._restore(copy, _before(tables, views=views), _after(str(schema), views=made))
         return ""
 
+    def close(self) -> None:
+        """See `Keeper.close`."""
+        self.database.close()
+
     def _restore(self, copy: Path, before: str, after: str) -> None:
         tools = self.tools
         arguments = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]
@@ -192,7 +201,7 @@ class PostgresqlKeeper:
     def _own(connection: Connection, revision: str | None) -> list[_Table]:
         """Return the tables of the store: all of its schema, where the version is another one."""
         rows = connection.exec_driver_sql(_TABLES)
-        found = [_Table(row[0], row[1], row[2], row[3]) for row in rows]
+        found = [_Table(row[0], row[1], row[2]) for row in rows]
         if revision != newest_revision():
             return found
         known = {*every_table().tables, REVISIONS}
@@ -222,7 +231,7 @@ def _before(tables: list[_Table], *, views: bool) -> str:
 
     What somebody else made of one, such as a view, is not taken along: then nothing is changed.
     """
-    dropped = ", ".join(item.quoted for item in tables if not item.is_partition)
+    dropped = ", ".join(item.quoted for item in tables)
     lines = [
         "BEGIN;",
         f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s';",

@@ -111,13 +111,17 @@ class SqliteKeeper:
             raise self.database.unavailable(error) from None
         return before
 
+    def close(self) -> None:
+        """See `Keeper.close`."""
+        self.database.close()
+
     def _put(self, copy: Path, path: Path) -> str:
         if not os.path.lexists(path):
             _take_beside_away(path)
             copy.replace(path)
             return ""
         with _alone(path):
-            before = path.with_name(f"{path.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}Z")
+            before = path.with_name(f"{path.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z")
             os.link(path, before)
             try:
                 _take_beside_away(path)

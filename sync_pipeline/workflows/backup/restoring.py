@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
@@ -18,7 +19,7 @@ from sync_pipeline.errors import (
 from sync_pipeline.files.private import make_private
 from sync_pipeline.files.whole_directory import partial_directory
 from sync_pipeline.fleet.secrets import SEALED, SecretVault
-from sync_pipeline.model.backup import KEY, Kept, Manifest
+from sync_pipeline.model.backup import KEY, Keeper, Kept, Manifest
 from sync_pipeline.model.daemon_lease import Watch
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.store import Store
@@ -66,7 +67,21 @@ def restore_backup(
         StoreUnavailable: the store can't be written; it is as it was.
     """
     manifest = read_manifest(backup)
-    keeper = Store.keeper(settings.effective_store_url)
+    with closing(Store.keeper(settings.effective_store_url)) as keeper:
+        done = _restored(settings, backup, manifest, keeper, wanted, clock)
+    if not wanted.is_check:
+        Store.open(settings.effective_store_url).close()  # older tables are upgraded
+    return done
+
+
+def _restored(
+    settings: Settings,
+    backup: Path,
+    manifest: Manifest,
+    keeper: Keeper,
+    wanted: Wanted,
+    clock: Callable[[], float],
+) -> Restored:
     if manifest.store != keeper.kind or keeper.file not in manifest.pieces:
         raise ConfigurationError(
             f"The backup is of a store in {manifest.store}; SYNC_PIPELINE_STORE_URL names one in "
@@ -91,9 +106,7 @@ def restore_backup(
             return Restored(manifest, sealed)
         # The key comes first: with more keys than it needs the old store is as readable as it was.
         added = SecretVault.open(settings).take_older_keys(key) if key else 0
-        before = keeper.replace(copy)
-    Store.open(settings.effective_store_url).close()  # older tables are upgraded
-    return Restored(manifest, sealed, added, before)
+        return Restored(manifest, sealed, added, keeper.replace(copy))
 
 
 def _beside(settings: Settings) -> Path:

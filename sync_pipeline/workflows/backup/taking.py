@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -34,11 +35,13 @@ def take_backup(settings: Settings, directory: Path, now: datetime, *, with_key:
         StoreUnavailable: the store can't be read.
         StoreDamaged: it is not whole.
     """
-    keeper = Store.keeper(settings.effective_store_url)
     vault = SecretVault.open(settings)
     final = directory.absolute()
     try:
-        with whole_directory(final) as partial:
+        with (
+            closing(Store.keeper(settings.effective_store_url)) as keeper,
+            whole_directory(final) as partial,
+        ):
             kept = keeper.copy(partial / keeper.file)
             _require_key(vault, kept, with_key=with_key)
             if with_key:

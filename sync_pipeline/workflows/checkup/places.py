@@ -67,17 +67,15 @@ def _nearest(place: Path) -> Path:
 
 
 def _room(uses: list[str], place: Path) -> Check:
-    found = os.statvfs(place)
+    name, found = f"disk {uses[0]}", os.statvfs(place)
     room = found.f_bavail * found.f_frsize
     what = f"{place} ({', '.join(uses)}) has {room // _MEBIBYTE:,} MiB free."
     if found.f_flag & os.ST_RDONLY:
-        return fault("disk", f"{place} ({', '.join(uses)}) is read-only.", "Mount it for writing.")
+        return fault(name, f"{place} ({', '.join(uses)}) is read-only.", "Mount it for writing.")
     if room < LEAST_BYTES:
-        return fault("disk", what, "Make room: syncs and the daemon fail without.")
+        return fault(name, what, "Make room: syncs and the daemon fail without.")
     if found.f_files and found.f_favail < LEAST_FILES:
-        return warning("disk", f"{what} It can take {found.f_favail} more files.", "Make room.")
+        return warning(name, f"{what} It can take {found.f_favail} more files.", "Make room.")
     if room < LITTLE_BYTES:
-        return warning(
-            "disk", what, "Make room: an upgrade and a backup need as much as the store."
-        )
-    return ok("disk", what)
+        return warning(name, what, "Make room: an upgrade and a backup need as much as the store.")
+    return ok(name, what)

@@ -22,8 +22,10 @@ _RESTORE = "Restore it from a backup: sync-pipeline restore (docs/backup.md)."
 
 def look_at_store(asked: Asked) -> Iterator[Check]:
     """Yield how the store is."""
-    found = asked.look_at_store()
-    asked.read_fleet()
+    try:
+        found = asked.look_at_store()
+    finally:
+        asked.read_fleet()
     if not found.is_there:
         yield warning("store", f"{found.shown} is not there yet.", "sync-pipeline up makes it.")
         return
