@@ -68,6 +68,24 @@ class Root(LazyGroup):
             "Print metrics in Prometheus' text format, or write or serve them.",
             "metrics",
         ),
+        Entry(
+            "backup",
+            "sync_pipeline.cli.backup",
+            "Copy the store, and the key where asked, into a new directory while all goes on.",
+            "backup",
+        ),
+        Entry(
+            "restore",
+            "sync_pipeline.cli.backup",
+            "Put the store of a backup in the place of the present one, whole or not at all.",
+            "restore",
+        ),
+        Entry(
+            "doctor",
+            "sync_pipeline.cli.doctor",
+            "Look at everything that runs need, and say what to do. It changes nothing.",
+            "doctor",
+        ),
         Entry("instances", "sync_pipeline.cli.instances", "The instances of the fleet."),
         Entry(
             "credentials", "sync_pipeline.cli.credentials", "User names and secrets of the fleet."

@@ -56,6 +56,18 @@ def secure_home(home: Path, *, thoroughly: bool = False) -> None:
         ) from None
 
 
+def is_open_home(home: Path) -> bool:
+    """Return whether others may do something in the home directory, and leave it as it is.
+
+    Raises:
+        ConfigurationError: it is one that `secure_home` refuses.
+        OSError: it can't be looked at.
+    """
+    link, found = home.lstat(), home.stat()
+    _require_own(home, link, found)
+    return bool(found.st_mode & OTHERS) and not _is_of_the_user(home)
+
+
 def make_private(directory: Path) -> None:
     """Make a directory, and those above it that are missing, for its owner alone.
 

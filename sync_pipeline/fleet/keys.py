@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,6 +76,19 @@ class KeyFile:
             older = self.read() if self.is_there else []
             check()
             self._write([_new_key(), *older])
+
+    def join(self, keys: Sequence[str]) -> int:
+        """Put those keys behind the present ones that are not among them; return how many.
+
+        Raises:
+            ConfigurationError: it can't be read or written.
+        """
+        with self._alone():
+            there = self.read() if self.is_there else []
+            missing = [key for key in keys if key not in there]
+            if missing:
+                self._write([*there, *missing])
+            return len(missing)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

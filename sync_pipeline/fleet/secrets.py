@@ -141,6 +141,49 @@ class SecretVault:
         """Return whether the keys come from the environment."""
         return bool(self._inline_keys)
 
+    @property
+    def has_keys(self) -> bool:
+        """Return whether there are keys, or something that has the name of their file."""
+        return bool(self._inline_keys) or self._key_file.is_there
+
+    def keys_for_backup(self) -> str:
+        """Return the keys as a key file has them, for a file that nobody else can read.
+
+        Raises:
+            ConfigurationError: they can't be read, or are none.
+        """
+        return "".join(f"{key}\n" for key in self._valid_keys())
+
+    def take_older_keys(self, text: str) -> int:
+        """Put the keys of a backup behind the present ones; return how many were missing.
+
+        Raises:
+            ConfigurationError: the keys come from the environment, or the file can't be used.
+        """
+        if self._inline_keys:
+            raise ConfigurationError(
+                "The keys come from SYNC_PIPELINE_SECRET_KEY: that of the backup can't be added.",
+                hint="Nothing was changed. Put it behind the present one there (see secret.key of "
+                "the backup) and run the command again.",
+            )
+        return self._key_file.join(text.split())
+
+    def opens(self, sealed: str) -> bool:
+        """Return whether a present key decrypts this.
+
+        Raises:
+            ConfigurationError: the keys can't be read.
+        """
+        return sealed.startswith(SEALED) and _decrypted(self._cipher(), sealed) is not None
+
+    def require_readable(self) -> None:
+        """Make sure that the keys can be read, and are keys.
+
+        Raises:
+            ConfigurationError: they can't be, or are not, or others may read their file.
+        """
+        self._valid_keys()
+
     def require_keys(self, secrets: Iterable[str]) -> None:
         """Make sure that the key file is there, if secrets were sealed with it.
 

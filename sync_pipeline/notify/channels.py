@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sync_pipeline.errors import ConfigurationError
+from sync_pipeline.errors import ConfigurationError, DeliveryError
 from sync_pipeline.model.route import ChannelKind, Route
 from sync_pipeline.model.secret import Secret
-from sync_pipeline.notify.channel import Channel, Unusable
-from sync_pipeline.notify.mail import Mail, MailServer
+from sync_pipeline.notify.channel import Channel, Unusable, cause_of
+from sync_pipeline.notify.mail import Mail, MailServer, greet
+from sync_pipeline.notify.posting import touch
 from sync_pipeline.notify.signed import DingTalk, Feishu
 from sync_pipeline.notify.teams import Teams
 from sync_pipeline.notify.webhook import SlackWebhook, Webhook
@@ -30,6 +31,31 @@ def channel_of(route: Route, settings: Settings, resolve: Resolve) -> Channel:
     if not is_web(url):
         return Unusable(route.name, "its URL does not begin with https:// or http:// and a host")
     return _posting(route, url, secret, is_relaxed=settings.relaxed_certificates)
+
+
+def reach_of(route: Route, settings: Settings, resolve: Resolve) -> None:
+    """Connect to where a route leads, and send it nothing.
+
+    Raises:
+        ConfigurationError: its secret is not there, or its URL is none.
+        DeliveryError: it is not reached, or is not whom its certificate has to name.
+    """
+
+    def failed(what: str) -> DeliveryError:
+        return DeliveryError(f"It is not reached: {what}.", hint="Correct it, or mend its server.")
+
+    if route.channel is ChannelKind.EMAIL:
+        greet(mail_server_of(settings), failed)
+        return
+    url = _url(route, settings, resolve)
+    if route.secret:
+        resolve(route.secret)
+    if not is_web(url):
+        raise failed("its URL does not begin with https:// or http:// and a host")
+    try:
+        touch(url, is_relaxed=settings.relaxed_certificates)
+    except (OSError, ValueError) as error:
+        raise failed(cause_of(error)) from None
 
 
 def _posting(route: Route, url: str, secret: str, *, is_relaxed: bool) -> Channel:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import smtplib
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -77,6 +77,30 @@ def hand_in(
     Raises:
         DeliveryError: what `failed` makes of a reason in which there is no secret.
     """
+    with _handing_in(server, failed) as connection:
+        refused = connection.send_message(message)
+        # The mail is handed in: how the server says goodbye changes nothing.
+        with suppress(OSError):
+            connection.quit()
+    if refused:
+        _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
+
+
+def greet(server: MailServer, failed: Callable[[str], DeliveryError]) -> None:
+    """Connect to a server as for a mail, with TLS and login, and hand none in.
+
+    Raises:
+        DeliveryError: what `failed` makes of a reason in which there is no secret.
+    """
+    with _handing_in(server, failed) as connection, suppress(OSError):
+        connection.quit()
+
+
+@contextmanager
+def _handing_in(
+    server: MailServer, failed: Callable[[str], DeliveryError]
+) -> Iterator[smtplib.SMTP]:
+    """Yield a connection that takes mail, and say of what goes wrong why, without a secret."""
     where = f"the mail server {server.host}:{server.port}"
     try:
         with closing(_connected(server)) as connection:
@@ -84,10 +108,7 @@ def hand_in(
                 connection.starttls(context=client_context(is_relaxed=server.is_relaxed))
             if server.username:
                 connection.login(server.username, server.password)
-            refused = connection.send_message(message)
-            # The mail is handed in: how the server says goodbye changes nothing.
-            with suppress(OSError):
-                connection.quit()
+            yield connection
     except smtplib.SMTPResponseException as error:
         # The code alone: a server may quote anything that it was sent.
         raise _refused(failed(f"{where} answered with the code {error.smtp_code}")) from None
@@ -98,8 +119,6 @@ def hand_in(
     except (OSError, ValueError) as error:
         found = failed(f"{where} could not be used ({cause_of(error)})")
         raise (_refused(found) if is_before_sending(error) else found) from None
-    if refused:
-        _LOG.warning("The mail server refused %s; the others have it.", ", ".join(refused))
 
 
 def _refused(error: DeliveryError) -> DeliveryError:

@@ -6,6 +6,7 @@ a redirect that they don't follow.
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from sync_pipeline.certificates import causes_of, client_context
 
+SECONDS_TO_CONNECT = 10.0
 _STANDARD = frozenset({"builtins", "socket", "ssl", "http.client"})
 
 
@@ -61,6 +63,25 @@ def post(url: str, body: bytes, *, seconds: float, is_relaxed: bool, most_bytes:
         raise _standard(error) from None
     finally:
         adapter.close()
+
+
+def touch(url: str, *, is_relaxed: bool, seconds: float = SECONDS_TO_CONNECT) -> None:
+    """Connect to where a URL leads, with TLS where it says so, and ask for nothing.
+
+    Where the environment names a proxy, that one is connected to: it is what can be tried without
+    a request.
+
+    Raises:
+        OSError: nobody is there, or not whom the certificate has to name.
+        ValueError: no request can be made to the URL.
+    """
+    proxy = _proxies(Request("POST", url).prepare())
+    parts = urlsplit(next(iter(proxy.values()), url))
+    host, is_tls = parts.hostname or "", parts.scheme == "https"
+    with socket.create_connection((host, parts.port or (443 if is_tls else 80)), seconds) as plain:
+        if is_tls:
+            context = client_context(is_relaxed=is_relaxed)
+            context.wrap_socket(plain, server_hostname=host).close()
 
 
 def _start_of(got: Response, most: int, seconds: float) -> bytes:

@@ -47,9 +47,9 @@ from sync_pipeline.store.marks import Marks
 from sync_pipeline.store.masking import masked, without_secrets
 from sync_pipeline.store.remembered import Remembered
 
-_MIGRATION_LOCK = 7_233_114_511
+MIGRATION_LOCK = 7_233_114_511
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
-_REVISIONS = "alembic_version"
+REVISIONS = "alembic_version"
 """The table in which Alembic keeps the revision (its manual, "Tutorial")."""
 ValueT = TypeVar("ValueT", int, str)
 
@@ -252,9 +252,9 @@ class Database:
     def revision(self) -> str | None:
         """Return the revision of the tables, None where there are none yet."""
         with self.read() as connection:
-            if not inspect(connection).has_table(_REVISIONS):
+            if not inspect(connection).has_table(REVISIONS):
                 return None
-            found: str | None = connection.scalar(text(f"SELECT version_num FROM {_REVISIONS}"))  # noqa: S608
+            found: str | None = connection.scalar(text(f"SELECT version_num FROM {REVISIONS}"))  # noqa: S608
             return found
 
     def close(self) -> None:
@@ -274,13 +274,11 @@ class Database:
     def _migration_lock(self) -> Iterator[None]:
         if not self.is_sqlite:
             with self._engine.connect() as connection:
-                connection.execute(text("SELECT pg_advisory_lock(:k)"), {"k": _MIGRATION_LOCK})
+                connection.execute(text("SELECT pg_advisory_lock(:k)"), {"k": MIGRATION_LOCK})
                 try:
                     yield
                 finally:
-                    connection.execute(
-                        text("SELECT pg_advisory_unlock(:k)"), {"k": _MIGRATION_LOCK}
-                    )
+                    connection.execute(text("SELECT pg_advisory_unlock(:k)"), {"k": MIGRATION_LOCK})
             return
         path = Path(str(self.url.database))
         with ExitStack() as stack:

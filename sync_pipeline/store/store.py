@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sync_pipeline.store.database import Database
 
 if TYPE_CHECKING:
+    from sync_pipeline.model.backup import Keeper
+    from sync_pipeline.model.store_look import StoreLook
     from sync_pipeline.store.access import AccessReads
     from sync_pipeline.store.accounts import AccountStore
     from sync_pipeline.store.change_retention import ChangeRetention
@@ -127,6 +130,64 @@ class Store:
             database.close()
             raise
         return cls(database)
+
+    @classmethod
+    def open_untouched(cls, url: str) -> Store:
+        """Open a store to read, so that no file of SQLite's is made, changed or taken away.
+
+        It is for a moment: what others write meanwhile may be missing.
+
+        Raises:
+            ConfigurationError: the URL is not one of a supported store, or the tables are those
+                of another version.
+            StoreUnavailable: the store does not answer.
+        """
+        checked = Database(url).url
+        return cls.open_to_read(cls.untouched(checked.render_as_string(hide_password=False)))
+
+    @staticmethod
+    def untouched(url: str) -> str:
+        """Return the URL by which a database is read and no file of SQLite's is changed."""
+        from sqlalchemy.engine import make_url
+
+        from sync_pipeline.store.untouched import untouched
+
+        return untouched(make_url(url)).render_as_string(hide_password=False)
+
+    @staticmethod
+    def look(url: str, seconds: float) -> StoreLook:
+        """Return what a store is, whatever version made it; its own check is given so long.
+
+        Raises:
+            ConfigurationError: the URL is not one of a supported store.
+            StoreUnavailable: the store does not answer.
+        """
+        from sync_pipeline.store.looking import look_at
+
+        return look_at(url, seconds)
+
+    @staticmethod
+    def file_of(url: str) -> Path | None:
+        """Return the file of a store in SQLite, where its name leads; None: it is no file.
+
+        Raises:
+            ConfigurationError: the URL is not one of a supported store.
+        """
+        from sync_pipeline.store.untouched import file_of
+
+        database = Database(url)
+        return file_of(database.url).resolve() if database.is_sqlite else None
+
+    @staticmethod
+    def keeper(url: str) -> Keeper:
+        """Return what copies a store, and puts a copy in its place.
+
+        Raises:
+            ConfigurationError: the URL is not one of a supported store.
+        """
+        from sync_pipeline.store.keeping.keepers import keeper_of
+
+        return keeper_of(url)
 
     @property
     def schema_revision(self) -> str | None:

@@ -1,0 +1,1 @@
+"""Copies of the whole store, and putting one in the place of the store."""

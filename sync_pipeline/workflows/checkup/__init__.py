@@ -1,0 +1,1 @@
+"""What `doctor` looks at; nothing is changed by it."""
