@@ -440,6 +440,11 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:3000",
         description="Address of Dagster's UI, to which the console links runs; empty: no links.",
     )
+    console_url: str = Field(
+        default="",
+        description="Address at which people reach the console, to which Dagster's UI links what "
+        "changed on an instance; empty: no links.",
+    )
     console_most_of_address: int = Field(
         default=50,
         ge=1,
@@ -567,7 +572,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("console_dagster_ui")
+    @field_validator("console_dagster_ui", "console_url")
     @classmethod
     def _is_link(cls, value: str) -> str:
         if value and not is_web(value):

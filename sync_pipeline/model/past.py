@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sync_pipeline.model.change import AccountChange, KnownAccount
+from sync_pipeline.model.change import AccountChange, KnownAccount, LoggedChange
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.privilege import SectionKey
 from sync_pipeline.model.snapshot import SectionReport
@@ -42,6 +42,23 @@ class StoredPast:
     sync: LastSync | None = None
     databases: Databases | None = None
     damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSince:
+    """One instance now, and what changed on it since a moment, newest first.
+
+    `known` are all accounts that are or were there, `sections` how the last sync read each. `then`
+    is the instance at that moment but for its accounts, which follow from the changes. `first_sync`
+    is what its first sync tells, where that came later and its record is kept.
+    """
+
+    known: Sequence[KnownAccount]
+    sections: Mapping[SectionKey, SectionReport]
+    changes: Sequence[LoggedChange]
+    then: StoredPast
+    sections_ever: Mapping[SectionKey, SectionReport]
+    first_sync: LastSync | None = None
 
 
 @dataclass(frozen=True, slots=True)

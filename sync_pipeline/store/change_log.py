@@ -5,6 +5,8 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -137,6 +139,21 @@ def later_of(connection: Connection, instance_id: int, moment: datetime) -> Iter
     ordered = query.where(last < _WRITTEN).order_by(_WRITTEN.desc())
     rows = connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
     return map(logged, rows)
+
+
+def later_by_instance(
+    connection: Connection, instance_ids: Sequence[int], moment: datetime
+) -> Iterator[tuple[int, Iterator[LoggedChange]]]:
+    """Yield the same of instances by their ids, of those that have any: one after the other."""
+    own = _of_ids(connection, instance_ids)
+    last = _last_by(connection, moment, (own,))
+    query = select(log, instances.c.name, literal(value=False).label("is_baseline"))
+    query = query.join_from(log, instances).where(own, log.c.changed_at > moment, IS_KEPT)
+    ordered = query.order_by(log.c.instance_id, _WRITTEN.desc())
+    rows = connection.execute(ordered.execution_options(yield_per=_ROWS_AT_ONCE))
+    later = (row for row in rows if row.id > last.get(row.instance_id, 0))
+    for key, some in groupby(later, key=attrgetter("instance_id")):
+        yield key, map(logged, some)
 
 
 def _last_by(

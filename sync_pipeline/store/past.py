@@ -6,22 +6,22 @@ No more than one instance is unpacked at a time, and its changes are read one af
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Row, Select, exists, literal_column, select
 
 from sync_pipeline.errors import StoreDamaged
-from sync_pipeline.model.change import KnownAccount
+from sync_pipeline.model.change import KnownAccount, LoggedChange
 from sync_pipeline.model.inventory import EVERY_GRANT, Databases, Wanted
-from sync_pipeline.model.past import LastSync, StoredPast, TakeBack
+from sync_pipeline.model.past import LastSync, StoredPast, StoredSince, TakeBack
 from sync_pipeline.model.privilege import SectionKey, SectionName
 from sync_pipeline.model.session import SyncCategory
 from sync_pipeline.model.snapshot import SectionReport, SectionStatus
 from sync_pipeline.store.access import sections_of
-from sync_pipeline.store.change_log import later_of
+from sync_pipeline.store.change_log import later_by_instance, later_of
 from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.database import Database, among
 from sync_pipeline.store.schema import account_change_log as log
@@ -85,6 +85,29 @@ class PastReads:
                     yield item, StoredPast(damage=f"{error.message} {error.hint}")
                     continue
                 yield item, around.of(item, accounts)
+
+    def changed(
+        self, instance_ids: Sequence[int], moment: datetime
+    ) -> Iterator[tuple[int, StoredSince | StoreDamaged]]:
+        """Yield instances now and what changed on them later than a moment, in any order.
+
+        Those alone on which something did. The statements are as many for 32 instances as for one,
+        in one consistent view, and no more than one instance is unpacked at a time. What is
+        stored of one and can't be read is told by the error.
+
+        Raises:
+            ConfigurationError: changes since then were pruned.
+        """
+        for begin in range(0, len(instance_ids), AT_ONCE):
+            some = instance_ids[begin : begin + AT_ONCE]
+            with self._database.read() as connection:
+                require_kept(connection, moment)
+                found = _Since.read(connection, some, moment)
+                for item, entries in later_by_instance(connection, some, moment):
+                    try:
+                        yield item, found.of(item, list(entries))
+                    except StoreDamaged as error:
+                        yield item, error
 
     def _taken_back(
         self, instance_id: int, moment: datetime, take_back: TakeBack
@@ -156,6 +179,39 @@ class _Around:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """What is read of some instances beside what changed on them."""
+
+    around: _Around
+    worlds: Mapping[int, StoredWorld]
+    sections: Mapping[int, Mapping[SectionKey, SectionReport]]
+    ever: Mapping[int, Mapping[SectionKey, SectionReport]]
+    first_syncs: Mapping[int, LastSync]
+
+    @classmethod
+    def read(cls, connection: Connection, some: Sequence[int], moment: datetime) -> Self:
+        marks = {row.id: row for row in connection.execute(_marks(moment, some))}
+        new = [key for key, mark in marks.items() if mark.first_at and mark.first_at > moment]
+        return cls(
+            _Around.read(connection, some, moment, marks),
+            stored_worlds(connection, some),
+            sections_of(connection, some),
+            sections_ever(connection, some),
+            _first_syncs(connection, new),
+        )
+
+    def of(self, item: int, changes: Sequence[LoggedChange]) -> StoredSince:
+        return StoredSince(
+            self.worlds[item].known(),
+            self.sections.get(item, {}),
+            changes,
+            self.around.of(item, {}),
+            self.ever.get(item, {}),
+            self.first_syncs.get(item),
+        )
+
+
 def _known(world: StoredWorld, wanted: Wanted) -> dict[str, KnownAccount]:
     return {item.state.name: item for item in world.known(wanted)}
 
@@ -189,6 +245,22 @@ def _syncs(connection: Connection, marks: dict[int, Row[Any]]) -> dict[int, Last
     ids = [row.record_id for row in marks.values() if row.record_id is not None]
     query = select(records.c.instance_id, records.c.completed_at, records.c.sync_details)
     rows = connection.execute(query.where(among(connection, records.c.id, ids)))
+    return {row.instance_id: LastSync(row.completed_at, row.sync_details) for row in rows}
+
+
+def _first_syncs(connection: Connection, some: Sequence[int]) -> dict[int, LastSync]:
+    """Return what the records tell of the sync with which the log of each instance begins."""
+    of_log = log.c.instance_id == records.c.instance_id
+    first = select(log.c.session_id).where(of_log).order_by(log.c.changed_at, log.c.id).limit(1)
+    query = select(records.c.instance_id, records.c.completed_at, records.c.sync_details)
+    rows = connection.execute(
+        query.where(
+            among(connection, records.c.instance_id, some),
+            records.c.sync_category == str(SyncCategory.ACCOUNT),
+            records.c.status == literal_column("'completed'"),
+            records.c.session_id == first.scalar_subquery(),
+        )
+    )
     return {row.instance_id: LastSync(row.completed_at, row.sync_details) for row in rows}
 
 

@@ -398,8 +398,9 @@ def test_proxies_need_groups_and_addresses() -> None:
             Settings(console_groups=(wrong,))
     with pytest.raises(ValueError, match="not the name of a header"):
         Settings(console_user_header="X: y")
-    with pytest.raises(ValueError, match="not a URL"):
-        Settings(console_dagster_ui="javascript:alert(1)")
+    for setting in ("console_dagster_ui", "console_url"):
+        with pytest.raises(ValueError, match="not a URL"):
+            Settings.model_validate({setting: "javascript:alert(1)"})
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,35 @@ def test_public_of_postgresql(postgresql_server: RunningServer, tmp_path: Path) 
             watched.bench.store.close()
 
 
+def test_what_everybody_has_in_a_database_that_is_made_again(
+    postgresql_server: RunningServer, tmp_path: Path
+) -> None:
+    """It is new as the first one of its name was: what everybody has there was given by nobody."""
+    make, drop = "CREATE DATABASE ev_again", "DROP DATABASE ev_again"
+    with on_postgresql(postgresql_server) as ask:
+        watched = Watched(postgresql_server, tmp_path, dict)
+        watched.sync()
+        try:
+            for statement in (make, drop, make, f"{drop} WITH (FORCE)", make):
+                ask(statement)
+                kinds = {item.kind for item in watched.sync()}
+                assert EventKind.GRANTED_TO_EVERYONE not in kinds
+            with psycopg.connect(
+                host=postgresql_server.host,
+                port=postgresql_server.port,
+                user=postgresql_server.admin_user,
+                password=postgresql_server.admin_password,
+                dbname="ev_again",
+                autocommit=True,
+            ) as link:
+                link.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+            kinds = {item.kind for item in watched.sync()}
+            assert EventKind.GRANTED_TO_EVERYONE in kinds
+        finally:
+            ask("DROP DATABASE IF EXISTS ev_again WITH (FORCE)")
+            watched.bench.store.close()
+
+
 def test_a_sync_that_is_refused_is_told_once(
     postgresql_server: RunningServer, tmp_path: Path
 ) -> None:

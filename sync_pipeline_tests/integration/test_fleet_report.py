@@ -16,6 +16,7 @@ from zipfile import ZipFile
 
 import openpyxl
 import pytest
+from sqlalchemy import update
 
 from sync_pipeline.catalogs import LANGUAGES, catalog_of
 from sync_pipeline.model.access import PowerKind
@@ -48,8 +49,10 @@ from sync_pipeline.report.mail_text import mail_subject, mail_text
 from sync_pipeline.report.rendering import rendered
 from sync_pipeline.report.texts import PACKAGE, ReportTexts
 from sync_pipeline.settings import Settings
+from sync_pipeline.store.schema import instance_worlds
 from sync_pipeline.store.store import Store
 from sync_pipeline.web.serve import NoSecrets
+from sync_pipeline.workflows.answers.administrators import administrator_news
 from sync_pipeline.workflows.answers.reporting import Asked, fleet_report
 from sync_pipeline.workflows.dependencies import SyncDeps
 from workbench.benches.command import Command, command_at
@@ -57,6 +60,7 @@ from workbench.benches.store_bench import StoreBench, whole_snapshot
 from workbench.fleet.teams import HOSTILE, NOW, Team, fill
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer
+from workbench.servers.statements import counted
 
 SINCE = NOW - timedelta(minutes=65)
 OWN, OTHER = Team("blue", 3), Team("ruby", 3)
@@ -408,6 +412,68 @@ def test_what_a_section_shows_that_was_not_readable_is_not_surely_new(
     news = fleet_report(deps, Asked(Selection(), NOW - timedelta(hours=7))).administrators
     (spell,) = [found for found in news.new if found.power is PowerKind.SUPERUSER]
     assert (spell.account, spell.is_certain) == ("alice", False)
+
+
+def test_what_the_first_sync_could_not_read_is_not_surely_new(
+    history: tuple[StoreBench, Instance, SyncDeps],
+) -> None:
+    bench, item, deps = history
+    whole = whole_snapshot((SUPER, ALICE), bench.now)
+    denied = SectionReport(SectionStatus.DENIED, "Grant it.")
+    session = bench.open([item])
+    sections = {**whole.sections, SectionKey(SectionName.MEMBERSHIPS): denied}
+    bench.apply_snapshot(bench.claim(session, item), item, replace(whole, sections=sections))
+    bench.now = NOW - timedelta(hours=2)
+    bench.apply(item, SUPER, replace(ALICE, is_superuser=True))
+    for hours, is_certain in ((9, False), (7, False)):
+        asked = Asked(Selection(), NOW - timedelta(hours=hours))
+        news = fleet_report(deps, asked).administrators
+        (spell,) = [found for found in news.new if found.power is PowerKind.SUPERUSER]
+        assert (spell.account, spell.is_certain) == ("alice", is_certain)
+
+
+def test_one_instance_that_is_damaged_costs_the_others_nothing(
+    store: Store, tmp_path: Path
+) -> None:
+    bench = StoreBench(store, NOW - timedelta(hours=8))
+    fleet = bench.fleet("one", "other", "third")
+    deps = SyncDeps(store, NoSecrets(), Settings(home=tmp_path), lambda: NOW)
+    for hours, accounts in ((8, (SUPER, ALICE)), (2, (SUPER, replace(ALICE, is_superuser=True)))):
+        bench.now = NOW - timedelta(hours=hours)
+        for item in fleet:
+            bench.apply(item, *accounts)
+    damage = update(instance_worlds).where(instance_worlds.c.instance_id == fleet[0].id)
+    with store._database.write() as connection:
+        connection.execute(damage.values(accounts=b"x"))
+    news = administrator_news(deps, fleet, NOW - timedelta(hours=7))
+    assert [spell.instance for spell in news.spells] == ["other", "third"]
+    (note,) = news.notes
+    assert note.startswith("one: ")
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_changed_instances_take_as_many_statements_as_one(
+    store: Store, tmp_path: Path, is_first: bool
+) -> None:
+    """Those that are read together: three or thirty, first syncs and others."""
+    bench = StoreBench(store, NOW - timedelta(hours=8))
+    fleet = bench.fleet(*(f"i{number:02}" for number in range(30)))
+    deps = SyncDeps(store, NoSecrets(), Settings(home=tmp_path), lambda: NOW)
+    asked = Asked(Selection(), NOW - timedelta(hours=9 if is_first else 7))
+    for item in fleet:
+        bench.apply(item, SUPER, ALICE)
+    sent = []
+    for count, hours in ((3, 6), (30, 5)):
+        bench.now = NOW - timedelta(hours=hours)
+        for item in fleet[:count]:
+            bench.apply(item, SUPER, replace(ALICE, is_superuser=hours == 6, is_locked=hours == 5))
+        fleet_report(deps, asked)  # what is found on each instance is kept by who asks first
+        with counted(store) as statements:
+            news = fleet_report(deps, asked).administrators
+        assert len({spell.instance for spell in news.spells}) == 3
+        assert len(news.first_reads) == (30 if is_first else 0)
+        sent.append(len(statements))
+    assert sent[1] <= sent[0]
 
 
 def test_changes_that_were_pruned_are_said_to_be(

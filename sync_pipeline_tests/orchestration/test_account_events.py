@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dagster import (
     AssetCheckSeverity,
     AssetObservation,
     DagsterInstance,
+    UrlMetadataValue,
 )
 
 from sync_pipeline.definitions import defs
@@ -26,6 +28,8 @@ from sync_pipeline.orchestration import catalogued
 from sync_pipeline.orchestration.catalogued import FINDINGS, accounts_key
 from sync_pipeline.orchestration.categories.account.events import account_events
 from sync_pipeline.orchestration.instance import open_instance
+from sync_pipeline.web.addresses import Served
+from sync_pipeline.web.resources.links import instance_link
 from sync_pipeline.workflows.syncing.accounts import AccountSyncReport
 from workbench.running.system import Fleet, environment_of, in_environment
 from workbench.servers.running import RunningServer
@@ -85,7 +89,7 @@ def plain(event: AssetObservation | AssetCheckEvaluation) -> dict[str, Any]:
 
 
 def test_a_change_is_told_and_a_quiet_sync_is_not(
-    instance: DagsterInstance, postgresql_server: RunningServer
+    instance: DagsterInstance, postgresql_server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync(instance)
     (first,) = observations(instance, "one")
@@ -95,6 +99,8 @@ def test_a_change_is_told_and_a_quiet_sync_is_not(
     sync(instance)
     assert len(observations(instance, "one")) == len(checks(instance, "one")) == 1
     assert len(instance.all_asset_keys()) == quiet[0]
+    assert "console" not in {**plain(first), **plain(answer)}
+    monkeypatch.setenv("SYNC_PIPELINE_CONSOLE_URL", "https://console.example/")
     with role(postgresql_server, "SUPERUSER LOGIN"):
         sync(instance)
     gained, _ = observations(instance, "one")
@@ -103,6 +109,8 @@ def test_a_change_is_told_and_a_quiet_sync_is_not(
     assert ROLE in shown["changes"].replace("\\", "")
     now, _ = checks(instance, "one")
     assert not now.passed
+    page = "https://console.example/instance?name=one"
+    assert shown["console"] == plain(now)["console"] == page
     worse = [f"findings: {item}" for item in Severity if item is not Severity.INFO]
     assert sum(plain(now)[name] for name in worse) > sum(plain(answer)[name] for name in worse)
     assert len(observations(instance, "two")) == len(checks(instance, "two")) == 2
@@ -143,6 +151,19 @@ def test_powers_are_counted_by_account() -> None:
     shown = plain(event)
     assert (shown["accounts that gained a power"], shown["accounts that lost a power"]) == (1, 2)
     assert "findings accepted" not in shown
+
+
+def test_what_changed_leads_to_the_page_of_the_console() -> None:
+    name = "billing & pay/1"
+    told = replace(report(changed(Effect.GIVES, "x"), counts={}), instance=name)
+    served = Served().link(instance_link(name))
+    events = list(account_events(told, "https://console.example"))
+    assert len(events) == 2
+    for event in events:
+        assert plain(event)["console"] == f"https://console.example{served}"
+        assert isinstance(event.metadata["console"], UrlMetadataValue)
+    for event in account_events(told):
+        assert "console" not in plain(event)
 
 
 @pytest.mark.parametrize(

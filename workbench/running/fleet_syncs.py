@@ -1,4 +1,4 @@
-"""A run's part of a session of account syncs, in a process that can be killed anywhere.
+"""A run's part of a session of syncs, in a process that can be killed anywhere.
 
 It does what the steps of a run do, one instance after the other, with the clock of a test.
 """
@@ -28,6 +28,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 from sync_pipeline.workflows.syncing import accounts as syncing
 from sync_pipeline.workflows.syncing.accounts import sync_instance_accounts
 from sync_pipeline.workflows.syncing.recorded import InstanceWork
+from sync_pipeline.workflows.syncing.sizes import sync_instance_sizes
 
 PLACES: Mapping[str, tuple[object, str]] = {
     # Read, and nothing of it is written.
@@ -39,6 +40,10 @@ PLACES: Mapping[str, tuple[object, str]] = {
     "written": (LeaseStore, "release"),
 }
 NOWHERE = "nowhere"
+SYNCS: Mapping[SyncCategory, Callable[[SyncDeps, InstanceWork], object]] = {
+    SyncCategory.ACCOUNT: sync_instance_accounts,
+    SyncCategory.CAPACITY: sync_instance_sizes,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Part:
     now: datetime
     place: str = NOWHERE
     after: int = 0
+    category: SyncCategory = SyncCategory.ACCOUNT
 
 
 def die_at(place: str, after: int) -> None:
@@ -79,9 +85,9 @@ def carry_out(part: Part) -> None:
     for name in part.names:
         instance = store.registry.instance(name)
         assert instance is not None
-        work = InstanceWork(instance, part.session_id, part.run_id, SyncCategory.ACCOUNT)
+        work = InstanceWork(instance, part.session_id, part.run_id, part.category)
         with suppress(SyncError):
-            sync_instance_accounts(deps, work)
+            SYNCS[part.category](deps, work)
     store.close()
 
 

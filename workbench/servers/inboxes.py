@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 import threading
@@ -90,7 +91,11 @@ def web_inbox(tls: ssl.SSLContext | None = None) -> Iterator[WebInbox]:
 
 @dataclass
 class MailInbox:
-    """What was handed in, over what, and which addresses are refused."""
+    """What was handed in, over what, and which addresses are refused.
+
+    `held_at` is the command, RCPT or DATA, whose answer is kept back as long as it is set; a mail
+    is there before its answer. `is_held` says that a client waits for one.
+    """
 
     port: int
     mails: list[EmailMessage] = field(default_factory=list)
@@ -99,6 +104,14 @@ class MailInbox:
     encrypted: list[bool] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     answer: str = "250 taken"
+    held_at: str = ""
+    is_held: bool = False
+
+    async def _hold(self, command: str) -> None:
+        while self.held_at == command:
+            self.is_held = True
+            await asyncio.sleep(0.02)
+        self.is_held = False
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self,
@@ -108,6 +121,7 @@ class MailInbox:
         address: str,
         _options: list[str],
     ) -> str:
+        await self._hold("RCPT")
         if address in self.refused:
             return "550 nobody of that name"
         envelope.rcpt_tos.append(address)
@@ -119,6 +133,7 @@ class MailInbox:
         self.mails.append(message)
         self.recipients.append(envelope.rcpt_tos)
         self.encrypted.append(session.ssl is not None)
+        await self._hold("DATA")
         return self.answer
 
     def authenticate(self, *arguments: Any) -> AuthResult:

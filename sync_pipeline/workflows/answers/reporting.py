@@ -75,7 +75,7 @@ def fleet_report(deps: SyncDeps, asked: Asked) -> FleetReport:
     """Return the report.
 
     The statements are as many for 1,000 instances as for one; those on which accounts changed
-    are read one by one.
+    are read 32 at a time.
 
     Raises:
         ConfigurationError: what is selected is of no instance.

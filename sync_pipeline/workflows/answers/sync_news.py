@@ -17,7 +17,7 @@ from sync_pipeline.workflows.dependencies import SyncDeps
 
 @dataclass(frozen=True, slots=True)
 class SyncNews:
-    """Where the events of a sync come from, and how each section was read before it."""
+    """Where the events of a sync come from, and how the last one before it read each section."""
 
     origin: EventOrigin
     sections: Mapping[SectionKey, SectionStatus]
@@ -38,13 +38,16 @@ class SyncNews:
         if result.is_baseline or not sections:
             return None
         returned_at = deps.store.registry.returned_at(origin.instance_id)
-        if returned_at is not None and max(item.checked_at for item in sections) < returned_at:
+        last = max(item.checked_at for item in sections)
+        if returned_at is not None and last < returned_at:
             return None
-        return cls(origin, {item.key: item.report.status for item in sections})
+        # Those of databases that were gone by then are older: one that is made again is new.
+        there = (item for item in sections if item.checked_at == last)
+        return cls(origin, {item.key: item.report.status for item in there})
 
     @property
     def databases(self) -> frozenset[str]:
-        """Return the databases with a catalog of their own that there were."""
+        """Return the databases with a catalog of their own that the last sync found."""
         return frozenset(key.database for key in self.sections)
 
     def is_read_as_before(self, result: Reconciliation, snapshot: Snapshot) -> bool:

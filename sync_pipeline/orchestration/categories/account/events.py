@@ -7,6 +7,7 @@ a day of 10,000 instances. Nothing is told of a sync that changed nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
 
 import dagster as dg
 
@@ -20,18 +21,24 @@ from sync_pipeline.workflows.syncing.accounts import AccountSyncReport
 
 FAILING = (Severity.CRITICAL, Severity.HIGH)
 """Of which one finding lets the check fail; what is accepted is none."""
+INSTANCE_PAGE = "/instance"
+"""The page of an instance in the console, which is not imported to sync one."""
 
 
 def account_events(
-    report: AccountSyncReport,
+    report: AccountSyncReport, console_url: str = ""
 ) -> Iterator[dg.AssetObservation | dg.AssetCheckEvaluation]:
-    """Yield an observation where accounts changed, and the check where findings may be others."""
+    """Yield an observation where accounts changed, and the check where findings may be others.
+
+    Both lead to the instance's page of the console, where that has an address.
+    """
     found = _findings_metadata(report.findings) if report.findings else {}
+    link = _link(report.instance, console_url)
     if any(change.lines for change in report.changes):
         yield dg.AssetObservation(
             asset_key=accounts_key(report.instance),
             description=visible(report.message),
-            metadata={**_powers(report), **changes_metadata(report), **found},
+            metadata={**link, **_powers(report), **changes_metadata(report), **found},
         )
     if report.findings is not None:
         numbers = _by_severity(report.findings)
@@ -46,8 +53,15 @@ def account_events(
                 else dg.AssetCheckSeverity.WARN
             ),
             description=_told(numbers),
-            metadata=found,
+            metadata={**link, **found},
         )
+
+
+def _link(instance: str, console_url: str) -> dict[str, dg.MetadataValue]:
+    if not console_url:
+        return {}
+    query = urlencode({"name": instance}, errors="replace")
+    return {"console": dg.MetadataValue.url(f"{console_url}{INSTANCE_PAGE}?{query}")}
 
 
 def _powers(report: AccountSyncReport) -> dict[str, dg.MetadataValue]:

@@ -32,7 +32,7 @@ def sync_instance(
     context.log.info(report.message)
     context.add_output_metadata(report_metadata(report))
     if report.instance in pipeline.catalogued().names:
-        for event in account_events(report):
+        for event in account_events(report, deps.settings.console_url):
             # It takes the answer of a check too, which its annotation leaves out.
             context.log_event(cast("dg.AssetObservation", event))
 
