@@ -17,6 +17,9 @@ from sync_pipeline.store.server_facts import facts_of
 from sync_pipeline.store.sizes.schema import instance_databases
 from sync_pipeline.store.world_rows import AT_ONCE, stored_worlds
 
+_FIRST = 8
+"""Instances that are fetched first: a page that looks through many often ends with them."""
+
 
 class AccessReads:
     """Reads of many instances at once."""
@@ -49,9 +52,10 @@ class AccessReads:
         Raises:
             StoreDamaged: what is stored is not what was written (not `with_damaged`).
         """
-        for begin in range(0, len(instance_ids), AT_ONCE):
-            some = instance_ids[begin : begin + AT_ONCE]
+        begin, most = 0, _FIRST
+        while some := instance_ids[begin : begin + most]:
             yield from self._read(some, wanted, with_damaged=with_damaged, with_facts=with_facts)
+            begin, most = begin + most, AT_ONCE
 
     def sections(self, instance_ids: Sequence[int]) -> dict[int, dict[SectionKey, SectionReport]]:
         """Return how the last sync of each instance read its sections; never synced: nothing."""

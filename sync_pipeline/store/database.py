@@ -37,6 +37,7 @@ from sync_pipeline.errors import ConfigurationError, Phase, StoreUnavailable
 from sync_pipeline.files.locks import exclusive
 from sync_pipeline.files.obstacles import Obstacle, obstacle_of
 from sync_pipeline.files.private import make_private, make_private_file
+from sync_pipeline.store.arrays import AmongJson
 from sync_pipeline.store.connections import (
     BUSY_SECONDS,
     close_engine,
@@ -436,6 +437,5 @@ def among(
     65,535 in a statement, SQLite 32,766.
     """
     if connection.dialect.name == "sqlite":
-        array = func.json_each(bindparam(None, list(values), type_=JSON)).table_valued("value")
-        return column.in_(select(array.c.value))
+        return AmongJson(column, bindparam(None, list(values), type_=JSON))
     return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from sync_pipeline.model.page import Key
 from sync_pipeline.web.asked import AFTER, FORMAT, TABLE, Asked, encoded
@@ -13,6 +14,8 @@ from sync_pipeline.web.resource import SORT, Resource
 from sync_pipeline.web.views import Column, Link, Table
 
 HOME, STATIC = "/", "/static/"
+_MOST_KEPT, _LONGEST_KEPT = 2000, 200
+"""Texts of addresses that are kept as they are written there, and the characters of one."""
 
 
 class Addresses(Protocol):
@@ -102,5 +105,15 @@ SERVED = Served()
 
 def address(link: Link) -> str:
     """Return the path and the query of a link."""
-    query = urlencode(link.values, errors="replace")
-    return f"{link.address}?{query}" if query else link.address
+    pairs = [f"{_quoted(name)}={_quoted(value)}" for name, value in link.values.items()]
+    return f"{link.address}?{'&'.join(pairs)}" if pairs else link.address
+
+
+@lru_cache(_MOST_KEPT)
+def _kept(text: str) -> str:
+    return quote_plus(text, errors="replace")
+
+
+def _quoted(text: str) -> str:
+    """Return a text as an address has it: most are in many links, and are so made once."""
+    return _kept(text) if len(text) <= _LONGEST_KEPT else quote_plus(text, errors="replace")

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from sync_pipeline.model.instance import Instance
 
-MOST_LOOKED_THROUGH, AT_ONCE = 500, 64
+MOST_LOOKED_THROUGH, FIRST_LOT, AT_ONCE = 500, 16, 64
 LEAST_LOOKED_THROUGH = 10
 SECONDS_OF_LOOKING = 0.02
 """Instances in which a page looks for accounts or holders, and CPU seconds after which it looks
-through no more than the least; the next page goes on."""
+through no more than the least; the next page goes on. Some of them are found first, then more at
+once: a page often ends with the first ones."""
 Looked = TypeVar("Looked")
 
 
@@ -44,7 +45,8 @@ class Lots:
         return self.known[count].name if count < len(self.known) else self._following
 
     def _next(self) -> Sequence[Instance]:
-        most = min(AT_ONCE, MOST_LOOKED_THROUGH - len(self.known))
+        at_once = AT_ONCE if self.known else FIRST_LOT
+        most = min(at_once, MOST_LOOKED_THROUGH - len(self.known))
         found = self._find(most + 1, self._following)
         self._following = found[most].name if len(found) > most else None
         self.known += found[:most]
