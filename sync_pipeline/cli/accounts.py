@@ -248,7 +248,7 @@ def changes(
             refuse_filters({"--type": change_type, "--details": details})
             of_another = ImportedFilter(
                 *(past.ids, account, session),
-                parse_begin(since) if since else None,
+                parse_past(since) if since else None,
                 parse_past(until) if until else None,
                 limit,
             )
