@@ -221,6 +221,17 @@ def test_a_run_that_misses_a_change_counts_for_nothing() -> None:
         counted(records_of(fleet), fleet, Runner.THREADED)
 
 
+def test_a_run_that_read_less_of_an_instance_counts_for_nothing() -> None:
+    fleet = plan(20)
+    records = records_of(fleet)
+    live = next(n for n, item in enumerate(records) if item.status is RecordStatus.COMPLETED)
+    short = {"unread_sections": {"grants/app": {"status": "failed", "reason": "timed out"}}}
+    records[live] = replace(records[live], details=short)
+    name = records[live].instance_name
+    with pytest.raises(LostRecords, match=f"did not read all of {name}.*timed out"):
+        counted(records, fleet, Runner.BARE_STORE)
+
+
 def test_a_tiny_fleet_of_which_a_part_has_changed() -> None:
     command = [
         sys.executable, "-m", "benchmarks.fleet", "--instances", "4", "--silent", "0",

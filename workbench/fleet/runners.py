@@ -163,10 +163,27 @@ def counted(records: list[InstanceRecord], plan: FleetPlan, runner: Runner) -> C
                 f"{runner} recorded {record.instance_name} as {record.status}, not as {expected}: "
                 f"{record.error_message}"
             )
-    updated = sum(record.counters.items_updated > 0 for record in records)
-    if plan.updated not in (None, updated):
-        raise LostRecords(f"{runner} updated {updated} instances; {plan.updated} had changed")
+    _require_alike(records, runner)
+    updated = [record.instance_name for record in records if record.counters.items_updated]
+    if plan.updated not in (None, len(updated)):
+        raise LostRecords(
+            f"{runner} updated {len(updated)} instances; {plan.updated} had changed. "
+            f"The first: {updated[:3]}"
+        )
     return Counter(str(record.status) for record in records)
+
+
+def _require_alike(records: Sequence[InstanceRecord], runner: Runner) -> None:
+    """Check that of every live instance the same was read: behind all of them is one server."""
+    unread: dict[str, Mapping[str, Any]] = {
+        record.instance_name: record.details.get("unread_sections", {})
+        for record in records
+        if record.status is RecordStatus.COMPLETED
+    }
+    usual = min(unread.values(), key=len, default={})
+    for name, sections in unread.items():
+        if sections.keys() != usual.keys():
+            raise LostRecords(f"{runner} did not read all of {name}: {dict(sections)}")
 
 
 def _collected(found: Mapping[str, int], plan: FleetPlan) -> Counter[str]:
