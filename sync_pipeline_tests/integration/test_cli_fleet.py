@@ -259,6 +259,28 @@ def test_an_instance_lives(monitor: Command) -> None:
     monitor.ok("credentials", "remove", "monitor")
 
 
+def test_the_databases_of_an_inventory_are_imported(monitor: Command) -> None:
+    text = """
+web[1:40]
+[mysql]
+db[01:03] sync_pipeline_engine=mysql
+odd sync_pipeline_engine=mysql sync_pipeline_host="{{ vip }}"
+"""
+    arguments = ("instances", "import", write(monitor, "hosts", text), "--from", "ansible")
+    assert "credential: Field required" in monitor.run(*arguments).err
+    said = monitor.ok(*arguments, "--credential", "monitor", "--dry-run").out
+    assert "line 2: web1 and 39 more: no sync_pipeline_engine is set" in said
+    assert "line 5: odd: sync_pipeline_host is a template, which is not computed" in said
+    assert "3 instances are good" in said
+    assert "3 added" in monitor.ok(*arguments, "--credential", "monitor").out
+    assert "3 unchanged" in monitor.ok(*arguments, "--credential", "monitor").out
+    store = monitor.store()
+    assert {(item.name, item.tags) for item in store.registry.instances()} == {
+        (name, ("mysql",)) for name in ("db01", "db02", "db03")
+    }
+    store.close()
+
+
 def test_what_another_tool_does_not_say_of_an_instance_stays(monitor: Command) -> None:
     monitor.ok(
         *("instances", "add", "billing", "--engine", "postgresql", "--host", "old"),

@@ -141,6 +141,9 @@ def test_an_instance_has_the_numbers_of_the_commands(pages: Pages, told: Command
         shown = told.ok("instances", "show", name, "--json").json
         assert len(tables["server"]["items"]) == len(shown["server"])
         assert facts["reached"] == shown["last_connected_at"]
+        origin = shown["origin"] or {"cloud": None, "vanished_at": None}
+        assert facts["listed"] == origin["cloud"]
+        assert facts["gone_from_list"] == origin["vanished_at"]
         records = [
             (row["session_id"], row["status"]) for row in known if row["instance_name"] == name
         ]

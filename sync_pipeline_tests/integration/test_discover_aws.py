@@ -269,6 +269,34 @@ def test_what_is_not_listed_whole_marks_nothing(
     )
 
 
+def test_a_page_that_fails_costs_what_comes_after_it(
+    account: Account, fleet: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "_PAGE", 20)
+    for number in range(25):
+        account.make(REGIONS[0], f"db-{number}", "postgres")
+    discover(fleet, "--apply")
+    account.drop(REGIONS[0], "db-0")
+    account.make(REGIONS[0], "aa", "postgres")
+    real, asked = aws._client(), count()
+
+    def failing(**_: object) -> None:
+        # Clusters, the first page of instances, and then their second.
+        if next(asked) == 2:
+            raise ClientError({"Error": {"Code": "ExpiredToken", "Message": CANARY}}, "Describe")
+
+    def made(service: str, region: str) -> Any:
+        found = real(service, region)
+        if (service, region) == ("rds", REGIONS[0]):
+            found.meta.events.register("before-sign.rds", failing)
+        return found
+
+    monkeypatch.setattr(aws, "_client", lambda: made)
+    found = discover(fleet, status=1)
+    assert {step for step, _ in steps(found)} <= {"add"}
+    assert "(ExpiredToken). Nothing there is marked" in found["gaps"][0]
+
+
 def _throttled(**_: object) -> None:
     raise ClientError({"Error": {"Code": "ThrottlingException", "Message": CANARY}}, "Describe")
 
@@ -309,7 +337,7 @@ def test_without_a_region_all_of_the_account_are_asked(account: Account, fleet: 
     assert "far" in said.out
     assert "Plan: add 1, link 0, change 0, return 0, vanish 0; 0 unchanged. Nothing" in said.out
     arguments = ("instances", "discover", "aws", "--credential", "monitor")
-    table = fleet.run(*arguments, "--csv", "--apply")
+    table = fleet.run(*arguments, "--csv", "--apply", "--region", REGIONS[1])
     assert table.out.startswith("step,instance,engine,address,platform,listed in,why\nadd,far,")
     assert "Done: add 1" in table.err
 

@@ -7,7 +7,7 @@ Servers List; cloud.google.com/sql/docs: instances.list.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -302,12 +302,26 @@ def test_what_is_busy_is_asked_again_and_not_for_ever(sql_admin: Place) -> None:
     assert ("2 pages" in cut.scopes["gcp/shop"], len(cut.resources)) == (True, 4)
 
 
-def test_the_token_goes_nowhere_else(arm: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "host", ["http://127.0.0.2:9", "https://127.0.0.1", "http://[", "http://a@127.0.0.1", "ftp://x"]
+)
+def test_the_token_goes_nowhere_else(
+    arm: Place, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
     arm.lists[path(ONE, SQL)] = [server(ONE, SQL, f"s{number}") for number in range(3)]
-    arm.next_host = "http://127.0.0.2:9"
+    arm.next_host = host
     found = azure.list_azure([ONE])
     assert "another host" in found.scopes[f"azure/{ONE}/{SQL}"]
     assert len(found.resources) == 2
+
+
+def test_an_address_with_the_port_that_it_has_anyway_is_the_same() -> None:
+    rest = Rest("Azure", "https://127.0.0.1:9", lambda: TOKEN, Limits(), Time(Limits()))
+    with pytest.raises(Unlisted, match="ConnectionError"):
+        replace(rest, base="https://127.0.0.1").page("https://127.0.0.1:443/x?a=b&$skiptoken=c")
+
+
+def test_without_a_token_nothing_is_listed(arm: Place, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def over() -> str:
         raise Unlisted("Azure gave no token (ClientAuthenticationError)")

@@ -6,12 +6,11 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv6Address
 
 from sync_pipeline.fleet.ansible.inventory import ALL, UNGROUPED, BadInventory, Inventory, Variables
 
 _SECTION = re.compile(r"\[(?P<name>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:[#;].*)?")
-_BRACKETS = re.compile(r"\[[^\]]*\]")
+_NUMBER = re.compile(r"(?P<digits>[0-9]+)\s+#.*")
 _LITERALS = ("'", '"', "[")
 _LONGEST_LITERAL = 10_000
 _HOSTS, _CHILDREN, _VARS = "hosts", "children", "vars"
@@ -60,18 +59,7 @@ def _add(made: Inventory, group: str, line: str, number: int) -> None:
     for item in more:
         variables.update(_variable(item, number))
     group = UNGROUPED if group == ALL else group
-    made.add_hosts(_without_port(name), group, variables, number)
-
-
-def _without_port(name: str) -> str:
-    """Return a host without its port, which is that of SSH, and without an address's brackets."""
-    head, _, port = name.rpartition(":")
-    if port.isdigit() and ":" not in _BRACKETS.sub("", head) and "[" not in port:
-        name = head
-    try:
-        return str(IPv6Address(name.removeprefix("[").removesuffix("]")))
-    except AddressValueError:
-        return name
+    made.add_hosts(name, group, variables, number)
 
 
 def _variable(text: str, line: int) -> Variables:
@@ -82,7 +70,13 @@ def _variable(text: str, line: int) -> Variables:
 
 
 def _value(text: str) -> object:
-    """Return a value as it is written: a number stays text. Quotes and lists are Python's."""
+    """Return a value as it is written: a number stays text. Quotes and lists are Python's.
+
+    Ansible lets Python read it, to which what follows a `#` is a comment where it is a literal.
+    """
+    number = _NUMBER.fullmatch(text)
+    if number is not None:
+        return number["digits"]
     if text.startswith(_LITERALS) and len(text) < _LONGEST_LITERAL:
         try:
             found: object = ast.literal_eval(text)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv6Address
 from itertools import product
 from string import ascii_letters
 
 MOST_HOSTS = 100_000
 MOST_GROUPS = 2_000
 ALL, UNGROUPED = "all", "ungrouped"
+_BRACKETS = re.compile(r"\[[^\]]*\]")
 _PRIORITY = "ansible_group_priority"
 _RANGE = re.compile(
     r"\[(?P<first>[0-9]{1,9}|[A-Za-z]):(?P<last>[0-9]{1,9}|[A-Za-z])(?::(?P<step>[0-9]{1,6}))?\]"
@@ -79,7 +81,7 @@ class Inventory:
             BadInventory: it has a range that is none, or there are too many hosts.
         """
         self.add_group(group)
-        for name in _expanded(pattern, MOST_HOSTS - len(self._hosts), line):
+        for name in _expanded(_without_port(pattern), MOST_HOSTS - len(self._hosts), line):
             host = self._hosts.setdefault(name, _Host(line))
             host.groups.add(group)
             host.variables.update(variables)
@@ -158,6 +160,17 @@ class Inventory:
             parents = self._groups[name].parents
             found[name] = frozenset(parents).union(*(found[parent] for parent in parents))
         return found
+
+
+def _without_port(name: str) -> str:
+    """Return a host without its port, which is that of SSH, and without an address's brackets."""
+    head, _, port = name.rpartition(":")
+    if port.isdigit() and ":" not in _BRACKETS.sub("", head) and "[" not in port:
+        name = head
+    try:
+        return str(IPv6Address(name.removeprefix("[").removesuffix("]")))
+    except AddressValueError:
+        return name
 
 
 def _expanded(pattern: str, most: int, line: int) -> list[str]:

@@ -71,7 +71,7 @@ _KINDS = (
     ),
     _Kind(
         "Microsoft.DBforMySQL/flexibleServers",
-        "2021-05-01",
+        "2023-12-30",
         EngineName.MYSQL,
         3306,
         Platform.AZURE,

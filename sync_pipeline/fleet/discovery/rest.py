@@ -26,6 +26,7 @@ _LONGEST_WAIT = 30.0
 _CHUNK = 65_536
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _OK = 200
+_PORTS = {"https": 443, "http": 80}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -58,7 +59,7 @@ class Rest:
             Unlisted: it is of another host, no object of JSON, too large, too late, or not there.
         """
         url = address if "://" in address else f"{self.base}{address}"
-        if urlsplit(url)[:2] != urlsplit(self.base)[:2]:
+        if _server(url) != _server(self.base):
             raise Unlisted(f"{self.service} names a next page on another host")
         for _ in range(_TRIES - 1):
             self.time.require()
@@ -136,6 +137,15 @@ class _Slowed(Refused):
     def __init__(self, reason: str, status: int, code: str, wait: float) -> None:
         super().__init__(reason, status, code)
         self.wait = wait
+
+
+def _server(url: str) -> tuple[str, str | None, int | None, str | None]:
+    """Return whom an address is of: services write their own with `:443`, too."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme), parts.username
+    except ValueError:
+        return "", None, None, None
 
 
 def objects(page: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ pg-x ansible_host=10.0.0.9 sync_pipeline_description='of the "old" shop'
 [2001:db8::7]:22
 
 [stock]
-st-[a:c] sync_pipeline_engine=mariadb
+st-[a:c] sync_pipeline_engine=mariadb sync_pipeline_port=3306
 
 [databases:children]
 billing
@@ -36,7 +36,8 @@ stock
 [databases:vars]
 sync_pipeline_engine=postgresql
 sync_pipeline_credential = fleet
-sync_pipeline_tags=["eu", 'core']
+sync_pipeline_tags=["eu", 'core']  # Python reads it
+sync_pipeline_port=5432 # and this
 ansible_password=hunter2
 
 [billing:vars]
@@ -50,7 +51,7 @@ all:
   hosts:
     web1.example.com:
       ansible_user: deploy
-    db-alone:
+    db-alone:2222:
       sync_pipeline_engine: mysql
       sync_pipeline_port: 03307
   children:
