@@ -19,10 +19,12 @@ from sqlalchemy import create_engine, select
 from sync_pipeline.errors import ConfigurationError, StoreUnavailable
 from sync_pipeline.fleet.secrets import SecretVault
 from sync_pipeline.fleet.whalefall.connection import WhaleFall
+from sync_pipeline.model.aggregation import AggregationRequest
 from sync_pipeline.model.imported import ImportedFilter, ImportKind
 from sync_pipeline.model.instance import TlsMode
-from sync_pipeline.model.period import PeriodType
+from sync_pipeline.model.period import PeriodRange, PeriodType
 from sync_pipeline.model.secret import Secret
+from sync_pipeline.model.session import RecordStatus
 from sync_pipeline.settings import Settings
 from sync_pipeline.store.imports.imports import ImportStore
 from sync_pipeline.store.schema import metadata
@@ -35,6 +37,7 @@ from sync_pipeline.workflows.importing.whalefall import (
     last_report,
 )
 from workbench.benches.command import CANARY, Command
+from workbench.benches.size_bench import SizeBench
 from workbench.servers.fixtures_store import store_database
 from workbench.servers.running import RunningServer
 from workbench.servers.whalefall import WhaleFallBench, sealed, whalefall_on
@@ -381,6 +384,11 @@ def test_periods_without_days_are_theirs_and_stay(whale: WhaleFallBench, deps: S
     assert totals() == expected
     import_whalefall(deps, source(whale))
     assert totals() == expected
+    (own,) = deps.store.registry.instances()
+    months = PeriodRange.between(PeriodType.MONTH, date(2023, 1, 1), date(2026, 5, 1))
+    again = AggregationRequest((own.id,), months, NOW.date(), 5.0, NOW)
+    deps.store.aggregations.compute([again])
+    assert totals() == expected
 
 
 def test_a_plan_writes_nothing(whale: WhaleFallBench, store_url: str, deps: SyncDeps) -> None:
@@ -469,6 +477,57 @@ def test_history_is_shown_as_that_of_another_system(
     assert command.ok("accounts", "list", "--json").json == []
     said = command.wrong("sessions", "list", "--imported", "--status", "failed")
     assert "does not go with --imported" in said
+
+
+def test_the_first_collection_after_an_import_is_a_baseline(
+    whale: WhaleFallBench, store: Store, older_postgresql_server: RunningServer, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, time_zone="Asia/Shanghai")
+    bench = SizeBench(store, settings, older_postgresql_server, NOW)
+    server = older_postgresql_server
+    number = whale.instance("measured", db_type="postgresql", host=server.host, port=server.port)
+    for name in (*(f"old{some}" for some in range(20)), "postgres"):
+        whale.add(
+            "instance_databases", instance_id=number, database_name=name, is_active=True,
+            first_seen_date=date(2026, 5, 1), last_seen_date=date(2026, 5, 19),
+        )  # fmt: skip
+        for day in days(5):
+            whale.add(
+                "database_size_stats", instance_id=number, database_name=name,
+                size_mb=1 if name == "postgres" else 10**6, collected_date=day, collected_at=NOW,
+            )  # fmt: skip
+    import_whalefall(bench.deps, source(whale, key=None))
+    assert [item.name for item in store.registry.instances()] == ["measured"]
+    for _ in range(3):
+        report = bench.collect()
+        assert report.status is RecordStatus.COMPLETED
+        assert report.anomalies == ()
+        bench.pass_days(1)
+    assert store.events.since(datetime(2020, 1, 1, tzinfo=UTC), 10) == []
+    measured = store.size_queries.database_points(NOW.date(), NOW.date(), "measured", "postgres")
+    whale.add(
+        "database_size_stats", instance_id=number, database_name="postgres", size_mb=1,
+        collected_date=NOW.date(), collected_at=NOW,
+    )  # fmt: skip
+    again = import_whalefall(bench.deps, source(whale, key=None))
+    assert left(again, ImportKind.DATABASE_SIZES) == {"this day was measured here": 1}
+    assert measured == store.size_queries.database_points(
+        NOW.date(), NOW.date(), "measured", "postgres"
+    )
+
+
+def test_what_was_imported_ends_with_its_retention(whale: WhaleFallBench, deps: SyncDeps) -> None:
+    whale.fill(random.Random(6), days(30), instances=1)
+    import_whalefall(deps, source(whale))
+    every = ImportedFilter(limit=10_000)
+    middle = NOW - timedelta(days=15)
+    while deps.store.imports.prune(middle, middle, 3):
+        pass
+    changed, sessions = deps.store.imported.changes(every), deps.store.imported.sessions(every)
+    assert changed
+    assert min(item.changed_at for item in changed) >= middle
+    assert sessions
+    assert min(item.started_at for item in sessions if item.started_at) >= middle
 
 
 KILLED = """
