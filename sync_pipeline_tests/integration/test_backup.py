@@ -30,13 +30,15 @@ from sync_pipeline.settings import Settings
 from sync_pipeline.store.database import REVISIONS, Database, newest_revision
 from sync_pipeline.store.store import Store
 from sync_pipeline.store.upgrades import every_table
+from sync_pipeline.store.views.views import SCHEMA, reader_script
 from sync_pipeline.workflows.backup.pieces import piece_of
 from sync_pipeline.workflows.backup.restoring import Wanted, restore_backup
 from sync_pipeline.workflows.sessions import LaunchedRun, RunState, reap
 from workbench.benches.command import CANARY, Command
 from workbench.benches.store_bench import START, StoreBench
+from workbench.servers.fixtures_store import store_database
 from workbench.servers.postgresql import obtain
-from workbench.servers.running import as_user
+from workbench.servers.running import RunningServer, as_user
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
 ADD = ("credentials", "add", "monitor", "--username", "watcher", "--password-stdin")
@@ -507,6 +509,34 @@ def test_without_the_programs_of_postgresql_it_is_told_what_to_do(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "pg_dump is not on PATH" in fleet.wrong("backup", str(tmp_path / "backup"))
     assert not list(tmp_path.glob(".*partial"))
+
+
+def test_what_others_made_in_the_database_is_left_alone(
+    command: Command,
+    postgresql_server: RunningServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", f"{obtain(18).programs}:{os.environ['PATH']}")
+    with store_database(postgresql_server) as url:
+        monkeypatch.setenv("SYNC_PIPELINE_STORE_URL", url)
+        filled(command)
+        plain = url.replace("+psycopg", "")
+        with psycopg.connect(plain, autocommit=True) as other:
+            views, _, _ = reader_script("reader").partition("COMMIT;")
+            other.execute(f"{views}COMMIT;")  # type: ignore[arg-type]
+            other.execute("CREATE TABLE notes AS SELECT 1 AS number")
+            backup = taken(command, tmp_path)
+            command.ok("instances", "add", "later", *PLACE)
+            other.execute("CREATE VIEW of_others AS SELECT name FROM instances")
+            assert "of_others" in refused(command, backup)
+            other.execute("DROP VIEW of_others")
+            assert command.run("restore", str(backup), "--replace").status == 0
+            assert other.execute("SELECT number FROM notes").fetchall() == [(1,)]
+            query = f"SELECT count(*) FROM {SCHEMA}.instances"
+            assert other.execute(query).fetchone() == (1,)  # type: ignore[arg-type]
+        assert names(command) == {"shop"}
+        command.close()
 
 
 class Gone:

@@ -28,6 +28,7 @@ from dagster._core.storage.runs.base import RunStorage
 from dagster._core.storage.schedules.base import ScheduleStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
+from sqlalchemy.exc import ProgrammingError
 
 from sync_pipeline.categories import CATEGORIES
 from sync_pipeline.errors import SyncError
@@ -44,6 +45,7 @@ SILENCE = timedelta(seconds=180)
 """Dagster's daemons give a heartbeat twice a minute, and its scheduler one a minute."""
 _LATE = timedelta(minutes=5)
 _LONGEST_ERROR = 200
+_NO_TABLE = "42P01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,21 @@ def look(now: datetime) -> Iterator[Check]:
     settings = Settings.load()
     storage = _storage(settings)
     if storage is None:
-        yield warning(
-            "schedules", "Dagster's storage is not there yet.", "sync-pipeline up makes it."
-        )
+        yield _not_there()
         return
-    yield _heartbeats(storage.runs, now)
+    try:
+        heartbeats = _heartbeats(storage.runs, now)
+    except ProgrammingError as error:
+        if getattr(error.orig, "pgcode", None) != _NO_TABLE:
+            raise
+        yield _not_there()
+        return
+    yield heartbeats
     yield from _schedules(storage.schedules, _own_schedules(settings), now)
+
+
+def _not_there() -> Check:
+    return warning("schedules", "Dagster's storage is not there yet.", "sync-pipeline up makes it.")
 
 
 def _storage(settings: Settings) -> Storage | None:
