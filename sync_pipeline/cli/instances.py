@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync_pipeline.fleet.files import ParsedFile
+    from sync_pipeline.fleet.foreign import Defaults
     from sync_pipeline.model.origin import Origin
     from sync_pipeline.model.server_fact import ServerFact
     from sync_pipeline.workflows.dependencies import SyncDeps
@@ -280,10 +281,14 @@ def import_(
     ] = "utf-8-sig",
 ) -> None:
     """Add or change many instances: all of a file, or nothing of it."""
-    parsed = _read(file, encoding, of, credential, environment, tuple(tag or ()))
+    defaults = _defaults(of, credential, environment, tuple(tag or ()))
+    parsed = _read(file, encoding, of, defaults)
     for left_out in parsed.left_out:
         say(f"Left out, {left_out}.")
     with dependencies() as deps:
+        registered = deps.store.registry.instances()
+        if of is not None:
+            parsed = _with_what_was(parsed, registered, defaults)
         known = {item.name for item in deps.store.registry.credentials()}
         problems = [str(problem) for problem in parsed.problems]
         problems += [
@@ -300,9 +305,6 @@ def import_(
         if dry_run:
             say(f"{len(parsed.instances)} instances are good; nothing was written.")
             return
-        registered = deps.store.registry.instances()
-        if of is not None:
-            parsed = _with_what_was(parsed, registered)
         wanted, kept = _with_kept_modes(parsed, registered)
         counts = deps.store.registry.put_instances(wanted, deps.clock())
     say(f"{counts.added} added, {counts.updated} changed, {counts.unchanged} unchanged.")
@@ -313,35 +315,39 @@ def import_(
         )
 
 
-def _read(
-    file: Path,
-    encoding: str,
-    of: str | None,
-    credential: str,
-    environment: str,
-    tags: tuple[str, ...],
-) -> ParsedFile:
+def _defaults(of: str | None, credential: str, environment: str, tags: tuple[str, ...]) -> Defaults:
+    """Return what is said for all of another tool's list."""
+    from sync_pipeline.fleet.foreign import Defaults
+
+    if of is None and (credential or environment or tags):
+        raise ConfigurationError("--credential, --environment and --tag go with --from.")
+    return Defaults(credential, environment, tags)
+
+
+def _read(file: Path, encoding: str, of: str | None, defaults: Defaults) -> ParsedFile:
     """Return what a file of ours or of another tool says."""
     from sync_pipeline.fleet.files import read_foreign, read_instances
-    from sync_pipeline.fleet.foreign import Defaults, ForeignFormat
+    from sync_pipeline.fleet.foreign import ForeignFormat
 
     if of is None:
-        if credential or environment or tags:
-            raise ConfigurationError("--credential, --environment and --tag go with --from.")
         return read_instances(file, encoding)
     if of not in list(ForeignFormat):
         raise ConfigurationError(
             f"{of!r} is no tool whose files are known.", hint="Give ansible, pgadmin or dbeaver."
         )
-    return read_foreign(file, ForeignFormat(of), Defaults(credential, environment, tags))
+    return read_foreign(file, ForeignFormat(of), defaults)
 
 
-def _with_what_was(parsed: ParsedFile, registered: Sequence[Instance]) -> ParsedFile:
-    """Return another tool's list with what it does not say of instances that are registered."""
+def _with_what_was(
+    parsed: ParsedFile, registered: Sequence[Instance], defaults: Defaults
+) -> ParsedFile:
+    """Return another tool's list with what is known of instances that are registered."""
     from sync_pipeline.fleet.foreign import with_what_was
 
     before = {item.name: item for item in registered}
-    found = (with_what_was(item, before.get(item.name, item)) for item in parsed.instances)
+    found = (
+        with_what_was(item, before.get(item.name, item), defaults) for item in parsed.instances
+    )
     return replace(parsed, instances=tuple(found))
 
 

@@ -46,6 +46,12 @@ class Root(LazyGroup):
             "up",
         ),
         Entry(
+            "health",
+            "sync_pipeline.cli.health",
+            "Say whether the UI and the daemon answer, for who keeps them running.",
+            "health",
+        ),
+        Entry(
             "console",
             "sync_pipeline.cli.console",
             "Serve the pages and the API that answer, and make the tokens for them.",

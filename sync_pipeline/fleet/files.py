@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,16 +14,15 @@ from yaml.emitter import ScalarAnalysis
 from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.files.reading import LARGEST_TEXT, read_file
 from sync_pipeline.files.written_yaml import BadYaml, read_yaml
+from sync_pipeline.fleet.csv_rows import TAG_SEPARATOR, csv_rows
 from sync_pipeline.fleet.foreign import Defaults, ForeignFormat, foreign_rows
 from sync_pipeline.fleet.rows import InstanceRow
 from sync_pipeline.model.instance import Instance
-from sync_pipeline.report.csv_cells import csv_text, restored
+from sync_pipeline.report.csv_cells import csv_text
 from sync_pipeline.visible import visible_lines
 
 UTF_8 = "utf-8-sig"
-TAG_SEPARATOR = ";"
-SEPARATORS = (",", ";", "\t")
-"""What may separate the cells of a CSV file."""
+BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def read_instances(path: Path, encoding: str = UTF_8) -> ParsedFile:
     """
     text = _text_of(path, encoding)
     if path.suffix.lower() == ".csv":
-        return _checked(_csv_rows(text, path))
+        return _checked(csv_rows(text, path))
     if path.suffix.lower() in (".yaml", ".yml"):
         return _checked(_yaml_rows(text, path))
     raise ConfigurationError(
@@ -84,7 +81,7 @@ def read_foreign(path: Path, kind: ForeignFormat, defaults: Defaults) -> ParsedF
 def _text_of(path: Path, encoding: str = UTF_8) -> str:
     """Return what a file says. No encoding is guessed: a name in another one is another name."""
     try:
-        return read_file(path, LARGEST_TEXT)[0].decode(encoding)
+        text = read_file(path, LARGEST_TEXT)[0].decode(encoding)
     except LookupError:
         raise ConfigurationError(
             f"{encoding!r} is no encoding.", hint="Give one as Python names it, such as gbk."
@@ -95,6 +92,8 @@ def _text_of(path: Path, encoding: str = UTF_8) -> str:
             hint="Give a UTF-8 file that exists, or name the encoding of a spreadsheet's: "
             "--encoding gbk.",
         ) from None
+    # Which codec takes it away, and which leaves it, is nobody's to know.
+    return text.removeprefix(BYTE_ORDER_MARK)
 
 
 def write_instances(instances: Sequence[Instance], file_format: str) -> str:
@@ -138,68 +137,6 @@ def reasons(error: ValidationError) -> Iterator[str]:
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         where = ".".join(str(part) for part in item["loc"] if isinstance(part, str))
         yield f"{where}: {item['msg']}"
-
-
-def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield the rows of a CSV file with the line on which each begins.
-
-    Spreadsheets of many countries separate by semicolons; the header shows it.
-    """
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
-    header: list[str] | None = None
-    line = 1
-    try:
-        for cells in reader:
-            begins_on, line = line, reader.line_num + 1
-            if not cells:
-                continue
-            if header is None:
-                header = cells
-                _require_names(header, path, begins_on)
-            else:
-                yield begins_on, _row(header, cells)
-    except csv.Error as error:
-        raise ConfigurationError(
-            f"The file {path}, line {line}, is not valid CSV ({error}).",
-            hint="Nothing was imported.",
-        ) from None
-
-
-def _separator(text: str) -> str:
-    """Return what separates the names of the header."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    for separator in SEPARATORS:
-        names = {name.strip('"') for name in header.split(separator)}
-        if "name" in names and len(names) > 1:
-            return separator
-    return SEPARATORS[0]
-
-
-def _require_names(header: list[str], path: Path, line: int) -> None:
-    """Refuse a header of which a column would be lost.
-
-    Raises:
-        ConfigurationError: a column has no name, or two have one.
-    """
-    for number, name in enumerate(header, 1):
-        problem = f"{name!r} is there twice" if name in header[: number - 1] else None
-        if not name:
-            problem = f"column {number} has no name"
-        if problem:
-            raise ConfigurationError(
-                f"The file {path}, line {line}: {problem}.", hint="Nothing was imported."
-            )
-
-
-def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        key: restored(cell) for key, cell in zip(header, cells, strict=False) if cell
-    }
-    if any(cells[len(header) :]):
-        row["(too many columns)"] = "".join(cells[len(header) :])
-    if "tags" in row:
-        row["tags"] = [tag for tag in row["tags"].split(TAG_SEPARATOR) if tag]
-    return row
 
 
 class _VisibleDumper(yaml.SafeDumper):

@@ -92,22 +92,27 @@ def foreign_rows(
         raise ConfigurationError(error.sentence(str(path)), hint="Nothing was imported.") from None
 
 
-def with_what_was(found: Instance, before: Instance) -> Instance:
+def with_what_was(found: Instance, before: Instance, defaults: Defaults) -> Instance:
     """Return an instance of such a list as it is from now on; `before` is how it was registered.
 
-    What the list does not say stays as it is, and no tag is taken away: rules of alerts, teams
-    and limits go by them.
+    The list says where the server is, and what nobody has set yet. The rest is for whoever uses
+    that tool: the account that a person works with, a word that gives a colour, a TLS mode that
+    the tool writes where nobody chose one. No tag is taken away: rules of alerts, teams and
+    limits go by them. `defaults` were said for this import, and win.
     """
     return replace(
         found,
-        database=found.database or before.database,
+        credential=defaults.credential or before.credential,
+        database=before.database or found.database,
         tls=replace(
-            before.tls, mode=found.tls.mode, ca_file=found.tls.ca_file or before.tls.ca_file
+            before.tls,
+            mode=max(before.tls.mode, found.tls.mode, key=tuple(TlsMode).index),
+            ca_file=before.tls.ca_file or found.tls.ca_file,
         ),
         timeouts=before.timeouts,
         tags=tuple(dict.fromkeys((*before.tags, *found.tags))),
-        environment=found.environment or before.environment,
-        description=found.description or before.description,
+        environment=defaults.environment or before.environment or found.environment,
+        description=before.description or found.description,
         is_active=before.is_active,
     )
 

@@ -302,6 +302,44 @@ def test_what_another_tool_does_not_say_of_an_instance_stays(monitor: Command) -
     assert "0 added, 0 changed, 1 unchanged" in again
 
 
+def test_a_list_of_another_tool_takes_nothing_that_was_set(monitor: Command) -> None:
+    """Its words are for who uses that tool: its account, its colour, a TLS mode that it wrote."""
+    monitor.ok("credentials", "add", "other", "--username", "x", "--password-stdin", stdin="y\n")
+    monitor.ok(
+        *("instances", "add", "billing", "--engine", "postgresql", "--host", "old"),
+        *("--credential", "monitor", "--environment", "production", "--tls", "verify-full"),
+        *("--tls-ca", "/etc/ca.pem", "--database", "shop", "--description", "ours"),
+    )
+    of_it = {"host": "new", "port": "5433", "type": "dev", "user": "root", "database": "postgres"}
+    entry = {
+        "provider": "postgresql", "driver": "postgres-jdbc", "name": "billing",
+        "description": "mine", "configuration": of_it,
+    }  # fmt: skip
+    fresh = {**entry, "name": "fresh", "configuration": {**of_it, "user": "other"}}
+    text = json.dumps({"connections": {"pg-1": entry, "pg-2": fresh}})
+    file = write(monitor, "data-sources.json", text)
+    said = monitor.ok("instances", "import", file, "--from", "dbeaver").out
+    assert "1 added, 1 changed" in said
+
+    def shown(name: str) -> dict[str, object]:
+        return dict(monitor.ok("instances", "show", name, "--json").json)
+
+    kept = shown("billing")
+    assert (kept["host"], kept["port"]) == ("new", 5433)
+    assert (kept["environment"], kept["credential"]) == ("production", "monitor")
+    assert (kept["database"], kept["description"]) == ("shop", "ours")
+    assert (shown("fresh")["environment"], shown("fresh")["credential"]) == ("dev", "other")
+    of_libpq = {"sslmode": "prefer", "sslrootcert": "/home/me/ca.pem"}
+    place = {"Host": "new", "Port": 5433, "Username": "root", "ConnectionParameters": of_libpq}
+    entry = {"Name": "billing", **place}
+    file = write(monitor, "servers.json", json.dumps({"Servers": {"1": entry}}))
+    assert "1 unchanged" in monitor.ok("instances", "import", file, "--from", "pgadmin").out
+    assert (shown("billing")["tls"], shown("billing")["tls_ca"]) == ("verify-full", "/etc/ca.pem")
+    of_all = ("--environment", "test", "--credential", "other")
+    assert "1 changed" in monitor.ok("instances", "import", file, "--from", "pgadmin", *of_all).out
+    assert (shown("billing")["environment"], shown("billing")["credential"]) == ("test", "other")
+
+
 def test_a_fleet_is_imported_whole_and_safe_to_repeat(monitor: Command) -> None:
     file = write(monitor, "fleet.yaml", FLEET)
     assert "nothing was written" in monitor.ok("instances", "import", file, "--dry-run").out

@@ -41,7 +41,7 @@ FLEET = (
     ("four", EngineName.MARIADB, ("x",), "staging"),
     ("five", EngineName.MARIADB, (), None),
 )
-NO_TABLE = {("grants",), ("up",), ("report",), ("metrics",), ("capacity", "export"),
+NO_TABLE = {("grants",), ("up",), ("health",), ("report",), ("metrics",), ("capacity", "export"),
             ("instances", "export"), ("console", "export")}  # fmt: skip
 WITHOUT_ANSWER = {"add", "edit", "remove", "import", "rotate", "start", "end", "limit", "accept",
                   "unaccept"}  # fmt: skip

@@ -1,18 +1,17 @@
 """The wheel has all that runs need: installed without a checkout, it works in an empty directory.
 
-The packages that it depends on are those of this environment, seen by a path; the wheel itself is
-installed, and nothing of the checkout is on the path.
+With the Python that runs the tests the packages that it depends on are those of this environment,
+seen by a path; the wheel itself is installed, and nothing of the checkout is on the path. With
+each other Python that it may be installed with, where this machine has it, all is built and
+installed as the image is: by the steps of `deploy/Dockerfile`, each package by its hash.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import sysconfig
 import urllib.request
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
 from zipfile import ZipFile
@@ -22,7 +21,14 @@ import yaml
 
 from sync_pipeline.model.session import SessionFilter, SessionStatus
 from sync_pipeline.settings import project_root
-from workbench.running.system import Fleet, System, environment_of, in_environment, wait_for
+from workbench.running.installed import (
+    Installed,
+    build_wheel,
+    by_the_recipe,
+    with_these_packages,
+)
+from workbench.running.interpreters import VERSIONS, interpreter
+from workbench.running.system import Fleet, System, in_environment, wait_for
 from workbench.servers.running import RunningServer, free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -33,6 +39,10 @@ BROUGHT = {
     "sync_pipeline/project/dagster.yaml": ROOT / "dagster.yaml",
     "sync_pipeline/project/workspace.yaml": ROOT / "workspace.yaml",
     "sync_pipeline/project/requirements.txt": ROOT / "requirements" / "run.txt",
+    **{
+        f"sync_pipeline/project/requirements-{name}.txt": ROOT / "requirements" / f"{name}.txt"
+        for name in ("celery", "kubernetes", "secrets")
+    },
 }
 SCHEDULES = """
 { schedulesOrError(repositorySelector: {repositoryLocationName: "sync_pipeline",
@@ -41,70 +51,23 @@ SCHEDULES = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """An environment with the wheel, an empty directory, and a home."""
-
-    environment: Path
-    empty: Path
-    home: Path
-    variables: dict[str, str]
-
-    @property
-    def command(self) -> str:
-        return str(self.environment / "bin" / "sync-pipeline")
-
-    @property
-    def package(self) -> Path:
-        (found,) = self.environment.glob("lib/python3*/site-packages/sync_pipeline")
-        return found
-
-    def run(self, *arguments: str, said: str = "") -> str:
-        done = subprocess.run(
-            [self.command, *arguments],
-            cwd=self.empty, env=self.variables, input=said,
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("dist")
-    python(["hatchling", "build", "-t", "wheel", "-d", str(directory)])
-    (found,) = directory.glob("*.whl")
-    return found
+    return build_wheel(tmp_path_factory.mktemp("dist"))
 
 
-def python(arguments: Sequence[str]) -> None:
-    """Run a module, without what the environment of a test adds."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+@pytest.fixture(scope="module", params=VERSIONS)
+def installed(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Installed:
+    version = str(request.param)
     directory = tmp_path_factory.mktemp("installed")
-    environment = directory / "venv"
-    python(["venv", "--without-pip", str(environment)])
-    interpreter = str(environment / "bin" / "python")
-    arguments = ["install", "--quiet", "--no-deps", "--no-index", str(wheel)]
-    python(["pip", "--python", interpreter, *arguments])
-    # Afterwards, so that pip sees no other sync_pipeline. What stands in a directory that is named
-    # so is found; its own .pth files, one of which leads to the checkout, are not read.
-    (site,) = environment.glob("lib/python3*/site-packages")
-    (site / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    empty, home = directory / "empty", directory / "home"
-    empty.mkdir()
-    variables = environment_of(home) | {"HOME": str(directory)}
-    for name in ("PYTHONPATH", "VIRTUAL_ENV"):
-        variables.pop(name, None)
-    variables["PATH"] = f"{environment / 'bin'}{os.pathsep}{variables['PATH']}"
-    return Installed(environment, empty, home, variables)
+    if version == ".".join(map(str, sys.version_info[:2])):
+        return with_these_packages(directory, wheel)
+    program = interpreter(version)
+    if program is None:
+        pytest.skip(f"Python {version} is not on this machine")
+    return by_the_recipe(directory, program)
 
 
 def test_it_has_every_file_of_the_package_and_of_the_project(wheel: Path) -> None:

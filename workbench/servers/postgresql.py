@@ -192,6 +192,44 @@ def serve(
         stop(process, signal.SIGINT)
 
 
+@contextmanager
+def run_at_socket(
+    installation: PostgresInstallation, directory: Path, password: str
+) -> Iterator[PostgresInstallation]:
+    """Run a server with a new cluster that is on no network and asks everybody for a password.
+
+    Its socket is in `directory`/socket. Yields its programs.
+    """
+    user = server_user()
+    data, socket = owned_directory(directory, user) / "data", directory / "socket"
+    owned_directory(socket, user).chmod(0o755)
+    installation = _reachable(installation, directory)
+    file = directory / "password"
+    file.write_text(password)
+    file.chmod(0o644)
+    command = [
+        str(installation.programs / "initdb"),
+        *("-D", str(data), "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={file}"),
+        *("-E", "UTF8", "--locale=C", "--no-sync"),
+    ]
+    subprocess.run(as_user(user, command), check=True, capture_output=True, cwd=directory)
+    command = [
+        str(installation.programs / "postgres"),
+        *("-D", str(data), "-c", "listen_addresses=", "-c", "fsync=off"),
+        *("-c", f"unix_socket_directories={socket}"),
+    ]
+    ask = [str(installation.programs / "pg_isready"), "--quiet", f"--host={socket}"]
+    process = start(
+        as_user(user, command),
+        directory / "server.log",
+        lambda: subprocess.run(ask, check=False).returncode == 0,
+    )
+    try:
+        yield installation
+    finally:
+        stop(process, signal.SIGINT)
+
+
 def _answers(port: int) -> bool:
     try:
         with psycopg.connect(
