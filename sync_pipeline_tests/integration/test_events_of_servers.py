@@ -352,6 +352,12 @@ def test_a_sync_that_is_refused_is_told_once(
             watched.bench.sync()
         refused = [item for item in watched.events() if item.kind is EventKind.SYNC_REFUSED]
         assert len(refused) == 2
+        watched.bench.sync(is_forced=True)
+        for number in range(40):
+            ask(f"CREATE ROLE ev_{number}")
+        watched.bench.sync()
+        for number in range(40):
+            ask(f"DROP ROLE ev_{number}")
         # What a server shows that is being moved or restored is no news.
         now = watched.bench.clock()
         window = NewWindow(now, now + timedelta(hours=1), "a restore", watched.bench.instance.id)
