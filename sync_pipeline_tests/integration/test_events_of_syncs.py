@@ -359,6 +359,20 @@ def test_what_everybody_is_granted(store: Store, tmp_path: Path, engine: EngineN
     assert EventKind.GRANTED_TO_EVERYONE not in kinds
 
 
+def test_who_had_less_than_everybody_gets_loses_nothing(store: Store, tmp_path: Path) -> None:
+    bench = NewsBench(store, tmp_path, EngineName.MARIADB)
+    root = replace(user("'root'@'%'"), grants=(Grant(SERVER, "SUPER"),))
+    everybody = replace(PUBLIC, name="PUBLIC")
+    alice = user("'alice'@'%'", Grant(SERVER, "FILE"))
+    bench.sync(root, everybody, alice)
+    given = replace(everybody, grants=(Grant(SERVER, "SUPER"),))
+    assert powers(bench.sync(root, given, alice)) == [("power_gained", "PUBLIC", "superuser")]
+    assert powers(bench.sync(root, everybody, alice)) == [("power_lost", "PUBLIC", "superuser")]
+    assert powers(bench.sync(root, everybody, replace(alice, grants=()))) == [
+        ("power_lost", "'alice'@'%'", "dangerous privilege")
+    ]
+
+
 def test_what_everybody_has_on_each_new_object_is_not_told(bench: NewsBench) -> None:
     routine = Securable(K.FUNCTION, "", "pay", "sum()", catalog="shop")
     bench.sync(PUBLIC, user("ann"))

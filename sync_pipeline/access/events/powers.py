@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sync_pipeline.access.events.context import EventContext
 from sync_pipeline.access.findings.dangers import dangerous
@@ -52,7 +53,9 @@ def power_events(changes: FindingChanges, context: EventContext) -> Iterator[Eve
         if account in context.appeared:
             yield from _appeared(own, context)
         else:
-            yield from _changed(own, was, context)
+            # Also what everybody has holds all that an account had: that is not lost.
+            within = _Within(gained.get(account, {}), lost.get(account, {}))
+            yield from _changed(own, was, within, context)
 
 
 def _but_by_all(found: _Found, by_all: Container[PowerKind], context: EventContext) -> _Found:
@@ -92,17 +95,36 @@ def _appeared(gained: _Found, context: EventContext) -> Iterator[Event]:
         )
 
 
-def _changed(gained: _Found, lost: _Found, context: EventContext) -> Iterator[Event]:
-    """Yield the changes of an account that was there; what a greater power held is no news."""
-    had_all = any(kind in lost for kind in _ALL_OF_IT)
-    has_all = any(kind in gained for kind in _ALL_OF_IT)
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """What came and went of an account, whoever else has it: what a greater power held is no news.
+
+    Where it had all, or has all, what is less was there, and is there still.
+    """
+
+    gained: _Found
+    lost: _Found
+
+    def is_new(self, kind: PowerKind) -> bool:
+        """Return whether a power is none that a greater one held before."""
+        return _is_greater(kind, self.lost)
+
+    def is_over(self, kind: PowerKind) -> bool:
+        """Return whether a power is none that a greater one holds now."""
+        return _is_greater(kind, self.gained)
+
+
+def _changed(
+    gained: _Found, lost: _Found, within: _Within, context: EventContext
+) -> Iterator[Event]:
+    """Yield the changes of an account that was there."""
     for kind in PowerKind:
         was, item = lost.get(kind), gained.get(kind)
-        if item is not None and (not had_all or _is_greater(kind, lost)):
+        if item is not None and within.is_new(kind):
             before = _held(was) if was else _others(lost, kind)
             if was is None or _names(item) - _names(was):
                 yield _event(EventKind.POWER_GAINED, kind, item, context, before, _held(item))
-        if was is not None and (not has_all or _is_greater(kind, gained)):
+        if was is not None and within.is_over(kind):
             after = _held(item) if item else _others(gained, kind)
             if item is None or _names(was) - _names(item):
                 after = GONE if was.account in context.gone else after
