@@ -11,6 +11,7 @@ from sync_pipeline.errors import ConfigurationError
 from sync_pipeline.store.console.schema import console_tokens
 from sync_pipeline.store.daemon.schema import daemon_lease
 from sync_pipeline.store.events.outbox_schema import outbox_lines
+from sync_pipeline.store.events.schema import events
 from sync_pipeline.store.schema import metadata
 from sync_pipeline.store.sizes.schema import instance_databases
 from sync_pipeline.store.use.schema import instance_use
@@ -23,6 +24,7 @@ def every_table() -> MetaData:
     tables = (
         console_tokens,
         daemon_lease,
+        events,
         freshness_checks,
         instance_databases,
         instance_use,
