@@ -288,7 +288,7 @@ def import_(
     with dependencies() as deps:
         registered = deps.store.registry.instances()
         if of is not None:
-            parsed = _with_what_was(parsed, registered, defaults)
+            parsed = _with_what_was(of, parsed, registered, defaults)
         known = {item.name for item in deps.store.registry.credentials()}
         problems = [str(problem) for problem in parsed.problems]
         problems += [
@@ -339,14 +339,16 @@ def _read(file: Path, encoding: str, of: str | None, defaults: Defaults) -> Pars
 
 
 def _with_what_was(
-    parsed: ParsedFile, registered: Sequence[Instance], defaults: Defaults
+    of: str, parsed: ParsedFile, registered: Sequence[Instance], defaults: Defaults
 ) -> ParsedFile:
     """Return another tool's list with what is known of instances that are registered."""
-    from sync_pipeline.fleet.foreign import with_what_was
+    from sync_pipeline.fleet.foreign import ForeignFormat, with_what_was
 
+    kind = ForeignFormat(of)
     before = {item.name: item for item in registered}
     found = (
-        with_what_was(item, before.get(item.name, item), defaults) for item in parsed.instances
+        with_what_was(kind, item, before.get(item.name, item), defaults)
+        for item in parsed.instances
     )
     return replace(parsed, instances=tuple(found))
 

@@ -92,27 +92,31 @@ def foreign_rows(
         raise ConfigurationError(error.sentence(str(path)), hint="Nothing was imported.") from None
 
 
-def with_what_was(found: Instance, before: Instance, defaults: Defaults) -> Instance:
+def with_what_was(
+    kind: ForeignFormat, found: Instance, before: Instance, defaults: Defaults
+) -> Instance:
     """Return an instance of such a list as it is from now on; `before` is how it was registered.
 
     The list says where the server is, and what nobody has set yet. The rest is for whoever uses
     that tool: the account that a person works with, a word that gives a colour, a TLS mode that
-    the tool writes where nobody chose one. No tag is taken away: rules of alerts, teams and
-    limits go by them. `defaults` were said for this import, and win.
+    the tool writes where nobody chose one. Variables of ours in an inventory are written for us,
+    so that they win, but for a TLS mode that checks less. No tag is taken away: rules of alerts,
+    teams and limits go by them. `defaults` were said for this import, and win.
     """
+    said, other = (found, before) if kind is ForeignFormat.ANSIBLE else (before, found)
     return replace(
         found,
-        credential=defaults.credential or before.credential,
-        database=before.database or found.database,
+        credential=defaults.credential or said.credential,
+        database=said.database or other.database,
         tls=replace(
             before.tls,
             mode=max(before.tls.mode, found.tls.mode, key=tuple(TlsMode).index),
-            ca_file=before.tls.ca_file or found.tls.ca_file,
+            ca_file=said.tls.ca_file or other.tls.ca_file,
         ),
         timeouts=before.timeouts,
         tags=tuple(dict.fromkeys((*before.tags, *found.tags))),
-        environment=defaults.environment or before.environment or found.environment,
-        description=before.description or found.description,
+        environment=defaults.environment or said.environment or other.environment,
+        description=said.description or other.description,
         is_active=before.is_active,
     )
 

@@ -340,6 +340,29 @@ def test_a_list_of_another_tool_takes_nothing_that_was_set(monitor: Command) -> 
     assert (shown("billing")["environment"], shown("billing")["credential"]) == ("test", "other")
 
 
+def test_variables_of_ours_in_an_inventory_win_over_what_was_set(monitor: Command) -> None:
+    """They are written for us; a TLS mode that checks less, and what it does not say, stay."""
+    monitor.ok("credentials", "add", "other", "--username", "x", "--password-stdin", stdin="y\n")
+    monitor.ok(
+        *("instances", "add", "billing", "--engine", "postgresql", "--host", "old"),
+        *("--credential", "monitor", "--environment", "test", "--tls", "verify-full"),
+        *("--database", "shop", "--description", "ours", "--tag", "team=billing"),
+    )
+    said = "sync_pipeline_engine=postgresql sync_pipeline_credential=other"
+    said += " sync_pipeline_environment=production sync_pipeline_tls=require ansible_host=new"
+    file = write(monitor, "hosts.ini", f"[eu]\nbilling {said}\n")
+    assert "1 changed" in monitor.ok("instances", "import", file, "--from", "ansible").out
+    found = monitor.ok("instances", "show", "billing", "--json").json
+    assert (found["host"], found["credential"], found["environment"]) == (
+        "new", "other", "production",
+    )  # fmt: skip
+    assert (found["database"], found["description"], found["tls"]) == (
+        "shop", "ours", "verify-full",
+    )  # fmt: skip
+    assert found["tags"] == ["eu", "team=billing"]
+    assert "1 unchanged" in monitor.ok("instances", "import", file, "--from", "ansible").out
+
+
 def test_a_fleet_is_imported_whole_and_safe_to_repeat(monitor: Command) -> None:
     file = write(monitor, "fleet.yaml", FLEET)
     assert "nothing was written" in monitor.ok("instances", "import", file, "--dry-run").out
