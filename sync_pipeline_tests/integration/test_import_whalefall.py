@@ -213,7 +213,7 @@ def whole_url(store_url: str, tmp_path: Path, request: pytest.FixtureRequest) ->
         yield url
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_killed_anywhere_and_gone_on_with_it_is_the_same(
     whale: WhaleFallBench,
     store_url: str,
