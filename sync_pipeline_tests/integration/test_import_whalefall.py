@@ -549,7 +549,7 @@ main()
 def test_a_process_that_is_killed_before_it_commits_leaves_no_half(
     whale: WhaleFallBench, store_url: str, whole_url: str, tmp_path: Path
 ) -> None:
-    whale.fill(random.Random(9), days(12), instances=2)
+    whale.fill(random.Random(9), days(4), instances=1)
     base = {**os.environ, "WHALE_URL": whale.url, "SYNC_PIPELINE_TIME_ZONE": "Asia/Shanghai"}
 
     def run(url: str, home: str, puts: int) -> int:
