@@ -16,7 +16,6 @@ from sync_pipeline.cli.context import (
     require_name,
     say,
     show_json,
-    shown_time,
 )
 from sync_pipeline.cli.options import with_options
 from sync_pipeline.cli.output import Output, time_cell
@@ -197,7 +196,7 @@ def _json(found: ImportReport, own: ImportPass | None) -> dict[str, Any]:
         "source": found.source,
         "is_plan": found.is_plan,
         "started_at": own and own.started_at.isoformat(),
-        "finished_at": own and shown_time(own.finished_at),
+        "finished_at": own and own.finished_at and own.finished_at.isoformat(),
         "kinds": {
             str(kind): {"is_done": mark.is_done, **mark.tally.to_json()}
             for kind, mark in found.marks.items()

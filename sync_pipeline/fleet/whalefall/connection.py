@@ -58,7 +58,7 @@ class WhaleFall:
         parameters = _parameters(url)
         address = "{host}:{port}/{dbname}".format_map(_Shown(parameters))
         try:
-            connection = psycopg.connect(**parameters)
+            connection = psycopg.connect(**parameters, prepare_threshold=None)
         except (psycopg.Error, TypeError, ValueError) as error:
             raise _unavailable(address, error, parameters) from None
         with _closing(connection):

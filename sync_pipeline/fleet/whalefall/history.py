@@ -12,6 +12,7 @@ from sync_pipeline.fleet.whalefall.connection import WhaleFall
 from sync_pipeline.fleet.whalefall.steps import NOT_TAKEN_INSTANCE, Scope, Step
 from sync_pipeline.fleet.whalefall.texts import (
     LONGEST_JSON,
+    LOWEST,
     TOO_LONG,
     aware,
     clean,
@@ -200,7 +201,7 @@ def _by_id(
     place: tuple[str | int, ...],
     made: Callable[[Any, Tally], ImportedRow | None],
 ) -> Iterator[Step]:
-    after = int(place[0]) if place else -1
+    after = int(place[0]) if place else LOWEST
     while found := store.rows(kind, query, {"after": after, "most": AT_ONCE}):
         tally = Tally()
         rows = [item for row in found if (item := made(row, tally)) is not None]

@@ -24,7 +24,7 @@ from sync_pipeline.fleet.whalefall.steps import (
     to_read,
     windows,
 )
-from sync_pipeline.fleet.whalefall.texts import aware, clean, midnight, moment, words
+from sync_pipeline.fleet.whalefall.texts import LOWEST, aware, clean, midnight, moment, words
 from sync_pipeline.model.imported import (
     ImportedDatabase,
     ImportedPeriod,
@@ -144,7 +144,7 @@ def _periods(*, of_databases: bool) -> str:
 
 def database_steps(store: WhaleFall, scope: Scope, place: tuple[str | int, ...]) -> Iterator[Step]:
     """Yield the inventory of databases."""
-    after = int(place[0]) if place else -1
+    after = int(place[0]) if place else LOWEST
     while found := store.rows(_Database, _DATABASES, {"after": after, "most": AT_ONCE}):
         tally = Tally()
         rows = [made for row in found if (made := _database(row, scope, tally))]

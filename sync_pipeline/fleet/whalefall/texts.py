@@ -10,6 +10,8 @@ REPLACED = "\ufffd"
 LONGEST_TEXT = 20_000
 LONGEST_JSON = 500_000
 TOO_LONG = f'"longer than {LONGEST_JSON} characters: not taken"'
+LOWEST = -(2**62)
+"""Less than any number of a row."""
 EARLIEST, LATEST = date(1970, 1, 1), date(9000, 1, 1)
 
 
