@@ -67,12 +67,7 @@ class KeyFile:
             ConfigurationError: it is a symbolic link, or can't be read or written.
         """
         with self._alone():
-            if self.path.is_symlink():
-                raise ConfigurationError(
-                    f"The key file {self.path} is a symbolic link, which is not replaced.",
-                    hint=f"Set SYNC_PIPELINE_SECRET_KEY_FILE={self.path.resolve()} and run the "
-                    "command again.",
-                )
+            self._require_no_link()
             older = self.read() if self.is_there else []
             check()
             self._write([_new_key(), *older])
@@ -81,14 +76,23 @@ class KeyFile:
         """Put those keys behind the present ones that are not among them; return how many.
 
         Raises:
-            ConfigurationError: it can't be read or written.
+            ConfigurationError: it is a symbolic link, or can't be read or written.
         """
         with self._alone():
+            self._require_no_link()
             there = self.read() if self.is_there else []
             missing = [key for key in keys if key not in there]
             if missing:
                 self._write([*there, *missing])
             return len(missing)
+
+    def _require_no_link(self) -> None:
+        if self.path.is_symlink():
+            raise ConfigurationError(
+                f"The key file {self.path} is a symbolic link, which is not replaced.",
+                hint=f"Set SYNC_PIPELINE_SECRET_KEY_FILE={self.path.resolve()} and run the "
+                "command again.",
+            )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
