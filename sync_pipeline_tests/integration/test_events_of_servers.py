@@ -364,8 +364,8 @@ def test_a_sync_that_is_refused_is_told_once(
         watched.bench.store.maintenance.start(window)
         with pytest.raises(SuspiciousSnapshot):
             watched.bench.sync()
-        again = [item for item in watched.events() if item.kind is EventKind.SYNC_REFUSED]
-        assert again == refused
+        every = [item for item in watched.events() if item.kind is EventKind.SYNC_REFUSED]
+        assert every == refused
         watched.bench.store.close()
 
 
