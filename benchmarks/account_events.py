@@ -74,10 +74,10 @@ def _whole(options: argparse.Namespace) -> None:
             _say(f"PostgreSQL {server.version}, {options.roles} roles, whole syncs, ms of CPU")
             _say(f"{'what changed':34}{'without':>10}{'with':>10}{'events':>8}{'cost':>8}")
             asked = sides[1].asked
-            without, cost = _line("nothing", _least(server, sides, options.syncs, ()), sides)
+            without, cost = _line("nothing", _least(server, sides, options.syncs, ()))
             idle = without, cost if sides[1].asked > asked else 0.0
             changed = [
-                _line(name, _least(server, sides, options.syncs, statements), sides)
+                _line(name, _least(server, sides, options.syncs, statements))
                 for name, statements in _statements(options.chain)
             ]
             _say(f"of a fleet of which 1 % has changed: {_of_fleet(idle, changed)}")
@@ -116,8 +116,12 @@ def _statements(chain: int) -> Iterator[tuple[str, tuple[str, str]]]:
 
 def _least(
     server: RunningServer, sides: Sequence[SyncedServer], rounds: int, statements: Sequence[str]
-) -> tuple[float, float]:
-    """Return the milliseconds of a sync, without events and with; of a change by both ways."""
+) -> tuple[float, float, int]:
+    """Return the milliseconds of a sync, without events and with, and how many there were.
+
+    Of a change they are the mean of it and of its taking back, and all events of both.
+    """
+    before = sides[1].events()
     found: list[list[list[float]]] = [[[] for _ in statements or ("",)] for _ in sides]
     for number in range(rounds):
         for place, statement in enumerate(statements or ("",)):
@@ -126,15 +130,12 @@ def _least(
             for side in turn:
                 found[sides.index(side)][place].append(side.sync())
     without, with_events = (1000 * sum(map(min, each)) / len(each) for each in found)
-    return without, with_events
+    return without, with_events, (sides[1].events() - before) // rounds
 
 
-def _line(
-    name: str, spent: tuple[float, float], sides: Sequence[SyncedServer]
-) -> tuple[float, float]:
-    without, with_events = spent
+def _line(name: str, spent: tuple[float, float, int]) -> tuple[float, float]:
+    without, with_events, events = spent
     cost = with_events - without
-    events = sides[1].events()
     _say(f"{name:34}{without:10.2f}{with_events:10.2f}{events:8}{cost:8.2f}")
     return without, cost
 
