@@ -57,7 +57,7 @@ from workbench.servers.running import RunningServer
 
 pytestmark = pytest.mark.long
 
-STEPS = int(os.environ.get("SYNC_PIPELINE_TEST_FLEET_STEPS", "8"))
+STEPS = int(os.environ.get("SYNC_PIPELINE_TEST_FLEET_STEPS", "5"))
 SEEDS = [int(one) for one in os.environ.get("SYNC_PIPELINE_TEST_FLEET_SEEDS", "18").split(",")]
 BETWEEN = timedelta(minutes=30)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
