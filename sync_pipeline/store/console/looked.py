@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from sqlalchemy import select
 
 from sync_pipeline.model.causes import Cause
+from sync_pipeline.model.growth import Growth
 from sync_pipeline.model.inventory import Databases
 from sync_pipeline.model.looked import Lacking, LookedAt, LookedFor, SeenOn, SoughtOn, Span
 from sync_pipeline.store.access import databases_of
@@ -25,6 +26,8 @@ _MOST_CAUSES = 20_000
 """With their findings, which are those that are kept of reviews: some 300 bytes each."""
 _MOST_LACKING = 20_000
 """Instances and texts: some 500 bytes each."""
+_MOST_POINTS = 40_000
+"""Days from which growth was estimated: some 200 bytes each."""
 
 
 class _Spanned(Protocol):
@@ -53,7 +56,7 @@ class KeptForATime(Generic[KeyT, FoundT]):
 
 
 class LookedThrough:
-    """Accounts that rules take, causes of findings, and instances that lack what was sought."""
+    """Accounts that rules take, causes of findings, instances that lack what was sought, growth."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,6 +67,10 @@ class LookedThrough:
             _MOST_CAUSES, lambda found: 1 + sum(1 + len(item.findings) for item in found)
         )
         self.lacking: KeptForATime[SoughtOn, Lacking] = KeptForATime(_MOST_LACKING, lambda _: 1)
+        # By all points from which it was estimated.
+        self.growths: Kept[Hashable, Growth | None] = Kept(
+            _MOST_POINTS, lambda found: 1 + (found.points if found is not None else 0)
+        )
 
     def marks(self, instance_ids: Sequence[int]) -> dict[int, str]:
         """Return what tells what the last sync of each instance left; see `StoredAccess.mark`."""

@@ -234,10 +234,22 @@ class CapacityAnswers:
                     item,
                     known[-1] if known else None,
                     capacity.anomaly_of(self._deps, last),
-                    capacity.growth_of(own, limits) if is_until else None,
+                    self._growth(own, limits) if is_until else None,
                 )
             )
         return tuple(made)
+
+    def _growth(self, own: Sequence[SizePoint], limits: capacity.Limits) -> Growth | None:
+        """Return where a subject leads: of the same points it is estimated once in a process."""
+        if not own:
+            return None
+        subject = own[0].instance, own[0].database
+        days = tuple((item.collected_date, item.total_bytes, item.maximum_bytes) for item in own)
+        key = subject, limits.get(subject), days
+        kept = self._store.looked_through.growths
+        return kept.all_of(
+            [key], lambda keys: dict.fromkeys(keys, capacity.growth_of(own, limits))
+        )[key]
 
     def _points(
         self, found: Sequence[Standing], subjects: Subjects, since: date
