@@ -72,6 +72,14 @@ class FindingTotals:
         return sum(self.by_severity.values())
 
 
+@dataclass(frozen=True, slots=True)
+class CountedRank:
+    """How many findings of one rank there are, and on how many instances."""
+
+    findings: int
+    instances: int
+
+
 def counts_of_findings(
     findings: Sequence[Finding], accepted: Iterable[Finding]
 ) -> tuple[FindingCount, ...]:
@@ -135,8 +143,8 @@ class CountedQuestion:
 
     `rule` empty: of all; `least` is the severity that they have at least. `now` is when what
     depends on the time has to hold: questions are alike where nothing of it turned in between.
-    `ids` are those of the instances, where these are few and were looked for before.
-    `without` are those that were counted and are not meant; None: they are not few.
+    `ids` are those of the instances, where these were looked for before; None: they are too many.
+    `without` are those that were counted and are not meant; None: they are too many, or not known.
     """
 
     reach: Reach
@@ -155,8 +163,8 @@ class CountedQuestion:
 class Covered:
     """Of how many instances a question is, how many of them have no numbers, and some names.
 
-    `ids` are those of the question where it is of few, and `without` those that have numbers and
-    are none of them, or whose numbers do not hold, where these are few.
+    `ids` are those of the question where it is not of nearly all, and `without` those that have
+    numbers and are none of them, or whose numbers do not hold, where these are not too many.
     """
 
     total: int
@@ -164,6 +172,10 @@ class Covered:
     names: tuple[str, ...] = ()
     ids: tuple[int, ...] | None = None
     without: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        """Return how many ids it holds."""
+        return len(self.ids or ()) + len(self.without or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from functools import wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
+from sync_pipeline.model.finding_totals import Covered
 from sync_pipeline.model.page import Page
 
 if TYPE_CHECKING:
@@ -121,6 +122,6 @@ def _hashable(value: object) -> Hashable:
 
 
 def _rows(value: object) -> int:
-    """Return how much room a value takes, in rows; of a page that are its items."""
+    """Return how much room a value takes, in rows; of a page that are its items, or ids."""
     items = value.items if isinstance(value, Page) else value
-    return 1 + (len(items) if isinstance(items, list | tuple | dict) else 0)
+    return 1 + (len(items) if isinstance(items, list | tuple | dict | Covered) else 0)

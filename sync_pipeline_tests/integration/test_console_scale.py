@@ -113,7 +113,7 @@ def test_causes_of_many_instances_are_those_of_all_of_them_read(
     """Numbers, groups and rows, page by page: as of few, of which everything is read."""
     _without_uneven(monkeypatch)
     # Few are named by their ids, and many are found by what is asked.
-    monkeypatch.setattr(stored, "FEW", 0 if by == "rule" else 200)
+    _bind(monkeypatch, 0 if by == "rule" else 200)
     _require_same_causes(pages, monkeypatch, {**query, "by": by})
 
 
@@ -179,12 +179,18 @@ def test_the_same_on_postgresql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: RunningServer
 ) -> None:
     _without_uneven(monkeypatch)
-    monkeypatch.setattr(stored, "FEW", 0)
+    _bind(monkeypatch, 0)
     with store_database(postgresql_server) as url, filled(tmp_path, url) as made:
         most = findings.MOST_AT_ONCE
         for by in ("rule", "instance", "tag"):
             monkeypatch.setattr(findings, "MOST_AT_ONCE", most)
             _require_same_causes(made, monkeypatch, {"by": by, "severity": "high"})
+
+
+def _bind(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Let so many instances be named by their ids; of more it is said what finds them."""
+    monkeypatch.setattr(stored, "FEW", most)
+    monkeypatch.setattr(stored, "MOST_BOUND", most)
 
 
 def _without_uneven(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -558,7 +564,7 @@ def _explained(store: Store, deps: SyncDeps, monkeypatch: pytest.MonkeyPatch) ->
                 assert pages.get(path, query).status in (200, 400, 404), (path, query)
             monkeypatch.setattr(findings, "MOST_AT_ONCE", 0)
             for few in (0, 200):
-                monkeypatch.setattr(stored, "FEW", few)
+                _bind(monkeypatch, few)
                 for path, query in asked:
                     if path.endswith(("/causes", "/findings")):
                         pages.get(path, query)

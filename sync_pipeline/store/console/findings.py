@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     Select,
     and_,
+    case,
     exists,
     func,
     not_,
@@ -30,6 +31,7 @@ from sync_pipeline.model.finding_count import ALL_RULES
 from sync_pipeline.model.finding_totals import (
     Counted,
     CountedQuestion,
+    CountedRank,
     Covered,
     FindingNumbers,
     FindingTotals,
@@ -49,6 +51,9 @@ from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.schema import instances
 
 _SHOWN = 3
+MOST_BOUND = 5_000
+"""Instances whose ids are bound to statements in the place of the tags that they were found by, or
+that are left out of the numbers of all."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _OF_RULE = counts.c.rule, counts.c.rank
 _TOLD = ("told_causes", "told_findings", "told_accounts", "is_told_worst")
@@ -76,29 +81,25 @@ class FindingPages(OfDatabase):
     def covered(self, asked: CountedQuestion) -> Covered:
         """Return of how many instances of a question there are numbers, and what they leave out."""
         with self._database.read() as connection:
-            meant = select(instances.c.id).where(*_meant(connection, asked))
-            ids = connection.scalars(meant.limit(FEW + 1)).all()
-            if len(ids) <= FEW:
-                asked = replace(asked, ids=tuple(ids))
-                meant = select(instances.c.id).where(*_meant(connection, asked))
-            counted = meant.join(marks, marks.c.instance_id == instances.c.id).where(_holds(asked))
-            total, known = (
-                connection.scalar(select(func.count()).select_from(query.subquery())) or 0
-                for query in (meant, counted)
-            )
-            kept = connection.scalar(select(func.count()).select_from(marks)) or 0
+            asked, total = _found(connection, asked)
+            is_whole = asked.ids is None and not _is_narrowed(connection, asked)
+            kept = _count(connection, select(marks.c.instance_id))
+            others = _others(connection, asked, MOST_BOUND) if is_whole else None
+            if others is None:
+                counted = select(instances.c.id).where(*_meant(connection, asked))
+                counted = counted.join(marks, marks.c.instance_id == instances.c.id)
+                known = _count(connection, counted.where(_holds(asked)))
+                if kept - known <= FEW:
+                    others = _others(connection, asked, FEW)
+            else:
+                known = kept - len(others)
             names: Sequence[str] = ()
             if known < total:
-                left = select(instances.c.name).where(
-                    *_meant(connection, asked), instances.c.id.not_in(counted)
-                )
+                # By the names, and with one seek for each: the first few end it.
+                is_counted = exists().where(marks.c.instance_id == instances.c.id, _holds(asked))
+                left = select(instances.c.name).where(*_meant(connection, asked), ~is_counted)
                 names = connection.scalars(left.order_by(instances.c.name).limit(_SHOWN)).all()
-            others: Sequence[int] | None = None
-            if kept - known <= FEW:
-                own = select(marks.c.instance_id).where(marks.c.instance_id.not_in(counted))
-                others = connection.scalars(own).all() if kept > known else ()
-            without = None if others is None else tuple(sorted(others))
-            return Covered(total, total - known, tuple(names), asked.ids, without)
+            return Covered(total, total - known, tuple(names), asked.ids, others)
 
     @remembered
     def numbers(self, asked: CountedQuestion, *, with_rules: bool) -> FindingNumbers:
@@ -129,13 +130,19 @@ class FindingPages(OfDatabase):
         )
 
     @remembered
-    def findings(self, asked: CountedQuestion, counted: Counted = Counted.EACH) -> int:
-        """Return how many findings there are, each by itself, or how many were accepted."""
-        number = func.sum(_number(asked, counted))
+    def ranks(
+        self, asked: CountedQuestion, counted: Counted = Counted.EACH
+    ) -> dict[int, CountedRank]:
+        """Return how many findings there are of each rank, each by itself, or were accepted."""
+        number = _number(asked, counted)
+        has_some = func.sum(case((number > 0, 1), else_=0))
         with self._database.read() as connection:
-            of = counts.c.rule == asked.rule
-            query = _counted(connection, asked, number, of=of, is_narrowed=True)
-            return int(connection.scalar(query) or 0)
+            query = _counted(
+                connection, asked, counts.c.rank, func.sum(number), has_some,
+                of=counts.c.rule == asked.rule, is_narrowed=True,
+            )  # fmt: skip
+            rows = connection.execute(query.group_by(counts.c.rank))
+            return {row[0]: CountedRank(int(row[1]), int(row[2])) for row in rows if row[1]}
 
     def with_new(self, asked: CountedQuestion, since: datetime) -> dict[int, tuple[str, datetime]]:
         """Return the instances of a question of which something was found since a moment.
@@ -209,23 +216,28 @@ class FindingPages(OfDatabase):
         limit: int,
         *,
         is_after: bool = False,
+        is_seldom: bool = False,
         rule: str | None = None,
         tag: str | None = None,
     ) -> list[Instance]:
         """Return instances that have some of a number at a rank, by name from one on, or after it.
 
-        `rule` is that of the number; None: that of the question. `tag` is one that they have,
-        empty: none at all; None: any.
+        `is_seldom`: so few have some that they are found first. `rule` is that of the number;
+        None: that of the question. `tag` is one that they have, empty: none at all; None: any.
         """
         name = self._exact(instances.c.name)
         with self._database.read() as connection:
             column = _number(asked, of)
-            # By the names, and with one seek for each: mostly the first ones have some.
-            has_some = exists().where(
+            own = (
                 counts.c.rule == (asked.rule if rule is None else rule),
                 counts.c.rank == rank,
-                counts.c.instance_id == instances.c.id,
                 column > 0,
+            )
+            # By the names, and with one seek for each: mostly the first ones have some.
+            has_some = (
+                instances.c.id.in_(select(counts.c.instance_id).where(*own))
+                if is_seldom
+                else exists().where(*own, counts.c.instance_id == instances.c.id)
             )
             is_counted = exists().where(marks.c.instance_id == instances.c.id, _holds(asked))
             query = select(instances).where(*_meant(connection, asked), is_counted, has_some)
@@ -284,6 +296,36 @@ def _meant(connection: Connection, asked: CountedQuestion) -> list[ColumnElement
         named = select(accounts.c.instance_id).where(accounts.c.account_name == asked.account)
         where.append(instances.c.id.in_(named))
     return where
+
+
+def _found(connection: Connection, asked: CountedQuestion) -> tuple[CountedQuestion, int]:
+    """Return a question with the ids of its instances, and how many these are.
+
+    Where nothing narrows it, all but a few are looked through by each statement anyway.
+    """
+    meant = select(instances.c.id).where(*_meant(connection, asked))
+    most = MOST_BOUND if _is_narrowed(connection, asked) else FEW
+    ids = connection.scalars(meant.limit(most + 1)).all()
+    if len(ids) <= most:
+        return replace(asked, ids=tuple(ids)), len(ids)
+    return asked, _count(connection, meant)
+
+
+def _is_narrowed(connection: Connection, asked: CountedQuestion) -> bool:
+    narrowing = (*in_reach(connection, asked.reach), *chosen(connection, asked.asked))
+    return bool(narrowing or asked.account)
+
+
+def _others(connection: Connection, asked: CountedQuestion, most: int) -> tuple[int, ...] | None:
+    """Return instances that have numbers and are not meant, or whose do not hold; None: more."""
+    is_meant = exists().where(instances.c.id == marks.c.instance_id, *_meant(connection, asked))
+    query = select(marks.c.instance_id).where(or_(~_holds(asked), ~is_meant))
+    found = connection.scalars(query.limit(most + 1)).all()
+    return tuple(sorted(found)) if len(found) <= most else None
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    return connection.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 def _counted(

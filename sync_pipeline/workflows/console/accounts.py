@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
 from sync_pipeline.access import questions
 from sync_pipeline.access.answers import AccessComparison, AccountAccess
@@ -44,7 +45,7 @@ from sync_pipeline.workflows.answers.past import each_at, require_past
 from sync_pipeline.workflows.answers.tenure import tenures
 from sync_pipeline.workflows.answers.use import use_lines
 from sync_pipeline.workflows.console.abilities import looked_at, looked_through
-from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
+from sync_pipeline.workflows.console.looking import Looking, Lots
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 LAST_CHANGES = 20
@@ -125,13 +126,14 @@ class AccountAnswers:
         _require_judged(asked)
         key = checked_key(place.after, str, str)
         since, last = (str(key[0]), str(key[1])) if key else (None, "")
-        chosen = self._store.instance_pages.chosen(
-            self._reach, _instances(asked), MOST_LOOKED_THROUGH + 1, since, asked.at
+        pages, question = self._store.instance_pages, _instances(asked)
+        lots = Lots(
+            lambda most, begin: pages.chosen(self._reach, question, most, begin, asked.at), since
         )
         looking = Looking()
         lines: list[AccountLine] = []
         gaps: list[tuple[str, str]] = []
-        for name, found in looking.some(self._found(chosen[:MOST_LOOKED_THROUGH], asked)):
+        for name, found in looking.some(self._found(lots, asked)):
             gaps += [(name, text) for text in found.gaps]
             lines += [
                 line
@@ -142,8 +144,8 @@ class AccountAnswers:
                 shown = lines[: place.limit]
                 following: Key = (shown[-1].instance, shown[-1].name)
                 return self._answer(Page(tuple(shown), following), asked, tuple(alike(gaps)))
-        more = chosen[looking.count :]
-        end = (more[0].name, "") if more else None
+        more = lots.after(looking.count)
+        end = (more, "") if more is not None else None
         return self._answer(Page(tuple(lines), end), asked, tuple(alike(gaps)))
 
     def _answer(
@@ -153,7 +155,11 @@ class AccountAnswers:
         names = {item.instance for item in page.items} if asked.at is None else ()
         return AccountsAnswer(page, notes, self._store.use.named(sorted(names)))
 
-    def _found(
+    def _found(self, lots: Lots, asked: AccountQuestion) -> Iterator[tuple[str, LookedAt]]:
+        # What is wrong with a question is wrong where there is no instance, too.
+        return chain.from_iterable(self._on(some, asked) for some in (lots if lots.known else [()]))
+
+    def _on(
         self, some: Sequence[Instance], asked: AccountQuestion
     ) -> Iterator[tuple[str, LookedAt]]:
         def anew(chosen: Sequence[Instance]) -> Iterator[Found]:

@@ -35,6 +35,7 @@ from sync_pipeline.model.finding import (
 from sync_pipeline.model.finding_totals import (
     Counted,
     CountedQuestion,
+    CountedRank,
     Covered,
     FindingNumbers,
     FindingTotals,
@@ -65,6 +66,8 @@ MOST_GROUPS = 40
 _LOT, _AT_ONCE = 60, 20
 """Instances that are looked for together, and those whose findings are read: a page needs few."""
 _ROUNDS = 10
+_SELDOM = 500
+"""Instances that are found before they are sorted; of more, the first ones by name are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,19 +231,29 @@ class _Counted:
         """Return a page of findings, worst first."""
         asked, pages = self.asked, self.deps.store.finding_pages
         reading = _Reading(self.deps, rounds=None if asked.is_counted else _ROUNDS)
-        page = page_of_stream(self._each(place.after, reading), place, _finding_key)
-        total = pages.findings(self.question, asked.counted) if asked.is_counted else None
+        ranks = pages.ranks(self.question, asked.counted) if asked.is_counted else None
+        each = self._each(place.after, reading, ranks)
+        page = page_of_stream(each, place, _finding_key)
+        total = None if ranks is None else sum(item.findings for item in ranks.values())
         following = page.next or reading.stopped
         notes = self._notes(reading.shown(item.instance for item in page.items))
         notes = (*worse_notes(page.items), *notes)
         return FindingsAnswer(Page(page.items, following, total), self.deps.clock(), notes)
 
-    def _each(self, known: Key | None, reading: _Reading) -> Iterator[Finding]:
-        """Yield findings in the order of the pages, from the instance of a key on."""
+    def _each(
+        self, known: Key | None, reading: _Reading, ranks: Mapping[int, CountedRank] | None
+    ) -> Iterator[Finding]:
+        """Yield findings in the order of the pages, from the instance of a key on.
+
+        `ranks` are those of which there is one, where that is counted.
+        """
         first, since = (int(known[0]), str(known[1])) if known else (0, "")
         for rank in range(first, _worst_to(self.question.least)):
+            if ranks is not None and rank not in ranks:
+                continue
+            is_seldom = ranks is not None and ranks[rank].instances <= _SELDOM
             begin = since if rank == first else ""
-            for some in self._some(self.asked.counted, rank, begin):
+            for some in self._some(self.asked.counted, rank, begin, is_seldom=is_seldom):
                 if reading.is_over():
                     # Few of those that were looked at have any of the account.
                     reading.stopped = (rank, some[0].name, "", "", 0)
@@ -264,12 +277,20 @@ class _Counted:
         )
 
     def _some(
-        self, counted: Counted, rank: int, since: str, **of: str | None
+        self,
+        counted: Counted,
+        rank: int,
+        since: str,
+        *,
+        is_seldom: bool = False,
+        **of: str | None,
     ) -> Iterator[list[Instance]]:
         """Yield instances that have some of a number, a few at a time."""
-        pages, is_after = self.deps.store.finding_pages, False
+        asked, pages, is_after = self.question, self.deps.store.finding_pages, False
         while True:
-            some = pages.on(self.question, counted, rank, since, _LOT, is_after=is_after, **of)
+            some = pages.on(
+                asked, counted, rank, since, _LOT, is_after=is_after, is_seldom=is_seldom, **of
+            )
             yield from (some[begin : begin + _AT_ONCE] for begin in range(0, len(some), _AT_ONCE))
             if len(some) < _LOT:
                 return
