@@ -86,9 +86,7 @@ class FindingPages(OfDatabase):
             kept = _count(connection, select(marks.c.instance_id))
             others = _others(connection, asked, MOST_BOUND) if is_whole else None
             if others is None:
-                counted = select(instances.c.id).where(*_meant(connection, asked))
-                counted = counted.join(marks, marks.c.instance_id == instances.c.id)
-                known = _count(connection, counted.where(_holds(asked)))
+                known = _count(connection, _known(connection, asked))
                 if kept - known <= FEW:
                     others = _others(connection, asked, FEW)
             else:
@@ -97,7 +95,8 @@ class FindingPages(OfDatabase):
             if known < total:
                 # By the names, and with one seek for each: the first few end it.
                 is_counted = exists().where(marks.c.instance_id == instances.c.id, _holds(asked))
-                left = select(instances.c.name).where(*_meant(connection, asked), ~is_counted)
+                meant = _meant(connection, asked, is_by_name=True)
+                left = select(instances.c.name).where(*meant, ~is_counted)
                 names = connection.scalars(left.order_by(instances.c.name).limit(_SHOWN)).all()
             return Covered(total, total - known, tuple(names), asked.ids, others)
 
@@ -240,7 +239,8 @@ class FindingPages(OfDatabase):
                 else exists().where(*own, counts.c.instance_id == instances.c.id)
             )
             is_counted = exists().where(marks.c.instance_id == instances.c.id, _holds(asked))
-            query = select(instances).where(*_meant(connection, asked), is_counted, has_some)
+            meant = _meant(connection, asked, is_by_name=not is_seldom)
+            query = select(instances).where(*meant, is_counted, has_some)
             query = query.where(name > since if is_after else name >= since)
             if tag is not None:
                 query = query.where(_tagged(connection, tag))
@@ -283,10 +283,18 @@ def _holds(asked: CountedQuestion) -> ColumnElement[bool]:
     )
 
 
-def _meant(connection: Connection, asked: CountedQuestion) -> list[ColumnElement[bool]]:
-    """Return what an instance of a question is; see `InstancePages.chosen`."""
+def _meant(
+    connection: Connection, asked: CountedQuestion, *, is_by_name: bool = False
+) -> list[ColumnElement[bool]]:
+    """Return what an instance of a question is; see `InstancePages.chosen`.
+
+    `is_by_name`: many are gone through in the order of their names, of which a page needs some.
+    """
     if asked.ids is not None:
-        return [among(connection, instances.c.id, asked.ids)]
+        is_many = is_by_name and len(asked.ids) > FEW
+        # Else SQLite would find all of them by their ids, and sort them.
+        number = instances.c.id + 0 if is_many else instances.c.id
+        return [among(connection, number, asked.ids)]  # type: ignore[arg-type]
     question = asked.asked
     where = [instances.c.deleted_at.is_(None), *in_reach(connection, asked.reach)]
     where += chosen(connection, question)
@@ -324,6 +332,15 @@ def _others(connection: Connection, asked: CountedQuestion, most: int) -> tuple[
     return tuple(sorted(found)) if len(found) <= most else None
 
 
+def _known(connection: Connection, asked: CountedQuestion) -> Select[Any]:
+    """Return a query for the instances (ids) of a question whose numbers hold."""
+    query: Select[Any] = select(marks.c.instance_id).where(_holds(asked))
+    if asked.ids is not None:
+        return query.where(among(connection, marks.c.instance_id, asked.ids))
+    query = query.join(instances, instances.c.id == marks.c.instance_id)
+    return query.where(*_meant(connection, asked))
+
+
 def _count(connection: Connection, query: Select[Any]) -> int:
     return connection.scalar(select(func.count()).select_from(query.subquery())) or 0
 
@@ -336,18 +353,13 @@ def _counted(
     is_narrowed: bool = False,
 ) -> Select[Any]:
     """Return a query over the numbers of a question; `is_narrowed`: of its severities alone."""
-    known = (
-        select(marks.c.instance_id)
-        .join(instances, instances.c.id == marks.c.instance_id)
-        .where(_holds(asked), *_meant(connection, asked))
-    )
     query: Select[Any] = select(*columns).select_from(counts)
     if of is not None:
         query = query.where(of)
     if is_narrowed and asked.least is not None:
         query = query.where(counts.c.rank <= asked.least.rank)
     if asked.without is None:
-        return query.where(counts.c.instance_id.in_(known))
+        return query.where(counts.c.instance_id.in_(_known(connection, asked)))
     # Of nearly all, those that are left out are a shorter way.
     return query.where(not_(among(connection, counts.c.instance_id, asked.without)))
 

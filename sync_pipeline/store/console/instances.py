@@ -106,13 +106,19 @@ class InstancePages(OfDatabase):
         active now or not.
         """
         with self._database.read_once() as connection:
-            where = [_there(at), *in_reach(connection, reach), *chosen(connection, asked)]
-            if not asked.names and at is None:
-                where.append(instances.c.is_active.is_(True))
+            where = _chosen(connection, reach, asked, at)
             if since is not None:
                 where.append(instances.c.name >= since)
             query = select(instances).where(*where).order_by(instances.c.name).limit(limit)
             return [instance_of(row) for row in connection.execute(query)]
+
+    @remembered
+    def are_few(self, reach: Reach, asked: InstanceQuestion, most: int) -> bool:
+        """Return whether a question is of so many active instances at most; see `chosen`."""
+        with self._database.read_once() as connection:
+            where = _chosen(connection, reach, asked, None)
+            found = connection.scalars(select(instances.c.id).where(*where).limit(most + 1))
+            return len(found.all()) <= most
 
     @remembered
     def names(self, reach: Reach, beginning: str, most: int) -> list[str]:
@@ -139,6 +145,15 @@ class InstancePages(OfDatabase):
         with self._database.read_once() as connection:
             row = connection.execute(query).one()
             return int(row[0]), int(row[1])
+
+
+def _chosen(
+    connection: Connection, reach: Reach, asked: InstanceQuestion, at: datetime | None
+) -> list[ColumnElement[bool]]:
+    where = [_there(at), *in_reach(connection, reach), *chosen(connection, asked)]
+    if not asked.names and at is None:
+        where.append(instances.c.is_active.is_(True))
+    return where
 
 
 def _there(at: datetime | None) -> ColumnElement[bool]:

@@ -106,6 +106,27 @@ class _Known:
     judged: Judged
 
 
+@dataclass(slots=True)
+class _Now:
+    """An instance as it is now; its accounts are read where they are asked for, and once."""
+
+    deps: SyncDeps
+    instance: Instance
+    _judged: Judged | None = None
+
+    @property
+    def judged(self) -> Judged:
+        """Return its accounts under the rules of its engine."""
+        if self._judged is None:
+            (loaded,) = load(self.deps, [self.instance])
+            self._judged = loaded.judged
+        return self._judged
+
+    def states(self) -> Mapping[str, AccountState]:
+        """Return the accounts that are there, by their names."""
+        return self.judged.world.accounts
+
+
 class AccountAnswers:
     """Answers about accounts for one viewer."""
 
@@ -185,11 +206,12 @@ class AccountAnswers:
             StoreDamaged: what is stored of the instance is not what was written.
         """
         instance = self._instance(which)
-        view = self._store.accounts.get(which.instance, which.account) if instance else None
-        if instance is None or view is None:
+        if instance is None:
             return None
-        known = self._known(instance, which, view)
-        if known is None:
+        now = _Now(self._deps, instance)
+        view = self._view(now, which)
+        known = self._known(now, which, view) if view else None
+        if known is None or view is None:
             return None
         judged = known.judged
         wanted = ChangeFilter(
@@ -258,10 +280,13 @@ class AccountAnswers:
             StoreDamaged: what is stored of an instance is not what was written.
         """
         sides = []
+        read: dict[str, _Now] = {}
         for which in (first, second):
             instance = self._instance(which)
-            view = self._store.accounts.get(which.instance, which.account) if instance else None
-            known = self._known(instance, which, view) if instance else None
+            if instance is None:
+                return None
+            now = read.setdefault(instance.name, _Now(self._deps, instance))
+            known = self._known(now, which, self._view(now, which))
             if known is None or not known.is_active:
                 return None
             sides.append((known.judged, which.account))
@@ -294,13 +319,17 @@ class AccountAnswers:
     def _instance(self, which: Which) -> Instance | None:
         return self._store.instance_pages.named(self._reach, which.instance, which.at)
 
-    def _known(self, instance: Instance, which: Which, view: AccountView | None) -> _Known | None:
+    def _view(self, now: _Now, which: Which) -> AccountView | None:
+        """Return an account with its dates of now; None: there is none."""
+        known = now.states if which.at is None else None
+        return self._store.accounts.get(which.instance, which.account, known)
+
+    def _known(self, now: _Now, which: Which, view: AccountView | None) -> _Known | None:
         """Return what is known of an account; `view` is what it is now, None: there is none."""
         if which.at is None:
-            (loaded,) = load(self._deps, [instance])
-            return _Known(view.state, view.is_active, loaded.judged) if view else None
+            return _Known(view.state, view.is_active, now.judged) if view else None
         require_past(self._deps, which.at)
-        ((then, past),) = each_at(self._deps, [instance], which.at)
+        ((then, past),) = each_at(self._deps, [now.instance], which.at)
         known = past.known.get(which.account)
         if known is None:
             return None

@@ -185,6 +185,8 @@ class FindingAnswers:
     def _few(self, asked: InstanceQuestion) -> list[Instance] | None:
         """Return the instances of a question; None: they are many."""
         pages = self._deps.store.instance_pages
+        if not pages.are_few(self._reach, asked, MOST_AT_ONCE):
+            return None
         found = pages.chosen(self._reach, asked, MOST_AT_ONCE + 1)
         return found if len(found) <= MOST_AT_ONCE else None
 
