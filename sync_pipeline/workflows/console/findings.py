@@ -66,7 +66,7 @@ MOST_GROUPS = 40
 _LOT, _AT_ONCE = 60, 20
 """Instances that are looked for together, and those whose findings are read: a page needs few."""
 _ROUNDS = 10
-_SELDOM = 500
+SELDOM = 500
 """Instances that are found before they are sorted; of more, the first ones by name are."""
 
 
@@ -253,7 +253,7 @@ class _Counted:
         for rank in range(first, _worst_to(self.question.least)):
             if ranks is not None and rank not in ranks:
                 continue
-            is_seldom = ranks is not None and ranks[rank].instances <= _SELDOM
+            is_seldom = ranks is not None and ranks[rank].instances <= SELDOM
             begin = since if rank == first else ""
             for some in self._some(self.asked.counted, rank, begin, is_seldom=is_seldom):
                 if reading.is_over():
