@@ -84,7 +84,7 @@ def viewed(
         StoreDamaged: what is stored is not what was written (without `on_damage`).
     """
     for row, state in _found(connection, rows, StoredWorld.states_of, on_damage):
-        yield _view(row, state)
+        yield view_of(row, state)
 
 
 def counted(
@@ -96,7 +96,7 @@ def counted(
         StoreDamaged: what is stored is not what was written (without `on_damage`).
     """
     for row, (state, grants) in _found(connection, rows, StoredWorld.counted_of, on_damage):
-        yield _view(row, state), grants
+        yield view_of(row, state), grants
 
 
 def _found(
@@ -120,7 +120,8 @@ def _found(
             yield from ((row, found[row.account_name]) for row in own)
 
 
-def _view(row: Row[Any], state: AccountState) -> AccountView:
+def view_of(row: Row[Any], state: AccountState) -> AccountView:
+    """Return an account of a row, with the state that was read of it."""
     synced_again = seen(row, row.last_sync_at)
     return AccountView(
         instance=row.name,

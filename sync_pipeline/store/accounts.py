@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import bindparam, select
 
+from sync_pipeline.model.account import AccountState
 from sync_pipeline.model.change import (
     Baseline,
     KnownAccount,
@@ -28,7 +29,15 @@ from sync_pipeline.model.snapshot import SectionReport, SectionState, SectionSta
 from sync_pipeline.model.use import NewUse
 from sync_pipeline.store import change_log
 from sync_pipeline.store.account_rows import write_inventory, write_permissions, write_sections
-from sync_pipeline.store.account_views import OnDamage, counted, is_shown, rows_of, viewed, views
+from sync_pipeline.store.account_views import (
+    OnDamage,
+    counted,
+    is_shown,
+    rows_of,
+    view_of,
+    viewed,
+    views,
+)
 from sync_pipeline.store.change_retention import require_kept
 from sync_pipeline.store.classes import write_class_counts
 from sync_pipeline.store.database import Database, among
@@ -216,15 +225,27 @@ class AccountStore:
             people = (item for item in found if is_shown(wanted, item[0]))
             yield from islice(people, wanted.limit)
 
-    def get(self, instance: str, account: str) -> AccountView | None:
+    def get(
+        self,
+        instance: str,
+        account: str,
+        known: Callable[[], Mapping[str, AccountState]] | None = None,
+    ) -> AccountView | None:
         """Return one account by its exact name, active or not.
+
+        `known` returns states of the instance's accounts, for who reads them anyway: it is asked
+        where there is such an account. One that is not among them is read by itself.
 
         Raises:
             StoreDamaged: what is stored is not what was written.
         """
         query = views().where(instances.c.name == instance, accounts.c.account_name == account)
         with self._database.read() as connection:
-            return next(viewed(connection, connection.execute(query).all()), None)
+            rows = connection.execute(query).all()
+            if known is None or not rows:
+                return next(viewed(connection, rows), None)
+        state = known().get(account)
+        return self.get(instance, account) if state is None else view_of(rows[0], state)
 
     def changes(self, wanted: ChangeFilter) -> list[LoggedChange]:
         """Return entries of the change log, newest first unless asked otherwise."""

@@ -52,7 +52,7 @@ from sync_pipeline.store.schema import instance_reviews as reviews
 from sync_pipeline.store.topics import Topic
 
 _SHOWN = 3
-_SELDOM = 800
+SELDOM = 800
 """Instances that have a number of a kind, up to which it takes less to sort them than to look for
 sixty of them in the order of their names: of 10,000 instances, that is."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -290,13 +290,13 @@ class FindingPages(OfDatabase):
                 _number(asked, of) > 0,
             )
             ids = connection.scalars(
-                select(counts.c.instance_id).where(*some).limit(_SELDOM + 1)
+                select(counts.c.instance_id).where(*some).limit(SELDOM + 1)
             ).all()
             # By the names, and with one seek for each: mostly the first ones have some. What is
             # seldom is sorted: else nearly all instances would be looked at for a page.
             has_some = (
                 among(connection, instances.c.id, ids)
-                if len(ids) <= _SELDOM
+                if len(ids) <= SELDOM
                 else exists().where(counts.c.instance_id == instances.c.id, *some)
             )
             is_counted = exists().where(marks.c.instance_id == instances.c.id, holds(asked))

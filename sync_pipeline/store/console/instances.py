@@ -106,9 +106,7 @@ class InstancePages(OfDatabase):
         active now or not.
         """
         with self._database.read_once() as connection:
-            where = [_there(at), *in_reach(connection, reach), *chosen(connection, asked)]
-            if not asked.names and at is None:
-                where.append(instances.c.is_active.is_(True))
+            where = _chosen(connection, reach, asked, at)
             if since is not None:
                 where.append(instances.c.name >= since)
             query = select(instances).where(*where).order_by(instances.c.name).limit(limit)
@@ -124,9 +122,7 @@ class InstancePages(OfDatabase):
     @remembered
     def _are_few(self, reach: Reach, asked: InstanceQuestion, most: int) -> bool:
         with self._database.read_once() as connection:
-            where = [_IS_THERE, *in_reach(connection, reach), *chosen(connection, asked)]
-            if not asked.names:
-                where.append(instances.c.is_active.is_(True))
+            where = _chosen(connection, reach, asked, None)
             some = select(instances.c.id).where(*where).limit(most + 1)
             return len(connection.scalars(some).all()) <= most
 
@@ -155,6 +151,15 @@ class InstancePages(OfDatabase):
         with self._database.read_once() as connection:
             row = connection.execute(query).one()
             return int(row[0]), int(row[1])
+
+
+def _chosen(
+    connection: Connection, reach: Reach, asked: InstanceQuestion, at: datetime | None
+) -> list[ColumnElement[bool]]:
+    where = [_there(at), *in_reach(connection, reach), *chosen(connection, asked)]
+    if not asked.names and at is None:
+        where.append(instances.c.is_active.is_(True))
+    return where
 
 
 def _there(at: datetime | None) -> ColumnElement[bool]:

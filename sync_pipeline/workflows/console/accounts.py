@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
 from sync_pipeline.access import questions
 from sync_pipeline.access.answers import AccessComparison, AccountAccess
@@ -44,7 +45,7 @@ from sync_pipeline.workflows.answers.past import each_at, require_past
 from sync_pipeline.workflows.answers.tenure import tenures
 from sync_pipeline.workflows.answers.use import use_lines
 from sync_pipeline.workflows.console.abilities import looked_at, looked_through
-from sync_pipeline.workflows.console.looking import MOST_LOOKED_THROUGH, Looking
+from sync_pipeline.workflows.console.looking import Looking, Lots
 from sync_pipeline.workflows.dependencies import SyncDeps
 
 LAST_CHANGES = 20
@@ -105,6 +106,27 @@ class _Known:
     judged: Judged
 
 
+@dataclass(slots=True)
+class _Now:
+    """An instance as it is now; its accounts are read where they are asked for, and once."""
+
+    deps: SyncDeps
+    instance: Instance
+    _judged: Judged | None = None
+
+    @property
+    def judged(self) -> Judged:
+        """Return its accounts under the rules of its engine."""
+        if self._judged is None:
+            (loaded,) = load(self.deps, [self.instance])
+            self._judged = loaded.judged
+        return self._judged
+
+    def states(self) -> Mapping[str, AccountState]:
+        """Return the accounts that are there, by their names."""
+        return self.judged.world.accounts
+
+
 class AccountAnswers:
     """Answers about accounts for one viewer."""
 
@@ -125,13 +147,14 @@ class AccountAnswers:
         _require_judged(asked)
         key = checked_key(place.after, str, str)
         since, last = (str(key[0]), str(key[1])) if key else (None, "")
-        chosen = self._store.instance_pages.chosen(
-            self._reach, _instances(asked), MOST_LOOKED_THROUGH + 1, since, asked.at
+        pages, question = self._store.instance_pages, _instances(asked)
+        lots = Lots(
+            lambda most, begin: pages.chosen(self._reach, question, most, begin, asked.at), since
         )
         looking = Looking()
         lines: list[AccountLine] = []
         gaps: list[tuple[str, str]] = []
-        for name, found in looking.some(self._found(chosen[:MOST_LOOKED_THROUGH], asked)):
+        for name, found in looking.some(self._found(lots, asked)):
             gaps += [(name, text) for text in found.gaps]
             lines += [
                 line
@@ -142,8 +165,8 @@ class AccountAnswers:
                 shown = lines[: place.limit]
                 following: Key = (shown[-1].instance, shown[-1].name)
                 return self._answer(Page(tuple(shown), following), asked, tuple(alike(gaps)))
-        more = chosen[looking.count :]
-        end = (more[0].name, "") if more else None
+        more = lots.after(looking.count)
+        end = (more, "") if more is not None else None
         return self._answer(Page(tuple(lines), end), asked, tuple(alike(gaps)))
 
     def _answer(
@@ -153,7 +176,11 @@ class AccountAnswers:
         names = {item.instance for item in page.items} if asked.at is None else ()
         return AccountsAnswer(page, notes, self._store.use.named(sorted(names)))
 
-    def _found(
+    def _found(self, lots: Lots, asked: AccountQuestion) -> Iterator[tuple[str, LookedAt]]:
+        # What is wrong with a question is wrong where there is no instance, too.
+        return chain.from_iterable(self._on(some, asked) for some in (lots if lots.known else [()]))
+
+    def _on(
         self, some: Sequence[Instance], asked: AccountQuestion
     ) -> Iterator[tuple[str, LookedAt]]:
         def anew(chosen: Sequence[Instance]) -> Iterator[Found]:
@@ -179,11 +206,12 @@ class AccountAnswers:
             StoreDamaged: what is stored of the instance is not what was written.
         """
         instance = self._instance(which)
-        view = self._store.accounts.get(which.instance, which.account) if instance else None
-        if instance is None or view is None:
+        if instance is None:
             return None
-        known = self._known(instance, which, view)
-        if known is None:
+        now = _Now(self._deps, instance)
+        view = self._view(now, which)
+        known = self._known(now, which, view) if view else None
+        if known is None or view is None:
             return None
         judged = known.judged
         wanted = ChangeFilter(
@@ -252,10 +280,13 @@ class AccountAnswers:
             StoreDamaged: what is stored of an instance is not what was written.
         """
         sides = []
+        read: dict[str, _Now] = {}
         for which in (first, second):
             instance = self._instance(which)
-            view = self._store.accounts.get(which.instance, which.account) if instance else None
-            known = self._known(instance, which, view) if instance else None
+            if instance is None:
+                return None
+            now = read.setdefault(instance.name, _Now(self._deps, instance))
+            known = self._known(now, which, self._view(now, which))
             if known is None or not known.is_active:
                 return None
             sides.append((known.judged, which.account))
@@ -288,13 +319,17 @@ class AccountAnswers:
     def _instance(self, which: Which) -> Instance | None:
         return self._store.instance_pages.named(self._reach, which.instance, which.at)
 
-    def _known(self, instance: Instance, which: Which, view: AccountView | None) -> _Known | None:
+    def _view(self, now: _Now, which: Which) -> AccountView | None:
+        """Return an account with its dates of now; None: there is none."""
+        known = now.states if which.at is None else None
+        return self._store.accounts.get(which.instance, which.account, known)
+
+    def _known(self, now: _Now, which: Which, view: AccountView | None) -> _Known | None:
         """Return what is known of an account; `view` is what it is now, None: there is none."""
         if which.at is None:
-            (loaded,) = load(self._deps, [instance])
-            return _Known(view.state, view.is_active, loaded.judged) if view else None
+            return _Known(view.state, view.is_active, now.judged) if view else None
         require_past(self._deps, which.at)
-        ((then, past),) = each_at(self._deps, [instance], which.at)
+        ((then, past),) = each_at(self._deps, [now.instance], which.at)
         known = past.known.get(which.account)
         if known is None:
             return None
