@@ -31,7 +31,7 @@ from workbench.running.interpreters import VERSIONS, interpreter
 from workbench.running.system import Fleet, System, in_environment, wait_for
 from workbench.servers.running import RunningServer, free_port
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 ROOT = project_root()
 PACKAGE = ROOT / "sync_pipeline"

@@ -87,6 +87,18 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     assert "USER 10001" not in {f"{item.word} {item.text}" for item in WHEEL.instructions}
 
 
+def test_its_user_is_none_that_debian_has() -> None:
+    """From Debian's base-passwd; `useradd` refuses a name that is there."""
+    of_debian = (
+        "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc "
+        "_apt nobody"
+    )
+    (made,) = (item for item in IMAGE.all("RUN") if "useradd" in item)
+    (name,) = re.findall(r"useradd .*?(\w+) &&", made)
+    assert name not in of_debian.split()
+    assert f"--owner={name} --group={name}" in made
+
+
 def test_no_layer_has_a_secret() -> None:
     found = [item for stage in STAGES for item in stage.instructions]
     secret = {*secret_variables(), "PGPASSWORD"}
