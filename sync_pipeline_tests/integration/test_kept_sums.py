@@ -311,7 +311,7 @@ class Compared:
         covered = pages.covered(question)
         question = replace(question, ids=covered.ids, without=covered.without)
         found = pages.numbers(question, with_rules=not rule)
-        return turned, covered, found, pages.findings(question)
+        return turned, covered, found, pages.ranks(question)
 
 
 @pytest.mark.parametrize("seed", range(2))

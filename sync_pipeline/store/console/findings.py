@@ -172,21 +172,28 @@ class FindingPages(OfDatabase):
         return [(row[0], *map(int, row[1:])) for row in rows]
 
     @remembered
-    def findings(self, asked: CountedQuestion, counted: Counted = Counted.EACH) -> int:
-        """Return how many findings there are, each by itself, or how many were accepted."""
+    def ranks(self, asked: CountedQuestion, counted: Counted = Counted.EACH) -> dict[int, int]:
+        """Return how many findings there are, each by itself, or accepted ones, by their rank.
+
+        A rank without any is not in it.
+        """
         kept = self._numbers(asked)
         if kept is not None:
             place = {Counted.CAUSES: 0, Counted.EACH: 4, Counted.ACCEPTED: 5}[counted]
-            return sum(
-                numbers[place]
+            found = {
+                rank: numbers[place]
                 for (rule, rank), numbers in kept.rows.items()
                 if rule == asked.rule and _is_meant(asked, rank)
-            )
-        number = func.sum(_number(asked, counted))
-        with self._database.read() as connection:
-            of = counts.c.rule == asked.rule
-            query = _counted(connection, asked, number, of=of, is_narrowed=True)
-            return int(connection.scalar(query) or 0)
+            }
+        else:
+            number = func.sum(_number(asked, counted))
+            with self._database.read() as connection:
+                query = _counted(
+                    connection, asked, counts.c.rank, number,
+                    of=counts.c.rule == asked.rule, is_narrowed=True,
+                ).group_by(counts.c.rank)  # fmt: skip
+                found = {row[0]: int(row[1]) for row in connection.execute(query)}
+        return {rank: number for rank, number in found.items() if number}
 
     def with_new(self, asked: CountedQuestion, since: datetime) -> dict[int, tuple[str, datetime]]:
         """Return the instances of a question of which something was found since a moment.
@@ -289,16 +296,17 @@ class FindingPages(OfDatabase):
                 counts.c.rank == rank,
                 _number(asked, of) > 0,
             )
-            ids = connection.scalars(
-                select(counts.c.instance_id).where(*some).limit(SELDOM + 1)
-            ).all()
-            # By the names, and with one seek for each: mostly the first ones have some. What is
-            # seldom is sorted: else nearly all instances would be looked at for a page.
-            has_some = (
-                among(connection, instances.c.id, ids)
-                if len(ids) <= SELDOM
-                else exists().where(counts.c.instance_id == instances.c.id, *some)
+            has_some: ColumnElement[bool] = exists().where(
+                counts.c.instance_id == instances.c.id, *some
             )
+            if asked.ids is None:
+                # By the names, and with one seek for each: mostly the first ones have some. What
+                # is seldom is sorted: else nearly all instances would be looked at for a page.
+                ids = connection.scalars(
+                    select(counts.c.instance_id).where(*some).limit(SELDOM + 1)
+                ).all()
+                if len(ids) <= SELDOM:
+                    has_some = among(connection, instances.c.id, ids)
             is_counted = exists().where(marks.c.instance_id == instances.c.id, holds(asked))
             query = select(instances).where(*meant(connection, asked), is_counted, has_some)
             query = query.where(name > since if is_after else name >= since)

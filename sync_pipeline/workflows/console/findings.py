@@ -7,7 +7,7 @@ instances together say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -217,17 +217,25 @@ class _Counted:
         """Return a page of findings, worst first."""
         asked, pages = self.asked, self.deps.store.finding_pages
         reading = _Reading(self.deps, rounds=None if asked.is_counted else _ROUNDS)
-        page = page_of_stream(self._each(place.after, reading), place, _finding_key)
-        total = pages.findings(self.question, asked.counted) if asked.is_counted else None
+        ranks = pages.ranks(self.question, asked.counted) if asked.is_counted else None
+        page = page_of_stream(self._each(place.after, reading, ranks), place, _finding_key)
+        total = sum(ranks.values()) if ranks is not None else None
         following = page.next or reading.stopped
         notes = self._notes(reading.shown(item.instance for item in page.items))
         notes = (*worse_notes(page.items), *notes)
         return FindingsAnswer(Page(page.items, following, total), self.deps.clock(), notes)
 
-    def _each(self, known: Key | None, reading: _Reading) -> Iterator[Finding]:
-        """Yield findings in the order of the pages, from the instance of a key on."""
+    def _each(
+        self, known: Key | None, reading: _Reading, ranks: Container[int] | None
+    ) -> Iterator[Finding]:
+        """Yield findings in the order of the pages, from the instance of a key on.
+
+        `ranks` are those that there are; None: that was not counted.
+        """
         first, since = (int(known[0]), str(known[1])) if known else (0, "")
         for rank in range(first, _worst_to(self.question.least)):
+            if ranks is not None and rank not in ranks:
+                continue
             begin = since if rank == first else ""
             for some in self._some(self.asked.counted, rank, begin):
                 if reading.is_over():
