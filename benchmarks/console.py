@@ -375,7 +375,7 @@ class Asking:
             "schema": "public",
             "role": "PUBLIC",
             **dict.fromkeys(("at", "other-at"), "2026-03-15"),
-            **dict.fromkeys(("since", "changed-since"), "2026-02-01"),
+            **dict.fromkeys(("since", "changed-since", "new_since"), "2026-02-01"),
             **dict.fromkeys(("until", "changed-until"), str(today)),
             "from": str(today - timedelta(days=30)),
             "to": str(today),
