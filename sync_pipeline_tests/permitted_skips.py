@@ -46,6 +46,11 @@ PERMITTED = (
         "only the Python that runs the tests has to be there",
     ),
     PermittedSkip(
+        f"{TESTS}/orchestration/test_wheel.py*",
+        r"Python [\d.]+ is tried where SYNC_PIPELINE_TEST_EVERY_PYTHON is set",
+        "it takes minutes, and lies between the two that are tried in each run",
+    ),
+    PermittedSkip(
         f"{TESTS}/unit/project/test_deploy.py*",
         "systemd-analyze is not on this machine",
         "a machine or container may have no systemd",
